@@ -1,0 +1,20 @@
+import type { Ordinal } from "./version.ts";
+import type { Unit } from "./unit.ts";
+
+/** Wanted values for some attributes of one user. Its pool, source and run are those of the page it is put with. */
+export interface Change {
+  /** As the source spells it; made canonical by the pool's profile. */
+  readonly username: string;
+  readonly units: readonly Unit[];
+  /** Absent where the source has no clock of its own: the run's as-of, or the store's time, is taken. */
+  readonly version?: Ordinal;
+}
+
+/** A unit that cannot be sent, found before a call was spent. The reason never holds the value. */
+export interface InvalidUnit {
+  readonly name: string;
+  /** A kebab-case word, a bounded set: it is counted and shown by itself. */
+  readonly reason: string;
+  /** A whole sentence for the report: what is wrong and the form that is expected. No value, no username. */
+  readonly detail: string;
+}

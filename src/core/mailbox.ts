@@ -1,0 +1,486 @@
+/**
+ * The state machine of one user's mailbox and ledger: put, claim, settle, replay. Pure: documents and a time go in,
+ * documents and movements in the books come out. The embedded store runs these functions inside its transactions;
+ * the Redis scripts say the same in Lua, and both pass one suite.
+ *
+ * - Everything that waits is in `pending`, one value a unit, the newest that was put.
+ * - A claim moves what is due to `claim.units` under a token and a lease. While the lease lives nobody else may claim;
+ *   when it has ended anybody may, and gets the dead claim's units merged back first (a *takeover*).
+ * - A settle names the token. Where it is no longer current the settle is *late*: nothing is booked, and what it says
+ *   was written is *in doubt*, so that the newest value is sent once more.
+ * - A mailbox with nothing left to do or to remember is deleted.
+ */
+import type { Entry, Term } from "./books.ts";
+import { contactOf, flagOf } from "./unit.ts";
+import { ordinalOf, ordinalText, isTooFarAhead, versionText } from "./version.ts";
+
+/** A wanted value of one unit, on its way. `body` is the unit's value as the keyring sealed it. */
+export interface Held {
+  readonly version: string;
+  /** Keyed digest of the value: equal digests are equal values. */
+  readonly digest: string;
+  readonly body: string;
+  readonly run: string;
+  /** Failures that Cognito answered. */
+  readonly attempts: number;
+  /** Failures without an answer: network, time-out. */
+  readonly faults: number;
+  /** Claims that ended without a settle. */
+  readonly deaths: number;
+  /** Epoch ms before which it is not claimed; 0 where it may go at once. */
+  readonly notBefore: number;
+}
+
+export type Units = Readonly<Record<string, Held>>;
+
+export interface Claim {
+  readonly token: string;
+  /** Epoch ms. */
+  readonly leaseUntil: number;
+  readonly units: Units;
+}
+
+export interface Mailbox {
+  readonly pool: string;
+  /** The canonical username, sealed. */
+  readonly username: string;
+  /** 1 overtakes 10. See queues/wake-ups.ts. */
+  readonly priority: number;
+  readonly pending: Units;
+  readonly claim?: Claim;
+  /** Units of a claim that ended without a settle: its call may still come through, until the time given. */
+  readonly suspects: Readonly<Record<string, { readonly version: string; readonly until: number }>>;
+  /** What was applied over a suspect, kept for as long as the suspect is, to be sent again if it shows up. */
+  readonly kept: Units;
+  /** Units in flight that a late settle may have overwritten: sent once more when this claim settles. */
+  readonly doubts: Readonly<Record<string, string>>;
+  /** Calls whose fate is unknown: a different value waits until the time given. */
+  readonly unknown: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
+}
+
+/** Per unit the version last applied, and its digest; a blank digest says that the value there is not known. */
+export type Ledger = Readonly<Record<string, { readonly version: string; readonly digest: string }>>;
+
+export interface UserState {
+  readonly mailbox?: Mailbox;
+  readonly ledger: Ledger;
+}
+
+export interface Outcome {
+  readonly state: UserState;
+  readonly entries: readonly Entry[];
+}
+
+/** How long a claim that ended without a settle is remembered, in ms. Longer suspensions are documented as lost. */
+export const SUSPECT_MS = 15 * 60_000;
+/** How long a different value waits after a call whose fate is unknown, in ms. */
+export const QUIET_MS = 15_000;
+
+/** A wanted unit as a producer puts it; the store gives it its arrival. */
+export interface Wanted {
+  readonly name: string;
+  /** Absent where the source has no clock: the store's time is taken. */
+  readonly ordinal?: string;
+  readonly digest: string;
+  readonly body: string;
+}
+
+export interface Letter {
+  /** From user, unit and version, arrival included: burying twice is burying once. */
+  readonly id: string;
+  readonly user: string;
+  readonly pool: string;
+  /** Sealed. */
+  readonly username: string;
+  readonly unit: string;
+  readonly kind: string;
+  /** Scrubbed of values. */
+  readonly reason: string;
+  readonly version: string;
+  readonly run: string;
+  readonly digest: string;
+  readonly body: string;
+  /** Epoch ms. */
+  readonly buriedAt: number;
+}
+
+/** What a delivery found out about one unit of its claim. `version` is the claimed one. */
+export type Settlement =
+  | { readonly is: "applied"; readonly version: string }
+  | { readonly is: "unchanged"; readonly version: string }
+  | {
+      readonly is: "retry";
+      readonly version: string;
+      /** Epoch ms. */
+      readonly at: number;
+      /** What the failure counts as: answered, without an answer, or nothing (a throttle, a hold, a shutdown). */
+      readonly counts: "attempt" | "fault" | "nothing";
+      /** True where the call may yet be applied. */
+      readonly fateUnknown: boolean;
+    }
+  | {
+      readonly is: "bury";
+      readonly version: string;
+      readonly letter: string;
+      readonly kind: string;
+      readonly reason: string;
+    };
+
+export type Settlements = Readonly<Record<string, Settlement>>;
+
+interface Draft {
+  readonly user: string;
+  mailbox: {
+    pool: string;
+    username: string;
+    priority: number;
+    pending: Record<string, Held>;
+    claim?: { token: string; leaseUntil: number; units: Record<string, Held> };
+    suspects: Record<string, { version: string; until: number }>;
+    kept: Record<string, Held>;
+    doubts: Record<string, string>;
+    unknown: Record<string, { digest: string; until: number }>;
+  };
+  ledger: Record<string, { version: string; digest: string }>;
+  entries: Entry[];
+}
+
+interface Owner {
+  readonly user: string;
+  readonly pool: string;
+  readonly username: string;
+  readonly priority: number;
+}
+
+function draft(state: UserState, owner: Owner): Draft {
+  const { mailbox, ledger } = state;
+  return {
+    user: owner.user,
+    mailbox: {
+      pool: mailbox?.pool ?? owner.pool,
+      username: mailbox?.username ?? owner.username,
+      priority: Math.min(mailbox?.priority ?? owner.priority, owner.priority),
+      pending: { ...mailbox?.pending },
+      ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: { ...mailbox.claim.units } } } : {}),
+      suspects: { ...mailbox?.suspects },
+      kept: { ...mailbox?.kept },
+      doubts: { ...mailbox?.doubts },
+      unknown: { ...mailbox?.unknown },
+    },
+    ledger: { ...ledger },
+    entries: [],
+  };
+}
+
+function book(d: Draft, run: string, term: Term, by: number): void {
+  d.entries.push({ run, term, by });
+}
+
+/** Takes an entry out of a record and returns it. */
+function take<T>(record: Record<string, T>, name: string): T | undefined {
+  const value = record[name];
+  delete record[name];
+  return value;
+}
+
+/** True where `held` says nothing that `other` does not say as well or better. */
+function yieldsTo(held: Held, other: Held | undefined): boolean {
+  if (!other) return false;
+  if (held.version <= other.version) return true;
+  return held.digest === other.digest && ordinalOf(held.version) === ordinalOf(other.version);
+}
+
+/**
+ * Puts a value among the pending ones, against the ledger, what is pending and what is in flight. Books where it
+ * ended (`pending`, `stale` or `superseded`) and the loser it replaced.
+ */
+function place(d: Draft, name: string, held: Held): void {
+  const { pending, claim } = d.mailbox;
+  const applied = d.ledger[name];
+  const contact = contactOf(name);
+  const contactApplied = contact === undefined ? undefined : d.ledger[contact];
+  if (applied && held.version < applied.version) return book(d, held.run, "stale", 1);
+  if (contactApplied && held.version < contactApplied.version) return book(d, held.run, "stale", 1);
+  const rivals = [pending[name], claim?.units[name]];
+  if (contact !== undefined) {
+    // A flag for "the value that is there" yields to any newer value.
+    const values = [pending[contact], claim?.units[contact]];
+    if (values.some((value) => value && value.version > held.version)) return book(d, held.run, "superseded", 1);
+  }
+  if (rivals.some((rival) => yieldsTo(held, rival))) return book(d, held.run, "superseded", 1);
+
+  const loser = take(pending, name);
+  if (loser) {
+    book(d, loser.run, "pending", -1);
+    book(d, loser.run, "superseded", 1);
+  }
+  const flag = flagOf(name);
+  if (flag !== undefined && pending[flag] && pending[flag].version < held.version) {
+    book(d, pending[flag].run, "pending", -1);
+    book(d, pending[flag].run, "superseded", 1);
+    delete pending[flag];
+  }
+  const fate = d.mailbox.unknown[name];
+  const quiet = fate && fate.digest !== held.digest ? fate.until : 0;
+  pending[name] = { ...held, notBefore: Math.max(held.notBefore, quiet) };
+  book(d, held.run, "pending", 1);
+}
+
+/** Forgets what has expired, and the mailbox itself when nothing is left in it. */
+function finish(d: Draft, nowMs: number): Outcome {
+  const { mailbox } = d;
+  for (const [name, suspect] of Object.entries(mailbox.suspects)) {
+    if (suspect.until > nowMs) continue;
+    delete mailbox.suspects[name];
+    delete mailbox.kept[name];
+  }
+  for (const [name, fate] of Object.entries(mailbox.unknown)) {
+    if (fate.until <= nowMs) delete mailbox.unknown[name];
+  }
+  const empty = [mailbox.pending, mailbox.suspects, mailbox.unknown].every((part) => Object.keys(part).length === 0);
+  const state = empty && !mailbox.claim ? { ledger: d.ledger } : { mailbox, ledger: d.ledger };
+  return { state, entries: d.entries };
+}
+
+/** When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit. */
+export function dueAt(mailbox: Mailbox): number {
+  if (mailbox.claim) return mailbox.claim.leaseUntil;
+  const times = Object.values(mailbox.pending).map((held) => held.notBefore);
+  if (times.length > 0) return Math.min(...times);
+  return Math.max(
+    0,
+    ...Object.values(mailbox.suspects).map((suspect) => suspect.until),
+    ...Object.values(mailbox.unknown).map((fate) => fate.until),
+  );
+}
+
+/** A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. */
+export function put(
+  state: UserState,
+  change: Owner & { readonly run: string; readonly units: readonly Wanted[] },
+  arrivals: readonly number[],
+  nowMs: number,
+): Outcome {
+  const d = draft(state, change);
+  change.units.forEach((wanted, index) => {
+    const arrival = arrivals[index];
+    if (arrival === undefined) throw new RangeError(`Expected an arrival for unit ${index}, got none`);
+    const ordinal = wanted.ordinal ?? ordinalText({ timeMs: nowMs, sequence: 0 });
+    book(d, change.run, "received", 1);
+    if (isTooFarAhead(ordinal, nowMs)) return book(d, change.run, "invalid", 1);
+    place(d, wanted.name, {
+      version: versionText(ordinal, arrival),
+      digest: wanted.digest,
+      body: wanted.body,
+      run: change.run,
+      attempts: 0,
+      faults: 0,
+      deaths: 0,
+      notBefore: 0,
+    });
+  });
+  return finish(d, nowMs);
+}
+
+export type Claimed =
+  | { readonly is: "claimed"; readonly mailbox: Mailbox; readonly units: Units; readonly leaseUntil: number }
+  /** Another claim's lease lives. */
+  | { readonly is: "busy"; readonly retryAt: number }
+  /** Nothing may go before `retryAt`. */
+  | { readonly is: "later"; readonly retryAt: number }
+  | { readonly is: "idle" };
+
+/** A worker asks for what is due of one user. */
+export function claim(
+  state: UserState,
+  user: string,
+  token: string,
+  leaseMs: number,
+  nowMs: number,
+): Outcome & { readonly result: Claimed } {
+  const { mailbox } = state;
+  if (!mailbox) return { state, entries: [], result: { is: "idle" } };
+  if (mailbox.claim && mailbox.claim.leaseUntil > nowMs) {
+    return { state, entries: [], result: { is: "busy", retryAt: mailbox.claim.leaseUntil } };
+  }
+  const d = draft(state, { user, ...mailbox });
+  const dead = d.mailbox.claim;
+  if (dead) {
+    delete d.mailbox.claim;
+    d.mailbox.doubts = {};
+    for (const [name, held] of Object.entries(dead.units)) {
+      book(d, held.run, "pending", -1);
+      place(d, name, { ...held, deaths: held.deaths + 1 });
+      d.mailbox.suspects[name] = { version: held.version, until: nowMs + SUSPECT_MS };
+    }
+  }
+  const units: Record<string, Held> = {};
+  for (const [name, held] of Object.entries(d.mailbox.pending)) {
+    if (held.notBefore > nowMs) continue;
+    delete d.mailbox.pending[name];
+    const applied = d.ledger[name];
+    const contact = contactOf(name);
+    const overtaken = [applied, contact === undefined ? undefined : d.ledger[contact]].some(
+      (entry) => entry && held.version < entry.version,
+    );
+    if (overtaken) {
+      book(d, held.run, "pending", -1);
+      book(d, held.run, "stale", 1);
+    } else if (applied && applied.digest !== "" && applied.digest === held.digest) {
+      d.ledger[name] = { version: held.version, digest: held.digest };
+      book(d, held.run, "pending", -1);
+      book(d, held.run, "unchanged", 1);
+    } else {
+      units[name] = held;
+    }
+  }
+  if (Object.keys(units).length === 0) {
+    const outcome = finish(d, nowMs);
+    const left = outcome.state.mailbox;
+    return { ...outcome, result: left ? { is: "later", retryAt: dueAt(left) } : { is: "idle" } };
+  }
+  for (const name of Object.keys(units)) {
+    // From here until the settle nobody knows what the pool holds; a contact and its flag move together.
+    for (const touched of [name, flagOf(name), contactOf(name)]) {
+      const entry = touched === undefined ? undefined : d.ledger[touched];
+      if (entry && touched !== undefined) d.ledger[touched] = { ...entry, digest: "" };
+    }
+  }
+  const leaseUntil = nowMs + leaseMs;
+  d.mailbox.claim = { token, leaseUntil, units };
+  const outcome = finish(d, nowMs);
+  return { ...outcome, result: { is: "claimed", mailbox: d.mailbox, units, leaseUntil } };
+}
+
+export interface Settled {
+  /** True where the token was no longer current: nothing was booked. */
+  readonly late: boolean;
+  /** Units that are in doubt because of a late settle. */
+  readonly doubted: readonly string[];
+  /** Letters that were written, in this settle. */
+  readonly letters: readonly Letter[];
+}
+
+/**
+ * A worker says what became of some units of its claim. The claim lives on with the others, its lease renewed to
+ * `leaseMs` from now, and ends with the last. With no settlements at all it only renews the lease.
+ */
+export function settle(
+  state: UserState,
+  user: string,
+  token: string,
+  settlements: Settlements,
+  leaseMs: number,
+  nowMs: number,
+): Outcome & { readonly result: Settled } {
+  const { mailbox } = state;
+  if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs);
+  const d = draft(state, { user, ...mailbox });
+  const current = d.mailbox.claim;
+  if (!current) throw new Error("Expected the mailbox to hold the claim that was just compared");
+  const letters: Letter[] = [];
+  for (const [name, settlement] of Object.entries(settlements)) {
+    const held = current.units[name];
+    if (!held || held.version !== settlement.version) continue;
+    delete current.units[name];
+    book(d, held.run, "pending", -1);
+    const letter = settleUnit(d, name, held, settlement, nowMs);
+    if (letter) letters.push(letter);
+  }
+  if (Object.keys(current.units).length === 0) delete d.mailbox.claim;
+  else current.leaseUntil = nowMs + leaseMs;
+  return { ...finish(d, nowMs), result: { late: false, doubted: [], letters } };
+}
+
+function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, nowMs: number): Letter | undefined {
+  const { pending, suspects, kept, unknown } = d.mailbox;
+  const doubted = take(d.mailbox.doubts, name) !== undefined;
+  switch (settlement.is) {
+    case "applied":
+    case "unchanged": {
+      d.ledger[name] = { version: held.version, digest: doubted ? "" : held.digest };
+      if (doubted) {
+        place(d, name, { ...held, notBefore: 0 });
+        return undefined;
+      }
+      book(d, held.run, settlement.is, 1);
+      if (suspects[name] && suspects[name].version !== held.version) kept[name] = held;
+      return undefined;
+    }
+    case "retry": {
+      if (settlement.fateUnknown) {
+        const until = nowMs + QUIET_MS;
+        unknown[name] = { digest: held.digest, until };
+        const waiting = pending[name];
+        if (waiting && waiting.digest !== held.digest) {
+          pending[name] = { ...waiting, notBefore: Math.max(waiting.notBefore, until) };
+        }
+      }
+      place(d, name, {
+        ...held,
+        attempts: held.attempts + (settlement.counts === "attempt" ? 1 : 0),
+        faults: held.faults + (settlement.counts === "fault" ? 1 : 0),
+        notBefore: settlement.at,
+      });
+      return undefined;
+    }
+    case "bury": {
+      if (pending[name] && pending[name].version > held.version) {
+        book(d, held.run, "superseded", 1);
+        return undefined;
+      }
+      book(d, held.run, "dead", 1);
+      const { pool, username } = d.mailbox;
+      const { version, run, digest, body } = held;
+      const { letter: id, kind, reason } = settlement;
+      return { id, user: d.user, pool, username, unit: name, kind, reason, version, run, digest, body, buriedAt: nowMs };
+    }
+  }
+}
+
+/** What a worker wrote after its claim was taken over may have put an older value over a newer one. */
+function settleLate(
+  state: UserState,
+  user: string,
+  settlements: Settlements,
+  nowMs: number,
+): Outcome & { readonly result: Settled } {
+  const doubted: string[] = [];
+  const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
+  const d = draft(state, owner);
+  const { pending, kept, claim: current, doubts } = d.mailbox;
+  for (const [name, settlement] of Object.entries(settlements)) {
+    const written = settlement.is === "applied" || (settlement.is === "retry" && settlement.fateUnknown);
+    if (!written) continue;
+    const applied = d.ledger[name];
+    const flying = current?.units[name];
+    if (flying && flying.version > settlement.version) {
+      doubts[name] = settlement.version;
+      doubted.push(name);
+    } else if (applied && applied.version > settlement.version) {
+      d.ledger[name] = { ...applied, digest: "" };
+      doubted.push(name);
+      const newest = take(kept, name);
+      if (newest && !pending[name] && !flying) {
+        pending[name] = { ...newest, attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
+        book(d, newest.run, "applied", -1);
+        book(d, newest.run, "pending", 1);
+      }
+    }
+  }
+  const result: Settled = { late: true, doubted, letters: [] };
+  if (!state.mailbox) return { state: { ledger: d.ledger }, entries: [], result };
+  return { ...finish(d, nowMs), result };
+}
+
+/**
+ * A letter is put again, under its old version and its old run: `dead` goes down by one, and up goes what became of
+ * it. `received` does not move.
+ */
+export function replay(state: UserState, letter: Letter, priority: number, nowMs: number): Outcome {
+  const { user, pool, username, unit, version, digest, body, run } = letter;
+  const d = draft(state, { user, pool, username, priority });
+  book(d, run, "dead", -1);
+  place(d, unit, { version, digest, body, run, attempts: 0, faults: 0, deaths: 0, notBefore: 0 });
+  return finish(d, nowMs);
+}

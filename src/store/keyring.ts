@@ -1,0 +1,97 @@
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
+import type { UnitValue } from "../core/unit.ts";
+
+/**
+ * The keys of a namespace. Users and values are named outside by keyed digests only, so that a log line, a job or a
+ * key in Redis tells nobody who or what it is. With a configured key (`POOLSYNC_KEY`) values and usernames are also
+ * encrypted at rest; without one the digest key is made by the first process and kept in the store.
+ */
+export interface Keyring {
+  /** Opaque and stable within the namespace: 22 characters of base64url. */
+  userKey(pool: string, canonicalUsername: string): string;
+  /** Equal for equal values of a unit. */
+  valueDigest(unit: string, value: UnitValue): string;
+  /** For links from an e-mail address, a phone number or a sub. */
+  linkDigest(pool: string, attribute: string, value: string): string;
+  letterId(user: string, unit: string, version: string): string;
+  seal(text: string): string;
+  /** Throws where the text was sealed with another key. */
+  open(sealed: string): string;
+}
+
+const PLAIN = "p:";
+const SEALED = "s:";
+
+/** A fresh digest key, as text for the store. */
+export function freshSecret(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+/**
+ * `secret` is the digest key as text; `encryptionKey` is 32 bytes, or absent where values are kept in clear.
+ */
+export function createKeyring(secret: string, encryptionKey?: Buffer): Keyring {
+  const digestKey = Buffer.from(secret, "base64url");
+  const sealKey =
+    encryptionKey && Buffer.from(hkdfSync("sha256", encryptionKey, "", "poolsync values at rest", 32));
+  const digest = (purpose: string, ...parts: readonly string[]) =>
+    createHmac("sha256", digestKey)
+      .update(JSON.stringify([purpose, ...parts]))
+      .digest()
+      .subarray(0, 16)
+      .toString("base64url");
+  return {
+    userKey: (pool, username) => digest("user", pool, username),
+    valueDigest: (unit, value) => digest("value", unit, bodyOf(value)),
+    linkDigest: (pool, attribute, value) => digest("link", pool, attribute, value),
+    letterId: (user, unit, version) => digest("letter", user, unit, version),
+    seal(text) {
+      if (!sealKey) return PLAIN + text;
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", sealKey, nonce);
+      const bytes = Buffer.concat([nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
+      return SEALED + bytes.toString("base64");
+    },
+    open(sealed) {
+      if (sealed.startsWith(PLAIN)) return sealed.slice(PLAIN.length);
+      if (!sealKey) {
+        throw new Error("The store's values are encrypted, and no key is configured: set POOLSYNC_KEY to the key they were written with");
+      }
+      const bytes = Buffer.from(sealed.slice(SEALED.length), "base64");
+      const decipher = createDecipheriv("aes-256-gcm", sealKey, bytes.subarray(0, 12));
+      decipher.setAuthTag(bytes.subarray(-16));
+      try {
+        return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString("utf8");
+      } catch (cause) {
+        throw new Error("A value in the store was encrypted with another key: set POOLSYNC_KEY to that key", { cause });
+      }
+    },
+  };
+}
+
+/** A value as text, the same text for equal values. */
+export function bodyOf(value: UnitValue): string {
+  switch (value.kind) {
+    case "text":
+      return JSON.stringify(value.verified === undefined ? { text: value.text } : { text: value.text, verified: value.verified });
+    case "clear":
+      return '{"clear":true}';
+    case "as-is":
+      return JSON.stringify({ asIs: value.verified });
+  }
+}
+
+/** The value of a body. */
+export function valueOf(body: string): UnitValue {
+  const parsed: unknown = JSON.parse(body);
+  if (typeof parsed === "object" && parsed !== null) {
+    if ("text" in parsed && typeof parsed.text === "string") {
+      const verified = "verified" in parsed ? parsed.verified : undefined;
+      if (verified === "mark" || verified === "ask" || verified === "keep") return { kind: "text", text: parsed.text, verified };
+      return { kind: "text", text: parsed.text };
+    }
+    if ("asIs" in parsed) return { kind: "as-is", verified: parsed.asIs === true };
+    if ("clear" in parsed) return { kind: "clear" };
+  }
+  throw new Error("Expected a unit's value in the store to be text, clear or as-is: it was written by another version of poolsync");
+}

@@ -1,0 +1,146 @@
+/**
+ * The port to everybody's mailbox and ledger. Each function is one atomic step, books included: one Lua script on
+ * Redis, one transaction on the embedded store. What a step does is written in core/mailbox.ts; both stores pass
+ * test/suites/mailboxes.ts.
+ *
+ * Who may hold a mailbox: the worker whose token its claim carries, until the lease ends. Who comes later takes over;
+ * who settles too late changes nothing but is remembered as a doubt. Times are the store's own clock, never a
+ * caller's.
+ */
+import type { Books } from "../core/books.ts";
+import type { Letter, Settled, Settlements, Units, Wanted } from "../core/mailbox.ts";
+
+/** The changes of one user in a page. */
+export interface UserChange {
+  /** Opaque, keyed: see keyring.ts. */
+  readonly user: string;
+  /** The canonical username, sealed. */
+  readonly username: string;
+  readonly units: readonly Wanted[];
+}
+
+/** A page of changes of one run into one pool, put as one. */
+export interface Page {
+  readonly pool: string;
+  readonly run: string;
+  readonly priority: number;
+  readonly changes: readonly UserChange[];
+  /** Units that were found invalid before they were put: they count as received and invalid. */
+  readonly invalid: number;
+  /** Rows of the feed: how many this page stands for, and how many of them were faulty as a whole. */
+  readonly rows: { readonly read: number; readonly faulty: number };
+  /** Where the feed stands: the page is put only while the run's cursor is still `from`. Absent for direct changes. */
+  readonly cursor?: { readonly from: string; readonly to: string };
+}
+
+export interface Put {
+  /** False where the run's cursor was not where the page said: nothing was put. */
+  readonly accepted: boolean;
+  /** The run's cursor after the step. */
+  readonly cursor: string;
+  /** How many units ended as invalid for lying ahead of the store's clock. */
+  readonly ahead: number;
+}
+
+export type ClaimAnswer =
+  | {
+      readonly is: "claimed";
+      readonly pool: string;
+      /** Sealed. */
+      readonly username: string;
+      readonly priority: number;
+      readonly units: Units;
+      /** Epoch ms, by the store's clock; `leaseMs` from now. */
+      readonly leaseUntil: number;
+    }
+  | { readonly is: "busy"; readonly retryInMs: number }
+  | { readonly is: "later"; readonly retryInMs: number }
+  | { readonly is: "idle" };
+
+export interface SettleAnswer extends Settled {
+  /** Milliseconds until the mailbox wants to be looked at again; absent where nothing is left in it. */
+  readonly dueInMs?: number;
+}
+
+/** A settlement as a worker says it: times are waits, because the clock is the store's. */
+export interface Due {
+  readonly user: string;
+  readonly priority: number;
+}
+
+export interface Mailboxes {
+  put(page: Page): Promise<Put>;
+  /** `token` must be fresh: 128 random bits. */
+  claim(user: string, token: string, leaseMs: number): Promise<ClaimAnswer>;
+  /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
+  settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;
+  /**
+   * Users of a pool that are due, oldest first, `offset` from the start. The caller holds the sweep's lease, or gets
+   * an empty list: one sweep a pool at a time.
+   */
+  sweep(pool: string, options: { holder: string; leaseMs: number; offset: number; limit: number }): Promise<readonly Due[]>;
+  /** How many users of the pool have something to do, now or later. */
+  dueCount(pool: string): Promise<number>;
+  /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
+  read(user: string): Promise<import("../core/mailbox.ts").UserState>;
+  /** Puts letters again, each in one step with the books. Answers the users that became due; unknown ids are skipped. */
+  replay(letters: readonly string[], priority: number): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
+  /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
+  recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;
+}
+
+export interface LetterFilter {
+  readonly pool?: string;
+  readonly kind?: string;
+  readonly user?: string;
+  readonly unit?: string;
+  readonly run?: string;
+  /** Epoch ms, inclusive. */
+  readonly since?: number;
+  /** Epoch ms, exclusive. */
+  readonly until?: number;
+}
+
+export interface Letters {
+  /** Oldest first. Streams: memory does not grow with their number. */
+  list(filter: LetterFilter): AsyncIterable<Letter>;
+  get(id: string): Promise<Letter | undefined>;
+  /** Takes letters away: `dead` goes down, `discarded` up. Answers how many were there. */
+  discard(ids: readonly string[]): Promise<number>;
+}
+
+export type RunState = "reading" | "delivering" | "finished" | "failed";
+
+export interface Run {
+  readonly id: string;
+  readonly pool: string;
+  /** A feed's name or a file's, or `direct`. */
+  readonly feed: string;
+  /** Digest of what makes two invocations the same: content, pool, mapping. Blank for runs that do not resume. */
+  readonly identity: string;
+  /** Epoch ms: the time of changes that say none. */
+  readonly asOf: number;
+  /** Epoch ms, by the store's clock. */
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  readonly state: RunState;
+  /** Blank at the start; then whatever the feed's reader last gave. */
+  readonly cursor: string;
+  readonly rows: { readonly read: number; readonly faulty: number };
+}
+
+export interface Runs {
+  /**
+   * Begins a run, or gives back the unfinished one of the same identity, so that the same command goes on where it
+   * was cut. One step.
+   */
+  begin(run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">): Promise<{ readonly run: Run; readonly resumed: boolean }>;
+  /** The standing run of changes from an application or the command line. */
+  direct(pool: string): Promise<Run>;
+  get(id: string): Promise<Run | undefined>;
+  /** Newest first. */
+  list(limit: number): Promise<readonly Run[]>;
+  advance(id: string, state: RunState): Promise<void>;
+  /** Of one run, or in total. */
+  books(id?: string): Promise<Books>;
+}

@@ -1,0 +1,35 @@
+/** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
+import type { Holds } from "./holds.ts";
+import type { Letters, Mailboxes, Runs } from "./mailboxes.ts";
+import type { Pace } from "./pace.ts";
+
+/** Where a pool lives. A namespace remembers it, so that an emulator never eats production's queue. */
+export interface Target {
+  readonly pool: string;
+  /** Host and port of the endpoint. */
+  readonly endpoint: string;
+  readonly region: string;
+  readonly arn: string;
+}
+
+export interface Store {
+  readonly kind: "redis" | "embedded";
+  readonly mailboxes: Mailboxes;
+  readonly letters: Letters;
+  readonly runs: Runs;
+  readonly holds: Holds;
+  readonly pace: Pace;
+  /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
+  target(target: Target): Promise<Target>;
+  /**
+   * A text that belongs to the namespace (the digest key when none is configured, the id of the one that is): the
+   * first writer's stays. Answers the one that is there.
+   */
+  remember(name: string, value: string): Promise<string>;
+  /** A link from an e-mail address, phone number or sub (as a digest) to a sealed username. */
+  link(pool: string, digest: string): Promise<string | undefined>;
+  setLink(pool: string, digest: string, username: string): Promise<void>;
+  /** Pools that have due users or letters. */
+  pools(): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
