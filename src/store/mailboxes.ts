@@ -7,8 +7,7 @@
  * who settles too late changes nothing but is remembered as a doubt. Times are the store's own clock, never a
  * caller's.
  */
-import type { Books } from "../core/books.ts";
-import type { Letter, Settled, Settlements, Units, Wanted } from "../core/mailbox.ts";
+import type { Settled, Settlements, Units, UserState, Wanted } from "../core/mailbox.ts";
 
 /** The changes of one user in a page. */
 export interface UserChange {
@@ -62,7 +61,7 @@ export interface SettleAnswer extends Settled {
   readonly dueInMs?: number;
 }
 
-/** A settlement as a worker says it: times are waits, because the clock is the store's. */
+/** A user who has something to do. */
 export interface Due {
   readonly user: string;
   readonly priority: number;
@@ -82,65 +81,9 @@ export interface Mailboxes {
   /** How many users of the pool have something to do, now or later. */
   dueCount(pool: string): Promise<number>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
-  read(user: string): Promise<import("../core/mailbox.ts").UserState>;
+  read(user: string): Promise<UserState>;
   /** Puts letters again, each in one step with the books. Answers the users that became due; unknown ids are skipped. */
   replay(letters: readonly string[], priority: number): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
   /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
   recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;
-}
-
-export interface LetterFilter {
-  readonly pool?: string;
-  readonly kind?: string;
-  readonly user?: string;
-  readonly unit?: string;
-  readonly run?: string;
-  /** Epoch ms, inclusive. */
-  readonly since?: number;
-  /** Epoch ms, exclusive. */
-  readonly until?: number;
-}
-
-export interface Letters {
-  /** Oldest first. Streams: memory does not grow with their number. */
-  list(filter: LetterFilter): AsyncIterable<Letter>;
-  get(id: string): Promise<Letter | undefined>;
-  /** Takes letters away: `dead` goes down, `discarded` up. Answers how many were there. */
-  discard(ids: readonly string[]): Promise<number>;
-}
-
-export type RunState = "reading" | "delivering" | "finished" | "failed";
-
-export interface Run {
-  readonly id: string;
-  readonly pool: string;
-  /** A feed's name or a file's, or `direct`. */
-  readonly feed: string;
-  /** Digest of what makes two invocations the same: content, pool, mapping. Blank for runs that do not resume. */
-  readonly identity: string;
-  /** Epoch ms: the time of changes that say none. */
-  readonly asOf: number;
-  /** Epoch ms, by the store's clock. */
-  readonly startedAt: number;
-  readonly finishedAt?: number;
-  readonly state: RunState;
-  /** Blank at the start; then whatever the feed's reader last gave. */
-  readonly cursor: string;
-  readonly rows: { readonly read: number; readonly faulty: number };
-}
-
-export interface Runs {
-  /**
-   * Begins a run, or gives back the unfinished one of the same identity, so that the same command goes on where it
-   * was cut. One step.
-   */
-  begin(run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">): Promise<{ readonly run: Run; readonly resumed: boolean }>;
-  /** The standing run of changes from an application or the command line. */
-  direct(pool: string): Promise<Run>;
-  get(id: string): Promise<Run | undefined>;
-  /** Newest first. */
-  list(limit: number): Promise<readonly Run[]>;
-  advance(id: string, state: RunState): Promise<void>;
-  /** Of one run, or in total. */
-  books(id?: string): Promise<Books>;
 }

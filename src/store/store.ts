@@ -1,7 +1,9 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
 import type { Holds } from "./holds.ts";
-import type { Letters, Mailboxes, Runs } from "./mailboxes.ts";
+import type { Letters } from "./letters.ts";
+import type { Mailboxes } from "./mailboxes.ts";
 import type { Pace } from "./pace.ts";
+import type { Runs } from "./runs.ts";
 
 /** Where a pool lives. A namespace remembers it, so that an emulator never eats production's queue. */
 export interface Target {

@@ -1,0 +1,41 @@
+/**
+ * The port to runs and their books. A run is one pass over a feed; its cursor moves with the pages that are put, in
+ * one step with them, so that a run that was cut goes on where it was.
+ */
+import type { Books } from "../core/books.ts";
+
+export type RunState = "reading" | "delivering" | "finished" | "failed";
+
+export interface Run {
+  readonly id: string;
+  readonly pool: string;
+  /** A feed's name or a file's, or `direct`. */
+  readonly feed: string;
+  /** Digest of what makes two invocations the same: content, pool, mapping. Blank for runs that do not resume. */
+  readonly identity: string;
+  /** Epoch ms: the time of changes that say none. */
+  readonly asOf: number;
+  /** Epoch ms, by the store's clock. */
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  readonly state: RunState;
+  /** Blank at the start; then whatever the feed's reader last gave. */
+  readonly cursor: string;
+  readonly rows: { readonly read: number; readonly faulty: number };
+}
+
+export interface Runs {
+  /**
+   * Begins a run, or gives back the unfinished one of the same identity, so that the same command goes on where it
+   * was cut. One step.
+   */
+  begin(run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">): Promise<{ readonly run: Run; readonly resumed: boolean }>;
+  /** The standing run of changes from an application or the command line. */
+  direct(pool: string): Promise<Run>;
+  get(id: string): Promise<Run | undefined>;
+  /** Newest first. */
+  list(limit: number): Promise<readonly Run[]>;
+  advance(id: string, state: RunState): Promise<void>;
+  /** Of one run, or in total. */
+  books(id?: string): Promise<Books>;
+}
