@@ -82,7 +82,7 @@ export interface Mailboxes {
   dueCount(pool: string): Promise<number>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
   read(user: string): Promise<UserState>;
-  /** Puts letters again, each in one step with the books. Answers the users that became due; unknown ids are skipped. */
+  /** Puts letters again, each in one step with the books. Answers each letter that was there, with the user to wake. */
   replay(letters: readonly string[], priority: number): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
   /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
   recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;

@@ -1,0 +1,179 @@
+/**
+ * The delivery of one pool in one process: woken by jobs, it takes a slot of the pace, claims the mailbox and sends.
+ * It sweeps the due set for wake-ups that were lost, respects holds, and drains when it is stopped.
+ */
+import { randomBytes } from "node:crypto";
+import { DelayedError, type Job, type Worker } from "bullmq";
+import type { Failure } from "../core/failure.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { AttributeWriter } from "../cognito/attribute-writer.ts";
+import type { QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { UserDirectory } from "../cognito/user-directory.ts";
+import type { Log } from "../log.ts";
+import type { HoldScope } from "../store/holds.ts";
+import { type ClaimInHand, deliverClaim, type Delivered, type DeliveryMeans } from "./claim-delivery.ts";
+import { publishLetters } from "./dead-letters.ts";
+import type { Engine } from "./engine.ts";
+import { createHoldWatch } from "./hold-watch.ts";
+import { type WakeUp, wakeUpQueue } from "./wake-ups.ts";
+
+export interface DeliveryOptions {
+  readonly engine: Engine;
+  readonly profile: PoolProfile;
+  readonly writer: AttributeWriter;
+  readonly directory: UserDirectory;
+  readonly updates: QuotaGovernor;
+  readonly lists: QuotaGovernor;
+  /** Calls in flight, at most. */
+  readonly concurrency: number;
+  /** Connect and request time-outs together, and a margin, in ms. */
+  readonly leaseMs: number;
+  readonly log: Log;
+}
+
+export interface Delivery {
+  /** True while this process takes work: false while its credentials are refused. */
+  readonly ready: boolean;
+  /** Why it does not, as a failure kind. */
+  readonly heldBy: string | undefined;
+  /**
+   * Takes no more work and waits for what is under way; after `drainMs` the calls in flight are aborted, and what
+   * they carried stays queued.
+   */
+  stop(drainMs: number): Promise<void>;
+  /** Aborts what is under way at once. */
+  abort(): void;
+}
+
+const SWEEP_EVERY_MS = 2000;
+const SWEEP_LEASE_MS = 1500;
+const SWEEP_PAGE = 500;
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
+const LATE_BY_MS = 5;
+
+export function startDelivery(options: DeliveryOptions): Delivery {
+  const { engine, profile, updates, concurrency, leaseMs, log } = options;
+  const { store, queues, wakeUps } = engine;
+  const pool = profile.id;
+  const holder = randomBytes(8).toString("hex");
+  const abort = new AbortController();
+  const holds = createHoldWatch(store.holds, pool, {
+    placed: (scope, kind) => log.warn({ pool, scope, kind }, "hold placed"),
+    lifted: (scope) => log.info({ pool, scope }, "hold lifted"),
+  });
+  const means: DeliveryMeans = { ...options, store, keyring: engine.keyring, holds };
+  /** The user whose call was the last to be refused as NotAuthorized, with no success since. */
+  let refusedUser: string | undefined;
+  let heldBy: string | undefined;
+  let pauseMs = FIRST_PAUSE_MS;
+  let resume: NodeJS.Timeout | undefined;
+  let stopping = false;
+
+  /** This process takes no work for a while: its credentials are refused, or the pool is held. */
+  function pause(ms: number): void {
+    if (stopping || resume) return;
+    void worker.pause(true);
+    resume = setTimeout(() => {
+      resume = undefined;
+      if (!stopping) worker.resume();
+    }, ms);
+  }
+
+  async function placeHold(failure: Failure, user: string): Promise<void> {
+    if (failure.outcome === "hold-process") {
+      if (heldBy === undefined) log.error({ pool, kind: failure.kind, advice: failure.advice }, "deliveries paused");
+      heldBy = failure.kind;
+      pause(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+      return;
+    }
+    const scope: HoldScope = failure.outcome === "hold-contacts" ? "contacts" : "pool";
+    await holds.place(scope, failure.kind);
+    if (scope === "pool") pause(FIRST_PAUSE_MS);
+    refusedUser = user;
+  }
+
+  async function conclude(user: string, delivered: Delivered): Promise<void> {
+    if (delivered.late) log.warn({ pool, user, doubted: delivered.doubted }, "settle came too late");
+    await publishLetters(queues, delivered.letters);
+    for (const { kind, unit } of delivered.letters) log.warn({ pool, user, kind, unit }, "unit buried");
+    if (delivered.hold) return placeHold(delivered.hold, user);
+    if (!delivered.answered) return;
+    await holds.lift("pool");
+    if (delivered.applied > 0) refusedUser = undefined;
+    if (heldBy !== undefined) log.info({ pool }, "deliveries resumed");
+    heldBy = undefined;
+    pauseMs = FIRST_PAUSE_MS;
+  }
+
+  async function sleepUntil(job: Job<WakeUp>, token: string | undefined, inMs: number): Promise<never> {
+    await job.moveToDelayed(Date.now() + Math.ceil(inMs) + LATE_BY_MS, token);
+    throw new DelayedError();
+  }
+
+  async function process(job: Job<WakeUp>, lock: string | undefined): Promise<void> {
+    const { user } = job.data;
+    const hold = await holds.ask("pool");
+    if (hold.is === "held") {
+      pause(hold.retryInMs);
+      return sleepUntil(job, lock, hold.retryInMs);
+    }
+    const slot = await updates.acquire({ priority: job.priority, signal: abort.signal });
+    const askedAt = performance.now();
+    const token = randomBytes(16).toString("base64url");
+    const answer = await store.mailboxes.claim(user, token, leaseMs);
+    if (answer.is !== "claimed") {
+      slot.giveBack();
+      if (answer.is === "idle") return;
+      return sleepUntil(job, lock, answer.retryInMs);
+    }
+    const inHand: ClaimInHand = { user, token, answer, slot, leaseEndsAt: askedAt + leaseMs };
+    const delivered = await deliverClaim({ ...means, refusedUser }, inHand, abort.signal);
+    await conclude(user, delivered);
+    if (delivered.dueInMs !== undefined) return sleepUntil(job, lock, delivered.dueInMs);
+  }
+
+  const worker: Worker<WakeUp> = queues.worker<WakeUp>(wakeUpQueue(pool), process, { concurrency });
+
+  let offset = 0;
+  let sweeping: Promise<void> | undefined;
+  async function sweep(): Promise<void> {
+    const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
+    offset = dues.length < SWEEP_PAGE ? 0 : offset + SWEEP_PAGE;
+    await wakeUps.rewake(pool, dues);
+  }
+  const timer = setInterval(() => {
+    if (sweeping || resume) return;
+    sweeping = sweep()
+      .catch((error: unknown) => log.warn({ pool, err: error }, "sweep failed"))
+      .finally(() => {
+        sweeping = undefined;
+      });
+  }, SWEEP_EVERY_MS);
+
+  return {
+    get ready() {
+      return heldBy === undefined && !stopping;
+    },
+    get heldBy() {
+      return heldBy;
+    },
+    abort() {
+      abort.abort();
+    },
+    async stop(drainMs) {
+      stopping = true;
+      clearInterval(timer);
+      clearTimeout(resume);
+      const deadline = setTimeout(() => abort.abort(), drainMs);
+      try {
+        await sweeping;
+        await worker.close();
+      } finally {
+        clearTimeout(deadline);
+      }
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * The engine: the store, BullMQ's queues and the keyring of one namespace, on Redis or embedded. Everything above
+ * works with either.
+ */
+import { createHash } from "node:crypto";
+import { createKeyring, freshSecret, type Keyring } from "../store/keyring.ts";
+import { openEmbeddedStore } from "../store/postgres/embedded-store.ts";
+import { openRedisStore } from "../store/redis/redis-store.ts";
+import type { Store } from "../store/store.ts";
+import { StoreError } from "../store/store-error.ts";
+import { openQueues, type Queues } from "./bullmq.ts";
+import { createWakeUps, type WakeUps } from "./wake-ups.ts";
+
+export interface EngineSettings {
+  /** Absent: embedded. */
+  readonly redisUrl?: string;
+  /** Where the embedded engine keeps its data. */
+  readonly dataDir: string;
+  readonly namespace: string;
+  /** 32 bytes that encrypt values and usernames at rest. */
+  readonly key?: Buffer;
+}
+
+export interface Engine {
+  readonly kind: "redis" | "embedded";
+  readonly store: Store;
+  readonly queues: Queues;
+  readonly wakeUps: WakeUps;
+  readonly keyring: Keyring;
+  close(): Promise<void>;
+}
+
+/** Opens the engine. Throws a StoreError with the next step where it cannot. */
+export async function openEngine(settings: EngineSettings): Promise<Engine> {
+  const { redisUrl, namespace, dataDir, key } = settings;
+  if (redisUrl !== undefined) {
+    const store = await openRedisStore({ url: redisUrl, namespace });
+    return assemble(store, () => openQueues({ kind: "redis", url: redisUrl, namespace }), key);
+  }
+  const store = await openEmbeddedStore({ dataDir });
+  return assemble(store, () => openQueues({ kind: "embedded", database: store.database }), key);
+}
+
+async function assemble(store: Store, open: () => Promise<Queues> | Queues, key: Buffer | undefined): Promise<Engine> {
+  try {
+    const keyring = await openKeyring(store, key);
+    const queues = await open();
+    return {
+      kind: store.kind,
+      store,
+      queues,
+      wakeUps: createWakeUps(queues),
+      keyring,
+      async close() {
+        try {
+          await queues.close();
+        } finally {
+          await store.close();
+        }
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openKeyring(store: Store, key: Buffer | undefined): Promise<Keyring> {
+  const mark = key ? createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16) : "none";
+  const remembered = await store.remember("key", mark);
+  if (remembered !== mark) {
+    throw new StoreError(
+      "wrong-key",
+      remembered === "none"
+        ? "This namespace holds values that are not encrypted, and POOLSYNC_KEY is set: unset it, or use another POOLSYNC_NAMESPACE (or --data-dir) for encrypted values."
+        : "This namespace was written with another POOLSYNC_KEY: set that key, or use another POOLSYNC_NAMESPACE (or --data-dir).",
+    );
+  }
+  return createKeyring(await store.remember("digest-key", freshSecret()), key);
+}

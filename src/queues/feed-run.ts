@@ -1,0 +1,89 @@
+/**
+ * One pass over a feed: records are mapped and checked, put page by page, and counted. A pass that was cut goes on
+ * where its cursor stands; records before it are mapped and checked again for the report, but not put.
+ */
+import type { Change, InvalidUnit } from "../core/change.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { MappedRecord } from "../feeds/mapping.ts";
+import type { Run } from "../store/runs.ts";
+import type { Engine } from "./engine.ts";
+import { belowBacklog, createProducer } from "./producer.ts";
+import { PRIORITY } from "./wake-ups.ts";
+
+/** What is wrong with a row, for the report: never a value or a username. */
+export interface RowIssue {
+  readonly line: number;
+  /** Absent where the whole row is at fault. */
+  readonly attribute?: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+export interface FeedRunOptions {
+  readonly engine: Engine;
+  readonly profile: PoolProfile;
+  readonly run: Run;
+  readonly records: AsyncIterable<MappedRecord>;
+  readonly report: (issue: RowIssue) => void;
+  readonly progress?: (rows: number) => void;
+  readonly signal: AbortSignal;
+}
+
+const PAGE_ROWS = 500;
+
+/** Puts the whole feed. Rejects when `signal` aborts, between two pages; what was put stays put. */
+export async function putFeed(options: FeedRunOptions): Promise<void> {
+  const { engine, profile, run, report, progress, signal } = options;
+  const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk });
+  let cursor = run.cursor;
+  const startAt = cursor === "" ? 0 : Number(cursor);
+  let rows = 0;
+  let page = { changes: [] as Change[], invalid: 0, read: 0, faulty: 0 };
+
+  const flush = async (): Promise<void> => {
+    if (page.read === 0) return;
+    signal.throwIfAborted();
+    await belowBacklog(engine, profile.id, signal);
+    const { changes, invalid, read, faulty } = page;
+    const to = String(rows);
+    const put = await producer.put(changes, { invalid, rows: { read, faulty }, cursor: { from: cursor, to } });
+    // Refused with the cursor where we wanted it: the page was put, and only the answer was lost on the way.
+    if (!put.accepted && put.cursor !== to) throw new RunTakenError(run.id);
+    cursor = put.cursor;
+    page = { changes: [], invalid: 0, read: 0, faulty: 0 };
+    progress?.(rows);
+  };
+
+  const tell = (line: number, invalid: readonly InvalidUnit[]): void => {
+    for (const { name, reason, detail } of invalid) report({ line, attribute: name, reason, detail });
+  };
+
+  for await (const record of options.records) {
+    rows += 1;
+    const counts = rows > startAt;
+    if (counts) page.read += 1;
+    if (record.kind === "fault") {
+      const { line, reason, detail } = record;
+      report({ line, reason, detail });
+      if (counts) page.faulty += 1;
+    } else {
+      const { sound, invalid } = producer.check(record.change);
+      tell(record.line, record.invalid);
+      tell(record.line, invalid);
+      if (counts) {
+        page.invalid += record.invalid.length + invalid.length;
+        page.changes.push(sound);
+      }
+    }
+    if (page.read >= PAGE_ROWS) await flush();
+  }
+  await flush();
+}
+
+/** Another process goes on with the same run. */
+export class RunTakenError extends Error {
+  readonly kind = "run-taken";
+  constructor(run: string) {
+    super(`Another process is reading the same feed into run ${run}: let it finish, and look at it with \`poolsync runs show ${run}\`.`);
+  }
+}

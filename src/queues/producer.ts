@@ -1,0 +1,105 @@
+/**
+ * Puts changes: checks each unit against the pool's schema, gives users and values their keyed names, and puts a page
+ * in one step with its invalid counts and the feed's cursor. While too many users of its pool are due it waits, so
+ * that memory and the queue stay flat for any feed.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Change, InvalidUnit } from "../core/change.ts";
+import type { Wanted } from "../core/mailbox.ts";
+import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from "../core/pool-schema.ts";
+import { ordinalText } from "../core/version.ts";
+import { bodyOf } from "../store/keyring.ts";
+import type { Page, Put, UserChange } from "../store/mailboxes.ts";
+import type { Engine } from "./engine.ts";
+
+export interface ProducerOptions {
+  readonly engine: Engine;
+  readonly profile: PoolProfile;
+  readonly run: string;
+  readonly priority: number;
+}
+
+/** What a page stands for besides its changes. */
+export interface PageFacts {
+  /** Units that the mapping found invalid. */
+  readonly invalid: number;
+  readonly rows: Page["rows"];
+  readonly cursor?: Page["cursor"];
+}
+
+export interface Producer {
+  /**
+   * What is wrong with a change before it is put: with the whole of it (its username), or with single units. The rest
+   * of its units is `sound`.
+   */
+  check(change: Change): { readonly sound: Change; readonly invalid: readonly InvalidUnit[] };
+  /** Puts sound changes as one page, and wakes their users. */
+  put(changes: readonly Change[], facts: PageFacts): Promise<Put>;
+}
+
+/** Users due in a pool beyond which a producer waits. */
+export const BACKLOG_LIMIT = 20_000;
+const BACKLOG_LOOK_MS = 200;
+
+export function createProducer(options: ProducerOptions): Producer {
+  const { engine, profile, run, priority } = options;
+  const { store, keyring, wakeUps } = engine;
+
+  const userOf = (username: string): Pick<UserChange, "user" | "username"> => {
+    const canonical = canonicalUsername(profile, username);
+    return { user: keyring.userKey(profile.id, canonical), username: keyring.seal(canonical) };
+  };
+
+  const wantedOf = (change: Change): Wanted[] =>
+    change.units.map(({ name, value }) => ({
+      name,
+      ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
+      digest: keyring.valueDigest(name, value),
+      body: keyring.seal(bodyOf(value)),
+    }));
+
+  return {
+    check(change) {
+      const wrongName = checkUsername(profile, change.username);
+      if (wrongName) {
+        const invalid = change.units.map(({ name }) => ({ ...wrongName, name }));
+        return { sound: { ...change, units: [] }, invalid };
+      }
+      const invalid: InvalidUnit[] = [];
+      const units = change.units.filter((unit) => {
+        const wrong = checkUnit(profile, unit);
+        if (wrong) invalid.push(wrong);
+        return !wrong;
+      });
+      return { sound: { ...change, units }, invalid };
+    },
+    async put(changes, facts) {
+      // One entry a user: the rows of a user who stands twice in a page are told apart by their versions.
+      const users = new Map<string, UserChange & { units: Wanted[] }>();
+      for (const change of changes) {
+        if (change.units.length === 0) continue;
+        const named = userOf(change.username);
+        const known = users.get(named.user);
+        if (known) known.units.push(...wantedOf(change));
+        else users.set(named.user, { ...named, units: wantedOf(change) });
+      }
+      const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
+      const put = await store.mailboxes.put(page);
+      await wakeUps.wake(
+        profile.id,
+        [...users.keys()].map((user) => ({ user, priority })),
+      );
+      return put;
+    },
+  };
+}
+
+/**
+ * Back pressure: resolves once fewer than the limit of users are due in the pool. The deliveries that lower the number
+ * may be in any process, so it has to be looked up.
+ */
+export async function belowBacklog(engine: Engine, pool: string, signal?: AbortSignal): Promise<void> {
+  while ((await engine.store.mailboxes.dueCount(pool)) >= BACKLOG_LIMIT) {
+    await sleep(BACKLOG_LOOK_MS, undefined, signal ? { signal } : {});
+  }
+}
