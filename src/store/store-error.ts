@@ -1,0 +1,29 @@
+/**
+ * What can be wrong with a store as a whole, before or while it is used. The message is one clear sentence and the
+ * next step; it never holds a password.
+ */
+export type StoreFault =
+  /** `REDIS_URL` or the namespace cannot be read. */
+  | "misconfigured"
+  /** Nobody answers, or the server refuses the connection. */
+  | "unreachable"
+  /** The server lacks what the scripts need. */
+  | "too-old"
+  /** The server may throw data away when its memory is full. */
+  | "evicting"
+  /** The data was written by another version of poolsync. */
+  | "foreign-format"
+  /** Another process has the data directory. */
+  | "in-use"
+  /** What the store holds does not have the form that it was written in. */
+  | "damaged";
+
+export class StoreError extends Error {
+  readonly kind: StoreFault;
+
+  constructor(kind: StoreFault, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = "StoreError";
+    this.kind = kind;
+  }
+}
