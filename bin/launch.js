@@ -1,0 +1,37 @@
+"use strict";
+// Old syntax only: an old Node must be able to read this file, or its user meets a syntax error instead of the fix.
+
+var path = require("path");
+var pathToFileURL = require("url").pathToFileURL;
+
+var OLDEST = [24, 12];
+var WRONG_USAGE = 64;
+
+/** Runs a TypeScript or JavaScript file with the Node that runs this one, or says which Node is needed. */
+function launch(file) {
+  var version = process.versions.node.split(".").map(Number);
+  if (version[0] < OLDEST[0] || (version[0] === OLDEST[0] && version[1] < OLDEST[1])) {
+    process.stderr.write(
+      "poolsync needs Node.js " +
+        OLDEST.join(".") +
+        " or newer and this is " +
+        process.version +
+        ": install Node.js 24 (https://nodejs.org), or use a checkout, where `npm ci` brings the right Node.js " +
+        "to `npm run -s poolsync`.\n",
+    );
+    process.exit(WRONG_USAGE);
+  }
+  import(pathToFileURL(file).href).catch(function (error) {
+    process.stderr.write(String((error && error.stack) || error) + "\n");
+    process.exit(1);
+  });
+}
+
+module.exports = launch;
+
+if (require.main === module) {
+  // The file that is run finds its arguments where it would without this launcher.
+  process.argv.splice(1, 1);
+  process.argv[1] = path.resolve(process.argv[1]);
+  launch(process.argv[1]);
+}
