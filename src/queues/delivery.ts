@@ -11,7 +11,7 @@ import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
 import type { HoldScope } from "../store/holds.ts";
-import { type ClaimInHand, deliverClaim, type Delivered, type DeliveryMeans } from "./claim-delivery.ts";
+import { deliverClaim, type Delivered, type DeliveryMeans } from "./claim-delivery.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
@@ -64,8 +64,6 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     lifted: (scope) => log.info({ pool, scope }, "hold lifted"),
   });
   const means: DeliveryMeans = { ...options, store, keyring: engine.keyring, holds };
-  /** The user whose call was the last to be refused as NotAuthorized, with no success since. */
-  let refusedUser: string | undefined;
   let heldBy: string | undefined;
   let pauseMs = FIRST_PAUSE_MS;
   let resume: NodeJS.Timeout | undefined;
@@ -81,7 +79,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     }, ms);
   }
 
-  async function placeHold(failure: Failure, user: string): Promise<void> {
+  async function placeHold(failure: Failure): Promise<void> {
     if (failure.outcome === "hold-process") {
       if (heldBy === undefined) log.error({ pool, kind: failure.kind, advice: failure.advice }, "deliveries paused");
       heldBy = failure.kind;
@@ -92,17 +90,15 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     const scope: HoldScope = failure.outcome === "hold-contacts" ? "contacts" : "pool";
     await holds.place(scope, failure.kind);
     if (scope === "pool") pause(FIRST_PAUSE_MS);
-    refusedUser = user;
   }
 
   async function conclude(user: string, delivered: Delivered): Promise<void> {
     if (delivered.late) log.warn({ pool, user, doubted: delivered.doubted }, "settle came too late");
     await publishLetters(queues, delivered.letters);
     for (const { kind, unit } of delivered.letters) log.warn({ pool, user, kind, unit }, "unit buried");
-    if (delivered.hold) return placeHold(delivered.hold, user);
+    if (delivered.hold) return placeHold(delivered.hold);
     if (!delivered.answered) return;
     await holds.lift("pool");
-    if (delivered.applied > 0) refusedUser = undefined;
     if (heldBy !== undefined) log.info({ pool }, "deliveries resumed");
     heldBy = undefined;
     pauseMs = FIRST_PAUSE_MS;
@@ -129,8 +125,8 @@ export function startDelivery(options: DeliveryOptions): Delivery {
       if (answer.is === "idle") return;
       return sleepUntil(job, lock, answer.retryInMs);
     }
-    const inHand: ClaimInHand = { user, token, answer, slot, leaseEndsAt: askedAt + leaseMs };
-    const delivered = await deliverClaim({ ...means, refusedUser }, inHand, abort.signal);
+    const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+    const delivered = await deliverClaim(means, inHand, slot, abort.signal);
     await conclude(user, delivered);
     if (delivered.dueInMs !== undefined) return sleepUntil(job, lock, delivered.dueInMs);
   }

@@ -1,0 +1,109 @@
+/**
+ * A claim in a worker's hands: which of its units are still open, what has been found out about the others, and how
+ * long the lease has to run. Nothing is told to the store before `settle`, and what is told renews the lease.
+ */
+import type { Held, Letter, Settlement } from "../core/mailbox.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { ClaimAnswer, Mailboxes } from "../store/mailboxes.ts";
+
+export interface ClaimInHand {
+  readonly user: string;
+  readonly token: string;
+  readonly answer: Extract<ClaimAnswer, { is: "claimed" }>;
+  /** By performance.now(), from a look at the clock before the claim was asked for: never later than the store's. */
+  readonly leaseEndsAt: number;
+}
+
+/** What came of it so far. */
+export interface Told {
+  readonly letters: readonly Letter[];
+  readonly doubted: readonly string[];
+  /** Units that were applied. */
+  readonly applied: number;
+  /** Until the mailbox wants to be looked at again; absent where nothing is left in it. */
+  readonly dueInMs?: number;
+}
+
+export interface ClaimSession {
+  /** Names of the units about which nothing is concluded yet. */
+  open(): string[];
+  held(name: string): Held;
+  conclude(name: string, settlement: Settlement): void;
+  applied(name: string): void;
+  unchanged(name: string): void;
+  bury(name: string, kind: string, reason: string): void;
+  /** Gives units back for later, with nothing counted. */
+  defer(names: Iterable<string>, inMs: number): void;
+  /** Tells the store what was concluded, and renews the lease. Throws ClaimLost where the claim is somebody else's. */
+  settle(): Promise<void>;
+  /** True where something was concluded that the store does not know. */
+  readonly untold: boolean;
+  /** What is left of the lease, by this process's own clock, in ms. */
+  leaseLeftMs(): number;
+  told(): Told;
+}
+
+/** The lease ended and somebody else took over: leave at once. */
+export class ClaimLost extends Error {
+  readonly kind = "claim-lost";
+}
+
+export function openClaimSession(
+  mailboxes: Mailboxes,
+  keyring: Pick<Keyring, "letterId">,
+  { user, token, answer, ...inHand }: ClaimInHand,
+  leaseMs: number,
+): ClaimSession {
+  const open = new Set(Object.keys(answer.units));
+  let leaseEndsAt = inHand.leaseEndsAt;
+  let untold: Record<string, Settlement> = {};
+  const letters: Letter[] = [];
+  const doubted: string[] = [];
+  let applied = 0;
+  let dueInMs: number | undefined;
+
+  const held = (name: string): Held => {
+    const unit = answer.units[name];
+    if (!unit) throw new RangeError(`Expected \`${name}\` to be a unit of the claim`);
+    return unit;
+  };
+  const conclude = (name: string, settlement: Settlement): void => {
+    if (!open.delete(name)) throw new RangeError(`Expected \`${name}\` to be open, and it is concluded`);
+    untold[name] = settlement;
+  };
+
+  return {
+    open: () => [...open],
+    held,
+    conclude,
+    applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
+    unchanged: (name) => conclude(name, { is: "unchanged", version: held(name).version }),
+    bury(name, kind, reason) {
+      const { version } = held(name);
+      conclude(name, { is: "bury", version, letter: keyring.letterId(user, name, version), kind, reason });
+    },
+    defer(names, inMs) {
+      for (const name of names) {
+        const { version } = held(name);
+        conclude(name, { is: "retry", version, at: inMs, counts: "nothing", fateUnknown: false });
+      }
+    },
+    async settle() {
+      const telling = untold;
+      untold = {};
+      const askedAt = performance.now();
+      const said = await mailboxes.settle(user, token, telling, leaseMs);
+      letters.push(...said.letters);
+      doubted.push(...said.doubted);
+      if (said.late) throw new ClaimLost("The claim was taken over before it was settled");
+      applied += Object.values(telling).filter((settlement) => settlement.is === "applied").length;
+      leaseEndsAt = askedAt + leaseMs;
+      dueInMs = said.dueInMs;
+    },
+    get untold() {
+      return Object.keys(untold).length > 0;
+    },
+    leaseLeftMs: () => leaseEndsAt - performance.now(),
+    told: () => ({ letters, doubted, applied, ...(dueInMs === undefined ? {} : { dueInMs }) }),
+  };
+}
