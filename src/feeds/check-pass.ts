@@ -1,0 +1,52 @@
+import { FeedError } from "./feed-error.ts";
+import { openFeed } from "./format.ts";
+import type { Format, ReadOptions } from "./format.ts";
+import type { Source } from "./source.ts";
+
+/** More different columns than this are not columns: the keys of the objects are data. */
+const MAX_COLUMNS = 20_000;
+
+export interface Checked {
+  readonly format: Format;
+  readonly sha256: string;
+  readonly bytes: number;
+  /** Records that can be read. */
+  readonly records: number;
+  /** Records that are a fault of their own. */
+  readonly faults: number;
+  /** The columns of a CSV, or every name that a JSON record has, in the order they were met. */
+  readonly headers: readonly string[];
+}
+
+/**
+ * The first pass over a source that can be read twice. It reads everything to the end, so that encoding, columns,
+ * truncation and the end of gzip or JSON are known before anything is put. Throws a FeedError.
+ */
+export async function checkPass(source: Source, options: ReadOptions = {}): Promise<Checked> {
+  const feed = await openFeed(source, options);
+  const headers = new Set(feed.headers);
+  let records = 0;
+  let faults = 0;
+  for await (const record of feed.records) {
+    if (record.kind === "fault") {
+      faults++;
+      continue;
+    }
+    records++;
+    if (feed.headers !== undefined) continue;
+    for (const name of record.fields.keys()) headers.add(name);
+    for (const name of record.nested) headers.add(name);
+    if (headers.size > MAX_COLUMNS) {
+      throw new FeedError(
+        "columns",
+        `The records of \`${source.name}\` have more than ${MAX_COLUMNS} different names up to line ${record.line}; give one object a person with the same few names in each.`,
+      );
+    }
+  }
+  if (records + faults === 0) {
+    throw new FeedError("empty", `\`${source.name}\` has no records; check the export that wrote it.`);
+  }
+  const { identity } = source;
+  if (identity === undefined) throw new TypeError("Expected a source that was read to its end to have an identity");
+  return { format: feed.format, ...identity, records, faults, headers: [...headers] };
+}

@@ -1,0 +1,43 @@
+/** How many letters must be changed, added or left out to make one word the other. */
+export function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      current.push(Math.min(replaced, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}
+
+/** One spelling of a name: `Given Name`, `given-name` and `given_name` are the same. */
+export function normalName(name: string): string {
+  return name
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_.-]+/g, "_");
+}
+
+/** Up to `limit` of the names that the word most likely means, the closest first; none where all are far off. */
+export function closest(word: string, names: readonly string[], limit = 3): string[] {
+  const wanted = normalName(word).slice(0, 64);
+  return names
+    .map((name) => {
+      const bare = normalName(name.replace(/^(?:custom|dev):/, ""));
+      const shorter = bare.length < wanted.length ? bare : wanted;
+      // `Work Email` means `email` although it is five letters away from it.
+      const within = shorter.length >= 4 && (wanted.includes(bare) || bare.includes(wanted));
+      const distance = Math.min(editDistance(wanted, bare), editDistance(wanted, normalName(name)));
+      return {
+        name,
+        distance: within ? Math.min(distance, 1) : distance,
+        near: Math.max(2, Math.floor(bare.length / 3)),
+      };
+    })
+    .filter(({ distance, near }) => distance <= near)
+    .toSorted((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
+    .slice(0, limit)
+    .map(({ name }) => name);
+}

@@ -1,0 +1,203 @@
+import { contactOf, flagOf, isContact } from "../core/unit.ts";
+import type { Verified } from "../core/unit.ts";
+import { closest, normalName } from "./closest.ts";
+import { FeedError } from "./feed-error.ts";
+import { mappedColumns } from "./mapping.ts";
+import type { AttributeMapping, Mapping } from "./mapping.ts";
+
+/** The standard attributes of every user pool, but for `sub`, which nobody can write. */
+export const STANDARD_ATTRIBUTES: readonly string[] = [
+  "address",
+  "birthdate",
+  "email",
+  "email_verified",
+  "family_name",
+  "gender",
+  "given_name",
+  "locale",
+  "middle_name",
+  "name",
+  "nickname",
+  "phone_number",
+  "phone_number_verified",
+  "picture",
+  "preferred_username",
+  "profile",
+  "updated_at",
+  "website",
+  "zoneinfo",
+];
+
+/** Names that say who a row is about, the most telling first. A `sub` beside a username is left alone. */
+const USERNAME_HEADERS = ["username", "user_name", "cognito:username", "sub"];
+/** How many columns one message lists. */
+const LISTED = 20;
+
+export interface HeaderOptions {
+  /** What the feed is called in messages. */
+  readonly name: string;
+  /** The attributes of the pool's schema (`email`, `custom:cost_center`). Without it every `custom:` name is taken as it is. */
+  readonly attributes?: readonly string[];
+  readonly usernameColumn?: string;
+  /** What becomes of the flag of a changed e-mail address or phone number. */
+  readonly verified?: Verified;
+  readonly ignoreUnknown?: boolean;
+}
+
+/**
+ * The mapping that the columns' names say by themselves. White space around values is trimmed, as Cognito's own import
+ * does, and blank means nothing. Throws one FeedError with all that is wrong with the columns.
+ */
+export function mapHeaders(headers: readonly string[], options: HeaderOptions): Mapping {
+  refuseData(headers, options.name);
+  const names = options.attributes ?? STANDARD_ATTRIBUTES;
+  const usernameColumn = usernameColumnOf(headers, options);
+  const problems: string[] = [];
+  const columns = new Map<string, string>();
+  const ignored: string[] = [];
+  const unknown: string[] = [];
+  for (const header of headers) {
+    if (header === usernameColumn) continue;
+    if (USERNAME_HEADERS.includes(normalName(header))) {
+      ignored.push(header);
+      continue;
+    }
+    const attribute = attributeOf(header, names, options.attributes === undefined);
+    const taken = attribute === undefined ? undefined : columns.get(attribute);
+    if (attribute === undefined) unknown.push(header);
+    else if (taken !== undefined) problems.push(`columns ${show(taken)} and ${show(header)} both mean ${attribute}`);
+    else columns.set(attribute, header);
+  }
+  if (unknown.length > 0) {
+    if (options.ignoreUnknown) ignored.push(...unknown);
+    else problems.push(unknownProblem(unknown, names));
+  }
+  const attributes: AttributeMapping[] = [];
+  for (const [name, column] of columns) {
+    const contact = contactOf(name);
+    // A flag beside its address or number speaks of the value in the same row, and is a part of it.
+    if (contact !== undefined && columns.has(contact)) continue;
+    const flag = flagOf(name);
+    const verifiedColumn = flag === undefined ? undefined : columns.get(flag);
+    if (isContact(name) && options.verified === undefined && verifiedColumn === undefined)
+      problems.push(verifiedProblem(name, column));
+    attributes.push({
+      name,
+      column,
+      transforms: [{ kind: "trim" }],
+      onBlank: "skip",
+      ...(isContact(name) && options.verified !== undefined && { verified: options.verified }),
+      ...(verifiedColumn !== undefined && { verifiedColumn }),
+    });
+  }
+  if (attributes.length === 0 && problems.length === 0) {
+    problems.push("no column besides the username is an attribute of the pool");
+  }
+  if (problems.length > 0) throw columnsError(options.name, problems);
+  return { usernameColumn, attributes, ignored, unknown: options.ignoreUnknown ? "ignore" : "refuse" };
+}
+
+export interface ColumnOptions {
+  readonly name: string;
+  readonly ignoreUnknown?: boolean;
+}
+
+/**
+ * Holds a mapping from the configuration against the columns that are there: it may name none that is missing, and
+ * no column may be left over unless it is ignored. Throws one FeedError with all of them.
+ */
+export function checkColumns(mapping: Mapping, headers: readonly string[], options: ColumnOptions): void {
+  const present = new Set(headers);
+  const mapped = mappedColumns(mapping);
+  const problems: string[] = [];
+  const missing = [...mapped].filter((column) => !present.has(column));
+  const known = new Set([...mapped, ...mapping.ignored]);
+  const unknown = headers.filter((header) => !known.has(header));
+  if (missing.length > 0 || unknown.length > 0) refuseData(headers, options.name);
+  for (const column of missing) {
+    problems.push(`column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}`);
+  }
+  if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown) {
+    const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
+    problems.push(
+      `${count} not in the mapping: ${list(unknown.map(show))} (map them, or ignore them with --ignore-unknown)`,
+    );
+  }
+  if (problems.length > 0) throw columnsError(options.name, problems);
+}
+
+/** A file without a header has somebody's data where names are expected, which must not get into a message. */
+function refuseData(headers: readonly string[], name: string): void {
+  const data = headers.findIndex((header) => /@|^\+?\d[\d\s()./:-]{5,}$/.test(header) || header.length > 200);
+  if (data < 0) return;
+  throw new FeedError(
+    "columns",
+    `The first row of \`${name}\` looks like data (column ${data + 1}), not like the names of columns; add a header row.`,
+  );
+}
+
+function usernameColumnOf(headers: readonly string[], { name, usernameColumn }: HeaderOptions): string {
+  if (usernameColumn !== undefined) {
+    if (headers.includes(usernameColumn)) return usernameColumn;
+    throw columnsError(name, [
+      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, headers))}`,
+    ]);
+  }
+  for (const wanted of USERNAME_HEADERS) {
+    const found = headers.filter((header) => normalName(header) === wanted);
+    if (found.length === 1 && found[0] !== undefined) return found[0];
+    if (found.length > 1) {
+      throw columnsError(name, [
+        `columns ${list(found.map(show))} could all be the username; say which with --username-column`,
+      ]);
+    }
+  }
+  throw columnsError(name, [
+    `none of its columns is called username or sub; say which one names the user with --username-column (there are: ${list(headers.map(show))})`,
+  ]);
+}
+
+/** The attribute that a header means: its very name, the same in another spelling, or a bare name of a custom one. */
+function attributeOf(header: string, names: readonly string[], anyCustom: boolean): string | undefined {
+  if (header === "sub") return undefined;
+  if (names.includes(header)) return header;
+  if (anyCustom && /^(?:custom|dev):\S/.test(header)) return header;
+  const normal = normalName(header);
+  const spelled = names.filter((name) => name !== "sub" && normalName(name) === normal);
+  const bare = names.filter((name) => /^custom:/.test(name) && normalName(name.slice("custom:".length)) === normal);
+  // A standard attribute goes before a custom one of the same name; two of a kind are no answer.
+  const found = spelled.length > 0 ? spelled : bare;
+  return found.length === 1 ? found[0] : undefined;
+}
+
+function verifiedProblem(name: string, column: string): string {
+  return (
+    `column ${show(column)} changes ${name}, and Cognito takes a changed value as unverified, so that people could no longer sign in with it or get messages; ` +
+    `say --verified mark (the source has verified it), ask (Cognito asks each person) or keep (the flag stays as it was), or add a column ${flagOf(name)}`
+  );
+}
+
+function unknownProblem(unknown: readonly string[], names: readonly string[]): string {
+  const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
+  const each = unknown.slice(0, LISTED).map((header) => `${show(header)}${orClosest(closest(header, names))}`);
+  return `${count} no attribute of the pool: ${list(each, unknown.length)}; rename them, map them in poolsync.yaml, or ignore them with --ignore-unknown`;
+}
+
+function orClosest(names: readonly string[]): string {
+  return names.length === 0 ? "" : ` (did you mean ${names.map(show).join(" or ")}?)`;
+}
+
+/** A column's name for a message: short, on one line. */
+function show(name: string): string {
+  const flat = name.replace(/\s+/g, " ");
+  return `\`${flat.length > 60 ? `${flat.slice(0, 59)}…` : flat}\``;
+}
+
+function list(shown: readonly string[], total = shown.length): string {
+  const listed = shown.slice(0, LISTED);
+  return total > listed.length ? `${listed.join(", ")} and ${total - listed.length} more` : listed.join(", ");
+}
+
+function columnsError(name: string, problems: readonly string[]): FeedError {
+  return new FeedError("columns", `The columns of \`${name}\` do not fit: ${problems.join(". Also, ")}.`);
+}

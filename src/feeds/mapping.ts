@@ -1,0 +1,238 @@
+import type { Change, InvalidUnit } from "../core/change.ts";
+import { contactOf, isContact } from "../core/unit.ts";
+import type { Unit, UnitValue, Verified } from "../core/unit.ts";
+import { parseInstant } from "./date.ts";
+import { fault } from "./record.ts";
+import type { FieldsRecord, RowFault } from "./record.ts";
+import { applyTransforms, fillTemplate, templateColumns } from "./transform.ts";
+import type { Transform } from "./transform.ts";
+
+/** How one attribute is made of a record. Exactly one of `column`, `constant` and `template` is there. */
+export interface AttributeMapping {
+  /** As Cognito spells it: `given_name`, `custom:cost_center`, `email`, `email_verified`. */
+  readonly name: string;
+  readonly column?: string;
+  readonly constant?: string;
+  /** `{First Name} {Last Name}` */
+  readonly template?: string;
+  /** Applied from left to right, to what column, constant or template gave. */
+  readonly transforms: readonly Transform[];
+  /** What null and "" mean (a column that is not there always means nothing). */
+  readonly onBlank: "skip" | "clear";
+  /** For `email` and `phone_number` only: what becomes of the flag where `verifiedColumn` does not say it. */
+  readonly verified?: Verified;
+  /** For `email` and `phone_number` only: the column that says true or false of the value of the same record. */
+  readonly verifiedColumn?: string;
+}
+
+/** How a record becomes a change. */
+export interface Mapping {
+  readonly usernameColumn: string;
+  readonly attributes: readonly AttributeMapping[];
+  /** ISO 8601 with a zone, or epoch seconds or milliseconds. Without it every record is of the feed's as-of. */
+  readonly versionColumn?: string;
+  /** Columns that are known and not wanted. */
+  readonly ignored: readonly string[];
+  /** What a column means that is named nowhere here: a fault, or nothing. */
+  readonly unknown: "refuse" | "ignore";
+}
+
+export type MappedRecord =
+  | {
+      readonly kind: "change";
+      readonly line: number;
+      /** May have no unit at all, where every column was blank. */
+      readonly change: Change;
+      readonly invalid: readonly InvalidUnit[];
+    }
+  | RowFault;
+
+export interface RecordContext {
+  /** Epoch ms, by the source's clock, of a record that does not say its own version. */
+  readonly asOfMs: number;
+  /** The number of the record in its feed, so that a later one of the same user wins. */
+  readonly row: number;
+}
+
+/** Cognito's own pattern of a username. */
+const USERNAME = /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u;
+
+/** Every column that a mapping reads, each once. */
+export function mappedColumns(mapping: Mapping): ReadonlySet<string> {
+  const columns = new Set([mapping.usernameColumn]);
+  if (mapping.versionColumn !== undefined) columns.add(mapping.versionColumn);
+  for (const { column, template, verifiedColumn } of mapping.attributes) {
+    if (column !== undefined) columns.add(column);
+    if (verifiedColumn !== undefined) columns.add(verifiedColumn);
+    if (template !== undefined) for (const name of templateColumns(template)) columns.add(name);
+  }
+  return columns;
+}
+
+/** Makes a record a change. Pure: the same record gives the same change in every pass. */
+export function mapRecord(mapping: Mapping, record: FieldsRecord, context: RecordContext): MappedRecord {
+  const { line } = record;
+  const username = usernameOf(mapping.usernameColumn, record);
+  if (typeof username !== "string") return username;
+  const timeMs = versionOf(mapping.versionColumn, record, context.asOfMs);
+  if (typeof timeMs !== "number") return timeMs;
+  const units: Unit[] = [];
+  const invalid: InvalidUnit[] = [];
+  for (const attribute of mapping.attributes) {
+    const mapped = mapAttribute(attribute, record);
+    if (mapped === undefined) continue;
+    if ("reason" in mapped) invalid.push(mapped);
+    else units.push({ name: attribute.name, value: mapped });
+  }
+  return { kind: "change", line, change: { username, units, version: { timeMs, sequence: context.row } }, invalid };
+}
+
+/**
+ * The columns of a record that its mapping does not know, where it wants to know them all. A pass that reads once
+ * cannot look at every record's names beforehand, and uses this instead.
+ */
+export function createUnknownCheck(mapping: Mapping): (record: FieldsRecord) => RowFault | undefined {
+  if (mapping.unknown === "ignore") return () => undefined;
+  const known = new Set([...mappedColumns(mapping), ...mapping.ignored]);
+  return ({ line, fields, nested }) => {
+    for (const names of [fields.keys(), nested]) {
+      for (const name of names) {
+        if (known.has(name)) continue;
+        return fault(
+          line,
+          "unknown-column",
+          "Expected only the columns of the first record; map the others, or ignore them with --ignore-unknown.",
+        );
+      }
+    }
+    return undefined;
+  };
+}
+
+function usernameOf(column: string, { line, fields, nested }: FieldsRecord): string | RowFault {
+  const username = fields.get(column)?.trim() ?? "";
+  if (nested.has(column))
+    return fault(line, "bad-username", "Expected the username to be text, got an object or a list.");
+  if (username === "") return fault(line, "no-username", "Expected a username in this row, got none.");
+  if (!USERNAME.test(username)) {
+    return fault(line, "bad-username", "Expected a username of 1 to 128 letters, digits or signs without white space.");
+  }
+  return username;
+}
+
+function versionOf(column: string | undefined, { line, fields }: FieldsRecord, asOfMs: number): number | RowFault {
+  if (column === undefined) return asOfMs;
+  const timeMs = parseInstant(fields.get(column)?.trim() ?? "");
+  // A row that does not say when it is from might be older than what is there, so the as-of is no substitute.
+  if (timeMs !== undefined) return timeMs;
+  return fault(
+    line,
+    "bad-version",
+    "Expected the version column to hold a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds.",
+  );
+}
+
+type Cell =
+  | { readonly kind: "absent" }
+  | { readonly kind: "blank" }
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "nested" };
+
+function cellOf(column: string, { fields, nested }: FieldsRecord): Cell {
+  if (nested.has(column)) return { kind: "nested" };
+  const field = fields.get(column);
+  if (field === undefined) return { kind: "absent" };
+  return field === null || field === "" ? { kind: "blank" } : { kind: "text", text: field };
+}
+
+function templateCell(template: string, record: FieldsRecord): Cell {
+  const cells = new Map(templateColumns(template).map((column) => [column, cellOf(column, record)]));
+  const kinds = new Set(Array.from(cells.values(), ({ kind }) => kind));
+  // Half a name is not a name: one column that is not there makes the whole absent.
+  for (const kind of ["nested", "absent"] as const) if (kinds.has(kind)) return { kind };
+  if (cells.size > 0 && !kinds.has("text")) return { kind: "blank" };
+  const text = fillTemplate(template, (column) => {
+    const cell = cells.get(column);
+    return cell?.kind === "text" ? cell.text : "";
+  });
+  return text === "" ? { kind: "blank" } : { kind: "text", text };
+}
+
+function sourceCell(attribute: AttributeMapping, record: FieldsRecord): Cell {
+  if (attribute.column !== undefined) return cellOf(attribute.column, record);
+  if (attribute.template !== undefined) return templateCell(attribute.template, record);
+  return attribute.constant === undefined || attribute.constant === ""
+    ? { kind: "blank" }
+    : { kind: "text", text: attribute.constant };
+}
+
+function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitValue | InvalidUnit | undefined {
+  const { name } = attribute;
+  const cell = sourceCell(attribute, record);
+  if (cell.kind === "absent") return undefined;
+  if (cell.kind === "nested")
+    return invalidUnit(name, "not-text", "Expected text, a number or true/false, got an object or a list.");
+  const isFlag = contactOf(name) !== undefined;
+  const outcome = applyTransforms(attribute.transforms, cell.kind === "text" ? cell.text : "");
+  if (!outcome.ok) return invalidUnit(name, outcome.reason, outcome.detail);
+  // A flag cannot be cleared: it is said to be true or false, or nothing is said.
+  if (outcome.text === "") return attribute.onBlank === "clear" && !isFlag ? { kind: "clear" } : undefined;
+  if (isFlag) {
+    const verified = booleanOf(outcome.text);
+    return verified === undefined ? notBoolean(name) : { kind: "as-is", verified };
+  }
+  if (!isContact(name)) return { kind: "text", text: outcome.text };
+  const verified = verifiedOf(attribute, record);
+  return typeof verified === "string" ? { kind: "text", text: outcome.text, verified } : verified;
+}
+
+/**
+ * What becomes of the flag of this record's address or number. The flag column decides where it says true or false,
+ * whatever the mapping says: true is `mark`; false is `ask`, the only one of the three that never claims the value to
+ * be verified. Cognito then sets the flag to false by itself, and writes to the person where the pool verifies
+ * automatically. A blank flag says nothing, and leaves it to the mapping.
+ */
+function verifiedOf(attribute: AttributeMapping, record: FieldsRecord): Verified | InvalidUnit {
+  const cell: Cell =
+    attribute.verifiedColumn === undefined ? { kind: "absent" } : cellOf(attribute.verifiedColumn, record);
+  const text = cell.kind === "text" ? cell.text.trim() : "";
+  if (cell.kind === "nested") return notBoolean(attribute.name);
+  if (text === "") {
+    return (
+      attribute.verified ??
+      invalidUnit(
+        attribute.name,
+        "verified-not-said",
+        "Expected the row to say whether this value is verified; fill that column, or set `verified` to mark, ask or keep.",
+      )
+    );
+  }
+  const verified = booleanOf(text);
+  if (verified === undefined) return notBoolean(attribute.name);
+  return verified ? "mark" : "ask";
+}
+
+function notBoolean(name: string): InvalidUnit {
+  return invalidUnit(name, "not-true-or-false", "Expected the verified flag to be true or false.");
+}
+
+function booleanOf(text: string): boolean | undefined {
+  switch (text.trim().toLowerCase()) {
+    case "true":
+    case "yes":
+    case "y":
+    case "1":
+      return true;
+    case "false":
+    case "no":
+    case "n":
+    case "0":
+      return false;
+    default:
+      return undefined;
+  }
+}
+
+function invalidUnit(name: string, reason: string, detail: string): InvalidUnit {
+  return { name, reason, detail };
+}
