@@ -1,0 +1,87 @@
+/**
+ * What to send for an e-mail address or phone number, given what the pool has. Equal values are never sent: sending
+ * one again may take its verification away and message the person.
+ */
+import type { LetterKind } from "./failure.ts";
+import type { InvalidReason, PoolProfile } from "./pool-schema.ts";
+import { contactOf, flagOf } from "./unit.ts";
+import type { UnitValue } from "./unit.ts";
+
+export interface Contact {
+  readonly value: string;
+  readonly verified: boolean;
+}
+
+/** What ListUsers says of a user's contacts; absent are those that the user does not have. */
+export interface Contacts {
+  readonly email?: Contact;
+  readonly phone_number?: Contact;
+}
+
+/** As AdminUpdateUserAttributes takes it; a blank value deletes. */
+export interface Attribute {
+  readonly Name: string;
+  readonly Value: string;
+}
+
+export type ContactPlan =
+  | { readonly do: "unchanged" }
+  | { readonly do: "send"; readonly attributes: readonly Attribute[] }
+  | { readonly do: "bury"; readonly kind: LetterKind; readonly reason: InvalidReason | "user-not-listed" };
+
+const UNCHANGED: ContactPlan = { do: "unchanged" };
+const NOT_LISTED: ContactPlan = { do: "bury", kind: "user-not-found", reason: "user-not-listed" };
+
+const send = (...pairs: readonly (readonly [name: string, value: string])[]): ContactPlan => ({
+  do: "send",
+  attributes: pairs.map(([Name, Value]) => ({ Name, Value })),
+});
+
+/**
+ * `contacts` is undefined where the list does not show the user: it is eventually consistent, so the write then is
+ * the authority, unless what is there must be known. Throws a TypeError for a name that is no contact, or a value
+ * that does not say what becomes of the flag: `checkUnit` refuses both.
+ */
+export function planContact(
+  profile: Pick<PoolProfile, "caseSensitive">,
+  name: string,
+  value: UnitValue,
+  contacts: Contacts | undefined,
+): ContactPlan {
+  if (value.kind === "as-is") return planFlag(name, value.verified, contacts);
+  const flag = flagOf(name);
+  if (flag === undefined || (name !== "email" && name !== "phone_number")) {
+    throw new TypeError(`Expected \`${name}\` to be email or phone_number`);
+  }
+  const there = contacts?.[name];
+  if (value.kind === "clear") return contacts && !there ? UNCHANGED : send([name, ""]);
+  const equal = there !== undefined && isSame(profile, name, there.value, value.text);
+  switch (value.verified) {
+    case "mark":
+      return equal && there.verified ? UNCHANGED : send([name, value.text], [flag, "true"]);
+    case "ask":
+      return equal ? UNCHANGED : send([name, value.text]);
+    case "keep":
+      if (!contacts) return NOT_LISTED;
+      // Who has no value has verified none.
+      return equal ? UNCHANGED : send([name, value.text], [flag, String(there?.verified ?? false)]);
+    default:
+      throw new TypeError(`Expected \`${name}\` to say what becomes of its flag`);
+  }
+}
+
+function planFlag(name: string, verified: boolean, contacts: Contacts | undefined): ContactPlan {
+  const contact = contactOf(name);
+  if (contact !== "email" && contact !== "phone_number") {
+    throw new TypeError(`Expected \`${name}\` to be email_verified or phone_number_verified`);
+  }
+  if (!contacts) return NOT_LISTED;
+  const there = contacts[contact];
+  if (!there) return { do: "bury", kind: "invalid-value", reason: "no-value-to-verify" };
+  return there.verified === verified ? UNCHANGED : send([name, String(verified)]);
+}
+
+function isSame(profile: Pick<PoolProfile, "caseSensitive">, name: string, one: string, other: string): boolean {
+  if (name === "email" && !profile.caseSensitive) return one.toLowerCase() === other.toLowerCase();
+  return one === other;
+}
