@@ -1,0 +1,93 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { globSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, matchesGlob } from "node:path";
+import { Redis } from "ioredis";
+import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
+
+// What `npm test` runs: it finds a real Redis, runs the tests against it and ends with their exit code.
+//   npm test -- [--install] [part of a file's name, or a glob]... [an option of `node --test`]...
+
+const root = dirname(import.meta.dirname);
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+const args = process.argv.slice(2);
+const install = args.includes("--install") || process.env["CI"] === "true";
+const options = args.filter((arg) => arg.startsWith("-") && arg !== "--install");
+const wanted = args.filter((arg) => !arg.startsWith("-"));
+const files = globSync("test/**/*.test.ts", { cwd: root })
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
+  .sort();
+
+let interrupted: NodeJS.Signals | undefined;
+let tests: ChildProcess | undefined;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    interrupted = signal;
+    // A terminal sends Ctrl-C to the tests as well, and a second one would keep them from saying what they did.
+    if (signal !== "SIGINT" || !process.stdin.isTTY) tests?.kill(signal);
+  });
+}
+
+if (files.length === 0) {
+  process.stderr.write(
+    `Expected ${wanted.join(", ") || "test"} to name a test file: none of test/**/*.test.ts does.\n`,
+  );
+  process.exitCode = 64;
+} else {
+  process.exitCode = await main();
+}
+
+async function main(): Promise<number> {
+  let redis: ProvidedRedis;
+  try {
+    const { POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_REDIS_IMAGE: image } = process.env;
+    redis = await provideRedis({ url, image, install, say });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? withCause(error) : String(error)}\n`);
+    return 1;
+  }
+  const run = randomBytes(4).toString("hex");
+  try {
+    if (interrupted) return 128 + constants.signals[interrupted];
+    say(`Redis: ${redis.origin}.`);
+    return await runTests(redis.url, run);
+  } finally {
+    if (!redis.ours) await removeKeys(redis.url, run);
+    await redis.stop();
+  }
+}
+
+async function runTests(url: string, run: string): Promise<number> {
+  const nodeArgs = ["--test", "--test-concurrency=2", "--test-timeout=300000", "--test-reporter=spec"];
+  const child = spawn(process.execPath, [...nodeArgs, ...options, ...files], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_RUN: run },
+  });
+  tests = child;
+  return await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
+  });
+}
+
+/** Removes what the run's tests left in a Redis that is not ours to throw away. */
+async function removeKeys(url: string, run: string): Promise<void> {
+  const redis = new Redis(url);
+  try {
+    let cursor = "0";
+    do {
+      const [next, keys] = await redis.scan(cursor, "MATCH", `*test-${run}-*`, "COUNT", 1_000);
+      if (keys.length > 0) await redis.unlink(...keys);
+      cursor = next;
+    } while (cursor !== "0");
+  } finally {
+    redis.disconnect();
+  }
+}
+
+function withCause(error: Error): string {
+  return error.cause instanceof Error ? `${error.message}\n  because: ${error.cause.message}` : error.message;
+}
