@@ -1,0 +1,128 @@
+/** `REDIS_URL`, read once for both who connect: the store, and BullMQ in src/queues. */
+import { Cluster, Redis } from "ioredis";
+import type { ClusterNode, RedisOptions } from "ioredis";
+import { StoreError } from "../store-error.ts";
+
+export type RedisClient = Redis | Cluster;
+
+type NodeOptions = Pick<RedisOptions, "username" | "password" | "tls">;
+type SingleOptions = NodeOptions &
+  Pick<RedisOptions, "host" | "port" | "db" | "sentinels" | "name" | "enableTLSForSentinelMode" | "sentinelTLS">;
+
+/** What ioredis is given: `new Redis(options)`, or `new Cluster(nodes, { redisOptions })`. */
+export type RedisConnection = (
+  | { readonly kind: "single"; readonly options: SingleOptions }
+  | { readonly kind: "cluster"; readonly nodes: readonly ClusterNode[]; readonly redisOptions: NodeOptions }
+) & {
+  /** Hosts and ports, for messages. No credential. */
+  readonly place: string;
+};
+
+const FORMS =
+  "redis://[user:password@]host:port[/database], rediss://… for TLS, redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port";
+const URL_PARTS = /^(rediss?)(\+sentinel|\+cluster)?:\/\/(?:([^@]*)@)?([^/?#@]+)(?:\/([^?#]*))?$/;
+
+/**
+ * Reads a URL: `redis://`, `rediss://`, `redis+sentinel://…/name`, `redis+cluster://…`, the last two with `rediss+` for
+ * TLS. Throws a StoreError that never repeats the URL, because there may be a password in it.
+ */
+export function redisConnection(url: string): RedisConnection {
+  const [match, scheme, mode, userinfo, hosts, path = ""] = URL_PARTS.exec(url.trim()) ?? [];
+  if (match === undefined || hosts === undefined) throw misconfigured(`Expected \`REDIS_URL\` to look like ${FORMS}`);
+  const nodes = hosts.split(",").map((text) => node(text, mode === "+sentinel" ? 26379 : 6379));
+  const [first] = nodes;
+  if (first === undefined || (mode === undefined && nodes.length > 1)) {
+    throw misconfigured(
+      `Expected \`REDIS_URL\` to name one host, or to begin with redis+sentinel:// or redis+cluster://`,
+    );
+  }
+  const common = { ...credentials(userinfo), ...(scheme === "rediss" ? { tls: {} } : {}) };
+  const place = nodes.map(({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${port}`).join(", ");
+  if (mode === "+cluster") {
+    if (path !== "")
+      throw misconfigured("Expected `REDIS_URL` of a cluster to have no database: a cluster has only one");
+    return { kind: "cluster", nodes, redisOptions: common, place };
+  }
+  if (mode === "+sentinel") {
+    const [name, database = ""] = path.split("/");
+    if (!name)
+      throw misconfigured(
+        "Expected `REDIS_URL` with Sentinel to end with the name of the master: redis+sentinel://host:port/name",
+      );
+    const sentinelTls = scheme === "rediss" ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {};
+    const options = {
+      ...common,
+      ...sentinelTls,
+      sentinels: nodes,
+      name: decodeURIComponent(name),
+      db: databaseOf(database),
+    };
+    return { kind: "single", options, place };
+  }
+  return { kind: "single", options: { ...common, ...first, db: databaseOf(path) }, place };
+}
+
+function node(text: string, defaultPort: number): { host: string; port: number } {
+  const [, bracketed, plain, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = digits === undefined ? defaultPort : Number(digits);
+  if (host === undefined || port < 1 || port > 65535) {
+    throw misconfigured(`Expected each host in \`REDIS_URL\` to be host or host:port (port 1 to 65535): ${FORMS}`);
+  }
+  return { host, port };
+}
+
+function credentials(userinfo: string | undefined): { username?: string; password?: string } {
+  if (userinfo === undefined || userinfo === "") return {};
+  const colon = userinfo.indexOf(":");
+  try {
+    const username = decodeURIComponent(colon === -1 ? userinfo : userinfo.slice(0, colon));
+    if (colon === -1) return { username };
+    const password = decodeURIComponent(userinfo.slice(colon + 1));
+    return username === "" ? { password } : { username, password };
+  } catch {
+    // The error of decodeURIComponent says nothing more, and the password stays out of it.
+    throw misconfigured(
+      "Expected the user and password in `REDIS_URL` to be percent-encoded: % is written %25, @ is %40, / is %2F",
+    );
+  }
+}
+
+function databaseOf(path: string): number {
+  if (path === "") return 0;
+  if (!/^\d{1,5}$/.test(path))
+    throw misconfigured(`Expected the database in \`REDIS_URL\` to be a number: redis://host:port/2`);
+  return Number(path);
+}
+
+function misconfigured(message: string): StoreError {
+  return new StoreError("misconfigured", message);
+}
+
+/** A wait of 50 ms, doubling up to 2 s: for ever, because a worker outlives its Redis. */
+export function reconnectDelayMs(times: number): number {
+  return Math.min(2000, 50 * 2 ** Math.min(times, 10));
+}
+
+/**
+ * An ioredis client that is not yet connected. Until `isOpen` answers true it gives up at the first failure; from then
+ * on it reconnects for ever, sends again what was not answered, and follows a failover.
+ */
+export function redisClient(connection: RedisConnection, isOpen: () => boolean): RedisClient {
+  const retry = (times: number) => (isOpen() ? reconnectDelayMs(times) : null);
+  const options = {
+    lazyConnect: true,
+    connectTimeout: 5000,
+    maxRetriesPerRequest: null,
+    // A master that became a replica refuses writes: 2 means connect anew and send the command again.
+    reconnectOnError: (error: Error) => (error.message.startsWith("READONLY") ? 2 : false),
+  } as const;
+  if (connection.kind === "cluster") {
+    return new Cluster([...connection.nodes], {
+      lazyConnect: true,
+      clusterRetryStrategy: retry,
+      redisOptions: { ...connection.redisOptions, ...options },
+    });
+  }
+  return new Redis({ ...connection.options, ...options, retryStrategy: retry, sentinelRetryStrategy: retry });
+}

@@ -1,0 +1,126 @@
+/** The shapes of what Redis holds and of what the scripts answer: text is parsed into a type or refused. */
+import { z } from "zod";
+import { StoreError } from "../store-error.ts";
+
+const held = z.object({
+  version: z.string(),
+  digest: z.string(),
+  body: z.string(),
+  run: z.string(),
+  attempts: z.number(),
+  faults: z.number(),
+  deaths: z.number(),
+  notBefore: z.number(),
+});
+const units = z.record(z.string(), held);
+
+export const mailboxDocument = z.object({
+  pool: z.string(),
+  username: z.string(),
+  priority: z.number(),
+  pending: units,
+  claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units })),
+  suspects: z.record(z.string(), z.object({ version: z.string(), until: z.number() })),
+  kept: units,
+  doubts: z.record(z.string(), z.string()),
+  unknown: z.record(z.string(), z.object({ digest: z.string(), until: z.number() })),
+});
+
+export const ledgerDocument = z.record(z.string(), z.object({ version: z.string(), digest: z.string() }));
+
+export const letterDocument = z.object({
+  id: z.string(),
+  user: z.string(),
+  pool: z.string(),
+  username: z.string(),
+  unit: z.string(),
+  kind: z.string(),
+  reason: z.string(),
+  version: z.string(),
+  run: z.string(),
+  digest: z.string(),
+  body: z.string(),
+  buriedAt: z.number(),
+});
+
+/** A run without its cursor and its rows, which move with each page and lie beside it. */
+export const runDocument = z.object({
+  id: z.string(),
+  pool: z.string(),
+  feed: z.string(),
+  identity: z.string(),
+  asOf: z.number(),
+  startedAt: z.number(),
+  finishedAt: z.exactOptional(z.number()),
+  state: z.enum(["reading", "delivering", "finished", "failed"]),
+});
+
+export const holdDocument = z.object({
+  pool: z.string(),
+  scope: z.enum(["pool", "contacts"]),
+  kind: z.string(),
+  since: z.number(),
+  probeAt: z.number(),
+  probeEveryMs: z.number(),
+});
+
+export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
+
+export const putReply = z.object({ accepted: z.boolean(), cursor: z.string(), ahead: z.number() });
+
+export const claimReply = z.discriminatedUnion("is", [
+  z.object({
+    is: z.literal("claimed"),
+    pool: z.string(),
+    username: z.string(),
+    priority: z.number(),
+    units,
+    leaseUntil: z.number(),
+  }),
+  z.object({ is: z.literal("busy"), retryInMs: z.number() }),
+  z.object({ is: z.literal("later"), retryInMs: z.number() }),
+  z.object({ is: z.literal("idle") }),
+]);
+
+export const settleReply = z.object({
+  late: z.boolean(),
+  doubted: z.array(z.string()).default([]),
+  letters: z.array(letterDocument).default([]),
+  dueInMs: z.exactOptional(z.number()),
+});
+
+const due = z.object({ user: z.string(), priority: z.number() });
+export const sweepReply = z.object({ due: z.array(due).default([]) });
+export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
+
+export const beginRunReply = z.object({ id: z.string(), resumed: z.boolean() });
+
+export const holdReply = z.discriminatedUnion("is", [
+  z.object({ is: z.literal("free") }),
+  z.object({ is: z.literal("probe"), hold: holdDocument }),
+  z.object({ is: z.literal("held"), hold: holdDocument, retryInMs: z.number() }),
+]);
+
+export const reserveReply = z.object({ waitMs: z.number(), slotAt: z.number() });
+export const paceReply = z.object({ ratePerSecond: z.number(), cutAt: z.number() });
+
+/** JSON text as a document. The error names what was expected where, never a value. */
+export function parseDocument<T>(shape: z.ZodType<T>, text: unknown, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(String(text));
+  } catch {
+    // JSON.parse quotes what it read, and that may be a person's data: its error is left behind.
+    throw damaged(what, "it is not JSON");
+  }
+  const parsed = shape.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw damaged(what, parsed.error.issues.map((issue) => `${issue.code} at ${issue.path.length} deep`).join(", "));
+}
+
+function damaged(what: string, why: string): StoreError {
+  return new StoreError(
+    "damaged",
+    `Expected ${what} in Redis to have the form that this version of poolsync writes, but ${why}: check that no other program writes to these keys, and that all processes run the same version`,
+  );
+}

@@ -1,0 +1,82 @@
+/**
+ * Every key of a namespace. All share one hash tag, so that a script may touch them together on a cluster: a cluster
+ * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`.
+ *
+ * | key               | type   | meaning                                                            | lifetime          |
+ * |-------------------|--------|--------------------------------------------------------------------|-------------------|
+ * | P mailboxes       | hash   | user -> `Mailbox` of core/mailbox.ts, JSON                         | while it has work |
+ * | P ledger          | hash   | user -> `Ledger` of core/mailbox.ts, JSON                          | for ever          |
+ * | P due:<pool>      | zset   | user, by when the mailbox wants to be looked at (epoch ms)         | as mailboxes      |
+ * | P books           | hash   | `<run>\|<term>`, and `\|<term>` for the total; the terms of        | for ever          |
+ * |                   |        | core/books.ts, and `rows-read`, `rows-faulty`                      |                   |
+ * | P runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | for ever          |
+ * | P run-index       | zset   | run, by when it started (epoch ms)                                 | for ever          |
+ * | P identities      | hash   | identity -> the unfinished run of it                               | until it ends     |
+ * | P cursors         | hash   | run -> where its feed stands                                       | for ever          |
+ * | P letters         | hash   | letter -> `Letter` of core/mailbox.ts, JSON                        | replay or discard |
+ * | P letter-times    | zset   | letter, by when it was buried (epoch ms)                           | as letters        |
+ * | P pools           | hash   | pool -> how many letters it has                                    | for ever          |
+ * | P arrivals        | string | counter: the arrival that was given last                           | for ever          |
+ * | P holds           | hash   | `<pool>\|<scope>` -> `Hold` of store/holds.ts, JSON                | until lifted      |
+ * | P pace:<bucket>   | hash   | `PaceState` of core/pace.ts                                        | 1 hour unused     |
+ * | P sweep:<pool>    | string | who sweeps: a lease                                                | the lease         |
+ * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
+ * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
+ * | P links:<pool>    | hash   | digest of an address, number or sub -> sealed username             | for ever          |
+ * | P once:<token>    | string | what a call answered, for when the client sends it again           | 5 minutes         |
+ */
+import { StoreError } from "../store-error.ts";
+
+export interface Keys {
+  readonly mailboxes: string;
+  readonly ledger: string;
+  readonly books: string;
+  readonly runs: string;
+  readonly runIndex: string;
+  readonly identities: string;
+  readonly cursors: string;
+  readonly letters: string;
+  readonly letterTimes: string;
+  readonly pools: string;
+  readonly arrivals: string;
+  readonly holds: string;
+  readonly targets: string;
+  readonly memory: string;
+  due(pool: string): string;
+  pace(bucket: string): string;
+  sweep(pool: string): string;
+  links(pool: string): string;
+  once(token: string): string;
+}
+
+/** Throws a StoreError for a namespace that cannot be part of a key. */
+export function createKeys(namespace: string): Keys {
+  if (!/^[\w.-]{1,64}$/.test(namespace)) {
+    throw new StoreError(
+      "misconfigured",
+      `Expected the namespace to be 1 to 64 letters, digits, dots, dashes or underscores, got ${JSON.stringify(namespace)}`,
+    );
+  }
+  const prefix = `{poolsync:${namespace}}:`;
+  return {
+    mailboxes: `${prefix}mailboxes`,
+    ledger: `${prefix}ledger`,
+    books: `${prefix}books`,
+    runs: `${prefix}runs`,
+    runIndex: `${prefix}run-index`,
+    identities: `${prefix}identities`,
+    cursors: `${prefix}cursors`,
+    letters: `${prefix}letters`,
+    letterTimes: `${prefix}letter-times`,
+    pools: `${prefix}pools`,
+    arrivals: `${prefix}arrivals`,
+    holds: `${prefix}holds`,
+    targets: `${prefix}targets`,
+    memory: `${prefix}memory`,
+    due: (pool) => `${prefix}due:${pool}`,
+    pace: (bucket) => `${prefix}pace:${bucket}`,
+    sweep: (pool) => `${prefix}sweep:${pool}`,
+    links: (pool) => `${prefix}links:${pool}`,
+    once: (token) => `${prefix}once:${token}`,
+  };
+}

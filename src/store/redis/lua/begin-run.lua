@@ -1,0 +1,21 @@
+-- Begins a run, or finds the unfinished one of the same identity. Sent twice, the second time finds the run that the
+-- first began, and does not call it resumed.
+--
+-- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities
+-- ARGV[1] id   ARGV[2] pool   ARGV[3] feed   ARGV[4] identity, may be blank   ARGV[5] as-of in epoch ms
+-- Output  JSON {id, resumed}
+local id, identity = ARGV[1], ARGV[4]
+if identity ~= '' then
+  local current = redis.call('HGET', KEYS[3], identity)
+  if current then return cjson.encode({ id = current, resumed = current ~= id }) end
+  redis.call('HSET', KEYS[3], identity, id)
+end
+local now = now_ms()
+local run = {
+  id = id, pool = ARGV[2], feed = ARGV[3], identity = identity, asOf = tonumber(ARGV[5]), startedAt = now,
+  state = 'reading',
+}
+if redis.call('HSETNX', KEYS[1], id, cjson.encode(run)) == 1 then
+  redis.call('ZADD', KEYS[2], string.format('%.0f', now), id)
+end
+return cjson.encode({ id = id, resumed = false })

@@ -1,0 +1,192 @@
+-- The state machine of core/mailbox.ts, said in Lua: prepended to put, claim, settle, replay and discard. Function by
+-- function the same as there; test/store/redis-machine.test.ts compares the two step by step. Lua tables have no
+-- order: where it matters the script makes its own, and `place` gives the same end whichever of two units comes first.
+--
+-- Versions are fixed-width digits, so `<` on them is version order in any locale that Redis may collate by.
+--
+-- KEYS[1] mailboxes  KEYS[2] ledger  KEYS[3] books  KEYS[4] letters  KEYS[5] letter-times  KEYS[6] pools
+-- KEYS[7] once:<token>, what this very call answered before; then the script's own; then due:<pool>, one for each
+--         pool that the caller knows. A script that meets another pool answers {"elsewhere":"<pool>"} before it
+--         has written anything, and is called again with that pool's key as well: so every key is declared.
+local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, ONCE = unpack(KEYS, 1, 7)
+local NOW = now_ms()
+
+local SUSPECT_MS = 15 * 60000
+local QUIET_MS = 15000
+local MAX_LEAD_MS = 5 * 60000
+-- How long an answer is kept for a call that the client sends again after a reconnect.
+local ONCE_MS = 5 * 60000
+
+local FLAG_OF = { email = 'email_verified', phone_number = 'phone_number_verified' }
+local CONTACT_OF = { email_verified = 'email', phone_number_verified = 'phone_number' }
+
+local DUE = string.sub(MAILBOXES, 1, -#'mailboxes' - 1) .. 'due:'
+local KNOWN = {}
+for i = 8, #KEYS do
+  if string.sub(KEYS[i], 1, #DUE) == DUE then KNOWN[string.sub(KEYS[i], #DUE + 1)] = KEYS[i] end
+end
+
+local function elsewhere(pool)
+  return cjson.encode({ elsewhere = pool })
+end
+
+local function answer_once(reply)
+  local text = cjson.encode(reply)
+  redis.call('SET', ONCE, text, 'PX', ONCE_MS)
+  return text
+end
+
+-- Movements in the books are gathered and posted together at the end of a script.
+local moves = {}
+local function book(run, term, by)
+  moves[run .. '|' .. term] = (moves[run .. '|' .. term] or 0) + by
+  moves['|' .. term] = (moves['|' .. term] or 0) + by
+end
+local function post()
+  for field, by in pairs(moves) do
+    if by ~= 0 then redis.call('HINCRBY', BOOKS, field, string.format('%.0f', by)) end
+  end
+end
+
+local function is_empty(record)
+  return next(record) == nil
+end
+
+local function take(record, name)
+  local value = record[name]
+  record[name] = nil
+  return value
+end
+
+local function ordinal_of(version)
+  return string.sub(version, 1, 32)
+end
+
+local function is_too_far_ahead(ordinal)
+  return tonumber(string.sub(ordinal, 1, 15)) > NOW + MAX_LEAD_MS
+end
+
+-- A user's documents as a draft; `owner` says whose mailbox it is where there is none yet.
+local function draft(user, owner)
+  local document = redis.call('HGET', MAILBOXES, user)
+  local ledger = redis.call('HGET', LEDGER, user)
+  local d = { user = user, existed = document and true or false, ledger_changed = false }
+  d.ledger = ledger and cjson.decode(ledger) or {}
+  if document then
+    d.mailbox = cjson.decode(document)
+    if owner then d.mailbox.priority = math.min(d.mailbox.priority, owner.priority) end
+  elseif owner then
+    d.mailbox = {
+      pool = owner.pool, username = owner.username, priority = owner.priority,
+      pending = {}, suspects = {}, kept = {}, doubts = {}, unknown = {},
+    }
+  end
+  return d
+end
+
+local function enter(d, name, version, digest)
+  d.ledger[name] = { version = version, digest = digest }
+  d.ledger_changed = true
+end
+
+-- What the ledger knew of the value that is there, it knows no longer.
+local function blank(d, name)
+  if name and d.ledger[name] then enter(d, name, d.ledger[name].version, '') end
+end
+
+-- The flag of a contact, the contact of a flag.
+local function other_of(name)
+  return FLAG_OF[name] or CONTACT_OF[name]
+end
+
+local function yields_to(held, other)
+  if not other then return false end
+  if held.version <= other.version then return true end
+  return held.digest == other.digest and ordinal_of(held.version) == ordinal_of(other.version)
+end
+
+local function supersede(pending, name)
+  local loser = take(pending, name)
+  book(loser.run, 'pending', -1)
+  book(loser.run, 'superseded', 1)
+end
+
+-- Puts a value among the pending ones; `held` is the caller's no longer.
+local function place(d, name, held)
+  local pending = d.mailbox.pending
+  local flying = d.mailbox.claim and d.mailbox.claim.units or {}
+  local contact, flag = CONTACT_OF[name], FLAG_OF[name]
+  local applied = d.ledger[name]
+  local contact_applied = contact and d.ledger[contact]
+  if (applied and held.version < applied.version) or (contact_applied and held.version < contact_applied.version) then
+    return book(held.run, 'stale', 1)
+  end
+  if contact then
+    local waits, flies = pending[contact], flying[contact]
+    if (waits and waits.version > held.version) or (flies and flies.version > held.version) then
+      return book(held.run, 'superseded', 1)
+    end
+  end
+  -- What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
+  if yields_to(held, pending[name] or flying[name]) then return book(held.run, 'superseded', 1) end
+
+  if pending[name] then supersede(pending, name) end
+  if flag and pending[flag] and pending[flag].version < held.version then supersede(pending, flag) end
+  local fate = d.mailbox.unknown[name]
+  if fate and fate.digest ~= held.digest then held.notBefore = math.max(held.notBefore, fate['until']) end
+  pending[name] = held
+  book(held.run, 'pending', 1)
+end
+
+-- When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of.
+local function time_of(pending, name, held)
+  local contact = CONTACT_OF[name] and pending[CONTACT_OF[name]]
+  return math.max(held.notBefore, contact and contact.notBefore or 0)
+end
+
+-- When the mailbox wants to be looked at next, in epoch ms.
+local function due_at(mailbox)
+  if mailbox.claim then return mailbox.claim.leaseUntil end
+  local at
+  for name, held in pairs(mailbox.pending) do
+    local time = time_of(mailbox.pending, name, held)
+    if not at or time < at then at = time end
+  end
+  if at then return at end
+  at = 0
+  for _, suspect in pairs(mailbox.suspects) do at = math.max(at, suspect['until']) end
+  for _, fate in pairs(mailbox.unknown) do at = math.max(at, fate['until']) end
+  return at
+end
+
+-- Forgets what has expired, writes the documents and the due set. Answers when the mailbox is due, or nil where
+-- nothing is left in it.
+local function finish(d)
+  local mailbox = d.mailbox
+  for name, suspect in pairs(mailbox.suspects) do
+    if suspect['until'] <= NOW then
+      mailbox.suspects[name] = nil
+      mailbox.kept[name] = nil
+    end
+  end
+  for name, fate in pairs(mailbox.unknown) do
+    if fate['until'] <= NOW then mailbox.unknown[name] = nil end
+  end
+  if d.ledger_changed then redis.call('HSET', LEDGER, d.user, cjson.encode(d.ledger)) end
+  if not mailbox.claim and is_empty(mailbox.pending) and is_empty(mailbox.suspects) and is_empty(mailbox.unknown) then
+    if d.existed then
+      redis.call('HDEL', MAILBOXES, d.user)
+      redis.call('ZREM', KNOWN[mailbox.pool], d.user)
+    end
+    return nil
+  end
+  redis.call('HSET', MAILBOXES, d.user, cjson.encode(mailbox))
+  local at = due_at(mailbox)
+  if at > 0 then
+    redis.call('ZADD', KNOWN[mailbox.pool], string.format('%.0f', at), d.user)
+  else
+    -- "At once" keeps its place in the row: who has waited longest goes first.
+    redis.call('ZADD', KNOWN[mailbox.pool], 'LT', string.format('%.0f', NOW), d.user)
+  end
+  return at
+end

@@ -1,0 +1,53 @@
+-- A page of changes arrives, with its invalid counts and the feed's cursor.
+--
+-- KEYS    those of mailbox.lua, then KEYS[8] arrivals, KEYS[9] cursors, due:<pool> of the page
+-- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
+-- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body}]}]
+-- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
+-- Output  JSON {accepted, cursor, ahead}
+local seen = redis.call('GET', ONCE)
+if seen then return seen end
+
+local ARRIVALS, CURSORS = KEYS[8], KEYS[9]
+local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+local cursor = redis.call('HGET', CURSORS, run) or ''
+if ARGV[8] then
+  if cursor ~= ARGV[8] then return cjson.encode({ accepted = false, cursor = cursor, ahead = 0 }) end
+  cursor = ARGV[9]
+  redis.call('HSET', CURSORS, run, cursor)
+end
+
+local changes = cjson.decode(ARGV[7])
+local count = 0
+for _, change in ipairs(changes) do count = count + #change.units end
+local arrival = 0
+if count > 0 then arrival = redis.call('INCRBY', ARRIVALS, count) - count end
+
+local ahead = 0
+for _, change in ipairs(changes) do
+  local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
+  for _, wanted in ipairs(change.units) do
+    arrival = arrival + 1
+    local ordinal = wanted.ordinal or string.format('%015.0f.%016.0f', NOW, 0)
+    if is_too_far_ahead(ordinal) then
+      ahead = ahead + 1
+    else
+      place(d, wanted.name, {
+        version = string.format('%s.%016.0f', ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
+        attempts = 0, faults = 0, deaths = 0, notBefore = 0,
+      })
+    end
+  end
+  finish(d)
+end
+
+local invalid = tonumber(ARGV[4])
+book(run, 'received', count + invalid)
+book(run, 'invalid', ahead + invalid)
+-- Rows stand outside the books' equation, and beside it in the hash.
+book(run, 'rows-read', tonumber(ARGV[5]))
+book(run, 'rows-faulty', tonumber(ARGV[6]))
+post()
+redis.call('HSETNX', POOLS, pool, 0)
+return answer_once({ accepted = true, cursor = cursor, ahead = ahead })

@@ -1,0 +1,38 @@
+-- Letters are put again under their old versions and runs; `received` does not move.
+--
+-- KEYS    those of mailbox.lua
+-- ARGV[1] letter ids, JSON list   ARGV[2] priority
+-- Output  JSON {due?: [{user, priority, letter, pool}]}: of the letters whose user has a mailbox now; or
+--         {elsewhere}
+local seen = redis.call('GET', ONCE)
+if seen then return seen end
+
+local letters = {}
+for _, id in ipairs(cjson.decode(ARGV[1])) do
+  local text = redis.call('HGET', LETTERS, id)
+  if text then
+    local letter = cjson.decode(text)
+    if not KNOWN[letter.pool] then return elsewhere(letter.pool) end
+    letters[#letters + 1] = letter
+  end
+end
+
+local due = {}
+for _, letter in ipairs(letters) do
+  -- An id that was given twice is taken once.
+  if redis.call('HDEL', LETTERS, letter.id) == 1 then
+    redis.call('ZREM', LETTER_TIMES, letter.id)
+    redis.call('HINCRBY', POOLS, letter.pool, -1)
+    local d = draft(letter.user, { pool = letter.pool, username = letter.username, priority = tonumber(ARGV[2]) })
+    book(letter.run, 'dead', -1)
+    place(d, letter.unit, {
+      version = letter.version, digest = letter.digest, body = letter.body, run = letter.run,
+      attempts = 0, faults = 0, deaths = 0, notBefore = 0,
+    })
+    if finish(d) then
+      due[#due + 1] = { user = letter.user, priority = d.mailbox.priority, letter = letter.id, pool = letter.pool }
+    end
+  end
+end
+post()
+return answer_once({ due = #due > 0 and due or nil })

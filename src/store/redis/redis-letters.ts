@@ -1,0 +1,68 @@
+import { randomUUID } from "node:crypto";
+import type { Letter } from "../../core/mailbox.ts";
+import type { LetterFilter, Letters } from "../letters.ts";
+import type { RedisClient } from "./connection.ts";
+import { letterDocument, parseDocument } from "./documents.ts";
+import type { Keys } from "./keys.ts";
+import { LETTERS_PER_STEP, mailboxKeys } from "./redis-mailboxes.ts";
+import type { Scripts } from "./scripts.ts";
+
+export function createRedisLetters(redis: RedisClient, keys: Keys, scripts: Scripts): Letters {
+  return {
+    list: (filter) => list(redis, keys, filter),
+
+    async get(id) {
+      const text = await redis.hget(keys.letters, id);
+      return text === null ? undefined : parseDocument(letterDocument, text, "a letter");
+    },
+
+    async discard(ids) {
+      let count = 0;
+      for (let from = 0; from < ids.length; from += LETTERS_PER_STEP) {
+        const step = JSON.stringify(ids.slice(from, from + LETTERS_PER_STEP));
+        count += Number(await scripts.run("discard", mailboxKeys(keys, randomUUID()), [step]));
+      }
+      return count;
+    },
+  };
+}
+
+/**
+ * Walks on from the time of the last letter, not from a count of letters: a caller that replays or discards what it
+ * has just read must not make the walk skip what comes after.
+ */
+async function* list(redis: RedisClient, keys: Keys, filter: LetterFilter): AsyncGenerator<Letter> {
+  const end = filter.until === undefined ? "+inf" : `(${filter.until}`;
+  let start = String(filter.since ?? "-inf");
+  let seen = new Set<string>();
+  for (;;) {
+    const limit = LETTERS_PER_STEP + seen.size;
+    const page = await redis.zrangebyscore(keys.letterTimes, start, end, "WITHSCORES", "LIMIT", 0, limit);
+    const fresh: string[] = [];
+    for (let i = 0; i + 1 < page.length; i += 2) {
+      const [id, score] = [page[i], page[i + 1]];
+      if (id === undefined || score === undefined || (score === start && seen.has(id))) continue;
+      if (score !== start) seen = new Set();
+      start = score;
+      seen.add(id);
+      fresh.push(id);
+    }
+    if (fresh.length === 0) return;
+    for (const text of await redis.hmget(keys.letters, ...fresh)) {
+      // It was replayed or discarded a moment ago.
+      if (text === null) continue;
+      const letter = parseDocument(letterDocument, text, "a letter");
+      if (matches(letter, filter)) yield letter;
+    }
+  }
+}
+
+function matches(letter: Letter, { pool, kind, user, unit, run }: LetterFilter): boolean {
+  return (
+    (pool === undefined || letter.pool === pool) &&
+    (kind === undefined || letter.kind === kind) &&
+    (user === undefined || letter.user === user) &&
+    (unit === undefined || letter.unit === unit) &&
+    (run === undefined || letter.run === run)
+  );
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import type { Settlement, Settlements } from "../../core/mailbox.ts";
+import type { Mailboxes } from "../mailboxes.ts";
+import type { RedisClient } from "./connection.ts";
+import type { Keys } from "./keys.ts";
+import type { Scripts } from "./scripts.ts";
+import {
+  claimReply,
+  ledgerDocument,
+  letterDocument,
+  mailboxDocument,
+  parseDocument,
+  putReply,
+  replayReply,
+  settleReply,
+  sweepReply,
+} from "./documents.ts";
+import type { KnownPools } from "./known-pools.ts";
+import { scanHash } from "./scan-hash.ts";
+
+/** More letters than this are replayed in several steps, so that no script holds the server up for long. */
+export const LETTERS_PER_STEP = 200;
+
+/** The whole answer of a script that needs the due set of a pool which this process has not met. */
+const ELSEWHERE = /^\{"elsewhere":"([^"\\]+)"\}$/;
+
+/** The keys that lua/mailbox.lua declares, in its order. `token` names this very call: see `once` in keys.ts. */
+export function mailboxKeys(keys: Keys, token: string): readonly string[] {
+  return [keys.mailboxes, keys.ledger, keys.books, keys.letters, keys.letterTimes, keys.pools, keys.once(token)];
+}
+
+export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Mailboxes {
+  /** Runs a script that learns the user's pool from the documents only, and so the key of its due set. */
+  async function runInPool(name: "claim" | "settle" | "replay", args: readonly (string | number)[]): Promise<string> {
+    const token = randomUUID();
+    for (;;) {
+      const due = [...pools.names].map((pool) => keys.due(pool));
+      const reply = String(await scripts.run(name, [...mailboxKeys(keys, token), ...due], args));
+      const elsewhere = ELSEWHERE.exec(reply)?.[1];
+      if (elsewhere === undefined) return reply;
+      pools.add(elsewhere);
+    }
+  }
+
+  return {
+    /**
+     * ioredis sends again what was not answered when the connection was lost. The answer of the first time is kept for
+     * five minutes and given again, so a page without a cursor is not put twice. After a longer outage a page with a
+     * cursor is refused with the cursor at its `to`: the caller takes that for "it was put", and goes on.
+     */
+    async put(page) {
+      pools.add(page.pool);
+      const { read, faulty } = page.rows;
+      const args = [page.pool, page.run, page.priority, page.invalid, read, faulty, JSON.stringify(page.changes)];
+      if (page.cursor) args.push(page.cursor.from, page.cursor.to);
+      const own = [keys.arrivals, keys.cursors, keys.due(page.pool)];
+      const reply = await scripts.run("put", [...mailboxKeys(keys, randomUUID()), ...own], args);
+      return parseDocument(putReply, reply, "the answer to a put");
+    },
+
+    async claim(user, token, leaseMs) {
+      return parseDocument(claimReply, await runInPool("claim", [user, token, leaseMs]), "the answer to a claim");
+    },
+
+    async settle(user, token, settlements, leaseMs) {
+      const reply = await runInPool("settle", [user, token, leaseMs, JSON.stringify(listOf(settlements))]);
+      return parseDocument(settleReply, reply, "the answer to a settle");
+    },
+
+    async sweep(pool, { holder, leaseMs, offset, limit }) {
+      const reply = await scripts.run(
+        "sweep",
+        [keys.sweep(pool), keys.due(pool), keys.mailboxes],
+        [holder, leaseMs, offset, limit],
+      );
+      return parseDocument(sweepReply, reply, "the answer to a sweep").due;
+    },
+
+    dueCount: (pool) => redis.zcard(keys.due(pool)),
+
+    async read(user) {
+      const answers = await redis.multi().hget(keys.mailboxes, user).hget(keys.ledger, user).exec();
+      const [mailbox, ledger] = (answers ?? []).map(([error, value]) => {
+        if (error) throw error;
+        return value;
+      });
+      return {
+        ...(typeof mailbox === "string" ? { mailbox: parseDocument(mailboxDocument, mailbox, "a mailbox") } : {}),
+        ledger: typeof ledger === "string" ? parseDocument(ledgerDocument, ledger, "a ledger") : {},
+      };
+    },
+
+    async replay(letters, priority) {
+      const due = [];
+      for (let from = 0; from < letters.length; from += LETTERS_PER_STEP) {
+        const step = letters.slice(from, from + LETTERS_PER_STEP);
+        const reply = await runInPool("replay", [JSON.stringify(step), priority]);
+        due.push(...parseDocument(replayReply, reply, "the answer to a replay").due);
+      }
+      return due;
+    },
+
+    async recount() {
+      const counts = new Map<string, { pending: number; dead: number }>();
+      const of = (run: string) => {
+        const count = counts.get(run) ?? { pending: 0, dead: 0 };
+        counts.set(run, count);
+        return count;
+      };
+      for await (const text of scanHash(redis, keys.mailboxes)) {
+        const { pending, claim } = parseDocument(mailboxDocument, text, "a mailbox");
+        for (const { run } of Object.values(pending)) of(run).pending += 1;
+        for (const { run } of Object.values(claim?.units ?? {})) of(run).pending += 1;
+      }
+      for await (const text of scanHash(redis, keys.letters))
+        of(parseDocument(letterDocument, text, "a letter").run).dead += 1;
+      return counts;
+    },
+  };
+}
+
+/**
+ * Settlements as the script reads them: in their order, in whole milliseconds, and with a reason that has no half of a
+ * surrogate pair, which its JSON reader refuses.
+ */
+function listOf(settlements: Settlements): readonly (Settlement & { readonly name: string })[] {
+  return Object.entries(settlements).map(([name, settlement]) => {
+    if (settlement.is === "bury") return { name, ...settlement, reason: settlement.reason.toWellFormed() };
+    if (settlement.is === "retry") return { name, ...settlement, at: Math.max(0, Math.ceil(settlement.at)) };
+    return { name, ...settlement };
+  });
+}

@@ -1,0 +1,23 @@
+import type { Pace } from "../pace.ts";
+import { paceReply, parseDocument, reserveReply } from "./documents.ts";
+import type { Keys } from "./keys.ts";
+import type { Scripts } from "./scripts.ts";
+
+/** One pace for the whole fleet: each step is one script on the server, by the server's clock. */
+export function createRedisPace(keys: Keys, scripts: Scripts): Pace {
+  return {
+    async reserve(bucket, ceilingPerSecond) {
+      const reply = await scripts.run("reserve", [keys.pace(bucket)], [ceilingPerSecond]);
+      return parseDocument(reserveReply, reply, "the answer to a reservation");
+    },
+
+    async throttled(bucket, ceilingPerSecond, slotAt) {
+      return (await scripts.run("throttled", [keys.pace(bucket)], [ceilingPerSecond, slotAt])) === 1;
+    },
+
+    async view(bucket, ceilingPerSecond) {
+      const reply = await scripts.run("pace-view", [keys.pace(bucket)], [ceilingPerSecond]);
+      return { ...parseDocument(paceReply, reply, "the pace"), ceilingPerSecond };
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
+import type { Run, Runs } from "../runs.ts";
+import type { RedisClient } from "./connection.ts";
+import { beginRunReply, parseDocument, runDocument } from "./documents.ts";
+import type { Keys } from "./keys.ts";
+import type { Scripts } from "./scripts.ts";
+
+export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts): Runs {
+  async function get(id: string): Promise<Run | undefined> {
+    const [text, cursor, rows] = await Promise.all([
+      redis.hget(keys.runs, id),
+      redis.hget(keys.cursors, id),
+      redis.hmget(keys.books, `${id}|rows-read`, `${id}|rows-faulty`),
+    ]);
+    if (text === null) return undefined;
+    const run = parseDocument(runDocument, text, "a run");
+    return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
+  }
+
+  async function begin({ id, pool, feed, identity, asOf }: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">) {
+    const reply = await scripts.run(
+      "begin-run",
+      [keys.runs, keys.runIndex, keys.identities],
+      [id, pool, feed, identity, asOf],
+    );
+    const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
+    const run = await get(begun.id);
+    if (!run) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
+    return { run, resumed: begun.resumed };
+  }
+
+  return {
+    begin,
+    get,
+
+    async direct(pool) {
+      const id = `direct-${pool}`;
+      return (await get(id)) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: 0 })).run;
+    },
+
+    async list(limit) {
+      const ids = limit > 0 ? await redis.zrevrange(keys.runIndex, 0, limit - 1) : [];
+      const runs = await Promise.all(ids.map(get));
+      return runs.filter((run) => run !== undefined);
+    },
+
+    async advance(id, state) {
+      const found = await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
+      if (found !== 1) throw new Error(`Expected a run \`${id}\` to be advanced, and there is none`);
+    },
+
+    async books(id = "") {
+      const counts = await redis.hmget(keys.books, ...TERMS.map((term) => `${id}|${term}`));
+      return post(
+        EMPTY_BOOKS,
+        TERMS.map((term, index) => ({ run: id, term, by: Number(counts[index] ?? 0) })),
+      );
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import type { Store } from "../store.ts";
+import { StoreError } from "../store-error.ts";
+import { redisConnection } from "./connection.ts";
+import type { RedisClient } from "./connection.ts";
+import { parseDocument, targetDocument } from "./documents.ts";
+import { createKeys } from "./keys.ts";
+import type { Keys } from "./keys.ts";
+import { createKnownPools } from "./known-pools.ts";
+import { createRedisHolds } from "./redis-holds.ts";
+import { createRedisLetters } from "./redis-letters.ts";
+import { createRedisMailboxes } from "./redis-mailboxes.ts";
+import { createRedisPace } from "./redis-pace.ts";
+import { createRedisRuns } from "./redis-runs.ts";
+import { createScripts } from "./scripts.ts";
+import type { Scripts } from "./scripts.ts";
+import { connectRedis } from "./server-check.ts";
+
+/** The form of what is kept. It changes when an older poolsync could not read it any more. */
+const FORMAT = "1";
+
+export interface RedisStoreOptions {
+  /** See connection.ts for its forms. */
+  readonly url: string;
+  /** Deployments of different namespaces on one Redis know nothing of each other. */
+  readonly namespace: string;
+  /** Told of losses of the connection, which heal by themselves. */
+  readonly onConnectionError?: (error: Error) => void;
+}
+
+/**
+ * Connects, checks the server and opens the namespace. Throws a StoreError with one sentence and the next step:
+ * nothing is left open then.
+ */
+export async function openRedisStore({ url, namespace, onConnectionError }: RedisStoreOptions): Promise<Store> {
+  const keys = createKeys(namespace);
+  // Without a listener a loss is silent here: commands wait, and ioredis reconnects for ever.
+  const redis = await connectRedis(redisConnection(url), onConnectionError ?? (() => undefined));
+  try {
+    return await createRedisStore(redis, keys, createScripts(redis));
+  } catch (error) {
+    redis.disconnect();
+    throw error;
+  }
+}
+
+/** A store on a connection that is open; closing the store closes it. */
+export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: Scripts): Promise<Store> {
+  const remember = async (name: string, value: string) => {
+    await redis.hsetnx(keys.memory, name, value);
+    return (await redis.hget(keys.memory, name)) ?? value;
+  };
+  const format = await remember("format", FORMAT);
+  if (format !== FORMAT) {
+    throw new StoreError(
+      "foreign-format",
+      `The namespace in Redis was written by another version of poolsync (format ${format}, this one reads ${FORMAT}): run that version, or choose another namespace`,
+    );
+  }
+  const pools = createKnownPools(await redis.hkeys(keys.pools));
+  return {
+    kind: "redis",
+    mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
+    letters: createRedisLetters(redis, keys, scripts),
+    runs: createRedisRuns(redis, keys, scripts),
+    holds: createRedisHolds(redis, keys, scripts),
+    pace: createRedisPace(keys, scripts),
+    remember,
+
+    async target(target) {
+      const { pool, endpoint, region, arn } = target;
+      await redis.hsetnx(keys.targets, pool, JSON.stringify({ pool, endpoint, region, arn }));
+      const text = await redis.hget(keys.targets, pool);
+      return text === null ? target : parseDocument(targetDocument, text, "a target");
+    },
+
+    async link(pool, digest) {
+      return (await redis.hget(keys.links(pool), digest)) ?? undefined;
+    },
+
+    async setLink(pool, digest, username) {
+      await redis.hset(keys.links(pool), digest, username);
+    },
+
+    async pools() {
+      const letters = Object.entries(await redis.hgetall(keys.pools));
+      const busy = await Promise.all(
+        letters.map(async ([pool, count]) => Number(count) > 0 || (await redis.zcard(keys.due(pool))) > 0),
+      );
+      return letters.filter((_, index) => busy[index]).map(([pool]) => pool);
+    },
+
+    async close() {
+      // While the connection is lost a QUIT would wait for ever; there is nothing to say goodbye to.
+      if (redis.status === "ready") await redis.quit();
+      else redis.disconnect();
+    },
+  };
+}

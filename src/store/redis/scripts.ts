@@ -1,0 +1,69 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { RedisClient } from "./connection.ts";
+
+/** Each script and what is prepended to it. One file an arrow of the protocol, in lua/. */
+const PRELUDES = {
+  put: ["mailbox"],
+  claim: ["mailbox"],
+  settle: ["mailbox"],
+  replay: ["mailbox"],
+  discard: ["mailbox"],
+  sweep: [],
+  "begin-run": [],
+  advance: [],
+  "hold-place": [],
+  "hold-ask": [],
+  reserve: ["pace"],
+  throttled: ["pace"],
+  "pace-view": ["pace"],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type ScriptName = keyof typeof PRELUDES;
+
+export interface Scripts {
+  run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+}
+
+function lua(name: string): string {
+  return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
+}
+
+/**
+ * The scripts, ready to run. A server that does not know one (it was restarted, or another node took over) is given
+ * its text, once. `clock` is the text of another lua/clock.lua, for tests that set the time.
+ */
+export function createScripts(redis: RedisClient, clock: string = lua("clock")): Scripts {
+  const loaded = new Map<ScriptName, { readonly text: string; readonly sha: string }>();
+  const load = (name: ScriptName) => {
+    const known = loaded.get(name);
+    if (known) return known;
+    const text = [clock, ...PRELUDES[name].map(lua), lua(name)].join("\n");
+    const script = { text, sha: createHash("sha1").update(text).digest("hex") };
+    loaded.set(name, script);
+    return script;
+  };
+  return {
+    async run(name, keys, args) {
+      const { text, sha } = load(name);
+      try {
+        return await redis.evalsha(sha, keys.length, ...keys, ...args);
+      } catch (error) {
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw scrubbed(name, error);
+      }
+      try {
+        return await redis.eval(text, keys.length, ...keys, ...args);
+      } catch (error) {
+        throw scrubbed(name, error);
+      }
+    },
+  };
+}
+
+/** ioredis hangs the whole command on its errors, arguments included: people's data, which no log may show. */
+function scrubbed(name: ScriptName, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if ("command" in error) delete error.command;
+  error.message = `${error.message} (script ${name})`;
+  return error;
+}

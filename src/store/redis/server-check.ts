@@ -1,0 +1,77 @@
+/** What a Redis server must be before anything is put on it. */
+import { Cluster } from "ioredis";
+import { StoreError } from "../store-error.ts";
+import { redisClient } from "./connection.ts";
+import type { RedisClient, RedisConnection } from "./connection.ts";
+
+/** The first version in which scripts may read the clock before they write, and ZADD knows LT. */
+export const OLDEST_REDIS = [6, 2] as const;
+
+/**
+ * A connected client of a server that is fit for poolsync. Throws a StoreError with one sentence and the next step:
+ * nobody answers (after a few seconds), credentials refused, too old, or with a policy that throws data away. Later
+ * losses of the connection are told to `onError` and healed by reconnecting.
+ */
+export async function connectRedis(connection: RedisConnection, onError: (error: Error) => void): Promise<RedisClient> {
+  let open = false;
+  let lastError: Error | undefined;
+  const redis = redisClient(connection, () => open);
+  redis.on("error", (error: Error) => {
+    lastError = error;
+    if (open) onError(error);
+  });
+  try {
+    await redis.connect();
+    for (const info of await infoOf(redis)) checkServer(info, connection.place);
+    open = true;
+    return redis;
+  } catch (error) {
+    redis.disconnect();
+    if (error instanceof StoreError) throw error;
+    throw unreachable(connection.place, lastError ?? error);
+  }
+}
+
+/** INFO of every server that may hold the keys. */
+async function infoOf(redis: RedisClient): Promise<readonly string[]> {
+  if (!(redis instanceof Cluster)) return [await redis.info()];
+  return Promise.all(redis.nodes("master").map((node) => node.info()));
+}
+
+/** Throws a StoreError where the server that this INFO speaks of is too old or evicts. */
+export function checkServer(info: string, place: string): void {
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, "m").exec(info)?.[1];
+  const version = field("redis_version") ?? "0";
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldestMajor, oldestMinor] = OLDEST_REDIS;
+  if (major < oldestMajor || (major === oldestMajor && minor < oldestMinor)) {
+    throw new StoreError(
+      "too-old",
+      `Redis at ${place} is version ${version}, and poolsync needs ${oldestMajor}.${oldestMinor} or newer: upgrade it, or name another server in REDIS_URL`,
+    );
+  }
+  // Refused even where maxmemory is 0, which is no limit: whoever sets a limit later would lose changes in silence.
+  const policy = field("maxmemory_policy");
+  if (policy !== undefined && policy !== "noeviction") {
+    throw new StoreError(
+      "evicting",
+      `Redis at ${place} throws data away when its memory is full (maxmemory-policy ${policy}), and queued changes would be lost: set \`maxmemory-policy noeviction\` in its configuration, or name another server in REDIS_URL`,
+    );
+  }
+}
+
+function unreachable(place: string, cause: unknown): StoreError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/NOAUTH|WRONGPASS|NOPERM|invalid (username-)?password|without any password/i.test(text)) {
+    return new StoreError(
+      "unreachable",
+      `Redis at ${place} refused the credentials: check the user and password in REDIS_URL, and that the user may run every command on keys that begin with {poolsync`,
+    );
+  }
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? ` (${cause.code})` : "";
+  return new StoreError(
+    "unreachable",
+    `Redis at ${place} cannot be reached${code}: start it, or check the host, port and TLS in REDIS_URL; without REDIS_URL poolsync keeps its data in a directory`,
+    { cause },
+  );
+}
