@@ -183,6 +183,21 @@ function take<T>(record: Record<string, T>, name: string): T | undefined {
   return value;
 }
 
+function isFlag(name: string): boolean {
+  return contactOf(name) !== undefined;
+}
+
+/** The flag of a contact, the contact of a flag: writing one changes what is known of the other. */
+function otherOf(name: string): string | undefined {
+  return flagOf(name) ?? contactOf(name);
+}
+
+/** What the ledger knew of the value that is there, it knows no longer. */
+function blank(d: Draft, name: string | undefined): void {
+  const entry = name === undefined ? undefined : d.ledger[name];
+  if (name !== undefined && entry) d.ledger[name] = { ...entry, digest: "" };
+}
+
 /** True where `held` says nothing that `other` does not say as well or better. */
 function yieldsTo(held: Held, other: Held | undefined): boolean {
   if (!other) return false;
@@ -201,13 +216,13 @@ function place(d: Draft, name: string, held: Held): void {
   const contactApplied = contact === undefined ? undefined : d.ledger[contact];
   if (applied && held.version < applied.version) return book(d, held.run, "stale", 1);
   if (contactApplied && held.version < contactApplied.version) return book(d, held.run, "stale", 1);
-  const rivals = [pending[name], claim?.units[name]];
   if (contact !== undefined) {
     // A flag for "the value that is there" yields to any newer value.
     const values = [pending[contact], claim?.units[contact]];
     if (values.some((value) => value && value.version > held.version)) return book(d, held.run, "superseded", 1);
   }
-  if (rivals.some((rival) => yieldsTo(held, rival))) return book(d, held.run, "superseded", 1);
+  // What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
+  if (yieldsTo(held, pending[name] ?? claim?.units[name])) return book(d, held.run, "superseded", 1);
 
   const loser = take(pending, name);
   if (loser) {
@@ -242,10 +257,16 @@ function finish(d: Draft, nowMs: number): Outcome {
   return { state, entries: d.entries };
 }
 
+/** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */
+function mayGoAt(pending: Units, name: string, held: Held): number {
+  const contact = contactOf(name);
+  return Math.max(held.notBefore, (contact === undefined ? undefined : pending[contact])?.notBefore ?? 0);
+}
+
 /** When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit. */
 export function dueAt(mailbox: Mailbox): number {
   if (mailbox.claim) return mailbox.claim.leaseUntil;
-  const times = Object.values(mailbox.pending).map((held) => held.notBefore);
+  const times = Object.entries(mailbox.pending).map(([name, held]) => mayGoAt(mailbox.pending, name, held));
   if (times.length > 0) return Math.min(...times);
   return Math.max(
     0,
@@ -315,8 +336,10 @@ export function claim(
     }
   }
   const units: Record<string, Held> = {};
-  for (const [name, held] of Object.entries(d.mailbox.pending)) {
-    if (held.notBefore > nowMs) continue;
+  // Flags come last: whether one must be sent depends on whether its contact is.
+  const waiting = Object.entries(d.mailbox.pending).toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)));
+  for (const [name, held] of waiting) {
+    if (mayGoAt(d.mailbox.pending, name, held) > nowMs) continue;
     delete d.mailbox.pending[name];
     const applied = d.ledger[name];
     const contact = contactOf(name);
@@ -326,7 +349,12 @@ export function claim(
     if (overtaken) {
       book(d, held.run, "pending", -1);
       book(d, held.run, "stale", 1);
-    } else if (applied && applied.digest !== "" && applied.digest === held.digest) {
+    } else if (
+      applied &&
+      applied.digest !== "" &&
+      applied.digest === held.digest &&
+      !(contact !== undefined && units[contact])
+    ) {
       d.ledger[name] = { version: held.version, digest: held.digest };
       book(d, held.run, "pending", -1);
       book(d, held.run, "unchanged", 1);
@@ -340,11 +368,9 @@ export function claim(
     return { ...outcome, result: left ? { is: "later", retryAt: dueAt(left) } : { is: "idle" } };
   }
   for (const name of Object.keys(units)) {
-    // From here until the settle nobody knows what the pool holds; a contact and its flag move together.
-    for (const touched of [name, flagOf(name), contactOf(name)]) {
-      const entry = touched === undefined ? undefined : d.ledger[touched];
-      if (entry && touched !== undefined) d.ledger[touched] = { ...entry, digest: "" };
-    }
+    // From here until the settle nobody knows what the pool holds.
+    blank(d, name);
+    blank(d, otherOf(name));
   }
   const leaseUntil = nowMs + leaseMs;
   d.mailbox.claim = { token, leaseUntil, units };
@@ -399,6 +425,8 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
     case "applied":
     case "unchanged": {
       d.ledger[name] = { version: held.version, digest: doubted ? "" : held.digest };
+      // An address that was settled a moment ago in the same claim has another flag now.
+      if (settlement.is === "applied") blank(d, otherOf(name));
       if (doubted) {
         place(d, name, { ...held, notBefore: 0 });
         return undefined;
@@ -433,7 +461,20 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       const { pool, username } = d.mailbox;
       const { version, run, digest, body } = held;
       const { letter: id, kind, reason } = settlement;
-      return { id, user: d.user, pool, username, unit: name, kind, reason, version, run, digest, body, buriedAt: nowMs };
+      return {
+        id,
+        user: d.user,
+        pool,
+        username,
+        unit: name,
+        kind,
+        reason,
+        version,
+        run,
+        digest,
+        body,
+        buriedAt: nowMs,
+      };
     }
   }
 }

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
+import type { Books } from "../../src/core/books.ts";
+import { QUIET_MS, SUSPECT_MS, claim, dueAt, put, replay, settle } from "../../src/core/mailbox.ts";
+import type { Letter, Outcome, Settlement, Settled, Claimed, UserState } from "../../src/core/mailbox.ts";
+import { ordinalText } from "../../src/core/version.ts";
+
+const LEASE_MS = 1000;
+const START = 1_800_000_000_000;
+
+/** One user's mailbox with a clock and books; values are single words, their digests are the words. */
+function user() {
+  let state: UserState = { ledger: {} };
+  let books: Books = EMPTY_BOOKS;
+  let arrivals = 0;
+  const letters: Letter[] = [];
+  const self = {
+    now: START,
+    letters,
+    get state() {
+      return state;
+    },
+    get books() {
+      return books;
+    },
+    take<T extends Outcome>(outcome: T): T {
+      state = outcome.state;
+      books = post(books, outcome.entries);
+      assert.equal(imbalance(books), 0, "the books balance after every step");
+      return outcome;
+    },
+    /** `version` is a small number: milliseconds from an hour before the start. */
+    put(name: string, word: string, version?: number): void {
+      const ordinal =
+        version === undefined ? {} : { ordinal: ordinalText({ timeMs: START - 3_600_000 + version, sequence: 0 }) };
+      const units = [{ name, digest: word, body: word, ...ordinal }];
+      self.take(
+        put(state, { user: "u", pool: "p", username: "n", priority: 10, run: "r", units }, [++arrivals], self.now),
+      );
+    },
+    claim(token: string): Claimed {
+      return self.take(claim(state, "u", token, LEASE_MS, self.now)).result;
+    },
+    /** The words that a claim gives, by unit. */
+    words(token: string): Record<string, string> {
+      const claimed = self.claim(token);
+      return claimed.is === "claimed"
+        ? Object.fromEntries(Object.entries(claimed.units).map(([name, held]) => [name, held.body]))
+        : {};
+    },
+    settle(token: string, settlements: Record<string, Settlement>): Settled {
+      const { result } = self.take(settle(state, "u", token, settlements, LEASE_MS, self.now));
+      letters.push(...result.letters);
+      return result;
+    },
+    /** Claims what is due and settles it as applied. Answers the words, by unit. */
+    deliver(token: string): Record<string, string> {
+      const claimed = self.claim(token);
+      if (claimed.is !== "claimed") return {};
+      const entries = Object.entries(claimed.units);
+      self.settle(
+        token,
+        Object.fromEntries(entries.map(([name, held]) => [name, { is: "applied", version: held.version }])),
+      );
+      return Object.fromEntries(entries.map(([name, held]) => [name, held.body]));
+    },
+    replay(letter: Letter): void {
+      self.take(replay(state, letter, 10, self.now));
+    },
+    /** The version of a unit in the claim that lives. */
+    flying(name: string): string {
+      const held = state.mailbox?.claim?.units[name];
+      assert.ok(held, `${name} is in flight`);
+      return held.version;
+    },
+    applied: (version: string): Settlement => ({ is: "applied", version }),
+    bury: (version: string): Settlement => ({
+      is: "bury",
+      version,
+      letter: `letter ${version}`,
+      kind: "invalid-value",
+      reason: "",
+    }),
+    retry: (
+      version: string,
+      ms: number,
+      extra: { fateUnknown?: boolean; counts?: "attempt" | "fault" | "nothing" } = {},
+    ): Settlement => ({
+      is: "retry",
+      version,
+      at: self.now + ms,
+      counts: extra.counts ?? "nothing",
+      fateUnknown: extra.fateUnknown ?? false,
+    }),
+  };
+  return self;
+}
+
+describe("a value among its rivals", () => {
+  test("the last to arrive of three with one version wins, though it equals the one in flight", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.put("name", "y", 1);
+    u.put("name", "x", 1);
+    assert.equal(u.state.mailbox?.pending["name"]?.body, "x");
+    assert.equal(u.books.superseded, 1);
+  });
+
+  test("an equal value with the version of the one in flight is superseded by it", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.put("name", "x", 1);
+    assert.deepEqual(u.state.mailbox?.pending, {});
+    assert.equal(u.books.superseded, 1);
+  });
+});
+
+describe("a flag for the value that is there", () => {
+  test("is sent again after an older address that goes in the same claim", () => {
+    const u = user();
+    u.put("email_verified", "true", 1);
+    u.deliver("a");
+    u.put("email_verified", "true", 6);
+    u.put("email", "new", 5);
+    assert.deepEqual(u.words("b"), { email: "new", email_verified: "true" });
+  });
+
+  test("is unchanged beside an address that is unchanged", () => {
+    const u = user();
+    u.put("email", "new", 1);
+    u.put("email_verified", "true", 2);
+    u.deliver("a");
+    u.put("email", "new", 3);
+    u.deliver("b");
+    u.put("email_verified", "true", 4);
+    u.deliver("c");
+    u.put("email_verified", "true", 6);
+    assert.deepEqual(u.words("d"), {});
+    assert.equal(u.books.unchanged, 1);
+  });
+
+  test("waits for an older address that waits", () => {
+    const u = user();
+    u.put("email", "new", 5);
+    u.claim("a");
+    u.settle("a", { email: u.retry(u.flying("email"), 500) });
+    u.put("email_verified", "true", 6);
+    assert.deepEqual(u.claim("b"), { is: "later", retryAt: u.now + 500 });
+    assert.ok(u.state.mailbox);
+    assert.equal(dueAt(u.state.mailbox), u.now + 500);
+    u.now += 500;
+    assert.deepEqual(u.words("b"), { email: "new", email_verified: "true" });
+  });
+
+  test("leaves the address unknown that was settled before it in the same claim", () => {
+    const u = user();
+    u.put("email", "new", 5);
+    u.put("email_verified", "false", 6);
+    u.deliver("a");
+    u.put("email", "new", 7);
+    assert.deepEqual(u.words("b"), { email: "new" });
+  });
+});
