@@ -1,0 +1,136 @@
+/**
+ * The embedded PostgreSQL: PGlite in a directory, one session for the store and for BullMQ. It survives the death of
+ * the process at any moment, but not a power cut: PGlite never waits for the disk.
+ *
+ * Statements run on the main thread. Each one lets the event loop turn once first, or timers, sockets and the renewal
+ * of locks would starve under load. A turn belongs to one statement or one transaction, so that nothing of BullMQ's
+ * falls into a transaction of the store's, and the other way round.
+ *
+ * Nothing is cleaned up by itself in PGlite: neither dead rows nor the write-ahead log. A timer does both once enough
+ * was written.
+ */
+import { setImmediate as nextTurnOfTheLoop } from "node:timers/promises";
+import { PGlite, type Transaction } from "@electric-sql/pglite";
+import { SessionPool, type SessionResult } from "./session-pool.ts";
+import { createTurns } from "./turns.ts";
+
+export interface Session {
+  /** One statement with parameters; or several in one text without, which answers the last one's rows. */
+  query<Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+export interface Database extends Session {
+  /** Commits what `act` did with its session, or nothing of it. Within it only that session may be used. */
+  transaction<T>(act: (session: Session) => Promise<T>): Promise<T>;
+  /** For BullMQ. */
+  readonly pool: SessionPool;
+  /** Takes away dead rows and the write-ahead log, as the timer does. */
+  tidy(): Promise<void>;
+  /** Waits for the statements that were begun. Later ones are refused. */
+  close(): Promise<void>;
+}
+
+/** PGlite's defaults are a server's: these take the process from about 500 MB to 200 MB. */
+const LOW_MEMORY = ["-c", "shared_buffers=8MB", "-c", "wal_buffers=1MB"];
+const LOOK_EVERY_MS = 10_000;
+const TIDY_AFTER_BYTES = 32 * 2 ** 20;
+/** BullMQ knows these words: it expects them of a pool that is closed while it waits. */
+const CLOSED = "Cannot use a pool after calling end on the pool";
+
+/** Opens the database of a directory, which is made where it is not there. `schema` is the one of unqualified names. */
+export async function openDatabase(directory: string, schema: string): Promise<Database> {
+  const pglite = await PGlite.create({
+    dataDir: directory,
+    startParams: [...PGlite.defaultStartParams, ...LOW_MEMORY],
+  });
+  const turns = createTurns();
+
+  const runOn = async <Row>(
+    session: PGlite | Transaction,
+    sql: string,
+    params: readonly unknown[] | undefined,
+  ): Promise<SessionResult<Row>> => {
+    await nextTurnOfTheLoop();
+    if (pglite.closed) throw new Error(CLOSED);
+    try {
+      if (params) {
+        const { rows, affectedRows = 0 } = await session.query<Row>(sql, [...params]);
+        return { rows, rowCount: affectedRows };
+      }
+      const { rows, affectedRows = 0 } = (await session.exec(sql)).at(-1) ?? { rows: [] };
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `exec` has no type for its rows: the caller does
+      return { rows: rows as Row[], rowCount: affectedRows };
+    } catch (error) {
+      throw withoutData(error);
+    }
+  };
+  const pool = new SessionPool((sql, params) => runOn(pglite, sql, params), turns);
+  pglite.onNotification((channel, payload) => pool.notify(channel, payload));
+
+  const alone = async <T>(act: () => Promise<T>): Promise<T> => {
+    const done = await turns();
+    try {
+      return await act();
+    } finally {
+      done();
+    }
+  };
+  const query = async <Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]> =>
+    (await pool.query<Row>(sql, params)).rows;
+
+  const tidy = async (): Promise<void> => {
+    await query("VACUUM (ANALYZE)");
+    await query("CHECKPOINT");
+  };
+  const written = async (): Promise<number> => {
+    const rows = await query<{ bytes: number }>("SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS bytes");
+    return rows[0]?.bytes ?? 0;
+  };
+
+  await query(`SET search_path TO ${schema}`);
+  let tidiedAt = await written();
+  let looking = false;
+  const look = async (): Promise<void> => {
+    if (looking) return;
+    looking = true;
+    try {
+      if ((await written()) - tidiedAt < TIDY_AFTER_BYTES) return;
+      await tidy();
+      tidiedAt = await written();
+    } finally {
+      looking = false;
+    }
+  };
+  const timer = setInterval(() => {
+    // What could not be tidied is tidied the next time; a database that is broken says so to those who need it.
+    look().catch(() => undefined);
+  }, LOOK_EVERY_MS);
+  timer.unref();
+
+  let closed: Promise<void> | undefined;
+  return {
+    pool,
+    query,
+    tidy,
+    transaction: (act) =>
+      alone(async () => {
+        if (pglite.closed) throw new Error(CLOSED);
+        return pglite.transaction((tx) =>
+          act({
+            query: async <Row>(sql: string, params?: readonly unknown[]) => (await runOn<Row>(tx, sql, params)).rows,
+          }),
+        );
+      }),
+    close() {
+      clearInterval(timer);
+      closed ??= alone(() => pglite.close());
+      return closed;
+    },
+  };
+}
+
+/** PGlite hangs the parameters on its errors, and PostgreSQL names rows in them: people's data, which goes no further. */
+function withoutData(error: unknown): unknown {
+  if (error instanceof Error) Object.assign(error, { params: undefined, query: undefined, detail: undefined });
+  return error;
+}

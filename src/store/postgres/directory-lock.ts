@@ -1,0 +1,191 @@
+/**
+ * The lock of a data directory: a Unix socket in it. A socket that can be connected to is a living process, which is
+ * asked for its status over the same socket; the kernel ends it with the process, however that dies.
+ *
+ * The socket's name carries a number, `lock.7.sock`, and the highest number counts. Who finds it dead makes the next
+ * one, under another name first and then by a hard link, because a link never replaces what is there: of two that
+ * race, one gets the number. A socket is thus never seen before somebody listens on it. The highest is never removed,
+ * not even by its own process when it ends, so that the numbers only grow; whoever comes late with a low number sees
+ * a higher one beside its own, and steps back.
+ */
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { link, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { StoreError } from "../store-error.ts";
+
+export interface DirectoryLock {
+  /** What {@link askHolder} is told from now on: anything that JSON can say. */
+  answer(status: () => Promise<unknown>): void;
+  release(): Promise<void>;
+}
+
+/** `sun_path` takes 107 bytes on Linux and 103 on macOS. */
+const LONGEST_SOCKET_PATH = 103;
+const LONGEST_NAME = "lock.0000000000.sock";
+const QUESTION = "status\n";
+const ANSWER_TIMEOUT_MS = 5_000;
+const ANOTHER_TRY_MS = 20;
+
+/** Takes the lock of a directory that exists. Throws a StoreError `in-use` where another process has it. */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  return withShortPath(directory, async (short) => {
+    for (;;) {
+      const highest = await highestNumber(directory);
+      if (highest > 0 && (await isAlive(join(short, nameOf(highest))))) throw inUse(directory);
+      const lock = await tryNumber(directory, short, highest + 1);
+      if (lock) return lock;
+      await sleep(ANOTHER_TRY_MS);
+    }
+  });
+}
+
+/** Asks the process that has the directory for its status; undefined where nobody has it. */
+export async function askHolder(directory: string): Promise<{ readonly status: unknown } | undefined> {
+  return withShortPath(directory, async (short) => {
+    const highest = await highestNumber(directory);
+    if (highest === 0) return undefined;
+    const socket = await reach(join(short, nameOf(highest)));
+    if (!socket) return undefined;
+    try {
+      socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error(`No answer in ${ANSWER_TIMEOUT_MS} ms`)));
+      socket.write(QUESTION);
+      let line = "";
+      for await (const part of socket.setEncoding("utf8")) line += String(part);
+      const status: unknown = JSON.parse(line);
+      return { status };
+    } catch (cause) {
+      throw new StoreError(
+        "in-use",
+        `A process has the data directory ${directory} and does not say how it stands: try again, or end that process.`,
+        { cause },
+      );
+    } finally {
+      socket.destroy();
+    }
+  });
+}
+
+async function tryNumber(directory: string, short: string, number: number): Promise<DirectoryLock | undefined> {
+  let status: () => Promise<unknown> = async () => ({});
+  const server = createServer((socket) => answerOn(socket, () => status()));
+  server.unref();
+  const draft = `lock.${randomBytes(4).toString("hex")}.new`;
+  try {
+    server.listen(join(short, draft));
+    await once(server, "listening");
+    await link(join(directory, draft), join(directory, nameOf(number)));
+  } catch (cause) {
+    await closeServer(server);
+    if (codeOf(cause) === "EEXIST") return undefined;
+    throw new StoreError(
+      "misconfigured",
+      `The data directory ${directory} cannot be locked (${codeOf(cause) ?? "unknown"}): use --data-dir with a directory on a local disk that this user may write to.`,
+      { cause },
+    );
+  } finally {
+    await rm(join(directory, draft), { force: true });
+  }
+  if ((await highestNumber(directory)) !== number) {
+    await closeServer(server);
+    await rm(join(directory, nameOf(number)), { force: true });
+    return undefined;
+  }
+  for (const older of await numbers(directory)) {
+    if (older < number) await rm(join(directory, nameOf(older)), { force: true });
+  }
+  return {
+    answer(next) {
+      status = next;
+    },
+    release: () => closeServer(server),
+  };
+}
+
+function answerOn(socket: Socket, status: () => Promise<unknown>): void {
+  // Who only looks whether anybody is here hangs up at once, and may do so while it is being answered.
+  socket.on("error", () => socket.destroy());
+  socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
+  socket.setEncoding("utf8");
+  let asked = "";
+  socket.on("data", (part) => {
+    asked += String(part);
+    if (!asked.startsWith(QUESTION.slice(0, asked.length))) socket.destroy();
+    if (asked !== QUESTION) return;
+    status().then(
+      (said) => socket.end(`${JSON.stringify(said)}\n`),
+      // No answer is an answer: the asker says that the process does not tell how it stands.
+      () => socket.destroy(),
+    );
+  });
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return;
+  server.close();
+  await once(server, "close");
+}
+
+async function isAlive(path: string): Promise<boolean> {
+  const socket = await reach(path);
+  socket?.destroy();
+  return socket !== undefined;
+}
+
+/** A connection to a living process; undefined where the socket's process has ended, or the socket is gone. */
+async function reach(path: string): Promise<Socket | undefined> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    const code = codeOf(error);
+    if (code === "ECONNREFUSED" || code === "ENOENT") return undefined;
+    throw new StoreError(
+      "in-use",
+      `Whether a process has the socket ${path} cannot be told (${code ?? "unknown"}): end the process that has it, or use another --data-dir.`,
+      { cause: error },
+    );
+  }
+}
+
+function nameOf(number: number): string {
+  return `lock.${number}.sock`;
+}
+
+async function numbers(directory: string): Promise<readonly number[]> {
+  const names = await readdir(directory);
+  return names.flatMap((name) => /^lock\.(\d+)\.sock$/.exec(name)?.[1] ?? []).map(Number);
+}
+
+async function highestNumber(directory: string): Promise<number> {
+  return Math.max(0, ...(await numbers(directory)));
+}
+
+/** A directory whose path is too long for a socket's is reached through a symbolic link, for the moment of the call. */
+async function withShortPath<T>(directory: string, act: (short: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(join(directory, LONGEST_NAME)) <= LONGEST_SOCKET_PATH) return act(directory);
+  const aside = await mkdtemp(join(tmpdir(), "poolsync-"));
+  try {
+    const short = join(aside, "d");
+    await symlink(resolve(directory), short);
+    return await act(short);
+  } finally {
+    await rm(aside, { recursive: true, force: true });
+  }
+}
+
+function inUse(directory: string): StoreError {
+  return new StoreError(
+    "in-use",
+    `The data directory ${directory} is in use by another poolsync process: wait until it ends, ask it with \`poolsync status\`, or use another --data-dir.`,
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}

@@ -1,0 +1,134 @@
+/**
+ * The store in a directory of this machine, for one process. The lock is taken before anything else is touched and
+ * given back last.
+ */
+import { resolve } from "node:path";
+import type { Store, Target } from "../store.ts";
+import { StoreError } from "../store-error.ts";
+import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
+import { openDatabase, type Database } from "./database.ts";
+import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
+import { createHolds } from "./holds.ts";
+import { createLetters } from "./letters.ts";
+import { createMailboxes } from "./mailboxes.ts";
+import { createPace } from "./pace.ts";
+import { createRuns } from "./runs.ts";
+import { migrate } from "./schema.ts";
+import { endLeases } from "./users.ts";
+
+export interface EmbeddedStore extends Store {
+  readonly kind: "embedded";
+  /** BullMQ's queues are in it as well. */
+  readonly database: Database;
+  /** What another process is told that asks who holds the directory: see `askHolder` in directory-lock.ts. */
+  answer(status: () => Promise<unknown>): void;
+}
+
+export interface EmbeddedStoreOptions {
+  /** Made where it is not there. */
+  readonly dataDir: string;
+  /** The store's clock in epoch ms. */
+  readonly now?: () => number;
+}
+
+/** BullMQ's name for its schema where it is given a pool. */
+const QUEUES_SCHEMA = "bullmq";
+
+/** Throws a StoreError where the directory is in use, is not poolsync's, or cannot be used. */
+export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+  const directory = resolve(dataDir);
+  await prepareDirectory(directory);
+  const lock = await lockDirectory(directory);
+  try {
+    const database = await openOrExplain(directory);
+    try {
+      await migrate(database);
+      await markReady(directory);
+      // Whoever had a claim or a sweep was the process before this one, and is dead.
+      await endLeases(database, now());
+      await database.query("DELETE FROM poolsync.sweeps");
+      return assemble(database, lock, now);
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openOrExplain(directory: string): Promise<Database> {
+  const postgres = await preparePostgres(directory);
+  try {
+    return await openDatabase(postgres, QUEUES_SCHEMA);
+  } catch (cause) {
+    throw new StoreError(
+      "damaged",
+      `The database in ${directory} does not open: restore the directory from a copy, or use another --data-dir (what was pending in this one is then put again from its feeds).`,
+      { cause },
+    );
+  }
+}
+
+function assemble(database: Database, lock: DirectoryLock, now: () => number): EmbeddedStore {
+  return {
+    kind: "embedded",
+    database,
+    answer: (status) => lock.answer(status),
+    mailboxes: createMailboxes(database, now),
+    letters: createLetters(database, now),
+    runs: createRuns(database, now),
+    holds: createHolds(database, now),
+    pace: createPace(now),
+    async target({ pool, endpoint, region, arn }) {
+      await database.query("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
+        pool,
+        endpoint,
+        region,
+        arn,
+      ]);
+      const rows = await database.query<Target>("SELECT * FROM poolsync.targets WHERE pool = $1", [pool]);
+      return found(rows[0]);
+    },
+    async remember(name, value) {
+      await database.query("INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value]);
+      const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
+      return found(rows[0]).value;
+    },
+    async link(pool, digest) {
+      const rows = await database.query<{ username: string }>(
+        "SELECT username FROM poolsync.links WHERE pool = $1 AND digest = $2",
+        [pool, digest],
+      );
+      return rows[0]?.username;
+    },
+    async setLink(pool, digest, username) {
+      await database.query(
+        `INSERT INTO poolsync.links VALUES ($1, $2, $3)
+         ON CONFLICT (pool, digest) DO UPDATE SET username = excluded.username`,
+        [pool, digest, username],
+      );
+    },
+    async pools() {
+      const rows = await database.query<{ pool: string }>(
+        `SELECT pool FROM poolsync.users WHERE due_at IS NOT NULL
+         UNION SELECT pool FROM poolsync.letters ORDER BY pool`,
+        [],
+      );
+      return rows.map(({ pool }) => pool);
+    },
+    async close() {
+      try {
+        await database.close();
+      } finally {
+        await lock.release();
+      }
+    },
+  };
+}
+
+function found<T>(row: T | undefined): T {
+  if (row === undefined) throw new Error("Expected the row that was just written to be there");
+  return row;
+}

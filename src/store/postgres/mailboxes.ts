@@ -1,0 +1,180 @@
+/**
+ * The port to mailboxes: each step runs a function of core/mailbox.ts within one transaction. One process has the
+ * directory and one session runs the statements, so transactions follow one another, and what was read in one is
+ * still true when it is written.
+ */
+import type { Entry } from "../../core/books.ts";
+import { claim, dueAt, put, replay, settle, type Settlements, type UserState } from "../../core/mailbox.ts";
+import type { Mailboxes, Page } from "../mailboxes.ts";
+import { postEntries } from "./books-table.ts";
+import type { Database, Session } from "./database.ts";
+import { takeLetters, writeLetters } from "./letters.ts";
+import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users.ts";
+
+const WALK_PAGE = 1000;
+
+export function createMailboxes(database: Database, now: () => number): Mailboxes {
+  return {
+    put: (page) =>
+      database.transaction(async (session) => {
+        const { moved, cursor } = await moveProgress(session, page);
+        if (!moved) return { accepted: false, cursor, ahead: 0 };
+        const ahead = await putChanges(session, page, now());
+        return { accepted: true, cursor, ahead };
+      }),
+
+    claim: (user, token, leaseMs) =>
+      database.transaction(async (session) => {
+        const at = now();
+        const before = await readUser(session, user);
+        const { state, entries, result } = claim(before, user, token, leaseMs, at);
+        if (state !== before) await writeUsers(session, new Map([[user, state]]));
+        await postEntries(session, entries);
+        switch (result.is) {
+          case "claimed": {
+            const { pool, username, priority } = result.mailbox;
+            return { is: "claimed", pool, username, priority, units: result.units, leaseUntil: result.leaseUntil };
+          }
+          case "busy":
+          case "later":
+            return { is: result.is, retryInMs: Math.max(0, result.retryAt - at) };
+          case "idle":
+            return result;
+        }
+      }),
+
+    settle: (user, token, settlements, leaseMs) =>
+      database.transaction(async (session) => {
+        const at = now();
+        const before = await readUser(session, user);
+        const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at);
+        if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]));
+        await writeLetters(session, result.letters);
+        await postEntries(session, entries);
+        return state.mailbox ? { ...result, dueInMs: Math.max(0, dueAt(state.mailbox) - at) } : result;
+      }),
+
+    sweep: (pool, { holder, leaseMs, offset, limit }) =>
+      database.transaction(async (session) => {
+        const at = now();
+        const leases = await session.query(
+          `INSERT INTO poolsync.sweeps AS old VALUES ($1, $2, $3)
+           ON CONFLICT (pool) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+           WHERE old.holder = excluded.holder OR old.lease_until <= $4 RETURNING holder`,
+          [pool, holder, at + leaseMs, at],
+        );
+        if (leases.length === 0) return [];
+        return session.query<{ user: string; priority: number }>(
+          `SELECT user_key AS user, priority FROM poolsync.users
+           WHERE pool = $1 AND due_at <= $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
+          [pool, at, offset, limit],
+        );
+      }),
+
+    async dueCount(pool) {
+      const rows = await database.query<{ n: number }>(
+        "SELECT count(*) AS n FROM poolsync.users WHERE pool = $1 AND due_at IS NOT NULL",
+        [pool],
+      );
+      return rows[0]?.n ?? 0;
+    },
+
+    read: (user) => readUser(database, user),
+
+    replay: (ids, priority) =>
+      database.transaction(async (session) => {
+        const letters = await takeLetters(session, ids);
+        const states = await readUsers(session, [...new Set(letters.map(({ user }) => user))]);
+        const entries: Entry[] = [];
+        const at = now();
+        for (const letter of letters) {
+          const outcome = replay(states.get(letter.user) ?? NO_STATE, letter, priority, at);
+          states.set(letter.user, outcome.state);
+          entries.push(...outcome.entries);
+        }
+        await writeUsers(session, states);
+        await postEntries(session, entries);
+        return letters.map(({ id, user, pool }) => {
+          return { user, priority: states.get(user)?.mailbox?.priority ?? priority, letter: id, pool };
+        });
+      }),
+
+    recount: () =>
+      database.transaction(async (session) => {
+        const counts = new Map<string, { pending: number; dead: number }>();
+        const countOf = (run: string): { pending: number; dead: number } => {
+          const count = counts.get(run) ?? { pending: 0, dead: 0 };
+          counts.set(run, count);
+          return count;
+        };
+        for await (const mailboxes of everyMailbox(session, WALK_PAGE)) {
+          for (const { pending, claim: current } of mailboxes) {
+            for (const { run } of Object.values(pending)) countOf(run).pending++;
+            for (const { run } of Object.values(current?.units ?? {})) countOf(run).pending++;
+          }
+        }
+        const dead = await session.query<{ run: string; n: number }>(
+          "SELECT run, count(*) AS n FROM poolsync.letters GROUP BY run",
+          [],
+        );
+        for (const { run, n } of dead) countOf(run).dead += n;
+        return counts;
+      }),
+  };
+}
+
+/** Moves the run's cursor and rows, where the cursor is the one that the page was read from. */
+async function moveProgress(session: Session, page: Page): Promise<{ moved: boolean; cursor: string }> {
+  const { run, cursor, rows } = page;
+  await session.query("INSERT INTO poolsync.progress VALUES ($1, '', 0, 0) ON CONFLICT DO NOTHING", [run]);
+  const moved = await session.query<{ cursor: string }>(
+    `UPDATE poolsync.progress
+     SET cursor = coalesce($3, cursor), rows_read = rows_read + $4, rows_faulty = rows_faulty + $5
+     WHERE run = $1 AND ($2::text IS NULL OR cursor = $2) RETURNING cursor`,
+    [run, cursor?.from ?? null, cursor?.to ?? null, rows.read, rows.faulty],
+  );
+  if (moved[0]) return { moved: true, cursor: moved[0].cursor };
+  const left = await session.query<{ cursor: string }>("SELECT cursor FROM poolsync.progress WHERE run = $1", [run]);
+  return { moved: false, cursor: left[0]?.cursor ?? "" };
+}
+
+/** Answers how many units lie ahead of the clock. */
+async function putChanges(session: Session, page: Page, at: number): Promise<number> {
+  const { pool, run, priority, changes, invalid } = page;
+  const count = changes.reduce((sum, change) => sum + change.units.length, 0);
+  const rows = await session.query<{ last: number }>("UPDATE poolsync.arrivals SET last = last + $1 RETURNING last", [
+    count,
+  ]);
+  let arrival = (rows[0]?.last ?? 0) - count;
+  const states = await readUsers(session, [...new Set(changes.map(({ user }) => user))]);
+  const entries: Entry[] = [];
+  let ahead = 0;
+  for (const { user, username, units } of changes) {
+    const arrivals = units.map(() => ++arrival);
+    const outcome = put(states.get(user) ?? NO_STATE, { user, pool, username, priority, run, units }, arrivals, at);
+    states.set(user, outcome.state);
+    for (const entry of outcome.entries) {
+      entries.push(entry);
+      if (entry.term === "invalid") ahead += entry.by;
+    }
+  }
+  entries.push({ run, term: "received", by: invalid }, { run, term: "invalid", by: invalid });
+  await writeUsers(session, withSomething(states));
+  await postEntries(session, entries);
+  return ahead;
+}
+
+/** A user of whom nothing is known is no row. */
+function withSomething(states: ReadonlyMap<string, UserState>): ReadonlyMap<string, UserState> {
+  return new Map([...states].filter(([, { mailbox, ledger }]) => mailbox || Object.keys(ledger).length > 0));
+}
+
+/** A retry's `at` is said in ms from now. */
+function fromNow(settlements: Settlements, at: number): Settlements {
+  return Object.fromEntries(
+    Object.entries(settlements).map(([name, settlement]) => [
+      name,
+      settlement.is === "retry" ? { ...settlement, at: Math.ceil(at + settlement.at) } : settlement,
+    ]),
+  );
+}

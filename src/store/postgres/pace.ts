@@ -1,0 +1,27 @@
+import { freshPace, rateAt, reserve, throttled, type PaceState } from "../../core/pace.ts";
+import type { Pace } from "../pace.ts";
+
+/** The port to the pace, in memory: there is one process, and a pace that is lost is made anew from the ceiling. */
+export function createPace(now: () => number): Pace {
+  const buckets = new Map<string, PaceState>();
+  const stateOf = (bucket: string, ceiling: number, at: number) => buckets.get(bucket) ?? freshPace(ceiling, at);
+  return {
+    async reserve(bucket, ceilingPerSecond) {
+      const at = now();
+      const { state, slotAt } = reserve(stateOf(bucket, ceilingPerSecond, at), ceilingPerSecond, at);
+      buckets.set(bucket, state);
+      return { waitMs: slotAt - at, slotAt };
+    },
+    async throttled(bucket, ceilingPerSecond, slotAt) {
+      const at = now();
+      const { state, cut } = throttled(stateOf(bucket, ceilingPerSecond, at), ceilingPerSecond, slotAt, at);
+      buckets.set(bucket, state);
+      return cut;
+    },
+    async view(bucket, ceilingPerSecond) {
+      const at = now();
+      const state = stateOf(bucket, ceilingPerSecond, at);
+      return { ratePerSecond: rateAt(state, ceilingPerSecond, at), ceilingPerSecond, cutAt: state.cutAt };
+    },
+  };
+}

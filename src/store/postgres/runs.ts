@@ -1,0 +1,81 @@
+import type { Run, Runs, RunState } from "../runs.ts";
+import { readBooks } from "./books-table.ts";
+import type { Database, Session } from "./database.ts";
+
+interface RunRow {
+  readonly id: string;
+  readonly pool: string;
+  readonly feed: string;
+  readonly identity: string;
+  readonly as_of: number;
+  readonly started_at: number;
+  readonly finished_at: number | null;
+  readonly state: RunState;
+  readonly cursor: string | null;
+  readonly rows_read: number | null;
+  readonly rows_faulty: number | null;
+}
+
+const SELECT_RUN = "SELECT * FROM poolsync.runs LEFT JOIN poolsync.progress ON progress.run = runs.id";
+
+/** The port to runs. */
+export function createRuns(database: Database, now: () => number): Runs {
+  const begin: Runs["begin"] = ({ id, pool, feed, identity, asOf }) =>
+    database.transaction(async (session) => {
+      if (identity !== "") {
+        const same = await session.query<RunRow>(`${SELECT_RUN} WHERE identity = $1 AND finished_at IS NULL`, [
+          identity,
+        ]);
+        if (same[0]) return { run: runOf(same[0]), resumed: same[0].id !== id };
+      }
+      await session.query(
+        `INSERT INTO poolsync.runs (id, pool, feed, identity, as_of, started_at, state)
+         VALUES ($1, $2, $3, $4, $5, $6, 'reading') ON CONFLICT DO NOTHING`,
+        [id, pool, feed, identity, asOf, now()],
+      );
+      const run = await readRun(session, id);
+      if (!run) throw new Error("Expected the run that was just begun to be there");
+      return { run, resumed: false };
+    });
+
+  return {
+    begin,
+    async direct(pool) {
+      const at = now();
+      return (await begin({ id: `direct:${pool}`, pool, feed: "direct", identity: "", asOf: at })).run;
+    },
+    get: (id) => readRun(database, id),
+    async list(limit) {
+      const rows = await database.query<RunRow>(`${SELECT_RUN} ORDER BY started_at DESC, place DESC LIMIT $1`, [limit]);
+      return rows.map(runOf);
+    },
+    async advance(id, state) {
+      const ended = state === "finished" || state === "failed";
+      await database.query(
+        "UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint) WHERE id = $1",
+        [id, state, ended ? now() : null],
+      );
+    },
+    books: (id) => readBooks(database, id),
+  };
+}
+
+async function readRun(session: Session, id: string): Promise<Run | undefined> {
+  const rows = await session.query<RunRow>(`${SELECT_RUN} WHERE id = $1`, [id]);
+  return rows[0] && runOf(rows[0]);
+}
+
+function runOf(row: RunRow): Run {
+  return {
+    id: row.id,
+    pool: row.pool,
+    feed: row.feed,
+    identity: row.identity,
+    asOf: row.as_of,
+    startedAt: row.started_at,
+    ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
+    state: row.state,
+    cursor: row.cursor ?? "",
+    rows: { read: row.rows_read ?? 0, faulty: row.rows_faulty ?? 0 },
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * The store's tables, in steps: a step that was released is never changed, another is added. Names are qualified,
+ * because BullMQ's schema is the session's own. What is compared has the collation "C", so that text order is version
+ * order and nobody's locale matters.
+ *
+ * Documents are `json`, not `jsonb`: they are read and written whole, and text goes in as it is.
+ */
+import { StoreError } from "../store-error.ts";
+import type { Database } from "./database.ts";
+
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE poolsync.users (
+    user_key text COLLATE "C" PRIMARY KEY,
+    pool     text COLLATE "C" NOT NULL,
+    priority integer NOT NULL,
+    -- Epoch ms, as core's dueAt says; null where there is no mailbox.
+    due_at   bigint,
+    claimed  boolean NOT NULL,
+    mailbox  json,
+    ledger   json NOT NULL
+  );
+  CREATE INDEX users_due ON poolsync.users (pool, due_at, user_key) WHERE due_at IS NOT NULL;
+  CREATE INDEX users_claimed ON poolsync.users (user_key) WHERE claimed;
+
+  CREATE TABLE poolsync.letters (
+    id        text COLLATE "C" PRIMARY KEY,
+    user_key  text COLLATE "C" NOT NULL,
+    pool      text COLLATE "C" NOT NULL,
+    unit      text COLLATE "C" NOT NULL,
+    kind      text COLLATE "C" NOT NULL,
+    run       text COLLATE "C" NOT NULL,
+    buried_at bigint NOT NULL,
+    letter    json NOT NULL
+  );
+  CREATE INDEX letters_age ON poolsync.letters (buried_at, id);
+
+  CREATE TABLE poolsync.runs (
+    id          text COLLATE "C" PRIMARY KEY,
+    place       bigint GENERATED ALWAYS AS IDENTITY,
+    pool        text COLLATE "C" NOT NULL,
+    feed        text NOT NULL,
+    identity    text COLLATE "C" NOT NULL,
+    as_of       bigint NOT NULL,
+    started_at  bigint NOT NULL,
+    finished_at bigint,
+    state       text NOT NULL
+  );
+  CREATE INDEX runs_identity ON poolsync.runs (identity) WHERE identity <> '' AND finished_at IS NULL;
+
+  -- What moves with every page of a run.
+  CREATE TABLE poolsync.progress (
+    run         text COLLATE "C" PRIMARY KEY,
+    cursor      text NOT NULL,
+    rows_read   bigint NOT NULL,
+    rows_faulty bigint NOT NULL
+  );
+  CREATE TABLE poolsync.books (
+    run  text COLLATE "C",
+    term text COLLATE "C",
+    n    bigint NOT NULL,
+    PRIMARY KEY (run, term)
+  );
+  CREATE TABLE poolsync.arrivals (last bigint NOT NULL);
+  INSERT INTO poolsync.arrivals VALUES (0);
+
+  CREATE TABLE poolsync.sweeps (
+    pool        text COLLATE "C" PRIMARY KEY,
+    holder      text NOT NULL,
+    lease_until bigint NOT NULL
+  );
+  CREATE TABLE poolsync.holds (
+    pool           text COLLATE "C",
+    scope          text COLLATE "C",
+    kind           text NOT NULL,
+    since          bigint NOT NULL,
+    probe_at       bigint NOT NULL,
+    probe_every_ms bigint NOT NULL,
+    PRIMARY KEY (pool, scope)
+  );
+  CREATE TABLE poolsync.targets (
+    pool     text COLLATE "C" PRIMARY KEY,
+    endpoint text NOT NULL,
+    region   text NOT NULL,
+    arn      text NOT NULL
+  );
+  CREATE TABLE poolsync.memory (name text COLLATE "C" PRIMARY KEY, value text NOT NULL);
+  CREATE TABLE poolsync.links (
+    pool     text COLLATE "C",
+    digest   text COLLATE "C",
+    username text NOT NULL,
+    PRIMARY KEY (pool, digest)
+  );
+  `,
+];
+
+/** The number of the newest form of the tables. A data directory says which it holds. */
+export const FORMAT = STEPS.length;
+
+/** Brings the tables to the newest form. Throws a StoreError where they are newer than this version knows. */
+export async function migrate(database: Database): Promise<void> {
+  await database.transaction(async (session) => {
+    await session.query(`
+      CREATE SCHEMA IF NOT EXISTS poolsync;
+      CREATE TABLE IF NOT EXISTS poolsync.format (steps integer NOT NULL);
+    `);
+    const rows = await session.query<{ steps: number }>("SELECT steps FROM poolsync.format", []);
+    const done = rows[0]?.steps ?? 0;
+    if (done > FORMAT) {
+      throw new StoreError(
+        "foreign-format",
+        `The data directory holds format ${done}, and this version of poolsync knows ${FORMAT}: use the newer version that wrote it.`,
+      );
+    }
+    for (const step of STEPS.slice(done)) await session.query(step);
+    if (rows.length === 0) await session.query("INSERT INTO poolsync.format VALUES ($1)", [FORMAT]);
+    else if (done < FORMAT) await session.query("UPDATE poolsync.format SET steps = $1", [FORMAT]);
+  });
+}

@@ -1,0 +1,13 @@
+/** A queue of one: who has the turn is alone until it is given back. First come, first served. */
+export type Turns = () => Promise<() => void>;
+
+export function createTurns(): Turns {
+  let last: Promise<void> = Promise.resolve();
+  return async () => {
+    const before = last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    last = promise;
+    await before;
+    return resolve;
+  };
+}
