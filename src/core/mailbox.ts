@@ -33,6 +33,11 @@ export interface Held {
 
 export type Units = Readonly<Record<string, Held>>;
 
+/** A unit that is done, and the term of the books that it is in. */
+export interface Kept extends Held {
+  readonly term: "applied" | "unchanged";
+}
+
 export interface Claim {
   readonly token: string;
   /** Epoch ms. */
@@ -48,10 +53,10 @@ export interface Mailbox {
   readonly priority: number;
   readonly pending: Units;
   readonly claim?: Claim;
-  /** Units of a claim that ended without a settle: its call may still come through, until the time given. */
-  readonly suspects: Readonly<Record<string, { readonly version: string; readonly until: number }>>;
-  /** What was applied over a suspect, kept for as long as the suspect is, to be sent again if it shows up. */
-  readonly kept: Units;
+  /** Units of claims that ended without a settle: a call of theirs may still come through, until the time given. */
+  readonly suspects: Readonly<Record<string, { readonly until: number }>>;
+  /** What was settled last of a suspect and of its flag, kept as long as the suspect is, to be sent again if it shows up. */
+  readonly kept: Readonly<Record<string, Kept>>;
   /** Units in flight that a late settle may have overwritten: sent once more when this claim settles. */
   readonly doubts: Readonly<Record<string, string>>;
   /** Calls whose fate is unknown: a different value waits until the time given. */
@@ -136,8 +141,8 @@ interface Draft {
     priority: number;
     pending: Record<string, Held>;
     claim?: { token: string; leaseUntil: number; units: Record<string, Held> };
-    suspects: Record<string, { version: string; until: number }>;
-    kept: Record<string, Held>;
+    suspects: Record<string, { until: number }>;
+    kept: Record<string, Kept>;
     doubts: Record<string, string>;
     unknown: Record<string, { digest: string; until: number }>;
   };
@@ -198,6 +203,31 @@ function blank(d: Draft, name: string | undefined): void {
   if (name !== undefined && entry) d.ledger[name] = { ...entry, digest: "" };
 }
 
+/** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
+function isSuspect(d: Draft, name: string): boolean {
+  const other = otherOf(name);
+  return d.mailbox.suspects[name] !== undefined || (other !== undefined && d.mailbox.suspects[other] !== undefined);
+}
+
+/** Books a unit as done, and keeps it where a suspect may yet undo it. */
+function done(d: Draft, name: string, held: Held, term: Kept["term"]): void {
+  book(d, held.run, term, 1);
+  if (isSuspect(d, name)) d.mailbox.kept[name] = { ...held, term };
+}
+
+/** Sends again what was kept, unless something newer is on its way. */
+function resend(d: Draft, name: string): void {
+  const { pending, claim, kept } = d.mailbox;
+  if (pending[name] || claim?.units[name]) return;
+  const last = take(kept, name);
+  const applied = d.ledger[name];
+  if (!last || (applied && applied.version > last.version)) return;
+  const { term, ...held } = last;
+  pending[name] = { ...held, attempts: 0, faults: 0, deaths: 0, notBefore: d.mailbox.unknown[name]?.until ?? 0 };
+  book(d, held.run, term, -1);
+  book(d, held.run, "pending", 1);
+}
+
 /** True where `held` says nothing that `other` does not say as well or better. */
 function yieldsTo(held: Held, other: Held | undefined): boolean {
   if (!other) return false;
@@ -247,7 +277,9 @@ function finish(d: Draft, nowMs: number): Outcome {
   for (const [name, suspect] of Object.entries(mailbox.suspects)) {
     if (suspect.until > nowMs) continue;
     delete mailbox.suspects[name];
-    delete mailbox.kept[name];
+  }
+  for (const name of Object.keys(mailbox.kept)) {
+    if (!isSuspect(d, name)) delete mailbox.kept[name];
   }
   for (const [name, fate] of Object.entries(mailbox.unknown)) {
     if (fate.until <= nowMs) delete mailbox.unknown[name];
@@ -332,7 +364,7 @@ export function claim(
     for (const [name, held] of Object.entries(dead.units)) {
       book(d, held.run, "pending", -1);
       place(d, name, { ...held, deaths: held.deaths + 1 });
-      d.mailbox.suspects[name] = { version: held.version, until: nowMs + SUSPECT_MS };
+      d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }
   }
   const units: Record<string, Held> = {};
@@ -357,7 +389,7 @@ export function claim(
     ) {
       d.ledger[name] = { version: held.version, digest: held.digest };
       book(d, held.run, "pending", -1);
-      book(d, held.run, "unchanged", 1);
+      done(d, name, held, "unchanged");
     } else {
       units[name] = held;
     }
@@ -419,20 +451,22 @@ export function settle(
 }
 
 function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, nowMs: number): Letter | undefined {
-  const { pending, suspects, kept, unknown } = d.mailbox;
+  const { pending, unknown } = d.mailbox;
   const doubted = take(d.mailbox.doubts, name) !== undefined;
   switch (settlement.is) {
     case "applied":
     case "unchanged": {
-      d.ledger[name] = { version: held.version, digest: doubted ? "" : held.digest };
+      const applied = d.ledger[name];
+      // A late settle may have moved the ledger beyond what this claim wrote.
+      const newer = applied && applied.version > held.version ? applied.version : undefined;
+      d.ledger[name] = { version: newer ?? held.version, digest: newer || doubted ? "" : held.digest };
       // An address that was settled a moment ago in the same claim has another flag now.
       if (settlement.is === "applied") blank(d, otherOf(name));
       if (doubted) {
         place(d, name, { ...held, notBefore: 0 });
         return undefined;
       }
-      book(d, held.run, settlement.is, 1);
-      if (suspects[name] && suspects[name].version !== held.version) kept[name] = held;
+      done(d, name, held, settlement.is);
       return undefined;
     }
     case "retry": {
@@ -453,11 +487,14 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       return undefined;
     }
     case "bury": {
-      if (pending[name] && pending[name].version > held.version) {
+      const rivals = [pending[name], pending[contactOf(name) ?? name]];
+      if (rivals.some((rival) => rival && rival.version > held.version)) {
         book(d, held.run, "superseded", 1);
         return undefined;
       }
       book(d, held.run, "dead", 1);
+      // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
+      resend(d, name);
       const { pool, username } = d.mailbox;
       const { version, run, digest, body } = held;
       const { letter: id, kind, reason } = settlement;
@@ -486,30 +523,33 @@ function settleLate(
   settlements: Settlements,
   nowMs: number,
 ): Outcome & { readonly result: Settled } {
-  const doubted: string[] = [];
+  const doubted = new Set<string>();
   const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
   const d = draft(state, owner);
-  const { pending, kept, claim: current, doubts } = d.mailbox;
+  const { claim: current, doubts, unknown } = d.mailbox;
   for (const [name, settlement] of Object.entries(settlements)) {
-    const written = settlement.is === "applied" || (settlement.is === "retry" && settlement.fateUnknown);
-    if (!written) continue;
-    const applied = d.ledger[name];
-    const flying = current?.units[name];
-    if (flying && flying.version > settlement.version) {
-      doubts[name] = settlement.version;
-      doubted.push(name);
-    } else if (applied && applied.version > settlement.version) {
-      d.ledger[name] = { ...applied, digest: "" };
-      doubted.push(name);
-      const newest = take(kept, name);
-      if (newest && !pending[name] && !flying) {
-        pending[name] = { ...newest, attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
-        book(d, newest.run, "applied", -1);
-        book(d, newest.run, "pending", 1);
+    const { is, version } = settlement;
+    const fateUnknown = is === "retry" && settlement.fateUnknown;
+    if (is !== "applied" && !fateUnknown) continue;
+    // The call may come after what is sent next, whatever that is.
+    if (fateUnknown) unknown[name] = { digest: "", until: nowMs + QUIET_MS };
+    for (const touched of [name, otherOf(name)]) {
+      if (touched === undefined) continue;
+      blank(d, touched);
+      const flying = current?.units[touched];
+      const applied = d.ledger[touched];
+      if (flying && flying.version > version) {
+        doubts[touched] = version;
+        doubted.add(touched);
+      } else if (applied && applied.version > version) {
+        doubted.add(touched);
+        resend(d, touched);
       }
     }
+    const applied = d.ledger[name];
+    if (is === "applied" && (!applied || applied.version < version)) d.ledger[name] = { version, digest: "" };
   }
-  const result: Settled = { late: true, doubted, letters: [] };
+  const result: Settled = { late: true, doubted: [...doubted], letters: [] };
   if (!state.mailbox) return { state: { ledger: d.ledger }, entries: [], result };
   return { ...finish(d, nowMs), result };
 }
