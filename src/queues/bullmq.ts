@@ -1,0 +1,178 @@
+/**
+ * BullMQ's queues and workers, on Redis or in the embedded database, all made here so that all keep the same rules:
+ *
+ * - `maxStalledCount` is a million on every worker. At BullMQ's own 1 a job whose workers died twice is failed without
+ *   being run, and swallows what was added meanwhile. Any worker's check decides, so it must hold for all of them.
+ * - `stalledInterval` is the same everywhere: the check is throttled by whoever ran it last.
+ * - What has ended is removed. Nothing reads it, and an id that is kept would be in the way.
+ * - Nobody sets a limit of BullMQ's on a queue: the pace is poolsync's own, and a global concurrency makes idle workers
+ *   of the embedded engine spin.
+ *
+ * Wake-ups are added with `deduplication: { id, keepLastIfActive: true }` and without a `jobId`, which would be looked
+ * at first and drop what is added while the job runs.
+ */
+import {
+  createPostgresBackend,
+  Queue,
+  runMigrations,
+  withBackend,
+  Worker,
+  type Processor,
+  type QueueOptions,
+  type WorkerOptions,
+} from "bullmq";
+import type { Database } from "../store/postgres/database.ts";
+import { redisClient, redisConnection } from "../store/redis/connection.ts";
+import { StoreError } from "../store/store-error.ts";
+
+export type QueueEngine =
+  | { readonly kind: "redis"; readonly url: string; readonly namespace: string }
+  | { readonly kind: "embedded"; readonly database: Database };
+
+/** A queue of either engine: what BullMQ's `Queue` does without saying on what. */
+export type JobQueue<Data> = Pick<
+  Queue<Data>,
+  | "name"
+  | "add"
+  | "addBulk"
+  | "getJob"
+  | "getJobs"
+  | "getJobState"
+  | "getJobCounts"
+  | "getWaiting"
+  | "getPrioritized"
+  | "getDelayed"
+  | "getActive"
+  | "getDeduplicationJobId"
+  | "count"
+  | "remove"
+  | "obliterate"
+>;
+
+/** A worker of either engine. */
+export type JobWorker<Data> = Pick<
+  Worker<Data>,
+  "name" | "concurrency" | "pause" | "resume" | "isPaused" | "isRunning" | "waitUntilReady" | "close"
+>;
+
+export interface Queues {
+  /** The same object for the same name. It is closed with the others. */
+  queue<Data>(name: string): JobQueue<Data>;
+  /** Begins to work at once. Whoever made it closes it; if nobody has, it is closed before the queues are. */
+  worker<Data>(name: string, process: Processor<Data>, options: { readonly concurrency: number }): JobWorker<Data>;
+  /** Waits for the jobs that are under way. */
+  close(): Promise<void>;
+}
+
+export interface QueuesOptions {
+  /**
+   * Told of lost connections and the like. BullMQ and ioredis try again by themselves, and a call that cannot be
+   * carried out fails where it was made: without a listener nothing is lost.
+   */
+  readonly onError?: (error: Error) => void;
+}
+
+const LOCK_MS = 30_000;
+const JOB_RULES = { removeOnComplete: true, removeOnFail: true } as const;
+const WORKER_RULES = {
+  lockDuration: LOCK_MS,
+  stalledInterval: LOCK_MS,
+  maxStalledCount: 1_000_000,
+  removeOnComplete: { count: 0 },
+  removeOnFail: { count: 0 },
+} as const;
+
+/** Connects to Redis, or makes BullMQ's tables in the embedded database. */
+export async function openQueues(engine: QueueEngine, { onError = () => {} }: QueuesOptions = {}): Promise<Queues> {
+  const maker =
+    engine.kind === "redis"
+      ? await makeOnRedis(engine.url, engine.namespace, onError)
+      : await makeOnPostgres(engine.database);
+  const queues = new Map<string, JobQueue<unknown> & Closable>();
+  const workers = new Set<Closable>();
+  return {
+    queue<Data>(name: string): JobQueue<Data> {
+      const known = queues.get(name) ?? maker.queue<unknown>(name, { defaultJobOptions: JOB_RULES });
+      if (!queues.has(name)) known.on("error", onError);
+      queues.set(name, known);
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a queue's jobs carry is known to who names it
+      return known as JobQueue<Data>;
+    },
+    worker(name, process, options) {
+      const worker = maker.worker(name, process, { ...WORKER_RULES, ...options });
+      worker.on("error", onError);
+      workers.add(worker);
+      return worker;
+    },
+    async close() {
+      try {
+        await Promise.all([...workers].map((worker) => worker.close()));
+        await Promise.all([...queues.values()].map((queue) => queue.close()));
+      } finally {
+        await maker.close();
+      }
+    },
+  };
+}
+
+interface Closable {
+  on(event: "error", listener: (error: Error) => void): unknown;
+  close(): Promise<void>;
+}
+
+/** What makes BullMQ's objects on one engine, and what is closed after them. */
+interface Maker {
+  queue<Data>(name: string, options: Omit<QueueOptions, "connection">): JobQueue<Data> & Closable;
+  worker<Data>(
+    name: string,
+    process: Processor<Data>,
+    options: Omit<WorkerOptions, "connection">,
+  ): JobWorker<Data> & Closable;
+  close(): Promise<void>;
+}
+
+async function makeOnRedis(url: string, namespace: string, onError: (error: Error) => void): Promise<Maker> {
+  const place = redisConnection(url);
+  let open = false;
+  const connection = redisClient(place, () => open);
+  connection.on("error", onError);
+  try {
+    await connection.connect();
+  } catch (cause) {
+    connection.disconnect();
+    throw new StoreError("unreachable", `Redis at ${place.place} does not answer: start it, or correct REDIS_URL.`, {
+      cause,
+    });
+  }
+  open = true;
+  // The store's hash tag: a deployment is on one node of a cluster.
+  const shared = { connection, prefix: `{poolsync:${namespace}}:bull` };
+  return {
+    queue: <Data>(name: string, options: Omit<QueueOptions, "connection">) =>
+      new Queue<Data>(name, { ...options, ...shared }),
+    worker: <Data>(name: string, process: Processor<Data>, options: Omit<WorkerOptions, "connection">) =>
+      new Worker<Data>(name, process, { ...options, ...shared }),
+    async close() {
+      await connection.quit();
+    },
+  };
+}
+
+async function makeOnPostgres(database: Database): Promise<Maker> {
+  const client = await database.pool.connect();
+  try {
+    await runMigrations(client);
+  } finally {
+    client.release();
+  }
+  const connection = database.pool;
+  const embedded = withBackend(createPostgresBackend);
+  return {
+    queue: <Data>(name: string, options: Omit<QueueOptions, "connection">) =>
+      new embedded.Queue<Data>(name, { ...options, connection }),
+    worker: <Data>(name: string, process: Processor<Data>, options: Omit<WorkerOptions, "connection">) =>
+      new embedded.Worker<Data>(name, process, { ...options, connection }),
+    // The session is the store's.
+    async close() {},
+  };
+}
