@@ -18,10 +18,10 @@ export interface AttributeSchema {
   /** Written by administrators only. */
   readonly developerOnly: boolean;
   /** In characters. */
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly minValue?: number;
-  readonly maxValue?: number;
+  readonly minLength?: number | undefined;
+  readonly maxLength?: number | undefined;
+  readonly minValue?: number | undefined;
+  readonly maxValue?: number | undefined;
 }
 
 export interface PoolProfile {

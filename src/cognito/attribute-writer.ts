@@ -1,0 +1,36 @@
+/** Writes attributes of one user: one AdminUpdateUserAttributes a call, which the caller has paced. */
+import { AdminUpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
+import type { Attribute } from "../core/contact.ts";
+import type { CognitoClient } from "./client.ts";
+import { notBegun, refusalOf } from "./fault.ts";
+import type { Refusal } from "./fault.ts";
+
+export type WriteAnswer = { readonly ok: true } | Refusal;
+
+export interface AttributeWriter {
+  /**
+   * A blank value deletes. Whatever goes wrong is an answer; nothing is thrown. A `signal` that ends for lateness
+   * should have a TimeoutError as its reason, as `AbortSignal.timeout()` has: any other abort counts as a shutdown.
+   */
+  write(
+    poolId: string,
+    username: string,
+    attributes: readonly Attribute[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<WriteAnswer>;
+}
+
+export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
+  return {
+    async write(poolId, username, attributes, { signal }) {
+      const input = { UserPoolId: poolId, Username: username, UserAttributes: [...attributes] };
+      if (signal.aborted) return notBegun(signal);
+      try {
+        await cognito.sdk.send(new AdminUpdateUserAttributesCommand(input), { abortSignal: signal });
+        return { ok: true };
+      } catch (thrown) {
+        return refusalOf(thrown, signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/**
+ * The SDK's client, set so that a call is one request: no retries of its own (they would bypass the pace), and
+ * time-outs that end a call instead of a warning.
+ */
+import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
+
+export interface ClientOptions {
+  /** Each of these overrides what the SDK finds in the environment and AWS's configuration files. */
+  readonly region?: string;
+  /** `http://127.0.0.1:9229` */
+  readonly endpoint?: string;
+  /** Of AWS's configuration files; a role that it assumes is assumed. */
+  readonly profile?: string;
+  /** The most calls in flight: each has a socket. */
+  readonly concurrency: number;
+  readonly connectTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+}
+
+export interface CognitoClient {
+  /** For the files of this room only. */
+  readonly sdk: CognitoIdentityProviderClient;
+  /** How long a call may take before it fails by time-out, in ms. */
+  readonly callMs: number;
+  /** Host and port that calls go to, as the SDK resolves them. Rejects where no Region is set. */
+  endpointHost(): Promise<string>;
+  close(): void;
+}
+
+const CONNECT_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+
+/** Opens nothing: sockets are made by the first call, and credentials are looked for then. */
+export function createCognitoClient(options: ClientOptions): CognitoClient {
+  const { region, endpoint, profile, concurrency } = options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  const agent = { keepAlive: true, maxSockets: concurrency };
+  const sdk = new CognitoIdentityProviderClient({
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(profile === undefined ? {} : { profile }),
+    maxAttempts: 1,
+    // Of use to calls without options only: those that pass an abort signal have their stack made each time.
+    cacheMiddleware: true,
+    userAgentAppId: "poolsync",
+    requestHandler: {
+      httpAgent: agent,
+      httpsAgent: agent,
+      connectionTimeout: connectTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      throwOnRequestTimeout: true,
+    },
+  });
+  return {
+    sdk,
+    callMs: connectTimeoutMs + requestTimeoutMs,
+    endpointHost: () => hostOf(sdk),
+    close() {
+      sdk.destroy();
+    },
+  };
+}
+
+/** The SDK's own order: what the client was given, then environment and configuration files, then AWS's rules. */
+async function hostOf({ config }: CognitoIdentityProviderClient): Promise<string> {
+  const given = await config.endpoint?.();
+  if (given) return given.port === undefined ? given.hostname : `${given.hostname}:${given.port}`;
+  const configured = await config.serviceConfiguredEndpoint?.();
+  if (configured !== undefined) return new URL(configured).host;
+  const [Region, UseDualStack, UseFIPS] = await Promise.all([
+    config.region(),
+    config.useDualstackEndpoint(),
+    config.useFipsEndpoint(),
+  ]);
+  return config.endpointProvider({ Region, UseDualStack, UseFIPS }).url.host;
+}
+
+/**
+ * One client per Region, endpoint and profile, made when first asked for: the sockets, the credentials and their
+ * renewal are shared by the pools that have them in common.
+ */
+export interface CognitoClients {
+  of(where: Pick<ClientOptions, "region" | "endpoint" | "profile">): CognitoClient;
+  close(): void;
+}
+
+export function createCognitoClients(options: Omit<ClientOptions, "region" | "endpoint" | "profile">): CognitoClients {
+  const clients = new Map<string, CognitoClient>();
+  return {
+    of(where) {
+      const key = JSON.stringify([where.region, where.endpoint, where.profile]);
+      const client = clients.get(key) ?? createCognitoClient({ ...options, ...where });
+      clients.set(key, client);
+      return client;
+    },
+    close() {
+      for (const client of clients.values()) client.close();
+      clients.clear();
+    },
+  };
+}
