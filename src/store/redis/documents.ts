@@ -20,8 +20,8 @@ export const mailboxDocument = z.object({
   priority: z.number(),
   pending: units,
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units })),
-  suspects: z.record(z.string(), z.object({ version: z.string(), until: z.number() })),
-  kept: units,
+  suspects: z.record(z.string(), z.object({ until: z.number() })),
+  kept: z.record(z.string(), held.extend({ term: z.enum(["applied", "unchanged"]) })),
   doubts: z.record(z.string(), z.string()),
   unknown: z.record(z.string(), z.object({ digest: z.string(), until: z.number() })),
 });

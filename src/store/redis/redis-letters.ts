@@ -28,11 +28,14 @@ export function createRedisLetters(redis: RedisClient, keys: Keys, scripts: Scri
 }
 
 /**
+ * What is buried while the list is read is not in it, or a list whose letters are replayed might never end.
  * Walks on from the time of the last letter, not from a count of letters: a caller that replays or discards what it
  * has just read must not make the walk skip what comes after.
  */
 async function* list(redis: RedisClient, keys: Keys, filter: LetterFilter): AsyncGenerator<Letter> {
-  const end = filter.until === undefined ? "+inf" : `(${filter.until}`;
+  const [, youngest] = await redis.zrevrange(keys.letterTimes, 0, 0, "WITHSCORES");
+  if (youngest === undefined) return;
+  const end = filter.until !== undefined && filter.until <= Number(youngest) ? `(${filter.until}` : youngest;
   let start = String(filter.since ?? "-inf");
   let seen = new Set<string>();
   for (;;) {

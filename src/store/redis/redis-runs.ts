@@ -17,16 +17,17 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
 
-  async function begin({ id, pool, feed, identity, asOf }: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">) {
+  async function begin(run: Pick<Run, "id" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" }) {
+    const { id, pool, feed, identity, asOf } = run;
     const reply = await scripts.run(
       "begin-run",
       [keys.runs, keys.runIndex, keys.identities],
       [id, pool, feed, identity, asOf],
     );
     const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
-    const run = await get(begun.id);
-    if (!run) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
-    return { run, resumed: begun.resumed };
+    const current = await get(begun.id);
+    if (!current) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
+    return { run: current, resumed: begun.resumed };
   }
 
   return {
@@ -34,8 +35,8 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     get,
 
     async direct(pool) {
-      const id = `direct-${pool}`;
-      return (await get(id)) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: 0 })).run;
+      const id = `direct:${pool}`;
+      return (await get(id)) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: "" })).run;
     },
 
     async list(limit) {
@@ -45,8 +46,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async advance(id, state) {
-      const found = await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
-      if (found !== 1) throw new Error(`Expected a run \`${id}\` to be advanced, and there is none`);
+      await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
     },
 
     async books(id = "") {

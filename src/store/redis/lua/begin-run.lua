@@ -2,7 +2,8 @@
 -- first began, and does not call it resumed.
 --
 -- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities
--- ARGV[1] id   ARGV[2] pool   ARGV[3] feed   ARGV[4] identity, may be blank   ARGV[5] as-of in epoch ms
+-- ARGV[1] id   ARGV[2] pool   ARGV[3] feed   ARGV[4] identity, may be blank
+-- ARGV[5] as-of in epoch ms; blank: now
 -- Output  JSON {id, resumed}
 local id, identity = ARGV[1], ARGV[4]
 if identity ~= '' then
@@ -12,10 +13,12 @@ if identity ~= '' then
 end
 local now = now_ms()
 local run = {
-  id = id, pool = ARGV[2], feed = ARGV[3], identity = identity, asOf = tonumber(ARGV[5]), startedAt = now,
+  id = id, pool = ARGV[2], feed = ARGV[3], identity = identity, asOf = tonumber(ARGV[5]) or now, startedAt = now,
   state = 'reading',
 }
 if redis.call('HSETNX', KEYS[1], id, cjson.encode(run)) == 1 then
-  redis.call('ZADD', KEYS[2], string.format('%.0f', now), id)
+  -- Two that begin in the same millisecond keep their order: a thousandth lies between them.
+  local last = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')[2]
+  redis.call('ZADD', KEYS[2], string.format('%.3f', math.max(now, last and tonumber(last) + 0.001 or 0)), id)
 end
 return cjson.encode({ id = id, resumed = false })

@@ -27,17 +27,16 @@ if dead then
   mailbox.claim = nil
   mailbox.doubts = {}
   for name, held in pairs(dead.units) do
-    local version = held.version
     book(held.run, 'pending', -1)
     held.deaths = held.deaths + 1
     place(d, name, held)
-    mailbox.suspects[name] = { version = version, ['until'] = NOW + SUSPECT_MS }
+    mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }
   end
 end
 
 local units = {}
 local function take_due(name, held)
-  if time_of(mailbox.pending, name, held) > NOW then return end
+  if may_go_at(mailbox.pending, name, held) > NOW then return end
   mailbox.pending[name] = nil
   local applied = d.ledger[name]
   local contact = CONTACT_OF[name]
@@ -48,7 +47,7 @@ local function take_due(name, held)
   elseif applied and applied.digest ~= '' and applied.digest == held.digest and not (contact and units[contact]) then
     enter(d, name, held.version, held.digest)
     book(held.run, 'pending', -1)
-    book(held.run, 'unchanged', 1)
+    done(d, name, held, 'unchanged')
   else
     units[name] = held
   end

@@ -99,6 +99,35 @@ local function other_of(name)
   return FLAG_OF[name] or CONTACT_OF[name]
 end
 
+-- True where a call that was given up may still change the unit: one for itself, its contact or its flag.
+local function is_suspect(d, name)
+  local other = other_of(name)
+  return d.mailbox.suspects[name] ~= nil or (other ~= nil and d.mailbox.suspects[other] ~= nil)
+end
+
+-- Books a unit as done, and keeps it where a suspect may yet undo it; `held` is the caller's no longer.
+local function done(d, name, held, term)
+  book(held.run, term, 1)
+  if is_suspect(d, name) then
+    held.term = term
+    d.mailbox.kept[name] = held
+  end
+end
+
+-- Sends again what was kept, unless something newer is on its way.
+local function resend(d, name)
+  local mailbox = d.mailbox
+  if mailbox.pending[name] or (mailbox.claim and mailbox.claim.units[name]) then return end
+  local last = take(mailbox.kept, name)
+  local applied = d.ledger[name]
+  if not last or (applied and applied.version > last.version) then return end
+  book(last.run, take(last, 'term'), -1)
+  book(last.run, 'pending', 1)
+  local fate = mailbox.unknown[name]
+  last.attempts, last.faults, last.deaths, last.notBefore = 0, 0, 0, fate and fate['until'] or 0
+  mailbox.pending[name] = last
+end
+
 local function yields_to(held, other)
   if not other then return false end
   if held.version <= other.version then return true end
@@ -139,7 +168,7 @@ local function place(d, name, held)
 end
 
 -- When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of.
-local function time_of(pending, name, held)
+local function may_go_at(pending, name, held)
   local contact = CONTACT_OF[name] and pending[CONTACT_OF[name]]
   return math.max(held.notBefore, contact and contact.notBefore or 0)
 end
@@ -149,7 +178,7 @@ local function due_at(mailbox)
   if mailbox.claim then return mailbox.claim.leaseUntil end
   local at
   for name, held in pairs(mailbox.pending) do
-    local time = time_of(mailbox.pending, name, held)
+    local time = may_go_at(mailbox.pending, name, held)
     if not at or time < at then at = time end
   end
   if at then return at end
@@ -159,20 +188,24 @@ local function due_at(mailbox)
   return at
 end
 
+local function save_ledger(d)
+  if d.ledger_changed then redis.call('HSET', LEDGER, d.user, cjson.encode(d.ledger)) end
+end
+
 -- Forgets what has expired, writes the documents and the due set. Answers when the mailbox is due, or nil where
 -- nothing is left in it.
 local function finish(d)
   local mailbox = d.mailbox
   for name, suspect in pairs(mailbox.suspects) do
-    if suspect['until'] <= NOW then
-      mailbox.suspects[name] = nil
-      mailbox.kept[name] = nil
-    end
+    if suspect['until'] <= NOW then mailbox.suspects[name] = nil end
+  end
+  for name in pairs(mailbox.kept) do
+    if not is_suspect(d, name) then mailbox.kept[name] = nil end
   end
   for name, fate in pairs(mailbox.unknown) do
     if fate['until'] <= NOW then mailbox.unknown[name] = nil end
   end
-  if d.ledger_changed then redis.call('HSET', LEDGER, d.user, cjson.encode(d.ledger)) end
+  save_ledger(d)
   if not mailbox.claim and is_empty(mailbox.pending) and is_empty(mailbox.suspects) and is_empty(mailbox.unknown) then
     if d.existed then
       redis.call('HDEL', MAILBOXES, d.user)

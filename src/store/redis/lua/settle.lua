@@ -19,17 +19,18 @@ local function settle_unit(d, name, held, settlement)
   local mailbox = d.mailbox
   local doubted = take(mailbox.doubts, name) ~= nil
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
-    enter(d, name, held.version, doubted and '' or held.digest)
+    -- A late settle may have moved the ledger beyond what this claim wrote.
+    local applied = d.ledger[name]
+    local newer = applied and applied.version > held.version and applied.version
+    enter(d, name, newer or held.version, (newer or doubted) and '' or held.digest)
     -- An address that was settled a moment ago in the same claim has another flag now.
     if settlement.is == 'applied' then blank(d, other_of(name)) end
     if doubted then
       held.notBefore = 0
       place(d, name, held)
-      return nil
+    else
+      done(d, name, held, settlement.is)
     end
-    book(held.run, settlement.is, 1)
-    local suspect = mailbox.suspects[name]
-    if suspect and suspect.version ~= held.version then mailbox.kept[name] = held end
     return nil
   end
   if settlement.is == 'retry' then
@@ -47,11 +48,14 @@ local function settle_unit(d, name, held, settlement)
     return nil
   end
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
-  if mailbox.pending[name] and mailbox.pending[name].version > held.version then
+  local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
+  if (rival and rival.version > held.version) or (contact and contact.version > held.version) then
     book(held.run, 'superseded', 1)
     return nil
   end
   book(held.run, 'dead', 1)
+  -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
+  resend(d, name)
   return {
     id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, version = held.version, run = held.run, digest = held.digest,
@@ -62,25 +66,34 @@ end
 local function settle_late(d)
   local mailbox = d.mailbox
   local doubted = {}
+  local function doubt(name)
+    for _, known in ipairs(doubted) do
+      if known == name then return end
+    end
+    table.insert(doubted, name)
+  end
+  local function touch(name, version)
+    blank(d, name)
+    local flying = mailbox.claim and mailbox.claim.units[name]
+    local applied = d.ledger[name]
+    if flying and flying.version > version then
+      mailbox.doubts[name] = version
+      doubt(name)
+    elseif applied and applied.version > version then
+      doubt(name)
+      resend(d, name)
+    end
+  end
   for _, settlement in ipairs(settlements) do
-    local name = settlement.name
-    if settlement.is == 'applied' or (settlement.is == 'retry' and settlement.fateUnknown) then
+    local name, version = settlement.name, settlement.version
+    local fate_unknown = settlement.is == 'retry' and settlement.fateUnknown
+    if settlement.is == 'applied' or fate_unknown then
+      -- The call may come after what is sent next, whatever that is.
+      if fate_unknown then mailbox.unknown[name] = { digest = '', ['until'] = NOW + QUIET_MS } end
+      touch(name, version)
+      if other_of(name) then touch(other_of(name), version) end
       local applied = d.ledger[name]
-      local flying = mailbox.claim and mailbox.claim.units[name]
-      if flying and flying.version > settlement.version then
-        mailbox.doubts[name] = settlement.version
-        table.insert(doubted, name)
-      elseif applied and applied.version > settlement.version then
-        enter(d, name, applied.version, '')
-        table.insert(doubted, name)
-        local newest = take(mailbox.kept, name)
-        if newest and not mailbox.pending[name] and not flying then
-          newest.attempts, newest.faults, newest.deaths, newest.notBefore = 0, 0, 0, 0
-          mailbox.pending[name] = newest
-          book(newest.run, 'applied', -1)
-          book(newest.run, 'pending', 1)
-        end
-      end
+      if settlement.is == 'applied' and (not applied or applied.version < version) then enter(d, name, version, '') end
     end
   end
   return doubted
@@ -107,7 +120,8 @@ else
   if is_empty(claim.units) then d.mailbox.claim = nil else claim.leaseUntil = NOW + lease_ms end
 end
 
-local at = finish(d)
+local at
+if d.existed then at = finish(d) else save_ledger(d) end
 for _, letter in ipairs(letters) do
   redis.call('HSET', LETTERS, letter.id, cjson.encode(letter))
   redis.call('ZADD', LETTER_TIMES, string.format('%.0f', NOW), letter.id)
