@@ -1,0 +1,14 @@
+import { adminCreateUser } from "./admin-create-user.ts";
+import { adminGetUser } from "./admin-get-user.ts";
+import { adminUpdateUserAttributes } from "./admin-update-user-attributes.ts";
+import { describeUserPool } from "./describe-user-pool.ts";
+import { listUsers } from "./list-users.ts";
+import type { Operation } from "./operation.ts";
+import { updateUserAttributes } from "./update-user-attributes.ts";
+
+/** Every operation that the emulator knows, by name. */
+export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
+  [adminCreateUser, adminGetUser, adminUpdateUserAttributes, describeUserPool, listUsers, updateUserAttributes].map(
+    (operation) => [operation.name, operation],
+  ),
+);

@@ -1,0 +1,38 @@
+/** One write that was applied. */
+export interface Write {
+  /** 1 for the first; without gaps. */
+  readonly seq: number;
+  /** Epoch ms, by the emulator's clock. */
+  readonly at: number;
+  readonly pool: string;
+  /** The user's own name, not the alias that the caller may have used. */
+  readonly username: string;
+  /** What the caller wrote and what took effect: blank for what was deleted. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Contacts whose new value waits for its confirmation. Absent where there are none. */
+  readonly held?: readonly string[];
+  /** `VerifyUserAttribute` for a value that was confirmed in process. */
+  readonly operation: string;
+}
+
+/** Every applied write in the order in which it took effect. In memory, for the emulator's own data only. */
+export interface WriteLog {
+  readonly writes: readonly Write[];
+  /** The writes after this sequence number. */
+  since(seq: number): readonly Write[];
+}
+
+export interface WriteRecorder extends WriteLog {
+  append(write: Omit<Write, "seq" | "at">): void;
+}
+
+export function createWriteLog(now: () => number): WriteRecorder {
+  const writes: Write[] = [];
+  return {
+    writes,
+    since: (seq) => writes.slice(Math.max(0, seq)),
+    append(write) {
+      writes.push({ seq: writes.length + 1, at: now(), ...write });
+    },
+  };
+}
