@@ -1,0 +1,285 @@
+/** `poolsync sync`: a file goes in, users in a pool change. */
+import { randomBytes } from "node:crypto";
+import type { Command } from "commander";
+import { ConfigError } from "../../config-error.ts";
+import { choosePool } from "../../config.ts";
+import { VERIFIED } from "../../core/unit.ts";
+import { FeedError } from "../../feeds/feed-error.ts";
+import type { Mapping } from "../../feeds/mapping.ts";
+import { withOwned } from "../../lifecycle.ts";
+import type { Delivery } from "../../queues/delivery.ts";
+import { putFeed } from "../../queues/feed-run.ts";
+import type { Pool } from "../../queues/pool.ts";
+import type { Run } from "../../store/runs.ts";
+import { commandLine } from "../command-line.ts";
+import { choice } from "../option-values.ts";
+import { EXIT } from "../exit-codes.ts";
+import { identityOf, mappingOf, openInput, recordsOf, type FeedFlags, type FeedInput } from "../feed-input.ts";
+import { CommandError } from "../failure-report.ts";
+import { columnsOf, type Io } from "../io.ts";
+import {
+  cognitoOptions,
+  engineOptions,
+  openChosenPool,
+  openClients,
+  openConfig,
+  openEngineOf,
+  type CognitoFlags,
+  type Opened,
+  type PoolMeans,
+} from "../open.ts";
+import type { Context } from "../program.ts";
+import { count, createProgress } from "../progress.ts";
+import { createReportFile } from "../report-file.ts";
+import { waitUntilSettled } from "../settling.ts";
+import { stopDeliveries } from "../stopping.ts";
+import { isWhole, summarise, summaryText, type RunSummary } from "../summary.ts";
+import { indent } from "../table.ts";
+
+interface SyncFlags extends CognitoFlags, FeedFlags {
+  readonly userPoolId?: string;
+  readonly feed?: string;
+  readonly report?: string;
+  readonly detach?: boolean;
+}
+
+export function addSync(program: Command, context: Context): void {
+  const command = program
+    .command("sync")
+    .description("Put the values of a file into a user pool, and wait until all is applied or set aside.")
+    .argument("[files...]", "CSV, NDJSON or JSON, also .gz; `-` is standard input")
+    .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml")
+    .option("--feed <name>", "take file, pool and mapping from this feed of poolsync.yaml")
+    .option("--username-column <column>", "the column that names the user (default: username)")
+    .option(
+      "--verified <what>",
+      "a changed e-mail or phone number: mark it verified, ask the person, or keep the flag",
+      choice("--verified", VERIFIED),
+    )
+    .option(
+      "--as-of <time>",
+      "when the values were true: ISO 8601 with a zone, or epoch (default: the file's modification time)",
+    )
+    .option("--ignore-unknown", "ignore columns that are no attribute of the pool")
+    .option("--encoding <label>", "of the file, where it is neither UTF-8 nor UTF-16 with a BOM");
+  cognitoOptions(command)
+    .option("--detach", "put the changes and leave: workers deliver them (needs REDIS_URL)")
+    .option("--stream", "read standard input once as it comes, without a first pass and without resuming")
+    .option("--report <file>", "where rows that were not put are listed (default: poolsync-report-<run>.ndjson)");
+  engineOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync sync users.csv --user-pool-id eu-west-1_Example --verified mark
+  $ zcat export.ndjson.gz | poolsync sync - --user-pool-id eu-west-1_Example
+  $ poolsync sync --feed hr --json
+
+The first Ctrl-C finishes the calls under way and leaves the rest queued; the
+same command goes on. Exit codes: 0 all applied; 2 finished, with dead letters
+or invalid input; 130 interrupted.`,
+    )
+    .action(context.act((files: string[], flags: SyncFlags) => sync(context.io, files, flags)));
+}
+
+/** What every run of the command shares. */
+interface Session extends Opened {
+  readonly io: Io;
+  readonly flags: SyncFlags;
+  readonly engine: PoolMeans["engine"];
+  readonly pool: Pool;
+  /** None with --detach. */
+  readonly deliveries: readonly Delivery[];
+}
+
+async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise<number> {
+  const opened = await openConfig(io, flags);
+  const { config, log } = opened;
+  if (flags.feed !== undefined && !Object.hasOwn(config.feeds, flags.feed)) {
+    const names = Object.keys(config.feeds).join(", ") || "none";
+    throw new ConfigError([
+      { path: "--feed", message: `Expected a feed of poolsync.yaml (there are: ${names}), got \`${flags.feed}\`` },
+    ]);
+  }
+  const setting = flags.feed === undefined ? undefined : config.feeds[flags.feed];
+  const feed = flags.feed === undefined || setting === undefined ? undefined : { name: flags.feed, setting };
+  const paths = files.length > 0 ? files : feed?.setting.file === undefined ? [] : [feed.setting.file];
+  const poolName = flags.userPoolId ?? feed?.setting.pool;
+  if (paths.length === 0)
+    throw usage("FILE", "Expected at least one file, or `-` for standard input: poolsync sync users.csv …");
+  if (poolName === undefined)
+    throw usage("--user-pool-id", "Expected the user pool: give --user-pool-id eu-west-1_Example");
+  if (paths.filter((path) => path === "-").length > 1)
+    throw usage("FILE", "Expected `-` once: standard input can be read only once");
+  if (flags.detach === true && config.redisUrl === undefined) {
+    throw usage(
+      "--detach",
+      "Expected REDIS_URL: the embedded engine has no workers that could deliver after this command has ended",
+    );
+  }
+  const chosen = choosePool(config, poolName, flags);
+
+  return withOwned(async (own) => {
+    const inputs: FeedInput[] = [];
+    for (const path of paths) {
+      inputs.push(
+        await openInput(path, { flags, feed, spoolDir: config.dataDir, stdin: io.stdin, now: Date.now(), own }),
+      );
+    }
+    const engine = await openEngineOf(config, own);
+    const clients = openClients(config, own);
+    const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
+    const planned = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile) }));
+    const deliveries = flags.detach === true ? [] : [pool.deliver()];
+    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    const session: Session = { ...opened, io, flags, engine, pool, deliveries };
+
+    const summaries: RunSummary[] = [];
+    for (const { input, mapping } of planned) {
+      const summary = await carryOut(session, input, mapping);
+      if (summary === undefined) return EXIT.interrupted;
+      summaries.push(summary);
+      if (flags.json !== true) tell(session, summary);
+    }
+    if (flags.json === true) {
+      const [only] = summaries;
+      io.stdout.write(`${JSON.stringify(summaries.length === 1 ? only : { runs: summaries }, undefined, 2)}\n`);
+    }
+    return summaries.every(isWhole) ? EXIT.done : EXIT.partial;
+  });
+}
+
+/** One run, from its beginning to the end of its deliveries; undefined where it was interrupted. */
+async function carryOut(session: Session, input: FeedInput, mapping: Mapping): Promise<RunSummary | undefined> {
+  const { io, flags, engine, pool, deliveries, log, lively } = session;
+  const { runs, letters } = engine.store;
+  const startedAt = performance.now();
+  const { run, resumed } = await beginRun(session, input, mapping);
+  log.info({ run: run.id, pool: run.pool, feed: run.feed, resumed }, "run started");
+  const report = createReportFile(flags.report ?? `poolsync-report-${run.id}.ndjson`);
+  const progress = createProgress(io.stderr, lively);
+  const say = (sentence: string): void => {
+    progress.clear();
+    io.stderr.write(indent("", sentence, columnsOf(io.stderr) - 1));
+  };
+  const failed = new AbortController();
+  const signal = AbortSignal.any([io.interrupts.drain, failed.signal]);
+  let rows = 0;
+  let allPut = false;
+  const put = async (): Promise<void> => {
+    const records = recordsOf(input, mapping, run.asOf);
+    await putFeed({
+      engine,
+      profile: pool.profile,
+      run,
+      records,
+      report: (issue) => report.add(issue),
+      progress: (at) => (rows = at),
+      signal,
+    });
+    report.close();
+    await runs.advance(run.id, "delivering");
+    allPut = true;
+  };
+  const settled = async (): Promise<void> => {
+    await waitUntilSettled({
+      engine,
+      deliveries,
+      runs: [run.id],
+      pools: [run.pool],
+      // With --detach others deliver: then it is enough that everything was put.
+      allPut: () => allPut,
+      onLook: (books) =>
+        progress.show({
+          ...books,
+          rows,
+          ...(input.checked ? { totalRows: input.checked.records + input.checked.faults } : {}),
+        }),
+      onHeld: say,
+      signal,
+    });
+    await runs.advance(run.id, "finished");
+  };
+  const stopBoth = (error: unknown): never => {
+    failed.abort();
+    throw error;
+  };
+  const parts = [put().catch(stopBoth), ...(flags.detach === true ? [] : [settled().catch(stopBoth)])];
+  try {
+    await Promise.all(parts);
+  } catch (error) {
+    await Promise.allSettled(parts);
+    report.close();
+    progress.stop();
+    if (isAbort(error) && io.interrupts.drain.aborted) {
+      await tellInterrupted(session, run, say);
+      return undefined;
+    }
+    // A feed that is not what it was cannot go on where it is; any other failure can.
+    if (error instanceof FeedError) await runs.advance(run.id, "failed");
+    throw error;
+  }
+  progress.stop();
+  const durationMs = Math.round(performance.now() - startedAt);
+  const summary = await summarise(runs, letters, run.id, {
+    resumed,
+    durationMs,
+    ...(report.issues > 0 ? { report: report.path } : {}),
+  });
+  log.info(
+    { run: run.id, pool: run.pool, rows: summary.rows, books: summary.books, durationMs },
+    flags.detach === true ? "run put" : "run finished",
+  );
+  return summary;
+}
+
+/** Begins the run, or goes on with the one that the same command left. */
+async function beginRun(session: Session, input: FeedInput, mapping: Mapping): Promise<{ run: Run; resumed: boolean }> {
+  const { engine, pool } = session;
+  const { runs } = engine.store;
+  const id = `r-${Date.now().toString(36)}-${randomBytes(3).toString("hex")}`;
+  const wanted = {
+    id,
+    pool: pool.profile.id,
+    feed: input.name,
+    identity: identityOf(input, pool.profile.id, mapping),
+    asOf: input.asOfMs,
+  };
+  const begun = await runs.begin(wanted);
+  // A run that was put with --detach is over when nothing of it is pending; the same command then means a new one.
+  if (!begun.resumed || begun.run.state !== "delivering" || (await runs.books(begun.run.id)).pending > 0) return begun;
+  await runs.advance(begun.run.id, "finished");
+  return runs.begin(wanted);
+}
+
+async function tellInterrupted(session: Session, run: Run, say: (sentence: string) => void): Promise<void> {
+  const { io, engine, deliveries, log } = session;
+  await stopDeliveries(deliveries, io.interrupts);
+  const { pending } = await engine.store.runs.books(run.id);
+  log.info({ run: run.id, pool: run.pool, pending }, "run interrupted");
+  const changes = pending === 1 ? "1 change stays" : `${count(pending)} changes stay`;
+  say(`Interrupted. ${changes} queued, in run ${run.id}; the same command goes on where this one stopped.`);
+}
+
+function tell({ io, flags }: Session, summary: RunSummary): void {
+  const width = columnsOf(io.stdout);
+  if (flags.detach === true) {
+    io.stdout.write(
+      indent(
+        "",
+        `${count(summary.rows.read)} rows of ${summary.feed} were put, in run ${summary.run}. Workers deliver them; look with \`poolsync runs show ${summary.run}\`.`,
+        width,
+      ),
+    );
+    return;
+  }
+  io.stdout.write(summaryText(summary, width, (kind) => commandLine(["dead", "replay", "--kind", kind], flags)));
+}
+
+function usage(path: string, message: string): CommandError {
+  return new CommandError("usage", path === "FILE" ? message : `${path}: ${message}`, { exitCode: EXIT.usage });
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}

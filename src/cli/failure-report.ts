@@ -1,0 +1,54 @@
+/** What a user is told when a command fails: one clear sentence with the next step, and never a stack or a value. */
+import { CommanderError } from "commander";
+import { ConfigError } from "../config-error.ts";
+import { FeedError } from "../feeds/feed-error.ts";
+import { StoreError } from "../store/store-error.ts";
+import { EXIT } from "./exit-codes.ts";
+
+/** Thrown by a command that cannot go on; the message is for the user as it stands. */
+export class CommandError extends Error {
+  override readonly name = "CommandError";
+  readonly kind: string;
+  readonly exitCode: number;
+
+  constructor(kind: string, message: string, options?: ErrorOptions & { readonly exitCode?: number }) {
+    super(message, options);
+    this.kind = kind;
+    this.exitCode = options?.exitCode ?? EXIT.failed;
+  }
+}
+
+export interface FailureReport {
+  readonly kind: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** Store faults that the user mends by a setting. */
+const USAGE_FAULTS: readonly string[] = ["misconfigured", "wrong-key", "foreign-target"];
+
+export function reportFailure(error: unknown): FailureReport {
+  if (error instanceof ConfigError) return { kind: error.kind, message: error.message, exitCode: EXIT.usage };
+  if (error instanceof CommandError) return { kind: error.kind, message: error.message, exitCode: error.exitCode };
+  if (error instanceof CommanderError) {
+    return { kind: "usage", message: error.message.replace(/^error: /, ""), exitCode: EXIT.usage };
+  }
+  if (error instanceof FeedError) return { kind: error.kind, message: error.message, exitCode: EXIT.failed };
+  if (error instanceof StoreError) {
+    const exitCode = USAGE_FAULTS.includes(error.kind) ? EXIT.usage : EXIT.failed;
+    return { kind: error.kind, message: error.message, exitCode };
+  }
+  if (error instanceof Error) {
+    // An error of ours has a kind and a message that is safe; the message of any other may quote somebody's data.
+    if ("kind" in error && typeof error.kind === "string") {
+      return { kind: error.kind, message: error.message, exitCode: EXIT.failed };
+    }
+    const code = "code" in error && typeof error.code === "string" ? ` (${error.code})` : "";
+    return {
+      kind: "unexpected",
+      message: `Something went wrong that poolsync did not expect: ${error.name}${code}. Run the command again; with POOLSYNC_LOG_LEVEL=debug it prints where it happened.`,
+      exitCode: EXIT.failed,
+    };
+  }
+  return { kind: "unexpected", message: "Something went wrong that poolsync did not expect.", exitCode: EXIT.failed };
+}

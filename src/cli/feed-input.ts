@@ -1,0 +1,163 @@
+/**
+ * The feeds of one `sync`: every file is opened and read through once before anything is put, and its columns are held
+ * against the pool's attributes. Then its records become changes.
+ */
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import type { Readable } from "node:stream";
+import type { FeedSetting } from "../config-file.ts";
+import { ConfigError } from "../config-error.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import { isContact, type Verified } from "../core/unit.ts";
+import { MAX_LEAD_MS } from "../core/version.ts";
+import { checkPass, type Checked } from "../feeds/check-pass.ts";
+import { parseInstant } from "../feeds/date.ts";
+import { openFeed, type Feed } from "../feeds/format.ts";
+import { checkColumns, mapHeaders } from "../feeds/headers.ts";
+import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../feeds/mapping.ts";
+import type { FeedRecord } from "../feeds/record.ts";
+import { openSource, type Source } from "../feeds/source.ts";
+import type { Own } from "../lifecycle.ts";
+
+export interface FeedFlags {
+  readonly encoding?: string;
+  readonly stream?: boolean;
+  readonly usernameColumn?: string;
+  readonly verified?: Verified;
+  readonly ignoreUnknown?: boolean;
+  readonly asOf?: string;
+}
+
+/** A feed that was read through once, or (with --stream) that is about to be read for the only time. */
+export interface FeedInput {
+  /** A feed's name of the configuration, or the file's. */
+  readonly name: string;
+  readonly source: Source;
+  /** Absent with --stream. */
+  readonly checked: Checked | undefined;
+  /** Absent with --stream, and for JSON that is read once: its columns are not known before. */
+  readonly headers: readonly string[];
+  readonly asOfMs: number;
+  /** The as-of as it was asked for; blank where it follows from the file. */
+  readonly asOfSaid: string;
+  /** The only pass, begun. Present with --stream. */
+  readonly begun: Feed | undefined;
+}
+
+export interface InputOptions {
+  readonly flags: FeedFlags;
+  readonly feed: { readonly name: string; readonly setting: FeedSetting } | undefined;
+  readonly spoolDir: string;
+  readonly stdin: Readable;
+  readonly now: number;
+  readonly own: Own;
+}
+
+/** Opens and checks one file or `-`. Throws a FeedError, or a ConfigError for an as-of that cannot be. */
+export async function openInput(path: string, options: InputOptions): Promise<FeedInput> {
+  const { flags, feed, spoolDir, stdin, now, own } = options;
+  const stream = flags.stream === true;
+  const source = own(
+    await openSource(path, {
+      spoolDir,
+      stdin,
+      stream,
+      ...(flags.encoding === undefined ? {} : { encoding: flags.encoding }),
+    }),
+    (opened) => opened.close(),
+  );
+  const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
+  const asOfMs = asOf(asOfSaid, source, now);
+  const name = feed?.name ?? (path === "-" ? "standard input" : basename(path));
+  if (!source.rereadable) {
+    const begun = await openFeed(source);
+    const peeked = begun.headers === undefined ? await peek(begun) : { begun, headers: begun.headers };
+    return { name, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
+  }
+  const checked = await checkPass(source);
+  return { name, source, checked, headers: checked.headers, asOfMs, asOfSaid, begun: undefined };
+}
+
+/** JSON says its columns in its records: those of the first stand for all, and the others are held against them. */
+async function peek(feed: Feed): Promise<{ begun: Feed; headers: readonly string[] }> {
+  const first = await feed.records.next();
+  const headers =
+    first.done === true || first.value.kind === "fault" ? [] : [...first.value.fields.keys(), ...first.value.nested];
+  async function* records(): AsyncGenerator<FeedRecord> {
+    if (first.done !== true) yield first.value;
+    yield* feed.records;
+  }
+  return { begun: { ...feed, records: records() }, headers };
+}
+
+function asOf(said: string, source: Source, now: number): number {
+  if (said !== "") {
+    const atMs = parseInstant(said);
+    const form = "a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds";
+    if (atMs === undefined) throw new ConfigError([{ path: "--as-of", message: `Expected ${form}, got \`${said}\`` }]);
+    if (atMs > now + MAX_LEAD_MS) {
+      throw new ConfigError([
+        { path: "--as-of", message: `Expected a time that is not in the future, got \`${said}\`` },
+      ]);
+    }
+    return atMs;
+  }
+  if (source.modifiedAtMs <= now + MAX_LEAD_MS) return source.modifiedAtMs;
+  throw new ConfigError([
+    {
+      path: "--as-of",
+      message: `\`${source.name}\` was modified in the future (${new Date(source.modifiedAtMs).toISOString()}): set the clock or \`touch\` the file, or say --as-of`,
+    },
+  ]);
+}
+
+/** How the feed's records become changes. Throws a FeedError with everything that is wrong with the columns. */
+export function mappingOf(
+  input: FeedInput,
+  feed: InputOptions["feed"],
+  flags: FeedFlags,
+  profile: PoolProfile,
+): Mapping {
+  const { usernameColumn, verified, ignoreUnknown } = flags;
+  const { name } = input.source;
+  const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
+  if (feed === undefined) {
+    return mapHeaders(input.headers, {
+      name,
+      attributes: Object.keys(profile.attributes),
+      ...ignore,
+      ...(usernameColumn === undefined ? {} : { usernameColumn }),
+      ...(verified === undefined ? {} : { verified }),
+    });
+  }
+  const said = feed.setting.mapping;
+  const mapping: Mapping = {
+    ...said,
+    ...(usernameColumn === undefined ? {} : { usernameColumn }),
+    ...(ignoreUnknown === true ? { unknown: "ignore" } : {}),
+    attributes: said.attributes.map((attribute) =>
+      verified !== undefined && isContact(attribute.name) ? { ...attribute, verified } : attribute,
+    ),
+  };
+  checkColumns(mapping, input.headers, { name, ...ignore });
+  return mapping;
+}
+
+/** What makes two invocations the same run: content, pool, mapping and as-of. Blank where a run cannot be resumed. */
+export function identityOf(input: FeedInput, pool: string, mapping: Mapping): string {
+  if (input.checked === undefined) return "";
+  return createHash("sha256")
+    .update(JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]))
+    .digest("base64url");
+}
+
+/** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */
+export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: number): AsyncGenerator<MappedRecord> {
+  const { records } = input.begun ?? (await openFeed(input.source));
+  const unknown = createUnknownCheck(mapping);
+  let row = 0;
+  for await (const record of records) {
+    row += 1;
+    yield record.kind === "fault" ? record : (unknown(record) ?? mapRecord(mapping, record, { asOfMs, row }));
+  }
+}

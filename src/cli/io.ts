@@ -1,0 +1,22 @@
+import type { Readable, Writable } from "node:stream";
+import type { Interrupts } from "../lifecycle.ts";
+
+/** What a command reads from and prints to. A terminal's own width is asked for when it is needed. */
+export interface Io {
+  readonly stdin: Readable;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly interrupts: Interrupts;
+  /** What the configuration reads instead of the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+}
+
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+const DEFAULT_COLUMNS = 80;
+const FEWEST_COLUMNS = 20;
+
+/** How wide a line may be: a terminal's width; 80 for a file or a pipe. */
+export function columnsOf(output: Output): number {
+  return output.isTTY === true ? Math.max(FEWEST_COLUMNS, output.columns ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
+}

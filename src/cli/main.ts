@@ -1,0 +1,19 @@
+/** The entry of the command line: the process's own streams, signals and exit code. */
+import { listenForSignals } from "../lifecycle.ts";
+import { run } from "./program.ts";
+
+const interrupts = listenForSignals();
+// A pipe whose reader has gone (`poolsync dead export | head`) is no failure worth a stack.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+try {
+  process.exitCode = await run(process.argv.slice(2), {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    interrupts,
+  });
+} finally {
+  interrupts.release();
+}

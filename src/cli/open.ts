@@ -1,0 +1,93 @@
+/** What commands open: configuration, log, engine, Cognito's clients and pools. */
+import type { Command } from "commander";
+import { choosePool, readConfig, type ChosenPool, type Config, type Flags } from "../config.ts";
+import { createCognitoClients, type CognitoClients } from "../cognito/client.ts";
+import type { Own } from "../lifecycle.ts";
+import { createLog, type Log } from "../log.ts";
+import { openEngine, type Engine } from "../queues/engine.ts";
+import { openPool, type Pool } from "../queues/pool.ts";
+import type { Io } from "./io.ts";
+
+/** Flags of every command that works with an engine. */
+export interface EngineFlags extends Flags {
+  readonly json?: boolean;
+}
+
+/** Flags of every command that reaches Cognito. */
+export interface CognitoFlags extends EngineFlags {
+  readonly region?: string;
+  readonly profile?: string;
+  readonly endpointUrl?: string;
+}
+
+export function engineOptions(command: Command): Command {
+  return command
+    .option("--config <file>", "configuration file (default: ./poolsync.yaml, if it is there)")
+    .option("--data-dir <directory>", "where the embedded engine keeps its data (default: ~/.local/state/poolsync)")
+    .option("--json", "print one JSON document on stdout; logs go to stderr");
+}
+
+export function cognitoOptions(command: Command): Command {
+  return command
+    .option("--region <region>", "AWS Region of the user pool")
+    .option("--endpoint-url <url>", "another endpoint than Cognito's own, such as an emulator")
+    .option("--profile <name>", "profile of AWS's configuration files")
+    .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
+    .option("--concurrency <number>", "most calls in flight (default: 10)");
+}
+
+export interface Opened {
+  readonly config: Config;
+  readonly log: Log;
+  /** True where people look: progress may be shown. */
+  readonly lively: boolean;
+}
+
+/** Reads the configuration. Opens nothing. */
+export async function openConfig(io: Io, flags: EngineFlags): Promise<Opened> {
+  const config = await readConfig(flags, io.environment);
+  const atTerminal = io.stderr.isTTY === true;
+  // At a terminal the command says itself what matters; log lines would tear its progress bar.
+  const log = createLog(config.logLevel ?? (atTerminal ? "silent" : "info"));
+  return { config, log, lively: atTerminal && flags.json !== true && !config.plain };
+}
+
+export async function openEngineOf(config: Config, own: Own): Promise<Engine> {
+  const { redisUrl, namespace, dataDir, key } = config;
+  const engine = await openEngine({
+    namespace,
+    dataDir,
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(key === undefined ? {} : { key }),
+  });
+  return own(engine, (opened) => opened.close());
+}
+
+export function openClients(config: Config, own: Own): CognitoClients {
+  return own(createCognitoClients({ concurrency: config.concurrency }), (clients) => clients.close());
+}
+
+export interface PoolMeans {
+  readonly config: Config;
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly clients: CognitoClients;
+  readonly own: Own;
+}
+
+export async function openChosenPool(means: PoolMeans, chosen: ChosenPool): Promise<Pool> {
+  const { config, log, engine, clients, own } = means;
+  const { id, ratePerSecond, region, profile, endpoint } = chosen;
+  const cognito = clients.of({
+    region,
+    ...(profile === undefined ? {} : { profile }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  });
+  const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency: config.concurrency, log });
+  return own(pool, (opened) => opened.close());
+}
+
+/** The pool that a name or id and the flags mean, opened. */
+export function openPoolNamed(means: PoolMeans, nameOrId: string, flags: CognitoFlags): Promise<Pool> {
+  return openChosenPool(means, choosePool(means.config, nameOrId, flags));
+}

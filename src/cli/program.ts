@@ -1,0 +1,71 @@
+/** The command line as a function: arguments go in, an exit code comes out, and only `io` is printed to. */
+import { Command, CommanderError } from "commander";
+import { wantsStacks } from "../config.ts";
+import { addSync } from "./commands/sync.ts";
+import { EXIT } from "./exit-codes.ts";
+import { reportFailure } from "./failure-report.ts";
+import { columnsOf, type Io } from "./io.ts";
+import { wrap } from "./table.ts";
+
+/** What a command is given to be added to the program. */
+export interface Context {
+  readonly io: Io;
+  /** Wraps a command's action: the number it resolves to is the exit code. */
+  act<A extends readonly unknown[]>(action: (...args: A) => Promise<number>): (...args: A) => Promise<void>;
+}
+
+/** Runs one command line, without the program's own name. Never rejects. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const json = argv.includes("--json");
+  let exitCode: number = EXIT.done;
+  const context: Context = {
+    io,
+    act:
+      (action) =>
+      async (...args) => {
+        exitCode = await action(...args);
+      },
+  };
+  const program = new Command("poolsync")
+    .description("Keeps Amazon Cognito user pools in step with the systems that own people's data.")
+    .helpCommand(true)
+    .exitOverride()
+    .showHelpAfterError("(--help shows the options and examples)")
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void (json ? undefined : io.stderr.write(text)),
+      getOutHelpWidth: () => columnsOf(io.stdout),
+      getErrHelpWidth: () => columnsOf(io.stderr),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync sync users.csv --user-pool-id eu-west-1_Example --verified mark
+  $ poolsync dead list
+  $ poolsync demo
+
+Exit codes: 0 all applied; 1 failed; 2 finished, with dead letters or invalid
+input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
+    );
+  addSync(program, context);
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    const report = reportFailure(error);
+    if (json) {
+      const { kind, message } = report;
+      io.stdout.write(`${JSON.stringify({ error: { kind, message } }, undefined, 2)}\n`);
+    } else if (!(error instanceof CommanderError)) {
+      // Commander has told its own errors by now.
+      const lines = report.message.split("\n").flatMap((line) => wrap(line, columnsOf(io.stderr) - 1));
+      io.stderr.write(`${lines.join("\n")}\n`);
+    }
+    if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
+    return report.exitCode;
+  }
+}

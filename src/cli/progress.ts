@@ -1,0 +1,105 @@
+/** The progress bar: on a terminal only, one line on stderr, at whatever width there is. */
+import { SingleBar } from "cli-progress";
+import { columnsOf, type Output } from "./io.ts";
+
+export interface Standing {
+  /** Rows put so far. */
+  readonly rows: number;
+  /** Absent where the feed is read once, as it comes. */
+  readonly totalRows?: number;
+  readonly received: number;
+  readonly applied: number;
+  readonly dead: number;
+  readonly pending: number;
+}
+
+export interface Progress {
+  show(standing: Standing): void;
+  /** Leaves the line, so that something can be said. The next `show` draws it again. */
+  clear(): void;
+  stop(): void;
+}
+
+const NO_PROGRESS: Progress = { show: () => undefined, clear: () => undefined, stop: () => undefined };
+const FEWEST_FOR_BAR = 70;
+
+export function createProgress(output: Output, lively: boolean): Progress {
+  if (!lively) return NO_PROGRESS;
+  const startedAt = performance.now();
+  let bar: SingleBar | undefined;
+  const stop = (): void => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    show(standing) {
+      const { done, rate, etaMs } = judge(standing, performance.now() - startedAt);
+      const columns = columnsOf(output);
+      const words = [
+        `${count(standing.rows)} rows`,
+        `${count(standing.applied)} applied`,
+        ...(standing.dead > 0 ? [`${count(standing.dead)} dead`] : []),
+        `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
+        ...(etaMs === undefined ? [] : [`${duration(etaMs)} left`]),
+      ];
+      const told = fit(words, columns - 7);
+      const size = columns >= FEWEST_FOR_BAR ? Math.min(30, columns - told.length - 10) : 0;
+      if (bar === undefined) {
+        bar = new SingleBar({
+          stream: output,
+          format: ({ barsize = 0 }, { progress }, { said }: { said?: string }) => {
+            const filled = Math.round(progress * barsize);
+            const drawn = barsize > 0 ? `${"█".repeat(filled)}${"░".repeat(barsize - filled)} ` : "";
+            return `${drawn}${String(Math.floor(progress * 100)).padStart(3)}%  ${said ?? ""}`;
+          },
+          barsize: Math.max(0, size),
+          clearOnComplete: true,
+          hideCursor: true,
+          linewrap: null,
+          gracefulExit: false,
+          emptyOnZero: true,
+        });
+        bar.start(1000, 0, { said: told });
+      }
+      bar.update(Math.floor(done * 1000), { said: told });
+    },
+    clear: stop,
+    stop,
+  };
+}
+
+/** How far it is, how fast, and how long it may take: estimated from the share of the rows that were put. */
+function judge(standing: Standing, elapsedMs: number): { done: number; rate: number; etaMs: number | undefined } {
+  const { rows, totalRows, received, pending } = standing;
+  const settled = received - pending;
+  const rate = elapsedMs > 0 ? (settled / elapsedMs) * 1000 : 0;
+  if (totalRows === undefined || totalRows === 0 || rows === 0 || received === 0)
+    return { done: 0, rate, etaMs: undefined };
+  const expected = received * Math.max(1, totalRows / rows);
+  const done = Math.min(1, settled / expected);
+  return { done, rate, etaMs: rate > 0 && done > 0.02 ? ((expected - settled) / rate) * 1000 : undefined };
+}
+
+/** As many of the words as fit, from the left; the first always. */
+function fit(words: readonly string[], room: number): string {
+  let told = "";
+  for (const word of words) {
+    const next = told === "" ? word : `${told} · ${word}`;
+    if (told !== "" && next.length > room) break;
+    told = next;
+  }
+  return told;
+}
+
+export function count(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
+/** `45s`, `3m 20s`, `2h 05m` */
+export function duration(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, "0")}s`;
+  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
+}

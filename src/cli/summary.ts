@@ -1,0 +1,80 @@
+/** What a run came to, as a document for scripts and as text for people. */
+import { imbalance, TERMS, type Books } from "../core/books.ts";
+import type { Letters } from "../store/letters.ts";
+import type { Runs } from "../store/runs.ts";
+import { count, duration } from "./progress.ts";
+import { adviceOf } from "./settling.ts";
+import { indent } from "./table.ts";
+
+export interface RunSummary {
+  readonly run: string;
+  readonly feed: string;
+  readonly pool: string;
+  readonly state: string;
+  readonly rows: { readonly read: number; readonly faulty: number };
+  readonly books: Books;
+  readonly balanced: boolean;
+  /** How many by kind, of those that still lie there. */
+  readonly deadLetters: Readonly<Record<string, number>>;
+  /** The report file, where there is one. */
+  readonly report?: string;
+  readonly resumed: boolean;
+  readonly durationMs: number;
+}
+
+export interface SummaryFacts {
+  readonly report?: string;
+  readonly resumed: boolean;
+  readonly durationMs: number;
+}
+
+export async function summarise(runs: Runs, letters: Letters, id: string, facts: SummaryFacts): Promise<RunSummary> {
+  const run = await runs.get(id);
+  if (run === undefined) throw new Error("Expected the run that was just carried out to be there");
+  const books = await runs.books(id);
+  const deadLetters: Record<string, number> = {};
+  if (books.dead > 0) {
+    for await (const { kind } of letters.list({ run: id })) deadLetters[kind] = (deadLetters[kind] ?? 0) + 1;
+  }
+  const { feed, pool, state, rows } = run;
+  return { run: id, feed, pool, state, rows, books, balanced: imbalance(books) === 0, deadLetters, ...facts };
+}
+
+/** True where everything that was asked for is in the pool, or was there already. */
+export function isWhole({ rows, books }: Pick<RunSummary, "rows" | "books">): boolean {
+  return rows.faulty === 0 && books.dead === 0 && books.invalid === 0;
+}
+
+/** `replay` gives the command for one kind of letters. */
+export function summaryText(summary: RunSummary, width: number, replay: (kind: string) => string): string {
+  const { run, feed, pool, rows, books, balanced, deadLetters, report, resumed, durationMs } = summary;
+  const faulty = rows.faulty > 0 ? `, ${count(rows.faulty)} of them faulty` : "";
+  const parts = [
+    indent("", `${feed} → ${pool}, run ${run}${resumed ? " (went on where it was cut)" : ""}`, width),
+    indent("  ", `${count(rows.read)} rows read${faulty}, in ${duration(durationMs)}`, width),
+    "\n",
+    booksText(books),
+    indent("", balanced ? "The books balance." : `The books do NOT balance: run \`poolsync status --verify\`.`, width),
+  ];
+  if (report !== undefined) {
+    parts.push("\n", indent("", `What was not put, line by line: ${report}`, width));
+  }
+  const kinds = Object.entries(deadLetters).toSorted(([, a], [, b]) => b - a);
+  if (kinds.length > 0) {
+    parts.push("\n", `Dead letters: ${count(kinds.reduce((sum, [, letters]) => sum + letters, 0))}\n`);
+    for (const [kind, letters] of kinds) {
+      parts.push(`  ${kind}: ${count(letters)}\n`);
+      const advice = adviceOf(kind);
+      if (advice !== "") parts.push(indent("    ", advice, width));
+      parts.push(`    ${replay(kind)}\n`);
+    }
+  }
+  return parts.join("");
+}
+
+/** Every term of the books on a line of its own. */
+export function booksText(books: Books): string {
+  const numbers = TERMS.map((term) => count(books[term]));
+  const wide = Math.max(...numbers.map((number) => number.length));
+  return TERMS.map((term, index) => `  ${term.padEnd(10)}  ${(numbers[index] ?? "").padStart(wide)}\n`).join("");
+}

@@ -1,0 +1,257 @@
+/**
+ * `poolsync.yaml`: named pools, and feeds with their mapping. Every problem is told with its path in the file, and an
+ * unknown key with the known one that is closest.
+ */
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { isMap, parseDocument, visit } from "yaml";
+import { z } from "zod";
+import { contactOf, isContact, VERIFIED } from "./core/unit.ts";
+import type { Problem } from "./config-error.ts";
+import { closest } from "./feeds/closest.ts";
+import type { AttributeMapping, Mapping } from "./feeds/mapping.ts";
+import { transformFault, type Transform } from "./feeds/transform.ts";
+
+export interface PoolSetting {
+  readonly id: string;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly rate?: number | undefined;
+}
+
+export interface FeedSetting {
+  /** Absent where the file is given on the command line. */
+  readonly file?: string | undefined;
+  /** A name of `pools`, or an id; absent where the command line says it. */
+  readonly pool?: string | undefined;
+  /** ISO 8601 with a zone, or epoch seconds or milliseconds. */
+  readonly asOf?: string | undefined;
+  readonly mapping: Mapping;
+}
+
+export interface ConfigFile {
+  readonly rate?: number | undefined;
+  readonly concurrency?: number | undefined;
+  readonly pools: Readonly<Record<string, PoolSetting>>;
+  readonly feeds: Readonly<Record<string, FeedSetting>>;
+}
+
+interface Issue {
+  readonly code?: string;
+  readonly input?: unknown;
+  readonly keys?: readonly string[];
+}
+
+function form(wanted: string) {
+  return ({ input }: Issue): string => `Expected ${wanted}, got ${shown(input)}`;
+}
+
+function shown(input: unknown): string {
+  if (input === undefined) return "nothing";
+  if (Array.isArray(input)) return "a list";
+  if (typeof input === "string") return `\`${input.slice(0, 80)}\``;
+  return typeof input === "object" && input !== null ? "a map" : `\`${JSON.stringify(input)}\``;
+}
+
+/** A map with these keys and no other. */
+function map<T extends z.ZodRawShape>(wanted: string, shape: T) {
+  return z.strictObject(shape, {
+    error: (issue: Issue) => {
+      if (issue.code !== "unrecognized_keys") return form(wanted)(issue);
+      return (issue.keys ?? [])
+        .map((key) => {
+          const [nearest] = closest(key, Object.keys(shape), 1);
+          const hint =
+            nearest === undefined ? `there are ${Object.keys(shape).join(", ")}` : `did you mean ${nearest}?`;
+          return `Unknown key \`${key}\` (${hint})`;
+        })
+        .join("; ");
+    },
+  });
+}
+
+const text = (wanted: string) => z.string({ error: form(wanted) }).min(1, { error: form(wanted) });
+/** YAML reads 1, true or a date where the user means text. */
+const scalar = (wanted: string) =>
+  z.union([z.string(), z.number(), z.boolean()], { error: form(wanted) }).transform(String);
+const rate = z.number({ error: form("a number above 0") }).gt(0, { error: form("a number above 0") });
+
+const pool = map("a pool with its `id`", {
+  id: text("the id of a user pool such as eu-west-1_Example").regex(/^[A-Za-z0-9-]+_[A-Za-z0-9]+$/, {
+    error: form("the id of a user pool such as eu-west-1_Example"),
+  }),
+  region: text("a Region such as eu-west-1").optional(),
+  profile: text("the name of an AWS profile").optional(),
+  endpoint: z.url({ error: form("a URL such as http://127.0.0.1:9229") }).optional(),
+  rate: rate.optional(),
+});
+
+const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
+const transform = z
+  .union(
+    [
+      z.enum(["trim", "lower", "upper", "epoch", "e164", "date"]).transform((kind): Transform => ({ kind })),
+      z.strictObject({ e164: z.string() }).transform(({ e164 }): Transform => ({ kind: "e164", region: e164 })),
+      z.strictObject({ date: z.string() }).transform(({ date }): Transform => ({ kind: "date", pattern: date })),
+    ],
+    { error: form(TRANSFORM_FORM) },
+  )
+  .superRefine((value, context) => {
+    const fault = transformFault(value);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  });
+
+const TRIM: readonly Transform[] = [{ kind: "trim" }];
+const ATTRIBUTE_FORM = "a column's name, or a map with `column`, `constant` or `template`";
+const attribute = z.union(
+  [text(ATTRIBUTE_FORM).transform((column) => ({ column })), z.record(z.string(), z.unknown())],
+  {
+    error: form(ATTRIBUTE_FORM),
+  },
+);
+const attributeMap = map(ATTRIBUTE_FORM, {
+  column: text("a column's name").optional(),
+  constant: scalar("a text").optional(),
+  template: text("a text such as `{First Name} {Last Name}`").optional(),
+  transforms: z.array(transform, { error: form("a list of transforms") }).optional(),
+  onBlank: z.enum(["skip", "clear"], { error: form("`skip` or `clear`") }).optional(),
+  verified: z.enum(VERIFIED, { error: form("`mark`, `ask` or `keep`") }).optional(),
+  verifiedColumn: text("a column's name").optional(),
+});
+
+const feed = map("a feed with its `username` and `attributes`", {
+  file: text("a path").optional(),
+  pool: text("the name of a pool, or its id").optional(),
+  username: text("the name of the column with the username"),
+  attributes: z.record(z.string(), attribute, { error: form("a map from attributes to columns") }),
+  version: z
+    .union([text("a column's name"), map("`{ column: … }`", { column: text("a column's name") })], {
+      error: form("a column's name, or `{ column: … }`"),
+    })
+    .transform((value) => (typeof value === "string" ? value : value.column))
+    .optional(),
+  asOf: scalar("a time with its zone such as 2026-01-31T18:42:00Z").optional(),
+  ignore: z.array(text("a column's name"), { error: form("a list of columns") }).optional(),
+  ignoreUnknown: z.boolean({ error: form("true or false") }).optional(),
+});
+
+const file = map("a map", {
+  rate: rate.optional(),
+  concurrency: z
+    .int({ error: form("a whole number from 1 to 1000") })
+    .min(1, { error: form("a whole number from 1 to 1000") })
+    .max(1000, { error: form("a whole number from 1 to 1000") })
+    .optional(),
+  pools: z.record(z.string(), pool, { error: form("a map from names to pools") }).optional(),
+  feeds: z.record(z.string(), feed, { error: form("a map from names to feeds") }).optional(),
+});
+
+export interface ReadFile {
+  /** Absent where there is no file, or where it has problems. */
+  readonly file?: ConfigFile;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the file; one that is not `needed` may be missing. */
+export async function readConfigFile(path: string, { needed }: { readonly needed: boolean }): Promise<ReadFile> {
+  const name = basename(path);
+  let source: string;
+  try {
+    source = await readFile(path, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    if (code === "ENOENT" && !needed) return { problems: [] };
+    const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code;
+    return { problems: [{ path: "--config", message: `Expected a file that can be read at \`${path}\`: ${why}` }] };
+  }
+  const document = parseDocument(source, { prettyErrors: false });
+  const [wrong] = document.errors;
+  if (wrong) {
+    const line = source.slice(0, wrong.pos[0]).split("\n").length;
+    return { problems: [{ path: `${name}: line ${line}`, message: `Expected YAML, got an error: ${wrong.message}` }] };
+  }
+  let references = 0;
+  visit(document, { Alias: () => void references++ });
+  if (references > 0 || (document.contents !== null && !isMap(document.contents))) {
+    return { problems: [{ path: name, message: "Expected a map without aliases at the top" }] };
+  }
+  const content: unknown = document.toJS() ?? {};
+  const parsed = file.safeParse(content);
+  const problems: Problem[] = [];
+  const at = (...path: readonly PropertyKey[]): string => `${name}: ${path.map(String).join(".")}`;
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      problems.push({ path: issue.path.length === 0 ? name : at(...issue.path), message: issue.message });
+    }
+    return { problems };
+  }
+  const { pools = {}, feeds = {}, ...rest } = parsed.data;
+  const settings: Record<string, FeedSetting> = {};
+  for (const [feedName, { username, attributes, version, ignore, ignoreUnknown, ...others }] of Object.entries(feeds)) {
+    const mapped: AttributeMapping[] = [];
+    for (const [attributeName, said] of Object.entries(attributes)) {
+      const place = ["feeds", feedName, "attributes", attributeName];
+      const checked = attributeMap.safeParse(said);
+      if (!checked.success) {
+        for (const issue of checked.error.issues) {
+          problems.push({ path: at(...place, ...issue.path), message: issue.message });
+        }
+        continue;
+      }
+      const fault = attributeFault(attributeName, checked.data);
+      if (fault !== undefined) problems.push({ path: at(...place), message: fault });
+      mapped.push(attributeOf(attributeName, checked.data));
+    }
+    if (mapped.length === 0 && Object.keys(attributes).length === 0) {
+      problems.push({
+        path: at("feeds", feedName, "attributes"),
+        message: "Expected at least one attribute, got none",
+      });
+    }
+    settings[feedName] = {
+      ...others,
+      mapping: {
+        usernameColumn: username,
+        attributes: mapped,
+        ignored: ignore ?? [],
+        unknown: ignoreUnknown === true ? "ignore" : "refuse",
+        ...(version === undefined ? {} : { versionColumn: version }),
+      },
+    };
+  }
+  return problems.length > 0 ? { problems } : { problems, file: { ...rest, pools, feeds: settings } };
+}
+
+type AttributeSaid = z.output<typeof attributeMap>;
+
+function attributeFault(name: string, said: AttributeSaid): string | undefined {
+  const sources = [said.column, said.constant, said.template].filter((source) => source !== undefined);
+  if (sources.length !== 1) return "Expected exactly one of `column`, `constant` and `template`";
+  if (!isContact(name)) {
+    if (said.verified !== undefined || said.verifiedColumn !== undefined) {
+      return "Expected `verified` and `verifiedColumn` for email and phone_number only";
+    }
+    if (contactOf(name) !== undefined && said.onBlank === "clear")
+      return "Expected a flag to be true or false: it cannot be cleared";
+    return undefined;
+  }
+  if (said.verified === undefined && said.verifiedColumn === undefined) {
+    return "Expected `verified` to be mark (the source has verified it), ask (Cognito asks each person) or keep (the flag stays as it was), or a `verifiedColumn`: Cognito takes a changed value as unverified";
+  }
+  return undefined;
+}
+
+function attributeOf(name: string, said: AttributeSaid): AttributeMapping {
+  const { column, constant, template, verified, verifiedColumn } = said;
+  return {
+    name,
+    transforms: said.transforms ?? TRIM,
+    onBlank: said.onBlank ?? "skip",
+    ...(column === undefined ? {} : { column }),
+    ...(constant === undefined ? {} : { constant }),
+    ...(template === undefined ? {} : { template }),
+    ...(verified === undefined ? {} : { verified }),
+    ...(verifiedColumn === undefined ? {} : { verifiedColumn }),
+  };
+}

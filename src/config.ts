@@ -1,0 +1,261 @@
+/**
+ * The configuration: flags, environment and `poolsync.yaml`, read once, checked whole and frozen. A flag beats the
+ * environment, which beats the file, which beats the default. Nothing else reads the environment, but for the AWS SDK,
+ * whose own variables (credentials, AWS_PROFILE, endpoints) it reads itself.
+ */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
+import { ConfigError, type Problem } from "./config-error.ts";
+
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The settings that a flag may give, as text or as the command line parsed them. Absent ones are not given. */
+export interface Flags {
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly rate?: string;
+  readonly concurrency?: string;
+  /** Pool ids or names of the file, apart by commas. */
+  readonly pools?: string;
+  readonly healthPort?: string;
+}
+
+export interface Config {
+  /** Absent: the embedded engine. */
+  readonly redisUrl?: string;
+  readonly namespace: string;
+  readonly dataDir: string;
+  /** 32 bytes that encrypt values and usernames at rest. */
+  readonly key?: Buffer;
+  /** As the flag or the environment says it, else undefined: a pool's own rate and the file's come next. */
+  readonly givenRate?: number;
+  /** What holds where neither flag nor environment nor pool says a rate: the file's, or the default. */
+  readonly rate: number;
+  readonly concurrency: number;
+  /** Absent where nobody asked for one: the command decides. */
+  readonly logLevel?: LogLevel;
+  readonly health: { readonly host: string; readonly port?: number };
+  /** The pools that a worker delivers to; empty where none are named. */
+  readonly pools: readonly string[];
+  /** By name. */
+  readonly poolSettings: Readonly<Record<string, PoolSetting>>;
+  readonly feeds: Readonly<Record<string, FeedSetting>>;
+  /** AWS_REGION, where it is set. */
+  readonly awsRegion?: string;
+  /** True where NO_COLOR is set. */
+  readonly plain: boolean;
+  /** The configuration file that was read. */
+  readonly file?: string;
+}
+
+const DEFAULT_RATE = 20;
+const DEFAULT_CONCURRENCY = 10;
+export const DEFAULT_FILE = "poolsync.yaml";
+
+function numeric(form: string, fits: (value: number) => boolean) {
+  return z
+    .string()
+    .refine((text) => fits(Number(text)), { error: expected(form) })
+    .transform(Number);
+}
+
+function whole(what: string, most: number) {
+  const fits = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
+  return numeric(`${what} from 1 to ${most}`, fits);
+}
+
+const settings = {
+  redisUrl: z.string().regex(/^rediss?(\+sentinel|\+cluster)?:\/\/\S+$/, {
+    // The URL may hold a password, so it is not quoted.
+    error: "Expected a URL such as redis://127.0.0.1:6379 or rediss://user:password@host:6379",
+  }),
+  namespace: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, {
+    error: expected("1 to 63 letters, digits, - and _, beginning with a letter or digit"),
+  }),
+  dataDir: z.string(),
+  key: z
+    .string()
+    .refine((text) => /^[A-Za-z0-9+/]{43}=$/.test(text), {
+      error: "Expected 32 bytes in base64, as `openssl rand -base64 32` prints them",
+    })
+    .transform((text) => Buffer.from(text, "base64")),
+  rate: numeric("a number above 0", (value) => value > 0 && value < Infinity),
+  concurrency: whole("a whole number", 1000),
+  logLevel: z.enum(LOG_LEVELS, { error: expected(`one of ${LOG_LEVELS.join(", ")}`) }),
+  healthHost: z.string().regex(/^[A-Za-z0-9.:-]+$/, { error: expected("a host name or an address") }),
+  healthPort: whole("a port", 65_535),
+  pools: z.string().transform((text) =>
+    text
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== ""),
+  ),
+};
+
+function expected(form: string) {
+  return (issue: { readonly input?: unknown }) =>
+    typeof issue.input === "string" ? `Expected ${form}, got \`${issue.input.slice(0, 80)}\`` : `Expected ${form}`;
+}
+
+/** Where a setting may be said, the strongest first. Blank counts as not said. */
+interface Said {
+  readonly path: string;
+  readonly value: string | undefined;
+}
+
+/**
+ * Reads the configuration. Throws one ConfigError with everything that is wrong in flags, environment and file. The
+ * file is the one that --config names, or `poolsync.yaml` where the command is run, if it is there.
+ */
+export async function readConfig(
+  flags: Flags,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  directory: string = process.cwd(),
+): Promise<Config> {
+  const problems: Problem[] = [];
+  const env = (name: string): Said => ({ path: name, value: environment[name] });
+  const flag = (name: string, value: string | undefined): Said => ({ path: `--${name}`, value });
+
+  /** The first that is said, checked; undefined where none is, or where it is wrong. */
+  function read<T>(schema: z.ZodType<T>, ...places: readonly Said[]): T | undefined {
+    const said = places.find(({ value }) => value !== undefined && value.trim() !== "");
+    if (said === undefined) return undefined;
+    const parsed = schema.safeParse(said.value?.trim());
+    if (parsed.success) return parsed.data;
+    for (const { message } of parsed.error.issues.slice(0, 1)) problems.push({ path: said.path, message });
+    return undefined;
+  }
+
+  const redisUrl = read(settings.redisUrl, env("REDIS_URL"));
+  const namespace = read(settings.namespace, env("POOLSYNC_NAMESPACE"));
+  const dataDir = read(settings.dataDir, flag("data-dir", flags.dataDir), env("POOLSYNC_DATA_DIR"));
+  const key = read(settings.key, env("POOLSYNC_KEY"));
+  const givenRate = read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE"));
+  const concurrency = read(settings.concurrency, flag("concurrency", flags.concurrency), env("POOLSYNC_CONCURRENCY"));
+  const logLevel = read(settings.logLevel, env("POOLSYNC_LOG_LEVEL"));
+  const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
+  const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
+  const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
+  const awsRegion = environment["AWS_REGION"]?.trim() || undefined;
+
+  const given = flags.config ?? environment["POOLSYNC_CONFIG"];
+  const path = resolve(directory, given ?? DEFAULT_FILE);
+  const { file, problems: inFile } = await readConfigFile(path, { needed: given !== undefined });
+  problems.push(...inFile);
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  return deepFreeze<Config>({
+    namespace: namespace ?? "poolsync",
+    dataDir: resolve(directory, dataDir ?? defaultDataDir(environment)),
+    rate: file?.rate ?? DEFAULT_RATE,
+    concurrency: concurrency ?? file?.concurrency ?? DEFAULT_CONCURRENCY,
+    health: { host, ...(port === undefined ? {} : { port }) },
+    pools,
+    poolSettings: file?.pools ?? {},
+    feeds: file?.feeds ?? {},
+    plain: (environment["NO_COLOR"] ?? "") !== "",
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(key === undefined ? {} : { key }),
+    ...(givenRate === undefined ? {} : { givenRate }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+    ...(awsRegion === undefined ? {} : { awsRegion }),
+    ...(file === undefined ? {} : { file: path }),
+  });
+}
+
+function defaultDataDir(environment: Readonly<Record<string, string | undefined>>): string {
+  const state = environment["XDG_STATE_HOME"];
+  const home = environment["HOME"] ?? homedir();
+  return join(state !== undefined && state.startsWith("/") ? state : join(home, ".local", "state"), "poolsync");
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null && !ArrayBuffer.isView(inner) && !Object.isFrozen(inner)) {
+      deepFreeze(inner);
+    }
+  }
+  return Object.freeze(value);
+}
+
+/** A pool as one command meets it. */
+export interface ChosenPool {
+  readonly id: string;
+  readonly region: string;
+  readonly profile?: string;
+  readonly endpoint?: string;
+  readonly ratePerSecond: number;
+}
+
+/** True where stack traces are wanted: POOLSYNC_LOG_LEVEL is `debug` or `trace`. Asked before anything else is read. */
+export function wantsStacks(environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  const level = environment["POOLSYNC_LOG_LEVEL"];
+  return level === "debug" || level === "trace";
+}
+
+/** What a command's flags say about its pool. */
+export interface PoolFlags {
+  readonly region?: string;
+  readonly profile?: string;
+  readonly endpointUrl?: string;
+}
+
+const POOL_ID = /^([A-Za-z0-9-]{1,54})_([A-Za-z0-9]+)$/;
+const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
+
+/** The pool that a name of the configuration file or an id means. Throws a ConfigError. */
+export function choosePool(config: Config, nameOrId: string, flags: PoolFlags = {}): ChosenPool {
+  const named = Object.hasOwn(config.poolSettings, nameOrId) ? config.poolSettings[nameOrId] : undefined;
+  const setting = named ?? Object.values(config.poolSettings).find(({ id }) => id === nameOrId);
+  const id = setting?.id ?? nameOrId;
+  const match = POOL_ID.exec(id);
+  if (match === null) {
+    const names = Object.keys(config.poolSettings);
+    const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
+    throw new ConfigError([
+      {
+        path: "--user-pool-id",
+        message: `Expected the id of a user pool such as eu-west-1_Example${among}, got \`${nameOrId}\``,
+      },
+    ]);
+  }
+  const prefix = match[1] ?? "";
+  const region = flags.region ?? setting?.region ?? config.awsRegion ?? (REGION.test(prefix) ? prefix : undefined);
+  if (region === undefined) {
+    throw new ConfigError([
+      { path: "--region", message: "Expected the Region of the user pool; give --region, or set AWS_REGION" },
+    ]);
+  }
+  const profile = flags.profile ?? setting?.profile;
+  const endpoint = flags.endpointUrl ?? setting?.endpoint;
+  if (endpoint !== undefined && !URL.canParse(endpoint)) {
+    throw new ConfigError([
+      { path: "--endpoint-url", message: `Expected a URL such as http://127.0.0.1:9229, got \`${endpoint}\`` },
+    ]);
+  }
+  return {
+    id,
+    region,
+    ratePerSecond: config.givenRate ?? setting?.rate ?? config.rate,
+    ...(profile === undefined ? {} : { profile }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+}
+
+/** The pools that a worker delivers to: those that were named, else all of the file. Throws a ConfigError for none. */
+export function workerPools(config: Config): readonly ChosenPool[] {
+  const names = config.pools.length > 0 ? config.pools : Object.keys(config.poolSettings);
+  if (names.length === 0) {
+    throw new ConfigError([
+      {
+        path: "POOLSYNC_POOLS",
+        message: `Expected the ids of the user pools to deliver to, apart by commas, or \`pools\` in ${DEFAULT_FILE}`,
+      },
+    ]);
+  }
+  const chosen = names.map((name) => choosePool(config, name));
+  return chosen.filter(({ id }, index) => chosen.findIndex((other) => other.id === id) === index);
+}
