@@ -120,10 +120,12 @@ export function checkUnit(profile: PoolProfile, unit: Unit): InvalidUnit | undef
 /** The attribute of the pool whose name is closest to an unknown one, or undefined where none is near. */
 export function closestName(profile: PoolProfile, name: string): string | undefined {
   const wanted = bareName(name);
+  // A swapped pair of letters is two edits; a short name is near to everything.
+  const most = wanted.length < 4 ? Math.floor(wanted.length / 3) : Math.max(2, Math.floor(wanted.length / 3));
   let closest: { name: string; distance: number } | undefined;
   for (const candidate of Object.keys(profile.attributes)) {
     const distance = editDistance(wanted, bareName(candidate));
-    if (distance <= Math.max(1, Math.floor(wanted.length / 3)) && distance < (closest?.distance ?? Infinity)) {
+    if (distance <= most && distance < (closest?.distance ?? Infinity)) {
       closest = { name: candidate, distance };
     }
   }
