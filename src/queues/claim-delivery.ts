@@ -5,16 +5,18 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
-import type { Attribute, AttributeWriter, WriteAnswer } from "../cognito/attribute-writer.ts";
+import type { AttributeWriter, WriteAnswer } from "../cognito/attribute-writer.ts";
 import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
+import type { Refusal } from "../cognito/fault.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { fullJitter } from "../core/backoff.ts";
-import { planContact } from "../core/contact.ts";
-import { decide, type Failure } from "../core/failure.ts";
+import { type Attribute, planContact } from "../core/contact.ts";
+import { decide, type Failure, isExhausted } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type UnitValue } from "../core/unit.ts";
 import { type Keyring, valueOf } from "../store/keyring.ts";
+import type { HoldScope } from "../store/holds.ts";
 import type { Store } from "../store/store.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
 import type { HoldWatch } from "./hold-watch.ts";
@@ -38,22 +40,27 @@ export interface Delivered extends Told {
   /** The settle came too late, and the claim is somebody else's. */
   readonly late: boolean;
   /** The failure that asks for a hold, of the process or of the pool. */
-  readonly hold?: Failure;
+  readonly hold?: HoldWanted;
   /** True where Cognito answered a call, whatever it said of the user. */
   readonly answered: boolean;
+}
+
+export interface HoldWanted {
+  readonly scope: "process" | HoldScope;
+  readonly failure: Failure;
 }
 
 /** A set of units that goes in one call. */
 interface Part {
   readonly names: readonly string[];
-  /** The whole that it was split from, by why that failed. */
-  readonly of?: { readonly failure: Failure };
+  /** Why the whole failed that it was split from. */
+  readonly splitBy?: Failure;
 }
 
 const SHORT_RETRIES = 2;
 const SHORT_RETRY_MS = 200;
-/** How long units wait for which no slot could be had in time. */
-const NO_SLOT_MS = 1000;
+/** How long units wait that were not tried: no slot could be had in time, or the call before them failed. */
+const LATER_MS = 1000;
 
 /**
  * `first` is the slot that was taken before the claim; it is given back where no call is needed. Rejects only for
@@ -71,7 +78,7 @@ export async function deliverClaim(
   const session = openClaimSession(store.mailboxes, keyring, inHand, leaseMs);
   const attributes = new Map<string, readonly Attribute[]>();
   let slot: Slot | undefined = first;
-  let hold: Failure | undefined;
+  let hold: HoldWanted | undefined;
   let answered = false;
 
   const untilLeaseEnds = (): AbortSignal => {
@@ -91,10 +98,9 @@ export async function deliverClaim(
     for (const name of session.open()) {
       const held = session.held(name);
       const value = valueOf(keyring.open(held.body));
-      const exhausted = decide(undefined, held, 0);
       const wrong = checkUnit(profile, { name, value });
-      if (exhausted.is === "bury") session.bury(name, exhausted.kind, exhausted.reason);
-      else if (wrong) session.bury(name, "invalid-value", wrong.detail);
+      if (isExhausted(held)) session.bury(name, "gave-up", "exhausted");
+      else if (wrong) session.bury(name, "invalid-value", wrong.reason);
       else if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
       else attributes.set(name, [{ Name: name, Value: value.kind === "text" ? value.text : "" }]);
     }
@@ -107,34 +113,42 @@ export async function deliverClaim(
   /** E-mail and phone are compared with what is there, because writing them may message or lock out the person. */
   async function readContacts(contacts: ReadonlyMap<string, UnitValue>): Promise<void> {
     const listSlot = await lists.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal });
-    const listed = await directory.readContacts(profile.id, username, { signal: untilLeaseEnds() });
-    if (!listed.ok) {
-      const { failure } = listed;
-      if (failure.outcome === "wait") await listSlot.throttled();
-      if (failure.outcome.startsWith("hold")) {
-        hold = failure;
-        return session.defer(contacts.keys(), NO_SLOT_MS);
+    try {
+      const look = { signal: untilLeaseEnds(), ignoresCase: !profile.caseSensitive };
+      const read = await directory.readContacts(profile.id, username, look);
+      if (!read.ok) {
+        const { failure } = read;
+        if (failure.outcome === "wait") await listSlot.throttled();
+        // Nothing was written by a read: its fate is no matter, and nothing of the user is what it could refuse.
+        const asRead =
+          failure.outcome === "bury" ? ({ ...failure, outcome: "retry", counts: "attempt" } as const) : failure;
+        return settleFailure([...contacts.keys()], { ...asRead, fateUnknown: false });
       }
-      // Nothing was written by a read, so it is retried without any doubt.
-      return retry([...contacts.keys()], { ...failure, outcome: "retry" }, false);
-    }
-    answered = true;
-    for (const [name, value] of contacts) {
-      const plan = planContact(profile, name, value, listed.contacts);
-      if (plan.do === "unchanged") session.unchanged(name);
-      else if (plan.do === "bury") session.bury(name, plan.kind, plan.reason);
-      else attributes.set(name, plan.attributes);
+      answered = true;
+      for (const [name, value] of contacts) {
+        const plan = planContact(profile, name, value, read.contacts);
+        if (plan.do === "unchanged") session.unchanged(name);
+        else if (plan.do === "bury") session.bury(name, plan.kind, plan.reason);
+        else attributes.set(name, plan.attributes);
+      }
+    } finally {
+      listSlot.done();
     }
   }
 
-  function retry(names: readonly string[], failure: Failure, fateUnknown: boolean): void {
+  /** Concludes units whose call failed, one by one. */
+  function settleFailure(names: readonly string[], failure: Failure): void {
+    const alike = failure.holdsWhenRepeated === true && holds.refused(inHand.user);
     for (const name of names) {
       const held = session.held(name);
-      const verdict = decide(failure, held, Math.random());
-      if (verdict.is === "bury") session.bury(name, verdict.kind, verdict.reason);
-      else {
-        const { counts } = failure;
-        session.conclude(name, { is: "retry", version: held.version, at: verdict.inMs, counts, fateUnknown });
+      const decision = decide(failure, held, Math.random(), alike);
+      if (decision.is === "bury") session.bury(name, decision.kind, decision.reason);
+      else if (decision.is === "hold") {
+        hold = { scope: decision.scope, failure };
+        session.defer([name], LATER_MS);
+      } else {
+        const { inMs: at, counts } = decision;
+        session.conclude(name, { is: "retry", version: held.version, at, counts, fateUnknown: failure.fateUnknown });
       }
     }
   }
@@ -142,17 +156,22 @@ export async function deliverClaim(
   /** One call, with short retries, each under the pace and within a renewed lease. */
   async function call(names: readonly string[]): Promise<WriteAnswer> {
     const payload = names.flatMap((name) => attributes.get(name) ?? []);
-    let refused: WriteAnswer | undefined;
+    let refused: Refusal | undefined;
     const once = async (): Promise<WriteAnswer> => {
       if (refused) await session.settle();
       const taken = await takeSlot();
-      const said = await writer.write(profile.id, username, payload, { signal: untilLeaseEnds() });
-      if (said.ok) return said;
-      refused = said;
-      const { outcome } = said.failure;
-      if (outcome === "wait") await taken.throttled();
-      if (outcome === "wait" || (outcome === "retry" && !said.fateUnknown)) throw new NotTaken();
-      return said;
+      try {
+        const said = await writer.write(profile.id, username, payload, { signal: untilLeaseEnds() });
+        if (said.ok) return said;
+        refused = said;
+        const { outcome, fateUnknown } = said.failure;
+        if (outcome === "wait" && said.failure.answered) await taken.throttled();
+        if ((outcome === "wait" && said.failure.answered) || (outcome === "retry" && !fateUnknown))
+          throw new NotTaken();
+        return said;
+      } finally {
+        taken.done();
+      }
     };
     try {
       return await pRetry(once, {
@@ -170,32 +189,26 @@ export async function deliverClaim(
   }
 
   /** What a failed call means for its units, and for those that are still to be sent. */
-  function fail(part: Part, failure: Failure, fateUnknown: boolean, parts: Part[]): void {
-    if (failure.outcome === "wait" || failure.outcome === "retry") {
-      retry(part.names, failure, fateUnknown);
-      return session.defer(session.open(), NO_SLOT_MS);
-    }
+  function fail(part: Part, { failure, message }: Refusal, parts: Part[]): void {
     if (failure.outcome !== "bury") {
-      hold = failure;
-      return session.defer(session.open(), NO_SLOT_MS);
+      settleFailure(part.names, failure);
+      return session.defer(session.open(), LATER_MS);
     }
-    const buryAll = (names: readonly string[], as: Failure): void => {
-      for (const name of names) session.bury(name, as.buryAs, as.reason);
-    };
-    if (failure.scope === "claim") return buryAll(session.open(), failure);
-    const { of, names } = part;
-    if (of && of.failure.kind !== failure.kind) {
+    if (failure.scope === "claim") return settleFailure(session.open(), failure);
+    const { splitBy, names } = part;
+    if (splitBy && splitBy.kind !== failure.kind) {
       // A part fails for a reason of its own: the units need one another, so what is left goes with the first reason.
-      return buryAll([part, ...parts.filter((other) => other.of === of)].flatMap((each) => each.names), of.failure);
+      const whole = [part, ...parts.filter((other) => other.splitBy === splitBy)].flatMap((each) => each.names);
+      return settleFailure(whole, splitBy);
     }
-    const atFault = culprits(failure.kind, failure.message, names) ?? (names.length === 1 ? names : undefined);
-    if (!atFault) {
-      const whole = { failure };
-      parts.unshift(...halves(names).map((half) => ({ names: half, of: whole })));
+    const sent = names.flatMap((name) => attributes.get(name) ?? []).map(({ Name }) => Name);
+    const atFault = culprits(failure.kind, message, sent);
+    if (!atFault && names.length > 1) {
+      parts.unshift(...halves(names).map((half) => ({ names: half, splitBy: failure })));
       return;
     }
-    buryAll(atFault, failure);
-    const rest = names.filter((name) => !atFault.includes(name));
+    settleFailure(atFault ?? names, failure);
+    const rest = names.filter((name) => session.open().includes(name));
     if (rest.length > 0) parts.unshift({ names: rest });
   }
 
@@ -211,11 +224,13 @@ export async function deliverClaim(
       const said = await call(part.names);
       if (said.ok) {
         for (const name of part.names) session.applied(name);
+        answered = true;
+        holds.succeeded();
         if (part.names.some(isContact)) await holds.lift("contacts");
       } else {
-        fail(part, said.failure, said.fateUnknown, parts);
+        fail(part, said, parts);
+        answered ||= said.failure.answered && !hold;
       }
-      answered ||= said.ok || (said.failure.answered && !said.failure.outcome.startsWith("hold"));
       await session.settle();
     }
   }
@@ -225,10 +240,10 @@ export async function deliverClaim(
     try {
       await prepare();
       if (session.open().length > 0 && !hold) await send();
-      session.defer(session.open(), NO_SLOT_MS);
+      session.defer(session.open(), LATER_MS);
     } catch (error) {
       if (!(error instanceof SlotTooLate) && !signal.aborted) throw error;
-      session.defer(session.open(), signal.aborted ? 0 : NO_SLOT_MS);
+      session.defer(session.open(), signal.aborted ? 0 : LATER_MS);
     }
     if (session.untold) await session.settle();
   } catch (error) {

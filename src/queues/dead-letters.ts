@@ -24,7 +24,9 @@ function byKind(letters: readonly Pick<Letter, "id" | "kind">[]): Map<string, st
 /** Stands a job for each letter in the queue of its kind. The same letter twice is one job. */
 export async function publishLetters(queues: Queues, letters: readonly Pick<Letter, "id" | "kind">[]): Promise<void> {
   for (const [kind, ids] of byKind(letters)) {
-    await queues.queue(deadLetterQueue(kind)).addBulk(ids.map((id) => ({ name: "letter", data: {}, opts: { jobId: id } })));
+    await queues
+      .queue(deadLetterQueue(kind))
+      .addBulk(ids.map((id) => ({ name: "letter", data: {}, opts: { jobId: id } })));
   }
 }
 

@@ -3,15 +3,14 @@
  * It sweeps the due set for wake-ups that were lost, respects holds, and drains when it is stopped.
  */
 import { randomBytes } from "node:crypto";
-import { DelayedError, type Job, type Worker } from "bullmq";
-import type { Failure } from "../core/failure.ts";
+import { DelayedError, type Job } from "bullmq";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { AttributeWriter } from "../cognito/attribute-writer.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
-import type { HoldScope } from "../store/holds.ts";
-import { deliverClaim, type Delivered, type DeliveryMeans } from "./claim-delivery.ts";
+import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
+import type { JobWorker } from "./bullmq.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
@@ -79,15 +78,14 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     }, ms);
   }
 
-  async function placeHold(failure: Failure): Promise<void> {
-    if (failure.outcome === "hold-process") {
+  async function placeHold({ scope, failure }: HoldWanted): Promise<void> {
+    if (scope === "process") {
       if (heldBy === undefined) log.error({ pool, kind: failure.kind, advice: failure.advice }, "deliveries paused");
       heldBy = failure.kind;
       pause(pauseMs);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       return;
     }
-    const scope: HoldScope = failure.outcome === "hold-contacts" ? "contacts" : "pool";
     await holds.place(scope, failure.kind);
     if (scope === "pool") pause(FIRST_PAUSE_MS);
   }
@@ -119,7 +117,10 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     const slot = await updates.acquire({ priority: job.priority, signal: abort.signal });
     const askedAt = performance.now();
     const token = randomBytes(16).toString("base64url");
-    const answer = await store.mailboxes.claim(user, token, leaseMs);
+    const answer = await store.mailboxes.claim(user, token, leaseMs).catch((error: unknown) => {
+      slot.giveBack();
+      throw error;
+    });
     if (answer.is !== "claimed") {
       slot.giveBack();
       if (answer.is === "idle") return;
@@ -131,7 +132,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (delivered.dueInMs !== undefined) return sleepUntil(job, lock, delivered.dueInMs);
   }
 
-  const worker: Worker<WakeUp> = queues.worker<WakeUp>(wakeUpQueue(pool), process, { concurrency });
+  const worker: JobWorker<WakeUp> = queues.worker<WakeUp>(wakeUpQueue(pool), process, { concurrency });
 
   let offset = 0;
   let sweeping: Promise<void> | undefined;

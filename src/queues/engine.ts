@@ -66,7 +66,9 @@ async function assemble(store: Store, open: () => Promise<Queues> | Queues, key:
 }
 
 async function openKeyring(store: Store, key: Buffer | undefined): Promise<Keyring> {
-  const mark = key ? createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16) : "none";
+  const mark = key
+    ? createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16)
+    : "none";
   const remembered = await store.remember("key", mark);
   if (remembered !== mark) {
     throw new StoreError(

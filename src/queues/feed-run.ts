@@ -2,7 +2,7 @@
  * One pass over a feed: records are mapped and checked, put page by page, and counted. A pass that was cut goes on
  * where its cursor stands; records before it are mapped and checked again for the report, but not put.
  */
-import type { Change, InvalidUnit } from "../core/change.ts";
+import type { Change } from "../core/change.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
@@ -54,25 +54,21 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
     progress?.(rows);
   };
 
-  const tell = (line: number, invalid: readonly InvalidUnit[]): void => {
-    for (const { name, reason, detail } of invalid) report({ line, attribute: name, reason, detail });
-  };
-
   for await (const record of options.records) {
     rows += 1;
     const counts = rows > startAt;
     if (counts) page.read += 1;
-    if (record.kind === "fault") {
-      const { line, reason, detail } = record;
-      report({ line, reason, detail });
+    const checked = record.kind === "fault" ? { fault: record } : producer.check(record.change);
+    if ("fault" in checked) {
+      const { reason, detail } = checked.fault;
+      report({ line: record.line, reason, detail });
       if (counts) page.faulty += 1;
     } else {
-      const { sound, invalid } = producer.check(record.change);
-      tell(record.line, record.invalid);
-      tell(record.line, invalid);
+      const invalid = [...(record.kind === "change" ? record.invalid : []), ...checked.invalid];
+      for (const { name, reason, detail } of invalid) report({ line: record.line, attribute: name, reason, detail });
       if (counts) {
-        page.invalid += record.invalid.length + invalid.length;
-        page.changes.push(sound);
+        page.invalid += invalid.length;
+        page.changes.push(checked.sound);
       }
     }
     if (page.read >= PAGE_ROWS) await flush();
@@ -84,6 +80,8 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
 export class RunTakenError extends Error {
   readonly kind = "run-taken";
   constructor(run: string) {
-    super(`Another process is reading the same feed into run ${run}: let it finish, and look at it with \`poolsync runs show ${run}\`.`);
+    super(
+      `Another process is reading the same feed into run ${run}: let it finish, and look at it with \`poolsync runs show ${run}\`.`,
+    );
   }
 }

@@ -4,7 +4,10 @@
  */
 import type { Holds, HoldScope } from "../store/holds.ts";
 
-export type HoldAnswer = { readonly is: "free" } | { readonly is: "probe" } | { readonly is: "held"; readonly retryInMs: number };
+export type HoldAnswer =
+  | { readonly is: "free" }
+  | { readonly is: "probe" }
+  | { readonly is: "held"; readonly retryInMs: number };
 
 export interface HoldWatch {
   ask(scope: HoldScope): Promise<HoldAnswer>;
@@ -12,6 +15,13 @@ export interface HoldWatch {
   place(scope: HoldScope, kind: string): Promise<boolean>;
   /** A call went through: lifts the hold where there is one. Costs nothing while none is known. */
   lift(scope: HoldScope): Promise<void>;
+  /**
+   * A user's call was refused in a way that may be the pool's fault. Answers true where another user's was refused
+   * alike, with no success since.
+   */
+  refused(user: string): boolean;
+  /** A write succeeded: what was refused before was about its user. */
+  succeeded(): void;
 }
 
 const BELIEVED_MS = 2000;
@@ -23,6 +33,7 @@ export interface HoldEvents {
 
 export function createHoldWatch(holds: Holds, pool: string, events: HoldEvents): HoldWatch {
   const freeUntil = new Map<HoldScope, number>();
+  let lastRefused: string | undefined;
   return {
     async ask(scope) {
       if ((freeUntil.get(scope) ?? 0) > performance.now()) return { is: "free" };
@@ -41,6 +52,14 @@ export function createHoldWatch(holds: Holds, pool: string, events: HoldEvents):
       if ((freeUntil.get(scope) ?? 0) > performance.now()) return;
       if (await holds.lift(pool, scope)) events.lifted(scope);
       freeUntil.set(scope, performance.now() + BELIEVED_MS);
+    },
+    refused(user) {
+      const alike = lastRefused !== undefined && lastRefused !== user;
+      lastRefused ??= user;
+      return alike;
+    },
+    succeeded() {
+      lastRefused = undefined;
     },
   };
 }

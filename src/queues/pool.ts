@@ -43,7 +43,12 @@ const LEASE_MARGIN_MS = 5000;
 export async function openPool(settings: PoolSettings): Promise<Pool> {
   const { engine, cognito, log, concurrency } = settings;
   const profile = await readPoolProfile(cognito, settings.pool);
-  const target: Target = { pool: profile.id, endpoint: await cognito.endpointHost(), region: profile.region, arn: profile.arn };
+  const target: Target = {
+    pool: profile.id,
+    endpoint: await cognito.endpointHost(),
+    region: profile.region,
+    arn: profile.arn,
+  };
   const known = await engine.store.target(target);
   if (known.endpoint !== target.endpoint || known.region !== target.region || known.arn !== target.arn) {
     throw new StoreError(

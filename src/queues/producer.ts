@@ -6,7 +6,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { Wanted } from "../core/mailbox.ts";
-import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from "../core/pool-schema.ts";
+import {
+  canonicalUsername,
+  checkUnit,
+  checkUsername,
+  type InvalidUsername,
+  type PoolProfile,
+} from "../core/pool-schema.ts";
 import { ordinalText } from "../core/version.ts";
 import { bodyOf } from "../store/keyring.ts";
 import type { Page, Put, UserChange } from "../store/mailboxes.ts";
@@ -24,15 +30,19 @@ export interface PageFacts {
   /** Units that the mapping found invalid. */
   readonly invalid: number;
   readonly rows: Page["rows"];
-  readonly cursor?: Page["cursor"];
+  readonly cursor?: NonNullable<Page["cursor"]>;
 }
 
 export interface Producer {
   /**
-   * What is wrong with a change before it is put: with the whole of it (its username), or with single units. The rest
-   * of its units is `sound`.
+   * What is wrong with a change before it is put: its username, which is the fault of the whole, or single units. The
+   * rest of its units is `sound`.
    */
-  check(change: Change): { readonly sound: Change; readonly invalid: readonly InvalidUnit[] };
+  check(
+    change: Change,
+  ): { readonly fault: InvalidUsername } | { readonly sound: Change; readonly invalid: readonly InvalidUnit[] };
+  /** The opaque key under which a user is known outside. */
+  userKey(username: string): string;
   /** Puts sound changes as one page, and wakes their users. */
   put(changes: readonly Change[], facts: PageFacts): Promise<Put>;
 }
@@ -60,11 +70,8 @@ export function createProducer(options: ProducerOptions): Producer {
 
   return {
     check(change) {
-      const wrongName = checkUsername(profile, change.username);
-      if (wrongName) {
-        const invalid = change.units.map(({ name }) => ({ ...wrongName, name }));
-        return { sound: { ...change, units: [] }, invalid };
-      }
+      const fault = checkUsername(change.username);
+      if (fault) return { fault };
       const invalid: InvalidUnit[] = [];
       const units = change.units.filter((unit) => {
         const wrong = checkUnit(profile, unit);
@@ -73,6 +80,7 @@ export function createProducer(options: ProducerOptions): Producer {
       });
       return { sound: { ...change, units }, invalid };
     },
+    userKey: (username) => userOf(username).user,
     async put(changes, facts) {
       // One entry a user: the rows of a user who stands twice in a page are told apart by their versions.
       const users = new Map<string, UserChange & { units: Wanted[] }>();

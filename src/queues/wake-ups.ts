@@ -3,9 +3,9 @@
  * at most one a user: a second one is dropped while the first waits, and remembered while it runs. Losing or doubling
  * one does no harm, because the due set in the store is the truth and every delivery sweeps it.
  */
-import type { Job, Queue } from "bullmq";
+import type { Job } from "bullmq";
 import type { Due } from "../store/mailboxes.ts";
-import type { Queues } from "./bullmq.ts";
+import type { JobQueue, Queues } from "./bullmq.ts";
 
 /** Who overtakes whom: a single change a bulk run. Lower goes first. */
 export const PRIORITY = { direct: 1, bulk: 10 } as const;
@@ -30,7 +30,7 @@ export function wakeUpQueue(pool: string): string {
 }
 
 export function createWakeUps(queues: Queues): WakeUps {
-  const add = (queue: Queue<WakeUp>, dues: readonly Due[]): Promise<Job<WakeUp>[]> =>
+  const add = (queue: JobQueue<WakeUp>, dues: readonly Due[]): Promise<Job<WakeUp>[]> =>
     queue.addBulk(
       dues.map(({ user, priority }) => ({
         name: "wake-up",
@@ -63,7 +63,7 @@ export function createWakeUps(queues: Queues): WakeUps {
   };
 }
 
-async function hurry(queue: Queue<WakeUp>, id: string | undefined): Promise<void> {
+async function hurry(queue: JobQueue<WakeUp>, id: string | undefined): Promise<void> {
   if (id === undefined) return;
   const job = await queue.getJob(id);
   if (!job) return;

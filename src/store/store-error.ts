@@ -16,7 +16,11 @@ export type StoreFault =
   /** Another process has the data directory. */
   | "in-use"
   /** What the store holds does not have the form that it was written in. */
-  | "damaged";
+  | "damaged"
+  /** The namespace knows the pool at another endpoint, Region or ARN. */
+  | "foreign-target"
+  /** The namespace's values were written with another key, or with none. */
+  | "wrong-key";
 
 export class StoreError extends Error {
   readonly kind: StoreFault;
