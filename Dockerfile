@@ -1,0 +1,12 @@
+# The sources run as they are: Node strips their types, so there is no build step.
+FROM node:24-slim
+WORKDIR /app
+ENV NODE_ENV=production
+COPY package.json package-lock.json .npmrc ./
+# Without the development dependencies there is no `node` package either: the image's own Node runs.
+RUN npm ci --omit=dev && npm cache clean --force
+COPY bin bin
+COPY src src
+COPY workers workers
+USER node
+CMD ["node", "workers/deliver.ts"]
