@@ -1,5 +1,3 @@
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { CsvError, parse } from "csv-parse";
 import { FeedError } from "./feed-error.ts";
 import { fault, textRecord } from "./record.ts";
@@ -117,7 +115,7 @@ async function* readRecords(rows: AsyncGenerator<Row>, headers: readonly string[
   }
 }
 
-/** What csv-parse gives with its option `raw`. */
+/** What csv-parse makes of a row with its option `raw`; its types know only the cells. */
 interface RawRow {
   readonly raw: string;
   readonly record: readonly string[];
@@ -134,6 +132,9 @@ async function* readRows(
   delimiter: Delimiter,
   maxRecordLength: number,
 ): AsyncGenerator<Row> {
+  // The line after the last row that was parsed: where the next one begins, or what went wrong.
+  let line = 1;
+  const rows: Row[] = [];
   const parser = parse({
     delimiter,
     record_delimiter: ["\r\n", "\n", "\r"],
@@ -143,26 +144,37 @@ async function* readRows(
     relax_column_count: true,
     raw: true,
     max_record_size: maxRecordLength,
-  });
-  const input = Readable.from(boundLines(text, name, maxRecordLength), { highWaterMark: 1 });
-  // A fault of the text destroys the parser with it, and so comes out of the loop below.
-  const piped = pipeline(input, parser).catch(() => {});
-  let line = 1;
-  try {
-    for await (const item of parser) {
+    // The rows are taken here and not from the stream, which would drop those before a fault.
+    on_record(item: unknown) {
       if (!isRawRow(item)) throw new TypeError("Expected csv-parse to give `raw` and `record`");
       const { raw, record } = item;
-      const row: Row = { line, cells: record, wellQuoted: !raw.includes('"') || isWellQuoted(raw, delimiter) };
+      if (record.some((cell) => cell !== "")) {
+        rows.push({ line, cells: record, wellQuoted: !raw.includes('"') || isWellQuoted(raw, delimiter) });
+      }
       line += countLines(raw);
-      if (record.some((cell) => cell !== "")) yield row;
+      return null;
+    },
+  });
+  // Each fault comes to the callback of the write that met it; the event says it once more.
+  parser.on("error", () => {});
+  parser.resume();
+  try {
+    for await (const piece of boundLines(text, name, maxRecordLength)) {
+      await settled((done) => parser.write(piece, done));
+      yield* rows.splice(0);
     }
+    await settled((done) => parser.end(done));
   } catch (error) {
+    yield* rows.splice(0);
     throw csvFault(error, name, line, maxRecordLength);
   } finally {
-    input.destroy();
     parser.destroy();
-    await piped;
   }
+  yield* rows;
+}
+
+function settled(act: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => act((error) => (error ? reject(error) : resolve())));
 }
 
 /** Our own sentence. The parser's error holds the row, so it must not travel along as a cause. */
