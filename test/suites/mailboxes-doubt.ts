@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import { LONG_MS, applied, createUser, heldOf, retry, unchanged } from "./mailbox-user.ts";
+import type { Suite } from "./open-store.ts";
+
+/** What becomes of a settle that comes after its claim was taken over. */
+export function doubtCases(suite: Suite): void {
+  describe("doubt: a late settle", () => {
+    test("is refused and books nothing", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const version = await u.dies("a", "name");
+      await u.claimInTime("b");
+      const settled = await u.settle("a", { name: applied(version) });
+      assert.deepEqual([settled.late, settled.doubted, settled.letters], [true, [], []]);
+      assert.deepEqual(Object.keys((await u.mailbox())?.claim?.units ?? {}), ["name"]);
+      assert.deepEqual(await u.books(), { received: 1, pending: 1 });
+    });
+
+    test("is refused where there is no mailbox any more", async () => {
+      const u = await createUser(suite);
+      const settled = await u.settle("nobody", {});
+      assert.deepEqual(settled, { late: true, doubted: [], letters: [] });
+      assert.equal(await u.mailbox(), undefined);
+    });
+
+    test("buries nothing, and what it found unchanged raises no doubt", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const version = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.claimInTime("b");
+      const buried = await u.settle("a", { name: u.bury("name", version) });
+      assert.deepEqual([buried.late, buried.doubted, buried.letters], [true, [], []]);
+      const found = await u.settle("a", { name: unchanged(version) });
+      assert.deepEqual([found.late, found.doubted], [true, []]);
+    });
+
+    test("has a newer value that is in flight sent once more, and only once", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      const held = heldOf(await u.claimInTime("b"), "name");
+      assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
+      await u.settle("b", { name: applied(held.version) });
+      assert.deepEqual(await u.books(), { received: 2, superseded: 1, pending: 1 });
+      assert.deepEqual(await u.deliver("c"), { name: "y" });
+      assert.deepEqual(await u.pending(), {});
+      assert.deepEqual(await u.ledger(), { name: { version: held.version, digest: "y" } });
+      assert.deepEqual(await u.books(), { received: 2, superseded: 1, applied: 1 });
+    });
+
+    test("has a newer value that was applied sent once more, and only once", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.deliver("b");
+      assert.deepEqual(await u.books(), { received: 2, superseded: 1, applied: 1 });
+      assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
+      assert.deepEqual(await u.books(), { received: 2, superseded: 1, pending: 1 });
+      assert.deepEqual(await u.deliver("c"), { name: "y" });
+      assert.deepEqual(await u.pending(), {});
+      assert.deepEqual(await u.books(), { received: 2, superseded: 1, applied: 1 });
+    });
+
+    test("leaves a newer value that waits to go as it would", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.deliver("b");
+      await u.put("name", "z", 3);
+      await u.settle("a", { name: applied(late) });
+      assert.deepEqual(await u.deliver("c"), { name: "z" });
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, applied: 2 });
+    });
+
+    test("is not forgotten over a value that equals the one applied before", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "y", 1);
+      await u.deliver("z");
+      await u.put("name", "x", 2);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 3);
+      assert.deepEqual(await u.deliver("b"), { name: "y" });
+      await u.settle("a", { name: applied(late) });
+      assert.deepEqual(await u.deliver("c"), { name: "y" });
+    });
+
+    test("has the newest value sent once more after two takeovers", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.dies("b", "name");
+      await u.deliver("c");
+      assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
+      assert.deepEqual(await u.words("d"), { name: "y" });
+    });
+
+    test("has a newer value sent once more that was found unchanged", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.deliver("b");
+      await u.put("name", "y", 3);
+      assert.notEqual((await u.claim("c")).is, "claimed");
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, applied: 1, unchanged: 1 });
+      await u.settle("a", { name: applied(late) });
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, applied: 1, pending: 1 });
+      assert.deepEqual(await u.words("d"), { name: "y" });
+    });
+
+    test("has the value applied before sent once more when the one in flight is buried", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.deliver("b");
+      await u.put("name", "z", 3);
+      const { version } = heldOf(await u.claimInTime("c"), "name");
+      await u.settle("a", { name: applied(late) });
+      await u.settle("c", { name: u.bury("name", version) });
+      assert.deepEqual(await u.words("d"), { name: "y" });
+    });
+
+    test("moves the ledger on, so that nothing older is applied after it", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 3);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 4);
+      const { version } = heldOf(await u.claimInTime("b"), "name");
+      await u.settle("a", { name: applied(late) });
+      await u.settle("b", { name: u.bury("name", version) });
+      await u.put("name", "w", 2);
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, dead: 1, stale: 1 });
+      assert.deepEqual(await u.ledger(), { name: { version: late, digest: "" } });
+    });
+
+    test("does not let the ledger go back under an older value that was replayed meanwhile", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const letter = await u.buries("z", "name");
+      await u.put("name", "y", 2);
+      const late = await u.dies("a", "name");
+      await u.buries("b", "name");
+      await suite.store.mailboxes.replay([letter.id], 10);
+      const { version } = heldOf(await u.claimInTime("c"), "name");
+      await u.settle("a", { name: applied(late) });
+      await u.settle("c", { name: applied(version) });
+      assert.deepEqual(await u.ledger(), { name: { version: late, digest: "" } });
+      assert.deepEqual(await u.books(), { received: 2, applied: 1, dead: 1 });
+    });
+
+    test("of an address has the flag of a newer one sent once more", async () => {
+      const u = await createUser(suite);
+      await u.put("email", "old", 1);
+      const late = await u.dies("a", "email");
+      await u.put("email", "new", 2);
+      await u.deliver("b");
+      await u.put("email_verified", "true", 3);
+      await u.deliver("c");
+      const { doubted } = await u.settle("a", { email: applied(late) });
+      assert.deepEqual(doubted.toSorted(), ["email", "email_verified"]);
+      assert.deepEqual(await u.words("d"), { email: "new", email_verified: "true" });
+    });
+
+    test("of unknown fate makes what is sent once more wait", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.deliver("b");
+      await u.settle("a", { name: retry(late, 0, { counts: "fault", fateUnknown: true }) });
+      const answer = await u.claim("c");
+      assert.ok(answer.is === "later" && answer.retryInMs > QUIET_MS / 2 && answer.retryInMs <= QUIET_MS);
+      if (suite.movesTime) assert.deepEqual(await u.deliver("c"), { name: "y" });
+    });
+
+    test("of a throttle raises no doubt", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.deliver("b");
+      const settled = await u.settle("a", { name: retry(late, LONG_MS) });
+      assert.deepEqual([settled.late, settled.doubted], [true, []]);
+      assert.deepEqual(await u.pending(), {});
+    });
+
+    test("is waited for a quarter of an hour, then the mailbox is gone", async (t) => {
+      if (!suite.movesTime) return t.skip("a quarter of an hour is too long to wait");
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      await u.dies("a", "name");
+      await u.deliver("b");
+      const answer = await u.claim("c");
+      assert.ok(answer.is === "later" && answer.retryInMs === SUSPECT_MS);
+      await suite.passes(SUSPECT_MS);
+      assert.deepEqual(await u.claim("c"), { is: "idle" });
+      assert.equal(await u.mailbox(), undefined);
+    });
+  });
+}

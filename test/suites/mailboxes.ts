@@ -1,0 +1,44 @@
+import { describe } from "node:test";
+import { claimCases } from "./mailboxes-claim.ts";
+import { doubtCases } from "./mailboxes-doubt.ts";
+import { dueCases } from "./mailboxes-due.ts";
+import { letterCases } from "./mailboxes-letters.ts";
+import { putCases } from "./mailboxes-put.ts";
+import { settleCases } from "./mailboxes-settle.ts";
+import { openForSuite } from "./open-store.ts";
+import type { Open } from "./open-store.ts";
+
+/**
+ * What every store must do with mailboxes, ledgers, letters and their books. The protocol's sentences
+ * (docs/architecture.md), and where each is shown:
+ *
+ * | sentence | cases |
+ * |---|---|
+ * | a page, its invalid counts and the cursor are put together | put: "a page is put as one" |
+ * | older than the ledger is stale, than pending superseded; newer replaces | put: "a value among its rivals" |
+ * | same version: the later arrival wins unless equal | put: "a value among its rivals" |
+ * | a version more than 5 minutes ahead is invalid; none is the store's time | put: "versions" |
+ * | changes to different attributes become one call; clear is a value | put: "units" |
+ * | as-is yields to any newer value | put: "a flag for the value that is there" |
+ * | the user enters the due set; it is swept under a short lease | due: all |
+ * | a claim leaves out what the ledger overtook or has, blanks digests | claim: "what a claim gives" |
+ * | a claim is refused while another lease lives; takeover merges first | claim: "whose the mailbox is" |
+ * | settle writes ledger and digest; what arrived meanwhile stays due | settle: "what a settle does" |
+ * | attempts per unit, deaths apart, throttles nothing | settle: "what counts" |
+ * | a different value waits after an unknown fate | settle: "a call of unknown fate" |
+ * | a late settle is refused and marks in doubt | doubt: all |
+ * | bury: id once, superseded by a newer pending one | letters: "burying" |
+ * | replay under the old version and run, in one step; discard | letters: "replaying", "discarding" |
+ * | pending and dead are what a walk counts | letters: the last case |
+ */
+export function mailboxSuite(name: string, open: Open): void {
+  describe(`mailboxes: ${name}`, () => {
+    const suite = openForSuite(open);
+    putCases(suite);
+    claimCases(suite);
+    settleCases(suite);
+    doubtCases(suite);
+    dueCases(suite);
+    letterCases(suite);
+  });
+}

@@ -1,0 +1,53 @@
+import { after, before } from "node:test";
+import { setTimeout as elapsed } from "node:timers/promises";
+import type { Store } from "../../src/store/store.ts";
+
+/** What a suite runs against. `clock` is there where the store's time is the test's to move. */
+export interface Opened {
+  readonly store: Store;
+  readonly clock?: { advance(ms: number): void };
+  close(): Promise<void>;
+}
+
+export type Open = () => Promise<Opened>;
+
+export interface Suite {
+  readonly store: Store;
+  /** True where hours pass at will. */
+  readonly movesTime: boolean;
+  /** Lets the store's time pass: at least `ms`. Without a clock of the test's own they are waited for, so keep them few. */
+  passes(ms: number): Promise<void>;
+  /** Different for each call. */
+  fresh(prefix: string): string;
+}
+
+const LONGEST_WAIT_MS = 5_000;
+
+/** One store for all cases of the `describe` that it is called in: cases keep apart by pool, run and user. */
+export function openForSuite(open: Open): Suite {
+  let opened: Opened | undefined;
+  let count = 0;
+  const it = () => {
+    if (!opened) throw new Error("Expected the suite's store to be open while its cases run");
+    return opened;
+  };
+  before(async () => {
+    opened = await open();
+  });
+  after(() => opened?.close());
+  return {
+    get store() {
+      return it().store;
+    },
+    get movesTime() {
+      return it().clock !== undefined;
+    },
+    async passes(ms) {
+      const { clock } = it();
+      if (clock) return clock.advance(ms);
+      if (ms > LONGEST_WAIT_MS) throw new Error(`Expected to wait for ${LONGEST_WAIT_MS} ms at most, got ${ms}`);
+      await elapsed(Math.ceil(ms) + 1);
+    },
+    fresh: (prefix) => `${prefix}-${++count}`,
+  };
+}

@@ -1,0 +1,286 @@
+import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
+import type { Books, Entry } from "../../src/core/books.ts";
+import * as core from "../../src/core/mailbox.ts";
+import type { Letter, Outcome, Settlement, UserState } from "../../src/core/mailbox.ts";
+import { freshPace, rateAt, reserve, throttled } from "../../src/core/pace.ts";
+import type { PaceState } from "../../src/core/pace.ts";
+import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
+import type { Hold, Holds } from "../../src/store/holds.ts";
+import type { LetterFilter, Letters } from "../../src/store/letters.ts";
+import type { Mailboxes } from "../../src/store/mailboxes.ts";
+import type { Pace } from "../../src/store/pace.ts";
+import type { Run, Runs } from "../../src/store/runs.ts";
+import type { Store, Target } from "../../src/store/store.ts";
+
+/**
+ * A store in memory over the pure rules, with a clock of its own: what the suites are written against, and the model
+ * that the real stores can be compared with. It forgets everything when it is dropped.
+ */
+export function openMemoryStore(startMs = 1_800_000_000_000) {
+  const clock = { nowMs: startMs, advance: (ms: number) => void (clock.nowMs += ms) };
+  const users = new Map<string, UserState>();
+  const letters = new Map<string, Letter>();
+  const books = new Map<string, Books>();
+  const runs = new Map<string, Run>();
+  const memory = new Map<string, string>();
+  const targets = new Map<string, Target>();
+  const poolsSeen = new Set<string>();
+  let arrivals = 0;
+
+  const stateOf = (user: string): UserState => users.get(user) ?? { ledger: {} };
+  const move = (entries: readonly Entry[]) => {
+    for (const entry of entries) {
+      for (const key of [entry.run, ""]) books.set(key, post(books.get(key) ?? EMPTY_BOOKS, [entry]));
+    }
+  };
+  const carryOut = <T extends Outcome>(user: string, outcome: T): T => {
+    users.set(user, outcome.state);
+    move(outcome.entries);
+    return outcome;
+  };
+  const boxes = (pool: string) =>
+    [...users].flatMap(([user, { mailbox }]) =>
+      mailbox?.pool === pool ? [{ user, mailbox, at: core.dueAt(mailbox) }] : [],
+    );
+
+  const sweeps = new Map<string, { holder: string; until: number }>();
+  const mailboxes: Mailboxes = {
+    async put({ pool, run, priority, changes, invalid, rows, cursor }) {
+      const at = runs.get(run)?.cursor ?? "";
+      if (cursor && cursor.from !== at) return { accepted: false, cursor: at, ahead: 0 };
+      poolsSeen.add(pool);
+      let ahead = 0;
+      for (const { user, username, units } of changes) {
+        const change = { user, pool, username, priority, run, units };
+        const { entries } = carryOut(
+          user,
+          core.put(
+            stateOf(user),
+            change,
+            units.map(() => ++arrivals),
+            clock.nowMs,
+          ),
+        );
+        ahead += entries.filter(({ term }) => term === "invalid").length;
+      }
+      move([
+        { run, term: "received", by: invalid },
+        { run, term: "invalid", by: invalid },
+      ]);
+      const found = runs.get(run);
+      if (found) {
+        const { read, faulty } = found.rows;
+        runs.set(run, {
+          ...found,
+          cursor: cursor?.to ?? at,
+          rows: { read: read + rows.read, faulty: faulty + rows.faulty },
+        });
+      }
+      return { accepted: true, cursor: cursor?.to ?? at, ahead };
+    },
+    async claim(user, token, leaseMs) {
+      const { result } = carryOut(user, core.claim(stateOf(user), user, token, leaseMs, clock.nowMs));
+      if (result.is === "idle") return result;
+      if (result.is !== "claimed") return { is: result.is, retryInMs: Math.max(0, result.retryAt - clock.nowMs) };
+      const { pool, username, priority } = result.mailbox;
+      return { is: "claimed", pool, username, priority, units: result.units, leaseUntil: result.leaseUntil };
+    },
+    async settle(user, token, settlements, leaseMs) {
+      const at = (settlement: Settlement): Settlement =>
+        settlement.is === "retry" ? { ...settlement, at: clock.nowMs + settlement.at } : settlement;
+      const timed = Object.fromEntries(Object.entries(settlements).map(([name, settlement]) => [name, at(settlement)]));
+      const { result, state } = carryOut(user, core.settle(stateOf(user), user, token, timed, leaseMs, clock.nowMs));
+      for (const letter of result.letters) letters.set(letter.id, letter);
+      if (!state.mailbox) return result;
+      return { ...result, dueInMs: Math.max(0, core.dueAt(state.mailbox) - clock.nowMs) };
+    },
+    async sweep(pool, { holder, leaseMs, offset, limit }) {
+      const lease = sweeps.get(pool);
+      if (lease && lease.holder !== holder && lease.until > clock.nowMs) return [];
+      sweeps.set(pool, { holder, until: clock.nowMs + leaseMs });
+      const due = boxes(pool).filter(({ at }) => at <= clock.nowMs);
+      return due
+        .toSorted((a, b) => a.at - b.at)
+        .slice(offset, offset + limit)
+        .map(({ user, mailbox }) => ({ user, priority: mailbox.priority }));
+    },
+    async dueCount(pool) {
+      return boxes(pool).length;
+    },
+    async read(user) {
+      return stateOf(user);
+    },
+    async replay(ids, priority) {
+      return ids.flatMap((id) => {
+        const letter = letters.get(id);
+        if (!letter) return [];
+        letters.delete(id);
+        const { user, pool } = letter;
+        const { state } = carryOut(user, core.replay(stateOf(user), letter, priority, clock.nowMs));
+        return state.mailbox ? [{ user, priority: state.mailbox.priority, letter: id, pool }] : [];
+      });
+    },
+    async recount() {
+      const counts = new Map<string, { pending: number; dead: number }>();
+      const count = (run: string, term: "pending" | "dead") => {
+        const sofar = counts.get(run) ?? { pending: 0, dead: 0 };
+        counts.set(run, { ...sofar, [term]: sofar[term] + 1 });
+      };
+      for (const { mailbox } of users.values()) {
+        for (const part of [mailbox?.pending, mailbox?.claim?.units]) {
+          for (const held of Object.values(part ?? {})) count(held.run, "pending");
+        }
+      }
+      for (const letter of letters.values()) count(letter.run, "dead");
+      return counts;
+    },
+  };
+
+  const matches = (letter: Letter, { pool, kind, user, unit, run, since = 0, until = Infinity }: LetterFilter) =>
+    Object.entries({ pool, kind, user, unit, run }).every(
+      ([key, wanted]) => wanted === undefined || letter[key as "pool"] === wanted,
+    ) &&
+    letter.buriedAt >= since &&
+    letter.buriedAt < until;
+  const lettersPort: Letters = {
+    async *list(filter) {
+      const sorted = [...letters.values()].toSorted((a, b) => a.buriedAt - b.buriedAt);
+      yield* sorted.filter((letter) => matches(letter, filter));
+    },
+    async get(id) {
+      return letters.get(id);
+    },
+    async discard(ids) {
+      const there = ids.flatMap((id) => letters.get(id) ?? []).filter(({ id }) => letters.delete(id));
+      for (const { run } of there)
+        move([
+          { run, term: "dead", by: -1 },
+          { run, term: "discarded", by: 1 },
+        ]);
+      return there.length;
+    },
+  };
+
+  const begin: Runs["begin"] = async (wanted) => {
+    const unfinished = [...runs.values()].find(
+      ({ identity, state }) =>
+        identity !== "" && identity === wanted.identity && state !== "finished" && state !== "failed",
+    );
+    if (unfinished) return { run: unfinished, resumed: true };
+    const run: Run = { ...wanted, startedAt: clock.nowMs, state: "reading", cursor: "", rows: { read: 0, faulty: 0 } };
+    runs.set(run.id, run);
+    return { run, resumed: false };
+  };
+  const runsPort: Runs = {
+    begin,
+    async direct(pool) {
+      const id = `direct-${pool}`;
+      return runs.get(id) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: 0 })).run;
+    },
+    async get(id) {
+      return runs.get(id);
+    },
+    async list(limit) {
+      return [...runs.values()].toReversed().slice(0, limit);
+    },
+    async advance(id, state) {
+      const run = runs.get(id);
+      if (!run) throw new Error(`Expected a run \`${id}\` to be advanced, and there is none`);
+      const over = state === "finished" || state === "failed";
+      runs.set(id, { ...run, state, ...(over ? { finishedAt: clock.nowMs } : {}) });
+    },
+    async books(id = "") {
+      return books.get(id) ?? EMPTY_BOOKS;
+    },
+  };
+
+  const held = new Map<string, Hold>();
+  const holds: Holds = {
+    async place(pool, scope, kind) {
+      const key = `${pool} ${scope}`;
+      if (held.has(key)) return false;
+      held.set(key, {
+        pool,
+        scope,
+        kind,
+        since: clock.nowMs,
+        probeAt: clock.nowMs + FIRST_PROBE_MS,
+        probeEveryMs: FIRST_PROBE_MS,
+      });
+      return true;
+    },
+    async ask(pool, scope) {
+      const key = `${pool} ${scope}`;
+      const hold = held.get(key);
+      if (!hold) return { is: "free" };
+      if (hold.probeAt > clock.nowMs) return { is: "held", hold, retryInMs: hold.probeAt - clock.nowMs };
+      const probeEveryMs = Math.min(LONGEST_PROBE_MS, hold.probeEveryMs * 2);
+      const moved = { ...hold, probeEveryMs, probeAt: clock.nowMs + probeEveryMs };
+      held.set(key, moved);
+      return { is: "probe", hold: moved };
+    },
+    async lift(pool, scope) {
+      return held.delete(`${pool} ${scope}`);
+    },
+    async list() {
+      return [...held.values()];
+    },
+  };
+
+  const paces = new Map<string, PaceState>();
+  const paceOf = (bucket: string, ceiling: number) => paces.get(bucket) ?? freshPace(ceiling, clock.nowMs);
+  const pace: Pace = {
+    async reserve(bucket, ceiling) {
+      const { state, slotAt } = reserve(paceOf(bucket, ceiling), ceiling, clock.nowMs);
+      paces.set(bucket, state);
+      return { waitMs: slotAt - clock.nowMs, slotAt };
+    },
+    async throttled(bucket, ceiling, slotAt) {
+      const { state, cut } = throttled(paceOf(bucket, ceiling), ceiling, slotAt, clock.nowMs);
+      paces.set(bucket, state);
+      return cut;
+    },
+    async view(bucket, ceiling) {
+      const state = paceOf(bucket, ceiling);
+      return { ratePerSecond: rateAt(state, ceiling, clock.nowMs), ceilingPerSecond: ceiling, cutAt: state.cutAt };
+    },
+  };
+
+  const once = (name: string, value: string) => {
+    const there = memory.get(name) ?? value;
+    memory.set(name, there);
+    return there;
+  };
+  const store: Store = {
+    kind: "embedded",
+    mailboxes,
+    letters: lettersPort,
+    runs: runsPort,
+    holds,
+    pace,
+    async targets() {
+      return [...targets.values()];
+    },
+    async target(target) {
+      const there = targets.get(target.pool) ?? target;
+      targets.set(target.pool, there);
+      return there;
+    },
+    async remember(name, value) {
+      return once(`memory ${name}`, value);
+    },
+    async link(pool, digest) {
+      return memory.get(`link ${pool} ${digest}`);
+    },
+    async setLink(pool, digest, username) {
+      memory.set(`link ${pool} ${digest}`, username);
+    },
+    async pools() {
+      return [...poolsSeen].filter(
+        (pool) => boxes(pool).length > 0 || [...letters.values()].some((letter) => letter.pool === pool),
+      );
+    },
+    async close() {},
+  };
+  return { store, clock, close: () => store.close() };
+}
