@@ -27,6 +27,8 @@ export interface Engine {
   readonly queues: Queues;
   readonly wakeUps: WakeUps;
   readonly keyring: Keyring;
+  /** What a process is told that finds the data directory in use. On Redis nobody has to ask. */
+  answer(status: () => Promise<unknown>): void;
   close(): Promise<void>;
 }
 
@@ -35,13 +37,23 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key } = settings;
   if (redisUrl !== undefined) {
     const store = await openRedisStore({ url: redisUrl, namespace });
-    return assemble(store, () => openQueues({ kind: "redis", url: redisUrl, namespace }), key);
+    return assemble(
+      store,
+      () => openQueues({ kind: "redis", url: redisUrl, namespace }),
+      key,
+      () => undefined,
+    );
   }
   const store = await openEmbeddedStore({ dataDir });
-  return assemble(store, () => openQueues({ kind: "embedded", database: store.database }), key);
+  return assemble(store, () => openQueues({ kind: "embedded", database: store.database }), key, store.answer);
 }
 
-async function assemble(store: Store, open: () => Promise<Queues> | Queues, key: Buffer | undefined): Promise<Engine> {
+async function assemble(
+  store: Store,
+  open: () => Promise<Queues> | Queues,
+  key: Buffer | undefined,
+  answer: Engine["answer"],
+): Promise<Engine> {
   try {
     const keyring = await openKeyring(store, key);
     const queues = await open();
@@ -51,6 +63,7 @@ async function assemble(store: Store, open: () => Promise<Queues> | Queues, key:
       queues,
       wakeUps: createWakeUps(queues),
       keyring,
+      answer,
       async close() {
         try {
           await queues.close();

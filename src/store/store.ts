@@ -23,6 +23,8 @@ export interface Store {
   readonly pace: Pace;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
+  /** Every target that is remembered. */
+  targets(): Promise<readonly Target[]>;
   /**
    * A text that belongs to the namespace (the digest key when none is configured, the id of the one that is): the
    * first writer's stays. Answers the one that is there.

@@ -91,6 +91,7 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
       const rows = await database.query<Target>("SELECT * FROM poolsync.targets WHERE pool = $1", [pool]);
       return found(rows[0]);
     },
+    targets: () => database.query<Target>("SELECT * FROM poolsync.targets ORDER BY pool", []),
     async remember(name, value) {
       await database.query("INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value]);
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);

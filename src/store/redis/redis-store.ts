@@ -73,6 +73,10 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
       return text === null ? target : parseDocument(targetDocument, text, "a target");
     },
 
+    async targets() {
+      return (await redis.hvals(keys.targets)).map((text) => parseDocument(targetDocument, text, "a target"));
+    },
+
     async link(pool, digest) {
       return (await redis.hget(keys.links(pool), digest)) ?? undefined;
     },
