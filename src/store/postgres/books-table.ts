@@ -20,11 +20,11 @@ export async function postEntries(session: Session, entries: readonly Entry[]): 
   );
 }
 
-/** Of one run, or in total. */
-export async function readBooks(session: Session, run: string | undefined): Promise<Books> {
+/** Of one run, or in total where it is blank. */
+export async function readBooks(session: Session, run: string): Promise<Books> {
   const rows = await session.query<{ term: Term; n: number }>(
-    `SELECT term, sum(n)::bigint AS n FROM poolsync.books WHERE $1::text IS NULL OR run = $1 GROUP BY term`,
-    [run ?? null],
+    "SELECT term, sum(n)::bigint AS n FROM poolsync.books WHERE $1 = '' OR run = $1 GROUP BY term",
+    [run],
   );
   const books = { ...EMPTY_BOOKS };
   for (const { term, n } of rows) books[term] = n;

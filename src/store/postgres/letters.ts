@@ -55,14 +55,14 @@ export async function writeLetters(session: Session, letters: readonly Letter[])
   }
 }
 
-/** Takes letters out; oldest first. Ids that are not there are skipped. */
+/** Takes letters out, and answers them in the order of the ids. Ids that are not there are skipped. */
 export async function takeLetters(session: Session, ids: readonly string[]): Promise<readonly Letter[]> {
   const rows = await session.query<{ letter: Letter }>(
-    `WITH taken AS (DELETE FROM poolsync.letters WHERE id = ANY($1::text[]) RETURNING buried_at, id, letter)
-     SELECT letter FROM taken ORDER BY buried_at, id`,
+    "DELETE FROM poolsync.letters WHERE id = ANY($1::text[]) RETURNING letter",
     [ids],
   );
-  return rows.map((row) => row.letter);
+  const taken = new Map(rows.map(({ letter }) => [letter.id, letter]));
+  return [...new Set(ids)].flatMap((id) => taken.get(id) ?? []);
 }
 
 async function readPage(

@@ -28,7 +28,7 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
         const at = now();
         const before = await readUser(session, user);
         const { state, entries, result } = claim(before, user, token, leaseMs, at);
-        if (state !== before) await writeUsers(session, new Map([[user, state]]));
+        if (state !== before) await writeUsers(session, new Map([[user, state]]), at);
         await postEntries(session, entries);
         switch (result.is) {
           case "claimed": {
@@ -48,7 +48,7 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
         const at = now();
         const before = await readUser(session, user);
         const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at);
-        if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]));
+        if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at);
         await writeLetters(session, result.letters);
         await postEntries(session, entries);
         return state.mailbox ? { ...result, dueInMs: Math.max(0, dueAt(state.mailbox) - at) } : result;
@@ -92,7 +92,7 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
           states.set(letter.user, outcome.state);
           entries.push(...outcome.entries);
         }
-        await writeUsers(session, states);
+        await writeUsers(session, states, at);
         await postEntries(session, entries);
         return letters.map(({ id, user, pool }) => {
           return { user, priority: states.get(user)?.mailbox?.priority ?? priority, letter: id, pool };
@@ -159,7 +159,7 @@ async function putChanges(session: Session, page: Page, at: number): Promise<num
     }
   }
   entries.push({ run, term: "received", by: invalid }, { run, term: "invalid", by: invalid });
-  await writeUsers(session, withSomething(states));
+  await writeUsers(session, withSomething(states), at);
   await postEntries(session, entries);
   return ahead;
 }

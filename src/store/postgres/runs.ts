@@ -56,7 +56,7 @@ export function createRuns(database: Database, now: () => number): Runs {
         [id, state, ended ? now() : null],
       );
     },
-    books: (id) => readBooks(database, id),
+    books: (id = "") => readBooks(database, id),
   };
 }
 

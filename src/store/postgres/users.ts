@@ -23,7 +23,12 @@ export async function readUser(session: Session, user: string): Promise<UserStat
   return (await readUsers(session, [user])).get(user) ?? NO_STATE;
 }
 
-export async function writeUsers(session: Session, states: ReadonlyMap<string, UserState>): Promise<void> {
+/** Who is due at once keeps an earlier place in the row: who has waited longest goes first. */
+export async function writeUsers(
+  session: Session,
+  states: ReadonlyMap<string, UserState>,
+  nowMs: number,
+): Promise<void> {
   if (states.size === 0) return;
   const users = [...states.keys()];
   const all = [...states.values()];
@@ -33,16 +38,18 @@ export async function writeUsers(session: Session, states: ReadonlyMap<string, U
      FROM unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::boolean[], $6::text[], $7::text[])
        AS new (user_key, pool, priority, due_at, claimed, mailbox, ledger)
      ON CONFLICT (user_key) DO UPDATE SET
-       pool = excluded.pool, priority = excluded.priority, due_at = excluded.due_at, claimed = excluded.claimed,
+       pool = excluded.pool, priority = excluded.priority, claimed = excluded.claimed,
+       due_at = CASE excluded.due_at WHEN $8 THEN least(old.due_at, excluded.due_at) ELSE excluded.due_at END,
        mailbox = excluded.mailbox, ledger = excluded.ledger`,
     [
       users,
       all.map(({ mailbox }) => mailbox?.pool ?? ""),
       all.map(({ mailbox }) => mailbox?.priority ?? 0),
-      all.map(({ mailbox }) => (mailbox ? Math.ceil(dueAt(mailbox)) : null)),
+      all.map(({ mailbox }) => (mailbox ? Math.ceil(dueAt(mailbox)) || nowMs : null)),
       all.map(({ mailbox }) => mailbox?.claim !== undefined),
       all.map(({ mailbox }) => (mailbox ? JSON.stringify(mailbox) : null)),
       all.map(({ ledger }) => JSON.stringify(ledger)),
+      nowMs,
     ],
   );
 }
@@ -79,7 +86,7 @@ export async function endLeases(session: Session, nowMs: number): Promise<void> 
       if (!mailbox?.claim) throw new Error("Expected a claimed mailbox to hold its claim");
       return [row.user_key, { mailbox: { ...mailbox, claim: { ...mailbox.claim, leaseUntil: nowMs } }, ledger }];
     });
-    await writeUsers(session, new Map(ended));
+    await writeUsers(session, new Map(ended), nowMs);
   }
 }
 
