@@ -10,6 +10,7 @@ import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
 import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
+import { createBurialLog } from "./burial-log.ts";
 import type { JobWorker } from "./bullmq.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
@@ -62,6 +63,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     placed: (scope, kind) => log.warn({ pool, scope, kind }, "hold placed"),
     lifted: (scope) => log.info({ pool, scope }, "hold lifted"),
   });
+  const burials = createBurialLog(log, pool);
   const means: DeliveryMeans = { ...options, store, keyring: engine.keyring, holds };
   let heldBy: string | undefined;
   let pauseMs = FIRST_PAUSE_MS;
@@ -93,7 +95,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
   async function conclude(user: string, delivered: Delivered): Promise<void> {
     if (delivered.late) log.warn({ pool, user, doubted: delivered.doubted }, "settle came too late");
     await publishLetters(queues, delivered.letters);
-    for (const { kind, unit } of delivered.letters) log.warn({ pool, user, kind, unit }, "unit buried");
+    burials.note(delivered.letters);
     if (delivered.hold) return placeHold(delivered.hold);
     if (!delivered.answered) return;
     await holds.lift("pool");
@@ -170,6 +172,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
         await worker.close();
       } finally {
         clearTimeout(deadline);
+        burials.close();
       }
     },
   };

@@ -1,0 +1,30 @@
+/** Burials in the log: a line per kind, every few seconds, not one per unit. */
+import type { Letter } from "../core/mailbox.ts";
+import type { Log } from "../log.ts";
+
+export interface BurialLog {
+  note(letters: readonly Letter[]): void;
+  /** Writes what is left, and stops. */
+  close(): void;
+}
+
+const EVERY_MS = 5000;
+
+export function createBurialLog(log: Log, pool: string): BurialLog {
+  const counts = new Map<string, { units: number; lastUser: string }>();
+  const flush = (): void => {
+    for (const [kind, { units, lastUser }] of counts) log.warn({ pool, kind, units, lastUser }, "units buried");
+    counts.clear();
+  };
+  const timer = setInterval(flush, EVERY_MS).unref();
+  return {
+    note(letters) {
+      for (const { kind, user } of letters)
+        counts.set(kind, { units: (counts.get(kind)?.units ?? 0) + 1, lastUser: user });
+    },
+    close() {
+      clearInterval(timer);
+      flush();
+    },
+  };
+}
