@@ -12,6 +12,7 @@ import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
+import { withoutCommand } from "./redis-error.ts";
 import type { Scripts } from "./scripts.ts";
 import { connectRedis } from "./server-check.ts";
 
@@ -46,7 +47,7 @@ export async function openRedisStore({ url, namespace, onConnectionError }: Redi
 /** A store on a connection that is open; closing the store closes it. */
 export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: Scripts): Promise<Store> {
   const remember = async (name: string, value: string) => {
-    await redis.hsetnx(keys.memory, name, value);
+    await quietly(redis.hsetnx(keys.memory, name, value));
     return (await redis.hget(keys.memory, name)) ?? value;
   };
   const format = await remember("format", FORMAT);
@@ -82,7 +83,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
     },
 
     async setLink(pool, digest, username) {
-      await redis.hset(keys.links(pool), digest, username);
+      await quietly(redis.hset(keys.links(pool), digest, username));
     },
 
     async pools() {
@@ -99,4 +100,13 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
       else redis.disconnect();
     },
   };
+}
+
+/** For commands whose arguments nobody may read. */
+async function quietly<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw withoutCommand(error);
+  }
 }

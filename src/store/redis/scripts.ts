@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { RedisClient } from "./connection.ts";
+import { withoutCommand } from "./redis-error.ts";
 
 /** Each script and what is prepended to it. One file an arrow of the protocol, in lua/. */
 const PRELUDES = {
@@ -49,21 +50,18 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
       try {
         return await redis.evalsha(sha, keys.length, ...keys, ...args);
       } catch (error) {
-        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw scrubbed(name, error);
+        if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw named(name, error);
       }
       try {
         return await redis.eval(text, keys.length, ...keys, ...args);
       } catch (error) {
-        throw scrubbed(name, error);
+        throw named(name, error);
       }
     },
   };
 }
 
-/** ioredis hangs the whole command on its errors, arguments included: people's data, which no log may show. */
-function scrubbed(name: ScriptName, error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  if ("command" in error) delete error.command;
-  error.message = `${error.message} (script ${name})`;
-  return error;
+function named(name: ScriptName, error: unknown): unknown {
+  if (error instanceof Error) error.message = `${error.message} (script ${name})`;
+  return withoutCommand(error);
 }

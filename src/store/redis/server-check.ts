@@ -3,9 +3,13 @@ import { Cluster } from "ioredis";
 import { StoreError } from "../store-error.ts";
 import { redisClient } from "./connection.ts";
 import type { RedisClient, RedisConnection } from "./connection.ts";
+import { withoutCommand } from "./redis-error.ts";
 
 /** The first version in which scripts may read the clock before they write, and ZADD knows LT. */
 export const OLDEST_REDIS = [6, 2] as const;
+
+/** A server that takes the connection and says nothing, or a cluster that is not ready, is given up after this. */
+const CONNECT_WITHIN_MS = 8000;
 
 /**
  * A connected client of a server that is fit for poolsync. Throws a StoreError with one sentence and the next step:
@@ -17,12 +21,14 @@ export async function connectRedis(connection: RedisConnection, onError: (error:
   let lastError: Error | undefined;
   const redis = redisClient(connection, () => open);
   redis.on("error", (error: Error) => {
+    withoutCommand(error);
     lastError = error;
     if (open) onError(error);
   });
   try {
-    await redis.connect();
-    for (const info of await infoOf(redis)) checkServer(info, connection.place);
+    for (const info of await within(CONNECT_WITHIN_MS, () => firstWords(redis))) checkServer(info, connection.place);
+    // A database that is not there is told as an event only, and database 0 would be used in its place.
+    if (lastError && connection.kind === "single") throw lastError;
     open = true;
     return redis;
   } catch (error) {
@@ -32,8 +38,9 @@ export async function connectRedis(connection: RedisConnection, onError: (error:
   }
 }
 
-/** INFO of every server that may hold the keys. */
-async function infoOf(redis: RedisClient): Promise<readonly string[]> {
+/** Connects, and answers the INFO of every server that may hold the keys. */
+async function firstWords(redis: RedisClient): Promise<readonly string[]> {
+  await redis.connect();
   if (!(redis instanceof Cluster)) return [await redis.info()];
   return Promise.all(redis.nodes("master").map((node) => node.info()));
 }
@@ -68,10 +75,32 @@ function unreachable(place: string, cause: unknown): StoreError {
       `Redis at ${place} refused the credentials: check the user and password in REDIS_URL, and that the user may run every command on keys that begin with {poolsync`,
     );
   }
-  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? ` (${cause.code})` : "";
   return new StoreError(
     "unreachable",
-    `Redis at ${place} cannot be reached${code}: start it, or check the host, port and TLS in REDIS_URL; without REDIS_URL poolsync keeps its data in a directory`,
-    { cause },
+    `Redis at ${place} cannot be reached (${reasonOf(cause, text)}): start it, or check REDIS_URL; without REDIS_URL poolsync keeps its data in a directory`,
+    { cause: withoutCommand(cause) },
   );
+}
+
+/** A few words. What the server said is not repeated: there may be a password in it. */
+function reasonOf(cause: unknown, text: string): string {
+  if (text.includes("DB index")) return "it has no database of that number";
+  if (text.includes("No such master")) return "Sentinel knows no master of that name";
+  if (text.includes("No answer")) return text;
+  for (const error of [cause, cause instanceof Error && "lastNodeError" in cause ? cause.lastNodeError : undefined]) {
+    if (!(error instanceof Error)) continue;
+    if (error.message.includes("cluster support disabled")) return "it is not a cluster, which redis:// is for";
+    if ("code" in error && typeof error.code === "string") return error.code;
+  }
+  return "no connection";
+}
+
+async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`No answer within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work(), promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
