@@ -25,7 +25,8 @@ export async function readPoolProfile(
     ({ UserPool: pool } = await cognito.sdk.send(new DescribeUserPoolCommand({ UserPoolId: poolId }), options));
   } catch (cause) {
     const { failure, message } = refusalOf(cause, signal);
-    const said = message === "" ? failure.kind : message.split("\n")[0];
+    // The SDK's messages go on about response objects in further lines.
+    const said = /^[^\n]*[^\n.]/.exec(message)?.[0] ?? failure.kind;
     throw new CognitoError(failure.kind, `Cannot read user pool ${poolId}: ${said}. ${failure.advice}`, { cause });
   }
   if (pool?.Arn === undefined || pool.SchemaAttributes === undefined) {

@@ -87,7 +87,7 @@ interface Waiter {
   resolve(slot: Slot): void;
   reject(reason: unknown): void;
   /** Ends the slot that it was given. */
-  end?: () => void;
+  end?: () => boolean;
 }
 
 const CALL_LIMIT_MS = 120_000;
@@ -105,7 +105,7 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   const offered: Due[] = [];
   /** Due, but nobody wanted them. */
   let spare: Due[] = [];
-  const out = new Set<() => void>();
+  const out = new Set<() => boolean>();
   let pumping: Promise<void> | undefined;
 
   function pass(due: Due): void {
@@ -130,26 +130,26 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
     if (!due) return;
     if (!waiting.has(waiter)) return pass(due);
     const { promise, resolve } = Promise.withResolvers<void>();
-    out.add(resolve);
-    waiter.end = resolve;
+    /** True the first time. */
+    const end = (): boolean => {
+      resolve();
+      return out.delete(end);
+    };
+    out.add(end);
+    waiter.end = end;
     waiter.resolve({
       slotAt: due.slotAt,
-      done: resolve,
+      done: () => void end(),
       giveBack() {
-        if (out.has(resolve)) pass(due);
-        resolve();
+        if (end()) pass(due);
       },
       async throttled() {
-        resolve();
+        end();
         await pace.throttled(bucket, ceilingPerSecond, due.slotAt);
         if (episodes.count()) episodes.begin((await pace.view(bucket, ceilingPerSecond)).ratePerSecond);
       },
     });
-    try {
-      await promise;
-    } finally {
-      out.delete(resolve);
-    }
+    await promise;
   }
 
   /** Reserves slots, one after the other, while somebody waits who could use one. */

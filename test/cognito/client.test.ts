@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
+import { createCognitoClient, createCognitoClients } from "../../src/cognito/client.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+
+const POOL = "eu-west-1_Example";
+
+describe("the client", () => {
+  let restore: () => void;
+  before(() => {
+    restore = exampleAws();
+  });
+  after(() => restore());
+
+  test("makes one request of a call, whatever the answer, and says who it is", async () => {
+    const requests: IncomingMessage[] = [];
+    const server = createServer((request, response) => {
+      requests.push(request);
+      response.writeHead(500).end();
+    }).listen(0, "127.0.0.1");
+    const { port } = await new Promise<AddressInfo>((resolve) =>
+      server.once("listening", () => resolve(server.address() as AddressInfo)),
+    );
+    const client = createCognitoClient({ endpoint: `http://127.0.0.1:${port}`, concurrency: 2 });
+    const signal = new AbortController().signal;
+    const said = await createAttributeWriter(client).write(POOL, "ada", [{ Name: "name", Value: "Ada" }], { signal });
+    client.close();
+    server.close();
+    server.closeAllConnections();
+    assert.equal(said.ok, false);
+    assert.equal(requests.length, 1);
+    assert.match(String(requests[0]?.headers["user-agent"]), /app\/poolsync/);
+    assert.equal(requests[0]?.headers["x-amz-target"], "AWSCognitoIdentityProviderService.AdminUpdateUserAttributes");
+  });
+
+  for (const [title, environment, options, host] of [
+    ["AWS's own", {}, {}, "cognito-idp.eu-west-1.amazonaws.com"],
+    ["that of the Region it is given", {}, { region: "us-east-2" }, "cognito-idp.us-east-2.amazonaws.com"],
+    [
+      "the environment's",
+      { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: "http://127.0.0.1:9229" },
+      {},
+      "127.0.0.1:9229",
+    ],
+    ["the environment's for all services", { AWS_ENDPOINT_URL: "http://127.0.0.1:9230" }, {}, "127.0.0.1:9230"],
+    [
+      "the one it is given before all",
+      { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: "http://127.0.0.1:9229" },
+      { endpoint: "http://127.0.0.1:9231" },
+      "127.0.0.1:9231",
+    ],
+  ] as const) {
+    test(`goes to ${title}`, async () => {
+      const undo = exampleAws(environment);
+      const client = createCognitoClient({ ...options, concurrency: 1 });
+      try {
+        assert.equal(await client.endpointHost(), host);
+      } finally {
+        client.close();
+        undo();
+      }
+    });
+  }
+
+  test("is one for all pools of a Region, endpoint and profile", () => {
+    const clients = createCognitoClients({ concurrency: 1, connectTimeoutMs: 100, requestTimeoutMs: 200 });
+    const ireland = clients.of({ region: "eu-west-1" });
+    assert.equal(clients.of({ region: "eu-west-1" }), ireland);
+    assert.notEqual(clients.of({ region: "eu-west-2" }), ireland);
+    assert.equal(ireland.callMs, 300);
+    clients.close();
+  });
+});

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { refusalOf, signalOf } from "../../src/cognito/fault.ts";
+
+const thrown = (name: string, more: object = {}): Error => Object.assign(new Error("MARKER"), { name, ...more });
+const answered = (httpStatusCode: number) => ({ $metadata: { httpStatusCode } });
+
+describe("whatever is thrown", () => {
+  const table: readonly (readonly [
+    title: string,
+    thrown: unknown,
+    name: string,
+    answered: boolean,
+    fateUnknown: boolean,
+  ])[] = [
+    ["an error of the service", thrown("UserNotFoundException", answered(400)), "UserNotFoundException", true, false],
+    [
+      "a reset connection, which the SDK calls a time-out",
+      thrown("TimeoutError", { code: "ECONNRESET" }),
+      "ECONNRESET",
+      false,
+      true,
+    ],
+    ["a request that took too long", thrown("TimeoutError", { code: "ETIMEDOUT" }), "ETIMEDOUT", false, true],
+    [
+      "a connection that took too long",
+      thrown("TimeoutError", { message: "the request socket did not establish a connection with the server" }),
+      "TimeoutError",
+      false,
+      false,
+    ],
+    [
+      "a connect that timed out",
+      thrown("TimeoutError", { code: "ETIMEDOUT", syscall: "connect" }),
+      "ETIMEDOUT",
+      false,
+      false,
+    ],
+    ["an answer that broke off", thrown("Error", { code: "ECONNRESET", ...answered(200) }), "ECONNRESET", false, true],
+    [
+      "a certificate that is not trusted",
+      thrown("Error", { code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+      "DEPTH_ZERO_SELF_SIGNED_CERT",
+      false,
+      false,
+    ],
+    ["a name that does not resolve", thrown("Error", { code: "ENOTFOUND" }), "ENOTFOUND", false, false],
+    ["text", "MARKER", "", false, true],
+    ["nothing", undefined, "", false, true],
+  ];
+  for (const [title, error, name, isAnswered, fateUnknown] of table) {
+    test(`is told: ${title}`, () => {
+      const said = signalOf(error);
+      assert.deepEqual([said.name, said.answered, said.fateUnknown], [name, isAnswered, fateUnknown]);
+      assert.doesNotMatch(JSON.stringify(refusalOf(error).failure), /MARKER/);
+    });
+  }
+
+  test("by an abort counts as a time-out only where the signal ended for lateness", () => {
+    const late = AbortSignal.abort(new DOMException("late", "TimeoutError"));
+    assert.equal(refusalOf(thrown("AbortError"), late).failure.kind, "timed-out");
+    assert.equal(refusalOf(thrown("AbortError"), AbortSignal.abort()).failure.kind, "aborted");
+  });
+});

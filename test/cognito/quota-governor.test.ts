@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, test } from "node:test";
+import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
+import { createCognitoClient } from "../../src/cognito/client.ts";
+import { createQuotaGovernor, GovernorClosed, SlotTooLate } from "../../src/cognito/quota-governor.ts";
+import type { Episode, GovernorOptions, QuotaGovernor, Slot } from "../../src/cognito/quota-governor.ts";
+import { freshPace, rateAt, reserve, throttled } from "../../src/core/pace.ts";
+import type { PaceState } from "../../src/core/pace.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
+import type { Pace } from "../../src/store/pace.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+
+const POOL = "eu-west-1_Example";
+
+/** A pace whose waits the test says; it counts what it is asked. */
+function scriptedPace(waitMs: (nth: number) => number | Promise<number> = () => 0) {
+  const seen = { reserved: 0, asking: 0, mostAsking: 0, throttled: new Array<number>() };
+  const pace: Pace = {
+    async reserve() {
+      seen.reserved += 1;
+      const nth = seen.reserved;
+      seen.asking += 1;
+      seen.mostAsking = Math.max(seen.mostAsking, seen.asking);
+      try {
+        return { waitMs: await waitMs(nth), slotAt: nth };
+      } finally {
+        seen.asking -= 1;
+      }
+    },
+    throttled(_bucket, _ceiling, slotAt) {
+      seen.throttled.push(slotAt);
+      return Promise.resolve(true);
+    },
+    view: (_bucket, ceilingPerSecond) =>
+      Promise.resolve({ ratePerSecond: ceilingPerSecond / 2, ceilingPerSecond, cutAt: 0 }),
+  };
+  return { pace, seen };
+}
+
+/** The real rule, in memory. */
+function realPace(): Pace {
+  let state: PaceState | undefined;
+  const now = () => performance.timeOrigin + performance.now();
+  const current = (ceiling: number) => (state ??= freshPace(ceiling, now()));
+  return {
+    reserve(_bucket, ceiling) {
+      const at = now();
+      const next = reserve(current(ceiling), ceiling, at);
+      state = next.state;
+      return Promise.resolve({ waitMs: next.slotAt - at, slotAt: next.slotAt });
+    },
+    throttled(_bucket, ceiling, slotAt) {
+      const next = throttled(current(ceiling), ceiling, slotAt, now());
+      state = next.state;
+      return Promise.resolve(next.cut);
+    },
+    view: (_bucket, ceilingPerSecond) =>
+      Promise.resolve({
+        ratePerSecond: rateAt(current(ceilingPerSecond), ceilingPerSecond, now()),
+        ceilingPerSecond,
+        cutAt: current(ceilingPerSecond).cutAt,
+      }),
+  };
+}
+
+describe("the quota governor", () => {
+  const opened: QuotaGovernor[] = [];
+  afterEach(async () => {
+    for (const governor of opened.splice(0)) await governor.close();
+  });
+  const open = (pace: Pace, options: Partial<GovernorOptions> = {}): QuotaGovernor => {
+    const governor = createQuotaGovernor({ pace, bucket: "test", ceilingPerSecond: 20, concurrency: 1, ...options });
+    opened.push(governor);
+    return governor;
+  };
+
+  test("reserves one slot at a time, whoever waits", async () => {
+    const { pace, seen } = scriptedPace(() => 1);
+    const governor = open(pace, { concurrency: 10 });
+    const slots = await Promise.all(Array.from({ length: 10 }, () => governor.acquire({ priority: 5 })));
+    assert.equal(seen.mostAsking, 1);
+    assert.deepEqual(
+      slots.map(({ slotAt }) => slotAt).toSorted((a, b) => a - b),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    );
+  });
+
+  test("hands a slot to whoever is most urgent when it is due, not to whoever asked for it", async () => {
+    const { promise: opened, resolve: letThrough } = Promise.withResolvers<number>();
+    const { pace } = scriptedPace((nth) => (nth === 1 ? opened : 0));
+    const governor = open(pace);
+    const served: number[] = [];
+    const serve = (priority: number) =>
+      governor.acquire({ priority }).then((slot) => {
+        served.push(priority);
+        slot.done();
+      });
+    const all = [9, 5, 20, 0, -3, 7].map(serve);
+    letThrough(50);
+    await Promise.all(all);
+    assert.deepEqual(served, [0, -3, 5, 7, 9, 20]);
+  });
+
+  test("reserves nothing while as many calls are in flight as may be", async () => {
+    const { pace, seen } = scriptedPace();
+    const governor = open(pace, { concurrency: 2 });
+    const [first, second] = await Promise.all([governor.acquire({ priority: 1 }), governor.acquire({ priority: 1 })]);
+    let third: Slot | undefined;
+    const acquiring = governor.acquire({ priority: 1 }).then((slot) => (third = slot));
+    await second?.throttled();
+    await acquiring;
+    assert.equal(third?.slotAt, 3);
+    assert.equal(seen.reserved, 3);
+    const fourth = governor.acquire({ priority: 1, deadlineMs: 20 });
+    await assert.rejects(fourth, SlotTooLate);
+    assert.equal(seen.reserved, 3);
+    first?.done();
+  });
+
+  test("gives a slot that was given back to the next waiter", async () => {
+    const { pace, seen } = scriptedPace();
+    const governor = open(pace);
+    const first = await governor.acquire({ priority: 1 });
+    const acquiring = governor.acquire({ priority: 1 });
+    first.giveBack();
+    first.giveBack();
+    first.done();
+    const second = await acquiring;
+    assert.equal(second.slotAt, first.slotAt);
+    second.done();
+    const third = await governor.acquire({ priority: 1 });
+    assert.notEqual(third.slotAt, second.slotAt);
+    third.giveBack();
+    const fourth = await governor.acquire({ priority: 1 });
+    assert.equal(fourth.slotAt, third.slotAt);
+    assert.equal(seen.reserved, 2);
+  });
+
+  test("keeps the slot of a waiter who has gone for the next", async () => {
+    const gate = Promise.withResolvers<number>();
+    const { pace, seen } = scriptedPace((nth) => (nth === 1 ? gate.promise : 0));
+    const governor = open(pace);
+    const stop = new AbortController();
+    const gone = governor.acquire({ priority: 1, signal: stop.signal });
+    const next = governor.acquire({ priority: 1 });
+    stop.abort();
+    await assert.rejects(gone, { name: "AbortError" });
+    gate.resolve(0);
+    assert.equal((await next).slotAt, 1);
+    assert.equal(seen.reserved, 1);
+  });
+
+  test("rejects at once with the signal's reason", async () => {
+    const { pace } = scriptedPace(() => 60_000);
+    const governor = open(pace);
+    const reason = new Error("the worker stops");
+    const stop = new AbortController();
+    const waiting = governor.acquire({ priority: 1, signal: stop.signal });
+    stop.abort(reason);
+    await assert.rejects(waiting, reason);
+    await assert.rejects(governor.acquire({ priority: 1, signal: stop.signal }), reason);
+  });
+
+  test("rejects at once who cannot be served in time", async () => {
+    const { pace } = scriptedPace(() => 60_000);
+    const governor = open(pace);
+    await assert.rejects(governor.acquire({ priority: 1, deadlineMs: 30_000 }), SlotTooLate);
+    await assert.rejects(governor.acquire({ priority: 1, deadlineMs: 0 }), SlotTooLate);
+  });
+
+  test("tells its waiters of a store that fails, and asks it again for the next", async () => {
+    const lost = new Error("Connection is closed");
+    const { pace } = scriptedPace((nth) => (nth === 1 ? Promise.reject(lost) : 0));
+    const governor = open(pace);
+    await assert.rejects(governor.acquire({ priority: 1 }), lost);
+    assert.equal((await governor.acquire({ priority: 1 })).slotAt, 2);
+  });
+
+  test("takes back the place of a caller who never ends the slot", async () => {
+    const { pace } = scriptedPace();
+    const governor = open(pace, { callLimitMs: 20 });
+    const first = await governor.acquire({ priority: 1 });
+    const second = await governor.acquire({ priority: 1 });
+    assert.notEqual(second.slotAt, first.slotAt);
+    first.giveBack();
+    second.done();
+  });
+
+  test("rejects its waiters when it is closed, and whoever comes later", async () => {
+    const { pace } = scriptedPace(() => 60_000);
+    const governor = open(pace);
+    const waiting = governor.acquire({ priority: 1 });
+    const rejected = assert.rejects(waiting, GovernorClosed);
+    await governor.close();
+    await rejected;
+    await assert.rejects(governor.acquire({ priority: 1 }), GovernorClosed);
+  });
+
+  test("tells the pace of every throttle, and its listener of an episode", async () => {
+    const { pace, seen } = scriptedPace();
+    const episodes: Episode[] = [];
+    const governor = open(pace, { onEpisode: (episode) => episodes.push(episode) });
+    for (let nth = 1; nth <= 3; nth += 1) await (await governor.acquire({ priority: 1 })).throttled();
+    assert.deepEqual(seen.throttled, [1, 2, 3]);
+    assert.deepEqual(episodes, [{ is: "began", bucket: "test", ratePerSecond: 10 }]);
+    await governor.close();
+    assert.equal(episodes.length, 2);
+    const [, ended] = episodes;
+    assert.ok(ended?.is === "ended" && ended.throttled === 3);
+  });
+
+  test("keeps real calls within the service's quota", async () => {
+    const restore = exampleAws();
+    const emulator = await startEmulator({ quotas: { UserUpdate: 100 }, burstSeconds: 0.2 });
+    emulator.pools.add({ id: POOL }).addUser({ username: "ada" });
+    const client = createCognitoClient({ endpoint: emulator.url, concurrency: 10 });
+    const writer = createAttributeWriter(client);
+    const governor = open(realPace(), { ceilingPerSecond: 80, concurrency: 10 });
+    const signal = new AbortController().signal;
+    const call = async (nth: number) => {
+      const slot = await governor.acquire({ priority: 5, signal });
+      try {
+        return await writer.write(POOL, "ada", [{ Name: "name", Value: String(nth) }], { signal });
+      } finally {
+        slot.done();
+      }
+    };
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, nth) => call(nth)));
+    client.close();
+    await emulator.close();
+    restore();
+    assert.equal(answers.filter(({ ok }) => ok).length, 100);
+    assert.equal(emulator.counters.categories.UserUpdate.throttled, 0);
+  });
+});

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { createCognitoClient } from "../../src/cognito/client.ts";
+import type { CognitoClient } from "../../src/cognito/client.ts";
+import { createUserDirectory } from "../../src/cognito/user-directory.ts";
+import type { UserDirectory } from "../../src/cognito/user-directory.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+
+const POOL = "eu-west-1_Example";
+const ODD = 'o"dd\\name" or sub = "x';
+
+describe("the user directory", () => {
+  let emulator: Emulator;
+  let client: CognitoClient;
+  let directory: UserDirectory;
+  let restore: () => void;
+  before(async () => {
+    restore = exampleAws();
+    // Every page is cut short, so that whoever stops at the first finds nothing.
+    emulator = await startEmulator({ quotas: "unmetered", shortPages: 1 });
+    const pool = emulator.pools.add({ id: POOL, aliasAttributes: ["email"] });
+    pool.addUser({
+      username: "ada",
+      sub: "sub-of-ada",
+      attributes: { email: "ada@example.com", email_verified: "true", phone_number: "+14325551212" },
+    });
+    pool.addUser({ username: "Ada" });
+    pool.addUser({ username: ODD, attributes: { email: "odd@example.com" } });
+    pool.addUser({ username: "one", attributes: { email: "shared@example.com", email_verified: "false" } });
+    pool.addUser({ username: "two", attributes: { email: "shared@example.com", email_verified: "true" } });
+    pool.addUser({ username: "three", attributes: { email: "both@example.com" } });
+    pool.addUser({ username: "four", attributes: { email: "both@example.com" } });
+    pool.addUser({ username: "five", attributes: { email: "Five@Example.com" } });
+    client = createCognitoClient({ endpoint: emulator.url, concurrency: 2, requestTimeoutMs: 2000 });
+    directory = createUserDirectory(client);
+  });
+  after(async () => {
+    client.close();
+    await emulator.close();
+    restore();
+  });
+
+  for (const [title, username, contacts] of [
+    [
+      "both, with their flags",
+      "ada",
+      { email: { value: "ada@example.com", verified: true }, phone_number: { value: "+14325551212", verified: false } },
+    ],
+    ["none", "Ada", {}],
+    ["those of a username with quotes and backslashes", ODD, { email: { value: "odd@example.com", verified: false } }],
+    ["nothing of a user who is not listed", "nobody", undefined],
+  ] as const) {
+    test(`reads a user's contacts: ${title}`, async () => {
+      assert.deepEqual(await directory.readContacts(POOL, username), { ok: true, contacts });
+    });
+  }
+
+  for (const [title, attribute, value, answer] of [
+    ["an e-mail address", "email", "ada@example.com", { is: "one", username: "ada" }],
+    ["a phone number", "phone_number", "+14325551212", { is: "one", username: "ada" }],
+    ["a sub", "sub", "sub-of-ada", { is: "one", username: "ada" }],
+    [
+      "an address of several users, by who has verified it",
+      "email",
+      "shared@example.com",
+      { is: "one", username: "two" },
+    ],
+    ["an address that nobody of several has verified", "email", "both@example.com", { is: "many" }],
+    ["an address that nobody has", "email", "nobody@example.com", { is: "none" }],
+    ["an address in another case, which is another", "email", "five@example.com", { is: "none" }],
+  ] as const) {
+    test(`resolves ${title}`, async () => {
+      assert.deepEqual(await directory.resolve(POOL, attribute, value), { ok: true, ...answer });
+    });
+  }
+
+  test("resolves an address in another case where the pool ignores it", async () => {
+    const answer = await directory.resolve(POOL, "email", "five@example.com", { ignoresCase: true });
+    assert.deepEqual(answer, { ok: true, is: "one", username: "five" });
+  });
+
+  test("answers a failure instead of throwing it", async () => {
+    emulator.faults.add({ operation: "ListUsers", times: 1, error: "TooManyRequestsException" });
+    const read = await directory.readContacts(POOL, "ada");
+    assert.ok(!read.ok && read.failure.kind === "throttled");
+    emulator.faults.add({ operation: "ListUsers", times: 1, error: "AccessDeniedException" });
+    const resolved = await directory.resolve(POOL, "sub", "x");
+    assert.ok(!resolved.ok && resolved.failure.kind === "access-denied");
+  });
+
+  test("stops when its signal ends", async () => {
+    emulator.faults.add({ operation: "ListUsers", times: 1, error: { kind: "hang" } });
+    const read = await directory.readContacts(POOL, "ada", { signal: AbortSignal.timeout(20) });
+    assert.ok(!read.ok && read.failure.kind === "timed-out");
+  });
+});
