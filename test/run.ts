@@ -52,7 +52,8 @@ async function main(): Promise<number> {
   try {
     if (interrupted) return 128 + constants.signals[interrupted];
     say(`Redis: ${redis.origin}.`);
-    return await runTests(redis.url, run);
+    const exitCode = await runTests(redis.url, run);
+    return interrupted ? 128 + constants.signals[interrupted] : exitCode;
   } finally {
     if (!redis.ours) await removeKeys(redis.url, run);
     await redis.stop();

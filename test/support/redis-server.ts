@@ -68,15 +68,19 @@ async function containerRuntimeAnswers(): Promise<boolean> {
   return await Promise.race([answer, wait(RUNTIME_ANSWER_MS, false, { ref: false })]);
 }
 
-async function startContainer({ image = DEFAULT_IMAGE, say }: RedisWishes): Promise<ProvidedRedis | undefined> {
+async function startContainer({ image: wanted, say }: RedisWishes): Promise<ProvidedRedis | undefined> {
+  const image = wanted || DEFAULT_IMAGE;
   try {
-    const container = await new GenericContainer(image)
+    const starting = new GenericContainer(image)
       .withCommand(["redis-server", "--protected-mode", "no", ...SETTINGS])
       .withExposedPorts(6379)
       // The line is awaited and not the port, since an image without a shell cannot be asked from within.
       .withWaitStrategy(Wait.forLogMessage(READY))
       .withStartupTimeout(PULL_AND_START_MS)
       .start();
+    // Pulling knows no time-out of its own.
+    const container = await Promise.race([starting, wait(PULL_AND_START_MS, undefined, { ref: false })]);
+    if (container === undefined) throw new Error(`it took more than ${PULL_AND_START_MS / 1_000} s`);
     return {
       url: `redis://${container.getHost()}:${container.getMappedPort(6379)}`,
       origin: `a container of ${image}`,
