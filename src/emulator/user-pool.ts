@@ -135,26 +135,26 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
     return user;
   }
 
+  /** What the username is where people sign in with a contact; undefined where they sign in with a name. */
   function signInContact(username: string): Contact | undefined {
-    return usernameAttributes.find((contact) => hasForm(contact, username));
+    if (usernameAttributes.length === 0) return undefined;
+    const contact = usernameAttributes.find((candidate) => hasForm(candidate, username));
+    if (contact !== undefined) return contact;
+    const forms = usernameAttributes.map((name) => (name === "email" ? "an email" : "a phone number"));
+    throw invalidParameter(`Username should be ${forms.length > 1 ? "either " : ""}${forms.join(" or ")}.`);
   }
 
-  /** Where people sign in with a contact, the name they give is that contact and the username is the sub. */
-  function named(username: string, attributes: Map<string, string>, sub: string): string {
-    if (usernameAttributes.length === 0) {
-      if (directory.byUsername(username) !== undefined) {
-        throw new ServiceError("UsernameExistsException", "User account already exists");
-      }
-      return username;
-    }
+  /** The username to keep: where people sign in with a contact it is the sub, and the contact becomes an attribute. */
+  function nameUser(username: string, attributes: Map<string, string>, sub: string): string {
     const contact = signInContact(username);
-    if (contact === undefined) {
-      const wanted = usernameAttributes.map((name) => (name === "email" ? "an email" : "a phone number"));
-      const either = wanted.length > 1 ? "either " : "";
-      throw invalidParameter(`Username should be ${either}${wanted.join(" or ")}.`);
+    if (contact !== undefined) {
+      attributes.set(contact, username);
+      return sub;
     }
-    attributes.set(contact, username);
-    return sub;
+    if (directory.byUsername(username) !== undefined) {
+      throw new ServiceError("UsernameExistsException", "User account already exists");
+    }
+    return username;
   }
 
   return {
@@ -186,7 +186,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
         if (value !== undefined && value !== "") attributes.set(name, value);
       }
       const sub = seed.sub ?? randomUuid(random);
-      const username = named(seed.username, attributes, sub);
+      const username = nameUser(seed.username, attributes, sub);
       aliases.refuse(undefined, attributes);
       return viewUser(insert(username, sub, attributes, seed));
     },
@@ -247,7 +247,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
         }
       }
       const sub = randomUuid(random);
-      const name = named(username, values, sub);
+      const name = nameUser(username, values, sub);
       if (usernameAttributes.length > 0 && aliases.owner(username) !== undefined) {
         throw new ServiceError("UsernameExistsException", "User account already exists");
       }
