@@ -1,5 +1,5 @@
 /** What the SDK finds in the environment of a test: AWS's documented example keys, and no files of this machine. */
-const EXAMPLE = {
+export const AWS_ENVIRONMENT = {
   AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
   AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
   AWS_REGION: "eu-west-1",
@@ -14,7 +14,7 @@ export function exampleAws(changes: Readonly<Record<string, string | undefined>>
     AWS_PROFILE: undefined,
     AWS_SESSION_TOKEN: undefined,
     AWS_ENDPOINT_URL: undefined,
-    ...EXAMPLE,
+    ...AWS_ENVIRONMENT,
     ...changes,
   };
   const before = Object.keys(wanted).map((name) => [name, process.env[name]] as const);
