@@ -2,7 +2,7 @@ import { z } from "zod";
 import { notAuthorized } from "./service-error.ts";
 
 /** The scope without which a token may not change its user (tokens of the hosted UI often lack it). */
-export const ADMIN_SCOPE = "aws.cognito.signin.user.admin";
+const ADMIN_SCOPE = "aws.cognito.signin.user.admin";
 
 export interface TokenOptions {
   /** Default {@link ADMIN_SCOPE}. */

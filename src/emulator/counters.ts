@@ -1,13 +1,13 @@
 import type { Category } from "./quota.ts";
 import type { Contact } from "./contact.ts";
 
-export interface OperationCount {
+interface OperationCount {
   calls: number;
   /** Answers that were errors, by name; scripted `reset`, `hang`, `http-503` and `late-success` stand here too. */
   errors: Record<string, number>;
 }
 
-export interface CategoryCount {
+interface CategoryCount {
   calls: number;
   throttled: number;
 }

@@ -33,7 +33,7 @@ export const FAULT_RULE = z.strictObject({
 });
 export type FaultRule = z.infer<typeof FAULT_RULE>;
 
-export interface Fault {
+interface Fault {
   readonly id: number;
   readonly rule: FaultRule;
   /** Calls that it has befallen so far. */

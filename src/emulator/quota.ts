@@ -3,7 +3,7 @@ import type { Bucket, BucketRule } from "./bucket.ts";
 import type { Counters } from "./counters.ts";
 
 /** Cognito's default request rates, pooled per account and Region (developer guide, "Quotas in Amazon Cognito"). */
-export const DEFAULT_QUOTAS = Object.freeze({
+const DEFAULT_QUOTAS = Object.freeze({
   UserUpdate: 25,
   UserList: 30,
   UserRead: 120,

@@ -3,7 +3,7 @@
  * `custom:` or `dev:`.
  */
 export const DATA_TYPES = ["String", "Number", "DateTime", "Boolean"] as const;
-export type DataType = (typeof DATA_TYPES)[number];
+type DataType = (typeof DATA_TYPES)[number];
 
 /** One attribute as a pool's definition says it. A standard attribute's name changes that one, any other adds one. */
 export interface AttributeDefinition {

@@ -19,7 +19,7 @@ import type { UserDirectory } from "./user-directory.ts";
 import type { WriteRecorder } from "./write-log.ts";
 
 /** A message that Cognito would have sent. */
-export interface Message {
+interface Message {
   readonly username: string;
   readonly attribute: Contact;
 }
@@ -42,7 +42,7 @@ export interface UserPool {
   confirm(username: string, contact: Contact): void;
 }
 
-export interface NewUser {
+interface NewUser {
   readonly username: string;
   readonly attributes: readonly SentAttribute[];
   readonly forceAliasCreation: boolean;

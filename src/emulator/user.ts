@@ -7,7 +7,7 @@ export const USER_STATUSES = [
   "FORCE_CHANGE_PASSWORD",
   "EXTERNAL_PROVIDER",
 ] as const;
-export type UserStatus = (typeof USER_STATUSES)[number];
+type UserStatus = (typeof USER_STATUSES)[number];
 
 export type Attributes = ReadonlyMap<string, string>;
 

@@ -1,5 +1,5 @@
 /** One write that was applied. */
-export interface Write {
+interface Write {
   /** 1 for the first; without gaps. */
   readonly seq: number;
   /** Epoch ms, by the emulator's clock. */
