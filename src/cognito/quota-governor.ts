@@ -152,9 +152,14 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
     await promise;
   }
 
-  /** Reserves slots, one after the other, while somebody waits who could use one. */
+  /** Somebody waits for whom no slot is on its way, and who could use one. */
+  function isWanted(): boolean {
+    return !closing.signal.aborted && waiting.size > offered.length && out.size + offered.length < concurrency;
+  }
+
+  /** Reserves slots, one after the other, while they are wanted. */
   async function reserve(): Promise<void> {
-    while (!closing.signal.aborted && waiting.size > offered.length && out.size + offered.length < concurrency) {
+    while (isWanted()) {
       const due = nextSpare();
       if (due) {
         pass(due);
@@ -164,7 +169,8 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       const dueAt = performance.now() + waitMs;
       for (const waiter of waiting) if (waiter.deadlineAt < dueAt) waiter.reject(new SlotTooLate());
       if (waitMs > 0) await sleep(waitMs, undefined, { signal: closing.signal });
-      pass({ slotAt, dueAt });
+      // A process that was busy wakes late: the slot is as good as new, and the next is not reserved before.
+      pass({ slotAt, dueAt: Math.max(dueAt, performance.now()) });
     }
   }
 
@@ -176,6 +182,8 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       })
       .finally(() => {
         pumping = undefined;
+        // Who came between the last look and this line found it still pumping.
+        if (isWanted()) pump();
       });
   }
 
@@ -221,7 +229,6 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       for (const waiter of waiting) waiter.reject(new GovernorClosed());
       for (const end of out) end();
       episodes.close();
-      await pumping;
       await limiter.disconnect();
     },
   };

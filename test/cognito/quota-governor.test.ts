@@ -7,6 +7,7 @@ import type { Episode, GovernorOptions, QuotaGovernor, Slot } from "../../src/co
 import { freshPace, rateAt, reserve, throttled } from "../../src/core/pace.ts";
 import type { PaceState } from "../../src/core/pace.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
+import { createRandom } from "../../src/emulator/random.ts";
 import type { Pace } from "../../src/store/pace.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 
@@ -207,6 +208,50 @@ describe("the quota governor", () => {
     assert.equal(episodes.length, 2);
     const [, ended] = episodes;
     assert.ok(ended?.is === "ended" && ended.throttled === 3);
+  });
+
+  test("answers everybody, whatever the others do", async (t) => {
+    const seed = Number(process.env["POOLSYNC_TEST_SEED"] ?? Date.now() % 1_000_000);
+    t.diagnostic(`seed ${seed}`);
+    const random = createRandom(seed);
+    const { pace } = scriptedPace(() => {
+      if (random() < 0.02) throw new Error("Connection is closed");
+      return random() < 0.5 ? 0 : random() * 4;
+    });
+    const governor = open(pace, { concurrency: 3, callLimitMs: 50 });
+    let out = 0;
+    const answers = new Map<string, number>();
+    const count = (answer: string) => answers.set(answer, (answers.get(answer) ?? 0) + 1);
+    const call = async () => {
+      const priority = Math.floor(random() * 10);
+      const deadline = random() < 0.2 ? { deadlineMs: random() * 20 } : {};
+      const signal = random() < 0.2 ? AbortSignal.timeout(Math.floor(random() * 20)) : undefined;
+      try {
+        const slot = await governor.acquire({ priority, ...deadline, ...(signal && { signal }) });
+        out += 1;
+        assert.ok(out <= 3, "Expected at most 3 slots to be out");
+        await new Promise((resolve) => setImmediate(resolve));
+        out -= 1;
+        count("slot");
+        const end = random();
+        if (end < 0.3) slot.giveBack();
+        else if (end < 0.4) await slot.throttled();
+        else if (end < 0.98) slot.done();
+        else await new Promise((resolve) => setImmediate(resolve));
+      } catch (error) {
+        if (error instanceof assert.AssertionError || !(error instanceof Error)) throw error;
+        count(error.name);
+      }
+    };
+    const lane = async () => {
+      for (let nth = 0; nth < 30; nth += 1) await call();
+    };
+    await Promise.all(Array.from({ length: 10 }, lane));
+    assert.equal(
+      [...answers.values()].reduce((sum, n) => sum + n, 0),
+      300,
+    );
+    assert.ok((answers.get("slot") ?? 0) > 0);
   });
 
   test("keeps real calls within the service's quota", async () => {
