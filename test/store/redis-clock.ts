@@ -41,9 +41,16 @@ export async function clockedRedis({ url, namespace }: TestRedis): Promise<Clock
     },
     async close() {
       for (const store of stores) await store.close();
-      const left = await redis.keys(`{poolsync:${namespace}}:*`);
-      if (left.length > 0) await redis.del(...left);
       await redis.quit();
+      await removeKeys({ url, namespace });
     },
   };
+}
+
+/** Removes what a test has left in its namespace. */
+export async function removeKeys({ url, namespace }: TestRedis): Promise<void> {
+  const redis = new Redis(url);
+  const keys = await redis.keys(`{poolsync:${namespace}}:*`);
+  if (keys.length > 0) await redis.del(...keys);
+  await redis.quit();
 }

@@ -12,7 +12,7 @@ import type { Store } from "../../src/store/store.ts";
 import { testRedis } from "../support/redis.ts";
 import { cuttingProxy } from "./cutting-proxy.ts";
 import type { CuttingProxy } from "./cutting-proxy.ts";
-import { clockedRedis } from "./redis-clock.ts";
+import { clockedRedis, removeKeys } from "./redis-clock.ts";
 
 function pageOf(users: readonly string[], more: Partial<Page> = {}): Page {
   const units = [
@@ -22,13 +22,6 @@ function pageOf(users: readonly string[], more: Partial<Page> = {}): Page {
   const changes = users.map((user) => ({ user, username: `p:${user}`, units }));
   const rows = { read: users.length, faulty: 0 };
   return { pool: "pool", run: "run", priority: 10, invalid: 0, rows, changes, ...more };
-}
-
-async function removeKeys(url: string, namespace: string): Promise<void> {
-  const redis = new Redis(url);
-  const keys = await redis.keys(`{poolsync:${namespace}}:*`);
-  if (keys.length > 0) await redis.del(...keys);
-  await redis.quit();
 }
 
 describe("an answer that is lost on its way", () => {
@@ -42,7 +35,7 @@ describe("an answer that is lost on its way", () => {
   after(async () => {
     await store.close();
     await proxy.close();
-    await removeKeys(url, namespace);
+    await removeKeys({ url, namespace });
   });
   const cut = async <T>(step: () => Promise<T>): Promise<T> => {
     const cuts = proxy.cuts;
@@ -125,7 +118,7 @@ describe("an answer that is lost on its way", () => {
 
 describe("a store on Redis", () => {
   const { url, namespace } = testRedis();
-  after(() => removeKeys(url, namespace));
+  after(() => removeKeys({ url, namespace }));
 
   test("goes on after the server has forgotten the scripts", async () => {
     const store = await openRedisStore({ url, namespace });

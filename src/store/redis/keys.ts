@@ -19,7 +19,7 @@
  * | P arrivals        | string | counter: the arrival that was given last                           | for ever          |
  * | P holds           | hash   | `<pool>\|<scope>` -> `Hold` of store/holds.ts, JSON                | until lifted      |
  * | P pace:<bucket>   | hash   | `PaceState` of core/pace.ts                                        | 1 hour unused     |
- * | P sweep:<pool>    | string | who sweeps: a lease                                                | the lease         |
+ * | P sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
  * | P links:<pool>    | hash   | digest of an address, number or sub -> sealed username             | for ever          |

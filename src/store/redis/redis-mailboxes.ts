@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Settlement, Settlements } from "../../core/mailbox.ts";
+import type { Settlement, Settlements, Units } from "../../core/mailbox.ts";
+import { contactOf } from "../../core/unit.ts";
 import type { Mailboxes } from "../mailboxes.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
@@ -59,7 +60,9 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     },
 
     async claim(user, token, leaseMs) {
-      return parseDocument(claimReply, await runInPool("claim", [user, token, leaseMs]), "the answer to a claim");
+      const reply = await runInPool("claim", [user, token, leaseMs]);
+      const answer = parseDocument(claimReply, reply, "the answer to a claim");
+      return answer.is === "claimed" ? { ...answer, units: inOrder(answer.units) } : answer;
     },
 
     async settle(user, token, settlements, leaseMs) {
@@ -117,6 +120,13 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       return counts;
     },
   };
+}
+
+/** Lua has no order. Flags come last, as in core/mailbox.ts: who settles in this order blanks what a flag has touched. */
+function inOrder(units: Units): Units {
+  const rank = (name: string) => (contactOf(name) === undefined ? 0 : 1);
+  const entries = Object.entries(units).toSorted(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return Object.fromEntries(entries);
 }
 
 /**

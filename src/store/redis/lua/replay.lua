@@ -2,7 +2,8 @@
 --
 -- KEYS    those of mailbox.lua
 -- ARGV[1] letter ids, JSON list   ARGV[2] priority
--- Output  JSON {due?: [{user, priority, letter, pool}]}, an entry a letter that was there; or {elsewhere}
+-- Output  JSON {due?: [{user, priority, letter, pool}]}: of the letters whose user has a mailbox now; or
+--         {elsewhere}
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
@@ -28,8 +29,9 @@ for _, letter in ipairs(letters) do
       version = letter.version, digest = letter.digest, body = letter.body, run = letter.run,
       attempts = 0, faults = 0, deaths = 0, notBefore = 0,
     })
-    finish(d)
-    due[#due + 1] = { user = letter.user, priority = d.mailbox.priority, letter = letter.id, pool = letter.pool }
+    if finish(d) then
+      due[#due + 1] = { user = letter.user, priority = d.mailbox.priority, letter = letter.id, pool = letter.pool }
+    end
   end
 end
 post()
