@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { imbalance } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import type { Held, Ledger, Letter, Mailbox, Settlement, Settlements } from "../../src/core/mailbox.ts";
+import { isContact } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
 import type { ClaimAnswer, Page, Put, SettleAnswer, UserChange } from "../../src/store/mailboxes.ts";
 import type { Suite } from "./open-store.ts";
@@ -83,7 +84,9 @@ export async function createUser(suite: Suite) {
     /** Claims and settles everything as applied. */
     async deliver(token: string): Promise<Record<string, string>> {
       const answer = await self.claimInTime(token);
-      const held = Object.entries(answer.is === "claimed" ? answer.units : {});
+      const units = Object.entries(answer.is === "claimed" ? answer.units : {});
+      // An address is sent before its flag.
+      const held = units.toSorted(([one], [other]) => Number(isContact(other)) - Number(isContact(one)));
       if (held.length > 0) {
         await self.settle(token, Object.fromEntries(held.map(([name, { version }]) => [name, applied(version)])));
       }

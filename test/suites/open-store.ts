@@ -5,7 +5,7 @@ import type { Store } from "../../src/store/store.ts";
 /** What a suite runs against. `clock` is there where the store's time is the test's to move. */
 export interface Opened {
   readonly store: Store;
-  readonly clock?: { advance(ms: number): void };
+  readonly clock?: { advance(ms: number): void | Promise<void> };
   close(): Promise<void>;
 }
 
@@ -17,6 +17,8 @@ export interface Suite {
   readonly movesTime: boolean;
   /** Lets the store's time pass: at least `ms`. Without a clock of the test's own they are waited for, so keep them few. */
   passes(ms: number): Promise<void>;
+  /** Asks, while time passes, until it is true. A lease may be the server's own to end, whose clock nobody moves. */
+  becomes(isTrue: () => Promise<boolean>): Promise<void>;
   /** Different for each call. */
   fresh(prefix: string): string;
 }
@@ -47,6 +49,14 @@ export function openForSuite(open: Open): Suite {
       if (clock) return clock.advance(ms);
       if (ms > LONGEST_WAIT_MS) throw new Error(`Expected to wait for ${LONGEST_WAIT_MS} ms at most, got ${ms}`);
       await elapsed(Math.ceil(ms) + 1);
+    },
+    async becomes(isTrue) {
+      const deadline = performance.now() + LONGEST_WAIT_MS;
+      while (!(await isTrue())) {
+        if (performance.now() > deadline) throw new Error(`Expected a condition to hold within ${LONGEST_WAIT_MS} ms`);
+        await it().clock?.advance(1);
+        await elapsed(1);
+      }
     },
     fresh: (prefix) => `${prefix}-${++count}`,
   };

@@ -1,4 +1,4 @@
-import { mailboxSuite } from "../suites/mailboxes.ts";
+import { storeSuite } from "../suites/store.ts";
 import { openMemoryStore } from "./memory-store.ts";
 
-mailboxSuite("in memory", async () => openMemoryStore());
+storeSuite("in memory", async () => openMemoryStore());

@@ -117,7 +117,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         letters.delete(id);
         const { user, pool } = letter;
         const { state } = carryOut(user, core.replay(stateOf(user), letter, priority, clock.nowMs));
-        return state.mailbox ? [{ user, priority: state.mailbox.priority, letter: id, pool }] : [];
+        return [{ user, priority: state.mailbox?.priority ?? priority, letter: id, pool }];
       });
     },
     async recount() {

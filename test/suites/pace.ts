@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { openForSuite } from "./open-store.ts";
+import type { Open } from "./open-store.ts";
+
+/** Times are doubles: a thousandth of a millisecond is lost somewhere. */
+const TINY_MS = 0.01;
+
+/** What every store must do with the pace. */
+export function paceSuite(name: string, open: Open): void {
+  describe(`pace: ${name}`, () => {
+    const suite = openForSuite(open);
+
+    test("nobody waits for the first slot", async () => {
+      const bucket = suite.fresh("bucket");
+      assert.equal((await suite.store.pace.reserve(bucket, 10)).waitMs, 0);
+    });
+
+    test("slots that are reserved at once lie at even distances", async () => {
+      const bucket = suite.fresh("bucket");
+      const slots = await Promise.all(Array.from({ length: 8 }, () => suite.store.pace.reserve(bucket, 10)));
+      const times = slots.map(({ slotAt }) => slotAt).toSorted((a, b) => a - b);
+      times.slice(1).forEach((time, index) => assert.ok(time - (times[index] ?? 0) >= 100 - TINY_MS));
+      for (const { waitMs } of slots) assert.ok(waitMs >= 0 && waitMs <= 700 + TINY_MS);
+      if (suite.movesTime) assert.ok(Math.abs((times[7] ?? 0) - (times[0] ?? 0) - 700) < TINY_MS);
+    });
+
+    test("distances may be parts of a millisecond", async (t) => {
+      if (!suite.movesTime) return t.skip("the server's own time goes on between the slots");
+      const bucket = suite.fresh("bucket");
+      const { slotAt } = await suite.store.pace.reserve(bucket, 3000);
+      for (let count = 0; count < 2; count += 1) await suite.store.pace.reserve(bucket, 3000);
+      assert.ok(Math.abs((await suite.store.pace.reserve(bucket, 3000)).slotAt - slotAt - 1) < TINY_MS);
+    });
+
+    test("slots that nobody took are not saved up", async () => {
+      const bucket = suite.fresh("bucket");
+      await suite.store.pace.reserve(bucket, 20);
+      await suite.passes(200);
+      const first = await suite.store.pace.reserve(bucket, 20);
+      const second = await suite.store.pace.reserve(bucket, 20);
+      assert.equal(first.waitMs, 0);
+      assert.ok(second.slotAt - first.slotAt >= 50 - TINY_MS);
+    });
+
+    test("a throttle halves the rate, once for all who meet it", async () => {
+      const { pace } = suite.store;
+      const bucket = suite.fresh("bucket");
+      const { slotAt } = await pace.reserve(bucket, 10);
+      const cuts = await Promise.all([1, 2, 3].map(() => pace.throttled(bucket, 10, slotAt)));
+      assert.equal(cuts.filter(Boolean).length, 1);
+      const view = await pace.view(bucket, 10);
+      assert.ok(view.ratePerSecond >= 5 && view.ratePerSecond < 9);
+      assert.ok(view.cutAt >= slotAt);
+      const next = await pace.reserve(bucket, 10);
+      assert.ok(next.slotAt >= view.cutAt + 200 - TINY_MS);
+    });
+
+    test("a slot from before the cut does not cut again", async () => {
+      const { pace } = suite.store;
+      const bucket = suite.fresh("bucket");
+      const before = await pace.reserve(bucket, 10);
+      await suite.passes(2);
+      assert.equal(await pace.throttled(bucket, 10, before.slotAt), true);
+      await suite.passes(1_100);
+      assert.equal(await pace.throttled(bucket, 10, before.slotAt), false);
+      const after = await pace.reserve(bucket, 10);
+      assert.equal(await pace.throttled(bucket, 10, after.slotAt), true);
+    });
+
+    test("the rate comes back by a twentieth of the ceiling a second", async (t) => {
+      if (!suite.movesTime) return t.skip("ten seconds are too long to wait");
+      const { pace } = suite.store;
+      const bucket = suite.fresh("bucket");
+      const { slotAt } = await pace.reserve(bucket, 10);
+      await pace.throttled(bucket, 10, slotAt);
+      assert.equal((await pace.view(bucket, 10)).ratePerSecond, 5);
+      await suite.passes(4_000);
+      assert.ok(Math.abs((await pace.view(bucket, 10)).ratePerSecond - 7) < TINY_MS);
+      await suite.passes(60_000);
+      assert.equal((await pace.view(bucket, 10)).ratePerSecond, 10);
+    });
+
+    test("the rate never falls below 3 % of the ceiling", async (t) => {
+      if (!suite.movesTime) return t.skip("half a minute is too long to wait");
+      const { pace } = suite.store;
+      const bucket = suite.fresh("bucket");
+      for (let count = 0; count < 30; count += 1) {
+        const { waitMs, slotAt } = await pace.reserve(bucket, 100);
+        await suite.passes(Math.ceil(waitMs));
+        await pace.throttled(bucket, 100, slotAt);
+        assert.ok((await pace.view(bucket, 100)).ratePerSecond >= 3);
+        await suite.passes(1);
+      }
+    });
+
+    test("buckets have nothing to do with each other", async () => {
+      const { pace } = suite.store;
+      const [one, other] = [suite.fresh("bucket"), suite.fresh("bucket")];
+      const { slotAt } = await pace.reserve(one, 1);
+      await pace.throttled(one, 1, slotAt);
+      assert.equal((await pace.reserve(other, 1)).waitMs, 0);
+      assert.deepEqual(await pace.view(suite.fresh("bucket"), 7), {
+        ratePerSecond: 7,
+        ceilingPerSecond: 7,
+        cutAt: 0,
+      });
+    });
+
+    test("a ceiling that was lowered holds at once", async () => {
+      const { pace } = suite.store;
+      const bucket = suite.fresh("bucket");
+      await pace.reserve(bucket, 100);
+      const first = await pace.reserve(bucket, 4);
+      const second = await pace.reserve(bucket, 4);
+      assert.ok(second.slotAt - first.slotAt >= 250 - TINY_MS);
+      assert.equal((await pace.view(bucket, 4)).ratePerSecond, 4);
+    });
+  });
+}

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { EMPTY_BOOKS } from "../../src/core/books.ts";
+import { holdSuite } from "./holds.ts";
+import { mailboxSuite } from "./mailboxes.ts";
+import { openForSuite } from "./open-store.ts";
+import type { Open } from "./open-store.ts";
+import { paceSuite } from "./pace.ts";
+
+/** Everything that a store must do. Each suite opens a store of its own. */
+export function storeSuite(name: string, open: Open): void {
+  mailboxSuite(name, open);
+  runSuite(name, open);
+  holdSuite(name, open);
+  paceSuite(name, open);
+
+  describe(`what the namespace remembers: ${name}`, () => {
+    const suite = openForSuite(open);
+
+    test("is a pool's first target", async () => {
+      const { store } = suite;
+      const pool = suite.fresh("pool");
+      const target = { pool, endpoint: "127.0.0.1:9229", region: "eu-west-1", arn: "arn:aws:cognito-idp:one" };
+      assert.deepEqual({ ...(await store.target(target)) }, target);
+      const other = { ...target, endpoint: "cognito-idp.eu-west-1.amazonaws.com", arn: "arn:aws:cognito-idp:two" };
+      assert.deepEqual({ ...(await store.target(other)) }, target);
+      const elsewhere = { ...other, pool: suite.fresh("pool") };
+      assert.deepEqual({ ...(await store.target(elsewhere)) }, elsewhere);
+    });
+
+    test("is the first text under a name, for all who write at once", async () => {
+      const { store } = suite;
+      const text = suite.fresh("text");
+      const answers = await Promise.all(["a", "b", "c"].map((value) => store.remember(text, value)));
+      assert.equal(new Set(answers).size, 1);
+      assert.equal(await store.remember(text, "later"), answers[0]);
+      assert.equal(await store.remember(suite.fresh("text"), "other"), "other");
+    });
+
+    test("is the last link from an address in a pool", async () => {
+      const { store } = suite;
+      const [pool, other] = [suite.fresh("pool"), suite.fresh("pool")];
+      assert.equal(await store.link(pool, "digest"), undefined);
+      await store.setLink(pool, "digest", "p:zoë");
+      assert.equal(await store.link(pool, "digest"), "p:zoë");
+      assert.equal(await store.link(other, "digest"), undefined);
+      await store.setLink(pool, "digest", "p:zofia");
+      assert.equal(await store.link(pool, "digest"), "p:zofia");
+    });
+  });
+}
+
+function runSuite(name: string, open: Open): void {
+  describe(`runs: ${name}`, () => {
+    const suite = openForSuite(open);
+    const wanted = (rest: { identity?: string } = {}) => {
+      const id = suite.fresh("run");
+      return { id, pool: "pool", feed: "staff.csv", identity: id, asOf: 1_700_000_000_000, ...rest };
+    };
+
+    test("begin at the blank cursor", async () => {
+      const { runs } = suite.store;
+      const asked = wanted();
+      const { run, resumed } = await runs.begin(asked);
+      assert.equal(resumed, false);
+      assert.ok(run.startedAt > 0);
+      const { startedAt } = run;
+      assert.deepEqual(
+        { ...run, rows: { ...run.rows } },
+        { ...asked, startedAt, state: "reading", cursor: "", rows: { read: 0, faulty: 0 } },
+      );
+      assert.deepEqual(await runs.get(asked.id), run);
+      assert.equal(await runs.get("no-such-run"), undefined);
+    });
+
+    test("go on where an unfinished one of the same identity was cut", async () => {
+      const { store } = suite;
+      const first = wanted();
+      await store.runs.begin(first);
+      const rows = { read: 3, faulty: 1 };
+      const cursor = { from: "", to: "row 3" };
+      await store.mailboxes.put({ pool: "pool", run: first.id, priority: 10, changes: [], invalid: 0, rows, cursor });
+      await store.runs.advance(first.id, "delivering");
+      const { run, resumed } = await store.runs.begin(wanted({ identity: first.identity }));
+      assert.equal(resumed, true);
+      assert.deepEqual([run.id, run.cursor, run.asOf, { ...run.rows }], [first.id, "row 3", first.asOf, rows]);
+      assert.equal(run.state, "delivering");
+    });
+
+    test("begin anew once that of the same identity has ended", async () => {
+      const { runs } = suite.store;
+      for (const state of ["finished", "failed"] as const) {
+        const first = wanted();
+        await runs.begin(first);
+        await runs.advance(first.id, state);
+        const ended = await runs.get(first.id);
+        assert.equal(ended?.state, state);
+        assert.ok(ended?.finishedAt !== undefined && ended.finishedAt >= ended.startedAt);
+        const second = wanted({ identity: first.identity });
+        const { run, resumed } = await runs.begin(second);
+        assert.deepEqual([run.id, resumed], [second.id, false]);
+      }
+    });
+
+    test("of no identity never go on", async () => {
+      const { runs } = suite.store;
+      await runs.begin(wanted({ identity: "" }));
+      assert.equal((await runs.begin(wanted({ identity: "" }))).resumed, false);
+    });
+
+    test("of one identity that begin at once are one", async () => {
+      const { runs } = suite.store;
+      const identity = suite.fresh("identity");
+      const begun = await Promise.all([1, 2, 3].map(() => runs.begin(wanted({ identity }))));
+      assert.equal(new Set(begun.map(({ run }) => run.id)).size, 1);
+      assert.equal(begun.filter(({ resumed }) => !resumed).length, 1);
+    });
+
+    test("that stand for direct changes are one a pool", async () => {
+      const { runs } = suite.store;
+      const [pool, other] = [suite.fresh("pool"), suite.fresh("pool")];
+      const standing = await Promise.all([1, 2, 3].map(() => runs.direct(pool)));
+      const [first] = standing;
+      assert.ok(first);
+      assert.deepEqual([first.pool, first.feed], [pool, "direct"]);
+      assert.equal(new Set(standing.map(({ id }) => id)).size, 1);
+      assert.notEqual((await runs.direct(other)).id, first.id);
+      assert.deepEqual(await runs.get(first.id), await runs.direct(pool));
+    });
+
+    test("are listed newest first", async () => {
+      const { runs } = suite.store;
+      const begun: string[] = [];
+      for (let count = 0; count < 3; count += 1) {
+        begun.unshift((await runs.begin(wanted())).run.id);
+        await suite.passes(2);
+      }
+      assert.deepEqual(
+        (await runs.list(3)).map(({ id }) => id),
+        begun,
+      );
+      assert.equal((await runs.list(1)).length, 1);
+    });
+
+    test("have books of their own beside the total", async () => {
+      const { mailboxes, runs } = suite.store;
+      const { run } = await runs.begin(wanted());
+      assert.deepEqual({ ...(await runs.books(run.id)) }, EMPTY_BOOKS);
+      const before = await runs.books();
+      await mailboxes.put({
+        pool: "pool",
+        run: run.id,
+        priority: 10,
+        changes: [],
+        invalid: 2,
+        rows: { read: 2, faulty: 0 },
+      });
+      assert.deepEqual({ ...(await runs.books(run.id)) }, { ...EMPTY_BOOKS, received: 2, invalid: 2 });
+      const after = await runs.books();
+      assert.deepEqual([after.received - before.received, after.invalid - before.invalid], [2, 2]);
+    });
+  });
+}
