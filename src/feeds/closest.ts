@@ -23,20 +23,17 @@ export function normalName(name: string): string {
 /** Up to `limit` of the names that the word most likely means, the closest first; none where all are far off. */
 export function closest(word: string, names: readonly string[], limit = 3): string[] {
   const wanted = normalName(word).slice(0, 64);
-  return names
-    .map((name) => {
-      const bare = normalName(name.replace(/^(?:custom|dev):/, ""));
-      const shorter = bare.length < wanted.length ? bare : wanted;
-      // `Work Email` means `email` although it is five letters away from it.
-      const within = shorter.length >= 4 && (wanted.includes(bare) || bare.includes(wanted));
-      const distance = Math.min(editDistance(wanted, bare), editDistance(wanted, normalName(name)));
-      return {
-        name,
-        distance: within ? Math.min(distance, 1) : distance,
-        near: Math.max(2, Math.floor(bare.length / 3)),
-      };
-    })
-    .filter(({ distance, near }) => distance <= near)
+  const measured = names.map((name) => {
+    const bare = normalName(name.replace(/^(?:custom|dev):/, ""));
+    const distance = Math.min(editDistance(wanted, bare), editDistance(wanted, normalName(name)));
+    return { name, bare, distance };
+  });
+  const misspelt = measured.filter(({ bare, distance }) => distance <= Math.max(2, Math.floor(bare.length / 3)));
+  // `Work Email` means `email` although it is five letters away from it, but that says less than a slip of the pen.
+  const within = measured.filter(
+    ({ bare }) => Math.min(bare.length, wanted.length) >= 4 && (wanted.includes(bare) || bare.includes(wanted)),
+  );
+  return (misspelt.length > 0 ? misspelt : within)
     .toSorted((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
     .slice(0, limit)
     .map(({ name }) => name);

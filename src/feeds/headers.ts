@@ -28,8 +28,8 @@ export const STANDARD_ATTRIBUTES: readonly string[] = [
   "zoneinfo",
 ];
 
-/** Names that say who a row is about, the most telling first. A `sub` beside a username is left alone. */
-const USERNAME_HEADERS = ["username", "user_name", "cognito:username", "sub"];
+/** Names that say who a row is about. A `sub` beside a username is left alone. */
+const USERNAME_HEADERS = [["username", "user_name", "cognito:username"], ["sub"]];
 /** How many columns one message lists. */
 const LISTED = 20;
 
@@ -58,7 +58,7 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
   const unknown: string[] = [];
   for (const header of headers) {
     if (header === usernameColumn) continue;
-    if (USERNAME_HEADERS.includes(normalName(header))) {
+    if (USERNAME_HEADERS.flat().includes(normalName(header))) {
       ignored.push(header);
       continue;
     }
@@ -144,7 +144,7 @@ function usernameColumnOf(headers: readonly string[], { name, usernameColumn }: 
     ]);
   }
   for (const wanted of USERNAME_HEADERS) {
-    const found = headers.filter((header) => normalName(header) === wanted);
+    const found = headers.filter((header) => wanted.includes(normalName(header)));
     if (found.length === 1 && found[0] !== undefined) return found[0];
     if (found.length > 1) {
       throw columnsError(name, [
@@ -164,7 +164,9 @@ function attributeOf(header: string, names: readonly string[], anyCustom: boolea
   if (anyCustom && /^(?:custom|dev):\S/.test(header)) return header;
   const normal = normalName(header);
   const spelled = names.filter((name) => name !== "sub" && normalName(name) === normal);
-  const bare = names.filter((name) => /^custom:/.test(name) && normalName(name.slice("custom:".length)) === normal);
+  const bare = names.filter(
+    (name) => name.startsWith("custom:") && normalName(name.slice("custom:".length)) === normal,
+  );
   // A standard attribute goes before a custom one of the same name; two of a kind are no answer.
   const found = spelled.length > 0 ? spelled : bare;
   return found.length === 1 ? found[0] : undefined;

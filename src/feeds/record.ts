@@ -41,7 +41,7 @@ export function jsonRecord(line: number, json: string): FeedRecord {
   }
   const fields = new Map<string, string | null>();
   const nested = new Set<string>();
-  let exact: ReadonlyMap<string, unknown> | undefined;
+  let exact: ReadonlyMap<string, unknown> | null | undefined;
   for (const [name, field] of value) {
     if (typeof field === "string" || field === null) fields.set(name, field);
     else if (typeof field === "boolean") fields.set(name, String(field));
@@ -49,11 +49,9 @@ export function jsonRecord(line: number, json: string): FeedRecord {
       if (Number.isSafeInteger(field)) fields.set(name, String(field));
       else {
         // An employee number of 20 digits must not lose its last ones on the way through a double.
-        exact ??=
-          parseObject(json, (_key, inner, context) =>
-            typeof inner === "number" ? (context?.source ?? inner) : inner,
-          ) ?? undefined;
-        fields.set(name, String(exact?.get(name) ?? field));
+        exact ??= parseObject(json, asWritten);
+        const written = exact?.get(name);
+        fields.set(name, typeof written === "string" ? written : String(field));
       }
     } else nested.add(name);
   }
@@ -61,6 +59,8 @@ export function jsonRecord(line: number, json: string): FeedRecord {
 }
 
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
+
+const asWritten: Reviver = (_key, value, context) => (typeof value === "number" ? context?.source : value);
 
 /** The entries of a JSON object; null for JSON that is no object, undefined for what is no JSON. */
 function parseObject(json: string, reviver?: Reviver): ReadonlyMap<string, unknown> | null | undefined {

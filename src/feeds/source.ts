@@ -91,7 +91,8 @@ async function openFile(path: string): Promise<FileHandle> {
         cause,
       });
     }
-    const why = code === "EACCES" || code === "EPERM" ? "may not be read by this user" : `cannot be opened (${code})`;
+    const why =
+      code === "EACCES" || code === "EPERM" ? "may not be read by this user" : `cannot be opened (${String(code)})`;
     throw new FeedError("unreadable", `\`${path}\` ${why}; check its permissions.`, { cause });
   }
 }
@@ -206,10 +207,10 @@ async function* unpack(raw: AsyncGenerator<Buffer>, name: string): AsyncGenerato
   const head: Buffer[] = [];
   let length = 0;
   while (length < 2) {
-    const { value, done } = await raw.next();
-    if (done) break;
-    head.push(value);
-    length += value.length;
+    const next = await raw.next();
+    if (next.done === true) break;
+    head.push(next.value);
+    length += next.value.length;
   }
   const first = Buffer.concat(head);
   const whole = prepend(first, raw);

@@ -139,12 +139,12 @@ export async function peekText(text: AsyncGenerator<string>, enough: (head: stri
   let head = "";
   let complete = false;
   while (!enough(head)) {
-    const { value, done } = await text.next();
-    if (done) {
+    const next = await text.next();
+    if (next.done === true) {
       complete = true;
       break;
     }
-    head += value;
+    head += next.value;
   }
   async function* replay(): AsyncGenerator<string> {
     try {

@@ -35,7 +35,7 @@ export function transformFault(transform: Transform): string | undefined {
 
 function isRegion(region: string): region is CountryCode {
   // The metadata is a plain object: `isSupportedCountry("constructor")` would say yes.
-  return /^[A-Z]{2}$/.test(region) && isSupportedCountry(region as CountryCode);
+  return /^[A-Z]{2}$/.test(region) && isSupportedCountry(region);
 }
 
 /** Applies one transform. Blank text stays as it is: what becomes of it is the mapping's `onBlank`. */

@@ -62,7 +62,10 @@ export function readAll(
 ): Promise<{ checked: Checked; records: FeedRecord[] }> {
   return withFile(
     content,
-    async (source) => ({ checked: await checkPass(source, options), records: await collect(readRecords(source, options)) }),
+    async (source) => ({
+      checked: await checkPass(source, options),
+      records: await collect(readRecords(source, options)),
+    }),
     encoding,
   );
 }
@@ -77,13 +80,20 @@ export function brief(records: readonly FeedRecord[]): string[] {
 }
 
 /** A record made by hand. */
-export function recordOf(fields: Readonly<Record<string, string | null>>, nested: readonly string[] = []): FieldsRecord {
+export function recordOf(
+  fields: Readonly<Record<string, string | null>>,
+  nested: readonly string[] = [],
+): FieldsRecord {
   return { kind: "record", line: 7, fields: new Map(Object.entries(fields)), nested: new Set(nested) };
 }
 
 /** For assert.rejects and assert.throws: a FeedError of that kind, whose message is one sentence with a next step. */
 export function feedError(kind: FeedFault, message?: RegExp): (error: unknown) => boolean {
-  return (error) => error instanceof FeedError && error.kind === kind && /\.$/.test(error.message) && (message?.test(error.message) ?? true);
+  return (error) =>
+    error instanceof FeedError &&
+    error.kind === kind &&
+    error.message.endsWith(".") &&
+    (message?.test(error.message) ?? true);
 }
 
 /** Everything that comes. */

@@ -55,7 +55,14 @@ describe("CSV", () => {
 
   test("makes text behind a closing quote a fault, and keeps a quote amid text", async () => {
     const { records } = await readAll('a,b\n1,"x"y\n2,5" pipe\n"3"," ""q"" "\n"4""",\n5,"x" \n6,ok\n');
-    assert.deepEqual(brief(records), ["2: bad-quotes", '3: a=2|b=5" pipe', '4: a=3|b= "q" ', '5: a=4"|b=', "6: bad-quotes", "7: a=6|b=ok"]);
+    assert.deepEqual(brief(records), [
+      "2: bad-quotes",
+      '3: a=2|b=5" pipe',
+      '4: a=3|b= "q" ',
+      '5: a=4"|b=',
+      "6: bad-quotes",
+      "7: a=6|b=ok",
+    ]);
   });
 
   test("that ends within quotes is refused with the line", () =>
@@ -82,7 +89,8 @@ describe("CSV", () => {
 });
 
 describe("JSON", () => {
-  const object = '{"s":"x","e":"","n":null,"i":7,"b":true,"f":1.50,"big":12345678901234567890,"__proto__":"p","o":{"a":1},"l":[]}';
+  const object =
+    '{"s":"x","e":"","n":null,"i":7,"b":true,"f":1.50,"big":12345678901234567890,"__proto__":"p","o":{"a":1},"l":[]}';
   const fields = "s=x|e=|n=null|i=7|b=true|f=1.50|big=12345678901234567890|__proto__=p";
 
   test("keeps absent, null and empty apart, and makes numbers text as they are written", async () => {
@@ -123,7 +131,16 @@ describe("JSON", () => {
   });
 
   test("with more, less or something else than an array of records is refused", async () => {
-    const wrong = ["[{}] {}", "[{},]", "[,{}]", "[{}}]", '{"Report_Entry":[{}],"x":1}', '{"Report_Entry":[{}]}}', '[{},{}]]', '[:]'];
+    const wrong = [
+      "[{}] {}",
+      "[{},]",
+      "[,{}]",
+      "[{}}]",
+      '{"Report_Entry":[{}],"x":1}',
+      '{"Report_Entry":[{}]}}',
+      "[{},{}]]",
+      "[:]",
+    ];
     for (const content of wrong) await assert.rejects(readAll(content), feedError("format", /JSON array/), content);
   });
 

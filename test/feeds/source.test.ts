@@ -16,7 +16,10 @@ describe("a file", () => {
   test("is identified by its bytes as they lie on the disk, packed or not", async () => {
     const packed = gzipSync(CSV);
     const { checked } = await readAll(packed);
-    assert.deepEqual([checked.sha256, checked.bytes], [createHash("sha256").update(packed).digest("hex"), packed.length]);
+    assert.deepEqual(
+      [checked.sha256, checked.bytes],
+      [createHash("sha256").update(packed).digest("hex"), packed.length],
+    );
   });
 
   test("has no identity before a pass read it whole", () =>
@@ -66,7 +69,10 @@ describe("a file", () => {
   test("that is missing, a directory or empty is one sentence", () =>
     inDirectory(async (directory) => {
       const options = { spoolDir: directory };
-      await assert.rejects(openSource(join(directory, "no.csv"), options), feedError("missing", /does not exist; check/));
+      await assert.rejects(
+        openSource(join(directory, "no.csv"), options),
+        feedError("missing", /does not exist; check/),
+      );
       await assert.rejects(openSource(directory, options), feedError("directory", /is a directory; give/));
       await assert.rejects(readAll(""), feedError("empty"));
       await assert.rejects(readAll(gzipSync("")), feedError("empty"));
@@ -81,7 +87,8 @@ describe("a file", () => {
       await writeFile(path, CSV);
       await chmod(path, 0);
       await assert.rejects(openSource(path, { spoolDir: directory }), feedError("unreadable"));
-    }));
+    }),
+  );
 });
 
 describe("gzip", () => {
@@ -162,4 +169,7 @@ describe("standard input", () => {
 });
 
 test("an unknown encoding is refused before anything is opened", () =>
-  assert.rejects(openSource("no-such-file", { spoolDir: ".", encoding: "klingon" }), feedError("encoding", /windows-1252/)));
+  assert.rejects(
+    openSource("no-such-file", { spoolDir: ".", encoding: "klingon" }),
+    feedError("encoding", /windows-1252/),
+  ));

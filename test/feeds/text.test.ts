@@ -47,8 +47,16 @@ describe("text", () => {
   test("that is not UTF-8 is refused with the offset of the byte, wherever it is", async () => {
     for (const before of [20, 16_383, 16_384, 16_385, 40_000]) {
       for (const bad of [[0xe9, 0x72], [0xff], [0xc3], [0xe2, 0x82], [0xf0, 0x9f, 0xa6], [0xed, 0xa0, 0x80]]) {
-        const bytes = Buffer.concat([Buffer.from("username\n".padEnd(before, `${"x".repeat(99)}\n`)), Buffer.from(bad), Buffer.from(bad.length > 1 ? "" : "\n")]);
-        await assert.rejects(readAll(bytes), feedError("encoding", new RegExp(`offset ${before} `)), `${bad} at ${before}`);
+        const bytes = Buffer.concat([
+          Buffer.from("username\n".padEnd(before, `${"x".repeat(99)}\n`)),
+          Buffer.from(bad),
+          Buffer.from(bad.length > 1 ? "" : "\n"),
+        ]);
+        await assert.rejects(
+          readAll(bytes),
+          feedError("encoding", new RegExp(`offset ${before} `)),
+          `${bad.join()} at ${before}`,
+        );
       }
     }
   });
@@ -71,7 +79,14 @@ describe("text", () => {
 });
 
 describe("a line without end", () => {
-  const starts = { csv: "username,a\n", quoted: 'username,a\nu1,"', ndjson: '{"a":1}\n{"a":"', array: '[{"a":1},{"a":"', header: "u", workday: '{"Report_Entry":[{' };
+  const starts = {
+    csv: "username,a\n",
+    quoted: 'username,a\nu1,"',
+    ndjson: '{"a":1}\n{"a":"',
+    array: '[{"a":1},{"a":"',
+    header: "u",
+    workday: '{"Report_Entry":[{',
+  };
   for (const [name, start] of Object.entries(starts)) {
     test(`ends the reading of ${name} before it fills the memory`, async () => {
       let made = 0;

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { closest, editDistance } from "../../src/feeds/closest.ts";
+import { checkColumns, mapHeaders } from "../../src/feeds/headers.ts";
+import type { HeaderOptions } from "../../src/feeds/headers.ts";
+import type { Mapping } from "../../src/feeds/mapping.ts";
+import { feedError } from "./feed-file.ts";
+
+const POOL = [
+  "sub",
+  "name",
+  "given_name",
+  "family_name",
+  "email",
+  "email_verified",
+  "phone_number",
+  "phone_number_verified",
+  "custom:cost_center",
+  "custom:name",
+  "dev:tag",
+];
+
+function map(headers: readonly string[], over: Partial<HeaderOptions> = {}): Mapping {
+  return mapHeaders(headers, { name: "a.csv", attributes: POOL, ...over });
+}
+
+/** `attribute<-column` of each. */
+function pairs({ usernameColumn, attributes }: Mapping): string[] {
+  return [usernameColumn, ...attributes.map(({ name, column }) => `${name}<-${column}`)];
+}
+
+describe("headers", () => {
+  const table: readonly (readonly [readonly string[], readonly string[]])[] = [
+    [
+      ["username", "given_name"],
+      ["username", "given_name<-given_name"],
+    ],
+    [
+      ["User Name", "Given Name"],
+      ["User Name", "given_name<-Given Name"],
+    ],
+    [
+      ["cognito:username", "NAME"],
+      ["cognito:username", "name<-NAME"],
+    ],
+    [
+      ["sub", "custom:cost_center"],
+      ["sub", "custom:cost_center<-custom:cost_center"],
+    ],
+    [
+      ["name", "Username", "sub"],
+      ["Username", "name<-name"],
+    ],
+    [
+      ["username", "Cost Center"],
+      ["username", "custom:cost_center<-Cost Center"],
+    ],
+    [
+      ["username", "cost_center", "dev:tag"],
+      ["username", "custom:cost_center<-cost_center", "dev:tag<-dev:tag"],
+    ],
+    [
+      ["username", "custom:name", "name"],
+      ["username", "custom:name<-custom:name", "name<-name"],
+    ],
+    [
+      ["username", "email_verified"],
+      ["username", "email_verified<-email_verified"],
+    ],
+  ];
+  for (const [headers, expected] of table) {
+    test(`say the mapping by themselves: ${headers.join(", ")}`, () => assert.deepEqual(pairs(map(headers)), expected));
+  }
+
+  test("may be any custom attribute where the pool is not known", () => {
+    assert.deepEqual(pairs(mapHeaders(["username", "custom:x"], { name: "a.csv" })), [
+      "username",
+      "custom:x<-custom:x",
+    ]);
+    assert.throws(() => mapHeaders(["username", "x"], { name: "a.csv" }), feedError("columns"));
+  });
+
+  test("trim values, skip blanks and know all columns", () => {
+    const mapping = map(["username", "name", "sub"]);
+    assert.deepEqual(mapping.attributes, [
+      { name: "name", column: "name", transforms: [{ kind: "trim" }], onBlank: "skip" },
+    ]);
+    assert.deepEqual([mapping.ignored, mapping.unknown], [["sub"], "refuse"]);
+  });
+
+  test("take the username from the column that is told", () => {
+    assert.deepEqual(pairs(map(["email", "name"], { usernameColumn: "email" })), ["email", "name<-name"]);
+    assert.throws(
+      () => map(["Emial", "name"], { usernameColumn: "Email" }),
+      feedError("columns", /no column `Email` .*did you mean `Emial`/),
+    );
+    assert.throws(() => map(["id", "name"]), feedError("columns", /--username-column .*`id`, `name`/));
+    assert.throws(() => map(["username", "User Name", "name"]), feedError("columns", /could all be the username/));
+  });
+
+  test("refuse an e-mail address or phone number whose flag nobody decided", () => {
+    assert.throws(
+      () => map(["username", "email"]),
+      feedError("columns", /sign in .*--verified mark .*ask .*keep .*email_verified/),
+    );
+    assert.throws(
+      () => map(["username", "Phone Number", "email"]),
+      feedError("columns", /phone_number.*Also, .*email/),
+    );
+    assert.equal(map(["username", "email"], { verified: "ask" }).attributes[0]?.verified, "ask");
+    assert.equal(map(["username", "name"], { verified: "ask" }).attributes[0]?.verified, undefined);
+  });
+
+  test("let a flag's column decide for the value beside it", () => {
+    const [email, ...others] = map(["username", "Email Verified", "email"]).attributes;
+    assert.deepEqual(
+      [email?.name, email?.column, email?.verifiedColumn, email?.verified],
+      ["email", "email", "Email Verified", undefined],
+    );
+    assert.deepEqual(others, []);
+  });
+
+  test("that are no attribute are listed with the closest ones, all in one error", () => {
+    assert.throws(
+      () => map(["username", "givenname", "Work Email", "CostCentre", "Shoe size"]),
+      feedError(
+        "columns",
+        /4 columns .*`givenname` \(did you mean `given_name`.*`Work Email` \(did you mean `email`.*`CostCentre` \(did you mean `custom:cost_center`\?\), `Shoe size`;.*--ignore-unknown/,
+      ),
+    );
+    const mapping = map(["username", "name", "Shoe size"], { ignoreUnknown: true });
+    assert.deepEqual([mapping.ignored, mapping.unknown], [["Shoe size"], "ignore"]);
+    assert.throws(
+      () => map(["username", "Shoe size"], { ignoreUnknown: true }),
+      feedError("columns", /no column besides/),
+    );
+    assert.throws(() => map(["username"]), feedError("columns", /no column besides/));
+  });
+
+  test("that are very many still make a message that can be read", () => {
+    const headers = ["username", ...Array.from({ length: 10_000 }, (_, index) => `column ${"x".repeat(100)}${index}`)];
+    assert.throws(
+      () => map(headers),
+      (error: unknown) =>
+        feedError("columns", /10000 columns .*and 9980 more/)(error) &&
+        error instanceof Error &&
+        error.message.length < 5000,
+    );
+  });
+
+  test("that mean the same attribute are refused", () => {
+    assert.throws(() => map(["username", "given_name", "Given Name"]), feedError("columns", /both mean given_name/));
+  });
+
+  test("that are somebody's data are not repeated in the message", () => {
+    for (const data of ["zoe@example.com", "+44 7700 900123", "1985-03-12"]) {
+      const quiet = (error: unknown): boolean =>
+        feedError("columns", /looks like data \(column 2\)/)(error) &&
+        error instanceof Error &&
+        !error.message.includes(data);
+      assert.throws(() => map(["Zoë", data]), quiet);
+      assert.throws(() => checkColumns(map(["username", "name"]), ["Zoë", data], { name: "a.csv" }), quiet);
+    }
+  });
+
+  test("called like a property of every object are only names", () => {
+    assert.throws(() => map(["username", "__proto__", "constructor"]), feedError("columns", /2 columns/));
+  });
+});
+
+describe("a mapping from the configuration", () => {
+  const mapping: Mapping = {
+    usernameColumn: "Employee ID",
+    attributes: [{ name: "name", template: "{First} {Last}", transforms: [], onBlank: "skip" }],
+    ignored: ["Shoe size"],
+    unknown: "refuse",
+  };
+  test("fits columns that it names or ignores", () => {
+    checkColumns(mapping, ["Last", "First", "Employee ID", "Shoe size"], { name: "a.csv" });
+    checkColumns(mapping, ["Last", "First", "Employee ID", "x"], { name: "a.csv", ignoreUnknown: true });
+    checkColumns({ ...mapping, unknown: "ignore" }, ["Last", "First", "Employee ID", "x"], { name: "a.csv" });
+  });
+
+  test("is refused with every column that is missing or left over", () => {
+    assert.throws(
+      () => checkColumns(mapping, ["Last", "Frist", "Employee ID"], { name: "a.csv" }),
+      feedError("columns", /`First` .*did you mean `Frist`.*Also, 1 column is not in the mapping: `Frist`/),
+    );
+  });
+});
+
+test("the edit distance counts changed, added and missing letters", () => {
+  assert.deepEqual(
+    [
+      ["", ""],
+      ["a", ""],
+      ["kitten", "sitting"],
+      ["email", "emial"],
+      ["same", "same"],
+    ].map(([a = "", b = ""]) => editDistance(a, b)),
+    [0, 1, 3, 2, 0],
+  );
+  assert.deepEqual(closest("fmaily name", POOL), ["family_name"]);
+  assert.deepEqual(closest("zzz", POOL), []);
+});
