@@ -65,7 +65,7 @@ async function openOrExplain(directory: string): Promise<Database> {
   } catch (cause) {
     throw new StoreError(
       "damaged",
-      `The database in ${directory} does not open: restore the directory from a copy, or use another --data-dir (what was pending in this one is then put again from its feeds).`,
+      `The database in ${directory} does not open: restore it from a copy, or use another --data-dir and run the feeds again.`,
       { cause },
     );
   }
