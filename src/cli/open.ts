@@ -7,6 +7,7 @@ import { createLog, type Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
 import { openPool, type Pool } from "../queues/pool.ts";
 import type { Io } from "./io.ts";
+import { standingOf } from "./standing.ts";
 
 /** Flags of every command that works with an engine. */
 export interface EngineFlags extends Flags {
@@ -60,7 +61,13 @@ export async function openEngineOf(config: Config, own: Own): Promise<Engine> {
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
   });
+  engine.answer(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
   return own(engine, (opened) => opened.close());
+}
+
+/** The ceiling of a pool's UserUpdate calls, as configured. */
+export function ceilings(config: Config): (pool: string) => number {
+  return (pool) => choosePool({ ...config, awsRegion: "any" }, pool).ratePerSecond;
 }
 
 export function openClients(config: Config, own: Own): CognitoClients {

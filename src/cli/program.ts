@@ -1,7 +1,13 @@
 /** The command line as a function: arguments go in, an exit code comes out, and only `io` is printed to. */
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config.ts";
+import { addDead } from "./commands/dead.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addEmulator } from "./commands/emulator.ts";
+import { addRuns } from "./commands/runs.ts";
+import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
+import { addWorker } from "./commands/worker.ts";
 import { EXIT } from "./exit-codes.ts";
 import { reportFailure } from "./failure-report.ts";
 import { columnsOf, type Io } from "./io.ts";
@@ -50,7 +56,7 @@ Examples:
 Exit codes: 0 all applied; 1 failed; 2 finished, with dead letters or invalid
 input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     );
-  addSync(program, context);
+  for (const add of [addSync, addDead, addRuns, addStatus, addWorker, addEmulator, addDemo]) add(program, context);
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;

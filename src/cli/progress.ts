@@ -1,5 +1,6 @@
 /** The progress bar: on a terminal only, one line on stderr, at whatever width there is. */
 import { SingleBar } from "cli-progress";
+import { count, duration } from "./figures.ts";
 import { columnsOf, type Output } from "./io.ts";
 
 export interface Standing {
@@ -89,17 +90,4 @@ function fit(words: readonly string[], room: number): string {
     told = next;
   }
   return told;
-}
-
-export function count(value: number): string {
-  return value.toLocaleString("en-US");
-}
-
-/** `45s`, `3m 20s`, `2h 05m` */
-export function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes}m ${String(seconds % 60).padStart(2, "0")}s`;
-  return `${Math.floor(minutes / 60)}h ${String(minutes % 60).padStart(2, "0")}m`;
 }

@@ -2,7 +2,7 @@
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import type { Letters } from "../store/letters.ts";
 import type { Runs } from "../store/runs.ts";
-import { count, duration } from "./progress.ts";
+import { count, duration } from "./figures.ts";
 import { adviceOf } from "./settling.ts";
 import { indent } from "./table.ts";
 

@@ -45,7 +45,12 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     );
   }
   const store = await openEmbeddedStore({ dataDir });
-  return assemble(store, () => openQueues({ kind: "embedded", database: store.database }), key, store.answer);
+  return assemble(
+    store,
+    () => openQueues({ kind: "embedded", database: store.database }),
+    key,
+    (status) => store.answer(status),
+  );
 }
 
 async function assemble(

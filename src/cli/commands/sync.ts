@@ -29,7 +29,8 @@ import {
   type PoolMeans,
 } from "../open.ts";
 import type { Context } from "../program.ts";
-import { count, createProgress } from "../progress.ts";
+import { count } from "../figures.ts";
+import { createProgress } from "../progress.ts";
 import { createReportFile } from "../report-file.ts";
 import { waitUntilSettled } from "../settling.ts";
 import { stopDeliveries } from "../stopping.ts";

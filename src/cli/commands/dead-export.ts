@@ -1,0 +1,141 @@
+/** `poolsync dead export`: dead letters as NDJSON that `poolsync sync -` reads back after somebody has edited it. */
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { Command } from "commander";
+import type { Letter } from "../../core/mailbox.ts";
+import { flagOf } from "../../core/unit.ts";
+import { withOwned } from "../../lifecycle.ts";
+import { valueOf, type Keyring } from "../../store/keyring.ts";
+import { commandLine } from "../command-line.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import { columnsOf } from "../io.ts";
+import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
+import { groupLetters, lettersOf } from "../letter-groups.ts";
+import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import type { Context } from "../program.ts";
+import { count } from "../figures.ts";
+import { indent } from "../table.ts";
+
+interface ExportFlags extends EngineFlags, FilterFlags {
+  readonly showValues?: boolean;
+  readonly out?: string;
+}
+
+export function addExport(dead: Command, context: Context): void {
+  engineOptions(
+    filterOptions(
+      dead.command("export").description("Write dead letters as NDJSON, one a line, for `poolsync sync -`."),
+    )
+      .option("--show-values", "with the values; without it they are null, which changes nothing")
+      .option("--out <file>", "a new file that only you may read (default: standard output)"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync dead export --kind invalid-value --show-values --out mend.ndjson
+  $ poolsync sync mend.ndjson --user-pool-id eu-west-1_Example`,
+    )
+    .action(context.act((flags: ExportFlags) => exportLetters(context, flags)));
+}
+
+/** What a line cannot say, and how many letters of it there were. */
+interface Left {
+  cleared: number;
+  kept: number;
+  flags: number;
+}
+
+async function exportLetters({ io }: Context, flags: ExportFlags): Promise<number> {
+  const { config } = await openConfig(io, flags);
+  if (flags.json === true && flags.out === undefined) {
+    throw new CommandError("usage", "Expected --out with --json: the letters themselves are not one JSON document.", {
+      exitCode: EXIT.usage,
+    });
+  }
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const filters = await filtersOf(engine, config, flags);
+    const pools = [...new Set((await groupLetters(engine, filters, flags.limit)).map(({ pool }) => pool))];
+    const [pool, another] = pools;
+    if (another !== undefined) {
+      throw new CommandError(
+        "several-pools",
+        `These letters are of several user pools, and a file is synced into one: give --pool (there are: ${pools.join(", ")}).`,
+        {
+          exitCode: EXIT.usage,
+        },
+      );
+    }
+    const left: Left = { cleared: 0, kept: 0, flags: 0 };
+    let letters = 0;
+    const target: Writable = flags.out === undefined ? io.stdout : await newFile(flags.out);
+    for await (const letter of lettersOf(engine, filters, flags.limit)) {
+      const row = rowOf(letter, engine.keyring, flags.showValues === true, left);
+      if (row === undefined) continue;
+      letters += 1;
+      if (!target.write(`${JSON.stringify(row)}\n`)) await once(target, "drain");
+    }
+    if (flags.out !== undefined) {
+      target.end();
+      await finished(target);
+    }
+    const say = (sentence: string): void => void io.stderr.write(indent("", sentence, columnsOf(io.stderr) - 1));
+    if (flags.json === true) {
+      io.stdout.write(`${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags }, undefined, 2)}\n`);
+    } else if (pool !== undefined) {
+      const verified = left.kept > 0 ? ["--verified", "keep"] : [];
+      const back = commandLine(["sync", flags.out ?? "-", "--user-pool-id", pool, ...verified]);
+      say(`${count(letters)} letters written. Once edited: ${back}; then discard them here.`);
+    }
+    if (left.cleared > 0)
+      say(
+        `${count(left.cleared)} of them clear a value: a blank is read back as nothing, unless a feed of poolsync.yaml says \`onBlank: clear\`.`,
+      );
+    if (left.flags > 0)
+      say(`${count(left.flags)} letters that only set a verified flag are left out: replay or discard them.`);
+    return EXIT.done;
+  });
+}
+
+async function newFile(path: string): Promise<Writable> {
+  const file = createWriteStream(path, { flags: "wx", mode: 0o600 });
+  try {
+    await once(file, "open");
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    const why = code === "EEXIST" ? "is there already" : `cannot be written (${code})`;
+    throw new CommandError("out", `\`${path}\` ${why}: give another path with --out.`, { cause });
+  }
+  return file;
+}
+
+/** One letter as a record whose columns are attributes; undefined where it cannot be said so. */
+function rowOf(
+  letter: Letter,
+  keyring: Keyring,
+  show: boolean,
+  left: Left,
+): Record<string, string | boolean | null> | undefined {
+  const { unit } = letter;
+  const username = keyring.open(letter.username);
+  const value = valueOf(keyring.open(letter.body));
+  if (value.kind === "as-is") {
+    left.flags += 1;
+    return undefined;
+  }
+  if (value.kind === "clear") {
+    left.cleared += 1;
+    return { username, [unit]: "" };
+  }
+  const row: Record<string, string | boolean | null> = { username, [unit]: show ? value.text : null };
+  const flag = flagOf(unit);
+  if (flag === undefined) return row;
+  // The flag column says `mark` or `ask`; `keep` is said for the whole sync.
+  if (value.verified === "keep") left.kept += 1;
+  else row[flag] = value.verified === "mark";
+  return row;
+}

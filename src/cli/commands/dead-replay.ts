@@ -1,0 +1,197 @@
+/** `poolsync dead replay`: dead letters are put again under their old version, and delivered. */
+import type { Command } from "commander";
+import { ConfigError } from "../../config-error.ts";
+import { choosePool } from "../../config.ts";
+import { imbalance, TERMS, type Books } from "../../core/books.ts";
+import { withOwned } from "../../lifecycle.ts";
+import { republishLetters } from "../../queues/dead-letters.ts";
+import { carryOut, type ReplayOrder } from "../../queues/replay.ts";
+import { sendOrder } from "../../queues/replay-orders.ts";
+import { EXIT } from "../exit-codes.ts";
+import { columnsOf } from "../io.ts";
+import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
+import { groupLetters, lettersOf, type LetterGroup } from "../letter-groups.ts";
+import {
+  cognitoOptions,
+  engineOptions,
+  openChosenPool,
+  openClients,
+  openConfig,
+  openEngineOf,
+  type CognitoFlags,
+} from "../open.ts";
+import type { Context } from "../program.ts";
+import { count } from "../figures.ts";
+import { createProgress } from "../progress.ts";
+import { booksOf, waitUntilSettled } from "../settling.ts";
+import { stopDeliveries } from "../stopping.ts";
+import { indent, table } from "../table.ts";
+
+interface ReplayFlags extends CognitoFlags, FilterFlags {
+  readonly dryRun?: boolean;
+  readonly detach?: boolean;
+}
+
+export function addReplay(dead: Command, context: Context): void {
+  const command = filterOptions(
+    dead
+      .command("replay")
+      .description("Put dead letters again under their old version, and wait for what becomes of them."),
+  ).option("--dry-run", "count them, and do nothing");
+  cognitoOptions(command).option("--detach", "leave the order to the fleet's replay worker (needs REDIS_URL)");
+  engineOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync dead replay --kind user-not-found --dry-run
+  $ poolsync dead replay --kind alias-exists --pool eu-west-1_Example --limit 10
+
+A newer value is never overwritten: a letter that was overtaken ends as stale or
+superseded. Exit codes: 0 none died again; 2 some did; 130 interrupted.`,
+    )
+    .action(context.act((flags: ReplayFlags) => replay(context, flags)));
+}
+
+async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
+  const { config, log, lively } = await openConfig(io, flags);
+  if (flags.detach === true && config.redisUrl === undefined) {
+    throw new ConfigError([
+      {
+        path: "--detach",
+        message: "Expected REDIS_URL: without Redis there is no replay worker to leave the order to",
+      },
+    ]);
+  }
+  const json = flags.json === true;
+  const print = (document: object, text: string): void => {
+    io.stdout.write(json ? `${JSON.stringify(document, undefined, 2)}\n` : text);
+  };
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const until = flags.until ?? Date.now();
+    const filters = await filtersOf(engine, config, { ...flags, until });
+    const groups = await groupLetters(engine, filters, flags.limit);
+    const letters = groups.reduce((sum, group) => sum + group.letters, 0);
+    if (letters === 0 || flags.dryRun === true) {
+      const text = letters === 0 ? "No dead letter matches.\n" : `Would be replayed:\n${groupsText(groups)}`;
+      print({ dryRun: flags.dryRun === true, letters, byKind: byKind(groups) }, text);
+      return EXIT.done;
+    }
+    const orders = filters.map((filter): ReplayOrder => ({
+      ...filter,
+      until,
+      ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    }));
+    if (flags.detach === true) {
+      const ids: string[] = [];
+      for (const order of orders) ids.push(await sendOrder(engine, order));
+      print(
+        { orders: ids, letters },
+        `${count(letters)} dead letters are ordered to be replayed; a replay worker carries it out.\n`,
+      );
+      return EXIT.done;
+    }
+
+    const clients = openClients(config, own);
+    const pools = [...new Set(groups.map(({ pool }) => pool))];
+    const opened = [];
+    for (const id of pools) {
+      opened.push(await openChosenPool({ config, log, engine, clients, own }, choosePool(config, id, flags)));
+      await republishLetters(engine.queues, engine.store.letters, id);
+    }
+    // The books before, of every run that the letters belong to.
+    const concerned = new Set<string>();
+    for await (const { run } of lettersOf(engine, filters, flags.limit)) concerned.add(run);
+    const before = await booksOf(engine.store.runs, [...concerned]);
+
+    const deliveries = opened.map((pool) => pool.deliver());
+    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    const progress = createProgress(io.stderr, lively);
+    own(progress, (shown) => shown.stop());
+    const say = (sentence: string): void => {
+      progress.clear();
+      io.stderr.write(indent("", sentence, columnsOf(io.stderr) - 1));
+    };
+    let replayed = 0;
+    let after: Books;
+    try {
+      for (const order of orders) {
+        const limit = order.limit === undefined ? {} : { limit: order.limit - replayed };
+        replayed += (await carryOut(engine, { ...order, ...limit }, io.interrupts.drain)).letters;
+      }
+      log.info({ letters: replayed, pools }, "letters replayed");
+      after = await waitUntilSettled({
+        engine,
+        deliveries,
+        pools,
+        runs: [...concerned],
+        allPut: () => true,
+        onLook: (books) =>
+          progress.show({
+            rows: replayed,
+            totalRows: replayed,
+            received: replayed,
+            applied: books.applied - before.applied,
+            dead: books.dead,
+            pending: books.pending,
+          }),
+        onHeld: say,
+        signal: io.interrupts.drain,
+      });
+    } catch (error) {
+      if (!io.interrupts.drain.aborted) throw error;
+      progress.stop();
+      await stopDeliveries(deliveries, io.interrupts);
+      const { pending } = await booksOf(engine.store.runs, [...concerned]);
+      say(`Interrupted. ${count(pending)} changes stay queued; the same command, or any sync into the pool, goes on.`);
+      return EXIT.interrupted;
+    }
+    progress.stop();
+    const balanced = imbalance(after) === 0;
+    const diedAgain = Math.max(0, after.dead - (before.dead - replayed));
+    print(
+      { letters: replayed, byKind: byKind(groups), runs: [...concerned], before, after, balanced, diedAgain },
+      [
+        `${groupsText(groups)}Replayed ${replayed === 1 ? "1 letter" : `${count(replayed)} letters`}${diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`poolsync dead list\`)`}.\n\n`,
+        movement(before, after, columnsOf(io.stdout)),
+        balanced ? "The books balance.\n" : "The books do NOT balance: run `poolsync status --verify`.\n",
+      ].join(""),
+    );
+    return diedAgain === 0 ? EXIT.done : EXIT.partial;
+  });
+}
+
+function byKind(groups: readonly LetterGroup[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { kind, letters } of groups) counts[kind] = (counts[kind] ?? 0) + letters;
+  return counts;
+}
+
+function groupsText(groups: readonly LetterGroup[]): string {
+  return Object.entries(byKind(groups))
+    .map(([kind, letters]) => `  ${kind}: ${count(letters)}\n`)
+    .join("");
+}
+
+/** The books of the letters' runs, before and after. */
+function movement(before: Books, after: Books, width: number): string {
+  return table(
+    [
+      { title: "BOOKS" },
+      { title: "BEFORE", align: "right" },
+      { title: "AFTER", align: "right" },
+      { title: "", align: "right" },
+    ],
+    TERMS.map((term) => {
+      const by = after[term] - before[term];
+      return [
+        term,
+        count(before[term]),
+        count(after[term]),
+        by === 0 ? "" : `${by > 0 ? "+" : "−"}${count(Math.abs(by))}`,
+      ];
+    }),
+    width,
+  );
+}

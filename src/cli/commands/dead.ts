@@ -1,0 +1,182 @@
+/** `poolsync dead list|show|discard`: what could not be delivered, and what to do about it. */
+import type { Command } from "commander";
+import { withOwned } from "../../lifecycle.ts";
+import { discard } from "../../queues/replay.ts";
+import { commandLine } from "../command-line.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import { columnsOf } from "../io.ts";
+import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
+import { groupLetters, type LetterGroup } from "../letter-groups.ts";
+import { viewLetter } from "../letter-view.ts";
+import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import type { Context } from "../program.ts";
+import { age, count } from "../figures.ts";
+import { adviceOf } from "../settling.ts";
+import { indent, table } from "../table.ts";
+import { addExport } from "./dead-export.ts";
+import { addReplay } from "./dead-replay.ts";
+
+interface ListFlags extends EngineFlags, FilterFlags {}
+interface ShowFlags extends EngineFlags {
+  readonly showValues?: boolean;
+}
+interface DiscardFlags extends ListFlags {
+  readonly dryRun?: boolean;
+  readonly all?: boolean;
+}
+
+export function addDead(program: Command, context: Context): void {
+  const dead = program.command("dead").description("Dead letters: values that could not be written.");
+  engineOptions(filterOptions(dead.command("list").description("Count dead letters by kind, pool and reason.")))
+    .addHelpText("after", "\nExamples:\n  $ poolsync dead list\n  $ poolsync dead list --kind alias-exists --since 7d")
+    .action(context.act((flags: ListFlags) => list(context, flags)));
+  engineOptions(
+    dead
+      .command("show")
+      .description("Show one dead letter.")
+      .argument("<id>")
+      .option("--show-values", "show the value as it is"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ poolsync dead show 3q2-7wAAECAwQFBgcICQ --show-values")
+    .action(context.act((id: string, flags: ShowFlags) => show(context, id, flags)));
+  addReplay(dead, context);
+  engineOptions(
+    filterOptions(dead.command("discard").description("Take dead letters away for good."))
+      .option("--dry-run", "count them, and do nothing")
+      .option("--all", "every dead letter: needed where no filter is given"),
+  )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ poolsync dead discard --kind invalid-value --dry-run\n  $ poolsync dead discard --user jane",
+    )
+    .action(context.act((flags: DiscardFlags) => discardLetters(context, flags)));
+  addExport(dead, context);
+}
+
+async function list({ io }: Context, flags: ListFlags): Promise<number> {
+  const { config } = await openConfig(io, flags);
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const groups = await groupLetters(engine, await filtersOf(engine, config, flags), flags.limit);
+    const total = groups.reduce((sum, { letters }) => sum + letters, 0);
+    const examples = groups.map(({ example }) => viewLetter(example, engine.keyring, false));
+    if (flags.json === true) {
+      const shown = groups.map(({ kind, pool, reason, letters, oldest, newest }, index) => {
+        const { id, username, attribute, value } = examples[index] ?? {};
+        const times = { oldest: new Date(oldest).toISOString(), newest: new Date(newest).toISOString() };
+        return {
+          kind,
+          pool,
+          reason,
+          letters,
+          ...times,
+          example: { id, username, attribute, value },
+          advice: adviceOf(kind, reason),
+        };
+      });
+      io.stdout.write(`${JSON.stringify({ total, groups: shown }, undefined, 2)}\n`);
+      return EXIT.done;
+    }
+    if (total === 0) {
+      io.stdout.write("No dead letters.\n");
+      return EXIT.done;
+    }
+    const width = columnsOf(io.stdout);
+    const now = Date.now();
+    io.stdout.write(
+      table(
+        [
+          { title: "KIND" },
+          { title: "REASON", shrinks: true },
+          { title: "LETTERS", align: "right" },
+          { title: "OLDEST", align: "right" },
+          { title: "NEWEST", align: "right" },
+          { title: "POOL", shrinks: true },
+        ],
+        groups.map(({ kind, reason, letters, oldest, newest, pool }) => [
+          kind,
+          reason,
+          count(letters),
+          age(now - oldest),
+          age(now - newest),
+          pool,
+        ]),
+        width,
+      ),
+    );
+    const kinds = new Map<string, { readonly group: LetterGroup; readonly index: number }>();
+    for (const [index, group] of groups.entries()) if (!kinds.has(group.kind)) kinds.set(group.kind, { group, index });
+    for (const [kind, { group, index }] of kinds) {
+      const example = examples[index];
+      io.stdout.write(`\n${kind}\n`);
+      if (example) {
+        io.stdout.write(
+          indent("  e.g. ", `${example.username}: ${example.attribute} = ${example.value}  (${example.id})`, width),
+        );
+      }
+      io.stdout.write(indent("  ", adviceOf(kind, group.reason), width));
+      io.stdout.write(`  ${commandLine(["dead", "replay", "--kind", kind], flags)}\n`);
+    }
+    return EXIT.done;
+  });
+}
+
+async function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
+  const { config } = await openConfig(io, flags);
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const letter = await engine.store.letters.get(id);
+    if (letter === undefined) {
+      throw new CommandError(
+        "no-letter",
+        `There is no dead letter \`${id}\`: it was replayed or discarded, or the id is mistyped. See \`poolsync dead list\`.`,
+      );
+    }
+    const view = viewLetter(letter, engine.keyring, flags.showValues === true);
+    if (flags.json === true) {
+      io.stdout.write(`${JSON.stringify(view, undefined, 2)}\n`);
+      return EXIT.done;
+    }
+    for (const [name, text] of Object.entries(view)) {
+      io.stdout.write(indent(`${name.padEnd(10)}  `, String(text), columnsOf(io.stdout)));
+    }
+    return EXIT.done;
+  });
+}
+
+async function discardLetters({ io }: Context, flags: DiscardFlags): Promise<number> {
+  const { config } = await openConfig(io, flags);
+  const { kind, pool, user, attribute, since, until, limit } = flags;
+  if (flags.all !== true && [kind, pool, user, attribute, since, until, limit].every((each) => each === undefined)) {
+    throw new CommandError(
+      "usage",
+      "Expected a filter such as --kind or --user, or --all to discard every dead letter.",
+      {
+        exitCode: EXIT.usage,
+      },
+    );
+  }
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const closedAt = until ?? Date.now();
+    const filters = await filtersOf(engine, config, { ...flags, until: closedAt });
+    let discarded = 0;
+    if (flags.dryRun === true) {
+      const groups = await groupLetters(engine, filters, limit);
+      discarded = groups.reduce((sum, { letters }) => sum + letters, 0);
+    } else {
+      for (const filter of filters) {
+        const left = limit === undefined ? {} : { limit: limit - discarded };
+        discarded += await discard(engine, { ...filter, until: closedAt, ...left });
+      }
+    }
+    if (flags.json === true) {
+      io.stdout.write(`${JSON.stringify({ dryRun: flags.dryRun === true, letters: discarded }, undefined, 2)}\n`);
+    } else {
+      const letters = discarded === 1 ? "1 dead letter" : `${count(discarded)} dead letters`;
+      io.stdout.write(flags.dryRun === true ? `${letters} would be discarded.\n` : `Discarded ${letters}.\n`);
+    }
+    return EXIT.done;
+  });
+}

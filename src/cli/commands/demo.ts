@@ -1,0 +1,39 @@
+/** `poolsync demo`: the demonstration that a checkout has in demo/run.ts. */
+import type { Command } from "commander";
+import { CommandError } from "../failure-report.ts";
+import type { Io } from "../io.ts";
+import type { Context } from "../program.ts";
+
+export function addDemo(program: Command, context: Context): void {
+  program
+    .command("demo")
+    .description("See it work: an embedded engine, a stand-in for Cognito, 2,000 users and an HR export.")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ poolsync demo\n\nEverything is on this machine and in a temporary directory, and gone afterwards.",
+    )
+    .action(context.act(() => demonstrate(context.io)));
+}
+
+async function demonstrate(io: Io): Promise<number> {
+  // By its address and not by name: nothing of src depends on the demonstration, and the package is without it.
+  const address = new URL("../../../demo/run.ts", import.meta.url).href;
+  let demo: unknown;
+  try {
+    demo = await import(address);
+  } catch (cause) {
+    throw new CommandError(
+      "no-demo",
+      "The demonstration comes with poolsync's sources and not with the package: clone the repository, and run `npm ci && npm run demo` in it.",
+      { cause },
+    );
+  }
+  if (!isDemo(demo)) throw new TypeError("Expected demo/run.ts to export `demonstrate`");
+  return demo.demonstrate(io);
+}
+
+function isDemo(module: unknown): module is { demonstrate(io: Io): Promise<number> } {
+  return (
+    typeof module === "object" && module !== null && "demonstrate" in module && typeof module.demonstrate === "function"
+  );
+}

@@ -1,0 +1,151 @@
+/** `poolsync status`: queues, due users, pace, holds, runs and books. */
+import type { Command } from "commander";
+import { withOwned } from "../../lifecycle.ts";
+import { StoreError } from "../../store/store-error.ts";
+import { askHolder } from "../../store/postgres/directory-lock.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import { columnsOf, type Io } from "../io.ts";
+import { ceilings, engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import type { Context } from "../program.ts";
+import { age, count } from "../figures.ts";
+import { parseStanding, standingOf, type Standing } from "../standing.ts";
+import { adviceOf } from "../settling.ts";
+import { booksText } from "../summary.ts";
+import { indent, table } from "../table.ts";
+
+interface StatusFlags extends EngineFlags {
+  readonly verify?: boolean;
+}
+
+export function addStatus(program: Command, context: Context): void {
+  engineOptions(
+    program
+      .command("status")
+      .description("How it stands: queues, due users, pace, holds, runs and books.")
+      .option("--verify", "recount every mailbox and dead letter, and compare with the books"),
+  )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ poolsync status\n  $ poolsync status --verify --json\n\nExit codes: 1 where --verify finds a difference.",
+    )
+    .action(context.act((flags: StatusFlags) => status(context, flags)));
+}
+
+async function status({ io }: Context, flags: StatusFlags): Promise<number> {
+  const { config } = await openConfig(io, flags);
+  const verify = flags.verify === true;
+  const standing = await withOwned(async (own) => {
+    try {
+      const engine = await openEngineOf(config, own);
+      return await standingOf(engine, { ceilingOf: ceilings(config), verify });
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;
+      return await askOwner(config.dataDir, verify, error);
+    }
+  });
+  if (flags.json === true) io.stdout.write(`${JSON.stringify(standing, undefined, 2)}\n`);
+  else print(io, standing);
+  const sound = standing.balanced && (standing.verified?.differences.length ?? 0) === 0;
+  return sound ? EXIT.done : EXIT.failed;
+}
+
+/** Another process has the data directory: it says itself how it stands, but for a recount, which would stop it. */
+async function askOwner(dataDir: string, verify: boolean, inUse: StoreError): Promise<Standing> {
+  if (verify) {
+    throw new CommandError(
+      "in-use",
+      `Another poolsync process has the data directory ${dataDir}, and a recount needs it at rest: run \`poolsync status --verify\` when that process has ended.`,
+      { cause: inUse },
+    );
+  }
+  const answer = await askHolder(dataDir);
+  // Between the two looks the process may have ended; then the next try opens the directory.
+  const standing = answer === undefined ? undefined : parseStanding(answer.status);
+  if (standing === undefined) throw inUse;
+  return standing;
+}
+
+function print(io: Io, standing: Standing): void {
+  const width = columnsOf(io.stdout);
+  const write = (text: string): void => void io.stdout.write(text);
+  const { pools, deadLetters, holds, runs, books, balanced, verified } = standing;
+  write(`Engine: ${standing.engine}\n`);
+  if (pools.length === 0) write("No user pool has been used yet.\n");
+  else {
+    write("\n");
+    write(
+      table(
+        [
+          { title: "POOL", shrinks: true },
+          { title: "DUE USERS", align: "right" },
+          { title: "WAITING", align: "right" },
+          { title: "ACTIVE", align: "right" },
+          { title: "DELAYED", align: "right" },
+          { title: "PACE", align: "right" },
+          { title: "LAST CUT", align: "right" },
+        ],
+        pools.map(({ pool, due, queue, pace }) => [
+          pool,
+          count(due),
+          count((queue["waiting"] ?? 0) + (queue["prioritized"] ?? 0)),
+          count(queue["active"] ?? 0),
+          count(queue["delayed"] ?? 0),
+          `${pace.ratePerSecond.toFixed(pace.ratePerSecond < 10 ? 1 : 0)}/${pace.ceilingPerSecond} a second`,
+          pace.lastCutAt === undefined ? "never" : age(Date.now() - Date.parse(pace.lastCutAt)),
+        ]),
+        width,
+      ),
+    );
+  }
+  for (const { pool, scope, kind, since } of holds) {
+    const what = scope === "pool" ? `Pool ${pool} is` : `E-mail and phone units of pool ${pool} are`;
+    write(`\n`);
+    write(indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width));
+  }
+  const kinds = Object.entries(deadLetters).toSorted(([, a], [, b]) => b - a);
+  if (kinds.length > 0) {
+    write("\n");
+    write(
+      table(
+        [{ title: "DEAD LETTERS" }, { title: "", align: "right" }],
+        kinds.map(([kind, letters]) => [kind, count(letters)]),
+        width,
+      ),
+    );
+  }
+  if (runs.length > 0) {
+    write("\n");
+    write(
+      table(
+        [
+          { title: "RUN" },
+          { title: "FEED", shrinks: true },
+          { title: "STATE" },
+          { title: "RECEIVED", align: "right" },
+          { title: "APPLIED", align: "right" },
+          { title: "PENDING", align: "right" },
+          { title: "DEAD", align: "right" },
+        ],
+        runs.map(({ run, feed, state, books: own }) => [
+          run,
+          feed,
+          state,
+          count(own.received),
+          count(own.applied),
+          count(own.pending),
+          count(own.dead),
+        ]),
+        width,
+      ),
+    );
+  }
+  write(`\nBooks of everything\n${booksText(books)}`);
+  write(balanced ? "The books balance.\n" : "The books do NOT balance.\n");
+  if (verified === undefined) return;
+  if (verified.differences.length === 0)
+    write(indent("", "Recounted: every mailbox and every dead letter is in the books.", width));
+  for (const { run, term, books: said, counted } of verified.differences) {
+    write(indent("", `Recounted: ${run} has ${count(counted)} ${term}, and its books say ${count(said)}.`, width));
+  }
+}

@@ -1,0 +1,70 @@
+/** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
+import type { Letter } from "../core/mailbox.ts";
+import { timeOf } from "../core/version.ts";
+import { valueOf, type Keyring } from "../store/keyring.ts";
+import type { UnitValue } from "../core/unit.ts";
+import { adviceOf } from "./settling.ts";
+
+/** What a letter is about, opened. */
+export interface LetterView {
+  readonly id: string;
+  readonly kind: string;
+  readonly reason: string;
+  readonly pool: string;
+  readonly username: string;
+  readonly attribute: string;
+  /** Masked, or as it is. */
+  readonly value: string;
+  readonly verified?: string;
+  readonly run: string;
+  /** ISO 8601: when the value was true, by its source's clock. */
+  readonly version: string;
+  readonly buriedAt: string;
+  readonly advice: string;
+}
+
+export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean): LetterView {
+  const { id, kind, reason, pool, unit, run, version, buriedAt } = letter;
+  const value = valueOf(keyring.open(letter.body));
+  return {
+    id,
+    kind,
+    reason,
+    pool,
+    username: printable(keyring.open(letter.username)),
+    attribute: unit,
+    value: valueText(value, showValues),
+    ...(value.kind === "text" && value.verified !== undefined ? { verified: value.verified } : {}),
+    run,
+    version: new Date(timeOf(version)).toISOString(),
+    buriedAt: new Date(buriedAt).toISOString(),
+    advice: adviceOf(kind, reason),
+  };
+}
+
+function valueText(value: UnitValue, show: boolean): string {
+  switch (value.kind) {
+    case "text":
+      return show ? printable(value.text) : mask(value.text);
+    case "clear":
+      return "(cleared)";
+    case "as-is":
+      return value.verified ? "(verified, as it is)" : "(not verified, as it is)";
+  }
+}
+
+/** `j***@e***.com` for an address, `J***` for anything else. */
+export function mask(text: string): string {
+  const [, name, host, end] = /^([^@\s]+)@([^@\s]+?)(\.[^.@\s]+)?$/.exec(text) ?? [];
+  if (name !== undefined && host !== undefined) return `${first(name)}***@${first(host)}***${printable(end ?? "")}`;
+  return `${first(text)}***`;
+}
+
+function first(text: string): string {
+  return printable(Array.from(text)[0] ?? "");
+}
+
+/** Text from a feed cannot move the terminal's cursor or colour it. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
+}

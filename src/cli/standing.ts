@@ -1,0 +1,131 @@
+/**
+ * How a namespace stands, as one document: `status` prints it, and a process that has the data directory answers it to
+ * a `status` that finds the directory in use.
+ */
+import { z } from "zod";
+import { imbalance, TERMS, type Books } from "../core/books.ts";
+import { LETTER_KINDS } from "../core/failure.ts";
+import { deadLetterQueue } from "../queues/dead-letters.ts";
+import type { Engine } from "../queues/engine.ts";
+import { wakeUpQueue } from "../queues/wake-ups.ts";
+
+const books = z.record(z.enum(TERMS), z.number());
+
+const standing = z.object({
+  engine: z.enum(["redis", "embedded"]),
+  pools: z.array(
+    z.object({
+      pool: z.string(),
+      endpoint: z.string(),
+      due: z.number(),
+      queue: z.record(z.string(), z.number()),
+      pace: z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), lastCutAt: z.string().optional() }),
+    }),
+  ),
+  /** Letters' jobs by kind, as the dead-letter queues have them. */
+  deadLetters: z.record(z.string(), z.number()),
+  holds: z.array(
+    z.object({ pool: z.string(), scope: z.string(), kind: z.string(), since: z.string(), probeAt: z.string() }),
+  ),
+  runs: z.array(
+    z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
+  ),
+  books,
+  balanced: z.boolean(),
+  /** Present where everything was recounted. */
+  verified: z
+    .object({
+      differences: z.array(
+        z.object({ run: z.string(), term: z.enum(["pending", "dead"]), books: z.number(), counted: z.number() }),
+      ),
+    })
+    .optional(),
+});
+export type Standing = z.infer<typeof standing>;
+
+/** Reads the document that another process answered. Undefined for anything else. */
+export function parseStanding(document: unknown): Standing | undefined {
+  const parsed = standing.safeParse(document);
+  return parsed.success ? parsed.data : undefined;
+}
+
+const RUNS = 10;
+const RECOUNTED_RUNS = 100_000;
+
+export interface StandingOptions {
+  /** Ceiling of UserUpdate calls a second of a pool, as configured. */
+  readonly ceilingOf: (pool: string) => number;
+  readonly verify: boolean;
+}
+
+export async function standingOf(engine: Engine, { ceilingOf, verify }: StandingOptions): Promise<Standing> {
+  const { store, queues } = engine;
+  const pools: Standing["pools"] = [];
+  for (const { pool, endpoint, arn, region } of await store.targets()) {
+    const account = arn.split(":")[4] ?? "";
+    const { ratePerSecond, ceilingPerSecond, cutAt } = await store.pace.view(
+      `${account}:${region}:UserUpdate`,
+      ceilingOf(pool),
+    );
+    pools.push({
+      pool,
+      endpoint,
+      due: await store.mailboxes.dueCount(pool),
+      queue: await queues.queue(wakeUpQueue(pool)).getJobCounts(),
+      pace: { ratePerSecond, ceilingPerSecond, ...(cutAt > 0 ? { lastCutAt: iso(cutAt) } : {}) },
+    });
+  }
+  const deadLetters: Record<string, number> = {};
+  for (const kind of LETTER_KINDS) {
+    const letters = await queues.queue(deadLetterQueue(kind)).count();
+    if (letters > 0) deadLetters[kind] = letters;
+  }
+  const runs: Standing["runs"] = [];
+  for (const { id, feed, pool, state, startedAt } of await store.runs.list(RUNS)) {
+    runs.push({ run: id, feed, pool, state, startedAt: iso(startedAt), books: { ...(await store.runs.books(id)) } });
+  }
+  const total = await store.runs.books();
+  const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
+  return {
+    engine: engine.kind,
+    pools,
+    deadLetters,
+    holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({
+      pool,
+      scope,
+      kind,
+      since: iso(since),
+      probeAt: iso(probeAt),
+    })),
+    runs,
+    books: { ...total },
+    balanced: !unbalanced,
+    ...(verify ? { verified: await recount(engine, total) } : {}),
+  };
+}
+
+/** Walks every mailbox and letter, and compares what is there with the books of each run and with the total. */
+async function recount(engine: Engine, total: Books): Promise<NonNullable<Standing["verified"]>> {
+  const { mailboxes, runs } = engine.store;
+  const counted = await mailboxes.recount();
+  const known = new Set([...(await runs.list(RECOUNTED_RUNS)).map(({ id }) => id), ...counted.keys()]);
+  const differences: NonNullable<Standing["verified"]>["differences"] = [];
+  const compare = (run: string, said: Books, seen: { readonly pending: number; readonly dead: number }): void => {
+    for (const term of ["pending", "dead"] as const) {
+      if (said[term] !== seen[term]) differences.push({ run, term, books: said[term], counted: seen[term] });
+    }
+  };
+  const sum = { pending: 0, dead: 0 };
+  for (const run of known) {
+    const seen = counted.get(run) ?? { pending: 0, dead: 0 };
+    sum.pending += seen.pending;
+    sum.dead += seen.dead;
+    compare(run, await runs.books(run), seen);
+  }
+  compare("total", total, sum);
+  return { differences };
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

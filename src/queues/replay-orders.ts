@@ -1,0 +1,91 @@
+/**
+ * Replay orders in a fleet: a job carries the order, any replayer carries it out. An order is never lost: while it is
+ * carried out its job stays, and one that was cut, by a signal or by death, is carried out again for what is left.
+ */
+import { DelayedError } from "bullmq";
+import { z } from "zod";
+import type { Log } from "../log.ts";
+import type { Engine } from "./engine.ts";
+import { carryOut, REPLAY_QUEUE, type ReplayOrder } from "./replay.ts";
+
+const orderData = z.strictObject({
+  pool: z.string().optional(),
+  kind: z.string().optional(),
+  user: z.string().optional(),
+  unit: z.string().optional(),
+  run: z.string().optional(),
+  since: z.number().optional(),
+  until: z.number(),
+  limit: z.number().optional(),
+});
+
+/** An order with a limit is carried out in pieces of this many, so that one that is cut knows how many are left. */
+const PIECE = 200;
+const AGAIN_MS = 5_000;
+
+/** Leaves an order to the fleet. Answers its job's id. */
+export async function sendOrder(engine: Engine, order: ReplayOrder): Promise<string> {
+  const job = await engine.queues.queue<ReplayOrder>(REPLAY_QUEUE).add("order", order);
+  return job.id ?? "";
+}
+
+export interface Replayer {
+  /** Stops between two pages of letters; what is left stays an order. */
+  stop(): Promise<void>;
+}
+
+export function startReplayer(engine: Engine, log: Log): Replayer {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const worker = engine.queues.worker<ReplayOrder>(
+    REPLAY_QUEUE,
+    async (job, token) => {
+      const order = parseOrder(job.data);
+      if (order === undefined) {
+        // Written by another version, or by hand: carrying it out again would not make it readable.
+        log.error({ order: job.id }, "replay order refused");
+        return;
+      }
+      log.info({ order: job.id, kind: order.kind, pool: order.pool }, "replay started");
+      let letters = 0;
+      try {
+        for (let left = order.limit; left === undefined || left > 0;) {
+          const limit = left === undefined ? undefined : Math.min(left, PIECE);
+          const replayed = await carryOut(engine, { ...order, ...(limit === undefined ? {} : { limit }) }, signal);
+          letters += replayed.letters;
+          if (left === undefined || limit === undefined || replayed.letters < limit) break;
+          left -= replayed.letters;
+          await job.updateData({ ...order, limit: left });
+        }
+      } catch (error) {
+        if (!signal.aborted) log.warn({ order: job.id, err: error }, "replay cut, to be carried out again");
+        await job.moveToDelayed(Date.now() + (signal.aborted ? 0 : AGAIN_MS), token);
+        throw new DelayedError();
+      }
+      log.info({ order: job.id, letters }, "replay finished");
+    },
+    { concurrency: 1 },
+  );
+  return {
+    async stop() {
+      stopping.abort();
+      await worker.close();
+    },
+  };
+}
+
+function parseOrder(data: unknown): ReplayOrder | undefined {
+  const parsed = orderData.safeParse(data);
+  if (!parsed.success) return undefined;
+  const { pool, kind, user, unit, run, since, until, limit } = parsed.data;
+  return {
+    until,
+    ...(pool === undefined ? {} : { pool }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(user === undefined ? {} : { user }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(run === undefined ? {} : { run }),
+    ...(since === undefined ? {} : { since }),
+    ...(limit === undefined ? {} : { limit }),
+  };
+}
