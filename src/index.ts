@@ -111,7 +111,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     ...(profile === undefined ? {} : { profile }),
   });
   const pools = new Map<string, Promise<Pool>>();
-  const deliveries = new Map<string, Delivery>();
+  const deliveries = new Map<string, Promise<Delivery>>();
 
   /** Opened once; a failure is not remembered. */
   const poolOf = (id: string): Promise<Pool> => {
@@ -138,11 +138,12 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     async deliver(id) {
       const pool = await poolOf(id);
       if (!deliveries.has(id)) deliveries.set(id, pool.deliver());
+      await deliveries.get(id);
     },
     books: () => engine.store.runs.books(),
     async close() {
       try {
-        await Promise.all([...deliveries.values()].map((delivery) => delivery.stop(DRAIN_MS)));
+        await Promise.all([...deliveries.values()].map(async (delivery) => (await delivery).stop(DRAIN_MS)));
         for (const opening of pools.values()) await (await opening).close();
       } finally {
         cognito.close();

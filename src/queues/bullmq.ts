@@ -72,11 +72,17 @@ export interface QueuesOptions {
   readonly onError?: (error: Error) => void;
 }
 
-const LOCK_MS = 30_000;
+/**
+ * How long a job is taken for running after its worker last said so, and how often that is looked at. Together they
+ * are how long the wake-ups of a killed process sleep. A lock that is lost too early does no harm: the claim in the
+ * store, not the job, says who may send.
+ */
+const LOCK_MS = 10_000;
+const STALLED_LOOK_MS = 5_000;
 const JOB_RULES = { removeOnComplete: true, removeOnFail: true } as const;
 const WORKER_RULES = {
   lockDuration: LOCK_MS,
-  stalledInterval: LOCK_MS,
+  stalledInterval: STALLED_LOOK_MS,
   maxStalledCount: 1_000_000,
   removeOnComplete: { count: 0 },
   removeOnFail: { count: 0 },

@@ -53,7 +53,8 @@ const LONGEST_PAUSE_MS = 60_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
 const LATE_BY_MS = 5;
 
-export function startDelivery(options: DeliveryOptions): Delivery {
+/** Begins at once. */
+export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
   const { engine, profile, updates, concurrency, leaseMs, log } = options;
   const { store, queues, wakeUps } = engine;
   const pool = profile.id;
@@ -76,7 +77,7 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     void worker.pause(true);
     resume = setTimeout(() => {
       resume = undefined;
-      if (!stopping) worker.resume();
+      if (!stopping) void worker.resume();
     }, ms);
   }
 
@@ -134,22 +135,34 @@ export function startDelivery(options: DeliveryOptions): Delivery {
     if (delivered.dueInMs !== undefined) return sleepUntil(job, lock, delivered.dueInMs);
   }
 
+  let offset = 0;
+  /** Wakes a page of the due set, and answers whether it was the last. */
+  async function sweep(): Promise<boolean> {
+    const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
+    const last = dues.length < SWEEP_PAGE;
+    offset = last ? 0 : offset + SWEEP_PAGE;
+    await wakeUps.rewake(pool, dues);
+    return last;
+  }
+
+  if (engine.kind === "embedded") {
+    await wakeUps.reset(pool);
+    while (!(await sweep()));
+  }
   const worker: JobWorker<WakeUp> = queues.worker<WakeUp>(wakeUpQueue(pool), process, { concurrency });
 
-  let offset = 0;
   let sweeping: Promise<void> | undefined;
-  async function sweep(): Promise<void> {
-    const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
-    offset = dues.length < SWEEP_PAGE ? 0 : offset + SWEEP_PAGE;
-    await wakeUps.rewake(pool, dues);
-  }
   const timer = setInterval(() => {
     if (sweeping || resume) return;
-    sweeping = sweep()
-      .catch((error: unknown) => log.warn({ pool, err: error }, "sweep failed"))
-      .finally(() => {
+    sweeping = sweep().then(
+      () => {
         sweeping = undefined;
-      });
+      },
+      (error: unknown) => {
+        sweeping = undefined;
+        log.warn({ pool, err: error }, "sweep failed");
+      },
+    );
   }, SWEEP_EVERY_MS);
 
   return {

@@ -27,7 +27,7 @@ export interface PoolSettings {
 export interface Pool {
   readonly profile: PoolProfile;
   /** Starts delivering in this process. */
-  deliver(): Delivery;
+  deliver(): Promise<Delivery>;
   close(): Promise<void>;
 }
 

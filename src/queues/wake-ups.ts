@@ -20,6 +20,11 @@ export interface WakeUp {
 export interface WakeUps {
   /** Adds a wake-up for each user; one that exists already and is less urgent is raised, one that sleeps is promoted. */
   wake(pool: string, dues: readonly Due[]): Promise<void>;
+  /**
+   * Throws all wake-ups of a pool away. For the embedded engine at its start: jobs that are marked as running belong to
+   * a process that is gone, and waiting for their locks to end would only lose time. The sweep adds what is due.
+   */
+  reset(pool: string): Promise<void>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
   rewake(pool: string, dues: readonly Due[]): Promise<void>;
 }
@@ -51,6 +56,9 @@ export function createWakeUps(queues: Queues): WakeUps {
       const jobs = await add(queue, dues);
       const urgent = jobs.filter((_, index) => (dues[index]?.priority ?? PRIORITY.bulk) < PRIORITY.bulk);
       await Promise.all(urgent.map((job) => hurry(queue, job.id)));
+    },
+    async reset(pool) {
+      await queues.queue<WakeUp>(wakeUpQueue(pool)).obliterate({ force: true });
     },
     async rewake(pool, dues) {
       if (dues.length === 0) return;
