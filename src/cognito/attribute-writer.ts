@@ -7,6 +7,15 @@ import type { Refusal } from "./fault.ts";
 
 export type WriteAnswer = { readonly ok: true } | Refusal;
 
+export interface WriteOptions {
+  readonly signal: AbortSignal;
+  /**
+   * By performance.now(): from then on the request is not sent. It is looked at as the last thing before the wire,
+   * because a process that was suspended goes on in the middle of its work, before any timer can abort it.
+   */
+  readonly notAfter: number;
+}
+
 export interface AttributeWriter {
   /**
    * A blank value deletes. Whatever goes wrong is an answer; nothing is thrown. A `signal` that ends for lateness
@@ -16,21 +25,33 @@ export interface AttributeWriter {
     poolId: string,
     username: string,
     attributes: readonly Attribute[],
-    options: { readonly signal: AbortSignal },
+    options: WriteOptions,
   ): Promise<WriteAnswer>;
 }
 
 export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
   return {
-    async write(poolId, username, attributes, { signal }) {
+    async write(poolId, username, attributes, { signal, notAfter }) {
       const input = { UserPoolId: poolId, Username: username, UserAttributes: [...attributes] };
       if (signal.aborted) return notBegun(signal);
+      const command = new AdminUpdateUserAttributesCommand(input);
+      command.middlewareStack.add(
+        (next) => (args) => {
+          if (performance.now() >= notAfter) throw new TooLateToSend();
+          return next(args);
+        },
+        { step: "deserialize", priority: "low", name: "notAfter" },
+      );
       try {
-        await cognito.sdk.send(new AdminUpdateUserAttributesCommand(input), { abortSignal: signal });
+        await cognito.sdk.send(command, { abortSignal: signal });
         return { ok: true };
       } catch (thrown) {
+        if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
         return refusalOf(thrown, signal);
       }
     },
   };
 }
+
+/** The time to send had passed. Nothing was sent. */
+class TooLateToSend extends Error {}

@@ -161,7 +161,8 @@ export async function deliverClaim(
       if (refused) await session.settle();
       const taken = await takeSlot();
       try {
-        const said = await writer.write(profile.id, username, payload, { signal: untilLeaseEnds() });
+        const within = { signal: untilLeaseEnds(), notAfter: session.leaseEndsAt };
+        const said = await writer.write(profile.id, username, payload, within);
         if (said.ok) return said;
         refused = said;
         const { outcome, fateUnknown } = said.failure;

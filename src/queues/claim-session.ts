@@ -38,7 +38,9 @@ export interface ClaimSession {
   settle(): Promise<void>;
   /** True where something was concluded that the store does not know. */
   readonly untold: boolean;
-  /** What is left of the lease, by this process's own clock, in ms. */
+  /** By performance.now(). */
+  readonly leaseEndsAt: number;
+  /** What is left of the lease, in ms. */
   leaseLeftMs(): number;
   told(): Told;
 }
@@ -102,6 +104,9 @@ export function openClaimSession(
     },
     get untold() {
       return Object.keys(untold).length > 0;
+    },
+    get leaseEndsAt() {
+      return leaseEndsAt;
     },
     leaseLeftMs: () => leaseEndsAt - performance.now(),
     told: () => ({ letters, doubted, applied, ...(dueInMs === undefined ? {} : { dueInMs }) }),

@@ -52,7 +52,7 @@ describe("the attribute writer", () => {
   });
 
   const write = (attributes = MARKED, signal = new AbortController().signal, pool = POOL, username = USER) =>
-    writer.write(pool, username, attributes, { signal });
+    writer.write(pool, username, attributes, { signal, notAfter: Infinity });
   const failureOf = (said: WriteAnswer): Failure => {
     assert.ok(!said.ok, "Expected the call to fail");
     return said.failure;
@@ -142,7 +142,10 @@ describe("the attribute writer", () => {
     server.close();
     await once(server, "close");
     const lost = createCognitoClient({ endpoint: `http://127.0.0.1:${port}`, concurrency: 1 });
-    const said = await createAttributeWriter(lost).write(POOL, USER, MARKED, { signal: new AbortController().signal });
+    const said = await createAttributeWriter(lost).write(POOL, USER, MARKED, {
+      signal: new AbortController().signal,
+      notAfter: Infinity,
+    });
     lost.close();
     const failure = failureOf(said);
     assert.equal(failure.kind, "network");
@@ -153,12 +156,24 @@ describe("the attribute writer", () => {
   test("knows that nothing was sent without credentials", async () => {
     const undo = exampleAws({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined });
     const bare = createCognitoClient({ endpoint: emulator.url, concurrency: 1 });
-    const said = await createAttributeWriter(bare).write(POOL, USER, MARKED, { signal: new AbortController().signal });
+    const said = await createAttributeWriter(bare).write(POOL, USER, MARKED, {
+      signal: new AbortController().signal,
+      notAfter: Infinity,
+    });
     bare.close();
     undo();
     const failure = failureOf(said);
     assert.equal(failure.kind, "credentials-missing");
     assert.equal(failure.fateUnknown, false);
+  });
+
+  test("sends nothing once its time has passed, though no timer has said so yet", async () => {
+    const writes = emulator.log.writes.length;
+    const { signal } = new AbortController();
+    const failure = failureOf(await writer.write(POOL, USER, MARKED, { signal, notAfter: performance.now() - 1 }));
+    assert.equal(failure.fateUnknown, false);
+    assert.equal(failure.counts, "nothing");
+    assert.equal(emulator.log.writes.length, writes);
   });
 
   test("gives up at the end of its lease, and does not know what became of the call", async () => {
