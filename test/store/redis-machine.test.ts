@@ -216,8 +216,8 @@ describe("the scripts and the pure machine", () => {
         if (!letter) continue;
         model.letters.delete(id);
         model.take(letter.user, machine.replay(model.state(letter.user), letter, 5, now));
-        const mailbox = model.state(letter.user).mailbox;
-        if (mailbox) due.push({ user: letter.user, priority: mailbox.priority, letter: id, pool: letter.pool });
+        const priority = model.state(letter.user).mailbox?.priority ?? 5;
+        due.push({ user: letter.user, priority, letter: id, pool: letter.pool });
       }
       assert.deepEqual(await store.mailboxes.replay(ids, 5), due);
     };

@@ -2,11 +2,11 @@
 --
 -- KEYS    those of mailbox.lua
 -- ARGV[1] letter ids, JSON list   ARGV[2] priority
--- Output  JSON {due?: [{user, priority, letter, pool}]}: of the letters whose user has a mailbox now; or
---         {elsewhere}
+-- Output  JSON {due?: [{user, priority, letter, pool}]}, an entry a letter that was there; or {elsewhere}
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
+local priority = tonumber(ARGV[2])
 local letters = {}
 for _, id in ipairs(cjson.decode(ARGV[1])) do
   local text = redis.call('HGET', LETTERS, id)
@@ -23,15 +23,14 @@ for _, letter in ipairs(letters) do
   if redis.call('HDEL', LETTERS, letter.id) == 1 then
     redis.call('ZREM', LETTER_TIMES, letter.id)
     redis.call('HINCRBY', POOLS, letter.pool, -1)
-    local d = draft(letter.user, { pool = letter.pool, username = letter.username, priority = tonumber(ARGV[2]) })
+    local d = draft(letter.user, { pool = letter.pool, username = letter.username, priority = priority })
     book(letter.run, 'dead', -1)
     place(d, letter.unit, {
       version = letter.version, digest = letter.digest, body = letter.body, run = letter.run,
       attempts = 0, faults = 0, deaths = 0, notBefore = 0,
     })
-    if finish(d) then
-      due[#due + 1] = { user = letter.user, priority = d.mailbox.priority, letter = letter.id, pool = letter.pool }
-    end
+    local overtakes = finish(d) and d.mailbox.priority or priority
+    due[#due + 1] = { user = letter.user, priority = overtakes, letter = letter.id, pool = letter.pool }
   end
 end
 post()
