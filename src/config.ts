@@ -35,6 +35,9 @@ export interface Config {
   /** What holds where neither flag nor environment nor pool says a rate: the file's, or the default. */
   readonly rate: number;
   readonly concurrency: number;
+  /** Of one call to Cognito; a claim lives as long as both, and five seconds longer. */
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
   /** Absent where nobody asked for one: the command decides. */
   readonly logLevel?: LogLevel;
   readonly health: { readonly host: string; readonly port?: number };
@@ -53,6 +56,9 @@ export interface Config {
 
 const DEFAULT_RATE = 20;
 const DEFAULT_CONCURRENCY = 10;
+/** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
+const DEFAULT_CONNECT_TIMEOUT = 3;
+const DEFAULT_REQUEST_TIMEOUT = 15;
 export const DEFAULT_FILE = "poolsync.yaml";
 
 function numeric(form: string, fits: (value: number) => boolean) {
@@ -84,6 +90,7 @@ const settings = {
     .transform((text) => Buffer.from(text, "base64")),
   rate: numeric("a number above 0", (value) => value > 0 && value < Infinity),
   concurrency: whole("a whole number", 1000),
+  seconds: numeric("a number of seconds above 0, 300 at most", (value) => value > 0 && value <= 300),
   logLevel: z.enum(LOG_LEVELS, { error: expected(`one of ${LOG_LEVELS.join(", ")}`) }),
   healthHost: z.string().regex(/^[A-Za-z0-9.:-]+$/, { error: expected("a host name or an address") }),
   healthPort: whole("a port", 65_535),
@@ -135,6 +142,8 @@ export async function readConfig(
   const key = read(settings.key, env("POOLSYNC_KEY"));
   const givenRate = read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE"));
   const concurrency = read(settings.concurrency, flag("concurrency", flags.concurrency), env("POOLSYNC_CONCURRENCY"));
+  const connectTimeout = read(settings.seconds, env("POOLSYNC_CONNECT_TIMEOUT")) ?? DEFAULT_CONNECT_TIMEOUT;
+  const requestTimeout = read(settings.seconds, env("POOLSYNC_REQUEST_TIMEOUT")) ?? DEFAULT_REQUEST_TIMEOUT;
   const logLevel = read(settings.logLevel, env("POOLSYNC_LOG_LEVEL"));
   const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
   const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
@@ -152,6 +161,8 @@ export async function readConfig(
     dataDir: resolve(directory, dataDir ?? defaultDataDir(environment)),
     rate: file?.rate ?? DEFAULT_RATE,
     concurrency: concurrency ?? file?.concurrency ?? DEFAULT_CONCURRENCY,
+    connectTimeoutMs: connectTimeout * 1000,
+    requestTimeoutMs: requestTimeout * 1000,
     health: { host, ...(port === undefined ? {} : { port }) },
     pools,
     poolSettings: file?.pools ?? {},

@@ -71,7 +71,8 @@ export function ceilings(config: Config): (pool: string) => number {
 }
 
 export function openClients(config: Config, own: Own): CognitoClients {
-  return own(createCognitoClients({ concurrency: config.concurrency }), (clients) => clients.close());
+  const { concurrency, connectTimeoutMs, requestTimeoutMs } = config;
+  return own(createCognitoClients({ concurrency, connectTimeoutMs, requestTimeoutMs }), (clients) => clients.close());
 }
 
 export interface PoolMeans {
