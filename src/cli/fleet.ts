@@ -39,7 +39,9 @@ export async function deliverPools(
     for (const choice of chosen) {
       const pool = await openChosenPool({ config, log, engine, clients, own }, choice);
       await republishLetters(engine.queues, engine.store.letters, choice.id);
-      deliveries.push(own(pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)));
+      deliveries.push(
+        own(await pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)),
+      );
     }
     log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     await aborted(interrupts.drain);

@@ -105,7 +105,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     for await (const { run } of lettersOf(engine, filters, flags.limit)) concerned.add(run);
     const before = await booksOf(engine.store.runs, [...concerned]);
 
-    const deliveries = opened.map((pool) => pool.deliver());
+    const deliveries = await Promise.all(opened.map((pool) => pool.deliver()));
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
     const progress = createProgress(io.stderr, lively);
     own(progress, (shown) => shown.stop());

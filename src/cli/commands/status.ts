@@ -82,7 +82,7 @@ function print(io: Io, standing: Standing): void {
           { title: "WAITING", align: "right" },
           { title: "ACTIVE", align: "right" },
           { title: "DELAYED", align: "right" },
-          { title: "PACE", align: "right" },
+          { title: "CALLS/S", align: "right" },
           { title: "LAST CUT", align: "right" },
         ],
         pools.map(({ pool, due, queue, pace }) => [
@@ -91,7 +91,7 @@ function print(io: Io, standing: Standing): void {
           count((queue["waiting"] ?? 0) + (queue["prioritized"] ?? 0)),
           count(queue["active"] ?? 0),
           count(queue["delayed"] ?? 0),
-          `${pace.ratePerSecond.toFixed(pace.ratePerSecond < 10 ? 1 : 0)}/${pace.ceilingPerSecond} a second`,
+          `${pace.ratePerSecond.toFixed(pace.ratePerSecond < 10 ? 1 : 0)} of ${pace.ceilingPerSecond}`,
           pace.lastCutAt === undefined ? "never" : age(Date.now() - Date.parse(pace.lastCutAt)),
         ]),
         width,

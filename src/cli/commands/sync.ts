@@ -131,7 +131,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const clients = openClients(config, own);
     const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
     const planned = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile) }));
-    const deliveries = flags.detach === true ? [] : [pool.deliver()];
+    const deliveries = flags.detach === true ? [] : [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
     const session: Session = { ...opened, io, flags, engine, pool, deliveries };
 

@@ -1,0 +1,154 @@
+/**
+ * The demonstration: an embedded engine and a stand-in for Cognito in one process. It prints the commands as a user
+ * would type them, and runs those very commands.
+ */
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EXIT } from "../src/cli/exit-codes.ts";
+import { columnsOf, type Io } from "../src/cli/io.ts";
+import { run } from "../src/cli/program.ts";
+import { indent } from "../src/cli/table.ts";
+import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
+import { withOwned } from "../src/lifecycle.ts";
+import { hrExport, SEED_CUSTOM_ATTRIBUTES, SEED_USERS, seedUsers } from "./seed.ts";
+
+const POOL = "eu-west-1_Example";
+/** AWS allows 25; then this would take a few minutes. */
+const CALLS_PER_SECOND = 100;
+const NEWCOMERS = 8;
+
+/** What the SDK of this process finds: the documented example credentials, and none of the user's own settings. */
+const AWS_SETTINGS = {
+  AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+  AWS_CONFIG_FILE: "/dev/null",
+  AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+  AWS_SESSION_TOKEN: undefined,
+  AWS_PROFILE: undefined,
+  AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: undefined,
+};
+
+/** Runs the demonstration. Leaves nothing behind, also when it is interrupted. */
+export async function demonstrate(io: Io): Promise<number> {
+  return withOwned(async (own) => {
+    const emulator = own(await openPool(), (opened) => opened.close());
+    const directory = own(await mkdtemp(join(tmpdir(), "poolsync-demo-")), (path) =>
+      rm(path, { recursive: true, force: true }),
+    );
+    await copyFile(new URL("poolsync.yaml", import.meta.url), join(directory, "poolsync.yaml"));
+    await copyFile(new URL("hr-export.csv", import.meta.url), join(directory, "hr-export.csv"));
+    const endpoint = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url };
+    own(setEnvironment({ ...AWS_SETTINGS, ...endpoint }), (restore) => restore());
+    const before = process.cwd();
+    process.chdir(directory);
+    own(before, (path) => process.chdir(path));
+
+    const say = (text: string): void => void io.stdout.write(`${indent("", text, columnsOf(io.stdout))}\n`);
+    const environment = {
+      POOLSYNC_DATA_DIR: join(directory, "data"),
+      POOLSYNC_RATE: String(CALLS_PER_SECOND),
+      POOLSYNC_LOG_LEVEL: "silent",
+      NO_COLOR: process.env["NO_COLOR"],
+    };
+    const type = async (...words: readonly string[]): Promise<number> => {
+      if (io.interrupts.drain.aborted) return EXIT.interrupted;
+      io.stdout.write(`$ poolsync ${words.join(" ")}\n`);
+      const code = await run(words, { ...io, environment });
+      io.stdout.write("\n");
+      return code;
+    };
+
+    say(
+      `A user pool of ${SEED_USERS.toLocaleString("en-US")} users, played by a stand-in for Cognito on this machine, and an HR export of 900 rows. The stand-in allows ${CALLS_PER_SECOND} updates a second, where AWS allows 25, so that this takes about a minute. All of it is in ${directory} and gone afterwards.`,
+    );
+    io.stdout.write(`$ export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=${emulator.url}\n`);
+    io.stdout.write(`$ export POOLSYNC_RATE=${CALLS_PER_SECOND}\n`);
+    const steps: readonly {
+      readonly before?: () => void;
+      readonly words: readonly string[];
+      readonly codes: readonly number[];
+    }[] = [
+      { words: ["sync", "--feed", "hr"], codes: [EXIT.partial] },
+      {
+        before: () => say("What could not be written waits as dead letters, by kind:"),
+        words: ["dead", "list"],
+        codes: [EXIT.done],
+      },
+      {
+        before: () => {
+          createNewcomers(emulator);
+          say(
+            `One cause is mended: somebody creates the ${NEWCOMERS} newcomers in the pool. Their letters are replayed:`,
+          );
+        },
+        words: ["dead", "replay", "--kind", "user-not-found"],
+        codes: [EXIT.done],
+      },
+      {
+        before: () => say("And everything is recounted against the books:"),
+        words: ["status", "--verify"],
+        codes: [EXIT.done],
+      },
+    ];
+    for (const step of steps) {
+      step.before?.();
+      const code = await type(...step.words);
+      if (io.interrupts.drain.aborted) return EXIT.interrupted;
+      if (!step.codes.includes(code)) return code === EXIT.done ? EXIT.failed : code;
+    }
+    const { calls } = emulator.counters.categories.UserUpdate;
+    say(
+      `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next: poolsync sync --help`,
+    );
+    return EXIT.done;
+  });
+}
+
+/** A pool whose people sign in with their username or e-mail address, and which refuses an address that is taken. */
+async function openPool(): Promise<Emulator> {
+  const emulator = await startEmulator({
+    quotas: { UserUpdate: CALLS_PER_SECOND * 1.25, UserList: CALLS_PER_SECOND * 1.25 },
+    latencyMs: [5, 15],
+  });
+  const pool = emulator.pools.add({
+    id: POOL,
+    schema: SEED_CUSTOM_ATTRIBUTES.map((attribute) => ({ ...attribute })),
+    aliasAttributes: ["email"],
+  });
+  const users = seedUsers();
+  for (const user of users) pool.addUser(user);
+  // Pools differ in whether they refuse an address that is another user's; this one is made to.
+  const owner = users.at(-1)?.attributes["email"];
+  const wanted =
+    owner === undefined
+      ? undefined
+      : hrExport()
+          .split("\n")
+          .find((row) => row.includes(owner));
+  const username = wanted?.split(",", 1)[0];
+  if (username !== undefined) {
+    emulator.faults.add({ operation: "AdminUpdateUserAttributes", username, times: 1, error: "AliasExistsException" });
+  }
+  return emulator;
+}
+
+/** The people in the export who are not in the pool yet. */
+function createNewcomers(emulator: Emulator): void {
+  for (let number = 1; number <= NEWCOMERS; number++) {
+    emulator.pools.get(POOL)?.addUser({ username: `emp${SEED_USERS + number}`, attributes: {} });
+  }
+}
+
+/** Sets variables of this process; the function that it gives puts them back. */
+function setEnvironment(settings: Readonly<Record<string, string | undefined>>): () => void {
+  const before = Object.keys(settings).map((name) => [name, process.env[name]] as const);
+  const set = (name: string, value: string | undefined): void => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  for (const [name, value] of Object.entries(settings)) set(name, value);
+  return () => {
+    for (const [name, value] of before) set(name, value);
+  };
+}
