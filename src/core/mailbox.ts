@@ -203,6 +203,28 @@ function blank(d: Draft, name: string | undefined): void {
   if (name !== undefined && entry) d.ledger[name] = { ...entry, digest: "" };
 }
 
+/** Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag. */
+function quietUntil(d: Draft, name: string, digest: string): number {
+  const other = otherOf(name);
+  const fate = d.mailbox.unknown[name];
+  const otherFate = other === undefined ? undefined : d.mailbox.unknown[other];
+  return Math.max(fate && fate.digest !== digest ? fate.until : 0, otherFate?.until ?? 0);
+}
+
+/** A call's fate is unknown: what waits, waits for it. A blank digest stands for any value. */
+function keepQuiet(d: Draft, name: string, digest: string, nowMs: number): void {
+  const { pending, unknown } = d.mailbox;
+  const before = unknown[name];
+  const mixed = before && before.until > nowMs && before.digest !== digest;
+  unknown[name] = { digest: mixed ? "" : digest, until: nowMs + QUIET_MS };
+  for (const touched of [name, otherOf(name)]) {
+    const waiting = touched === undefined ? undefined : pending[touched];
+    if (touched === undefined || !waiting) continue;
+    const notBefore = Math.max(waiting.notBefore, quietUntil(d, touched, waiting.digest));
+    pending[touched] = { ...waiting, notBefore };
+  }
+}
+
 /** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
 function isSuspect(d: Draft, name: string): boolean {
   const other = otherOf(name);
@@ -223,9 +245,12 @@ function resend(d: Draft, name: string): void {
   const applied = d.ledger[name];
   if (!last || (applied && applied.version > last.version)) return;
   const { term, ...held } = last;
-  pending[name] = { ...held, attempts: 0, faults: 0, deaths: 0, notBefore: d.mailbox.unknown[name]?.until ?? 0 };
+  pending[name] = { ...held, attempts: 0, faults: 0, deaths: 0, notBefore: quietUntil(d, name, held.digest) };
   book(d, held.run, term, -1);
   book(d, held.run, "pending", 1);
+  // Writing an address takes its flag away, so what the flag was set to goes after it.
+  const flag = flagOf(name);
+  if (flag !== undefined) resend(d, flag);
 }
 
 /** True where `held` says nothing that `other` does not say as well or better. */
@@ -265,9 +290,7 @@ function place(d: Draft, name: string, held: Held): void {
     book(d, pending[flag].run, "superseded", 1);
     delete pending[flag];
   }
-  const fate = d.mailbox.unknown[name];
-  const quiet = fate && fate.digest !== held.digest ? fate.until : 0;
-  pending[name] = { ...held, notBefore: Math.max(held.notBefore, quiet) };
+  pending[name] = { ...held, notBefore: Math.max(held.notBefore, quietUntil(d, name, held.digest)) };
   book(d, held.run, "pending", 1);
 }
 
@@ -451,8 +474,12 @@ export function settle(
 }
 
 function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, nowMs: number): Letter | undefined {
-  const { pending, unknown } = d.mailbox;
-  const doubted = take(d.mailbox.doubts, name) !== undefined;
+  const { pending } = d.mailbox;
+  // A flag that was set before an older address arrived has been said of that address: it goes again, after it.
+  const address = pending[contactOf(name) ?? name];
+  const doubted =
+    take(d.mailbox.doubts, name) !== undefined ||
+    (isFlag(name) && address !== undefined && address.version < held.version);
   switch (settlement.is) {
     case "applied":
     case "unchanged": {
@@ -470,14 +497,7 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       return undefined;
     }
     case "retry": {
-      if (settlement.fateUnknown) {
-        const until = nowMs + QUIET_MS;
-        unknown[name] = { digest: held.digest, until };
-        const waiting = pending[name];
-        if (waiting && waiting.digest !== held.digest) {
-          pending[name] = { ...waiting, notBefore: Math.max(waiting.notBefore, until) };
-        }
-      }
+      if (settlement.fateUnknown) keepQuiet(d, name, held.digest, nowMs);
       place(d, name, {
         ...held,
         attempts: held.attempts + (settlement.counts === "attempt" ? 1 : 0),
@@ -526,13 +546,13 @@ function settleLate(
   const doubted = new Set<string>();
   const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
   const d = draft(state, owner);
-  const { claim: current, doubts, unknown } = d.mailbox;
+  const { claim: current, doubts } = d.mailbox;
   for (const [name, settlement] of Object.entries(settlements)) {
     const { is, version } = settlement;
     const fateUnknown = is === "retry" && settlement.fateUnknown;
     if (is !== "applied" && !fateUnknown) continue;
     // The call may come after what is sent next, whatever that is.
-    if (fateUnknown) unknown[name] = { digest: "", until: nowMs + QUIET_MS };
+    if (fateUnknown) keepQuiet(d, name, "", nowMs);
     for (const touched of [name, otherOf(name)]) {
       if (touched === undefined) continue;
       blank(d, touched);

@@ -128,6 +128,19 @@ export function doubtCases(suite: Suite): void {
       assert.deepEqual(await u.words("d"), { name: "y" });
     });
 
+    test("has the flag sent after the address that is sent once more for a burial", async () => {
+      const u = await createUser(suite);
+      await u.put("email", "old", 1);
+      await u.dies("a", "email");
+      await u.deliver("b");
+      await u.put("email_verified", "true", 3);
+      await u.deliver("c");
+      await u.put("email", "new", 2);
+      const { version } = heldOf(await u.claimInTime("d"), "email");
+      await u.settle("d", { email: u.bury("email", version) });
+      assert.deepEqual(await u.words("e"), { email: "old", email_verified: "true" });
+    });
+
     test("moves the ledger on, so that nothing older is applied after it", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 3);

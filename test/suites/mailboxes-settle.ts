@@ -54,6 +54,17 @@ export function settleCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, applied: 1, pending: 1 });
     });
 
+    test("has a flag go again after an older address that arrived while it was in flight", async () => {
+      const u = await createUser(suite);
+      await u.put("email_verified", "true", 2);
+      const { version } = heldOf(await u.claim("a"), "email_verified");
+      await u.put("email", "new", 1);
+      await u.settle("a", { email_verified: applied(version) });
+      assert.deepEqual(await u.books(), { received: 2, pending: 2 });
+      assert.deepEqual(await u.deliver("b"), { email: "new", email_verified: "true" });
+      assert.deepEqual(await u.books(), { received: 2, applied: 2 });
+    });
+
     test("of nothing renews the lease", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
@@ -170,6 +181,31 @@ export function settleCases(suite: Suite): void {
       await u.put("name", "x", 2);
       const held = heldOf(await u.claimInTime("b"), "name");
       assert.deepEqual([held.body, held.faults], ["x", 0]);
+    });
+
+    test("makes the flag of an address wait, and the address of a flag", async () => {
+      for (const [first, then] of [
+        ["email", "email_verified"],
+        ["email_verified", "email"],
+      ] as const) {
+        const u = await createUser(suite);
+        await u.put(first, "true", 1);
+        const { version } = heldOf(await u.claim("a"), first);
+        await u.settle("a", { [first]: retry(version, 0, fate) });
+        await u.put(then, "new", 2);
+        const waiting = (await u.mailbox())?.pending;
+        assert.ok(waiting?.[then] && waiting[then].notBefore > (waiting[first]?.notBefore ?? 0));
+      }
+    });
+
+    test("makes every value wait where two different ones are on their way", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      const held = heldOf(await u.claimInTime("b"), "name");
+      await u.settle("a", { name: retry(late, 0, fate) });
+      const { dueInMs } = await u.settle("b", { name: retry(held.version, 0, fate) });
+      assert.ok(dueInMs !== undefined && dueInMs > QUIET_MS / 2);
     });
 
     test("leaves other units alone", async () => {
