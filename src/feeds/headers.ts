@@ -6,7 +6,7 @@ import { mappedColumns } from "./mapping.ts";
 import type { AttributeMapping, Mapping } from "./mapping.ts";
 
 /** The standard attributes of every user pool, but for `sub`, which nobody can write. */
-export const STANDARD_ATTRIBUTES: readonly string[] = [
+const STANDARD_ATTRIBUTES: readonly string[] = [
   "address",
   "birthdate",
   "email",
