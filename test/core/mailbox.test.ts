@@ -4,7 +4,7 @@ import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import { QUIET_MS, SUSPECT_MS, claim, dueAt, put, replay, settle } from "../../src/core/mailbox.ts";
 import type { Letter, Outcome, Settlement, Settled, Claimed, UserState } from "../../src/core/mailbox.ts";
-import { ordinalText } from "../../src/core/version.ts";
+import { MAX_LEAD_MS, ordinalText, timeOf } from "../../src/core/version.ts";
 
 const LEASE_MS = 1000;
 const START = 1_800_000_000_000;
@@ -296,4 +296,103 @@ test("a flag that is buried while a newer address waits is superseded", () => {
   u.put("email", "new", 4);
   u.settle("a", { email_verified: u.bury(u.flying("email_verified")) });
   assert.deepEqual([u.books.superseded, u.books.dead, u.letters.length], [1, 0, 0]);
+});
+
+describe("a claim", () => {
+  test("leaves out what a late call has overtaken", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.settle("a", { name: u.bury(u.flying("name")) });
+    u.put("name", "y", 2);
+    u.claim("b");
+    const late = u.flying("name");
+    u.now += LEASE_MS;
+    u.claim("c");
+    u.settle("c", { name: u.bury(u.flying("name")) });
+    const [letter] = u.letters;
+    assert.ok(letter);
+    u.replay(letter);
+    u.settle("b", { name: u.applied(late) });
+    u.claim("d");
+    assert.deepEqual([u.books.stale, u.books.dead, u.books.pending], [1, 1, 0]);
+  });
+
+  test("is refused until the lease has ended, to the millisecond", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.now += LEASE_MS - 1;
+    assert.deepEqual(u.claim("b"), { is: "busy", retryAt: u.now + 1 });
+    u.now += 1;
+    assert.deepEqual(u.words("b"), { name: "x" });
+  });
+});
+
+describe("a put", () => {
+  test("counts a version beyond five minutes ahead as invalid, and leaves nothing behind", () => {
+    const u = user();
+    u.put("name", "x", 3_600_000 + MAX_LEAD_MS);
+    u.put("nickname", "x", 3_600_000 + MAX_LEAD_MS + 1);
+    assert.deepEqual(Object.keys(u.state.mailbox?.pending ?? {}), ["name"]);
+    assert.deepEqual([u.books.invalid, u.books.pending], [1, 1]);
+    const other = user();
+    other.put("name", "x", 3_600_000 + MAX_LEAD_MS + 1);
+    assert.equal(other.state.mailbox, undefined);
+  });
+
+  test("takes the store's time where the source has none", () => {
+    const u = user();
+    u.put("name", "x");
+    assert.equal(timeOf(u.state.mailbox?.pending["name"]?.version ?? ""), START);
+  });
+
+  test("wants an arrival for every unit", () => {
+    const units = [{ name: "name", digest: "x", body: "x" }];
+    const change = { user: "u", pool: "p", username: "n", priority: 10, run: "r", units };
+    assert.throws(() => put({ ledger: {} }, change, [], START), { name: "RangeError", message: /arrival for unit 0/ });
+  });
+});
+
+describe("a mailbox", () => {
+  test("is due when its lease ends, its first unit may go, or what it remembers may be forgotten", () => {
+    const u = user();
+    const due = () => (u.state.mailbox ? dueAt(u.state.mailbox) : undefined);
+    u.put("name", "x", 1);
+    assert.equal(due(), 0);
+    u.claim("a");
+    assert.equal(due(), START + LEASE_MS);
+    u.settle("a", { name: u.retry(u.flying("name"), 300) });
+    assert.equal(due(), START + 300);
+    u.now += 300;
+    u.claim("b");
+    u.now += LEASE_MS;
+    u.deliver("c");
+    assert.equal(due(), u.now + SUSPECT_MS);
+  });
+
+  test("is due when a quiet interval ends, and is gone then", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.settle("a", { name: u.retry(u.flying("name"), 0, { fateUnknown: true, counts: "fault" }) });
+    u.deliver("b");
+    assert.ok(u.state.mailbox);
+    assert.equal(dueAt(u.state.mailbox), START + QUIET_MS);
+    u.now += QUIET_MS;
+    assert.deepEqual(u.claim("c"), { is: "idle" });
+    assert.equal(u.state.mailbox, undefined);
+  });
+
+  test("changes nothing that it was given", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    const before = structuredClone(u.state);
+    const given = u.state;
+    u.put("name", "y", 2);
+    u.now += LEASE_MS;
+    u.deliver("b");
+    assert.deepEqual(given, before);
+  });
 });
