@@ -100,7 +100,7 @@ function misconfigured(message: string): StoreError {
 }
 
 /** A wait of 50 ms, doubling up to 2 s: for ever, because a worker outlives its Redis. */
-export function reconnectDelayMs(times: number): number {
+function reconnectDelayMs(times: number): number {
   return Math.min(2000, 50 * 2 ** Math.min(times, 10));
 }
 

@@ -6,7 +6,7 @@ import type { RedisClient, RedisConnection } from "./connection.ts";
 import { withoutCommand } from "./redis-error.ts";
 
 /** The first version in which scripts may read the clock before they write, and ZADD knows LT. */
-export const OLDEST_REDIS = [6, 2] as const;
+const OLDEST_REDIS = [6, 2] as const;
 
 /** A server that takes the connection and says nothing, or a cluster that is not ready, is given up after this. */
 const CONNECT_WITHIN_MS = 8000;

@@ -99,6 +99,27 @@ local function other_of(name)
   return FLAG_OF[name] or CONTACT_OF[name]
 end
 
+-- Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag.
+local function quiet_until(d, name, digest)
+  local fate = d.mailbox.unknown[name]
+  local other_fate = other_of(name) and d.mailbox.unknown[other_of(name)]
+  return math.max(fate and fate.digest ~= digest and fate['until'] or 0, other_fate and other_fate['until'] or 0)
+end
+
+-- A call's fate is unknown: what waits, waits for it. A blank digest stands for any value.
+local function keep_quiet(d, name, digest)
+  local pending, unknown = d.mailbox.pending, d.mailbox.unknown
+  local before = unknown[name]
+  local mixed = before and before['until'] > NOW and before.digest ~= digest
+  unknown[name] = { digest = mixed and '' or digest, ['until'] = NOW + QUIET_MS }
+  local function wait(touched)
+    local waiting = touched and pending[touched]
+    if waiting then waiting.notBefore = math.max(waiting.notBefore, quiet_until(d, touched, waiting.digest)) end
+  end
+  wait(name)
+  wait(other_of(name))
+end
+
 -- True where a call that was given up may still change the unit: one for itself, its contact or its flag.
 local function is_suspect(d, name)
   local other = other_of(name)
@@ -123,9 +144,10 @@ local function resend(d, name)
   if not last or (applied and applied.version > last.version) then return end
   book(last.run, take(last, 'term'), -1)
   book(last.run, 'pending', 1)
-  local fate = mailbox.unknown[name]
-  last.attempts, last.faults, last.deaths, last.notBefore = 0, 0, 0, fate and fate['until'] or 0
+  last.attempts, last.faults, last.deaths, last.notBefore = 0, 0, 0, quiet_until(d, name, last.digest)
   mailbox.pending[name] = last
+  -- Writing an address takes its flag away, so what the flag was set to goes after it.
+  if FLAG_OF[name] then resend(d, FLAG_OF[name]) end
 end
 
 local function yields_to(held, other)
@@ -161,8 +183,7 @@ local function place(d, name, held)
 
   if pending[name] then supersede(pending, name) end
   if flag and pending[flag] and pending[flag].version < held.version then supersede(pending, flag) end
-  local fate = d.mailbox.unknown[name]
-  if fate and fate.digest ~= held.digest then held.notBefore = math.max(held.notBefore, fate['until']) end
+  held.notBefore = math.max(held.notBefore, quiet_until(d, name, held.digest))
   pending[name] = held
   book(held.run, 'pending', 1)
 end

@@ -17,7 +17,10 @@ if existing.mailbox and not KNOWN[existing.mailbox.pool] then return elsewhere(e
 -- Answers the letter where the unit becomes one.
 local function settle_unit(d, name, held, settlement)
   local mailbox = d.mailbox
-  local doubted = take(mailbox.doubts, name) ~= nil
+  -- A flag that was set before an older address arrived has been said of that address: it goes again, after it.
+  local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
+  local said_of_another = address and address.version < held.version
+  local doubted = take(mailbox.doubts, name) ~= nil or said_of_another
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
@@ -34,13 +37,7 @@ local function settle_unit(d, name, held, settlement)
     return nil
   end
   if settlement.is == 'retry' then
-    if settlement.fateUnknown then
-      mailbox.unknown[name] = { digest = held.digest, ['until'] = NOW + QUIET_MS }
-      local waiting = mailbox.pending[name]
-      if waiting and waiting.digest ~= held.digest then
-        waiting.notBefore = math.max(waiting.notBefore, NOW + QUIET_MS)
-      end
-    end
+    if settlement.fateUnknown then keep_quiet(d, name, held.digest) end
     if settlement.counts == 'attempt' then held.attempts = held.attempts + 1 end
     if settlement.counts == 'fault' then held.faults = held.faults + 1 end
     held.notBefore = NOW + settlement.at
@@ -89,7 +86,7 @@ local function settle_late(d)
     local fate_unknown = settlement.is == 'retry' and settlement.fateUnknown
     if settlement.is == 'applied' or fate_unknown then
       -- The call may come after what is sent next, whatever that is.
-      if fate_unknown then mailbox.unknown[name] = { digest = '', ['until'] = NOW + QUIET_MS } end
+      if fate_unknown then keep_quiet(d, name, '') end
       touch(name, version)
       if other_of(name) then touch(other_of(name), version) end
       local applied = d.ledger[name]
