@@ -18,6 +18,8 @@ import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "
 import type { FeedRecord } from "../feeds/record.ts";
 import { openSource, type Source } from "../feeds/source.ts";
 import type { Own } from "../lifecycle.ts";
+import { EXIT } from "./exit-codes.ts";
+import { CommandError } from "./failure-report.ts";
 
 export interface FeedFlags {
   readonly encoding?: string;
@@ -51,11 +53,33 @@ export interface InputOptions {
   readonly stdin: Readable;
   readonly now: number;
   readonly own: Own;
+  /** Interrupts the first pass. */
+  readonly signal: AbortSignal;
 }
 
-/** Opens and checks one file or `-`. Throws a FeedError, or a ConfigError for an as-of that cannot be. */
+/**
+ * Opens and checks one file or `-`. Throws a FeedError, a ConfigError for an as-of that cannot be, or a CommandError
+ * where it was interrupted.
+ */
 export async function openInput(path: string, options: InputOptions): Promise<FeedInput> {
-  const { flags, feed, spoolDir, stdin, now, own } = options;
+  const { signal, stdin } = options;
+  const cut = (): void => void stdin.destroy();
+  if (path === "-") signal.addEventListener("abort", cut, { once: true });
+  try {
+    return await readInput(path, options);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new CommandError("interrupted", "Interrupted before anything was put.", {
+      cause,
+      exitCode: EXIT.interrupted,
+    });
+  } finally {
+    signal.removeEventListener("abort", cut);
+  }
+}
+
+async function readInput(path: string, options: InputOptions): Promise<FeedInput> {
+  const { flags, feed, spoolDir, stdin, now, own, signal } = options;
   const stream = flags.stream === true;
   const source = own(
     await openSource(path, {
@@ -74,8 +98,24 @@ export async function openInput(path: string, options: InputOptions): Promise<Fe
     const peeked = begun.headers === undefined ? await peek(begun) : { begun, headers: begun.headers };
     return { name, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
   }
-  const checked = await checkPass(source);
+  const checked = await checkPass(interruptible(source, signal));
   return { name, source, checked, headers: checked.headers, asOfMs, asOfSaid, begun: undefined };
+}
+
+/** The same source, whose reading ends with an AbortError when the signal aborts. */
+function interruptible(source: Source, signal: AbortSignal): Source {
+  return {
+    ...source,
+    get identity() {
+      return source.identity;
+    },
+    async *open() {
+      for await (const chunk of source.open()) {
+        signal.throwIfAborted();
+        yield chunk;
+      }
+    },
+  };
 }
 
 /** JSON says its columns in its records: those of the first stand for all, and the others are held against them. */

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import type { Interrupts } from "../lifecycle.ts";
+import { wrap } from "./table.ts";
 
 /** What a command reads from and prints to. A terminal's own width is asked for when it is needed. */
 export interface Io {
@@ -19,4 +20,11 @@ const FEWEST_COLUMNS = 20;
 /** How wide a line may be: a terminal's width; 80 for a file or a pipe. */
 export function columnsOf(output: Output): number {
   return output.isTTY === true ? Math.max(FEWEST_COLUMNS, output.columns ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
+}
+
+/** Says a message on stderr: wrapped at a terminal, a line as it is anywhere else, where it may be searched. */
+export function tell({ stderr }: Io, message: string): void {
+  const lines = message.split("\n");
+  const shown = stderr.isTTY === true ? lines.flatMap((line) => wrap(line, columnsOf(stderr) - 1)) : lines;
+  stderr.write(`${shown.join("\n")}\n`);
 }

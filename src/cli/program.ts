@@ -10,8 +10,7 @@ import { addSync } from "./commands/sync.ts";
 import { addWorker } from "./commands/worker.ts";
 import { EXIT } from "./exit-codes.ts";
 import { reportFailure } from "./failure-report.ts";
-import { columnsOf, type Io } from "./io.ts";
-import { wrap } from "./table.ts";
+import { columnsOf, tell, type Io } from "./io.ts";
 
 /** What a command is given to be added to the program. */
 export interface Context {
@@ -68,8 +67,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
       io.stdout.write(`${JSON.stringify({ error: { kind, message } }, undefined, 2)}\n`);
     } else if (!(error instanceof CommanderError)) {
       // Commander has told its own errors by now.
-      const lines = report.message.split("\n").flatMap((line) => wrap(line, columnsOf(io.stderr) - 1));
-      io.stderr.write(`${lines.join("\n")}\n`);
+      tell(io, report.message);
     }
     if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
     return report.exitCode;

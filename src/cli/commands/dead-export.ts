@@ -11,13 +11,12 @@ import { valueOf, type Keyring } from "../../store/keyring.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
-import { columnsOf } from "../io.ts";
+import { tell } from "../io.ts";
 import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
 import { groupLetters, lettersOf } from "../letter-groups.ts";
 import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
 import type { Context } from "../program.ts";
 import { count } from "../figures.ts";
-import { indent } from "../table.ts";
 
 interface ExportFlags extends EngineFlags, FilterFlags {
   readonly showValues?: boolean;
@@ -83,7 +82,7 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
       target.end();
       await finished(target);
     }
-    const say = (sentence: string): void => void io.stderr.write(indent("", sentence, columnsOf(io.stderr) - 1));
+    const say = (sentence: string): void => tell(io, sentence);
     if (flags.json === true) {
       io.stdout.write(`${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags }, undefined, 2)}\n`);
     } else if (pool !== undefined) {

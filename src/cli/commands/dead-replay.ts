@@ -8,7 +8,8 @@ import { republishLetters } from "../../queues/dead-letters.ts";
 import { carryOut, type ReplayOrder } from "../../queues/replay.ts";
 import { sendOrder } from "../../queues/replay-orders.ts";
 import { EXIT } from "../exit-codes.ts";
-import { columnsOf } from "../io.ts";
+import { CommandError } from "../failure-report.ts";
+import { columnsOf, tell } from "../io.ts";
 import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
 import { groupLetters, lettersOf, type LetterGroup } from "../letter-groups.ts";
 import {
@@ -25,7 +26,7 @@ import { count } from "../figures.ts";
 import { createProgress } from "../progress.ts";
 import { booksOf, waitUntilSettled } from "../settling.ts";
 import { stopDeliveries } from "../stopping.ts";
-import { indent, table } from "../table.ts";
+import { table } from "../table.ts";
 
 interface ReplayFlags extends CognitoFlags, FilterFlags {
   readonly dryRun?: boolean;
@@ -111,7 +112,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     own(progress, (shown) => shown.stop());
     const say = (sentence: string): void => {
       progress.clear();
-      io.stderr.write(indent("", sentence, columnsOf(io.stderr) - 1));
+      tell(io, sentence);
     };
     let replayed = 0;
     let after: Books;
@@ -144,8 +145,11 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       progress.stop();
       await stopDeliveries(deliveries, io.interrupts);
       const { pending } = await booksOf(engine.store.runs, [...concerned]);
-      say(`Interrupted. ${count(pending)} changes stay queued; the same command, or any sync into the pool, goes on.`);
-      return EXIT.interrupted;
+      throw new CommandError(
+        "interrupted",
+        `Interrupted. ${count(pending)} changes stay queued: the next sync or replay into the pool delivers them.`,
+        { cause: error, exitCode: EXIT.interrupted },
+      );
     }
     progress.stop();
     const balanced = imbalance(after) === 0;

@@ -27,7 +27,10 @@ interface DiscardFlags extends ListFlags {
 }
 
 export function addDead(program: Command, context: Context): void {
-  const dead = program.command("dead").description("Dead letters: values that could not be written.");
+  const dead = program
+    .command("dead")
+    .description("Dead letters: values that could not be written.")
+    .addHelpText("after", "\nExamples:\n  $ poolsync dead list\n  $ poolsync dead replay --kind user-not-found");
   engineOptions(filterOptions(dead.command("list").description("Count dead letters by kind, pool and reason.")))
     .addHelpText("after", "\nExamples:\n  $ poolsync dead list\n  $ poolsync dead list --kind alias-exists --since 7d")
     .action(context.act((flags: ListFlags) => list(context, flags)));

@@ -21,7 +21,10 @@ interface ListFlags extends EngineFlags {
 const LISTED = 20;
 
 export function addRuns(program: Command, context: Context): void {
-  const runs = program.command("runs").description("Passes over feeds, and their books.");
+  const runs = program
+    .command("runs")
+    .description("Passes over feeds, and their books.")
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs show r-mwpw75al-0d0e85");
   engineOptions(
     runs
       .command("list")

@@ -16,7 +16,7 @@ import { choice } from "../option-values.ts";
 import { EXIT } from "../exit-codes.ts";
 import { identityOf, mappingOf, openInput, recordsOf, type FeedFlags, type FeedInput } from "../feed-input.ts";
 import { CommandError } from "../failure-report.ts";
-import { columnsOf, type Io } from "../io.ts";
+import { columnsOf, tell, type Io } from "../io.ts";
 import {
   cognitoOptions,
   engineOptions,
@@ -124,7 +124,15 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const inputs: FeedInput[] = [];
     for (const path of paths) {
       inputs.push(
-        await openInput(path, { flags, feed, spoolDir: config.dataDir, stdin: io.stdin, now: Date.now(), own }),
+        await openInput(path, {
+          flags,
+          feed,
+          spoolDir: config.dataDir,
+          stdin: io.stdin,
+          now: Date.now(),
+          own,
+          signal: io.interrupts.drain,
+        }),
       );
     }
     const engine = await openEngineOf(config, own);
@@ -138,9 +146,8 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const summaries: RunSummary[] = [];
     for (const { input, mapping } of planned) {
       const summary = await carryOut(session, input, mapping);
-      if (summary === undefined) return EXIT.interrupted;
       summaries.push(summary);
-      if (flags.json !== true) tell(session, summary);
+      if (flags.json !== true) printSummary(session, summary);
     }
     if (flags.json === true) {
       const [only] = summaries;
@@ -150,8 +157,8 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
   });
 }
 
-/** One run, from its beginning to the end of its deliveries; undefined where it was interrupted. */
-async function carryOut(session: Session, input: FeedInput, mapping: Mapping): Promise<RunSummary | undefined> {
+/** One run, from its beginning to the end of its deliveries. */
+async function carryOut(session: Session, input: FeedInput, mapping: Mapping): Promise<RunSummary> {
   const { io, flags, engine, pool, deliveries, log, lively } = session;
   const { runs, letters } = engine.store;
   const startedAt = performance.now();
@@ -161,7 +168,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
   const progress = createProgress(io.stderr, lively);
   const say = (sentence: string): void => {
     progress.clear();
-    io.stderr.write(indent("", sentence, columnsOf(io.stderr) - 1));
+    tell(io, sentence);
   };
   const failed = new AbortController();
   const signal = AbortSignal.any([io.interrupts.drain, failed.signal]);
@@ -213,8 +220,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
     report.close();
     progress.stop();
     if (isAbort(error) && io.interrupts.drain.aborted) {
-      await tellInterrupted(session, run, say);
-      return undefined;
+      throw await interruptedRun(session, run, error);
     }
     // A feed that is not what it was cannot go on where it is; any other failure can.
     if (error instanceof FeedError) await runs.advance(run.id, "failed");
@@ -253,16 +259,20 @@ async function beginRun(session: Session, input: FeedInput, mapping: Mapping): P
   return runs.begin(wanted);
 }
 
-async function tellInterrupted(session: Session, run: Run, say: (sentence: string) => void): Promise<void> {
+async function interruptedRun(session: Session, run: Run, cause: unknown): Promise<CommandError> {
   const { io, engine, deliveries, log } = session;
   await stopDeliveries(deliveries, io.interrupts);
   const { pending } = await engine.store.runs.books(run.id);
   log.info({ run: run.id, pool: run.pool, pending }, "run interrupted");
   const changes = pending === 1 ? "1 change stays" : `${count(pending)} changes stay`;
-  say(`Interrupted. ${changes} queued, in run ${run.id}; the same command goes on where this one stopped.`);
+  return new CommandError(
+    "interrupted",
+    `Interrupted. ${changes} queued, in run ${run.id}; the same command goes on where this one stopped.`,
+    { cause, exitCode: EXIT.interrupted },
+  );
 }
 
-function tell({ io, flags }: Session, summary: RunSummary): void {
+function printSummary({ io, flags }: Session, summary: RunSummary): void {
   const width = columnsOf(io.stdout);
   if (flags.detach === true) {
     io.stdout.write(
