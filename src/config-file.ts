@@ -2,6 +2,7 @@
  * `poolsync.yaml`: named pools, and feeds with their mapping. Every problem is told with its path in the file, and an
  * unknown key with the known one that is closest.
  */
+import { IDENTIFIERS } from "./core/identifier.ts";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { isMap, parseDocument, visit } from "yaml";
@@ -123,7 +124,16 @@ const attributeMap = map(ATTRIBUTE_FORM, {
 const feed = map("a feed with its `username` and `attributes`", {
   file: text("a path").optional(),
   pool: text("the name of a pool, or its id").optional(),
-  username: text("the name of the column with the username"),
+  username: z.union(
+    [
+      text("a column's name"),
+      map("`{ column: …, is: … }`", {
+        column: text("a column's name"),
+        is: z.enum(IDENTIFIERS, { error: form(`one of ${IDENTIFIERS.join(", ")}`) }),
+      }),
+    ],
+    { error: form("the name of the column with the username, or `{ column: …, is: email | phone_number | sub }`") },
+  ),
   attributes: z.record(z.string(), attribute, { error: form("a map from attributes to columns") }),
   version: z
     .union([text("a column's name"), map("`{ column: … }`", { column: text("a column's name") })], {
@@ -212,7 +222,8 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     settings[feedName] = {
       ...others,
       mapping: {
-        usernameColumn: username,
+        usernameColumn: typeof username === "string" ? username : username.column,
+        ...(typeof username === "string" ? {} : { identifier: username.is }),
         attributes: mapped,
         ignored: ignore ?? [],
         unknown: ignoreUnknown === true ? "ignore" : "refuse",

@@ -126,14 +126,23 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   return {
     async enqueue({ pool: id, username, attributes, verified, version }) {
       const units = Object.entries(attributes).map(([name, value]) => unitOf(name, value, verified, attributes));
-      const { profile: schema } = await poolOf(id);
+      const { profile: schema, links } = await poolOf(id);
       const run = await engine.store.runs.direct(id);
       const producer = createProducer({ engine, profile: schema, run: run.id, priority: PRIORITY.direct });
       const checked = producer.check({ username, units, ...(version ? { version } : {}) });
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      await producer.put([sound], { invalid: invalid.length, rows: { read: 1, faulty: 0 } });
-      return { user: producer.userKey(username), queued: sound.units.map(({ name }) => name), invalid };
+      const user = await links.resolve(username);
+      if (user.is !== "one") {
+        throw new TypeError(
+          `Expected \`username\` to name one user of the pool, and ${user.is === "none" ? "nobody has" : "several have"} this address or number`,
+        );
+      }
+      await producer.put([{ ...sound, username: user.username }], {
+        invalid: invalid.length,
+        rows: { read: 1, faulty: 0 },
+      });
+      return { user: producer.userKey(user.username), queued: sound.units.map(({ name }) => name), invalid };
     },
     async deliver(id) {
       const pool = await poolOf(id);

@@ -1,3 +1,4 @@
+import { IDENTIFIERS } from "../core/identifier.ts";
 import { contactOf, flagOf, isContact } from "../core/unit.ts";
 import type { Verified } from "../core/unit.ts";
 import { closest, normalName } from "./closest.ts";
@@ -94,7 +95,14 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
     problems.push("no column besides the username is an attribute of the pool");
   }
   if (problems.length > 0) throw columnsError(options.name, problems);
-  return { usernameColumn, attributes, ignored, unknown: options.ignoreUnknown ? "ignore" : "refuse" };
+  const identifier = IDENTIFIERS.find((known) => known === normalName(usernameColumn) || known === usernameColumn);
+  return {
+    usernameColumn,
+    ...(identifier === undefined || identifier === "username" ? {} : { identifier }),
+    attributes,
+    ignored,
+    unknown: options.ignoreUnknown ? "ignore" : "refuse",
+  };
 }
 
 export interface ColumnOptions {

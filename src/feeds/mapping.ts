@@ -1,3 +1,4 @@
+import type { Identifier } from "../core/identifier.ts";
 import type { Change, InvalidUnit } from "../core/change.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Unit, UnitValue, Verified } from "../core/unit.ts";
@@ -28,6 +29,8 @@ export interface AttributeMapping {
 /** How a record becomes a change. */
 export interface Mapping {
   readonly usernameColumn: string;
+  /** What that column holds, where the feed says it; else what it holds is told by its form. */
+  readonly identifier?: Identifier;
   readonly attributes: readonly AttributeMapping[];
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. Without it every record is of the feed's as-of. */
   readonly versionColumn?: string;

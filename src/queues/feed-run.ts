@@ -3,9 +3,11 @@
  * where its cursor stands; records before it are mapped and checked again for the report, but not put.
  */
 import type { Change } from "../core/change.ts";
+import type { Identifier } from "../core/identifier.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
+import type { UserLinks } from "./user-links.ts";
 import type { Engine } from "./engine.ts";
 import { belowBacklog, createProducer } from "./producer.ts";
 import { PRIORITY } from "./wake-ups.ts";
@@ -24,6 +26,9 @@ export interface FeedRunOptions {
   readonly profile: PoolProfile;
   readonly run: Run;
   readonly records: AsyncIterable<MappedRecord>;
+  readonly links: UserLinks;
+  /** What the feed says it names users by. */
+  readonly identifier?: Identifier;
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
   readonly signal: AbortSignal;
@@ -38,13 +43,14 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
   let rows = 0;
-  let page = { changes: [] as Change[], invalid: 0, read: 0, faulty: 0 };
+  let page: Collected = { changes: [], invalid: 0, read: 0, faulty: 0 };
 
   const flush = async (): Promise<void> => {
     if (page.read === 0) return;
     signal.throwIfAborted();
     await belowBacklog(engine, profile.id, signal);
-    const { changes, invalid, read, faulty } = page;
+    const changes = await linked(options, page);
+    const { invalid, read, faulty } = page;
     const to = String(rows);
     const put = await producer.put(changes, { invalid, rows: { read, faulty }, cursor: { from: cursor, to } });
     // Refused with the cursor where we wanted it: the page was put, and only the answer was lost on the way.
@@ -68,13 +74,51 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
       for (const { name, reason, detail } of invalid) report({ line: record.line, attribute: name, reason, detail });
       if (counts) {
         page.invalid += invalid.length;
-        page.changes.push(checked.sound);
+        page.changes.push({ line: record.line, change: checked.sound });
       }
     }
     if (page.read >= PAGE_ROWS) await flush();
   }
   await flush();
 }
+
+/** The rows of a page, on their way. */
+interface Collected {
+  readonly changes: { readonly line: number; readonly change: Change }[];
+  invalid: number;
+  read: number;
+  faulty: number;
+}
+
+/** Lookups under way at a time: their pace is that of the quota anyhow. */
+const LOOKUPS = 5;
+
+/** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
+async function linked({ links, identifier, report, signal }: FeedRunOptions, page: Collected): Promise<Change[]> {
+  const changes: Change[] = [];
+  for (let at = 0; at < page.changes.length; at += LOOKUPS) {
+    const few = page.changes.slice(at, at + LOOKUPS);
+    const found = await Promise.all(few.map(({ change }) => links.resolve(change.username, identifier, signal)));
+    for (const [index, { line, change }] of few.entries()) {
+      const user = found[index];
+      if (user?.is === "one") changes.push({ ...change, username: user.username });
+      else {
+        page.faulty += 1;
+        report({ line, ...(user?.is === "many" ? SEVERAL_USERS : NO_USER) });
+      }
+    }
+  }
+  return changes;
+}
+
+const NO_USER = {
+  reason: "user-unknown",
+  detail: "Expected the row to name a user of the pool; nobody has this address, number or sub.",
+};
+const SEVERAL_USERS = {
+  reason: "user-ambiguous",
+  detail: "Expected the row to name one user of the pool; several have this address or number.",
+};
 
 /** Another process goes on with the same run. */
 export class RunTakenError extends Error {

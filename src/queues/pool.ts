@@ -13,6 +13,7 @@ import { StoreError } from "../store/store-error.ts";
 import type { Target } from "../store/store.ts";
 import { type Delivery, startDelivery } from "./delivery.ts";
 import type { Engine } from "./engine.ts";
+import { createUserLinks, type UserLinks } from "./user-links.ts";
 
 export interface PoolSettings {
   readonly engine: Engine;
@@ -26,6 +27,8 @@ export interface PoolSettings {
 
 export interface Pool {
   readonly profile: PoolProfile;
+  /** From what feeds know of users to usernames. */
+  readonly links: UserLinks;
   /** Starts delivering in this process. */
   deliver(): Promise<Delivery>;
   close(): Promise<void>;
@@ -66,14 +69,16 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     });
   const updates = governor("UserUpdate", settings.ratePerSecond);
   const lists = governor("UserList", LISTS_PER_SECOND);
+  const directory = createUserDirectory(cognito);
   return {
     profile,
+    links: createUserLinks({ store: engine.store, keyring: engine.keyring, profile, directory, lists }),
     deliver: () =>
       startDelivery({
         engine,
         profile,
         writer: createAttributeWriter(cognito),
-        directory: createUserDirectory(cognito),
+        directory,
         updates,
         lists,
         concurrency,

@@ -179,6 +179,8 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
     await putFeed({
       engine,
       profile: pool.profile,
+      links: pool.links,
+      ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
       run,
       records,
       report: (issue) => report.add(issue),
