@@ -125,6 +125,16 @@ export function claimCases(suite: Suite): void {
       assert.deepEqual(await u.words("b"), { email: "new", email_verified: "true" });
     });
 
+    test("is no longer known to be there once an address was on its way", async () => {
+      const u = await createUser(suite);
+      await u.put("email_verified", "true", 1);
+      await u.deliver("a");
+      await u.put("email", "new", 2);
+      await u.buries("b", "email");
+      await u.put("email_verified", "true", 3);
+      assert.deepEqual(await u.words("c"), { email_verified: "true" });
+    });
+
     test("leaves it unknown what the address is", async () => {
       const u = await createUser(suite);
       await u.put("email", "new", 5);

@@ -66,6 +66,32 @@ export function doubtCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, superseded: 1, applied: 1 });
     });
 
+    test("has it sent once more afresh: what it failed at before is not counted", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      const { version } = heldOf(await u.claimInTime("b"), "name");
+      await u.settle("b", { name: retry(version, 0, { counts: "attempt" }) });
+      await u.dies("c", "name");
+      await u.deliver("d");
+      await u.settle("a", { name: applied(late) });
+      const { attempts, deaths } = heldOf(await u.claimInTime("e"), "name");
+      assert.deepEqual([attempts, deaths], [0, 0]);
+    });
+
+    test("is made good by the next claim where the one in doubt dies", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const late = await u.dies("a", "name");
+      await u.put("name", "y", 2);
+      await u.dies("b", "name");
+      assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
+      assert.deepEqual(await u.deliver("c"), { name: "y" });
+      assert.deepEqual(await u.pending(), {});
+      assert.deepEqual(await u.books(), { received: 2, superseded: 1, applied: 1 });
+    });
+
     test("leaves a newer value that waits to go as it would", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
