@@ -1,4 +1,4 @@
-import type { Letter } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { LetterFilter } from "../store/letters.ts";
 

@@ -1,5 +1,5 @@
 /** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
-import type { Letter } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
 import { timeOf } from "../core/version.ts";
 import { valueOf, type Keyring } from "../store/keyring.ts";
 import type { UnitValue } from "../core/unit.ts";

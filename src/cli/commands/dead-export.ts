@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
-import type { Letter } from "../../core/mailbox.ts";
+import type { Letter } from "../../core/letter.ts";
 import { flagOf } from "../../core/unit.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { valueOf, type Keyring } from "../../store/keyring.ts";

@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable, Writable } from "node:stream";
+import { run } from "../../src/cli/program.ts";
+import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
+
+export const POOL = "eu-west-1_Example";
+
+export interface Said {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly stdin?: string;
+  readonly columns?: number;
+  /** Interrupts the command. */
+  readonly drain?: AbortSignal;
+}
+
+/** Runs a command in this process, where the machine's own settings do not reach it. */
+export async function runCommand(words: readonly string[], options: RunOptions = {}): Promise<Said> {
+  const out = collector(options.columns);
+  const err = collector(options.columns);
+  const code = await run(words, {
+    stdin: Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)]),
+    stdout: out.stream,
+    stderr: err.stream,
+    interrupts: { drain: options.drain ?? new AbortController().signal, abort: new AbortController().signal },
+    environment: { POOLSYNC_LOG_LEVEL: "silent", HOME: "/nonexistent", ...options.environment },
+  });
+  return { code, stdout: out.text(), stderr: err.text() };
+}
+
+function collector(columns: number | undefined) {
+  const parts: string[] = [];
+  const stream: Writable & { isTTY?: boolean; columns?: number } = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      parts.push(chunk.toString("utf8"));
+      done();
+    },
+  });
+  if (columns !== undefined) Object.assign(stream, { isTTY: true, columns });
+  return { stream, text: () => parts.join("") };
+}
+
+export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), "poolsync-test-"));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A pool of users `u0`, `u1` and so on, whose e-mail addresses are verified. */
+export async function emulatorWith(users: number, options: EmulatorOptions = {}): Promise<Emulator> {
+  const emulator = await startEmulator({ quotas: "unmetered", ...options });
+  const pool = emulator.pools.add({ id: POOL, schema: [{ name: "team" }] });
+  for (let number = 0; number < users; number++) {
+    pool.addUser({
+      username: `u${number}`,
+      attributes: { given_name: "Old", email: `u${number}@example.com`, email_verified: "true" },
+    });
+  }
+  return emulator;
+}

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { z } from "zod";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
+import { runFile, type TestProcess } from "../support/process.ts";
+import { testRedis } from "../support/redis.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+
+describe("a fleet on Redis", () => {
+  const redis = testRedis();
+  const environment = { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace };
+  let emulator: Emulator;
+  let restore: () => void;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  const processes: TestProcess[] = [];
+  const command = (...words: readonly string[]) => runCommand(words, { environment });
+  const booksOf = async () => {
+    const { stdout } = await command("status", "--json");
+    return z.object({ books: z.record(z.string(), z.number()), balanced: z.literal(true) }).parse(JSON.parse(stdout))
+      .books;
+  };
+
+  before(async () => {
+    emulator = await emulatorWith(3);
+    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    directory = await temporaryDirectory();
+    await writeFile(join(directory.path, "users.csv"), "username,given_name\nu0,A\nu1,B\nu2,C\nlate,D\n");
+  });
+  after(async () => {
+    for (const each of processes) await each.kill("SIGKILL");
+    await emulator.close();
+    restore();
+    await directory.remove();
+  });
+  const start = (file: string): TestProcess => {
+    const started = runFile(file, [], {
+      ...AWS_ENVIRONMENT,
+      ...environment,
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
+      POOLSYNC_POOLS: POOL,
+    });
+    processes.push(started);
+    return started;
+  };
+
+  test("what is put with --detach is delivered by a worker, and an order is carried out by a replay worker", async () => {
+    const put = await command("sync", join(directory.path, "users.csv"), "--user-pool-id", POOL, "--detach", "--json");
+    assert.equal(put.code, 0, put.stderr);
+    assert.deepEqual(z.object({ received: z.number(), pending: z.number() }).parse(await booksOf()), {
+      received: 4,
+      pending: 4,
+    });
+
+    const worker = start("workers/deliver.ts");
+    await until("everything is delivered", async () => (await booksOf())["pending"] === 0);
+    assert.equal((await booksOf())["dead"], 1);
+
+    emulator.pools.get(POOL)?.addUser({ username: "late", attributes: {} });
+    const order = await command("dead", "replay", "--user", "late", "--detach");
+    assert.equal(order.code, 0, order.stderr);
+    const replayer = start("workers/replay.ts");
+    await until("the letter is applied", async () => (await booksOf())["applied"] === 4);
+
+    for (const each of [worker, replayer]) {
+      await each.kill("SIGTERM");
+      assert.equal(await each.ended(), 0, each.stderr());
+      for (const line of each.stderr().trim().split("\n")) z.object({ msg: z.string() }).parse(JSON.parse(line));
+      assert.doesNotMatch(each.stderr(), /"late"|u0/);
+    }
+    assert.match(worker.stderr(), /worker started[^]*worker draining[^]*worker stopped/);
+    assert.match(replayer.stderr(), /replay finished/);
+    const verified = await command("status", "--verify", "--json");
+    assert.equal(verified.code, 0);
+  });
+
+  test("a run that was put with --detach and delivered is over: the same command begins a new one", async () => {
+    const again = await command("sync", join(directory.path, "users.csv"), "--user-pool-id", POOL, "--json");
+    assert.equal(again.code, 0, again.stderr);
+    const said = z
+      .object({ resumed: z.boolean(), books: z.object({ unchanged: z.number() }) })
+      .parse(JSON.parse(again.stdout));
+    assert.deepEqual(said, { resumed: false, books: { unchanged: 4 } });
+  });
+});
+
+test("a worker without Redis or without pools is told what it needs", async () => {
+  for (const file of ["workers/deliver.ts", "workers/replay.ts"]) {
+    const worker = runFile(file, [], { XDG_STATE_HOME: "/nonexistent" });
+    assert.equal(await worker.ended(), 64);
+    assert.match(worker.stderr(), /REDIS_URL: Expected/);
+  }
+  const lost = runFile("workers/deliver.ts", [], { REDIS_URL: "redis://127.0.0.1:1" });
+  assert.equal(await lost.ended(), 64);
+  assert.match(lost.stderr(), /POOLSYNC_POOLS: Expected/);
+});

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { ConfigError } from "../src/config-error.ts";
+import { choosePool, readConfig, workerPools, type Flags } from "../src/config.ts";
+
+describe("the configuration", () => {
+  let directory = "";
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "poolsync-config-"));
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  const read = (flags: Flags = {}, environment: Record<string, string> = {}) =>
+    readConfig(flags, { HOME: "/home/jane", ...environment }, directory);
+
+  async function withFile(text: string, flags: Flags = {}, environment: Record<string, string> = {}) {
+    const path = join(directory, "some.yaml");
+    await writeFile(path, text);
+    return read({ ...flags, config: path }, environment);
+  }
+
+  async function problemsOf(reading: Promise<unknown>): Promise<string[]> {
+    try {
+      await reading;
+    } catch (error) {
+      assert.ok(error instanceof ConfigError);
+      return error.problems.map(({ path, message }) => `${path}: ${message}`);
+    }
+    return [];
+  }
+
+  test("a flag beats the environment, which beats the file, which beats the default", async () => {
+    assert.equal((await read()).rate, 20);
+    assert.equal((await read()).concurrency, 10);
+    const file = "rate: 5\nconcurrency: 3\npools: { a: { id: eu-west-1_A, rate: 7 } }";
+    const fromFile = await withFile(file);
+    assert.equal(fromFile.concurrency, 3);
+    assert.equal(choosePool(fromFile, "a").ratePerSecond, 7);
+    assert.equal(choosePool(fromFile, "eu-west-1_B").ratePerSecond, 5);
+    const environment = { POOLSYNC_RATE: "9", POOLSYNC_CONCURRENCY: "4" };
+    const fromEnvironment = await withFile(file, {}, environment);
+    assert.equal(fromEnvironment.concurrency, 4);
+    assert.equal(choosePool(fromEnvironment, "a").ratePerSecond, 9);
+    const fromFlags = await withFile(file, { rate: "11.5", concurrency: "6" }, environment);
+    assert.equal(fromFlags.concurrency, 6);
+    assert.equal(choosePool(fromFlags, "a").ratePerSecond, 11.5);
+  });
+
+  test("what is blank is not said", async () => {
+    const config = await read({}, { POOLSYNC_RATE: "", REDIS_URL: " ", POOLSYNC_NAMESPACE: "" });
+    assert.equal(config.redisUrl, undefined);
+    assert.equal(config.namespace, "poolsync");
+  });
+
+  test("data lies in the state directory of the user", async () => {
+    assert.equal((await read()).dataDir, "/home/jane/.local/state/poolsync");
+    assert.equal((await read({}, { XDG_STATE_HOME: "/var/state" })).dataDir, "/var/state/poolsync");
+    assert.equal((await read({ dataDir: "here" }, { POOLSYNC_DATA_DIR: "/there" })).dataDir, join(directory, "here"));
+  });
+
+  test("every problem is told in one error, with its place and the form that is expected", async () => {
+    const problems = await problemsOf(
+      withFile(
+        "pool: 1\nfeeds: { hr: { username: id, attributes: { email: { column: E, verifed: mark } } } }",
+        { rate: "-1" },
+        { REDIS_URL: "http://x", POOLSYNC_KEY: "short", POOLSYNC_LOG_LEVEL: "loud" },
+      ),
+    );
+    assert.deepEqual(problems, [
+      "REDIS_URL: Expected a URL such as redis://127.0.0.1:6379 or rediss://user:password@host:6379",
+      "POOLSYNC_KEY: Expected 32 bytes in base64, as `openssl rand -base64 32` prints them",
+      "--rate: Expected a number above 0, got `-1`",
+      "POOLSYNC_LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent, got `loud`",
+      "some.yaml: Unknown key `pool` (did you mean pools?)",
+    ]);
+  });
+
+  test("a problem of an attribute is told with its path", async () => {
+    const feed = (attributes: string) => withFile(`feeds: { hr: { username: id, attributes: ${attributes} } }`);
+    assert.deepEqual(await problemsOf(feed("{ email: { column: E, verifed: mark } }")), [
+      "some.yaml: feeds.hr.attributes.email: Unknown key `verifed` (did you mean verified?)",
+    ]);
+    assert.match(String(await problemsOf(feed("{ email: E }"))), /attributes\.email: Expected `verified` to be mark/);
+    assert.match(String(await problemsOf(feed("{ name: { column: A, constant: b } }"))), /exactly one of/);
+    assert.match(
+      String(await problemsOf(feed("{ name: { column: A, verified: ask } }"))),
+      /for email and phone_number/,
+    );
+    assert.match(String(await problemsOf(feed("{ name: { column: A, transforms: [shout] } }"))), /transforms\.0: /);
+    assert.match(String(await problemsOf(feed("{ name: { column: A, transforms: [{ e164: ZZ }] } }"))), /country code/);
+    assert.match(String(await problemsOf(feed("{}"))), /at least one attribute/);
+  });
+
+  test("a feed becomes the mapping of the feeds room", async () => {
+    const { feeds } = await withFile(`
+      feeds:
+        hr:
+          file: hr.csv
+          pool: staff
+          username: Id
+          version: { column: Changed }
+          ignoreUnknown: true
+          attributes:
+            given_name: First
+            phone_number: { column: Phone, transforms: [trim, { e164: DE }], verified: keep, onBlank: clear }
+            custom:source: { constant: 7 }`);
+    assert.deepEqual(feeds["hr"]?.mapping, {
+      usernameColumn: "Id",
+      versionColumn: "Changed",
+      ignored: [],
+      unknown: "ignore",
+      attributes: [
+        { name: "given_name", column: "First", transforms: [{ kind: "trim" }], onBlank: "skip" },
+        {
+          name: "phone_number",
+          column: "Phone",
+          transforms: [{ kind: "trim" }, { kind: "e164", region: "DE" }],
+          onBlank: "clear",
+          verified: "keep",
+        },
+        { name: "custom:source", constant: "7", transforms: [{ kind: "trim" }], onBlank: "skip" },
+      ],
+    });
+  });
+
+  test("a file that is named must be there, and the usual one need not", async () => {
+    assert.equal((await read()).file, undefined);
+    assert.match(String(await problemsOf(read({ config: "none.yaml" }))), /--config: .*no such file/);
+    assert.match(String(await problemsOf(withFile("a: [1"))), /some\.yaml: line 1: Expected YAML/);
+  });
+
+  test("nothing in it can be changed", async () => {
+    const config = await withFile("pools: { a: { id: eu-west-1_A } }");
+    assert.ok(Object.isFrozen(config));
+    assert.ok(Object.isFrozen(config.poolSettings["a"]));
+  });
+
+  test("a pool's Region is the flag's, the file's, AWS_REGION's, or the one that its id begins with", async () => {
+    const file = "pools: { a: { id: eu-west-1_A, region: eu-north-1 } }";
+    assert.equal(choosePool(await withFile(file), "a", { region: "eu-south-1" }).region, "eu-south-1");
+    assert.equal(choosePool(await withFile(file), "a").region, "eu-north-1");
+    assert.equal(choosePool(await withFile(file, {}, { AWS_REGION: "us-east-1" }), "eu-west-1_B").region, "us-east-1");
+    assert.equal(choosePool(await read(), "eu-west-1_B").region, "eu-west-1");
+    assert.match(
+      String(await problemsOf(read().then((config) => choosePool(config, "local_B")))),
+      /--region.*AWS_REGION/,
+    );
+  });
+
+  test("a worker's pools are those that are named, else all of the file, each once", async () => {
+    const file = "pools: { a: { id: eu-west-1_A }, b: { id: eu-west-1_B } }";
+    const ids = (pools: readonly { readonly id: string }[]) => pools.map(({ id }) => id);
+    assert.deepEqual(ids(workerPools(await withFile(file))), ["eu-west-1_A", "eu-west-1_B"]);
+    assert.deepEqual(ids(workerPools(await withFile(file, { pools: "b, eu-west-1_B,eu-west-1_C" }))), [
+      "eu-west-1_B",
+      "eu-west-1_C",
+    ]);
+    assert.match(String(await problemsOf(read().then(workerPools))), /POOLSYNC_POOLS/);
+  });
+});
