@@ -59,7 +59,7 @@ const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
 const DEFAULT_CONNECT_TIMEOUT = 3;
 const DEFAULT_REQUEST_TIMEOUT = 15;
-export const DEFAULT_FILE = "poolsync.yaml";
+const DEFAULT_FILE = "poolsync.yaml";
 
 function numeric(form: string, fits: (value: number) => boolean) {
   return z

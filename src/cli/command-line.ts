@@ -1,7 +1,7 @@
 /** Commands as a user would type them, for messages. */
 
 /** Quotes what a shell would take apart. */
-export function shellWord(text: string): string {
+function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 

@@ -94,8 +94,3 @@ export async function openChosenPool(means: PoolMeans, chosen: ChosenPool): Prom
   const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency: config.concurrency, log });
   return own(pool, (opened) => opened.close());
 }
-
-/** The pool that a name or id and the flags mean, opened. */
-export function openPoolNamed(means: PoolMeans, nameOrId: string, flags: CognitoFlags): Promise<Pool> {
-  return openChosenPool(means, choosePool(means.config, nameOrId, flags));
-}

@@ -2,7 +2,7 @@
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import type { Letters } from "../store/letters.ts";
 import type { Runs } from "../store/runs.ts";
-import { count, duration } from "./figures.ts";
+import { count, counted, duration } from "./figures.ts";
 import { adviceOf } from "./settling.ts";
 import { indent } from "./table.ts";
 
@@ -51,7 +51,7 @@ export function summaryText(summary: RunSummary, width: number, replay: (kind: s
   const faulty = rows.faulty > 0 ? `, ${count(rows.faulty)} of them faulty` : "";
   const parts = [
     indent("", `${feed} → ${pool}, run ${run}${resumed ? " (went on where it was cut)" : ""}`, width),
-    indent("  ", `${count(rows.read)} rows read${faulty}, in ${duration(durationMs)}`, width),
+    indent("  ", `${counted(rows.read, "row")} read${faulty}, in ${duration(durationMs)}`, width),
     "\n",
     booksText(books),
     indent("", balanced ? "The books balance." : `The books do NOT balance: run \`poolsync status --verify\`.`, width),
@@ -77,4 +77,9 @@ export function booksText(books: Books): string {
   const numbers = TERMS.map((term) => count(books[term]));
   const wide = Math.max(...numbers.map((number) => number.length));
   return TERMS.map((term, index) => `  ${term.padEnd(10)}  ${(numbers[index] ?? "").padStart(wide)}\n`).join("");
+}
+
+/** A run that was put with --detach stays `delivering` until its command comes again: people see when it is over. */
+export function stateText(state: string, { pending }: Books): string {
+  return state === "delivering" && pending === 0 ? "delivered" : state;
 }

@@ -16,7 +16,7 @@ import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts"
 import { groupLetters, lettersOf } from "../letter-groups.ts";
 import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
 import type { Context } from "../program.ts";
-import { count } from "../figures.ts";
+import { count, counted } from "../figures.ts";
 
 interface ExportFlags extends EngineFlags, FilterFlags {
   readonly showValues?: boolean;
@@ -88,7 +88,7 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
     } else if (pool !== undefined) {
       const verified = left.kept > 0 ? ["--verified", "keep"] : [];
       const back = commandLine(["sync", flags.out ?? "-", "--user-pool-id", pool, ...verified]);
-      say(`${count(letters)} letters written. Once edited: ${back}; then discard them here.`);
+      say(`${counted(letters, "letter")} written. Once edited: ${back}; then discard them here.`);
     }
     if (left.cleared > 0)
       say(

@@ -22,7 +22,7 @@ import {
   type CognitoFlags,
 } from "../open.ts";
 import type { Context } from "../program.ts";
-import { count } from "../figures.ts";
+import { count, counted } from "../figures.ts";
 import { createProgress } from "../progress.ts";
 import { booksOf, waitUntilSettled } from "../settling.ts";
 import { stopDeliveries } from "../stopping.ts";
@@ -89,7 +89,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       for (const order of orders) ids.push(await sendOrder(engine, order));
       print(
         { orders: ids, letters },
-        `${count(letters)} dead letters are ordered to be replayed; a replay worker carries it out.\n`,
+        `${counted(letters, "dead letter is", "dead letters are")} ordered to be replayed; a replay worker carries it out.\n`,
       );
       return EXIT.done;
     }
@@ -147,7 +147,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       const { pending } = await booksOf(engine.store.runs, [...concerned]);
       throw new CommandError(
         "interrupted",
-        `Interrupted. ${count(pending)} changes stay queued: the next sync or replay into the pool delivers them.`,
+        `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: the next sync or replay into the pool delivers them.`,
         { cause: error, exitCode: EXIT.interrupted },
       );
     }
@@ -157,7 +157,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     print(
       { letters: replayed, byKind: byKind(groups), runs: [...concerned], before, after, balanced, diedAgain },
       [
-        `${groupsText(groups)}Replayed ${replayed === 1 ? "1 letter" : `${count(replayed)} letters`}${diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`poolsync dead list\`)`}.\n\n`,
+        `${groupsText(groups)}Replayed ${counted(replayed, "letter")}${diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`poolsync dead list\`)`}.\n\n`,
         movement(before, after, columnsOf(io.stdout)),
         balanced ? "The books balance.\n" : "The books do NOT balance: run `poolsync status --verify`.\n",
       ].join(""),

@@ -11,7 +11,7 @@ import { groupLetters, type LetterGroup } from "../letter-groups.ts";
 import { viewLetter } from "../letter-view.ts";
 import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
 import type { Context } from "../program.ts";
-import { age, count } from "../figures.ts";
+import { age, count, counted } from "../figures.ts";
 import { adviceOf } from "../settling.ts";
 import { indent, table } from "../table.ts";
 import { addExport } from "./dead-export.ts";
@@ -177,7 +177,7 @@ async function discardLetters({ io }: Context, flags: DiscardFlags): Promise<num
     if (flags.json === true) {
       io.stdout.write(`${JSON.stringify({ dryRun: flags.dryRun === true, letters: discarded }, undefined, 2)}\n`);
     } else {
-      const letters = discarded === 1 ? "1 dead letter" : `${count(discarded)} dead letters`;
+      const letters = counted(discarded, "dead letter");
       io.stdout.write(flags.dryRun === true ? `${letters} would be discarded.\n` : `Discarded ${letters}.\n`);
     }
     return EXIT.done;

@@ -11,7 +11,7 @@ import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../op
 import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
 import { age, count } from "../figures.ts";
-import { summarise, summaryText } from "../summary.ts";
+import { stateText, summarise, summaryText } from "../summary.ts";
 import { indent, table } from "../table.ts";
 
 interface ListFlags extends EngineFlags {
@@ -67,7 +67,7 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
         runs.map(({ run, books }) => [
           run.id,
           run.feed,
-          run.state,
+          stateText(run.state, books),
           age(now - run.startedAt),
           count(books.received),
           count(books.pending),
@@ -100,7 +100,11 @@ async function show({ io }: Context, id: string, flags: EngineFlags): Promise<nu
     io.stdout.write(summaryText(summary, width, (kind) => commandLine(["dead", "replay", "--kind", kind], flags)));
     const asOf = new Date(run.asOf).toISOString();
     io.stdout.write(
-      indent("", `State: ${run.state}. Begun ${new Date(run.startedAt).toISOString()}, values as of ${asOf}.`, width),
+      indent(
+        "",
+        `State: ${stateText(run.state, summary.books)}. Begun ${new Date(run.startedAt).toISOString()}, values as of ${asOf}.`,
+        width,
+      ),
     );
     return EXIT.done;
   });

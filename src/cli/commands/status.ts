@@ -11,7 +11,7 @@ import type { Context } from "../program.ts";
 import { age, count } from "../figures.ts";
 import { parseStanding, standingOf, type Standing } from "../standing.ts";
 import { adviceOf } from "../settling.ts";
-import { booksText } from "../summary.ts";
+import { booksText, stateText } from "../summary.ts";
 import { indent, table } from "../table.ts";
 
 interface StatusFlags extends EngineFlags {
@@ -130,7 +130,7 @@ function print(io: Io, standing: Standing): void {
         runs.map(({ run, feed, state, books: own }) => [
           run,
           feed,
-          state,
+          stateText(state, own),
           count(own.received),
           count(own.applied),
           count(own.pending),

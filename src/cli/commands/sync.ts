@@ -29,7 +29,7 @@ import {
   type PoolMeans,
 } from "../open.ts";
 import type { Context } from "../program.ts";
-import { count } from "../figures.ts";
+import { counted } from "../figures.ts";
 import { createProgress } from "../progress.ts";
 import { createReportFile } from "../report-file.ts";
 import { waitUntilSettled } from "../settling.ts";
@@ -266,7 +266,7 @@ async function interruptedRun(session: Session, run: Run, cause: unknown): Promi
   await stopDeliveries(deliveries, io.interrupts);
   const { pending } = await engine.store.runs.books(run.id);
   log.info({ run: run.id, pool: run.pool, pending }, "run interrupted");
-  const changes = pending === 1 ? "1 change stays" : `${count(pending)} changes stay`;
+  const changes = counted(pending, "change stays", "changes stay");
   return new CommandError(
     "interrupted",
     `Interrupted. ${changes} queued, in run ${run.id}; the same command goes on where this one stopped.`,
@@ -280,7 +280,7 @@ function printSummary({ io, flags }: Session, summary: RunSummary): void {
     io.stdout.write(
       indent(
         "",
-        `${count(summary.rows.read)} rows of ${summary.feed} were put, in run ${summary.run}. Workers deliver them; look with \`poolsync runs show ${summary.run}\`.`,
+        `${counted(summary.rows.read, "row was", "rows were")} put from ${summary.feed}, in run ${summary.run}. Workers deliver them; look with \`poolsync runs show ${summary.run}\`.`,
         width,
       ),
     );
