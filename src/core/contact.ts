@@ -70,6 +70,31 @@ export function planContact(
   }
 }
 
+/**
+ * What is there once these attributes are written. A value that the pool holds back until the person confirms it is
+ * not there yet. Undefined stays undefined: who was not listed is not known any better.
+ */
+export function contactsAfter(
+  { requireVerificationBeforeUpdate }: Pick<PoolProfile, "requireVerificationBeforeUpdate">,
+  contacts: Contacts | undefined,
+  written: readonly Attribute[],
+): Contacts | undefined {
+  if (!contacts) return undefined;
+  const sent = new Map(written.map(({ Name, Value }) => [Name, Value]));
+  const after = (name: "email" | "phone_number"): Contact | undefined => {
+    const value = sent.get(name);
+    const flag = sent.get(`${name}_verified`);
+    const before = contacts[name];
+    if (value === "") return undefined;
+    if (value !== undefined && (flag === "true" || !requireVerificationBeforeUpdate.includes(name))) {
+      return { value, verified: flag === "true" };
+    }
+    return before && value === undefined && flag !== undefined ? { ...before, verified: flag === "true" } : before;
+  };
+  const [email, phone] = [after("email"), after("phone_number")];
+  return { ...(email && { email }), ...(phone && { phone_number: phone }) };
+}
+
 function planFlag(name: string, verified: boolean, contacts: Contacts | undefined): ContactPlan {
   const contact = contactOf(name);
   if (contact !== "email" && contact !== "phone_number") {

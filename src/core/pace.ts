@@ -32,7 +32,11 @@ export function rateAt(state: PaceState, ceiling: number, now: number): number {
 }
 
 /** Reserves the next slot. */
-export function reserve(state: PaceState, ceiling: number, now: number): { readonly state: PaceState; readonly slotAt: number } {
+export function reserve(
+  state: PaceState,
+  ceiling: number,
+  now: number,
+): { readonly state: PaceState; readonly slotAt: number } {
   const rate = rateAt(state, ceiling, now);
   const slotAt = Math.max(now, state.nextAt);
   return { state: { ...state, rate, rateAt: now, nextAt: slotAt + 1000 / rate }, slotAt };

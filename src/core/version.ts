@@ -27,7 +27,8 @@ function digits(value: number, width: number, name: string): string {
     throw new RangeError(`Expected \`${name}\` to be a whole number from 0, got \`${value}\``);
   }
   const text = String(value).padStart(width, "0");
-  if (text.length > width) throw new RangeError(`Expected \`${name}\` to have at most ${width} digits, got \`${value}\``);
+  if (text.length > width)
+    throw new RangeError(`Expected \`${name}\` to have at most ${width} digits, got \`${value}\``);
   return text;
 }
 

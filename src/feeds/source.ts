@@ -129,7 +129,13 @@ function fileSource(name: string, handle: FileHandle, encoding: string | undefin
     let bytes = 0;
     for (;;) {
       const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, bytes);
+      const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, bytes).catch((cause: unknown) => {
+        throw new FeedError(
+          "unreadable",
+          `\`${name}\` could not be read on at byte ${bytes}; check the disk or the mount, and begin again.`,
+          { cause },
+        );
+      });
       if (bytesRead === 0) break;
       const read = chunk.subarray(0, bytesRead);
       hash.update(read);

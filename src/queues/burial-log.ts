@@ -1,5 +1,5 @@
 /** Burials in the log: a line per kind, every few seconds, not one per unit. */
-import type { Letter } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
 import type { Log } from "../log.ts";
 
 export interface BurialLog {

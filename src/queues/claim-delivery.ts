@@ -10,7 +10,7 @@ import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-gov
 import type { Refusal } from "../cognito/fault.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { fullJitter } from "../core/backoff.ts";
-import { type Attribute, planContact } from "../core/contact.ts";
+import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
 import { decide, type Failure, isExhausted } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
@@ -41,7 +41,7 @@ export interface Delivered extends Told {
   readonly late: boolean;
   /** The failure that asks for a hold, of the process or of the pool. */
   readonly hold?: HoldWanted;
-  /** True where Cognito answered a call, whatever it said of the user. */
+  /** True where a call went through as far as the user: what it met there is no matter. */
   readonly answered: boolean;
 }
 
@@ -63,8 +63,8 @@ const SHORT_RETRY_MS = 200;
 const LATER_MS = 1000;
 
 /**
- * `first` is the slot that was taken before the claim; it is given back where no call is needed. Rejects only for
- * faults of the store: whatever Cognito says is settled.
+ * `first` is the slot that was taken before the claim; the caller gives it back, in case no call was needed. Rejects
+ * only for faults of the store: whatever Cognito says is settled.
  */
 export async function deliverClaim(
   means: DeliveryMeans,
@@ -77,6 +77,9 @@ export async function deliverClaim(
   const username = keyring.open(inHand.answer.username);
   const session = openClaimSession(store.mailboxes, keyring, inHand, leaseMs);
   const attributes = new Map<string, readonly Attribute[]>();
+  /** Flags to set, each in a call of its own after all values: what they must be depends on what those leave there. */
+  const flags = new Map<string, UnitValue>();
+  let there: Contacts | undefined;
   let slot: Slot | undefined = first;
   let hold: HoldWanted | undefined;
   let answered = false;
@@ -97,10 +100,13 @@ export async function deliverClaim(
     const contacts = new Map<string, UnitValue>();
     for (const name of session.open()) {
       const held = session.held(name);
+      if (isExhausted(held)) {
+        session.bury(name, "gave-up", "exhausted");
+        continue;
+      }
       const value = valueOf(keyring.open(held.body));
       const wrong = checkUnit(profile, { name, value });
-      if (isExhausted(held)) session.bury(name, "gave-up", "exhausted");
-      else if (wrong) session.bury(name, "invalid-value", wrong.reason);
+      if (wrong) session.bury(name, "invalid-value", wrong.reason);
       else if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
       else attributes.set(name, [{ Name: name, Value: value.kind === "text" ? value.text : "" }]);
     }
@@ -118,22 +124,32 @@ export async function deliverClaim(
       const read = await directory.readContacts(profile.id, username, look);
       if (!read.ok) {
         const { failure } = read;
-        if (failure.outcome === "wait") await listSlot.throttled();
+        if (failure.outcome === "wait" && failure.answered) await listSlot.throttled();
         // Nothing was written by a read: its fate is no matter, and nothing of the user is what it could refuse.
         const asRead =
           failure.outcome === "bury" ? ({ ...failure, outcome: "retry", counts: "attempt" } as const) : failure;
         return settleFailure([...contacts.keys()], { ...asRead, fateUnknown: false });
       }
       answered = true;
+      there = read.contacts;
       for (const [name, value] of contacts) {
-        const plan = planContact(profile, name, value, read.contacts);
-        if (plan.do === "unchanged") session.unchanged(name);
-        else if (plan.do === "bury") session.bury(name, plan.kind, plan.reason);
-        else attributes.set(name, plan.attributes);
+        if (isContact(name)) plan(name, value);
+        else flags.set(name, value);
       }
     } finally {
       listSlot.done();
     }
+  }
+
+  function plan(name: string, value: UnitValue): void {
+    const planned = planContact(profile, name, value, there);
+    if (planned.do === "unchanged") session.unchanged(name);
+    else if (planned.do === "bury") session.bury(name, planned.kind, planned.reason);
+    else attributes.set(name, planned.attributes);
+  }
+
+  function payloadOf(names: readonly string[]): Attribute[] {
+    return names.flatMap((name) => attributes.get(name) ?? []);
   }
 
   /** Concludes units whose call failed, one by one. */
@@ -155,20 +171,18 @@ export async function deliverClaim(
 
   /** One call, with short retries, each under the pace and within a renewed lease. */
   async function call(names: readonly string[]): Promise<WriteAnswer> {
-    const payload = names.flatMap((name) => attributes.get(name) ?? []);
-    let refused: Refusal | undefined;
+    let said: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {
-      if (refused) await session.settle();
+      if (said) await session.settle();
       const taken = await takeSlot();
       try {
         const within = { signal: untilLeaseEnds(), notAfter: session.leaseEndsAt };
-        const said = await writer.write(profile.id, username, payload, within);
+        said = await writer.write(profile.id, username, payloadOf(names), within);
         if (said.ok) return said;
-        refused = said;
-        const { outcome, fateUnknown } = said.failure;
-        if (outcome === "wait" && said.failure.answered) await taken.throttled();
-        if ((outcome === "wait" && said.failure.answered) || (outcome === "retry" && !fateUnknown))
-          throw new NotTaken();
+        const { outcome, answered: wasAnswered, fateUnknown } = said.failure;
+        const throttled = outcome === "wait" && wasAnswered;
+        if (throttled) await taken.throttled();
+        if (throttled || (outcome === "retry" && !fateUnknown)) throw new NotTaken();
         return said;
       } finally {
         taken.done();
@@ -184,7 +198,9 @@ export async function deliverClaim(
           sleep(fullJitter(attemptNumber, SHORT_RETRY_MS, Math.random()), undefined, { signal }),
       });
     } catch (error) {
-      if (refused && !(error instanceof ClaimLost)) return refused;
+      // No further try can be made: what was said last stands, also where the shutdown came right after it.
+      const isOver = error instanceof NotTaken || error instanceof SlotTooLate || signal.aborted;
+      if (said && isOver && !(error instanceof ClaimLost)) return said;
       throw error;
     }
   }
@@ -202,7 +218,7 @@ export async function deliverClaim(
       const whole = [part, ...parts.filter((other) => other.splitBy === splitBy)].flatMap((each) => each.names);
       return settleFailure(whole, splitBy);
     }
-    const sent = names.flatMap((name) => attributes.get(name) ?? []).map(({ Name }) => Name);
+    const sent = payloadOf(names).map(({ Name }) => Name);
     const atFault = culprits(failure.kind, message, sent);
     if (!atFault && names.length > 1) {
       parts.unshift(...halves(names).map((half) => ({ names: half, splitBy: failure })));
@@ -213,24 +229,23 @@ export async function deliverClaim(
     if (rest.length > 0) parts.unshift({ names: rest });
   }
 
-  async function send(): Promise<void> {
-    const names = session.open();
-    const alone = names.filter((name) => contactOf(name) !== undefined);
-    const together = names.filter((name) => contactOf(name) === undefined);
-    const parts: Part[] = [together, ...alone.map((name) => [name])]
-      .filter((part) => part.length > 0)
-      .map((part) => ({ names: part }));
+  /** Sends units together, in more than one call only where they fail together. */
+  async function send(units: readonly string[]): Promise<void> {
+    const parts: Part[] = units.length > 0 ? [{ names: units }] : [];
     for (let part = parts.shift(); part; part = parts.shift()) {
-      if (!part.names.every((name) => session.open().includes(name))) continue;
-      const said = await call(part.names);
+      const { names } = part;
+      if (!names.every((name) => session.open().includes(name))) continue;
+      const said = await call(names);
       if (said.ok) {
-        for (const name of part.names) session.applied(name);
+        for (const name of names) session.applied(name);
+        there = contactsAfter(profile, there, payloadOf(names));
         answered = true;
         holds.succeeded();
-        if (part.names.some(isContact)) await holds.lift("contacts");
+        if (names.some(isContact)) await holds.lift("contacts");
       } else {
         fail(part, said, parts);
-        answered ||= said.failure.answered && !hold;
+        // Only an answer about the user proves that the pool and the credentials are well.
+        answered ||= said.failure.outcome === "bury" && !hold;
       }
       await session.settle();
     }
@@ -240,7 +255,12 @@ export async function deliverClaim(
   try {
     try {
       await prepare();
-      if (session.open().length > 0 && !hold) await send();
+      if (!hold) await send(session.open().filter((name) => !flags.has(name)));
+      for (const [name, value] of flags) {
+        if (!session.open().includes(name)) continue;
+        plan(name, value);
+        await send(session.open().filter((open) => open === name));
+      }
       session.defer(session.open(), LATER_MS);
     } catch (error) {
       if (!(error instanceof SlotTooLate) && !signal.aborted) throw error;
@@ -250,8 +270,6 @@ export async function deliverClaim(
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
     late = true;
-  } finally {
-    slot?.giveBack();
   }
   return { ...session.told(), late, answered, ...(hold ? { hold } : {}) };
 }

@@ -2,7 +2,9 @@
  * A claim in a worker's hands: which of its units are still open, what has been found out about the others, and how
  * long the lease has to run. Nothing is told to the store before `settle`, and what is told renews the lease.
  */
-import type { Held, Letter, Settlement } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
+import type { Held } from "../core/mailbox.ts";
+import type { Settlement } from "../core/settlement.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { ClaimAnswer, Mailboxes } from "../store/mailboxes.ts";
 
@@ -92,9 +94,9 @@ export function openClaimSession(
     },
     async settle() {
       const telling = untold;
-      untold = {};
       const askedAt = performance.now();
       const said = await mailboxes.settle(user, token, telling, leaseMs);
+      untold = {};
       letters.push(...said.letters);
       doubted.push(...said.doubted);
       if (said.late) throw new ClaimLost("The claim was taken over before it was settled");

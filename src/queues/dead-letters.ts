@@ -2,7 +2,7 @@
  * Dead letters in BullMQ: one queue per kind, in which a job stands for each letter and carries its id alone, so that
  * the queues can be listed and watched with any tool. The letters themselves live in the store.
  */
-import type { Letter } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
 import type { Letters } from "../store/letters.ts";
 import type { Queues } from "./bullmq.ts";
 

@@ -62,7 +62,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   const abort = new AbortController();
   const holds = createHoldWatch(store.holds, pool, {
     placed: (scope, kind) => log.warn({ pool, scope, kind }, "hold placed"),
-    lifted: (scope) => log.info({ pool, scope }, "hold lifted"),
+    lifted(scope) {
+      log.info({ pool, scope }, "hold lifted");
+      if (scope === "pool" && heldBy === undefined) goOn();
+    },
   });
   const burials = createBurialLog(log, pool);
   const means: DeliveryMeans = { ...options, store, keyring: engine.keyring, holds };
@@ -75,16 +78,22 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   function pause(ms: number): void {
     if (stopping || resume) return;
     void worker.pause(true);
-    resume = setTimeout(() => {
-      resume = undefined;
-      if (!stopping) void worker.resume();
-    }, ms);
+    resume = setTimeout(goOn, ms);
+  }
+
+  function goOn(): void {
+    if (stopping || !resume) return;
+    clearTimeout(resume);
+    resume = undefined;
+    void worker.resume();
   }
 
   async function placeHold({ scope, failure }: HoldWanted): Promise<void> {
     if (scope === "process") {
       if (heldBy === undefined) log.error({ pool, kind: failure.kind, advice: failure.advice }, "deliveries paused");
       heldBy = failure.kind;
+      // The other calls that were in flight are refused alike: that is one refusal, not many.
+      if (resume) return;
       pause(pauseMs);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       return;
@@ -110,29 +119,42 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     throw new DelayedError();
   }
 
+  /** What goes wrong here is the store's fault, not Cognito's. The job is gone with it, and the sweep wakes the user again. */
   async function process(job: Job<WakeUp>, lock: string | undefined): Promise<void> {
+    try {
+      await deliver(job, lock);
+    } catch (error) {
+      if (!(error instanceof DelayedError || abort.signal.aborted)) {
+        log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
+      }
+      throw error;
+    }
+  }
+
+  async function deliver(job: Job<WakeUp>, lock: string | undefined): Promise<void> {
     const { user } = job.data;
     const hold = await holds.ask("pool");
     if (hold.is === "held") {
-      pause(hold.retryInMs);
+      // Another process may lift it before the next probe is due, so it is looked at again soon.
+      pause(Math.min(hold.retryInMs, FIRST_PAUSE_MS));
       return sleepUntil(job, lock, hold.retryInMs);
     }
     const slot = await updates.acquire({ priority: job.priority, signal: abort.signal });
-    const askedAt = performance.now();
-    const token = randomBytes(16).toString("base64url");
-    const answer = await store.mailboxes.claim(user, token, leaseMs).catch((error: unknown) => {
-      slot.giveBack();
-      throw error;
-    });
-    if (answer.is !== "claimed") {
-      slot.giveBack();
+    let delivered: Delivered;
+    try {
+      const askedAt = performance.now();
+      const token = randomBytes(16).toString("base64url");
+      const answer = await store.mailboxes.claim(user, token, leaseMs);
       if (answer.is === "idle") return;
-      return sleepUntil(job, lock, answer.retryInMs);
+      if (answer.is !== "claimed") return await sleepUntil(job, lock, answer.retryInMs);
+      const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+      delivered = await deliverClaim(means, inHand, slot, abort.signal);
+    } finally {
+      // Does nothing where a call was made in it.
+      slot.giveBack();
     }
-    const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-    const delivered = await deliverClaim(means, inHand, slot, abort.signal);
     await conclude(user, delivered);
-    if (delivered.dueInMs !== undefined) return sleepUntil(job, lock, delivered.dueInMs);
+    if (delivered.dueInMs !== undefined) await sleepUntil(job, lock, delivered.dueInMs);
   }
 
   let offset = 0;

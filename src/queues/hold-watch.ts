@@ -17,7 +17,7 @@ export interface HoldWatch {
   lift(scope: HoldScope): Promise<void>;
   /**
    * A user's call was refused in a way that may be the pool's fault. Answers true where another user's was refused
-   * alike, with no success since.
+   * alike, with no success since, here or in the process that placed the hold.
    */
   refused(user: string): boolean;
   /** A write succeeded: what was refused before was about its user. */
@@ -34,16 +34,19 @@ export interface HoldEvents {
 export function createHoldWatch(holds: Holds, pool: string, events: HoldEvents): HoldWatch {
   const freeUntil = new Map<HoldScope, number>();
   let lastRefused: string | undefined;
+  let poolHeld = false;
   return {
     async ask(scope) {
       if ((freeUntil.get(scope) ?? 0) > performance.now()) return { is: "free" };
       const answer = await holds.ask(pool, scope);
+      if (scope === "pool") poolHeld = answer.is !== "free";
       if (answer.is === "free") freeUntil.set(scope, performance.now() + BELIEVED_MS);
       else freeUntil.delete(scope);
       return answer.is === "held" ? { is: "held", retryInMs: answer.retryInMs } : { is: answer.is };
     },
     async place(scope, kind) {
       freeUntil.delete(scope);
+      if (scope === "pool") poolHeld = true;
       const fresh = await holds.place(pool, scope, kind);
       if (fresh) events.placed(scope, kind);
       return fresh;
@@ -51,10 +54,11 @@ export function createHoldWatch(holds: Holds, pool: string, events: HoldEvents):
     async lift(scope) {
       if ((freeUntil.get(scope) ?? 0) > performance.now()) return;
       if (await holds.lift(pool, scope)) events.lifted(scope);
+      if (scope === "pool") poolHeld = false;
       freeUntil.set(scope, performance.now() + BELIEVED_MS);
     },
     refused(user) {
-      const alike = lastRefused !== undefined && lastRefused !== user;
+      const alike = poolHeld || (lastRefused !== undefined && lastRefused !== user);
       lastRefused ??= user;
       return alike;
     },

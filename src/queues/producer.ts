@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Change, InvalidUnit } from "../core/change.ts";
-import type { Wanted } from "../core/mailbox.ts";
+import type { Wanted } from "../core/put.ts";
 import {
   canonicalUsername,
   checkUnit,

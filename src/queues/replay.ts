@@ -3,7 +3,7 @@
  * filter that is closed in time, so that a letter which is buried anew is not replayed by the same order again. Each
  * letter is one atomic step, so an order that was cut is simply carried out again.
  */
-import type { Letter } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
 import type { LetterFilter } from "../store/letters.ts";
 import { retractLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";

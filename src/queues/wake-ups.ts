@@ -10,7 +10,7 @@ import type { JobQueue, Queues } from "./bullmq.ts";
 /** Who overtakes whom: a single change a bulk run. Lower goes first. */
 export const PRIORITY = { direct: 1, bulk: 10 } as const;
 
-/** A job may wait for a lease to end or for a back-off; it must not be taken for lost before that. */
+/** How many sleeping jobs a sweep looks through. Those behind them wake by themselves, if later. */
 const DELAYED_PAGE = 1000;
 
 export interface WakeUp {

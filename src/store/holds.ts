@@ -26,7 +26,10 @@ export interface Holds {
    * May this pool be tried? `free`: no hold. `probe`: held, and the caller has the probe. `held`: come back later.
    * Taking the probe is one step: one caller gets it.
    */
-  ask(pool: string, scope: HoldScope): Promise<{ is: "free" } | { is: "probe"; hold: Hold } | { is: "held"; hold: Hold; retryInMs: number }>;
+  ask(
+    pool: string,
+    scope: HoldScope,
+  ): Promise<{ is: "free" } | { is: "probe"; hold: Hold } | { is: "held"; hold: Hold; retryInMs: number }>;
   /** Answers true where there was one. */
   lift(pool: string, scope: HoldScope): Promise<boolean>;
   list(): Promise<readonly Hold[]>;

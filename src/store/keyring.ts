@@ -32,8 +32,7 @@ export function freshSecret(): string {
  */
 export function createKeyring(secret: string, encryptionKey?: Buffer): Keyring {
   const digestKey = Buffer.from(secret, "base64url");
-  const sealKey =
-    encryptionKey && Buffer.from(hkdfSync("sha256", encryptionKey, "", "poolsync values at rest", 32));
+  const sealKey = encryptionKey && Buffer.from(hkdfSync("sha256", encryptionKey, "", "poolsync values at rest", 32));
   const digest = (purpose: string, ...parts: readonly string[]) =>
     createHmac("sha256", digestKey)
       .update(JSON.stringify([purpose, ...parts]))
@@ -55,7 +54,9 @@ export function createKeyring(secret: string, encryptionKey?: Buffer): Keyring {
     open(sealed) {
       if (sealed.startsWith(PLAIN)) return sealed.slice(PLAIN.length);
       if (!sealKey) {
-        throw new Error("The store's values are encrypted, and no key is configured: set POOLSYNC_KEY to the key they were written with");
+        throw new Error(
+          "The store's values are encrypted, and no key is configured: set POOLSYNC_KEY to the key they were written with",
+        );
       }
       const bytes = Buffer.from(sealed.slice(SEALED.length), "base64");
       const decipher = createDecipheriv("aes-256-gcm", sealKey, bytes.subarray(0, 12));
@@ -73,7 +74,9 @@ export function createKeyring(secret: string, encryptionKey?: Buffer): Keyring {
 export function bodyOf(value: UnitValue): string {
   switch (value.kind) {
     case "text":
-      return JSON.stringify(value.verified === undefined ? { text: value.text } : { text: value.text, verified: value.verified });
+      return JSON.stringify(
+        value.verified === undefined ? { text: value.text } : { text: value.text, verified: value.verified },
+      );
     case "clear":
       return '{"clear":true}';
     case "as-is":
@@ -87,11 +90,14 @@ export function valueOf(body: string): UnitValue {
   if (typeof parsed === "object" && parsed !== null) {
     if ("text" in parsed && typeof parsed.text === "string") {
       const verified = "verified" in parsed ? parsed.verified : undefined;
-      if (verified === "mark" || verified === "ask" || verified === "keep") return { kind: "text", text: parsed.text, verified };
+      if (verified === "mark" || verified === "ask" || verified === "keep")
+        return { kind: "text", text: parsed.text, verified };
       return { kind: "text", text: parsed.text };
     }
     if ("asIs" in parsed) return { kind: "as-is", verified: parsed.asIs === true };
     if ("clear" in parsed) return { kind: "clear" };
   }
-  throw new Error("Expected a unit's value in the store to be text, clear or as-is: it was written by another version of poolsync");
+  throw new Error(
+    "Expected a unit's value in the store to be text, clear or as-is: it was written by another version of poolsync",
+  );
 }

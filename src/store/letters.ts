@@ -2,7 +2,7 @@
  * The port to dead letters: units that could not be delivered. They are written by a settle and put again by a replay
  * (see mailboxes.ts), so that the books move with them; here they are read and discarded.
  */
-import type { Letter } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
 
 export interface LetterFilter {
   readonly pool?: string;

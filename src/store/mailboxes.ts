@@ -7,7 +7,10 @@
  * who settles too late changes nothing but is remembered as a doubt. Times are the store's own clock, never a
  * caller's.
  */
-import type { Settled, Settlements, Units, UserState, Wanted } from "../core/mailbox.ts";
+import type { Units, UserState } from "../core/mailbox.ts";
+import type { Wanted } from "../core/put.ts";
+import type { Settled } from "../core/settle.ts";
+import type { Settlements } from "../core/settlement.ts";
 
 /** The changes of one user in a page. */
 export interface UserChange {
@@ -77,13 +80,19 @@ export interface Mailboxes {
    * Users of a pool that are due, oldest first, `offset` from the start. The caller holds the sweep's lease, or gets
    * an empty list: one sweep a pool at a time.
    */
-  sweep(pool: string, options: { holder: string; leaseMs: number; offset: number; limit: number }): Promise<readonly Due[]>;
+  sweep(
+    pool: string,
+    options: { holder: string; leaseMs: number; offset: number; limit: number },
+  ): Promise<readonly Due[]>;
   /** How many users of the pool have something to do, now or later. */
   dueCount(pool: string): Promise<number>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
   read(user: string): Promise<UserState>;
   /** Puts letters again, each in one step with the books. Answers each letter that was there, with the user to wake. */
-  replay(letters: readonly string[], priority: number): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
+  replay(
+    letters: readonly string[],
+    priority: number,
+  ): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
   /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
   recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;
 }

@@ -29,7 +29,9 @@ export interface Runs {
    * Begins a run, or gives back the unfinished one of the same identity, so that the same command goes on where it
    * was cut. One step.
    */
-  begin(run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">): Promise<{ readonly run: Run; readonly resumed: boolean }>;
+  begin(
+    run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">,
+  ): Promise<{ readonly run: Run; readonly resumed: boolean }>;
   /** The standing run of changes from an application or the command line. */
   direct(pool: string): Promise<Run>;
   get(id: string): Promise<Run | undefined>;

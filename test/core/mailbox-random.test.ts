@@ -12,8 +12,15 @@ import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
-import { QUIET_MS, SUSPECT_MS, claim, put, replay, settle } from "../../src/core/mailbox.ts";
-import type { Held, Letter, Outcome, Settlement, UserState } from "../../src/core/mailbox.ts";
+import { claim } from "../../src/core/claim.ts";
+import { QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import { put } from "../../src/core/put.ts";
+import { replay } from "../../src/core/replay.ts";
+import { settle } from "../../src/core/settle.ts";
+import type { Outcome } from "../../src/core/draft.ts";
+import type { Letter } from "../../src/core/letter.ts";
+import type { Held, UserState } from "../../src/core/mailbox.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
 import { contactOf, flagOf } from "../../src/core/unit.ts";
 import { ordinalOf, ordinalText } from "../../src/core/version.ts";
 import { randomFrom } from "../support/random.ts";
@@ -157,7 +164,15 @@ function life(random: Random) {
   function settlementOf(name: string, held: Held, late: boolean): Settlement {
     const { version } = held;
     const choice = random.below(10);
-    if (choice < 1) return { is: "bury", version, letter: `${name} ${version}`, kind: "k", reason: "" };
+    if (choice < 1)
+      return {
+        is: "bury",
+        version,
+        letter: `${name} ${version}`,
+        kind: "k",
+        reason: "",
+        fateUnknown: random.below(4) === 0,
+      };
     if (choice < 2)
       return { is: "retry", version, at: now + random.below(3_000), counts: "attempt", fateUnknown: false };
     if (choice < 4) {

@@ -30,4 +30,4 @@ async function open(): Promise<Opened> {
   };
 }
 
-storeSuite("embedded", open);
+storeSuite("embedded", open, "moved");

@@ -7,8 +7,18 @@ import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { TERMS, imbalance } from "../../src/core/books.ts";
 import type { Entry, Term } from "../../src/core/books.ts";
-import * as machine from "../../src/core/mailbox.ts";
-import type { Letter, Mailbox, Settlement, UserState, Wanted } from "../../src/core/mailbox.ts";
+import { QUIET_MS as QUIET_MS } from "../../src/core/mailbox.ts";
+import { SUSPECT_MS as SUSPECT_MS } from "../../src/core/mailbox.ts";
+import type { Units } from "../../src/core/mailbox.ts";
+import { claim as claimStep } from "../../src/core/claim.ts";
+import { dueAt as dueAt } from "../../src/core/mailbox.ts";
+import { put as putStep } from "../../src/core/put.ts";
+import { replay as replayStep } from "../../src/core/replay.ts";
+import { settle as settleStep } from "../../src/core/settle.ts";
+import type { Letter } from "../../src/core/letter.ts";
+import type { Mailbox, UserState } from "../../src/core/mailbox.ts";
+import type { Wanted } from "../../src/core/put.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import type { UserChange } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -105,7 +115,7 @@ describe("the scripts and the pure machine", () => {
     await clocked.setClock(now);
     // Two processes: the second opened before any pool was known.
     const stores: [Store, Store] = [await clocked.openStore(), await clocked.openStore()];
-    const flights: { user: string; token: string; units: machine.Units }[] = [];
+    const flights: { user: string; token: string; units: Units }[] = [];
     let tokens = 0;
 
     let lastOrdinal = ordinalText({ timeMs: now, sequence: 0 });
@@ -150,7 +160,7 @@ describe("the scripts and the pure machine", () => {
       model.book(run, "invalid", invalid);
       for (const { user, username, units } of changes) {
         const arrivals = units.map(() => (model.arrival += 1));
-        model.take(user, machine.put(model.state(user), { user, pool, username, priority, run, units }, arrivals, now));
+        model.take(user, putStep(model.state(user), { user, pool, username, priority, run, units }, arrivals, now));
       }
     };
 
@@ -158,7 +168,7 @@ describe("the scripts and the pure machine", () => {
       const user = random.pick(USERS);
       const token = `token-${(tokens += 1)}`;
       const leaseMs = 1000 + random.below(5000);
-      const { result, ...outcome } = machine.claim(model.state(user), user, token, leaseMs, now);
+      const { result, ...outcome } = claimStep(model.state(user), user, token, leaseMs, now);
       model.take(user, outcome);
       const answer = await store.mailboxes.claim(user, token, leaseMs);
       if (result.is === "claimed") {
@@ -186,12 +196,12 @@ describe("the scripts and the pure machine", () => {
         inMs[name] = settlement;
         atTimes[name] = settlement.is === "retry" ? { ...settlement, at: now + settlement.at } : settlement;
       }
-      const { result, ...outcome } = machine.settle(model.state(user), user, token, atTimes, 3000, now);
+      const { result, ...outcome } = settleStep(model.state(user), user, token, atTimes, 3000, now);
       model.take(user, outcome);
       for (const letter of result.letters) model.letters.set(letter.id, letter);
       const answer = await store.mailboxes.settle(user, token, inMs, 3000);
       const left = outcome.state.mailbox;
-      const due = left ? { dueInMs: Math.max(0, machine.dueAt(left) - now) } : {};
+      const due = left ? { dueInMs: Math.max(0, dueAt(left) - now) } : {};
       assert.deepEqual(answer, { ...result, ...due });
     };
 
@@ -203,7 +213,14 @@ describe("the scripts and the pure machine", () => {
         const counts = random.pick(["attempt", "fault", "nothing"] as const);
         return { is: "retry", version, at: random.below(3) * 700, counts, fateUnknown: random.chance(0.3) };
       }
-      return { is: "bury", version, letter: `${user}.${name}.${version}`, kind: "gave-up", reason: "Because" };
+      return {
+        is: "bury",
+        version,
+        letter: `${user}.${name}.${version}`,
+        kind: "gave-up",
+        reason: "Because",
+        fateUnknown: random.chance(0.3),
+      };
     };
 
     const letterIds = () => [...random.some([...model.letters.keys()], 0.4), "nobody's letter"];
@@ -215,7 +232,7 @@ describe("the scripts and the pure machine", () => {
         const letter = model.letters.get(id);
         if (!letter) continue;
         model.letters.delete(id);
-        model.take(letter.user, machine.replay(model.state(letter.user), letter, 5, now));
+        model.take(letter.user, replayStep(model.state(letter.user), letter, 5, now));
         const priority = model.state(letter.user).mailbox?.priority ?? 5;
         due.push({ user: letter.user, priority, letter: id, pool: letter.pool });
       }
@@ -287,7 +304,7 @@ describe("the scripts and the pure machine", () => {
       } catch (error) {
         throw new Error(`Step ${step} of seed ${seed} differs (${action.name})`, { cause: error });
       }
-      if (random.chance(0.5)) now += random.pick([1, 300, 2000, 6000, machine.QUIET_MS, machine.SUSPECT_MS]);
+      if (random.chance(0.5)) now += random.pick([1, 300, 2000, 6000, QUIET_MS, SUSPECT_MS]);
       await clocked.setClock(now);
     }
   });
@@ -296,7 +313,7 @@ describe("the scripts and the pure machine", () => {
 /** "At once" is a time that has come; everything else is the machine's own time. */
 function assertDue(mailbox: Mailbox | undefined, score: string | null, now: number): void {
   if (!mailbox) return assert.equal(score, null);
-  const at = machine.dueAt(mailbox);
+  const at = dueAt(mailbox);
   if (at > 0) assert.equal(Number(score), at);
   else assert.ok(score !== null && Number(score) <= now);
 }

@@ -3,18 +3,26 @@ import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { testRedis } from "../support/redis.ts";
 import { clockedRedis } from "./redis-clock.ts";
 
-storeSuite("Redis, by the server's time", async () => {
-  const store = await openRedisStore(testRedis());
-  return { store, close: () => store.close() };
-});
+storeSuite(
+  "Redis, by the server's time",
+  async () => {
+    const store = await openRedisStore(testRedis());
+    return { store, close: () => store.close() };
+  },
+  "real",
+);
 
-storeSuite("Redis, by a clock of the test's", async () => {
-  const clocked = await clockedRedis(testRedis());
-  let nowMs = 1_800_000_000_000;
-  await clocked.setClock(nowMs);
-  return {
-    store: await clocked.openStore(),
-    clock: { advance: (ms: number) => clocked.setClock((nowMs += ms)) },
-    close: () => clocked.close(),
-  };
-});
+storeSuite(
+  "Redis, by a clock of the test's",
+  async () => {
+    const clocked = await clockedRedis(testRedis());
+    let nowMs = 1_800_000_000_000;
+    await clocked.setClock(nowMs);
+    return {
+      store: await clocked.openStore(),
+      clock: { advance: (ms: number) => clocked.setClock((nowMs += ms)) },
+      close: () => clocked.close(),
+    };
+  },
+  "moved",
+);

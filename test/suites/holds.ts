@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
 import { openForSuite } from "./open-store.ts";
-import type { Open } from "./open-store.ts";
+import type { Open, Time } from "./open-store.ts";
 
 /** What every store must do with holds. */
-export function holdSuite(name: string, open: Open): void {
+export function holdSuite(name: string, open: Open, time: Time): void {
   describe(`holds: ${name}`, () => {
-    const suite = openForSuite(open);
+    const suite = openForSuite(open, time);
 
     test("a pool without a hold is free", async () => {
       assert.deepEqual(await suite.store.holds.ask(suite.fresh("pool"), "pool"), { is: "free" });
@@ -60,8 +60,7 @@ export function holdSuite(name: string, open: Open): void {
       }
     });
 
-    test("probes move away up to ten minutes", async (t) => {
-      if (!suite.movesTime) return t.skip("an hour is too long to wait");
+    suite.hours("probes move away up to ten minutes", async () => {
       const { holds } = suite.store;
       const pool = suite.fresh("pool");
       await holds.place(pool, "pool", "pool-not-found");

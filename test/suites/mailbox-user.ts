@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { imbalance } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
-import type { Held, Ledger, Letter, Mailbox, Settlement, Settlements } from "../../src/core/mailbox.ts";
+import type { Letter } from "../../src/core/letter.ts";
+import type { Held, Ledger, Mailbox } from "../../src/core/mailbox.ts";
+import type { Settlement, Settlements } from "../../src/core/settlement.ts";
 import { isContact } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
 import type { ClaimAnswer, Page, Put, SettleAnswer, UserChange } from "../../src/store/mailboxes.ts";

@@ -231,8 +231,7 @@ export function doubtCases(suite: Suite): void {
       assert.deepEqual(await u.pending(), {});
     });
 
-    test("is waited for a quarter of an hour, then the mailbox is gone", async (t) => {
-      if (!suite.movesTime) return t.skip("a quarter of an hour is too long to wait");
+    suite.hours("is waited for a quarter of an hour, then the mailbox is gone", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
       await u.dies("a", "name");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Letter } from "../../src/core/mailbox.ts";
+import type { Letter } from "../../src/core/letter.ts";
 import type { LetterFilter } from "../../src/store/letters.ts";
 import { LONG_MS, applied, createUser, heldOf, retry, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";

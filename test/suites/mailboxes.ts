@@ -6,7 +6,7 @@ import { letterCases } from "./mailboxes-letters.ts";
 import { putCases } from "./mailboxes-put.ts";
 import { settleCases } from "./mailboxes-settle.ts";
 import { openForSuite } from "./open-store.ts";
-import type { Open } from "./open-store.ts";
+import type { Open, Time } from "./open-store.ts";
 
 /**
  * What every store must do with mailboxes, ledgers, letters and their books. The protocol's sentences
@@ -31,9 +31,9 @@ import type { Open } from "./open-store.ts";
  * | replay under the old version and run, in one step; discard | letters: "replaying", "discarding" |
  * | pending and dead are what a walk counts | letters: the last case |
  */
-export function mailboxSuite(name: string, open: Open): void {
+export function mailboxSuite(name: string, open: Open, time: Time): void {
   describe(`mailboxes: ${name}`, () => {
-    const suite = openForSuite(open);
+    const suite = openForSuite(open, time);
     putCases(suite);
     claimCases(suite);
     settleCases(suite);

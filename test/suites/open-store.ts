@@ -1,8 +1,8 @@
-import { after, before } from "node:test";
+import { after, before, test } from "node:test";
 import { setTimeout as elapsed } from "node:timers/promises";
 import type { Store } from "../../src/store/store.ts";
 
-/** What a suite runs against. `clock` is there where the store's time is the test's to move. */
+/** What a suite runs against. `clock` is there where the store's time is the test's to move: see `Time`. */
 export interface Opened {
   readonly store: Store;
   readonly clock?: { advance(ms: number): void | Promise<void> };
@@ -10,6 +10,9 @@ export interface Opened {
 }
 
 export type Open = () => Promise<Opened>;
+
+/** Whose time it is: the test's, which passes at will, or the server's own. */
+export type Time = "moved" | "real";
 
 export interface Suite {
   readonly store: Store;
@@ -21,12 +24,14 @@ export interface Suite {
   becomes(isTrue: () => Promise<boolean>): Promise<void>;
   /** Different for each call. */
   fresh(prefix: string): string;
+  /** A case that is about more time than can be waited for: a store in the server's own time does not have it. */
+  hours(name: string, run: () => Promise<void>): void;
 }
 
 const LONGEST_WAIT_MS = 5_000;
 
 /** One store for all cases of the `describe` that it is called in: cases keep apart by pool, run and user. */
-export function openForSuite(open: Open): Suite {
+export function openForSuite(open: Open, time: Time): Suite {
   let opened: Opened | undefined;
   let count = 0;
   const it = () => {
@@ -41,8 +46,9 @@ export function openForSuite(open: Open): Suite {
     get store() {
       return it().store;
     },
-    get movesTime() {
-      return it().clock !== undefined;
+    movesTime: time === "moved",
+    hours(name, run) {
+      if (time === "moved") void test(name, run);
     },
     async passes(ms) {
       const { clock } = it();

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openForSuite } from "./open-store.ts";
-import type { Open } from "./open-store.ts";
+import type { Open, Time } from "./open-store.ts";
 
 /** Times are doubles: a thousandth of a millisecond is lost somewhere. */
 const TINY_MS = 0.01;
 
 /** What every store must do with the pace. */
-export function paceSuite(name: string, open: Open): void {
+export function paceSuite(name: string, open: Open, time: Time): void {
   describe(`pace: ${name}`, () => {
-    const suite = openForSuite(open);
+    const suite = openForSuite(open, time);
 
     test("nobody waits for the first slot", async () => {
       const bucket = suite.fresh("bucket");
@@ -25,8 +25,7 @@ export function paceSuite(name: string, open: Open): void {
       if (suite.movesTime) assert.ok(Math.abs((times[7] ?? 0) - (times[0] ?? 0) - 700) < TINY_MS);
     });
 
-    test("distances may be parts of a millisecond", async (t) => {
-      if (!suite.movesTime) return t.skip("the server's own time goes on between the slots");
+    suite.hours("distances may be parts of a millisecond", async () => {
       const bucket = suite.fresh("bucket");
       const { slotAt } = await suite.store.pace.reserve(bucket, 3000);
       for (let count = 0; count < 2; count += 1) await suite.store.pace.reserve(bucket, 3000);
@@ -68,8 +67,7 @@ export function paceSuite(name: string, open: Open): void {
       assert.equal(await pace.throttled(bucket, 10, after.slotAt), true);
     });
 
-    test("the rate comes back by a twentieth of the ceiling a second", async (t) => {
-      if (!suite.movesTime) return t.skip("ten seconds are too long to wait");
+    suite.hours("the rate comes back by a twentieth of the ceiling a second", async () => {
       const { pace } = suite.store;
       const bucket = suite.fresh("bucket");
       const { slotAt } = await pace.reserve(bucket, 10);
@@ -81,8 +79,7 @@ export function paceSuite(name: string, open: Open): void {
       assert.equal((await pace.view(bucket, 10)).ratePerSecond, 10);
     });
 
-    test("the rate never falls below 3 % of the ceiling", async (t) => {
-      if (!suite.movesTime) return t.skip("half a minute is too long to wait");
+    suite.hours("the rate never falls below 3 % of the ceiling", async () => {
       const { pace } = suite.store;
       const bucket = suite.fresh("bucket");
       for (let count = 0; count < 30; count += 1) {

@@ -4,18 +4,18 @@ import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import { holdSuite } from "./holds.ts";
 import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
-import type { Open } from "./open-store.ts";
+import type { Open, Time } from "./open-store.ts";
 import { paceSuite } from "./pace.ts";
 
 /** Everything that a store must do. Each suite opens a store of its own. */
-export function storeSuite(name: string, open: Open): void {
-  mailboxSuite(name, open);
-  runSuite(name, open);
-  holdSuite(name, open);
-  paceSuite(name, open);
+export function storeSuite(name: string, open: Open, time: Time): void {
+  mailboxSuite(name, open, time);
+  runSuite(name, open, time);
+  holdSuite(name, open, time);
+  paceSuite(name, open, time);
 
   describe(`what the namespace remembers: ${name}`, () => {
-    const suite = openForSuite(open);
+    const suite = openForSuite(open, time);
 
     test("is a pool's first target", async () => {
       const { store } = suite;
@@ -50,9 +50,9 @@ export function storeSuite(name: string, open: Open): void {
   });
 }
 
-function runSuite(name: string, open: Open): void {
+function runSuite(name: string, open: Open, time: Time): void {
   describe(`runs: ${name}`, () => {
-    const suite = openForSuite(open);
+    const suite = openForSuite(open, time);
     const wanted = (rest: { identity?: string } = {}) => {
       const id = suite.fresh("run");
       return { id, pool: "pool", feed: "staff.csv", identity: id, asOf: 1_700_000_000_000, ...rest };

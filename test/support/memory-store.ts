@@ -1,7 +1,14 @@
 import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
-import * as core from "../../src/core/mailbox.ts";
-import type { Letter, Outcome, Settlement, UserState } from "../../src/core/mailbox.ts";
+import { claim as claimStep } from "../../src/core/claim.ts";
+import { dueAt as dueAt } from "../../src/core/mailbox.ts";
+import { put as putStep } from "../../src/core/put.ts";
+import { replay as replayStep } from "../../src/core/replay.ts";
+import { settle as settleStep } from "../../src/core/settle.ts";
+import type { Outcome } from "../../src/core/draft.ts";
+import type { Letter } from "../../src/core/letter.ts";
+import type { UserState } from "../../src/core/mailbox.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
 import { freshPace, rateAt, reserve, throttled } from "../../src/core/pace.ts";
 import type { PaceState } from "../../src/core/pace.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
@@ -40,7 +47,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   };
   const boxes = (pool: string) =>
     [...users].flatMap(([user, { mailbox }]) =>
-      mailbox?.pool === pool ? [{ user, mailbox, at: core.dueAt(mailbox) }] : [],
+      mailbox?.pool === pool ? [{ user, mailbox, at: dueAt(mailbox) }] : [],
     );
 
   const sweeps = new Map<string, { holder: string; until: number }>();
@@ -54,7 +61,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         const change = { user, pool, username, priority, run, units };
         const { entries } = carryOut(
           user,
-          core.put(
+          putStep(
             stateOf(user),
             change,
             units.map(() => ++arrivals),
@@ -79,7 +86,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       return { accepted: true, cursor: cursor?.to ?? at, ahead };
     },
     async claim(user, token, leaseMs) {
-      const { result } = carryOut(user, core.claim(stateOf(user), user, token, leaseMs, clock.nowMs));
+      const { result } = carryOut(user, claimStep(stateOf(user), user, token, leaseMs, clock.nowMs));
       if (result.is === "idle") return result;
       if (result.is !== "claimed") return { is: result.is, retryInMs: Math.max(0, result.retryAt - clock.nowMs) };
       const { pool, username, priority } = result.mailbox;
@@ -89,10 +96,10 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const at = (settlement: Settlement): Settlement =>
         settlement.is === "retry" ? { ...settlement, at: clock.nowMs + settlement.at } : settlement;
       const timed = Object.fromEntries(Object.entries(settlements).map(([name, settlement]) => [name, at(settlement)]));
-      const { result, state } = carryOut(user, core.settle(stateOf(user), user, token, timed, leaseMs, clock.nowMs));
+      const { result, state } = carryOut(user, settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs));
       for (const letter of result.letters) letters.set(letter.id, letter);
       if (!state.mailbox) return result;
-      return { ...result, dueInMs: Math.max(0, core.dueAt(state.mailbox) - clock.nowMs) };
+      return { ...result, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs) };
     },
     async sweep(pool, { holder, leaseMs, offset, limit }) {
       const lease = sweeps.get(pool);
@@ -116,7 +123,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         if (!letter) return [];
         letters.delete(id);
         const { user, pool } = letter;
-        const { state } = carryOut(user, core.replay(stateOf(user), letter, priority, clock.nowMs));
+        const { state } = carryOut(user, replayStep(stateOf(user), letter, priority, clock.nowMs));
         return [{ user, priority: state.mailbox?.priority ?? priority, letter: id, pool }];
       });
     },

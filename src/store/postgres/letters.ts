@@ -1,4 +1,4 @@
-import type { Letter } from "../../core/mailbox.ts";
+import type { Letter } from "../../core/letter.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
 import { postEntries } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";

@@ -4,7 +4,12 @@
  * still true when it is written.
  */
 import type { Entry } from "../../core/books.ts";
-import { claim, dueAt, put, replay, settle, type Settlements, type UserState } from "../../core/mailbox.ts";
+import { claim } from "../../core/claim.ts";
+import { dueAt, type UserState } from "../../core/mailbox.ts";
+import { put } from "../../core/put.ts";
+import { replay } from "../../core/replay.ts";
+import { settle } from "../../core/settle.ts";
+import { type Settlements } from "../../core/settlement.ts";
 import type { Mailboxes, Page } from "../mailboxes.ts";
 import { postEntries } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";

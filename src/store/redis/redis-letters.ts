@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Letter } from "../../core/mailbox.ts";
+import type { Letter } from "../../core/letter.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
 import type { RedisClient } from "./connection.ts";
 import { letterDocument, parseDocument } from "./documents.ts";

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { Settlement, Settlements, Units } from "../../core/mailbox.ts";
+import type { Units } from "../../core/mailbox.ts";
+import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
 import type { Mailboxes } from "../mailboxes.ts";
 import type { RedisClient } from "./connection.ts";

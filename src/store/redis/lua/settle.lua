@@ -45,6 +45,7 @@ local function settle_unit(d, name, held, settlement)
     return nil
   end
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
+  if settlement.fateUnknown then keep_quiet(d, name, held.digest) end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   if (rival and rival.version > held.version) or (contact and contact.version > held.version) then
     book(held.run, 'superseded', 1)
@@ -83,7 +84,7 @@ local function settle_late(d)
   end
   for _, settlement in ipairs(settlements) do
     local name, version = settlement.name, settlement.version
-    local fate_unknown = settlement.is == 'retry' and settlement.fateUnknown
+    local fate_unknown = (settlement.is == 'retry' or settlement.is == 'bury') and settlement.fateUnknown
     if settlement.is == 'applied' or fate_unknown then
       -- The call may come after what is sent next, whatever that is.
       if fate_unknown then keep_quiet(d, name, '') end

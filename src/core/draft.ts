@@ -1,0 +1,193 @@
+/**
+ * A user's documents while a step changes them: what is placed, forgotten, kept quiet and booked is the same for all
+ * steps. Only the steps (put.ts, claim.ts, settle.ts, replay.ts) use it.
+ */
+import type { Entry, Term } from "./books.ts";
+import { QUIET_MS, type Held, type Kept, type UserState } from "./mailbox.ts";
+import { contactOf, flagOf } from "./unit.ts";
+import { ordinalOf } from "./version.ts";
+
+/** What a step leaves behind. */
+export interface Outcome {
+  readonly state: UserState;
+  readonly entries: readonly Entry[];
+}
+
+export interface Draft {
+  readonly user: string;
+  mailbox: {
+    pool: string;
+    username: string;
+    priority: number;
+    pending: Record<string, Held>;
+    claim?: { token: string; leaseUntil: number; units: Record<string, Held> };
+    suspects: Record<string, { until: number }>;
+    kept: Record<string, Kept>;
+    doubts: Record<string, string>;
+    unknown: Record<string, { digest: string; until: number }>;
+  };
+  ledger: Record<string, { version: string; digest: string }>;
+  entries: Entry[];
+}
+
+export interface Owner {
+  readonly user: string;
+  readonly pool: string;
+  readonly username: string;
+  readonly priority: number;
+}
+
+export function draft(state: UserState, owner: Owner): Draft {
+  const { mailbox, ledger } = state;
+  return {
+    user: owner.user,
+    mailbox: {
+      pool: mailbox?.pool ?? owner.pool,
+      username: mailbox?.username ?? owner.username,
+      priority: Math.min(mailbox?.priority ?? owner.priority, owner.priority),
+      pending: { ...mailbox?.pending },
+      ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: { ...mailbox.claim.units } } } : {}),
+      suspects: { ...mailbox?.suspects },
+      kept: { ...mailbox?.kept },
+      doubts: { ...mailbox?.doubts },
+      unknown: { ...mailbox?.unknown },
+    },
+    ledger: { ...ledger },
+    entries: [],
+  };
+}
+
+export function book(d: Draft, run: string, term: Term, by: number): void {
+  d.entries.push({ run, term, by });
+}
+
+/** Takes an entry out of a record and returns it. */
+export function take<T>(record: Record<string, T>, name: string): T | undefined {
+  const value = record[name];
+  delete record[name];
+  return value;
+}
+
+export function isFlag(name: string): boolean {
+  return contactOf(name) !== undefined;
+}
+
+/** The flag of a contact, the contact of a flag: writing one changes what is known of the other. */
+export function otherOf(name: string): string | undefined {
+  return flagOf(name) ?? contactOf(name);
+}
+
+/** What the ledger knew of the value that is there, it knows no longer. */
+export function blank(d: Draft, name: string | undefined): void {
+  const entry = name === undefined ? undefined : d.ledger[name];
+  if (name !== undefined && entry) d.ledger[name] = { ...entry, digest: "" };
+}
+
+/** Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag. */
+function quietUntil(d: Draft, name: string, digest: string): number {
+  const other = otherOf(name);
+  const fate = d.mailbox.unknown[name];
+  const otherFate = other === undefined ? undefined : d.mailbox.unknown[other];
+  return Math.max(fate && fate.digest !== digest ? fate.until : 0, otherFate?.until ?? 0);
+}
+
+/** A call's fate is unknown: what waits, waits for it. A blank digest stands for any value. */
+export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number): void {
+  const { pending, unknown } = d.mailbox;
+  const before = unknown[name];
+  const mixed = before && before.until > nowMs && before.digest !== digest;
+  unknown[name] = { digest: mixed ? "" : digest, until: nowMs + QUIET_MS };
+  for (const touched of [name, otherOf(name)]) {
+    const waiting = touched === undefined ? undefined : pending[touched];
+    if (touched === undefined || !waiting) continue;
+    const notBefore = Math.max(waiting.notBefore, quietUntil(d, touched, waiting.digest));
+    pending[touched] = { ...waiting, notBefore };
+  }
+}
+
+/** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
+function isSuspect(d: Draft, name: string): boolean {
+  const other = otherOf(name);
+  return d.mailbox.suspects[name] !== undefined || (other !== undefined && d.mailbox.suspects[other] !== undefined);
+}
+
+/** Books a unit as done, and keeps it where a suspect may yet undo it. */
+export function done(d: Draft, name: string, held: Held, term: Kept["term"]): void {
+  book(d, held.run, term, 1);
+  if (isSuspect(d, name)) d.mailbox.kept[name] = { ...held, term };
+}
+
+/** Sends again what was kept, unless something newer is on its way. */
+export function resend(d: Draft, name: string): void {
+  const { pending, claim, kept } = d.mailbox;
+  if (pending[name] || claim?.units[name]) return;
+  const last = take(kept, name);
+  const applied = d.ledger[name];
+  if (!last || (applied && applied.version > last.version)) return;
+  const { term, ...held } = last;
+  pending[name] = { ...held, attempts: 0, faults: 0, deaths: 0, notBefore: quietUntil(d, name, held.digest) };
+  book(d, held.run, term, -1);
+  book(d, held.run, "pending", 1);
+  // Writing an address takes its flag away, so what the flag was set to goes after it.
+  const flag = flagOf(name);
+  if (flag !== undefined) resend(d, flag);
+}
+
+/** True where `held` says nothing that `other` does not say as well or better. */
+function yieldsTo(held: Held, other: Held | undefined): boolean {
+  if (!other) return false;
+  if (held.version <= other.version) return true;
+  return held.digest === other.digest && ordinalOf(held.version) === ordinalOf(other.version);
+}
+
+/**
+ * Puts a value among the pending ones, against the ledger, what is pending and what is in flight. Books where it
+ * ended (`pending`, `stale` or `superseded`) and the loser it replaced.
+ */
+export function place(d: Draft, name: string, held: Held): void {
+  const { pending, claim } = d.mailbox;
+  const applied = d.ledger[name];
+  const contact = contactOf(name);
+  const contactApplied = contact === undefined ? undefined : d.ledger[contact];
+  if (applied && held.version < applied.version) return book(d, held.run, "stale", 1);
+  if (contactApplied && held.version < contactApplied.version) return book(d, held.run, "stale", 1);
+  if (contact !== undefined) {
+    // A flag for "the value that is there" yields to any newer value.
+    const values = [pending[contact], claim?.units[contact]];
+    if (values.some((value) => value && value.version > held.version)) return book(d, held.run, "superseded", 1);
+  }
+  // What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
+  if (yieldsTo(held, pending[name] ?? claim?.units[name])) return book(d, held.run, "superseded", 1);
+
+  const loser = take(pending, name);
+  if (loser) {
+    book(d, loser.run, "pending", -1);
+    book(d, loser.run, "superseded", 1);
+  }
+  const flag = flagOf(name);
+  if (flag !== undefined && pending[flag] && pending[flag].version < held.version) {
+    book(d, pending[flag].run, "pending", -1);
+    book(d, pending[flag].run, "superseded", 1);
+    delete pending[flag];
+  }
+  pending[name] = { ...held, notBefore: Math.max(held.notBefore, quietUntil(d, name, held.digest)) };
+  book(d, held.run, "pending", 1);
+}
+
+/** Forgets what has expired, and the mailbox itself when nothing is left in it. */
+export function finish(d: Draft, nowMs: number): Outcome {
+  const { mailbox } = d;
+  for (const [name, suspect] of Object.entries(mailbox.suspects)) {
+    if (suspect.until > nowMs) continue;
+    delete mailbox.suspects[name];
+  }
+  for (const name of Object.keys(mailbox.kept)) {
+    if (!isSuspect(d, name)) delete mailbox.kept[name];
+  }
+  for (const [name, fate] of Object.entries(mailbox.unknown)) {
+    if (fate.until <= nowMs) delete mailbox.unknown[name];
+  }
+  const empty = [mailbox.pending, mailbox.suspects, mailbox.unknown].every((part) => Object.keys(part).length === 0);
+  const state = empty && !mailbox.claim ? { ledger: d.ledger } : { mailbox, ledger: d.ledger };
+  return { state, entries: d.entries };
+}

@@ -1,0 +1,148 @@
+import { blank, book, done, draft, finish, isFlag, keepQuiet, otherOf, place, resend, take } from "./draft.ts";
+import type { Draft, Outcome, Owner } from "./draft.ts";
+import type { Letter } from "./letter.ts";
+import type { Held, UserState } from "./mailbox.ts";
+import type { Settlement, Settlements } from "./settlement.ts";
+import { contactOf } from "./unit.ts";
+
+export interface Settled {
+  /** True where the token was no longer current: nothing was booked. */
+  readonly late: boolean;
+  /** Units that are in doubt because of a late settle. */
+  readonly doubted: readonly string[];
+  /** Letters that were written, in this settle. */
+  readonly letters: readonly Letter[];
+}
+
+/**
+ * A worker says what became of some units of its claim. The claim lives on with the others, its lease renewed to
+ * `leaseMs` from now, and ends with the last. With no settlements at all it only renews the lease.
+ */
+export function settle(
+  state: UserState,
+  user: string,
+  token: string,
+  settlements: Settlements,
+  leaseMs: number,
+  nowMs: number,
+): Outcome & { readonly result: Settled } {
+  const { mailbox } = state;
+  if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs);
+  const d = draft(state, { user, ...mailbox });
+  const current = d.mailbox.claim;
+  if (!current) throw new Error("Expected the mailbox to hold the claim that was just compared");
+  const letters: Letter[] = [];
+  for (const [name, settlement] of Object.entries(settlements)) {
+    const held = current.units[name];
+    if (!held || held.version !== settlement.version) continue;
+    delete current.units[name];
+    book(d, held.run, "pending", -1);
+    const letter = settleUnit(d, name, held, settlement, nowMs);
+    if (letter) letters.push(letter);
+  }
+  if (Object.keys(current.units).length === 0) delete d.mailbox.claim;
+  else current.leaseUntil = nowMs + leaseMs;
+  return { ...finish(d, nowMs), result: { late: false, doubted: [], letters } };
+}
+
+function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, nowMs: number): Letter | undefined {
+  const { pending } = d.mailbox;
+  // A flag that was set before an older address arrived has been said of that address: it goes again, after it.
+  const address = pending[contactOf(name) ?? name];
+  const doubted =
+    take(d.mailbox.doubts, name) !== undefined ||
+    (isFlag(name) && address !== undefined && address.version < held.version);
+  switch (settlement.is) {
+    case "applied":
+    case "unchanged": {
+      const applied = d.ledger[name];
+      // A late settle may have moved the ledger beyond what this claim wrote.
+      const newer = applied && applied.version > held.version ? applied.version : undefined;
+      d.ledger[name] = { version: newer ?? held.version, digest: newer || doubted ? "" : held.digest };
+      // An address that was settled a moment ago in the same claim has another flag now.
+      if (settlement.is === "applied") blank(d, otherOf(name));
+      if (doubted) {
+        place(d, name, { ...held, notBefore: 0 });
+        return undefined;
+      }
+      done(d, name, held, settlement.is);
+      return undefined;
+    }
+    case "retry": {
+      if (settlement.fateUnknown) keepQuiet(d, name, held.digest, nowMs);
+      place(d, name, {
+        ...held,
+        attempts: held.attempts + (settlement.counts === "attempt" ? 1 : 0),
+        faults: held.faults + (settlement.counts === "fault" ? 1 : 0),
+        notBefore: settlement.at,
+      });
+      return undefined;
+    }
+    case "bury": {
+      if (settlement.fateUnknown) keepQuiet(d, name, held.digest, nowMs);
+      const rivals = [pending[name], pending[contactOf(name) ?? name]];
+      if (rivals.some((rival) => rival && rival.version > held.version)) {
+        book(d, held.run, "superseded", 1);
+        return undefined;
+      }
+      book(d, held.run, "dead", 1);
+      // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
+      resend(d, name);
+      const { pool, username } = d.mailbox;
+      const { version, run, digest, body } = held;
+      const { letter: id, kind, reason } = settlement;
+      return {
+        id,
+        user: d.user,
+        pool,
+        username,
+        unit: name,
+        kind,
+        reason,
+        version,
+        run,
+        digest,
+        body,
+        buriedAt: nowMs,
+      };
+    }
+  }
+}
+
+/** What a worker wrote after its claim was taken over may have put an older value over a newer one. */
+function settleLate(
+  state: UserState,
+  user: string,
+  settlements: Settlements,
+  nowMs: number,
+): Outcome & { readonly result: Settled } {
+  const doubted = new Set<string>();
+  const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
+  const d = draft(state, owner);
+  const { claim: current, doubts } = d.mailbox;
+  for (const [name, settlement] of Object.entries(settlements)) {
+    const { is, version } = settlement;
+    const fateUnknown = (is === "retry" || is === "bury") && settlement.fateUnknown === true;
+    if (is !== "applied" && !fateUnknown) continue;
+    // The call may come after what is sent next, whatever that is.
+    if (fateUnknown) keepQuiet(d, name, "", nowMs);
+    for (const touched of [name, otherOf(name)]) {
+      if (touched === undefined) continue;
+      blank(d, touched);
+      const flying = current?.units[touched];
+      const applied = d.ledger[touched];
+      if (flying && flying.version > version) {
+        doubts[touched] = version;
+        doubted.add(touched);
+      } else if (applied && applied.version > version) {
+        doubted.add(touched);
+        resend(d, touched);
+      }
+    }
+    const applied = d.ledger[name];
+    if (is === "applied" && (!applied || applied.version < version)) d.ledger[name] = { version, digest: "" };
+  }
+  const result: Settled = { late: true, doubted: [...doubted], letters: [] };
+  if (!state.mailbox) return { state: { ledger: d.ledger }, entries: [], result };
+  return { ...finish(d, nowMs), result };
+}

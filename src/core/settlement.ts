@@ -1,0 +1,25 @@
+/** What a delivery found out about one unit of its claim. `version` is the claimed one. */
+export type Settlement =
+  | { readonly is: "applied"; readonly version: string }
+  | { readonly is: "unchanged"; readonly version: string }
+  | {
+      readonly is: "retry";
+      readonly version: string;
+      /** Epoch ms. */
+      readonly at: number;
+      /** What the failure counts as: answered, without an answer, or nothing (a throttle, a hold, a shutdown). */
+      readonly counts: "attempt" | "fault" | "nothing";
+      /** True where the call may yet be applied. */
+      readonly fateUnknown: boolean;
+    }
+  | {
+      readonly is: "bury";
+      readonly version: string;
+      readonly letter: string;
+      readonly kind: string;
+      readonly reason: string;
+      /** True where the last call may yet be applied. */
+      readonly fateUnknown?: boolean;
+    };
+
+export type Settlements = Readonly<Record<string, Settlement>>;
