@@ -43,6 +43,12 @@ function field(body: unknown, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** The names in `UserAttributes`, as far as they can be read. */
+function namesWritten(body: unknown): string[] {
+  const list: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "UserAttributes") : undefined;
+  return Array.isArray(list) ? list.flatMap((attribute: unknown) => field(attribute, "Name") ?? []) : [];
+}
+
 /** Resolves once the caller has closed the connection, or never. */
 function callerGone(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
@@ -71,7 +77,7 @@ export function createApi(context: ApiContext): Api {
     const named = field(body, "Username") ?? subject?.username;
     const known = named === undefined ? undefined : account.pools.get(pool ?? "")?.find(named)?.username;
     const usernames = [named, known].filter((name) => name !== undefined);
-    return { operation: operation.name, pool, usernames };
+    return { operation: operation.name, pool, usernames, attributes: namesWritten(body) };
   }
 
   /** Carries a scripted fault out. Gives what is to be answered, or nothing where there is no answer any more. */

@@ -22,6 +22,8 @@ export const FAULT_RULE = z.strictObject({
   /** As the request has it, or the username that it stands for. */
   username: z.string().optional(),
   pool: z.string().optional(),
+  /** Names that the call writes, all of them. */
+  attributes: z.array(z.string()).optional(),
   /** Calls that this befalls before it is over. For ever where it is absent. */
   times: z.int().min(1).optional(),
   /** From 0 to 1, drawn per matching call from the emulator's seed. */
@@ -45,6 +47,8 @@ export interface FaultedCall {
   readonly pool: string | undefined;
   /** Every name the user goes by in this call. */
   readonly usernames: readonly string[];
+  /** Names that this call writes. */
+  readonly attributes: readonly string[];
 }
 
 /** Scripted faults, tried in the order in which they were added; the first that applies is carried out. */
@@ -68,6 +72,7 @@ export function createFaults(random: Random): FaultScript {
     if (rule.operation !== undefined && rule.operation !== call.operation) return false;
     if (rule.pool !== undefined && rule.pool !== call.pool) return false;
     if (rule.username !== undefined && !call.usernames.includes(rule.username)) return false;
+    if (rule.attributes?.some((name) => !call.attributes.includes(name))) return false;
     return rule.probability === undefined || random() < rule.probability;
   }
 

@@ -76,6 +76,14 @@ describe("scripted faults", () => {
     await update(on);
   });
 
+  test("a fault befalls calls that write all of its attributes", async () => {
+    await using on = await stage({}, USERS);
+    on.emulator.faults.add({ attributes: ["name", "nickname"], error: "InvalidParameterException" });
+    await update(on);
+    on.emulator.faults.add({ attributes: ["name"], error: "InvalidParameterException" });
+    await assert.rejects(update(on), { name: "InvalidParameterException" });
+  });
+
   test("a connection is cut before the write, or after it", async () => {
     await using on = await stage({}, USERS);
     on.emulator.faults.add({ times: 1, error: { kind: "reset" } });
