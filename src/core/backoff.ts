@@ -1,6 +1,6 @@
 /** How long a failed call waits: exponential with full jitter, so that those who failed together do not come together. */
 
-export const FIRST_BACKOFF_MS = 1_000;
+const FIRST_BACKOFF_MS = 1_000;
 export const LONGEST_BACKOFF_MS = 5 * 60_000;
 
 /**

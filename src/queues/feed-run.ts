@@ -121,7 +121,7 @@ const SEVERAL_USERS = {
 };
 
 /** Another process goes on with the same run. */
-export class RunTakenError extends Error {
+class RunTakenError extends Error {
   readonly kind = "run-taken";
   constructor(run: string) {
     super(

@@ -57,7 +57,7 @@ async function killedAndBegunAgain(t: TestContext, engine: Readonly<Record<strin
   assert.equal(imbalance({ ...(counted as Record<(typeof TERMS)[number], number>) }), 0);
 
   for (let index = 0; index < USERS; index += 1) {
-    const { attributes } = pool.user(`user${index}`) ?? { attributes: {} as Readonly<Record<string, string>> };
+    const { attributes } = pool.user(`user${index}`) ?? assert.fail(`Expected user${index} in the pool`);
     assert.equal(attributes["given_name"], `Given ${index}`);
     assert.equal(attributes["family_name"], `Family, ${index}`);
     assert.equal(attributes["nickname"], index % 3 === 0 ? undefined : `nick${index}`);

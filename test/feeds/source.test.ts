@@ -88,7 +88,11 @@ describe("a file", () => {
       if (path.startsWith(directory)) await writeFile(path, CSV, { mode: 0 });
       const reading = async (): Promise<void> => {
         const source = await openSource(path, { spoolDir: directory });
-        await checkPass(source).finally(() => source.close());
+        try {
+          await checkPass(source);
+        } finally {
+          await source.close();
+        }
       };
       await assert.rejects(reading(), feedError("unreadable"));
     }));

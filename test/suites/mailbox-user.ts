@@ -29,8 +29,6 @@ export function wanted(name: string, word: string, version: AnyVersion): UserCha
   return { name, digest: word, body: word, ...(text === undefined ? {} : { ordinal: text }) };
 }
 
-export type MailboxUser = Awaited<ReturnType<typeof createUser>>;
-
 /** One user of one pool with a run of its own, and the steps of the protocol said briefly. */
 export async function createUser(suite: Suite) {
   const { mailboxes, runs } = suite.store;

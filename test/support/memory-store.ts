@@ -1,7 +1,7 @@
 import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
 import { claim as claimStep } from "../../src/core/claim.ts";
-import { dueAt as dueAt } from "../../src/core/mailbox.ts";
+import { dueAt } from "../../src/core/mailbox.ts";
 import { put as putStep } from "../../src/core/put.ts";
 import { replay as replayStep } from "../../src/core/replay.ts";
 import { settle as settleStep } from "../../src/core/settle.ts";
