@@ -63,12 +63,22 @@ export function createWakeUps(queues: Queues): WakeUps {
     async rewake(pool, dues) {
       if (dues.length === 0) return;
       const queue = queues.queue<WakeUp>(wakeUpQueue(pool));
-      await add(queue, dues);
-      const due = new Set(dues.map(({ user }) => user));
+      const jobs = await add(queue, dues);
       const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
-      await Promise.all(sleepers.filter((job) => due.has(job.data.user)).map((job) => ignoreRace(job.promote())));
+      const asleep =
+        sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);
+      await Promise.all(jobs.filter(({ id }) => asleep.has(id)).map((job) => ignoreRace(job.promote())));
     },
   };
+}
+
+/** Looked up one by one: so many sleep that a list of all would be long. */
+async function delayedAmong(
+  queue: JobQueue<WakeUp>,
+  jobs: readonly Job<WakeUp>[],
+): Promise<ReadonlySet<string | undefined>> {
+  const states = await Promise.all(jobs.map(({ id }) => (id === undefined ? "unknown" : queue.getJobState(id))));
+  return new Set(jobs.filter((_, index) => states[index] === "delayed").map(({ id }) => id));
 }
 
 async function hurry(queue: JobQueue<WakeUp>, id: string | undefined): Promise<void> {
