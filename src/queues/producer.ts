@@ -48,7 +48,7 @@ export interface Producer {
 }
 
 /** Users due in a pool beyond which a producer waits. */
-export const BACKLOG_LIMIT = 20_000;
+const BACKLOG_LIMIT = 20_000;
 const BACKLOG_LOOK_MS = 200;
 
 export function createProducer(options: ProducerOptions): Producer {
@@ -106,8 +106,13 @@ export function createProducer(options: ProducerOptions): Producer {
  * Back pressure: resolves once fewer than the limit of users are due in the pool. The deliveries that lower the number
  * may be in any process, so it has to be looked up.
  */
-export async function belowBacklog(engine: Engine, pool: string, signal?: AbortSignal): Promise<void> {
-  while ((await engine.store.mailboxes.dueCount(pool)) >= BACKLOG_LIMIT) {
+export async function belowBacklog(
+  engine: Engine,
+  pool: string,
+  signal?: AbortSignal,
+  limit = BACKLOG_LIMIT,
+): Promise<void> {
+  while ((await engine.store.mailboxes.dueCount(pool)) >= limit) {
     await sleep(BACKLOG_LOOK_MS, undefined, signal ? { signal } : {});
   }
 }

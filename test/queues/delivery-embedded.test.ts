@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { openEngine } from "../../src/queues/engine.ts";
+import { deliverySuite } from "../suites/delivery.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+
+let restore: (() => void) | undefined;
+before(() => {
+  restore = exampleAws();
+});
+after(() => restore?.());
+
+deliverySuite("delivery on the embedded engine", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "poolsync-delivery-"));
+  const engine = await openEngine({ dataDir: join(directory, "data"), namespace: "test" });
+  return {
+    engine,
+    async close() {
+      await engine.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+});

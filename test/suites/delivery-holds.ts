@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { until } from "../support/condition.ts";
+import { contact, type OpenStage, text } from "../support/delivery-stage.ts";
+
+const UPDATE = "AdminUpdateUserAttributes";
+const NICKNAME = [text("nickname", "nick")];
+
+/** Failures that are nobody's own: what is not tried, by whom, and how it is taken up again. */
+export function holdSuite(open: OpenStage): void {
+  for (const [error, kind] of [
+    ["ResourceNotFoundException", "pool-not-found"],
+    ["OperationNotEnabledException", "pool-not-writable"],
+  ] as const) {
+    test(`${error} holds the pool, and a probe that passes lifts the hold`, async (t) => {
+      const stage = await open(t, ["ann", "bob", "cem"], { concurrency: 1 });
+      stage.emulator.faults.add({ operation: UPDATE, error });
+      for (const username of ["ann", "bob", "cem"]) await stage.put(username, NICKNAME);
+      const delivery = await stage.deliver();
+      await until("the pool is held", async () => (await stage.holdOf("pool")) === kind);
+      assert.ok(delivery.ready, "it is the pool's fault, not this process's");
+      const before = stage.calls();
+      stage.emulator.faults.clear();
+      await stage.settled();
+      const { applied, dead } = await stage.books();
+      assert.deepEqual({ before, applied, dead }, { before: 1, applied: 3, dead: 0 });
+      assert.equal(await stage.holdOf("pool"), undefined);
+    });
+  }
+
+  test("a probe that fails leaves the pool held, and costs one call", async (t) => {
+    const stage = await open(t, ["ann", "bob"], { concurrency: 1 });
+    stage.emulator.faults.add({ operation: UPDATE, error: "ResourceNotFoundException" });
+    await stage.put("ann", NICKNAME);
+    await stage.put("bob", NICKNAME);
+    const delivery = await stage.deliver();
+    await until("it was probed", () => stage.calls() > 1);
+    await delivery.stop(10_000);
+    assert.equal(stage.calls(), 2);
+    assert.equal(await stage.holdOf("pool"), "pool-not-found");
+    assert.equal((await stage.books()).pending, 2);
+  });
+
+  test("a user who is refused once is buried, and the pool goes on", async (t) => {
+    const stage = await open(t, ["ann", "bob"]);
+    stage.emulator.faults.add({ operation: UPDATE, username: "ann", error: "NotAuthorizedException" });
+    await stage.put("ann", NICKNAME);
+    await stage.put("bob", NICKNAME);
+    await stage.deliver();
+    await stage.settled();
+    assert.deepEqual(
+      (await stage.letters()).map(({ kind, reason }) => [kind, reason]),
+      [["not-authorized", "not-authorized"]],
+    );
+    assert.equal(await stage.holdOf("pool"), undefined);
+    assert.deepEqual(stage.writes(), [{ nickname: "nick" }]);
+  });
+
+  test("a second user who is refused alike holds the pool", async (t) => {
+    const stage = await open(t, ["ann", "bob", "cem"], { concurrency: 1 });
+    stage.emulator.faults.add({ operation: UPDATE, error: "NotAuthorizedException" });
+    for (const username of ["ann", "bob", "cem"]) await stage.put(username, NICKNAME);
+    await stage.deliver();
+    await until("the pool is held", async () => (await stage.holdOf("pool")) === "not-authorized");
+    assert.equal(stage.calls(), 2);
+    stage.emulator.faults.clear();
+    await stage.settled();
+    const { applied, dead } = await stage.books();
+    assert.deepEqual({ applied, dead }, { applied: 2, dead: 1 });
+  });
+
+  test("a success between two refusals says that they are about their users", async (t) => {
+    const stage = await open(t, ["ann", "bob", "cem"]);
+    for (const username of ["ann", "cem"]) {
+      stage.emulator.faults.add({ operation: UPDATE, username, error: "NotAuthorizedException" });
+    }
+    await stage.deliver();
+    for (const username of ["ann", "bob", "cem"]) {
+      await stage.put(username, NICKNAME);
+      await stage.settled();
+    }
+    const { applied, dead } = await stage.books();
+    assert.deepEqual({ applied, dead }, { applied: 1, dead: 2 });
+    assert.equal(await stage.holdOf("pool"), undefined);
+  });
+
+  test("a process that finds the pool held for refusals buries nobody for one", async (t) => {
+    const stage = await open(t, ["ann"]);
+    stage.emulator.faults.add({ operation: UPDATE, times: 1, error: "NotAuthorizedException" });
+    await stage.engine.store.holds.place(stage.id, "pool", "not-authorized");
+    await stage.put("ann", NICKNAME);
+    const delivery = await stage.deliver();
+    await until("it was probed", () => stage.calls() === 1);
+    await delivery.stop(10_000);
+    assert.equal((await stage.books()).pending, 1);
+    assert.equal(await stage.holdOf("pool"), "not-authorized");
+  });
+
+  for (const [error, unit, kind] of [
+    ["InvalidSmsRoleAccessPolicyException", contact("phone_number", "+390612345678", "ask"), "sms-role"],
+    ["InvalidSmsRoleTrustRelationshipException", contact("phone_number", "+390612345678", "ask"), "sms-role"],
+    ["InvalidEmailRoleAccessPolicyException", contact("email", "ann@example.com", "ask"), "email-role"],
+  ] as const) {
+    test(`${error} holds addresses and numbers, and the other units go on`, async (t) => {
+      const stage = await open(t, ["ann", "bob"]);
+      stage.emulator.faults.add({ operation: UPDATE, attributes: [unit.name], error });
+      await stage.put("ann", [...NICKNAME, unit]);
+      await stage.deliver();
+      await until("they are held", async () => (await stage.holdOf("contacts")) === kind);
+      await stage.put("bob", [...NICKNAME, contact("email", "bob@example.com", "mark")]);
+      await until("the others are applied", () => stage.writes().length === 2);
+      assert.deepEqual(stage.writes(), [{ nickname: "nick" }, { nickname: "nick" }]);
+      assert.equal(await stage.holdOf("pool"), undefined);
+      stage.emulator.faults.clear();
+      await stage.settled();
+      assert.deepEqual([(await stage.books()).applied, await stage.holdOf("contacts")], [4, undefined]);
+    });
+  }
+
+  for (const [error, kind] of [
+    ["ExpiredTokenException", "credentials-expired"],
+    ["UnrecognizedClientException", "credentials-refused"],
+    ["AccessDeniedException", "access-denied"],
+  ] as const) {
+    test(`${error} pauses this process, which goes on once its credentials are taken`, async (t) => {
+      const stage = await open(t, ["ann", "bob", "cem"], { concurrency: 3 });
+      stage.emulator.faults.add({ operation: UPDATE, error });
+      for (const username of ["ann", "bob", "cem"]) await stage.put(username, NICKNAME);
+      const delivery = await stage.deliver();
+      await until("it is not ready", () => !delivery.ready);
+      assert.equal(delivery.heldBy, kind);
+      assert.equal(await stage.holdOf("pool"), undefined, "others may go on");
+      stage.emulator.faults.clear();
+      await stage.settled();
+      await until("it is ready", () => delivery.ready);
+      assert.equal((await stage.books()).applied, 3);
+    });
+  }
+}

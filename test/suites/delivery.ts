@@ -1,0 +1,23 @@
+import { describe } from "node:test";
+import type { Engine } from "../../src/queues/engine.ts";
+import { type OpenStage, stageOn } from "../support/delivery-stage.ts";
+import { contactSuite } from "./delivery-contacts.ts";
+import { failureSuite } from "./delivery-failures.ts";
+import { holdSuite } from "./delivery-holds.ts";
+import { orderSuite } from "./delivery-order.ts";
+
+const SUITES: readonly ((open: OpenStage) => void)[] = [failureSuite, holdSuite, contactSuite, orderSuite];
+
+/**
+ * What a delivery does, on any engine, against the emulator. Tests run beside each other, because some have to wait
+ * for back-offs, probes and quiet intervals that are the product's own.
+ */
+export function deliverySuite(
+  title: string,
+  openEngine: () => Promise<{ readonly engine: Engine; close(): Promise<void> }>,
+): void {
+  describe(title, { concurrency: 8 }, () => {
+    const open = stageOn(openEngine);
+    for (const suite of SUITES) suite(open);
+  });
+}
