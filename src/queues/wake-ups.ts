@@ -77,8 +77,9 @@ async function delayedAmong(
   queue: JobQueue<WakeUp>,
   jobs: readonly Job<WakeUp>[],
 ): Promise<ReadonlySet<string | undefined>> {
-  const states = await Promise.all(jobs.map(({ id }) => (id === undefined ? "unknown" : queue.getJobState(id))));
-  return new Set(jobs.filter((_, index) => states[index] === "delayed").map(({ id }) => id));
+  const ids = jobs.flatMap(({ id }) => id ?? []);
+  const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
+  return new Set(ids.filter((_, index) => states[index] === "delayed"));
 }
 
 async function hurry(queue: JobQueue<WakeUp>, id: string | undefined): Promise<void> {

@@ -4,9 +4,10 @@ import { type OpenStage, stageOn } from "../support/delivery-stage.ts";
 import { contactSuite } from "./delivery-contacts.ts";
 import { failureSuite } from "./delivery-failures.ts";
 import { holdSuite } from "./delivery-holds.ts";
+import { letterSuite } from "./delivery-letters.ts";
 import { orderSuite } from "./delivery-order.ts";
 
-const SUITES: readonly ((open: OpenStage) => void)[] = [failureSuite, holdSuite, contactSuite, orderSuite];
+const SUITES: readonly ((open: OpenStage) => void)[] = [failureSuite, holdSuite, contactSuite, orderSuite, letterSuite];
 
 /**
  * What a delivery does, on any engine, against the emulator. Tests run beside each other, because some have to wait
