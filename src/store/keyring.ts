@@ -7,7 +7,7 @@ import type { UnitValue } from "../core/unit.ts";
  * encrypted at rest; without one the digest key is made by the first process and kept in the store.
  */
 export interface Keyring {
-  /** Opaque and stable within the namespace: 22 characters of base64url. */
+  /** Opaque and stable within the namespace: 32 digits of hex, which a command line takes for no option. */
   userKey(pool: string, canonicalUsername: string): string;
   /** Equal for equal values of a unit. */
   valueDigest(unit: string, value: UnitValue): string;
@@ -37,13 +37,12 @@ export function createKeyring(secret: string, encryptionKey?: Buffer): Keyring {
     createHmac("sha256", digestKey)
       .update(JSON.stringify([purpose, ...parts]))
       .digest()
-      .subarray(0, 16)
-      .toString("base64url");
+      .subarray(0, 16);
   return {
-    userKey: (pool, username) => digest("user", pool, username),
-    valueDigest: (unit, value) => digest("value", unit, bodyOf(value)),
-    linkDigest: (pool, attribute, value) => digest("link", pool, attribute, value),
-    letterId: (user, unit, version) => digest("letter", user, unit, version),
+    userKey: (pool, username) => digest("user", pool, username).toString("hex"),
+    valueDigest: (unit, value) => digest("value", unit, bodyOf(value)).toString("base64url"),
+    linkDigest: (pool, attribute, value) => digest("link", pool, attribute, value).toString("base64url"),
+    letterId: (user, unit, version) => digest("letter", user, unit, version).toString("hex"),
     seal(text) {
       if (!sealKey) return PLAIN + text;
       const nonce = randomBytes(12);

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { UnitValue } from "../../src/core/unit.ts";
+import { bodyOf, createKeyring, freshSecret, valueOf } from "../../src/store/keyring.ts";
+
+const SECRET = Buffer.alloc(32, 7).toString("base64url");
+const KEY = Buffer.alloc(32, 1);
+
+const values: readonly UnitValue[] = [
+  { kind: "text", text: "Zoë" },
+  { kind: "text", text: "jane@example.com", verified: "mark" },
+  { kind: "text", text: "jane@example.com", verified: "keep" },
+  { kind: "text", text: '{"clear":true}' },
+  { kind: "clear" },
+  { kind: "as-is", verified: true },
+  { kind: "as-is", verified: false },
+];
+
+describe("a keyring", () => {
+  test("names users and letters by hex, which no command line takes for an option", () => {
+    const keyring = createKeyring(SECRET);
+    for (let index = 0; index < 500; index += 1) {
+      assert.match(keyring.userKey("eu-west-1_Example", `user${index}`), /^[0-9a-f]{32}$/);
+      assert.match(keyring.letterId(`user${index}`, "email", "1"), /^[0-9a-f]{32}$/);
+    }
+  });
+
+  test("names the same person alike in every process of a namespace, and otherwise in another", () => {
+    const name = (secret: string) => createKeyring(secret).userKey("eu-west-1_Example", "jane");
+    assert.equal(name(SECRET), name(SECRET));
+    assert.notEqual(name(SECRET), name(freshSecret()));
+    assert.notEqual(name(SECRET), createKeyring(SECRET).userKey("eu-west-1_Other", "jane"));
+  });
+
+  test("has one digest for equal values of a unit, and for no others", () => {
+    const { valueDigest } = createKeyring(SECRET);
+    const digests = values.map((value) => valueDigest("email", value));
+    assert.equal(new Set(digests).size, values.length);
+    assert.deepEqual(
+      values.map((value) => valueDigest("email", value)),
+      digests,
+    );
+    assert.notEqual(valueDigest("name", { kind: "clear" }), valueDigest("email", { kind: "clear" }));
+  });
+
+  test("reads back every value that it wrote", () => {
+    for (const value of values) assert.deepEqual(valueOf(bodyOf(value)), value);
+  });
+
+  test("seals so that nothing can be read, and no two alike", () => {
+    const keyring = createKeyring(SECRET, KEY);
+    const [one, other] = [keyring.seal("jane@example.com"), keyring.seal("jane@example.com")];
+    assert.notEqual(one, other);
+    assert.doesNotMatch(one, /jane|example/);
+    assert.equal(keyring.open(one), "jane@example.com");
+    assert.equal(keyring.open(keyring.seal("")), "");
+  });
+
+  test("does not open what another key sealed, nor what was changed, and says what to do", () => {
+    const sealed = createKeyring(SECRET, KEY).seal("jane");
+    assert.throws(() => createKeyring(SECRET, Buffer.alloc(32, 2)).open(sealed), /another key: set POOLSYNC_KEY/);
+    assert.throws(() => createKeyring(SECRET).open(sealed), /no key is configured: set POOLSYNC_KEY/);
+    const last = sealed.at(-3) === "A" ? "B" : "A";
+    const changed = `${sealed.slice(0, -3)}${last}${sealed.slice(-2)}`;
+    assert.throws(() => createKeyring(SECRET, KEY).open(changed), /another key/);
+  });
+});
