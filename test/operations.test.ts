@@ -27,6 +27,8 @@ import { deadLetterQueue } from "../src/queues/dead-letters.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../src/store/holds.ts";
 import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./cli/command-run.ts";
 import { exampleAws } from "./support/aws-environment.ts";
+import { logCalls } from "./support/log-calls.ts";
+import { marked, only, section as sectionOf, table } from "./support/markdown-page.ts";
 
 // docs/operations.md, held against the tables of the code in both directions: what exists stands there, and what
 // stands there exists.
@@ -38,50 +40,7 @@ const sources = globSync(["src/**/*.ts", "workers/*.ts"], { cwd: root }).map((fi
   text: readFileSync(join(root, file), "utf8"),
 }));
 
-/** What stands under a heading, up to the next of the same level. */
-function section(title: string, within = page): string {
-  const [, level = "", body] = new RegExp(`^(#{2,3}) ${title}\\n([\\s\\S]*)`, "m").exec(within) ?? [];
-  assert.ok(body !== undefined, `docs/operations.md has a section "${title}"`);
-  return body.split(new RegExp(`^#{2,${level.length}} `, "m"), 1)[0] ?? "";
-}
-
-interface Row {
-  readonly [column: string]: string;
-}
-
-/** The tables of a text whose header begins with this column, as one. */
-function table(text: string, first: string): Row[] {
-  const rows: Row[] = [];
-  let columns: string[] | undefined;
-  for (const line of text.split("\n")) {
-    const cells = line.startsWith("|") ? cellsOf(line) : undefined;
-    if (cells === undefined) columns = undefined;
-    else if (columns === undefined) columns = cells;
-    else if (columns[0] === first && !/^-+$/.test(cells[0] ?? "")) {
-      assert.equal(cells.length, columns.length, `a cell for each column in: ${line}`);
-      rows.push(Object.fromEntries(columns.map((column, index) => [column, cells[index] ?? ""])));
-    }
-  }
-  assert.ok(rows.length > 0, `a table whose first column is "${first}"`);
-  return rows;
-}
-
-function cellsOf(line: string): string[] {
-  return line
-    .slice(1, line.lastIndexOf("|"))
-    .split(/(?<!\\)\|/)
-    .map((cell) => cell.trim());
-}
-
-/** Every word in code marks. */
-function marked(cell: string | undefined): string[] {
-  return Array.from((cell ?? "").matchAll(/`([^`]+)`/g), ([, word = ""]) => word);
-}
-
-function only(cell: string | undefined): string {
-  const [word = cell ?? ""] = marked(cell);
-  return word;
-}
+const section = (title: string, within = page): string => sectionOf(within, title);
 
 function same(said: Iterable<string>, real: Iterable<string>): void {
   assert.deepEqual([...said].toSorted(), [...real].toSorted());
@@ -398,41 +357,4 @@ function pathsOf(document: unknown, path = ""): string[] {
     pathsOf(each, path === "" ? name : `${path}.${name}`),
   );
   return [...new Set(fields)];
-}
-
-interface LogCall {
-  readonly message: string;
-  readonly level: string;
-  readonly fields: readonly string[];
-}
-
-/** The calls of the log in a source: the keys of the object that comes first, and each message that may come last. */
-function logCalls(file: string, text: string): LogCall[] {
-  const calls: LogCall[] = [];
-  for (const { 0: head, 1: level = "", index } of text.matchAll(/\b(?:log|createLog\([^()]*\))\.(\w+)\(/g)) {
-    if (!["fatal", "error", "warn", "info", "debug", "trace"].includes(level)) continue;
-    const [object = "", ...rest] = argumentsAt(text, index + head.length);
-    const messages = Array.from(rest.join(",").matchAll(/"([^"]+)"/g), ([, message = ""]) => message);
-    assert.ok(messages.length > 0, `a log call of ${file} ends with its message`);
-    const inner = object.trim().replace(/^\{|\}$/g, "");
-    const fields = argumentsAt(`${inner})`, 0)
-      .map((field) => /^\s*(\w+)/.exec(field)?.[1])
-      .filter((field) => field !== undefined);
-    for (const message of messages) calls.push({ message, level, fields });
-  }
-  return calls;
-}
-
-/** The arguments of a call from behind its bracket, as text, apart by the commas that are in no other bracket. */
-function argumentsAt(text: string, from: number): string[] {
-  const found = [""];
-  let depth = 0;
-  for (const char of text.slice(from)) {
-    if (depth === 0 && char === ")") break;
-    if ("([{".includes(char)) depth += 1;
-    if (")]}".includes(char)) depth -= 1;
-    if (depth === 0 && char === ",") found.push("");
-    else found.push(`${found.pop() ?? ""}${char}`);
-  }
-  return found.filter((argument) => argument.trim() !== "");
 }
