@@ -1,4 +1,4 @@
-import { blank, book, done, draft, finish, isFlag, otherOf, place, type Outcome } from "./draft.ts";
+import { blank, book, done, draft, finish, isFlag, otherOf, ownNames, place, type Outcome } from "./draft.ts";
 import { dueAt, mayGoAt, SUSPECT_MS, type Held, type Mailbox, type Units, type UserState } from "./mailbox.ts";
 import { contactOf } from "./unit.ts";
 
@@ -34,7 +34,7 @@ export function claim(
       d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }
   }
-  const units: Record<string, Held> = {};
+  const units = ownNames<Held>();
   // Flags come last: whether one must be sent depends on whether its contact is.
   const waiting = Object.entries(d.mailbox.pending).toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)));
   for (const [name, held] of waiting) {
@@ -74,5 +74,7 @@ export function claim(
   const leaseUntil = nowMs + leaseMs;
   d.mailbox.claim = { token, leaseUntil, units };
   const outcome = finish(d, nowMs);
-  return { ...outcome, result: { is: "claimed", mailbox: d.mailbox, units, leaseUntil } };
+  const left = outcome.state.mailbox;
+  if (!left?.claim) throw new Error("Expected the mailbox to hold the claim that was just made");
+  return { ...outcome, result: { is: "claimed", mailbox: left, units: left.claim.units, leaseUntil } };
 }

@@ -45,16 +45,23 @@ export function draft(state: UserState, owner: Owner): Draft {
       pool: mailbox?.pool ?? owner.pool,
       username: mailbox?.username ?? owner.username,
       priority: Math.min(mailbox?.priority ?? owner.priority, owner.priority),
-      pending: { ...mailbox?.pending },
-      ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: { ...mailbox.claim.units } } } : {}),
-      suspects: { ...mailbox?.suspects },
-      kept: { ...mailbox?.kept },
-      doubts: { ...mailbox?.doubts },
-      unknown: { ...mailbox?.unknown },
+      pending: ownNames(mailbox?.pending),
+      ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: ownNames(mailbox.claim.units) } } : {}),
+      suspects: ownNames(mailbox?.suspects),
+      kept: ownNames(mailbox?.kept),
+      doubts: ownNames(mailbox?.doubts),
+      unknown: ownNames(mailbox?.unknown),
     },
-    ledger: { ...ledger },
+    ledger: ownNames(ledger),
     entries: [],
   };
+}
+
+/** A copy that has the names of the record and no others: a unit may be called `constructor` or `__proto__`. */
+export function ownNames<T>(record: Readonly<Record<string, T>> = {}): Record<string, T> {
+  const copy = { ...record };
+  Object.setPrototypeOf(copy, null);
+  return copy;
 }
 
 export function book(d: Draft, run: string, term: Term, by: number): void {
@@ -188,6 +195,23 @@ export function finish(d: Draft, nowMs: number): Outcome {
     if (fate.until <= nowMs) delete mailbox.unknown[name];
   }
   const empty = [mailbox.pending, mailbox.suspects, mailbox.unknown].every((part) => Object.keys(part).length === 0);
-  const state = empty && !mailbox.claim ? { ledger: d.ledger } : { mailbox, ledger: d.ledger };
+  const state = empty && !mailbox.claim ? { ledger: { ...d.ledger } } : asDocuments(d);
   return { state, entries: d.entries };
+}
+
+/** Plain objects, as they are stored and read. */
+function asDocuments({ mailbox, ledger }: Draft): UserState {
+  const { pending, claim, suspects, kept, doubts, unknown } = mailbox;
+  return {
+    mailbox: {
+      ...mailbox,
+      pending: { ...pending },
+      ...(claim ? { claim: { ...claim, units: { ...claim.units } } } : {}),
+      suspects: { ...suspects },
+      kept: { ...kept },
+      doubts: { ...doubts },
+      unknown: { ...unknown },
+    },
+    ledger: { ...ledger },
+  };
 }

@@ -143,6 +143,6 @@ function settleLate(
     if (is === "applied" && (!applied || applied.version < version)) d.ledger[name] = { version, digest: "" };
   }
   const result: Settled = { late: true, doubted: [...doubted], letters: [] };
-  if (!state.mailbox) return { state: { ledger: d.ledger }, entries: [], result };
+  if (!state.mailbox) return { state: { ledger: { ...d.ledger } }, entries: [], result };
   return { ...finish(d, nowMs), result };
 }

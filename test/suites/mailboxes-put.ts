@@ -212,6 +212,20 @@ export function putCases(suite: Suite): void {
       values.forEach((value, index) => assert.deepEqual(valueOf(words[`custom:${index}`] ?? ""), value));
     });
 
+    test("may be called what every object has a property of", async () => {
+      const u = await createUser(suite);
+      await u.putAll(wanted("__proto__", "x", 1), wanted("constructor", "y", 1), wanted("toString", "z", 1));
+      const words = [
+        ["__proto__", "x"],
+        ["constructor", "y"],
+        ["toString", "z"],
+      ];
+      assert.deepEqual(Object.entries(await u.pending()).toSorted(), words);
+      assert.deepEqual(Object.entries(await u.deliver("a")).toSorted(), words);
+      assert.deepEqual(Object.keys(await u.ledger()).toSorted(), ["__proto__", "constructor", "toString"]);
+      assert.deepEqual(await u.books(), { received: 3, applied: 3 });
+    });
+
     test("take the more urgent priority of those that wait", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1, { priority: 10 });

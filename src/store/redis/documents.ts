@@ -2,6 +2,16 @@
 import { z } from "zod";
 import { StoreError } from "../store-error.ts";
 
+/** An object by names. Unlike `z.record` it keeps a name `__proto__`: what was put must not be lost. */
+function byName<T>(shape: z.ZodType<T>) {
+  const entries = z.array(z.tuple([z.string(), shape]));
+  const isObject = (value: unknown): value is object =>
+    typeof value === "object" && value !== null && !Array.isArray(value);
+  return z
+    .preprocess((value) => (isObject(value) ? Object.entries(value) : undefined), entries)
+    .transform((pairs): Readonly<Record<string, T>> => Object.fromEntries(pairs));
+}
+
 const held = z.object({
   version: z.string(),
   digest: z.string(),
@@ -12,7 +22,7 @@ const held = z.object({
   deaths: z.number(),
   notBefore: z.number(),
 });
-const units = z.record(z.string(), held);
+const units = byName(held);
 
 export const mailboxDocument = z.object({
   pool: z.string(),
@@ -20,13 +30,13 @@ export const mailboxDocument = z.object({
   priority: z.number(),
   pending: units,
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units })),
-  suspects: z.record(z.string(), z.object({ until: z.number() })),
-  kept: z.record(z.string(), held.extend({ term: z.enum(["applied", "unchanged"]) })),
-  doubts: z.record(z.string(), z.string()),
-  unknown: z.record(z.string(), z.object({ digest: z.string(), until: z.number() })),
+  suspects: byName(z.object({ until: z.number() })),
+  kept: byName(held.extend({ term: z.enum(["applied", "unchanged"]) })),
+  doubts: byName(z.string()),
+  unknown: byName(z.object({ digest: z.string(), until: z.number() })),
 });
 
-export const ledgerDocument = z.record(z.string(), z.object({ version: z.string(), digest: z.string() }));
+export const ledgerDocument = byName(z.object({ version: z.string(), digest: z.string() }));
 
 export const letterDocument = z.object({
   id: z.string(),
