@@ -1,5 +1,5 @@
 -- The state machine of core/mailbox.ts, said in Lua: prepended to put, claim, settle, replay and discard. Function by
--- function the same as there; test/store/redis-machine.test.ts compares the two step by step. Lua tables have no
+-- function the same as there; test/store/mailbox-model.test.ts compares the two step by step. Lua tables have no
 -- order: where it matters the script makes its own, and `place` gives the same end whichever of two units comes first.
 --
 -- Versions are fixed-width digits, so `<` on them is version order in any locale that Redis may collate by.

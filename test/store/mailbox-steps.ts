@@ -1,0 +1,339 @@
+/**
+ * The steps of the protocol as commands for fast-check. Each is carried out by a store under test and by the pure
+ * rules (support/memory-store.ts), and what both answer and then hold must be the same. A command says itself in one
+ * line, so that a shrunken case reads as a story.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
+import { QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import type { Units } from "../../src/core/mailbox.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
+import type { UserChange } from "../../src/store/mailboxes.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { openMemoryStore } from "../support/memory-store.ts";
+
+export const USERS = ["ann", "bob", "cem"] as const;
+export const POOLS = ["alpha", "beta"] as const;
+export const RUNS = ["run-1", "run-2"] as const;
+/** The last two are not names of attributes, but of what every plain object has already. */
+const UNITS = ["given_name", "email", "email_verified", "custom:x", "__proto__", "constructor"] as const;
+const LEASE_MS = 3000;
+
+type User = (typeof USERS)[number];
+type Unit = (typeof UNITS)[number];
+
+/** A worker between its claim and its last settle. */
+interface Flight {
+  readonly user: User;
+  readonly token: string;
+  readonly leaseMs: number;
+  units: Units;
+}
+
+/** What the rules hold, and what the commands need to remember. */
+export interface Model {
+  readonly memory: ReturnType<typeof openMemoryStore>;
+  flights: Flight[];
+  tokens: number;
+  readonly letters: string[];
+  readonly cursors: Map<string, string>;
+  /** The newest ordinal that was put of each unit of each user, and not refused as too far ahead. */
+  readonly newest: Map<string, { user: User; unit: Unit; ordinal: string }>;
+  /** Units that were set aside at least once. */
+  readonly buried: Set<string>;
+}
+
+export interface Real {
+  /** Two processes on Redis; the embedded store has one. */
+  readonly stores: readonly [Store, Store];
+  setClock(ms: number): Promise<void>;
+  /** Redis sends a claim again after a lost connection, and must be given the same answer. */
+  readonly answersTwice: boolean;
+}
+
+export type Command = fc.AsyncCommand<Model, Real>;
+
+/** A user belongs to one pool. */
+export const poolOf = (user: User) => (user === "bob" ? POOLS[1] : POOLS[0]);
+
+export function freshModel(memory: Model["memory"]): Model {
+  return {
+    memory,
+    flights: [],
+    tokens: 0,
+    letters: [],
+    cursors: new Map(),
+    newest: new Map(),
+    buried: new Set(),
+  };
+}
+
+type Run = (model: Model, store: Store, real: Real) => Promise<void>;
+
+/** Each process may take each step. */
+function command(text: string, run: Run): fc.Arbitrary<Command> {
+  return fc.nat(1).map((process) => ({
+    check: () => true,
+    run: (model, real) => run(model, process === 0 ? real.stores[0] : real.stores[1], real),
+    toString: () => (process === 0 ? text : `${text} (by the other process)`),
+  }));
+}
+
+async function sameDocuments(model: Model, store: Store, users: readonly User[]): Promise<void> {
+  for (const user of users) {
+    const wanted = await model.memory.store.mailboxes.read(user);
+    assert.deepEqual(await store.mailboxes.read(user), wanted, `the documents of ${user}`);
+  }
+}
+
+interface Wanted {
+  readonly user: User;
+  readonly unit: Unit;
+  readonly word: string;
+  /** Of the ordinal, against the store's clock; absent where the source has no clock. */
+  readonly atMs: number | undefined;
+}
+
+const wanted: fc.Arbitrary<Wanted> = fc.record({
+  user: fc.constantFrom(...USERS),
+  unit: fc.constantFrom(...UNITS),
+  word: fc.constantFrom("x", "y"),
+  atMs: fc.constantFrom(undefined, 0, 0, -1, -2000, 2000, MAX_LEAD_MS, MAX_LEAD_MS + 1),
+});
+
+const sayWanted = ({ user, unit, word, atMs }: Wanted) =>
+  `${user}.${unit}=${word}${atMs === undefined ? "" : `@${atMs < 0 ? "" : "+"}${atMs}`}`;
+
+const put = fc
+  .record({
+    pool: fc.constantFrom(...POOLS),
+    run: fc.constantFrom(...RUNS),
+    priority: fc.constantFrom(10, 1),
+    units: fc.array(wanted, { maxLength: 5 }),
+    invalid: fc.nat(1),
+    cursor: fc.constantFrom("none" as const, "next" as const, "elsewhere" as const),
+  })
+  .chain(({ pool, run, priority, units, invalid, cursor }) => {
+    const mine = units.filter(({ user }) => poolOf(user) === pool);
+    const extras = `${invalid > 0 ? `, ${invalid} invalid` : ""}${cursor === "none" ? "" : `, cursor ${cursor}`}`;
+    const text = `put into ${pool} by ${run} (priority ${priority}): ${mine.map(sayWanted).join(" ")}${extras}`;
+    return command(text, async (model, store) => {
+      const { nowMs } = model.memory.clock;
+      const changes: UserChange[] = [];
+      for (const { user, unit, word, atMs } of mine) {
+        const ordinal = ordinalText({ timeMs: nowMs + (atMs ?? 0), sequence: 0 });
+        const said = { name: unit, digest: word, body: `p:{"text":"é\\"/${word}\\u0000"}` };
+        const one = atMs === undefined ? said : { ...said, ordinal };
+        const last = changes.at(-1);
+        if (last?.user === user) changes.splice(-1, 1, { ...last, units: [...last.units, one] });
+        else changes.push({ user, username: `p:${user}`, units: [one] });
+      }
+      const from = model.cursors.get(run) ?? "";
+      const to = `${from}+`;
+      const page = {
+        pool,
+        run,
+        priority,
+        changes,
+        invalid,
+        rows: { read: 1, faulty: 0 },
+        ...(cursor === "none" ? {} : { cursor: { from: cursor === "next" ? from : "elsewhere", to } }),
+      };
+      const answer = await model.memory.store.mailboxes.put(page);
+      assert.deepEqual(await store.mailboxes.put(page), answer);
+      model.cursors.set(run, answer.cursor);
+      for (const { user, unit, atMs = 0 } of answer.accepted ? mine : []) {
+        if (atMs > MAX_LEAD_MS) continue;
+        const ordinal = ordinalText({ timeMs: nowMs + atMs, sequence: 0 });
+        const key = `${user} ${unit}`;
+        if (ordinal > (model.newest.get(key)?.ordinal ?? "")) model.newest.set(key, { user, unit, ordinal });
+      }
+      await sameDocuments(
+        model,
+        store,
+        mine.map(({ user }) => user),
+      );
+    });
+  });
+
+async function claimBoth(model: Model, store: Store, real: Real, user: User, leaseMs: number) {
+  const token = `token-${(model.tokens += 1)}`;
+  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs);
+  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs), answer);
+  if (answer.is === "claimed") {
+    if (real.answersTwice) assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs), answer);
+    model.flights.push({ user, token, leaseMs, units: answer.units });
+  }
+  await sameDocuments(model, store, [user]);
+  return answer;
+}
+
+const claim = fc
+  .record({ user: fc.constantFrom(...USERS), leaseMs: fc.constantFrom(LEASE_MS, 1) })
+  .chain(({ user, leaseMs }) =>
+    command(`claim ${user} for ${leaseMs} ms`, async (model, store, real) => {
+      await claimBoth(model, store, real, user, leaseMs);
+    }),
+  );
+
+type Fate =
+  | { readonly is: "applied" | "unchanged" | "left" | "applied as an older version" }
+  | {
+      readonly is: "retry";
+      readonly inMs: number;
+      readonly counts: "attempt" | "fault" | "nothing";
+      readonly unknown: boolean;
+    }
+  | { readonly is: "bury"; readonly unknown: boolean };
+
+const fate: fc.Arbitrary<Fate> = fc.oneof(
+  { weight: 5, arbitrary: fc.constant({ is: "applied" as const }) },
+  { weight: 1, arbitrary: fc.constant({ is: "unchanged" as const }) },
+  { weight: 1, arbitrary: fc.constant({ is: "left" as const }) },
+  { weight: 1, arbitrary: fc.constant({ is: "applied as an older version" as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      is: fc.constant("retry" as const),
+      inMs: fc.constantFrom(0, 700, 20_000),
+      counts: fc.constantFrom("attempt" as const, "fault" as const, "nothing" as const),
+      unknown: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ is: fc.constant("bury" as const), unknown: fc.boolean() }) },
+);
+
+function sayFate(one: Fate): string {
+  if (one.is === "retry") return `retry in ${one.inMs} (${one.counts}${one.unknown ? ", fate unknown" : ""})`;
+  return one.is === "bury" && one.unknown ? "bury (fate unknown)" : one.is;
+}
+
+function settlementOf(one: Fate, version: string, letter: string): Settlement | undefined {
+  switch (one.is) {
+    case "left":
+      return undefined;
+    case "applied":
+    case "unchanged":
+      return { is: one.is, version };
+    case "applied as an older version":
+      return { is: "applied", version: version.replace(/^0017/, "0016") };
+    case "retry":
+      return { is: "retry", version, at: one.inMs, counts: one.counts, fateUnknown: one.unknown };
+    case "bury":
+      return { is: "bury", version, letter, kind: "gave-up", reason: "Because", fateUnknown: one.unknown };
+  }
+}
+
+/** The flight counted from the youngest; a worker that lost its claim long ago may still come back. */
+const flightAt = (model: Model, back: number) => model.flights[model.flights.length - 1 - back];
+
+async function settleBoth(model: Model, store: Store, flight: Flight, settlements: Record<string, Settlement>) {
+  const { user, token } = flight;
+  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS);
+  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS), answer);
+  for (const { id, unit } of answer.letters) {
+    model.letters.push(id);
+    model.buried.add(`${user} ${unit}`);
+  }
+  flight.units = Object.fromEntries(Object.entries(flight.units).filter(([unit]) => !Object.hasOwn(settlements, unit)));
+  if (Object.keys(flight.units).length === 0) model.flights = model.flights.filter((other) => other !== flight);
+  await sameDocuments(model, store, [user]);
+}
+
+const settle = fc
+  .record({ back: fc.nat(3), fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }) })
+  .chain(({ back, fates }) =>
+    command(`settle claim ${back} back: ${fates.map(sayFate).join(", ")}`, async (model, store) => {
+      const flight = flightAt(model, back);
+      if (!flight) return;
+      const chosen = Object.entries(flight.units).flatMap(([unit, { version }], index) => {
+        const one = fates[index % fates.length];
+        const letter = `${flight.user}.${unit}.${version}`;
+        const settlement = one && settlementOf(one, version, letter);
+        return settlement ? [[unit, settlement] as const] : [];
+      });
+      await settleBoth(model, store, flight, Object.fromEntries(chosen));
+    }),
+  );
+
+async function passBoth(model: Model, real: Real, ms: number): Promise<void> {
+  model.memory.clock.advance(ms);
+  await real.setClock(model.memory.clock.nowMs);
+}
+
+/** Its lease ends, as it does when the process is killed; or suspended, and comes back to settle too late. */
+const loseWorker = fc.record({ back: fc.nat(3), comesBack: fc.boolean() }).chain(({ back, comesBack }) =>
+  command(
+    `lose the worker of claim ${back} back${comesBack ? " until it comes back" : ""}`,
+    async (model, _store, real) => {
+      const flight = flightAt(model, back);
+      if (!flight) return;
+      await passBoth(model, real, LEASE_MS);
+      if (!comesBack) model.flights = model.flights.filter((other) => other !== flight);
+    },
+  ),
+);
+
+const pass = fc
+  .constantFrom(1, 700, LEASE_MS, QUIET_MS, SUSPECT_MS)
+  .chain((ms) => command(`${ms} ms pass`, (model, _store, real) => passBoth(model, real, ms)));
+
+/** Which letters, the youngest first; always one among them that is nobody's. */
+const choice = fc.array(fc.nat(3), { minLength: 1, maxLength: 3 });
+const idsAt = (model: Model, backs: readonly number[]) => [
+  ...new Set(backs.flatMap((back) => model.letters[model.letters.length - 1 - back] ?? [])),
+  "nobody's letter",
+];
+
+const replay = choice.chain((backs) =>
+  command(`replay letters ${backs.join(", ")} back`, async (model, store) => {
+    const ids = idsAt(model, backs);
+    const answer = await model.memory.store.mailboxes.replay(ids, 5);
+    assert.deepEqual(await store.mailboxes.replay(ids, 5), answer);
+    await sameDocuments(model, store, USERS);
+  }),
+);
+
+const discard = choice.chain((backs) =>
+  command(`discard letters ${backs.join(", ")} back`, async (model, store) => {
+    const ids = idsAt(model, backs);
+    assert.equal(await store.letters.discard(ids), await model.memory.store.letters.discard(ids));
+  }),
+);
+
+/** Delivers all that is left, as a fleet would in the end. */
+export async function drain(model: Model, real: Real): Promise<void> {
+  const [store] = real.stores;
+  model.flights = [];
+  await passBoth(model, real, LEASE_MS);
+  for (let tries = 0; tries < 100; tries += 1) {
+    let open = 0;
+    for (const user of USERS) {
+      const answer = await claimBoth(model, store, real, user, LEASE_MS);
+      if (answer.is !== "idle") open += 1;
+      const flight = model.flights.at(-1);
+      if (answer.is !== "claimed" || !flight) continue;
+      const applied = Object.entries(flight.units).map(
+        ([unit, { version }]) => [unit, { is: "applied", version }] as const,
+      );
+      await settleBoth(model, store, flight, Object.fromEntries(applied));
+    }
+    if (open === 0) return;
+    await passBoth(model, real, QUIET_MS);
+  }
+  throw new Error("Expected every mailbox to be empty in the end, and one was not");
+}
+
+export const steps: fc.Arbitrary<Command>[] = [
+  put,
+  put,
+  claim,
+  claim,
+  settle,
+  settle,
+  loseWorker,
+  pass,
+  replay,
+  discard,
+];
