@@ -13,6 +13,7 @@
  */
 import {
   createPostgresBackend,
+  DelayedError,
   Queue,
   runMigrations,
   withBackend,
@@ -88,6 +89,22 @@ const WORKER_RULES = {
   removeOnFail: { count: 0 },
 } as const;
 
+/**
+ * Why a job failed stays in BullMQ's events long after the job. An error that is not ours may quote somebody's data, so
+ * its name is all that BullMQ gets; who processes the job logs what may be logged.
+ */
+function discreet<Data>(process: Processor<Data>): Processor<Data> {
+  return async (job, token, signal): Promise<unknown> => {
+    try {
+      return await process(job, token, signal);
+    } catch (error) {
+      if (error instanceof DelayedError) throw error;
+      // oxlint-disable-next-line eslint/preserve-caught-error -- BullMQ would keep the cause's text with the stack
+      throw new Error(`The job failed with ${error instanceof Error ? error.name : typeof error}`);
+    }
+  };
+}
+
 /** Connects to Redis, or makes BullMQ's tables in the embedded database. */
 export async function openQueues(engine: QueueEngine, { onError = () => {} }: QueuesOptions = {}): Promise<Queues> {
   const maker =
@@ -105,7 +122,7 @@ export async function openQueues(engine: QueueEngine, { onError = () => {} }: Qu
       return known as JobQueue<Data>;
     },
     worker(name, process, options) {
-      const worker = maker.worker(name, process, { ...WORKER_RULES, ...options });
+      const worker = maker.worker(name, discreet(process), { ...WORKER_RULES, ...options });
       worker.on("error", onError);
       workers.add(worker);
       return worker;

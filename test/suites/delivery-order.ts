@@ -61,7 +61,7 @@ export function orderSuite(open: OpenStage): void {
     assert.ok(badge);
     const profile = {
       ...stage.pool.profile,
-      attributes: { ...attributes, "custom:badge": { ...badge, mutable: true }, "custom:gone": badge },
+      attributes: { ...attributes, "custom:badge": { ...badge, mutable: true } },
     };
     await stage.put("ann", [...nickname("annie"), text("custom:badge", "1")], { profile });
     await stage.deliver();
@@ -70,6 +70,7 @@ export function orderSuite(open: OpenStage): void {
       (await stage.letters()).map(({ unit, kind, reason }) => [unit, kind, reason]),
       [["custom:badge", "invalid-value", "immutable"]],
     );
+    assert.equal(stage.calls(), 1, "no call was spent on it");
     assert.deepEqual(stage.writes(), [{ nickname: "annie" }]);
   });
 
