@@ -296,7 +296,6 @@ describe("nobody's data shows", { concurrency: true }, () => {
 
   test("in the errors of the library", async (t) => {
     const directory = await mkdtemp(join(tmpdir(), "poolsync-privacy-"));
-    t.after(() => rm(directory, { recursive: true, force: true }));
     const emulator = await startQuotingEmulator(t);
     emulator.pools.add({ id: "eu-west-1_Names", usernameAttributes: ["email"] });
     const options = {
@@ -307,6 +306,7 @@ describe("nobody's data shows", { concurrency: true }, () => {
     };
     const poolsync = await openPoolsync(options);
     t.after(() => poolsync.close());
+    t.after(() => rm(directory, { recursive: true, force: true }));
     const name = username("http");
     const changes = [
       { pool: REFUSALS, username: `${USER} ${VALUE}`, attributes: { given_name: VALUE } },

@@ -61,6 +61,8 @@ const SHORT_RETRIES = 2;
 const SHORT_RETRY_MS = 200;
 /** How long units wait that were not tried: no slot could be had in time, or the call before them failed. */
 const LATER_MS = 1000;
+/** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
+const HELD_LOOK_MS = 60_000;
 
 /**
  * `first` is the slot that was taken before the claim; the caller gives it back, in case no call was needed. Rejects
@@ -112,7 +114,7 @@ export async function deliverClaim(
     }
     if (contacts.size === 0) return;
     const held = await holds.ask("contacts");
-    if (held.is === "held") return session.defer(contacts.keys(), held.retryInMs);
+    if (held.is === "held") return session.defer(contacts.keys(), Math.min(held.retryInMs, HELD_LOOK_MS));
     await readContacts(contacts);
   }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MAX_ATTEMPTS, MAX_FAULTS } from "../../src/core/failure.ts";
+import { MAX_ATTEMPTS, MAX_DEATHS, MAX_FAULTS } from "../../src/core/failure.ts";
 import { until } from "../support/condition.ts";
 import { contact, type OpenStage, type Stage, text } from "../support/delivery-stage.ts";
 
@@ -107,6 +107,19 @@ export function failureSuite(open: OpenStage): void {
     await stage.deliver();
     await stage.settled();
     assert.deepEqual(await buried(stage), { nickname: "gave-up network" });
+  });
+
+  test(`a unit that ${MAX_DEATHS} workers died of is given up without a call`, async (t) => {
+    const stage = await open(t, ["ann"]);
+    const { mailboxes } = stage.engine.store;
+    const user = await stage.put("ann", [text("nickname", "annie")], { unheard: true });
+    for (let death = 1; death <= MAX_DEATHS; death += 1) {
+      await until(`death ${death}`, async () => (await mailboxes.claim(user, `token ${death}`, 10)).is === "claimed");
+    }
+    await stage.deliver();
+    await stage.settled();
+    assert.deepEqual(await buried(stage), { nickname: "gave-up exhausted" });
+    assert.equal(stage.calls(), 0);
   });
 
   test("a write whose answer was cut off is made again", async (t) => {

@@ -7,7 +7,7 @@ import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
 import { orderSuite } from "./delivery-order.ts";
 
-const SUITES: readonly ((open: OpenStage) => void)[] = [failureSuite, holdSuite, contactSuite, orderSuite, letterSuite];
+const SUITES: readonly ((open: OpenStage) => void)[] = [holdSuite, failureSuite, contactSuite, orderSuite, letterSuite];
 
 /**
  * What a delivery does, on any engine, against the emulator. Tests run beside each other, because some have to wait
@@ -17,7 +17,7 @@ export function deliverySuite(
   title: string,
   openEngine: () => Promise<{ readonly engine: Engine; close(): Promise<void> }>,
 ): void {
-  describe(title, { concurrency: 8 }, () => {
+  describe(title, { concurrency: 16 }, () => {
     const open = stageOn(openEngine);
     for (const suite of SUITES) suite(open);
   });

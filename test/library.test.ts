@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test, type TestContext } from "node:test";
+import { type Emulator, startEmulator } from "../src/emulator/emulator.ts";
+import { openPoolsync, type Poolsync } from "../src/index.ts";
+import { exampleAws } from "./support/aws-environment.ts";
+import { until } from "./support/condition.ts";
+import { testRedis } from "./support/redis.ts";
+
+const POOL = "eu-west-1_Example";
+
+type Place = "embedded" | "on Redis";
+
+async function open(t: TestContext, place: Place = "embedded"): Promise<{ emulator: Emulator; poolsync: Poolsync }> {
+  const directory = await mkdtemp(join(tmpdir(), "poolsync-library-"));
+  const emulator = await startEmulator({ quotas: "unmetered", shortPages: 0 });
+  const pool = emulator.pools.add({ id: POOL });
+  pool.addUser({ username: "jane", attributes: { nickname: "jj", email: "jane@example.com", email_verified: "true" } });
+  const { url, namespace } = testRedis();
+  const poolsync = await openPoolsync({
+    endpoint: emulator.url,
+    region: "eu-west-1",
+    logLevel: "silent",
+    ...(place === "embedded" ? { dataDir: join(directory, "data") } : { redisUrl: url, namespace }),
+  });
+  t.after(async () => {
+    await poolsync.close();
+    await emulator.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return { emulator, poolsync };
+}
+
+describe("an application that opens poolsync", () => {
+  let restore: (() => void) | undefined;
+  before(() => {
+    restore = exampleAws();
+  });
+  after(() => restore?.());
+
+  for (const place of ["embedded", "on Redis"] as const) {
+    test(`has its changes delivered, ${place}`, async (t) => {
+      const { emulator, poolsync } = await open(t, place);
+      const attributes = { family_name: "Roe", email: "jane.roe@example.com", nickname: null };
+      const { queued, invalid } = await poolsync.enqueue({
+        pool: POOL,
+        username: "jane",
+        attributes,
+        verified: "mark",
+      });
+      assert.deepEqual([queued, invalid], [["family_name", "email", "nickname"], []]);
+      assert.equal((await poolsync.books()).pending, 3);
+      await poolsync.deliver(POOL);
+      await poolsync.deliver(POOL);
+      await until("nothing is pending", async () => (await poolsync.books()).pending === 0);
+      const there = emulator.pools.get(POOL)?.user("jane")?.attributes;
+      assert.deepEqual(there, { family_name: "Roe", email: "jane.roe@example.com", email_verified: "true" });
+    });
+  }
+
+  test("learns which attributes cannot be written, and the others are queued", async (t) => {
+    const { poolsync } = await open(t);
+    const attributes = { family_name: "Roe", birthdate: "1999-31-12" };
+    const { queued, invalid } = await poolsync.enqueue({ pool: POOL, username: "jane", attributes });
+    assert.deepEqual([queued, invalid.map(({ reason }) => reason)], [["family_name"], ["birthdate-format"]]);
+    const { received, invalid: counted } = await poolsync.books();
+    assert.deepEqual({ received, counted }, { received: 2, counted: 1 });
+  });
+
+  test("says that its version is older, and the newer value stays", async (t) => {
+    const { emulator, poolsync } = await open(t);
+    await poolsync.deliver(POOL);
+    const timeMs = Date.now() - 1000;
+    for (const [sequence, nickname] of [
+      [2, "new"],
+      [1, "old"],
+    ] as const) {
+      const version = { timeMs, sequence };
+      await poolsync.enqueue({ pool: POOL, username: "jane", attributes: { nickname }, version });
+    }
+    await until("nothing is pending", async () => (await poolsync.books()).pending === 0);
+    assert.equal(emulator.pools.get(POOL)?.user("jane")?.attributes["nickname"], "new");
+    assert.equal(emulator.log.writes.length, 1);
+  });
+
+  test("is told at once of a change that is malformed, and nothing is queued", async (t) => {
+    const { poolsync } = await open(t);
+    for (const change of [
+      { attributes: { email: "jane.roe@example.com" } },
+      { attributes: { nickname: "" } },
+      { attributes: { email_verified: "yes" } },
+      { attributes: { email: "a@example.com", email_verified: "true" }, verified: "mark" as const },
+      { username: "", attributes: { nickname: "x" } },
+    ]) {
+      await assert.rejects(poolsync.enqueue({ pool: POOL, username: "jane", ...change }), TypeError);
+    }
+    assert.equal((await poolsync.books()).received, 0);
+  });
+
+  test("is told where to say what, when it says nothing", async () => {
+    await assert.rejects(openPoolsync({}), /`redisUrl` or `dataDir`/);
+  });
+});
