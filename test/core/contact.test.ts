@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { planContact } from "../../src/core/contact.ts";
+import { contactsAfter, planContact } from "../../src/core/contact.ts";
 import type { Contacts } from "../../src/core/contact.ts";
 import type { UnitValue, Verified } from "../../src/core/unit.ts";
 
@@ -100,6 +100,35 @@ describe("a flag for the value that is there", () => {
     ];
   for (const [title, verified, contacts, plan] of table) {
     test(title, () => assert.deepEqual(planContact(profile, "email_verified", asIs(verified), contacts), plan));
+  }
+});
+
+describe("what is there once a call has gone through", () => {
+  const OLD = "old@example.com";
+  const takesAtOnce = { requireVerificationBeforeUpdate: [] };
+  const holdsBack = { requireVerificationBeforeUpdate: ["email"] };
+  const phone = { phone_number: { value: "+14325551212", verified: true } };
+  const blank = { Name: "email", Value: "" };
+  const table: readonly (readonly [
+    title: string,
+    pool: typeof holdsBack | typeof takesAtOnce,
+    before: Contacts | undefined,
+    written: readonly { Name: string; Value: string }[],
+    after: Contacts | undefined,
+  ])[] = [
+    ["a value with its flag", takesAtOnce, has(OLD, false), [value, flag("true")], has(NEW, true)],
+    ["a value alone has lost its flag", takesAtOnce, has(OLD, true), [value], has(NEW, false)],
+    ["a flag alone speaks of the old value", takesAtOnce, has(OLD, false), [flag("true")], has(OLD, true)],
+    ["a flag without a value is nothing", takesAtOnce, nothing, [flag("true")], nothing],
+    ["a blank is gone", takesAtOnce, { ...has(OLD, true), ...phone }, [blank], phone],
+    ["a value that is held back is not there yet", holdsBack, has(OLD, true), [value], has(OLD, true)],
+    ["a value that is held back keeps its own flag", holdsBack, has(OLD, true), [value, flag("false")], has(OLD, true)],
+    ["a marked value is not held back", holdsBack, has(OLD, true), [value, flag("true")], has(NEW, true)],
+    ["other attributes change nothing", takesAtOnce, has(OLD, true), [{ Name: "name", Value: "x" }], has(OLD, true)],
+    ["who was not listed is not known", takesAtOnce, undefined, [value], undefined],
+  ];
+  for (const [title, pool, before, written, after] of table) {
+    test(title, () => assert.deepEqual(contactsAfter(pool, before, written), after));
   }
 });
 
