@@ -2,9 +2,11 @@ import { FeedError } from "./feed-error.ts";
 import { openFeed } from "./format.ts";
 import type { Format, ReadOptions } from "./format.ts";
 import type { Source } from "./source.ts";
+import { MAX_RECORD_LENGTH } from "./text.ts";
 
-/** More different columns than this are not columns: the keys of the objects are data. */
+/** More different columns than this, or longer ones together, are not columns: the keys of the objects are data. */
 const MAX_COLUMNS = 20_000;
+const MAX_NAMES_LENGTH = 4 * MAX_RECORD_LENGTH;
 
 export interface Checked {
   readonly format: Format;
@@ -25,6 +27,7 @@ export interface Checked {
 export async function checkPass(source: Source, options: ReadOptions = {}): Promise<Checked> {
   const feed = await openFeed(source, options);
   const headers = new Set(feed.headers);
+  let namesLength = 0;
   let records = 0;
   let faults = 0;
   for await (const record of feed.records) {
@@ -34,12 +37,18 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
     }
     records++;
     if (feed.headers !== undefined) continue;
-    for (const name of record.fields.keys()) headers.add(name);
-    for (const name of record.nested) headers.add(name);
-    if (headers.size > MAX_COLUMNS) {
+    for (const names of [record.fields.keys(), record.nested]) {
+      for (const name of names) {
+        if (headers.has(name)) continue;
+        headers.add(name);
+        namesLength += name.length;
+      }
+    }
+    if (headers.size > MAX_COLUMNS || namesLength > MAX_NAMES_LENGTH) {
+      const many = headers.size > MAX_COLUMNS;
       throw new FeedError(
         "columns",
-        `The records of \`${source.name}\` have more than ${MAX_COLUMNS} different names up to line ${record.line}; give one object a person with the same few names in each.`,
+        `The records of \`${source.name}\` have more than ${many ? `${MAX_COLUMNS} different names` : `${MAX_NAMES_LENGTH} characters of different names`} up to line ${record.line}; give one object a person with the same few names in each.`,
       );
     }
   }
