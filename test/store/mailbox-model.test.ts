@@ -129,7 +129,7 @@ function modelSuite(name: string, open: () => Promise<Subject>, runs: number): v
     after(() => subject.close());
 
     test("any steps end as the pure rules say", async (t) => {
-      const lives = fc.asyncProperty(fc.commands(steps, { maxCommands: 30, size: "max" }), async (commands) => {
+      const lives = fc.asyncProperty(fc.commands(steps, { maxCommands: 40, size: "max" }), async (commands) => {
         await subject.reset();
         await subject.setClock(START_MS);
         const model = freshModel(openMemoryStore(START_MS));

@@ -95,9 +95,13 @@ interface Wanted {
   readonly atMs: number | undefined;
 }
 
+/** Most of it befalls one user and an address with its flag: that is where the rules are intricate. */
+const anyUser = fc.constantFrom<User[]>("ann", "ann", "ann", ...USERS);
+const anyUnit = fc.constantFrom<Unit[]>("email", "email", "email_verified", ...UNITS);
+
 const wanted: fc.Arbitrary<Wanted> = fc.record({
-  user: fc.constantFrom(...USERS),
-  unit: fc.constantFrom(...UNITS),
+  user: anyUser,
+  unit: anyUnit,
   word: fc.constantFrom("x", "y"),
   atMs: fc.constantFrom(undefined, 0, 0, -1, -2000, 2000, MAX_LEAD_MS, MAX_LEAD_MS + 1),
 });
@@ -107,7 +111,7 @@ const sayWanted = ({ user, unit, word, atMs }: Wanted) =>
 
 const put = fc
   .record({
-    pool: fc.constantFrom(...POOLS),
+    pool: fc.constantFrom(POOLS[0], ...POOLS),
     run: fc.constantFrom(...RUNS),
     priority: fc.constantFrom(10, 1),
     units: fc.array(wanted, { maxLength: 5 }),
@@ -169,13 +173,11 @@ async function claimBoth(model: Model, store: Store, real: Real, user: User, lea
   return answer;
 }
 
-const claim = fc
-  .record({ user: fc.constantFrom(...USERS), leaseMs: fc.constantFrom(LEASE_MS, 1) })
-  .chain(({ user, leaseMs }) =>
-    command(`claim ${user} for ${leaseMs} ms`, async (model, store, real) => {
-      await claimBoth(model, store, real, user, leaseMs);
-    }),
-  );
+const claim = fc.record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1) }).chain(({ user, leaseMs }) =>
+  command(`claim ${user} for ${leaseMs} ms`, async (model, store, real) => {
+    await claimBoth(model, store, real, user, leaseMs);
+  }),
+);
 
 type Fate =
   | { readonly is: "applied" | "unchanged" | "left" | "applied as an older version" }
@@ -242,7 +244,7 @@ async function settleBoth(model: Model, store: Store, flight: Flight, settlement
 }
 
 const settle = fc
-  .record({ back: fc.nat(3), fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }) })
+  .record({ back: fc.constantFrom(0, 0, 1, 2), fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }) })
   .chain(({ back, fates }) =>
     command(`settle claim ${back} back: ${fates.map(sayFate).join(", ")}`, async (model, store) => {
       const flight = flightAt(model, back);
@@ -263,17 +265,19 @@ async function passBoth(model: Model, real: Real, ms: number): Promise<void> {
 }
 
 /** Its lease ends, as it does when the process is killed; or suspended, and comes back to settle too late. */
-const loseWorker = fc.record({ back: fc.nat(3), comesBack: fc.boolean() }).chain(({ back, comesBack }) =>
-  command(
-    `lose the worker of claim ${back} back${comesBack ? " until it comes back" : ""}`,
-    async (model, _store, real) => {
-      const flight = flightAt(model, back);
-      if (!flight) return;
-      await passBoth(model, real, LEASE_MS);
-      if (!comesBack) model.flights = model.flights.filter((other) => other !== flight);
-    },
-  ),
-);
+const loseWorker = fc
+  .record({ back: fc.constantFrom(0, 0, 1, 2), comesBack: fc.boolean() })
+  .chain(({ back, comesBack }) =>
+    command(
+      `lose the worker of claim ${back} back${comesBack ? " until it comes back" : ""}`,
+      async (model, _store, real) => {
+        const flight = flightAt(model, back);
+        if (!flight) return;
+        await passBoth(model, real, LEASE_MS);
+        if (!comesBack) model.flights = model.flights.filter((other) => other !== flight);
+      },
+    ),
+  );
 
 const pass = fc
   .constantFrom(1, 700, LEASE_MS, QUIET_MS, SUSPECT_MS)

@@ -215,14 +215,10 @@ export function putCases(suite: Suite): void {
     test("may be called what every object has a property of", async () => {
       const u = await createUser(suite);
       await u.putAll(wanted("__proto__", "x", 1), wanted("constructor", "y", 1), wanted("toString", "z", 1));
-      const words = [
-        ["__proto__", "x"],
-        ["constructor", "y"],
-        ["toString", "z"],
-      ];
-      assert.deepEqual(Object.entries(await u.pending()).toSorted(), words);
-      assert.deepEqual(Object.entries(await u.deliver("a")).toSorted(), words);
-      assert.deepEqual(Object.keys(await u.ledger()).toSorted(), ["__proto__", "constructor", "toString"]);
+      const words = { ["__proto__"]: "x", constructor: "y", toString: "z" };
+      assert.deepEqual(new Map(Object.entries(await u.pending())), new Map(Object.entries(words)));
+      assert.deepEqual(new Map(Object.entries(await u.deliver("a"))), new Map(Object.entries(words)));
+      assert.deepEqual(new Set(Object.keys(await u.ledger())), new Set(Object.keys(words)));
       assert.deepEqual(await u.books(), { received: 3, applied: 3 });
     });
 
