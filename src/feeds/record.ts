@@ -50,7 +50,11 @@ export function jsonRecord(line: number, json: string): FeedRecord {
       else {
         // An employee number of 20 digits must not lose its last ones on the way through a double.
         exact ??= parseObject(json, asWritten);
-        const written = exact?.get(name);
+        // Reading numbers as they are written takes a stack, unlike reading without.
+        if (!exact) {
+          return fault(line, "nested-too-deep", "Expected lists and objects that are not thousands of levels deep.");
+        }
+        const written = exact.get(name);
         fields.set(name, typeof written === "string" ? written : String(field));
       }
     } else nested.add(name);
