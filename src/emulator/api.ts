@@ -11,6 +11,7 @@ import { OPERATIONS } from "./operations/catalogue.ts";
 import type { Account, Operation } from "./operations/operation.ts";
 import type { Meter } from "./quota.ts";
 import { ServiceError, namedError } from "./service-error.ts";
+import type { WriteRecorder } from "./write-log.ts";
 
 const TARGET_PREFIX = "AWSCognitoIdentityProviderService.";
 
@@ -22,6 +23,7 @@ export interface ApiContext {
   readonly meter: Meter;
   readonly faults: FaultScript;
   readonly counters: Counters;
+  readonly log: WriteRecorder;
   readonly credentials: KnownCredentials | undefined;
   /** Draws how long the next call takes, from its arrival to its answer. */
   readonly drawLatencyMs: () => number;
@@ -58,7 +60,7 @@ function callerGone(response: ServerResponse): Promise<void> {
 }
 
 export function createApi(context: ApiContext): Api {
-  const { account, meter, faults, counters, credentials, drawLatencyMs, requestId, closing } = context;
+  const { account, meter, faults, counters, log, credentials, drawLatencyMs, requestId, closing } = context;
 
   /** What is decided at the moment of arrival, before the body is read: who asks, and whether there is a token. */
   function admit(request: IncomingMessage): Operation {
@@ -113,7 +115,7 @@ export function createApi(context: ApiContext): Api {
   /** A write whose answer nobody will see; one that is refused leaves no trace but its count. */
   function applyUnheard(operation: Operation, body: unknown): void {
     try {
-      operation.answer(body, account);
+      log.unheard(() => operation.answer(body, account));
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       countError(counters, operation.name, error.name);
@@ -139,7 +141,8 @@ export function createApi(context: ApiContext): Api {
         if (error === undefined) return;
         throw error;
       }
-      const answer = operation.answer(body, account);
+      const act = operation.answer.bind(operation, body, account);
+      const answer = response.destroyed ? log.unheard(act) : act();
       await halfLatency(latencyMs);
       sendAnswer(response, id, answer);
     } catch (error) {

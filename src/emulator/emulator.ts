@@ -98,6 +98,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     meter,
     faults,
     counters,
+    log,
     credentials: options.credentials,
     drawLatencyMs: latencySource(options.latencyMs ?? 0, randomOf(3)),
     requestId: () => randomUuid(requestIds),

@@ -13,6 +13,8 @@ interface Write {
   readonly held?: readonly string[];
   /** `VerifyUserAttribute` for a value that was confirmed in process. */
   readonly operation: string;
+  /** True where the caller had gone by then, or was not answered: it cannot know of the write. */
+  readonly unheard?: true;
 }
 
 /** Every applied write in the order in which it took effect. In memory, for the emulator's own data only. */
@@ -23,16 +25,27 @@ export interface WriteLog {
 }
 
 export interface WriteRecorder extends WriteLog {
-  append(write: Omit<Write, "seq" | "at">): void;
+  append(write: Omit<Write, "seq" | "at" | "unheard">): void;
+  /** Whatever `act` appends while it runs is unheard. */
+  unheard<T>(act: () => T): T;
 }
 
 export function createWriteLog(now: () => number): WriteRecorder {
   const writes: Write[] = [];
+  let isUnheard = false;
   return {
     writes,
     since: (seq) => writes.slice(Math.max(0, seq)),
     append(write) {
-      writes.push({ seq: writes.length + 1, at: now(), ...write });
+      writes.push({ seq: writes.length + 1, at: now(), ...write, ...(isUnheard ? { unheard: true } : {}) });
+    },
+    unheard(act) {
+      isUnheard = true;
+      try {
+        return act();
+      } finally {
+        isUnheard = false;
+      }
     },
   };
 }

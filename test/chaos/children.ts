@@ -1,0 +1,109 @@
+/** The processes of a run: started, killed, suspended and started again. Each writes its log to a file of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+export interface ChildSpec {
+  readonly name: string;
+  /** From the project's root. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Lines of its stdout. */
+  readonly onLine?: (line: string) => void;
+  readonly stdin?: boolean;
+}
+
+/** One life of a process. */
+export interface Child {
+  readonly name: string;
+  readonly pid: number;
+  readonly suspended: boolean;
+  readonly alive: boolean;
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>;
+  tell(line: string): void;
+  /** Ends stdin. */
+  finish(): void;
+  suspend(): void;
+  goOn(): void;
+  signal(signal: NodeJS.Signals): void;
+  kill(): Promise<void>;
+}
+
+export interface Children {
+  readonly all: ReadonlySet<Child>;
+  start(spec: ChildSpec): Child;
+  /** Kills whatever is left. */
+  close(): Promise<void>;
+}
+
+export function openChildren(directory: string): Children {
+  const all = new Set<Child>();
+  const raw = new Set<ChildProcess>();
+  // Whatever ends this process, nothing of it stays behind.
+  const killAll = (): void => raw.forEach((child) => void child.kill("SIGKILL"));
+  process.once("exit", killAll);
+
+  return {
+    all,
+    start({ name, file, args, env, onLine, stdin = false }) {
+      const log = openSync(join(directory, `${name}.log`), "a");
+      const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ROOT + file, ...args], {
+        cwd: directory,
+        env: { PATH: process.env["PATH"], HOME: directory, ...env },
+        stdio: [stdin ? "pipe" : "ignore", onLine ? "pipe" : "ignore", log],
+      });
+      closeSync(log);
+      raw.add(child);
+      // A process that was killed takes no more lines: what it has not acknowledged is told to the next.
+      child.stdin?.on("error", () => undefined);
+      if (child.stdout && onLine) createInterface({ input: child.stdout }).on("line", onLine);
+      // Two may have suspended it: it goes on when both have let it go.
+      let holders = 0;
+      let alive = true;
+      const closed = once(child, "close");
+      const life: Child = {
+        name,
+        pid: child.pid ?? 0,
+        get suspended() {
+          return holders > 0;
+        },
+        get alive() {
+          return alive;
+        },
+        ended: closed.then(() => {
+          alive = false;
+          all.delete(life);
+          raw.delete(child);
+          return child.exitCode ?? child.signalCode ?? 1;
+        }),
+        tell: (line) => void (child.stdin?.writable && child.stdin.write(`${line}\n`)),
+        finish: () => void child.stdin?.end(),
+        suspend() {
+          holders += 1;
+          child.kill("SIGSTOP");
+        },
+        goOn() {
+          holders = Math.max(0, holders - 1);
+          if (holders === 0) child.kill("SIGCONT");
+        },
+        signal: (signal) => void child.kill(signal),
+        async kill() {
+          child.kill("SIGKILL");
+          await closed;
+        },
+      };
+      all.add(life);
+      return life;
+    },
+    async close() {
+      await Promise.all([...all].map((child) => child.kill()));
+      process.removeListener("exit", killAll);
+    },
+  };
+}

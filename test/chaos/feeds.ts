@@ -1,0 +1,119 @@
+/** Files of rows, put by `poolsync sync`, most of them with --detach. The same command is given again until it is done. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { until } from "../support/condition.ts";
+import type { Random } from "../support/random.ts";
+import type { Child, Children } from "./children.ts";
+import type { FeedFile, Load } from "./load.ts";
+import type { Model } from "./model.ts";
+import type { Lives } from "./roles.ts";
+import { POOL } from "./service.ts";
+
+export interface FeedsOptions {
+  readonly children: Children;
+  readonly lives: Lives;
+  readonly model: Model;
+  readonly load: Load;
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string;
+  readonly random: Random;
+  readonly everyMs: number;
+}
+
+export interface Feeds {
+  /** Those under way: their processes may be killed and suspended. */
+  readonly running: readonly { readonly child: Child | undefined; kill(backInMs: number): Promise<void> }[];
+  /** Starts a command that is running already once more. */
+  startTwin(): boolean;
+  unacknowledged(): number;
+  /** No more new ones; resolves when all are acknowledged. */
+  finish(): Promise<void>;
+}
+
+const ROWS = 120;
+const MOST_RUNNING = 2;
+const AGAIN_MS = 500;
+const DETACHED_SHARE = 0.7;
+
+export function startFeeds(options: FeedsOptions): Feeds {
+  const { children, lives, model, load, env, directory, random, everyMs } = options;
+  const running = new Map<FeedFile, { child: Child | undefined; args: readonly string[]; backInMs: number }>();
+  let finishing = false;
+
+  function begin(feed: FeedFile, args: readonly string[], name: string): Child {
+    for (const change of feed.changes) model.sent(change, Date.now());
+    return children.start({ name, file: "src/cli/main.ts", args, env });
+  }
+
+  const isDone = (end: number | string): boolean => end === 0 || end === 2;
+
+  function acked(feed: FeedFile): void {
+    for (const { id } of feed.changes) model.acked(id, Date.now());
+  }
+
+  async function run(): Promise<void> {
+    const feed = load.feed(Date.now(), ROWS);
+    const path = join(directory, feed.name);
+    await writeFile(path, feed.csv);
+    const name = feed.name.replace(".csv", "");
+    const args = ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json"];
+    if (random.chance(DETACHED_SHARE)) args.push("--detach");
+    const entry: { child: Child | undefined; args: readonly string[]; backInMs: number } = {
+      child: undefined,
+      args,
+      backInMs: AGAIN_MS,
+    };
+    running.set(feed, entry);
+    for (;;) {
+      entry.child = begin(feed, args, name);
+      const end = await entry.child.ended;
+      entry.child = undefined;
+      if (isDone(end)) break;
+      const why = `sync ended with ${end}`;
+      lives.exits.set(why, (lives.exits.get(why) ?? 0) + 1);
+      await sleep(entry.backInMs);
+      entry.backInMs = AGAIN_MS;
+    }
+    acked(feed);
+    running.delete(feed);
+  }
+
+  const loop = (async () => {
+    const under = new Set<Promise<void>>();
+    while (!finishing) {
+      if (running.size < MOST_RUNNING) {
+        const one = run().finally(() => under.delete(one));
+        under.add(one);
+      }
+      await sleep(everyMs);
+    }
+    await Promise.all(under);
+  })();
+
+  return {
+    get running() {
+      return [...running.values()].map((entry) => ({
+        child: entry.child,
+        async kill(backInMs: number) {
+          entry.backInMs = backInMs;
+          await entry.child?.kill();
+        },
+      }));
+    },
+    startTwin() {
+      const [first] = [...running].filter(([, { child }]) => child !== undefined);
+      if (!first) return false;
+      const [feed, { args }] = first;
+      const twin = begin(feed, args, `${feed.name.replace(".csv", "")}-twin`);
+      void twin.ended.then((end) => isDone(end) && acked(feed));
+      return true;
+    },
+    unacknowledged: () => running.size,
+    async finish() {
+      finishing = true;
+      await until("every feed is put", () => running.size === 0, 360_000);
+      await loop;
+    },
+  };
+}

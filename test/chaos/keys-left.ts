@@ -1,0 +1,49 @@
+/** What a drained namespace may hold in Redis: its own keys, and a bounded list of BullMQ's. */
+import type { Redis } from "ioredis";
+
+export interface KeysLeft {
+  readonly known: Readonly<Record<string, number>>;
+  readonly strange: readonly string[];
+  /** Opaque keys of users who have a wake-up's deduplication, or what is to be added after their wake-up. */
+  readonly woken: ReadonlySet<string>;
+}
+
+const OWN =
+  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|pace:.+|sweep:.+|targets|memory|links:.+|once:.+)$/;
+/** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
+const OF_QUEUE =
+  /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
+
+export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLeft> {
+  const prefix = `{poolsync:${namespace}}:`;
+  const known: Record<string, number> = {};
+  const strange: string[] = [];
+  const woken = new Set<string>();
+  let cursor = "0";
+  do {
+    const [next, keys] = await redis.scan(cursor, "COUNT", 1_000);
+    for (const key of keys) {
+      const name = key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
+      const kind = name === undefined ? undefined : kindOf(name);
+      if (kind === undefined) strange.push(key);
+      else known[kind] = (known[kind] ?? 0) + 1;
+      const user = /:d[en]:(.+)$/.exec(key)?.[1];
+      if (user !== undefined) woken.add(user);
+    }
+    cursor = next;
+  } while (cursor !== "0");
+  return { known, strange, woken };
+}
+
+function kindOf(name: string): string | undefined {
+  if (OWN.test(name)) return name.replace(/:.*/, "");
+  const part = OF_QUEUE.exec(name)?.[1];
+  if (part !== undefined) return `bull ${part}`;
+  if (/^bull:wake-up-[^:]+:de:.+$/.test(name)) return "bull wake-up dedup";
+  if (/^bull:wake-up-[^:]+:dn:.+$/.test(name)) return "bull wake-up next";
+  if (/^bull:wake-up-[^:]+:\d+(:lock)?$/.test(name))
+    return name.endsWith(":lock") ? "bull wake-up lock" : "bull wake-up job";
+  if (/^bull:dead-[^:]+:[0-9a-f]{32}$/.test(name)) return "bull letter job";
+  if (/^bull:replay:\d+(:lock)?$/.test(name)) return "bull replay job";
+  return undefined;
+}

@@ -1,0 +1,145 @@
+/**
+ * What goes wrong in a chaos run, and when: a timeline from a seed, and from nothing else. Faults are mixed freely and
+ * may lie over one another.
+ */
+import { randomFrom, type Random } from "../support/random.ts";
+
+export type ChaosEngine = "redis" | "embedded";
+
+/** How the run's own Redis stands: alone with one of AOF's two settings, or three Sentinels over a master and a replica. */
+export type Topology = "aof-always" | "aof-everysec" | "sentinel";
+
+/** Whom a signal meets. `index` is taken modulo how many of them there are. */
+export interface Victim {
+  readonly of: "worker" | "producer" | "replayer" | "feed" | "emulator" | "redis";
+  readonly index: number;
+}
+
+export type Fault =
+  | { readonly kind: "kill"; readonly victim: Victim; readonly backInMs: number }
+  /** SIGSTOP, and SIGCONT after this long. */
+  | { readonly kind: "suspend"; readonly victim: Victim; readonly forMs: number }
+  /** What the emulator answers to the share of calls that it befalls. */
+  | { readonly kind: "service"; readonly what: ServiceFault; readonly share: number; readonly forMs: number }
+  /** Connections through a proxy are cut (some of them), slowed or held up. */
+  | { readonly kind: "cut"; readonly between: Link; readonly share: number }
+  | { readonly kind: "slow"; readonly between: Link; readonly byMs: number; readonly forMs: number }
+  | { readonly kind: "hold-up"; readonly between: Link; readonly forMs: number }
+  /** SIGKILL of Redis. `losesMs` of its last writes are taken out of the AOF, as a power cut would. */
+  | { readonly kind: "redis-killed"; readonly losesMs: number; readonly backInMs: number }
+  | { readonly kind: "redis-full"; readonly forMs: number }
+  /** The master is killed, or suspended until the replica has taken over, and comes back as a replica. */
+  | { readonly kind: "failover"; readonly by: "SIGKILL" | "SIGSTOP" }
+  | { readonly kind: "replay" }
+  /** The same scheduled sync is started twice. */
+  | { readonly kind: "twin-feed" };
+
+export type Link = "redis" | "emulator";
+
+export const SERVICE_FAULTS = [
+  "throttled",
+  "reset",
+  "reset-after-write",
+  "hang",
+  "internal-error",
+  "http-500",
+  "late-success",
+  "lambda-refuses",
+  "credentials-expired",
+  "pool-gone",
+] as const;
+export type ServiceFault = (typeof SERVICE_FAULTS)[number];
+
+export interface PlannedFault {
+  readonly atMs: number;
+  readonly fault: Fault;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly engine: ChaosEngine;
+  readonly topology?: Topology;
+  /** How long faults go on; what was begun before is ended after it. */
+  readonly forMs: number;
+  readonly faults: readonly PlannedFault[];
+}
+
+export interface PlanOptions {
+  readonly seed: number;
+  readonly engine: ChaosEngine;
+  readonly forMs: number;
+  /** How long a claim lives, in ms: suspensions of workers are longer. */
+  readonly leaseMs: number;
+  readonly topology?: Topology;
+}
+
+const CALM_START_MS = 4_000;
+const TOPOLOGIES = ["aof-everysec", "aof-always", "sentinel"] as const;
+
+export function makePlan({ seed, engine, forMs, leaseMs, topology }: PlanOptions): Plan {
+  const random = randomFrom(seed);
+  const stands = topology ?? TOPOLOGIES[seed % TOPOLOGIES.length] ?? "aof-everysec";
+  const faults: PlannedFault[] = [];
+  for (let atMs = CALM_START_MS; atMs < forMs;) {
+    faults.push({ atMs, fault: engine === "redis" ? draw(random, stands, leaseMs) : drawEmbedded(random) });
+    atMs += Math.round(500 + random.next() * (engine === "redis" ? 4_500 : 3_500));
+  }
+  return { seed, engine, forMs, faults, ...(engine === "redis" ? { topology: stands } : {}) };
+}
+
+function draw(random: Random, topology: Topology, leaseMs: number): Fault {
+  const index = random.below(1000);
+  const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
+  const longerThanALease = (): number => between(leaseMs + 500, leaseMs + 4_000);
+  const link = (): Link => (topology === "sentinel" || random.chance(0.5) ? "emulator" : "redis");
+  const drawn = random.next();
+  if (drawn < 0.2) {
+    const of = random.pick(["worker", "worker", "worker", "producer", "feed", "feed", "replayer"] as const);
+    return { kind: "kill", victim: { of, index }, backInMs: between(0, 3_000) };
+  }
+  if (drawn < 0.36) {
+    const of = random.pick(["worker", "worker", "worker", "producer", "feed", "replayer", "emulator"] as const);
+    // A service that stands still for longer than a lease would apply calls which nobody can know of any more.
+    const forMs = of === "emulator" ? between(1_000, leaseMs / 2) : longerThanALease();
+    return { kind: "suspend", victim: { of, index }, forMs };
+  }
+  if (drawn < 0.6) return drawService(random);
+  if (drawn < 0.68) return { kind: "replay" };
+  if (drawn < 0.72) return { kind: "twin-feed" };
+  if (drawn < 0.84) {
+    switch (random.below(3)) {
+      case 0:
+        return { kind: "cut", between: link(), share: random.pick([0.3, 1]) };
+      case 1:
+        return { kind: "slow", between: link(), byMs: between(20, 700), forMs: between(1_000, 5_000) };
+      default:
+        return { kind: "hold-up", between: link(), forMs: between(500, 3_000) };
+    }
+  }
+  if (drawn < 0.88) return { kind: "redis-full", forMs: between(1_000, 4_000) };
+  if (topology === "sentinel") return { kind: "failover", by: random.pick(["SIGKILL", "SIGSTOP"] as const) };
+  if (random.chance(0.3)) return { kind: "suspend", victim: { of: "redis", index: 0 }, forMs: between(500, 4_000) };
+  const losesMs = topology === "aof-everysec" && random.chance(0.6) ? between(100, 1_000) : 0;
+  return { kind: "redis-killed", losesMs, backInMs: between(0, 2_500) };
+}
+
+/** One process has the data directory, so there are fewer parties: it is killed again and again. */
+function drawEmbedded(random: Random): Fault {
+  const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
+  const index = random.below(1000);
+  const drawn = random.next();
+  if (drawn < 0.5) return { kind: "kill", victim: { of: "worker", index }, backInMs: between(0, 1_000) };
+  if (drawn < 0.58) return { kind: "suspend", victim: { of: "worker", index }, forMs: between(500, 5_000) };
+  if (drawn < 0.64) return { kind: "suspend", victim: { of: "emulator", index }, forMs: between(500, 3_000) };
+  if (drawn < 0.84) return drawService(random);
+  if (drawn < 0.9) return { kind: "replay" };
+  if (drawn < 0.95) return { kind: "cut", between: "emulator", share: random.pick([0.3, 1]) };
+  return { kind: "slow", between: "emulator", byMs: between(20, 700), forMs: between(1_000, 4_000) };
+}
+
+function drawService(random: Random): Fault {
+  const what = random.pick(SERVICE_FAULTS);
+  const whole = what === "throttled" || what === "credentials-expired" || what === "pool-gone";
+  const share = whole ? 1 : random.pick([0.1, 0.3, 1]);
+  return { kind: "service", what, share, forMs: Math.round(1_000 + random.next() * 5_000) };
+}

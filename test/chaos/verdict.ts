@@ -1,0 +1,205 @@
+/** The eight invariants, held against what the run's model, the store, its keys, the logs and the emulator's log say. */
+import { imbalance, type Books } from "../../src/core/books.ts";
+import type { Letter } from "../../src/core/letter.ts";
+import type { UserState } from "../../src/core/mailbox.ts";
+import { ordinalOf as ordinalOfVersion, timeOf } from "../../src/core/version.ts";
+import type { Engine } from "../../src/queues/engine.ts";
+import { changeIdOf, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
+
+export interface Verdict {
+  readonly invariant: number;
+  readonly title: string;
+  readonly holds: boolean;
+  /** What was counted. */
+  readonly facts: Readonly<Record<string, number | string>>;
+  /** The first few that break it. */
+  readonly broken: readonly string[];
+}
+
+const SHOWN = 8;
+
+export function verdict(invariant: number, title: string, facts: Verdict["facts"], broken: readonly string[]): Verdict {
+  const more = broken.length > SHOWN ? [`and ${broken.length - SHOWN} more`] : [];
+  return { invariant, title, facts, holds: broken.length === 0, broken: [...broken.slice(0, SHOWN), ...more] };
+}
+
+/** A look at all books while nobody writes: what does not add up. */
+export async function auditBooks(engine: Engine): Promise<{ readonly wrong: string[]; readonly total: Books }> {
+  const { runs, mailboxes } = engine.store;
+  const counted = await mailboxes.recount();
+  const wrong: string[] = [];
+  const sum: Record<string, number> = {};
+  const ids = new Set([...(await runs.list(100_000)).map(({ id }) => id), ...counted.keys()]);
+  for (const id of ids) {
+    const books = await runs.books(id);
+    if (imbalance(books) !== 0) wrong.push(`${id} is out of balance by ${imbalance(books)}: ${JSON.stringify(books)}`);
+    const { pending, dead } = counted.get(id) ?? { pending: 0, dead: 0 };
+    if (pending !== books.pending) wrong.push(`${id} has ${pending} pending, and its books say ${books.pending}`);
+    if (dead !== books.dead) wrong.push(`${id} has ${dead} dead, and its books say ${books.dead}`);
+    for (const [term, count] of Object.entries(books)) sum[term] = (sum[term] ?? 0) + count;
+  }
+  const total = await runs.books();
+  for (const [term, count] of Object.entries(total)) {
+    if (count !== (sum[term] ?? 0))
+      wrong.push(`in total ${term} is ${count}, and the runs add up to ${sum[term] ?? 0}`);
+  }
+  return { wrong, total };
+}
+
+/** What became known of times, for the three ways in which a value may go back. */
+export interface Evidence {
+  /** Settles that came too late, by opaque user key, from the workers' logs. */
+  readonly lateSettles: readonly { readonly user: string; readonly at: number }[];
+  /** Sequence numbers of writes whose caller had gone. */
+  readonly unheard: ReadonlySet<number>;
+}
+
+export interface Standing {
+  readonly model: Model;
+  readonly engine: Engine;
+  readonly writes: readonly LoggedWrite[];
+  readonly attributes: ReadonlyMap<string, Readonly<Record<string, string>>>;
+  readonly states: ReadonlyMap<string, UserState>;
+  readonly userKeys: ReadonlyMap<string, string>;
+  readonly letters: readonly Letter[];
+  readonly evidence: Evidence;
+}
+
+/** 1: the books, by recount, and against the model and the emulator's log. */
+export async function judgeBooks(on: Standing, checkpoints: readonly string[], looks: number): Promise<Verdict> {
+  const { wrong, total } = await auditBooks(on.engine);
+  const { least, most } = on.model.units();
+  const written = new Set<string>();
+  let units = 0;
+  for (const { username, attributes } of on.writes) {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (changeIdOf(value) === undefined) continue;
+      units += 1;
+      written.add(`${username} ${name} ${value}`);
+    }
+  }
+  if (total.received < least) wrong.push(`received is ${total.received}, and ${least} units were acknowledged`);
+  if (total.received > most) wrong.push(`received is ${total.received}, and ${most} units were sent at most`);
+  if (total.applied > written.size) {
+    wrong.push(`applied is ${total.applied}, and the emulator's log has ${written.size} different units`);
+  }
+  const facts = {
+    ...total,
+    acknowledged: least,
+    sentAtMost: most,
+    unitsWritten: units,
+    differentUnitsWritten: written.size,
+  };
+  return verdict(1, "the books balance", { looks: looks + 1, ...facts }, [...checkpoints, ...wrong]);
+}
+
+/** 2 and 4: the newest acknowledged value is there; a change is there with all of its units. */
+export function judgeValues({ model, writes, attributes, states, userKeys, letters }: Standing): Verdict {
+  const deadUnits = new Map(letters.map((letter) => [`${letter.user} ${letter.unit}`, letter]));
+  const isDead = (change: { username: string; ordinal?: string }, attribute: string): boolean => {
+    const letter = deadUnits.get(`${userKeys.get(change.username)} ${attribute}`);
+    return letter !== undefined && (change.ordinal === undefined || ordinalOfVersion(letter.version) >= change.ordinal);
+  };
+  const found = model.broken((username, attribute) => attributes.get(username)?.[attribute], writes, isDead);
+  const wrong = found.map(
+    ({ username, attribute, expected, found: there }) =>
+      `${username} ${attribute}: expected ${expected}, found ${there}; ${historyOf(model, writes, username, attribute)}; ledger ${
+        states.get(username)?.ledger[attribute]?.version ?? "none"
+      }`,
+  );
+  let known = 0;
+  if (model.losses.length === 0) {
+    // The ledger says what is there.
+    for (const [username, { ledger }] of states) {
+      for (const [attribute, { version }] of Object.entries(ledger)) {
+        const change = model.changes.get(changeIdOf(attributes.get(username)?.[attribute]) ?? "");
+        if (change?.ordinal === undefined) continue;
+        known += 1;
+        if (ordinalOfVersion(version) !== change.ordinal) {
+          wrong.push(
+            `${username} ${attribute}: the ledger says ${version}, the pool has ${change.id} of ${change.ordinal}; ${historyOf(model, writes, username, attribute)}`,
+          );
+        }
+      }
+    }
+  }
+  const acked = [...model.changes.values()].filter(({ ackedAt }) => ackedAt !== undefined).length;
+  const facts = { users: attributes.size, changes: model.changes.size, acknowledged: acked, letters: letters.length };
+  return verdict(
+    2,
+    "every value is the newest that was acknowledged",
+    { ...facts, ledgerEntriesCompared: known },
+    wrong,
+  );
+}
+
+function historyOf(model: Model, writes: readonly LoggedWrite[], username: string, attribute: string): string {
+  const own = writes.filter((write) => write.username === username && write.attributes[attribute] !== undefined);
+  const said = own.slice(-5).map(({ at, seq, attributes }) => {
+    const change = model.changes.get(changeIdOf(attributes[attribute]) ?? "");
+    return `#${seq} at ${at}: ${change?.id} (${change?.ordinal ?? "no version"}, put ${change?.sentAt}-${change?.ackedAt})`;
+  });
+  return `writes: ${said.join(", ")}`;
+}
+
+export type WayBack = "applied after it was given up" | "suspended before its write" | "lost writes of Redis";
+
+/** 3: no value goes back, but in three ways, each known by its evidence. */
+export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Verdict {
+  const backs = model.goingsBack(writes);
+  const windows = new Map<WayBack, number[]>();
+  const wrong: string[] = [];
+  for (const back of backs) {
+    const way = wayOf(back, model, evidence, userKeys);
+    if (way === undefined) {
+      wrong.push(
+        `${back.username} ${back.attribute} went back from ${back.from} to ${back.to} at ${back.at} (#${back.seq}); ${historyOf(model, writes, back.username, back.attribute)}`,
+      );
+      continue;
+    }
+    const ms = windows.get(way) ?? [];
+    windows.set(way, ms);
+    ms.push((back.restoredAt ?? Infinity) - back.at);
+  }
+  const facts: Record<string, number | string> = { writes: writes.length, wentBack: backs.length };
+  for (const [way, ms] of windows) {
+    const restored = ms.filter(Number.isFinite);
+    facts[way] = `${ms.length} times, put right ${restored.length} times, after ${Math.max(0, ...restored)} ms at most`;
+  }
+  return verdict(3, "no value goes back, but in the three known ways", facts, wrong);
+}
+
+const LOSS_SHOWS_FOR_MS = 60_000;
+const LATE_SHOWS_FOR_MS = 30_000;
+
+function wayOf(
+  back: GoingBack,
+  { losses }: Model,
+  { lateSettles, unheard }: Evidence,
+  userKeys: ReadonlyMap<string, string>,
+): WayBack | undefined {
+  if (unheard.has(back.seq)) return "applied after it was given up";
+  const user = userKeys.get(back.username);
+  const late = lateSettles.some((one) => one.user === user && Math.abs(one.at - back.at) < LATE_SHOWS_FOR_MS);
+  if (late) return "suspended before its write";
+  const lost = losses.some(({ from, to }) => back.at >= from && back.at <= to + LOSS_SHOWS_FOR_MS);
+  return lost ? "lost writes of Redis" : undefined;
+}
+
+/** 8: who has no clock gets the store's time. */
+export function judgeClocks({ model, attributes, states }: Standing, slackMs: number): Verdict {
+  const wrong: string[] = [];
+  let compared = 0;
+  for (const [username, { ledger }] of states) {
+    for (const [attribute, { version }] of Object.entries(ledger)) {
+      const change = model.changes.get(changeIdOf(attributes.get(username)?.[attribute]) ?? "");
+      if (!change || change.ordinal !== undefined || change.ackedAt === undefined || change.times > 1) continue;
+      compared += 1;
+      const at = timeOf(version);
+      if (at < change.sentAt - slackMs || at > change.ackedAt + slackMs) {
+        wrong.push(`${username} ${attribute}: version ${at}, put between ${change.sentAt} and ${change.ackedAt}`);
+      }
+    }
+  }
+  return verdict(8, "who has no clock gets the store's time", { compared }, wrong);
+}
