@@ -18,9 +18,14 @@ export class ConfigError extends Error {
   }
 }
 
+/** How many problems one message lists. */
+const LISTED = 50;
+
 function describe(problems: readonly Problem[]): string {
   const lines = problems.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
   const [only] = lines;
   if (lines.length === 1 && only !== undefined) return only;
-  return [`The configuration has ${lines.length} problems:`, ...lines.map((line) => `  ${line}`)].join("\n");
+  const more = lines.length > LISTED ? [`  and ${lines.length - LISTED} more`] : [];
+  const listed = lines.slice(0, LISTED).map((line) => `  ${line}`);
+  return [`The configuration has ${lines.length} problems:`, ...listed, ...more].join("\n");
 }

@@ -3,9 +3,10 @@
  * unknown key with the known one that is closest.
  */
 import { IDENTIFIERS } from "./core/identifier.ts";
+import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { isMap, parseDocument, visit } from "yaml";
+import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { contactOf, isContact, VERIFIED } from "./core/unit.ts";
 import type { Problem } from "./config-error.ts";
@@ -38,6 +39,11 @@ export interface ConfigFile {
   readonly feeds: Readonly<Record<string, FeedSetting>>;
 }
 
+/** A file of more bytes than this is no configuration. */
+const MAX_BYTES = 1024 * 1024;
+/** How many unknown keys of one map a message lists. */
+const LISTED = 10;
+
 interface Issue {
   readonly code?: string;
   readonly input?: unknown;
@@ -60,14 +66,13 @@ function map<T extends z.ZodRawShape>(wanted: string, shape: T) {
   return z.strictObject(shape, {
     error: (issue: Issue) => {
       if (issue.code !== "unrecognized_keys") return form(wanted)(issue);
-      return (issue.keys ?? [])
-        .map((key) => {
-          const [nearest] = closest(key, Object.keys(shape), 1);
-          const hint =
-            nearest === undefined ? `there are ${Object.keys(shape).join(", ")}` : `did you mean ${nearest}?`;
-          return `Unknown key \`${key}\` (${hint})`;
-        })
-        .join("; ");
+      const { keys = [] } = issue;
+      const told = keys.slice(0, LISTED).map((key) => {
+        const [nearest] = closest(key, Object.keys(shape), 1);
+        const hint = nearest === undefined ? `there are ${Object.keys(shape).join(", ")}` : `did you mean ${nearest}?`;
+        return `Unknown key ${shown(key)} (${hint})`;
+      });
+      return told.join("; ") + (keys.length > LISTED ? `; and ${keys.length - LISTED} more` : "");
     },
   });
 }
@@ -166,27 +171,18 @@ export interface ReadFile {
 /** Reads the file; one that is not `needed` may be missing. */
 export async function readConfigFile(path: string, { needed }: { readonly needed: boolean }): Promise<ReadFile> {
   const name = basename(path);
-  let source: string;
+  let bytes: Buffer;
   try {
-    source = await readFile(path, "utf8");
+    bytes = await readFile(path);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
     if (code === "ENOENT" && !needed) return { problems: [] };
     const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code;
     return { problems: [{ path: "--config", message: `Expected a file that can be read at \`${path}\`: ${why}` }] };
   }
-  const document = parseDocument(source, { prettyErrors: false });
-  const [wrong] = document.errors;
-  if (wrong) {
-    const line = source.slice(0, wrong.pos[0]).split("\n").length;
-    return { problems: [{ path: `${name}: line ${line}`, message: `Expected YAML, got an error: ${wrong.message}` }] };
-  }
-  let references = 0;
-  visit(document, { Alias: () => void references++ });
-  if (references > 0 || (document.contents !== null && !isMap(document.contents))) {
-    return { problems: [{ path: name, message: "Expected a map without aliases at the top" }] };
-  }
-  const content: unknown = document.toJS() ?? {};
+  const read = contentOf(bytes);
+  if ("wrong" in read) return { problems: [{ path: name + read.at, message: read.wrong }] };
+  const { content } = read;
   const parsed = file.safeParse(content);
   const problems: Problem[] = [];
   const at = (...path: readonly PropertyKey[]): string => `${name}: ${path.map(String).join(".")}`;
@@ -232,6 +228,37 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     };
   }
   return problems.length > 0 ? { problems } : { problems, file: { ...rest, pools, feeds: settings } };
+}
+
+/** What the YAML says, or what is wrong with it as YAML and where. */
+function contentOf(bytes: Buffer): { readonly content: unknown } | { readonly wrong: string; readonly at: string } {
+  const wrong = (message: string, at = "") => ({ wrong: message, at });
+  if (bytes.length > MAX_BYTES) return wrong(`Expected at most ${MAX_BYTES} bytes, got ${bytes.length}`);
+  if (!isUtf8(bytes)) return wrong("Expected UTF-8, got bytes that are no text in it: save the file as UTF-8");
+  const source = bytes.toString("utf8");
+  try {
+    const document = parseDocument(source, { prettyErrors: false, logLevel: "error" });
+    const [fault] = document.errors;
+    const lineAt = (offset: number) => `: line ${source.slice(0, offset).split("\n").length}`;
+    if (fault) return wrong(`Expected YAML, got an error: ${fault.message.slice(0, 500)}`, lineAt(fault.pos[0]));
+    let references = 0;
+    let unusable: number | undefined;
+    visit(document, {
+      Alias: () => void references++,
+      Pair(_, { key }) {
+        // What has this name would be lost on the way, without a word.
+        if (isScalar(key) && key.value === "__proto__") unusable ??= key.range?.[0] ?? 0;
+      },
+    });
+    if (unusable !== undefined) return wrong("Expected another name than `__proto__`", lineAt(unusable));
+    if (references > 0 || (document.contents !== null && !isMap(document.contents))) {
+      return wrong("Expected a map without aliases at the top");
+    }
+    return { content: document.toJS() ?? {} };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return wrong("Expected maps and lists that are not thousands of levels deep");
+  }
 }
 
 type AttributeSaid = z.output<typeof attributeMap>;
