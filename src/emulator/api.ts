@@ -13,6 +13,8 @@ import type { Meter } from "./quota.ts";
 import { ServiceError, namedError } from "./service-error.ts";
 import type { WriteRecorder } from "./write-log.ts";
 
+/** A thousand attributes of the greatest length fit in. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const TARGET_PREFIX = "AWSCognitoIdentityProviderService.";
 
 /** Answers one request of the API. Never throws, but where it is aborted. */
@@ -132,7 +134,7 @@ export function createApi(context: ApiContext): Api {
     let operation: Operation | undefined;
     try {
       operation = admit(request);
-      const body = parseJson(await readBody(request));
+      const body = parseJson(await readBody(request, MAX_BODY_BYTES));
       // The write takes effect half way, so that a caller may be gone before, or after, and cannot tell.
       await halfLatency(latencyMs);
       const fault = faults.pick(describeCall(operation, body));

@@ -28,6 +28,9 @@ export interface Controls {
 /** Where other processes reach the controls. */
 export const CONTROL_PREFIX = "/_emulator/";
 
+/** Users are put in by the hundred thousand. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+
 type Route = (input: unknown, query: URLSearchParams) => unknown;
 
 const USERS = z.strictObject({ pool: z.string(), users: z.array(USER_SEED) });
@@ -118,7 +121,7 @@ export function createControl(
     const json = { "content-type": "application/json" };
     try {
       const url = new URL(request.url ?? "/", "http://emulator");
-      const text = await readBody(request);
+      const text = await readBody(request, MAX_BODY_BYTES);
       const name = `${request.method} ${url.pathname.slice(CONTROL_PREFIX.length)}`;
       const route = routes.get(name);
       if (route === undefined) {

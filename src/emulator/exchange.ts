@@ -1,11 +1,20 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServiceError } from "./service-error.ts";
+import { ServiceError } from "./service-error.ts";
 
-/** The body of a request as text. Rejects where the caller goes before its end. */
-export function readBody(request: IncomingMessage): Promise<string> {
+/**
+ * The body of a request as text. Rejects where the caller goes before its end, and with a ServiceError for one of more
+ * than `maxBytes`, of which no more is kept.
+ */
+export function readBody(request: IncomingMessage, maxBytes: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    let chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) return void chunks.push(chunk);
+      chunks = [];
+      reject(new ServiceError("RequestEntityTooLargeException", "Request body is too large", 413));
+    });
     request.once("end", () => resolve(Buffer.concat(chunks).toString("utf8")));
     request.once("error", reject);
   });

@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { Random } from "./random.ts";
 
 const ACTION = z.union([
-  /** An error by its name, any name. */
-  z.string().min(1),
+  /** An error by its name: any name that can stand in a header. */
+  z.string().regex(/^[\x21-\x7e]{1,200}$/, { error: "Expected a name of 1 to 200 plain characters" }),
   z.discriminatedUnion("kind", [
     /** The connection is cut before the write; with `afterWrite` the write is applied and only its answer is lost. */
     z.strictObject({ kind: z.literal("reset"), afterWrite: z.boolean().optional() }),
