@@ -82,7 +82,8 @@ export function makePlan({ seed, engine, forMs, leaseMs, topology }: PlanOptions
   const faults: PlannedFault[] = [];
   for (let atMs = CALM_START_MS; atMs < forMs;) {
     faults.push({ atMs, fault: engine === "redis" ? draw(random, stands, leaseMs) : drawEmbedded(random) });
-    atMs += Math.round(500 + random.next() * (engine === "redis" ? 4_500 : 3_500));
+    // A process of the embedded engine needs a few seconds to come up, and should get something done.
+    atMs += Math.round(500 + random.next() * (engine === "redis" ? 4_500 : 7_500));
   }
   return { seed, engine, forMs, faults, ...(engine === "redis" ? { topology: stands } : {}) };
 }

@@ -183,7 +183,7 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
     },
     async failover(by) {
       const old = await serverNow();
-      const from = Date.now() - REPLICATION_LAG_MS;
+      const killedAt = Date.now();
       if (by === "SIGKILL") await killed(old);
       else old.child.kill("SIGSTOP");
       await until("Sentinel names another master", async () => ![0, old.port].includes(await masterPort()), 30_000);
@@ -199,10 +199,10 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
         await until("the old master is a replica", async () =>
           (await client.info("replication")).includes("role:slave"),
         );
-        const to = Date.now();
+        const to = by === "SIGKILL" ? killedAt : Date.now();
         const synced = async () => (await client.info("replication")).includes("master_link_status:up");
         await until("the old master has what the new one has", synced, 30_000);
-        return { from, to, why: `failover after ${by}` };
+        return { from: killedAt - REPLICATION_LAG_MS, to, why: `failover after ${by}` };
       } finally {
         client.disconnect();
       }

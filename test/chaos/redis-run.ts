@@ -5,15 +5,15 @@ import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { sendOrder } from "../../src/queues/replay-orders.ts";
 import { REPLAY_QUEUE } from "../../src/queues/replay.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
-import { until } from "../support/condition.ts";
 import { randomFrom } from "../support/random.ts";
 import { openChildren } from "./children.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
+import { DRAIN_WITHIN_MS, settleDown } from "./finale.ts";
 import { keysLeft } from "./keys-left.ts";
 import { CLOCKS_OFF_MS, createLoad } from "./load.ts";
 import { createModel } from "./model.ts";
-import type { Plan } from "./plan.ts";
+import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
 import { createTally, type ChaosReport } from "./report.ts";
@@ -23,24 +23,10 @@ import { startTcpProxy } from "./tcp-proxy.ts";
 import { auditBooks, judgeBooks, judgeClocks, judgeOrder, judgeValues, verdict, type Standing } from "./verdict.ts";
 import { evidenceOf, marksIn, readStanding } from "./standing.ts";
 
-export interface RunSettings {
-  readonly plan: Plan;
-  readonly directory: string;
-  readonly users: number;
-  readonly singlesPerSecond: number;
-  readonly feedEveryMs: number;
-  readonly say: (line: string) => void;
-}
-
 const NAMESPACE = "chaos";
 const WORKERS = 3;
 const RATE = 150;
-/** Connect and request time-outs, in seconds. A claim lives 5 s longer than both. */
-export const TIMEOUTS = { connect: 1, request: 2 } as const;
-export const LEASE_MS = (TIMEOUTS.connect + TIMEOUTS.request + 5) * 1000;
 const CHECKPOINT_EVERY_MS = 20_000;
-/** The stated time within which everything is delivered once faults have ended: the longest back-off, and a little. */
-export const DRAIN_WITHIN_MS = 330_000;
 /** A source without a clock of its own runs on a machine whose clock is far off. */
 const WRONG_CLOCK_MS = 600_000;
 
@@ -164,38 +150,15 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
     const late = load.users.filter((user) => load.missing.has(user)).filter((_, index) => index % 2 === 0);
     await service.addUsers(late);
 
-    const drained = async (): Promise<boolean> =>
-      (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0;
-    const left = (): number => Math.max(1_000, DRAIN_WITHIN_MS - (Date.now() - calmAt));
-    let stuck: string[] = [];
-    await until("everything is delivered", drained, left()).catch(async () => {
-      stuck = await pendingOf(engine);
+    const { drainMs, stuck, moved } = await settleDown({
+      engine,
+      service,
+      users: [...there, ...late],
+      calmAt,
+      replayAll: orderReplay,
+      drained: async () => (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0,
     });
-    const drainMs = Date.now() - calmAt;
     say(`Drained after ${drainMs} ms.`);
-
-    // What died of a fault is replayed until only those are dead who cannot be delivered.
-    for (let round = 0, before = -1; round < 4; round += 1) {
-      const { dead } = await engine.store.runs.books();
-      if (dead === before) break;
-      before = dead;
-      await orderReplay();
-      await until("the replay is delivered", drained, DRAIN_WITHIN_MS);
-    }
-    const again: string[] = [];
-    for (const time of ["first", "second"]) {
-      const before = { books: await engine.store.runs.books(), writes: await service.writes() };
-      const values = JSON.stringify([...(await valuesOf(service, [...there, ...late]))]);
-      await orderReplay();
-      await until("the replay is delivered", drained, DRAIN_WITHIN_MS);
-      const after = await engine.store.runs.books();
-      if (JSON.stringify(after) !== JSON.stringify(before.books))
-        again.push(
-          `the ${time} further replay moved the books from ${JSON.stringify(before.books)} to ${JSON.stringify(after)}`,
-        );
-      if (JSON.stringify([...(await valuesOf(service, [...there, ...late]))]) !== values)
-        again.push(`the ${time} further replay changed a value`);
-    }
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
     const standing: Standing = {
@@ -219,7 +182,7 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
         5,
         "a replay changes nothing newer, a second one nothing at all",
         { letters: standing.letters.length },
-        again,
+        moved,
       ),
       verdict(6, `everything is delivered within ${DRAIN_WITHIN_MS / 1000} s`, { ms: drainMs }, stuck),
       await judgeKeys(look, standing, ends),
@@ -250,19 +213,6 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
 async function ordersLeft(engine: Engine): Promise<number> {
   const counts = await engine.queues.queue(REPLAY_QUEUE).getJobCounts();
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-async function valuesOf(service: Awaited<ReturnType<typeof startService>>, users: readonly string[]) {
-  const values = new Map<string, Readonly<Record<string, string>>>();
-  for (const user of users) values.set(user, await service.attributesOf(user));
-  return values;
-}
-
-async function pendingOf(engine: Engine): Promise<string[]> {
-  const counted = await engine.store.mailboxes.recount();
-  return [...counted]
-    .filter(([, { pending }]) => pending > 0)
-    .map(([run, { pending }]) => `${run} has ${pending} pending`);
 }
 
 /** 7: nothing leaks. A claim that died is remembered for 15 minutes, and nothing else of a mailbox is left. */

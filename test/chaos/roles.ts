@@ -9,7 +9,7 @@ export interface Role {
   readonly child: Child | undefined;
   /** Ends this life; the next begins after this long. */
   kill(backInMs: number): Promise<void>;
-  /** Ends for good, gracefully where it can. */
+  /** Ends for good: by the end of its stdin where it reads that, else by SIGTERM. Answers its exit code, or a signal. */
   stop(): Promise<number | string>;
 }
 
@@ -27,7 +27,7 @@ export function startRole(
   specOf: () => ChildSpec,
   born: (child: Child) => void = () => undefined,
 ): Role {
-  const { name } = specOf();
+  const { name, stdin = false } = specOf();
   let child: Child | undefined;
   let backInMs: number | undefined;
   let stopping = false;
@@ -66,8 +66,8 @@ export function startRole(
       clearTimeout(again);
       if (!child) return 0;
       const life = child;
-      life.finish();
-      life.signal("SIGTERM");
+      if (stdin) life.finish();
+      else life.signal("SIGTERM");
       const late = setTimeout(() => void life.kill(), 40_000);
       const end = await life.ended;
       clearTimeout(late);

@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { makePlan, type Topology } from "./plan.ts";
-import { LEASE_MS, runOnRedis } from "./redis-run.ts";
+import { runEmbedded } from "./embedded-run.ts";
+import { runOnRedis } from "./redis-run.ts";
 import { planText, reportText } from "./report.ts";
+import { LEASE_MS } from "./run-settings.ts";
 
 const { values } = parseArgs({
   options: {
@@ -36,7 +38,7 @@ say(planText(plan));
 const directory = await mkdtemp(join(tmpdir(), "poolsync-chaos-"));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 try {
-  const report = await runOnRedis({
+  const report = await (engine === "redis" ? runOnRedis : runEmbedded)({
     plan,
     directory,
     users: Number(values.users),

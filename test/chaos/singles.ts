@@ -1,11 +1,10 @@
-/** Single changes, from several sources: what was not acknowledged when its process died is told to the next one. */
-import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+/** Single changes, from several sources, each with a process of its own. */
 import { until } from "../support/condition.ts";
 import type { Child, Children } from "./children.ts";
-import type { Load, Single } from "./load.ts";
+import type { Load } from "./load.ts";
 import type { Model } from "./model.ts";
 import { startRole, type Lives, type Role } from "./roles.ts";
+import { createTeller } from "./teller.ts";
 
 export interface SinglesOptions {
   readonly children: Children;
@@ -36,19 +35,13 @@ export interface Singles {
 
 const TICK_MS = 100;
 /** Beyond it a source waits, as an application with so many requests under way would. */
-const MOST_UNDER_WAY = 40;
-
-const answer = z.union([
-  z.object({ id: z.string(), failed: z.string().optional() }),
-  z.object({ ready: z.literal(true) }),
-  z.object({ waiting: z.string() }),
-]);
+export const MOST_UNDER_WAY = 40;
 
 export function startSingles(options: SinglesOptions): Singles {
   const { children, lives, model, load, env, perSecond, settings, sources } = options;
-  const underWay = sources.map(() => new Map<string, Single>());
+  const tellers = sources.map(() => createTeller(model));
   const roles = sources.map(({ name, clockOffMs }, index) => {
-    const mine = underWay[index] ?? new Map<string, Single>();
+    const teller = tellers[index];
     let child: Child | undefined;
     return startRole(
       children,
@@ -59,47 +52,28 @@ export function startSingles(options: SinglesOptions): Singles {
         args: [JSON.stringify({ ...settings, clockOffMs })],
         env,
         stdin: true,
-        onLine(line) {
-          const said = answer.safeParse(JSON.parse(line));
-          if (!said.success || !("id" in said.data)) return;
-          const { id, failed } = said.data;
-          if (failed === undefined) {
-            model.acked(id, Date.now());
-            mine.delete(id);
-          } else if (child) {
-            const single = mine.get(id);
-            const to = child;
-            // An application tries again after a while.
-            if (single) void sleep(500).then(() => to.alive && tell(to, single));
-          }
-        },
+        onLine: (line) => teller?.heard(child, line),
       }),
       (born) => {
         child = born;
-        for (const single of mine.values()) tell(born, single);
+        teller?.tellAgain(born);
       },
     );
   });
 
-  function tell(child: Child, single: Single): void {
-    model.sent(single.change, Date.now());
-    child.tell(single.order);
-  }
-
+  let owed = 0;
   const timer = setInterval(() => {
-    for (const [index, { name, versionsOffMs }] of sources.entries()) {
-      const mine = underWay[index];
-      const child = roles[index]?.child;
-      const wanted = (perSecond * TICK_MS) / 1000 / sources.length;
-      for (let sent = 0; sent < wanted && child && mine && mine.size < MOST_UNDER_WAY; sent += 1) {
-        const single = load.single(name, versionsOffMs, Date.now());
-        mine.set(single.change.id, single);
-        tell(child, single);
-      }
+    owed = Math.min(owed + (perSecond * TICK_MS) / 1000, perSecond);
+    for (let index = 0; owed >= 1; index += 1, owed -= 1) {
+      const { name, versionsOffMs } = sources[index % sources.length] ?? { name: "", versionsOffMs: null };
+      const teller = tellers[index % sources.length];
+      const child = roles[index % sources.length]?.child;
+      if (child && teller && teller.underWay < MOST_UNDER_WAY)
+        teller.tell(child, load.single(name, versionsOffMs, Date.now()));
     }
   }, TICK_MS);
 
-  const unacknowledged = (): number => underWay.reduce((sum, { size }) => sum + size, 0);
+  const unacknowledged = (): number => tellers.reduce((sum, { underWay }) => sum + underWay, 0);
   return {
     roles,
     unacknowledged,

@@ -1,0 +1,15 @@
+import type { Plan } from "./plan.ts";
+
+export interface RunSettings {
+  readonly plan: Plan;
+  /** Of this run alone: data, feeds and logs. */
+  readonly directory: string;
+  readonly users: number;
+  readonly singlesPerSecond: number;
+  readonly feedEveryMs: number;
+  readonly say: (line: string) => void;
+}
+
+/** Connect and request time-outs, in seconds. A claim lives 5 s longer than both. */
+export const TIMEOUTS = { connect: 1, request: 2 } as const;
+export const LEASE_MS = (TIMEOUTS.connect + TIMEOUTS.request + 5) * 1000;

@@ -1,0 +1,56 @@
+/** Tells single changes to a producer's process, and tells again what was not acknowledged when that process died. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import type { Child } from "./children.ts";
+import type { Single } from "./load.ts";
+import type { Model } from "./model.ts";
+
+export interface Teller {
+  /** Not acknowledged yet. */
+  readonly underWay: number;
+  tell(child: Child, single: Single): void;
+  /** For a process that was just started. */
+  tellAgain(child: Child): void;
+  /** A line of what the process says. */
+  heard(child: Child | undefined, line: string): void;
+}
+
+const answer = z.union([
+  z.object({ id: z.string(), failed: z.string().optional() }),
+  z.object({ ready: z.literal(true) }),
+  z.object({ waiting: z.string() }),
+]);
+/** After this an application tries again what was refused. */
+const AGAIN_MS = 500;
+
+export function createTeller(model: Model): Teller {
+  const underWay = new Map<string, Single>();
+
+  function tell(child: Child, single: Single): void {
+    underWay.set(single.change.id, single);
+    model.sent(single.change, Date.now());
+    child.tell(single.order);
+  }
+
+  return {
+    get underWay() {
+      return underWay.size;
+    },
+    tell,
+    tellAgain(child) {
+      for (const single of underWay.values()) tell(child, single);
+    },
+    heard(child, line) {
+      const said = answer.safeParse(JSON.parse(line));
+      if (!said.success || !("id" in said.data)) return;
+      const { id, failed } = said.data;
+      const single = underWay.get(id);
+      if (failed === undefined) {
+        model.acked(id, Date.now());
+        underWay.delete(id);
+      } else if (child && single) {
+        void sleep(AGAIN_MS).then(() => child.alive && underWay.has(id) && tell(child, single));
+      }
+    },
+  };
+}
