@@ -2,6 +2,7 @@
  * The SDK's client, set so that a call is one request: no retries of its own (they would bypass the pace), and
  * time-outs that end a call instead of a warning.
  */
+import { Readable } from "node:stream";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
 
 export interface ClientOptions {
@@ -27,6 +28,8 @@ export interface CognitoClient {
   close(): void;
 }
 
+/** The most bytes of one answer that are read: a page of ListUsers with every attribute at its limit is below. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
@@ -43,6 +46,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     // Of use to calls without options only: those that pass an abort signal have their stack made each time.
     cacheMiddleware: true,
     userAgentAppId: "poolsync",
+    streamCollector: collectAnswer,
     requestHandler: {
       httpAgent: agent,
       httpsAgent: agent,
@@ -59,6 +63,28 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
       sdk.destroy();
     },
   };
+}
+
+/** The body of an answer, whose end nobody but the endpoint knows. */
+async function collectAnswer(body: unknown): Promise<Uint8Array> {
+  if (!(body instanceof Readable)) throw new TypeError("Expected the body of an answer to be a stream");
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    const piece = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
+    bytes += piece.length;
+    if (bytes > MAX_ANSWER_BYTES) throw new AnswerTooLongError();
+    chunks.push(piece);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Ends a call whose answer is longer than any of Cognito's. */
+class AnswerTooLongError extends Error {
+  override readonly name = "AnswerTooLongError";
+  constructor() {
+    super(`Expected an answer of at most ${MAX_ANSWER_BYTES} bytes`);
+  }
 }
 
 /** The SDK's own order: what the client was given, then environment and configuration files, then AWS's rules. */

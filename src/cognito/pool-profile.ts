@@ -1,11 +1,36 @@
 /** Reads what a pool accepts: one DescribeUserPool. */
 import { DescribeUserPoolCommand } from "@aws-sdk/client-cognito-identity-provider";
-import type { SchemaAttributeType, UserPoolType } from "@aws-sdk/client-cognito-identity-provider";
+import { z } from "zod";
 import { ATTRIBUTE_TYPES } from "../core/pool-schema.ts";
 import type { AttributeSchema, PoolProfile } from "../core/pool-schema.ts";
 import type { CognitoClient } from "./client.ts";
 import { CognitoError } from "./cognito-error.ts";
 import { refusalOf } from "./fault.ts";
+
+const NAMES = z.array(z.string()).nullish();
+const LIMIT = z.string().nullish();
+const ATTRIBUTE = z.object({
+  Name: z.string().nullish(),
+  AttributeDataType: z.string().nullish(),
+  Mutable: z.boolean().nullish(),
+  Required: z.boolean().nullish(),
+  DeveloperOnlyAttribute: z.boolean().nullish(),
+  StringAttributeConstraints: z.object({ MinLength: LIMIT, MaxLength: LIMIT }).nullish(),
+  NumberAttributeConstraints: z.object({ MinValue: LIMIT, MaxValue: LIMIT }).nullish(),
+});
+/** The parts of a description that are read. The SDK's types say what Cognito sends, not what came. */
+const DESCRIPTION = z.object({
+  Id: z.string().nullish(),
+  Arn: z.string(),
+  SchemaAttributes: z.array(ATTRIBUTE),
+  UsernameConfiguration: z.object({ CaseSensitive: z.boolean().nullish() }).nullish(),
+  UsernameAttributes: NAMES,
+  AliasAttributes: NAMES,
+  AutoVerifiedAttributes: NAMES,
+  UserAttributeUpdateSettings: z.object({ AttributesRequireVerificationBeforeUpdate: NAMES }).nullish(),
+});
+/** How much of the endpoint's own words a message repeats. */
+const MAX_SAID = 300;
 
 /** Throws a CognitoError that says what to do. Nothing of a person is in a pool's description, so it names its cause. */
 export async function readPoolProfile(
@@ -19,29 +44,31 @@ export async function readPoolProfile(
       `Expected a user pool's id such as eu-west-1_AbCdEfGhI, got \`${poolId}\``,
     );
   }
-  let pool: UserPoolType | undefined;
+  let answer: unknown;
   try {
     const options = signal ? { abortSignal: signal } : {};
-    ({ UserPool: pool } = await cognito.sdk.send(new DescribeUserPoolCommand({ UserPoolId: poolId }), options));
+    ({ UserPool: answer } = await cognito.sdk.send(new DescribeUserPoolCommand({ UserPoolId: poolId }), options));
   } catch (cause) {
     const { failure, message } = refusalOf(cause, signal);
     // The SDK's messages go on about response objects in further lines.
-    const said = /^[^\n]*[^\n.]/.exec(message)?.[0] ?? failure.kind;
+    const said = /^[^\n]*[^\n.]/.exec(message.slice(0, MAX_SAID))?.[0] ?? failure.kind;
     throw new CognitoError(failure.kind, `Cannot read user pool ${poolId}: ${said}. ${failure.advice}`, { cause });
   }
-  if (pool?.Arn === undefined || pool.SchemaAttributes === undefined) {
+  const pool = DESCRIPTION.safeParse(answer);
+  if (!pool.success) {
     throw new CognitoError(
       "misconfigured",
-      `The endpoint answered for pool ${poolId} without its ARN and schema: check the endpoint's address`,
+      `The endpoint answered for pool ${poolId} without its ARN and schema, or not in Cognito's form: check the endpoint's address`,
     );
   }
-  return profileOf(pool.Id ?? poolId, pool.Arn, pool);
+  return profileOf(pool.data.Id ?? poolId, pool.data);
 }
 
-function profileOf(id: string, arn: string, pool: UserPoolType): PoolProfile {
+function profileOf(id: string, pool: z.infer<typeof DESCRIPTION>): PoolProfile {
+  const arn = pool.Arn;
   // arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_AbCdEfGhI
   const [, , , region = "", accountId = ""] = arn.split(":");
-  const attributes = (pool.SchemaAttributes ?? []).flatMap((attribute) => {
+  const attributes = pool.SchemaAttributes.flatMap((attribute) => {
     const schema = schemaOf(attribute);
     return schema === undefined ? [] : [[schema.name, schema] as const];
   });
@@ -60,9 +87,9 @@ function profileOf(id: string, arn: string, pool: UserPoolType): PoolProfile {
   };
 }
 
-function schemaOf(attribute: SchemaAttributeType): AttributeSchema | undefined {
+function schemaOf(attribute: z.infer<typeof ATTRIBUTE>): AttributeSchema | undefined {
   const { Name: name, AttributeDataType, StringAttributeConstraints, NumberAttributeConstraints } = attribute;
-  if (name === undefined) return undefined;
+  if (!name) return undefined;
   return {
     name,
     // A type of the future is treated as text: Cognito will say what it wants.
@@ -78,7 +105,7 @@ function schemaOf(attribute: SchemaAttributeType): AttributeSchema | undefined {
 }
 
 /** Constraints come as text, and may be absent or blank. */
-function numberOf(text: string | undefined): number | undefined {
-  const value = text === undefined || text.trim() === "" ? Number.NaN : Number(text);
+function numberOf(text: string | null | undefined): number | undefined {
+  const value = !text || text.trim() === "" ? Number.NaN : Number(text);
   return Number.isFinite(value) ? value : undefined;
 }

@@ -3,7 +3,7 @@
  * consistent, pages may be short or blank, and its filters are looser than they look: what comes is compared here.
  */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
-import type { UserType } from "@aws-sdk/client-cognito-identity-provider";
+import { z } from "zod";
 import type { Contact, Contacts } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
 import { refusalOf } from "./fault.ts";
@@ -37,18 +37,44 @@ export interface UserDirectory {
   resolve(poolId: string, attribute: LinkAttribute, value: string, look?: Look): Promise<ResolveAnswer>;
 }
 
+/** More pages than this are no listing of one value. */
+const MAX_PAGES = 100;
+
+/** The parts of a page that are read. The SDK's types say what Cognito sends, not what came. */
+const PAGE = z.object({
+  Users: z
+    .array(
+      z.object({
+        Username: z.string().nullish(),
+        Attributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })).nullish(),
+      }),
+    )
+    .nullish(),
+  PaginationToken: z.string().nullish(),
+});
+type User = NonNullable<z.infer<typeof PAGE>["Users"]>[number];
+
+/** An answer that is not in Cognito's form. It says nothing of what was in it. */
+class MalformedAnswerError extends Error {
+  override readonly name = "MalformedAnswerError";
+}
+
 export function createUserDirectory(cognito: CognitoClient): UserDirectory {
-  async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<UserType[]> {
+  async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<User[]> {
     const Filter = `${attribute} = "${value.replace(/[\\"]/g, "\\$&")}"`;
-    const users: UserType[] = [];
+    const users: User[] = [];
     let token: string | undefined;
-    do {
+    for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const input = { UserPoolId: poolId, Filter, ...(token === undefined ? {} : { PaginationToken: token }) };
-      const page = await cognito.sdk.send(new ListUsersCommand(input), signal ? { abortSignal: signal } : {});
-      users.push(...(page.Users ?? []));
-      token = page.PaginationToken;
-    } while (token !== undefined);
-    return users;
+      const page = PAGE.safeParse(
+        await cognito.sdk.send(new ListUsersCommand(input), signal ? { abortSignal: signal } : {}),
+      );
+      if (!page.success) throw new MalformedAnswerError("Expected a page of users");
+      users.push(...(page.data.Users ?? []));
+      token = page.data.PaginationToken || undefined;
+      if (token === undefined) return users;
+    }
+    throw new MalformedAnswerError(`Expected at most ${MAX_PAGES} pages of users with one value`);
   }
 
   return {
@@ -76,30 +102,31 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
   };
 }
 
-function choose(users: readonly UserType[], attribute: LinkAttribute): ResolveAnswer {
+function choose(users: readonly User[], attribute: LinkAttribute): ResolveAnswer {
   const verified = users.filter((user) => attributeOf(user, `${attribute}_verified`) === "true");
   const [user, another] = users.length > 1 ? verified : users;
-  if (user?.Username !== undefined && another === undefined) return { ok: true, is: "one", username: user.Username };
+  if (typeof user?.Username === "string" && another === undefined)
+    return { ok: true, is: "one", username: user.Username };
   return { ok: true, is: users.length === 0 ? "none" : "many" };
 }
 
-function contactsOf(user: UserType): Contacts {
+function contactsOf(user: User): Contacts {
   const email = contactOf(user, "email");
   const phone = contactOf(user, "phone_number");
   return { ...(email && { email }), ...(phone && { phone_number: phone }) };
 }
 
-function contactOf(user: UserType, name: "email" | "phone_number"): Contact | undefined {
+function contactOf(user: User, name: "email" | "phone_number"): Contact | undefined {
   const value = attributeOf(user, name);
   // A blank value is one that was deleted.
   if (value === undefined || value === "") return undefined;
   return { value, verified: attributeOf(user, `${name}_verified`)?.toLowerCase() === "true" };
 }
 
-function attributeOf(user: UserType, name: string): string | undefined {
-  return user.Attributes?.find((attribute) => attribute.Name === name)?.Value;
+function attributeOf(user: User, name: string): string | undefined {
+  return user.Attributes?.find((attribute) => attribute.Name === name)?.Value ?? undefined;
 }
 
-function isSame(one: string | undefined, other: string, ignoresCase: boolean): boolean {
+function isSame(one: string | null | undefined, other: string, ignoresCase: boolean): boolean {
   return ignoresCase ? one?.toLowerCase() === other.toLowerCase() : one === other;
 }
