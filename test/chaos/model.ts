@@ -45,6 +45,9 @@ export interface GoingBack {
   readonly attribute: string;
   readonly from: string;
   readonly to: string;
+  /** When the newer value was written first, and whether nobody ever heard that it was. */
+  readonly newerAt: number;
+  readonly newerUnheard: boolean;
   /** When a value that is not older was written again; absent where none was. */
   readonly restoredAt?: number;
 }
@@ -122,21 +125,23 @@ export function createModel(): Model {
     },
     lost: (loss) => void losses.push(loss),
     goingsBack(writes) {
-      const newest = new Map<string, SentChange>();
+      const newest = new Map<string, { readonly change: SentChange; readonly at: number; unheard: boolean }>();
       const open = new Map<string, number>();
       const found: { -readonly [K in keyof GoingBack]: GoingBack[K] }[] = [];
-      for (const { seq, at, username, attributes } of writes) {
+      for (const { seq, at, username, attributes, unheard = false } of writes) {
         for (const [attribute, value] of Object.entries(attributes)) {
           const change = changes.get(changeIdOf(value) ?? "");
           if (!change) continue;
           const unit = `${username} ${attribute}`;
           const before = newest.get(unit);
-          if (before && isOlder(change, before)) {
-            found.push({ seq, at, username, attribute, from: before.id, to: change.id });
+          if (before && isOlder(change, before.change)) {
+            const newer = { from: before.change.id, newerAt: before.at, newerUnheard: before.unheard };
+            found.push({ seq, at, username, attribute, to: change.id, ...newer });
             open.set(unit, found.length - 1);
             continue;
           }
-          newest.set(unit, change);
+          if (before?.change === change) before.unheard &&= unheard;
+          else newest.set(unit, { change, at, unheard });
           const back = found[open.get(unit) ?? -1];
           if (back && open.delete(unit)) back.restoredAt = at;
         }

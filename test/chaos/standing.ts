@@ -30,17 +30,22 @@ export async function readStanding(
   return { model, engine, writes: await service.writes(), attributes, states, userKeys, letters };
 }
 
-const lateLine = z.object({ time: z.string(), user: z.string(), msg: z.literal("settle came too late") });
+const logLine = z.discriminatedUnion("msg", [
+  z.object({ time: z.string(), user: z.string(), msg: z.literal("settle came too late") }),
+  z.object({ time: z.string(), msg: z.literal("units buried") }),
+]);
 
 export async function evidenceOf(directory: string, writes: readonly LoggedWrite[]): Promise<Evidence> {
   const lateSettles: { user: string; at: number }[] = [];
+  const burials: number[] = [];
   for (const { line } of await logLines(directory)) {
-    if (!line.includes("settle came too late")) continue;
-    const parsed = lateLine.safeParse(JSON.parse(line));
-    if (parsed.success) lateSettles.push({ user: parsed.data.user, at: Date.parse(parsed.data.time) });
+    if (!/"msg":"(settle came too late|units buried)"/.test(line)) continue;
+    const { data } = logLine.safeParse(JSON.parse(line));
+    if (data?.msg === "units buried") burials.push(Date.parse(data.time));
+    else if (data) lateSettles.push({ user: data.user, at: Date.parse(data.time) });
   }
   const unheard = new Set(writes.filter((write) => write.unheard === true).map(({ seq }) => seq));
-  return { lateSettles, unheard };
+  return { lateSettles, burials, unheard };
 }
 
 /** Lines of logs that hold a value or a username. The emulator's own log is its own matter. */

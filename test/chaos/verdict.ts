@@ -50,6 +50,8 @@ export async function auditBooks(engine: Engine): Promise<{ readonly wrong: stri
 export interface Evidence {
   /** Settles that came too late, by opaque user key, from the workers' logs. */
   readonly lateSettles: readonly { readonly user: string; readonly at: number }[];
+  /** Times at which units were buried, give or take the few seconds that the log collects them for. */
+  readonly burials: readonly number[];
   /** Sequence numbers of writes whose caller had gone. */
   readonly unheard: ReadonlySet<number>;
 }
@@ -142,7 +144,12 @@ function historyOf(model: Model, writes: readonly LoggedWrite[], username: strin
   return `writes: ${said.join(", ")}`;
 }
 
-export type WayBack = "applied after it was given up" | "suspended before its write" | "lost writes of Redis";
+export type WayBack =
+  | "applied after it was given up"
+  /** Nobody heard that the newer value had been applied, and trying again it died: an older one may come then. */
+  | "applied unheard, then buried"
+  | "suspended before its write"
+  | "lost writes of Redis";
 
 /** 3: no value goes back, but in three ways, each known by its evidence. */
 export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Verdict {
@@ -171,14 +178,17 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
 
 const LOSS_SHOWS_FOR_MS = 60_000;
 const LATE_SHOWS_FOR_MS = 30_000;
+const BURIALS_COLLECTED_MS = 6_000;
 
 function wayOf(
   back: GoingBack,
   { losses }: Model,
-  { lateSettles, unheard }: Evidence,
+  { lateSettles, burials, unheard }: Evidence,
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
   if (unheard.has(back.seq)) return "applied after it was given up";
+  const died = burials.some((at) => at >= back.newerAt && at <= back.at + BURIALS_COLLECTED_MS);
+  if (back.newerUnheard && died) return "applied unheard, then buried";
   const user = userKeys.get(back.username);
   const late = lateSettles.some((one) => one.user === user && Math.abs(one.at - back.at) < LATE_SHOWS_FOR_MS);
   if (late) return "suspended before its write";
