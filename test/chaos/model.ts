@@ -82,6 +82,8 @@ export interface Model {
   sent(change: Omit<SentChange, "sentAt" | "times">, at: number): void;
   acked(id: string, at: number): void;
   lost(loss: Loss): void;
+  /** True for a change that the store may have had, and lost. */
+  mayBeLost(change: SentChange): boolean;
   /** Everywhere the emulator's log goes back in version, in its order. */
   goingsBack(writes: readonly LoggedWrite[]): GoingBack[];
   /**
@@ -114,6 +116,7 @@ export function createModel(): Model {
   return {
     changes,
     losses,
+    mayBeLost,
     sent(change, at) {
       const known = changes.get(change.id);
       if (known) known.times += 1;

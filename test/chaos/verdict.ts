@@ -204,6 +204,7 @@ export function judgeClocks({ model, attributes, states }: Standing, slackMs: nu
     for (const [attribute, { version }] of Object.entries(ledger)) {
       const change = model.changes.get(changeIdOf(attributes.get(username)?.[attribute]) ?? "");
       if (!change || change.ordinal !== undefined || change.ackedAt === undefined || change.times > 1) continue;
+      if (model.mayBeLost(change)) continue;
       compared += 1;
       const at = timeOf(version);
       if (at < change.sentAt - slackMs || at > change.ackedAt + slackMs) {
