@@ -185,7 +185,8 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   const { content } = read;
   const parsed = file.safeParse(content);
   const problems: Problem[] = [];
-  const at = (...path: readonly PropertyKey[]): string => `${name}: ${path.map(String).join(".")}`;
+  const at = (...path: readonly PropertyKey[]): string =>
+    `${name}: ${path.map((part) => String(part).slice(0, 80)).join(".")}`;
   if (!parsed.success) {
     for (const issue of parsed.error.issues) {
       problems.push({ path: issue.path.length === 0 ? name : at(...issue.path), message: issue.message });
