@@ -6,7 +6,7 @@ import { randomFrom, type Random } from "../support/random.ts";
 
 export type ChaosEngine = "redis" | "embedded";
 
-/** How the run's own Redis stands: alone with one of AOF's two settings, or three Sentinels over a master and a replica. */
+/** How the run's own Redis stands: alone with one of AOF's two settings, or three Sentinels over a master and two replicas. */
 export type Topology = "aof-always" | "aof-everysec" | "sentinel";
 
 /** Whom a signal meets. `index` is taken modulo how many of them there are. */
@@ -28,7 +28,7 @@ export type Fault =
   /** SIGKILL of Redis. `losesMs` of its last writes are taken out of the AOF, as a power cut would. */
   | { readonly kind: "redis-killed"; readonly losesMs: number; readonly backInMs: number }
   | { readonly kind: "redis-full"; readonly forMs: number }
-  /** The master is killed, or suspended until the replica has taken over, and comes back as a replica. */
+  /** The master is killed, or suspended until a replica has taken over, and comes back as a replica. */
   | { readonly kind: "failover"; readonly by: "SIGKILL" | "SIGSTOP" }
   | { readonly kind: "replay" }
   /** The same scheduled sync is started twice. */

@@ -1,4 +1,4 @@
-/** A run's own Redis: alone with AOF, or a master with a replica under three Sentinels. */
+/** A run's own Redis: alone with AOF, or a master with two replicas under three Sentinels. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir, stat, truncate, writeFile } from "node:fs/promises";
@@ -38,6 +38,8 @@ const DOWN_AFTER_MS = 1_500;
 const SAMPLE_EVERY_MS = 50;
 /** Replication is asynchronous; nothing that was acknowledged longer ago may be lost in a failover. */
 const REPLICATION_LAG_MS = 1_000;
+/** Until a master that was suspended has noticed that its replicas have left it. */
+const NOTICED_WITHIN_MS = 1_000;
 
 export function redisVersion(): string {
   return /v=(\S+)/.exec(spawnSync("redis-server", ["--version"], { encoding: "utf8" }).stdout)?.[1] ?? "none";
@@ -58,7 +60,10 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
     child.once("exit", () => spawned.delete(child));
     return child;
   }
+  // A master that is cut off stops taking writes, instead of taking some that its successor never sees.
+  const guarded = topology === "sentinel" ? ["--min-replicas-to-write", "1", "--min-replicas-max-lag", "2"] : [];
   const storing = [
+    guarded,
     ["--save", "", "--appendonly", "yes", "--maxmemory-policy", "noeviction"],
     ["--auto-aof-rewrite-min-size", "128mb", "--repl-diskless-sync-delay", "0"],
     ["--appendfsync", everysec ? "everysec" : "always"],
@@ -77,7 +82,9 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
   if (!first) throw new Error("Expected a Redis to be started");
   const sentinels: number[] = [];
   if (topology === "sentinel") {
-    servers.push(await startServer("redis-1", ["--replicaof", "127.0.0.1", String(first.port)]));
+    for (const name of ["redis-1", "redis-2"]) {
+      servers.push(await startServer(name, ["--replicaof", "127.0.0.1", String(first.port)]));
+    }
     for (let index = 0; index < 3; index += 1) {
       const place = { port: await freePort(), directory: join(directory, `sentinel-${index}`) };
       await mkdir(place.directory, { recursive: true });
@@ -97,9 +104,10 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
     }
     const watching = new Redis(sentinels[0] ?? 0, "127.0.0.1");
     try {
-      await until("Sentinel knows the replica", async () =>
-        JSON.stringify(await watching.call("sentinel", "replicas", MASTER)).includes(String(servers[1]?.port)),
-      );
+      await until("Sentinel knows the replicas", async () => {
+        const known = JSON.stringify(await watching.call("sentinel", "replicas", MASTER));
+        return servers.slice(1).every(({ port }) => known.includes(`"${port}"`));
+      });
     } finally {
       watching.disconnect();
     }
@@ -193,13 +201,14 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
       } else {
         old.child.kill("SIGCONT");
       }
+      const backAt = Date.now();
       const client = new Redis(old.port, "127.0.0.1");
       try {
         // Until it is told that it is a replica it takes writes, which are then thrown away.
         await until("the old master is a replica", async () =>
           (await client.info("replication")).includes("role:slave"),
         );
-        const to = by === "SIGKILL" ? killedAt : Date.now();
+        const to = by === "SIGKILL" ? killedAt : backAt + NOTICED_WITHIN_MS;
         const synced = async () => (await client.info("replication")).includes("master_link_status:up");
         await until("the old master has what the new one has", synced, 30_000);
         return { from: killedAt - REPLICATION_LAG_MS, to, why: `failover after ${by}` };
