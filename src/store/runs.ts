@@ -24,6 +24,11 @@ export interface Run {
   readonly rows: { readonly read: number; readonly faulty: number };
 }
 
+/** The id of a pool's standing run. */
+export function directRunId(pool: string): string {
+  return `direct:${pool}`;
+}
+
 export interface Runs {
   /**
    * Begins a run, or gives back the unfinished one of the same identity, so that the same command goes on where it
@@ -32,11 +37,12 @@ export interface Runs {
   begin(
     run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">,
   ): Promise<{ readonly run: Run; readonly resumed: boolean }>;
-  /** The standing run of changes from an application or the command line. */
+  /** The standing run of changes from an application or the command line: `direct:<pool>`, as of when it began. */
   direct(pool: string): Promise<Run>;
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
   list(limit: number): Promise<readonly Run[]>;
+  /** Rejects where there is no such run. One that has ended keeps the time at which it did. */
   advance(id: string, state: RunState): Promise<void>;
   /** Of one run, or in total. */
   books(id?: string): Promise<Books>;

@@ -102,6 +102,23 @@ function runSuite(name: string, open: Open, time: Time): void {
       }
     });
 
+    test("that have ended keep the time at which they did", async () => {
+      const { runs } = suite.store;
+      const { run } = await runs.begin(wanted());
+      await runs.advance(run.id, "finished");
+      const ended = await runs.get(run.id);
+      await suite.passes(2);
+      await runs.advance(run.id, "failed");
+      assert.equal((await runs.get(run.id))?.finishedAt, ended?.finishedAt);
+    });
+
+    test("that are not there cannot be advanced", async () => {
+      const { runs } = suite.store;
+      const id = suite.fresh("run");
+      await assert.rejects(runs.advance(id, "delivering"), /Expected the run .* to be there/);
+      assert.equal(await runs.get(id), undefined);
+    });
+
     test("of no identity never go on", async () => {
       const { runs } = suite.store;
       await runs.begin(wanted({ identity: "" }));
@@ -122,7 +139,8 @@ function runSuite(name: string, open: Open, time: Time): void {
       const standing = await Promise.all([1, 2, 3].map(() => runs.direct(pool)));
       const [first] = standing;
       assert.ok(first);
-      assert.deepEqual([first.pool, first.feed], [pool, "direct"]);
+      assert.deepEqual([first.id, first.pool, first.feed], [`direct:${pool}`, pool, "direct"]);
+      assert.equal(first.asOf, first.startedAt);
       assert.equal(new Set(standing.map(({ id }) => id)).size, 1);
       assert.notEqual((await runs.direct(other)).id, first.id);
       assert.deepEqual(await runs.get(first.id), await runs.direct(pool));

@@ -16,7 +16,7 @@ import type { Hold, Holds } from "../../src/store/holds.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import type { Pace } from "../../src/store/pace.ts";
-import type { Run, Runs } from "../../src/store/runs.ts";
+import { directRunId, type Run, type Runs } from "../../src/store/runs.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
 /**
@@ -181,8 +181,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   const runsPort: Runs = {
     begin,
     async direct(pool) {
-      const id = `direct-${pool}`;
-      return runs.get(id) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: 0 })).run;
+      const id = directRunId(pool);
+      return runs.get(id) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: clock.nowMs })).run;
     },
     async get(id) {
       return runs.get(id);
@@ -192,9 +192,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
     async advance(id, state) {
       const run = runs.get(id);
-      if (!run) throw new Error(`Expected a run \`${id}\` to be advanced, and there is none`);
+      if (!run) throw new Error(`Expected the run \`${id}\` to be there, to become ${state}`);
       const over = state === "finished" || state === "failed";
-      runs.set(id, { ...run, state, ...(over ? { finishedAt: clock.nowMs } : {}) });
+      runs.set(id, { ...run, state, ...(over ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
     },
     async books(id = "") {
       return books.get(id) ?? EMPTY_BOOKS;

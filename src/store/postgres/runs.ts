@@ -1,4 +1,4 @@
-import type { Run, Runs, RunState } from "../runs.ts";
+import { directRunId, type Run, type Runs, type RunState } from "../runs.ts";
 import { readBooks } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";
 
@@ -18,10 +18,14 @@ interface RunRow {
 
 const SELECT_RUN = "SELECT * FROM poolsync.runs LEFT JOIN poolsync.progress ON progress.run = runs.id";
 
+type Beginning = Pick<Run, "id" | "pool" | "feed" | "identity"> & { readonly asOf?: number };
+
 /** The port to runs. */
 export function createRuns(database: Database, now: () => number): Runs {
-  const begin: Runs["begin"] = ({ id, pool, feed, identity, asOf }) =>
+  /** Without an as-of it is of the time at which it begins. */
+  const begin = ({ id, pool, feed, identity, asOf }: Beginning): ReturnType<Runs["begin"]> =>
     database.transaction(async (session) => {
+      const at = now();
       if (identity !== "") {
         const same = await session.query<RunRow>(`${SELECT_RUN} WHERE identity = $1 AND finished_at IS NULL`, [
           identity,
@@ -31,7 +35,7 @@ export function createRuns(database: Database, now: () => number): Runs {
       await session.query(
         `INSERT INTO poolsync.runs (id, pool, feed, identity, as_of, started_at, state)
          VALUES ($1, $2, $3, $4, $5, $6, 'reading') ON CONFLICT DO NOTHING`,
-        [id, pool, feed, identity, asOf, now()],
+        [id, pool, feed, identity, asOf ?? at, at],
       );
       const run = await readRun(session, id);
       if (!run) throw new Error("Expected the run that was just begun to be there");
@@ -41,8 +45,7 @@ export function createRuns(database: Database, now: () => number): Runs {
   return {
     begin,
     async direct(pool) {
-      const at = now();
-      return (await begin({ id: `direct:${pool}`, pool, feed: "direct", identity: "", asOf: at })).run;
+      return (await begin({ id: directRunId(pool), pool, feed: "direct", identity: "" })).run;
     },
     get: (id) => readRun(database, id),
     async list(limit) {
@@ -51,10 +54,11 @@ export function createRuns(database: Database, now: () => number): Runs {
     },
     async advance(id, state) {
       const ended = state === "finished" || state === "failed";
-      await database.query(
-        "UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint) WHERE id = $1",
+      const advanced = await database.query(
+        "UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint) WHERE id = $1 RETURNING id",
         [id, state, ended ? now() : null],
       );
+      if (advanced.length === 0) throw new Error(`Expected the run \`${id}\` to be there, to become ${state}`);
     },
     books: (id = "") => readBooks(database, id),
   };

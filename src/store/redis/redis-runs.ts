@@ -1,5 +1,5 @@
 import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
-import type { Run, Runs } from "../runs.ts";
+import { directRunId, type Run, type Runs } from "../runs.ts";
 import type { RedisClient } from "./connection.ts";
 import { beginRunReply, parseDocument, runDocument } from "./documents.ts";
 import type { Keys } from "./keys.ts";
@@ -35,7 +35,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     get,
 
     async direct(pool) {
-      const id = `direct:${pool}`;
+      const id = directRunId(pool);
       return (await get(id)) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: "" })).run;
     },
 
@@ -46,7 +46,8 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async advance(id, state) {
-      await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
+      const advanced = await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
+      if (advanced === 0) throw new Error(`Expected the run \`${id}\` to be there, to become ${state}`);
     },
 
     async books(id = "") {
