@@ -27,9 +27,8 @@ function oddNames(engine: string, environment: () => Record<string, string>): vo
       const file = join(directory.path, "__proto__");
       await writeFile(file, rows.map((row) => row.join()).join("\n"));
       const words = ["sync", "--user-pool-id", POOL, file, "--ignore-unknown", "--json"];
-      const said = await runCommand([...words, "--data-dir", join(directory.path, "data")], {
-        environment: environment(),
-      });
+      const places = ["--data-dir", join(directory.path, "data"), "--report", join(directory.path, "report")];
+      const said = await runCommand([...words, ...places], { environment: environment() });
       assert.equal(said.code, 2, said.stdout + said.stderr);
       const last = NAMES[0];
       for (const username of NAMES) {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createGzip } from "node:zlib";
 import { inDirectory } from "./feed-file.ts";
@@ -67,7 +68,7 @@ for (const [name, content, wanted, packed] of cases) {
       const output = createWriteStream(path);
       if (packed) await pipeline(input, createGzip({ level: 1 }), output);
       else await pipeline(input, output);
-      const child = join(import.meta.dirname, "read-within.ts");
+      const child = fileURLToPath(import.meta.resolve("./read-within.ts"));
       const args = [`--max-old-space-size=${HEAP_MB}`, child, path, directory];
       const { stdout } = await promisify(execFile)(process.execPath, args);
       const [, maxRssMb] = /"maxRssMb":(\d+)/.exec(stdout) ?? [];

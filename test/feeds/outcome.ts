@@ -6,7 +6,7 @@ import type { FeedRecord } from "../../src/feeds/record.ts";
 export const MARK = "s3cr3t";
 
 /** A sentence or two that hold no value. */
-export function assertSaysNothing(text: string): void {
+function assertSaysNothing(text: string): void {
   assert.ok(!text.includes(MARK), `says a value: ${text}`);
   assert.ok(text.length > 0 && text.length < 5000, `is ${text.length} characters long`);
 }
