@@ -23,8 +23,8 @@ import {
   type WorkerOptions,
 } from "bullmq";
 import type { Database } from "../store/postgres/database.ts";
-import { redisClient, redisConnection } from "../store/redis/connection.ts";
-import { StoreError } from "../store/store-error.ts";
+import { closeRedis, redisConnection } from "../store/redis/connection.ts";
+import { connectRedis } from "../store/redis/server-check.ts";
 
 export type QueueEngine =
   | { readonly kind: "redis"; readonly url: string; readonly namespace: string }
@@ -155,19 +155,7 @@ interface Maker {
 }
 
 async function makeOnRedis(url: string, namespace: string, onError: (error: Error) => void): Promise<Maker> {
-  const place = redisConnection(url);
-  let open = false;
-  const connection = redisClient(place, () => open);
-  connection.on("error", onError);
-  try {
-    await connection.connect();
-  } catch (cause) {
-    connection.disconnect();
-    throw new StoreError("unreachable", `Redis at ${place.place} does not answer: start it, or correct REDIS_URL.`, {
-      cause,
-    });
-  }
-  open = true;
+  const connection = await connectRedis(redisConnection(url), onError);
   // The store's hash tag: a deployment is on one node of a cluster.
   const shared = { connection, prefix: `{poolsync:${namespace}}:bull` };
   return {
@@ -175,9 +163,7 @@ async function makeOnRedis(url: string, namespace: string, onError: (error: Erro
       new Queue<Data>(name, { ...options, ...shared }),
     worker: <Data>(name: string, process: Processor<Data>, options: Omit<WorkerOptions, "connection">) =>
       new Worker<Data>(name, process, { ...options, ...shared }),
-    async close() {
-      await connection.quit();
-    },
+    close: () => closeRedis(connection),
   };
 }
 

@@ -104,6 +104,12 @@ function reconnectDelayMs(times: number): number {
   return Math.min(2000, 50 * 2 ** Math.min(times, 10));
 }
 
+/** Ends a connection, also one that is lost: there a QUIT would wait for ever, and nobody is there to say goodbye to. */
+export async function closeRedis(redis: RedisClient): Promise<void> {
+  if (redis.status === "ready") await redis.quit();
+  else redis.disconnect();
+}
+
 /**
  * An ioredis client that is not yet connected. Until `isOpen` answers true it gives up at the first failure; from then
  * on it reconnects for ever, sends again what was not answered, and follows a failover.

@@ -1,6 +1,6 @@
 import type { Store } from "../store.ts";
 import { StoreError } from "../store-error.ts";
-import { redisConnection } from "./connection.ts";
+import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
 import { parseDocument, targetDocument } from "./documents.ts";
 import { createKeys } from "./keys.ts";
@@ -94,11 +94,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
       return letters.filter((_, index) => busy[index]).map(([pool]) => pool);
     },
 
-    async close() {
-      // While the connection is lost a QUIT would wait for ever; there is nothing to say goodbye to.
-      if (redis.status === "ready") await redis.quit();
-      else redis.disconnect();
-    },
+    close: () => closeRedis(redis),
   };
 }
 
