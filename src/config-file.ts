@@ -110,12 +110,6 @@ const transform = z
 
 const TRIM: readonly Transform[] = [{ kind: "trim" }];
 const ATTRIBUTE_FORM = "a column's name, or a map with `column`, `constant` or `template`";
-const attribute = z.union(
-  [text(ATTRIBUTE_FORM).transform((column) => ({ column })), z.record(z.string(), z.unknown())],
-  {
-    error: form(ATTRIBUTE_FORM),
-  },
-);
 const attributeMap = map(ATTRIBUTE_FORM, {
   column: text("a column's name").optional(),
   constant: scalar("a text").optional(),
@@ -125,6 +119,8 @@ const attributeMap = map(ATTRIBUTE_FORM, {
   verified: z.enum(VERIFIED, { error: form("`mark`, `ask` or `keep`") }).optional(),
   verifiedColumn: text("a column's name").optional(),
 });
+/** A column's name alone is short for a map with that column. */
+const attribute = z.preprocess((said) => (typeof said === "string" ? { column: said } : said), attributeMap);
 
 const feed = map("a feed with its `username` and `attributes`", {
   file: text("a path").optional(),
@@ -187,48 +183,31 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   const problems: Problem[] = [];
   const at = (...path: readonly PropertyKey[]): string =>
     `${name}: ${path.map((part) => String(part).slice(0, 80)).join(".")}`;
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues) {
-      problems.push({ path: issue.path.length === 0 ? name : at(...issue.path), message: issue.message });
-    }
-    return { problems };
+  for (const issue of parsed.error?.issues ?? []) {
+    problems.push({ path: issue.path.length === 0 ? name : at(...issue.path), message: issue.message });
   }
+  // A key that is misspelled explains what is missing.
+  const told = new Set(problems.map((problem) => problem.path));
+  for (const { path: place, message } of attributeFaults(content)) {
+    if (!told.has(at(...place))) problems.push({ path: at(...place), message });
+  }
+  if (!parsed.success || problems.length > 0) return { problems };
   const { pools = {}, feeds = {}, ...rest } = parsed.data;
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, { username, attributes, version, ignore, ignoreUnknown, ...others }] of Object.entries(feeds)) {
-    const mapped: AttributeMapping[] = [];
-    for (const [attributeName, said] of Object.entries(attributes)) {
-      const place = ["feeds", feedName, "attributes", attributeName];
-      const checked = attributeMap.safeParse(said);
-      if (!checked.success) {
-        for (const issue of checked.error.issues) {
-          problems.push({ path: at(...place, ...issue.path), message: issue.message });
-        }
-        continue;
-      }
-      const fault = attributeFault(attributeName, checked.data);
-      if (fault !== undefined) problems.push({ path: at(...place), message: fault });
-      mapped.push(attributeOf(attributeName, checked.data));
-    }
-    if (mapped.length === 0 && Object.keys(attributes).length === 0) {
-      problems.push({
-        path: at("feeds", feedName, "attributes"),
-        message: "Expected at least one attribute, got none",
-      });
-    }
     settings[feedName] = {
       ...others,
       mapping: {
         usernameColumn: typeof username === "string" ? username : username.column,
         ...(typeof username === "string" ? {} : { identifier: username.is }),
-        attributes: mapped,
+        attributes: Object.entries(attributes).map(([attributeName, said]) => attributeOf(attributeName, said)),
         ignored: ignore ?? [],
         unknown: ignoreUnknown === true ? "ignore" : "refuse",
         ...(version === undefined ? {} : { versionColumn: version }),
       },
     };
   }
-  return problems.length > 0 ? { problems } : { problems, file: { ...rest, pools, feeds: settings } };
+  return { problems, file: { ...rest, pools, feeds: settings } };
 }
 
 /** What the YAML says, or what is wrong with it as YAML and where. */
@@ -262,26 +241,52 @@ function contentOf(bytes: Buffer): { readonly content: unknown } | { readonly wr
   }
 }
 
-type AttributeSaid = z.output<typeof attributeMap>;
+type Entries = Readonly<Record<string, unknown>>;
 
-function attributeFault(name: string, said: AttributeSaid): string | undefined {
-  const sources = [said.column, said.constant, said.template].filter((source) => source !== undefined);
+function entriesOf(value: unknown): Entries {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+/**
+ * What is wrong with attributes beside the form of each entry. It is looked for in what the file says, and not in what
+ * was made of it, so that a wrong form elsewhere hides nothing.
+ */
+function attributeFaults(content: unknown): { readonly path: readonly string[]; readonly message: string }[] {
+  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([feedName, said]) => {
+    const { attributes } = entriesOf(said);
+    const path = ["feeds", feedName, "attributes"];
+    const entries = Object.entries(entriesOf(attributes));
+    if (attributes !== undefined && typeof attributes === "object" && entries.length === 0) {
+      return [{ path, message: "Expected at least one attribute, got none" }];
+    }
+    return entries.flatMap(([name, value]) => {
+      const isForm = typeof value === "string" || (typeof value === "object" && value !== null);
+      const message = isForm
+        ? attributeFault(name, typeof value === "string" ? { column: value } : entriesOf(value))
+        : undefined;
+      return message === undefined ? [] : [{ path: [...path, name], message }];
+    });
+  });
+}
+
+function attributeFault(name: string, said: Entries): string | undefined {
+  const sources = ["column", "constant", "template"].filter((source) => said[source] !== undefined);
   if (sources.length !== 1) return "Expected exactly one of `column`, `constant` and `template`";
   if (!isContact(name)) {
-    if (said.verified !== undefined || said.verifiedColumn !== undefined) {
+    if (said["verified"] !== undefined || said["verifiedColumn"] !== undefined) {
       return "Expected `verified` and `verifiedColumn` for email and phone_number only";
     }
-    if (contactOf(name) !== undefined && said.onBlank === "clear")
+    if (contactOf(name) !== undefined && said["onBlank"] === "clear")
       return "Expected a flag to be true or false: it cannot be cleared";
     return undefined;
   }
-  if (said.verified === undefined && said.verifiedColumn === undefined) {
+  if (said["verified"] === undefined && said["verifiedColumn"] === undefined) {
     return "Expected `verified` to be mark (the source has verified it), ask (Cognito asks each person) or keep (the flag stays as it was), or a `verifiedColumn`: Cognito takes a changed value as unverified";
   }
   return undefined;
 }
 
-function attributeOf(name: string, said: AttributeSaid): AttributeMapping {
+function attributeOf(name: string, said: z.output<typeof attributeMap>): AttributeMapping {
   const { column, constant, template, verified, verifiedColumn } = said;
   return {
     name,

@@ -74,8 +74,30 @@ describe("the configuration", () => {
       "POOLSYNC_KEY: Expected 32 bytes in base64, as `openssl rand -base64 32` prints them",
       "--rate: Expected a number above 0, got `-1`",
       "POOLSYNC_LOG_LEVEL: Expected one of fatal, error, warn, info, debug, trace, silent, got `loud`",
+      "some.yaml: feeds.hr.attributes.email: Unknown key `verifed` (did you mean verified?)",
       "some.yaml: Unknown key `pool` (did you mean pools?)",
     ]);
+  });
+
+  test("a wrong form hides no problem of an attribute elsewhere", async () => {
+    const problems = await problemsOf(
+      withFile(`
+        pools: { a: { id: nonsense } }
+        feeds:
+          hr: { username: 5, attributes: { email: E, name: { column: A, constant: b } } }
+          crm: { username: id, attributes: {} }
+      `),
+    );
+    assert.deepEqual(
+      problems.map((problem) => problem.split(": ")[1]),
+      [
+        "pools.a.id",
+        "feeds.hr.username",
+        "feeds.hr.attributes.email",
+        "feeds.hr.attributes.name",
+        "feeds.crm.attributes",
+      ],
+    );
   });
 
   test("a problem of an attribute is told with its path", async () => {
