@@ -1,5 +1,6 @@
 /**
- * One pass over a feed: records are mapped and checked, put page by page, and counted. A pass that was cut goes on
+ * One pass over a feed: records are mapped and checked, put page by page, and counted. While too many users of the pool
+ * are due it waits, so that memory and the queue stay flat for any feed. A pass that was cut goes on
  * where its cursor stands; records before it are mapped and checked again for the report, but not put.
  */
 import type { Change } from "../core/change.ts";
@@ -9,7 +10,8 @@ import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
 import type { UserLinks } from "./user-links.ts";
 import type { Engine } from "./engine.ts";
-import { belowBacklog, createProducer } from "./producer.ts";
+import { belowBacklog } from "./backlog.ts";
+import { createProducer } from "./producer.ts";
 import { PRIORITY } from "./wake-ups.ts";
 
 /** What is wrong with a row, for the report: never a value or a username. */
@@ -31,6 +33,8 @@ export interface FeedRunOptions {
   readonly identifier?: Identifier;
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
+  /** Told when the feed waits because many users are due, and nobody seems to deliver. */
+  readonly onStill?: () => void;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +42,7 @@ const PAGE_ROWS = 500;
 
 /** Puts the whole feed. Rejects when `signal` aborts, between two pages; what was put stays put. */
 export async function putFeed(options: FeedRunOptions): Promise<void> {
-  const { engine, profile, run, report, progress, signal } = options;
+  const { engine, profile, run, report, progress, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk });
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
@@ -48,7 +52,7 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
   const flush = async (): Promise<void> => {
     if (page.read === 0) return;
     signal.throwIfAborted();
-    await belowBacklog(engine, profile.id, signal);
+    await belowBacklog(engine.store.mailboxes, profile.id, onStill ? { onStill } : {}, signal);
     const changes = await linked(options, page);
     const { invalid, read, faulty } = page;
     const to = String(rows);

@@ -1,9 +1,7 @@
 /**
  * Puts changes: checks each unit against the pool's schema, gives users and values their keyed names, and puts a page
- * in one step with its invalid counts and the feed's cursor. While too many users of its pool are due it waits, so
- * that memory and the queue stay flat for any feed.
+ * in one step with its invalid counts and the feed's cursor.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { Wanted } from "../core/put.ts";
 import {
@@ -46,10 +44,6 @@ export interface Producer {
   /** Puts sound changes as one page, and wakes their users. */
   put(changes: readonly Change[], facts: PageFacts): Promise<Put>;
 }
-
-/** Users due in a pool beyond which a producer waits. */
-const BACKLOG_LIMIT = 20_000;
-const BACKLOG_LOOK_MS = 200;
 
 export function createProducer(options: ProducerOptions): Producer {
   const { engine, profile, run, priority } = options;
@@ -100,19 +94,4 @@ export function createProducer(options: ProducerOptions): Producer {
       return put;
     },
   };
-}
-
-/**
- * Back pressure: resolves once fewer than the limit of users are due in the pool. The deliveries that lower the number
- * may be in any process, so it has to be looked up.
- */
-export async function belowBacklog(
-  engine: Engine,
-  pool: string,
-  signal?: AbortSignal,
-  limit = BACKLOG_LIMIT,
-): Promise<void> {
-  while ((await engine.store.mailboxes.dueCount(pool)) >= limit) {
-    await sleep(BACKLOG_LOOK_MS, undefined, signal ? { signal } : {});
-  }
 }

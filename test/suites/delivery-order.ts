@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { belowBacklog } from "../../src/queues/producer.ts";
+import { belowBacklog } from "../../src/queues/backlog.ts";
 import { PRIORITY, type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, text } from "../support/delivery-stage.ts";
@@ -127,18 +127,18 @@ export function orderSuite(open: OpenStage): void {
     const few = people(3);
     const stage = await open(t, few);
     for (const username of few) await stage.put(username, nickname("x"));
-    const writes = belowBacklog(stage.engine, stage.id, undefined, 3).then(() => stage.writes().length);
+    const writes = belowBacklog(stage.engine.store.mailboxes, stage.id, { limit: 3 }).then(() => stage.writes().length);
     await stage.deliver();
     assert.ok((await writes) > 0);
     await stage.settled();
-    await belowBacklog(stage.engine, stage.id);
+    await belowBacklog(stage.engine.store.mailboxes, stage.id);
   });
 
   test("a producer that waits ends with its signal", async (t) => {
     const stage = await open(t, ["ann"]);
     await stage.put("ann", nickname("x"));
     const stop = new AbortController();
-    const waiting = belowBacklog(stage.engine, stage.id, stop.signal, 1);
+    const waiting = belowBacklog(stage.engine.store.mailboxes, stage.id, { limit: 1 }, stop.signal);
     stop.abort();
     await assert.rejects(waiting, { name: "AbortError" });
   });

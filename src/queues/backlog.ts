@@ -1,0 +1,42 @@
+/** Back pressure: while too many users of a pool are due, who puts changes into it waits. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Mailboxes } from "../store/mailboxes.ts";
+
+export interface BacklogOptions {
+  /** Users due in a pool beyond which a producer waits. */
+  readonly limit?: number;
+  /** Told once, after `stillMs` of waiting in which nobody was delivered: there may be no worker. */
+  readonly onStill?: () => void;
+  readonly stillMs?: number;
+}
+
+const LIMIT = 20_000;
+const STILL_MS = 10_000;
+const LOOK_MS = 200;
+
+/**
+ * Resolves once fewer than the limit of users are due in the pool. The deliveries that lower the number may be in any
+ * process, so it has to be looked up.
+ */
+export async function belowBacklog(
+  mailboxes: Pick<Mailboxes, "dueCount">,
+  pool: string,
+  { limit = LIMIT, onStill, stillMs = STILL_MS }: BacklogOptions = {},
+  signal?: AbortSignal,
+): Promise<void> {
+  let fewest = Infinity;
+  let stillSince = performance.now();
+  let told = false;
+  for (;;) {
+    const due = await mailboxes.dueCount(pool);
+    if (due < limit) return;
+    if (due < fewest) {
+      fewest = due;
+      stillSince = performance.now();
+    } else if (!told && performance.now() - stillSince >= stillMs) {
+      told = true;
+      onStill?.();
+    }
+    await sleep(LOOK_MS, undefined, signal ? { signal } : {});
+  }
+}
