@@ -8,6 +8,7 @@ import { republishLetters } from "../queues/dead-letters.ts";
 import type { Delivery } from "../queues/delivery.ts";
 import { startReplayer } from "../queues/replay-orders.ts";
 import { EXIT } from "./exit-codes.ts";
+import { CommandError } from "./failure-report.ts";
 import { openChosenPool, openClients, openEngineOf } from "./open.ts";
 import { stopDeliveries } from "./stopping.ts";
 
@@ -81,7 +82,11 @@ function demandRedis(config: Config): void {
 
 async function openHealth({ health: { host, port } }: Config, log: Log, ready: () => boolean, own: Own): Promise<void> {
   if (port === undefined) return;
-  const health = await startHealth({ host, port, ready });
+  const health = await startHealth({ host, port, ready }).catch((cause: unknown) => {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    const why = code === "EADDRINUSE" ? "is taken by another process" : `cannot be listened at (${code})`;
+    throw new CommandError("port", `Port ${port} of ${host} ${why}: set another POOLSYNC_HEALTH_PORT.`, { cause });
+  });
   own(health, (opened) => opened.close());
   log.info({ host, port: health.port }, "health checks are answered");
 }

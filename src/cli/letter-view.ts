@@ -53,8 +53,11 @@ function valueText(value: UnitValue, show: boolean): string {
   }
 }
 
-/** `j***@e***.com` for an address, `J***` for anything else. */
+const SHORTEST_SHOWN = 4;
+
+/** `j***@e***.com` for an address, `J***` for other text, `***` where one letter would be much of it. */
 export function mask(text: string): string {
+  if (Array.from(text).length < SHORTEST_SHOWN) return "***";
   const [, name, host, end] = /^([^@\s]+)@([^@\s]+?)(\.[^.@\s]+)?$/.exec(text) ?? [];
   if (name !== undefined && host !== undefined) return `${first(name)}***@${first(host)}***${printable(end ?? "")}`;
   return `${first(text)}***`;

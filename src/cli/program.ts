@@ -11,6 +11,7 @@ import { addWorker } from "./commands/worker.ts";
 import { EXIT } from "./exit-codes.ts";
 import { reportFailure } from "./failure-report.ts";
 import { columnsOf, tell, type Io } from "./io.ts";
+import { packageVersion } from "./version.ts";
 
 /** What a command is given to be added to the program. */
 export interface Context {
@@ -33,7 +34,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   };
   const program = new Command("poolsync")
     .description("Keeps Amazon Cognito user pools in step with the systems that own people's data.")
+    .version(packageVersion(), "-V, --version", "print the version")
     .helpCommand(true)
+    // Narrower than commander thinks fit to wrap, but a terminal that wraps by itself does it within words.
+    .configureHelp({ minWidthToWrap: 16 })
     .exitOverride()
     .showHelpAfterError("(--help shows the options and examples)")
     .configureOutput({

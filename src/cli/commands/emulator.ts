@@ -12,7 +12,7 @@ import { CommandError } from "../failure-report.ts";
 import { columnsOf } from "../io.ts";
 import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
-import { count } from "../figures.ts";
+import { counted } from "../figures.ts";
 import { indent } from "../table.ts";
 
 interface EmulatorFlags {
@@ -56,7 +56,7 @@ export function addEmulator(program: Command, context: Context): void {
       `
 Examples:
   $ poolsync emulator --users 2000
-  $ poolsync emulator --port 0 --rate UserUpdate=100 --rate UserList=100 --latency 10-40`,
+  $ poolsync emulator --port 0 --rate UserUpdate=100 --latency 10-40`,
     )
     .action(context.act((flags: EmulatorFlags) => serve(context, flags)));
 }
@@ -100,7 +100,7 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
         [
           indent(
             "",
-            `Cognito's stand-in listens at ${endpoint}, with ${count(users.length)} users in pool ${poolId}.`,
+            `Cognito's stand-in listens at ${endpoint}, with ${counted(users.length, "user")} in pool ${poolId}.`,
             columnsOf(io.stdout),
           ),
           "Any credentials are taken, for instance AWS's documented example:\n\n",

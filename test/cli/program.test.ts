@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { test } from "node:test";
+import { z } from "zod";
+import { mask } from "../../src/cli/letter-view.ts";
+import { runCommand } from "./command-run.ts";
+
+test("the version is the package's", async () => {
+  const manifest = z.object({ version: z.string() });
+  const { version } = manifest.parse(JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")));
+  assert.deepEqual(await runCommand(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+test("help fits the terminal", async () => {
+  const commands = [["sync"], ["worker"], ["emulator"], ["dead", "replay"], ["dead", "export"], ["runs", "list"]];
+  for (const columns of [50, 80]) {
+    for (const command of [[], ...commands]) {
+      const { stdout } = await runCommand([...command, "--help"], { columns });
+      // Examples are to be copied, and stay whole.
+      const [description = ""] = stdout.split("\nExamples:");
+      // A single word that is too long is never broken.
+      const wrapped = (line: string): boolean => line.length <= columns || !/\S\s\S/.test(line.trim());
+      for (const line of description.split("\n")) assert.ok(wrapped(line), line);
+      if (columns === 80) for (const line of stdout.split("\n")) assert.ok(line.length <= columns, line);
+    }
+  }
+});
+
+test("a worker whose health port is taken says so", async (t) => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  t.after(() => taken.close());
+  await once(taken, "listening");
+  const address = taken.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  // The port is asked for before Redis is.
+  const environment = { REDIS_URL: "redis://127.0.0.1:1", POOLSYNC_HEALTH_PORT: String(port) };
+  const { code, stderr } = await runCommand(["worker", "--pools", "eu-west-1_Example"], { environment });
+  assert.equal(code, 1);
+  assert.match(stderr, /^Port \d+ of 127\.0\.0\.1 is taken by another process: set another POOLSYNC_HEALTH_PORT\.\n$/);
+});
+
+test("a mask shows the first letter of what is long enough", () => {
+  const masks = ["jane@example.com", "Jane", "Ann", "x", "", "👩‍👩‍👧 & co", "\u001b[31m!"].map(mask);
+  assert.deepEqual(masks, ["j***@e***.com", "J***", "***", "***", "***", "👩***", "\uFFFD***"]);
+});
