@@ -196,6 +196,8 @@ function deepFreeze<T extends object>(value: T): T {
 export interface ChosenPool {
   readonly id: string;
   readonly region: string;
+  /** The Region that the pool's id begins with, where it is another one. */
+  readonly regionOfId?: string;
   readonly profile?: string;
   readonly endpoint?: string;
   readonly ratePerSecond: number;
@@ -217,8 +219,13 @@ export interface PoolFlags {
 const POOL_ID = /^([A-Za-z0-9-]{1,54})_([A-Za-z0-9]+)$/;
 const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
 
-/** The pool that a name of the configuration file or an id means. Throws a ConfigError. */
-export function choosePool(config: Config, nameOrId: string, flags: PoolFlags = {}): ChosenPool {
+/** The pool that a name of the configuration file or an id means; `path` is where it was said. Throws a ConfigError. */
+export function choosePool(
+  config: Config,
+  nameOrId: string,
+  flags: PoolFlags = {},
+  path = "--user-pool-id",
+): ChosenPool {
   const named = Object.hasOwn(config.poolSettings, nameOrId) ? config.poolSettings[nameOrId] : undefined;
   const setting = named ?? Object.values(config.poolSettings).find(({ id }) => id === nameOrId);
   const id = setting?.id ?? nameOrId;
@@ -228,13 +235,14 @@ export function choosePool(config: Config, nameOrId: string, flags: PoolFlags = 
     const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
     throw new ConfigError([
       {
-        path: "--user-pool-id",
+        path,
         message: `Expected the id of a user pool such as eu-west-1_Example${among}, got \`${nameOrId}\``,
       },
     ]);
   }
   const prefix = match[1] ?? "";
-  const region = flags.region ?? setting?.region ?? config.awsRegion ?? (REGION.test(prefix) ? prefix : undefined);
+  const regionOfId = REGION.test(prefix) ? prefix : undefined;
+  const region = flags.region ?? setting?.region ?? config.awsRegion ?? regionOfId;
   if (region === undefined) {
     throw new ConfigError([
       { path: "--region", message: "Expected the Region of the user pool; give --region, or set AWS_REGION" },
@@ -251,6 +259,7 @@ export function choosePool(config: Config, nameOrId: string, flags: PoolFlags = 
     id,
     region,
     ratePerSecond: config.givenRate ?? setting?.rate ?? config.rate,
+    ...(regionOfId === undefined || regionOfId === region ? {} : { regionOfId }),
     ...(profile === undefined ? {} : { profile }),
     ...(endpoint === undefined ? {} : { endpoint }),
   };
@@ -267,6 +276,6 @@ export function workerPools(config: Config): readonly ChosenPool[] {
       },
     ]);
   }
-  const chosen = names.map((name) => choosePool(config, name));
+  const chosen = names.map((name) => choosePool(config, name, {}, "--pools (POOLSYNC_POOLS)"));
   return chosen.filter(({ id }, index) => chosen.findIndex((other) => other.id === id) === index);
 }

@@ -37,7 +37,8 @@ export function filterOptions(command: Command): Command {
  */
 export async function filtersOf(engine: Engine, config: Config, flags: FilterFlags): Promise<readonly LetterFilter[]> {
   const { kind, attribute, since, until, user } = flags;
-  const pool = flags.pool === undefined ? undefined : choosePool({ ...config, awsRegion: "any" }, flags.pool).id;
+  const pool =
+    flags.pool === undefined ? undefined : choosePool({ ...config, awsRegion: "any" }, flags.pool, {}, "--pool").id;
   const filter: LetterFilter = {
     ...(pool === undefined ? {} : { pool }),
     ...(kind === undefined ? {} : { kind }),

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { choosePool, readConfig, type ChosenPool, type Config, type Flags } from "../config.ts";
 import { createCognitoClients, type CognitoClients } from "../cognito/client.ts";
+import { CognitoError } from "../cognito/cognito-error.ts";
 import type { Own } from "../lifecycle.ts";
 import { createLog, type Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
@@ -75,6 +76,17 @@ export function openClients(config: Config, own: Own): CognitoClients {
   return own(createCognitoClients({ concurrency, connectTimeoutMs, requestTimeoutMs }), (clients) => clients.close());
 }
 
+/** Why a pool is not found that is there: AWS_REGION is set for something else. */
+function withRegionHint(error: unknown, { region, regionOfId }: ChosenPool): unknown {
+  if (!(error instanceof CognitoError) || regionOfId === undefined) return error;
+  if (error.kind !== "pool-not-found" && error.kind !== "network") return error;
+  return new CognitoError(
+    error.kind,
+    `${error.message} The Region is ${region} (by --region, poolsync.yaml or AWS_REGION), and the pool's id begins with ${regionOfId}: name that one.`,
+    { cause: error },
+  );
+}
+
 export interface PoolMeans {
   readonly config: Config;
   readonly log: Log;
@@ -91,6 +103,10 @@ export async function openChosenPool(means: PoolMeans, chosen: ChosenPool): Prom
     ...(profile === undefined ? {} : { profile }),
     ...(endpoint === undefined ? {} : { endpoint }),
   });
-  const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency: config.concurrency, log });
-  return own(pool, (opened) => opened.close());
+  try {
+    const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency: config.concurrency, log });
+    return own(pool, (opened) => opened.close());
+  } catch (error) {
+    throw withRegionHint(error, chosen);
+  }
 }

@@ -6,7 +6,7 @@ import { parseInstant } from "../feeds/date.ts";
 export function choice<T extends string>(flag: string, words: readonly T[]): (value: string) => T {
   return (value) => {
     const word = words.find((each) => each === value);
-    if (word === undefined) throw new InvalidArgumentError(`Expected ${flag} to be ${words.join(", ")}.`);
+    if (word === undefined) throw new InvalidArgumentError(`Expected ${flag} to be one of ${words.join(", ")}.`);
     return word;
   };
 }

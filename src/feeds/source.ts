@@ -102,18 +102,19 @@ async function openFile(path: string): Promise<FileHandle> {
  * process however it ends.
  */
 async function spool(input: Readable, directory: string): Promise<FileHandle> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `spool-${randomUUID()}`);
-  const handle = await open(path, "wx+", 0o600);
+  let handle: FileHandle | undefined;
   try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    handle = await open(path, "wx+", 0o600);
     await unlink(path);
     await handle.writeFile(input);
     return handle;
   } catch (cause) {
-    await handle.close();
+    await handle?.close();
     throw new FeedError(
       "unreadable",
-      `Standard input cannot be spooled to \`${directory}\`; check its free space, or use --stream.`,
+      `Standard input cannot be spooled to \`${directory}\`; check that directory (--data-dir) and its free space, or use --stream.`,
       {
         cause,
       },

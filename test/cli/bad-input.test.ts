@@ -76,7 +76,9 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     await refused(sync(at("users.csv"), "--detach"), 64, /REDIS_URL/);
     await refused(["sync", at("users.csv"), "--user-pool-id", "nobody"], 64, /id of a user pool/);
     await refused(["sync", at("users.csv"), "--user-pool-id", "local_1"], 64, /--region.*AWS_REGION/);
+    await refused(sync("a.csv", "b.csv", "--report", "report.ndjson"), 64, /--report: Expected one file/);
     await refused(["dead", "discard"], 64, /--all/);
+    await refused(["dead", "list", "--pool", "nobody"], 64, /^(?:\{[^]*")?--pool: Expected the id of a user pool/);
   });
 
   test("a configuration file with several problems, all of them told", async () => {
@@ -97,6 +99,21 @@ describe("what cannot be done is said in one sentence with the next step", () =>
       await refused(sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"), 1, /ECONNREFUSED/),
       "network",
     );
+  });
+
+  test("a pool in another Region than AWS_REGION says", async () => {
+    const environment = { AWS_REGION: "us-east-1" };
+    const words = ["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None"];
+    await refused(words, 1, /Region is us-east-1 .*AWS_REGION.* begins with eu-west-1: name that one/, environment);
+    const named = await runCommand([...words, "--region", "eu-west-1", "--data-dir", at("data")], { environment });
+    assert.doesNotMatch(named.stderr, /us-east-1/);
+  });
+
+  test("standard input that cannot be spooled", async () => {
+    const words = ["sync", "-", "--user-pool-id", POOL, "--data-dir", at("users.csv")];
+    const { code, stderr } = await runCommand(words, { stdin: "username,given_name\nu0,Ana\n" });
+    assert.equal(code, 1);
+    assert.match(stderr, /cannot be spooled to .*--data-dir.*--stream/);
   });
 
   test("no credentials", async () => {

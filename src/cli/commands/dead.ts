@@ -41,7 +41,7 @@ export function addDead(program: Command, context: Context): void {
       .argument("<id>")
       .option("--show-values", "show the value as it is"),
   )
-    .addHelpText("after", "\nExamples:\n  $ poolsync dead show 3q2-7wAAECAwQFBgcICQ --show-values")
+    .addHelpText("after", "\nExamples:\n  $ poolsync dead show 8443329fe0efe41593aed5d714ef8c03 --show-values")
     .action(context.act((id: string, flags: ShowFlags) => show(context, id, flags)));
   addReplay(dead, context);
   engineOptions(
