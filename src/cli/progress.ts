@@ -44,25 +44,25 @@ export function createProgress(output: Output, lively: boolean): Progress {
         ...(etaMs === undefined ? [] : [`${duration(etaMs)} left`]),
       ];
       const told = fit(words, columns - 7);
-      const size = columns >= FEWEST_FOR_BAR ? Math.min(30, columns - told.length - 10) : 0;
+      // What is told grows, so the bar takes what is left.
+      const size = columns >= FEWEST_FOR_BAR ? Math.max(0, Math.min(30, columns - told.length - 10)) : 0;
       if (bar === undefined) {
         bar = new SingleBar({
           stream: output,
-          format: ({ barsize = 0 }, { progress }, { said }: { said?: string }) => {
-            const filled = Math.round(progress * barsize);
-            const drawn = barsize > 0 ? `${"█".repeat(filled)}${"░".repeat(barsize - filled)} ` : "";
+          format: (_options, { progress }, { said, size = 0 }: { said?: string; size?: number }) => {
+            const filled = Math.round(progress * size);
+            const drawn = size > 0 ? `${"█".repeat(filled)}${"░".repeat(size - filled)} ` : "";
             return `${drawn}${String(Math.floor(progress * 100)).padStart(3)}%  ${said ?? ""}`;
           },
-          barsize: Math.max(0, size),
           clearOnComplete: true,
           hideCursor: true,
           linewrap: null,
           gracefulExit: false,
           emptyOnZero: true,
         });
-        bar.start(1000, 0, { said: told });
+        bar.start(1000, 0, { said: told, size });
       }
-      bar.update(Math.floor(done * 1000), { said: told });
+      bar.update(Math.floor(done * 1000), { said: told, size });
     },
     clear: stop,
     stop,

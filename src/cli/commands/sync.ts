@@ -66,7 +66,7 @@ export function addSync(program: Command, context: Context): void {
   cognitoOptions(command)
     .option("--detach", "put the changes and leave: workers deliver them (needs REDIS_URL)")
     .option("--stream", "read standard input once as it comes, without a first pass and without resuming")
-    .option("--report <file>", "where rows that were not put are listed (default: poolsync-report-<run>.ndjson)");
+    .option("--report <file>", "where rows that were not put are listed (default: here, under the name of the run)");
   engineOptions(command)
     .addHelpText(
       "after",
@@ -112,6 +112,9 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     throw usage("--user-pool-id", "Expected the user pool: give --user-pool-id eu-west-1_Example");
   if (paths.filter((path) => path === "-").length > 1)
     throw usage("FILE", "Expected `-` once: standard input can be read only once");
+  if (paths.length > 1 && flags.report !== undefined) {
+    throw usage("--report", "Expected one file with --report: of several files each has a report of its own");
+  }
   if (flags.detach === true && config.redisUrl === undefined) {
     throw usage(
       "--detach",
@@ -174,6 +177,15 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
   const signal = AbortSignal.any([io.interrupts.drain, failed.signal]);
   let rows = 0;
   let allPut = false;
+  let toldStill = false;
+  const tellStill = (): void => {
+    if (toldStill) return;
+    toldStill = true;
+    const worker = commandLine(["worker", "--pools", run.pool]);
+    say(
+      `The rest of the file waits: many users are due, and none was delivered for a while. Unless a worker runs, start one: ${worker}; \`poolsync status\` tells of holds.`,
+    );
+  };
   const put = async (): Promise<void> => {
     const records = recordsOf(input, mapping, run.asOf);
     await putFeed({
@@ -185,6 +197,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
       records,
       report: (issue) => report.add(issue),
       progress: (at) => (rows = at),
+      ...(flags.detach === true ? { onStill: tellStill } : {}),
       signal,
     });
     report.close();
@@ -222,7 +235,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
     report.close();
     progress.stop();
     if (isAbort(error) && io.interrupts.drain.aborted) {
-      throw await interruptedRun(session, run, error);
+      throw await interruptedRun(session, run, input, error);
     }
     // A feed that is not what it was cannot go on where it is; any other failure can.
     if (error instanceof FeedError) await runs.advance(run.id, "failed");
@@ -261,17 +274,19 @@ async function beginRun(session: Session, input: FeedInput, mapping: Mapping): P
   return runs.begin(wanted);
 }
 
-async function interruptedRun(session: Session, run: Run, cause: unknown): Promise<CommandError> {
+async function interruptedRun(session: Session, run: Run, input: FeedInput, cause: unknown): Promise<CommandError> {
   const { io, engine, deliveries, log } = session;
   await stopDeliveries(deliveries, io.interrupts);
   const { pending } = await engine.store.runs.books(run.id);
   log.info({ run: run.id, pool: run.pool, pending }, "run interrupted");
   const changes = counted(pending, "change stays", "changes stay");
-  return new CommandError(
-    "interrupted",
-    `Interrupted. ${changes} queued, in run ${run.id}; the same command goes on where this one stopped.`,
-    { cause, exitCode: EXIT.interrupted },
-  );
+  const next = input.source.rereadable
+    ? "the same command goes on where this one stopped"
+    : "the next sync into the pool delivers them, and what was not read is to be given again";
+  return new CommandError("interrupted", `Interrupted. ${changes} queued, in run ${run.id}; ${next}.`, {
+    cause,
+    exitCode: EXIT.interrupted,
+  });
 }
 
 function printSummary({ io, flags }: Session, summary: RunSummary): void {
