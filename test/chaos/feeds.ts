@@ -69,6 +69,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
       entry.child = begin(feed, args, name);
       const end = await entry.child.ended;
       entry.child = undefined;
+      if (lives.over) return;
       if (isDone(end)) break;
       const why = `sync ended with ${end}`;
       lives.exits.set(why, (lives.exits.get(why) ?? 0) + 1);
@@ -81,7 +82,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
 
   const loop = (async () => {
     const under = new Set<Promise<void>>();
-    while (!finishing) {
+    while (!finishing && !lives.over) {
       if (running.size < MOST_RUNNING) {
         const one = run().finally(() => under.delete(one));
         under.add(one);

@@ -71,19 +71,22 @@ export interface PlanOptions {
   /** How long a claim lives, in ms: suspensions of workers are longer. */
   readonly leaseMs: number;
   readonly topology?: Topology;
+  /** The longest time between the beginnings of two faults. */
+  readonly gapMs?: number;
 }
 
 const CALM_START_MS = 4_000;
+/** A process of the embedded engine needs a few seconds to come up, and should get something done. */
+const GAPS_MS = { redis: 5_000, embedded: 8_000 } as const;
 const TOPOLOGIES = ["aof-everysec", "aof-always", "sentinel"] as const;
 
-export function makePlan({ seed, engine, forMs, leaseMs, topology }: PlanOptions): Plan {
+export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_MS[engine] }: PlanOptions): Plan {
   const random = randomFrom(seed);
   const stands = topology ?? TOPOLOGIES[seed % TOPOLOGIES.length] ?? "aof-everysec";
   const faults: PlannedFault[] = [];
   for (let atMs = CALM_START_MS; atMs < forMs;) {
     faults.push({ atMs, fault: engine === "redis" ? draw(random, stands, leaseMs) : drawEmbedded(random) });
-    // A process of the embedded engine needs a few seconds to come up, and should get something done.
-    atMs += Math.round(500 + random.next() * (engine === "redis" ? 4_500 : 7_500));
+    atMs += Math.round(500 + random.next() * (gapMs - 500));
   }
   return { seed, engine, forMs, faults, ...(engine === "redis" ? { topology: stands } : {}) };
 }

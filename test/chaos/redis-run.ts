@@ -4,7 +4,8 @@ import { Redis } from "ioredis";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { sendOrder } from "../../src/queues/replay-orders.ts";
 import { REPLAY_QUEUE } from "../../src/queues/replay.ts";
-import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
+import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
 import { randomFrom } from "../support/random.ts";
 import { openChildren } from "./children.ts";
 import { startFaults } from "./faults.ts";
@@ -16,6 +17,7 @@ import { createModel } from "./model.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
+import { PROVOKED, provoke } from "./provoke.ts";
 import { createTally, type ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
 import { POOL, startService } from "./service.ts";
@@ -39,13 +41,13 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
   const model = createModel();
   const load = createLoad(plan.seed, settings.users);
   const children = openChildren(directory);
-  const lives: Lives = { exits: new Map() };
-  const closers: (() => Promise<unknown> | void)[] = [() => children.close()];
+  const lives: Lives = { exits: new Map(), over: false };
+  const closers: (() => Promise<unknown> | void)[] = [() => children.close(), exampleAws()];
   try {
     const redis = await startRedisFleet(directory, plan.topology ?? "aof-everysec");
     closers.push(() => redis.close());
     const there = load.users.filter((user) => !load.missing.has(user));
-    const service = await startService(children, directory, there);
+    const service = await startService(children, directory, [...there, ...PROVOKED]);
     const links = {
       redis: await startTcpProxy(redis.port, random.next),
       emulator: await startTcpProxy(service.port, random.next),
@@ -150,20 +152,29 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
     const late = load.users.filter((user) => load.missing.has(user)).filter((_, index) => index % 2 === 0);
     await service.addUsers(late);
 
+    const drained = async (): Promise<boolean> =>
+      (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0;
     const { drainMs, stuck, moved } = await settleDown({
       engine,
       service,
       users: [...there, ...late],
       calmAt,
       replayAll: orderReplay,
-      drained: async () => (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0,
+      drained,
     });
     say(`Drained after ${drainMs} ms.`);
+    const endpoint = `http://127.0.0.1:${links.emulator.port}`;
+    const loses = plan.topology === "aof-everysec";
+    const provoked = settings.provoke
+      ? await provoke({ engine, endpoint, service, model, redis, loses })
+      : { seen: {}, wrong: [], lateSettles: [] };
+    await until("what was provoked is delivered", drained);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
+    const evidence = await evidenceOf(directory, await service.writes());
     const standing: Standing = {
-      ...(await readStanding(engine, model, service, [...there, ...late], load.users)),
-      evidence: await evidenceOf(directory, await service.writes()),
+      ...(await readStanding(engine, model, service, [...there, ...late, ...PROVOKED], [...load.users, ...PROVOKED])),
+      evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
     const look = new Redis(redis.port, "127.0.0.1");
     closers.push(() => look.disconnect());
@@ -172,6 +183,7 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
       await judgeBooks(standing, checkpoints, looks),
       judgeValues(standing),
       judgeOrder(standing),
+      verdict(3, "the three ways, provoked", provoked.seen, provoked.wrong),
       verdict(
         4,
         "nothing acknowledged is lost, nothing is half applied",
@@ -206,6 +218,7 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
       holds: verdicts.every(({ holds }) => holds),
     };
   } finally {
+    lives.over = true;
     for (const close of closers.toReversed()) await close();
   }
 }

@@ -16,6 +16,8 @@ export interface Role {
 export interface Lives {
   /** How often processes ended by themselves, by role and exit code. */
   readonly exits: Map<string, number>;
+  /** Set when the run is given up: nobody is started again. */
+  over: boolean;
 }
 
 const AGAIN_MS = 300;
@@ -35,12 +37,13 @@ export function startRole(
 
   function begin(): void {
     again = undefined;
+    if (lives.over) return;
     const life = children.start(specOf());
     child = life;
     born(life);
     void life.ended.then((end) => {
       child = undefined;
-      if (stopping) return;
+      if (stopping || lives.over) return;
       if (backInMs === undefined) {
         const why = `${name.replace(/-\d+$/, "")} ended with ${end}`;
         lives.exits.set(why, (lives.exits.get(why) ?? 0) + 1);

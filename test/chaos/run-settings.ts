@@ -7,6 +7,7 @@ export interface RunSettings {
   readonly users: number;
   readonly singlesPerSecond: number;
   readonly feedEveryMs: number;
+  readonly provoke: boolean;
   readonly say: (line: string) => void;
 }
 

@@ -1,13 +1,9 @@
 /** `npm run chaos -- --seed N --minutes M --engine redis|embedded`: see docs/reliability.md. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { makePlan, type Topology } from "./plan.ts";
-import { runEmbedded } from "./embedded-run.ts";
-import { runOnRedis } from "./redis-run.ts";
+import { openChaos } from "./chaos.ts";
+import type { Topology } from "./plan.ts";
 import { planText, reportText } from "./report.ts";
-import { LEASE_MS } from "./run-settings.ts";
 
 const { values } = parseArgs({
   options: {
@@ -17,42 +13,44 @@ const { values } = parseArgs({
     topology: { type: "string" },
     users: { type: "string", default: "300" },
     json: { type: "string" },
-    keep: { type: "boolean", default: false },
   },
 });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const isTopology = (text: string | undefined): text is Topology | undefined =>
+  text === undefined || text === "aof-always" || text === "aof-everysec" || text === "sentinel";
+
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
 const forMs = Number(values.minutes) * 60_000;
-const { engine, topology } = values;
-if (!Number.isSafeInteger(seed) || !(forMs > 0) || (engine !== "redis" && engine !== "embedded")) {
+const users = Number(values.users);
+const { engine, topology, json } = values;
+const sound = Number.isSafeInteger(seed) && seed >= 0 && forMs > 0 && Number.isSafeInteger(users) && users > 0;
+if (!sound || (engine !== "redis" && engine !== "embedded") || !isTopology(topology)) {
   say(
-    "Expected --seed N --minutes M --engine redis|embedded [--topology aof-always|aof-everysec|sentinel] [--json FILE]",
+    "Expected --seed N --minutes M --engine redis|embedded [--topology aof-always|aof-everysec|sentinel] [--users N] [--json FILE]",
   );
   process.exit(64);
 }
-const isTopology = (text: string | undefined): text is Topology =>
-  text === "aof-always" || text === "aof-everysec" || text === "sentinel";
 
-const plan = makePlan({ seed, engine, forMs, leaseMs: LEASE_MS, ...(isTopology(topology) ? { topology } : {}) });
-say(planText(plan));
-const directory = await mkdtemp(join(tmpdir(), "poolsync-chaos-"));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+const chaos = await openChaos({
+  seed,
+  engine,
+  forMs,
+  users,
+  say,
+  provoke: true,
+  ...(topology === undefined ? {} : { topology }),
+});
+say(planText(chaos.plan));
 try {
-  const report = await (engine === "redis" ? runOnRedis : runEmbedded)({
-    plan,
-    directory,
-    users: Number(values.users),
-    singlesPerSecond: 40,
-    feedEveryMs: 6_000,
-    say,
-  });
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ ...report, plan }, undefined, 2)}\n`);
+  const report = await chaos.run();
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...report, plan: chaos.plan }, undefined, 2)}\n`);
   say(reportText(report));
+  if (report.holds) await chaos.clear();
+  else say(`What its processes logged: ${chaos.directory}`);
   process.exitCode = report.holds ? 0 : 1;
-  if (!report.holds) say(`Logs of its processes: ${directory}`);
-  else if (!values.keep) await rm(directory, { recursive: true, force: true });
 } catch (error) {
   say(`The run could not be carried out: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  say(`Logs of its processes: ${directory}`);
+  say(`What its processes logged: ${chaos.directory}`);
   process.exitCode = 1;
 }

@@ -15,6 +15,8 @@ export interface Service {
   readonly child: Child;
   /** Begins to answer a share of the calls with this fault; what is returned ends it. */
   suffer(what: ServiceFault, share: number): Promise<() => Promise<void>>;
+  /** The next write of this user is applied so long after its caller gave it up. */
+  applyLate(username: string, afterMs: number): Promise<void>;
   addUsers(usernames: readonly string[]): Promise<void>;
   /** Every write that was applied so far. */
   writes(): Promise<readonly LoggedWrite[]>;
@@ -109,6 +111,9 @@ export async function startService(
         suffering.delete(rule);
         await putRules();
       };
+    },
+    async applyLate(username, afterMs) {
+      await ask("POST", "faults", { operation: UPDATE, username, times: 1, error: { kind: "late-success", afterMs } });
     },
     async addUsers(names) {
       await ask("POST", "users", { pool: POOL, users: names.map((username) => ({ username })) });

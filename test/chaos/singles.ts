@@ -63,6 +63,7 @@ export function startSingles(options: SinglesOptions): Singles {
 
   let owed = 0;
   const timer = setInterval(() => {
+    if (lives.over) return clearInterval(timer);
     owed = Math.min(owed + (perSecond * TICK_MS) / 1000, perSecond);
     for (let index = 0; owed >= 1; index += 1, owed -= 1) {
       const { name, versionsOffMs } = sources[index % sources.length] ?? { name: "", versionsOffMs: null };
