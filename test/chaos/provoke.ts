@@ -39,10 +39,10 @@ export interface Provoked {
 
 const ATTRIBUTE = "given_name";
 const SHORT_LEASE_MS = 500;
-/** Longer than the 15 s for which a different value waits after a call of unknown fate. */
 const MOST_LOST_MS = 1_000;
 /** How old the last look at the length of the AOF may be, and a little. */
 const SAMPLED_WITHIN_MS = 120;
+/** Longer than the 15 s for which a different value waits after a call of unknown fate. */
 const BEYOND_THE_QUIET_MS = 18_000;
 
 export async function provoke({ engine, endpoint, service, model, redis, loses }: ProvokeMeans): Promise<Provoked> {
