@@ -11,7 +11,7 @@ import type { Run } from "../store/runs.ts";
 import type { UserLinks } from "./user-links.ts";
 import type { Engine } from "./engine.ts";
 import { belowBacklog } from "./backlog.ts";
-import { createProducer } from "./producer.ts";
+import { createProducer, VERSION_AHEAD } from "./producer.ts";
 import { PRIORITY } from "./wake-ups.ts";
 
 /** What is wrong with a row, for the report: never a value or a username. */
@@ -53,13 +53,17 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
     if (page.read === 0) return;
     signal.throwIfAborted();
     await belowBacklog(engine.store.mailboxes, profile.id, onStill ? { onStill } : {}, signal);
-    const changes = await linked(options, page);
+    const rowsFound = await linked(options, page);
+    const changes = rowsFound.map(({ change }) => change);
     const { invalid, read, faulty } = page;
     const to = String(rows);
     const put = await producer.put(changes, { invalid, rows: { read, faulty }, cursor: { from: cursor, to } });
     // Refused with the cursor where we wanted it: the page was put, and only the answer was lost on the way.
     if (!put.accepted && put.cursor !== to) throw new RunTakenError(run.id);
     cursor = put.cursor;
+    for (const { line, change } of furthestAhead(rowsFound, put.ahead)) {
+      for (const { name } of change.units) report({ line, attribute: name, ...VERSION_AHEAD });
+    }
     page = { changes: [], invalid: 0, read: 0, faulty: 0 };
     progress?.(rows);
   };
@@ -86,9 +90,14 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
   await flush();
 }
 
+interface Row {
+  readonly line: number;
+  readonly change: Change;
+}
+
 /** The rows of a page, on their way. */
 interface Collected {
-  readonly changes: { readonly line: number; readonly change: Change }[];
+  readonly changes: Row[];
   invalid: number;
   read: number;
   faulty: number;
@@ -98,14 +107,14 @@ interface Collected {
 const LOOKUPS = 5;
 
 /** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
-async function linked({ links, identifier, report, signal }: FeedRunOptions, page: Collected): Promise<Change[]> {
-  const changes: Change[] = [];
+async function linked({ links, identifier, report, signal }: FeedRunOptions, page: Collected): Promise<Row[]> {
+  const changes: Row[] = [];
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
     const few = page.changes.slice(at, at + LOOKUPS);
     const found = await Promise.all(few.map(({ change }) => links.resolve(change.username, identifier, signal)));
     for (const [index, { line, change }] of few.entries()) {
       const user = found[index];
-      if (user?.is === "one") changes.push({ ...change, username: user.username });
+      if (user?.is === "one") changes.push({ line, change: { ...change, username: user.username } });
       else {
         page.faulty += 1;
         report({ line, ...(user?.is === "many" ? SEVERAL_USERS : NO_USER) });
@@ -113,6 +122,23 @@ async function linked({ links, identifier, report, signal }: FeedRunOptions, pag
     }
   }
   return changes;
+}
+
+/**
+ * The rows whose units the store found ahead of its clock, of which it says only how many there are: it compares all of
+ * a page with one time, so they are the latest.
+ */
+function furthestAhead(rows: readonly Row[], units: number): Row[] {
+  if (units === 0) return [];
+  const latest = rows.toSorted((a, b) => (b.change.version?.timeMs ?? 0) - (a.change.version?.timeMs ?? 0));
+  const ahead: Row[] = [];
+  let left = units;
+  for (const row of latest) {
+    if (left <= 0) break;
+    left -= row.change.units.length;
+    ahead.push(row);
+  }
+  return ahead.toSorted((a, b) => a.line - b.line);
 }
 
 const NO_USER = {

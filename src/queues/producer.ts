@@ -11,7 +11,7 @@ import {
   type InvalidUsername,
   type PoolProfile,
 } from "../core/pool-schema.ts";
-import { ordinalText } from "../core/version.ts";
+import { MAX_LEAD_MS, ordinalText } from "../core/version.ts";
 import { bodyOf } from "../store/keyring.ts";
 import type { Page, Put, UserChange } from "../store/mailboxes.ts";
 import type { Engine } from "./engine.ts";
@@ -44,6 +44,12 @@ export interface Producer {
   /** Puts sound changes as one page, and wakes their users. */
   put(changes: readonly Change[], facts: PageFacts): Promise<Put>;
 }
+
+/** What is wrong with the units that a put counts as `ahead`. */
+export const VERSION_AHEAD: Omit<InvalidUnit, "name"> = {
+  reason: "version-ahead",
+  detail: `Expected the version to lie at most ${MAX_LEAD_MS / 60_000} minutes ahead of the store's clock; correct the source's clock.`,
+};
 
 export function createProducer(options: ProducerOptions): Producer {
   const { engine, profile, run, priority } = options;

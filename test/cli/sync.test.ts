@@ -180,6 +180,32 @@ describe("a file, from the command line to the pool and back", () => {
     assert.equal(syncDocument.parse(said.document).books.applied, 1);
   });
 
+  test("rows of a version from the future are listed with their lines, and no others", async () => {
+    const [now, later] = [new Date().toISOString(), new Date(Date.now() + 3_600_000).toISOString()];
+    const rows = ["id,changed,given_name,team", `u0,${later},Late,red`, `u1,${now},Bo,red`, `u2,${later},Later,`];
+    await writeFile(at("ahead.csv"), `${rows.join("\n")}\n`);
+    const attributes = "{ given_name: given_name, custom:team: team }";
+    await writeFile(
+      at("ahead.yaml"),
+      `feeds: { crm: { pool: ${POOL}, username: id, version: changed, attributes: ${attributes} } }`,
+    );
+    const words = ["sync", at("ahead.csv"), "--config", at("ahead.yaml"), "--feed", "crm"];
+    const { code, document } = await json([...words, "--report", at("ahead.ndjson")]);
+    assert.equal(code, 2);
+    const { invalid, received } = syncDocument.parse(document).books;
+    assert.deepEqual({ invalid, received }, { invalid: 3, received: 5 });
+    const report = (await readFile(at("ahead.ndjson"), "utf8")).trim().split("\n");
+    const line = z.object({ line: z.number(), attribute: z.string(), reason: z.literal("version-ahead") });
+    assert.deepEqual(
+      report.map((text) => line.parse(JSON.parse(text))).map((said) => [said.line, said.attribute]),
+      [
+        [2, "given_name"],
+        [2, "custom:team"],
+        [4, "given_name"],
+      ],
+    );
+  });
+
   test("several files are several runs, and one document", async () => {
     await writeFile(at("a.csv"), "username,given_name\nu0,Aa\n");
     await writeFile(at("b.csv"), "username,given_name\nu1,Bb\n");
