@@ -148,7 +148,7 @@ export async function readConfig(
   const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
   const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
   const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
-  const awsRegion = environment["AWS_REGION"]?.trim() || undefined;
+  const awsRegion = awsRegionOf(environment);
 
   const given = flags.config ?? environment["POOLSYNC_CONFIG"];
   const path = resolve(directory, given ?? DEFAULT_FILE);
@@ -216,6 +216,23 @@ export interface PoolFlags {
   readonly endpointUrl?: string;
 }
 
+/** The Region of a pool where nobody says it: AWS_REGION, else the one that its id begins with, if that is one. */
+export function regionOf(
+  id: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  return awsRegionOf(environment) ?? regionInId(id);
+}
+
+function awsRegionOf(environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  return environment["AWS_REGION"]?.trim() || undefined;
+}
+
+function regionInId(id: string): string | undefined {
+  const prefix = POOL_ID.exec(id)?.[1] ?? "";
+  return REGION.test(prefix) ? prefix : undefined;
+}
+
 const POOL_ID = /^([A-Za-z0-9-]{1,54})_([A-Za-z0-9]+)$/;
 const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
 
@@ -229,8 +246,7 @@ export function choosePool(
   const named = Object.hasOwn(config.poolSettings, nameOrId) ? config.poolSettings[nameOrId] : undefined;
   const setting = named ?? Object.values(config.poolSettings).find(({ id }) => id === nameOrId);
   const id = setting?.id ?? nameOrId;
-  const match = POOL_ID.exec(id);
-  if (match === null) {
+  if (!POOL_ID.test(id)) {
     const names = Object.keys(config.poolSettings);
     const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
     throw new ConfigError([
@@ -240,8 +256,7 @@ export function choosePool(
       },
     ]);
   }
-  const prefix = match[1] ?? "";
-  const regionOfId = REGION.test(prefix) ? prefix : undefined;
+  const regionOfId = regionInId(id);
   const region = flags.region ?? setting?.region ?? config.awsRegion ?? regionOfId;
   if (region === undefined) {
     throw new ConfigError([

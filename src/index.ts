@@ -10,22 +10,23 @@
  *     });
  *     await poolsync.close();
  */
-import { createCognitoClient } from "./cognito/client.ts";
+import { createCognitoClients } from "./cognito/client.ts";
+import { LOG_LEVELS, regionOf } from "./config.ts";
 import type { Books } from "./core/books.ts";
 import type { InvalidUnit } from "./core/change.ts";
-import { contactOf, isContact, type Unit, type UnitValue, type Verified } from "./core/unit.ts";
-import type { Ordinal } from "./core/version.ts";
 import { createLog } from "./log.ts";
 import type { Delivery } from "./queues/delivery.ts";
 import { openEngine } from "./queues/engine.ts";
 import { openPool, type Pool } from "./queues/pool.ts";
-import { createProducer } from "./queues/producer.ts";
+import { createProducer, VERSION_AHEAD } from "./queues/producer.ts";
 import { PRIORITY } from "./queues/wake-ups.ts";
+import { changeOf, type UserChange } from "./user-change.ts";
 
 export type { Books } from "./core/books.ts";
 export type { InvalidUnit } from "./core/change.ts";
 export type { Verified } from "./core/unit.ts";
 export type { Ordinal } from "./core/version.ts";
+export type { UserChange } from "./user-change.ts";
 
 export interface PoolsyncOptions {
   /** `redis://`, `rediss://`, Sentinel or Cluster. Absent: the embedded engine, which one process may have open. */
@@ -35,32 +36,18 @@ export interface PoolsyncOptions {
   /** Keeps deployments on one Redis apart. `poolsync` unless set. */
   readonly namespace?: string;
   /** 32 bytes that encrypt values and usernames at rest. */
-  readonly key?: Buffer;
-  /** The AWS SDK's own default chains are used for what is absent. */
+  readonly key?: Uint8Array;
+  /** Where it is absent: AWS_REGION, else the one that a pool's id begins with. */
   readonly region?: string;
+  /** The AWS SDK's own default chains are used for what is absent. */
   readonly endpoint?: string;
   readonly profile?: string;
   /** Ceiling of UserUpdate calls a second, for the account and Region. 20 unless set. */
   readonly ratePerSecond?: number;
   /** Calls in flight, at most. 10 unless set. */
   readonly concurrency?: number;
-  /** A level of pino's, on stderr. `warn` unless set. */
+  /** A level of pino's, on stderr: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`. `warn` unless set. */
   readonly logLevel?: string;
-}
-
-export interface UserChange {
-  /** A user pool's id. */
-  readonly pool: string;
-  readonly username: string;
-  /**
-   * Wanted values by attribute name, custom ones with their `custom:`. Null clears. `email_verified` and
-   * `phone_number_verified` as `"true"` or `"false"` set the flag of the value that is there.
-   */
-  readonly attributes: Readonly<Record<string, string | null>>;
-  /** What becomes of the flag of an e-mail address or phone number that changes: needed where one is given. */
-  readonly verified?: Verified;
-  /** The source's time and sequence; the store's own time where it is absent. */
-  readonly version?: Ordinal;
 }
 
 export interface Enqueued {
@@ -90,13 +77,14 @@ export interface Poolsync {
 const DEFAULTS = { namespace: "poolsync", ratePerSecond: 20, concurrency: 10, logLevel: "warn" } as const;
 const DRAIN_MS = 25_000;
 
-/** Opens the store. Throws a StoreError whose message ends with the next step. */
+/** Opens the store. Throws a TypeError for an option that cannot be; a StoreError whose message ends with the next step. */
 export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> {
   const settings = { ...DEFAULTS, ...options };
   const { redisUrl, dataDir, namespace, key, region, endpoint, profile, ratePerSecond, concurrency } = settings;
   if (redisUrl === undefined && dataDir === undefined) {
     throw new TypeError("Expected `redisUrl` or `dataDir`, got neither: say where poolsync keeps its data");
   }
+  checkOptions(settings);
   const log = createLog(settings.logLevel);
   const engine = await openEngine({
     namespace,
@@ -104,12 +92,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
   });
-  const cognito = createCognitoClient({
-    concurrency,
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(profile === undefined ? {} : { profile }),
-  });
+  const clients = createCognitoClients({ concurrency });
   const pools = new Map<string, Promise<Pool>>();
   const deliveries = new Map<string, Promise<Delivery>>();
 
@@ -117,6 +100,12 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   const poolOf = (id: string): Promise<Pool> => {
     const known = pools.get(id);
     if (known) return known;
+    const poolRegion = region ?? regionOf(id);
+    const cognito = clients.of({
+      ...(poolRegion === undefined ? {} : { region: poolRegion }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(profile === undefined ? {} : { profile }),
+    });
     const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log });
     pools.set(id, opening);
     opening.catch(() => pools.delete(id));
@@ -124,30 +113,36 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   };
 
   return {
-    async enqueue({ pool: id, username, attributes, verified, version }) {
-      const units = Object.entries(attributes).map(([name, value]) => unitOf(name, value, verified, attributes));
+    async enqueue(said) {
+      const change = changeOf(said);
+      const { pool: id } = said;
       const { profile: schema, links } = await poolOf(id);
       const run = await engine.store.runs.direct(id);
       const producer = createProducer({ engine, profile: schema, run: run.id, priority: PRIORITY.direct });
-      const checked = producer.check({ username, units, ...(version ? { version } : {}) });
+      const checked = producer.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      const user = await links.resolve(username);
+      const user = await links.resolve(change.username);
       if (user.is !== "one") {
         throw new TypeError(
           `Expected \`username\` to name one user of the pool, and ${user.is === "none" ? "nobody has" : "several have"} this address or number`,
         );
       }
-      await producer.put([{ ...sound, username: user.username }], {
+      const { ahead } = await producer.put([{ ...sound, username: user.username }], {
         invalid: invalid.length,
         rows: { read: 1, faulty: 0 },
       });
-      return { user: producer.userKey(user.username), queued: sound.units.map(({ name }) => name), invalid };
+      const names = sound.units.map(({ name }) => name);
+      const key = producer.userKey(user.username);
+      if (ahead === 0) return { user: key, queued: names, invalid };
+      return { user: key, queued: [], invalid: [...invalid, ...names.map((name) => ({ name, ...VERSION_AHEAD }))] };
     },
     async deliver(id) {
       const pool = await poolOf(id);
-      if (!deliveries.has(id)) deliveries.set(id, pool.deliver());
-      await deliveries.get(id);
+      const delivery = deliveries.get(id) ?? pool.deliver();
+      deliveries.set(id, delivery);
+      delivery.catch(() => deliveries.delete(id));
+      await delivery;
     },
     books: () => engine.store.runs.books(),
     async close() {
@@ -155,37 +150,28 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
         await Promise.all([...deliveries.values()].map(async (delivery) => (await delivery).stop(DRAIN_MS)));
         for (const opening of pools.values()) await (await opening).close();
       } finally {
-        cognito.close();
+        clients.close();
         await engine.close();
       }
     },
   };
 }
 
-function unitOf(
-  name: string,
-  value: string | null,
-  verified: Verified | undefined,
-  attributes: UserChange["attributes"],
-): Unit {
-  const contact = contactOf(name);
-  if (contact !== undefined) {
-    if (Object.hasOwn(attributes, contact)) {
-      throw new TypeError(
-        `Expected \`${name}\` not to come with \`${contact}\`: say \`verified\` of the change instead`,
-      );
-    }
-    if (value !== "true" && value !== "false") throw new TypeError(`Expected \`${name}\` to be "true" or "false"`);
-    return { name, value: { kind: "as-is", verified: value === "true" } };
+const KEY_BYTES = 32;
+
+function checkOptions({ ratePerSecond = 1, concurrency = 1, key, logLevel }: PoolsyncOptions): void {
+  const fault = (name: string, form: string, got: unknown): TypeError =>
+    new TypeError(`Expected \`${name}\` to be ${form}, got \`${String(got)}\``);
+  if (!Number.isFinite(ratePerSecond) || ratePerSecond <= 0) {
+    throw fault("ratePerSecond", "a number above 0", ratePerSecond);
   }
-  if (value === null) return { name, value: { kind: "clear" } };
-  if (value === "") throw new TypeError(`Expected \`${name}\` to be text or null, got "": null clears an attribute`);
-  if (!isContact(name)) return { name, value: { kind: "text", text: value } };
-  if (verified === undefined) {
-    throw new TypeError(
-      `Expected \`verified\` to be mark, ask or keep, got nothing: \`${name}\` without it would become unverified, and could lock the user out`,
-    );
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw fault("concurrency", "a whole number from 1", concurrency);
   }
-  const text: UnitValue = { kind: "text", text: value, verified };
-  return { name, value: text };
+  if (key !== undefined && !(key instanceof Uint8Array && key.length === KEY_BYTES)) {
+    throw new TypeError(`Expected \`key\` to be a Uint8Array of ${KEY_BYTES} bytes`);
+  }
+  if (!LOG_LEVELS.some((level) => level === logLevel)) {
+    throw fault("logLevel", `one of ${LOG_LEVELS.join(", ")}`, logLevel);
+  }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { type Emulator, startEmulator } from "../src/emulator/emulator.ts";
-import { openPoolsync, type Poolsync } from "../src/index.ts";
+import { openPoolsync, type Poolsync, type PoolsyncOptions, type UserChange } from "../src/index.ts";
 import { exampleAws } from "./support/aws-environment.ts";
 import { until } from "./support/condition.ts";
 import { testRedis } from "./support/redis.ts";
@@ -97,6 +97,77 @@ describe("an application that opens poolsync", () => {
       await assert.rejects(poolsync.enqueue({ pool: POOL, username: "jane", ...change }), TypeError);
     }
     assert.equal((await poolsync.books()).received, 0);
+  });
+
+  test("is told what is wrong with a change that only JavaScript can make, without the value", async (t) => {
+    const { poolsync } = await open(t, "on Redis");
+    const wrong: readonly (readonly [unknown, RegExp])[] = [
+      [{ username: "jane", attributes: { name: "x" } }, /^Expected `pool` to be text, got nothing$/],
+      [{ pool: POOL, username: 7, attributes: { name: "x" } }, /^Expected `username` to be text, got a number$/],
+      [{ pool: POOL, username: "jane" }, /^Expected `attributes` to be an object of values by name, got nothing$/],
+      [{ pool: POOL, username: "jane", attributes: ["x"] }, /got a list$/],
+      [
+        { pool: POOL, username: "jane", attributes: { name: 4711 } },
+        /^Expected `name` to be text or null, got a number/,
+      ],
+      [
+        { pool: POOL, username: "jane", attributes: { email: "a@b.example" }, verified: "yes" },
+        /`verified`.*mark, ask/,
+      ],
+    ];
+    for (const [change, message] of wrong) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JavaScript has no types to keep to
+      await assert.rejects(poolsync.enqueue(change as UserChange), { name: "TypeError", message });
+    }
+    assert.equal((await poolsync.books()).received, 0);
+  });
+
+  test("learns that a version from the future is not queued", async (t) => {
+    const { poolsync } = await open(t, "on Redis");
+    const version = { timeMs: Date.now() + 3_600_000, sequence: 0 };
+    const { queued, invalid } = await poolsync.enqueue({
+      pool: POOL,
+      username: "jane",
+      attributes: { name: "x" },
+      version,
+    });
+    assert.deepEqual([queued, invalid.map(({ name, reason }) => [name, reason])], [[], [["name", "version-ahead"]]]);
+    const { received, invalid: counted } = await poolsync.books();
+    assert.deepEqual({ received, counted }, { received: 1, counted: 1 });
+  });
+
+  test("need not say the Region that the pool's id begins with", async (t) => {
+    const putBack = exampleAws({ AWS_REGION: undefined });
+    const directory = await mkdtemp(join(tmpdir(), "poolsync-library-"));
+    const emulator = await startEmulator();
+    emulator.pools.add({ id: POOL }).addUser({ username: "jane", attributes: {} });
+    const poolsync = await openPoolsync({
+      endpoint: emulator.url,
+      logLevel: "silent",
+      dataDir: join(directory, "data"),
+    });
+    t.after(async () => {
+      await poolsync.close();
+      await emulator.close();
+      putBack();
+      await rm(directory, { recursive: true, force: true });
+    });
+    const { queued } = await poolsync.enqueue({ pool: POOL, username: "jane", attributes: { name: "Jane" } });
+    assert.deepEqual(queued, ["name"]);
+  });
+
+  test("is told of an option that cannot be, before anything is opened", async () => {
+    const options = { dataDir: join(tmpdir(), "poolsync-nobody-makes-this") };
+    const wrong: readonly (readonly [PoolsyncOptions, RegExp])[] = [
+      [{ ratePerSecond: -1 }, /^Expected `ratePerSecond` to be a number above 0, got `-1`$/],
+      [{ ratePerSecond: Number.NaN }, /`ratePerSecond`/],
+      [{ concurrency: 0.5 }, /^Expected `concurrency` to be a whole number from 1, got `0.5`$/],
+      [{ key: new Uint8Array(16) }, /^Expected `key` to be a Uint8Array of 32 bytes$/],
+      [{ logLevel: "loud" }, /^Expected `logLevel` to be one of fatal, .*, got `loud`$/],
+    ];
+    for (const [said, message] of wrong) {
+      await assert.rejects(openPoolsync({ ...options, ...said }), { name: "TypeError", message });
+    }
   });
 
   test("is told where to say what, when it says nothing", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { globSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { globSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -54,6 +54,31 @@ describe("the package that npm packs", () => {
     const script = 'import { openPoolsync } from "poolsync"; console.log(typeof openPoolsync);';
     const imported = run(process.execPath, ["--input-type=module", "--eval", script], place);
     assert.equal(imported.stdout, "function\n", imported.stderr);
+  });
+
+  test("has types that need no others", () => {
+    writeFileSync(
+      join(place, "application.ts"),
+      `import { openPoolsync, type PoolsyncOptions, type UserChange } from "poolsync";
+       const options: PoolsyncOptions = { redisUrl: "redis://127.0.0.1:6379", key: new Uint8Array(32) };
+       const change: UserChange = { pool: "eu-west-1_Example", username: "jane", attributes: { name: null } };
+       const { queued } = await (await openPoolsync(options)).enqueue(change);
+       export const all: readonly string[] = queued;`,
+    );
+    const flags = [
+      "--noEmit",
+      "--strict",
+      "--module",
+      "nodenext",
+      "--target",
+      "es2024",
+      "--types",
+      "",
+      "--ignoreConfig",
+    ];
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+    const checked = run(process.execPath, [tsc, ...flags, "application.ts"], place);
+    assert.equal(checked.stdout + checked.stderr, "");
   });
 });
 

@@ -18,7 +18,7 @@ export interface EngineSettings {
   readonly dataDir: string;
   readonly namespace: string;
   /** 32 bytes that encrypt values and usernames at rest. */
-  readonly key?: Buffer;
+  readonly key?: Uint8Array;
 }
 
 export interface Engine {
@@ -56,7 +56,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
 async function assemble(
   store: Store,
   open: () => Promise<Queues> | Queues,
-  key: Buffer | undefined,
+  key: Uint8Array | undefined,
   answer: Engine["answer"],
 ): Promise<Engine> {
   try {
@@ -83,7 +83,7 @@ async function assemble(
   }
 }
 
-async function openKeyring(store: Store, key: Buffer | undefined): Promise<Keyring> {
+async function openKeyring(store: Store, key: Uint8Array | undefined): Promise<Keyring> {
   const mark = key
     ? createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16)
     : "none";

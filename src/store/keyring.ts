@@ -30,7 +30,7 @@ export function freshSecret(): string {
 /**
  * `secret` is the digest key as text; `encryptionKey` is 32 bytes, or absent where values are kept in clear.
  */
-export function createKeyring(secret: string, encryptionKey?: Buffer): Keyring {
+export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyring {
   const digestKey = Buffer.from(secret, "base64url");
   const sealKey = encryptionKey && Buffer.from(hkdfSync("sha256", encryptionKey, "", "poolsync values at rest", 32));
   const digest = (purpose: string, ...parts: readonly string[]) =>
