@@ -1,5 +1,6 @@
 /** A run's own Redis: alone with AOF, or a master with two replicas under three Sentinels. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, readdir, stat, truncate, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -73,7 +74,7 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
     const place = { port: await freePort(), directory: join(directory, name) };
     await mkdir(place.directory, { recursive: true });
     const child = await launch(place, [...storing, ...extra]);
-    await answers(place.port);
+    await answers({ ...place, child });
     return { ...place, child };
   }
 
@@ -98,8 +99,7 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
           "",
         ].join("\n"),
       );
-      await launch(place, [file, "--sentinel"]);
-      await answers(place.port);
+      await answers({ ...place, child: await launch(place, [file, "--sentinel"]) });
       sentinels.push(place.port);
     }
     const watching = new Redis(sentinels[0] ?? 0, "127.0.0.1");
@@ -175,7 +175,7 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
     },
     async startAgain() {
       first.child = await launch(first, storing);
-      await answers(first.port);
+      await answers(first);
     },
     suspend: () => void first.child.kill("SIGSTOP"),
     goOn: () => void first.child.kill("SIGCONT"),
@@ -197,7 +197,7 @@ export async function startRedisFleet(directory: string, topology: Topology): Pr
       await until("Sentinel names another master", async () => ![0, old.port].includes(await masterPort()), 30_000);
       if (by === "SIGKILL") {
         old.child = await launch(old, storing);
-        await answers(old.port);
+        await answers(old);
       } else {
         old.child.kill("SIGCONT");
       }
@@ -234,13 +234,16 @@ function byNumber(one: string, other: string): number {
   return numberOf(one) - numberOf(other);
 }
 
-async function answers(port: number): Promise<void> {
+/** Resolves when this very process answers, and not another that has come by the port. */
+async function answers({ port, child }: Pick<Server, "port" | "child">): Promise<void> {
   const client = new Redis(port, "127.0.0.1", { maxRetriesPerRequest: 1, retryStrategy: () => 50 });
   client.on("error", () => undefined);
   try {
     await until(`Redis answers on port ${port}`, async () => {
+      if (child.exitCode !== null) throw new Error(`Expected Redis to start on port ${port}, it ended`);
       try {
-        return (await client.ping()) === "PONG";
+        const info = await client.info("server");
+        return (await client.ping()) === "PONG" && info.includes(`process_id:${child.pid}\r`);
       } catch {
         // It is still reading its file.
         await sleep(50);
@@ -252,12 +255,19 @@ async function answers(port: number): Promise<void> {
   }
 }
 
-export async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, "127.0.0.1");
-  await once(listener, "listening");
-  const address = listener.address();
-  listener.close();
-  await once(listener, "close");
-  if (address === null || typeof address === "string") throw new Error("Expected a listener to have a port");
-  return address.port;
+/** Below the ports that systems give to outgoing connections: such a one could take a server's while it is down. */
+const PORTS = { from: 12_000, to: 32_000 } as const;
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(PORTS.from, PORTS.to);
+    const listener = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      listener.once("error", () => resolve(false));
+      listener.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => listener.close(resolve));
+    return port;
+  }
 }

@@ -6,7 +6,6 @@ import { until } from "../support/condition.ts";
 import type { Child, Children } from "./children.ts";
 import type { LoggedWrite } from "./model.ts";
 import type { ServiceFault } from "./plan.ts";
-import { freePort } from "./redis-fleet.ts";
 
 export const POOL = "eu-west-1_Example";
 
@@ -58,14 +57,14 @@ export async function startService(
   directory: string,
   usernames: readonly string[],
 ): Promise<Service> {
-  const port = await freePort();
   const seedFile = join(directory, "users.json");
   const pool = { id: POOL, schema: [{ name: "department" }] };
   await writeFile(seedFile, JSON.stringify({ pool, users: usernames.map((username) => ({ username })) }));
   const args = [
     "emulator",
     "--port",
-    String(port),
+    "0",
+    "--json",
     "--seed-file",
     seedFile,
     "--rate",
@@ -73,21 +72,19 @@ export async function startService(
     "--latency",
     "2-20",
   ];
-  const child = children.start({ name: "emulator", file: "src/cli/main.ts", args, env: {} });
-  const url = `http://127.0.0.1:${port}/_emulator/`;
+  let said = "";
+  const onLine = (line: string): void => void (said += line);
+  const child = children.start({ name: "emulator", file: "src/cli/main.ts", args, env: {}, onLine });
+  await until("the emulator says where it listens", () => said.endsWith("}"));
+  const { endpoint } = z.object({ endpoint: z.string() }).parse(JSON.parse(said));
+  const port = Number(new URL(endpoint).port);
+  const url = `${endpoint}/_emulator/`;
 
   async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(url + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
     if (!response.ok) throw new Error(`Expected the emulator to take ${method} ${path}, got ${response.status}`);
     return response.json();
   }
-  await until("the emulator answers", () =>
-    ask("GET", "pools").then(
-      () => true,
-      () => false,
-    ),
-  );
-
   const suffering = new Set<object>();
   let changing: Promise<unknown> = Promise.resolve();
   /** The endpoint can only clear all rules, so those that go on are put again. */
