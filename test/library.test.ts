@@ -116,7 +116,6 @@ describe("an application that opens poolsync", () => {
       ],
     ];
     for (const [change, message] of wrong) {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- JavaScript has no types to keep to
       await assert.rejects(poolsync.enqueue(change as UserChange), { name: "TypeError", message });
     }
     assert.equal((await poolsync.books()).received, 0);
