@@ -65,6 +65,16 @@ describe("the embedded store's directory", () => {
     });
   });
 
+  test("a process that was killed before PostgreSQL's lock file was written leaves a database that opens", async () => {
+    await withStore(async (store) => {
+      await store.mailboxes.put(page(["pid"]));
+    });
+    await writeFile(join(dataDir, "postgres", "postmaster.pid"), "");
+    await withStore(async (store) => {
+      assert.deepEqual(Object.keys((await store.mailboxes.read("pid")).mailbox?.pending ?? {}), ["given_name"]);
+    });
+  });
+
   test("one process has it: others are refused, and may ask how it stands", async () => {
     await withStore(async (store) => {
       await assert.rejects(open(), isFault("in-use", /in use by another poolsync process.*--data-dir/));

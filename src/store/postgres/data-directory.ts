@@ -33,7 +33,12 @@ export async function prepareDirectory(directory: string): Promise<void> {
   await readMarker(directory);
 }
 
-/** Where PGlite's files are. The caller has the lock. What was not made to the end is made anew. */
+/**
+ * Where PGlite's files are. The caller has the lock. What was not made to the end is made anew.
+ *
+ * PostgreSQL's own lock file is taken away: a process that is killed between making it and writing it leaves it empty,
+ * and nothing but a person's hand would open the database again. Ours says already that nobody else has it.
+ */
 export async function preparePostgres(directory: string): Promise<string> {
   const postgres = join(directory, "postgres");
   const said = await readMarker(directory);
@@ -42,6 +47,7 @@ export async function preparePostgres(directory: string): Promise<string> {
     await rm(postgres, { recursive: true, force: true });
     await mkdir(postgres, { mode: 0o700 });
   }
+  await rm(join(postgres, "postmaster.pid"), { force: true });
   return postgres;
 }
 
