@@ -45,8 +45,9 @@ export interface GoingBack {
   readonly attribute: string;
   readonly from: string;
   readonly to: string;
-  /** When the newer value was written first, and whether nobody ever heard that it was. */
+  /** When the newer value was written first and last, and whether nobody ever heard that it was. */
   readonly newerAt: number;
+  readonly newerLastAt: number;
   readonly newerUnheard: boolean;
   /** When a value that is not older was written again; absent where none was. */
   readonly restoredAt?: number;
@@ -71,7 +72,7 @@ export function changeIdOf(value: string | undefined): string | undefined {
 export const ordinalOf = (timeMs: number, sequence: number): string => ordinalText({ timeMs, sequence });
 
 /** True where one change is older than the other, whatever happened: by their source's order, else by the store's. */
-export function isOlder(one: SentChange, other: SentChange): boolean {
+function isOlder(one: SentChange, other: SentChange): boolean {
   if (one.ordinal !== undefined && other.ordinal !== undefined) return one.ordinal < other.ordinal;
   return one.ackedAt !== undefined && one.ackedAt < other.sentAt;
 }
@@ -128,7 +129,10 @@ export function createModel(): Model {
     },
     lost: (loss) => void losses.push(loss),
     goingsBack(writes) {
-      const newest = new Map<string, { readonly change: SentChange; readonly at: number; unheard: boolean }>();
+      const newest = new Map<
+        string,
+        { readonly change: SentChange; readonly at: number; lastAt: number; unheard: boolean }
+      >();
       const open = new Map<string, number>();
       const found: { -readonly [K in keyof GoingBack]: GoingBack[K] }[] = [];
       for (const { seq, at, username, attributes, unheard = false } of writes) {
@@ -138,13 +142,20 @@ export function createModel(): Model {
           const unit = `${username} ${attribute}`;
           const before = newest.get(unit);
           if (before && isOlder(change, before.change)) {
-            const newer = { from: before.change.id, newerAt: before.at, newerUnheard: before.unheard };
+            const newer = {
+              from: before.change.id,
+              newerAt: before.at,
+              newerLastAt: before.lastAt,
+              newerUnheard: before.unheard,
+            };
             found.push({ seq, at, username, attribute, to: change.id, ...newer });
             open.set(unit, found.length - 1);
             continue;
           }
-          if (before?.change === change) before.unheard &&= unheard;
-          else newest.set(unit, { change, at, unheard });
+          if (before?.change === change) {
+            before.unheard &&= unheard;
+            before.lastAt = at;
+          } else newest.set(unit, { change, at, lastAt: at, unheard });
           const back = found[open.get(unit) ?? -1];
           if (back && open.delete(unit)) back.restoredAt = at;
         }

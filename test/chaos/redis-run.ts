@@ -124,11 +124,11 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
       const writers = [...children.all].filter((child) => child !== service.child);
       for (const writer of writers) writer.suspend();
       try {
-        let { wrong, total } = await auditBooks(engine);
+        let { wrong, total } = await auditBooks(engine, model.losses.length > 0);
         for (let look = 1; look < 8 && wrong.length > 0; look += 1) {
           // What is still on its way arrives.
           await sleep(250);
-          ({ wrong, total } = await auditBooks(engine));
+          ({ wrong, total } = await auditBooks(engine, model.losses.length > 0));
         }
         looks += 1;
         const { received, applied, pending, dead } = total;
