@@ -11,28 +11,20 @@ import { openRedisStore } from "../src/store/redis/redis-store.ts";
 import { AWS_ENVIRONMENT } from "../test/support/aws-environment.ts";
 import { runFile, type TestProcess } from "../test/support/process.ts";
 import { provideRedis } from "../test/support/redis-server.ts";
-
-export interface Throughput {
-  readonly users: number;
-  readonly concurrency: number;
-  readonly loop: { readonly callsPerSecond: number; readonly failed: number };
-  readonly poolsync: {
-    readonly callsPerSecond: number;
-    readonly changesPerSecond: number;
-    readonly calls: number;
-    readonly changes: number;
-    readonly failed: number;
-  };
-  /** poolsync's calls a second over the loop's. */
-  readonly ratio: number;
-}
+import type { BenchContext, Outcome, Scenario } from "./scenario.ts";
 
 const POOL = "eu-west-1_Example";
 const USERS = 10_000;
 const CONCURRENCY = 25;
 const LIMIT_MS = 10 * 60_000;
 
-export async function throughput(say: (line: string) => void): Promise<Throughput> {
+export const throughput: Scenario = {
+  name: "throughput",
+  about: "calls a second end to end, unmetered, beside a bare SDK loop",
+  run,
+};
+
+async function run({ say }: BenchContext): Promise<Outcome> {
   const directory = await mkdtemp(join(tmpdir(), "poolsync-bench-"));
   const redis = await provideRedis({ url: process.env["REDIS_URL"], image: undefined, install: false, say });
   const started: TestProcess[] = [];
@@ -90,10 +82,16 @@ export async function throughput(say: (line: string) => void): Promise<Throughpu
       const lost = imbalance(books) !== 0 || books.received !== USERS * 3;
       const callsPerSecond = calls / seconds;
       const loopCallsPerSecond = USERS / loopSeconds;
-      return {
+      const figures = {
         users: USERS,
         concurrency: CONCURRENCY,
-        loop: { callsPerSecond: loopCallsPerSecond, failed: numberAt(looped, "failed") },
+        loop: {
+          callsPerSecond: loopCallsPerSecond,
+          changesPerSecond: loopCallsPerSecond * 3,
+          calls: USERS,
+          changes: USERS * 3,
+          failed: numberAt(looped, "failed"),
+        },
         poolsync: {
           callsPerSecond,
           changesPerSecond: books.applied / seconds,
@@ -102,6 +100,29 @@ export async function throughput(say: (line: string) => void): Promise<Throughpu
           failed: books.dead + books.invalid + (lost ? 1 : 0),
         },
         ratio: callsPerSecond / loopCallsPerSecond,
+      };
+      const row = (name: string, of: typeof figures.loop): string[] => [
+        name,
+        of.callsPerSecond.toFixed(0),
+        of.changesPerSecond.toFixed(0),
+        String(of.calls),
+        String(of.changes),
+        String(of.failed),
+      ];
+      return {
+        tables: [
+          {
+            title: `${USERS} users, three attributes each, ${CONCURRENCY} calls in flight, unmetered emulator, one worker over Redis`,
+            columns: ["", "calls/s", "changes/s", "calls", "changes", "failed"].map((title, index) => ({
+              title,
+              align: index === 0 ? "left" : "right",
+            })),
+            rows: [row("SDK loop", figures.loop), row("poolsync, end to end", figures.poolsync)],
+            notes: [`Ratio of calls a second: ${figures.ratio.toFixed(2)}`],
+          },
+        ],
+        figures,
+        failed: figures.poolsync.failed + figures.loop.failed,
       };
     } finally {
       await store.close();
