@@ -1,15 +1,13 @@
 /**
- * Paces the calls of one quota bucket in this process. The rate itself belongs to the fleet (store/pace.ts); here one
- * slot at a time is reserved for whoever waits, slept for, and handed to the most urgent waiter *at that moment*, so
- * that a single change overtakes a bulk run and a process that dies wastes one slot.
+ * Paces the calls of one quota bucket in this process. The rate itself belongs to the fleet (store/pace.ts); here slots
+ * are reserved for whoever waits, slept for, and handed to the most urgent waiter *at the moment when they are due*, so
+ * that a single change overtakes a bulk run, and a process that dies wastes little.
  *
- * Bottleneck holds the queue: its reservoir is the slots that are due, its priorities say who is next, its
- * `maxConcurrent` is the calls in flight, and its `expiration` takes back the place of a caller that never says
- * `done()`. Its own rate limits are not used. Each of its jobs takes about two timer ticks, some hundred a second,
- * which is far above Cognito's 25.
+ * A trip to the store reserves one slot where slots are far apart, and those of the next 20 ms where they are not; the
+ * next trip is made shortly before the last of them is due, so that the way to the store costs no slot. While the pace
+ * is closed there is one timer, and no trip. For urgent waiters there are trips of their own, whose slots overtake those
+ * that this and other processes hold.
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import Bottleneck from "bottleneck";
 import type { Pace } from "../store/pace.ts";
 
 /** One call may be made. Exactly one of the three ends it; `done` after another does nothing, so it fits a `finally`. */
@@ -25,7 +23,7 @@ export interface Slot {
 }
 
 export interface SlotWish {
-  /** 0 (first) to 9 (last); what lies outside is moved to the nearer end. */
+  /** 0 (first) to 9 (last); what lies outside is moved to the nearer end. 0 and 1 are urgent. */
   readonly priority: number;
   /** How long the caller can wait, in ms. */
   readonly deadlineMs?: number;
@@ -44,8 +42,6 @@ export interface GovernorOptions {
   readonly ceilingPerSecond: number;
   /** Slots that are out at a time, at most. */
   readonly concurrency: number;
-  /** After this a slot that nobody ended is taken for ended: longer than any call takes. */
-  readonly callLimitMs?: number;
   readonly onEpisode?: (episode: Episode) => void;
 }
 
@@ -80,125 +76,140 @@ interface Due {
   readonly slotAt: number;
   /** By this process's monotonic clock, ms. */
   readonly dueAt: number;
+  readonly urgent: boolean;
 }
 
 interface Waiter {
+  readonly urgent: boolean;
   readonly deadlineAt: number;
+  /** Leaves the line. */
   resolve(slot: Slot): void;
   reject(reason: unknown): void;
-  /** Ends the slot that it was given. */
-  end?: () => boolean;
 }
 
-const CALL_LIMIT_MS = 120_000;
+const PRIORITIES = 10;
+const URGENT = 1;
 /** How late a slot may be used. Later ones lapse, so that spared slots never add up to a burst. */
 const FRESH_MS = 250;
+/** No timer is more exact than this. */
+const TICK_MS = 1;
+/** How long before the last reserved slot is due the next are asked for: longer than the store takes. */
+const LEAD_MS = 10;
 const EPISODE_QUIET_MS = 10_000;
 
 export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
-  const { pace, bucket, ceilingPerSecond, concurrency, callLimitMs = CALL_LIMIT_MS } = options;
-  const limiter = new Bottleneck({ maxConcurrent: concurrency, reservoir: 0 });
+  const { pace, bucket, ceilingPerSecond, concurrency } = options;
   const episodes = watchEpisodes(bucket, options.onEpisode);
-  const closing = new AbortController();
-  const waiting = new Set<Waiter>();
-  /** Offered to Bottleneck's queue: as many as its reservoir says. */
-  const offered: Due[] = [];
-  /** Due, but nobody wanted them. */
-  let spare: Due[] = [];
-  const out = new Set<() => boolean>();
-  let pumping: Promise<void> | undefined;
+  /** Who waits, by priority; in each the first came first. */
+  const lines = Array.from({ length: PRIORITIES }, () => new Set<Waiter>());
+  /** Reserved, the soonest first. */
+  let slots: Due[] = [];
+  /** Slots that the store was asked for, and has not answered yet. */
+  const asked = { urgent: 0, any: 0 };
+  let out = 0;
+  let closed = false;
+  let timer: NodeJS.Timeout | undefined;
 
-  function pass(due: Due): void {
-    if (performance.now() - due.dueAt > FRESH_MS || closing.signal.aborted) return;
-    if (waiting.size <= offered.length) {
-      spare.push(due);
-      return;
-    }
-    offered.push(due);
-    void limiter.incrementReservoir(1);
-  }
+  const waiters = (): Waiter[] => lines.flatMap((line) => [...line]);
+  const first = (): Waiter | undefined =>
+    lines
+      .find((line) => line.size > 0)
+      ?.values()
+      .next().value;
+  const waiting = (from: readonly Set<Waiter>[]): number => from.reduce((sum, { size }) => sum + size, 0);
 
-  function nextSpare(): Due | undefined {
-    const now = performance.now();
-    spare = spare.filter(({ dueAt }) => now - dueAt <= FRESH_MS);
-    return spare.shift();
-  }
-
-  /** Bottleneck runs this when a slot is due and it is this waiter's turn; until its promise ends the slot is out. */
-  async function serve(waiter: Waiter): Promise<void> {
-    const due = offered.shift();
-    if (!due) return;
-    if (!waiting.has(waiter)) return pass(due);
-    const { promise, resolve } = Promise.withResolvers<void>();
+  function hand(waiter: Waiter, due: Due): void {
+    let isOut = true;
+    out += 1;
     /** True the first time. */
     const end = (): boolean => {
-      resolve();
-      return out.delete(end);
+      if (!isOut) return false;
+      isOut = false;
+      out -= 1;
+      return true;
     };
-    out.add(end);
-    waiter.end = end;
     waiter.resolve({
       slotAt: due.slotAt,
-      done: () => void end(),
+      done() {
+        if (end()) pump();
+      },
       giveBack() {
-        if (end()) pass(due);
+        if (!end()) return;
+        slots.unshift(due);
+        pump();
       },
       async throttled() {
-        end();
-        await pace.throttled(bucket, ceilingPerSecond, due.slotAt);
+        // Told before the next slot is asked for.
+        const told = pace.throttled(bucket, ceilingPerSecond, due.slotAt);
+        if (end()) pump();
+        await told;
         if (episodes.count()) episodes.begin((await pace.view(bucket, ceilingPerSecond)).ratePerSecond);
       },
     });
-    await promise;
   }
 
-  /** Somebody waits for whom no slot is on its way, and who could use one. */
-  function isWanted(): boolean {
-    return !closing.signal.aborted && waiting.size > offered.length && out.size + offered.length < concurrency;
-  }
-
-  /** Reserves slots, one after the other, while they are wanted. */
-  async function reserve(): Promise<void> {
-    while (isWanted()) {
-      const due = nextSpare();
-      if (due) {
-        pass(due);
-        continue;
-      }
-      const { waitMs, slotAt } = await pace.reserve(bucket, ceilingPerSecond);
-      const dueAt = performance.now() + waitMs;
-      for (const waiter of waiting) if (waiter.deadlineAt < dueAt) waiter.reject(new SlotTooLate());
-      if (waitMs > 0) await sleep(waitMs, undefined, { signal: closing.signal });
-      // A process that was busy wakes late: the slot is as good as new, and the next is not reserved before.
-      pass({ slotAt, dueAt: Math.max(dueAt, performance.now()) });
-    }
-  }
-
-  function pump(): void {
-    pumping ??= reserve()
-      // Whoever waits learns of the store's fault, and tries again in its own time. After a close nobody waits.
-      .catch((error: unknown) => {
-        for (const waiter of waiting) waiter.reject(error);
-      })
+  /** Asks the store for slots. Whoever waits learns of its fault, and tries again in its own time. */
+  function ask(most: number, urgent: boolean): void {
+    const kind = urgent ? "urgent" : "any";
+    asked[kind] = most;
+    void pace
+      .reserve(bucket, ceilingPerSecond, { most, urgent })
+      .then(
+        (reserved) => {
+          const now = performance.now();
+          slots.push(...reserved.map(({ slotAt, waitMs }) => ({ slotAt, dueAt: now + waitMs, urgent })));
+          slots.sort((a, b) => a.dueAt - b.dueAt);
+          const soonest = slots[0]?.dueAt ?? now;
+          for (const waiter of waiters()) if (waiter.deadlineAt < soonest) waiter.reject(new SlotTooLate());
+        },
+        (error: unknown) => {
+          for (const waiter of waiters()) if (waiter.urgent || !urgent) waiter.reject(error);
+        },
+      )
       .finally(() => {
-        pumping = undefined;
-        // Who came between the last look and this line found it still pumping.
-        if (isWanted()) pump();
+        asked[kind] = 0;
+        pump();
       });
+  }
+
+  /** Hands out what is due, asks for what is wanted, and sleeps until there is something to do. */
+  function pump(): void {
+    clearTimeout(timer);
+    if (closed) return;
+    const now = performance.now();
+    slots = slots.filter(({ dueAt }) => now - dueAt <= FRESH_MS);
+    for (let waiter = first(); waiter && out < concurrency; waiter = first()) {
+      const [due] = slots;
+      if (!due || due.dueAt >= now + TICK_MS) break;
+      slots.shift();
+      hand(waiter, due);
+    }
+
+    const places = concurrency - out;
+    const urgent = Math.min(waiting(lines.slice(0, URGENT + 1)), places) - slots.filter((slot) => slot.urgent).length;
+    if (urgent > 0 && asked.urgent === 0) ask(urgent, true);
+    const any = Math.min(waiting(lines), places) - slots.length - asked.urgent;
+    const askAt = (slots.at(-1)?.dueAt ?? now) - LEAD_MS;
+    if (any > 0 && asked.any === 0 && askAt <= now) ask(any, false);
+
+    const wakeAt = Math.min(slots[0]?.dueAt ?? Infinity, any > 0 && asked.any === 0 ? askAt : Infinity);
+    if (first() && wakeAt < Infinity && places > 0) timer = setTimeout(pump, wakeAt - now);
   }
 
   return {
     async acquire({ priority, deadlineMs = Infinity, signal }) {
-      if (closing.signal.aborted) throw new GovernorClosed();
+      if (closed) throw new GovernorClosed();
       signal?.throwIfAborted();
       if (deadlineMs <= 0) throw new SlotTooLate();
       const { promise, resolve, reject } = Promise.withResolvers<Slot>();
+      const level = Math.min(PRIORITIES - 1, Math.max(0, Math.trunc(priority)));
       const leave = (): void => {
-        waiting.delete(waiter);
-        clearTimeout(timer);
+        lines[level]?.delete(waiter);
+        clearTimeout(deadline);
         signal?.removeEventListener("abort", onAbort);
       };
       const waiter: Waiter = {
+        urgent: level <= URGENT,
         deadlineAt: performance.now() + deadlineMs,
         resolve(slot) {
           leave();
@@ -210,26 +221,19 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
         },
       };
       const onAbort = (): void => waiter.reject(signal?.reason);
-      const timer = Number.isFinite(deadlineMs)
+      const deadline = Number.isFinite(deadlineMs)
         ? setTimeout(() => waiter.reject(new SlotTooLate()), deadlineMs)
         : undefined;
       signal?.addEventListener("abort", onAbort, { once: true });
-      waiting.add(waiter);
-      const job = { priority: Math.min(9, Math.max(0, Math.trunc(priority))), expiration: callLimitMs };
-      limiter
-        .schedule(job, () => serve(waiter))
-        // It rejects for one reason: the slot was out for longer than the limit. Its place is free again.
-        .catch(() => waiter.end?.())
-        .finally(pump);
+      lines[level]?.add(waiter);
       pump();
       return promise;
     },
     async close() {
-      closing.abort();
-      for (const waiter of waiting) waiter.reject(new GovernorClosed());
-      for (const end of out) end();
+      closed = true;
+      clearTimeout(timer);
+      for (const waiter of waiters()) waiter.reject(new GovernorClosed());
       episodes.close();
-      await limiter.disconnect();
     },
   };
 }

@@ -10,6 +10,13 @@ export interface Reservation {
   readonly slotAt: number;
 }
 
+export interface SlotWishes {
+  /** How many at most. One is always given; more only where they come almost at once. */
+  readonly most: number;
+  /** Overtakes slots that are reserved and not yet due. */
+  readonly urgent: boolean;
+}
+
 export interface PaceView {
   readonly ratePerSecond: number;
   readonly ceilingPerSecond: number;
@@ -18,7 +25,8 @@ export interface PaceView {
 }
 
 export interface Pace {
-  reserve(bucket: string, ceilingPerSecond: number): Promise<Reservation>;
+  /** The soonest first. */
+  reserve(bucket: string, ceilingPerSecond: number, wishes: SlotWishes): Promise<readonly Reservation[]>;
   /** A call that went in the slot `slotAt` was throttled: slows everybody down. Answers true where the rate was cut. */
   throttled(bucket: string, ceilingPerSecond: number, slotAt: number): Promise<boolean>;
   view(bucket: string, ceilingPerSecond: number): Promise<PaceView>;

@@ -4,26 +4,32 @@ import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { createQuotaGovernor, GovernorClosed, SlotTooLate } from "../../src/cognito/quota-governor.ts";
 import type { Episode, GovernorOptions, QuotaGovernor, Slot } from "../../src/cognito/quota-governor.ts";
-import { freshPace, rateAt, reserve, throttled } from "../../src/core/pace.ts";
-import type { PaceState } from "../../src/core/pace.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createRandom } from "../../src/emulator/random.ts";
-import type { Pace } from "../../src/store/pace.ts";
+import type { Pace, SlotWishes } from "../../src/store/pace.ts";
+import { createPace } from "../../src/store/postgres/pace.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 
 const POOL = "eu-west-1_Example";
 
-/** A pace whose waits the test says; it counts what it is asked. */
+/** A pace whose waits the test says, one slot a trip; it counts what it is asked. */
 function scriptedPace(waitMs: (nth: number) => number | Promise<number> = () => 0) {
-  const seen = { reserved: 0, asking: 0, mostAsking: 0, throttled: new Array<number>() };
+  const seen = {
+    reserved: 0,
+    asking: 0,
+    mostAsking: 0,
+    wishes: new Array<SlotWishes>(),
+    throttled: new Array<number>(),
+  };
   const pace: Pace = {
-    async reserve() {
+    async reserve(_bucket, _ceiling, wishes) {
+      seen.wishes.push(wishes);
       seen.reserved += 1;
       const nth = seen.reserved;
       seen.asking += 1;
       seen.mostAsking = Math.max(seen.mostAsking, seen.asking);
       try {
-        return { waitMs: await waitMs(nth), slotAt: nth };
+        return [{ waitMs: await waitMs(nth), slotAt: nth }];
       } finally {
         seen.asking -= 1;
       }
@@ -39,30 +45,7 @@ function scriptedPace(waitMs: (nth: number) => number | Promise<number> = () => 
 }
 
 /** The real rule, in memory. */
-function realPace(): Pace {
-  let state: PaceState | undefined;
-  const now = () => performance.timeOrigin + performance.now();
-  const current = (ceiling: number) => (state ??= freshPace(ceiling, now()));
-  return {
-    reserve(_bucket, ceiling) {
-      const at = now();
-      const next = reserve(current(ceiling), ceiling, at);
-      state = next.state;
-      return Promise.resolve({ waitMs: next.slotAt - at, slotAt: next.slotAt });
-    },
-    throttled(_bucket, ceiling, slotAt) {
-      const next = throttled(current(ceiling), ceiling, slotAt, now());
-      state = next.state;
-      return Promise.resolve(next.cut);
-    },
-    view: (_bucket, ceilingPerSecond) =>
-      Promise.resolve({
-        ratePerSecond: rateAt(current(ceilingPerSecond), ceilingPerSecond, now()),
-        ceilingPerSecond,
-        cutAt: current(ceilingPerSecond).cutAt,
-      }),
-  };
-}
+const realPace = (): Pace => createPace(() => performance.timeOrigin + performance.now());
 
 describe("the quota governor", () => {
   const opened: QuotaGovernor[] = [];
@@ -75,14 +58,46 @@ describe("the quota governor", () => {
     return governor;
   };
 
-  test("reserves one slot at a time, whoever waits", async () => {
+  test("asks for as many slots as are waited for, in one trip at a time", async () => {
     const { pace, seen } = scriptedPace(() => 1);
     const governor = open(pace, { concurrency: 10 });
     const slots = await Promise.all(Array.from({ length: 10 }, () => governor.acquire({ priority: 5 })));
     assert.equal(seen.mostAsking, 1);
+    assert.deepEqual(seen.wishes.slice(0, 2), [
+      { most: 1, urgent: false },
+      { most: 9, urgent: false },
+    ]);
     assert.deepEqual(
       slots.map(({ slotAt }) => slotAt).toSorted((a, b) => a - b),
       [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+    );
+  });
+
+  test("makes no trip while the pace is closed", async () => {
+    const { pace, seen } = scriptedPace((nth) => (nth === 1 ? 0 : 60_000));
+    const governor = open(pace, { concurrency: 10 });
+    const [first] = await Promise.all([governor.acquire({ priority: 5 })]);
+    const waiting = Array.from({ length: 5 }, () => governor.acquire({ priority: 5, signal: AbortSignal.timeout(50) }));
+    first.done();
+    await Promise.allSettled(waiting);
+    assert.equal(seen.reserved, 2);
+  });
+
+  test("asks for a slot of their own for the urgent, once each", async () => {
+    const { pace, seen } = scriptedPace((nth) => (nth === 1 ? 60_000 : 0));
+    const governor = open(pace, { concurrency: 10 });
+    const bulk = governor.acquire({ priority: 9, signal: AbortSignal.timeout(100) });
+    const rejected = assert.rejects(bulk, { name: "TimeoutError" });
+    await new Promise((resolve) => setImmediate(resolve));
+    const urgent = await Promise.all([governor.acquire({ priority: 1 }), governor.acquire({ priority: 0 })]);
+    assert.deepEqual(
+      urgent.map(({ slotAt }) => slotAt).toSorted((a, b) => a - b),
+      [2, 3],
+    );
+    await rejected;
+    assert.deepEqual(
+      seen.wishes.map(({ urgent: is }) => is),
+      [false, true, true],
     );
   });
 
@@ -177,16 +192,6 @@ describe("the quota governor", () => {
     assert.equal((await governor.acquire({ priority: 1 })).slotAt, 2);
   });
 
-  test("takes back the place of a caller who never ends the slot", async () => {
-    const { pace } = scriptedPace();
-    const governor = open(pace, { callLimitMs: 20 });
-    const first = await governor.acquire({ priority: 1 });
-    const second = await governor.acquire({ priority: 1 });
-    assert.notEqual(second.slotAt, first.slotAt);
-    first.giveBack();
-    second.done();
-  });
-
   test("rejects its waiters when it is closed, and whoever comes later", async () => {
     const { pace } = scriptedPace(() => 60_000);
     const governor = open(pace);
@@ -218,7 +223,7 @@ describe("the quota governor", () => {
       if (random() < 0.02) throw new Error("Connection is closed");
       return random() < 0.5 ? 0 : random() * 4;
     });
-    const governor = open(pace, { concurrency: 3, callLimitMs: 50 });
+    const governor = open(pace, { concurrency: 3 });
     let out = 0;
     const answers = new Map<string, number>();
     const count = (answer: string) => answers.set(answer, (answers.get(answer) ?? 0) + 1);
@@ -236,8 +241,7 @@ describe("the quota governor", () => {
         const end = random();
         if (end < 0.3) slot.giveBack();
         else if (end < 0.4) await slot.throttled();
-        else if (end < 0.98) slot.done();
-        else await new Promise((resolve) => setImmediate(resolve));
+        else slot.done();
       } catch (error) {
         if (error instanceof assert.AssertionError || !(error instanceof Error)) throw error;
         count(error.name);

@@ -9,13 +9,11 @@ import type { Outcome } from "../../src/core/draft.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import { freshPace, rateAt, reserve, throttled } from "../../src/core/pace.ts";
-import type { PaceState } from "../../src/core/pace.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
 import type { Hold, Holds } from "../../src/store/holds.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
-import type { Pace } from "../../src/store/pace.ts";
+import { createPace } from "../../src/store/postgres/pace.ts";
 import { directRunId, type Run, type Runs } from "../../src/store/runs.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
@@ -234,24 +232,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
-  const paces = new Map<string, PaceState>();
-  const paceOf = (bucket: string, ceiling: number) => paces.get(bucket) ?? freshPace(ceiling, clock.nowMs);
-  const pace: Pace = {
-    async reserve(bucket, ceiling) {
-      const { state, slotAt } = reserve(paceOf(bucket, ceiling), ceiling, clock.nowMs);
-      paces.set(bucket, state);
-      return { waitMs: slotAt - clock.nowMs, slotAt };
-    },
-    async throttled(bucket, ceiling, slotAt) {
-      const { state, cut } = throttled(paceOf(bucket, ceiling), ceiling, slotAt, clock.nowMs);
-      paces.set(bucket, state);
-      return cut;
-    },
-    async view(bucket, ceiling) {
-      const state = paceOf(bucket, ceiling);
-      return { ratePerSecond: rateAt(state, ceiling, clock.nowMs), ceilingPerSecond: ceiling, cutAt: state.cutAt };
-    },
-  };
+  const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
     const there = memory.get(name) ?? value;

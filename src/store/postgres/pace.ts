@@ -1,4 +1,4 @@
-import { freshPace, rateAt, reserve, throttled, type PaceState } from "../../core/pace.ts";
+import { freshPace, rateAt, reserveSome, throttled, type PaceState } from "../../core/pace.ts";
 import type { Pace } from "../pace.ts";
 
 /** The port to the pace, in memory: there is one process, and a pace that is lost is made anew from the ceiling. */
@@ -6,11 +6,11 @@ export function createPace(now: () => number): Pace {
   const buckets = new Map<string, PaceState>();
   const stateOf = (bucket: string, ceiling: number, at: number) => buckets.get(bucket) ?? freshPace(ceiling, at);
   return {
-    async reserve(bucket, ceilingPerSecond) {
+    async reserve(bucket, ceilingPerSecond, wishes) {
       const at = now();
-      const { state, slotAt } = reserve(stateOf(bucket, ceilingPerSecond, at), ceilingPerSecond, at);
+      const { state, slots } = reserveSome(stateOf(bucket, ceilingPerSecond, at), ceilingPerSecond, at, wishes);
       buckets.set(bucket, state);
-      return { waitMs: slotAt - at, slotAt };
+      return slots.map((slotAt) => ({ waitMs: slotAt - at, slotAt }));
     },
     async throttled(bucket, ceilingPerSecond, slotAt) {
       const at = now();

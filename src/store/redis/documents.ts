@@ -111,7 +111,7 @@ export const holdReply = z.discriminatedUnion("is", [
   z.object({ is: z.literal("held"), hold: holdDocument, retryInMs: z.number() }),
 ]);
 
-export const reserveReply = z.object({ waitMs: z.number(), slotAt: z.number() });
+export const reserveReply = z.array(z.object({ waitMs: z.number(), slotAt: z.number() }));
 export const paceReply = z.object({ ratePerSecond: z.number(), cutAt: z.number() });
 
 /** JSON text as a document. The error names what was expected where, never a value. */

@@ -5,5 +5,8 @@
 local s = load_pace()
 if tonumber(ARGV[2]) < s.cutAt or now - s.cutAt < CUT_EVERY_MS then return 0 end
 local rate = math.max(SLOWEST_SHARE * ceiling, rate_at(s) * CUT)
-save_pace({ nextAt = math.max(s.nextAt, now + 1000 / rate), rate = rate, rateAt = now, cutAt = now })
+local from = now + 1000 / rate
+save_pace({
+  nextAt = math.max(s.nextAt, from), urgentAt = math.max(s.urgentAt, from), rate = rate, rateAt = now, cutAt = now,
+})
 return 1
