@@ -4,7 +4,7 @@
  */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
-import type { Contact, Contacts } from "../core/contact.ts";
+import { contactsOf, type Contacts } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
 import { refusalOf } from "./fault.ts";
 import type { Refusal } from "./fault.ts";
@@ -82,7 +82,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
       try {
         const users = await list(poolId, "username", username, signal);
         const user = users.find(({ Username }) => isSame(Username, username, ignoresCase));
-        return { ok: true, contacts: user && contactsOf(user) };
+        return { ok: true, contacts: user && contactsOf((name) => attributeOf(user, name)) };
       } catch (thrown) {
         return refusalOf(thrown, signal);
       }
@@ -108,19 +108,6 @@ function choose(users: readonly User[], attribute: LinkAttribute): ResolveAnswer
   if (typeof user?.Username === "string" && another === undefined)
     return { ok: true, is: "one", username: user.Username };
   return { ok: true, is: users.length === 0 ? "none" : "many" };
-}
-
-function contactsOf(user: User): Contacts {
-  const email = contactOf(user, "email");
-  const phone = contactOf(user, "phone_number");
-  return { ...(email && { email }), ...(phone && { phone_number: phone }) };
-}
-
-function contactOf(user: User, name: "email" | "phone_number"): Contact | undefined {
-  const value = attributeOf(user, name);
-  // A blank value is one that was deleted.
-  if (value === undefined || value === "") return undefined;
-  return { value, verified: attributeOf(user, `${name}_verified`)?.toLowerCase() === "true" };
 }
 
 function attributeOf(user: User, name: string): string | undefined {

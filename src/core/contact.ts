@@ -18,6 +18,18 @@ export interface Contacts {
   readonly phone_number?: Contact;
 }
 
+/** The contacts of a user whose attributes `valueOf` gives. */
+export function contactsOf(valueOf: (name: string) => string | undefined): Contacts {
+  const contact = (name: "email" | "phone_number"): Contact | undefined => {
+    const value = valueOf(name);
+    // A blank value is one that was deleted.
+    if (value === undefined || value === "") return undefined;
+    return { value, verified: valueOf(`${name}_verified`)?.toLowerCase() === "true" };
+  };
+  const [email, phone] = [contact("email"), contact("phone_number")];
+  return { ...(email && { email }), ...(phone && { phone_number: phone }) };
+}
+
 /** As AdminUpdateUserAttributes takes it; a blank value deletes. */
 export interface Attribute {
   readonly Name: string;

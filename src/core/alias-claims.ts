@@ -1,0 +1,55 @@
+/**
+ * Who wants an address, number or preferred username that people sign in with, against who has it. An alias has one
+ * owner: Cognito either refuses the second, or moves it silently away from the first. So what is not free is not
+ * written, and the plan says why.
+ */
+
+export const ALIAS_FAULTS = ["alias-owned", "alias-wanted-twice", "alias-swap", "alias-chain"] as const;
+export type AliasFault = (typeof ALIAS_FAULTS)[number];
+
+/** One user wants one alias that is not theirs. Users are named by whatever names them apart. */
+export interface AliasClaim {
+  readonly claimant: string;
+  /** How many other users want the same value. */
+  readonly rivals: number;
+  /** Who has it; absent where it is free. */
+  readonly owner?: string | undefined;
+}
+
+/** What the owner of an alias is about to do with it. */
+export type AliasStep =
+  | { readonly is: "stays" }
+  /** The owner gives it up, and wants a value that is another user's, or nobody's. */
+  | { readonly is: "moves"; readonly to?: string | undefined };
+
+const LONGEST_CHAIN = 1000;
+
+/**
+ * What keeps a claim from being written, or undefined.
+ *
+ * - `alias-wanted-twice`: two users want it, and neither is better than the other.
+ * - `alias-owned`: its owner keeps it, or cannot give it up because what the owner wants is kept by another.
+ * - `alias-swap`: its owner wants, perhaps through others, what the claimant has. There is no order in which Cognito
+ *   would take such writes.
+ * - `alias-chain`: its owner gives it up in the same plan. Once that is written the next run takes the claim, so each
+ *   run moves one link, and no alias ever has two claims under way.
+ */
+export function judgeClaim(
+  { claimant, rivals, owner }: AliasClaim,
+  stepOf: (owner: string) => AliasStep,
+): AliasFault | undefined {
+  if (owner === claimant) return undefined;
+  if (rivals > 0) return "alias-wanted-twice";
+  if (owner === undefined) return undefined;
+  let at = owner;
+  for (let steps = 0; steps < LONGEST_CHAIN; steps += 1) {
+    const step = stepOf(at);
+    if (step.is === "stays") return "alias-owned";
+    if (step.to === undefined) return "alias-chain";
+    if (step.to === claimant) return "alias-swap";
+    // Others swap among themselves: what they have they keep.
+    if (step.to === owner) return "alias-owned";
+    at = step.to;
+  }
+  return "alias-chain";
+}

@@ -1,0 +1,86 @@
+/**
+ * What a wanted unit would do to a user as the pool lists them. Nothing here decides what is sent: that is found out
+ * again when it is delivered. It decides what a plan says, and which values are known to be there already.
+ */
+import { contactsOf, planContact, type Attribute } from "./contact.ts";
+import type { PoolProfile } from "./pool-schema.ts";
+import { contactOf, isContact, type Unit } from "./unit.ts";
+
+/** A user as ListUsers shows them. */
+export interface ListedUser {
+  readonly username: string;
+  readonly sub: string;
+  /** `CONFIRMED`, `EXTERNAL_PROVIDER`…; blank where it was not said. */
+  readonly status: string;
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+export type Comparison =
+  | {
+      readonly is: "set" | "change" | "clear";
+      /** True where Cognito would write to the person. */
+      readonly message: boolean;
+    }
+  | { readonly is: "unchanged" }
+  /** It was sent, and counts once the person has confirmed it: it is not sent again. */
+  | { readonly is: "awaiting" }
+  | { readonly is: "invalid"; readonly reason: string };
+
+/**
+ * The unit has passed `checkUnit`. `lastSentIsEqual` says that the ledger has this very value as the last that was written of the unit.
+ */
+export function compareUnit(
+  profile: PoolProfile,
+  { name, value }: Unit,
+  user: Pick<ListedUser, "attributes">,
+  lastSentIsEqual = false,
+): Comparison {
+  const there = user.attributes.get(name) ?? "";
+  if (!isContact(name) && contactOf(name) === undefined) {
+    const wanted = value.kind === "text" ? value.text : "";
+    if (wanted === there) return { is: "unchanged" };
+    return { is: wanted === "" ? "clear" : there === "" ? "set" : "change", message: false };
+  }
+  const plan = planContact(
+    profile,
+    name,
+    value,
+    contactsOf((attribute) => user.attributes.get(attribute)),
+  );
+  if (plan.do === "unchanged") return { is: "unchanged" };
+  if (plan.do === "bury") return { is: "invalid", reason: plan.reason };
+  if (lastSentIsEqual && mayAwait(profile, { name, value })) return { is: "awaiting" };
+  const message = isMessaged(profile, name, plan.attributes);
+  return { is: value.kind === "clear" ? "clear" : there === "" ? "set" : "change", message };
+}
+
+/** True where success does not mean that the value is there: the pool holds it back until the person confirms it. */
+export function mayAwait(profile: Pick<PoolProfile, "requireVerificationBeforeUpdate">, unit: Unit): boolean {
+  const { name, value } = unit;
+  return profile.requireVerificationBeforeUpdate.includes(name) && value.kind === "text" && value.verified !== "mark";
+}
+
+/** A changed address or number of a pool that verifies it, unless the same call says that it is verified. */
+function isMessaged(profile: PoolProfile, name: string, sent: readonly Attribute[]): boolean {
+  if (!profile.autoVerified.includes(name)) return false;
+  const value = sent.find(({ Name }) => Name === name)?.Value ?? "";
+  return value !== "" && !sent.some(({ Name, Value }) => Name === `${name}_verified` && Value === "true");
+}
+
+/** The names of the identity providers that a user signs in through; none for a user of the pool itself. */
+export function providersOf({ attributes }: Pick<ListedUser, "attributes">): readonly string[] {
+  let identities: unknown;
+  try {
+    identities = JSON.parse(attributes.get("identities") ?? "[]");
+  } catch {
+    // Whatever it is, it names no provider.
+    return [];
+  }
+  if (!Array.isArray(identities)) return [];
+  const names = identities.flatMap((identity: unknown) =>
+    typeof identity === "object" && identity !== null && "providerName" in identity
+      ? [String(identity.providerName)]
+      : [],
+  );
+  return [...new Set(names)];
+}
