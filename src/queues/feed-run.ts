@@ -8,6 +8,7 @@ import type { Identifier } from "../core/identifier.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
+import { runLost } from "../store/store-error.ts";
 import type { UserLinks } from "./user-links.ts";
 import type { Engine } from "./engine.ts";
 import { belowBacklog } from "./backlog.ts";
@@ -40,8 +41,11 @@ export interface FeedRunOptions {
 
 const PAGE_ROWS = 500;
 
-/** Puts the whole feed. Rejects when `signal` aborts, between two pages; what was put stays put. */
-export async function putFeed(options: FeedRunOptions): Promise<void> {
+/**
+ * Puts the whole feed, and answers the cursor at its end. Rejects when `signal` aborts, between two pages; what was put
+ * stays put. Rejects with a StoreError `run-lost` where the store has forgotten what was put.
+ */
+export async function putFeed(options: FeedRunOptions): Promise<string> {
   const { engine, profile, run, report, progress, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk });
   let cursor = run.cursor;
@@ -59,7 +63,9 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
     const to = String(rows);
     const put = await producer.put(changes, { invalid, rows: { read, faulty }, cursor: { from: cursor, to } });
     // Refused with the cursor where we wanted it: the page was put, and only the answer was lost on the way.
-    if (!put.accepted && put.cursor !== to) throw new RunTakenError(run.id);
+    if (!put.accepted && put.cursor !== to) {
+      throw Number(put.cursor) < Number(cursor) ? runLost(run.id) : new RunTakenError(run.id);
+    }
     cursor = put.cursor;
     for (const { line, change } of furthestAhead(rowsFound, put.ahead)) {
       for (const { name } of change.units) report({ line, attribute: name, ...VERSION_AHEAD });
@@ -88,6 +94,7 @@ export async function putFeed(options: FeedRunOptions): Promise<void> {
     if (page.read >= PAGE_ROWS) await flush();
   }
   await flush();
+  return cursor;
 }
 
 interface Row {

@@ -71,6 +71,10 @@ export interface Due {
 }
 
 export interface Mailboxes {
+  /**
+   * Rejects with a StoreError `run-lost` where there is no such run: a store that lost its last writes must not take
+   * pages of a run whose beginning it has forgotten.
+   */
   put(page: Page): Promise<Put>;
   /** `token` must be fresh: 128 random bits. */
   claim(user: string, token: string, leaseMs: number): Promise<ClaimAnswer>;

@@ -42,7 +42,7 @@ export interface Runs {
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
   list(limit: number): Promise<readonly Run[]>;
-  /** Rejects where there is no such run. One that has ended keeps the time at which it did. */
+  /** Rejects with a StoreError `run-lost` where there is no such run. One that has ended keeps the time at which it did. */
   advance(id: string, state: RunState): Promise<void>;
   /** Of one run, or in total. */
   books(id?: string): Promise<Books>;

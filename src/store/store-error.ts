@@ -20,7 +20,9 @@ export type StoreFault =
   /** The namespace knows the pool at another endpoint, Region or ARN. */
   | "foreign-target"
   /** The namespace's values were written with another key, or with none. */
-  | "wrong-key";
+  | "wrong-key"
+  /** The store has forgotten a run, or how far it was: it lost its last writes. */
+  | "run-lost";
 
 export class StoreError extends Error {
   readonly kind: StoreFault;
@@ -30,4 +32,12 @@ export class StoreError extends Error {
     this.name = "StoreError";
     this.kind = kind;
   }
+}
+
+/** For a run that was begun, and that the store does not know any more or knows as less far than it was. */
+export function runLost(run: string): StoreError {
+  return new StoreError(
+    "run-lost",
+    `The store has forgotten run ${run}, or a part of it: Redis lost its last writes. Do the same again; what is there already is not put twice.`,
+  );
 }

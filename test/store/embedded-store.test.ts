@@ -54,7 +54,12 @@ describe("the embedded store's directory", () => {
   }
 
   test("it is made for its owner alone, and what was put is there when it is opened again", async () => {
-    await withStore((store) => store.mailboxes.put(page(["ann"])));
+    await withStore(async (store) => {
+      for (const id of ["run", "killed"]) {
+        await store.runs.begin({ id, pool: POOL, feed: "feed", identity: "", asOf: 0 });
+      }
+      await store.mailboxes.put(page(["ann"]));
+    });
     assert.equal((await stat(dataDir)).mode & 0o777, 0o700);
     assert.equal((await stat(join(dataDir, "postgres"))).mode & 0o077, 0);
     await withStore(async (store) => {

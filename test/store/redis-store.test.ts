@@ -24,6 +24,10 @@ function pageOf(users: readonly string[], more: Partial<Page> = {}): Page {
   return { pool: "pool", run: "run", priority: 10, invalid: 0, rows, changes, ...more };
 }
 
+async function beginRuns(store: Store, ...ids: readonly string[]): Promise<void> {
+  for (const id of ids) await store.runs.begin({ id, pool: "pool", feed: "feed", identity: "", asOf: 0 });
+}
+
 describe("an answer that is lost on its way", () => {
   const { url, namespace } = testRedis();
   let proxy: CuttingProxy;
@@ -47,12 +51,12 @@ describe("an answer that is lost on its way", () => {
 
   test("does not put a page twice, carry out a step twice, or lose what it said", async () => {
     // The server knows the scripts afterwards: the answer that is cut is the step's own.
+    await beginRuns(store, "warm", "run", "fed");
     await store.mailboxes.put(pageOf(["warm"], { run: "warm" }));
     await store.mailboxes.claim("nobody", "token", 1000);
     await store.mailboxes.settle("nobody", "token", {}, 1000);
     await store.mailboxes.replay([], 1);
     await store.letters.discard([""]);
-    await store.runs.begin({ id: "warm", pool: "pool", feed: "feed", identity: "", asOf: 0 });
 
     const cursor = { from: "", to: "1" };
     assert.deepEqual(await cut(() => store.mailboxes.put(pageOf(["ann"]))), { accepted: true, cursor: "", ahead: 0 });
@@ -124,6 +128,7 @@ describe("a store on Redis", () => {
     const store = await openRedisStore({ url, namespace });
     const redis = new Redis(url);
     try {
+      await beginRuns(store, "run");
       await store.mailboxes.put(pageOf(["ann"]));
       await redis.script("FLUSH");
       await store.mailboxes.put(pageOf(["ann"]));
@@ -138,6 +143,8 @@ describe("a store on Redis", () => {
     const clocked = await clockedRedis({ url, namespace: `${namespace}-sweep` });
     try {
       const store = await clocked.openStore();
+      await clocked.setClock(1_795_478_400_000);
+      await beginRuns(store, "run");
       for (const [index, user] of ["zoe", "ann", "bob", "zoe"].entries()) {
         await clocked.setClock(1_795_478_400_000 + index);
         await store.mailboxes.put(pageOf([user]));
@@ -155,6 +162,7 @@ describe("a store on Redis", () => {
   test("learns the pools that another process has put to", async () => {
     const [early, late] = [await openRedisStore({ url, namespace }), await openRedisStore({ url, namespace })];
     try {
+      await beginRuns(late, "run");
       await late.mailboxes.put(pageOf(["cem"], { pool: "pool-of-late" }));
       const claimed = await early.mailboxes.claim("cem", "token", 1000);
       assert.equal(claimed.is === "claimed" && claimed.pool, "pool-of-late");
@@ -169,6 +177,7 @@ describe("a store on Redis", () => {
     const store = await openRedisStore({ url, namespace });
     try {
       const users = Array.from({ length: 450 }, (_, index) => `user-${index}`);
+      await beginRuns(store, "run");
       await store.mailboxes.put(pageOf(users, { pool: "pool-of-letters" }));
       for (const user of users) {
         const claimed = await store.mailboxes.claim(user, "token", 60_000);

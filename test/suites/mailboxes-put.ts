@@ -114,6 +114,18 @@ export function putCases(suite: Suite): void {
       assert.deepEqual((await suite.store.runs.get(u.run))?.rows, { read: 1, faulty: 0 });
     });
 
+    test("not at all where there is no such run", async () => {
+      const u = await createUser(suite);
+      const before = await suite.store.runs.books();
+      for (const cursor of [undefined, { from: "", to: "row 1" }]) {
+        const rest = { run: "forgotten", invalid: 1, ...(cursor ? { cursor } : {}) };
+        await assert.rejects(u.put("name", "x", 1, rest), { name: "StoreError", kind: "run-lost" });
+      }
+      assert.equal(await u.mailbox(), undefined);
+      assert.deepEqual(await suite.store.runs.books(), before);
+      assert.equal(await suite.store.mailboxes.dueCount(u.pool), 0);
+    });
+
     test("without changes it still moves the cursor", async () => {
       const u = await createUser(suite);
       const { mailboxes } = suite.store;

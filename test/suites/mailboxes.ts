@@ -14,7 +14,7 @@ import type { Open, Time } from "./open-store.ts";
  *
  * | sentence | cases |
  * |---|---|
- * | a page, its invalid counts and the cursor are put together | put: "a page is put as one" |
+ * | a page, its invalid counts and the cursor are put together, or refused | put: "a page is put as one" |
  * | older than the ledger is stale, than pending superseded; newer replaces | put: "a value among its rivals" |
  * | same version: the later arrival wins unless equal | put: "a value among its rivals" |
  * | a version more than 5 minutes ahead is invalid; none is the store's time | put: "versions" |

@@ -15,6 +15,7 @@ import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
 import { directRunId, type Run, type Runs } from "../../src/store/runs.ts";
+import { runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
 /**
@@ -51,7 +52,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   const sweeps = new Map<string, { holder: string; until: number }>();
   const mailboxes: Mailboxes = {
     async put({ pool, run, priority, changes, invalid, rows, cursor }) {
-      const at = runs.get(run)?.cursor ?? "";
+      const found = runs.get(run);
+      if (!found) throw runLost(run);
+      const at = found.cursor;
       if (cursor && cursor.from !== at) return { accepted: false, cursor: at, ahead: 0 };
       poolsSeen.add(pool);
       let ahead = 0;
@@ -72,15 +75,12 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         { run, term: "received", by: invalid },
         { run, term: "invalid", by: invalid },
       ]);
-      const found = runs.get(run);
-      if (found) {
-        const { read, faulty } = found.rows;
-        runs.set(run, {
-          ...found,
-          cursor: cursor?.to ?? at,
-          rows: { read: read + rows.read, faulty: faulty + rows.faulty },
-        });
-      }
+      const { read, faulty } = found.rows;
+      runs.set(run, {
+        ...found,
+        cursor: cursor?.to ?? at,
+        rows: { read: read + rows.read, faulty: faulty + rows.faulty },
+      });
       return { accepted: true, cursor: cursor?.to ?? at, ahead };
     },
     async claim(user, token, leaseMs) {
@@ -190,7 +190,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
     async advance(id, state) {
       const run = runs.get(id);
-      if (!run) throw new Error(`Expected the run \`${id}\` to be there, to become ${state}`);
+      if (!run) throw runLost(id);
       const over = state === "finished" || state === "failed";
       runs.set(id, { ...run, state, ...(over ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
     },

@@ -11,6 +11,7 @@ import type { Delivery } from "../../queues/delivery.ts";
 import { putFeed } from "../../queues/feed-run.ts";
 import type { Pool } from "../../queues/pool.ts";
 import type { Run } from "../../store/runs.ts";
+import { runLost, StoreError } from "../../store/store-error.ts";
 import { commandLine } from "../command-line.ts";
 import { choice } from "../option-values.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -160,8 +161,20 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
   });
 }
 
-/** One run, from its beginning to the end of its deliveries. */
+/** A run until it has come to its end: where the store forgets it, it is begun again. */
 async function carryOut(session: Session, input: FeedInput, mapping: Mapping): Promise<RunSummary> {
+  for (;;) {
+    try {
+      return await carryOutOnce(session, input, mapping);
+    } catch (error) {
+      if (!(error instanceof StoreError && error.kind === "run-lost") || !input.source.rereadable) throw error;
+      session.log.warn({ pool: session.pool.profile.id, feed: input.name }, "run forgotten, begun again");
+    }
+  }
+}
+
+/** One run, from its beginning to the end of its deliveries. */
+async function carryOutOnce(session: Session, input: FeedInput, mapping: Mapping): Promise<RunSummary> {
   const { io, flags, engine, pool, deliveries, log, lively } = session;
   const { runs, letters } = engine.store;
   const startedAt = performance.now();
@@ -176,7 +189,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
   const failed = new AbortController();
   const signal = AbortSignal.any([io.interrupts.drain, failed.signal]);
   let rows = 0;
-  let allPut = false;
+  let endsAt: string | undefined;
   let toldStill = false;
   const tellStill = (): void => {
     if (toldStill) return;
@@ -188,7 +201,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
   };
   const put = async (): Promise<void> => {
     const records = recordsOf(input, mapping, run.asOf);
-    await putFeed({
+    const cursor = await putFeed({
       engine,
       profile: pool.profile,
       links: pool.links,
@@ -202,7 +215,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
     });
     report.close();
     await runs.advance(run.id, "delivering");
-    allPut = true;
+    endsAt = cursor;
   };
   const settled = async (): Promise<void> => {
     await waitUntilSettled({
@@ -211,7 +224,7 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
       runs: [run.id],
       pools: [run.pool],
       // With --detach others deliver: then it is enough that everything was put.
-      allPut: () => allPut,
+      allPut: () => endsAt !== undefined,
       onLook: (books) =>
         progress.show({
           ...books,
@@ -221,6 +234,8 @@ async function carryOut(session: Session, input: FeedInput, mapping: Mapping): P
       onHeld: say,
       signal,
     });
+    // Nothing pending is no proof where the store has forgotten the last pages.
+    if ((await runs.get(run.id))?.cursor !== endsAt) throw runLost(run.id);
     await runs.advance(run.id, "finished");
   };
   const stopBoth = (error: unknown): never => {

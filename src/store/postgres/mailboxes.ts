@@ -11,6 +11,7 @@ import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
 import { type Settlements } from "../../core/settlement.ts";
 import type { Mailboxes, Page } from "../mailboxes.ts";
+import { runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";
 import { takeLetters, writeLetters } from "./letters.ts";
@@ -131,7 +132,10 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
 /** Moves the run's cursor and rows, where the cursor is the one that the page was read from. */
 async function moveProgress(session: Session, page: Page): Promise<{ moved: boolean; cursor: string }> {
   const { run, cursor, rows } = page;
-  await session.query("INSERT INTO poolsync.progress VALUES ($1, '', 0, 0) ON CONFLICT DO NOTHING", [run]);
+  await session.query(
+    "INSERT INTO poolsync.progress SELECT id, '', 0, 0 FROM poolsync.runs WHERE id = $1 ON CONFLICT DO NOTHING",
+    [run],
+  );
   const moved = await session.query<{ cursor: string }>(
     `UPDATE poolsync.progress
      SET cursor = coalesce($3, cursor), rows_read = rows_read + $4, rows_faulty = rows_faulty + $5
@@ -140,7 +144,8 @@ async function moveProgress(session: Session, page: Page): Promise<{ moved: bool
   );
   if (moved[0]) return { moved: true, cursor: moved[0].cursor };
   const left = await session.query<{ cursor: string }>("SELECT cursor FROM poolsync.progress WHERE run = $1", [run]);
-  return { moved: false, cursor: left[0]?.cursor ?? "" };
+  if (!left[0]) throw runLost(run);
+  return { moved: false, cursor: left[0].cursor };
 }
 
 /** Answers how many units lie ahead of the clock. */

@@ -1,4 +1,5 @@
 import { directRunId, type Run, type Runs, type RunState } from "../runs.ts";
+import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";
 
@@ -58,7 +59,7 @@ export function createRuns(database: Database, now: () => number): Runs {
         "UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint) WHERE id = $1 RETURNING id",
         [id, state, ended ? now() : null],
       );
-      if (advanced.length === 0) throw new Error(`Expected the run \`${id}\` to be there, to become ${state}`);
+      if (advanced.length === 0) throw runLost(id);
     },
     books: (id = "") => readBooks(database, id),
   };

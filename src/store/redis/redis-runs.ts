@@ -1,5 +1,6 @@
 import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
 import { directRunId, type Run, type Runs } from "../runs.ts";
+import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import { beginRunReply, parseDocument, runDocument } from "./documents.ts";
 import type { Keys } from "./keys.ts";
@@ -47,7 +48,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
 
     async advance(id, state) {
       const advanced = await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
-      if (advanced === 0) throw new Error(`Expected the run \`${id}\` to be there, to become ${state}`);
+      if (advanced === 0) throw runLost(id);
     },
 
     async books(id = "") {

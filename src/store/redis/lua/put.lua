@@ -1,15 +1,17 @@
 -- A page of changes arrives, with its invalid counts and the feed's cursor.
 --
--- KEYS    those of mailbox.lua, then KEYS[8] arrivals, KEYS[9] cursors, due:<pool> of the page
+-- KEYS    those of mailbox.lua, then KEYS[8] arrivals, KEYS[9] cursors, KEYS[10] runs, due:<pool> of the page
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
 -- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body}]}]
 -- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
--- Output  JSON {accepted, cursor, ahead}
+-- Output  JSON {accepted, cursor, ahead}; blank where there is no such run
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
-local ARRIVALS, CURSORS = KEYS[8], KEYS[9]
+local ARRIVALS, CURSORS, RUNS = KEYS[8], KEYS[9], KEYS[10]
 local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+if redis.call('HEXISTS', RUNS, run) == 0 then return '' end
 
 local cursor = redis.call('HGET', CURSORS, run) or ''
 if ARGV[8] then
