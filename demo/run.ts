@@ -5,6 +5,7 @@
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { commandLine } from "../src/cli/command-line.ts";
 import { EXIT } from "../src/cli/exit-codes.ts";
 import { columnsOf, type Io } from "../src/cli/io.ts";
 import { run } from "../src/cli/program.ts";
@@ -53,7 +54,7 @@ export async function demonstrate(io: Io): Promise<number> {
     };
     const type = async (...words: readonly string[]): Promise<number> => {
       if (io.interrupts.drain.aborted) return EXIT.interrupted;
-      io.stdout.write(`$ poolsync ${words.join(" ")}\n`);
+      io.stdout.write(`$ ${commandLine(io, words)}\n`);
       const code = await run(words, { ...io, environment });
       io.stdout.write("\n");
       return code;
@@ -99,7 +100,7 @@ export async function demonstrate(io: Io): Promise<number> {
     }
     const { calls } = emulator.counters.categories.UserUpdate;
     say(
-      `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next: poolsync sync --help`,
+      `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next: ${commandLine(io, ["sync", "--help"])}`,
     );
     return EXIT.done;
   });

@@ -4,7 +4,7 @@
  * whose own variables (credentials, AWS_PROFILE, endpoints) it reads itself.
  */
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
@@ -207,6 +207,21 @@ export interface ChosenPool {
 export function wantsStacks(environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
   const level = environment["POOLSYNC_LOG_LEVEL"];
   return level === "debug" || level === "trace";
+}
+
+/**
+ * How a shell calls the program whose script this is: by its name where it is installed, and as the user did where it
+ * is not on the PATH. npm names the script and the package that it runs.
+ */
+export function calledAs(
+  script: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  directory: string = process.cwd(),
+): string {
+  const event = environment["npm_lifecycle_event"] ?? "";
+  if (event === "npx") return "npx poolsync";
+  if (event !== "") return environment["npm_package_name"] === "poolsync" ? "npm run -s poolsync --" : "npx poolsync";
+  return basename(script) === "poolsync" ? "poolsync" : `node ${relative(directory, script)}`;
 }
 
 /** What a command's flags say about its pool. */

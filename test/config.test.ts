@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { ConfigError } from "../src/config-error.ts";
-import { choosePool, readConfig, workerPools, type Flags } from "../src/config.ts";
+import { calledAs, choosePool, readConfig, workerPools, type Flags } from "../src/config.ts";
 
 describe("the configuration", () => {
   let directory = "";
@@ -170,6 +170,18 @@ describe("the configuration", () => {
       String(await problemsOf(read().then((config) => choosePool(config, "local_B")))),
       /--region.*AWS_REGION/,
     );
+  });
+
+  test("the program is called as npm or the user called it", () => {
+    const cases = [
+      ["/usr/local/bin/poolsync", {}, "poolsync"],
+      ["/srv/poolsync/bin/poolsync.js", {}, "node poolsync/bin/poolsync.js"],
+      ["/srv/a", { npm_lifecycle_event: "poolsync", npm_package_name: "poolsync" }, "npm run -s poolsync --"],
+      ["/srv/a", { npm_lifecycle_event: "demo", npm_package_name: "poolsync" }, "npm run -s poolsync --"],
+      ["/srv/a", { npm_lifecycle_event: "nightly", npm_package_name: "hr" }, "npx poolsync"],
+      ["/srv/a", { npm_lifecycle_event: "npx", npm_package_name: "poolsync" }, "npx poolsync"],
+    ] as const;
+    for (const [script, environment, line] of cases) assert.equal(calledAs(script, environment, "/srv"), line);
   });
 
   test("a worker's pools are those that are named, else all of the file, each once", async () => {

@@ -50,6 +50,12 @@ describe("the package that npm packs", () => {
     assert.match(help.stdout, /Usage: poolsync/);
   });
 
+  test("says where the demonstration is, and what can be tried without it", () => {
+    const demo = run(process.execPath, [join(installed, "bin", "poolsync.js"), "demo"], place);
+    assert.equal(demo.status, 1);
+    assert.match(demo.stderr, /npm ci && npm run demo.* emulator` plays a user pool/);
+  });
+
   test("is a library", () => {
     const script = 'import { openPoolsync } from "poolsync"; console.log(typeof openPoolsync);';
     const imported = run(process.execPath, ["--input-type=module", "--eval", script], place);

@@ -1,4 +1,5 @@
 /** Commands as a user would type them, for messages. */
+import type { Io } from "./io.ts";
 
 /** Quotes what a shell would take apart. */
 function shellWord(text: string): string {
@@ -14,19 +15,33 @@ export interface CarriedFlags {
   readonly profile?: string;
 }
 
-function carried(flags: CarriedFlags): string[] {
-  const { config, dataDir, region, endpointUrl, profile } = flags;
-  const words = {
-    "--config": config,
-    "--data-dir": dataDir,
-    "--region": region,
-    "--endpoint-url": endpointUrl,
-    "--profile": profile,
-  };
-  return Object.entries(words).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+const ENGINE: readonly (keyof CarriedFlags)[] = ["config", "dataDir"];
+const COGNITO: readonly (keyof CarriedFlags)[] = [...ENGINE, "region", "endpointUrl", "profile"];
+
+/** Which of the flags a command knows. */
+function known([name, action, ...rest]: readonly string[]): readonly (keyof CarriedFlags)[] {
+  if ([name, action, ...rest].includes("--help") || name === "emulator" || name === "demo") return [];
+  if (name === "worker") return ["config"];
+  return name === "sync" || (name === "dead" && action === "replay") ? COGNITO : ENGINE;
 }
 
-/** `poolsync dead replay --kind alias-exists` */
-export function commandLine(words: readonly string[], flags: CarriedFlags = {}): string {
-  return ["poolsync", ...words, ...carried(flags)].map(shellWord).join(" ");
+function option(flag: keyof CarriedFlags): string {
+  return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `poolsync dead replay --kind alias-exists`, called as this command was, with its flags where that one knows them. */
+export function commandLine({ calledAs }: Io, words: readonly string[], flags: CarriedFlags = {}): string {
+  const carried = known(words).flatMap((flag) => {
+    const value = flags[flag];
+    return value === undefined ? [] : [option(flag), value];
+  });
+  return [calledAs ?? "poolsync", ...[...words, ...carried].map(shellWord)].join(" ");
+}
+
+/** A sentence of a room that does not know how poolsync was called: each `poolsync …` in it, as one would type it. */
+export function asCalled(io: Io, sentence: string, flags: CarriedFlags = {}): string {
+  return sentence.replaceAll(
+    /`poolsync ([^`]+)`/g,
+    (_said, words: string) => `\`${commandLine(io, words.split(" "), flags)}\``,
+  );
 }

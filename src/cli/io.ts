@@ -8,6 +8,8 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly interrupts: Interrupts;
+  /** How a shell calls this program, for the commands that messages name. */
+  readonly calledAs?: string;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }

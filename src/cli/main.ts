@@ -1,4 +1,5 @@
 /** The entry of the command line: the process's own streams, signals and exit code. */
+import { calledAs } from "../config.ts";
 import { listenForSignals } from "../lifecycle.ts";
 import { run } from "./program.ts";
 
@@ -13,6 +14,7 @@ try {
     stdout: process.stdout,
     stderr: process.stderr,
     interrupts,
+    calledAs: calledAs(process.argv[1] ?? "poolsync"),
   });
 } finally {
   interrupts.release();

@@ -8,6 +8,7 @@ import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
 import { addWorker } from "./commands/worker.ts";
+import { asCalled, type CarriedFlags } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
 import { reportFailure } from "./failure-report.ts";
 import { columnsOf, tell, type Io } from "./io.ts";
@@ -24,11 +25,14 @@ export interface Context {
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes("--json");
   let exitCode: number = EXIT.done;
+  let flags: CarriedFlags = {};
   const context: Context = {
     io,
     act:
       (action) =>
       async (...args) => {
+        const command = args.at(-1);
+        if (command instanceof Command) flags = command.opts<CarriedFlags>();
         exitCode = await action(...args);
       },
   };
@@ -59,6 +63,9 @@ Examples:
 Exit codes: 0 all applied; 1 failed; 2 finished, with dead letters or invalid
 input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     );
+  if (io.calledAs !== undefined && io.calledAs !== "poolsync") {
+    program.addHelpText("afterAll", `\nWhere it says poolsync, type: ${io.calledAs}`);
+  }
   for (const add of [addSync, addDead, addRuns, addStatus, addWorker, addEmulator, addDemo]) add(program, context);
   try {
     await program.parseAsync(argv, { from: "user" });
@@ -66,12 +73,13 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const report = reportFailure(error);
+    const message = asCalled(io, report.message, flags);
     if (json) {
-      const { kind, message } = report;
+      const { kind } = report;
       io.stdout.write(`${JSON.stringify({ error: { kind, message } }, undefined, 2)}\n`);
     } else if (!(error instanceof CommanderError)) {
       // Commander has told its own errors by now.
-      tell(io, report.message);
+      tell(io, message);
     }
     if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
     return report.exitCode;

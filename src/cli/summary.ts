@@ -45,16 +45,22 @@ export function isWhole({ rows, books }: Pick<RunSummary, "rows" | "books">): bo
   return rows.faulty === 0 && books.dead === 0 && books.invalid === 0;
 }
 
-/** `replay` gives the command for one kind of letters. */
-export function summaryText(summary: RunSummary, width: number, replay: (kind: string) => string): string {
-  const { run, feed, pool, rows, books, balanced, deadLetters, report, resumed, durationMs } = summary;
+export interface SummaryWords {
+  /** A follow-up command as the user would type it. */
+  readonly command: (...words: readonly string[]) => string;
+  /** How the run came to be there, where it was not begun just now. */
+  readonly origin?: string;
+}
+
+export function summaryText(summary: RunSummary, width: number, { command, origin }: SummaryWords): string {
+  const { run, feed, pool, rows, books, balanced, deadLetters, report, durationMs } = summary;
   const faulty = rows.faulty > 0 ? `, ${count(rows.faulty)} of them faulty` : "";
   const parts = [
-    indent("", `${feed} → ${pool}, run ${run}${resumed ? " (went on where it was cut)" : ""}`, width),
+    indent("", `${feed} → ${pool}, run ${run}${origin === undefined ? "" : ` (${origin})`}`, width),
     indent("  ", `${counted(rows.read, "row")} read${faulty}, in ${duration(durationMs)}`, width),
     "\n",
     booksText(books),
-    indent("", balanced ? "The books balance." : `The books do NOT balance: run \`poolsync status --verify\`.`, width),
+    indent("", balanceText(balanced, command), width),
   ];
   if (report !== undefined) {
     parts.push("\n", indent("", `What was not put, line by line: ${report}`, width));
@@ -66,10 +72,15 @@ export function summaryText(summary: RunSummary, width: number, replay: (kind: s
       parts.push(`  ${kind}: ${count(letters)}\n`);
       const advice = adviceOf(kind);
       if (advice !== "") parts.push(indent("    ", advice, width));
-      parts.push(`    ${replay(kind)}\n`);
+      parts.push(`    ${command("dead", "replay", "--kind", kind)}\n`);
     }
   }
   return parts.join("");
+}
+
+/** One sentence on whether books balance. */
+export function balanceText(balanced: boolean, command: SummaryWords["command"]): string {
+  return balanced ? "The books balance." : `The books do NOT balance: run \`${command("status", "--verify")}\`.`;
 }
 
 /** Every term of the books on a line of its own. */

@@ -54,6 +54,8 @@ describe("a fleet on Redis", () => {
       received: 4,
       pending: 4,
     });
+    const again = await command("sync", join(directory.path, "users.csv"), "--user-pool-id", POOL, "--detach");
+    assert.match(again.stdout.replaceAll("\n", " "), /was put by an earlier command, .* 4 changes of it are pending\./);
 
     const worker = start("workers/deliver.ts");
     await until("everything is delivered", async () => (await booksOf())["pending"] === 0);

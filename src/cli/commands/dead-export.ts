@@ -87,7 +87,7 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
       io.stdout.write(`${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags }, undefined, 2)}\n`);
     } else if (pool !== undefined) {
       const verified = left.kept > 0 ? ["--verified", "keep"] : [];
-      const back = commandLine(["sync", flags.out ?? "-", "--user-pool-id", pool, ...verified]);
+      const back = commandLine(io, ["sync", flags.out ?? "-", "--user-pool-id", pool, ...verified], flags);
       say(`${counted(letters, "letter")} written. Once edited: ${back}; then discard them here.`);
     }
     if (left.cleared > 0)

@@ -7,6 +7,7 @@ import { withOwned } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
 import { carryOut, type ReplayOrder } from "../../queues/replay.ts";
 import { sendOrder } from "../../queues/replay-orders.ts";
+import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
 import { columnsOf, tell } from "../io.ts";
@@ -26,6 +27,7 @@ import { count, counted } from "../figures.ts";
 import { createProgress } from "../progress.ts";
 import { booksOf, waitUntilSettled } from "../settling.ts";
 import { stopDeliveries } from "../stopping.ts";
+import { balanceText } from "../summary.ts";
 import { table } from "../table.ts";
 
 interface ReplayFlags extends CognitoFlags, FilterFlags {
@@ -154,12 +156,14 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     progress.stop();
     const balanced = imbalance(after) === 0;
     const diedAgain = Math.max(0, after.dead - (before.dead - replayed));
+    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+    const again = diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`${command("dead", "list")}\`)`;
     print(
       { letters: replayed, byKind: byKind(groups), runs: [...concerned], before, after, balanced, diedAgain },
       [
-        `${groupsText(groups)}Replayed ${counted(replayed, "letter")}${diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`poolsync dead list\`)`}.\n\n`,
+        `${groupsText(groups)}Replayed ${counted(replayed, "letter")}${again}.\n\n`,
         movement(before, after, columnsOf(io.stdout)),
-        balanced ? "The books balance.\n" : "The books do NOT balance: run `poolsync status --verify`.\n",
+        `${balanceText(balanced, command)}\n`,
       ].join(""),
     );
     return diedAgain === 0 ? EXIT.done : EXIT.partial;

@@ -119,7 +119,7 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
         );
       }
       io.stdout.write(indent("  ", adviceOf(kind, group.reason), width));
-      io.stdout.write(`  ${commandLine(["dead", "replay", "--kind", kind], flags)}\n`);
+      io.stdout.write(`  ${commandLine(io, ["dead", "replay", "--kind", kind], flags)}\n`);
     }
     return EXIT.done;
   });

@@ -22,9 +22,10 @@ async function demonstrate(io: Io): Promise<number> {
   try {
     demo = await import(address);
   } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
     throw new CommandError(
       "no-demo",
-      "The demonstration comes with poolsync's sources and not with the package: clone the repository, and run `npm ci && npm run demo` in it.",
+      "The demonstration comes with poolsync's sources and not with the package. Clone the repository and run `npm ci && npm run demo` in it; or try your own file here: `poolsync emulator` plays a user pool, and says how to sync into it.",
       { cause },
     );
   }

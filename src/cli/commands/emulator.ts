@@ -39,8 +39,8 @@ export function addEmulator(program: Command, context: Context): void {
   program
     .command("emulator")
     .description("Stand in for Cognito's user-pool API on this machine, with its quotas and checks.")
-    .option("--port <port>", `(default: ${PORT}; 0 for any free one)`, whole(0))
-    .option("--host <address>", "(default: 127.0.0.1; everybody who reaches another one may write)")
+    .option("--port <port>", `listen on this port (default: ${PORT}; 0 takes any that is free)`, whole(0))
+    .option("--host <address>", "listen at this address (default: 127.0.0.1; whoever reaches another one may write)")
     .option("--pool-id <id>", `id of the user pool (default: ${POOL_ID})`)
     .option("--users <number>", `make up so many users, user00001 and so on (default: ${USERS})`, whole(0))
     .option("--seed-file <file>", 'JSON: { "pool": { "schema": […] }, "users": [{ "username", "attributes" }] }')
@@ -86,7 +86,7 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
     if (flags.json === true) {
       io.stdout.write(`${JSON.stringify({ endpoint, userPoolId: poolId, users: users.length }, undefined, 2)}\n`);
     } else {
-      const sync = commandLine([
+      const sync = commandLine(io, [
         "sync",
         "users.csv",
         "--user-pool-id",

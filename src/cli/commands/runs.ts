@@ -97,7 +97,7 @@ async function show({ io }: Context, id: string, flags: EngineFlags): Promise<nu
       return EXIT.done;
     }
     const width = columnsOf(io.stdout);
-    io.stdout.write(summaryText(summary, width, (kind) => commandLine(["dead", "replay", "--kind", kind], flags)));
+    io.stdout.write(summaryText(summary, width, { command: (...words) => commandLine(io, words, flags) }));
     const asOf = new Date(run.asOf).toISOString();
     io.stdout.write(
       indent(

@@ -78,8 +78,8 @@ Examples:
   $ poolsync sync --feed hr --json
 
 The first Ctrl-C finishes the calls under way and leaves the rest queued; the
-same command goes on. Exit codes: 0 all applied; 2 finished, with dead letters
-or invalid input; 130 interrupted.`,
+same command goes on. Exit codes: 0 all applied; 1 failed; 2 finished, with dead
+letters or invalid input; 64 wrong usage or configuration; 130 interrupted.`,
     )
     .action(context.act((files: string[], flags: SyncFlags) => sync(context.io, files, flags)));
 }
@@ -107,8 +107,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
   const feed = flags.feed === undefined || setting === undefined ? undefined : { name: flags.feed, setting };
   const paths = files.length > 0 ? files : feed?.setting.file === undefined ? [] : [feed.setting.file];
   const poolName = flags.userPoolId ?? feed?.setting.pool;
-  if (paths.length === 0)
-    throw usage("FILE", "Expected at least one file, or `-` for standard input: poolsync sync users.csv …");
+  if (paths.length === 0) throw usage("FILE", "Expected at least one file, or `-` for standard input");
   if (poolName === undefined)
     throw usage("--user-pool-id", "Expected the user pool: give --user-pool-id eu-west-1_Example");
   if (paths.filter((path) => path === "-").length > 1)
@@ -149,9 +148,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
 
     const summaries: RunSummary[] = [];
     for (const { input, mapping } of planned) {
-      const summary = await carryOut(session, input, mapping);
-      summaries.push(summary);
-      if (flags.json !== true) printSummary(session, summary);
+      summaries.push(await carryOut(session, input, mapping));
     }
     if (flags.json === true) {
       const [only] = summaries;
@@ -194,9 +191,9 @@ async function carryOutOnce(session: Session, input: FeedInput, mapping: Mapping
   const tellStill = (): void => {
     if (toldStill) return;
     toldStill = true;
-    const worker = commandLine(["worker", "--pools", run.pool]);
+    const worker = commandLine(io, ["worker", "--pools", run.pool], flags);
     say(
-      `The rest of the file waits: many users are due, and none was delivered for a while. Unless a worker runs, start one: ${worker}; \`poolsync status\` tells of holds.`,
+      `The rest of the file waits: many users are due, and none was delivered for a while. Unless a worker runs, start one: ${worker}; \`${commandLine(io, ["status"], flags)}\` tells of holds.`,
     );
   };
   const put = async (): Promise<void> => {
@@ -267,6 +264,7 @@ async function carryOutOnce(session: Session, input: FeedInput, mapping: Mapping
     { run: run.id, pool: run.pool, rows: summary.rows, books: summary.books, durationMs },
     flags.detach === true ? "run put" : "run finished",
   );
+  if (flags.json !== true) printSummary(session, summary, run.state === "delivering");
   return summary;
 }
 
@@ -304,19 +302,21 @@ async function interruptedRun(session: Session, run: Run, input: FeedInput, caus
   });
 }
 
-function printSummary({ io, flags }: Session, summary: RunSummary): void {
+/** `before`: an earlier command had put the whole feed already, and not all of it was delivered. */
+function printSummary({ io, flags }: Session, summary: RunSummary, before: boolean): void {
   const width = columnsOf(io.stdout);
+  const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+  const { run, feed, rows, books, resumed } = summary;
   if (flags.detach === true) {
-    io.stdout.write(
-      indent(
-        "",
-        `${counted(summary.rows.read, "row was", "rows were")} put from ${summary.feed}, in run ${summary.run}. Workers deliver them; look with \`poolsync runs show ${summary.run}\`.`,
-        width,
-      ),
-    );
+    const what = before
+      ? `${feed} was put by an earlier command, in run ${run}, and ${counted(books.pending, "change", "changes")} of it ${books.pending === 1 ? "is" : "are"} pending.`
+      : `${counted(rows.read, "row was", "rows were")} put from ${feed}, in run ${run}.`;
+    const sentence = `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`;
+    io.stdout.write(indent("", sentence, width));
     return;
   }
-  io.stdout.write(summaryText(summary, width, (kind) => commandLine(["dead", "replay", "--kind", kind], flags)));
+  const origin = before ? "put by an earlier command, and delivered now" : "went on where it was cut";
+  io.stdout.write(summaryText(summary, width, { command, ...(resumed ? { origin } : {}) }));
 }
 
 function usage(path: string, message: string): CommandError {

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { Readable, Writable } from "node:stream";
+import { test } from "node:test";
+import { asCalled, commandLine } from "../../src/cli/command-line.ts";
+import type { Io } from "../../src/cli/io.ts";
+
+const output = new Writable();
+const never = new AbortController().signal;
+const io: Io = {
+  stdin: Readable.from([]),
+  stdout: output,
+  stderr: output,
+  interrupts: { drain: never, abort: never },
+  calledAs: "npm run -s poolsync --",
+};
+const flags = {
+  config: "my pools.yaml",
+  dataDir: "data",
+  region: "eu-west-1",
+  endpointUrl: "http://127.0.0.1:9229",
+  profile: "hr",
+};
+const engine = "--config 'my pools.yaml' --data-dir data";
+const cognito = `${engine} --region eu-west-1 --endpoint-url http://127.0.0.1:9229 --profile hr`;
+
+test("a command that a message names is called as this one was, with the flags that it knows", () => {
+  const cases = [
+    ["sync - --verified keep", `sync - --verified keep ${cognito}`],
+    ["dead replay --kind gave-up", `dead replay --kind gave-up ${cognito}`],
+    ["dead list", `dead list ${engine}`],
+    ["runs show r-1", `runs show r-1 ${engine}`],
+    ["status --verify", `status --verify ${engine}`],
+    ["worker --pools eu-west-1_A", "worker --pools eu-west-1_A --config 'my pools.yaml'"],
+    ["sync --help", "sync --help"],
+    ["emulator", "emulator"],
+  ] as const;
+  for (const [words, line] of cases) {
+    assert.equal(commandLine(io, words.split(" "), flags), `npm run -s poolsync -- ${line}`);
+    const sentence = asCalled(io, `In use: \`${words}\`, or \`poolsync ${words}\`, or poolsync.`, flags);
+    assert.equal(sentence, `In use: \`${words}\`, or \`npm run -s poolsync -- ${line}\`, or poolsync.`);
+  }
+  assert.equal(commandLine({ ...io, calledAs: "poolsync" }, ["dead", "list"]), "poolsync dead list");
+});
