@@ -17,3 +17,8 @@ export interface Letter {
   /** Epoch ms. */
   readonly buriedAt: number;
 }
+
+/** What is told of a letter when it is written: where it lies, and nothing of what is in it. */
+export type Buried = Pick<Letter, "id" | "user" | "unit" | "kind">;
+
+export const buriedOf = ({ id, user, unit, kind }: Letter): Buried => ({ id, user, unit, kind });

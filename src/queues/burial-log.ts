@@ -1,9 +1,9 @@
 /** Burials in the log: a line per kind, every few seconds, not one per unit. */
-import type { Letter } from "../core/letter.ts";
+import type { Buried } from "../core/letter.ts";
 import type { Log } from "../log.ts";
 
 export interface BurialLog {
-  note(letters: readonly Letter[]): void;
+  note(letters: readonly Buried[]): void;
   /** Writes what is left, and stops. */
   close(): void;
 }

@@ -2,7 +2,7 @@
  * A claim in a worker's hands: which of its units are still open, what has been found out about the others, and how
  * long the lease has to run. Nothing is told to the store before `settle`, and what is told renews the lease.
  */
-import type { Letter } from "../core/letter.ts";
+import type { Buried } from "../core/letter.ts";
 import type { Held } from "../core/mailbox.ts";
 import type { Settlement } from "../core/settlement.ts";
 import type { Keyring } from "../store/keyring.ts";
@@ -18,7 +18,7 @@ export interface ClaimInHand {
 
 /** What came of it so far. */
 export interface Told {
-  readonly letters: readonly Letter[];
+  readonly letters: readonly Buried[];
   readonly doubted: readonly string[];
   /** Units that were applied. */
   readonly applied: number;
@@ -61,7 +61,7 @@ export function openClaimSession(
   const open = new Set(Object.keys(answer.units));
   let leaseEndsAt = inHand.leaseEndsAt;
   let untold: Record<string, Settlement> = {};
-  const letters: Letter[] = [];
+  const letters: Buried[] = [];
   const doubted: string[] = [];
   let applied = 0;
   let dueInMs: number | undefined;

@@ -7,6 +7,7 @@
  * who settles too late changes nothing but is remembered as a doubt. Times are the store's own clock, never a
  * caller's.
  */
+import type { Buried } from "../core/letter.ts";
 import type { Units, UserState } from "../core/mailbox.ts";
 import type { Wanted } from "../core/put.ts";
 import type { Settled } from "../core/settle.ts";
@@ -59,7 +60,8 @@ export type ClaimAnswer =
   | { readonly is: "later"; readonly retryInMs: number }
   | { readonly is: "idle" };
 
-export interface SettleAnswer extends Settled {
+export interface SettleAnswer extends Omit<Settled, "letters"> {
+  readonly letters: readonly Buried[];
   /** Milliseconds until the mailbox wants to be looked at again; absent where nothing is left in it. */
   readonly dueInMs?: number;
 }

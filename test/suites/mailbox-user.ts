@@ -95,7 +95,7 @@ export async function createUser(suite: Suite) {
     async buries(token: string, name: string, reason = "too-long"): Promise<Letter> {
       const { version } = heldOf(await self.claimInTime(token), name);
       const { letters } = await self.settle(token, { [name]: self.bury(name, version, reason) });
-      const [letter] = letters;
+      const letter = await suite.store.letters.get(letters[0]?.id ?? "none");
       assert.ok(letter, "a letter was written");
       return letter;
     },

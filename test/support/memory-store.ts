@@ -6,7 +6,7 @@ import { put as putStep } from "../../src/core/put.ts";
 import { replay as replayStep } from "../../src/core/replay.ts";
 import { settle as settleStep } from "../../src/core/settle.ts";
 import type { Outcome } from "../../src/core/draft.ts";
-import type { Letter } from "../../src/core/letter.ts";
+import { buriedOf, type Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
@@ -96,8 +96,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const timed = Object.fromEntries(Object.entries(settlements).map(([name, settlement]) => [name, at(settlement)]));
       const { result, state } = carryOut(user, settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs));
       for (const letter of result.letters) letters.set(letter.id, letter);
-      if (!state.mailbox) return result;
-      return { ...result, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs) };
+      const told = { ...result, letters: result.letters.map(buriedOf) };
+      if (!state.mailbox) return told;
+      return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs) };
     },
     async sweep(pool, { holder, leaseMs, offset, limit }) {
       const lease = sweeps.get(pool);

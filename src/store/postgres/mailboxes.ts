@@ -5,6 +5,7 @@
  */
 import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
+import { buriedOf } from "../../core/letter.ts";
 import { dueAt, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
@@ -57,7 +58,8 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
         if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at);
         await writeLetters(session, result.letters);
         await postEntries(session, entries);
-        return state.mailbox ? { ...result, dueInMs: Math.max(0, dueAt(state.mailbox) - at) } : result;
+        const told = { ...result, letters: result.letters.map(buriedOf) };
+        return state.mailbox ? { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - at) } : told;
       }),
 
     sweep: (pool, { holder, leaseMs, offset, limit }) =>

@@ -95,7 +95,7 @@ export const claimReply = z.discriminatedUnion("is", [
 export const settleReply = z.object({
   late: z.boolean(),
   doubted: z.array(z.string()).default([]),
-  letters: z.array(letterDocument).default([]),
+  letters: z.array(letterDocument.pick({ id: true, user: true, unit: true, kind: true })).default([]),
   dueInMs: z.exactOptional(z.number()),
 });
 

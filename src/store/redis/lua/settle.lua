@@ -119,19 +119,22 @@ else
 end
 
 local at
+local told = {}
 if d.existed then at = finish(d) else save_ledger(d) end
 for _, letter in ipairs(letters) do
   redis.call('HSET', LETTERS, letter.id, cjson.encode(letter))
   redis.call('ZADD', LETTER_TIMES, string.format('%.0f', NOW), letter.id)
   redis.call('HINCRBY', POOLS, letter.pool, 1)
+  -- The answer is kept for a while: it says nothing of what is in the letter.
+  told[#told + 1] = { id = letter.id, user = user, unit = letter.unit, kind = letter.kind }
 end
 post()
 -- An empty table would be written as an object where a list is meant: it is left out.
 local reply = {
   late = late,
   doubted = #doubted > 0 and doubted or nil,
-  letters = #letters > 0 and letters or nil,
+  letters = #told > 0 and told or nil,
   dueInMs = at and math.max(0, at - NOW) or nil,
 }
-if #letters > 0 then return answer_once(reply) end
+if #told > 0 then return answer_once(reply) end
 return cjson.encode(reply)
