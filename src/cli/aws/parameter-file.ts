@@ -1,0 +1,37 @@
+/** Values that are read from files, as with the AWS CLI: `file://` for text, `fileb://` for bytes. */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parameterError } from "./usage-error.ts";
+
+const TEXT = "file://";
+const BYTES = "fileb://";
+
+/**
+ * The text of the file that a value names, or undefined for a value that names none. Nothing is trimmed. Throws a
+ * CommandError for a file that cannot be read or holds no UTF-8, and for bytes: none of these options takes any.
+ */
+export function readParameterFile(option: string, value: string): string | undefined {
+  if (value.startsWith(BYTES)) {
+    throw parameterError(option, `Expected text, got bytes: name the file with ${TEXT} instead of ${BYTES}`);
+  }
+  if (!value.startsWith(TEXT)) return undefined;
+  const said = value.slice(TEXT.length);
+  const path = /^~(?=$|\/)/.test(said) ? join(homedir(), said.slice(1)) : said;
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+    throw parameterError(option, `Unable to load paramfile ${value}: it cannot be read${code}`, cause);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw parameterError(
+      option,
+      `Unable to load paramfile (${path}), text contents could not be decoded: save it as UTF-8`,
+      cause,
+    );
+  }
+}
