@@ -8,6 +8,8 @@ export interface Change {
   readonly units: readonly Unit[];
   /** Absent where the source has no clock of its own: the run's as-of, or the store's time, is taken. */
   readonly version?: Ordinal;
+  /** By unit, whether a look at the pool found the wanted value there. */
+  readonly there?: ReadonlyMap<string, boolean>;
 }
 
 /** A unit that cannot be sent, found before a call was spent. The reason never holds the value. */

@@ -1,4 +1,4 @@
-import { blank, book, done, draft, finish, isFlag, otherOf, ownNames, place, type Outcome } from "./draft.ts";
+import { blank, book, done, draft, finish, isFlag, isStale, otherOf, ownNames, place, type Outcome } from "./draft.ts";
 import { dueAt, mayGoAt, SUSPECT_MS, type Held, type Mailbox, type Units, type UserState } from "./mailbox.ts";
 import { contactOf } from "./unit.ts";
 
@@ -42,10 +42,7 @@ export function claim(
     delete d.mailbox.pending[name];
     const applied = d.ledger[name];
     const contact = contactOf(name);
-    const overtaken = [applied, contact === undefined ? undefined : d.ledger[contact]].some(
-      (entry) => entry && held.version < entry.version,
-    );
-    if (overtaken) {
+    if (isStale(d, name, held)) {
       book(d, held.run, "pending", -1);
       book(d, held.run, "stale", 1);
     } else if (

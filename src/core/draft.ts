@@ -140,6 +140,14 @@ export function resend(d: Draft, name: string): void {
   if (flag !== undefined) resend(d, flag);
 }
 
+/** True where the ledger has something newer of the unit, or of the contact that it speaks of. */
+export function isStale(d: Draft, name: string, { version }: Held): boolean {
+  const contact = contactOf(name);
+  return [d.ledger[name], contact === undefined ? undefined : d.ledger[contact]].some(
+    (applied) => applied && version < applied.version,
+  );
+}
+
 /** True where `held` says nothing that `other` does not say as well or better. */
 function yieldsTo(held: Held, other: Held | undefined): boolean {
   if (!other) return false;
@@ -153,11 +161,8 @@ function yieldsTo(held: Held, other: Held | undefined): boolean {
  */
 export function place(d: Draft, name: string, held: Held): void {
   const { pending, claim } = d.mailbox;
-  const applied = d.ledger[name];
   const contact = contactOf(name);
-  const contactApplied = contact === undefined ? undefined : d.ledger[contact];
-  if (applied && held.version < applied.version) return book(d, held.run, "stale", 1);
-  if (contactApplied && held.version < contactApplied.version) return book(d, held.run, "stale", 1);
+  if (isStale(d, name, held)) return book(d, held.run, "stale", 1);
   if (contact !== undefined) {
     // A flag for "the value that is there" yields to any newer value.
     const values = [pending[contact], claim?.units[contact]];

@@ -64,6 +64,7 @@ export function createProducer(options: ProducerOptions): Producer {
     change.units.map(({ name, value }) => ({
       name,
       ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
+      ...(change.there?.has(name) ? { there: change.there.get(name) === true } : {}),
       digest: keyring.valueDigest(name, value),
       body: keyring.seal(bodyOf(value)),
     }));
@@ -95,7 +96,7 @@ export function createProducer(options: ProducerOptions): Producer {
       const put = await store.mailboxes.put(page);
       await wakeUps.wake(
         profile.id,
-        [...users.keys()].map((user) => ({ user, priority })),
+        put.waiting.map((user) => ({ user, priority })),
       );
       return put;
     },

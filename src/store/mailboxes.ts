@@ -43,6 +43,8 @@ export interface Put {
   readonly cursor: string;
   /** How many units ended as invalid for lying ahead of the store's clock. */
   readonly ahead: number;
+  /** Users of the page who have something to do: the others have in the pool what was wanted, or something newer. */
+  readonly waiting: readonly string[];
 }
 
 export type ClaimAnswer =

@@ -93,6 +93,8 @@ interface Wanted {
   readonly word: string;
   /** Of the ordinal, against the store's clock; absent where the source has no clock. */
   readonly atMs: number | undefined;
+  /** What a look at the pool found, where somebody looked. */
+  readonly there: boolean | undefined;
 }
 
 /** Most of it befalls one user and an address with its flag: that is where the rules are intricate. */
@@ -104,10 +106,11 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
   unit: anyUnit,
   word: fc.constantFrom("x", "y"),
   atMs: fc.constantFrom(undefined, 0, 0, -1, -2000, 2000, MAX_LEAD_MS, MAX_LEAD_MS + 1),
+  there: fc.constantFrom(undefined, undefined, true, false),
 });
 
-const sayWanted = ({ user, unit, word, atMs }: Wanted) =>
-  `${user}.${unit}=${word}${atMs === undefined ? "" : `@${atMs < 0 ? "" : "+"}${atMs}`}`;
+const sayWanted = ({ user, unit, word, atMs, there }: Wanted) =>
+  `${user}.${unit}=${word}${atMs === undefined ? "" : `@${atMs < 0 ? "" : "+"}${atMs}`}${there === undefined ? "" : there ? " (there)" : " (not there)"}`;
 
 const put = fc
   .record({
@@ -125,9 +128,10 @@ const put = fc
     return command(text, async (model, store) => {
       const { nowMs } = model.memory.clock;
       const changes: UserChange[] = [];
-      for (const { user, unit, word, atMs } of mine) {
+      for (const { user, unit, word, atMs, there } of mine) {
         const ordinal = ordinalText({ timeMs: nowMs + (atMs ?? 0), sequence: 0 });
-        const said = { name: unit, digest: word, body: `p:{"text":"é\\"/${word}\\u0000"}` };
+        const looked = there === undefined ? {} : { there };
+        const said = { ...looked, name: unit, digest: word, body: `p:{"text":"é\\"/${word}\\u0000"}` };
         const one = atMs === undefined ? said : { ...said, ordinal };
         const last = changes.at(-1);
         if (last?.user === user) changes.splice(-1, 1, { ...last, units: [...last.units, one] });

@@ -45,13 +45,15 @@ export function claimCases(suite: Suite): void {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
       await u.deliver("a");
-      await u.put("name", "x", 2);
+      // With nothing before it in the mailbox it would not have been given a place.
+      await u.put("name", "y", 2);
+      await u.put("name", "x", 3);
       const version = (await u.mailbox())?.pending["name"]?.version;
       assert.deepEqual(await u.claim("b"), { is: "idle" });
-      assert.deepEqual(await u.books(), { received: 2, applied: 1, unchanged: 1 });
+      assert.deepEqual(await u.books(), { received: 3, applied: 1, superseded: 1, unchanged: 1 });
       assert.deepEqual(await u.ledger(), { name: { version, digest: "x" } });
       await u.put("name", "y", 1);
-      assert.deepEqual(await u.books(), { received: 3, applied: 1, unchanged: 1, stale: 1 });
+      assert.deepEqual(await u.books(), { received: 4, applied: 1, superseded: 1, unchanged: 1, stale: 1 });
     });
 
     test("leaves out one equal unit and gives the others", async () => {

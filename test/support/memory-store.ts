@@ -55,7 +55,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const found = runs.get(run);
       if (!found) throw runLost(run);
       const at = found.cursor;
-      if (cursor && cursor.from !== at) return { accepted: false, cursor: at, ahead: 0 };
+      if (cursor && cursor.from !== at) return { accepted: false, cursor: at, ahead: 0, waiting: [] };
       poolsSeen.add(pool);
       let ahead = 0;
       for (const { user, username, units } of changes) {
@@ -81,7 +81,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         cursor: cursor?.to ?? at,
         rows: { read: read + rows.read, faulty: faulty + rows.faulty },
       });
-      return { accepted: true, cursor: cursor?.to ?? at, ahead };
+      const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => stateOf(user).mailbox);
+      return { accepted: true, cursor: cursor?.to ?? at, ahead, waiting };
     },
     async claim(user, token, leaseMs) {
       const { result } = carryOut(user, claimStep(stateOf(user), user, token, leaseMs, clock.nowMs));

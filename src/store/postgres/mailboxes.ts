@@ -11,7 +11,7 @@ import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
 import { type Settlements } from "../../core/settlement.ts";
-import type { Mailboxes, Page } from "../mailboxes.ts";
+import type { Mailboxes, Page, Put } from "../mailboxes.ts";
 import { runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";
@@ -25,9 +25,8 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
     put: (page) =>
       database.transaction(async (session) => {
         const { moved, cursor } = await moveProgress(session, page);
-        if (!moved) return { accepted: false, cursor, ahead: 0 };
-        const ahead = await putChanges(session, page, now());
-        return { accepted: true, cursor, ahead };
+        if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [] };
+        return { accepted: true, cursor, ...(await putChanges(session, page, now())) };
       }),
 
     claim: (user, token, leaseMs) =>
@@ -150,8 +149,7 @@ async function moveProgress(session: Session, page: Page): Promise<{ moved: bool
   return { moved: false, cursor: left[0].cursor };
 }
 
-/** Answers how many units lie ahead of the clock. */
-async function putChanges(session: Session, page: Page, at: number): Promise<number> {
+async function putChanges(session: Session, page: Page, at: number): Promise<Pick<Put, "ahead" | "waiting">> {
   const { pool, run, priority, changes, invalid } = page;
   const count = changes.reduce((sum, change) => sum + change.units.length, 0);
   const rows = await session.query<{ last: number }>("UPDATE poolsync.arrivals SET last = last + $1 RETURNING last", [
@@ -173,7 +171,8 @@ async function putChanges(session: Session, page: Page, at: number): Promise<num
   entries.push({ run, term: "received", by: invalid }, { run, term: "invalid", by: invalid });
   await writeUsers(session, withSomething(states), at);
   await postEntries(session, entries);
-  return ahead;
+  const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => states.get(user)?.mailbox);
+  return { ahead, waiting };
 }
 
 /** A user of whom nothing is known is no row. */

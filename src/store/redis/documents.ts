@@ -76,7 +76,12 @@ export const holdDocument = z.object({
 
 export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
 
-export const putReply = z.object({ accepted: z.boolean(), cursor: z.string(), ahead: z.number() });
+export const putReply = z.object({
+  accepted: z.boolean(),
+  cursor: z.string(),
+  ahead: z.number(),
+  waiting: z.array(z.string()).default([]),
+});
 
 export const claimReply = z.discriminatedUnion("is", [
   z.object({
@@ -111,8 +116,11 @@ export const holdReply = z.discriminatedUnion("is", [
   z.object({ is: z.literal("held"), hold: holdDocument, retryInMs: z.number() }),
 ]);
 
-export const reserveReply = z.array(z.object({ waitMs: z.number(), slotAt: z.number() }));
-export const paceReply = z.object({ ratePerSecond: z.number(), cutAt: z.number() });
+export const reserveReply = z.object({
+  slots: z.array(z.object({ waitMs: z.number(), slotAt: z.number() })),
+  askAgainMs: z.number(),
+});
+export const paceReply = z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), cutAt: z.number() });
 
 /** JSON text as a document. The error names what was expected where, never a value. */
 export function parseDocument<T>(shape: z.ZodType<T>, text: unknown, what: string): T {

@@ -40,8 +40,7 @@ local function take_due(name, held)
   mailbox.pending[name] = nil
   local applied = d.ledger[name]
   local contact = CONTACT_OF[name]
-  local contact_applied = contact and d.ledger[contact]
-  if (applied and held.version < applied.version) or (contact_applied and held.version < contact_applied.version) then
+  if is_stale(d, name, held) then
     book(held.run, 'pending', -1)
     book(held.run, 'stale', 1)
   elseif applied and applied.digest ~= '' and applied.digest == held.digest and not (contact and units[contact]) then

@@ -150,6 +150,13 @@ local function resend(d, name)
   if FLAG_OF[name] then resend(d, FLAG_OF[name]) end
 end
 
+-- True where the ledger has something newer of the unit, or of the contact that it speaks of.
+local function is_stale(d, name, held)
+  local applied = d.ledger[name]
+  local contact_applied = CONTACT_OF[name] and d.ledger[CONTACT_OF[name]]
+  return (applied and held.version < applied.version) or (contact_applied and held.version < contact_applied.version)
+end
+
 local function yields_to(held, other)
   if not other then return false end
   if held.version <= other.version then return true end
@@ -167,11 +174,7 @@ local function place(d, name, held)
   local pending = d.mailbox.pending
   local flying = d.mailbox.claim and d.mailbox.claim.units or {}
   local contact, flag = CONTACT_OF[name], FLAG_OF[name]
-  local applied = d.ledger[name]
-  local contact_applied = contact and d.ledger[contact]
-  if (applied and held.version < applied.version) or (contact_applied and held.version < contact_applied.version) then
-    return book(held.run, 'stale', 1)
-  end
+  if is_stale(d, name, held) then return book(held.run, 'stale', 1) end
   if contact then
     local waits, flies = pending[contact], flying[contact]
     if (waits and waits.version > held.version) or (flies and flies.version > held.version) then
