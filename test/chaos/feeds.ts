@@ -32,6 +32,9 @@ export interface Feeds {
 }
 
 const ROWS = 120;
+/** Several pages: a run may be cut, or forgotten, between them. */
+const MANY_ROWS = 1_300;
+const MANY_SHARE = 0.2;
 const MOST_RUNNING = 2;
 const AGAIN_MS = 500;
 const DETACHED_SHARE = 0.7;
@@ -53,7 +56,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
   }
 
   async function run(): Promise<void> {
-    const feed = load.feed(Date.now(), ROWS);
+    const feed = load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS);
     const path = join(directory, feed.name);
     await writeFile(path, feed.csv);
     const name = feed.name.replace(".csv", "");

@@ -1,11 +1,17 @@
 /** What a drained namespace may hold in Redis: its own keys, and a bounded list of BullMQ's. */
 import type { Redis } from "ioredis";
+import { contentOf } from "../support/redis-dump.ts";
+import { MARK } from "./model.ts";
 
 export interface KeysLeft {
   readonly known: Readonly<Record<string, number>>;
   readonly strange: readonly string[];
   /** Opaque keys of users who have a wake-up's deduplication, or what is to be added after their wake-up. */
   readonly woken: ReadonlySet<string>;
+  /** Keys that hold a value or a username, and may not. */
+  readonly telling: readonly string[];
+  /** Keys that would stay for ever, or grow for ever, and may not. */
+  readonly growing: readonly string[];
 }
 
 const OWN =
@@ -14,11 +20,19 @@ const OWN =
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
 
+/** Values are where they wait and where they are set aside, and nowhere else. */
+const HOLDS_VALUES = /^(mailboxes|letters)$/;
+const PASSING = /^(once|sweep):/;
+/** BullMQ trims its events to about 10,000. */
+const MOST_EVENTS = 11_000;
+
 export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLeft> {
   const prefix = `{poolsync:${namespace}}:`;
   const known: Record<string, number> = {};
   const strange: string[] = [];
   const woken = new Set<string>();
+  const telling: string[] = [];
+  const growing: string[] = [];
   let cursor = "0";
   do {
     const [next, keys] = await redis.scan(cursor, "COUNT", 1_000);
@@ -29,10 +43,16 @@ export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLef
       else known[kind] = (known[kind] ?? 0) + 1;
       const user = /:d[en]:(.+)$/.exec(key)?.[1];
       if (user !== undefined) woken.add(user);
+      if (!HOLDS_VALUES.test(name ?? "")) {
+        const content = key + JSON.stringify(await contentOf(redis, key));
+        if (content.includes(MARK)) telling.push(key);
+      }
+      if (PASSING.test(name ?? "") && (await redis.pttl(key)) === -1) growing.push(`${key} does not expire`);
+      if (kind === "bull events" && (await redis.xlen(key)) > MOST_EVENTS) growing.push(`${key} is not trimmed`);
     }
     cursor = next;
   } while (cursor !== "0");
-  return { known, strange, woken };
+  return { known, strange, woken, telling, growing };
 }
 
 function kindOf(name: string): string | undefined {

@@ -24,6 +24,8 @@ export interface Load {
   /** Of a source whose clock is off by so much; null where it has none and says no version. */
   single(source: string, clockOffMs: number | null, now: number): Single;
   feed(now: number, rows: number): FeedFile;
+  /** Of every file so far: how many units it holds. */
+  readonly files: ReadonlyMap<string, number>;
 }
 
 const ATTRIBUTES = ["given_name", "family_name", "email", "custom:department"] as const;
@@ -45,6 +47,7 @@ export function createLoad(seed: number, count: number): Load {
   let sequence = FIRST_SEQUENCE;
   let feeds = 0;
   const lastAsOf = new Set<number>();
+  const files = new Map<string, number>();
 
   // A few users get most of the changes.
   const someone = (): string => users[Math.floor(random.next() ** 2 * users.length)] ?? "";
@@ -52,6 +55,7 @@ export function createLoad(seed: number, count: number): Load {
   return {
     users,
     missing,
+    files,
     single(source, clockOffMs, now) {
       sequence += 1;
       const id = `${source}.${sequence}`;
@@ -94,6 +98,10 @@ export function createLoad(seed: number, count: number): Load {
         lines.push(`${username},${cells.join(",")}`);
         changes.push({ id, username, attributes, ordinal: ordinalOf(asOfMs, row) });
       }
+      files.set(
+        name,
+        changes.reduce((sum, { attributes }) => sum + attributes.length, 0),
+      );
       return { name, csv: `${lines.join("\n")}\n`, asOf: new Date(asOfMs).toISOString(), changes };
     },
   };

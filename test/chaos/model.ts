@@ -54,6 +54,8 @@ export interface GoingBack {
 }
 
 export interface Broken {
+  /** True where it was never acknowledged, and one of its units was written: then all of them must be there. */
+  readonly half: boolean;
   readonly username: string;
   readonly attribute: string;
   readonly expected: string;
@@ -183,7 +185,13 @@ export function createModel(): Model {
         const there = changes.get(foundId ?? "");
         if (there && !isOlder(there, change)) continue;
         if (isDead(change, attribute)) continue;
-        broken.push({ username, attribute, expected: id, found: foundId ?? "nothing of the run" });
+        broken.push({
+          half: change.ackedAt === undefined,
+          username,
+          attribute,
+          expected: id,
+          found: foundId ?? "nothing of the run",
+        });
       }
       return broken;
     },

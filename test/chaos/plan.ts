@@ -122,7 +122,10 @@ function draw(random: Random, topology: Topology, leaseMs: number): Fault {
   }
   if (drawn < 0.88) return { kind: "redis-full", forMs: between(1_000, 4_000) };
   if (topology === "sentinel") return { kind: "failover", by: random.pick(["SIGKILL", "SIGSTOP"] as const) };
-  if (random.chance(0.3)) return { kind: "suspend", victim: { of: "redis", index: 0 }, forMs: between(500, 4_000) };
+  if (random.chance(0.3)) {
+    const forMs = random.chance(0.3) ? longerThanALease() : between(500, 4_000);
+    return { kind: "suspend", victim: { of: "redis", index: 0 }, forMs };
+  }
   const losesMs = topology === "aof-everysec" && random.chance(0.6) ? between(100, 1_000) : 0;
   return { kind: "redis-killed", losesMs, backInMs: between(0, 2_500) };
 }

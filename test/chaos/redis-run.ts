@@ -11,7 +11,7 @@ import { openChildren } from "./children.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
 import { DRAIN_WITHIN_MS, settleDown } from "./finale.ts";
-import { keysLeft } from "./keys-left.ts";
+import { keysLeft, type KeysLeft } from "./keys-left.ts";
 import { CLOCKS_OFF_MS, createLoad } from "./load.ts";
 import { createModel } from "./model.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
@@ -22,7 +22,18 @@ import { createTally, type ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
 import { POOL, startService } from "./service.ts";
 import { startTcpProxy } from "./tcp-proxy.ts";
-import { auditBooks, judgeBooks, judgeClocks, judgeOrder, judgeValues, verdict, type Standing } from "./verdict.ts";
+import {
+  auditBooks,
+  judgeBooks,
+  judgeClocks,
+  judgeKept,
+  judgeOrder,
+  judgeSecrets,
+  judgeValues,
+  verdict,
+  type Standing,
+  type Verdict,
+} from "./verdict.ts";
 import { evidenceOf, marksIn, readStanding } from "./standing.ts";
 
 const NAMESPACE = "chaos";
@@ -124,11 +135,11 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
       const writers = [...children.all].filter((child) => child !== service.child);
       for (const writer of writers) writer.suspend();
       try {
-        let { wrong, total } = await auditBooks(engine, model.losses.length > 0);
+        let { wrong, total } = await auditBooks(engine, service);
         for (let look = 1; look < 8 && wrong.length > 0; look += 1) {
           // What is still on its way arrives.
           await sleep(250);
-          ({ wrong, total } = await auditBooks(engine, model.losses.length > 0));
+          ({ wrong, total } = await auditBooks(engine, service));
         }
         looks += 1;
         const { received, applied, pending, dead } = total;
@@ -178,18 +189,14 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
     };
     const look = new Redis(redis.port, "127.0.0.1");
     closers.push(() => look.disconnect());
+    const left = await keysLeft(look, NAMESPACE);
     const serviceErrors = await service.errors();
     const verdicts = [
       await judgeBooks(standing, checkpoints, looks),
       judgeValues(standing),
       judgeOrder(standing),
       verdict(3, "the three ways, provoked", provoked.seen, provoked.wrong),
-      verdict(
-        4,
-        "nothing acknowledged is lost, nothing is half applied",
-        { unacknowledged: singles.unacknowledged() + feeds.unacknowledged() },
-        [],
-      ),
+      await judgeKept(standing, load.files, singles.unacknowledged() + feeds.unacknowledged()),
       verdict(
         5,
         "a replay changes nothing newer, a second one nothing at all",
@@ -197,9 +204,9 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
         moved,
       ),
       verdict(6, `everything is delivered within ${DRAIN_WITHIN_MS / 1000} s`, { ms: drainMs }, stuck),
-      await judgeKeys(look, standing, ends),
+      judgeKeys(left, standing, ends),
       judgeClocks(standing, 50),
-      verdict(9, "no value and no username is in a log", {}, await marksIn(directory)),
+      judgeSecrets(await marksIn(directory), left.telling),
     ];
     return {
       seed: plan.seed,
@@ -229,9 +236,13 @@ async function ordersLeft(engine: Engine): Promise<number> {
 }
 
 /** 7: nothing leaks. A claim that died is remembered for 15 minutes, and nothing else of a mailbox is left. */
-async function judgeKeys(redis: Redis, { states, letters, userKeys }: Standing, ends: readonly (number | string)[]) {
-  const { known, strange, woken } = await keysLeft(redis, NAMESPACE);
-  const wrong = strange.map((key) => `${key} is none of the keys that are known`);
+function judgeKeys(
+  left: KeysLeft,
+  { states, letters, userKeys }: Standing,
+  ends: readonly (number | string)[],
+): Verdict {
+  const { known, strange, woken, growing } = left;
+  const wrong = [...strange.map((key) => `${key} is none of the keys that are known`), ...growing];
   let remembering = 0;
   const asleep = new Set(woken);
   for (const [username, { mailbox }] of states) {

@@ -48,10 +48,20 @@ export async function evidenceOf(directory: string, writes: readonly LoggedWrite
   return { lateSettles, burials, unheard };
 }
 
-/** Lines of logs that hold a value or a username. The emulator's own log is its own matter. */
-export async function marksIn(directory: string): Promise<string[]> {
+export interface Marks {
+  /** Lines of logs that were looked at. */
+  readonly lines: number;
+  /** Those that hold a value or a username. */
+  readonly marked: readonly string[];
+}
+
+/** The emulator's own log is its own matter. */
+export async function marksIn(directory: string): Promise<Marks> {
   const lines = await logLines(directory);
-  return lines.filter(({ line }) => line.includes(MARK)).map(({ file, line }) => `${file}: ${line.slice(0, 200)}`);
+  const marked = lines
+    .filter(({ line }) => line.includes(MARK))
+    .map(({ file, line }) => `${file}: ${line.slice(0, 200)}`);
+  return { lines: lines.length, marked };
 }
 
 async function logLines(directory: string): Promise<{ file: string; line: string }[]> {

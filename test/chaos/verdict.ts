@@ -1,10 +1,12 @@
-/** The eight invariants, held against what the run's model, the store, its keys, the logs and the emulator's log say. */
+/** The invariants, held against what the run's model, the store, its keys, the logs and the emulator's log say. */
 import { imbalance, type Books } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import { ordinalOf as ordinalOfVersion, timeOf } from "../../src/core/version.ts";
 import type { Engine } from "../../src/queues/engine.ts";
-import { changeIdOf, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
+import { changeIdOf, type Broken, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
+import type { Service } from "./service.ts";
+import type { Marks } from "./standing.ts";
 
 export interface Verdict {
   readonly invariant: number;
@@ -23,11 +25,10 @@ export function verdict(invariant: number, title: string, facts: Verdict["facts"
   return { invariant, title, facts, holds: broken.length === 0, broken: [...broken.slice(0, SHOWN), ...more] };
 }
 
-/** A look at all books while nobody writes: what does not add up. */
+/** A look at all books while nobody writes, and at the emulator's log: what does not add up. */
 export async function auditBooks(
   engine: Engine,
-  /** Redis may have lost the record of a run, whose pages are in the books all the same. */
-  lossy: boolean,
+  service: Pick<Service, "writes">,
 ): Promise<{ readonly wrong: string[]; readonly total: Books }> {
   const { runs, mailboxes } = engine.store;
   const counted = await mailboxes.recount();
@@ -40,15 +41,33 @@ export async function auditBooks(
     const { pending, dead } = counted.get(id) ?? { pending: 0, dead: 0 };
     if (pending !== books.pending) wrong.push(`${id} has ${pending} pending, and its books say ${books.pending}`);
     if (dead !== books.dead) wrong.push(`${id} has ${dead} dead, and its books say ${books.dead}`);
-    for (const [term, count] of Object.entries(books)) sum[term] = (sum[term] ?? 0) + count;
+    for (const [term, count] of Object.entries(books)) {
+      if (count < 0) wrong.push(`${term} of ${id} is ${count}`);
+      sum[term] = (sum[term] ?? 0) + count;
+    }
   }
   const total = await runs.books();
   if (imbalance(total) !== 0) wrong.push(`the total is out of balance by ${imbalance(total)}`);
   for (const [term, count] of Object.entries(total)) {
-    if (lossy ? count < (sum[term] ?? 0) : count !== (sum[term] ?? 0))
+    if (count !== (sum[term] ?? 0))
       wrong.push(`in total ${term} is ${count}, and the runs add up to ${sum[term] ?? 0}`);
   }
+  const written = writtenUnits(await service.writes()).size;
+  if (total.applied > written) {
+    wrong.push(`applied is ${total.applied}, and the emulator's log has ${written} different units`);
+  }
   return { wrong, total };
+}
+
+/** Each unit of each change that the pool has taken, once. */
+function writtenUnits(writes: readonly LoggedWrite[]): Set<string> {
+  const written = new Set<string>();
+  for (const { username, attributes } of writes) {
+    for (const [name, value] of Object.entries(attributes)) {
+      if (changeIdOf(value) !== undefined) written.add(`${username} ${name} ${value}`);
+    }
+  }
+  return written;
 }
 
 /** What became known of times, for the three ways in which a value may go back. */
@@ -74,40 +93,63 @@ export interface Standing {
 
 /** 1: the books, by recount, and against the model and the emulator's log. */
 export async function judgeBooks(on: Standing, checkpoints: readonly string[], looks: number): Promise<Verdict> {
-  const { wrong, total } = await auditBooks(on.engine, on.model.losses.length > 0);
+  const { wrong, total } = await auditBooks(on.engine, { writes: async () => on.writes });
   const { least, most } = on.model.units();
-  const written = new Set<string>();
-  let units = 0;
-  for (const { username, attributes } of on.writes) {
-    for (const [name, value] of Object.entries(attributes)) {
-      if (changeIdOf(value) === undefined) continue;
-      units += 1;
-      written.add(`${username} ${name} ${value}`);
-    }
-  }
-  if (total.received < least) wrong.push(`received is ${total.received}, and ${least} units were acknowledged`);
   if (total.received > most) wrong.push(`received is ${total.received}, and ${most} units were sent at most`);
-  if (total.applied > written.size) {
-    wrong.push(`applied is ${total.applied}, and the emulator's log has ${written.size} different units`);
-  }
   const facts = {
     ...total,
     acknowledged: least,
     sentAtMost: most,
-    unitsWritten: units,
-    differentUnitsWritten: written.size,
+    writes: on.writes.length,
+    differentUnitsWritten: writtenUnits(on.writes).size,
   };
   return verdict(1, "the books balance", { looks: looks + 1, ...facts }, [...checkpoints, ...wrong]);
 }
 
-/** 2 and 4: the newest acknowledged value is there; a change is there with all of its units. */
-export function judgeValues({ model, writes, attributes, states, userKeys, letters }: Standing): Verdict {
+/**
+ * 4: nothing acknowledged is lost. A file that was put was received to its last unit and no unit twice, however often
+ * its command was killed and Redis lost its last second; of a change that was never acknowledged all is there, or nothing.
+ */
+export async function judgeKept(
+  on: Standing,
+  files: ReadonlyMap<string, number>,
+  unacknowledged: number,
+): Promise<Verdict> {
+  const { runs } = on.engine.store;
+  const wrong: string[] = [];
+  if (unacknowledged > 0) wrong.push(`${unacknowledged} were not acknowledged in the end`);
+  const { least } = on.model.units();
+  const { received } = await runs.books();
+  if (received < least) wrong.push(`received is ${received}, and ${least} units were acknowledged`);
+  let whole = 0;
+  for (const { id, feed, state } of await runs.list(100_000)) {
+    const units = files.get(feed);
+    if (units === undefined || state === "reading") continue;
+    whole += 1;
+    const books = await runs.books(id);
+    if (books.received !== units) wrong.push(`${id} received ${books.received} units of the ${units} of ${feed}`);
+  }
+  for (const one of unitsNotThere(on).filter(({ half }) => half)) {
+    wrong.push(`${one.expected} is half there: ${one.username} ${one.attribute} is ${one.found}`);
+  }
+  const facts = { unacknowledged, filesPutWhole: whole, files: files.size };
+  return verdict(4, "nothing acknowledged is lost, nothing is half applied", facts, wrong);
+}
+
+/** Units whose newest change is neither in the pool nor in a dead letter. */
+function unitsNotThere({ model, writes, attributes, userKeys, letters }: Standing): Broken[] {
   const deadUnits = new Map(letters.map((letter) => [`${letter.user} ${letter.unit}`, letter]));
   const isDead = (change: { username: string; ordinal?: string }, attribute: string): boolean => {
     const letter = deadUnits.get(`${userKeys.get(change.username)} ${attribute}`);
     return letter !== undefined && (change.ordinal === undefined || ordinalOfVersion(letter.version) >= change.ordinal);
   };
-  const found = model.broken((username, attribute) => attributes.get(username)?.[attribute], writes, isDead);
+  return model.broken((username, attribute) => attributes.get(username)?.[attribute], writes, isDead);
+}
+
+/** 2: the newest acknowledged value is there. */
+export function judgeValues(on: Standing): Verdict {
+  const { model, writes, attributes, states, letters } = on;
+  const found = unitsNotThere(on).filter(({ half }) => !half);
   const wrong = found.map(
     ({ username, attribute, expected, found: there }) =>
       `${username} ${attribute}: expected ${expected}, found ${there}; ${historyOf(model, writes, username, attribute)}; ledger ${
@@ -224,4 +266,16 @@ export function judgeClocks({ model, attributes, states }: Standing, slackMs: nu
     }
   }
   return verdict(8, "who has no clock gets the store's time", { compared }, wrong);
+}
+
+/** 9: values and usernames are in no log, and in Redis only in mailboxes and letters. */
+export function judgeSecrets({ lines, marked }: Marks, telling: readonly string[]): Verdict {
+  const wrong = [...marked, ...telling.map((key) => `${key} in Redis holds a value or a username`)];
+  if (lines === 0) wrong.push("there was no log to look at");
+  return verdict(
+    9,
+    "no value and no username is in a log, or in Redis outside mailboxes and letters",
+    { logLines: lines },
+    wrong,
+  );
 }

@@ -14,7 +14,8 @@ export async function dumpRedis(url: string, part: string): Promise<Map<string, 
   }
 }
 
-async function contentOf(redis: Redis, key: string): Promise<unknown> {
+/** All that a key holds. */
+export async function contentOf(redis: Redis, key: string): Promise<unknown> {
   const type = await redis.type(key);
   switch (type) {
     case "none":
