@@ -106,6 +106,8 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   let slots: Due[] = [];
   /** Slots that the store was asked for, and has not answered yet. */
   const asked = { urgent: 0, any: 0 };
+  /** The store promised no slot, because the next is too far ahead: it is not asked again before. */
+  const askAgainAt = { urgent: 0, any: 0 };
   let out = 0;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
@@ -157,9 +159,10 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       .then(
         (reserved) => {
           const now = performance.now();
-          slots.push(...reserved.map(({ slotAt, waitMs }) => ({ slotAt, dueAt: now + waitMs, urgent })));
+          slots.push(...reserved.slots.map(({ slotAt, waitMs }) => ({ slotAt, dueAt: now + waitMs, urgent })));
           slots.sort((a, b) => a.dueAt - b.dueAt);
-          const soonest = slots[0]?.dueAt ?? now;
+          askAgainAt[kind] = now + reserved.askAgainMs;
+          const soonest = slots[0]?.dueAt ?? askAgainAt[kind];
           for (const waiter of waiters()) if (waiter.deadlineAt < soonest) waiter.reject(new SlotTooLate());
         },
         (error: unknown) => {
@@ -187,12 +190,16 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
 
     const places = concurrency - out;
     const urgent = Math.min(waiting(lines.slice(0, URGENT + 1)), places) - slots.filter((slot) => slot.urgent).length;
-    if (urgent > 0 && asked.urgent === 0) ask(urgent, true);
+    if (urgent > 0 && asked.urgent === 0 && askAgainAt.urgent <= now) ask(urgent, true);
     const any = Math.min(waiting(lines), places) - slots.length - asked.urgent;
-    const askAt = (slots.at(-1)?.dueAt ?? now) - LEAD_MS;
+    const askAt = Math.max((slots.at(-1)?.dueAt ?? now) - LEAD_MS, askAgainAt.any);
     if (any > 0 && asked.any === 0 && askAt <= now) ask(any, false);
 
-    const wakeAt = Math.min(slots[0]?.dueAt ?? Infinity, any > 0 && asked.any === 0 ? askAt : Infinity);
+    const wakeAt = Math.min(
+      slots[0]?.dueAt ?? Infinity,
+      urgent > 0 && asked.urgent === 0 ? askAgainAt.urgent : Infinity,
+      any > 0 && asked.any === 0 ? askAt : Infinity,
+    );
     if (first() && wakeAt < Infinity && places > 0) timer = setTimeout(pump, wakeAt - now);
   }
 

@@ -2,6 +2,9 @@
  * The port to the pace: one shared rate per bucket, which is an (account, Region, category) of Cognito's quotas. On
  * Redis the whole fleet shares it; embedded there is one process. Both carry out core/pace.ts and pass
  * test/suites/pace.ts. State that is lost is made anew from the ceiling: it heals by itself.
+ *
+ * The highest ceiling that was lately asked with is the fleet's. Those who ask with a lower one have so much between
+ * them, as a share of the fleet's rate, and take nothing from the rate of the others.
  */
 export interface Reservation {
   /** How long to wait before the call may be begun, in ms. May have a fraction. */
@@ -10,8 +13,15 @@ export interface Reservation {
   readonly slotAt: number;
 }
 
+export interface Reservations {
+  /** The soonest first. None where the next would be more than a second ahead: so far none is promised. */
+  readonly slots: readonly Reservation[];
+  /** Where there are no slots: how long to wait before asking again, in ms. Else 0. */
+  readonly askAgainMs: number;
+}
+
 export interface SlotWishes {
-  /** How many at most. One is always given; more only where they come almost at once. */
+  /** How many at most. More than one is given only where they come almost at once. */
   readonly most: number;
   /** Overtakes slots that are reserved and not yet due. */
   readonly urgent: boolean;
@@ -19,14 +29,15 @@ export interface SlotWishes {
 
 export interface PaceView {
   readonly ratePerSecond: number;
+  /** The fleet's ceiling; where nobody has reserved lately, the one that the view was asked with. */
   readonly ceilingPerSecond: number;
   /** Epoch ms of the last cut; 0 where there was none. */
   readonly cutAt: number;
 }
 
 export interface Pace {
-  /** The soonest first. */
-  reserve(bucket: string, ceilingPerSecond: number, wishes: SlotWishes): Promise<readonly Reservation[]>;
+  /** Reserves slots. One that was reserved counts as a call that was granted, unless `throttled` says otherwise. */
+  reserve(bucket: string, ceilingPerSecond: number, wishes: SlotWishes): Promise<Reservations>;
   /** A call that went in the slot `slotAt` was throttled: slows everybody down. Answers true where the rate was cut. */
   throttled(bucket: string, ceilingPerSecond: number, slotAt: number): Promise<boolean>;
   view(bucket: string, ceilingPerSecond: number): Promise<PaceView>;

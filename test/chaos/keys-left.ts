@@ -15,7 +15,7 @@ export interface KeysLeft {
 }
 
 const OWN =
-  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|pace:.+|sweep:.+|targets|memory|links:.+|once:.+)$/;
+  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|saw:.+|sweep:.+|targets|memory|links:.+|once:.+)$/;
 /** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;

@@ -29,7 +29,7 @@ function scriptedPace(waitMs: (nth: number) => number | Promise<number> = () => 
       seen.asking += 1;
       seen.mostAsking = Math.max(seen.mostAsking, seen.asking);
       try {
-        return [{ waitMs: await waitMs(nth), slotAt: nth }];
+        return { slots: [{ waitMs: await waitMs(nth), slotAt: nth }], askAgainMs: 0 };
       } finally {
         seen.asking -= 1;
       }
@@ -80,6 +80,21 @@ describe("the quota governor", () => {
     const waiting = Array.from({ length: 5 }, () => governor.acquire({ priority: 5, signal: AbortSignal.timeout(50) }));
     first.done();
     await Promise.allSettled(waiting);
+    assert.equal(seen.reserved, 2);
+  });
+
+  test("asks no sooner again than the pace says, where it promises nothing yet", async () => {
+    const { pace, seen } = scriptedPace();
+    const promising: Pace = {
+      ...pace,
+      async reserve(...args) {
+        const reserved = await pace.reserve(...args);
+        return seen.reserved <= 2 ? { slots: [], askAgainMs: seen.reserved === 1 ? 40 : 60_000 } : reserved;
+      },
+    };
+    const governor = open(promising);
+    const waiting = governor.acquire({ priority: 5, signal: AbortSignal.timeout(120) });
+    await assert.rejects(waiting, { name: "TimeoutError" });
     assert.equal(seen.reserved, 2);
   });
 

@@ -1,4 +1,4 @@
-import { freshPace, rateAt, reserveSome, throttled, type PaceState } from "../../core/pace.ts";
+import { freshPace, reserve, throttled, viewPace, type PaceState } from "../../core/pace.ts";
 import type { Pace } from "../pace.ts";
 
 /** The port to the pace, in memory: there is one process, and a pace that is lost is made anew from the ceiling. */
@@ -8,9 +8,10 @@ export function createPace(now: () => number): Pace {
   return {
     async reserve(bucket, ceilingPerSecond, wishes) {
       const at = now();
-      const { state, slots } = reserveSome(stateOf(bucket, ceilingPerSecond, at), ceilingPerSecond, at, wishes);
+      const before = stateOf(bucket, ceilingPerSecond, at);
+      const { state, slots, askAgainMs } = reserve(before, ceilingPerSecond, at, wishes);
       buckets.set(bucket, state);
-      return slots.map((slotAt) => ({ waitMs: slotAt - at, slotAt }));
+      return { slots: slots.map((slotAt) => ({ waitMs: Math.max(0, slotAt - at), slotAt })), askAgainMs };
     },
     async throttled(bucket, ceilingPerSecond, slotAt) {
       const at = now();
@@ -20,8 +21,7 @@ export function createPace(now: () => number): Pace {
     },
     async view(bucket, ceilingPerSecond) {
       const at = now();
-      const state = stateOf(bucket, ceilingPerSecond, at);
-      return { ratePerSecond: rateAt(state, ceilingPerSecond, at), ceilingPerSecond, cutAt: state.cutAt };
+      return viewPace(stateOf(bucket, ceilingPerSecond, at), ceilingPerSecond, at);
     },
   };
 }

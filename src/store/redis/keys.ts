@@ -18,7 +18,7 @@
  * | P pools           | hash   | pool -> how many letters it has                                    | for ever          |
  * | P arrivals        | string | counter: the arrival that was given last                           | for ever          |
  * | P holds           | hash   | `<pool>\|<scope>` -> `Hold` of store/holds.ts, JSON                | until lifted      |
- * | P pace:<bucket>   | hash   | `PaceState` of core/pace.ts                                        | 1 hour unused     |
+ * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | P sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
@@ -74,7 +74,7 @@ export function createKeys(namespace: string): Keys {
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,
     due: (pool) => `${prefix}due:${pool}`,
-    pace: (bucket) => `${prefix}pace:${bucket}`,
+    pace: (bucket) => `${prefix}saw:${bucket}`,
     sweep: (pool) => `${prefix}sweep:${pool}`,
     links: (pool) => `${prefix}links:${pool}`,
     once: (token) => `${prefix}once:${token}`,

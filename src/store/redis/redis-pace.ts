@@ -17,7 +17,7 @@ export function createRedisPace(keys: Keys, scripts: Scripts): Pace {
 
     async view(bucket, ceilingPerSecond) {
       const reply = await scripts.run("pace-view", [keys.pace(bucket)], [ceilingPerSecond]);
-      return { ...parseDocument(paceReply, reply, "the pace"), ceilingPerSecond };
+      return parseDocument(paceReply, reply, "the pace");
     },
   };
 }

@@ -1,20 +1,44 @@
 -- The rule of core/pace.ts, said in Lua: prepended to reserve, throttled and pace-view.
 --
--- KEYS[1] pace:<bucket>   ARGV[1] ceiling in calls a second
+-- KEYS[1] saw:<bucket>   ARGV[1] ceiling in calls a second
 -- State that is lost, or whose time has come, is made anew from the ceiling.
-local CUT, RECOVERY_PER_SECOND, SLOWEST_SHARE, CUT_EVERY_MS, AHEAD_MS = 0.5, 0.05, 0.03, 1000, 20
+local REST_MS, PROBE, RISE = 270, 0.038, 0.055
+local DEEPEST_CUT, MEMORY_MS, SLOWEST_SHARE, SLOWEST = 0.75, 7500, 0.03, 1
+local HORIZON_MS, AHEAD_MS, CATCH_UP_MS, IDLE_MS, LANE_MS = 1000, 20, 50, 1000, 10000
 -- Far longer than a rate needs to come back; the last cut can be shown for as long.
 local KEEP_MS = 60 * 60000
+local FIELDS = { 'nextAt', 'urgentAt', 'capacity', 'granted', 'countedFrom', 'freshFrom', 'cutAt' }
 
 local now, ceiling = now_exact(), tonumber(ARGV[1])
 
-local function load_pace()
-  local s = redis.call('HMGET', KEYS[1], 'nextAt', 'rate', 'rateAt', 'cutAt', 'urgentAt')
-  if not s[1] then return { nextAt = now, urgentAt = now, rate = ceiling, rateAt = now, cutAt = 0 } end
-  return {
-    nextAt = tonumber(s[1]), rate = tonumber(s[2]), rateAt = tonumber(s[3]), cutAt = tonumber(s[4]),
-    urgentAt = tonumber(s[5] or now),
+-- The state without the lanes that are forgotten, and without times so far ahead that the clock must have gone back.
+-- Answers it and the fleet's ceiling: the highest that somebody reserved with lately, or `least`.
+local function load_pace(least)
+  local s = {
+    nextAt = now, urgentAt = now, capacity = ceiling, granted = 0, countedFrom = now, freshFrom = 0, cutAt = 0,
+    lanes = {}, forgotten = {},
   }
+  local stored, top = redis.call('HGETALL', KEYS[1]), least
+  for i = 1, #stored, 2 do
+    local lane, value = string.match(stored[i], '^lane:(.+)$'), tonumber(stored[i + 1])
+    if not lane then
+      s[stored[i]] = value
+    elseif value > now - LANE_MS then
+      s.lanes[lane] = value
+      top = math.max(top, tonumber(lane))
+    else
+      s.forgotten[#s.forgotten + 1] = stored[i]
+    end
+  end
+  if top == 0 then top = ceiling end
+  local farthest = now + HORIZON_MS + REST_MS
+  for lane, at in pairs(s.lanes) do s.lanes[lane] = math.min(at, farthest + 1000 / tonumber(lane)) end
+  s.nextAt = math.min(s.nextAt, farthest + 1000 / math.min(top, s.capacity))
+  s.urgentAt = math.min(s.urgentAt, s.nextAt)
+  s.countedFrom = math.min(s.countedFrom, now)
+  s.freshFrom = math.min(s.freshFrom, s.nextAt)
+  s.cutAt = math.min(s.cutAt, now)
+  return s, top
 end
 
 -- 17 digits carry a double unchanged; Lua's own 14 would lose the fraction.
@@ -23,11 +47,24 @@ local function digits(number)
 end
 
 local function save_pace(s)
-  redis.call('HSET', KEYS[1], 'nextAt', digits(s.nextAt), 'rate', digits(s.rate), 'rateAt', digits(s.rateAt),
-    'cutAt', digits(s.cutAt), 'urgentAt', digits(s.urgentAt))
+  local fields = {}
+  for _, name in ipairs(FIELDS) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = digits(s[name])
+  end
+  for lane, at in pairs(s.lanes) do
+    fields[#fields + 1] = 'lane:' .. lane
+    fields[#fields + 1] = digits(at)
+  end
+  -- Before the rest: the lane of this call may be one that was forgotten.
+  if #s.forgotten > 0 then redis.call('HDEL', KEYS[1], unpack(s.forgotten)) end
+  redis.call('HSET', KEYS[1], unpack(fields))
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.max(0, s.nextAt - now) + KEEP_MS))
 end
 
-local function rate_at(s)
-  return math.min(ceiling, s.rate + math.max(0, now - s.rateAt) / 1000 * RECOVERY_PER_SECOND * ceiling)
+local function rate_at(s, top, at)
+  local capacity = math.min(top, s.capacity)
+  local probe = PROBE * math.sqrt(top / capacity)
+  local rising = math.max(0, at - s.freshFrom - REST_MS / probe) / 1000
+  return math.min(top, capacity * (1 + probe) + RISE * top * rising * rising)
 end
