@@ -28,13 +28,16 @@ export function createProgress(output: Output, lively: boolean): Progress {
   if (!lively) return NO_PROGRESS;
   const startedAt = performance.now();
   let bar: SingleBar | undefined;
+  /** What an earlier command had settled already: it says nothing of the speed of this one. */
+  let before: number | undefined;
   const stop = (): void => {
     bar?.stop();
     bar = undefined;
   };
   return {
     show(standing) {
-      const { done, rate, etaMs } = judge(standing, performance.now() - startedAt);
+      before ??= standing.received - standing.pending;
+      const { done, rate, etaMs } = judge(standing, before, performance.now() - startedAt);
       const columns = columnsOf(output);
       const words = [
         `${count(standing.rows)} rows`,
@@ -70,10 +73,14 @@ export function createProgress(output: Output, lively: boolean): Progress {
 }
 
 /** How far it is, how fast, and how long it may take: estimated from the share of the rows that were put. */
-function judge(standing: Standing, elapsedMs: number): { done: number; rate: number; etaMs: number | undefined } {
+function judge(
+  standing: Standing,
+  before: number,
+  elapsedMs: number,
+): { done: number; rate: number; etaMs: number | undefined } {
   const { rows, totalRows, received, pending } = standing;
   const settled = received - pending;
-  const rate = elapsedMs > 0 ? (settled / elapsedMs) * 1000 : 0;
+  const rate = elapsedMs > 0 ? ((settled - before) / elapsedMs) * 1000 : 0;
   if (totalRows === undefined || totalRows === 0 || rows === 0 || received === 0)
     return { done: 0, rate, etaMs: undefined };
   const expected = received * Math.max(1, totalRows / rows);

@@ -185,7 +185,7 @@ async function carryOutOnce(session: Session, input: FeedInput, mapping: Mapping
   };
   const failed = new AbortController();
   const signal = AbortSignal.any([io.interrupts.drain, failed.signal]);
-  let rows = 0;
+  let rows = run.rows.read;
   let endsAt: string | undefined;
   let toldStill = false;
   const tellStill = (): void => {
