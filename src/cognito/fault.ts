@@ -1,6 +1,7 @@
 /**
  * Turns whatever the SDK throws into a failure. Cognito echoes usernames and values in its messages, so nothing of
- * the thrown error goes on but its name, its status and what classify() makes of them.
+ * the thrown error goes on but its name, its status and what classify() makes of them. Its words go as far as the code
+ * that looks for the attribute at fault, and, scrubbed, to the terminal of who typed the values.
  */
 import { classify } from "../core/failure.ts";
 import type { Failure, FailureSignal } from "../core/failure.ts";
@@ -9,6 +10,8 @@ import type { Failure, FailureSignal } from "../core/failure.ts";
 export interface Refusal {
   readonly ok: false;
   readonly failure: Failure;
+  /** The error's own name, such as `UserNotFoundException`. */
+  readonly name: string;
   /** Cognito's own words, for `culprits()` and nothing else: they may hold people's data. */
   readonly message: string;
 }
@@ -16,13 +19,13 @@ export interface Refusal {
 /** `signal` is the one that the call was made under. */
 export function refusalOf(thrown: unknown, signal?: AbortSignal): Refusal {
   const said = signalOf(thrown, signal);
-  return { ok: false, failure: classify(said), message: said.message ?? "" };
+  return { ok: false, failure: classify(said), name: said.name, message: said.message ?? "" };
 }
 
 /** The answer for a call that was not begun, because its signal had ended: nothing can have been applied. */
 export function notBegun(signal: AbortSignal): Refusal {
   const name = nameOf({ name: "AbortError" }, "", signal);
-  return { ok: false, failure: classify({ name, answered: false, fateUnknown: false }), message: "" };
+  return { ok: false, failure: classify({ name, answered: false, fateUnknown: false }), name, message: "" };
 }
 
 /** The codes of faults that happen before a request is out. */

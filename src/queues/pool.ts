@@ -12,7 +12,9 @@ import type { Log } from "../log.ts";
 import { StoreError } from "../store/store-error.ts";
 import type { Target } from "../store/store.ts";
 import { type Delivery, startDelivery } from "./delivery.ts";
+import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "./engine.ts";
+import { createHoldWatch } from "./hold-watch.ts";
 import { createUserLinks, type UserLinks } from "./user-links.ts";
 
 export interface PoolSettings {
@@ -31,6 +33,8 @@ export interface Pool {
   readonly links: UserLinks;
   /** Starts delivering in this process. */
   deliver(): Promise<Delivery>;
+  /** For a change whose outcome is waited for. */
+  direct(): Direct;
   close(): Promise<void>;
 }
 
@@ -70,21 +74,26 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   const updates = governor("UserUpdate", settings.ratePerSecond);
   const lists = governor("UserList", LISTS_PER_SECOND);
   const directory = createUserDirectory(cognito);
+  const calls = {
+    profile,
+    writer: createAttributeWriter(cognito),
+    directory,
+    updates,
+    lists,
+    leaseMs: cognito.callMs + LEASE_MARGIN_MS,
+  };
   return {
     profile,
     links: createUserLinks({ store: engine.store, keyring: engine.keyring, profile, directory, lists }),
-    deliver: () =>
-      startDelivery({
-        engine,
-        profile,
-        writer: createAttributeWriter(cognito),
-        directory,
-        updates,
-        lists,
-        concurrency,
-        leaseMs: cognito.callMs + LEASE_MARGIN_MS,
-        log,
-      }),
+    deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
+    direct() {
+      const { store, keyring } = engine;
+      const holds = createHoldWatch(store.holds, profile.id, {
+        placed: (scope, kind) => log.warn({ pool: profile.id, scope, kind }, "hold placed"),
+        lifted: (scope) => log.info({ pool: profile.id, scope }, "hold lifted"),
+      });
+      return createDirect(engine, { ...calls, store, keyring, holds });
+    },
     async close() {
       await Promise.all([updates.close(), lists.close()]);
     },

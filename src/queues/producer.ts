@@ -29,6 +29,8 @@ export interface PageFacts {
   readonly invalid: number;
   readonly rows: Page["rows"];
   readonly cursor?: NonNullable<Page["cursor"]>;
+  /** Nobody is woken: the caller delivers the page itself. */
+  readonly quietly?: boolean;
 }
 
 export interface Producer {
@@ -82,7 +84,7 @@ export function createProducer(options: ProducerOptions): Producer {
       return { sound: { ...change, units }, invalid };
     },
     userKey: (username) => userOf(username).user,
-    async put(changes, facts) {
+    async put(changes, { quietly = false, ...facts }) {
       // One entry a user: the rows of a user who stands twice in a page are told apart by their versions.
       const users = new Map<string, UserChange & { units: Wanted[] }>();
       for (const change of changes) {
@@ -94,6 +96,7 @@ export function createProducer(options: ProducerOptions): Producer {
       }
       const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
       const put = await store.mailboxes.put(page);
+      if (quietly) return put;
       await wakeUps.wake(
         profile.id,
         put.waiting.map((user) => ({ user, priority })),

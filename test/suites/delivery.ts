@@ -2,12 +2,20 @@ import { describe } from "node:test";
 import type { Engine } from "../../src/queues/engine.ts";
 import { type OpenStage, stageOn } from "../support/delivery-stage.ts";
 import { contactSuite } from "./delivery-contacts.ts";
+import { directSuite } from "./delivery-direct.ts";
 import { failureSuite } from "./delivery-failures.ts";
 import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
 import { orderSuite } from "./delivery-order.ts";
 
-const SUITES: readonly ((open: OpenStage) => void)[] = [holdSuite, failureSuite, contactSuite, orderSuite, letterSuite];
+const SUITES: readonly ((open: OpenStage) => void)[] = [
+  holdSuite,
+  failureSuite,
+  contactSuite,
+  orderSuite,
+  letterSuite,
+  directSuite,
+];
 
 /**
  * What a delivery does, on any engine, against the emulator. Tests run beside each other, because some have to wait

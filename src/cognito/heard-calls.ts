@@ -1,0 +1,62 @@
+/** Listens to the calls that are made for one change, so that who made it is told what Cognito said. */
+import { scrub } from "../core/scrub.ts";
+import type { AttributeWriter } from "./attribute-writer.ts";
+import type { Refusal } from "./fault.ts";
+import type { UserDirectory } from "./user-directory.ts";
+
+/** A refused call as the AWS CLI would tell of it. Holds none of the values that were sent. */
+export interface SaidRefusal {
+  readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes" | "ListUsers";
+  /** `UserNotFoundException` */
+  readonly name: string;
+  readonly message: string;
+  readonly kind: string;
+  readonly advice: string;
+}
+
+export interface HeardCalls {
+  readonly writer: AttributeWriter;
+  readonly directory: UserDirectory;
+  /** What was refused last. */
+  readonly refusal: SaidRefusal | undefined;
+  /** Names of attributes that were written. */
+  readonly written: ReadonlySet<string>;
+}
+
+/** The refusal without the values. */
+export function saidRefusal(
+  operation: SaidRefusal["operation"],
+  { failure, name, message }: Refusal,
+  values: readonly string[],
+): SaidRefusal {
+  const { kind, advice } = failure;
+  return { operation, name, message: scrub(message, values).trim(), kind, advice };
+}
+
+export function hearCalls(writer: AttributeWriter, directory: UserDirectory): HeardCalls {
+  let refusal: SaidRefusal | undefined;
+  const written = new Set<string>();
+  return {
+    writer: {
+      async write(poolId, username, attributes, options) {
+        const said = await writer.write(poolId, username, attributes, options);
+        if (said.ok) for (const { Name } of attributes) written.add(Name);
+        else
+          refusal = saidRefusal("AdminUpdateUserAttributes", said, [username, ...attributes.map(({ Value }) => Value)]);
+        return said;
+      },
+    },
+    directory: {
+      ...directory,
+      async readContacts(poolId, username, look) {
+        const said = await directory.readContacts(poolId, username, look);
+        if (!said.ok) refusal = saidRefusal("ListUsers", said, [username]);
+        return said;
+      },
+    },
+    get refusal() {
+      return refusal;
+    },
+    written,
+  };
+}

@@ -1,0 +1,17 @@
+/**
+ * Cognito's own words without the values that somebody sent: it echoes them. Longer values go first, so that none is
+ * left in part.
+ */
+export function scrub(message: string, values: readonly string[]): string {
+  const wanted = [...new Set(values)].filter((value) => value !== "").toSorted((a, b) => b.length - a.length);
+  let said = message;
+  for (const value of wanted) {
+    const form = value.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+    // Within a word a short value is chance: `a` is in nearly every message.
+    said = said.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${form}(?![\\p{L}\\p{N}])`, "gu"), "***");
+    if (value.length >= LONG) said = said.replaceAll(value, "***");
+  }
+  return said;
+}
+
+const LONG = 6;
