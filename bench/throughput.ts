@@ -1,167 +1,176 @@
 /**
  * How many calls and changes a second go end to end: a CSV file, `sync --detach`, one worker process over Redis, an
- * unmetered emulator; beside a bare SDK loop of the same concurrency on the same emulator in the same run.
+ * unmetered emulator; beside a bare SDK loop of the same concurrency on the same emulator. The two take turns, because
+ * a machine that is shared is not equally fast all the time, and the middle of each is what counts.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { z } from "zod";
 import { imbalance } from "../src/core/books.ts";
 import { openRedisStore } from "../src/store/redis/redis-store.ts";
-import { AWS_ENVIRONMENT } from "../test/support/aws-environment.ts";
-import { runFile, type TestProcess } from "../test/support/process.ts";
-import { provideRedis } from "../test/support/redis-server.ts";
+import type { Store } from "../src/store/store.ts";
+import { middle } from "./figures.ts";
 import type { BenchContext, Outcome, Scenario } from "./scenario.ts";
-
-const POOL = "eu-west-1_Example";
-const USERS = 10_000;
-const CONCURRENCY = 25;
-const LIMIT_MS = 10 * 60_000;
+import { type BenchStage, cpuOf, openStage, POOL, succeeded } from "./stage.ts";
 
 export const throughput: Scenario = {
   name: "throughput",
-  about: "calls a second end to end, unmetered, beside a bare SDK loop",
+  about: "calls a second end to end, unmetered, beside a bare SDK loop (--users, --rounds)",
   run,
 };
 
-async function run({ say }: BenchContext): Promise<Outcome> {
-  const directory = await mkdtemp(join(tmpdir(), "poolsync-bench-"));
-  const redis = await provideRedis({ url: process.env["REDIS_URL"], image: undefined, install: false, say });
-  const started: TestProcess[] = [];
-  const start = (file: string, args: readonly string[], env: Readonly<Record<string, string>>): TestProcess => {
-    const process = runFile(file, args, env);
-    started.push(process);
-    return process;
-  };
+interface Round {
+  readonly seconds: number;
+  readonly calls: number;
+  readonly changes: number;
+  readonly failed: number;
+  /** CPU milliseconds of each process for one call. */
+  readonly cpuMs: Readonly<Record<string, number>>;
+}
+
+const CONCURRENCY = 25;
+const UNITS = 3;
+const LIMIT_MS = 10 * 60_000;
+const loopReport = z.object({ calls: z.number(), failed: z.number(), seconds: z.number(), cpuSeconds: z.number() });
+
+async function run(context: BenchContext): Promise<Outcome> {
+  const { values } = parseArgs({
+    args: [...context.args],
+    options: { users: { type: "string", default: "10000" }, rounds: { type: "string", default: "5" } },
+  });
+  const users = Number(values.users);
+  const stage = await openStage(["--users", String(users), "--rate", "unmetered"], (line) => context.say(line));
   try {
-    say(`Redis: ${redis.origin}`);
-    const emulator = start(
-      "src/cli/main.ts",
-      ["emulator", "--port", "0", "--pool-id", POOL, "--users", String(USERS), "--rate", "unmetered", "--json"],
-      {},
-    );
-    const endpoint = await endpointOf(emulator);
     const env = {
-      ...AWS_ENVIRONMENT,
-      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint,
-      REDIS_URL: redis.url,
-      POOLSYNC_NAMESPACE: `bench-${process.pid}`,
-      POOLSYNC_POOLS: POOL,
+      ...stage.env,
+      REDIS_URL: stage.redisUrl,
       POOLSYNC_RATE: "100000",
       POOLSYNC_CONCURRENCY: String(CONCURRENCY),
-      POOLSYNC_LOG_LEVEL: "error",
     };
-
-    say(`SDK loop: ${USERS} users, ${CONCURRENCY} in flight`);
-    const loop = start("bench/sdk-loop.ts", [POOL, String(USERS), String(CONCURRENCY)], env);
-    await succeeded(loop);
-    const looped: unknown = JSON.parse(loop.stdout());
-    const loopSeconds = numberAt(looped, "seconds");
-
-    say(`poolsync: the same users, three attributes each, from a CSV file through Redis and one worker`);
-    const rows = Array.from(
-      { length: USERS },
-      (_, index) => `user${String(index + 1).padStart(5, "0")},Given ${index},"Family, ${index}",sync${index}`,
-    );
-    const file = join(directory, "users.csv");
-    await writeFile(file, ["username,given_name,family_name,nickname", ...rows].join("\n"));
-    const worker = start("workers/deliver.ts", [], env);
-    const store = await openRedisStore({ url: redis.url, namespace: env.POOLSYNC_NAMESPACE });
-    const callsBefore = await callsAt(endpoint);
-    const begunAt = performance.now();
+    const store = await openRedisStore({ url: stage.redisUrl, namespace: stage.namespace });
+    const loops: Round[] = [];
+    const ours: Round[] = [];
     try {
-      await succeeded(start("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--detach", "--json"], env));
-      while ((await store.runs.books()).pending > 0) {
-        if (performance.now() - begunAt > LIMIT_MS)
-          throw new Error(`Expected the worker to finish within ${LIMIT_MS} ms`);
-        await sleep(20);
+      for (let round = 1; round <= Number(values.rounds); round += 1) {
+        loops.push(await loopOnce(stage, users));
+        ours.push(await poolsyncOnce(stage, env, store, users, round));
+        const [loop, own] = [loops, ours].map((rounds) => perSecond(rounds.slice(-1)).calls.toFixed(0));
+        context.say(`round ${round}: SDK loop ${loop} calls/s, poolsync ${own} calls/s`);
       }
-      const seconds = (performance.now() - begunAt) / 1000;
-      const calls = (await callsAt(endpoint)) - callsBefore;
-      const books = await store.runs.books();
-      const lost = imbalance(books) !== 0 || books.received !== USERS * 3;
-      const callsPerSecond = calls / seconds;
-      const loopCallsPerSecond = USERS / loopSeconds;
-      const figures = {
-        users: USERS,
-        concurrency: CONCURRENCY,
-        loop: {
-          callsPerSecond: loopCallsPerSecond,
-          changesPerSecond: loopCallsPerSecond * 3,
-          calls: USERS,
-          changes: USERS * 3,
-          failed: numberAt(looped, "failed"),
-        },
-        poolsync: {
-          callsPerSecond,
-          changesPerSecond: books.applied / seconds,
-          calls,
-          changes: books.applied,
-          failed: books.dead + books.invalid + (lost ? 1 : 0),
-        },
-        ratio: callsPerSecond / loopCallsPerSecond,
-      };
-      const row = (name: string, of: typeof figures.loop): string[] => [
-        name,
-        of.callsPerSecond.toFixed(0),
-        of.changesPerSecond.toFixed(0),
-        String(of.calls),
-        String(of.changes),
-        String(of.failed),
-      ];
-      return {
-        tables: [
-          {
-            title: `${USERS} users, three attributes each, ${CONCURRENCY} calls in flight, unmetered emulator, one worker over Redis`,
-            columns: ["", "calls/s", "changes/s", "calls", "changes", "failed"].map((title, index) => ({
-              title,
-              align: index === 0 ? "left" : "right",
-            })),
-            rows: [row("SDK loop", figures.loop), row("poolsync, end to end", figures.poolsync)],
-            notes: [`Ratio of calls a second: ${figures.ratio.toFixed(2)}`],
-          },
-        ],
-        figures,
-        failed: figures.poolsync.failed + figures.loop.failed,
-      };
     } finally {
       await store.close();
-      await worker.kill("SIGTERM");
-      await worker.ended();
     }
+    return outcome(users, loops, ours);
   } finally {
-    await Promise.all(started.map((process) => process.kill("SIGKILL")));
-    await redis.stop();
-    await rm(directory, { recursive: true, force: true });
+    await stage.close();
   }
 }
 
-async function endpointOf(emulator: TestProcess): Promise<string> {
-  for (;;) {
-    const said = /http:\/\/127\.0\.0\.1:\d+/.exec(emulator.stdout());
-    if (said) return said[0];
-    if (emulator.child.exitCode !== null) throw new Error(`The emulator did not start: ${emulator.stderr()}`);
-    await sleep(50);
+async function loopOnce(stage: BenchStage, users: number): Promise<Round> {
+  const before = await cpuOf(stage.emulator);
+  const loop = stage.start("bench/sdk-loop.ts", [POOL, String(users), String(CONCURRENCY)], stage.env);
+  await succeeded(loop);
+  const { calls, failed, seconds, cpuSeconds } = loopReport.parse(JSON.parse(loop.stdout()));
+  const emulator = (await cpuOf(stage.emulator)) - before;
+  const cpuMs = { emulator: (emulator * 1000) / calls, client: (cpuSeconds * 1000) / calls };
+  return { seconds, calls, changes: calls * UNITS, failed, cpuMs };
+}
+
+async function poolsyncOnce(
+  stage: BenchStage,
+  env: Readonly<Record<string, string>>,
+  store: Store,
+  users: number,
+  round: number,
+): Promise<Round> {
+  const rows = Array.from(
+    { length: users },
+    (_, index) =>
+      `user${String(index + 1).padStart(5, "0")},Given ${round}.${index},"Family, ${round}.${index}",s${round}.${index}`,
+  );
+  const file = join(stage.directory, `users-${round}.csv`);
+  await writeFile(file, ["username,given_name,family_name,nickname", ...rows].join("\n"));
+  const worker = stage.start("workers/deliver.ts", [], env);
+  await sleep(1500);
+  const before = await store.runs.books();
+  const used = async () => ({
+    emulator: await cpuOf(stage.emulator),
+    redis: await stage.redisCpu(),
+    worker: await cpuOf(worker),
+  });
+  const [callsBefore, cpuBefore] = [(await stage.calls()).calls, await used()];
+  const begunAt = performance.now();
+  const sync = stage.start("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--detach", "--json"], env);
+  let producer = 0;
+  const reading = (async () => {
+    while (sync.child.exitCode === null) {
+      const cpu = await cpuOf(sync);
+      producer = Number.isNaN(cpu) ? producer : Math.max(producer, cpu);
+      await sleep(20);
+    }
+  })();
+  await succeeded(sync);
+  while ((await store.runs.books()).pending > 0) {
+    if (performance.now() - begunAt > LIMIT_MS) throw new Error(`Expected the worker to finish within ${LIMIT_MS} ms`);
+    await sleep(20);
   }
+  const seconds = (performance.now() - begunAt) / 1000;
+  await reading;
+  const [{ calls: callsAfter }, cpuAfter, books] = [await stage.calls(), await used(), await store.runs.books()];
+  await worker.kill("SIGTERM");
+  await worker.ended();
+  const calls = callsAfter - callsBefore;
+  const lost = imbalance(books) !== 0 || books.received - before.received !== users * UNITS;
+  const perCall = (seconds: number): number => (seconds * 1000) / calls;
+  return {
+    seconds,
+    calls,
+    changes: books.applied - before.applied,
+    failed: books.dead - before.dead + books.invalid - before.invalid + (lost ? 1 : 0),
+    cpuMs: {
+      emulator: perCall(cpuAfter.emulator - cpuBefore.emulator),
+      client: perCall(cpuAfter.worker - cpuBefore.worker),
+      redis: perCall(cpuAfter.redis - cpuBefore.redis),
+      producer: perCall(producer),
+    },
+  };
 }
 
-async function callsAt(endpoint: string): Promise<number> {
-  const counters: unknown = await (await fetch(`${endpoint}/_emulator/counters`)).json();
-  const operations = at(counters, "operations");
-  return numberAt(at(operations, "AdminUpdateUserAttributes"), "calls");
+function perSecond(rounds: readonly Round[]): { readonly calls: number; readonly changes: number } {
+  return {
+    calls: middle(rounds.map(({ calls, seconds }) => calls / seconds)),
+    changes: middle(rounds.map(({ changes, seconds }) => changes / seconds)),
+  };
 }
 
-async function succeeded(process: TestProcess): Promise<void> {
-  const code = await process.ended();
-  if (code !== 0) throw new Error(`A process of the bench ended with ${code}: ${process.stderr()}`);
-}
-
-function at(value: unknown, key: string): unknown {
-  return typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
-}
-
-function numberAt(value: unknown, key: string): number {
-  const found = at(value, key);
-  if (typeof found !== "number") throw new TypeError(`Expected a number at \`${key}\``);
-  return found;
+function outcome(users: number, loops: readonly Round[], ours: readonly Round[]): Outcome {
+  const ratios = loops.map((loop, at) => perSecond(ours.slice(at, at + 1)).calls / perSecond([loop]).calls);
+  const failed = [...loops, ...ours].reduce((sum, round) => sum + round.failed, 0);
+  const cpu = (rounds: readonly Round[], of: string): number => middle(rounds.map(({ cpuMs }) => cpuMs[of] ?? 0));
+  const row = (name: string, rounds: readonly Round[]): string[] => [
+    name,
+    perSecond(rounds).calls.toFixed(0),
+    perSecond(rounds).changes.toFixed(0),
+    middle(rounds.map(({ calls }) => calls)).toFixed(0),
+    ...["client", "emulator", "redis", "producer"].map((of) => cpu(rounds, of).toFixed(2)),
+    String(rounds.reduce((sum, round) => sum + round.failed, 0)),
+  ];
+  const titles = ["", "calls/s", "changes/s", "calls", "client", "emulator", "redis", "producer", "failed"];
+  return {
+    tables: [
+      {
+        title: `${users} users, ${UNITS} attributes each, ${CONCURRENCY} calls in flight, unmetered emulator; middle of ${loops.length} rounds; CPU in ms a call`,
+        columns: titles.map((title, index) => ({ title, align: index === 0 ? "left" : "right" })),
+        rows: [row("SDK loop", loops), row("poolsync, end to end, one worker over Redis", ours)],
+        notes: [
+          `Ratio of calls a second, middle of the rounds: ${middle(ratios).toFixed(2)}.`,
+          "The end-to-end time begins with the start of `sync --detach`, and counts its reading and putting.",
+        ],
+      },
+    ],
+    figures: { users, concurrency: CONCURRENCY, ratio: middle(ratios), ratios, loop: loops, poolsync: ours },
+    failed,
+  };
 }
