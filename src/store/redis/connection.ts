@@ -130,5 +130,27 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
       redisOptions: { ...connection.redisOptions, ...options },
     });
   }
-  return new Redis({ ...connection.options, ...options, retryStrategy: retry, sentinelRetryStrategy: retry });
+  return new GatheringRedis({ ...connection.options, ...options, retryStrategy: retry, sentinelRetryStrategy: retry });
+}
+
+/**
+ * Writes the commands of one turn of the event loop to the socket together, which halves what a command costs here and
+ * on the server. Unlike ioredis' own pipelining it changes nothing of what happens when the connection is lost: each
+ * command that was not answered is sent again.
+ */
+class GatheringRedis extends Redis {
+  #gathering = false;
+
+  override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {
+    const { stream } = this;
+    if (!this.#gathering && this.status === "ready") {
+      this.#gathering = true;
+      stream.cork();
+      setImmediate(() => {
+        this.#gathering = false;
+        stream.uncork();
+      });
+    }
+    return super.sendCommand(...command);
+  }
 }
