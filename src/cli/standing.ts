@@ -6,8 +6,9 @@ import { z } from "zod";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
+import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
-import { wakeUpQueue } from "../queues/wake-ups.ts";
+import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
 
@@ -71,7 +72,7 @@ export async function standingOf(engine: Engine, { ceilingOf, verify }: Standing
       pool,
       endpoint,
       due: await store.mailboxes.dueCount(pool),
-      queue: await queues.queue(wakeUpQueue(pool)).getJobCounts(),
+      queue: await wakeUpCounts(queues, pool),
       pace: { ratePerSecond, ceilingPerSecond, ...(cutAt > 0 ? { lastCutAt: iso(cutAt) } : {}) },
     });
   }
@@ -128,4 +129,14 @@ async function recount(engine: Engine, total: Books): Promise<NonNullable<Standi
 
 function iso(epochMs: number): string {
   return new Date(epochMs).toISOString();
+}
+
+/** Wake-ups of a pool by BullMQ's states. */
+async function wakeUpCounts(queues: Queues, pool: string): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const lane of LANES) {
+    const counts = await queues.queue(wakeUpQueue(pool, lane)).getJobCounts();
+    for (const [state, count] of Object.entries(counts)) sums[state] = (sums[state] ?? 0) + count;
+  }
+  return sums;
 }

@@ -24,6 +24,8 @@ export interface Told {
   readonly applied: number;
   /** Until the mailbox wants to be looked at again; absent where nothing is left in it. */
   readonly dueInMs?: number;
+  /** How urgent what is left in it is. */
+  readonly priority?: number;
 }
 
 export interface ClaimSession {
@@ -64,7 +66,7 @@ export function openClaimSession(
   const letters: Buried[] = [];
   const doubted: string[] = [];
   let applied = 0;
-  let dueInMs: number | undefined;
+  let left: Pick<Told, "dueInMs" | "priority"> = {};
 
   const held = (name: string): Held => {
     const unit = answer.units[name];
@@ -102,7 +104,8 @@ export function openClaimSession(
       if (said.late) throw new ClaimLost("The claim was taken over before it was settled");
       applied += Object.values(telling).filter((settlement) => settlement.is === "applied").length;
       leaseEndsAt = askedAt + leaseMs;
-      dueInMs = said.dueInMs;
+      const { dueInMs, priority } = said;
+      left = { ...(dueInMs === undefined ? {} : { dueInMs }), ...(priority === undefined ? {} : { priority }) };
     },
     get untold() {
       return Object.keys(untold).length > 0;
@@ -111,6 +114,6 @@ export function openClaimSession(
       return leaseEndsAt;
     },
     leaseLeftMs: () => leaseEndsAt - performance.now(),
-    told: () => ({ letters, doubted, applied, ...(dueInMs === undefined ? {} : { dueInMs }) }),
+    told: () => ({ letters, doubted, applied, ...left }),
   };
 }

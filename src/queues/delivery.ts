@@ -15,7 +15,7 @@ import type { JobWorker } from "./bullmq.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
-import { type WakeUp, wakeUpQueue } from "./wake-ups.ts";
+import { LANES, PRIORITY, type WakeUp, wakeUpQueue } from "./wake-ups.ts";
 
 export interface DeliveryOptions {
   readonly engine: Engine;
@@ -77,7 +77,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   /** This process takes no work for a while: its credentials are refused, or the pool is held. */
   function pause(ms: number): void {
     if (stopping || resume) return;
-    void worker.pause(true);
+    for (const worker of workers) void worker.pause(true);
     resume = setTimeout(goOn, ms);
   }
 
@@ -85,7 +85,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     if (stopping || !resume) return;
     clearTimeout(resume);
     resume = undefined;
-    void worker.resume();
+    for (const worker of workers) void worker.resume();
   }
 
   async function placeHold({ scope, failure }: HoldWanted): Promise<void> {
@@ -120,9 +120,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   }
 
   /** What goes wrong here is the store's fault, not Cognito's. The job is gone with it, and the sweep wakes the user again. */
-  async function process(job: Job<WakeUp>, lock: string | undefined): Promise<void> {
+  async function process(job: Job<WakeUp>, lock: string | undefined, priority: number): Promise<void> {
     try {
-      await deliver(job, lock);
+      const sleepMs = await deliver(job.data.user, priority);
+      if (sleepMs !== undefined) await sleepUntil(job, lock, sleepMs);
     } catch (error) {
       if (!(error instanceof DelayedError || abort.signal.aborted)) {
         log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
@@ -131,30 +132,35 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     }
   }
 
-  async function deliver(job: Job<WakeUp>, lock: string | undefined): Promise<void> {
-    const { user } = job.data;
-    const hold = await holds.ask("pool");
-    if (hold.is === "held") {
-      // Another process may lift it before the next probe is due, so it is looked at again soon.
-      pause(Math.min(hold.retryInMs, FIRST_PAUSE_MS));
-      return sleepUntil(job, lock, hold.retryInMs);
+  /** Delivers what a user has, and goes on while there is more at once. Answers when to look again, if at all. */
+  async function deliver(user: string, wokenAs: number): Promise<number | undefined> {
+    for (let priority = wokenAs; ;) {
+      const hold = await holds.ask("pool");
+      if (hold.is === "held") {
+        // Another process may lift it before the next probe is due, so it is looked at again soon.
+        pause(Math.min(hold.retryInMs, FIRST_PAUSE_MS));
+        return hold.retryInMs;
+      }
+      const slot = await updates.acquire({ priority, signal: abort.signal });
+      let delivered: Delivered;
+      try {
+        const askedAt = performance.now();
+        const token = randomBytes(16).toString("base64url");
+        const answer = await store.mailboxes.claim(user, token, leaseMs);
+        if (answer.is === "idle") return undefined;
+        if (answer.is !== "claimed") return answer.retryInMs;
+        const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+        delivered = await deliverClaim(means, inHand, slot, abort.signal);
+      } finally {
+        // Does nothing where a call was made in it.
+        slot.giveBack();
+      }
+      await conclude(user, delivered);
+      const { dueInMs, priority: left = priority } = delivered;
+      if (dueInMs === undefined || dueInMs > 0 || stopping || resume || abort.signal.aborted) return dueInMs;
+      // It came while the call was in flight, and may be urgent where this job is not.
+      priority = left;
     }
-    const slot = await updates.acquire({ priority: job.priority, signal: abort.signal });
-    let delivered: Delivered;
-    try {
-      const askedAt = performance.now();
-      const token = randomBytes(16).toString("base64url");
-      const answer = await store.mailboxes.claim(user, token, leaseMs);
-      if (answer.is === "idle") return;
-      if (answer.is !== "claimed") return await sleepUntil(job, lock, answer.retryInMs);
-      const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-      delivered = await deliverClaim(means, inHand, slot, abort.signal);
-    } finally {
-      // Does nothing where a call was made in it.
-      slot.giveBack();
-    }
-    await conclude(user, delivered);
-    if (delivered.dueInMs !== undefined) await sleepUntil(job, lock, delivered.dueInMs);
   }
 
   let offset = 0;
@@ -171,7 +177,12 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     await wakeUps.reset(pool);
     while (!(await sweep()));
   }
-  const worker: JobWorker<WakeUp> = queues.worker<WakeUp>(wakeUpQueue(pool), process, { concurrency });
+  // As many places for single changes as for a bulk run, all of whose jobs may be waiting for the pace. How many calls
+  // are in flight is the governor's to say.
+  const workers: readonly JobWorker<WakeUp>[] = LANES.map((lane) => {
+    const priority = lane === "urgent" ? PRIORITY.direct : PRIORITY.bulk;
+    return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job, lock) => process(job, lock, priority), { concurrency });
+  });
 
   let sweeping: Promise<void> | undefined;
   const timer = setInterval(() => {
@@ -204,7 +215,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       const deadline = setTimeout(() => abort.abort(), drainMs);
       try {
         await sweeping;
-        await worker.close();
+        await Promise.all(workers.map((worker) => worker.close()));
       } finally {
         clearTimeout(deadline);
         burials.close();

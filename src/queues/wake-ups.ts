@@ -1,7 +1,11 @@
 /**
- * Wake-ups: the jobs that say "this mailbox has something". They carry the opaque user key and no value, and there is
- * at most one a user: a second one is dropped while the first waits, and remembered while it runs. Losing or doubling
- * one does no harm, because the due set in the store is the truth and every delivery sweeps it.
+ * Wake-ups: BullMQ jobs that say "this mailbox has something". A job carries the user's opaque key and nothing else;
+ * deduplication keeps one a user, and one more that is added while it runs. Losing or doubling one does no harm,
+ * because the due set in the store is the truth and every delivery sweeps it.
+ *
+ * A pool has two queues, and workers for each: a bulk run may fill every place of the one, and its jobs wait there for
+ * the pace, while a single change is fetched from the other at once. A user may have a job in both: whichever comes
+ * first sends everything that is pending, and the other finds nothing to do.
  */
 import type { Job } from "bullmq";
 import type { Due } from "../store/mailboxes.ts";
@@ -9,6 +13,9 @@ import type { JobQueue, Queues } from "./bullmq.ts";
 
 /** Who overtakes whom: a single change a bulk run. Lower goes first. */
 export const PRIORITY = { direct: 1, bulk: 10 } as const;
+
+export const LANES = ["urgent", "bulk"] as const;
+type Lane = (typeof LANES)[number];
 
 /** How many sleeping jobs a sweep looks through. Those behind them wake by themselves, if later. */
 const DELAYED_PAGE = 1000;
@@ -18,7 +25,7 @@ export interface WakeUp {
 }
 
 export interface WakeUps {
-  /** Adds a wake-up for each user; one that exists already and is less urgent is raised, one that sleeps is promoted. */
+  /** Adds a wake-up for each user; an urgent one that sleeps already is promoted. */
   wake(pool: string, dues: readonly Due[]): Promise<void>;
   /**
    * Throws all wake-ups of a pool away. For the embedded engine at its start: jobs that are marked as running belong to
@@ -29,45 +36,47 @@ export interface WakeUps {
   rewake(pool: string, dues: readonly Due[]): Promise<void>;
 }
 
-/** The name of a pool's wake-up queue. */
-export function wakeUpQueue(pool: string): string {
-  return `wake-up-${pool}`;
+/** The name of a wake-up queue of a pool. */
+export function wakeUpQueue(pool: string, lane: Lane): string {
+  return lane === "urgent" ? `wake-up-urgent-${pool}` : `wake-up-${pool}`;
 }
 
 export function createWakeUps(queues: Queues): WakeUps {
+  const queueOf = (pool: string, lane: Lane): JobQueue<WakeUp> => queues.queue<WakeUp>(wakeUpQueue(pool, lane));
+  const ofLane = (dues: readonly Due[], lane: Lane): readonly Due[] =>
+    dues.filter(({ priority }) => priority < PRIORITY.bulk === (lane === "urgent"));
   const add = (queue: JobQueue<WakeUp>, dues: readonly Due[]): Promise<Job<WakeUp>[]> =>
     queue.addBulk(
-      dues.map(({ user, priority }) => ({
+      dues.map(({ user }) => ({
         name: "wake-up",
         data: { user },
-        opts: {
-          priority,
-          deduplication: { id: user, keepLastIfActive: true },
-          removeOnComplete: true,
-          removeOnFail: true,
-        },
+        opts: { deduplication: { id: user, keepLastIfActive: true }, removeOnComplete: true, removeOnFail: true },
       })),
     );
 
   return {
     async wake(pool, dues) {
-      if (dues.length === 0) return;
-      const queue = queues.queue<WakeUp>(wakeUpQueue(pool));
-      const jobs = await add(queue, dues);
-      const urgent = jobs.filter((_, index) => (dues[index]?.priority ?? PRIORITY.bulk) < PRIORITY.bulk);
-      await Promise.all(urgent.map((job) => hurry(queue, job.id)));
+      const [urgent, bulk] = [ofLane(dues, "urgent"), ofLane(dues, "bulk")];
+      if (bulk.length > 0) await add(queueOf(pool, "bulk"), bulk);
+      if (urgent.length === 0) return;
+      const jobs = await add(queueOf(pool, "urgent"), urgent);
+      // Of a user whose job was there already, it is that job: it may sleep until a back-off or a lease ends.
+      await Promise.all(jobs.map((job) => ignoreRace(job.promote())));
     },
     async reset(pool) {
-      await queues.queue<WakeUp>(wakeUpQueue(pool)).obliterate({ force: true });
+      for (const lane of LANES) await queueOf(pool, lane).obliterate({ force: true });
     },
     async rewake(pool, dues) {
-      if (dues.length === 0) return;
-      const queue = queues.queue<WakeUp>(wakeUpQueue(pool));
-      const jobs = await add(queue, dues);
-      const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
-      const asleep =
-        sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);
-      await Promise.all(jobs.filter(({ id }) => asleep.has(id)).map((job) => ignoreRace(job.promote())));
+      for (const lane of LANES) {
+        const some = ofLane(dues, lane);
+        if (some.length === 0) continue;
+        const queue = queueOf(pool, lane);
+        const jobs = await add(queue, some);
+        const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
+        const asleep =
+          sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);
+        await Promise.all(jobs.filter(({ id }) => asleep.has(id)).map((job) => ignoreRace(job.promote())));
+      }
     },
   };
 }
@@ -82,15 +91,7 @@ async function delayedAmong(
   return new Set(ids.filter((_, index) => states[index] === "delayed"));
 }
 
-async function hurry(queue: JobQueue<WakeUp>, id: string | undefined): Promise<void> {
-  if (id === undefined) return;
-  const job = await queue.getJob(id);
-  if (!job) return;
-  if (job.priority > PRIORITY.direct) await ignoreRace(job.changePriority({ priority: PRIORITY.direct }));
-  if (await job.isDelayed()) await ignoreRace(job.promote());
-}
-
-/** The job may have begun or ended between the look and the act: then it needs no hurrying, and the sweep is behind it. */
+/** The job does not sleep, or has begun or ended meanwhile: then it needs no promoting, and the sweep is behind it. */
 async function ignoreRace(act: Promise<unknown>): Promise<void> {
   await act.catch(() => undefined);
 }

@@ -66,6 +66,8 @@ export interface SettleAnswer extends Omit<Settled, "letters"> {
   readonly letters: readonly Buried[];
   /** Milliseconds until the mailbox wants to be looked at again; absent where nothing is left in it. */
   readonly dueInMs?: number;
+  /** Of what is left in it; absent with `dueInMs`. */
+  readonly priority?: number;
 }
 
 /** A user who has something to do. */

@@ -12,7 +12,7 @@ import { deadLetterQueue, republishLetters } from "../../src/queues/dead-letters
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { openPool } from "../../src/queues/pool.ts";
 import { carryOut } from "../../src/queues/replay.ts";
-import { wakeUpQueue } from "../../src/queues/wake-ups.ts";
+import { LANES, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { randomFrom } from "../support/random.ts";
 import { openChildren, type Child } from "./children.ts";
@@ -272,8 +272,11 @@ async function judgeLeft(engine: Engine, { states, letters }: Standing) {
     if (mailbox.claim) wrong.push(`${username} is still claimed`);
     if (Object.keys(mailbox.pending).length > 0) wrong.push(`${username} has something pending`);
   }
-  const counts = await engine.queues.queue(wakeUpQueue(POOL)).getJobCounts();
-  const wakeUps = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  let wakeUps = 0;
+  for (const lane of LANES) {
+    const counts = await engine.queues.queue(wakeUpQueue(POOL, lane)).getJobCounts();
+    wakeUps += Object.values(counts).reduce((sum, count) => sum + count, 0);
+  }
   if (wakeUps > remembering) wrong.push(`${wakeUps} wake-ups for ${remembering} mailboxes`);
   let letterJobs = 0;
   for (const kind of LETTER_KINDS) letterJobs += await engine.queues.queue(deadLetterQueue(kind)).count();

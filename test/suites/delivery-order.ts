@@ -74,32 +74,28 @@ export function orderSuite(open: OpenStage): void {
     assert.deepEqual(stage.writes(), [{ nickname: "annie" }]);
   });
 
-  test("a direct change overtakes a bulk backlog", async (t) => {
-    const bulk = people(30);
-    const stage = await open(t, ["zoe", ...bulk], { ratePerSecond: 20, concurrency: 1 });
-    for (const username of bulk) await stage.put(username, nickname("x"));
-    await stage.deliver();
-    await until("the backlog is being worked off", () => stage.calls() > 0);
-    await stage.put("zoe", nickname("x"), { priority: PRIORITY.direct });
-    await until("it is written", () => stage.writes("zoe").length === 1);
-    const written = stage.writes().length;
-    assert.ok(written < 20, `Expected some of the backlog to be left, and ${written} were written`);
-    await stage.settled();
-  });
-
-  test("a direct change overtakes a bulk change of the same user that waits its turn", async (t) => {
-    const bulk = people(30);
-    const stage = await open(t, bulk, { ratePerSecond: 20, concurrency: 1 });
-    for (const username of bulk) await stage.put(username, nickname("x"));
-    await stage.deliver();
-    await until("the backlog is being worked off", () => stage.calls() > 0);
-    await stage.put("user29", [text("given_name", "Zoe")], { priority: PRIORITY.direct });
-    await until("it is written", () => stage.writes("user29").length === 1);
-    const written = stage.writes().length;
-    assert.ok(written < 20, `Expected some of the backlog to be left, and ${written} were written`);
-    assert.deepEqual(stage.writes("user29"), [{ nickname: "x", given_name: "Zoe" }]);
-    await stage.settled();
-  });
+  const overtaking: readonly (readonly [whose: string, username: string, deliveries: number, latencyMs: number])[] = [
+    ["of another user", "zoe", 1, 0],
+    ["of a user who waits in it", "user29", 1, 0],
+    ["of a user whose turn comes next", "user1", 1, 0],
+    ["of a user whose call is in flight", "user0", 1, 300],
+    ["of another user, in a fleet", "zoe", 3, 0],
+  ];
+  for (const [whose, username, deliveries, latencyMs] of overtaking) {
+    test(`a direct change ${whose} overtakes a bulk run but for two calls`, async (t) => {
+      const bulk = people(30);
+      const stage = await open(t, ["zoe", ...bulk], { ratePerSecond: 2, emulator: { latencyMs } });
+      for (const name of bulk) await stage.put(name, nickname("x"));
+      for (let nth = 0; nth < deliveries; nth += 1) await stage.deliver(await stage.open());
+      await until("the bulk run is under way", () => stage.calls() > 0);
+      const before = stage.calls();
+      await stage.put(username, [text("given_name", "Zoe")], { priority: PRIORITY.direct });
+      const direct = () => stage.writes().findIndex((write) => write["given_name"] === "Zoe");
+      await until("it is written", () => direct() !== -1);
+      const between = direct() - before;
+      assert.ok(between <= 2, `Expected two calls at most to go before it, and ${between} went`);
+    });
+  }
 
   test("a direct change overtakes one that waits for its back-off", async (t) => {
     const stage = await open(t, ["ann"]);
@@ -111,7 +107,7 @@ export function orderSuite(open: OpenStage): void {
     const later = { is: "retry", version, at: 600_000, counts: "attempt", fateUnknown: false } as const;
     await mailboxes.settle(user, "token", { nickname: later }, 60_000);
     const delivery = await stage.deliver();
-    const queue = stage.engine.queues.queue<WakeUp>(wakeUpQueue(stage.id));
+    const queue = stage.engine.queues.queue<WakeUp>(wakeUpQueue(stage.id, "bulk"));
     // The embedded engine throws wake-ups away at its start, and wakes only who is due: there is no sleeper then.
     if (stage.engine.kind === "redis") {
       await until("its wake-up sleeps", async () => (await queue.getDelayed()).length === 1);

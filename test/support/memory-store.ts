@@ -99,7 +99,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       for (const letter of result.letters) letters.set(letter.id, letter);
       const told = { ...result, letters: result.letters.map(buriedOf) };
       if (!state.mailbox) return told;
-      return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs) };
+      return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs), priority: state.mailbox.priority };
     },
     async sweep(pool, { holder, leaseMs, offset, limit }) {
       const lease = sweeps.get(pool);

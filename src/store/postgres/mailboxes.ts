@@ -58,7 +58,8 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
         await writeLetters(session, result.letters);
         await postEntries(session, entries);
         const told = { ...result, letters: result.letters.map(buriedOf) };
-        return state.mailbox ? { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - at) } : told;
+        if (!state.mailbox) return told;
+        return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - at), priority: state.mailbox.priority };
       }),
 
     sweep: (pool, { holder, leaseMs, offset, limit }) =>

@@ -102,6 +102,7 @@ export const settleReply = z.object({
   doubted: z.array(z.string()).default([]),
   letters: z.array(letterDocument.pick({ id: true, user: true, unit: true, kind: true })).default([]),
   dueInMs: z.exactOptional(z.number()),
+  priority: z.exactOptional(z.number()),
 });
 
 const due = z.object({ user: z.string(), priority: z.number() });

@@ -4,7 +4,7 @@
 -- KEYS    those of mailbox.lua
 -- ARGV[1] user   ARGV[2] token   ARGV[3] lease in ms
 -- ARGV[4] settlements in their order, JSON: [{name, is, version, …}]; `at` of a retry is whole ms from now
--- Output  JSON {late, doubted?, letters?, dueInMs?}, or {elsewhere}. Sent twice, the second time finds its
+-- Output  JSON {late, doubted?, letters?, dueInMs?, priority?}, or {elsewhere}. Sent twice, the second time finds its
 --         units settled: it answers what is left, and the letters of the first time.
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
@@ -135,6 +135,7 @@ local reply = {
   doubted = #doubted > 0 and doubted or nil,
   letters = #told > 0 and told or nil,
   dueInMs = at and math.max(0, at - NOW) or nil,
+  priority = at and d.mailbox.priority or nil,
 }
 if #told > 0 then return answer_once(reply) end
 return cjson.encode(reply)
