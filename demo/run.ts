@@ -100,8 +100,9 @@ export async function demonstrate(io: Io): Promise<number> {
     }
     const { calls } = emulator.counters.categories.UserUpdate;
     say(
-      `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next: ${commandLine(io, ["sync", "--help"])}`,
+      `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next:`,
     );
+    io.stdout.write(`$ ${commandLine(io, ["sync", "--help"])}\n`);
     return EXIT.done;
   });
 }
