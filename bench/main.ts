@@ -3,11 +3,12 @@
  * something was lost or failed: figures are told, not judged, on a machine that is small and noisy.
  */
 import { table } from "../src/cli/table.ts";
+import { paceSim } from "./pace-sim.ts";
 import { keepResult, readResults } from "./results.ts";
 import type { Outcome, Scenario } from "./scenario.ts";
 import { throughput } from "./throughput.ts";
 
-const SCENARIOS: readonly Scenario[] = [throughput];
+const SCENARIOS: readonly Scenario[] = [paceSim, throughput];
 const WIDTH = 120;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
