@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { z } from "zod";
+import { parseReserve, type Reserve, RESERVE_FORM } from "./core/quota-share.ts";
 import { contactOf, isContact, VERIFIED } from "./core/unit.ts";
 import type { Problem } from "./config-error.ts";
 import { closest } from "./feeds/closest.ts";
@@ -20,6 +21,7 @@ export interface PoolSetting {
   readonly profile?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly rate?: number | undefined;
+  readonly reserve?: Reserve | undefined;
 }
 
 export interface FeedSetting {
@@ -34,6 +36,7 @@ export interface FeedSetting {
 
 export interface ConfigFile {
   readonly rate?: number | undefined;
+  readonly reserve?: Reserve | undefined;
   readonly concurrency?: number | undefined;
   readonly pools: Readonly<Record<string, PoolSetting>>;
   readonly feeds: Readonly<Record<string, FeedSetting>>;
@@ -81,6 +84,12 @@ const text = (wanted: string) => z.string({ error: form(wanted) }).min(1, { erro
 /** YAML reads 1, true or a date where the user means text. */
 const scalar = (wanted: string) =>
   z.union([z.string(), z.number(), z.boolean()], { error: form(wanted) }).transform(String);
+const reserve = z.union([z.string(), z.number()], { error: form(RESERVE_FORM) }).transform((said, context) => {
+  const read = parseReserve(String(said));
+  if (read) return read;
+  context.addIssue({ code: "custom", message: form(RESERVE_FORM)({ input: said }) });
+  return z.NEVER;
+});
 const rate = z.number({ error: form("a number above 0") }).gt(0, { error: form("a number above 0") });
 
 const pool = map("a pool with its `id`", {
@@ -91,6 +100,7 @@ const pool = map("a pool with its `id`", {
   profile: text("the name of an AWS profile").optional(),
   endpoint: z.url({ error: form("a URL such as http://127.0.0.1:9229") }).optional(),
   rate: rate.optional(),
+  reserve: reserve.optional(),
 });
 
 const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
@@ -149,6 +159,7 @@ const feed = map("a feed with its `username` and `attributes`", {
 
 const file = map("a map", {
   rate: rate.optional(),
+  reserve: reserve.optional(),
   concurrency: z
     .int({ error: form("a whole number from 1 to 1000") })
     .min(1, { error: form("a whole number from 1 to 1000") })

@@ -8,6 +8,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
+import { effectiveCeiling, parseReserve, type Reserve, RESERVE_FORM } from "./core/quota-share.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -17,6 +18,7 @@ export interface Flags {
   readonly config?: string;
   readonly dataDir?: string;
   readonly rate?: string;
+  readonly reserve?: string;
   readonly concurrency?: string;
   /** Pool ids or names of the file, apart by commas. */
   readonly pools?: string;
@@ -32,8 +34,11 @@ export interface Config {
   readonly key?: Buffer;
   /** As the flag or the environment says it, else undefined: a pool's own rate and the file's come next. */
   readonly givenRate?: number;
-  /** What holds where neither flag nor environment nor pool says a rate: the file's, or the default. */
-  readonly rate: number;
+  /** What holds where neither flag nor environment nor pool says a rate: the file's. */
+  readonly rate?: number;
+  /** What is left to others, said in the same places. */
+  readonly givenReserve?: Reserve;
+  readonly reserve?: Reserve;
   readonly concurrency: number;
   /** Of one call to Cognito; a claim lives as long as both, and five seconds longer. */
   readonly connectTimeoutMs: number;
@@ -54,7 +59,11 @@ export interface Config {
   readonly file?: string;
 }
 
-const DEFAULT_RATE = 20;
+/** Cognito's own quota of UserUpdate. */
+const DEFAULT_RATE = 25;
+/** Where nobody says a rate. A rate that is said is said to be used. */
+const DEFAULT_RESERVE: Reserve = { kind: "share", share: 0.2 };
+const NO_RESERVE: Reserve = { kind: "calls", perSecond: 0 };
 const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
 const DEFAULT_CONNECT_TIMEOUT = 3;
@@ -89,6 +98,12 @@ const settings = {
     })
     .transform((text) => Buffer.from(text, "base64")),
   rate: numeric("a number above 0", (value) => value > 0 && value < Infinity),
+  reserve: z.string().transform((text, context) => {
+    const reserve = parseReserve(text);
+    if (reserve) return reserve;
+    context.addIssue({ code: "custom", message: expected(RESERVE_FORM)({ input: text }) });
+    return z.NEVER;
+  }),
   concurrency: whole("a whole number", 1000),
   seconds: numeric("a number of seconds above 0, 300 at most", (value) => value > 0 && value <= 300),
   logLevel: z.enum(LOG_LEVELS, { error: expected(`one of ${LOG_LEVELS.join(", ")}`) }),
@@ -141,6 +156,7 @@ export async function readConfig(
   const dataDir = read(settings.dataDir, flag("data-dir", flags.dataDir), env("POOLSYNC_DATA_DIR"));
   const key = read(settings.key, env("POOLSYNC_KEY"));
   const givenRate = read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE"));
+  const givenReserve = read(settings.reserve, flag("reserve", flags.reserve), env("POOLSYNC_RESERVE"));
   const concurrency = read(settings.concurrency, flag("concurrency", flags.concurrency), env("POOLSYNC_CONCURRENCY"));
   const connectTimeout = read(settings.seconds, env("POOLSYNC_CONNECT_TIMEOUT")) ?? DEFAULT_CONNECT_TIMEOUT;
   const requestTimeout = read(settings.seconds, env("POOLSYNC_REQUEST_TIMEOUT")) ?? DEFAULT_REQUEST_TIMEOUT;
@@ -159,7 +175,6 @@ export async function readConfig(
   return deepFreeze<Config>({
     namespace: namespace ?? "poolsync",
     dataDir: resolve(directory, dataDir ?? defaultDataDir(environment)),
-    rate: file?.rate ?? DEFAULT_RATE,
     concurrency: concurrency ?? file?.concurrency ?? DEFAULT_CONCURRENCY,
     connectTimeoutMs: connectTimeout * 1000,
     requestTimeoutMs: requestTimeout * 1000,
@@ -171,6 +186,9 @@ export async function readConfig(
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
     ...(givenRate === undefined ? {} : { givenRate }),
+    ...(file?.rate === undefined ? {} : { rate: file.rate }),
+    ...(givenReserve === undefined ? {} : { givenReserve }),
+    ...(file?.reserve === undefined ? {} : { reserve: file.reserve }),
     ...(logLevel === undefined ? {} : { logLevel }),
     ...(awsRegion === undefined ? {} : { awsRegion }),
     ...(file === undefined ? {} : { file: path }),
@@ -200,6 +218,7 @@ export interface ChosenPool {
   readonly regionOfId?: string;
   readonly profile?: string;
   readonly endpoint?: string;
+  /** Its ceiling of UserUpdate calls: the rate less what is left to others. */
   readonly ratePerSecond: number;
 }
 
@@ -285,10 +304,18 @@ export function choosePool(
       { path: "--endpoint-url", message: `Expected a URL such as http://127.0.0.1:9229, got \`${endpoint}\`` },
     ]);
   }
+  const rate = config.givenRate ?? setting?.rate ?? config.rate;
+  const reserve =
+    config.givenReserve ?? setting?.reserve ?? config.reserve ?? (rate === undefined ? DEFAULT_RESERVE : NO_RESERVE);
+  const ratePerSecond = effectiveCeiling(rate ?? DEFAULT_RATE, reserve);
+  if (ratePerSecond <= 0) {
+    const message = `Expected the reserve to leave something of the rate of ${rate ?? DEFAULT_RATE} calls a second, and it leaves nothing; lower \`reserve\`, or raise \`rate\``;
+    throw new ConfigError([{ path: "--reserve (POOLSYNC_RESERVE)", message }]);
+  }
   return {
     id,
     region,
-    ratePerSecond: config.givenRate ?? setting?.rate ?? config.rate,
+    ratePerSecond,
     ...(regionOfId === undefined || regionOfId === region ? {} : { regionOfId }),
     ...(profile === undefined ? {} : { profile }),
     ...(endpoint === undefined ? {} : { endpoint }),

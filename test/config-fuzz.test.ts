@@ -74,7 +74,7 @@ describe("a configuration", () => {
       .oneof(odd, fc.constantFrom("redis://x", "redis://127.0.0.1:1", "rediss+sentinel://"))
       .map((said) => said + SECRET);
     const flags = fc.record(
-      { dataDir: text, rate: text, concurrency: text, pools: text, healthPort: text },
+      { dataDir: text, rate: text, reserve: text, concurrency: text, pools: text, healthPort: text },
       { requiredKeys: [] },
     ) satisfies fc.Arbitrary<Flags>;
     const environment = fc.record(
@@ -84,6 +84,7 @@ describe("a configuration", () => {
         POOLSYNC_NAMESPACE: text,
         POOLSYNC_DATA_DIR: text,
         POOLSYNC_RATE: text,
+        POOLSYNC_RESERVE: text,
         POOLSYNC_CONCURRENCY: text,
         POOLSYNC_CONNECT_TIMEOUT: text,
         POOLSYNC_REQUEST_TIMEOUT: text,

@@ -33,7 +33,7 @@ describe("the configuration", () => {
   }
 
   test("a flag beats the environment, which beats the file, which beats the default", async () => {
-    assert.equal((await read()).rate, 20);
+    assert.equal(choosePool(await read(), "eu-west-1_A").ratePerSecond, 20);
     assert.equal((await read()).concurrency, 10);
     const file = "rate: 5\nconcurrency: 3\npools: { a: { id: eu-west-1_A, rate: 7 } }";
     const fromFile = await withFile(file);
@@ -47,6 +47,25 @@ describe("the configuration", () => {
     const fromFlags = await withFile(file, { rate: "11.5", concurrency: "6" }, environment);
     assert.equal(fromFlags.concurrency, 6);
     assert.equal(choosePool(fromFlags, "a").ratePerSecond, 11.5);
+  });
+
+  test("a reserve is taken off the rate that is said, or off Cognito's own", async () => {
+    const rateOf = async (text: string, flags = {}, environment = {}, pool = "a"): Promise<number> =>
+      choosePool(await withFile(text, flags, environment), pool).ratePerSecond;
+    const file = "reserve: 20%\npools: { a: { id: eu-west-1_A, rate: 10, reserve: 4 }, b: { id: eu-west-1_B } }";
+    assert.equal(await rateOf(file), 6);
+    assert.equal(await rateOf(file, {}, {}, "b"), 20);
+    assert.equal(await rateOf(file, {}, { POOLSYNC_RESERVE: "50%" }), 5);
+    assert.equal(await rateOf(file, { reserve: "1" }, { POOLSYNC_RESERVE: "50%" }), 9);
+    assert.equal(await rateOf(file, { reserve: "0", rate: "25" }), 25);
+    assert.equal(await rateOf("pools: { a: { id: eu-west-1_A } }", { reserve: "10" }), 15);
+    assert.deepEqual(await problemsOf(withFile("reserve: a lot", { reserve: "100%" })), [
+      "--reserve: Expected calls a second such as `5`, or a share of the rate such as `20%`, got `100%`",
+      "some.yaml: reserve: Expected calls a second such as `5`, or a share of the rate such as `20%`, got `a lot`",
+    ]);
+    assert.deepEqual(await problemsOf(rateOf(file, { reserve: "10" }).then(() => read())), [
+      "--reserve (POOLSYNC_RESERVE): Expected the reserve to leave something of the rate of 10 calls a second, and it leaves nothing; lower `reserve`, or raise `rate`",
+    ]);
   });
 
   test("what is blank is not said", async () => {

@@ -35,6 +35,7 @@ export function cognitoOptions(command: Command): Command {
     .option("--endpoint-url <url>", "another endpoint than Cognito's own, such as an emulator")
     .option("--profile <name>", "profile of AWS's configuration files")
     .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
+    .option("--reserve <share>", "what is left of it to others: calls a second, or a share such as 20%")
     .option("--concurrency <number>", "most calls in flight (default: 10)");
 }
 

@@ -16,6 +16,7 @@ export function addWorker(program: Command, context: Context): void {
     .description("Deliver what others put, until it is stopped (needs REDIS_URL).")
     .option("--pools <ids>", "user pools, apart by commas (default: POOLSYNC_POOLS, else all of poolsync.yaml)")
     .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
+    .option("--reserve <share>", "what is left of it to others: calls a second, or a share such as 20%")
     .option("--concurrency <number>", "most calls in flight, a pool (default: 10)")
     .option(
       "--drain-timeout <seconds>",
