@@ -89,6 +89,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   const engine = await openEngine({
     namespace,
     dataDir: dataDir ?? "",
+    log,
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
   });

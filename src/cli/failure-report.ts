@@ -2,6 +2,7 @@
 import { CommanderError } from "commander";
 import { ConfigError } from "../config-error.ts";
 import { FeedError } from "../feeds/feed-error.ts";
+import { redisFault } from "../store/redis/redis-error.ts";
 import { StoreError } from "../store/store-error.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -27,7 +28,9 @@ export interface FailureReport {
 /** Store faults that the user mends by a setting. */
 const USAGE_FAULTS: readonly string[] = ["misconfigured", "wrong-key", "foreign-target"];
 
-export function reportFailure(error: unknown): FailureReport {
+export function reportFailure(thrown: unknown): FailureReport {
+  // BullMQ writes to Redis by itself.
+  const error = redisFault(thrown);
   if (error instanceof ConfigError) return { kind: error.kind, message: error.message, exitCode: EXIT.usage };
   if (error instanceof CommandError) return { kind: error.kind, message: error.message, exitCode: error.exitCode };
   if (error instanceof CommanderError) {

@@ -55,13 +55,14 @@ export async function openConfig(io: Io, flags: EngineFlags): Promise<Opened> {
   return { config, log, lively: atTerminal && flags.json !== true && !config.plain };
 }
 
-export async function openEngineOf(config: Config, own: Own): Promise<Engine> {
+export async function openEngineOf(config: Config, own: Own, log?: Log): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key } = config;
   const engine = await openEngine({
     namespace,
     dataDir,
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
+    ...(log === undefined ? {} : { log }),
   });
   engine.answer(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
   return own(engine, (opened) => opened.close());

@@ -108,9 +108,7 @@ function discreet<Data>(process: Processor<Data>): Processor<Data> {
 /** Connects to Redis, or makes BullMQ's tables in the embedded database. */
 export async function openQueues(engine: QueueEngine, { onError = () => {} }: QueuesOptions = {}): Promise<Queues> {
   const maker =
-    engine.kind === "redis"
-      ? await makeOnRedis(engine.url, engine.namespace, onError)
-      : await makeOnPostgres(engine.database);
+    engine.kind === "redis" ? await makeOnRedis(engine.url, engine.namespace) : await makeOnPostgres(engine.database);
   const queues = new Map<string, JobQueue<unknown> & Closable>();
   const workers = new Set<Closable>();
   return {
@@ -154,8 +152,8 @@ interface Maker {
   close(): Promise<void>;
 }
 
-async function makeOnRedis(url: string, namespace: string, onError: (error: Error) => void): Promise<Maker> {
-  const connection = await connectRedis(redisConnection(url), onError);
+async function makeOnRedis(url: string, namespace: string): Promise<Maker> {
+  const connection = await connectRedis(redisConnection(url));
   // The store's hash tag: a deployment is on one node of a cluster.
   const shared = { connection, prefix: `{poolsync:${namespace}}:bull` };
   return {

@@ -10,6 +10,8 @@ import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
 import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
+import { redisFault } from "../store/redis/redis-error.ts";
+import { StoreError } from "../store/store-error.ts";
 import { createBurialLog } from "./burial-log.ts";
 import type { JobWorker } from "./bullmq.ts";
 import { publishLetters } from "./dead-letters.ts";
@@ -32,7 +34,7 @@ export interface DeliveryOptions {
 }
 
 export interface Delivery {
-  /** True while this process takes work: false while its credentials are refused. */
+  /** True while this process takes work: false while its credentials are refused, and while Redis is full. */
   readonly ready: boolean;
   /** Why it does not, as a failure kind. */
   readonly heldBy: string | undefined;
@@ -72,6 +74,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   let heldBy: string | undefined;
   let pauseMs = FIRST_PAUSE_MS;
   let resume: NodeJS.Timeout | undefined;
+  let full = false;
   let stopping = false;
 
   /** This process takes no work for a while: its credentials are refused, or the pool is held. */
@@ -102,6 +105,21 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     if (scope === "pool") pause(FIRST_PAUSE_MS);
   }
 
+  /** True for the fault of a Redis that is full: this process takes no work for a while, and says so once. */
+  function waitsForMemory(error: unknown): boolean {
+    const fault = redisFault(error);
+    if (!(fault instanceof StoreError && fault.kind === "full")) return false;
+    if (!full) log.error({ pool, err: fault }, "Redis is full");
+    full = true;
+    pause(FIRST_PAUSE_MS);
+    return true;
+  }
+
+  function hasMemory(): void {
+    if (full) log.info({ pool }, "Redis takes changes again");
+    full = false;
+  }
+
   async function conclude(user: string, delivered: Delivered): Promise<void> {
     if (delivered.late) log.warn({ pool, user, doubted: delivered.doubted }, "settle came too late");
     await publishLetters(queues, delivered.letters);
@@ -125,9 +143,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       const sleepMs = await deliver(job.data.user, priority);
       if (sleepMs !== undefined) await sleepUntil(job, lock, sleepMs);
     } catch (error) {
-      if (!(error instanceof DelayedError || abort.signal.aborted)) {
-        log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
-      }
+      if (error instanceof DelayedError || abort.signal.aborted || waitsForMemory(error)) throw error;
+      log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
       throw error;
     }
   }
@@ -190,17 +207,18 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     sweeping = sweep().then(
       () => {
         sweeping = undefined;
+        hasMemory();
       },
       (error: unknown) => {
         sweeping = undefined;
-        log.warn({ pool, err: error }, "sweep failed");
+        if (!waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
       },
     );
   }, SWEEP_EVERY_MS);
 
   return {
     get ready() {
-      return heldBy === undefined && !stopping;
+      return heldBy === undefined && !full && !stopping;
     },
     get heldBy() {
       return heldBy;

@@ -3,8 +3,10 @@
  * works with either.
  */
 import { createHash } from "node:crypto";
+import type { Log } from "../log.ts";
 import { createKeyring, freshSecret, type Keyring } from "../store/keyring.ts";
 import { openEmbeddedStore } from "../store/postgres/embedded-store.ts";
+import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -19,6 +21,8 @@ export interface EngineSettings {
   readonly namespace: string;
   /** 32 bytes that encrypt values and usernames at rest. */
   readonly key?: Uint8Array;
+  /** Told when Redis is lost and when it is back. */
+  readonly log?: Log;
 }
 
 export interface Engine {
@@ -27,6 +31,8 @@ export interface Engine {
   readonly queues: Queues;
   readonly wakeUps: WakeUps;
   readonly keyring: Keyring;
+  /** False while the connection to Redis is lost: it heals by itself, and calls wait for it. */
+  readonly connected: boolean;
   /** What a process is told that finds the data directory in use. On Redis nobody has to ask. */
   answer(status: () => Promise<unknown>): void;
   close(): Promise<void>;
@@ -34,31 +40,55 @@ export interface Engine {
 
 /** Opens the engine. Throws a StoreError with the next step where it cannot. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key } = settings;
+  const { redisUrl, namespace, dataDir, key, log } = settings;
   if (redisUrl !== undefined) {
-    const store = await openRedisStore({ url: redisUrl, namespace });
-    return assemble(
+    const connection = watchConnection(redisConnection(redisUrl).place, log);
+    const store = await openRedisStore({ url: redisUrl, namespace, onConnection: connection.told });
+    return assemble({
       store,
-      () => openQueues({ kind: "redis", url: redisUrl, namespace }),
+      open: () => openQueues({ kind: "redis", url: redisUrl, namespace }),
       key,
-      () => undefined,
-    );
+      answer: () => undefined,
+      isConnected: connection.isConnected,
+    });
   }
   const store = await openEmbeddedStore({ dataDir });
-  return assemble(
+  return assemble({
     store,
-    () => openQueues({ kind: "embedded", database: store.database }),
+    open: () => openQueues({ kind: "embedded", database: store.database }),
     key,
-    (status) => store.answer(status),
-  );
+    answer: (status) => store.answer(status),
+    isConnected: () => true,
+  });
 }
 
-async function assemble(
-  store: Store,
-  open: () => Promise<Queues> | Queues,
-  key: Uint8Array | undefined,
-  answer: Engine["answer"],
-): Promise<Engine> {
+/** One line when the connection is lost and one when it is back, however often it was tried in between. */
+function watchConnection(place: string, log: Log | undefined) {
+  let lostAt: number | undefined;
+  return {
+    isConnected: () => lostAt === undefined,
+    told(is: "lost" | "back"): void {
+      if (is === "lost") {
+        lostAt = performance.now();
+        log?.error({ redis: place }, "connection to Redis lost");
+        return;
+      }
+      const lastedMs = Math.round(performance.now() - (lostAt ?? performance.now()));
+      lostAt = undefined;
+      log?.info({ redis: place, lastedMs }, "connection to Redis is back");
+    },
+  };
+}
+
+interface Parts {
+  readonly store: Store;
+  readonly open: () => Promise<Queues> | Queues;
+  readonly key: Uint8Array | undefined;
+  readonly answer: Engine["answer"];
+  readonly isConnected: () => boolean;
+}
+
+async function assemble({ store, open, key, answer, isConnected }: Parts): Promise<Engine> {
   try {
     const keyring = await openKeyring(store, key);
     const queues = await open();
@@ -68,6 +98,9 @@ async function assemble(
       queues,
       wakeUps: createWakeUps(queues),
       keyring,
+      get connected() {
+        return isConnected();
+      },
       answer,
       async close() {
         try {

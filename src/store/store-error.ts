@@ -11,6 +11,8 @@ export type StoreFault =
   | "too-old"
   /** The server may throw data away when its memory is full. */
   | "evicting"
+  /** The server has no memory left for what was to be written. */
+  | "full"
   /** The data was written by another version of poolsync. */
   | "foreign-format"
   /** Another process has the data directory. */

@@ -258,7 +258,7 @@ async function answers({ port, child }: Pick<Server, "port" | "child">): Promise
 /** Below the ports that systems give to outgoing connections: such a one could take a server's while it is down. */
 const PORTS = { from: 12_000, to: 32_000 } as const;
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(PORTS.from, PORTS.to);
     const listener = createServer();

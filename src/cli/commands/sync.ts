@@ -138,7 +138,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
         }),
       );
     }
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, log);
     const clients = openClients(config, own);
     const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
     const planned = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile) }));

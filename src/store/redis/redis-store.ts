@@ -12,7 +12,7 @@ import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
-import { withoutCommand } from "./redis-error.ts";
+import { redisFault } from "./redis-error.ts";
 import type { Scripts } from "./scripts.ts";
 import { connectRedis } from "./server-check.ts";
 
@@ -24,18 +24,17 @@ export interface RedisStoreOptions {
   readonly url: string;
   /** Deployments of different namespaces on one Redis know nothing of each other. */
   readonly namespace: string;
-  /** Told of losses of the connection, which heal by themselves. */
-  readonly onConnectionError?: (error: Error) => void;
+  /** Told when the connection is lost, which heals by itself, and when it is back. Commands wait meanwhile. */
+  readonly onConnection?: (is: "lost" | "back") => void;
 }
 
 /**
  * Connects, checks the server and opens the namespace. Throws a StoreError with one sentence and the next step:
  * nothing is left open then.
  */
-export async function openRedisStore({ url, namespace, onConnectionError }: RedisStoreOptions): Promise<Store> {
+export async function openRedisStore({ url, namespace, onConnection }: RedisStoreOptions): Promise<Store> {
   const keys = createKeys(namespace);
-  // Without a listener a loss is silent here: commands wait, and ioredis reconnects for ever.
-  const redis = await connectRedis(redisConnection(url), onConnectionError ?? (() => undefined));
+  const redis = await connectRedis(redisConnection(url), onConnection);
   try {
     return await createRedisStore(redis, keys, createScripts(redis));
   } catch (error) {
@@ -103,6 +102,6 @@ async function quietly<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw withoutCommand(error);
+    throw redisFault(error);
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { RedisClient } from "./connection.ts";
-import { withoutCommand } from "./redis-error.ts";
+import { redisFault } from "./redis-error.ts";
 
 /** Each script and what is prepended to it. One file an arrow of the protocol, in lua/. */
 const PRELUDES = {
@@ -62,6 +62,8 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
 }
 
 function named(name: ScriptName, error: unknown): unknown {
+  const fault = redisFault(error);
+  if (fault !== error) return fault;
   if (error instanceof Error) error.message = `${error.message} (script ${name})`;
-  return withoutCommand(error);
+  return fault;
 }

@@ -14,16 +14,30 @@ const CONNECT_WITHIN_MS = 8000;
 /**
  * A connected client of a server that is fit for poolsync. Throws a StoreError with one sentence and the next step:
  * nobody answers (after a few seconds), credentials refused, too old, or with a policy that throws data away. Later
- * losses of the connection are told to `onError` and healed by reconnecting.
+ * losses of the connection are healed by reconnecting: each is told to `told` once, and once that it is over.
  */
-export async function connectRedis(connection: RedisConnection, onError: (error: Error) => void): Promise<RedisClient> {
+export async function connectRedis(
+  connection: RedisConnection,
+  told: (is: "lost" | "back") => void = () => {},
+): Promise<RedisClient> {
   let open = false;
   let lastError: Error | undefined;
   const redis = redisClient(connection, () => open);
   redis.on("error", (error: Error) => {
     withoutCommand(error);
     lastError = error;
-    if (open) onError(error);
+  });
+  // Who ends a connection on purpose does not reconnect.
+  let lost = false;
+  redis.on("reconnecting", () => {
+    if (!open || lost) return;
+    lost = true;
+    told("lost");
+  });
+  redis.on("ready", () => {
+    if (!lost) return;
+    lost = false;
+    told("back");
   });
   try {
     for (const info of await within(CONNECT_WITHIN_MS, () => firstWords(redis))) checkServer(info, connection.place);

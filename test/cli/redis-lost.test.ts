@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
+import { runFile } from "../support/process.ts";
+import { freePort, redisVersion, startRedisFleet, type RedisFleet } from "../chaos/redis-fleet.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+
+const skip = redisVersion() === "none" ? "there is no redis-server on the PATH that could be killed" : false;
+
+interface Fleet {
+  readonly redis: RedisFleet;
+  /** What the worker and the replay worker logged, and whether they are ready. */
+  readonly logs: () => readonly string[];
+  readonly ready: () => Promise<readonly number[]>;
+  readonly put: (value: string) => ReturnType<typeof runCommand>;
+  readonly applied: () => number;
+}
+
+/** A worker and a replay worker on a Redis of their own. */
+async function startFleet(t: TestContext): Promise<Fleet> {
+  const directory = await temporaryDirectory();
+  t.after(() => directory.remove());
+  const redis = await startRedisFleet(directory.path, "aof-always");
+  t.after(() => redis.close());
+  const emulator = await emulatorWith(3);
+  t.after(() => emulator.close());
+  t.after(exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url }));
+  const environment = { REDIS_URL: redis.url(), POOLSYNC_NAMESPACE: "lost" };
+  const ports = [await freePort(), await freePort()];
+  const processes = ["workers/deliver.ts", "workers/replay.ts"].map((file, index) =>
+    runFile(file, [], {
+      ...AWS_ENVIRONMENT,
+      ...environment,
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
+      POOLSYNC_POOLS: POOL,
+      POOLSYNC_HEALTH_PORT: String(ports[index]),
+    }),
+  );
+  t.after(() => Promise.all(processes.map((each) => each.kill("SIGKILL"))));
+  const logs = () => processes.map((each) => each.stderr());
+  await until("both answer", () => logs().every((log) => log.includes("health checks are answered")));
+  const file = join(directory.path, "users.csv");
+  return {
+    redis,
+    logs,
+    ready: () => Promise.all(ports.map(async (port) => (await fetch(`http://127.0.0.1:${port}/readyz`)).status)),
+    async put(value) {
+      await writeFile(file, `username,given_name\nu0,${value}\nu1,${value}\nu2,${value}\n`);
+      return runCommand(["sync", file, "--user-pool-id", POOL, "--detach", "--json"], { environment });
+    },
+    applied: () => emulator.log.writes.length,
+  };
+}
+
+const times = (text: string, message: string): number => text.split(`"msg":"${message}"`).length - 1;
+const are = (statuses: readonly number[], wanted: number): boolean => statuses.every((status) => status === wanted);
+
+test(
+  "a Redis that is killed is said to be lost once and to be back once, and nobody is ready in between",
+  { skip },
+  async (t) => {
+    const { redis, logs, ready, put, applied } = await startFleet(t);
+    await until("both are ready", async () => are(await ready(), 200));
+    for (const round of [1, 2]) {
+      await redis.kill(0);
+      await until("nobody is ready", async () => are(await ready(), 503));
+      await redis.startAgain();
+      await until("both are ready again", async () => are(await ready(), 200));
+      for (const log of logs()) {
+        assert.equal(times(log, "connection to Redis lost"), round);
+        assert.equal(times(log, "connection to Redis is back"), round);
+      }
+    }
+    const { code, stderr } = await put("A");
+    assert.equal(code, 0, stderr);
+    await until("what was put is delivered", () => applied() === 3);
+  },
+);
+
+test(
+  "a Redis that is full is said to be so, by workers once and by commands with the next step",
+  { skip },
+  async (t) => {
+    const { redis, logs, ready, put, applied } = await startFleet(t);
+    await until("both are ready", async () => are(await ready(), 200));
+    assert.equal((await put("A")).code, 0);
+    await until("it is delivered", () => applied() === 3);
+
+    await redis.full(true);
+    const refused = await put("B");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stdout + refused.stderr, /"full".*Redis has reached its maxmemory.*give it more memory/s);
+    await until("the worker is not ready", async () => (await ready())[0] === 503);
+
+    await redis.full(false);
+    await until("the worker is ready again", async () => (await ready())[0] === 200);
+    assert.equal(times(logs()[0] ?? "", "Redis is full"), 1);
+    assert.equal(times(logs()[0] ?? "", "Redis takes changes again"), 1);
+    assert.equal((await put("B")).code, 0);
+    await until("what was put then is delivered", () => applied() === 6);
+  },
+);
