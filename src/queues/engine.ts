@@ -3,7 +3,7 @@
  * works with either.
  */
 import { createHash } from "node:crypto";
-import type { Log } from "../log.ts";
+import { createLog, type Log } from "../log.ts";
 import { createKeyring, freshSecret, type Keyring } from "../store/keyring.ts";
 import { openEmbeddedStore } from "../store/postgres/embedded-store.ts";
 import { redisConnection } from "../store/redis/connection.ts";
@@ -40,7 +40,7 @@ export interface Engine {
 
 /** Opens the engine. Throws a StoreError with the next step where it cannot. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key, log } = settings;
+  const { redisUrl, namespace, dataDir, key, log = createLog("silent") } = settings;
   if (redisUrl !== undefined) {
     const connection = watchConnection(redisConnection(redisUrl).place, log);
     const store = await openRedisStore({ url: redisUrl, namespace, onConnection: connection.told });
@@ -63,19 +63,19 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
 }
 
 /** One line when the connection is lost and one when it is back, however often it was tried in between. */
-function watchConnection(place: string, log: Log | undefined) {
+function watchConnection(place: string, log: Log) {
   let lostAt: number | undefined;
   return {
     isConnected: () => lostAt === undefined,
     told(is: "lost" | "back"): void {
       if (is === "lost") {
         lostAt = performance.now();
-        log?.error({ redis: place }, "connection to Redis lost");
+        log.error({ redis: place }, "connection to Redis lost");
         return;
       }
       const lastedMs = Math.round(performance.now() - (lostAt ?? performance.now()));
       lostAt = undefined;
-      log?.info({ redis: place, lastedMs }, "connection to Redis is back");
+      log.info({ redis: place, lastedMs }, "connection to Redis is back");
     },
   };
 }
