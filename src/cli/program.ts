@@ -1,6 +1,7 @@
 /** The command line as a function: arguments go in, an exit code comes out, and only `io` is printed to. */
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config.ts";
+import { addAdminUpdateUserAttributes } from "./commands/admin-update-user-attributes.ts";
 import { addDead } from "./commands/dead.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEmulator } from "./commands/emulator.ts";
@@ -66,7 +67,17 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   if (io.calledAs !== undefined && io.calledAs !== "poolsync") {
     program.addHelpText("afterAll", `\nWhere it says poolsync, type: ${io.calledAs}`);
   }
-  for (const add of [addSync, addDead, addRuns, addStatus, addWorker, addEmulator, addDemo]) add(program, context);
+  for (const add of [
+    addSync,
+    addAdminUpdateUserAttributes,
+    addDead,
+    addRuns,
+    addStatus,
+    addWorker,
+    addEmulator,
+    addDemo,
+  ])
+    add(program, context);
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;

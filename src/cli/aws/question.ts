@@ -1,0 +1,40 @@
+/** The question before what cannot easily be taken back: asked at a terminal only, so that scripts do not hang. */
+import { createInterface } from "node:readline/promises";
+import type { PoolProfile } from "../../core/pool-schema.ts";
+import { flagOf, isContact, type Unit } from "../../core/unit.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import type { Io } from "../io.ts";
+
+/** What of a change somebody should be asked about, in words; none where nothing. */
+export function risksOf(
+  profile: Pick<PoolProfile, "usernameAttributes" | "aliasAttributes">,
+  units: readonly Unit[],
+): string[] {
+  const cleared = units.filter(({ value }) => value.kind === "clear").map(({ name }) => name);
+  const signIn = [...profile.usernameAttributes, ...profile.aliasAttributes];
+  const changed = units.filter(({ name, value }) => isContact(name) && value.kind === "text" && signIn.includes(name));
+  return [
+    ...(cleared.length > 0 ? [`This deletes ${cleared.join(", ")}.`] : []),
+    ...changed.map(
+      ({ name }) =>
+        `People sign in with \`${name}\`: the old one will not do any more (${flagOf(name)} follows the new one).`,
+    ),
+  ];
+}
+
+/** Resolves where the answer is yes, or nobody is there to be asked. Throws a CommandError (`declined`) else. */
+export async function ask({ stdin, stderr }: Io, risks: readonly string[], signal: AbortSignal): Promise<void> {
+  const atTerminal = "isTTY" in stdin && stdin.isTTY === true && stderr.isTTY === true;
+  if (risks.length === 0 || !atTerminal) return;
+  const terminal = createInterface({ input: stdin, output: stderr });
+  try {
+    const answer = await terminal.question(`${risks.join("\n")}\nGo on? [y/N] `, { signal });
+    if (/^\s*y(es)?\s*$/i.test(answer)) return;
+  } finally {
+    terminal.close();
+  }
+  throw new CommandError("declined", "Nothing was written. With --force the question is not asked.", {
+    exitCode: EXIT.guarded,
+  });
+}

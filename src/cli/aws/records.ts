@@ -1,0 +1,52 @@
+/** Many requests from standard input: NDJSON or CSV, a request each, as PowerShell pipes objects by their properties. */
+import type { Readable } from "node:stream";
+import { delimiterOf, hasFirstRow, readCsv } from "../../feeds/csv.ts";
+import { openSource } from "../../feeds/source.ts";
+import { MAX_RECORD_LENGTH, peekText, readLines, readText } from "../../feeds/text.ts";
+import { usageError } from "./usage-error.ts";
+
+export interface RequestRecord {
+  /** 1-based line on which it begins. */
+  readonly line: number;
+  readonly properties: ReadonlyMap<string, unknown>;
+}
+
+/** Throws a FeedError or CommandError for what cannot be read, which names the line and no value. */
+export async function* readRequests(stdin: Readable): AsyncGenerator<RequestRecord> {
+  const source = await openSource("-", { stream: true, stdin, spoolDir: "" });
+  try {
+    const { head, text } = await peekText(
+      readText(source),
+      (begin) => begin.trimStart().startsWith("{") || hasFirstRow(begin.trimStart()),
+    );
+    if (!head.trimStart().startsWith("{")) {
+      yield* readTable(text, source.name, head.trimStart());
+      return;
+    }
+    for await (const { line, text: json } of readLines(text, source.name, MAX_RECORD_LENGTH)) {
+      if (json.trim() !== "") yield { line, properties: objectOf(line, json) };
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function* readTable(text: AsyncGenerator<string>, name: string, head: string): AsyncGenerator<RequestRecord> {
+  const { records } = await readCsv(text, name, delimiterOf(head), MAX_RECORD_LENGTH);
+  for await (const record of records) {
+    if (record.kind === "fault") throw usageError(`Line ${record.line} of standard input: ${record.detail}`);
+    yield { line: record.line, properties: record.fields };
+  }
+}
+
+function objectOf(line: number, json: string): ReadonlyMap<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    // The parser's message quotes the line, which may be somebody's data.
+    value = undefined;
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
+  throw usageError(`Line ${line} of standard input: Expected one whole JSON object, such as {"UserPoolId":…}`);
+}

@@ -1,0 +1,71 @@
+/** What became of a request, as the AWS CLI tells of it, and under it what poolsync knows. */
+import type { SaidRefusal } from "../../cognito/heard-calls.ts";
+import type { RequestFault } from "../../core/attribute-request.ts";
+import type { InvalidUnit } from "../../core/change.ts";
+import type { Delivered } from "../../queues/direct.ts";
+import { commandLine } from "../command-line.ts";
+import { CommandError } from "../failure-report.ts";
+import type { Io } from "../io.ts";
+import { adviceOf } from "../settling.ts";
+import type { OneFlags } from "./request-options.ts";
+import { usageError } from "./usage-error.ts";
+
+/** A request that Cognito would refuse as it stands. */
+export function requestFaults(faults: readonly RequestFault[]): CommandError {
+  return usageError(["Parameter validation failed:", ...faults.map(({ detail }) => detail)].join("\n"));
+}
+
+/** A request whose attributes are not what the pool takes. */
+export function invalidUnits(units: readonly InvalidUnit[]): CommandError {
+  const details = units.map(({ detail }) => detail);
+  return new CommandError("invalid-value", ["Nothing was written:", ...details].join("\n"));
+}
+
+/** The AWS CLI's line, the advice, and a username that may have been meant. */
+export function refusedText({ name, operation, message, advice }: SaidRefusal, meant?: string): string {
+  const lines = [`An error occurred (${name}) when calling the ${operation} operation: ${message}`, advice];
+  if (meant !== undefined) lines.push(`Did you mean \`${meant}\`?`);
+  return lines.join("\n");
+}
+
+/** Nobody has the alias by which the user was named: Cognito would say the same of the username. */
+export const NOBODY: SaidRefusal = {
+  operation: "AdminUpdateUserAttributes",
+  name: "UserNotFoundException",
+  message: "User does not exist.",
+  kind: "user-not-found",
+  advice: adviceOf("user-not-found"),
+};
+
+/** Undefined where every attribute is applied, or was there. */
+export function failureOf(
+  io: Io,
+  flags: OneFlags,
+  user: string,
+  { outcomes, refusal }: Delivered,
+  meant: string | undefined,
+): CommandError | undefined {
+  const lines = refusal === undefined ? [] : [refusedText(refusal, meant)];
+  const all = [...outcomes];
+  const [died] = all.flatMap(([, outcome]) => (outcome.is === "dead" ? [outcome] : []));
+  const named = (is: string): string[] => all.filter(([, outcome]) => outcome.is === is).map(([unit]) => unit);
+  const overtaken = [...named("superseded"), ...named("stale")];
+  const pending = named("pending");
+  for (const [unit, outcome] of all) {
+    if (outcome.is !== "dead") continue;
+    const { kind, reason, letter } = outcome;
+    const show = commandLine(io, ["dead", "show", letter], flags);
+    lines.push(`\`${unit}\` was not written (${kind === reason ? kind : `${kind}: ${reason}`}): ${show}`);
+    if (refusal === undefined) lines.push(adviceOf(kind, reason));
+  }
+  if (overtaken.length > 0) lines.push(`Something newer is there, or on its way, of ${overtaken.join(", ")}.`);
+  if (pending.length > 0) {
+    lines.push(
+      `${pending.join(", ")} stays queued, for user ${user}: workers deliver it, or the next command for this user.`,
+    );
+  }
+  const text = lines.filter((line) => line !== "").join("\n");
+  if (died !== undefined) return new CommandError(died.kind, text);
+  if (pending.length > 0) return new CommandError("still-queued", text);
+  return overtaken.length > 0 ? new CommandError("overtaken", text) : undefined;
+}

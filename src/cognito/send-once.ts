@@ -1,0 +1,85 @@
+/**
+ * One user's change in one call, with no engine: no order, no queue and no books. What is known of e-mail addresses
+ * and phone numbers is looked up first, as a delivery does.
+ */
+import { contactsAfter, planContact, type Attribute, type Contacts } from "../core/contact.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import { contactOf, isContact, type Unit } from "../core/unit.ts";
+import type { QuotaGovernor } from "./quota-governor.ts";
+import { hearCalls, type SaidRefusal } from "./heard-calls.ts";
+import type { AttributeWriter } from "./attribute-writer.ts";
+import type { UserDirectory } from "./user-directory.ts";
+
+export interface SendMeans {
+  readonly profile: PoolProfile;
+  readonly writer: AttributeWriter;
+  readonly directory: UserDirectory;
+  readonly updates: QuotaGovernor;
+  readonly callMs: number;
+}
+
+export type Sent =
+  | { readonly ok: true; readonly outcomes: ReadonlyMap<string, "applied" | "unchanged"> }
+  | { readonly ok: false; readonly refusal: SaidRefusal }
+  /** No call could be made for this unit. */
+  | { readonly ok: false; readonly unit: string; readonly kind: string; readonly reason: string };
+
+/** Sends units that have passed `checkUnit`. A flag that stands alone is sent after the values, in a call of its own. */
+export async function sendOnce(
+  means: SendMeans,
+  username: string,
+  units: readonly Unit[],
+  signal: AbortSignal,
+): Promise<Sent> {
+  const { profile, updates, callMs } = means;
+  const heard = hearCalls(means.writer, means.directory);
+  const outcomes = new Map<string, "applied" | "unchanged">();
+  const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
+  let there: Contacts | undefined;
+  if (units.some((unit) => isFlag(unit) || isContact(unit.name))) {
+    const read = await heard.directory.readContacts(profile.id, username, {
+      signal,
+      ignoresCase: !profile.caseSensitive,
+    });
+    if (!read.ok) return refused(heard.refusal);
+    there = read.contacts;
+  }
+  for (const part of [units.filter((unit) => !isFlag(unit)), ...units.filter(isFlag).map((unit) => [unit])]) {
+    const attributes: Attribute[] = [];
+    const sent: string[] = [];
+    for (const { name, value } of part) {
+      if (!isContact(name) && contactOf(name) === undefined) {
+        attributes.push({ Name: name, Value: value.kind === "text" ? value.text : "" });
+        sent.push(name);
+        continue;
+      }
+      const plan = planContact(profile, name, value, there);
+      if (plan.do === "bury") return { ok: false, unit: name, kind: plan.kind, reason: plan.reason };
+      if (plan.do === "unchanged") outcomes.set(name, "unchanged");
+      else {
+        attributes.push(...plan.attributes);
+        sent.push(name);
+      }
+    }
+    if (attributes.length === 0) continue;
+    const slot = await updates.acquire({ priority: 0, signal });
+    try {
+      const within = {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
+        notAfter: performance.now() + callMs,
+      };
+      const said = await heard.writer.write(profile.id, username, attributes, within);
+      if (!said.ok) return refused(heard.refusal);
+    } finally {
+      slot.done();
+    }
+    there = contactsAfter(profile, there, attributes);
+    for (const name of sent) outcomes.set(name, "applied");
+  }
+  return { ok: true, outcomes };
+}
+
+function refused(refusal: SaidRefusal | undefined): Sent {
+  if (refusal === undefined) throw new Error("Expected the call that was refused to have been heard");
+  return { ok: false, refusal };
+}

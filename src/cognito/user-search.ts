@@ -1,0 +1,60 @@
+/** Looks one user up for a person at the command line, with ListUsers, which bills nobody. */
+import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
+import type { ListedUser } from "../core/comparison.ts";
+import type { CognitoClient } from "./client.ts";
+import { refusalOf, type Refusal } from "./fault.ts";
+
+export interface UserSearch {
+  /** The user of this very username, or with `ignoresCase` of one that differs in case only. */
+  find(
+    poolId: string,
+    username: string,
+    options: { readonly ignoresCase: boolean; readonly signal: AbortSignal },
+  ): Promise<{ readonly ok: true; readonly user: ListedUser | undefined } | Refusal>;
+  /** Usernames that begin alike, in whatever case: among them is what a slip of the pen meant. None where it fails. */
+  similar(poolId: string, username: string, signal: AbortSignal): Promise<readonly string[]>;
+}
+
+const PAGE_USERS = 60;
+/** So many letters at the beginning are taken for right, and of a short name half. */
+const PREFIX = 3;
+
+export function createUserSearch({ sdk }: CognitoClient): UserSearch {
+  async function list(poolId: string, filter: string, signal: AbortSignal): Promise<ListedUser[]> {
+    const input = { UserPoolId: poolId, Filter: filter, Limit: PAGE_USERS };
+    const { Users = [] } = await sdk.send(new ListUsersCommand(input), { abortSignal: signal });
+    return Users.flatMap(({ Username, UserStatus, Attributes = [] }) => {
+      if (Username === undefined) return [];
+      const attributes = new Map(Attributes.map(({ Name = "", Value = "" }) => [Name, Value]));
+      return [{ username: Username, sub: attributes.get("sub") ?? Username, status: UserStatus ?? "", attributes }];
+    });
+  }
+  const quoted = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&")}"`;
+
+  return {
+    async find(poolId, username, { ignoresCase, signal }) {
+      const folded = (text: string): string => (ignoresCase ? text.toLowerCase() : text);
+      try {
+        const users = await list(poolId, `username = ${quoted(username)}`, signal);
+        return { ok: true, user: users.find((user) => folded(user.username) === folded(username)) };
+      } catch (thrown) {
+        return refusalOf(thrown, signal);
+      }
+    },
+    async similar(poolId, username, signal) {
+      const letters = Array.from(username);
+      const begin = letters.slice(0, Math.min(PREFIX, Math.ceil(letters.length / 2))).join("");
+      const capital = begin.slice(0, 1).toUpperCase() + begin.slice(1).toLowerCase();
+      const found = new Set<string>();
+      for (const prefix of new Set([begin, begin.toLowerCase(), capital, begin.toUpperCase()])) {
+        try {
+          for (const user of await list(poolId, `username ^= ${quoted(prefix)}`, signal)) found.add(user.username);
+        } catch {
+          // A hint is worth no failure of its own.
+          return [...found];
+        }
+      }
+      return [...found];
+    },
+  };
+}
