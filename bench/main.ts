@@ -4,11 +4,12 @@
  */
 import { table } from "../src/cli/table.ts";
 import { paceSim } from "./pace-sim.ts";
+import { quota } from "./quota.ts";
 import { keepResult, readResults } from "./results.ts";
 import type { Outcome, Scenario } from "./scenario.ts";
 import { throughput } from "./throughput.ts";
 
-const SCENARIOS: readonly Scenario[] = [paceSim, throughput];
+const SCENARIOS: readonly Scenario[] = [quota, throughput, paceSim];
 const WIDTH = 120;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -5,18 +5,18 @@ export interface Scenario {
   readonly name: string;
   /** One line for `npm run bench`. */
   readonly about: string;
-  run(context: BenchContext): Promise<Outcome>;
+  readonly run: (context: BenchContext) => Promise<Outcome>;
 }
 
 export interface BenchContext {
   /** What follows the scenario's name on the command line, for `util.parseArgs`. */
   readonly args: readonly string[];
   /** To standard error, for a person who waits. */
-  say(line: string): void;
+  readonly say: (line: string) => void;
   /** The scenario's figures of the last time, for one that goes on where it was cut. */
   readonly kept: unknown;
   /** Keeps what there is so far. What `run` answers is kept anyhow. */
-  keep(figures: object): Promise<void>;
+  readonly keep: (figures: object) => Promise<void>;
 }
 
 export interface Outcome {

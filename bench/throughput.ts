@@ -41,7 +41,7 @@ async function run(context: BenchContext): Promise<Outcome> {
     options: { users: { type: "string", default: "10000" }, rounds: { type: "string", default: "5" } },
   });
   const users = Number(values.users);
-  const stage = await openStage(["--users", String(users), "--rate", "unmetered"], (line) => context.say(line));
+  const stage = await openStage(["--users", String(users), "--rate", "unmetered"], context.say);
   try {
     const env = {
       ...stage.env,
