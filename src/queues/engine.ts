@@ -67,7 +67,7 @@ function watchConnection(place: string, log: Log) {
   let lostAt: number | undefined;
   return {
     isConnected: () => lostAt === undefined,
-    told(is: "lost" | "back"): void {
+    told: (is: "lost" | "back"): void => {
       if (is === "lost") {
         lostAt = performance.now();
         log.error({ redis: place }, "connection to Redis lost");
