@@ -8,6 +8,7 @@ import { addEmulator } from "./commands/emulator.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
+import { addUpdateUserAttributes } from "./commands/update-user-attributes.ts";
 import { addWorker } from "./commands/worker.ts";
 import { asCalled, type CarriedFlags } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -70,6 +71,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   for (const add of [
     addSync,
     addAdminUpdateUserAttributes,
+    addUpdateUserAttributes,
     addDead,
     addRuns,
     addStatus,

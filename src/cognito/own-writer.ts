@@ -1,0 +1,56 @@
+/** Writes attributes of one user with the user's own token: one UpdateUserAttributes, unsigned, which the caller has paced. */
+import { UpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
+import { z } from "zod";
+import type { Attribute } from "../core/contact.ts";
+import type { CognitoClient } from "./client.ts";
+import { refusalOf, type Refusal } from "./fault.ts";
+
+/** Where Cognito sent a code, masked by Cognito itself. */
+export interface CodeDelivery {
+  readonly Destination?: string | undefined;
+  readonly DeliveryMedium?: string | undefined;
+  readonly AttributeName?: string | undefined;
+}
+
+export interface OwnAnswer {
+  /** Absent where no code was sent. */
+  readonly CodeDeliveryDetailsList?: readonly CodeDelivery[] | undefined;
+}
+
+export interface OwnWriter {
+  /** A blank value deletes. Whatever goes wrong is an answer; nothing is thrown. No credentials are looked for. */
+  write(
+    token: string,
+    attributes: readonly Attribute[],
+    options: { readonly clientMetadata?: Readonly<Record<string, string>> | undefined; readonly signal: AbortSignal },
+  ): Promise<{ readonly ok: true; readonly answer: OwnAnswer } | Refusal>;
+}
+
+const TEXT = z.string().exactOptional();
+const ANSWER = z.object({
+  CodeDeliveryDetailsList: z
+    .array(z.object({ Destination: TEXT, DeliveryMedium: TEXT, AttributeName: TEXT }))
+    .exactOptional(),
+});
+
+export function createOwnWriter({ sdk, callMs }: CognitoClient): OwnWriter {
+  return {
+    async write(token, attributes, { clientMetadata, signal }) {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(callMs)]);
+      const input = {
+        AccessToken: token,
+        UserAttributes: [...attributes],
+        ...(clientMetadata === undefined ? {} : { ClientMetadata: { ...clientMetadata } }),
+      };
+      try {
+        const { CodeDeliveryDetailsList } = await sdk.send(new UpdateUserAttributesCommand(input), {
+          abortSignal: within,
+        });
+        const answer = ANSWER.safeParse(CodeDeliveryDetailsList === undefined ? {} : { CodeDeliveryDetailsList });
+        return { ok: true, answer: answer.success ? answer.data : {} };
+      } catch (thrown) {
+        return refusalOf(thrown, within);
+      }
+    },
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * A call with a user's own token is made at once and not queued: the token is kept nowhere. What is queued for the
+ * same user keeps its order all the same: nobody else has the user in hand while the call is made, and an older value
+ * that still waits gives way to the one that was written.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Settlement } from "../core/settlement.ts";
+import type { Unit } from "../core/unit.ts";
+import { bodyOf } from "../store/keyring.ts";
+import type { ClaimAnswer } from "../store/mailboxes.ts";
+import { directRunId } from "../store/runs.ts";
+import type { Engine } from "./engine.ts";
+import { PRIORITY } from "./wake-ups.ts";
+
+export interface OwnTurn {
+  readonly pool: string;
+  /** As the token has it. */
+  readonly username: string;
+  readonly units: readonly Unit[];
+  /** Longer than the call may take. */
+  readonly leaseMs: number;
+  readonly signal: AbortSignal;
+}
+
+const LOOK_EVERY_MS = 100;
+
+/** Makes the call in the user's turn. `call` says whether the values were written. */
+export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promise<boolean>): Promise<void> {
+  const { store, keyring, wakeUps } = engine;
+  const { pool, units, leaseMs, signal } = turn;
+  const known = await whoWaits(engine, turn);
+  // Of whom nothing waits, nothing can come after this call that is older.
+  if (known === undefined) return void (await call());
+  const { user, username } = known;
+  const token = randomBytes(16).toString("base64url");
+  let answer: ClaimAnswer;
+  for (;;) {
+    answer = await store.mailboxes.claim(user, token, leaseMs);
+    if (answer.is !== "busy") break;
+    await sleep(Math.min(LOOK_EVERY_MS, answer.retryInMs), undefined, { signal });
+  }
+  const back = (version: string): Settlement => ({
+    is: "retry",
+    version,
+    at: 0,
+    counts: "nothing",
+    fateUnknown: false,
+  });
+  let isWritten = false;
+  try {
+    isWritten = await call();
+  } finally {
+    if (answer.is === "claimed") {
+      const given = Object.entries(answer.units).map(([name, { version }]) => [name, back(version)] as const);
+      await store.mailboxes.settle(user, token, Object.fromEntries(given), leaseMs);
+    }
+    const { mailbox } = await store.mailboxes.read(user);
+    const older = isWritten ? units.filter(({ name }) => mailbox?.pending[name] !== undefined) : [];
+    if (older.length > 0) {
+      await store.runs.direct(pool);
+      const wanted = older.map(({ name, value }) => ({
+        name,
+        digest: keyring.valueDigest(name, value),
+        body: keyring.seal(bodyOf(value)),
+      }));
+      await store.mailboxes.put({
+        pool,
+        run: directRunId(pool),
+        priority: PRIORITY.direct,
+        changes: [{ user, username: keyring.seal(username), units: wanted }],
+        invalid: 0,
+        rows: { read: 1, faulty: 0 },
+      });
+    }
+    if (mailbox !== undefined) await wakeUps.wake(pool, [{ user, priority: PRIORITY.direct }]);
+  }
+}
+
+/** Without the pool's profile nobody knows whether it ignores case: the mailbox has either spelling's key. */
+async function whoWaits(
+  { store, keyring }: Engine,
+  { pool, username }: OwnTurn,
+): Promise<{ readonly user: string; readonly username: string } | undefined> {
+  for (const spelling of new Set([username, username.toLowerCase()])) {
+    const user = keyring.userKey(pool, spelling);
+    if ((await store.mailboxes.read(user)).mailbox !== undefined) return { user, username: spelling };
+  }
+  return undefined;
+}
