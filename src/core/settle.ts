@@ -88,6 +88,11 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       book(d, held.run, "dead", 1);
       // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
       resend(d, name);
+      if (!pending[name] && mayBeThere(held, settlement.fateUnknown === true)) {
+        // Nothing older may go over it. A replay has the same version, and may.
+        const applied = d.ledger[name];
+        if (!applied || applied.version < held.version) d.ledger[name] = { version: held.version, digest: "" };
+      }
       const { pool, username } = d.mailbox;
       const { version, run, digest, body } = held;
       const { letter: id, kind, reason } = settlement;
@@ -107,6 +112,11 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       };
     }
   }
+}
+
+/** True where an earlier call may have written the value, and nobody heard of it. */
+function mayBeThere({ attempts, faults, deaths }: Held, fateUnknown: boolean): boolean {
+  return fateUnknown || attempts + faults + deaths > 0;
 }
 
 /** What a worker wrote after its claim was taken over may have put an older value over a newer one. */

@@ -169,6 +169,7 @@ describe("a call that comes through after its claim was taken over", () => {
     u.put("name", "y", 4);
     u.claim("a");
     const late = u.flying("name");
+    u.put("name", "z", 5);
     u.now += LEASE_MS;
     u.claim("b");
     u.settle("b", { name: u.bury(u.flying("name")) });

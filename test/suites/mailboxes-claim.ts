@@ -33,12 +33,13 @@ export function claimCases(suite: Suite): void {
       const letter = await u.buries("a", "name");
       await u.put("name", "y", 2);
       const late = await u.dies("b", "name");
+      await u.put("name", "z", 3);
       await u.buries("c", "name");
       await suite.store.mailboxes.replay([letter.id], 10);
       assert.deepEqual(await u.pending(), { name: "x" });
       await u.settle("b", { name: applied(late) });
       assert.notEqual((await u.claim("d")).is, "claimed");
-      assert.deepEqual(await u.books(), { received: 2, stale: 1, dead: 1 });
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, stale: 1, dead: 1 });
     });
 
     test("leaves out what equals the value that was applied last", async () => {

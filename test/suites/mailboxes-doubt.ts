@@ -186,13 +186,14 @@ export function doubtCases(suite: Suite): void {
       const letter = await u.buries("z", "name");
       await u.put("name", "y", 2);
       const late = await u.dies("a", "name");
+      await u.put("name", "z", 3);
       await u.buries("b", "name");
       await suite.store.mailboxes.replay([letter.id], 10);
       const { version } = heldOf(await u.claimInTime("c"), "name");
       await u.settle("a", { name: applied(late) });
       await u.settle("c", { name: applied(version) });
       assert.deepEqual(await u.ledger(), { name: { version: late, digest: "" } });
-      assert.deepEqual(await u.books(), { received: 2, applied: 1, dead: 1 });
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, applied: 1, dead: 1 });
     });
 
     test("of an address has the flag of a newer one sent once more", async () => {

@@ -71,7 +71,28 @@ export function letterCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, dead: 1, pending: 1 });
     });
 
-    test("keeps a value out of the ledger", async () => {
+    test("lets nothing older follow a value that may have been written unheard", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 2);
+      await u.dies("a", "name");
+      const letter = await u.buries("b", "name");
+      await u.put("name", "y", 1);
+      assert.deepEqual(await u.books(), { received: 2, dead: 1, stale: 1 });
+      await replay(letter.id);
+      assert.deepEqual(await u.deliver("d"), { name: "x" });
+      assert.deepEqual(await u.books(), { received: 2, applied: 1, stale: 1 });
+    });
+
+    test("lets nothing older follow a value whose call has an unknown fate", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 2);
+      const { version } = heldOf(await u.claim("a"), "name");
+      await u.settle("a", { name: { ...u.bury("name", version), fateUnknown: true } });
+      await u.put("name", "y", 1);
+      assert.deepEqual(await u.books(), { received: 2, dead: 1, stale: 1 });
+    });
+
+    test("keeps a value out of the ledger that was refused at once", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 2);
       await u.buries("a", "name");

@@ -54,6 +54,12 @@ local function settle_unit(d, name, held, settlement)
   book(held.run, 'dead', 1)
   -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
   resend(d, name)
+  local tried = held.attempts + held.faults + held.deaths > 0 or settlement.fateUnknown
+  if not mailbox.pending[name] and tried then
+    -- The value may be there, and nobody heard of it: nothing older may go over it.
+    local applied = d.ledger[name]
+    if not applied or applied.version < held.version then enter(d, name, held.version, '') end
+  end
   return {
     id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, version = held.version, run = held.run, digest = held.digest,
