@@ -156,7 +156,7 @@ describe("scripted faults", () => {
     const draw = (): number => {
       const faults = createFaults(createRandom(seed));
       faults.add({ probability: 0.3, error: "InternalErrorException" });
-      const call = { operation: "ListUsers", pool: undefined, usernames: [] };
+      const call = { operation: "ListUsers", pool: undefined, usernames: [], attributes: [] };
       return Array.from({ length: 1000 }, () => faults.pick(call)).filter((rule) => rule !== undefined).length;
     };
     const befallen = draw();
