@@ -1,7 +1,7 @@
 import { defineConfig } from "oxlint";
 
 // The rooms, and which way they may look. A room may import those that stand before it, never those after.
-const rooms = ["core", "store", "feeds", "cognito", "queues", "http", "cli"];
+const rooms = ["core", "store", "feeds", "cognito", "queues", "plan", "http", "cli"];
 
 // Packages that have one home. Anywhere else they would tie a room to a technology that it should not know.
 const homes = [
@@ -73,7 +73,7 @@ function notRooms(names: string[], message: string): Refusal[] {
 /** A room looks only at the rooms before it, and at src's own files. */
 function roomRules(folder: string, room: string): ImportRules {
   const above = [...rooms.slice(rooms.indexOf(room) + 1), ...(room === "cli" ? [] : ["emulator"])];
-  const message = "Imports go down: workers, cli, http, queues, cognito, feeds, store, core.";
+  const message = "Imports go down: workers, cli, http, plan, queues, cognito, feeds, store, core.";
   return mayNotImport(folder, [...notRooms(above, message), outsiders, face]);
 }
 

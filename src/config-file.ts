@@ -8,6 +8,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { z } from "zod";
+import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
 import { parseReserve, type Reserve, RESERVE_FORM } from "./core/quota-share.ts";
 import { contactOf, isContact, VERIFIED } from "./core/unit.ts";
 import type { Problem } from "./config-error.ts";
@@ -32,6 +33,8 @@ export interface FeedSetting {
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. */
   readonly asOf?: string | undefined;
   readonly mapping: Mapping;
+  /** Those of the feed over those of the file over the defaults. */
+  readonly guards: GuardSettings;
 }
 
 export interface ConfigFile {
@@ -40,6 +43,8 @@ export interface ConfigFile {
   readonly concurrency?: number | undefined;
   readonly pools: Readonly<Record<string, PoolSetting>>;
   readonly feeds: Readonly<Record<string, FeedSetting>>;
+  /** For files that are no feed of the configuration. */
+  readonly guards: GuardSettings;
 }
 
 /** A file of more bytes than this is no configuration. */
@@ -132,6 +137,35 @@ const attributeMap = map(ATTRIBUTE_FORM, {
 /** A column's name alone is short for a map with that column. */
 const attribute = z.preprocess((said) => (typeof said === "string" ? { column: said } : said), attributeMap);
 
+const SHARE_FORM = "a share such as 20%, or `off`";
+/** Undefined for `off`. */
+const share = z
+  .union(
+    [
+      z.literal("off"),
+      z
+        .string()
+        .regex(/^\d{1,3}(\.\d+)?%$/)
+        .transform((said) => Number(said.slice(0, -1)) / 100)
+        .refine((value) => value <= 1),
+    ],
+    { error: form(SHARE_FORM) },
+  )
+  .transform((said) => (said === "off" ? undefined : said));
+const names = (wanted: string) => z.array(scalar(wanted), { error: form(`a list, each ${wanted}`) });
+const guards = map("a map of guards", {
+  changed: z.exactOptional(share),
+  cleared: z.exactOptional(share),
+  sameValue: z.exactOptional(share),
+  rows: z.exactOptional(share),
+  emptyColumn: z.exactOptional(z.boolean({ error: form("true or false") })),
+  from: z.exactOptional(
+    z.int({ error: form("a whole number from 1") }).min(1, { error: form("a whole number from 1") }),
+  ),
+  protectUsers: z.exactOptional(names("a username")),
+  protectAttributes: z.exactOptional(names("an attribute's name")),
+});
+
 const feed = map("a feed with its `username` and `attributes`", {
   file: text("a path").optional(),
   pool: text("the name of a pool, or its id").optional(),
@@ -155,6 +189,9 @@ const feed = map("a feed with its `username` and `attributes`", {
   asOf: scalar("a time with its zone such as 2026-01-31T18:42:00Z").optional(),
   ignore: z.array(text("a column's name"), { error: form("a list of columns") }).optional(),
   ignoreUnknown: z.boolean({ error: form("true or false") }).optional(),
+  match: text("the name of an attribute such as custom:employee_id").optional(),
+  duplicates: z.enum(["last", "refuse"], { error: form("`last` or `refuse`") }).optional(),
+  guards: guards.optional(),
 });
 
 const file = map("a map", {
@@ -167,6 +204,7 @@ const file = map("a map", {
     .optional(),
   pools: z.record(z.string(), pool, { error: form("a map from names to pools") }).optional(),
   feeds: z.record(z.string(), feed, { error: form("a map from names to feeds") }).optional(),
+  guards: guards.optional(),
 });
 
 export interface ReadFile {
@@ -203,12 +241,17 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     if (!told.has(at(...place))) problems.push({ path: at(...place), message });
   }
   if (!parsed.success || problems.length > 0) return { problems };
-  const { pools = {}, feeds = {}, ...rest } = parsed.data;
+  const { pools = {}, feeds = {}, guards: said = {}, ...rest } = parsed.data;
+  const common: GuardSettings = { ...DEFAULT_GUARDS, ...said };
   const settings: Record<string, FeedSetting> = {};
-  for (const [feedName, { username, attributes, version, ignore, ignoreUnknown, ...others }] of Object.entries(feeds)) {
+  for (const [feedName, setting] of Object.entries(feeds)) {
+    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, ...others } = setting;
     settings[feedName] = {
       ...others,
+      guards: { ...common, ...others.guards },
       mapping: {
+        ...(match === undefined ? {} : { match }),
+        ...(duplicates === "last" ? { duplicates } : {}),
         usernameColumn: typeof username === "string" ? username : username.column,
         ...(typeof username === "string" ? {} : { identifier: username.is }),
         attributes: Object.entries(attributes).map(([attributeName, said]) => attributeOf(attributeName, said)),
@@ -218,7 +261,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       },
     };
   }
-  return { problems, file: { ...rest, pools, feeds: settings } };
+  return { problems, file: { ...rest, pools, feeds: settings, guards: common } };
 }
 
 /** What the YAML says, or what is wrong with it as YAML and where. */

@@ -8,6 +8,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
+import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
 import { effectiveCeiling, parseReserve, type Reserve, RESERVE_FORM } from "./core/quota-share.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
@@ -51,6 +52,8 @@ export interface Config {
   /** By name. */
   readonly poolSettings: Readonly<Record<string, PoolSetting>>;
   readonly feeds: Readonly<Record<string, FeedSetting>>;
+  /** For files that are no feed of the configuration. */
+  readonly guards: GuardSettings;
   /** AWS_REGION, where it is set. */
   readonly awsRegion?: string;
   /** True where NO_COLOR is set. */
@@ -182,6 +185,7 @@ export async function readConfig(
     pools,
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},
+    guards: file?.guards ?? DEFAULT_GUARDS,
     plain: (environment["NO_COLOR"] ?? "") !== "",
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),

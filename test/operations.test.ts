@@ -20,6 +20,7 @@ import {
 } from "../src/core/failure.ts";
 import { IDENTIFIERS } from "../src/core/identifier.ts";
 import { QUIET_MS, SUSPECT_MS } from "../src/core/mailbox.ts";
+import { PLAN_FAULTS } from "../src/core/plan-fault.ts";
 import { INVALID_REASONS } from "../src/core/pool-schema.ts";
 import { VERIFIED } from "../src/core/unit.ts";
 import { MAX_LEAD_MS } from "../src/core/version.ts";
@@ -110,6 +111,7 @@ describe("the page on operations, on failures", () => {
       ...inSources(/\binvalidUnit\(\s*[\w.]+,\s*"([a-z-]+)"/g, "src/feeds"),
       ...inSources(/\breason: "([a-z-]+)"/g, "src/feeds"),
       ...inSources(/\breason: "([a-z-]+)"/g, "src/queues"),
+      ...Object.keys(PLAN_FAULTS),
       ...inSources(/DateFault = "([a-z-]+)"/g, "src/feeds"),
       ...inSources(/DateFault = "[a-z-]+" \| "([a-z-]+)"/g, "src/feeds"),
     ];
@@ -206,6 +208,8 @@ describe("the page on operations, on configuration", () => {
       "pools.<name>.": "pools: { a: { zzzzzzzz: 1 } }",
       "feeds.<name>.": "feeds: { a: { username: u, attributes: { given_name: g }, zzzzzzzz: 1 } }",
       [`${attribute}.`]: "feeds: { a: { username: u, attributes: { given_name: { column: g, zzzzzzzz: 1 } } } }",
+      "guards.": "guards: { zzzzzzzz: 1 }",
+      "feeds.<name>.guards.": "feeds: { a: { username: u, attributes: { given_name: g }, guards: { zzzzzzzz: 1 } } }",
     };
     const real: string[] = [];
     for (const [prefix, yaml] of Object.entries(places)) {
@@ -214,7 +218,7 @@ describe("the page on operations, on configuration", () => {
       assert.notEqual(keys, "", yaml);
       real.push(...keys.split(", ").map((key) => prefix + key));
     }
-    const nested = ["pools", "feeds"];
+    const nested = ["pools", "feeds", "guards", "feeds.<name>.guards"];
     const maps = ["feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
     same(
       table(section("poolsync.yaml"), "key").map((row) => only(row["key"])),

@@ -22,7 +22,7 @@ const COGNITO: readonly (keyof CarriedFlags)[] = [...ENGINE, "region", "endpoint
 function known([name, action, ...rest]: readonly string[]): readonly (keyof CarriedFlags)[] {
   if ([name, action, ...rest].includes("--help") || name === "emulator" || name === "demo") return [];
   if (name === "worker") return ["config"];
-  return name === "sync" || (name === "dead" && action === "replay") ? COGNITO : ENGINE;
+  return ["sync", "plan", "apply"].includes(name ?? "") || (name === "dead" && action === "replay") ? COGNITO : ENGINE;
 }
 
 function option(flag: keyof CarriedFlags): string {

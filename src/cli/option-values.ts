@@ -11,6 +11,11 @@ export function choice<T extends string>(flag: string, words: readonly T[]): (va
   };
 }
 
+/** An option that may be repeated. */
+export function several(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
 /** A whole number from `least`. */
 export function whole(least: number): (value: string) => number {
   return (value) => {

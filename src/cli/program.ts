@@ -2,9 +2,11 @@
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config.ts";
 import { addAdminUpdateUserAttributes } from "./commands/admin-update-user-attributes.ts";
+import { addApply } from "./commands/apply.ts";
 import { addDead } from "./commands/dead.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEmulator } from "./commands/emulator.ts";
+import { addPlan } from "./commands/plan.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
@@ -70,6 +72,8 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   }
   for (const add of [
     addSync,
+    addPlan,
+    addApply,
     addAdminUpdateUserAttributes,
     addUpdateUserAttributes,
     addDead,

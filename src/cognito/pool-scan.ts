@@ -34,6 +34,7 @@ const TRIES = 8;
 const FIRST_WAIT_MS = 200;
 /** Blank pages in a row beyond which a chain of tokens is taken for endless. */
 const MOST_BLANK_PAGES = 1000;
+const MOST_PAGES_OF_ONE = 100;
 
 const PAGE = z.object({
   Users: z
@@ -101,9 +102,33 @@ export async function* scanPool(options: ScanOptions): AsyncGenerator<ScanPage> 
   }
 }
 
-async function ask(options: ScanOptions, token: string | undefined): Promise<Page> {
+/** Some users by their usernames, a call each: for so few that a scan of everybody would take more calls. */
+export async function* scanUsers(
+  options: ScanOptions & { readonly ignoresCase: boolean },
+  usernames: Iterable<string>,
+): AsyncGenerator<ScanPage> {
+  const folded = (name: string): string => (options.ignoresCase ? name.toLowerCase() : name);
+  for (const username of usernames) {
+    const filter = `username = "${username.replace(/[\\"]/g, "\\$&")}"`;
+    let token: string | undefined;
+    let pages = 0;
+    do {
+      const page: Page = await ask(options, token, filter);
+      const users = (page.Users ?? []).map(listed).filter((user) => folded(user.username) === folded(username));
+      if (users.length > 0) yield { users, again: false };
+      token = page.PaginationToken || undefined;
+    } while (token !== undefined && (pages += 1) < MOST_PAGES_OF_ONE);
+  }
+}
+
+async function ask(options: ScanOptions, token: string | undefined, filter?: string): Promise<Page> {
   const { cognito, lists, poolId, signal, random = Math.random } = options;
-  const input = { UserPoolId: poolId, Limit: PAGE_USERS, ...(token === undefined ? {} : { PaginationToken: token }) };
+  const input = {
+    UserPoolId: poolId,
+    Limit: PAGE_USERS,
+    ...(filter === undefined ? {} : { Filter: filter }),
+    ...(token === undefined ? {} : { PaginationToken: token }),
+  };
   for (let tries = 1; ; tries += 1) {
     const slot = await lists.acquire({ priority: PRIORITY, ...(signal ? { signal } : {}) });
     let refusal: Refusal;

@@ -4,8 +4,7 @@
  * written, and the plan says why.
  */
 
-export const ALIAS_FAULTS = ["alias-owned", "alias-wanted-twice", "alias-swap", "alias-chain"] as const;
-export type AliasFault = (typeof ALIAS_FAULTS)[number];
+export type AliasFault = "alias-owned" | "alias-wanted-twice" | "alias-swap" | "alias-chain";
 
 /** One user wants one alias that is not theirs. Users are named by whatever names them apart. */
 export interface AliasClaim {

@@ -29,6 +29,7 @@ export function createCounters(): Counters {
       UserList: count(),
       UserRead: count(),
       UserPoolRead: count(),
+      UserPoolResourceRead: count(),
       UserCreation: count(),
     },
     messages: { email: 0, phone_number: 0 },

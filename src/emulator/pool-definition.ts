@@ -40,6 +40,8 @@ export const POOL_DEFINITION = z
     requireVerificationBeforeUpdate: contacts,
     /** True unless said, as where a pool is created through the API. */
     caseSensitive: z.boolean().optional(),
+    /** Identity providers by name, each with the attributes that it gives its users, by what they are called there. */
+    identityProviders: z.record(z.string(), z.record(z.string(), z.string())).optional(),
   })
   .refine(
     ({ usernameAttributes = [], aliasAttributes = [] }) => !(usernameAttributes.length && aliasAttributes.length),

@@ -8,12 +8,20 @@ const DEFAULT_QUOTAS = Object.freeze({
   UserList: 30,
   UserRead: 120,
   UserPoolRead: 15,
+  UserPoolResourceRead: 20,
   UserCreation: 50,
 });
 
 /** The operations of a category share one bucket. */
 export type Category = keyof typeof DEFAULT_QUOTAS;
-export const CATEGORIES: readonly Category[] = ["UserUpdate", "UserList", "UserRead", "UserPoolRead", "UserCreation"];
+export const CATEGORIES: readonly Category[] = [
+  "UserUpdate",
+  "UserList",
+  "UserRead",
+  "UserPoolRead",
+  "UserPoolResourceRead",
+  "UserCreation",
+];
 
 export type Quotas = Partial<Record<Category, number>> | "unmetered";
 

@@ -31,6 +31,10 @@ export interface Mapping {
   readonly usernameColumn: string;
   /** What that column holds, where the feed says it; else what it holds is told by its form. */
   readonly identifier?: Identifier;
+  /** The attribute of the pool whose value that column holds. It is found by a scan of the pool only. */
+  readonly match?: string;
+  /** `last`: of several rows of one time for one user the last stands. Else none of them does where they disagree. */
+  readonly duplicates?: "last";
   readonly attributes: readonly AttributeMapping[];
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. Without it every record is of the feed's as-of. */
   readonly versionColumn?: string;

@@ -5,6 +5,7 @@
  */
 import type { Change } from "../core/change.ts";
 import type { Identifier } from "../core/identifier.ts";
+import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
@@ -24,14 +25,19 @@ export interface RowIssue {
   readonly detail: string;
 }
 
+/** A record as it is put: `found` says that its user is known to be in the pool, by the username. */
+export type FeedRow = MappedRecord & { readonly found?: boolean };
+
 export interface FeedRunOptions {
   readonly engine: Engine;
   readonly profile: PoolProfile;
   readonly run: Run;
-  readonly records: AsyncIterable<MappedRecord>;
+  readonly records: AsyncIterable<FeedRow>;
   readonly links: UserLinks;
   /** What the feed says it names users by. */
   readonly identifier?: Identifier;
+  /** Canonical usernames and attributes that are never written. */
+  readonly isProtected?: { user(username: string): boolean; attribute(name: string): boolean };
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
   /** Told when the feed waits because many users are due, and nobody seems to deliver. */
@@ -88,7 +94,11 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
       for (const { name, reason, detail } of invalid) report({ line: record.line, attribute: name, reason, detail });
       if (counts) {
         page.invalid += invalid.length;
-        page.changes.push({ line: record.line, change: checked.sound });
+        page.changes.push({
+          line: record.line,
+          change: checked.sound,
+          found: record.kind === "change" && record.found === true,
+        });
       }
     }
     if (page.read >= PAGE_ROWS) await flush();
@@ -100,6 +110,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
 interface Row {
   readonly line: number;
   readonly change: Change;
+  readonly found: boolean;
 }
 
 /** The rows of a page, on their way. */
@@ -114,21 +125,46 @@ interface Collected {
 const LOOKUPS = 5;
 
 /** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
-async function linked({ links, identifier, report, signal }: FeedRunOptions, page: Collected): Promise<Row[]> {
+async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> {
+  const { links, identifier, isProtected, report, signal } = options;
   const changes: Row[] = [];
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
     const few = page.changes.slice(at, at + LOOKUPS);
-    const found = await Promise.all(few.map(({ change }) => links.resolve(change.username, identifier, signal)));
-    for (const [index, { line, change }] of few.entries()) {
-      const user = found[index];
-      if (user?.is === "one") changes.push({ line, change: { ...change, username: user.username } });
-      else {
+    const users = await Promise.all(
+      few.map(({ change, found }) =>
+        found
+          ? Promise.resolve({ is: "one" as const, username: change.username })
+          : links.resolve(change.username, identifier, signal),
+      ),
+    );
+    for (const [index, row] of few.entries()) {
+      const { line } = row;
+      const user = users[index];
+      if (user?.is === "one" && isProtected?.user(user.username) !== true) {
+        changes.push({ ...row, change: { ...unprotected(options, page, row), username: user.username } });
+      } else {
         page.faulty += 1;
+        if (user?.is === "one") {
+          report({ line, reason: "protected-user", detail: PLAN_FAULTS["protected-user"] });
+          continue;
+        }
         report({ line, ...(user?.is === "many" ? SEVERAL_USERS : NO_USER) });
       }
     }
   }
   return changes;
+}
+
+/** The change without the attributes that are never written, which are invalid. */
+function unprotected({ isProtected, report }: FeedRunOptions, page: Collected, { line, change }: Row): Change {
+  if (!isProtected) return change;
+  const units = change.units.filter(({ name }) => {
+    if (!isProtected.attribute(name)) return true;
+    page.invalid += 1;
+    report({ line, attribute: name, reason: "protected-attribute", detail: PLAN_FAULTS["protected-attribute"] });
+    return false;
+  });
+  return { ...change, units };
 }
 
 /**

@@ -4,7 +4,9 @@
  */
 import type { CognitoClient } from "../cognito/client.ts";
 import { createAttributeWriter } from "../cognito/attribute-writer.ts";
+import { readProvider } from "../cognito/identity-provider.ts";
 import { readPoolProfile } from "../cognito/pool-profile.ts";
+import { scanPool, scanUsers, type ScanPage } from "../cognito/pool-scan.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../cognito/quota-governor.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
@@ -33,6 +35,14 @@ export interface Pool {
   readonly links: UserLinks;
   /** Starts delivering in this process. */
   deliver(): Promise<Delivery>;
+  /** Where it lives. */
+  readonly target: Target;
+  /** Everybody in the pool, or those of these usernames, paced. */
+  scan(signal: AbortSignal, usernames?: Iterable<string>): AsyncIterable<ScanPage>;
+  /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
+  providerAttributes(provider: string, signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
+  /** Calls a second that are to be had at the moment. */
+  pace(): Promise<{ readonly updatesPerSecond: number; readonly listsPerSecond: number }>;
   /** For a change whose outcome is waited for. */
   direct(): Direct;
   close(): Promise<void>;
@@ -40,6 +50,9 @@ export interface Pool {
 
 /** UserList allows 30 calls a second; poolsync leaves some to others. */
 const LISTS_PER_SECOND = 25;
+/** DescribeIdentityProvider allows 5 a pool. */
+const PROVIDERS_PER_SECOND = 3;
+const PROVIDER_TRIES = 5;
 /** Beyond the time-outs of a call: settling, and a process that is slow for a moment. */
 const LEASE_MARGIN_MS = 5000;
 
@@ -63,16 +76,18 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       `This namespace knows pool ${profile.id} at ${known.endpoint} (${known.arn}), and this process would write to ${target.endpoint} (${target.arn}): use the same endpoint and Region, or another POOLSYNC_NAMESPACE (embedded: another --data-dir).`,
     );
   }
+  const bucketOf = (category: string): string => `${profile.accountId}:${profile.region}:${category}`;
   const governor = (category: string, ceilingPerSecond: number): QuotaGovernor =>
     createQuotaGovernor({
       pace: engine.store.pace,
-      bucket: `${profile.accountId}:${profile.region}:${category}`,
+      bucket: bucketOf(category),
       ceilingPerSecond,
       concurrency,
       onEpisode: (episode) => log.warn({ pool: profile.id, category, ...episode }, "throttled"),
     });
   const updates = governor("UserUpdate", settings.ratePerSecond);
   const lists = governor("UserList", LISTS_PER_SECOND);
+  const providers = governor("UserPoolResourceRead", PROVIDERS_PER_SECOND);
   const directory = createUserDirectory(cognito);
   const calls = {
     profile,
@@ -84,6 +99,30 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   };
   return {
     profile,
+    target,
+    scan(signal, usernames) {
+      const options = { cognito, lists, poolId: profile.id, signal };
+      return usernames ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, usernames) : scanPool(options);
+    },
+    async providerAttributes(provider, signal) {
+      for (let tries = 1; ; tries += 1) {
+        const slot = await providers.acquire({ priority: 9, signal });
+        try {
+          const answer = await readProvider(cognito, profile.id, provider, signal);
+          if (answer.is !== "throttled") return answer.is === "known" ? answer.attributes : undefined;
+          await slot.throttled();
+          if (tries >= PROVIDER_TRIES) return undefined;
+        } finally {
+          slot.done();
+        }
+      }
+    },
+    async pace() {
+      const { pace } = engine.store;
+      const updates = await pace.view(bucketOf("UserUpdate"), settings.ratePerSecond);
+      const lists = await pace.view(bucketOf("UserList"), LISTS_PER_SECOND);
+      return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
+    },
     links: createUserLinks({ store: engine.store, keyring: engine.keyring, profile, directory, lists }),
     deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
     direct() {
@@ -95,7 +134,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       return createDirect(engine, { ...calls, store, keyring, holds });
     },
     async close() {
-      await Promise.all([updates.close(), lists.close()]);
+      await Promise.all([updates.close(), lists.close(), providers.close()]);
     },
   };
 }

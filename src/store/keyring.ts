@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, type Hmac } from "node:crypto";
 import type { UnitValue } from "../core/unit.ts";
 
 /**
@@ -14,6 +14,8 @@ export interface Keyring {
   /** For links from an e-mail address, a phone number or a sub. */
   linkDigest(pool: string, attribute: string, value: string): string;
   letterId(user: string, unit: string, version: string): string;
+  /** Signs what is fed to it: for what leaves the namespace and comes back, such as a plan. */
+  signer(purpose: string): Hmac;
   seal(text: string): string;
   /** Throws where the text was sealed with another key. */
   open(sealed: string): string;
@@ -43,6 +45,7 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
     valueDigest: (unit, value) => digest("value", unit, bodyOf(value)).toString("base64url"),
     linkDigest: (pool, attribute, value) => digest("link", pool, attribute, value).toString("base64url"),
     letterId: (user, unit, version) => digest("letter", user, unit, version).toString("hex"),
+    signer: (purpose) => createHmac("sha256", digestKey).update(`signer ${purpose}\n`),
     seal(text) {
       if (!sealKey) return PLAIN + text;
       const nonce = randomBytes(12);

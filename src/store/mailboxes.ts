@@ -8,7 +8,7 @@
  * caller's.
  */
 import type { Buried } from "../core/letter.ts";
-import type { Units, UserState } from "../core/mailbox.ts";
+import type { Ledger, Units, UserState } from "../core/mailbox.ts";
 import type { Wanted } from "../core/put.ts";
 import type { Settled } from "../core/settle.ts";
 import type { Settlements } from "../core/settlement.ts";
@@ -98,6 +98,8 @@ export interface Mailboxes {
   dueCount(pool: string): Promise<number>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
   read(user: string): Promise<UserState>;
+  /** The ledgers of those of the users who have one. */
+  ledgers(users: readonly string[]): Promise<ReadonlyMap<string, Ledger>>;
   /** Puts letters again, each in one step with the books. Answers each letter that was there, with the user to wake. */
   replay(
     letters: readonly string[],

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { describe, test } from "node:test";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
-import { scanPool, type ScanPage } from "../../src/cognito/pool-scan.ts";
+import { scanPool, scanUsers, type ScanPage } from "../../src/cognito/pool-scan.ts";
 import { createQuotaGovernor } from "../../src/cognito/quota-governor.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
@@ -14,7 +14,7 @@ const POOL = "eu-west-1_Example";
 type Answer = { readonly status?: number; readonly body: object };
 
 /** A scan of whatever endpoint, with a pace that lets everything through. */
-async function scan(url: string, signal?: AbortSignal): Promise<readonly ScanPage[]> {
+async function scan(url: string, signal?: AbortSignal, usernames?: readonly string[]): Promise<readonly ScanPage[]> {
   const restore = exampleAws();
   const cognito = createCognitoClient({ endpoint: url, concurrency: 2, requestTimeoutMs: 5000 });
   const pace = createPace(() => performance.timeOrigin + performance.now());
@@ -22,7 +22,9 @@ async function scan(url: string, signal?: AbortSignal): Promise<readonly ScanPag
   try {
     const pages: ScanPage[] = [];
     const options = { cognito, lists, poolId: POOL, random: () => 0, ...(signal ? { signal } : {}) };
-    for await (const page of scanPool(options)) pages.push(page);
+    const scanned =
+      usernames === undefined ? scanPool(options) : scanUsers({ ...options, ignoresCase: false }, usernames);
+    for await (const page of scanned) pages.push(page);
     return pages;
   } finally {
     await lists.close();
@@ -144,6 +146,17 @@ describe("the scan of a pool", () => {
       await assert.rejects(scan(endpoint.url), (error) => error instanceof CognitoError && message.test(error.message));
     });
   }
+
+  test("reads some users by name, and takes nobody else for them", async () => {
+    const emulator = await startEmulator({ quotas: "unmetered", shortPages: 1 });
+    try {
+      const pool = emulator.pools.add({ id: POOL });
+      for (const username of ["ann", "Ann", 'o"dd\\'] as const) pool.addUser({ username });
+      assert.deepEqual(namesOf(await scan(emulator.url, undefined, ['o"dd\\', "nobody", "ann"])), ['o"dd\\', "ann"]);
+    } finally {
+      await emulator.close();
+    }
+  });
 
   test("ends when its signal does", async () => {
     const abort = new AbortController();

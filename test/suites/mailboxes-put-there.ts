@@ -23,6 +23,14 @@ export function putThereCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, unchanged: 1, stale: 1 });
     });
 
+    test("is in the ledgers, which are read together", async () => {
+      const [u, other] = [await createUser(suite), await createUser(suite)];
+      await u.putAll(seen("name", "x", 1, true));
+      const ledgers = await suite.store.mailboxes.ledgers([other.user, u.user]);
+      assert.deepEqual([...ledgers], [[u.user, await u.ledger()]]);
+      assert.deepEqual((await suite.store.mailboxes.ledgers([])).size, 0);
+    });
+
     test("is unchanged at once where the ledger has it, though nobody looked", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);

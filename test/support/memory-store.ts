@@ -117,6 +117,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     async read(user) {
       return stateOf(user);
     },
+    async ledgers(known) {
+      return new Map(known.flatMap((user) => (users.has(user) ? [[user, stateOf(user).ledger] as const] : [])));
+    },
     async replay(ids, priority) {
       return ids.flatMap((id) => {
         const letter = letters.get(id);

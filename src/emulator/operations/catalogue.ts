@@ -1,6 +1,7 @@
 import { adminCreateUser } from "./admin-create-user.ts";
 import { adminGetUser } from "./admin-get-user.ts";
 import { adminUpdateUserAttributes } from "./admin-update-user-attributes.ts";
+import { describeIdentityProvider } from "./describe-identity-provider.ts";
 import { describeUserPool } from "./describe-user-pool.ts";
 import { listUsers } from "./list-users.ts";
 import type { Operation } from "./operation.ts";
@@ -8,7 +9,13 @@ import { updateUserAttributes } from "./update-user-attributes.ts";
 
 /** Every operation that the emulator knows, by name. */
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
-  [adminCreateUser, adminGetUser, adminUpdateUserAttributes, describeUserPool, listUsers, updateUserAttributes].map(
-    (operation) => [operation.name, operation],
-  ),
+  [
+    adminCreateUser,
+    adminGetUser,
+    adminUpdateUserAttributes,
+    describeIdentityProvider,
+    describeUserPool,
+    listUsers,
+    updateUserAttributes,
+  ].map((operation) => [operation.name, operation]),
 );

@@ -89,6 +89,11 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
 
     read: (user) => readUser(database, user),
 
+    async ledgers(users) {
+      const states = await readUsers(database, users);
+      return new Map(Array.from(states, ([user, { ledger }]) => [user, ledger]));
+    },
+
     replay: (ids, priority) =>
       database.transaction(async (session) => {
         const letters = await takeLetters(session, ids);

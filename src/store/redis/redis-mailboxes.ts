@@ -96,6 +96,16 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       };
     },
 
+    async ledgers(users) {
+      const texts = users.length === 0 ? [] : await redis.hmget(keys.ledger, ...users);
+      return new Map(
+        users.flatMap((user, index) => {
+          const text = texts[index];
+          return typeof text === "string" ? [[user, parseDocument(ledgerDocument, text, "a ledger")] as const] : [];
+        }),
+      );
+    },
+
     async replay(letters, priority) {
       const due = [];
       for (let from = 0; from < letters.length; from += LETTERS_PER_STEP) {

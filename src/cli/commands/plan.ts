@@ -1,0 +1,102 @@
+/** `poolsync plan`: what a sync would do, and nothing of it done. */
+import { writeFile } from "node:fs/promises";
+import type { Command } from "commander";
+import { withOwned } from "../../lifecycle.ts";
+import { writePlanFile } from "../../plan/plan-file.ts";
+import { commandLine } from "../command-line.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import { feedOptions, openFeeds, usage, type FeedsFlags } from "../feeds.ts";
+import { tell, type Io } from "../io.ts";
+import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
+import { planDocument, printPlan } from "../plan-view.ts";
+import { planPage } from "../plan-page.ts";
+import { guardedMessage, mayGoOn, planFeeds, type PlannedFeed } from "../planning.ts";
+import type { Context } from "../program.ts";
+
+interface PlanFlags extends FeedsFlags {
+  readonly out?: string;
+  readonly html?: string;
+  readonly showValues?: boolean;
+}
+
+export function addPlan(program: Command, context: Context): void {
+  const command = program
+    .command("plan")
+    .description("Tell what a sync of the same files would do. Nothing is written to the pool.");
+  cognitoOptions(feedOptions(command))
+    .option("--out <file>", "write the plan to a file that `apply` carries out (`.psplan`)")
+    .option("--html <file>", "write a page that an approver can read anywhere")
+    .option("--show-values", "show values in examples, instead of how long they are");
+  engineOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync plan users.csv --user-pool-id eu-west-1_Example --baseline live
+  $ poolsync plan --feed hr --html plan.html --out hr.psplan
+
+Exit codes: 0 all guards hold; 3 a guard is broken and the plan is not
+approved; 64 wrong usage or configuration; 130 interrupted.`,
+    )
+    .action(context.act((files: string[], flags: PlanFlags) => plan(context.io, files, flags)));
+}
+
+async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise<number> {
+  const opened = await openConfig(io, flags);
+  for (const option of ["out", "html"] as const) {
+    if (files.length > 1 && flags[option] !== undefined)
+      throw usage(`--${option}`, "Expected one file to plan with it");
+  }
+  return withOwned(async (own) => {
+    const feeds = await openFeeds(io, own, opened, files, flags);
+    const { engine, pool, baseline } = feeds;
+    if (flags.out !== undefined && baseline !== "live") {
+      throw usage("--out", "Expected --baseline live with it: a plan is applied to those who are as it found them");
+    }
+    if (baseline === undefined) throw usage("--stream", "Expected a feed that can be read twice");
+    const planned = await planFeeds(io, own, opened, feeds, baseline);
+    const where = { pool: pool.profile.id, log: opened.log };
+    const stopped = planned.filter((feed) => !mayGoOn({ ...feed, unfinished: undefined }, flags.approve ?? [], where));
+    for (const feed of planned)
+      await writeFiles(feed, { ...where, target: pool.target, keyring: engine.keyring }, flags);
+    const plans = planned.map((feed) => feed.plan);
+    if (flags.json === true) {
+      const documents = plans.map((each) => planDocument(each, where.pool, flags.showValues === true));
+      const [only] = documents;
+      io.stdout.write(`${JSON.stringify(documents.length === 1 ? only : { plans: documents }, undefined, 2)}\n`);
+      return stopped.length > 0 ? EXIT.guarded : EXIT.done;
+    }
+    const plain = io.stdout.isTTY !== true || opened.config.plain;
+    for (const each of plans) printPlan(io, each, { pool: where.pool, plain, showValues: flags.showValues === true });
+    if (stopped.length > 0) tell(io, guardedMessage(stopped.map((feed) => feed.plan)));
+    else if (flags.out !== undefined)
+      tell(io, `Apply exactly this with \`${commandLine(io, ["apply", flags.out], flags)}\`.`);
+    return stopped.length > 0 ? EXIT.guarded : EXIT.done;
+  });
+}
+
+type Where = Parameters<typeof writePlanFile>[1] & { readonly pool: string };
+
+async function writeFiles(
+  { plan: made, input, guards }: PlannedFeed,
+  where: Where,
+  { out, html, showValues }: PlanFlags,
+): Promise<void> {
+  const written = async (path: string, write: () => Promise<void>): Promise<void> => {
+    try {
+      await write();
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+      throw new CommandError("plan-file", `\`${path}\` cannot be written (${code}): give another place.`, { cause });
+    }
+  };
+  if (out !== undefined) {
+    const facts = { asOfMs: input.asOfMs, guards, path: out, now: Date.now() };
+    await written(out, () => writePlanFile(made, where, facts));
+  }
+  if (html !== undefined) {
+    const page = planPage(made, { pool: where.pool, showValues: showValues === true, madeAt: new Date() });
+    await written(html, () => writeFile(html, page, { mode: 0o600 }));
+  }
+}

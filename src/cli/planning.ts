@@ -1,0 +1,153 @@
+/** Plans at the command line: made with a line that tells how far it is, and held against their guards. */
+import type { Log } from "../log.ts";
+import { guardSentence } from "../core/guards.ts";
+import type { Own } from "../lifecycle.ts";
+import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../plan/plan.ts";
+import type { Baseline } from "../plan/planner.ts";
+import type { Engine } from "../queues/engine.ts";
+import type { Pool } from "../queues/pool.ts";
+import type { Run, Runs } from "../store/runs.ts";
+import { EXIT } from "./exit-codes.ts";
+import { CommandError } from "./failure-report.ts";
+import { identityOf, recordsOf } from "./feed-input.ts";
+import type { OpenedFeed, OpenedFeeds } from "./feeds.ts";
+import { count } from "./figures.ts";
+import { columnsOf, type Io } from "./io.ts";
+import type { Opened } from "./open.ts";
+
+/** A feed with its plan, and the run of it that was cut, if there is one. */
+export interface PlannedFeed extends OpenedFeed {
+  readonly plan: Plan;
+  readonly unfinished: Run | undefined;
+}
+
+const LATEST_RUNS = 500;
+const TOLD_EVERY_MS = 100;
+
+/** Plans all feeds with one scan. Throws a CommandError where it was interrupted. */
+export async function planFeeds(
+  io: Io,
+  own: Own,
+  { config, log, lively }: Opened,
+  { engine, pool, feeds }: OpenedFeeds,
+  baseline: Baseline,
+): Promise<readonly PlannedFeed[]> {
+  const runs = await engine.store.runs.list(LATEST_RUNS);
+  const inputs: (PlanInput & { unfinished: Run | undefined })[] = [];
+  for (const { input, mapping, guards } of feeds) {
+    const identity = identityOf(input, pool.profile.id, mapping);
+    const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
+    const rowsBefore = lastGood(runs, pool.profile.id, input.name)?.rows.read;
+    inputs.push({
+      feed: input.name,
+      // A run that goes on keeps the time that its values are of.
+      records: recordsOf(input, mapping, unfinished?.asOf ?? input.asOfMs),
+      mapping,
+      guards,
+      unfinished,
+      ...(rowsBefore === undefined ? {} : { rowsBefore }),
+    });
+  }
+  const plans = await planAll(io, { pool, engine, directory: config.dataDir }, inputs, baseline, lively);
+  for (const plan of plans) own(plan, (opened) => opened.close());
+  return plans.map((plan, index) => {
+    const [feed, input] = [feeds[index], inputs[index]];
+    if (!feed || !input) throw new Error("Expected a plan for each feed");
+    const { changed, matched } = plan.figures.users;
+    log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
+    return { ...feed, plan, unfinished: input.unfinished };
+  });
+}
+
+export async function planAll(
+  io: Io,
+  where: { readonly pool: Pool; readonly engine: Engine; readonly directory: string },
+  inputs: readonly PlanInput[],
+  baseline: Baseline,
+  lively: boolean,
+  scan: PlanMeans["scan"] = (signal) => where.pool.scan(signal),
+): Promise<readonly Plan[]> {
+  const { pool, engine, directory } = where;
+  const line = createLine(io, lively);
+  const signal = io.interrupts.drain;
+  try {
+    const means: PlanMeans = {
+      profile: pool.profile,
+      keyring: engine.keyring,
+      directory,
+      ledgers: (users) => engine.store.mailboxes.ledgers(users),
+      scan,
+      pace: () => pool.pace(),
+      providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
+    };
+    return await buildPlans(means, inputs, baseline, signal, {
+      rows: (rows) => line.show(`Planning: ${count(rows)} rows read`),
+      scanned: (users) => line.show(`Planning: ${count(users)} users of the pool read`),
+    });
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new CommandError("interrupted", "Interrupted before anything was put.", {
+      cause,
+      exitCode: EXIT.interrupted,
+    });
+  } finally {
+    line.clear();
+  }
+}
+
+/** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */
+async function unfinishedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<Run | undefined> {
+  const run = latest.find((each) => each.identity === identity && each.state !== "finished" && each.state !== "failed");
+  if (run?.state !== "delivering") return run;
+  return (await runs.books(run.id)).pending > 0 ? run : undefined;
+}
+
+/** The last run of the feed that came to its end. Runs are listed newest first. */
+function lastGood(runs: readonly Run[], pool: string, feed: string): Run | undefined {
+  return runs.find((run) => run.state === "finished" && run.pool === pool && run.feed === feed && run.rows.read > 0);
+}
+
+/**
+ * True where the plan may be carried out: it breaks no guard, or just this plan was approved, or it is the rest of a
+ * run whose plan passed before.
+ */
+export function mayGoOn(
+  { plan, unfinished }: Pick<PlannedFeed, "plan" | "unfinished">,
+  approved: readonly string[],
+  { pool, log }: { readonly pool: string; readonly log: Log },
+): boolean {
+  if (plan.broken.length === 0 || unfinished !== undefined) return true;
+  const guards = plan.broken.map(({ guard }) => guard);
+  const isApproved = approved.includes(plan.id);
+  if (isApproved) log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards overridden");
+  else log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards broken");
+  return isApproved;
+}
+
+/** What is said of plans that broke guards, in one sentence a guard. */
+export function guardedMessage(plans: readonly Plan[]): string {
+  const said = plans.flatMap(({ id, feed, broken }) =>
+    broken.length === 0
+      ? []
+      : [
+          `${broken.map(guardSentence).join(" ")} Nothing of ${feed} was written; if this is right, add --approve ${id}.`,
+        ],
+  );
+  return said.join(" ");
+}
+
+/** One line at a terminal that is written over. */
+function createLine({ stderr }: Io, lively: boolean) {
+  let shownAt = 0;
+  return {
+    show(text: string): void {
+      const now = performance.now();
+      if (!lively || now - shownAt < TOLD_EVERY_MS) return;
+      shownAt = now;
+      stderr.write(`\r\u001B[2K${text.slice(0, columnsOf(stderr) - 1)}`);
+    },
+    clear(): void {
+      if (lively && shownAt > 0) stderr.write("\r\u001B[2K");
+    },
+  };
+}

@@ -1,0 +1,175 @@
+/** What a plan comes to, counted over its rows. */
+import type { GuardFigures } from "../core/guards.ts";
+import { contactOf, isContact } from "../core/unit.ts";
+import { DEEDS, isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import type { Baseline } from "./planner.ts";
+
+export type Deeds = Readonly<Record<Deed | "invalid", number>>;
+
+export interface PlanFigures {
+  readonly baseline: Baseline;
+  readonly rows: { readonly read: number; readonly faulty: number };
+  /** Rows that are at fault as a whole, by reason: unknown and ambiguous users among them. */
+  readonly faults: Readonly<Record<string, number>>;
+  readonly users: { readonly matched: number; readonly changed: number; readonly unchanged: number };
+  readonly attributes: Readonly<Record<string, Deeds>>;
+  /** Values that cannot be written, by reason: alias conflicts among them. */
+  readonly invalid: Readonly<Record<string, number>>;
+  /** Users who sign in through a provider that would overwrite what is written at their next sign-in. */
+  readonly federated: { readonly users: number; readonly overwritten: number; readonly unchecked: readonly string[] };
+  readonly messages: { readonly email: number; readonly phone_number: number };
+  /** At most: who was active this month already is billed once. */
+  readonly newlyActive: number;
+  readonly calls: { readonly updates: number; readonly lists: number };
+  /** At the pace of the moment. */
+  readonly pace: { readonly updatesPerSecond: number; readonly listsPerSecond: number };
+  readonly durationMs: number;
+  /** Absent where the pool was not scanned. */
+  readonly scan?: ScanFigures;
+}
+
+export interface ScanFigures {
+  readonly users: number;
+  readonly pages: number;
+  /** The token of a page expired, and the scan was begun again. */
+  readonly begunAgain: boolean;
+  readonly durationMs: number;
+}
+
+/** One value that would change, for people to look at. */
+export interface Example {
+  readonly line: number;
+  readonly username: string;
+  readonly attribute: string;
+  readonly deed: Deed;
+  readonly before?: string;
+  readonly after?: string;
+}
+
+/** Who would be overwritten: which of the attributes that a provider's users are given here it gives them as well. */
+export interface FederatedTally {
+  readonly provider: string;
+  readonly attributes: readonly string[];
+  users: number;
+}
+
+export interface Tally {
+  add(row: JudgedRow): void;
+  readonly federated: Iterable<FederatedTally>;
+  figures(facts: {
+    readonly baseline: Baseline;
+    readonly matched: number;
+    readonly changed: number;
+    readonly pace: PlanFigures["pace"];
+    readonly federated: PlanFigures["federated"];
+    readonly scan?: ScanFigures;
+  }): PlanFigures;
+}
+
+type Counts = Record<string, number>;
+const ALL: readonly (Deed | "invalid")[] = [...DEEDS, "invalid"];
+
+export function createTally(): Tally {
+  let read = 0;
+  let newlyActive = 0;
+  const [faults, invalid]: [Counts, Counts] = [{}, {}];
+  const attributes = new Map<string, Record<Deed | "invalid", number>>();
+  const federated = new Map<string, FederatedTally>();
+  const messages = { email: 0, phone_number: 0 };
+  const calls = { updates: 0, lists: 0 };
+  const count = (counts: Counts, word: string): void => void (counts[word] = (counts[word] ?? 0) + 1);
+  const deedsOf = (name: string): Record<Deed | "invalid", number> => {
+    const known = attributes.get(name);
+    if (known) return known;
+    const fresh = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, invalid: 0 };
+    attributes.set(name, fresh);
+    return fresh;
+  };
+
+  return {
+    federated: { [Symbol.iterator]: () => federated.values() },
+    add(row) {
+      read += 1;
+      if (row.kind === "fault") return count(faults, row.reason);
+      for (const { name, reason } of row.invalid) {
+        count(invalid, reason);
+        deedsOf(name).invalid += 1;
+      }
+      const sent = row.units.filter(({ deed }) => isSent(deed));
+      for (const { unit, deed, message } of row.units) {
+        deedsOf(unit.name)[deed] += 1;
+        if (message && (unit.name === "email" || unit.name === "phone_number")) messages[unit.name] += 1;
+      }
+      if (sent.length === 0) return;
+      newlyActive += 1;
+      // What goes together is one call; a flag that is set alone has its own. Contacts are read before they are written.
+      const flags = sent.filter(({ unit }) => contactOf(unit.name) !== undefined).length;
+      calls.updates += flags + (sent.length > flags ? 1 : 0);
+      if (flags > 0 || sent.some(({ unit }) => isContact(unit.name))) calls.lists += 1;
+      for (const provider of row.federated) {
+        const names = sent.map(({ unit }) => unit.name).toSorted();
+        const key = JSON.stringify([provider, names]);
+        const known = federated.get(key) ?? { provider, attributes: names, users: 0 };
+        known.users += 1;
+        federated.set(key, known);
+      }
+    },
+    figures({ baseline, matched, changed, pace, federated: overwritten, scan }) {
+      const faulty = Object.values(faults).reduce((sum, each) => sum + each, 0);
+      const seconds = Math.max(calls.updates / pace.updatesPerSecond, calls.lists / pace.listsPerSecond);
+      return {
+        baseline,
+        rows: { read, faulty },
+        faults,
+        users: { matched, changed, unchanged: matched - changed },
+        attributes: Object.fromEntries([...attributes].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+        invalid,
+        federated: overwritten,
+        messages,
+        newlyActive: Math.min(newlyActive, changed),
+        calls,
+        pace,
+        durationMs: Math.round(seconds * 1000),
+        ...(scan ? { scan } : {}),
+      };
+    },
+  };
+}
+
+/** What the guards look at. What is there is known by a scan only. */
+export function guardFiguresOf(
+  figures: PlanFigures,
+  facts: Pick<GuardFigures, "rowsBefore" | "emptyColumns"> & {
+    readonly same: NonNullable<GuardFigures["users"]>["same"];
+  },
+): GuardFigures {
+  const { same, ...rest } = facts;
+  const { rows, users, attributes, baseline } = figures;
+  const { matched, changed } = users;
+  const cleared = Object.fromEntries(Object.entries(attributes).map(([name, { clear }]) => [name, clear]));
+  return {
+    rows: rows.read,
+    ...rest,
+    ...(baseline === "none" ? {} : { users: { matched, changed, cleared, same } }),
+  };
+}
+
+/** The sum of all attributes. */
+export function totalDeeds({ attributes }: Pick<PlanFigures, "attributes">): Deeds {
+  const sum = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, invalid: 0 };
+  for (const deeds of Object.values(attributes)) for (const deed of ALL) sum[deed] += deeds[deed];
+  return sum;
+}
+
+export function exampleOf(row: Extract<JudgedRow, { kind: "user" }>, { unit, deed, before }: JudgedUnit): Example {
+  const { name, value } = unit;
+  const after = value.kind === "text" ? value.text : value.kind === "as-is" ? String(value.verified) : undefined;
+  return {
+    line: row.line,
+    username: row.username,
+    attribute: name,
+    deed,
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+  };
+}

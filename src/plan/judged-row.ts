@@ -1,0 +1,53 @@
+/** A row of a feed, and what a plan says of it. */
+import type { Change, InvalidUnit } from "../core/change.ts";
+import type { Unit } from "../core/unit.ts";
+import type { FeedRow } from "../queues/feed-run.ts";
+
+/** What a unit would do. `write`: it is sent, and nobody looked at what is there. */
+export const DEEDS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded"] as const;
+export type Deed = (typeof DEEDS)[number];
+
+export interface JudgedUnit {
+  readonly unit: Unit;
+  readonly deed: Deed;
+  /** Cognito would write to the person. */
+  readonly message: boolean;
+  /** What is there, where somebody looked and there is something. */
+  readonly before?: string;
+  /** Names what is there, its flag included, where the unit would change it. */
+  readonly beforeName?: string;
+}
+
+export type JudgedRow =
+  | { readonly kind: "fault"; readonly line: number; readonly reason: string; readonly detail: string }
+  | {
+      readonly kind: "user";
+      readonly line: number;
+      /** Names the user within the plan. */
+      readonly user: string;
+      /** Canonical, and known to be in the pool, where a scan found it; else as the row says it. */
+      readonly username: string;
+      readonly found: boolean;
+      readonly version: NonNullable<Change["version"]>;
+      readonly units: readonly JudgedUnit[];
+      readonly invalid: readonly InvalidUnit[];
+      readonly federated: readonly string[];
+    };
+
+/** The deeds that cost a call. */
+export function isSent(deed: Deed): boolean {
+  return deed === "set" || deed === "change" || deed === "clear" || deed === "write";
+}
+
+/** The row as the store is to have it: all its units, so that books and versions are right, each with what was seen. */
+export function feedRowOf(row: JudgedRow): FeedRow {
+  if (row.kind === "fault") return row;
+  const there = new Map<string, boolean>();
+  for (const { unit, deed } of row.units) {
+    if (deed === "unchanged") there.set(unit.name, true);
+    if (deed === "set" || deed === "change" || deed === "clear") there.set(unit.name, false);
+  }
+  const { line, username, version, invalid, found } = row;
+  const units = row.units.map(({ unit }) => unit);
+  return { kind: "change", line, found, invalid, change: { username, units, version, there } };
+}

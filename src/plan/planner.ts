@@ -1,0 +1,342 @@
+/**
+ * Works a plan out, in three steps: rows are taken, users of the pool are met, and what they mean to each other is
+ * concluded. Then the rows can be walked as often as is wanted, each with what it would do.
+ */
+import { judgeClaim, type AliasStep } from "../core/alias-claims.ts";
+import type { InvalidUnit } from "../core/change.ts";
+import { compareUnit, mayAwait, providersOf, type ListedUser } from "../core/comparison.ts";
+import { overruledUnits, type UserRow } from "../core/duplicate-rows.ts";
+import type { GuardSettings } from "../core/guards.ts";
+import { identifierOf } from "../core/identifier.ts";
+import { isPlanFault, PLAN_FAULTS } from "../core/plan-fault.ts";
+import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from "../core/pool-schema.ts";
+import { contactOf, isContact } from "../core/unit.ts";
+import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Ledger } from "../core/mailbox.ts";
+import type { Deed, JudgedRow, JudgedUnit } from "./judged-row.ts";
+import type { Scratch, ScratchRow } from "./scratch.ts";
+
+export const BASELINES = ["live", "ledger", "none"] as const;
+/** What a plan compares with: the pool, what poolsync wrote last, or nothing. */
+export type Baseline = (typeof BASELINES)[number];
+
+export interface PlannerOptions {
+  readonly profile: PoolProfile;
+  readonly keyring: Keyring;
+  readonly scratch: Scratch;
+  readonly baseline: Baseline;
+  readonly mapping: Pick<Mapping, "identifier" | "match" | "duplicates">;
+  readonly guards: Pick<GuardSettings, "protectUsers" | "protectAttributes">;
+  /** What poolsync wrote last, by user key. */
+  readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
+}
+
+/** A record, and for one of a plan file what it found there: the digests of the values, by unit. */
+export type PlannedRecord = MappedRecord & { readonly before?: Readonly<Record<string, string>> };
+
+export interface Planner {
+  take(record: PlannedRecord): void;
+  /** All rows were taken. */
+  index(): void;
+  meet(user: ListedUser): void;
+  /** The scan begins again. */
+  forget(): void;
+  conclude(): Promise<void>;
+  rows(): Iterable<JudgedRow>;
+}
+
+type Held = Extract<PlannedRecord, { kind: "change" }>;
+
+/** What was found of a row's user. One verdict a unit, in the row's order. */
+interface Match {
+  readonly username: string;
+  readonly found: boolean;
+  readonly verdicts: readonly Verdict[];
+  readonly federated?: readonly string[];
+  readonly changed?: true;
+}
+interface Verdict {
+  deed: Deed | "asked";
+  readonly message?: boolean;
+  readonly before?: string;
+  readonly beforeName?: string;
+  readonly invalid?: InvalidUnit;
+}
+
+const BATCH = 500;
+
+export function createPlanner(options: PlannerOptions): Planner {
+  const { profile, keyring, scratch, baseline, mapping, ledgers } = options;
+  const { protectUsers, protectAttributes } = options.guards;
+  const guarded = {
+    users: new Set(protectUsers.map((name) => canonicalUsername(profile, name))),
+    attributes: new Set(protectAttributes),
+  };
+  const kinds = new Set<string>();
+  const aliases = new Set<string>();
+  const poolAliases = new Set([...profile.usernameAttributes, ...profile.aliasAttributes]);
+  let rows = 0;
+
+  const folded = (kind: string, value: string): string =>
+    !profile.caseSensitive && (kind === "email" || kind === "preferred_username" || kind === "username")
+      ? value.toLowerCase()
+      : value;
+  const nameOf = (kind: string, value: string): string => scratch.name(kind, folded(kind, value));
+  const kindOf = (username: string): string => mapping.match ?? identifierOf(profile, username, mapping.identifier);
+
+  const write = (body: object): string => keyring.seal(JSON.stringify(body));
+
+  function take(record: PlannedRecord): void {
+    rows += 1;
+    const fault =
+      record.kind === "change" && mapping.match === undefined ? checkUsername(record.change.username) : undefined;
+    if (record.kind === "fault" || fault) {
+      const { reason, detail } = record.kind === "fault" ? record : { reason: "", detail: "", ...fault };
+      return scratch.addRow(rows, null, write({ kind: "fault", line: record.line, reason, detail }));
+    }
+    const invalid = [...record.invalid];
+    const units = record.change.units.filter((unit) => {
+      const wrong = guarded.attributes.has(unit.name)
+        ? invalidUnit(unit.name, "protected-attribute")
+        : checkUnit(profile, unit);
+      if (wrong) invalid.push(wrong);
+      return !wrong;
+    });
+    const kind = kindOf(record.change.username);
+    kinds.add(kind);
+    const held: Held = { ...record, invalid, change: { ...record.change, units } };
+    const key = nameOf(kind, record.change.username);
+    scratch.addRow(rows, key, write(held));
+    for (const { name, value } of units) {
+      if (!poolAliases.has(name) || value.kind !== "text") continue;
+      aliases.add(name);
+      scratch.addWant(nameOf(name, value.text));
+    }
+    if (baseline === "none") {
+      const verdicts = units.map(() => ({ deed: "write" as const }));
+      match(rows, key, false, held, { username: record.change.username, found: false, verdicts });
+    }
+  }
+
+  function match(row: number, user: string, isVerified: boolean, { change }: Held, found: Match): void {
+    scratch.addMatch(row, user, isVerified, write(found));
+    for (const [at, { name, value }] of change.units.entries()) {
+      const deed = found.verdicts[at]?.deed;
+      if (!poolAliases.has(name) || deed === undefined || deed === "unchanged" || found.verdicts[at]?.invalid) continue;
+      // Who only has the flag changed keeps what is there.
+      if (value.kind === "text" && found.verdicts[at]?.before !== undefined) {
+        if (folded(name, found.verdicts[at].before) === folded(name, value.text)) continue;
+      }
+      scratch.addClaim(value.kind === "text" ? nameOf(name, value.text) : null, { user, row, attribute: name });
+    }
+  }
+
+  function meet(user: ListedUser): void {
+    for (const name of aliases) {
+      const value = user.attributes.get(name) ?? "";
+      if (value === "" || !scratch.isWanted(nameOf(name, value))) continue;
+      const isOwner =
+        profile.usernameAttributes.includes(name) ||
+        !isContact(name) ||
+        user.attributes.get(`${name}_verified`) === "true";
+      if (isOwner) scratch.addOwner(nameOf(name, value), user.sub);
+    }
+    for (const kind of kinds) {
+      const value = kind === "username" ? user.username : kind === "sub" ? user.sub : (user.attributes.get(kind) ?? "");
+      if (value === "") continue;
+      const isVerified = user.attributes.get(`${kind}_verified`) === "true";
+      for (const { row, body } of scratch.rowsOf(nameOf(kind, value))) {
+        const held = heldOf(body);
+        match(row, user.sub, isVerified, held, compare(held, user));
+      }
+    }
+  }
+
+  function compare(held: Held, user: ListedUser): Match {
+    let changed = false;
+    const verdicts = held.change.units.map((unit): Verdict => {
+      const said = compareUnit(profile, unit, user);
+      const before = user.attributes.get(unit.name);
+      const was = before === undefined || before === "" ? {} : { before };
+      if (said.is === "unchanged") return { deed: "unchanged" };
+      const beforeName = beforeDigest(keyring, unit.name, user);
+      if (held.before && held.before[unit.name] !== beforeName) changed = true;
+      if (said.is === "invalid") {
+        const detail = `The pool would refuse \`${unit.name}\`: the user has no value that could be verified.`;
+        return { deed: "write", invalid: { name: unit.name, reason: said.reason, detail } };
+      }
+      if (said.is === "awaiting") return { deed: "awaiting" };
+      const asked = said.message && mayAwait(profile, unit);
+      return { deed: asked ? "asked" : said.is, beforeName, ...was, ...(said.message ? { message: true } : {}) };
+    });
+    const federated = providersOf(user);
+    return {
+      username: canonicalUsername(profile, user.username),
+      found: true,
+      verdicts,
+      ...(federated.length > 0 ? { federated } : {}),
+      ...(changed ? { changed } : {}),
+    };
+  }
+
+  function heldOf(body: string): Held {
+    const held: unknown = JSON.parse(keyring.open(body));
+    if (isRecord(held) && held.kind === "change") return held;
+    throw new TypeError("Expected a row in the scratch");
+  }
+
+  /** Compares with what poolsync wrote last, which knows users by their usernames only. */
+  async function meetLedgers(): Promise<void> {
+    let batch: { row: number; held: Held; key: string }[] = [];
+    const flush = async (): Promise<void> => {
+      const known = await ledgers(batch.map(({ key }) => key));
+      for (const { row, held, key } of batch) {
+        const ledger = known.get(key) ?? {};
+        const verdicts = held.change.units.map((unit): Verdict => {
+          const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
+          return { deed: last?.digest === keyring.valueDigest(unit.name, unit.value) ? "unchanged" : "write" };
+        });
+        match(row, key, false, held, { username: held.change.username, found: false, verdicts });
+      }
+      batch = [];
+    };
+    for (const { row, body } of scratch.rows()) {
+      const held: unknown = JSON.parse(keyring.open(body));
+      if (!isRecord(held) || held.kind === "fault") continue;
+      batch.push({ row, held, key: keyring.userKey(profile.id, canonicalUsername(profile, held.change.username)) });
+      if (batch.length >= BATCH) await flush();
+    }
+    await flush();
+  }
+
+  /** Values that were sent and wait for the person's confirmation are not sent again: the ledger has them. */
+  async function settleAsked(): Promise<void> {
+    if (profile.requireVerificationBeforeUpdate.length === 0 || baseline !== "live") return;
+    for (const { row, body, match: text } of scratch.rows()) {
+      if (text === undefined) continue;
+      const found = matchOf(text);
+      if (!found.verdicts.some(({ deed }) => deed === "asked")) continue;
+      const { units } = heldOf(body).change;
+      const key = keyring.userKey(profile.id, found.username);
+      const ledger = (await ledgers([key])).get(key) ?? {};
+      for (const [at, verdict] of found.verdicts.entries()) {
+        const unit = units[at];
+        if (verdict.deed !== "asked" || unit === undefined) continue;
+        const isSent = ledger[unit.name]?.digest === keyring.valueDigest(unit.name, unit.value);
+        verdict.deed = isSent ? "awaiting" : verdict.before === undefined ? "set" : "change";
+      }
+      scratch.rematch(row, write(found));
+    }
+  }
+
+  function matchOf(text: string): Match {
+    const found: unknown = JSON.parse(keyring.open(text));
+    if (isMatch(found)) return found;
+    throw new TypeError("Expected a match in the scratch");
+  }
+
+  function settleClaims(): void {
+    for (const { alias, user, row, attribute } of scratch.disputed()) {
+      const stepOf = (owner: string): AliasStep => {
+        const claim = scratch.claimOf(owner, attribute);
+        if (!claim) return { is: "stays" };
+        if (claim.alias === null) return { is: "moves" };
+        if (scratch.rivals(claim.alias, owner) > 0) return { is: "stays" };
+        return { is: "moves", to: scratch.owner(claim.alias) };
+      };
+      const claim = { claimant: user, rivals: scratch.rivals(alias, user), owner: scratch.owner(alias) };
+      const fault = judgeClaim(claim, stepOf);
+      if (fault) scratch.settle(row, attribute, fault);
+    }
+  }
+
+  return {
+    take,
+    index: () => scratch.index(),
+    meet,
+    forget: () => scratch.forgetMatches(),
+
+    async conclude() {
+      if (baseline === "ledger") await meetLedgers();
+      scratch.indexMatches();
+      for (const { row, verified } of scratch.ambiguous()) {
+        const one = verified.length === 1 ? verified[0] : undefined;
+        scratch.choose(row, one);
+        if (one === undefined) scratch.fault(row, "user-ambiguous");
+      }
+      for (const several of scratch.doubles()) {
+        const said = several.map(({ row, body }): UserRow => {
+          const { version, units } = heldOf(body).change;
+          return { row, units, version: version ?? { timeMs: 0, sequence: row } };
+        });
+        for (const { row, unit, as } of overruledUnits(said, mapping.duplicates === "last"))
+          scratch.settle(row, unit, as);
+      }
+      await settleAsked();
+      settleClaims();
+    },
+
+    *rows() {
+      for (const row of scratch.rows()) yield judge(row);
+    },
+  };
+
+  function judge({ row, body, user, match: text, fault, settled }: ScratchRow): JudgedRow {
+    const held: unknown = JSON.parse(keyring.open(body));
+    if (!isRecord(held)) throw new TypeError("Expected a row in the scratch");
+    const { line } = held;
+    if (held.kind === "fault") return held;
+    const faulty = (reason: keyof typeof PLAN_FAULTS): JudgedRow => ({
+      kind: "fault",
+      line,
+      reason,
+      detail: PLAN_FAULTS[reason],
+    });
+    if (fault !== undefined && isPlanFault(fault)) return faulty(fault);
+    if (user === undefined || text === undefined) return faulty("user-unknown");
+    const { username, found, verdicts, federated = [], changed } = matchOf(text);
+    if (guarded.users.has(canonicalUsername(profile, username))) return faulty("protected-user");
+    if (changed) return faulty("changed-since-plan");
+    const invalid = [...held.invalid];
+    const units: JudgedUnit[] = [];
+    for (const [at, unit] of held.change.units.entries()) {
+      const verdict = verdicts[at];
+      const as = settled.get(unit.name);
+      if (verdict === undefined) throw new TypeError("Expected a verdict for each unit in the scratch");
+      if (verdict.invalid) invalid.push(verdict.invalid);
+      else if (as !== undefined && isPlanFault(as)) invalid.push(invalidUnit(unit.name, as));
+      else {
+        const deed = as === "superseded" ? as : verdict.deed === "asked" ? "change" : verdict.deed;
+        const { message = false, before, beforeName } = verdict;
+        const was = {
+          ...(before === undefined ? {} : { before }),
+          ...(beforeName === undefined ? {} : { beforeName }),
+        };
+        units.push({ unit, deed, message, ...was });
+      }
+    }
+    const version = held.change.version ?? { timeMs: 0, sequence: row };
+    return { kind: "user", line, user, username, found, version, units, invalid, federated };
+  }
+}
+
+/** Names the value that a user has of a unit: equal names are equal values, flags included. */
+function beforeDigest(keyring: Keyring, name: string, { attributes }: Pick<ListedUser, "attributes">): string {
+  const contact = contactOf(name) ?? name;
+  const flag = isContact(contact) ? (attributes.get(`${contact}_verified`) ?? "") : "";
+  return keyring.valueDigest(name, { kind: "text", text: JSON.stringify([attributes.get(contact) ?? "", flag]) });
+}
+
+function invalidUnit(name: string, reason: keyof typeof PLAN_FAULTS): InvalidUnit {
+  return { name, reason, detail: PLAN_FAULTS[reason] };
+}
+
+/** What this process wrote a moment ago has its form; only its kind is looked at. */
+function isRecord(value: unknown): value is PlannedRecord {
+  return typeof value === "object" && value !== null && "kind" in value;
+}
+
+function isMatch(value: unknown): value is Match {
+  return typeof value === "object" && value !== null && "verdicts" in value;
+}

@@ -1,0 +1,215 @@
+/**
+ * What a plan is worked out in: an SQLite file of this process alone, so that memory stays flat for any feed and any
+ * pool. Nobody else can open it: it lies in a directory of mode 0700 and has no name as soon as it is open, so it is
+ * gone with the process, whatever ends that. What names people is a digest under a salt that is never written.
+ */
+import { hash, randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+
+/** A row with what was found of it. */
+export interface ScratchRow {
+  readonly row: number;
+  readonly body: string;
+  /** Absent where nobody matches. */
+  readonly user?: string;
+  readonly match?: string;
+  /** Why the whole row is at fault. */
+  readonly fault?: string;
+  /** By unit: why it is not sent as the row says it. */
+  readonly settled: ReadonlyMap<string, string>;
+}
+
+export interface Claim {
+  readonly alias: string;
+  readonly user: string;
+  readonly row: number;
+  readonly attribute: string;
+}
+
+export interface Scratch {
+  /** A name for a value that is the same throughout the scratch, and means nothing outside. */
+  name(kind: string, value: string): string;
+  addRow(row: number, key: string | null, body: string): void;
+  addWant(alias: string): void;
+  /** All rows are in. */
+  index(): void;
+  rowsOf(key: string): readonly { readonly row: number; readonly body: string }[];
+  addMatch(row: number, user: string, isVerified: boolean, body: string): void;
+  isWanted(alias: string): boolean;
+  addOwner(alias: string, user: string): void;
+  /** `alias` null: the user gives the attribute up and wants no other. */
+  addClaim(alias: string | null, claim: Omit<Claim, "alias">): void;
+  /** Everything but the rows. */
+  forgetMatches(): void;
+  /** All matches are in. */
+  indexMatches(): void;
+  /** Rows that several users match, each with those whose value is verified. */
+  ambiguous(): readonly { readonly row: number; readonly verified: readonly string[] }[];
+  /** Leaves a row one of its users, or none. */
+  choose(row: number, user: string | undefined): void;
+  fault(row: number, reason: string): void;
+  /** Users whom several rows match, with those rows. */
+  doubles(): Iterable<readonly { readonly row: number; readonly body: string }[]>;
+  settle(row: number, unit: string, as: string): void;
+  /** Claims of an alias that somebody has, or that others want too. */
+  disputed(): readonly Claim[];
+  rivals(alias: string, user: string): number;
+  owner(alias: string): string | undefined;
+  claimOf(user: string, attribute: string): { readonly alias: string | null } | undefined;
+  rematch(row: number, body: string): void;
+  rows(): Iterable<ScratchRow>;
+  users(): number;
+  noteChanged(user: string): void;
+  changed(): number;
+  tally(attribute: string, value: string, before: string): void;
+  /** The value of each attribute that most users are given, of those that replace different ones. */
+  commonest(): readonly { readonly attribute: string; readonly value: string; readonly users: number }[];
+  close(): void;
+}
+
+const SCHEMA = `
+  PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000;
+  CREATE TABLE rows (row INTEGER PRIMARY KEY, key TEXT, body TEXT NOT NULL);
+  CREATE TABLE matches (row INTEGER, user TEXT, verified INTEGER, body TEXT, PRIMARY KEY (row, user)) WITHOUT ROWID;
+  CREATE TABLE faults (row INTEGER PRIMARY KEY, reason TEXT);
+  CREATE TABLE settled (row INTEGER, unit TEXT, reason TEXT, PRIMARY KEY (row, unit)) WITHOUT ROWID;
+  CREATE TABLE wants (alias TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE owners (alias TEXT, user TEXT, PRIMARY KEY (alias, user)) WITHOUT ROWID;
+  CREATE TABLE claims (alias TEXT, user TEXT, row INTEGER, attribute TEXT);
+  CREATE INDEX claims_by_user ON claims (user, attribute);
+  CREATE TABLE changed (user TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE tally (attribute TEXT, value TEXT, users INTEGER, before TEXT, differs INTEGER,
+    PRIMARY KEY (attribute, value)) WITHOUT ROWID;
+  BEGIN;`;
+
+/** `directory` is where poolsync keeps its data; it is made where it is missing. */
+export function openScratch(directory: string): Scratch {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const place = mkdtempSync(join(directory, "plan-"));
+  let db: DatabaseSync;
+  try {
+    db = new DatabaseSync(join(place, "scratch.db"));
+    db.exec(SCHEMA);
+  } finally {
+    rmSync(place, { recursive: true, force: true });
+  }
+  const salt = randomBytes(16).toString("hex");
+  const statement = (sql: string) => db.prepare(sql);
+  const insertRow = statement("INSERT INTO rows VALUES (?, ?, ?)");
+  const insertWant = statement("INSERT OR IGNORE INTO wants VALUES (?)");
+  const selectRows = statement("SELECT row, body FROM rows WHERE key = ?");
+  const upsertMatch = statement("INSERT OR REPLACE INTO matches VALUES (?, ?, ?, ?)");
+  const selectWant = statement("SELECT 1 FROM wants WHERE alias = ?");
+  const insertOwner = statement("INSERT OR IGNORE INTO owners VALUES (?, ?)");
+  const insertClaim = statement("INSERT INTO claims VALUES (?, ?, ?, ?)");
+  const insertFault = statement("INSERT OR REPLACE INTO faults VALUES (?, ?)");
+  const insertSettled = statement("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)");
+  const insertChanged = statement("INSERT OR IGNORE INTO changed VALUES (?)");
+  const upsertTally = statement(`INSERT INTO tally VALUES (?, ?, 1, ?, 0)
+    ON CONFLICT DO UPDATE SET users = users + 1, differs = differs OR before <> excluded.before`);
+  const countOf = (sql: string, ...values: readonly string[]): number =>
+    Number(statement(sql).get(...values)?.["n"] ?? 0);
+
+  return {
+    name: (kind, value) => hash("sha256", `${salt}${kind}\0${value}`, "base64url").slice(0, 22),
+    addRow: (row, key, body) => void insertRow.run(row, key, body),
+    addWant: (alias) => void insertWant.run(alias),
+    index: () => db.exec("CREATE INDEX rows_by_key ON rows (key)"),
+    rowsOf: (key) => selectRows.all(key).map(({ row, body }) => ({ row: Number(row), body: text(body) })),
+    addMatch: (row, user, isVerified, body) => void upsertMatch.run(row, user, isVerified ? 1 : 0, body),
+    isWanted: (alias) => selectWant.get(alias) !== undefined,
+    addOwner: (alias, user) => void insertOwner.run(alias, user),
+    addClaim: (alias, { user, row, attribute }) => void insertClaim.run(alias, user, row, attribute),
+    forgetMatches: () => db.exec("DELETE FROM matches; DELETE FROM owners; DELETE FROM claims"),
+    indexMatches: () =>
+      db.exec("CREATE INDEX matches_by_user ON matches (user); CREATE INDEX claims_by_alias ON claims (alias)"),
+    ambiguous() {
+      const found = statement(`SELECT row, json_group_array(user) FILTER (WHERE verified) AS verified
+        FROM matches GROUP BY row HAVING count(*) > 1`).all();
+      return found.map(({ row, verified }) => ({ row: Number(row), verified: texts(verified) }));
+    },
+    choose(row, user) {
+      statement("DELETE FROM matches WHERE row = ? AND user <> ?").run(row, user ?? "");
+      statement("DELETE FROM claims WHERE row = ? AND user <> ?").run(row, user ?? "");
+    },
+    fault: (row, reason) => void insertFault.run(row, reason),
+    *doubles() {
+      const rowsOfUser = statement(
+        "SELECT rows.row, rows.body FROM matches JOIN rows USING (row) WHERE user = ? ORDER BY row",
+      );
+      for (const { user } of statement("SELECT user FROM matches GROUP BY user HAVING count(*) > 1").iterate()) {
+        yield rowsOfUser.all(text(user)).map(({ row, body }) => ({ row: Number(row), body: text(body) }));
+      }
+    },
+    settle: (row, unit, as) => void insertSettled.run(row, unit, as),
+    disputed() {
+      const found = statement(`SELECT alias, user, row, attribute FROM claims AS c WHERE alias IS NOT NULL AND (
+        EXISTS (SELECT 1 FROM owners AS o WHERE o.alias = c.alias) OR
+        EXISTS (SELECT 1 FROM claims AS r WHERE r.alias = c.alias AND r.user <> c.user))`).all();
+      return found.map(({ alias, user, row, attribute }) => ({
+        alias: text(alias),
+        user: text(user),
+        row: Number(row),
+        attribute: text(attribute),
+      }));
+    },
+    rivals: (alias, user) =>
+      countOf("SELECT count(DISTINCT user) AS n FROM claims WHERE alias = ? AND user <> ?", alias, user),
+    owner(alias) {
+      const found = statement("SELECT user FROM owners WHERE alias = ? LIMIT 1").get(alias);
+      return found && text(found["user"]);
+    },
+    claimOf(user, attribute) {
+      const found = statement("SELECT alias FROM claims WHERE user = ? AND attribute = ? LIMIT 1").get(user, attribute);
+      return found && { alias: found["alias"] === null ? null : text(found["alias"]) };
+    },
+    rematch: (row, body) => void statement("UPDATE matches SET body = ? WHERE row = ?").run(body, row),
+    *rows() {
+      const settled = statement("SELECT row, unit, reason FROM settled ORDER BY row").iterate();
+      let next = settled.next();
+      const all = statement(`SELECT rows.row, rows.body, matches.user, matches.body AS match, faults.reason AS fault
+        FROM rows LEFT JOIN matches USING (row) LEFT JOIN faults USING (row) ORDER BY rows.row`);
+      for (const { row, body, user, match, fault } of all.iterate()) {
+        const mine = new Map<string, string>();
+        for (; next.done !== true && next.value["row"] === row; next = settled.next()) {
+          mine.set(text(next.value["unit"]), text(next.value["reason"]));
+        }
+        yield {
+          row: Number(row),
+          body: text(body),
+          ...(typeof user === "string" && typeof match === "string" ? { user, match } : {}),
+          ...(typeof fault === "string" ? { fault } : {}),
+          settled: mine,
+        };
+      }
+    },
+    users: () => countOf("SELECT count(DISTINCT user) AS n FROM matches"),
+    noteChanged: (user) => void insertChanged.run(user),
+    changed: () => countOf("SELECT count(*) AS n FROM changed"),
+    tally: (attribute, value, before) => void upsertTally.run(attribute, value, before),
+    commonest() {
+      const found = statement(
+        "SELECT attribute, value, max(users) AS users FROM tally WHERE differs GROUP BY attribute",
+      ).all();
+      return found.map(({ attribute, value, users }) => ({
+        attribute: text(attribute),
+        value: text(value),
+        users: Number(users),
+      }));
+    },
+    close: () => db.close(),
+  };
+}
+
+function text(value: SQLOutputValue | undefined): string {
+  if (typeof value === "string") return value;
+  throw new TypeError("Expected text in the scratch");
+}
+
+function texts(value: SQLOutputValue | undefined): string[] {
+  const list: unknown = JSON.parse(text(value));
+  return Array.isArray(list) ? list.filter((each) => typeof each === "string") : [];
+}
