@@ -20,6 +20,7 @@ export interface PaceState {
   readonly capacity: number;
   /** Slots reserved since `countedFrom`, less the throttles told since. */
   readonly granted: number;
+  /** The last cut. 0 where there was none, or a pause since: from a bucket that was not empty nothing can be counted. */
   readonly countedFrom: number;
   /** The first slot after the last cut: a throttle of an earlier one is no news. */
   readonly freshFrom: number;
@@ -48,7 +49,7 @@ const HORIZON_MS = 1000;
 const AHEAD_MS = 20;
 /** So late may a slot be reserved and not be lost: the rate holds although processes wake late. */
 const CATCH_UP_MS = 50;
-/** After a pause as long as this the bucket has filled, and what was counted before says nothing. */
+/** In a pause as long as this the bucket fills. */
 const IDLE_MS = 1000;
 /** A ceiling that nobody has reserved with for so long is forgotten. */
 const LANE_MS = 10_000;
@@ -67,7 +68,7 @@ export function freshPace(ceiling: number, now: number): PaceState {
     urgentAt: now,
     capacity: ceiling,
     granted: 0,
-    countedFrom: now,
+    countedFrom: 0,
     freshFrom: 0,
     cutAt: 0,
     lanes: {},
@@ -131,7 +132,7 @@ export function reserve(
       nextAt,
       urgentAt,
       granted: (isIdle ? 0 : before.granted) + slots.length,
-      countedFrom: isIdle ? now : before.countedFrom,
+      countedFrom: isIdle ? 0 : before.countedFrom,
       lanes: { ...before.lanes, [String(ceiling)]: lane },
     },
     slots,

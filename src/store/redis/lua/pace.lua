@@ -15,7 +15,7 @@ local now, ceiling = now_exact(), tonumber(ARGV[1])
 -- Answers it and the fleet's ceiling: the highest that somebody reserved with lately, or `least`.
 local function load_pace(least)
   local s = {
-    nextAt = now, urgentAt = now, capacity = ceiling, granted = 0, countedFrom = now, freshFrom = 0, cutAt = 0,
+    nextAt = now, urgentAt = now, capacity = ceiling, granted = 0, countedFrom = 0, freshFrom = 0, cutAt = 0,
     lanes = {}, forgotten = {},
   }
   local stored, top = redis.call('HGETALL', KEYS[1]), least

@@ -24,7 +24,7 @@ while #slots < most do
   slots[#slots + 1] = string.format('{"waitMs":%s,"slotAt":%s}', digits(math.max(0, at - now)), digits(at))
 end
 if #slots > 0 then
-  if isIdle then s.granted, s.countedFrom = 0, now end
+  if isIdle then s.granted, s.countedFrom = 0, 0 end
   s.granted = s.granted + #slots
   s.lanes[ARGV[1]] = lane
 end
