@@ -42,7 +42,8 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
   };
 }
 
-function valueText(value: UnitValue, show: boolean): string {
+/** A value as it may be shown. */
+export function valueText(value: UnitValue, show: boolean): string {
   switch (value.kind) {
     case "text":
       return show ? printable(value.text) : mask(value.text);

@@ -7,6 +7,7 @@ import { addDead } from "./commands/dead.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addEmulator } from "./commands/emulator.ts";
 import { addPlan } from "./commands/plan.ts";
+import { addExplain } from "./commands/explain.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
@@ -77,6 +78,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     addAdminUpdateUserAttributes,
     addUpdateUserAttributes,
     addDead,
+    addExplain,
     addRuns,
     addStatus,
     addWorker,

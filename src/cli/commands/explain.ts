@@ -1,0 +1,145 @@
+/** `poolsync explain`: one user's path, step by step. */
+import type { Command } from "commander";
+import { choosePool } from "../../config.ts";
+import { withOwned } from "../../lifecycle.ts";
+import { NOBODY, refusedText } from "../aws/telling.ts";
+import { usageError } from "../aws/usage-error.ts";
+import { EXIT } from "../exit-codes.ts";
+import { explain, type Explanation } from "../explanation.ts";
+import { CommandError } from "../failure-report.ts";
+import { columnsOf, type Io } from "../io.ts";
+import {
+  cognitoOptions,
+  engineOptions,
+  openChosenPool,
+  openClients,
+  openConfig,
+  openEngineOf,
+  type CognitoFlags,
+} from "../open.ts";
+import type { Context } from "../program.ts";
+import { indent, table } from "../table.ts";
+
+interface ExplainFlags extends CognitoFlags {
+  readonly userPoolId?: string;
+  readonly username?: string;
+}
+
+export function addExplain(program: Command, context: Context): void {
+  const command = program
+    .command("explain")
+    .description("One user's path: what the pool has, what waits, what was written, and why the last one failed.")
+    .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml")
+    .option("--username <name>", "the user, by username or alias");
+  engineOptions(cognitoOptions(command))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ poolsync explain --user-pool-id eu-west-1_Example --username jane\n\nValues are masked. The pool is read with ListUsers, which bills nobody.",
+    )
+    .action(context.act((flags: ExplainFlags) => run(context.io, flags)));
+}
+
+async function run(io: Io, flags: ExplainFlags): Promise<number> {
+  const { userPoolId, username } = flags;
+  if (userPoolId === undefined || username === undefined) {
+    throw usageError(
+      "Expected --user-pool-id and --username: poolsync explain --user-pool-id eu-west-1_Example --username jane",
+    );
+  }
+  const { config, log } = await openConfig(io, flags);
+  const chosen = choosePool(config, userPoolId, flags);
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own, log);
+    const clients = openClients(config, own);
+    const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
+    const signal = io.interrupts.drain;
+    const user = await pool.links.resolve(username, undefined, signal);
+    if (user.is !== "one") throw new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));
+    const { region, profile, endpoint } = chosen;
+    const cognito = clients.of({
+      region,
+      ...(profile === undefined ? {} : { profile }),
+      ...(endpoint === undefined ? {} : { endpoint }),
+    });
+    const explanation = await explain({ engine, cognito, profile: pool.profile, signal }, user.username);
+    if (flags.json === true) io.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
+    else io.stdout.write(text(explanation, columnsOf(io.stdout)));
+    return EXIT.done;
+  });
+}
+
+function text(explanation: Explanation, width: number): string {
+  const { pool, user, username, listed, pending, ledger, letters, aliases, because } = explanation;
+  const part = (title: string, body: string, none: string): string =>
+    `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
+  const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
+  return [
+    indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
+    indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
+    part(
+      "The pool has",
+      table(
+        [
+          { title: "ATTRIBUTE", shrinks: true },
+          { title: "VALUE", shrinks: true },
+        ],
+        Object.entries(listed?.attributes ?? {}),
+        width,
+      ),
+      "The user is not listed.",
+    ),
+    part(
+      "Waiting",
+      table(
+        [
+          { title: "ATTRIBUTE", shrinks: true },
+          { title: "VALUE", shrinks: true },
+          { title: "VERSION" },
+          { title: "RUN", shrinks: true },
+          { title: "WOULD", shrinks: true },
+        ],
+        pending.map(({ attribute, value, version, run: of, would }) => [attribute, value, version, of, would]),
+        width,
+      ),
+      "Nothing.",
+    ),
+    part(
+      "Written last",
+      table(
+        [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }],
+        ledger.map(({ attribute, version }) => [attribute, version]),
+        width,
+      ),
+      "Nothing.",
+    ),
+    part(
+      "Dead letters",
+      table(
+        [
+          { title: "LETTER" },
+          { title: "ATTRIBUTE", shrinks: true },
+          { title: "KIND" },
+          { title: "REASON", shrinks: true },
+        ],
+        letters.map(({ id, attribute, kind, reason }) => [id, attribute, kind, reason]),
+        width,
+      ),
+      "None.",
+    ),
+    ...(aliases.length === 0
+      ? []
+      : [
+          part(
+            "Who has what is wanted",
+            table(
+              [{ title: "ATTRIBUTE" }, { title: "VALUE", shrinks: true }, { title: "OWNER", shrinks: true }],
+              aliases.map(({ attribute, value, owner }) => [attribute, value, owner ?? "nobody"]),
+              width,
+            ),
+            "",
+          ),
+        ]),
+    "\n",
+    ...because.map((sentence) => indent("", sentence, width)),
+  ].join("");
+}

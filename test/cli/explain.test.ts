@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { z } from "zod";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+
+const DOCUMENT = z.object({
+  pending: z.array(z.object({ attribute: z.string(), would: z.string() })),
+  ledger: z.array(z.object({ attribute: z.string() })),
+});
+
+describe("explain", () => {
+  test("tells of one user's pool, mailbox, ledger, letters and aliases, and masks every value", async () => {
+    const emulator = await startEmulator({ quotas: "unmetered" });
+    const pool = emulator.pools.add({ id: POOL, aliasAttributes: ["email"] });
+    pool.addUser({
+      username: "jane",
+      attributes: { given_name: "Original", email: "first@example.com", email_verified: "true" },
+    });
+    pool.addUser({ username: "joe", attributes: { email: "wanted@example.com", email_verified: "true" } });
+    const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    const directory = await temporaryDirectory();
+    const tail = ["--data-dir", join(directory.path, "data"), "--user-pool-id", POOL, "--username"];
+    const admin = (username: string, ...words: string[]): Promise<Said> =>
+      runCommand(["admin-update-user-attributes", ...tail, username, "--user-attributes", ...words]);
+    try {
+      const fresh = await runCommand(["explain", ...tail, "jane"]);
+      assert.equal(fresh.code, EXIT.done, fresh.stderr);
+      assert.match(fresh.stdout, /poolsync was never asked to change this user\.\n$/);
+
+      assert.equal((await admin("jane", "Name=given_name,Value=Changed")).code, EXIT.done);
+      await admin("jane", "Name=email,Value=wanted@example.com", "Name=nickname,Value=Secretive", "--queue");
+      const said = await runCommand(["explain", ...tail, "jane"]);
+      assert.equal(said.code, EXIT.done, said.stderr);
+      assert.match(said.stdout, /^jane in eu-west-1_Example \(eu-west-1\), known as [0-9a-f]{32}\n/);
+      assert.match(said.stdout, /email +w\*\*\*@e\*\*\*\.com +joe/);
+      assert.doesNotMatch(said.stdout, /Original|Changed|Secretive|wanted@|first@/);
+      const json = await runCommand(["explain", ...tail, "jane", "--json"]);
+      const { pending, ledger } = DOCUMENT.parse(JSON.parse(json.stdout));
+      assert.deepEqual(pending.map(({ attribute, would }) => `${attribute} ${would}`).toSorted(), [
+        "email change",
+        "nickname set",
+      ]);
+      assert.deepEqual(ledger, [{ attribute: "given_name" }]);
+
+      await admin("gone", "Name=nickname,Value=Secretive");
+      const gone = await runCommand(["explain", ...tail, "gone"]);
+      assert.match(gone.stdout, /The pool does not list this user/);
+      assert.match(gone.stdout, /`nickname` is a dead letter, [0-9a-f]{32} \(user-not-found\)\.\sCreate/);
+    } finally {
+      await emulator.close();
+      restore();
+      await directory.remove();
+    }
+  });
+
+  test("asks for the pool and the user", async () => {
+    assert.equal((await runCommand(["explain", "--username", "jane"])).code, EXIT.usage);
+  });
+});
