@@ -44,6 +44,9 @@ export async function connectRedis(
     // A database that is not there is told as an event only, and database 0 would be used in its place.
     if (lastError && connection.kind === "single") throw lastError;
     open = true;
+    // BullMQ duplicates the connection for what blocks, and takes the failure of a lazy one's first attempt for the
+    // end: a worker that began a moment before Redis was lost would never take a job.
+    redis.options.lazyConnect = false;
     return redis;
   } catch (error) {
     redis.disconnect();
