@@ -5,21 +5,25 @@ import type { Controller, Scene } from "./pace-simulation.ts";
 export interface NamedController {
   readonly name: string;
   /** The ceiling is all that a rule may know of the scene; the oracle alone knows more. */
-  create(scene: Scene): Controller;
+  readonly create: (scene: Scene) => Controller;
 }
+
+/** The simulation begins at 0, which to the rule is a time that never was. */
+const EPOCH = 1_800_000_000_000;
 
 /** The rule of core/pace.ts, as the stores carry it out. */
 export function poolsyncPace({ ceilingPerSecond: ceiling }: Scene): Controller {
-  let state: PaceState = freshPace(ceiling, 0);
+  let state: PaceState = freshPace(ceiling, EPOCH);
   return {
     reserve(now) {
-      const reserved = reserve(state, ceiling, now, { most: 1, urgent: false });
+      const at = EPOCH + now;
+      const reserved = reserve(state, ceiling, at, { most: 1, urgent: false });
       ({ state } = reserved);
       const [slotAt] = reserved.slots;
-      return { slotAt, waitMs: slotAt === undefined ? reserved.askAgainMs : Math.max(0, slotAt - now) };
+      return { slotAt, waitMs: slotAt === undefined ? reserved.askAgainMs : Math.max(0, slotAt - at) };
     },
     answered(now, { granted, slotAt }) {
-      if (!granted) ({ state } = throttled(state, ceiling, slotAt, now));
+      if (!granted) ({ state } = throttled(state, ceiling, slotAt, EPOCH + now));
     },
   };
 }

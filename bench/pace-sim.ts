@@ -20,7 +20,6 @@ interface Figures {
 const mean = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0) / values.length;
 const percent = (share: number, digits: number): string => (100 * share).toFixed(digits);
 
-// oxlint-disable-next-line typescript/require-await -- a scenario answers a promise; this one only computes.
 async function run({ args, say }: BenchContext): Promise<Outcome> {
   const { values } = parseArgs({ args: [...args], options: { seeds: { type: "string", default: "20" } } });
   const seeds = Array.from({ length: Number(values.seeds) }, (_, index) => index + 1);
