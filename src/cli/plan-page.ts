@@ -24,7 +24,7 @@ p{margin:.25rem 0}.dim{color:var(--dim)}code{font:.9em ui-monospace,monospace;ov
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .7rem;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap}tr:last-child td{border-bottom:0}
 th{background:var(--soft);font-weight:600}.n{text-align:right}
-.bar{display:block;width:8rem;height:.6rem;border-radius:.3rem;background:var(--soft);overflow:hidden}.bar i{display:block;height:100%;background:var(--bar)}
+.bar{display:block;width:8rem;height:.6rem;border-radius:.3rem;background:var(--rule);overflow:hidden}.bar i{display:block;height:100%;background:var(--bar)}
 .broken{border-left:.25rem solid var(--bad);padding:.25rem 0 .25rem .8rem;margin:.75rem 0}.broken strong{color:var(--bad)}
 .holds{color:var(--good);font-weight:600}ul{margin:.25rem 0;padding-left:1.2rem}`;
 
@@ -60,10 +60,10 @@ ${tile("values that cannot be written", count(sum(figures.invalid)), "")}
 </div>
 <h2>Guards</h2>
 ${broken.length === 0 ? '<p class="holds">All guards hold.</p>' : ""}
-${broken.map((guard) => `<div class="broken"><p><strong>${text(guardSentence(guard))}</strong></p>${exampleTable(shown(guard.examples))}</div>`).join("\n")}
+${broken.map((guard) => `<div class="broken"><p><strong>${marked(guardSentence(guard))}</strong></p>${exampleTable(shown(guard.examples))}</div>`).join("\n")}
 ${broken.length === 0 ? "" : `<p>Nothing goes on unless somebody approves just this plan: <code>--approve ${text(id)}</code></p>`}
 <h2>Attributes</h2>
-<div class="wide"><table><thead><tr><th>attribute</th>${kinds.map((kind) => `<th class="n">${kind}</th>`).join("")}<th>written</th></tr></thead><tbody>
+<div class="wide" tabindex="0"><table><thead><tr><th>attribute</th>${kinds.map((kind) => `<th class="n">${kind}</th>`).join("")}<th>written</th></tr></thead><tbody>
 ${Object.entries(attributes)
   .map(([name, deeds]) => {
     const written = deeds.set + deeds.change + deeds.clear + deeds.write;
@@ -98,7 +98,7 @@ function reasonTable(title: string, counts: Readonly<Record<string, number>>): s
   const body = rows.map(
     ([reason, some]) => `<tr><td><code>${text(reason)}</code></td><td class="n">${count(some)}</td></tr>`,
   );
-  return `<h2>${title}</h2><div class="wide"><table><thead><tr><th>reason</th><th class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table></div>`;
+  return `<h2>${title}</h2><div class="wide" tabindex="0"><table><thead><tr><th>reason</th><th class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
 const DEED_WORDS: Partial<Record<Deed, string>> = { write: "is written" };
@@ -111,11 +111,16 @@ function exampleTable(
     ({ line, username, attribute, deed, before = "–", after = "–" }) =>
       `<tr><td class="n">${line}</td><td>${text(username)}</td><td><code>${text(attribute)}</code></td><td>${DEED_WORDS[deed] ?? deed}</td><td>${text(before)}</td><td>${text(after)}</td></tr>`,
   );
-  return `<div class="wide"><table><thead><tr><th class="n">line</th><th>username</th><th>attribute</th><th></th><th>before</th><th>after</th></tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+  return `<div class="wide" tabindex="0"><table><thead><tr><th class="n">line</th><th>username</th><th>attribute</th><th></th><th>before</th><th>after</th></tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((total, some) => total + some, 0);
+}
+
+/** A sentence whose names stand in backticks. */
+function marked(sentence: string): string {
+  return text(sentence).replace(/`([^`]+)`/g, "<code>$1</code>");
 }
 
 /** Whatever comes from a feed or a pool is text, and never markup. */

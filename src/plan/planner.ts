@@ -14,7 +14,7 @@ import { contactOf, isContact } from "../core/unit.ts";
 import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Ledger } from "../core/mailbox.ts";
-import type { Deed, JudgedRow, JudgedUnit } from "./judged-row.ts";
+import { isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
 import type { Scratch, ScratchRow } from "./scratch.ts";
 
 export const BASELINES = ["live", "ledger", "none"] as const;
@@ -223,8 +223,8 @@ export function createPlanner(options: PlannerOptions): Planner {
       for (const [at, verdict] of found.verdicts.entries()) {
         const unit = units[at];
         if (verdict.deed !== "asked" || unit === undefined) continue;
-        const isSent = ledger[unit.name]?.digest === keyring.valueDigest(unit.name, unit.value);
-        verdict.deed = isSent ? "awaiting" : verdict.before === undefined ? "set" : "change";
+        const wasSent = ledger[unit.name]?.digest === keyring.valueDigest(unit.name, unit.value);
+        verdict.deed = wasSent ? "awaiting" : verdict.before === undefined ? "set" : "change";
       }
       scratch.rematch(row, write(found));
     }
@@ -308,7 +308,8 @@ export function createPlanner(options: PlannerOptions): Planner {
       else if (as !== undefined && isPlanFault(as)) invalid.push(invalidUnit(unit.name, as));
       else {
         const deed = as === "superseded" ? as : verdict.deed === "asked" ? "change" : verdict.deed;
-        const { message = false, before, beforeName } = verdict;
+        const { before, beforeName } = verdict;
+        const message = verdict.message === true && isSent(deed);
         const was = {
           ...(before === undefined ? {} : { before }),
           ...(beforeName === undefined ? {} : { beforeName }),

@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { DEFAULT_GUARDS, type GuardSettings } from "../../src/core/guards.ts";
+import type { ListedUser } from "../../src/core/comparison.ts";
+import type { Ledger } from "../../src/core/mailbox.ts";
+import type { PoolProfile } from "../../src/core/pool-schema.ts";
+import type { Unit, UnitValue } from "../../src/core/unit.ts";
+import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src/plan/plan.ts";
+import type { Baseline, PlannedRecord } from "../../src/plan/planner.ts";
+import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { temporaryDirectory } from "../cli/command-run.ts";
+
+const NAMES = ["given_name", "nickname", "preferred_username", "email", "phone_number", "custom:id"];
+const PROFILE: PoolProfile = {
+  id: "eu-west-1_Example",
+  arn: "arn",
+  region: "eu-west-1",
+  accountId: "1",
+  attributes: Object.fromEntries(
+    NAMES.map((name) => [name, { name, type: "String", mutable: true, required: false, developerOnly: false }]),
+  ),
+  caseSensitive: false,
+  usernameAttributes: [],
+  aliasAttributes: ["email"],
+  autoVerified: ["email"],
+  requireVerificationBeforeUpdate: [],
+};
+const SECRET = freshSecret();
+
+const mail = (address: string, verified: "mark" | "ask" = "mark"): UnitValue => ({
+  kind: "text",
+  text: address,
+  verified,
+});
+const text = (value: string): UnitValue => ({ kind: "text", text: value });
+
+function row(username: string, units: Readonly<Record<string, UnitValue>>, timeMs = 1): PlannedRecord {
+  const list = Object.entries(units).map(([name, value]): Unit => ({ name, value }));
+  return { kind: "change", line: 2, invalid: [], change: { username, units: list, version: { timeMs, sequence: 0 } } };
+}
+
+function person(username: string, attributes: Readonly<Record<string, string>> = {}): ListedUser {
+  const said = Object.entries({ sub: `sub-${username}`, ...attributes });
+  return { username, sub: `sub-${username}`, status: "CONFIRMED", attributes: new Map(said) };
+}
+
+interface Stage {
+  readonly pool?: readonly ListedUser[];
+  readonly profile?: PoolProfile;
+  readonly baseline?: Baseline;
+  readonly mapping?: Partial<PlanInput["mapping"]>;
+  readonly guards?: Partial<GuardSettings>;
+  readonly ledger?: Ledger;
+  readonly scan?: PlanMeans["scan"];
+  readonly provider?: PlanMeans["providerAttributes"];
+}
+
+describe("a plan", () => {
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  const opened: Plan[] = [];
+  before(async () => {
+    directory = await temporaryDirectory();
+  });
+  after(async () => {
+    for (const plan of opened) plan.close();
+    assert.deepEqual(await readdir(directory.path), [], "nothing is left of any scratch");
+    await directory.remove();
+  });
+
+  async function plan(rows: readonly PlannedRecord[], stage: Stage = {}): Promise<Plan> {
+    const { pool = [], profile = PROFILE, baseline = "live", mapping = {}, guards = {}, ledger = {} } = stage;
+    async function* records() {
+      yield* rows;
+    }
+    async function* everybody() {
+      yield { users: pool, again: false };
+    }
+    const means: PlanMeans = {
+      profile,
+      keyring: createKeyring(SECRET),
+      directory: directory.path,
+      ledgers: async (users) => new Map(users.map((user) => [user, ledger])),
+      scan: stage.scan ?? everybody,
+      pace: async () => ({ updatesPerSecond: 20, listsPerSecond: 25 }),
+      providerAttributes: stage.provider ?? (async () => undefined),
+    };
+    const input = {
+      feed: "f",
+      records: records(),
+      mapping: { attributes: [], ...mapping },
+      guards: { ...DEFAULT_GUARDS, ...guards },
+    };
+    const [made] = await buildPlans(means, [input], baseline, new AbortController().signal);
+    assert.ok(made);
+    opened.push(made);
+    return made;
+  }
+
+  /** What becomes of each row: the fault of the whole, or each unit's deed or fault. */
+  function verdicts(made: Plan): (string | Record<string, string>)[] {
+    return Array.from(made.rows(), (each) =>
+      each.kind === "fault"
+        ? each.reason
+        : Object.fromEntries([
+            ...each.units.map(({ unit, deed }) => [unit.name, deed]),
+            ...each.invalid.map(({ name, reason }) => [name, reason]),
+          ]),
+    );
+  }
+
+  test("says of each value what it would do", async () => {
+    const made = await plan(
+      [
+        row("ANN", { given_name: text("Ann"), nickname: { kind: "clear" }, "custom:id": text("7") }),
+        row("bob", { given_name: text("Bob"), nickname: text("B"), "custom:wrong": text("x") }),
+        row("nobody", { given_name: text("N") }),
+      ],
+      {
+        pool: [
+          person("ann", { given_name: "Ann", nickname: "A" }),
+          person("bob", { given_name: "Rob" }),
+          person("cem"),
+        ],
+      },
+    );
+    assert.deepEqual(verdicts(made), [
+      { given_name: "unchanged", nickname: "clear", "custom:id": "set" },
+      { given_name: "change", nickname: "set", "custom:wrong": "attribute-unknown" },
+      "user-unknown",
+    ]);
+    const { users, calls, faults, newlyActive } = made.figures;
+    assert.deepEqual(
+      [users, calls],
+      [
+        { matched: 2, changed: 2, unchanged: 0 },
+        { updates: 2, lists: 0 },
+      ],
+    );
+    assert.deepEqual([faults, newlyActive], [{ "user-unknown": 1 }, 2]);
+  });
+
+  test("names exactly what would be written", async () => {
+    const pool = [person("ann", { given_name: "A" }), person("bob", { given_name: "B" })];
+    const one = await plan([row("ann", { given_name: text("x") }), row("bob", { given_name: text("B") })], { pool });
+    const same = await plan([row("bob", { given_name: text("B") }), row("ann", { given_name: text("x") })], { pool });
+    const other = await plan([row("ann", { given_name: text("y") })], { pool });
+    assert.equal(one.id, same.id);
+    assert.notEqual(one.id, other.id);
+  });
+
+  test("finds users by sub, address and any attribute, and chooses none silently", async () => {
+    const pool = [
+      person("ann", { email: "A@x.org", email_verified: "true", "custom:id": "1" }),
+      person("bob", { email: "a@x.org", email_verified: "false", "custom:id": "2" }),
+      person("cem", { "custom:id": "2" }),
+    ];
+    const set = { given_name: text("x") };
+    const found = async (name: string, mapping: Partial<PlanInput["mapping"]>) =>
+      Array.from((await plan([row(name, set)], { pool, mapping })).rows(), (each) =>
+        each.kind === "user" ? each.username : each.reason,
+      );
+    assert.deepEqual(await found("sub-bob", { identifier: "sub" }), ["bob"]);
+    assert.deepEqual(await found("a@X.org", { identifier: "email" }), ["ann"], "who has verified it");
+    assert.deepEqual(await found("1", { match: "custom:id" }), ["ann"]);
+    assert.deepEqual(await found("2", { match: "custom:id" }), ["user-ambiguous"]);
+    assert.deepEqual(await found("3", { match: "custom:id" }), ["user-unknown"]);
+  });
+
+  test("keeps addresses with who has them", async () => {
+    const verified = (email: string) => ({ email, email_verified: "true" });
+    const pool = [
+      person("ann", verified("ann@x")),
+      person("bob", verified("bob@x")),
+      person("cem", verified("cem@x")),
+      person("dan", verified("dan@x")),
+      person("eve", { email: "free@x", email_verified: "false" }),
+    ];
+    const becomes = async (wanted: Readonly<Record<string, string>>) =>
+      verdicts(
+        await plan(
+          Object.entries(wanted).map(([name, address]) => row(name, { email: mail(address) })),
+          { pool },
+        ),
+      ).map((each) => (typeof each === "string" ? each : each["email"]));
+    assert.deepEqual(await becomes({ ann: "new@x" }), ["change"]);
+    assert.deepEqual(await becomes({ ann: "FREE@x" }), ["change"], "who has not verified it does not own it");
+    assert.deepEqual(await becomes({ ann: "bob@x" }), ["alias-owned"]);
+    assert.deepEqual(await becomes({ ann: "bob@x", bob: "bob@x" }), ["alias-owned", "unchanged"]);
+    assert.deepEqual(await becomes({ ann: "new@x", bob: "new@x" }), ["alias-wanted-twice", "alias-wanted-twice"]);
+    assert.deepEqual(await becomes({ ann: "bob@x", bob: "ann@x" }), ["alias-swap", "alias-swap"]);
+    assert.deepEqual(await becomes({ ann: "bob@x", bob: "cem@x", cem: "new@x" }), [
+      "alias-chain",
+      "alias-chain",
+      "change",
+    ]);
+    assert.deepEqual(await becomes({ ann: "bob@x", bob: "cem@x" }), ["alias-owned", "alias-owned"]);
+  });
+
+  test("gives an address on whose owner gives it up, in the next run", async () => {
+    const pool = [
+      person("ann", { email: "ann@x", email_verified: "true" }),
+      person("bob", { email: "bob@x", email_verified: "true" }),
+    ];
+    const made = await plan([row("ann", { email: mail("bob@x") }), row("bob", { email: { kind: "clear" } })], { pool });
+    assert.deepEqual(verdicts(made), [{ email: "alias-chain" }, { email: "clear" }]);
+  });
+
+  test("counts the messages that Cognito would send, and sends none again that await their confirmation", async () => {
+    const profile = { ...PROFILE, requireVerificationBeforeUpdate: ["email"] };
+    const pool = [person("ann", { email: "old@x", email_verified: "true" })];
+    const rows = [row("ann", { email: mail("new@x", "ask") })];
+    const fresh = await plan(rows, { pool, profile });
+    assert.deepEqual(fresh.figures.messages, { email: 1, phone_number: 0 });
+    assert.deepEqual(fresh.figures.calls, { updates: 1, lists: 1 });
+    const digest = createKeyring(SECRET).valueDigest("email", mail("new@x", "ask"));
+    const sent = await plan(rows, { pool, profile, ledger: { email: { version: "1", digest } } });
+    assert.deepEqual([verdicts(sent), sent.figures.messages.email], [[{ email: "awaiting" }], 0]);
+  });
+
+  test("tells whose values a provider overwrites, or that this could not be looked at", async () => {
+    const identities = (provider: string) => ({ identities: JSON.stringify([{ providerName: provider }]) });
+    const pool = [
+      person("ann", identities("Okta")),
+      person("bob", identities("Okta")),
+      person("cem", identities("Other")),
+    ];
+    const rows = [
+      row("ann", { given_name: text("x") }),
+      row("bob", { nickname: text("x") }),
+      row("cem", { nickname: text("x") }),
+    ];
+    const provider = async (name: string) => (name === "Okta" ? new Set(["given_name", "email"]) : undefined);
+    const { figures } = await plan(rows, { pool, provider });
+    assert.deepEqual(figures.federated, { users: 3, overwritten: 1, unchecked: ["Other"] });
+  });
+
+  test("forgets what it met before the scan began again", async () => {
+    async function* scan() {
+      yield { users: [person("ann", { given_name: "Old" })], again: false };
+      yield { users: [person("ann", { given_name: "New" })], again: true };
+    }
+    const made = await plan([row("ann", { given_name: text("New") })], { scan });
+    assert.deepEqual(verdicts(made), [{ given_name: "unchanged" }]);
+    assert.equal(made.figures.scan?.begunAgain, true);
+  });
+
+  test("compares with what was written last, at no call", async () => {
+    const keyring = createKeyring(SECRET);
+    const digest = keyring.valueDigest("given_name", text("x"));
+    const scan: PlanMeans["scan"] = () => assert.fail("nobody scans");
+    const rows = [row("ann", { given_name: text("x"), nickname: text("n") })];
+    const made = await plan(rows, { scan, baseline: "ledger", ledger: { given_name: { version: "1", digest } } });
+    assert.deepEqual(verdicts(made), [{ given_name: "unchanged", nickname: "write" }]);
+    assert.deepEqual(verdicts(await plan(rows, { scan, baseline: "none" })), [
+      { given_name: "write", nickname: "write" },
+    ]);
+  });
+
+  test("breaks a guard with ten examples of just that", async () => {
+    const people = Array.from({ length: 200 }, (_, nth) =>
+      person(`u${nth}`, { "custom:id": `${nth % 7}`, nickname: "N" }),
+    );
+    const rows = people.map(({ username }, nth) =>
+      row(username, {
+        "custom:id": text(nth < 120 ? "boss" : `${nth % 7}`),
+        ...(nth >= 150 ? { nickname: { kind: "clear" } as const } : {}),
+      }),
+    );
+    const { broken } = await plan(rows, { pool: people });
+    assert.deepEqual(
+      broken.map(({ guard, attribute, count, examples }) => [guard, attribute, count, examples.length]),
+      [
+        ["changed", undefined, 170, 10],
+        ["cleared", "nickname", 50, 10],
+        ["sameValue", "custom:id", 120, 10],
+      ],
+    );
+    assert.ok(broken[1]?.examples.every(({ deed }) => deed === "clear"));
+    assert.ok(broken[2]?.examples.every(({ after }) => after === "boss"));
+  });
+
+  test("breaks no guard that the mapping's owner switched off", async () => {
+    const people = Array.from({ length: 200 }, (_, nth) => person(`u${nth}`));
+    const rows = people.map(({ username }) => row(username, { given_name: text("x") }));
+    assert.deepEqual((await plan(rows, { pool: people, guards: { changed: undefined } })).broken, []);
+  });
+
+  test("gives the store all units with what was seen of them", async () => {
+    const pool = [person("Ann", { given_name: "Ann" })];
+    const made = await plan([row("ann", { given_name: text("Ann"), nickname: text("A") })], { pool });
+    const [put] = await Array.fromAsync(made.feedRows());
+    assert.ok(put?.kind === "change");
+    assert.equal(put.found, true);
+    assert.deepEqual(
+      [...(put.change.there ?? [])],
+      [
+        ["given_name", true],
+        ["nickname", false],
+      ],
+    );
+  });
+});
