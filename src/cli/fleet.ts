@@ -6,7 +6,6 @@ import { aborted, withOwned, type Interrupts, type Own } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { republishLetters } from "../queues/dead-letters.ts";
 import type { Delivery } from "../queues/delivery.ts";
-import type { Engine } from "../queues/engine.ts";
 import { startReplayer } from "../queues/replay-orders.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure-report.ts";
@@ -31,14 +30,12 @@ export async function deliverPools(
   const chosen = workerPools(config);
   return withOwned(async (own) => {
     const deliveries: Delivery[] = [];
-    let engine: Engine | undefined;
     const ready = (): boolean =>
       !interrupts.drain.aborted &&
-      engine?.connected === true &&
       deliveries.length === chosen.length &&
       deliveries.every((delivery) => delivery.ready);
     await openHealth(config, log, ready, own);
-    engine = await openEngineOf(config, own, log);
+    const engine = await openEngineOf(config, own, log);
     const clients = openClients(config, own);
     for (const choice of chosen) {
       const pool = await openChosenPool({ config, log, engine, clients, own }, choice);
@@ -60,10 +57,11 @@ export async function deliverPools(
 export async function carryOutOrders({ config, log, interrupts }: FleetMeans): Promise<number> {
   demandRedis(config);
   return withOwned(async (own) => {
-    let engine: Engine | undefined;
-    await openHealth(config, log, () => engine?.connected === true && !interrupts.drain.aborted, own);
-    engine = await openEngineOf(config, own, log);
+    let isConnected = (): boolean => false;
+    await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, own);
+    const engine = await openEngineOf(config, own, log);
     own(startReplayer(engine, log), (replayer) => replayer.stop());
+    isConnected = () => engine.connected;
     log.info({ namespace: config.namespace }, "replay worker started");
     await aborted(interrupts.drain);
     log.info({}, "replay worker stopping");

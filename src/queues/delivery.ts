@@ -34,7 +34,7 @@ export interface DeliveryOptions {
 }
 
 export interface Delivery {
-  /** True while this process takes work: false while its credentials are refused, and while Redis is full. */
+  /** True while this process takes work: false while its credentials are refused, and while Redis is lost or full. */
   readonly ready: boolean;
   /** Why it does not, as a failure kind. */
   readonly heldBy: string | undefined;
@@ -218,7 +218,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
 
   return {
     get ready() {
-      return heldBy === undefined && !full && !stopping;
+      return engine.connected && heldBy === undefined && !full && !stopping;
     },
     get heldBy() {
       return heldBy;
