@@ -86,11 +86,22 @@ export async function deliverClaim(
   let hold: HoldWanted | undefined;
   let answered = false;
 
-  const untilLeaseEnds = (): AbortSignal => {
+  /** Makes a call under a signal that ends with the lease, or where the delivery is aborted. */
+  async function withinLease<T>(makeCall: (ending: AbortSignal) => Promise<T>): Promise<T> {
     const leftMs = session.leaseLeftMs();
     if (leftMs <= 0) throw new SlotTooLate();
-    return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(leftMs))]);
-  };
+    const ending = new AbortController();
+    const leaseEnd = setTimeout(() => ending.abort(new DOMException("The lease has ended", "TimeoutError")), leftMs);
+    const onAbort = (): void => ending.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      return await makeCall(ending.signal);
+    } finally {
+      clearTimeout(leaseEnd);
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
   const takeSlot = async (): Promise<Slot> => {
     const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
     slot = undefined;
@@ -122,8 +133,10 @@ export async function deliverClaim(
   async function readContacts(contacts: ReadonlyMap<string, UnitValue>): Promise<void> {
     const listSlot = await lists.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal });
     try {
-      const look = { signal: untilLeaseEnds(), ignoresCase: !profile.caseSensitive };
-      const read = await directory.readContacts(profile.id, username, look);
+      const ignoresCase = !profile.caseSensitive;
+      const read = await withinLease((ending) =>
+        directory.readContacts(profile.id, username, { signal: ending, ignoresCase }),
+      );
       if (!read.ok) {
         const { failure } = read;
         if (failure.outcome === "wait" && failure.answered) await listSlot.throttled();
@@ -178,8 +191,10 @@ export async function deliverClaim(
       if (said) await session.settle();
       const taken = await takeSlot();
       try {
-        const within = { signal: untilLeaseEnds(), notAfter: session.leaseEndsAt };
-        said = await writer.write(profile.id, username, payloadOf(names), within);
+        const notAfter = session.leaseEndsAt;
+        said = await withinLease((ending) =>
+          writer.write(profile.id, username, payloadOf(names), { signal: ending, notAfter }),
+        );
         if (said.ok) return said;
         const { outcome, answered: wasAnswered, fateUnknown } = said.failure;
         const throttled = outcome === "wait" && wasAnswered;

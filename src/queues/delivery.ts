@@ -50,6 +50,8 @@ export interface Delivery {
 const SWEEP_EVERY_MS = 2000;
 const SWEEP_LEASE_MS = 1500;
 const SWEEP_PAGE = 500;
+/** While as many jobs as a page holds are waiting, the workers have enough to do: only who has waited longest is swept. */
+const SWEEP_FEW = 50;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
@@ -140,14 +142,20 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   /** What goes wrong here is the store's fault, not Cognito's. The job is gone with it, and the sweep wakes the user again. */
   async function process(job: Job<WakeUp>, lock: string | undefined, priority: number): Promise<void> {
     try {
+      inHand.add(job.data.user);
       const sleepMs = await deliver(job.data.user, priority);
       if (sleepMs !== undefined) await sleepUntil(job, lock, sleepMs);
     } catch (error) {
       if (error instanceof DelayedError || abort.signal.aborted || waitsForMemory(error)) throw error;
       log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
       throw error;
+    } finally {
+      inHand.delete(job.data.user);
     }
   }
+
+  /** Users whose jobs this process has: they need no other wake-up. */
+  const inHand = new Set<string>();
 
   /** Delivers what a user has, and goes on while there is more at once. Answers when to look again, if at all. */
   async function deliver(user: string, wokenAs: number): Promise<number | undefined> {
@@ -166,8 +174,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         const answer = await store.mailboxes.claim(user, token, leaseMs);
         if (answer.is === "idle") return undefined;
         if (answer.is !== "claimed") return answer.retryInMs;
-        const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-        delivered = await deliverClaim(means, inHand, slot, abort.signal);
+        const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+        delivered = await deliverClaim(means, claim, slot, abort.signal);
       } finally {
         // Does nothing where a call was made in it.
         slot.giveBack();
@@ -180,19 +188,19 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     }
   }
 
-  let offset = 0;
-  /** Wakes a page of the due set, and answers whether it was the last. */
-  async function sweep(): Promise<boolean> {
-    const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
-    const last = dues.length < SWEEP_PAGE;
-    offset = last ? 0 : offset + SWEEP_PAGE;
-    await wakeUps.rewake(pool, dues);
-    return last;
+  /** Wakes users of the due set, those who have waited longest first, and answers how many. */
+  async function sweep(offset: number, limit: number): Promise<number> {
+    const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit });
+    await wakeUps.rewake(
+      pool,
+      dues.filter(({ user }) => !inHand.has(user)),
+    );
+    return dues.length;
   }
 
   if (engine.kind === "embedded") {
     await wakeUps.reset(pool);
-    while (!(await sweep()));
+    for (let offset = 0; (await sweep(offset, SWEEP_PAGE)) === SWEEP_PAGE;) offset += SWEEP_PAGE;
   }
   // As many places for single changes as for a bulk run, all of whose jobs may be waiting for the pace. How many calls
   // are in flight is the governor's to say.
@@ -204,16 +212,19 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   let sweeping: Promise<void> | undefined;
   const timer = setInterval(() => {
     if (sweeping || resume) return;
-    sweeping = sweep().then(
-      () => {
-        sweeping = undefined;
-        hasMemory();
-      },
-      (error: unknown) => {
-        sweeping = undefined;
-        if (!waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
-      },
-    );
+    const few = wakeUps.waiting(pool).then((jobs) => (jobs < SWEEP_PAGE ? SWEEP_PAGE : SWEEP_FEW));
+    sweeping = few
+      .then((limit) => sweep(0, limit))
+      .then(
+        () => {
+          sweeping = undefined;
+          hasMemory();
+        },
+        (error: unknown) => {
+          sweeping = undefined;
+          if (!waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
+        },
+      );
   }, SWEEP_EVERY_MS);
 
   return {

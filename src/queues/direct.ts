@@ -150,10 +150,12 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
           }
           const isFree = busy && state.mailbox?.claim === undefined;
           if (isFree || performance.now() >= tryAt) {
-            const attempt = await deliver(heard, user, own, { ...options, waitMs: leftMs }).catch((error: unknown): Attempt => {
-              if (error instanceof SlotTooLate) return { againInMs: leftMs };
-              throw error;
-            });
+            const attempt = await deliver(heard, user, own, { ...options, waitMs: leftMs }).catch(
+              (error: unknown): Attempt => {
+                if (error instanceof SlotTooLate) return { againInMs: leftMs };
+                throw error;
+              },
+            );
             ({ held = false, busy = false } = attempt);
             tryAt = performance.now() + attempt.againInMs;
           }

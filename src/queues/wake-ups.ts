@@ -32,6 +32,8 @@ export interface WakeUps {
    * a process that is gone, and waiting for their locks to end would only lose time. The sweep adds what is due.
    */
   reset(pool: string): Promise<void>;
+  /** How many jobs wait or sleep. */
+  waiting(pool: string): Promise<number>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
   rewake(pool: string, dues: readonly Due[]): Promise<void>;
 }
@@ -50,7 +52,7 @@ export function createWakeUps(queues: Queues): WakeUps {
       dues.map(({ user }) => ({
         name: "wake-up",
         data: { user },
-        opts: { deduplication: { id: user, keepLastIfActive: true }, removeOnComplete: true, removeOnFail: true },
+        opts: { deduplication: { id: user, keepLastIfActive: true } },
       })),
     );
 
@@ -62,6 +64,10 @@ export function createWakeUps(queues: Queues): WakeUps {
       const jobs = await add(queueOf(pool, "urgent"), urgent);
       // Of a user whose job was there already, it is that job: it may sleep until a back-off or a lease ends.
       await Promise.all(jobs.map((job) => ignoreRace(job.promote())));
+    },
+    async waiting(pool) {
+      const counts = await Promise.all(LANES.map((lane) => queueOf(pool, lane).count()));
+      return counts.reduce((sum, count) => sum + count, 0);
     },
     async reset(pool) {
       for (const lane of LANES) await queueOf(pool, lane).obliterate({ force: true });
