@@ -27,7 +27,7 @@ export function verdict(invariant: number, title: string, facts: Verdict["facts"
 
 /** A look at all books while nobody writes, and at the emulator's log: what does not add up. */
 export async function auditBooks(
-  engine: Engine,
+  engine: Pick<Engine, "store">,
   service: Pick<Service, "writes">,
 ): Promise<{ readonly wrong: string[]; readonly total: Books }> {
   const { runs, mailboxes } = engine.store;
@@ -82,7 +82,7 @@ export interface Evidence {
 
 export interface Standing {
   readonly model: Model;
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, "store">;
   readonly writes: readonly LoggedWrite[];
   readonly attributes: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly states: ReadonlyMap<string, UserState>;

@@ -1,0 +1,168 @@
+/** A proof that cannot fail proves nothing: each invariant is shown a small world that keeps it, and one that breaks it. */
+import assert from "node:assert/strict";
+import { after, describe, test } from "node:test";
+import { Redis } from "ioredis";
+import { openMemoryStore } from "../support/memory-store.ts";
+import { testRedis } from "../support/redis.ts";
+import { removeKeys } from "../store/redis-clock.ts";
+import { keysLeft } from "./keys-left.ts";
+import { createModel, MARK, ordinalOf, valueOf } from "./model.ts";
+import { judgeBooks, judgeClocks, judgeKept, judgeOrder, judgeSecrets, judgeValues, type Standing } from "./verdict.ts";
+
+const USER = "ann";
+const FEED = "feed-1.csv";
+const NOW = 1_800_000_000_000;
+
+/** Two changes of one user were put, the second was applied over the first, and all is as it should be. */
+async function world() {
+  const { store } = openMemoryStore(NOW);
+  await store.runs.begin({ id: "run", pool: "pool", feed: FEED, identity: "", asOf: NOW });
+  await store.runs.begin({ id: "direct", pool: "pool", feed: "direct", identity: "", asOf: NOW });
+  const model = createModel();
+  const writes = [];
+  for (const sequence of [1, 2]) {
+    const id = `a.${sequence}`;
+    const ordinal = ordinalOf(NOW - 1_000, sequence);
+    const value = valueOf(id, "given_name");
+    model.sent({ id, username: USER, attributes: ["given_name"], ordinal }, NOW);
+    await deliver("run", "given_name", value, ordinal);
+    model.acked(id, NOW + 10);
+    writes.push({ seq: sequence, at: NOW + sequence, username: USER, attributes: { given_name: value } });
+  }
+  model.sent({ id: "c.3", username: USER, attributes: ["nickname"] }, NOW);
+  await deliver("direct", "nickname", valueOf("c.3", "nickname"));
+  model.acked("c.3", NOW + 10);
+  writes.push({ seq: 3, at: NOW + 3, username: USER, attributes: { nickname: valueOf("c.3", "nickname") } });
+
+  async function deliver(run: string, name: string, value: string, ordinal?: string): Promise<void> {
+    const unit = { name, digest: value, body: value, ...(ordinal === undefined ? {} : { ordinal }) };
+    const changes = [{ user: USER, username: USER, units: [unit] }];
+    await store.mailboxes.put({ pool: "pool", run, priority: 1, changes, invalid: 0, rows: { read: 1, faulty: 0 } });
+    const claim = await store.mailboxes.claim(USER, value, 1_000);
+    assert.ok(claim.is === "claimed");
+    const version = claim.units[name]?.version ?? "";
+    await store.mailboxes.settle(USER, value, { [name]: { is: "applied", version } }, 1_000);
+  }
+
+  const standing: Standing = {
+    model,
+    engine: { store },
+    writes,
+    attributes: new Map([[USER, { given_name: valueOf("a.2", "given_name"), nickname: valueOf("c.3", "nickname") }]]),
+    states: new Map([[USER, await store.mailboxes.read(USER)]]),
+    userKeys: new Map([[USER, USER]]),
+    letters: [],
+    evidence: { lateSettles: [], burials: [], unheard: new Set() },
+  };
+  return { standing, model, store, files: new Map([[FEED, 2]]) };
+}
+
+describe("an invariant of the chaos run", () => {
+  test("holds where everything is as it should be", async () => {
+    const { standing, files } = await world();
+    const verdicts = [
+      await judgeBooks(standing, [], 0),
+      judgeValues(standing),
+      judgeOrder(standing),
+      await judgeKept(standing, files, 0),
+      judgeClocks(standing, 50),
+      judgeSecrets({ lines: 1, marked: [] }, []),
+    ];
+    assert.deepEqual(
+      verdicts.flatMap(({ broken }) => broken),
+      [],
+    );
+    assert.ok(verdicts.every(({ holds }) => holds));
+  });
+
+  test("1 breaks where the books do not balance, and where they say more than was sent or written", async () => {
+    const { standing, store, model } = await world();
+    const cooked = async (id?: string) => ({ ...(await store.runs.books(id)), applied: 4 });
+    const engine = { store: { ...store, runs: { ...store.runs, books: cooked } } };
+    assert.equal((await judgeBooks({ ...standing, engine }, [], 0)).holds, false);
+    assert.equal((await judgeBooks({ ...standing, writes: standing.writes.slice(1) }, [], 0)).holds, false);
+    assert.equal((await judgeBooks({ ...standing, model: createModel() }, [], 0)).holds, false);
+    assert.equal((await judgeBooks(standing, ["checkpoint 1: a difference"], 1)).holds, false);
+    const forgotten = { ...store.runs, list: async () => [] };
+    assert.equal(
+      (await judgeBooks({ ...standing, model, engine: { store: { ...store, runs: forgotten } } }, [], 0)).holds,
+      false,
+    );
+  });
+
+  test("2 breaks where an older value is there, unless the newest lies as a letter or may be lost", async () => {
+    const { standing, model } = await world();
+    const attributes = new Map([
+      [USER, { given_name: valueOf("a.1", "given_name"), nickname: valueOf("c.3", "nickname") }],
+    ]);
+    assert.equal(judgeValues({ ...standing, attributes }).holds, false);
+    model.lost({ from: NOW, to: NOW + 5, why: "a power cut" });
+    assert.equal(judgeValues({ ...standing, attributes }).holds, true);
+  });
+
+  test("3 breaks where a value goes back without evidence", async () => {
+    const { standing } = await world();
+    const [older, newer] = standing.writes;
+    assert.ok(older && newer);
+    const writes = [newer, { ...older, seq: 9, at: NOW + 9 }];
+    assert.equal(judgeOrder({ ...standing, writes }).holds, false);
+    const evidence = { ...standing.evidence, unheard: new Set([9]) };
+    assert.equal(judgeOrder({ ...standing, writes, evidence }).holds, true);
+  });
+
+  test("4 breaks where something is not acknowledged, received in part or twice, lost, or half there", async () => {
+    const { standing, files, model } = await world();
+    assert.equal((await judgeKept(standing, files, 1)).holds, false);
+    for (const units of [1, 3]) assert.equal((await judgeKept(standing, new Map([[FEED, units]]), 0)).holds, true);
+    await standing.engine.store.runs.advance("run", "finished");
+    for (const units of [1, 3]) assert.equal((await judgeKept(standing, new Map([[FEED, units]]), 0)).holds, false);
+    model.sent({ id: "a.4", username: USER, attributes: ["given_name", "email"], ordinal: ordinalOf(NOW, 4) }, NOW);
+    const half = { seq: 4, at: NOW, username: USER, attributes: { given_name: valueOf("a.4", "given_name") } };
+    const attributes = new Map([[USER, half.attributes]]);
+    assert.match(
+      (await judgeKept({ ...standing, attributes, writes: [...standing.writes, half] }, files, 0)).broken.join(),
+      /a\.4 is half there/,
+    );
+    model.acked("a.4", NOW + 5);
+    assert.match((await judgeKept(standing, files, 0)).broken.join(), /received is 3, and 5 units were acknowledged/);
+  });
+
+  test("8 breaks where who has no clock got another time than the store's", async () => {
+    const { standing, model } = await world();
+    const late = createModel();
+    for (const change of model.changes.values()) {
+      late.sent(change, NOW + 600_000);
+      late.acked(change.id, NOW + 600_010);
+    }
+    assert.equal(judgeClocks({ ...standing, model: late }, 50).holds, false);
+  });
+
+  test("9 breaks where a log or a key of Redis tells, and where there was nothing to look at", () => {
+    assert.equal(judgeSecrets({ lines: 1, marked: ["worker.log: a value"] }, []).holds, false);
+    assert.equal(judgeSecrets({ lines: 1, marked: [] }, ["bull:job"]).holds, false);
+    assert.equal(judgeSecrets({ lines: 0, marked: [] }, []).holds, false);
+  });
+});
+
+describe("what is left in Redis", () => {
+  const { url, namespace } = testRedis();
+  after(() => removeKeys({ url, namespace }));
+
+  test("is strange, tells, or stays where it may not", async () => {
+    const redis = new Redis(url);
+    const key = (name: string): string => `{poolsync:${namespace}}:${name}`;
+    await redis.hset(key("mailboxes"), "u", `${MARK}-a.1`);
+    await redis.hset(key("bull:wake-up-pool:7"), "data", `${MARK}-a.1`);
+    await redis.set(key("once:1"), "{}");
+    await redis.set(key("once:2"), "{}", "PX", 60_000);
+    await redis.set(key("forgotten"), "1");
+    await redis.set(key("bull:wake-up-pool:de:somebody"), "7");
+    const { strange, telling, growing, woken } = await keysLeft(redis, namespace);
+    await redis.quit();
+    const own = (keys: readonly string[]): string[] => keys.filter((each) => each.includes(namespace));
+    assert.deepEqual(own(strange), [key("forgotten")]);
+    assert.deepEqual(own(telling), [key("bull:wake-up-pool:7")]);
+    assert.deepEqual(own(growing), [`${key("once:1")} does not expire`]);
+    assert.ok(woken.has("somebody"));
+  });
+});
