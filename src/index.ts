@@ -11,21 +11,25 @@
  *     await poolsync.close();
  */
 import { createCognitoClients } from "./cognito/client.ts";
+import type { SaidRefusal } from "./cognito/heard-calls.ts";
 import { LOG_LEVELS, regionOf } from "./config.ts";
 import type { Books } from "./core/books.ts";
 import type { InvalidUnit } from "./core/change.ts";
 import { createLog } from "./log.ts";
 import type { Delivery } from "./queues/delivery.ts";
+import type { UnitOutcome } from "./queues/direct.ts";
 import { openEngine } from "./queues/engine.ts";
 import { openPool, type Pool } from "./queues/pool.ts";
 import { createProducer, VERSION_AHEAD } from "./queues/producer.ts";
 import { PRIORITY } from "./queues/wake-ups.ts";
 import { changeOf, type UserChange } from "./user-change.ts";
 
+export type { SaidRefusal } from "./cognito/heard-calls.ts";
 export type { Books } from "./core/books.ts";
 export type { InvalidUnit } from "./core/change.ts";
 export type { Verified } from "./core/unit.ts";
 export type { Ordinal } from "./core/version.ts";
+export type { UnitOutcome } from "./queues/direct.ts";
 export type { UserChange } from "./user-change.ts";
 
 export interface PoolsyncOptions {
@@ -59,6 +63,23 @@ export interface Enqueued {
   readonly invalid: readonly InvalidUnit[];
 }
 
+export interface UpdateOptions {
+  /** How long to wait for the result, in ms. A minute unless set. */
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Updated {
+  /** The opaque key under which logs speak of the user. */
+  readonly user: string;
+  /** By attribute: whether it is written, was there, is overtaken by something newer, dead, or still pending. */
+  readonly attributes: Readonly<Record<string, UnitOutcome>>;
+  /** Attributes that cannot be written, and why: where there are any, nothing was written. */
+  readonly invalid: readonly InvalidUnit[];
+  /** The call that was refused last, in Cognito's words without the values; absent where none was. */
+  readonly refusal?: SaidRefusal;
+}
+
 export interface Poolsync {
   /**
    * Queues a change of one user, before everything that feeds have queued. It is stored when the promise resolves.
@@ -66,6 +87,12 @@ export interface Poolsync {
    * reached.
    */
   enqueue(change: UserChange): Promise<Enqueued>;
+  /**
+   * Changes one user and waits for the result, before all that is queued and without any `deliver`. Nothing is written
+   * where one of the attributes is invalid. What is `pending` when the time is up stays queued. Rejects as `enqueue`
+   * does, and with the signal's reason.
+   */
+  update(change: Omit<UserChange, "version">, options?: UpdateOptions): Promise<Updated>;
   /** Delivers a pool's changes in this process until poolsync is closed. With the embedded engine somebody must. */
   deliver(pool: string): Promise<void>;
   /** The books of all runs, in units. */
@@ -123,20 +150,34 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       const checked = producer.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      const user = await links.resolve(change.username);
-      if (user.is !== "one") {
-        throw new TypeError(
-          `Expected \`username\` to name one user of the pool, and ${user.is === "none" ? "nobody has" : "several have"} this address or number`,
-        );
-      }
-      const { ahead } = await producer.put([{ ...sound, username: user.username }], {
+      const username = await usernameOf(links, change.username);
+      const { ahead } = await producer.put([{ ...sound, username }], {
         invalid: invalid.length,
         rows: { read: 1, faulty: 0 },
       });
       const names = sound.units.map(({ name }) => name);
-      const key = producer.userKey(user.username);
+      const key = producer.userKey(username);
       if (ahead === 0) return { user: key, queued: names, invalid };
       return { user: key, queued: [], invalid: [...invalid, ...names.map((name) => ({ name, ...VERSION_AHEAD }))] };
+    },
+    async update({ pool: id, username: name, attributes, verified }, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
+      const change = changeOf({
+        pool: id,
+        username: name,
+        attributes,
+        ...(verified === undefined ? {} : { verified }),
+      });
+      const pool = await poolOf(id);
+      const direct = pool.direct();
+      const checked = direct.check(change);
+      if ("fault" in checked) throw new TypeError(checked.fault.detail);
+      const { sound, invalid } = checked;
+      const username = await usernameOf(pool.links, change.username, signal);
+      if (invalid.length > 0) return { user: direct.userKey(username), attributes: {}, invalid };
+      const submitted = await direct.submit({ ...sound, username }, { wake: false });
+      const { outcomes, refusal } = await direct.deliverNow(submitted, { waitMs, signal });
+      const told = { user: submitted.user, attributes: Object.fromEntries(outcomes), invalid };
+      return refusal === undefined ? told : { ...told, refusal };
     },
     async deliver(id) {
       const pool = await poolOf(id);
@@ -156,6 +197,17 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       }
     },
   };
+}
+
+const WAIT_MS = 60_000;
+const NEVER = (): AbortSignal => new AbortController().signal;
+
+async function usernameOf(links: Pool["links"], said: string, signal?: AbortSignal): Promise<string> {
+  const user = await links.resolve(said, undefined, signal);
+  if (user.is === "one") return user.username;
+  throw new TypeError(
+    `Expected \`username\` to name one user of the pool, and ${user.is === "none" ? "nobody has" : "several have"} this address or number`,
+  );
 }
 
 const KEY_BYTES = 32;

@@ -40,6 +40,28 @@ describe("an application that opens poolsync", () => {
   });
   after(() => restore?.());
 
+  test("is told what came of a change that it waits for, without delivering", async (t) => {
+    const { poolsync } = await open(t);
+    const jane = { pool: POOL, username: "jane", verified: "mark" } as const;
+    const { user, ...first } = await poolsync.update({
+      ...jane,
+      attributes: { name: "Jane", email: "jane@example.com" },
+    });
+    assert.match(user, /^[0-9a-f]{32}$/);
+    assert.deepEqual(first, { attributes: { name: { is: "applied" }, email: { is: "unchanged" } }, invalid: [] });
+    const nobody = await poolsync.update({ pool: POOL, username: "joe", attributes: { name: "Joe" } });
+    assert.equal(nobody.attributes["name"]?.is, "dead");
+    assert.deepEqual(
+      [nobody.refusal?.name, nobody.refusal?.message],
+      ["UserNotFoundException", "User does not exist."],
+    );
+    const none = await poolsync.update({ ...jane, attributes: { name: "Other", nam: "x" } });
+    assert.deepEqual(
+      [none.attributes, none.invalid.map(({ name, reason }) => [name, reason])],
+      [{}, [["nam", "attribute-unknown"]]],
+    );
+  });
+
   for (const place of ["embedded", "on Redis"] as const) {
     test(`has its changes delivered, ${place}`, async (t) => {
       const { emulator, poolsync } = await open(t, place);

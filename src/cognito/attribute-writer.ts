@@ -14,6 +14,8 @@ export interface WriteOptions {
    * because a process that was suspended goes on in the middle of its work, before any timer can abort it.
    */
   readonly notAfter: number;
+  /** What the pool's Lambda triggers are given with the call. */
+  readonly clientMetadata?: Readonly<Record<string, string>>;
 }
 
 export interface AttributeWriter {
@@ -31,8 +33,13 @@ export interface AttributeWriter {
 
 export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
   return {
-    async write(poolId, username, attributes, { signal, notAfter }) {
-      const input = { UserPoolId: poolId, Username: username, UserAttributes: [...attributes] };
+    async write(poolId, username, attributes, { signal, notAfter, clientMetadata }) {
+      const input = {
+        UserPoolId: poolId,
+        Username: username,
+        UserAttributes: [...attributes],
+        ...(clientMetadata === undefined ? {} : { ClientMetadata: { ...clientMetadata } }),
+      };
       if (signal.aborted) return notBegun(signal);
       const command = new AdminUpdateUserAttributesCommand(input);
       command.middlewareStack.add(

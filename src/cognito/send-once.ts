@@ -16,6 +16,8 @@ export interface SendMeans {
   readonly directory: UserDirectory;
   readonly updates: QuotaGovernor;
   readonly callMs: number;
+  /** Goes with every call. */
+  readonly clientMetadata?: Readonly<Record<string, string>> | undefined;
 }
 
 export type Sent =
@@ -31,7 +33,7 @@ export async function sendOnce(
   units: readonly Unit[],
   signal: AbortSignal,
 ): Promise<Sent> {
-  const { profile, updates, callMs } = means;
+  const { profile, updates, callMs, clientMetadata } = means;
   const heard = hearCalls(means.writer, means.directory);
   const outcomes = new Map<string, "applied" | "unchanged">();
   const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
@@ -67,6 +69,7 @@ export async function sendOnce(
       const within = {
         signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
         notAfter: performance.now() + callMs,
+        ...(clientMetadata === undefined ? {} : { clientMetadata }),
       };
       const said = await heard.writer.write(profile.id, username, attributes, within);
       if (!said.ok) return refused(heard.refusal);

@@ -46,6 +46,7 @@ export interface DirectOptions {
 export interface Direct {
   /** As the producer's. */
   check: Producer["check"];
+  userKey: Producer["userKey"];
   /** Puts a sound change. `wake` has workers deliver it; without it the caller is to deliver it. */
   submit(change: Change, options: { readonly wake: boolean }): Promise<Submitted>;
   /** Rejects with the signal's reason when it aborts: what is pending then stays queued. */
@@ -124,6 +125,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
 
   return {
     check: (change) => producer.check(change),
+    userKey: (username) => producer.userKey(username),
     submit,
     async deliverNow({ user, versions, ended }, options) {
       const heard = hearCalls(means.writer, means.directory);

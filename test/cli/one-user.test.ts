@@ -41,6 +41,14 @@ describe("one user, in the AWS CLI's words", () => {
     assert.deepEqual([attributesOf("u0")["nickname"], attributesOf("u0")["custom:team"]], ["Dan", "a"]);
   });
 
+  test("carries metadata with --now, and not through the queue", async () => {
+    const words = [...change("u0", "Name=nickname,Value=Dan"), "--client-metadata", "reason=test"];
+    assert.equal((await admin([...words, "--now"])).code, EXIT.done);
+    const queued = await admin(words);
+    assert.equal(queued.code, EXIT.usage);
+    assert.match(queued.stderr, /is not carried by the queue/);
+  });
+
   test("is not found with --now, and the username that was meant is named", async () => {
     const said = await admin([...change("U1", "Name=nickname,Value=Dan"), "--now"]);
     assert.equal(said.code, EXIT.failed);

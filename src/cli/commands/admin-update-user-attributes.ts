@@ -122,9 +122,9 @@ async function one(session: Session, input: RequestInput): Promise<string> {
   const checked = checkAdminRequest(setting === undefined ? input : { ...input, UserPoolId: setting.id });
   if ("faults" in checked) throw requestFaults(checked.faults);
   const { request } = checked;
-  if (request.clientMetadata !== undefined && mode !== "dryRun") {
+  if (request.clientMetadata !== undefined && (mode === "wait" || mode === "queue")) {
     throw usageError(
-      "--client-metadata is not carried by the queue yet: leave it out, or use the AWS CLI for this call",
+      "--client-metadata is not carried by the queue: leave it out, or send it with --now where no engine is",
     );
   }
   const chosen = choosePool(config, request.pool, flags);
@@ -238,7 +238,7 @@ async function sendNow(
   const writer = createAttributeWriter(cognito);
   const directory = createUserDirectory(cognito);
   const sent = await sendOnce(
-    { profile, writer, directory, updates, callMs: cognito.callMs },
+    { profile, writer, directory, updates, callMs: cognito.callMs, clientMetadata: request.clientMetadata },
     username,
     request.units,
     signal,
