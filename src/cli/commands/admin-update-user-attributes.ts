@@ -90,9 +90,9 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
       let engine: ReturnType<typeof openEngineOf> | undefined;
       const pools = new Map<string, Promise<Pool>>();
       const pool = (chosen: ChosenPool): Promise<Pool> => {
-        engine ??= openEngineOf(config, own);
+        const opening = (engine ??= openEngineOf(config, own, log));
         const open = async (): Promise<Pool> =>
-          openChosenPool({ config, log, engine: await (engine ?? openEngineOf(config, own)), clients, own }, chosen);
+          openChosenPool({ config, log, engine: await opening, clients, own }, chosen);
         const known = pools.get(chosen.id) ?? open();
         pools.set(chosen.id, known);
         return known;
@@ -160,7 +160,7 @@ async function throughEngine(
       "Several users of the pool have this address or number: name one by the username.",
     );
   }
-  await ask(io, risksOf(profile, request.units), signal);
+  if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
   const submitted = await direct.submit({ ...checkedUnits.sound, username: user.username }, { wake: mode === "queue" });
   log.info({ pool: profile.id, user: submitted.user }, "change put");
   if (mode === "queue")
@@ -220,11 +220,11 @@ async function sendNow(
   request: AdminRequest,
   input: RequestInput,
 ): Promise<string> {
-  const { io, config, own, signal } = session;
+  const { io, flags, config, own, signal } = session;
   const cognito = session.cognito(chosen);
   const profile = await readPoolProfile(cognito, chosen.id, signal);
   checkUnits(profile, request);
-  await ask(io, risksOf(profile, request.units), signal);
+  if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
   const updates = own(
     createQuotaGovernor({
       pace: createPace(() => Date.now()),
