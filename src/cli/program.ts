@@ -46,7 +46,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     .version(packageVersion(), "-V, --version", "print the version")
     .helpCommand(true)
     // Narrower than commander thinks fit to wrap, but a terminal that wraps by itself does it within words.
-    .configureHelp({ minWidthToWrap: 16 })
+    .configureHelp({ minWidthToWrap: 16, subcommandTerm: (command) => command.name() })
     .exitOverride()
     .showHelpAfterError("(--help shows the options and examples)")
     .configureOutput({
