@@ -59,11 +59,17 @@ describe("an answer that is lost on its way", () => {
     await store.letters.discard([""]);
 
     const cursor = { from: "", to: "1" };
-    assert.deepEqual(await cut(() => store.mailboxes.put(pageOf(["ann"]))), { accepted: true, cursor: "", ahead: 0 });
+    assert.deepEqual(await cut(() => store.mailboxes.put(pageOf(["ann"]))), {
+      accepted: true,
+      cursor: "",
+      ahead: 0,
+      waiting: ["ann"],
+    });
     assert.deepEqual(await cut(() => store.mailboxes.put(pageOf(["bob"], { run: "fed", cursor }))), {
       accepted: true,
       cursor: "1",
       ahead: 0,
+      waiting: ["bob"],
     });
     assert.equal((await store.runs.books("run")).received, 2);
     assert.equal((await store.runs.books("fed")).received, 2);

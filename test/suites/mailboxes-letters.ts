@@ -87,7 +87,9 @@ export function letterCases(suite: Suite): void {
       const u = await createUser(suite);
       await u.put("name", "x", 2);
       const { version } = heldOf(await u.claim("a"), "name");
-      await u.settle("a", { name: { ...u.bury("name", version), fateUnknown: true } });
+      const letter = "letter-of-unknown-fate";
+      const buried = { is: "bury", version, letter, kind: "gave-up", reason: "timed-out", fateUnknown: true } as const;
+      await u.settle("a", { name: buried });
       await u.put("name", "y", 1);
       assert.deepEqual(await u.books(), { received: 2, dead: 1, stale: 1 });
     });
