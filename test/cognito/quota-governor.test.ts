@@ -76,7 +76,7 @@ describe("the quota governor", () => {
   test("makes no trip while the pace is closed", async () => {
     const { pace, seen } = scriptedPace((nth) => (nth === 1 ? 0 : 60_000));
     const governor = open(pace, { concurrency: 10 });
-    const [first] = await Promise.all([governor.acquire({ priority: 5 })]);
+    const first = await governor.acquire({ priority: 5 });
     const waiting = Array.from({ length: 5 }, () => governor.acquire({ priority: 5, signal: AbortSignal.timeout(50) }));
     first.done();
     await Promise.allSettled(waiting);

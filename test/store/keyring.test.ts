@@ -33,14 +33,14 @@ describe("a keyring", () => {
   });
 
   test("has one digest for equal values of a unit, and for no others", () => {
-    const { valueDigest } = createKeyring(SECRET);
-    const digests = values.map((value) => valueDigest("email", value));
+    const keyring = createKeyring(SECRET);
+    const digests = values.map((value) => keyring.valueDigest("email", value));
     assert.equal(new Set(digests).size, values.length);
     assert.deepEqual(
-      values.map((value) => valueDigest("email", value)),
+      values.map((value) => keyring.valueDigest("email", value)),
       digests,
     );
-    assert.notEqual(valueDigest("name", { kind: "clear" }), valueDigest("email", { kind: "clear" }));
+    assert.notEqual(keyring.valueDigest("name", { kind: "clear" }), keyring.valueDigest("email", { kind: "clear" }));
   });
 
   test("reads back every value that it wrote", () => {
