@@ -8,7 +8,7 @@ import { columnsOf, type Io } from "./io.ts";
 import { indent, table } from "./table.ts";
 
 /** Cognito's own e-mail stops here each day; SES and SMS have limits of the account's. */
-export const MESSAGES_A_DAY = 50;
+const MESSAGES_A_DAY = 50;
 
 export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples">;
 
@@ -58,7 +58,7 @@ export function printPlan({ stdout }: Io, plan: PlanSummary, look: PlanLook): vo
 const BAR = 20;
 const WIDE_ENOUGH = 70;
 
-export function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLook, width: number): string {
+function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLook, width: number): string {
   const { id, feed, figures, broken } = plan;
   const { rows, users } = figures;
   const bars = !plain && width >= WIDE_ENOUGH;
@@ -190,7 +190,7 @@ function bar(share: number): string {
 }
 
 /** `user-unknown 10, no-username 2` */
-export function reasons(counts: Readonly<Record<string, number>>): string {
+function reasons(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .toSorted(([, a], [, b]) => b - a)
     .map(([reason, some]) => `${reason} ${count(some)}`)

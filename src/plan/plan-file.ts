@@ -15,7 +15,7 @@ import type { Plan } from "./plan.ts";
 import type { PlannedRecord } from "./planner.ts";
 
 /** How long a plan may be applied. */
-export const PLAN_LIFE_MS = 24 * 60 * 60_000;
+const PLAN_LIFE_MS = 24 * 60 * 60_000;
 
 const text = z.string();
 const header = z.object({
@@ -48,7 +48,7 @@ const entry = z.object({
 const signature = z.object({ signature: text });
 
 /** A plan file that cannot be applied. The message ends with the next step. */
-export class PlanFileError extends Error {
+class PlanFileError extends Error {
   override readonly name = "PlanFileError";
   readonly kind = "plan-file";
 }
@@ -99,7 +99,7 @@ export async function writePlanFile(
     );
     if (units.length > 0) await write({ line: row.line, username: keyring.seal(row.username), ...row.version, units });
   }
-  file.end(`${JSON.stringify({ signature: signer.digest("base64url") })}\n`);
+  file.end(`${JSON.stringify({ signature: signer.digest() })}\n`);
   await once(file, "close");
 }
 
@@ -132,7 +132,7 @@ export async function openPlanFile(path: string, keyring: Keyring, now: number):
     if (last.success) signed = last.data.signature;
     else signer.update(`${line}\n`);
   }
-  if (head === undefined || signed === undefined || !isSame(signed, signer.digest("base64url"))) throw altered(path);
+  if (head === undefined || signed === undefined || !isSame(signed, signer.digest())) throw altered(path);
   if (head.expiresAt <= now) {
     const hours = PLAN_LIFE_MS / 3_600_000;
     throw new PlanFileError(

@@ -71,7 +71,7 @@ export interface Scratch {
 
 const SCHEMA = `
   PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
-  PRAGMA temp_store = FILE; PRAGMA cache_size = -32000;
+  PRAGMA temp_store = FILE; PRAGMA cache_size = -8000;
   CREATE TABLE rows (row INTEGER PRIMARY KEY, key TEXT, body TEXT NOT NULL);
   CREATE TABLE matches (row INTEGER, user TEXT, verified INTEGER, body TEXT, PRIMARY KEY (row, user)) WITHOUT ROWID;
   CREATE TABLE faults (row INTEGER PRIMARY KEY, reason TEXT);

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, type Hmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import type { UnitValue } from "../core/unit.ts";
 
 /**
@@ -15,10 +15,16 @@ export interface Keyring {
   linkDigest(pool: string, attribute: string, value: string): string;
   letterId(user: string, unit: string, version: string): string;
   /** Signs what is fed to it: for what leaves the namespace and comes back, such as a plan. */
-  signer(purpose: string): Hmac;
+  signer(purpose: string): Signer;
   seal(text: string): string;
   /** Throws where the text was sealed with another key. */
   open(sealed: string): string;
+}
+
+export interface Signer {
+  update(text: string): Signer;
+  /** Base64, safe in URLs. Ends it. */
+  digest(): string;
 }
 
 const PLAIN = "p:";
@@ -45,7 +51,17 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
     valueDigest: (unit, value) => digest("value", unit, bodyOf(value)).toString("base64url"),
     linkDigest: (pool, attribute, value) => digest("link", pool, attribute, value).toString("base64url"),
     letterId: (user, unit, version) => digest("letter", user, unit, version).toString("hex"),
-    signer: (purpose) => createHmac("sha256", digestKey).update(`signer ${purpose}\n`),
+    signer(purpose) {
+      const hmac = createHmac("sha256", digestKey).update(`signer ${purpose}\n`);
+      const signer: Signer = {
+        update(text) {
+          hmac.update(text);
+          return signer;
+        },
+        digest: () => hmac.digest("base64url"),
+      };
+      return signer;
+    },
     seal(text) {
       if (!sealKey) return PLAIN + text;
       const nonce = randomBytes(12);

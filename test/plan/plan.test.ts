@@ -99,14 +99,13 @@ describe("a plan", () => {
 
   /** What becomes of each row: the fault of the whole, or each unit's deed or fault. */
   function verdicts(made: Plan): (string | Record<string, string>)[] {
-    return Array.from(made.rows(), (each) =>
-      each.kind === "fault"
-        ? each.reason
-        : Object.fromEntries([
-            ...each.units.map(({ unit, deed }) => [unit.name, deed]),
-            ...each.invalid.map(({ name, reason }) => [name, reason]),
-          ]),
-    );
+    return Array.from(made.rows(), (each) => {
+      if (each.kind === "fault") return each.reason;
+      const said: Record<string, string> = {};
+      for (const { unit, deed } of each.units) said[unit.name] = deed;
+      for (const { name, reason } of each.invalid) said[name] = reason;
+      return said;
+    });
   }
 
   test("says of each value what it would do", async () => {
