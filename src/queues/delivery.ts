@@ -124,7 +124,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
 
   async function conclude(user: string, delivered: Delivered): Promise<void> {
     if (delivered.late) log.warn({ pool, user, doubted: delivered.doubted }, "settle came too late");
-    await publishLetters(queues, delivered.letters);
+    await publishLetters(queues, store.letters, delivered.letters);
     burials.note(delivered.letters);
     if (delivered.hold) return placeHold(delivered.hold);
     if (!delivered.answered) return;

@@ -95,7 +95,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
       const { writer, directory } = heard;
       const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
       const delivered = await deliverClaim({ ...means, writer, directory }, inHand, slot, options.signal);
-      await publishLetters(queues, delivered.letters);
+      await publishLetters(queues, store.letters, delivered.letters);
       const { hold: wanted, answered, dueInMs = 0 } = delivered;
       if (wanted && wanted.scope !== "process") await holds.place(wanted.scope, wanted.failure.kind);
       else if (answered && !wanted) await holds.lift("pool");

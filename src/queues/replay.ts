@@ -5,7 +5,7 @@
  */
 import type { Letter } from "../core/letter.ts";
 import type { LetterFilter } from "../store/letters.ts";
-import { retractLetters } from "./dead-letters.ts";
+import { retractGone, retractLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { PRIORITY } from "./wake-ups.ts";
 
@@ -38,6 +38,8 @@ export async function carryOut(engine: Engine, order: ReplayOrder, signal?: Abor
       page.map(({ id }) => id),
       PRIORITY.bulk,
     );
+    // Who wrote a letter a moment ago may have stood its job only now.
+    await retractGone(engine.queues, engine.store.letters, page);
     const replayed = new Set(dues.map(({ letter }) => letter));
     for (const pool of new Set(dues.map((due) => due.pool))) {
       pools.add(pool);

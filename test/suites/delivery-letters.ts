@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLog } from "../../src/log.ts";
-import { deadLetterQueue, republishLetters } from "../../src/queues/dead-letters.ts";
+import { deadLetterQueue, publishLetters, republishLetters } from "../../src/queues/dead-letters.ts";
 import { carryOut, discard, REPLAY_QUEUE, type ReplayOrder } from "../../src/queues/replay.ts";
 import { sendOrder, startReplayer } from "../../src/queues/replay-orders.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
@@ -70,6 +70,18 @@ export function letterSuite(open: OpenStage): void {
     await republishLetters(queues, store.letters, stage.id);
     await republishLetters(queues, store.letters, stage.id);
     assert.deepEqual(await published(stage, "user-not-found", ids), ids);
+  });
+
+  test("a job whose letter was replayed or discarded meanwhile is taken away", async (t) => {
+    const { stage, ids } = await withLetters(open, t);
+    const { queues, store } = stage.engine;
+    const letters = await stage.letters();
+    await store.letters.discard(ids.slice(1));
+    await publishLetters(queues, store.letters, letters);
+    assert.deepEqual(await published(stage, "user-not-found", ids), ids.slice(0, 1));
+    await store.letters.discard(ids);
+    await republishLetters(queues, store.letters, stage.id);
+    assert.deepEqual(await published(stage, "user-not-found", ids), []);
   });
 
   test("a replay is carried out once its cause is mended", async (t) => {
