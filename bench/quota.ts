@@ -185,7 +185,13 @@ async function startPoolsync(stage: BenchStage, plan: Plan, seconds: number): Pr
   );
   const file = join(stage.directory, "users.csv");
   await writeFile(file, ["username,given_name,family_name,nickname", ...lines].join("\n"));
-  await succeeded(stage.start("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--detach", "--json"], env));
+  await succeeded(
+    stage.start(
+      "src/cli/main.ts",
+      ["sync", file, "--user-pool-id", POOL, "--detach", "--baseline", "none", "--json"],
+      env,
+    ),
+  );
   const workers = Array.from({ length: processes }, () => stage.start("workers/deliver.ts", [], env));
   return {
     async stop() {

@@ -102,7 +102,11 @@ async function poolsyncOnce(
   });
   const [callsBefore, cpuBefore] = [(await stage.calls()).calls, await used()];
   const begunAt = performance.now();
-  const sync = stage.start("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--detach", "--json"], env);
+  const sync = stage.start(
+    "src/cli/main.ts",
+    ["sync", file, "--user-pool-id", POOL, "--detach", "--baseline", "none", "--json"],
+    env,
+  );
   let producer = 0;
   const reading = (async () => {
     while (sync.child.exitCode === null) {

@@ -28,6 +28,7 @@ export interface FeedFlags {
   readonly verified?: Verified;
   readonly ignoreUnknown?: boolean;
   readonly asOf?: string;
+  readonly duplicates?: "last" | "refuse";
 }
 
 /** A feed that was read through once, or (with --stream) that is about to be read for the only time. */
@@ -161,18 +162,21 @@ export function mappingOf(
   const { usernameColumn, verified, ignoreUnknown } = flags;
   const { name } = input.source;
   const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
+  const duplicates = flags.duplicates === "last" ? { duplicates: "last" as const } : {};
   if (feed === undefined) {
-    return mapHeaders(input.headers, {
+    const mapped = mapHeaders(input.headers, {
       name,
       attributes: Object.keys(profile.attributes),
       ...ignore,
       ...(usernameColumn === undefined ? {} : { usernameColumn }),
       ...(verified === undefined ? {} : { verified }),
     });
+    return { ...mapped, ...duplicates };
   }
   const said = feed.setting.mapping;
   const mapping: Mapping = {
     ...said,
+    ...duplicates,
     ...(usernameColumn === undefined ? {} : { usernameColumn }),
     ...(ignoreUnknown === true ? { unknown: "ignore" } : {}),
     attributes: said.attributes.map((attribute) =>

@@ -58,6 +58,11 @@ export function feedOptions(command: Command): Command {
     .option("--ignore-unknown", "ignore columns that are no attribute of the pool")
     .option("--encoding <label>", "of the file, where it is neither UTF-8 nor UTF-16 with a BOM")
     .option(
+      "--duplicates <what>",
+      "of rows that disagree about one user at one time: refuse all, or let the last stand (default: refuse)",
+      choice("--duplicates", ["last", "refuse"]),
+    )
+    .option(
       "--baseline <what>",
       "compare with the live pool, with the ledger of what was written last, or with none (default: live for more than 1000 rows, else none)",
       choice("--baseline", BASELINES),

@@ -27,7 +27,7 @@ import { MOST_UNDER_WAY } from "./singles.ts";
 import { evidenceOf, marksIn, readStanding } from "./standing.ts";
 import { startTcpProxy } from "./tcp-proxy.ts";
 import { createTeller } from "./teller.ts";
-import { TIMEOUTS } from "./run-settings.ts";
+import { PLAIN, TIMEOUTS } from "./run-settings.ts";
 import {
   auditBooks,
   judgeBooks,
@@ -154,7 +154,10 @@ export async function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
         const file = load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS);
         const path = join(directory, file.name);
         await writeFile(path, file.csv);
-        unfinished = { feed: file, args: ["sync", path, "--user-pool-id", POOL, "--as-of", file.asOf, "--json"] };
+        unfinished = {
+          feed: file,
+          args: ["sync", path, "--user-pool-id", POOL, "--as-of", file.asOf, "--json", ...PLAIN],
+        };
       }
       const { feed: file, args } = unfinished;
       for (const change of file.changes) model.sent(change, Date.now());

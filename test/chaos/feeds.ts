@@ -6,6 +6,7 @@ import { until } from "../support/condition.ts";
 import type { Random } from "../support/random.ts";
 import type { Child, Children } from "./children.ts";
 import type { FeedFile, Load } from "./load.ts";
+import { PLAIN } from "./run-settings.ts";
 import type { Model } from "./model.ts";
 import type { Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
@@ -60,7 +61,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
     const path = join(directory, feed.name);
     await writeFile(path, feed.csv);
     const name = feed.name.replace(".csv", "");
-    const args = ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json"];
+    const args = ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json", ...PLAIN];
     if (random.chance(DETACHED_SHARE)) args.push("--detach");
     const entry: { child: Child | undefined; args: readonly string[]; backInMs: number } = {
       child: undefined,

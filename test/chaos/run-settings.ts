@@ -14,3 +14,6 @@ export interface RunSettings {
 /** Connect and request time-outs, in seconds. A claim lives 5 s longer than both. */
 export const TIMEOUTS = { connect: 1, request: 2 } as const;
 export const LEASE_MS = (TIMEOUTS.connect + TIMEOUTS.request + 5) * 1000;
+
+/** For every `sync` of a chaos run: each row is put, and no guard stops what is meant to be wild. */
+export const PLAIN = ["--baseline", "none", "--duplicates", "last"] as const;

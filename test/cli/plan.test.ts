@@ -138,6 +138,15 @@ describe("plans at the command line", () => {
     assert.match(guarded.parse(JSON.parse(stdout)).error.message, /has 1 rows, and the last good run had 150/);
   });
 
+  test("are made of a scan for files of more than 1,000 rows, and stop those that do not fit the pool", async () => {
+    const rows = Array.from({ length: 1001 }, (_, nth) => `u${nth},Old`);
+    await writeFile(at("large.csv"), `username,given_name\n${rows.join("\n")}\n`);
+    const { code, stdout } = await said(["plan", at("large.csv"), "--user-pool-id", POOL]);
+    assert.equal(code, EXIT.done);
+    const { baseline, faults, users } = planned.parse(JSON.parse(stdout));
+    assert.deepEqual([baseline, faults, users.changed], ["live", { "user-unknown": 1001 - USERS }, 0]);
+  });
+
   test("find users by any attribute that the mapping names", async () => {
     const config = at("match.yaml");
     await writeFile(
