@@ -10,6 +10,8 @@ export interface Letter {
   readonly kind: string;
   /** Scrubbed of values. */
   readonly reason: string;
+  /** Of `alias-exists`, where it is known: the key of the user who has the value. */
+  readonly owner?: string;
   readonly version: string;
   readonly run: string;
   readonly digest: string;

@@ -95,7 +95,7 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       }
       const { pool, username } = d.mailbox;
       const { version, run, digest, body } = held;
-      const { letter: id, kind, reason } = settlement;
+      const { letter: id, kind, reason, owner } = settlement;
       return {
         id,
         user: d.user,
@@ -104,6 +104,7 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
         unit: name,
         kind,
         reason,
+        ...(owner === undefined ? {} : { owner }),
         version,
         run,
         digest,

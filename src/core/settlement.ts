@@ -18,6 +18,8 @@ export type Settlement =
       readonly letter: string;
       readonly kind: string;
       readonly reason: string;
+      /** The key of the user who has the value. */
+      readonly owner?: string;
       /** True where the last call may yet be applied. */
       readonly fateUnknown?: boolean;
     };

@@ -35,7 +35,8 @@ export interface ClaimSession {
   conclude(name: string, settlement: Settlement): void;
   applied(name: string): void;
   unchanged(name: string): void;
-  bury(name: string, kind: string, reason: string): void;
+  /** `owner`: the key of the user who has the value. */
+  bury(name: string, kind: string, reason: string, owner?: string): void;
   /** Gives units back for later, with nothing counted. */
   defer(names: Iterable<string>, inMs: number): void;
   /** Tells the store what was concluded, and renews the lease. Throws ClaimLost where the claim is somebody else's. */
@@ -84,9 +85,16 @@ export function openClaimSession(
     conclude,
     applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
     unchanged: (name) => conclude(name, { is: "unchanged", version: held(name).version }),
-    bury(name, kind, reason) {
+    bury(name, kind, reason, owner) {
       const { version } = held(name);
-      conclude(name, { is: "bury", version, letter: keyring.letterId(user, name, version), kind, reason });
+      conclude(name, {
+        is: "bury",
+        version,
+        letter: keyring.letterId(user, name, version),
+        kind,
+        reason,
+        ...(owner === undefined ? {} : { owner }),
+      });
     },
     defer(names, inMs) {
       for (const name of names) {

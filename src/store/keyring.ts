@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
+import type { Manner } from "../core/manner.ts";
 import type { UnitValue } from "../core/unit.ts";
 
 /**
@@ -17,6 +18,8 @@ export interface Keyring {
   /** Signs what is fed to it: for what leaves the namespace and comes back, such as a plan. */
   signer(purpose: string): Signer;
   seal(text: string): string;
+  /** True where what is sealed can be read by nobody without the key. */
+  readonly encrypts: boolean;
   /** Throws where the text was sealed with another key. */
   open(sealed: string): string;
 }
@@ -62,6 +65,7 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
       };
       return signer;
     },
+    encrypts: sealKey !== undefined,
     seal(text) {
       if (!sealKey) return PLAIN + text;
       const nonce = randomBytes(12);
@@ -88,18 +92,35 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
   };
 }
 
-/** A value as text, the same text for equal values. */
-export function bodyOf(value: UnitValue): string {
+/** A value as text, the same text for equal values, and how it is sent. */
+export function bodyOf(value: UnitValue, { clientMetadata, token }: Manner = {}): string {
+  const beside = {
+    ...(clientMetadata === undefined ? {} : { metadata: clientMetadata }),
+    ...(token === undefined ? {} : { token }),
+  };
   switch (value.kind) {
-    case "text":
-      return JSON.stringify(
-        value.verified === undefined ? { text: value.text } : { text: value.text, verified: value.verified },
-      );
+    case "text": {
+      const { text, verified } = value;
+      return JSON.stringify({ text, ...(verified === undefined ? {} : { verified }), ...beside });
+    }
     case "clear":
-      return '{"clear":true}';
+      return JSON.stringify({ clear: true, ...beside });
     case "as-is":
-      return JSON.stringify({ asIs: value.verified });
+      return JSON.stringify({ asIs: value.verified, ...beside });
   }
+}
+
+/** How the value of a body is sent. */
+export function mannerOf(body: string): Manner {
+  const parsed: unknown = JSON.parse(body);
+  if (typeof parsed !== "object" || parsed === null) return {};
+  const metadata = "metadata" in parsed ? parsed.metadata : undefined;
+  const token = "token" in parsed && typeof parsed.token === "string" ? { token: parsed.token } : {};
+  if (typeof metadata !== "object" || metadata === null) return token;
+  const texts = Object.entries(metadata).flatMap(([name, text]: [string, unknown]) =>
+    typeof text === "string" ? [[name, text] as const] : [],
+  );
+  return { clientMetadata: Object.fromEntries(texts), ...token };
 }
 
 /** The value of a body. */

@@ -3,6 +3,7 @@ import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pace } from "./pace.ts";
+import type { Reservations } from "./reservations.ts";
 import type { Runs } from "./runs.ts";
 
 /** Where a pool lives. A namespace remembers it, so that an emulator never eats production's queue. */
@@ -20,6 +21,7 @@ export interface Store {
   readonly letters: Letters;
   readonly runs: Runs;
   readonly holds: Holds;
+  readonly reservations: Reservations;
   readonly pace: Pace;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;

@@ -71,6 +71,17 @@ export function letterCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, dead: 1, pending: 1 });
     });
 
+    test("keeps who has an alias instead", async () => {
+      const u = await createUser(suite);
+      await u.put("email", "x", 1);
+      const { version } = heldOf(await u.claim("a"), "email");
+      await u.settle("a", { email: { ...u.bury("email", version), owner: "key-of-ann" } });
+      assert.deepEqual(
+        (await listed({ user: u.user })).map(({ owner }) => owner),
+        ["key-of-ann"],
+      );
+    });
+
     test("lets nothing older follow a value that may have been written unheard", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 2);

@@ -6,12 +6,14 @@ import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
 import type { Open, Time } from "./open-store.ts";
 import { paceSuite } from "./pace.ts";
+import { reservationSuite } from "./reservations.ts";
 
 /** Everything that a store must do. Each suite opens a store of its own. */
 export function storeSuite(name: string, open: Open, time: Time): void {
   mailboxSuite(name, open, time);
   runSuite(name, open, time);
   holdSuite(name, open, time);
+  reservationSuite(name, open, time);
   paceSuite(name, open, time);
 
   describe(`what the namespace remembers: ${name}`, () => {

@@ -14,6 +14,7 @@ import type { Hold, Holds } from "../../src/store/holds.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
+import type { Reservations } from "../../src/store/reservations.ts";
 import { directRunId, type Run, type Runs } from "../../src/store/runs.ts";
 import { runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
@@ -237,6 +238,21 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
+  const reserved = new Map<string, { user: string; endsAt: number }>();
+  const reservations: Reservations = {
+    async take(pool, alias, user, forMs) {
+      const there = reserved.get(`${pool} ${alias}`);
+      if (there && there.user !== user && there.endsAt > clock.nowMs) {
+        return { is: "held", retryInMs: there.endsAt - clock.nowMs };
+      }
+      reserved.set(`${pool} ${alias}`, { user, endsAt: clock.nowMs + forMs });
+      return { is: "taken" };
+    },
+    async release(pool, alias, user) {
+      if (reserved.get(`${pool} ${alias}`)?.user === user) reserved.delete(`${pool} ${alias}`);
+    },
+  };
+
   const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
@@ -250,6 +266,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     letters: lettersPort,
     runs: runsPort,
     holds,
+    reservations,
     pace,
     async targets() {
       return [...targets.values()];

@@ -12,6 +12,7 @@ import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
 import { createMailboxes } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
+import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { migrate } from "./schema.ts";
 import { endLeases } from "./users.ts";
@@ -80,6 +81,7 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
     letters: createLetters(database, now),
     runs: createRuns(database, now),
     holds: createHolds(database, now),
+    reservations: createReservations(database, now),
     pace: createPace(now),
     async target({ pool, endpoint, region, arn }) {
       await database.query("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [

@@ -92,6 +92,16 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (pool, digest)
   );
   `,
+  `
+  CREATE TABLE poolsync.reservations (
+    pool     text COLLATE "C",
+    alias    text COLLATE "C",
+    user_key text COLLATE "C" NOT NULL,
+    ends_at  bigint NOT NULL,
+    PRIMARY KEY (pool, alias)
+  );
+  CREATE INDEX reservations_end ON poolsync.reservations (ends_at);
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

@@ -46,6 +46,7 @@ export const letterDocument = z.object({
   unit: z.string(),
   kind: z.string(),
   reason: z.string(),
+  owner: z.exactOptional(z.string()),
   version: z.string(),
   run: z.string(),
   digest: z.string(),
@@ -115,6 +116,11 @@ export const holdReply = z.discriminatedUnion("is", [
   z.object({ is: z.literal("free") }),
   z.object({ is: z.literal("probe"), hold: holdDocument }),
   z.object({ is: z.literal("held"), hold: holdDocument, retryInMs: z.number() }),
+]);
+
+export const reservationReply = z.discriminatedUnion("is", [
+  z.object({ is: z.literal("taken") }),
+  z.object({ is: z.literal("held"), retryInMs: z.number() }),
 ]);
 
 export const reserveReply = z.object({

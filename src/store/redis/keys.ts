@@ -23,6 +23,8 @@
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
  * | P links:<pool>    | hash   | digest of an address, number or sub -> sealed username             | for ever          |
+ * | P alias:<pool>: | string | `<end in epoch ms>\|<user>`: who may give themselves what has this    | the reservation   |
+ * |   <digest>        |        | link digest; see store/reservations.ts                             |                   |
  * | P once:<token>    | string | what a call answered, for when the client sends it again           | 5 minutes         |
  */
 import { StoreError } from "../store-error.ts";
@@ -46,6 +48,7 @@ export interface Keys {
   pace(bucket: string): string;
   sweep(pool: string): string;
   links(pool: string): string;
+  reservation(pool: string, alias: string): string;
   once(token: string): string;
 }
 
@@ -77,6 +80,7 @@ export function createKeys(namespace: string): Keys {
     pace: (bucket) => `${prefix}saw:${bucket}`,
     sweep: (pool) => `${prefix}sweep:${pool}`,
     links: (pool) => `${prefix}links:${pool}`,
+    reservation: (pool, alias) => `${prefix}alias:${pool}:${alias}`,
     once: (token) => `${prefix}once:${token}`,
   };
 }

@@ -10,6 +10,7 @@ import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
 import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
+import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import { redisFault } from "./redis-error.ts";
@@ -63,6 +64,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
     letters: createRedisLetters(redis, keys, scripts),
     runs: createRedisRuns(redis, keys, scripts),
     holds: createRedisHolds(redis, keys, scripts),
+    reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     remember,
 

@@ -15,6 +15,8 @@ const PRELUDES = {
   advance: [],
   "hold-place": [],
   "hold-ask": [],
+  "reservation-take": [],
+  "reservation-release": [],
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],

@@ -62,7 +62,7 @@ local function settle_unit(d, name, held, settlement)
   end
   return {
     id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
-    kind = settlement.kind, reason = settlement.reason, version = held.version, run = held.run, digest = held.digest,
+    kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
     body = held.body, buriedAt = NOW,
   }
 end

@@ -1,0 +1,31 @@
+import type { Reservations } from "../reservations.ts";
+import type { Database } from "./database.ts";
+
+/** The port to reservations. */
+export function createReservations(database: Database, now: () => number): Reservations {
+  return {
+    take: (pool, alias, user, forMs) =>
+      database.transaction(async (session) => {
+        const at = now();
+        await session.query("DELETE FROM poolsync.reservations WHERE ends_at <= $1", [at]);
+        const [held] = await session.query<{ ends_at: number }>(
+          "SELECT ends_at FROM poolsync.reservations WHERE pool = $1 AND alias = $2 AND user_key <> $3",
+          [pool, alias, user],
+        );
+        if (held) return { is: "held", retryInMs: held.ends_at - at };
+        await session.query(
+          `INSERT INTO poolsync.reservations VALUES ($1, $2, $3, $4)
+           ON CONFLICT (pool, alias) DO UPDATE SET ends_at = excluded.ends_at`,
+          [pool, alias, user, at + forMs],
+        );
+        return { is: "taken" };
+      }),
+    async release(pool, alias, user) {
+      await database.query("DELETE FROM poolsync.reservations WHERE pool = $1 AND alias = $2 AND user_key = $3", [
+        pool,
+        alias,
+        user,
+      ]);
+    },
+  };
+}

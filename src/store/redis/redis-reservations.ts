@@ -1,0 +1,17 @@
+import type { Reservations } from "../reservations.ts";
+import { parseDocument, reservationReply } from "./documents.ts";
+import type { Keys } from "./keys.ts";
+import type { Scripts } from "./scripts.ts";
+
+export function createRedisReservations(keys: Keys, scripts: Scripts): Reservations {
+  return {
+    async take(pool, alias, user, forMs) {
+      const reply = await scripts.run("reservation-take", [keys.reservation(pool, alias)], [user, forMs]);
+      return parseDocument(reservationReply, reply, "the answer about a reservation");
+    },
+
+    async release(pool, alias, user) {
+      await scripts.run("reservation-release", [keys.reservation(pool, alias)], [user]);
+    },
+  };
+}
