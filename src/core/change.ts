@@ -1,3 +1,4 @@
+import type { Manner } from "./manner.ts";
 import type { Ordinal } from "./version.ts";
 import type { Unit } from "./unit.ts";
 
@@ -8,6 +9,8 @@ export interface Change {
   readonly units: readonly Unit[];
   /** Absent where the source has no clock of its own: the run's as-of, or the store's time, is taken. */
   readonly version?: Ordinal;
+  /** How all of its units are sent; plainly where it is absent. */
+  readonly manner?: Manner;
   /** By unit, whether a look at the pool found the wanted value there. */
   readonly there?: ReadonlyMap<string, boolean>;
 }

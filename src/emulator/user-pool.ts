@@ -50,13 +50,19 @@ interface NewUser {
   readonly invite: readonly Contact[];
 }
 
+/** The call that an update came with. */
+export interface UpdateCall {
+  readonly operation: string;
+  readonly clientMetadata: Readonly<Record<string, string>> | null | undefined;
+}
+
 /** A pool as the operations use it. */
 export interface ServedPool extends UserPool {
   readonly directory: UserDirectory;
   /** The user with this username, sub or alias. */
   find(name: string): User | undefined;
   /** All or nothing. Throws the ServiceError that the caller is answered. */
-  update(user: User, sent: readonly SentAttribute[], operation: string): UpdatePlan;
+  update(user: User, sent: readonly SentAttribute[], by: UpdateCall): UpdatePlan;
   create(request: NewUser): User;
 }
 
@@ -207,7 +213,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       log.append({ pool: id, username: user.username, attributes: written, operation: "VerifyUserAttribute" });
     },
 
-    update(user, sent, operation) {
+    update(user, sent, { operation, clientMetadata }) {
       const values = checkUpdate(schema, user.attributes, sent);
       const plan = planUpdate(rules, user, values);
       const wanted = new Map(plan.attributes);
@@ -225,7 +231,8 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
           if (!waits) written[name] = value;
         }
         const held = plan.holds.length > 0 ? { held: plan.holds } : {};
-        log.append({ pool: id, username: user.username, attributes: written, ...held, operation });
+        const beside = clientMetadata ? { clientMetadata } : {};
+        log.append({ pool: id, username: user.username, attributes: written, ...held, operation, ...beside });
       }
       for (const contact of plan.messages) message(user, contact);
       return plan;

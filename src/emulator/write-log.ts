@@ -13,6 +13,8 @@ interface Write {
   readonly held?: readonly string[];
   /** `VerifyUserAttribute` for a value that was confirmed in process. */
   readonly operation: string;
+  /** What came with the call; absent where nothing did. */
+  readonly clientMetadata?: Readonly<Record<string, string>>;
   /** True where the caller had gone by then, or was not answered: it cannot know of the write. */
   readonly unheard?: true;
 }

@@ -13,9 +13,10 @@ import { fullJitter } from "../core/backoff.ts";
 import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
 import { decide, type Failure, isExhausted } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
+import { sharesFate, together, type Manner } from "../core/manner.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type UnitValue } from "../core/unit.ts";
-import { type Keyring, valueOf } from "../store/keyring.ts";
+import { type Keyring, mannerOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
 import type { Store } from "../store/store.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
@@ -79,6 +80,7 @@ export async function deliverClaim(
   const username = keyring.open(inHand.answer.username);
   const session = openClaimSession(store.mailboxes, keyring, inHand, leaseMs);
   const attributes = new Map<string, readonly Attribute[]>();
+  const manners = new Map<string, Manner>();
   /** Flags to set, each in a call of its own after all values: what they must be depends on what those leave there. */
   const flags = new Map<string, UnitValue>();
   let there: Contacts | undefined;
@@ -117,7 +119,9 @@ export async function deliverClaim(
         session.bury(name, "gave-up", "exhausted");
         continue;
       }
-      const value = valueOf(keyring.open(held.body));
+      const body = keyring.open(held.body);
+      const value = valueOf(body);
+      manners.set(name, mannerOf(body));
       const wrong = checkUnit(profile, { name, value });
       if (wrong) session.bury(name, "invalid-value", wrong.reason);
       else if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
@@ -163,6 +167,8 @@ export async function deliverClaim(
     else attributes.set(name, planned.attributes);
   }
 
+  const mannerFor = (name = ""): Manner => manners.get(name) ?? {};
+
   function payloadOf(names: readonly string[]): Attribute[] {
     return names.flatMap((name) => attributes.get(name) ?? []);
   }
@@ -186,6 +192,8 @@ export async function deliverClaim(
 
   /** One call, with short retries, each under the pace and within a renewed lease. */
   async function call(names: readonly string[]): Promise<WriteAnswer> {
+    const { clientMetadata } = mannerFor(names[0]);
+    const beside = clientMetadata === undefined ? {} : { clientMetadata };
     let said: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {
       if (said) await session.settle();
@@ -193,7 +201,7 @@ export async function deliverClaim(
       try {
         const notAfter = session.leaseEndsAt;
         said = await withinLease((ending) =>
-          writer.write(profile.id, username, payloadOf(names), { signal: ending, notAfter }),
+          writer.write(profile.id, username, payloadOf(names), { signal: ending, notAfter, ...beside }),
         );
         if (said.ok) return said;
         const { outcome, answered: wasAnswered, fateUnknown } = said.failure;
@@ -228,7 +236,11 @@ export async function deliverClaim(
       settleFailure(part.names, failure);
       return session.defer(session.open(), LATER_MS);
     }
-    if (failure.scope === "claim") return settleFailure(session.open(), failure);
+    if (failure.scope === "claim") {
+      const [refused, byLambda] = [mannerFor(part.names[0]), failure.kind === "refused-by-lambda"];
+      const alike = session.open().filter((name) => sharesFate(refused, mannerFor(name), byLambda));
+      return settleFailure(alike, failure);
+    }
     const { splitBy, names } = part;
     if (splitBy && splitBy.kind !== failure.kind) {
       // A part fails for a reason of its own: the units need one another, so what is left goes with the first reason.
@@ -246,7 +258,7 @@ export async function deliverClaim(
     if (rest.length > 0) parts.unshift({ names: rest });
   }
 
-  /** Sends units together, in more than one call only where they fail together. */
+  /** Sends units of one manner together, in more than one call only where they fail together. */
   async function send(units: readonly string[]): Promise<void> {
     const parts: Part[] = units.length > 0 ? [{ names: units }] : [];
     for (let part = parts.shift(); part; part = parts.shift()) {
@@ -272,7 +284,9 @@ export async function deliverClaim(
   try {
     try {
       await prepare();
-      if (!hold) await send(session.open().filter((name) => !flags.has(name)));
+      const values = session.open().filter((name) => !flags.has(name));
+      const groups = together(values, mannerFor, (name) => session.held(name).version);
+      for (const { names } of groups) if (!hold) await send(names);
       for (const [name, value] of flags) {
         if (!session.open().includes(name)) continue;
         plan(name, value);

@@ -68,7 +68,7 @@ export function createProducer(options: ProducerOptions): Producer {
       ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
       ...(change.there?.has(name) ? { there: change.there.get(name) === true } : {}),
       digest: keyring.valueDigest(name, value),
-      body: keyring.seal(bodyOf(value)),
+      body: keyring.seal(bodyOf(value, change.manner)),
     }));
 
   return {

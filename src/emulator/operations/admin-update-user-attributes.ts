@@ -13,11 +13,11 @@ export const adminUpdateUserAttributes = defineOperation({
     UserAttributes: ATTRIBUTES,
     ClientMetadata: CLIENT_METADATA,
   }),
-  run({ UserPoolId, Username, UserAttributes }, { pools }) {
+  run({ UserPoolId, Username, UserAttributes, ClientMetadata }, { pools }) {
     const pool = pools.demand(UserPoolId);
     const user = pool.find(Username);
     if (user === undefined) throw namedError("UserNotFoundException");
-    pool.update(user, UserAttributes, "AdminUpdateUserAttributes");
+    pool.update(user, UserAttributes, { operation: "AdminUpdateUserAttributes", clientMetadata: ClientMetadata });
     return {};
   },
 });

@@ -14,7 +14,7 @@ export const updateUserAttributes = defineOperation({
     UserAttributes: ATTRIBUTES,
     ClientMetadata: CLIENT_METADATA,
   }),
-  run({ AccessToken, UserAttributes }, { pools, now }) {
+  run({ AccessToken, UserAttributes, ClientMetadata }, { pools, now }) {
     const subject = verifyToken(AccessToken, now());
     const pool = pools.demand(subject.pool);
     const user = pool.directory.bySub(subject.sub);
@@ -26,7 +26,8 @@ export const updateUserAttributes = defineOperation({
     if (UserAttributes.some(({ name }) => isFlag(name) || pool.schema.get(name)?.developerOnly === true)) {
       throw notAuthorized("A client attempted to write unauthorized attribute");
     }
-    const { messages, attributes, held } = pool.update(user, UserAttributes, "UpdateUserAttributes");
+    const call = { operation: "UpdateUserAttributes", clientMetadata: ClientMetadata };
+    const { messages, attributes, held } = pool.update(user, UserAttributes, call);
     const deliveries = messages.map((contact) => ({
       Destination: maskContact(contact, held.get(contact) ?? attributes.get(contact) ?? ""),
       DeliveryMedium: contact === "email" ? "EMAIL" : "SMS",

@@ -1,0 +1,53 @@
+/**
+ * How values are sent: what goes with the call, and in whose right it is made. It belongs to the change, stays with each
+ * of its values, and is no part of them: equal values are equal in whatever manner they are to be sent.
+ */
+export interface Manner {
+  /** What the pool's Lambda triggers are given with the call. */
+  readonly clientMetadata?: Readonly<Record<string, string>>;
+  /**
+   * The user's own access token: the call is UpdateUserAttributes, in the user's right. Blank where the token is gone,
+   * because the right never becomes an administrator's. Absent: AdminUpdateUserAttributes.
+   */
+  readonly token?: string;
+}
+
+/** Names of values that go in one call, if they can. */
+export interface Together {
+  readonly manner: Manner;
+  readonly names: readonly string[];
+}
+
+/** The same text for values that may share a call. */
+export function mannerKey({ clientMetadata = {}, token }: Manner): string {
+  return JSON.stringify([token ?? null, Object.entries(clientMetadata).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+}
+
+/** Which values go together, by name: in the order of the oldest version of each. */
+export function together(
+  names: Iterable<string>,
+  mannerOf: (name: string) => Manner,
+  versionOf: (name: string) => string,
+): Together[] {
+  const groups = new Map<string, { manner: Manner; names: string[]; oldest: string }>();
+  for (const name of names) {
+    const manner = mannerOf(name);
+    const version = versionOf(name);
+    const key = mannerKey(manner);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { manner, names: [name], oldest: version });
+    else {
+      group.names.push(name);
+      if (version < group.oldest) group.oldest = version;
+    }
+  }
+  return [...groups.values()].toSorted((a, b) => (a.oldest < b.oldest ? -1 : 1));
+}
+
+/**
+ * Whether a refusal that is not one value's fault speaks of the other as well. Of a token it speaks only to what goes
+ * with that token; a Lambda trigger may have refused what it was given beside the values.
+ */
+export function sharesFate(refused: Manner, other: Manner, byLambda: boolean): boolean {
+  return byLambda ? mannerKey(refused) === mannerKey(other) : refused.token === other.token;
+}
