@@ -4,13 +4,15 @@
  */
 import { table } from "../src/cli/table.ts";
 import { paceSim } from "./pace-sim.ts";
+import { feed } from "./feed.ts";
+import { latency } from "./latency.ts";
 import { plan } from "./plan.ts";
 import { quota } from "./quota.ts";
 import { keepResult, readResults } from "./results.ts";
 import type { Outcome, Scenario } from "./scenario.ts";
 import { throughput } from "./throughput.ts";
 
-const SCENARIOS: readonly Scenario[] = [quota, throughput, paceSim, plan];
+const SCENARIOS: readonly Scenario[] = [quota, throughput, feed, latency, paceSim, plan];
 const WIDTH = 120;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -24,6 +24,8 @@ export interface BenchStage {
   start(file: string, args: readonly string[], env?: Readonly<Record<string, string>>): TestProcess;
   /** AdminUpdateUserAttributes: calls that came in, and those of them that were throttled. */
   calls(): Promise<Calls>;
+  /** Every write that took effect, in order. */
+  log(): Promise<unknown>;
   /** From now on others take this many calls a second from UserUpdate. */
   others(ratePerSecond: number): Promise<void>;
   /** CPU seconds that Redis has used. */
@@ -88,6 +90,7 @@ export async function openStage(emulator: readonly string[], say: (line: string)
           throttled: categories.UserUpdate.throttled,
         };
       },
+      log: async () => (await fetch(`${endpoint}/_emulator/log?since=0`)).json(),
       async others(ratePerSecond) {
         const body = JSON.stringify({ category: "UserUpdate", ratePerSecond });
         const answer = await fetch(`${endpoint}/_emulator/shares`, { method: "POST", body });
