@@ -48,10 +48,12 @@ const counters = z.object({
 /** `emulator` is what its command is told besides the port and the pool. */
 export async function openStage(emulator: readonly string[], say: (line: string) => void): Promise<BenchStage> {
   const directory = await mkdtemp(join(tmpdir(), "poolsync-bench-"));
-  const provided = await provideRedis({ url: process.env["REDIS_URL"], image: undefined, install: false, say });
+  const { POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_REDIS_IMAGE: image } = process.env;
+  const provided = await provideRedis({ url, image, install: false, say });
   say(`Redis: ${provided.origin}`);
   const redis = new Redis(provided.url);
-  const namespace = `bench-${process.pid}-${Date.now()}`;
+  // Other namespaces of the scenario begin like it.
+  const namespace = `b${Date.now().toString(36).slice(-5)}`;
   const started: TestProcess[] = [];
   const start: BenchStage["start"] = (file, args, env = {}) => {
     const child = runFile(file, args, env);
@@ -60,6 +62,7 @@ export async function openStage(emulator: readonly string[], say: (line: string)
   };
   const close = async (): Promise<void> => {
     await Promise.all(started.map((child) => child.kill("SIGKILL")));
+    if (!provided.ours) await removeKeys(redis, namespace);
     redis.disconnect();
     await provided.stop();
     await rm(directory, { recursive: true, force: true });
@@ -106,6 +109,15 @@ export async function openStage(emulator: readonly string[], say: (line: string)
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** From a Redis that others use as well. */
+async function removeKeys(redis: Redis, namespace: string): Promise<void> {
+  for await (const keys of redis.scanStream({ match: `{poolsync:${namespace}*`, count: 1000 }) as AsyncIterable<
+    string[]
+  >) {
+    if (keys.length > 0) await redis.unlink(keys);
   }
 }
 

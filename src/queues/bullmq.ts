@@ -80,7 +80,6 @@ export interface QueuesOptions {
  */
 const LOCK_MS = 10_000;
 const STALLED_LOOK_MS = 5_000;
-const JOB_RULES = { removeOnComplete: true, removeOnFail: true } as const;
 const WORKER_RULES = {
   lockDuration: LOCK_MS,
   stalledInterval: STALLED_LOOK_MS,
@@ -113,7 +112,7 @@ export async function openQueues(engine: QueueEngine, { onError = () => {} }: Qu
   const workers = new Set<Closable>();
   return {
     queue<Data>(name: string): JobQueue<Data> {
-      const known = queues.get(name) ?? maker.queue<unknown>(name, { defaultJobOptions: JOB_RULES });
+      const known = queues.get(name) ?? maker.queue<unknown>(name, {});
       if (!queues.has(name)) known.on("error", onError);
       queues.set(name, known);
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a queue's jobs carry is known to who names it

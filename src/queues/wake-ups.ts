@@ -17,6 +17,12 @@ export const PRIORITY = { direct: 1, bulk: 10 } as const;
 export const LANES = ["urgent", "bulk"] as const;
 type Lane = (typeof LANES)[number];
 
+/**
+ * How many letters of the user's key a wake-up is deduplicated by. With them the options of a job are 64 letters, up to
+ * which Redis packs it: half the memory. Should two users agree in all 44 bits, the second is woken by the sweep.
+ */
+const DEDUPLICATED_BY = 11;
+
 /** How many sleeping jobs a sweep looks through. Those behind them wake by themselves, if later. */
 const DELAYED_PAGE = 1000;
 
@@ -52,7 +58,7 @@ export function createWakeUps(queues: Queues): WakeUps {
       dues.map(({ user }) => ({
         name: "wake-up",
         data: { user },
-        opts: { deduplication: { id: user, keepLastIfActive: true } },
+        opts: { deduplication: { id: user.slice(0, DEDUPLICATED_BY), keepLastIfActive: true } },
       })),
     );
 
