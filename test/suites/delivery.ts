@@ -6,6 +6,7 @@ import { directSuite } from "./delivery-direct.ts";
 import { failureSuite } from "./delivery-failures.ts";
 import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
+import { mannerSuite } from "./delivery-manner.ts";
 import { orderSuite } from "./delivery-order.ts";
 
 const SUITES: readonly ((open: OpenStage) => void)[] = [
@@ -15,6 +16,7 @@ const SUITES: readonly ((open: OpenStage) => void)[] = [
   orderSuite,
   letterSuite,
   directSuite,
+  mannerSuite,
 ];
 
 /**

@@ -4,6 +4,7 @@ import { createCognitoClient } from "../../src/cognito/client.ts";
 import { type Books, imbalance } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import type { Held } from "../../src/core/mailbox.ts";
+import type { Manner } from "../../src/core/manner.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.ts";
@@ -35,6 +36,7 @@ export interface PutOptions {
   readonly priority?: number;
   /** What the producer takes for the pool's profile. */
   readonly profile?: PoolProfile;
+  readonly manner?: Manner;
   /** The wake-up is lost. */
   readonly unheard?: true;
 }
@@ -161,7 +163,9 @@ async function openStage(
     },
     async put(username, units, put = {}) {
       const producer = producerOf(put);
-      const checked = producer.check({ username, units, version: { timeMs, sequence: put.sequence ?? ++sequence } });
+      const version = { timeMs, sequence: put.sequence ?? ++sequence };
+      const { manner } = put;
+      const checked = producer.check({ username, units, version, ...(manner === undefined ? {} : { manner }) });
       assert.ok("sound" in checked);
       assert.deepEqual(checked.invalid, []);
       await producer.put([checked.sound], { invalid: 0, rows: { read: 1, faulty: 0 } });
