@@ -79,7 +79,7 @@ export function mappedColumns(mapping: Mapping): ReadonlySet<string> {
 /** Makes a record a change. Pure: the same record gives the same change in every pass. */
 export function mapRecord(mapping: Mapping, record: FieldsRecord, context: RecordContext): MappedRecord {
   const { line } = record;
-  const username = usernameOf(mapping.usernameColumn, record);
+  const username = usernameOf(mapping, record);
   if (typeof username !== "string") return username;
   const timeMs = versionOf(mapping.versionColumn, record, context.asOfMs);
   if (typeof timeMs !== "number") return timeMs;
@@ -116,12 +116,16 @@ export function createUnknownCheck(mapping: Mapping): (record: FieldsRecord) => 
   };
 }
 
-function usernameOf(column: string, { line, fields, nested }: FieldsRecord): string | RowFault {
+function usernameOf(
+  { usernameColumn: column, match }: Mapping,
+  { line, fields, nested }: FieldsRecord,
+): string | RowFault {
   const username = fields.get(column)?.trim() ?? "";
   if (nested.has(column))
     return fault(line, "bad-username", "Expected the username to be text, got an object or a list.");
   if (username === "") return fault(line, "no-username", "Expected a username in this row, got none.");
-  if (!USERNAME.test(username)) {
+  // What an attribute holds may be any text.
+  if (match === undefined && !USERNAME.test(username)) {
     return fault(line, "bad-username", "Expected a username of 1 to 128 letters, digits or signs without white space.");
   }
   return username;

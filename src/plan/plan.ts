@@ -111,7 +111,11 @@ export async function buildPlans(
         broken: withExamples(broken, planner, scratch),
         rows: () => planner.rows(),
         async *feedRows() {
-          for (const row of planner.rows()) yield feedRowOf(row);
+          let walked = 0;
+          for (const row of planner.rows()) {
+            if ((walked += 1) % TOLD_EVERY === 0) await turn();
+            yield feedRowOf(row);
+          }
         },
         close: () => scratch.close(),
       });
@@ -121,6 +125,11 @@ export async function buildPlans(
     for (const scratch of opened) scratch.close();
     throw error;
   }
+}
+
+/** Lets others have their turn: a walk over a scratch is one piece of work without an await. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Attributes of which a row says something, be it wrong, are not silent. */
@@ -162,8 +171,7 @@ async function count(
   const examples: Example[] = [];
   let rows = 0;
   for (const row of planner.rows()) {
-    // The walk is one piece of work without an await: now and then others have their turn.
-    if ((rows += 1) % TOLD_EVERY === 0) await new Promise(setImmediate);
+    if ((rows += 1) % TOLD_EVERY === 0) await turn();
     signal.throwIfAborted();
     tally.add(row);
     if (row.kind === "fault") continue;

@@ -159,6 +159,18 @@ describe("plans at the command line", () => {
     assert.deepEqual(planned.parse(JSON.parse(stdout)).users, { matched: USERS, changed: 2, unchanged: USERS - 2 });
   });
 
+  test("match any text, and refuse a baseline that knows no attributes", async () => {
+    const config = at("number.yaml");
+    await writeFile(
+      config,
+      `feeds: { hr: { pool: ${POOL}, username: No, match: "custom:team", attributes: { given_name: Name } } }\n`,
+    );
+    await writeFile(at("number.csv"), "No,Name\nEMP 001,New\n");
+    const words = ["plan", at("number.csv"), "--config", config, "--feed", "hr"];
+    assert.deepEqual(planned.parse(JSON.parse((await said(words)).stdout)).faults, { "user-unknown": 1 });
+    assert.equal((await said([...words, "--baseline", "ledger"])).code, EXIT.usage);
+  });
+
   test("take two rows of one user that disagree for wrong, unless the mapping says that the last one stands", async () => {
     const config = at("twice.yaml");
     const yaml = (more: string) =>
