@@ -9,7 +9,7 @@ import { basename } from "node:path";
 import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
-import { parseReserve, type Reserve, RESERVE_FORM } from "./core/quota-share.ts";
+import { parseReserve, type QuotaReserve, RESERVE_FORM } from "./core/effective-ceiling.ts";
 import { contactOf, isContact, VERIFIED } from "./core/unit.ts";
 import type { Problem } from "./config-error.ts";
 import { closest } from "./feeds/closest.ts";
@@ -22,7 +22,7 @@ export interface PoolSetting {
   readonly profile?: string | undefined;
   readonly endpoint?: string | undefined;
   readonly rate?: number | undefined;
-  readonly reserve?: Reserve | undefined;
+  readonly reserve?: QuotaReserve | undefined;
 }
 
 export interface FeedSetting {
@@ -39,7 +39,7 @@ export interface FeedSetting {
 
 export interface ConfigFile {
   readonly rate?: number | undefined;
-  readonly reserve?: Reserve | undefined;
+  readonly reserve?: QuotaReserve | undefined;
   readonly concurrency?: number | undefined;
   readonly pools: Readonly<Record<string, PoolSetting>>;
   readonly feeds: Readonly<Record<string, FeedSetting>>;

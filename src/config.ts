@@ -9,7 +9,7 @@ import { z } from "zod";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
-import { effectiveCeiling, parseReserve, type Reserve, RESERVE_FORM } from "./core/quota-share.ts";
+import { effectiveCeiling, parseReserve, type QuotaReserve, RESERVE_FORM } from "./core/effective-ceiling.ts";
 
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -38,8 +38,8 @@ export interface Config {
   /** What holds where neither flag nor environment nor pool says a rate: the file's. */
   readonly rate?: number;
   /** What is left to others, said in the same places. */
-  readonly givenReserve?: Reserve;
-  readonly reserve?: Reserve;
+  readonly givenReserve?: QuotaReserve;
+  readonly reserve?: QuotaReserve;
   readonly concurrency: number;
   /** Of one call to Cognito; a claim lives as long as both, and five seconds longer. */
   readonly connectTimeoutMs: number;
@@ -65,8 +65,7 @@ export interface Config {
 /** Cognito's own quota of UserUpdate. */
 const DEFAULT_RATE = 25;
 /** Where nobody says a rate. A rate that is said is said to be used. */
-const DEFAULT_RESERVE: Reserve = { kind: "share", share: 0.2 };
-const NO_RESERVE: Reserve = { kind: "calls", perSecond: 0 };
+const DEFAULT_RESERVE: QuotaReserve = { percent: 20 };
 const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
 const DEFAULT_CONNECT_TIMEOUT = 3;
@@ -310,12 +309,8 @@ export function choosePool(
   }
   const rate = config.givenRate ?? setting?.rate ?? config.rate;
   const reserve =
-    config.givenReserve ?? setting?.reserve ?? config.reserve ?? (rate === undefined ? DEFAULT_RESERVE : NO_RESERVE);
-  const ratePerSecond = effectiveCeiling(rate ?? DEFAULT_RATE, reserve);
-  if (ratePerSecond <= 0) {
-    const message = `Expected the reserve to leave something of the rate of ${rate ?? DEFAULT_RATE} calls a second, and it leaves nothing; lower \`reserve\`, or raise \`rate\``;
-    throw new ConfigError([{ path: "--reserve (POOLSYNC_RESERVE)", message }]);
-  }
+    config.givenReserve ?? setting?.reserve ?? config.reserve ?? (rate === undefined ? DEFAULT_RESERVE : undefined);
+  const ratePerSecond = ceilingOf(rate ?? DEFAULT_RATE, reserve);
   return {
     id,
     region,
@@ -324,6 +319,16 @@ export function choosePool(
     ...(profile === undefined ? {} : { profile }),
     ...(endpoint === undefined ? {} : { endpoint }),
   };
+}
+
+function ceilingOf(rate: number, reserve: QuotaReserve | undefined): number {
+  try {
+    return effectiveCeiling(rate, reserve);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const message = `${cause.message}: lower \`reserve\`, or raise \`rate\``;
+    throw new ConfigError([{ path: "--reserve (POOLSYNC_RESERVE)", message }]);
+  }
 }
 
 /** The pools that a worker delivers to: those that were named, else all of the file. Throws a ConfigError for none. */

@@ -64,7 +64,7 @@ describe("the configuration", () => {
       "some.yaml: reserve: Expected calls a second such as `5`, or a share of the rate such as `20%`, got `a lot`",
     ]);
     assert.deepEqual(await problemsOf(rateOf(file, { reserve: "10" }).then(() => read())), [
-      "--reserve (POOLSYNC_RESERVE): Expected the reserve to leave something of the rate of 10 calls a second, and it leaves nothing; lower `reserve`, or raise `rate`",
+      "--reserve (POOLSYNC_RESERVE): Expected `reserve` to be from 0 up to, not including, the rate of 10 calls a second, got `10`: lower `reserve`, or raise `rate`",
     ]);
   });
 

@@ -17,3 +17,15 @@ export function effectiveCeiling(ratePerSecond: number, reserve?: QuotaReserve):
     : [`the rate of ${ratePerSecond} calls a second`, String(reserve.callsPerSecond)];
   throw new RangeError(`Expected \`reserve\` to be from 0 up to, not including, ${limit}, got \`${got}\``);
 }
+
+/** What a reserve looks like as text, for messages. */
+export const RESERVE_FORM = "calls a second such as `5`, or a share of the rate such as `20%`";
+
+/** Reads `5` or `20%`. Undefined where it is neither, or a share of 100 % and more. */
+export function parseReserve(text: string): QuotaReserve | undefined {
+  const [, digits, percent] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text.trim()) ?? [];
+  if (digits === undefined) return undefined;
+  const said = Number(digits);
+  if (percent === "") return { callsPerSecond: said };
+  return said < 100 ? { percent: said } : undefined;
+}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { effectiveCeiling, type QuotaReserve } from "../../src/core/effective-ceiling.ts";
+import { effectiveCeiling, parseReserve, type QuotaReserve } from "../../src/core/effective-ceiling.ts";
 
 describe("the effective ceiling", () => {
   const cases: readonly (readonly [rate: number, reserve: QuotaReserve | undefined, ceiling: number])[] = [
@@ -27,6 +27,26 @@ describe("the effective ceiling", () => {
   for (const reserve of refused) {
     test(`is refused where ${JSON.stringify(reserve)} of 25 a second are left to others`, () => {
       assert.throws(() => effectiveCeiling(25, reserve), { name: "RangeError", message: /^Expected `reserve` to be/ });
+    });
+  }
+});
+
+describe("a reserve as text", () => {
+  const cases: readonly (readonly [text: string, reserve: QuotaReserve | undefined])[] = [
+    ["5", { callsPerSecond: 5 }],
+    ["2.5", { callsPerSecond: 2.5 }],
+    ["0", { callsPerSecond: 0 }],
+    ["20%", { percent: 20 }],
+    [" 20 % ", { percent: 20 }],
+    ["100%", undefined],
+    ["-1", undefined],
+    ["a fifth", undefined],
+    ["5 calls", undefined],
+    ["", undefined],
+  ];
+  for (const [text, reserve] of cases) {
+    test(`\`${text}\` is ${reserve ? JSON.stringify(reserve) : "none"}`, () => {
+      assert.deepEqual(parseReserve(text), reserve);
     });
   }
 });
