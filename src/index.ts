@@ -160,12 +160,14 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       if (ahead === 0) return { user: key, queued: names, invalid };
       return { user: key, queued: [], invalid: [...invalid, ...names.map((name) => ({ name, ...VERSION_AHEAD }))] };
     },
-    async update({ pool: id, username: name, attributes, verified }, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
+    async update(said, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
+      const { pool: id, username: name, attributes, verified, clientMetadata } = said;
       const change = changeOf({
         pool: id,
         username: name,
         attributes,
         ...(verified === undefined ? {} : { verified }),
+        ...(clientMetadata === undefined ? {} : { clientMetadata }),
       });
       const pool = await poolOf(id);
       const direct = pool.direct();

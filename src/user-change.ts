@@ -1,4 +1,5 @@
 /** A change as an application says it, and what poolsync makes of it. What comes from JavaScript is checked here. */
+import { metadataOf, type RequestFault } from "./core/attribute-request.ts";
 import type { Change } from "./core/change.ts";
 import { contactOf, isContact, VERIFIED, type Unit, type UnitValue, type Verified } from "./core/unit.ts";
 import type { Ordinal } from "./core/version.ts";
@@ -14,12 +15,15 @@ export interface UserChange {
   readonly attributes: Readonly<Record<string, string | null>>;
   /** What becomes of the flag of an e-mail address or phone number that changes: needed where one is given. */
   readonly verified?: Verified;
+  /** What the pool's Lambda triggers are given with the call. Values of different metadata go in calls of their own. */
+  readonly clientMetadata?: Readonly<Record<string, string>>;
   /** The source's time and sequence; the store's own time where it is absent. */
   readonly version?: Ordinal;
 }
 
 /** Throws a TypeError that never holds a value. */
-export function changeOf({ pool, username, attributes, verified, version }: UserChange): Change {
+export function changeOf(said: UserChange): Change {
+  const { pool, username, attributes, verified, version } = said;
   for (const [name, text] of Object.entries({ pool, username })) {
     if (typeof text !== "string") throw new TypeError(`Expected \`${name}\` to be text, got ${kindOf(text)}`);
   }
@@ -30,7 +34,16 @@ export function changeOf({ pool, username, attributes, verified, version }: User
     throw new TypeError(`Expected \`verified\` to be one of ${VERIFIED.join(", ")}`);
   }
   const units = Object.entries(attributes).map(([name, value]) => unitOf(name, value, verified, attributes));
-  return { username, units, ...(version === undefined ? {} : { version }) };
+  const faults: RequestFault[] = [];
+  const manner = metadataOf(faults, said.clientMetadata);
+  const [fault] = faults;
+  if (fault) throw new TypeError(fault.detail.replaceAll("ClientMetadata", "clientMetadata"));
+  return {
+    username,
+    units,
+    ...(version === undefined ? {} : { version }),
+    ...(manner.clientMetadata === undefined ? {} : { manner }),
+  };
 }
 
 function unitOf(

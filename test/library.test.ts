@@ -62,6 +62,15 @@ describe("an application that opens poolsync", () => {
     );
   });
 
+  test("gives metadata with a change, held against Cognito's limits", async (t) => {
+    const { emulator, poolsync } = await open(t);
+    const change = { pool: POOL, username: "jane", attributes: { nickname: "J" } };
+    await poolsync.update({ ...change, clientMetadata: { reason: "test" } });
+    assert.deepEqual(emulator.log.writes.at(-1)?.clientMetadata, { reason: "test" });
+    const long = { ...change, clientMetadata: { a: "x".repeat(131_073) } };
+    await assert.rejects(poolsync.enqueue(long), /clientMetadata` to have at most 131072 characters, got 131073$/);
+  });
+
   for (const place of ["embedded", "on Redis"] as const) {
     test(`has its changes delivered, ${place}`, async (t) => {
       const { emulator, poolsync } = await open(t, place);

@@ -1,7 +1,7 @@
 /** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
 import type { Letter } from "../core/letter.ts";
 import { timeOf } from "../core/version.ts";
-import { valueOf, type Keyring } from "../store/keyring.ts";
+import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
 import type { UnitValue } from "../core/unit.ts";
 import { adviceOf } from "./settling.ts";
 
@@ -10,12 +10,16 @@ export interface LetterView {
   readonly id: string;
   readonly kind: string;
   readonly reason: string;
+  /** The key of the user who has the value, where it is known. */
+  readonly owner?: string;
   readonly pool: string;
   readonly username: string;
   readonly attribute: string;
   /** Masked, or as it is. */
   readonly value: string;
   readonly verified?: string;
+  /** Client metadata that goes with it, its texts masked or as they are. */
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly run: string;
   /** ISO 8601: when the value was true, by its source's clock. */
   readonly version: string;
@@ -24,22 +28,32 @@ export interface LetterView {
 }
 
 export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean): LetterView {
-  const { id, kind, reason, pool, unit, run, version, buriedAt } = letter;
-  const value = valueOf(keyring.open(letter.body));
+  const { id, kind, reason, owner, pool, unit, run, version, buriedAt } = letter;
+  const body = keyring.open(letter.body);
+  const value = valueOf(body);
+  const { clientMetadata } = mannerOf(body);
   return {
     id,
     kind,
     reason,
+    ...(owner === undefined ? {} : { owner }),
     pool,
     username: printable(keyring.open(letter.username)),
     attribute: unit,
     value: valueText(value, showValues),
     ...(value.kind === "text" && value.verified !== undefined ? { verified: value.verified } : {}),
+    ...(clientMetadata === undefined ? {} : { metadata: metadataText(clientMetadata, showValues) }),
     run,
     version: new Date(timeOf(version)).toISOString(),
     buriedAt: new Date(buriedAt).toISOString(),
     advice: adviceOf(kind, reason),
   };
+}
+
+function metadataText(metadata: Readonly<Record<string, string>>, show: boolean): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(metadata).map(([name, text]) => [printable(name), show ? printable(text) : mask(text)]),
+  );
 }
 
 /** A value as it may be shown. */

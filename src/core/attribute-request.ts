@@ -199,7 +199,11 @@ function unitOf(
   return [{ name, value }];
 }
 
-function metadataOf(faults: RequestFault[], value: unknown): { clientMetadata?: Readonly<Record<string, string>> } {
+/** Client metadata; none where it is absent, blank or at fault. */
+export function metadataOf(
+  faults: RequestFault[],
+  value: unknown,
+): { clientMetadata?: Readonly<Record<string, string>> } {
   const at = "ClientMetadata";
   if (value === undefined || value === null) return {};
   if (typeof value !== "object" || Array.isArray(value)) {

@@ -41,12 +41,10 @@ describe("one user, in the AWS CLI's words", () => {
     assert.deepEqual([attributesOf("u0")["nickname"], attributesOf("u0")["custom:team"]], ["Dan", "a"]);
   });
 
-  test("carries metadata with --now, and not through the queue", async () => {
+  test("carries metadata with --now", async () => {
     const words = [...change("u0", "Name=nickname,Value=Dan"), "--client-metadata", "reason=test"];
     assert.equal((await admin([...words, "--now"])).code, EXIT.done);
-    const queued = await admin(words);
-    assert.equal(queued.code, EXIT.usage);
-    assert.match(queued.stderr, /is not carried by the queue/);
+    assert.deepEqual(emulator.log.writes.at(-1)?.clientMetadata, { reason: "test" });
   });
 
   test("is not found with --now, and the username that was meant is named", async () => {
@@ -96,6 +94,36 @@ describe("one user, in the AWS CLI's words", () => {
       ],
     });
     assert.deepEqual([attributesOf("u2")["email"], attributesOf("u2")["email_verified"]], ["n@e.com", "true"]);
+  });
+
+  test("carries metadata through the queue, and a dead letter keeps it, masked", async () => {
+    const queued = await admin([
+      ...change("u1", "Name=nickname,Value=Dan"),
+      "--client-metadata",
+      "reason=queued",
+      "--queue",
+    ]);
+    assert.equal(queued.code, EXIT.done, queued.stderr);
+    const waited = await admin([...change("u1", "Name=locale,Value=en"), "--client-metadata", "reason=waited"]);
+    assert.equal(waited.code, EXIT.done, waited.stderr);
+    assert.deepEqual(
+      emulator.log.writes.slice(-2).map(({ attributes, clientMetadata }) => [attributes, clientMetadata]),
+      [
+        [{ nickname: "Dan" }, { reason: "queued" }],
+        [{ locale: "en" }, { reason: "waited" }],
+      ],
+    );
+    const died = await admin([...change("u8", "Name=nickname,Value=Dan"), "--client-metadata", "reason=secretive"]);
+    const [, letter = ""] = /dead show ([0-9a-f]{32})/.exec(died.stderr) ?? [];
+    const dead = (...words: string[]): Promise<Said> =>
+      runCommand(["dead", ...words, "--data-dir", `${directory.path}/data`]);
+    assert.match((await dead("show", letter)).stdout, /^metadata +reason=s\*\*\*$/m);
+    assert.match((await dead("show", letter, "--show-values")).stdout, /^metadata +reason=secretive$/m);
+    assert.match(
+      (await dead("export")).stderr,
+      /1 of them were sent with client metadata, which a file does not carry/,
+    );
+    assert.equal((await dead("discard", "--all")).code, EXIT.done);
   });
 
   test("keeps what was refused as a dead letter", async () => {

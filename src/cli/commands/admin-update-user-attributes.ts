@@ -24,7 +24,6 @@ import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type Mode, type OneFlags } from "../aws/request-options.ts";
 import { runRequests } from "../aws/request-run.ts";
 import { failureOf, invalidUnits, NOBODY, refusedText, requestFaults } from "../aws/telling.ts";
-import { usageError } from "../aws/usage-error.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
@@ -122,11 +121,6 @@ async function one(session: Session, input: RequestInput): Promise<string> {
   const checked = checkAdminRequest(setting === undefined ? input : { ...input, UserPoolId: setting.id });
   if ("faults" in checked) throw requestFaults(checked.faults);
   const { request } = checked;
-  if (request.clientMetadata !== undefined && (mode === "wait" || mode === "queue")) {
-    throw usageError(
-      "--client-metadata is not carried by the queue: leave it out, or send it with --now where no engine is",
-    );
-  }
   const chosen = choosePool(config, request.pool, flags);
   switch (mode) {
     case "dryRun":
@@ -149,7 +143,9 @@ async function throughEngine(
   const pool = await session.pool(chosen);
   const { profile } = pool;
   const direct = pool.direct();
-  const checkedUnits = direct.check({ username: request.username, units: request.units });
+  const { username, units, clientMetadata } = request;
+  const manner = clientMetadata === undefined ? {} : { manner: { clientMetadata } };
+  const checkedUnits = direct.check({ username, units, ...manner });
   if ("fault" in checkedUnits) throw invalidUnits([{ name: "username", ...checkedUnits.fault }]);
   if (checkedUnits.invalid.length > 0) throw invalidUnits(checkedUnits.invalid);
   const user = await pool.links.resolve(request.username, undefined, signal);

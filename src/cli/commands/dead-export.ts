@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import type { Letter } from "../../core/letter.ts";
 import { flagOf } from "../../core/unit.ts";
 import { withOwned } from "../../lifecycle.ts";
-import { valueOf, type Keyring } from "../../store/keyring.ts";
+import { mannerOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
@@ -46,6 +46,7 @@ interface Left {
   cleared: number;
   kept: number;
   flags: number;
+  metadata: number;
 }
 
 async function exportLetters({ io }: Context, flags: ExportFlags): Promise<number> {
@@ -69,7 +70,7 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
         },
       );
     }
-    const left: Left = { cleared: 0, kept: 0, flags: 0 };
+    const left: Left = { cleared: 0, kept: 0, flags: 0, metadata: 0 };
     let letters = 0;
     const target: Writable = flags.out === undefined ? io.stdout : await newFile(flags.out);
     for await (const letter of lettersOf(engine, filters, flags.limit)) {
@@ -96,6 +97,10 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
       );
     if (left.flags > 0)
       say(`${count(left.flags)} letters that only set a verified flag are left out: replay or discard them.`);
+    if (left.metadata > 0)
+      say(
+        `${count(left.metadata)} of them were sent with client metadata, which a file does not carry: replay keeps it.`,
+      );
     return EXIT.done;
   });
 }
@@ -121,11 +126,13 @@ function rowOf(
 ): Record<string, string | boolean | null> | undefined {
   const { unit } = letter;
   const username = keyring.open(letter.username);
-  const value = valueOf(keyring.open(letter.body));
+  const body = keyring.open(letter.body);
+  const value = valueOf(body);
   if (value.kind === "as-is") {
     left.flags += 1;
     return undefined;
   }
+  if (mannerOf(body).clientMetadata !== undefined) left.metadata += 1;
   if (value.kind === "clear") {
     left.cleared += 1;
     return { username, [unit]: "" };

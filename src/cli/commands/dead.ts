@@ -141,8 +141,14 @@ async function show({ io }: Context, id: string, flags: ShowFlags): Promise<numb
       io.stdout.write(`${JSON.stringify(view, undefined, 2)}\n`);
       return EXIT.done;
     }
-    for (const [name, text] of Object.entries(view)) {
-      io.stdout.write(indent(`${name.padEnd(10)}  `, String(text), columnsOf(io.stdout)));
+    for (const [name, shown] of Object.entries<string | Readonly<Record<string, string>>>({ ...view })) {
+      const pairs = (texts: Readonly<Record<string, string>>): string =>
+        Object.entries(texts)
+          .map(([key, text]) => `${key}=${text}`)
+          .join(", ");
+      io.stdout.write(
+        indent(`${name.padEnd(10)}  `, typeof shown === "string" ? shown : pairs(shown), columnsOf(io.stdout)),
+      );
     }
     return EXIT.done;
   });
