@@ -201,8 +201,11 @@ function reasons(
   if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
     said.push("What is pending is delivered by a worker, or by the next command for the pool.");
   }
-  for (const { attribute, kind, reason, id, advice } of letters) {
-    said.push(`\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}). ${advice}`);
+  for (const { attribute, kind, reason, id, owner, advice } of letters) {
+    const whose = owner === undefined ? "" : ` User ${owner} had it.`;
+    said.push(
+      `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
+    );
   }
   if (said.length === 0) {
     said.push(

@@ -53,6 +53,11 @@ export function hearCalls(writer: AttributeWriter, directory: UserDirectory): He
         if (!said.ok) refusal = saidRefusal("ListUsers", said, [username]);
         return said;
       },
+      async owners(poolId, alias, look) {
+        const said = await directory.owners(poolId, alias, look);
+        if (!said.ok) refusal = saidRefusal("ListUsers", said, [alias.value]);
+        return said;
+      },
     },
     get refusal() {
       return refusal;

@@ -4,7 +4,9 @@
  */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
+import type { Alias, AliasAttribute } from "../core/alias-claims.ts";
 import { contactsOf, type Contacts } from "../core/contact.ts";
+import { flagOf } from "../core/unit.ts";
 import type { CognitoClient } from "./client.ts";
 import { refusalOf } from "./fault.ts";
 import type { Refusal } from "./fault.ts";
@@ -16,7 +18,7 @@ export interface Look {
 }
 
 /** What a feed may know of a user instead of the username. */
-export type LinkAttribute = "email" | "phone_number" | "sub" | "preferred_username";
+export type LinkAttribute = AliasAttribute | "sub";
 
 export type ResolveAnswer =
   | { readonly ok: true; readonly is: "one"; readonly username: string }
@@ -35,6 +37,21 @@ export interface UserDirectory {
    * one. A page is a call; the caller paces the first, and there are more only where Cognito gives short pages.
    */
   resolve(poolId: string, attribute: LinkAttribute, value: string, look?: Look): Promise<ResolveAnswer>;
+  /**
+   * Who has this value as what people sign in with: everybody who has it, or with `verified` who has verified it. A
+   * preferred username is nothing that could be verified.
+   */
+  owners(
+    poolId: string,
+    alias: Alias,
+    look: Look & { readonly verified: boolean },
+  ): Promise<{ readonly ok: true; readonly owners: readonly AliasOwner[] } | Refusal>;
+}
+
+/** Who has an alias, by both of their names. */
+export interface AliasOwner {
+  readonly username: string;
+  readonly sub: string;
 }
 
 /** More pages than this are no listing of one value. */
@@ -95,6 +112,22 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
           users.filter((user) => isSame(attributeOf(user, attribute), value, folds)),
           attribute,
         );
+      } catch (thrown) {
+        return refusalOf(thrown, signal);
+      }
+    },
+    async owners(poolId, { attribute, value }, { signal, ignoresCase = false, verified }) {
+      try {
+        const folds = ignoresCase && attribute !== "phone_number";
+        const flag = verified ? flagOf(attribute) : undefined;
+        const users = await list(poolId, attribute, value, signal);
+        const owners = users.flatMap((user) => {
+          const { Username: username } = user;
+          if (typeof username !== "string" || !isSame(attributeOf(user, attribute), value, folds)) return [];
+          if (flag !== undefined && attributeOf(user, flag)?.toLowerCase() !== "true") return [];
+          return [{ username, sub: attributeOf(user, "sub") ?? username }];
+        });
+        return { ok: true, owners };
       } catch (thrown) {
         return refusalOf(thrown, signal);
       }

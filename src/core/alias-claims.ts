@@ -4,6 +4,50 @@
  * written, and the plan says why.
  */
 
+import type { Attribute, Contacts } from "./contact.ts";
+import type { PoolProfile } from "./pool-schema.ts";
+import { contactOf, flagOf, isContact } from "./unit.ts";
+
+/** What people may sign in with beside a username. */
+export type AliasAttribute = "email" | "phone_number" | "preferred_username";
+
+export interface Alias {
+  readonly attribute: AliasAttribute;
+  readonly value: string;
+}
+
+export function isAliasAttribute(name: string): name is AliasAttribute {
+  return isContact(name) || name === "preferred_username";
+}
+
+/** One spelling for one alias: folded where the pool ignores case. */
+export function canonicalAlias(profile: Pick<PoolProfile, "caseSensitive">, { attribute, value }: Alias): string {
+  return profile.caseSensitive || attribute === "phone_number" ? value : value.toLowerCase();
+}
+
+/**
+ * The alias that these attributes of one unit would make the user's, and take from whoever has it: an address or number
+ * of an alias pool that the call says is verified, or a preferred username. Undefined where they take nothing: in a
+ * pool whose usernames are addresses or numbers Cognito itself refuses the second who wants one.
+ */
+export function aliasTaken(
+  { aliasAttributes }: Pick<PoolProfile, "aliasAttributes">,
+  sent: readonly Attribute[],
+  there: Contacts | undefined,
+): Alias | undefined {
+  const valueOf = (name: string): string => sent.find(({ Name }) => Name === name)?.Value ?? "";
+  for (const { Name, Value } of sent) {
+    const attribute = contactOf(Name) ?? Name;
+    if (!isAliasAttribute(attribute) || !aliasAttributes.includes(attribute)) continue;
+    if (attribute === "preferred_username") return Value === "" ? undefined : { attribute, value: Value };
+    if (valueOf(flagOf(attribute) ?? "") !== "true") continue;
+    // The flag alone speaks of the value that is there.
+    const value = sent.some((each) => each.Name === attribute) ? valueOf(attribute) : (there?.[attribute]?.value ?? "");
+    if (value !== "") return { attribute, value };
+  }
+  return undefined;
+}
+
 export type AliasFault = "alias-owned" | "alias-wanted-twice" | "alias-swap" | "alias-chain";
 
 /** One user wants one alias that is not theirs. Users are named by whatever names them apart. */

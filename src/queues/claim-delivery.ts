@@ -10,6 +10,7 @@ import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-gov
 import type { Refusal } from "../cognito/fault.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { fullJitter } from "../core/backoff.ts";
+import { isAliasAttribute } from "../core/alias-claims.ts";
 import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
 import { decide, type Failure, isExhausted } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
@@ -19,6 +20,7 @@ import { contactOf, isContact, type UnitValue } from "../core/unit.ts";
 import { type Keyring, mannerOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
 import type { Store } from "../store/store.ts";
+import { openAliasGuard } from "./alias-guard.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
 import type { HoldWatch } from "./hold-watch.ts";
 
@@ -104,6 +106,17 @@ export async function deliverClaim(
       signal.removeEventListener("abort", onAbort);
     }
   }
+  const seeker = {
+    user: inHand.user,
+    username,
+    priority,
+    signal,
+    leaseLeftMs: () => session.leaseLeftMs(),
+    withinLease,
+  };
+  const aliases = openAliasGuard(means, seeker);
+  /** Keys of those who have what units of this user were refused for. */
+  const owners = new Map<string, string>();
   const takeSlot = async (): Promise<Slot> => {
     const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
     slot = undefined;
@@ -142,12 +155,8 @@ export async function deliverClaim(
         directory.readContacts(profile.id, username, { signal: ending, ignoresCase }),
       );
       if (!read.ok) {
-        const { failure } = read;
-        if (failure.outcome === "wait" && failure.answered) await listSlot.throttled();
-        // Nothing was written by a read: its fate is no matter, and nothing of the user is what it could refuse.
-        const asRead =
-          failure.outcome === "bury" ? ({ ...failure, outcome: "retry", counts: "attempt" } as const) : failure;
-        return settleFailure([...contacts.keys()], { ...asRead, fateUnknown: false });
+        if (read.failure.outcome === "wait" && read.failure.answered) await listSlot.throttled();
+        return readFailed([...contacts.keys()], read.failure);
       }
       answered = true;
       there = read.contacts;
@@ -157,6 +166,33 @@ export async function deliverClaim(
       }
     } finally {
       listSlot.done();
+    }
+  }
+
+  /** Nothing was written by a read: its fate is no matter, and nothing of the user is what it could refuse. */
+  function readFailed(names: readonly string[], failure: Failure): void {
+    const asRead =
+      failure.outcome === "bury" ? ({ ...failure, outcome: "retry", counts: "attempt" } as const) : failure;
+    settleFailure(names, { ...asRead, fateUnknown: false });
+  }
+
+  /** Keeps back what would take an alias from somebody. */
+  async function guardAliases(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const answer = await aliases.ask(name, attributes.get(name) ?? [], there);
+      if (answer.is === "wait") session.defer([name], answer.inMs);
+      else if (answer.is === "owned") session.bury(name, "alias-exists", "alias-exists", answer.owner);
+      else if (answer.is === "unknown") readFailed([name], answer.failure);
+    }
+  }
+
+  /** Looks up who has what Cognito refused, for the letter. */
+  async function findOwners(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const value = attributes.get(name)?.find(({ Name }) => Name === name)?.Value ?? "";
+      if (!isAliasAttribute(name) || value === "") continue;
+      const owner = await aliases.ownerOf({ attribute: name, value });
+      if (owner !== undefined) owners.set(name, owner);
     }
   }
 
@@ -179,7 +215,7 @@ export async function deliverClaim(
     for (const name of names) {
       const held = session.held(name);
       const decision = decide(failure, held, Math.random(), alike);
-      if (decision.is === "bury") session.bury(name, decision.kind, decision.reason);
+      if (decision.is === "bury") session.bury(name, decision.kind, decision.reason, owners.get(name));
       else if (decision.is === "hold") {
         hold = { scope: decision.scope, failure };
         session.defer([name], LATER_MS);
@@ -200,6 +236,10 @@ export async function deliverClaim(
       const taken = await takeSlot();
       try {
         const notAfter = session.leaseEndsAt;
+        if (!(await aliases.keep(names, notAfter))) {
+          taken.giveBack();
+          throw new SlotTooLate();
+        }
         said = await withinLease((ending) =>
           writer.write(profile.id, username, payloadOf(names), { signal: ending, notAfter, ...beside }),
         );
@@ -231,7 +271,7 @@ export async function deliverClaim(
   }
 
   /** What a failed call means for its units, and for those that are still to be sent. */
-  function fail(part: Part, { failure, message }: Refusal, parts: Part[]): void {
+  async function fail(part: Part, { failure, message }: Refusal, parts: Part[]): Promise<void> {
     if (failure.outcome !== "bury") {
       settleFailure(part.names, failure);
       return session.defer(session.open(), LATER_MS);
@@ -253,6 +293,7 @@ export async function deliverClaim(
       parts.unshift(...halves(names).map((half) => ({ names: half, splitBy: failure })));
       return;
     }
+    if (failure.kind === "alias-exists") await findOwners(atFault ?? names);
     settleFailure(atFault ?? names, failure);
     const rest = names.filter((name) => session.open().includes(name));
     if (rest.length > 0) parts.unshift({ names: rest });
@@ -272,7 +313,7 @@ export async function deliverClaim(
         holds.succeeded();
         if (names.some(isContact)) await holds.lift("contacts");
       } else {
-        fail(part, said, parts);
+        await fail(part, said, parts);
         // Only an answer about the user proves that the pool and the credentials are well.
         answered ||= said.failure.outcome === "bury" && !hold;
       }
@@ -284,12 +325,14 @@ export async function deliverClaim(
   try {
     try {
       await prepare();
+      if (!hold) await guardAliases(session.open().filter((name) => !flags.has(name)));
       const values = session.open().filter((name) => !flags.has(name));
       const groups = together(values, mannerFor, (name) => session.held(name).version);
       for (const { names } of groups) if (!hold) await send(names);
       for (const [name, value] of flags) {
         if (!session.open().includes(name)) continue;
         plan(name, value);
+        await guardAliases(session.open().filter((open) => open === name));
         await send(session.open().filter((open) => open === name));
       }
       session.defer(session.open(), LATER_MS);

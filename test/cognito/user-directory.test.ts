@@ -81,6 +81,25 @@ describe("the user directory", () => {
     assert.deepEqual(answer, { ok: true, is: "one", username: "five" });
   });
 
+  for (const [title, value, look, usernames] of [
+    ["who has verified it, of several who have it", "shared@example.com", { verified: true }, ["two"]],
+    ["everybody who has it", "shared@example.com", { verified: false }, ["one", "two"]],
+    ["nobody by another case", "five@example.com", { verified: false }, []],
+    [
+      "somebody by another case, where the pool ignores it",
+      "five@example.com",
+      { verified: false, ignoresCase: true },
+      ["five"],
+    ],
+    ["nobody by a value that would end the filter", 'x" or email = "shared@example.com', { verified: false }, []],
+  ] as const) {
+    test(`finds the owners of an address: ${title}`, async () => {
+      const answer = await directory.owners(POOL, { attribute: "email", value }, look);
+      assert.ok(answer.ok);
+      assert.deepEqual(answer.owners.map(({ username }) => username).toSorted(), usernames);
+    });
+  }
+
   test("answers a failure instead of throwing it", async () => {
     emulator.faults.add({ operation: "ListUsers", times: 1, error: "TooManyRequestsException" });
     const read = await directory.readContacts(POOL, "ada");
@@ -88,6 +107,9 @@ describe("the user directory", () => {
     emulator.faults.add({ operation: "ListUsers", times: 1, error: "AccessDeniedException" });
     const resolved = await directory.resolve(POOL, "sub", "x");
     assert.ok(!resolved.ok && resolved.failure.kind === "access-denied");
+    emulator.faults.add({ operation: "ListUsers", times: 1, error: "TooManyRequestsException" });
+    const owners = await directory.owners(POOL, { attribute: "email", value: "x" }, { verified: true });
+    assert.ok(!owners.ok && owners.failure.kind === "throttled");
   });
 
   test("stops when its signal ends", async () => {

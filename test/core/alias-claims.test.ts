@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { judgeClaim, type AliasFault, type AliasStep } from "../../src/core/alias-claims.ts";
+import {
+  aliasTaken,
+  canonicalAlias,
+  judgeClaim,
+  type AliasFault,
+  type AliasStep,
+} from "../../src/core/alias-claims.ts";
 
 const stays: AliasStep = { is: "stays" };
 const free: AliasStep = { is: "moves" };
@@ -42,4 +48,42 @@ describe("the judgement of who may have an alias", () => {
       assert.equal(judgeClaim({ claimant: "ann", rivals, owner }, stepOf), says);
     });
   }
+});
+
+describe("what a call takes from others", () => {
+  const profile = { aliasAttributes: ["email", "preferred_username"] };
+  const sent = (...pairs: readonly (readonly [string, string])[]) => pairs.map(([Name, Value]) => ({ Name, Value }));
+  const there = { email: { value: "there@example.com", verified: false } };
+  const email = (value: string) => ({ attribute: "email", value });
+
+  for (const [title, attributes, taken] of [
+    ["an address that is said to be verified", sent(["email", "a@b.c"], ["email_verified", "true"]), email("a@b.c")],
+    ["nothing by an address that is to be confirmed", sent(["email", "a@b.c"]), undefined],
+    ["nothing by one that is said not to be", sent(["email", "a@b.c"], ["email_verified", "false"]), undefined],
+    ["the address that is there, by its flag alone", sent(["email_verified", "true"]), email("there@example.com")],
+    ["nothing by a flag that is taken away", sent(["email_verified", "false"]), undefined],
+    ["nothing by an address that is cleared", sent(["email", ""]), undefined],
+    [
+      "nothing where nobody signs in with it",
+      sent(["phone_number", "+1"], ["phone_number_verified", "true"]),
+      undefined,
+    ],
+    ["a preferred username", sent(["preferred_username", "ann"]), { attribute: "preferred_username", value: "ann" }],
+    ["nothing by a preferred username that is cleared", sent(["preferred_username", ""]), undefined],
+    ["nothing by any other attribute", sent(["nickname", "ann"]), undefined],
+  ] as const) {
+    test(title, () => assert.deepEqual(aliasTaken(profile, attributes, there), taken));
+  }
+
+  test("nothing by the flag of an address that is not there", () => {
+    assert.equal(aliasTaken(profile, sent(["email_verified", "true"]), {}), undefined);
+    assert.equal(aliasTaken(profile, sent(["email_verified", "true"]), undefined), undefined);
+  });
+
+  test("an alias has one spelling where the pool ignores case, but for numbers, which have none", () => {
+    const alias = { attribute: "email", value: "Ann@B.C" } as const;
+    assert.equal(canonicalAlias({ caseSensitive: true }, alias), "Ann@B.C");
+    assert.equal(canonicalAlias({ caseSensitive: false }, alias), "ann@b.c");
+    assert.equal(canonicalAlias({ caseSensitive: false }, { ...alias, attribute: "phone_number" }), "Ann@B.C");
+  });
 });

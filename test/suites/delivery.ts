@@ -1,6 +1,7 @@
 import { describe } from "node:test";
 import type { Engine } from "../../src/queues/engine.ts";
 import { type OpenStage, stageOn } from "../support/delivery-stage.ts";
+import { aliasSuite } from "./delivery-aliases.ts";
 import { contactSuite } from "./delivery-contacts.ts";
 import { directSuite } from "./delivery-direct.ts";
 import { failureSuite } from "./delivery-failures.ts";
@@ -13,6 +14,7 @@ const SUITES: readonly ((open: OpenStage) => void)[] = [
   holdSuite,
   failureSuite,
   contactSuite,
+  aliasSuite,
   orderSuite,
   letterSuite,
   directSuite,

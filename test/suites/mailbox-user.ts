@@ -99,7 +99,7 @@ export async function createUser(suite: Suite) {
       assert.ok(letter, "a letter was written");
       return letter;
     },
-    bury: (name: string, version: string, reason = "too-long"): Settlement => ({
+    bury: (name: string, version: string, reason = "too-long"): Extract<Settlement, { is: "bury" }> => ({
       is: "bury",
       version,
       letter: `letter-${user}-${name}-${version}`,

@@ -1,0 +1,123 @@
+/**
+ * Keeps one delivery from taking an alias away from somebody. Cognito moves a verified address or number of an alias
+ * pool without a word, and its former owner can no longer sign in with it. So before such a call its owner is looked
+ * up, under a reservation: of two workers that would give one address to two people one waits, until the list of users
+ * shows who got it.
+ */
+import type { QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { UserDirectory } from "../cognito/user-directory.ts";
+import { type Alias, aliasTaken, canonicalAlias } from "../core/alias-claims.ts";
+import type { Attribute, Contacts } from "../core/contact.ts";
+import type { Failure } from "../core/failure.ts";
+import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Store } from "../store/store.ts";
+
+export interface AliasMeans {
+  readonly store: Pick<Store, "reservations">;
+  readonly keyring: Pick<Keyring, "linkDigest" | "userKey">;
+  readonly profile: PoolProfile;
+  readonly directory: Pick<UserDirectory, "owners">;
+  readonly lists: QuotaGovernor;
+  /** How long a reservation lives: as long as a claim. */
+  readonly leaseMs: number;
+}
+
+/** Who wants an alias, and how long there is to look. */
+export interface AliasSeeker {
+  readonly user: string;
+  readonly username: string;
+  readonly priority: number;
+  readonly signal: AbortSignal;
+  leaseLeftMs(): number;
+  withinLease<T>(call: (ending: AbortSignal) => Promise<T>): Promise<T>;
+}
+
+export type AliasAnswer =
+  /** Nothing is taken from anybody. */
+  | { readonly is: "free" }
+  /** Somebody else is about to get it. */
+  | { readonly is: "wait"; readonly inMs: number }
+  /** `owner`: the key of the user who has it. */
+  | { readonly is: "owned"; readonly owner: string }
+  | { readonly is: "unknown"; readonly failure: Failure };
+
+export interface AliasGuard {
+  /** May these attributes of one unit be sent? Costs a call of UserList where they would give the user an alias. */
+  ask(unit: string, sent: readonly Attribute[], there: Contacts | undefined): Promise<AliasAnswer>;
+  /** Keeps what was reserved for these units until the end of the call. False where it is somebody else's by now. */
+  keep(units: readonly string[], until: number): Promise<boolean>;
+  /** The key of another user who has the value that Cognito refused for its owner's sake; undefined where none is found. */
+  ownerOf(alias: Alias): Promise<string | undefined>;
+}
+
+export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGuard {
+  const { store, keyring, profile, directory, lists, leaseMs } = means;
+  const { user, username, priority, signal } = seeker;
+  /** By unit. The end by performance.now(), from a look at the clock before it was asked for. */
+  const reserved = new Map<string, { readonly digest: string; readonly endsAt: number }>();
+
+  async function reserve(unit: string, digest: string): Promise<AliasAnswer> {
+    const endsAt = performance.now() + leaseMs;
+    const said = await store.reservations.take(profile.id, digest, user, leaseMs);
+    if (said.is === "held") return { is: "wait", inMs: said.retryInMs };
+    reserved.set(unit, { digest, endsAt });
+    return { is: "free" };
+  }
+
+  /** Looks the owner up. A call of its own, paced like any other. */
+  async function look(alias: Alias, verified: boolean): Promise<AliasAnswer> {
+    const slot = await lists.acquire({ priority, deadlineMs: seeker.leaseLeftMs(), signal });
+    try {
+      const ignoresCase = !profile.caseSensitive;
+      const said = await seeker.withinLease((ending) =>
+        directory.owners(profile.id, alias, { signal: ending, ignoresCase, verified }),
+      );
+      if (!said.ok) {
+        if (said.failure.outcome === "wait" && said.failure.answered) await slot.throttled();
+        return { is: "unknown", failure: said.failure };
+      }
+      const owner = said.owners.find(({ username: name, sub }) => !isSelf(name) && sub !== username);
+      if (!owner) return { is: "free" };
+      return { is: "owned", owner: keyring.userKey(profile.id, canonicalUsername(profile, owner.username)) };
+    } finally {
+      slot.done();
+    }
+  }
+
+  function isSelf(name: string): boolean {
+    return canonicalUsername(profile, name) === canonicalUsername(profile, username);
+  }
+
+  return {
+    async ask(unit, sent, there) {
+      const alias = aliasTaken(profile, sent, there);
+      if (!alias) return { is: "free" };
+      const digest = keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
+      const asked = await reserve(unit, digest);
+      if (asked.is !== "free") return asked;
+      const answer = await look(alias, true);
+      if (answer.is === "owned") {
+        reserved.delete(unit);
+        await store.reservations.release(profile.id, digest, user);
+      }
+      return answer;
+    },
+    async keep(units, until) {
+      for (const unit of units) {
+        const held = reserved.get(unit);
+        if (!held || held.endsAt >= until) continue;
+        // One that has ended may have been another's meanwhile: then the look was made too long ago.
+        if (held.endsAt <= performance.now()) return false;
+        if ((await reserve(unit, held.digest)).is !== "free") return false;
+      }
+      return true;
+    },
+    async ownerOf(alias) {
+      // The letter is worth more than the name in it: where there is no time to look, it goes without.
+      if (seeker.leaseLeftMs() <= 0) return undefined;
+      const answer = await look(alias, !profile.usernameAttributes.includes(alias.attribute));
+      return answer.is === "owned" ? answer.owner : undefined;
+    },
+  };
+}
