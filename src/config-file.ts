@@ -12,7 +12,15 @@ import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
 import { parseReserve, type QuotaReserve, RESERVE_FORM } from "./core/effective-ceiling.ts";
 import { contactOf, isContact, VERIFIED } from "./core/unit.ts";
 import type { Problem } from "./config-error.ts";
-import { closest } from "./feeds/closest.ts";
+import { entriesOf, form, map, scalar, text, type Entries } from "./config-form.ts";
+import {
+  fetchForm,
+  keepRunsForm,
+  scheduleFaults,
+  scheduleForm,
+  type FetchSetting,
+  type ScheduleSetting,
+} from "./config-schedule.ts";
 import type { AttributeMapping, Mapping } from "./feeds/mapping.ts";
 import { transformFault, type Transform } from "./feeds/transform.ts";
 
@@ -32,6 +40,10 @@ export interface FeedSetting {
   readonly pool?: string | undefined;
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. */
   readonly asOf?: string | undefined;
+  /** When the directory worker runs it; absent where it does not. */
+  readonly schedule?: ScheduleSetting | undefined;
+  /** How a file is fetched that lies elsewhere. */
+  readonly fetch?: FetchSetting | undefined;
   readonly mapping: Mapping;
   /** Those of the feed over those of the file over the defaults. */
   readonly guards: GuardSettings;
@@ -41,6 +53,7 @@ export interface ConfigFile {
   readonly rate?: number | undefined;
   readonly reserve?: QuotaReserve | undefined;
   readonly concurrency?: number | undefined;
+  readonly keepRuns?: number | undefined;
   readonly pools: Readonly<Record<string, PoolSetting>>;
   readonly feeds: Readonly<Record<string, FeedSetting>>;
   /** For files that are no feed of the configuration. */
@@ -49,46 +62,7 @@ export interface ConfigFile {
 
 /** A file of more bytes than this is no configuration. */
 const MAX_BYTES = 1024 * 1024;
-/** How many unknown keys of one map a message lists. */
-const LISTED = 10;
 
-interface Issue {
-  readonly code?: string;
-  readonly input?: unknown;
-  readonly keys?: readonly string[];
-}
-
-function form(wanted: string) {
-  return ({ input }: Issue): string => `Expected ${wanted}, got ${shown(input)}`;
-}
-
-function shown(input: unknown): string {
-  if (input === undefined) return "nothing";
-  if (Array.isArray(input)) return "a list";
-  if (typeof input === "string") return `\`${input.slice(0, 80)}\``;
-  return typeof input === "object" && input !== null ? "a map" : `\`${JSON.stringify(input)}\``;
-}
-
-/** A map with these keys and no other. */
-function map<T extends z.ZodRawShape>(wanted: string, shape: T) {
-  return z.strictObject(shape, {
-    error: (issue: Issue) => {
-      if (issue.code !== "unrecognized_keys") return form(wanted)(issue);
-      const { keys = [] } = issue;
-      const told = keys.slice(0, LISTED).map((key) => {
-        const [nearest] = closest(key, Object.keys(shape), 1);
-        const hint = nearest === undefined ? `there are ${Object.keys(shape).join(", ")}` : `did you mean ${nearest}?`;
-        return `Unknown key ${shown(key)} (${hint})`;
-      });
-      return told.join("; ") + (keys.length > LISTED ? `; and ${keys.length - LISTED} more` : "");
-    },
-  });
-}
-
-const text = (wanted: string) => z.string({ error: form(wanted) }).min(1, { error: form(wanted) });
-/** YAML reads 1, true or a date where the user means text. */
-const scalar = (wanted: string) =>
-  z.union([z.string(), z.number(), z.boolean()], { error: form(wanted) }).transform(String);
 const reserve = z.union([z.string(), z.number()], { error: form(RESERVE_FORM) }).transform((said, context) => {
   const read = parseReserve(String(said));
   if (read) return read;
@@ -192,6 +166,8 @@ const feed = map("a feed with its `username` and `attributes`", {
   match: text("the name of an attribute such as custom:employee_id").optional(),
   duplicates: z.enum(["last", "refuse"], { error: form("`last` or `refuse`") }).optional(),
   guards: guards.optional(),
+  schedule: scheduleForm.optional(),
+  fetch: fetchForm.optional(),
 });
 
 const file = map("a map", {
@@ -202,6 +178,7 @@ const file = map("a map", {
     .min(1, { error: form("a whole number from 1 to 1000") })
     .max(1000, { error: form("a whole number from 1 to 1000") })
     .optional(),
+  keepRuns: keepRunsForm.optional(),
   pools: z.record(z.string(), pool, { error: form("a map from names to pools") }).optional(),
   feeds: z.record(z.string(), feed, { error: form("a map from names to feeds") }).optional(),
   guards: guards.optional(),
@@ -237,7 +214,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   }
   // A key that is misspelled explains what is missing.
   const told = new Set(problems.map((problem) => problem.path));
-  for (const { path: place, message } of attributeFaults(content)) {
+  for (const { path: place, message } of [...attributeFaults(content), ...scheduleFaults(content)]) {
     if (!told.has(at(...place))) problems.push({ path: at(...place), message });
   }
   if (!parsed.success || problems.length > 0) return { problems };
@@ -293,12 +270,6 @@ function contentOf(bytes: Buffer): { readonly content: unknown } | { readonly wr
     if (!(error instanceof RangeError)) throw error;
     return wrong("Expected maps and lists that are not thousands of levels deep");
   }
-}
-
-type Entries = Readonly<Record<string, unknown>>;
-
-function entriesOf(value: unknown): Entries {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
 /**

@@ -8,6 +8,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { z } from "zod";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
+import type { FetchSetting } from "./config-schedule.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
 import { effectiveCeiling, parseReserve, type QuotaReserve, RESERVE_FORM } from "./core/effective-ceiling.ts";
 
@@ -54,6 +55,8 @@ export interface Config {
   readonly feeds: Readonly<Record<string, FeedSetting>>;
   /** For files that are no feed of the configuration. */
   readonly guards: GuardSettings;
+  /** How long ended runs and their books are kept. */
+  readonly keepRunsMs: number;
   /** AWS_REGION, where it is set. */
   readonly awsRegion?: string;
   /** True where NO_COLOR is set. */
@@ -71,6 +74,7 @@ const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_CONNECT_TIMEOUT = 3;
 const DEFAULT_REQUEST_TIMEOUT = 15;
 const DEFAULT_FILE = "poolsync.yaml";
+const DEFAULT_KEEP_RUNS_MS = 90 * 86_400_000;
 
 function numeric(form: string, fits: (value: number) => boolean) {
   return z
@@ -185,6 +189,7 @@ export async function readConfig(
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},
     guards: file?.guards ?? DEFAULT_GUARDS,
+    keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
     plain: (environment["NO_COLOR"] ?? "") !== "",
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
@@ -229,6 +234,35 @@ export interface ChosenPool {
 export function wantsStacks(environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
   const level = environment["POOLSYNC_LOG_LEVEL"];
   return level === "debug" || level === "trace";
+}
+
+/**
+ * The header that a feed's fetch is authorised by, from the variables that the file names; undefined where it names
+ * none. Throws a ConfigError where one of them is not set.
+ */
+export function authorizationOf(
+  feed: string,
+  fetch: FetchSetting,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  const problems: Problem[] = [];
+  const secret = (key: "bearer" | "user" | "password"): string => {
+    const name = fetch[key] ?? "";
+    const value = environment[name] ?? "";
+    if (value.trim() === "" || /[\r\n\0]/.test(value.trim())) {
+      const message = `Expected the environment to have the credential in ${name}`;
+      problems.push({ path: `${DEFAULT_FILE}: feeds.${feed}.fetch.${key}`, message });
+    }
+    return value.trim();
+  };
+  const authorization =
+    fetch.bearer !== undefined
+      ? `Bearer ${secret("bearer")}`
+      : fetch.user === undefined
+        ? undefined
+        : `Basic ${Buffer.from(`${secret("user")}:${secret("password")}`).toString("base64")}`;
+  if (problems.length > 0) throw new ConfigError(problems);
+  return authorization;
 }
 
 /**

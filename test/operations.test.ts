@@ -209,6 +209,9 @@ describe("the page on operations, on configuration", () => {
       "feeds.<name>.": "feeds: { a: { username: u, attributes: { given_name: g }, zzzzzzzz: 1 } }",
       [`${attribute}.`]: "feeds: { a: { username: u, attributes: { given_name: { column: g, zzzzzzzz: 1 } } } }",
       "guards.": "guards: { zzzzzzzz: 1 }",
+      "feeds.<name>.schedule.":
+        "feeds: { a: { username: u, attributes: { given_name: g }, schedule: { zzzzzzzz: 1 } } }",
+      "feeds.<name>.fetch.": "feeds: { a: { username: u, attributes: { given_name: g }, fetch: { zzzzzzzz: 1 } } }",
       "feeds.<name>.guards.": "feeds: { a: { username: u, attributes: { given_name: g }, guards: { zzzzzzzz: 1 } } }",
     };
     const real: string[] = [];
@@ -218,7 +221,7 @@ describe("the page on operations, on configuration", () => {
       assert.notEqual(keys, "", yaml);
       real.push(...keys.split(", ").map((key) => prefix + key));
     }
-    const nested = ["pools", "feeds", "guards", "feeds.<name>.guards"];
+    const nested = ["pools", "feeds", "guards", ...["guards", "schedule", "fetch"].map((key) => `feeds.<name>.${key}`)];
     const maps = ["feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
     same(
       table(section("poolsync.yaml"), "key").map((row) => only(row["key"])),

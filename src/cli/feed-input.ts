@@ -16,10 +16,11 @@ import { openFeed, type Feed } from "../feeds/format.ts";
 import { checkColumns, mapHeaders } from "../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../feeds/mapping.ts";
 import type { FeedRecord } from "../feeds/record.ts";
-import { openSource, type Source } from "../feeds/source.ts";
+import type { Source } from "../feeds/source.ts";
 import type { Own } from "../lifecycle.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure-report.ts";
+import { openFeedFile } from "./feed-file.ts";
 
 export interface FeedFlags {
   readonly encoding?: string;
@@ -52,6 +53,8 @@ export interface InputOptions {
   readonly feed: { readonly name: string; readonly setting: FeedSetting } | undefined;
   readonly spoolDir: string;
   readonly stdin: Readable;
+  /** What the configuration reads instead of the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly now: number;
   readonly own: Own;
   /** Interrupts the first pass. */
@@ -80,27 +83,39 @@ export async function openInput(path: string, options: InputOptions): Promise<Fe
 }
 
 async function readInput(path: string, options: InputOptions): Promise<FeedInput> {
-  const { flags, feed, spoolDir, stdin, now, own, signal } = options;
-  const stream = flags.stream === true;
-  const source = own(
-    await openSource(path, {
-      spoolDir,
-      stdin,
-      stream,
-      ...(flags.encoding === undefined ? {} : { encoding: flags.encoding }),
-    }),
-    (opened) => opened.close(),
-  );
+  const { flags, feed, spoolDir, stdin, environment, own, signal } = options;
+  const file = await openFeedFile(path, {
+    feed: feed?.name,
+    fetch: feed?.setting.fetch,
+    environment,
+    spoolDir,
+    stdin,
+    signal,
+    stream: flags.stream === true,
+    encoding: flags.encoding,
+  });
+  // Nothing was said of what is known already.
+  if (file.is === "unchanged") throw new Error("Expected a file that was fetched for the first time to be new");
+  const source = own(file.source, (opened) => opened.close());
+  return inputOf(source, path === "-" ? "standard input" : basename(source.name), options);
+}
+
+/** Reads a source through, or with --stream begins to. `name` is for what is no feed of the configuration. */
+export async function inputOf(
+  source: Source,
+  name: string,
+  { flags, feed, now, signal }: Pick<InputOptions, "flags" | "feed" | "now" | "signal">,
+): Promise<FeedInput> {
   const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
   const asOfMs = asOf(asOfSaid, source, now);
-  const name = feed?.name ?? (path === "-" ? "standard input" : basename(path));
+  const called = feed?.name ?? name;
   if (!source.rereadable) {
     const begun = await openFeed(source);
     const peeked = begun.headers === undefined ? await peek(begun) : { begun, headers: begun.headers };
-    return { name, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
+    return { name: called, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
   }
   const checked = await checkPass(interruptible(source, signal));
-  return { name, source, checked, headers: checked.headers, asOfMs, asOfSaid, begun: undefined };
+  return { name: called, source, checked, headers: checked.headers, asOfMs, asOfSaid, begun: undefined };
 }
 
 /** The same source, whose reading ends with an AbortError when the signal aborts. */

@@ -102,6 +102,7 @@ export async function openFeeds(
         feed,
         spoolDir: config.dataDir,
         stdin: io.stdin,
+        environment: io.environment,
         now: Date.now(),
         own,
         signal: io.interrupts.drain,

@@ -12,7 +12,9 @@ export type FeedFault =
   | "format"
   | "columns"
   | "changed"
-  | "read-once";
+  | "read-once"
+  /** It lies elsewhere, and could not be had whole. */
+  | "fetch";
 
 /**
  * The one error of this room: a feed that cannot be read. The message is one sentence on what is wrong and the next

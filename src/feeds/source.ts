@@ -97,11 +97,25 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
+/** What was fetched from elsewhere, spooled. A FeedError of `body` goes through as it is. */
+export async function openFetched(
+  name: string,
+  body: AsyncIterable<Uint8Array>,
+  {
+    spoolDir,
+    encoding,
+    modifiedAtMs,
+  }: Pick<SourceOptions, "spoolDir" | "encoding"> & { readonly modifiedAtMs: number },
+): Promise<Source> {
+  checkEncoding(encoding);
+  return fileSource(name, await spool(body, spoolDir), encoding, modifiedAtMs);
+}
+
 /**
  * Copies a stream to a file that is unlinked as soon as it is open, so that people's data does not outlive the
  * process however it ends.
  */
-async function spool(input: Readable, directory: string): Promise<FileHandle> {
+async function spool(input: AsyncIterable<Uint8Array>, directory: string): Promise<FileHandle> {
   const path = join(directory, `spool-${randomUUID()}`);
   let handle: FileHandle | undefined;
   try {
@@ -112,9 +126,10 @@ async function spool(input: Readable, directory: string): Promise<FileHandle> {
     return handle;
   } catch (cause) {
     await handle?.close();
+    if (cause instanceof FeedError) throw cause;
     throw new FeedError(
       "unreadable",
-      `Standard input cannot be spooled to \`${directory}\`; check that directory (--data-dir) and its free space, or use --stream.`,
+      `The feed cannot be spooled to \`${directory}\`; check that directory (--data-dir) and its free space; for standard input there is --stream.`,
       {
         cause,
       },

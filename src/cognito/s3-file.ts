@@ -1,0 +1,110 @@
+/**
+ * A feed's file in S3. The client is another package than Cognito's, loaded only where a feed asks for it, so that
+ * poolsync works without it.
+ */
+import { FeedError } from "../feeds/feed-error.ts";
+import { codeOf, limited, tooLong, tooSlow, type FetchedFile, type FetchLimits } from "../feeds/web-file.ts";
+
+export interface S3FileOptions {
+  readonly bucket: string;
+  readonly key: string;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  /** Instead of S3's own; its buckets are in the path. */
+  readonly endpoint?: string | undefined;
+  /** What is known already: it is not sent again where it is still the same. */
+  readonly etag?: string | undefined;
+  readonly limits: FetchLimits;
+  readonly signal: AbortSignal;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** Throws a FeedError `fetch`, or what `signal` was aborted with. The client is closed when the body was read. */
+export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> {
+  const { bucket, key, region, profile, endpoint, etag, limits, signal } = options;
+  const name = `s3://${bucket}/${key}`;
+  const { GetObjectCommand, S3Client } = await loadClient(name);
+  const client = new S3Client({
+    ...(region === undefined ? {} : { region }),
+    ...(profile === undefined ? {} : { profile }),
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
+    userAgentAppId: "poolsync",
+  });
+  const within = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]);
+  const failed = (cause: unknown): unknown => {
+    if (cause instanceof FeedError || signal.aborted) return cause;
+    if (within.aborted) return tooSlow(name, limits.timeoutMs, cause);
+    return new FeedError("fetch", `\`${name}\` could not be fetched (${codeOf(cause)}): ${adviceOf(cause)}.`, {
+      cause,
+    });
+  };
+  try {
+    const command = new GetObjectCommand({
+      Bucket: bucket,
+      Key: key,
+      ...(etag === undefined ? {} : { IfNoneMatch: etag }),
+    });
+    const answer = await client.send(command, { abortSignal: within });
+    if ((answer.ContentLength ?? 0) > limits.maxBytes) throw tooLong(name, limits.maxBytes);
+    if (answer.Body === undefined) throw new FeedError("fetch", `\`${name}\` has no content: check the key.`);
+    const body = whole(answer.Body.transformToWebStream(), answer.ContentLength, name);
+    return {
+      is: "new",
+      modifiedAtMs: answer.LastModified?.getTime() ?? Date.now(),
+      ...(answer.ETag === undefined ? {} : { etag: answer.ETag }),
+      body: closing(limited(body, name, limits.maxBytes, failed), client),
+    };
+  } catch (cause) {
+    client.destroy();
+    if (statusOf(cause) === 304) return { is: "unchanged" };
+    throw failed(cause);
+  }
+}
+
+async function loadClient(name: string): Promise<typeof import("@aws-sdk/client-s3")> {
+  try {
+    return await import("@aws-sdk/client-s3");
+  } catch (cause) {
+    throw new FeedError(
+      "fetch",
+      `\`${name}\` needs the package @aws-sdk/client-s3, which is not installed: install it beside poolsync.`,
+      { cause },
+    );
+  }
+}
+
+/** Throws where fewer bytes came than were announced. */
+async function* whole(body: AsyncIterable<Uint8Array>, announced: number | undefined, name: string) {
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.length;
+    yield chunk;
+  }
+  if (announced !== undefined && bytes !== announced) {
+    throw new FeedError("fetch", `\`${name}\` ended after ${bytes} of ${announced} bytes: try again.`);
+  }
+}
+
+async function* closing(body: AsyncIterable<Uint8Array>, client: { destroy(): void }) {
+  try {
+    yield* body;
+  } finally {
+    client.destroy();
+  }
+}
+
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !("$metadata" in error)) return undefined;
+  const { $metadata: metadata } = error;
+  if (typeof metadata !== "object" || metadata === null || !("httpStatusCode" in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === "number" ? metadata.httpStatusCode : undefined;
+}
+
+function adviceOf(error: unknown): string {
+  const status = statusOf(error);
+  if (status === 403) return "allow the identity s3:GetObject on it";
+  if (status === 404) return "check bucket, key and Region";
+  return "check the network, the Region and the credentials";
+}

@@ -1,0 +1,165 @@
+/**
+ * A feed's file on the web, fetched with one GET. What is fetched is whole or an error: a body that is cut off, too
+ * long or too slow is never taken for a feed. A credential goes to the host that it was given for and to no other.
+ */
+import { FeedError } from "./feed-error.ts";
+import { isSecure } from "./location.ts";
+
+export interface WebFileOptions {
+  readonly url: URL;
+  /** The value of the `Authorization` header. */
+  readonly authorization?: string | undefined;
+  /** What is known already: it is not sent again where it is still the same. */
+  readonly etag?: string | undefined;
+  readonly limits: FetchLimits;
+  readonly signal: AbortSignal;
+}
+
+export interface FetchLimits {
+  readonly maxBytes: number;
+  /** Of the whole of it, in ms. */
+  readonly timeoutMs: number;
+}
+
+export const DEFAULT_FETCH_LIMITS: FetchLimits = { maxBytes: 2 ** 30, timeoutMs: 10 * 60_000 };
+
+export type FetchedFile =
+  | { readonly is: "unchanged" }
+  | {
+      readonly is: "new";
+      /** To be read once. Throws a FeedError where it ends too soon, or goes beyond the limits. */
+      readonly body: AsyncIterable<Uint8Array>;
+      readonly etag?: string;
+      /** Epoch ms; now where nobody says it. */
+      readonly modifiedAtMs: number;
+    };
+
+const MOST_REDIRECTS = 5;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+/** Throws a FeedError `fetch`, or what `signal` was aborted with. */
+export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile> {
+  const { url, limits, signal } = options;
+  const name = url.origin + url.pathname;
+  const within = AbortSignal.any([signal, AbortSignal.timeout(limits.timeoutMs)]);
+  const failed = (cause: unknown): unknown => {
+    if (cause instanceof FeedError || signal.aborted) return cause;
+    if (within.aborted) return tooSlow(name, limits.timeoutMs, cause);
+    return new FeedError(
+      "fetch",
+      `\`${name}\` could not be fetched (${codeOf(cause)}): check the address, the network and whether the server was cut off.`,
+      { cause },
+    );
+  };
+  let response: Response;
+  try {
+    response = await follow(options, name, within);
+  } catch (cause) {
+    throw failed(cause);
+  }
+  if (response.status === 304) {
+    await response.body?.cancel();
+    return { is: "unchanged" };
+  }
+  if (response.status !== 200 || response.body === null) {
+    await response.body?.cancel();
+    throw refused(name, response.status);
+  }
+  const { body, headers } = response;
+  if (Number(headers.get("content-length") ?? 0) > limits.maxBytes) {
+    await body.cancel();
+    throw tooLong(name, limits.maxBytes);
+  }
+  const etag = headers.get("etag");
+  const modified = Date.parse(headers.get("last-modified") ?? "");
+  return {
+    is: "new",
+    modifiedAtMs: Number.isNaN(modified) ? Date.now() : modified,
+    ...(etag === null ? {} : { etag }),
+    body: limited(body, name, limits.maxBytes, failed),
+  };
+}
+
+async function follow({ url, authorization, etag }: WebFileOptions, name: string, signal: AbortSignal) {
+  let at = url;
+  for (let hops = 0; ; hops += 1) {
+    const isSameHost = at.origin === url.origin;
+    const response = await fetch(at, {
+      redirect: "manual",
+      signal,
+      headers: {
+        // As it lies there: what is packed is unpacked like any file, and its length is what the server says.
+        "accept-encoding": "identity",
+        "user-agent": "poolsync",
+        ...(authorization !== undefined && isSameHost ? { authorization } : {}),
+        ...(etag === undefined ? {} : { "if-none-match": etag }),
+      },
+    });
+    if (!REDIRECTS.includes(response.status)) return response;
+    await response.body?.cancel();
+    const to = response.headers.get("location") ?? "";
+    const next = URL.canParse(to, at.href) ? new URL(to, at.href) : undefined;
+    // From a server of another machine this machine's own are out of reach.
+    const isAllowed = next && isSecure(next) && (next.protocol === "https:" || at.protocol === "http:");
+    if (!isAllowed || hops >= MOST_REDIRECTS) {
+      const why = isAllowed ? `${MOST_REDIRECTS} times` : "to an address that is not https";
+      throw new FeedError("fetch", `\`${name}\` redirects ${why}, which is not followed: give its own address.`);
+    }
+    at = next;
+  }
+}
+
+/** The body, as long as it is within the limit. */
+export async function* limited(
+  body: AsyncIterable<Uint8Array>,
+  name: string,
+  maxBytes: number,
+  failed: (cause: unknown) => unknown,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  try {
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLong(name, maxBytes);
+      yield chunk;
+    }
+  } catch (cause) {
+    throw failed(cause);
+  }
+}
+
+/** For a file that is longer than its limit. */
+export function tooLong(name: string, maxBytes: number): FeedError {
+  return new FeedError(
+    "fetch",
+    `\`${name}\` is longer than ${Math.floor(maxBytes / 2 ** 20)} MB: check the export, or raise \`fetch.maxMegabytes\`.`,
+  );
+}
+
+/** For a file that takes longer than its limit. */
+export function tooSlow(name: string, timeoutMs: number, cause: unknown): FeedError {
+  const seconds = Math.round(timeoutMs / 1000);
+  return new FeedError(
+    "fetch",
+    `\`${name}\` was not there whole after ${seconds} seconds: try again, or raise \`fetch.timeout\`.`,
+    { cause },
+  );
+}
+
+function refused(name: string, status: number): FeedError {
+  const what =
+    status === 401 || status === 403
+      ? "check the credential that `fetch` names"
+      : status === 404 || status === 410
+        ? "check the address"
+        : "try again, or ask those who run the server";
+  return new FeedError("fetch", `\`${name}\` was answered with status ${status}: ${what}.`);
+}
+
+/** The code of a network's error, which fetch hides in its cause. The message may quote the address. */
+export function codeOf(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ("code" in at && typeof at.code === "string") return at.code;
+  }
+  return error instanceof Error ? error.name : "unknown";
+}
