@@ -1,6 +1,6 @@
 /** bench/results.json: the newest figures of each scenario, with where, when and by which command they were made. */
 import { readFile, rename, writeFile } from "node:fs/promises";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { z } from "zod";
 
 const FILE = new URL("results.json", import.meta.url);
@@ -13,7 +13,7 @@ const packages = z.object({ dependencies: text, devDependencies: text });
 const result = z.object({
   date: z.string(),
   command: z.string(),
-  machine: z.object({ cpu: z.string(), cores: z.number(), memoryGiB: z.number() }),
+  machine: z.object({ cpu: z.string(), cores: z.number(), memoryGiB: z.number(), load: z.number().optional() }),
   versions: text,
   figures: z.unknown(),
 });
@@ -33,7 +33,13 @@ export async function keepResult(name: string, command: string, figures: object)
   const newest: Result = {
     date: new Date().toISOString(),
     command,
-    machine: { cpu: cpus()[0]?.model ?? "", cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30) },
+    machine: {
+      cpu: cpus()[0]?.model ?? "",
+      cores: cpus().length,
+      memoryGiB: Math.round(totalmem() / 2 ** 30),
+      // Above the number of cores others were at work as well, and figures of time are worth little.
+      load: loadavg()[0] ?? 0,
+    },
     versions: await versions(),
     figures,
   };
