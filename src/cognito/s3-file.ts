@@ -2,6 +2,7 @@
  * A feed's file in S3. The client is another package than Cognito's, loaded only where a feed asks for it, so that
  * poolsync works without it.
  */
+import type * as S3 from "@aws-sdk/client-s3";
 import { FeedError } from "../feeds/feed-error.ts";
 import { codeOf, limited, tooLong, tooSlow, type FetchedFile, type FetchLimits } from "../feeds/web-file.ts";
 
@@ -63,7 +64,7 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
   }
 }
 
-async function loadClient(name: string): Promise<typeof import("@aws-sdk/client-s3")> {
+async function loadClient(name: string): Promise<typeof S3> {
   try {
     return await import("@aws-sdk/client-s3");
   } catch (cause) {

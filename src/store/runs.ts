@@ -4,7 +4,25 @@
  */
 import type { Books } from "../core/books.ts";
 
-export type RunState = "reading" | "delivering" | "finished" | "failed";
+/**
+ * A run that a guard has stopped is `needs-approval`: then it goes on as `reading`, is `cancelled`, or has `expired`. Any
+ * other may be cancelled too.
+ */
+export const RUN_STATES = [
+  "needs-approval",
+  "reading",
+  "delivering",
+  "finished",
+  "failed",
+  "cancelled",
+  "expired",
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** True for a run that never goes on. */
+export function isEnded(state: RunState): boolean {
+  return state === "finished" || state === "failed" || state === "cancelled" || state === "expired";
+}
 
 export interface Run {
   readonly id: string;
@@ -44,6 +62,16 @@ export interface Runs {
   list(limit: number): Promise<readonly Run[]>;
   /** Rejects with a StoreError `run-lost` where there is no such run. One that has ended keeps the time at which it did. */
   advance(id: string, state: RunState): Promise<void>;
+  /**
+   * Advances a run that is in one of these states, and answers whether it was: of several who ask at once one gets it.
+   * One that was cancelled or has expired stays so, for `advance` as well.
+   */
+  turn(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
+  /**
+   * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
+   * dead, those that wait for an approval and the standing ones. The total of the books keeps what they had.
+   */
+  sweep(before: number): Promise<number>;
   /** Of one run, or in total. */
   books(id?: string): Promise<Books>;
 }

@@ -3,6 +3,7 @@ import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pace } from "./pace.ts";
+import type { Plans } from "./plans.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Runs } from "./runs.ts";
 
@@ -23,6 +24,7 @@ export interface Store {
   readonly holds: Holds;
   readonly reservations: Reservations;
   readonly pace: Pace;
+  readonly plans: Plans;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
   /** Every target that is remembered. */
@@ -32,6 +34,9 @@ export interface Store {
    * first writer's stays. Answers the one that is there.
    */
   remember(name: string, value: string): Promise<string>;
+  /** A text that changes: the last writer's stays. */
+  note(name: string, value: string): Promise<void>;
+  noted(name: string): Promise<string | undefined>;
   /** A link from an e-mail address, phone number or sub (as a digest) to a sealed username. */
   link(pool: string, digest: string): Promise<string | undefined>;
   setLink(pool: string, digest: string, username: string): Promise<void>;

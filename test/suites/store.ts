@@ -16,6 +16,46 @@ export function storeSuite(name: string, open: Open, time: Time): void {
   reservationSuite(name, open, time);
   paceSuite(name, open, time);
 
+  describe(`plans that wait: ${name}`, () => {
+    const suite = openForSuite(open, time);
+    async function* chunks(...texts: readonly string[]) {
+      yield* texts;
+    }
+
+    test("are read in their order, and are gone when they were dropped", async () => {
+      const { plans } = suite.store;
+      const run = suite.fresh("run");
+      const later = suite.fresh("run");
+      const expiresAt = Date.now() + 60_000;
+      await plans.keep({ run: later, expiresAt: expiresAt + 1 }, chunks("x"));
+      await plans.keep({ run, expiresAt }, chunks("first", "second", "third"));
+      await plans.keep({ run, expiresAt }, chunks("one", "two"));
+      assert.deepEqual(await Array.fromAsync(plans.read(run)), ["one", "two"]);
+      const mine = (await plans.list()).filter((plan) => plan.run === run || plan.run === later);
+      assert.deepEqual(
+        mine.map((plan) => ({ ...plan })),
+        [
+          { run, expiresAt },
+          { run: later, expiresAt: expiresAt + 1 },
+        ],
+      );
+      await plans.drop(run);
+      assert.deepEqual(await Array.fromAsync(plans.read(run)), []);
+      assert.ok((await plans.list()).every((plan) => plan.run !== run));
+    });
+
+    test("are not listed where they could not be kept whole", async () => {
+      const { plans } = suite.store;
+      const run = suite.fresh("run");
+      async function* broken() {
+        yield "one";
+        throw new Error("cut");
+      }
+      await assert.rejects(plans.keep({ run, expiresAt: Date.now() + 60_000 }, broken()), /cut/);
+      assert.ok((await plans.list()).every((plan) => plan.run !== run));
+    });
+  });
+
   describe(`what the namespace remembers: ${name}`, () => {
     const suite = openForSuite(open, time);
 
@@ -37,6 +77,15 @@ export function storeSuite(name: string, open: Open, time: Time): void {
       assert.equal(new Set(answers).size, 1);
       assert.equal(await store.remember(text, "later"), answers[0]);
       assert.equal(await store.remember(suite.fresh("text"), "other"), "other");
+    });
+
+    test("is the last note under a name", async () => {
+      const { store } = suite;
+      const note = suite.fresh("note");
+      assert.equal(await store.noted(note), undefined);
+      await store.note(note, "a");
+      await store.note(note, "b");
+      assert.equal(await store.noted(note), "b");
     });
 
     test("is the last link from an address in a pool", async () => {
@@ -112,6 +161,65 @@ function runSuite(name: string, open: Open, time: Time): void {
       await suite.passes(2);
       await runs.advance(run.id, "failed");
       assert.equal((await runs.get(run.id))?.finishedAt, ended?.finishedAt);
+    });
+
+    test("turn from one of some states only, and of several who ask one gets it", async () => {
+      const { runs } = suite.store;
+      const { run } = await runs.begin(wanted());
+      assert.equal(await runs.turn(run.id, ["reading"], "needs-approval"), true);
+      assert.equal((await runs.get(run.id))?.finishedAt, undefined);
+      const turned = await Promise.all([
+        runs.turn(run.id, ["needs-approval"], "reading"),
+        runs.turn(run.id, ["needs-approval"], "cancelled"),
+        runs.turn(run.id, ["needs-approval"], "expired"),
+      ]);
+      assert.equal(turned.filter(Boolean).length, 1);
+      assert.equal(await runs.turn(suite.fresh("run"), ["reading"], "cancelled"), false);
+    });
+
+    test("that were cancelled or have expired stay so, and another of the identity begins anew", async () => {
+      const { runs } = suite.store;
+      for (const state of ["cancelled", "expired"] as const) {
+        const first = wanted();
+        await runs.begin(first);
+        assert.equal(await runs.turn(first.id, ["reading", "delivering"], state), true);
+        await runs.advance(first.id, "finished");
+        assert.equal(await runs.turn(first.id, [state], "reading"), false);
+        const ended = await runs.get(first.id);
+        assert.equal(ended?.state, state);
+        assert.ok(ended.finishedAt !== undefined);
+        assert.equal((await runs.begin(wanted({ identity: first.identity }))).resumed, false);
+      }
+    });
+
+    test("are forgotten once they are old, but not with anything open, and the total keeps their books", async () => {
+      const { mailboxes, runs } = suite.store;
+      const put = async (state: "finished" | "needs-approval", change: boolean) => {
+        const { run } = await runs.begin(wanted());
+        const units = [{ name: "given_name", digest: "d", body: "p:b" }];
+        const changes = change ? [{ user: suite.fresh("user"), username: "p:u", units }] : [];
+        const page = { pool: suite.fresh("pool"), run: run.id, priority: 10, changes, invalid: 2 };
+        await mailboxes.put({ ...page, rows: { read: 1, faulty: 0 }, cursor: { from: "", to: "1" } });
+        await runs.turn(run.id, ["reading"], state);
+        return run;
+      };
+      const [old, open, waiting] = [
+        await put("finished", false),
+        await put("finished", true),
+        await put("needs-approval", false),
+      ];
+      const direct = await runs.direct(suite.fresh("pool"));
+      await suite.passes(5);
+      const { startedAt } = (await runs.begin(wanted())).run;
+      const total = await runs.books();
+      assert.equal((await runs.books(old.id)).invalid, 2);
+      assert.ok((await runs.sweep(startedAt)) >= 1);
+      assert.equal(await runs.get(old.id), undefined);
+      assert.equal((await runs.books(old.id)).received, 0);
+      for (const { id } of [open, waiting, direct]) assert.ok(await runs.get(id), id);
+      assert.deepEqual(await runs.books(), total);
+      const again = await runs.begin(wanted({ identity: old.identity }));
+      assert.equal(again.resumed, false);
     });
 
     test("that are not there cannot be advanced", async () => {

@@ -15,7 +15,8 @@ import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
 import type { Reservations } from "../../src/store/reservations.ts";
-import { directRunId, type Run, type Runs } from "../../src/store/runs.ts";
+import type { Plans } from "../../src/store/plans.ts";
+import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../../src/store/runs.ts";
 import { runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
@@ -174,13 +175,18 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
 
   const begin: Runs["begin"] = async (wanted) => {
     const unfinished = [...runs.values()].find(
-      ({ identity, state }) =>
-        identity !== "" && identity === wanted.identity && state !== "finished" && state !== "failed",
+      ({ identity, state }) => identity !== "" && identity === wanted.identity && !isEnded(state),
     );
     if (unfinished) return { run: unfinished, resumed: true };
     const run: Run = { ...wanted, startedAt: clock.nowMs, state: "reading", cursor: "", rows: { read: 0, faulty: 0 } };
     runs.set(run.id, run);
     return { run, resumed: false };
+  };
+  const turnRun = (id: string, from: readonly RunState[], to: RunState): boolean => {
+    const run = runs.get(id);
+    if (!run || !from.includes(run.state) || run.state === "cancelled" || run.state === "expired") return false;
+    runs.set(id, { ...run, state: to, ...(isEnded(to) ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
+    return true;
   };
   const runsPort: Runs = {
     begin,
@@ -195,10 +201,19 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       return [...runs.values()].toReversed().slice(0, limit);
     },
     async advance(id, state) {
-      const run = runs.get(id);
-      if (!run) throw runLost(id);
-      const over = state === "finished" || state === "failed";
-      runs.set(id, { ...run, state, ...(over ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
+      if (!runs.has(id)) throw runLost(id);
+      turnRun(id, RUN_STATES, state);
+    },
+    async turn(id, from, to) {
+      return turnRun(id, from, to);
+    },
+    async sweep(before) {
+      const gone = [...runs.values()].filter(({ id, pool, startedAt, state }) => {
+        const { pending, dead } = books.get(id) ?? EMPTY_BOOKS;
+        return startedAt < before && state !== "needs-approval" && id !== directRunId(pool) && pending + dead === 0;
+      });
+      for (const { id } of gone) for (const each of [runs, books]) each.delete(id);
+      return gone.length;
     },
     async books(id = "") {
       return books.get(id) ?? EMPTY_BOOKS;
@@ -253,6 +268,23 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
+  const kept = new Map<string, { expiresAt: number; chunks: string[] }>();
+  const plans: Plans = {
+    async keep({ run, expiresAt }, chunks) {
+      kept.set(run, { expiresAt, chunks: await Array.fromAsync(chunks) });
+    },
+    async *read(run) {
+      yield* kept.get(run)?.chunks ?? [];
+    },
+    async list() {
+      const all = [...kept].map(([run, { expiresAt }]) => ({ run, expiresAt }));
+      return all.toSorted((a, b) => a.expiresAt - b.expiresAt);
+    },
+    async drop(run) {
+      kept.delete(run);
+    },
+  };
+
   const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
@@ -268,6 +300,13 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     holds,
     reservations,
     pace,
+    plans,
+    async note(name, value) {
+      memory.set(`note ${name}`, value);
+    },
+    async noted(name) {
+      return memory.get(`note ${name}`);
+    },
     async targets() {
       return [...targets.values()];
     },

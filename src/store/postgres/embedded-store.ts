@@ -12,6 +12,7 @@ import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
 import { createMailboxes } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
+import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { migrate } from "./schema.ts";
@@ -83,6 +84,7 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
     holds: createHolds(database, now),
     reservations: createReservations(database, now),
     pace: createPace(now),
+    plans: createPlans(database),
     async target({ pool, endpoint, region, arn }) {
       await database.query("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,
@@ -98,6 +100,16 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
       await database.query("INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value]);
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
       return found(rows[0]).value;
+    },
+    async note(name, value) {
+      await database.query(
+        "INSERT INTO poolsync.notes VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        [name, value],
+      );
+    },
+    async noted(name) {
+      const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.notes WHERE name = $1", [name]);
+      return rows[0]?.value;
     },
     async link(pool, digest) {
       const rows = await database.query<{ username: string }>(

@@ -1,4 +1,4 @@
-import { directRunId, type Run, type Runs, type RunState } from "../runs.ts";
+import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";
@@ -16,6 +16,9 @@ interface RunRow {
   readonly rows_read: number | null;
   readonly rows_faulty: number | null;
 }
+
+/** One sweep takes so many runs at most: the next one goes on. */
+const SWEPT = 5000;
 
 const SELECT_RUN = "SELECT * FROM poolsync.runs LEFT JOIN poolsync.progress ON progress.run = runs.id";
 
@@ -43,6 +46,15 @@ export function createRuns(database: Database, now: () => number): Runs {
       return { run, resumed: false };
     });
 
+  const turn: Runs["turn"] = async (id, from, to) => {
+    const turned = await database.query(
+      `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
+       WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired') RETURNING id`,
+      [id, to, isEnded(to) ? now() : null, from],
+    );
+    return turned.length > 0;
+  };
+
   return {
     begin,
     async direct(pool) {
@@ -54,13 +66,31 @@ export function createRuns(database: Database, now: () => number): Runs {
       return rows.map(runOf);
     },
     async advance(id, state) {
-      const ended = state === "finished" || state === "failed";
-      const advanced = await database.query(
-        "UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint) WHERE id = $1 RETURNING id",
-        [id, state, ended ? now() : null],
-      );
-      if (advanced.length === 0) throw runLost(id);
+      await turn(id, RUN_STATES, state);
+      if (!(await readRun(database, id))) throw runLost(id);
     },
+    turn,
+    sweep: (before) =>
+      database.transaction(async (session) => {
+        const gone = await session.query<{ id: string }>(
+          `DELETE FROM poolsync.runs WHERE id IN (
+             SELECT id FROM poolsync.runs WHERE started_at < $1 AND state <> 'needs-approval' AND id <> 'direct:' || pool
+             AND NOT EXISTS (
+               SELECT 1 FROM poolsync.books WHERE run = id AND term IN ('pending', 'dead') AND n <> 0)
+             ORDER BY started_at LIMIT $2) RETURNING id`,
+          [before, SWEPT],
+        );
+        const ids = gone.map(({ id }) => id);
+        // The total is the sum of all books: what the runs had is kept under no run's name.
+        await session.query(
+          `WITH gone AS (DELETE FROM poolsync.books WHERE run = ANY($1::text[]) RETURNING term, n)
+           INSERT INTO poolsync.books AS old (run, term, n) SELECT '', term, sum(n) FROM gone GROUP BY term
+           ON CONFLICT (run, term) DO UPDATE SET n = old.n + excluded.n`,
+          [ids],
+        );
+        await session.query("DELETE FROM poolsync.progress WHERE run = ANY($1::text[])", [ids]);
+        return ids.length;
+      }),
     books: (id = "") => readBooks(database, id),
   };
 }

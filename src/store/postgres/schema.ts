@@ -102,6 +102,17 @@ const STEPS: readonly string[] = [
   );
   CREATE INDEX reservations_end ON poolsync.reservations (ends_at);
   `,
+  `
+  CREATE TABLE poolsync.plans (run text COLLATE "C" PRIMARY KEY, expires_at bigint NOT NULL);
+  CREATE TABLE poolsync.plan_chunks (
+    run   text COLLATE "C",
+    place integer,
+    chunk text NOT NULL,
+    PRIMARY KEY (run, place)
+  );
+  CREATE TABLE poolsync.notes (name text COLLATE "C" PRIMARY KEY, value text NOT NULL);
+  CREATE INDEX runs_age ON poolsync.runs (started_at);
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

@@ -1,5 +1,6 @@
 /** The shapes of what Redis holds and of what the scripts answer: text is parsed into a type or refused. */
 import { z } from "zod";
+import { RUN_STATES } from "../runs.ts";
 import { StoreError } from "../store-error.ts";
 
 /** An object by names. Unlike `z.record` it keeps a name `__proto__`: what was put must not be lost. */
@@ -63,7 +64,7 @@ export const runDocument = z.object({
   asOf: z.number(),
   startedAt: z.number(),
   finishedAt: z.exactOptional(z.number()),
-  state: z.enum(["reading", "delivering", "finished", "failed"]),
+  state: z.enum(RUN_STATES),
 });
 
 export const holdDocument = z.object({
@@ -111,6 +112,7 @@ export const sweepReply = z.object({ due: z.array(due).default([]) });
 export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
 
 export const beginRunReply = z.object({ id: z.string(), resumed: z.boolean() });
+export const sweepRunsReply = z.object({ gone: z.number(), stayed: z.number() });
 
 export const holdReply = z.discriminatedUnion("is", [
   z.object({ is: z.literal("free") }),

@@ -9,10 +9,10 @@
  * | P due:<pool>      | zset   | user, by when the mailbox wants to be looked at (epoch ms)         | as mailboxes      |
  * | P books           | hash   | `<run>\|<term>`, and `\|<term>` for the total; the terms of        | for ever          |
  * |                   |        | core/books.ts, and `rows-read`, `rows-faulty`                      |                   |
- * | P runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | for ever          |
- * | P run-index       | zset   | run, by when it started (epoch ms)                                 | for ever          |
+ * | P runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | `keepRuns`        |
+ * | P run-index       | zset   | run, by when it started (epoch ms)                                 | as runs           |
  * | P identities      | hash   | identity -> the unfinished run of it                               | until it ends     |
- * | P cursors         | hash   | run -> where its feed stands                                       | for ever          |
+ * | P cursors         | hash   | run -> where its feed stands                                       | as runs           |
  * | P letters         | hash   | letter -> `Letter` of core/mailbox.ts, JSON                        | replay or discard |
  * | P letter-times    | zset   | letter, by when it was buried (epoch ms)                           | as letters        |
  * | P pools           | hash   | pool -> how many letters it has                                    | for ever          |
@@ -25,6 +25,9 @@
  * | P links:<pool>    | hash   | digest of an address, number or sub -> sealed username             | for ever          |
  * | P alias:<pool>: | string | `<end in epoch ms>\|<user>`: who may give themselves what has this    | the reservation   |
  * |   <digest>        |        | link digest; see store/reservations.ts                             |                   |
+ * | P plans           | zset   | run whose plan waits for an approval, by when it expires (epoch ms)| until it ended    |
+ * | P plan:<run>      | list   | the plan in chunks: see queues/kept-plan.ts                        | as plans          |
+ * | P notes           | hash   | name -> text that belongs to the namespace and changes             | for ever          |
  * | P once:<token>    | string | what a call answered, for when the client sends it again           | 5 minutes         |
  */
 import { StoreError } from "../store-error.ts";
@@ -44,6 +47,9 @@ export interface Keys {
   readonly holds: string;
   readonly targets: string;
   readonly memory: string;
+  readonly plans: string;
+  readonly notes: string;
+  plan(run: string): string;
   due(pool: string): string;
   pace(bucket: string): string;
   sweep(pool: string): string;
@@ -76,6 +82,9 @@ export function createKeys(namespace: string): Keys {
     holds: `${prefix}holds`,
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,
+    plans: `${prefix}plans`,
+    notes: `${prefix}notes`,
+    plan: (run) => `${prefix}plan:${run}`,
     due: (pool) => `${prefix}due:${pool}`,
     pace: (bucket) => `${prefix}saw:${bucket}`,
     sweep: (pool) => `${prefix}sweep:${pool}`,

@@ -2,9 +2,13 @@ import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
 import { directRunId, type Run, type Runs } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
-import { beginRunReply, parseDocument, runDocument } from "./documents.ts";
+import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
+
+/** A script looks at so many runs, and one sweep takes so many of them at most: the next one goes on. */
+const SWEEP_PAGE = 100;
+const SWEEP_PAGES = 50;
 
 export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts): Runs {
   async function get(id: string): Promise<Run | undefined> {
@@ -49,6 +53,27 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     async advance(id, state) {
       const advanced = await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
       if (advanced === 0) throw runLost(id);
+    },
+
+    async turn(id, from, to) {
+      return (await scripts.run("advance", [keys.runs, keys.identities], [id, to, ...from])) === 1;
+    },
+
+    async sweep(before) {
+      const terms = JSON.stringify([...TERMS, "rows-read", "rows-faulty"]);
+      let [gone, over] = [0, 0];
+      for (let page = 0; page < SWEEP_PAGES; page += 1) {
+        const reply = await scripts.run(
+          "sweep-runs",
+          [keys.runs, keys.runIndex, keys.identities, keys.cursors, keys.books],
+          [before, over, SWEEP_PAGE, terms],
+        );
+        const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");
+        gone += swept.gone;
+        over += swept.stayed;
+        if (swept.gone + swept.stayed < SWEEP_PAGE) break;
+      }
+      return gone;
     },
 
     async books(id = "") {

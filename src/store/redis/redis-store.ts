@@ -10,6 +10,7 @@ import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
 import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
+import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
@@ -66,7 +67,16 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
     holds: createRedisHolds(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
+    plans: createRedisPlans(redis, keys),
     remember,
+
+    async note(name, value) {
+      await redis.hset(keys.notes, name, value);
+    },
+
+    async noted(name) {
+      return (await redis.hget(keys.notes, name)) ?? undefined;
+    },
 
     async target(target) {
       const { pool, endpoint, region, arn } = target;

@@ -13,6 +13,7 @@ const PRELUDES = {
   sweep: [],
   "begin-run": [],
   advance: [],
+  "sweep-runs": [],
   "hold-place": [],
   "hold-ask": [],
   "reservation-take": [],

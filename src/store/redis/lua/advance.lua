@@ -1,13 +1,18 @@
--- A run changes its state. One that has ended gives its identity back, so that the same command begins a new run.
+-- A run changes its state. One that has ended gives its identity back, so that the same command begins a new run. One
+-- that was cancelled, or has expired, stays so.
 --
 -- KEYS[1] runs   KEYS[2] identities
--- ARGV[1] id   ARGV[2] state
--- Output  1, or 0 where there is no such run
+-- ARGV[1] id   ARGV[2] state   ARGV[3]… the states that it may have; any where there are none
+-- Output  1; 0 where there is no such run; -1 where it has another state
 local text = redis.call('HGET', KEYS[1], ARGV[1])
 if not text then return 0 end
 local run = cjson.decode(text)
+if run.state == 'cancelled' or run.state == 'expired' then return -1 end
+local may = #ARGV == 2
+for at = 3, #ARGV do may = may or ARGV[at] == run.state end
+if not may then return -1 end
 run.state = ARGV[2]
-if run.state == 'finished' or run.state == 'failed' then
+if run.state == 'finished' or run.state == 'failed' or run.state == 'cancelled' or run.state == 'expired' then
   run.finishedAt = run.finishedAt or now_ms()
   if run.identity ~= '' and redis.call('HGET', KEYS[2], run.identity) == run.id then
     redis.call('HDEL', KEYS[2], run.identity)

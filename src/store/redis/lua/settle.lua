@@ -63,7 +63,7 @@ local function settle_unit(d, name, held, settlement)
   return {
     id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
-    body = held.body, buriedAt = NOW,
+    body = settlement.body or held.body, buriedAt = NOW,
   }
 end
 

@@ -1,0 +1,19 @@
+/**
+ * The port to plans that wait for somebody's approval: each is kept under its run, in chunks of text that mean nothing
+ * here. Their time is the caller's clock: it is days.
+ */
+export interface KeptPlan {
+  readonly run: string;
+  /** Epoch ms. */
+  readonly expiresAt: number;
+}
+
+export interface Plans {
+  /** Keeps a plan. It is listed once it is there whole; what another keeps under the same run meanwhile is replaced. */
+  keep(plan: KeptPlan, chunks: AsyncIterable<string>): Promise<void>;
+  /** The chunks in their order; none where nothing is kept. */
+  read(run: string): AsyncIterable<string>;
+  /** Those that expire first, first. */
+  list(): Promise<readonly KeptPlan[]>;
+  drop(run: string): Promise<void>;
+}

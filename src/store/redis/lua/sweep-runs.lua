@@ -1,0 +1,27 @@
+-- Forgets some runs that began before a time, with their books; their part of the total stays. A run of which something
+-- is pending or dead stays, and one that waits for an approval, and the standing ones.
+--
+-- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities   KEYS[4] cursors   KEYS[5] books
+-- ARGV[1] before, epoch ms   ARGV[2] how many to pass over   ARGV[3] how many to look at   ARGV[4] the books' terms, JSON
+-- Output  JSON {gone, stayed}
+local terms = cjson.decode(ARGV[4])
+local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[1], 'LIMIT', ARGV[2], ARGV[3])
+local gone = 0
+for _, id in ipairs(ids) do
+  local text = redis.call('HGET', KEYS[1], id)
+  local run = text and cjson.decode(text)
+  local open = redis.call('HMGET', KEYS[5], id .. '|pending', id .. '|dead')
+  local stays = (tonumber(open[1] or 0) or 0) ~= 0 or (tonumber(open[2] or 0) or 0) ~= 0
+    or (run and (run.state == 'needs-approval' or run.id == 'direct:' .. run.pool))
+  if not stays then
+    gone = gone + 1
+    if run and run.identity ~= '' and redis.call('HGET', KEYS[3], run.identity) == id then
+      redis.call('HDEL', KEYS[3], run.identity)
+    end
+    redis.call('HDEL', KEYS[1], id)
+    redis.call('ZREM', KEYS[2], id)
+    redis.call('HDEL', KEYS[4], id)
+    for _, term in ipairs(terms) do redis.call('HDEL', KEYS[5], id .. '|' .. term) end
+  end
+end
+return cjson.encode({ gone = gone, stayed = #ids - gone })

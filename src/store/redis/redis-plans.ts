@@ -1,0 +1,46 @@
+import type { KeptPlan, Plans } from "../plans.ts";
+import type { RedisClient } from "./connection.ts";
+import type { Keys } from "./keys.ts";
+import { redisFault } from "./redis-error.ts";
+
+/** The port to plans. What nobody takes away is gone by itself after twice its time, and a part of one with it. */
+export function createRedisPlans(redis: RedisClient, keys: Keys): Plans {
+  return {
+    async keep({ run, expiresAt }, chunks) {
+      const key = keys.plan(run);
+      const goneAt = expiresAt + Math.max(0, expiresAt - Date.now());
+      try {
+        await redis.del(key);
+        for await (const chunk of chunks) {
+          await redis.rpush(key, chunk);
+          await redis.pexpireat(key, goneAt);
+        }
+        await redis.zadd(keys.plans, expiresAt, run);
+      } catch (error) {
+        throw redisFault(error);
+      }
+    },
+
+    async *read(run) {
+      for (let at = 0; ; at += 1) {
+        const chunk = await redis.lindex(keys.plan(run), at);
+        if (chunk === null) return;
+        yield chunk;
+      }
+    },
+
+    async list() {
+      const found = await redis.zrange(keys.plans, "0", "-1", "WITHSCORES");
+      const plans: KeptPlan[] = [];
+      for (let at = 0; at + 1 < found.length; at += 2) {
+        plans.push({ run: found[at] ?? "", expiresAt: Number(found[at + 1]) });
+      }
+      return plans;
+    },
+
+    async drop(run) {
+      await redis.zrem(keys.plans, run);
+      await redis.del(keys.plan(run));
+    },
+  };
+}
