@@ -21,6 +21,7 @@ import {
   type FetchSetting,
   type ScheduleSetting,
 } from "./config-schedule.ts";
+import { type NotOwned, ownerForm, shareOut } from "./config-owners.ts";
 import type { AttributeMapping, Mapping } from "./feeds/mapping.ts";
 import { transformFault, type Transform } from "./feeds/transform.ts";
 
@@ -31,6 +32,8 @@ export interface PoolSetting {
   readonly endpoint?: string | undefined;
   readonly rate?: number | undefined;
   readonly reserve?: QuotaReserve | undefined;
+  /** By attribute: the feed whose it is, or `newest`. */
+  readonly owner?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface FeedSetting {
@@ -47,6 +50,12 @@ export interface FeedSetting {
   readonly mapping: Mapping;
   /** Those of the feed over those of the file over the defaults. */
   readonly guards: GuardSettings;
+  /** What it maps and another feed owns: it is not in the mapping any more. */
+  readonly notOwned: readonly NotOwned[];
+  /** Dead letters of its runs are replayed where a scan shows that their cause is gone. */
+  readonly heal: boolean;
+  /** What was there before a run is kept, so that the run can be undone. */
+  readonly keepBefore: boolean;
 }
 
 export interface ConfigFile {
@@ -58,6 +67,8 @@ export interface ConfigFile {
   readonly feeds: Readonly<Record<string, FeedSetting>>;
   /** For files that are no feed of the configuration. */
   readonly guards: GuardSettings;
+  readonly heal: boolean;
+  readonly keepBefore: boolean;
 }
 
 /** A file of more bytes than this is no configuration. */
@@ -80,6 +91,7 @@ const pool = map("a pool with its `id`", {
   endpoint: z.url({ error: form("a URL such as http://127.0.0.1:9229") }).optional(),
   rate: rate.optional(),
   reserve: reserve.optional(),
+  owner: ownerForm.optional(),
 });
 
 const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
@@ -140,6 +152,7 @@ const guards = map("a map of guards", {
   protectAttributes: z.exactOptional(names("an attribute's name")),
 });
 
+const yesOrNo = z.boolean({ error: form("true or false") });
 const feed = map("a feed with its `username` and `attributes`", {
   file: text("a path").optional(),
   pool: text("the name of a pool, or its id").optional(),
@@ -162,10 +175,12 @@ const feed = map("a feed with its `username` and `attributes`", {
     .optional(),
   asOf: scalar("a time with its zone such as 2026-01-31T18:42:00Z").optional(),
   ignore: z.array(text("a column's name"), { error: form("a list of columns") }).optional(),
-  ignoreUnknown: z.boolean({ error: form("true or false") }).optional(),
+  ignoreUnknown: yesOrNo.optional(),
   match: text("the name of an attribute such as custom:employee_id").optional(),
   duplicates: z.enum(["last", "refuse"], { error: form("`last` or `refuse`") }).optional(),
   guards: guards.optional(),
+  heal: yesOrNo.optional(),
+  keepBefore: yesOrNo.optional(),
   schedule: scheduleForm.optional(),
   fetch: fetchForm.optional(),
 });
@@ -182,6 +197,8 @@ const file = map("a map", {
   pools: z.record(z.string(), pool, { error: form("a map from names to pools") }).optional(),
   feeds: z.record(z.string(), feed, { error: form("a map from names to feeds") }).optional(),
   guards: guards.optional(),
+  heal: yesOrNo.optional(),
+  keepBefore: yesOrNo.optional(),
 });
 
 export interface ReadFile {
@@ -218,7 +235,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     if (!told.has(at(...place))) problems.push({ path: at(...place), message });
   }
   if (!parsed.success || problems.length > 0) return { problems };
-  const { pools = {}, feeds = {}, guards: said = {}, ...rest } = parsed.data;
+  const { pools = {}, feeds = {}, guards: said = {}, heal = false, keepBefore = false, ...rest } = parsed.data;
   const common: GuardSettings = { ...DEFAULT_GUARDS, ...said };
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, setting] of Object.entries(feeds)) {
@@ -226,6 +243,9 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     settings[feedName] = {
       ...others,
       guards: { ...common, ...others.guards },
+      heal: others.heal ?? heal,
+      keepBefore: others.keepBefore ?? keepBefore,
+      notOwned: [],
       mapping: {
         ...(match === undefined ? {} : { match }),
         ...(duplicates === "last" ? { duplicates } : {}),
@@ -238,7 +258,11 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       },
     };
   }
-  return { problems, file: { ...rest, pools, feeds: settings, guards: common } };
+  const shared = shareOut(pools, settings);
+  if (shared.problems.length > 0) {
+    return { problems: shared.problems.map(({ path: place, message }) => ({ path: at(...place), message })) };
+  }
+  return { problems, file: { ...rest, pools, feeds: shared.feeds, guards: common, heal, keepBefore } };
 }
 
 /** What the YAML says, or what is wrong with it as YAML and where. */

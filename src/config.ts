@@ -55,6 +55,9 @@ export interface Config {
   readonly feeds: Readonly<Record<string, FeedSetting>>;
   /** For files that are no feed of the configuration. */
   readonly guards: GuardSettings;
+  /** For runs of files that are no feed, and of applications: see `FeedSetting`. */
+  readonly heal: boolean;
+  readonly keepBefore: boolean;
   /** How long ended runs and their books are kept. */
   readonly keepRunsMs: number;
   /** AWS_REGION, where it is set. */
@@ -176,6 +179,13 @@ export async function readConfig(
   const path = resolve(directory, given ?? DEFAULT_FILE);
   const { file, problems: inFile } = await readConfigFile(path, { needed: given !== undefined });
   problems.push(...inFile);
+  const keeps = file !== undefined && (file.keepBefore || Object.values(file.feeds).some((feed) => feed.keepBefore));
+  if (keeps && key === undefined && !problems.some((problem) => problem.path === "POOLSYNC_KEY")) {
+    problems.push({
+      path: "POOLSYNC_KEY",
+      message: `Expected a key, because \`keepBefore\` of ${basename(path)} keeps people's values and does so encrypted only; \`openssl rand -base64 32\` makes one`,
+    });
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 
   return deepFreeze<Config>({
@@ -189,6 +199,8 @@ export async function readConfig(
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},
     guards: file?.guards ?? DEFAULT_GUARDS,
+    heal: file?.heal ?? false,
+    keepBefore: file?.keepBefore ?? false,
     keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
     plain: (environment["NO_COLOR"] ?? "") !== "",
     ...(redisUrl === undefined ? {} : { redisUrl }),

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { choosePool } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
+import type { FeedSetting } from "../config-file.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { VERIFIED } from "../core/unit.ts";
 import type { Mapping } from "../feeds/mapping.ts";
@@ -11,7 +12,7 @@ import type { Pool } from "../queues/pool.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure-report.ts";
 import { mappingOf, openInput, type FeedFlags, type FeedInput } from "./feed-input.ts";
-import type { Io } from "./io.ts";
+import { tell, type Io } from "./io.ts";
 import { openChosenPool, openClients, openEngineOf, type CognitoFlags, type Opened, type PoolMeans } from "./open.ts";
 import { choice, several } from "./option-values.ts";
 
@@ -113,8 +114,21 @@ export async function openFeeds(
   const clients = openClients(config, own);
   const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
   const guards = setting?.guards ?? config.guards;
+  sayNotOwned(io, log, feed);
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));
   return { engine, pool, feeds, baseline: baselineOf(feeds, flags.baseline) };
+}
+
+/** Said once, when the feed is opened. */
+function sayNotOwned(io: Io, log: Opened["log"], feed: { name: string; setting: FeedSetting } | undefined): void {
+  const { notOwned = [] } = feed?.setting ?? {};
+  if (feed === undefined || notOwned.length === 0) return;
+  log.info(
+    { feed: feed.name, attributes: notOwned.map(({ attribute }) => attribute) },
+    "attributes left to their owner",
+  );
+  const whose = notOwned.map(({ attribute, owner }) => `${attribute} (${owner})`).join(", ");
+  tell(io, `Left to the feeds that own them, as poolsync.yaml says: ${whose}.`);
 }
 
 function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined): Baseline | undefined {
