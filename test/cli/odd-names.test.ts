@@ -26,7 +26,7 @@ function oddNames(engine: string, environment: () => Record<string, string>): vo
       rows.push(["u".repeat(129), ...LONG, "x"], [NAMES[0] ?? "", "x".repeat(2049), "🦉".repeat(513), "\u0301", "x"]);
       const file = join(directory.path, "__proto__");
       await writeFile(file, rows.map((row) => row.join()).join("\n"));
-      const words = ["sync", "--user-pool-id", POOL, file, "--ignore-unknown", "--json"];
+      const words = ["sync", "--user-pool-id", POOL, file, "--ignore-unknown", "--duplicates", "last", "--json"];
       const places = ["--data-dir", join(directory.path, "data"), "--report", join(directory.path, "report")];
       const said = await runCommand([...words, ...places], { environment: environment() });
       assert.equal(said.code, 2, said.stdout + said.stderr);
