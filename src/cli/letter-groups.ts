@@ -20,9 +20,10 @@ export async function groupLetters(
   engine: Engine,
   filters: readonly LetterFilter[],
   limit = Infinity,
+  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): Promise<LetterGroup[]> {
   const groups = new Map<string, LetterGroup>();
-  for await (const letter of lettersOf(engine, filters, limit)) {
+  for await (const letter of lettersOf(engine, filters, limit, isMeant)) {
     const { kind, pool, reason, buriedAt } = letter;
     const key = JSON.stringify([kind, pool, reason]);
     const known = groups.get(key) ?? {
@@ -44,16 +45,18 @@ export async function groupLetters(
   return [...groups.values()].toSorted((a, b) => b.letters - a.letters);
 }
 
-/** The letters of some filters, up to a limit. */
+/** The letters of some filters that are meant, up to a limit. */
 export async function* lettersOf(
   engine: Engine,
   filters: readonly LetterFilter[],
   limit = Infinity,
+  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): AsyncGenerator<Letter> {
   let taken = 0;
   for (const filter of filters) {
     for await (const letter of engine.store.letters.list(filter)) {
       if (taken >= limit) return;
+      if (!(await isMeant(letter))) continue;
       taken += 1;
       yield letter;
     }

@@ -20,6 +20,8 @@ export interface LetterView {
   readonly verified?: string;
   /** Client metadata that goes with it, its texts masked or as they are. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** `UpdateUserAttributes` where the user's own token was to make it. */
+  readonly call?: string;
   readonly run: string;
   /** ISO 8601: when the value was true, by its source's clock. */
   readonly version: string;
@@ -31,7 +33,7 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
   const { id, kind, reason, owner, pool, unit, run, version, buriedAt } = letter;
   const body = keyring.open(letter.body);
   const value = valueOf(body);
-  const { clientMetadata } = mannerOf(body);
+  const { clientMetadata, token } = mannerOf(body);
   return {
     id,
     kind,
@@ -43,6 +45,7 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     value: valueText(value, showValues),
     ...(value.kind === "text" && value.verified !== undefined ? { verified: value.verified } : {}),
     ...(clientMetadata === undefined ? {} : { metadata: metadataText(clientMetadata, showValues) }),
+    ...(token === undefined ? {} : { call: "UpdateUserAttributes" }),
     run,
     version: new Date(timeOf(version)).toISOString(),
     buriedAt: new Date(buriedAt).toISOString(),

@@ -42,13 +42,7 @@ export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
       };
       if (signal.aborted) return notBegun(signal);
       const command = new AdminUpdateUserAttributesCommand(input);
-      command.middlewareStack.add(
-        (next) => (args) => {
-          if (performance.now() >= notAfter) throw new TooLateToSend();
-          return next(args);
-        },
-        { step: "deserialize", priority: "low", name: "notAfter" },
-      );
+      command.middlewareStack.add(notSentAfter(notAfter), NOT_SENT_AFTER);
       try {
         await cognito.sdk.send(command, { abortSignal: signal });
         return { ok: true };
@@ -61,4 +55,17 @@ export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
 }
 
 /** The time to send had passed. Nothing was sent. */
-class TooLateToSend extends Error {}
+export class TooLateToSend extends Error {}
+
+/** The last thing before the wire. */
+export const NOT_SENT_AFTER = { step: "deserialize", priority: "low", name: "notAfter" } as const;
+
+/** Middleware of the SDK that throws TooLateToSend from `notAfter` on, by performance.now(). */
+export function notSentAfter(
+  notAfter: number,
+): <In, Out>(next: (args: In) => Promise<Out>) => (args: In) => Promise<Out> {
+  return (next) => (args) => {
+    if (performance.now() >= notAfter) throw new TooLateToSend();
+    return next(args);
+  };
+}

@@ -2,6 +2,7 @@
 import { scrub } from "../core/scrub.ts";
 import type { AttributeWriter } from "./attribute-writer.ts";
 import type { Refusal } from "./fault.ts";
+import type { OwnAnswer, OwnWriter } from "./own-writer.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** A refused call as the AWS CLI would tell of it. Holds none of the values that were sent. */
@@ -17,6 +18,9 @@ export interface SaidRefusal {
 export interface HeardCalls {
   readonly writer: AttributeWriter;
   readonly directory: UserDirectory;
+  readonly ownWriter: OwnWriter;
+  /** What Cognito answered to the user's own calls. */
+  readonly ownAnswer: OwnAnswer | undefined;
   /** What was refused last. */
   readonly refusal: SaidRefusal | undefined;
   /** Names of attributes that were written. */
@@ -33,7 +37,14 @@ export function saidRefusal(
   return { operation, name, message: scrub(message, values).trim(), kind, advice };
 }
 
-export function hearCalls(writer: AttributeWriter, directory: UserDirectory): HeardCalls {
+export interface Calls {
+  readonly writer: AttributeWriter;
+  readonly ownWriter: OwnWriter;
+  readonly directory: UserDirectory;
+}
+
+export function hearCalls({ writer, ownWriter, directory }: Calls): HeardCalls {
+  let ownAnswer: OwnAnswer | undefined;
   let refusal: SaidRefusal | undefined;
   const written = new Set<string>();
   return {
@@ -58,6 +69,22 @@ export function hearCalls(writer: AttributeWriter, directory: UserDirectory): He
         if (!said.ok) refusal = saidRefusal("ListUsers", said, [alias.value]);
         return said;
       },
+    },
+    ownWriter: {
+      async write(token, attributes, options) {
+        const said = await ownWriter.write(token, attributes, options);
+        const values = attributes.map(({ Value }) => Value);
+        if (!said.ok) refusal = saidRefusal("UpdateUserAttributes", said, [token, ...values]);
+        else {
+          for (const { Name } of attributes) written.add(Name);
+          const codes = [...(ownAnswer?.CodeDeliveryDetailsList ?? []), ...(said.answer.CodeDeliveryDetailsList ?? [])];
+          ownAnswer = codes.length === 0 ? {} : { CodeDeliveryDetailsList: codes };
+        }
+        return said;
+      },
+    },
+    get ownAnswer() {
+      return ownAnswer;
     },
     get refusal() {
       return refusal;

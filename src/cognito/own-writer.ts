@@ -3,7 +3,8 @@ import { UpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-pr
 import { z } from "zod";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
-import { refusalOf, type Refusal } from "./fault.ts";
+import { NOT_SENT_AFTER, notSentAfter, TooLateToSend } from "./attribute-writer.ts";
+import { notBegun, refusalOf, type Refusal } from "./fault.ts";
 
 /** Where Cognito sent a code, masked by Cognito itself. */
 export interface CodeDelivery {
@@ -22,7 +23,12 @@ export interface OwnWriter {
   write(
     token: string,
     attributes: readonly Attribute[],
-    options: { readonly clientMetadata?: Readonly<Record<string, string>> | undefined; readonly signal: AbortSignal },
+    options: {
+      readonly clientMetadata?: Readonly<Record<string, string>> | undefined;
+      readonly signal: AbortSignal;
+      /** By performance.now(): from then on the request is not sent. */
+      readonly notAfter?: number;
+    },
   ): Promise<{ readonly ok: true; readonly answer: OwnAnswer } | Refusal>;
 }
 
@@ -35,20 +41,22 @@ const ANSWER = z.object({
 
 export function createOwnWriter({ sdk, callMs }: CognitoClient): OwnWriter {
   return {
-    async write(token, attributes, { clientMetadata, signal }) {
+    async write(token, attributes, { clientMetadata, signal, notAfter = Infinity }) {
       const within = AbortSignal.any([signal, AbortSignal.timeout(callMs)]);
       const input = {
         AccessToken: token,
         UserAttributes: [...attributes],
         ...(clientMetadata === undefined ? {} : { ClientMetadata: { ...clientMetadata } }),
       };
+      if (signal.aborted) return notBegun(signal);
+      const command = new UpdateUserAttributesCommand(input);
+      command.middlewareStack.add(notSentAfter(notAfter), NOT_SENT_AFTER);
       try {
-        const { CodeDeliveryDetailsList } = await sdk.send(new UpdateUserAttributesCommand(input), {
-          abortSignal: within,
-        });
+        const { CodeDeliveryDetailsList } = await sdk.send(command, { abortSignal: within });
         const answer = ANSWER.safeParse(CodeDeliveryDetailsList === undefined ? {} : { CodeDeliveryDetailsList });
         return { ok: true, answer: answer.success ? answer.data : {} };
       } catch (thrown) {
+        if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
         return refusalOf(thrown, within);
       }
     },

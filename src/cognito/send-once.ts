@@ -6,14 +6,10 @@ import { contactsAfter, planContact, type Attribute, type Contacts } from "../co
 import type { PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
-import { hearCalls, type SaidRefusal } from "./heard-calls.ts";
-import type { AttributeWriter } from "./attribute-writer.ts";
-import type { UserDirectory } from "./user-directory.ts";
+import { hearCalls, type Calls, type SaidRefusal } from "./heard-calls.ts";
 
-export interface SendMeans {
+export interface SendMeans extends Calls {
   readonly profile: PoolProfile;
-  readonly writer: AttributeWriter;
-  readonly directory: UserDirectory;
   readonly updates: QuotaGovernor;
   readonly callMs: number;
   /** Goes with every call. */
@@ -34,7 +30,7 @@ export async function sendOnce(
   signal: AbortSignal,
 ): Promise<Sent> {
   const { profile, updates, callMs, clientMetadata } = means;
-  const heard = hearCalls(means.writer, means.directory);
+  const heard = hearCalls(means);
   const outcomes = new Map<string, "applied" | "unchanged">();
   const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
   let there: Contacts | undefined;

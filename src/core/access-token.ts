@@ -32,6 +32,15 @@ export function claimsOf(token: string): TokenClaims | undefined {
   return { pool, region, sub, username, expiresAt: end * 1000 };
 }
 
+/** A token is not used any more this long before its end, in ms: its call takes time, and clocks differ. */
+export const TOKEN_MARGIN_MS = 5000;
+
+/** True where the token says that it has ended, or is about to. One that says nothing is for Cognito to judge. */
+export function hasEnded(token: string, nowMs: number): boolean {
+  const claims = claimsOf(token);
+  return token === "" || (claims !== undefined && claims.expiresAt - TOKEN_MARGIN_MS <= nowMs);
+}
+
 function payloadOf(token: string): ReadonlyMap<string, unknown> | undefined {
   const [, payload, ...rest] = token.split(".");
   if (payload === undefined || rest.length !== 1) return undefined;

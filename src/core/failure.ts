@@ -24,6 +24,7 @@ export const LETTER_KINDS = [
   "refused-by-lambda",
   "delivery-failed",
   "not-authorized",
+  "token-expired",
 ] as const;
 export type LetterKind = (typeof LETTER_KINDS)[number];
 
@@ -134,6 +135,13 @@ export const FAILURE_KINDS = kindTable({
     scope: "claim",
     holdsWhenRepeated: true,
     advice: "Check that the user is enabled, and that nothing in front of the pool (AWS WAF) refuses the calls.",
+  },
+  "token-expired": {
+    outcome: "bury",
+    buryAs: "token-expired",
+    scope: "claim",
+    advice:
+      "Make the change again with a new token (update-user-attributes), which takes this one's place: without one it cannot be replayed.",
   },
   "user-not-ready": {
     outcome: "bury",
@@ -271,6 +279,8 @@ function kindOf(name: string, status: number | undefined, message: string): Fail
   const kind = KIND_BY_NAME.get(name.replace(/Exception$/, ""));
   // Cognito says the same error of one user who is disabled and of a pool that refuses everybody.
   if (kind === "not-authorized" && /user is disabled/i.test(message)) return "user-not-ready";
+  // Said of a user's own token alone.
+  if (kind === "not-authorized" && /access token has expired/i.test(message)) return "token-expired";
   if (kind !== undefined) return kind;
   if (status === 429) return "throttled";
   if (status !== undefined && status >= 500) return "internal-error";

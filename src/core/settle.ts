@@ -94,8 +94,8 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
         if (!applied || applied.version < held.version) d.ledger[name] = { version: held.version, digest: "" };
       }
       const { pool, username } = d.mailbox;
-      const { version, run, digest, body } = held;
-      const { letter: id, kind, reason, owner } = settlement;
+      const { version, run, digest } = held;
+      const { letter: id, kind, reason, owner, body = held.body } = settlement;
       return {
         id,
         user: d.user,

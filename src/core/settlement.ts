@@ -20,6 +20,8 @@ export type Settlement =
       readonly reason: string;
       /** The key of the user who has the value. */
       readonly owner?: string;
+      /** What the letter keeps instead of the unit's body: it never has a user's token. */
+      readonly body?: string;
       /** True where the last call may yet be applied. */
       readonly fateUnknown?: boolean;
     };

@@ -8,7 +8,9 @@ import pRetry from "p-retry";
 import type { AttributeWriter, WriteAnswer } from "../cognito/attribute-writer.ts";
 import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Refusal } from "../cognito/fault.ts";
+import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
+import { hasEnded } from "../core/access-token.ts";
 import { fullJitter } from "../core/backoff.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
 import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
@@ -30,6 +32,8 @@ export interface DeliveryMeans {
   readonly keyring: Keyring;
   readonly profile: PoolProfile;
   readonly writer: AttributeWriter;
+  /** For changes that users make themselves. */
+  readonly ownWriter: OwnWriter;
   readonly directory: UserDirectory;
   /** The pace of UserUpdate and of UserList. */
   readonly updates: QuotaGovernor;
@@ -77,7 +81,7 @@ export async function deliverClaim(
   first: Slot,
   signal: AbortSignal,
 ): Promise<Delivered> {
-  const { store, keyring, profile, writer, directory, updates, lists, holds, leaseMs } = means;
+  const { store, keyring, profile, writer, ownWriter, directory, updates, lists, holds, leaseMs } = means;
   const { priority } = inHand.answer;
   const username = keyring.open(inHand.answer.username);
   const session = openClaimSession(store.mailboxes, keyring, inHand, leaseMs);
@@ -134,7 +138,12 @@ export async function deliverClaim(
       }
       const body = keyring.open(held.body);
       const value = valueOf(body);
-      manners.set(name, mannerOf(body));
+      const manner = mannerOf(body);
+      manners.set(name, manner);
+      if (manner.token !== undefined && hasEnded(manner.token, Date.now())) {
+        session.bury(name, "token-expired", "token-expired");
+        continue;
+      }
       const wrong = checkUnit(profile, { name, value });
       if (wrong) session.bury(name, "invalid-value", wrong.reason);
       else if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
@@ -211,7 +220,9 @@ export async function deliverClaim(
 
   /** Concludes units whose call failed, one by one. */
   function settleFailure(names: readonly string[], failure: Failure): void {
-    const alike = failure.holdsWhenRepeated === true && holds.refused(inHand.user);
+    // What a user's own token is refused says nothing of the pool.
+    const isOwn = mannerFor(names[0]).token !== undefined;
+    const alike = failure.holdsWhenRepeated === true && !isOwn && holds.refused(inHand.user);
     for (const name of names) {
       const held = session.held(name);
       const decision = decide(failure, held, Math.random(), alike);
@@ -228,7 +239,7 @@ export async function deliverClaim(
 
   /** One call, with short retries, each under the pace and within a renewed lease. */
   async function call(names: readonly string[]): Promise<WriteAnswer> {
-    const { clientMetadata } = mannerFor(names[0]);
+    const { clientMetadata, token } = mannerFor(names[0]);
     const beside = clientMetadata === undefined ? {} : { clientMetadata };
     let said: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {
@@ -240,9 +251,12 @@ export async function deliverClaim(
           taken.giveBack();
           throw new SlotTooLate();
         }
-        said = await withinLease((ending) =>
-          writer.write(profile.id, username, payloadOf(names), { signal: ending, notAfter, ...beside }),
-        );
+        said = await withinLease((ending) => {
+          const within = { signal: ending, notAfter, ...beside };
+          const payload = payloadOf(names);
+          if (token !== undefined) return ownWriter.write(token, payload, within);
+          return writer.write(profile.id, username, payload, within);
+        });
         if (said.ok) return said;
         const { outcome, answered: wasAnswered, fateUnknown } = said.failure;
         const throttled = outcome === "wait" && wasAnswered;
@@ -305,17 +319,18 @@ export async function deliverClaim(
     for (let part = parts.shift(); part; part = parts.shift()) {
       const { names } = part;
       if (!names.every((name) => session.open().includes(name))) continue;
+      const isOwn = mannerFor(names[0]).token !== undefined;
       const said = await call(names);
       if (said.ok) {
         for (const name of names) session.applied(name);
         there = contactsAfter(profile, there, payloadOf(names));
         answered = true;
-        holds.succeeded();
+        if (!isOwn) holds.succeeded();
         if (names.some(isContact)) await holds.lift("contacts");
       } else {
         await fail(part, said, parts);
         // Only an answer about the user proves that the pool and the credentials are well.
-        answered ||= said.failure.outcome === "bury" && !hold;
+        answered ||= said.failure.outcome === "bury" && !hold && !isOwn;
       }
       await session.settle();
     }

@@ -5,7 +5,7 @@
 import type { Buried } from "../core/letter.ts";
 import type { Held } from "../core/mailbox.ts";
 import type { Settlement } from "../core/settlement.ts";
-import type { Keyring } from "../store/keyring.ts";
+import { withoutToken, type Keyring } from "../store/keyring.ts";
 import type { ClaimAnswer, Mailboxes } from "../store/mailboxes.ts";
 
 export interface ClaimInHand {
@@ -57,7 +57,7 @@ export class ClaimLost extends Error {
 
 export function openClaimSession(
   mailboxes: Mailboxes,
-  keyring: Pick<Keyring, "letterId">,
+  keyring: Pick<Keyring, "letterId" | "open" | "seal">,
   { user, token, answer, ...inHand }: ClaimInHand,
   leaseMs: number,
 ): ClaimSession {
@@ -86,7 +86,8 @@ export function openClaimSession(
     applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
     unchanged: (name) => conclude(name, { is: "unchanged", version: held(name).version }),
     bury(name, kind, reason, owner) {
-      const { version } = held(name);
+      const { version, body } = held(name);
+      const tokenless = withoutToken(keyring.open(body));
       conclude(name, {
         is: "bury",
         version,
@@ -94,6 +95,7 @@ export function openClaimSession(
         kind,
         reason,
         ...(owner === undefined ? {} : { owner }),
+        ...(tokenless === undefined ? {} : { body: keyring.seal(tokenless) }),
       });
     },
     defer(names, inMs) {

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { DelayedError, type Job } from "bullmq";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { AttributeWriter } from "../cognito/attribute-writer.ts";
+import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
@@ -23,6 +24,7 @@ export interface DeliveryOptions {
   readonly engine: Engine;
   readonly profile: PoolProfile;
   readonly writer: AttributeWriter;
+  readonly ownWriter: OwnWriter;
   readonly directory: UserDirectory;
   readonly updates: QuotaGovernor;
   readonly lists: QuotaGovernor;

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
+import type { OwnAnswer } from "../cognito/own-writer.ts";
 import { SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Change } from "../core/change.ts";
 import type { UserState } from "../core/mailbox.ts";
@@ -35,6 +36,8 @@ export interface Delivered {
   readonly outcomes: ReadonlyMap<string, UnitOutcome>;
   /** The last call that was refused, where one was. */
   readonly refusal?: SaidRefusal;
+  /** What Cognito answered to the user's own call, where one was made here. */
+  readonly ownAnswer?: OwnAnswer;
 }
 
 export interface DirectOptions {
@@ -92,9 +95,9 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
       if (answer.is === "idle") return { againInMs: 0 };
       if (answer.is !== "claimed") return { againInMs: answer.retryInMs, busy: answer.is === "busy" };
       for (const { version } of Object.values(answer.units)) own.add(version);
-      const { writer, directory } = heard;
+      const { writer, ownWriter, directory } = heard;
       const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-      const delivered = await deliverClaim({ ...means, writer, directory }, inHand, slot, options.signal);
+      const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, options.signal);
       await publishLetters(queues, store.letters, delivered.letters);
       const { hold: wanted, answered, dueInMs = 0 } = delivered;
       if (wanted && wanted.scope !== "process") await holds.place(wanted.scope, wanted.failure.kind);
@@ -128,7 +131,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
     userKey: (username) => producer.userKey(username),
     submit,
     async deliverNow({ user, versions, ended }, options) {
-      const heard = hearCalls(means.writer, means.directory);
+      const heard = hearCalls(means);
       /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
       const own = new Set<string>();
       const endsAt = performance.now() + options.waitMs;
@@ -148,7 +151,9 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
           const leftMs = endsAt - performance.now();
           isPending = [...outcomes.values()].some(({ is }) => is === "pending");
           if (!isPending || held || leftMs <= 0) {
-            return { outcomes, ...(heard.refusal === undefined ? {} : { refusal: heard.refusal }) };
+            const { refusal, ownAnswer } = heard;
+            const said = { ...(refusal && { refusal }), ...(ownAnswer && { ownAnswer }) };
+            return { outcomes, ...said };
           }
           const isFree = busy && state.mailbox?.claim === undefined;
           if (isFree || performance.now() >= tryAt) {

@@ -4,6 +4,7 @@
  */
 import type { CognitoClient } from "../cognito/client.ts";
 import { createAttributeWriter } from "../cognito/attribute-writer.ts";
+import { createOwnWriter } from "../cognito/own-writer.ts";
 import { readProvider } from "../cognito/identity-provider.ts";
 import { readPoolProfile } from "../cognito/pool-profile.ts";
 import { scanPool, scanUsers, type ScanPage } from "../cognito/pool-scan.ts";
@@ -92,6 +93,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   const calls = {
     profile,
     writer: createAttributeWriter(cognito),
+    ownWriter: createOwnWriter(cognito),
     directory,
     updates,
     lists,

@@ -62,14 +62,18 @@ export function createProducer(options: ProducerOptions): Producer {
     return { user: keyring.userKey(profile.id, canonical), username: keyring.seal(canonical) };
   };
 
-  const wantedOf = (change: Change): Wanted[] =>
-    change.units.map(({ name, value }) => ({
+  const wantedOf = (change: Change): Wanted[] => {
+    if (change.manner?.token !== undefined && !keyring.encrypts) {
+      throw new TypeError("Expected POOLSYNC_KEY to be set: a user's token is not stored in clear");
+    }
+    return change.units.map(({ name, value }) => ({
       name,
       ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
       ...(change.there?.has(name) ? { there: change.there.get(name) === true } : {}),
       digest: keyring.valueDigest(name, value),
       body: keyring.seal(bodyOf(value, change.manner)),
     }));
+  };
 
   return {
     check(change) {

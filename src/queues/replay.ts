@@ -4,6 +4,7 @@
  * letter is one atomic step, so an order that was cut is simply carried out again.
  */
 import type { Letter } from "../core/letter.ts";
+import { mannerOf } from "../store/keyring.ts";
 import type { LetterFilter } from "../store/letters.ts";
 import { retractGone, retractLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
@@ -30,7 +31,7 @@ export async function carryOut(engine: Engine, order: ReplayOrder, signal?: Abor
   const runs = new Set<string>();
   const pools = new Set<string>();
   let count = 0;
-  await inPages(engine, order, async (page) => {
+  const putAgain = async (page: Letter[]): Promise<void> => {
     signal?.throwIfAborted();
     // Before the replay: a letter that is buried anew at once stands its job anew, and that one must stay.
     await retractLetters(engine.queues, page);
@@ -50,8 +51,23 @@ export async function carryOut(engine: Engine, order: ReplayOrder, signal?: Abor
     }
     for (const { id, run } of page) if (replayed.has(id)) runs.add(run);
     count += replayed.size;
-  });
+  };
+  await inPages(engine, order, putAgain, (letter) => isReplayable(engine, letter));
   return { letters: count, runs, pools };
+}
+
+/**
+ * False for a user's own change: its letter does not have the user's token, so nobody could send it. Where something
+ * newer has taken its place a replay may end it.
+ */
+export async function isReplayable(
+  { keyring, store }: Engine,
+  { user, unit, version, body }: Letter,
+): Promise<boolean> {
+  if (mannerOf(keyring.open(body)).token === undefined) return true;
+  const { mailbox, ledger } = await store.mailboxes.read(user);
+  const others = [ledger[unit], mailbox?.pending[unit], mailbox?.claim?.units[unit]];
+  return others.some((other) => other !== undefined && other.version > version);
 }
 
 /** Takes the letters of an order away for good. Answers how many. */
@@ -64,12 +80,18 @@ export async function discard(engine: Engine, order: ReplayOrder): Promise<numbe
   return count;
 }
 
-async function inPages(engine: Engine, order: ReplayOrder, each: (page: Letter[]) => Promise<void>): Promise<void> {
+async function inPages(
+  engine: Engine,
+  order: ReplayOrder,
+  each: (page: Letter[]) => Promise<void>,
+  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+): Promise<void> {
   const { limit = Number.POSITIVE_INFINITY, ...filter } = order;
   let taken = 0;
   let page: Letter[] = [];
   for await (const letter of engine.store.letters.list(filter)) {
     if (taken >= limit) break;
+    if (!(await isMeant(letter))) continue;
     taken += 1;
     page.push(letter);
     if (page.length < PAGE) continue;

@@ -124,6 +124,12 @@ export function mannerOf(body: string): Manner {
   return { clientMetadata: Object.fromEntries(texts), ...token };
 }
 
+/** The same body without a user's token, though it goes on saying that there was one; undefined where none is in it. */
+export function withoutToken(body: string): string | undefined {
+  const manner = mannerOf(body);
+  return manner.token ? bodyOf(valueOf(body), { ...manner, token: "" }) : undefined;
+}
+
 /** The value of a body. */
 export function valueOf(body: string): UnitValue {
   const parsed: unknown = JSON.parse(body);

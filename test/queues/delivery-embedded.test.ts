@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +15,7 @@ after(() => restore?.());
 
 deliverySuite("delivery on the embedded engine", async () => {
   const directory = await mkdtemp(join(tmpdir(), "poolsync-delivery-"));
-  const engine = await openEngine({ dataDir: join(directory, "data"), namespace: "test" });
+  const engine = await openEngine({ dataDir: join(directory, "data"), namespace: "test", key: randomBytes(32) });
   return {
     engine,
     async close() {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { after, before } from "node:test";
 import { openEngine } from "../../src/queues/engine.ts";
 import { deliverySuite } from "../suites/delivery.ts";
@@ -12,6 +13,6 @@ after(() => restore?.());
 
 deliverySuite("delivery on Redis", async () => {
   const { url, namespace } = testRedis();
-  const engine = await openEngine({ redisUrl: url, namespace, dataDir: "" });
+  const engine = await openEngine({ redisUrl: url, namespace, dataDir: "", key: randomBytes(32) });
   return { engine, close: () => engine.close() };
 });

@@ -8,6 +8,7 @@ import { failureSuite } from "./delivery-failures.ts";
 import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
 import { mannerSuite } from "./delivery-manner.ts";
+import { ownSuite } from "./delivery-own.ts";
 import { orderSuite } from "./delivery-order.ts";
 
 const SUITES: readonly ((open: OpenStage) => void)[] = [
@@ -19,6 +20,7 @@ const SUITES: readonly ((open: OpenStage) => void)[] = [
   letterSuite,
   directSuite,
   mannerSuite,
+  ownSuite,
 ];
 
 /**

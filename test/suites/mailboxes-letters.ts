@@ -42,6 +42,14 @@ export function letterCases(suite: Suite): void {
       assert.ok((await suite.store.pools()).includes(u.pool));
     });
 
+    test("keeps what the settlement says instead of the body", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      const { version } = heldOf(await u.claim("a"), "name");
+      await u.settle("a", { name: { ...u.bury("name", version), body: "p:other" } });
+      assert.equal((await suite.store.letters.get(`letter-${u.user}-name-${version}`))?.body, "p:other");
+    });
+
     test("supersedes instead where a newer value waits", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);

@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { createAttributeWriter } from "../../cognito/attribute-writer.ts";
 import type { CognitoClient } from "../../cognito/client.ts";
 import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
+import { createOwnWriter } from "../../cognito/own-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
 import { createQuotaGovernor } from "../../cognito/quota-governor.ts";
 import { sendOnce } from "../../cognito/send-once.ts";
@@ -231,10 +232,13 @@ async function sendNow(
     (governor) => governor.close(),
   );
   const username = canonicalUsername(profile, request.username);
-  const writer = createAttributeWriter(cognito);
-  const directory = createUserDirectory(cognito);
+  const calls = {
+    writer: createAttributeWriter(cognito),
+    ownWriter: createOwnWriter(cognito),
+    directory: createUserDirectory(cognito),
+  };
   const sent = await sendOnce(
-    { profile, writer, directory, updates, callMs: cognito.callMs, clientMetadata: request.clientMetadata },
+    { ...calls, profile, updates, callMs: cognito.callMs, clientMetadata: request.clientMetadata },
     username,
     request.units,
     signal,

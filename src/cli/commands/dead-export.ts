@@ -47,6 +47,7 @@ interface Left {
   kept: number;
   flags: number;
   metadata: number;
+  own: number;
 }
 
 async function exportLetters({ io }: Context, flags: ExportFlags): Promise<number> {
@@ -70,7 +71,7 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
         },
       );
     }
-    const left: Left = { cleared: 0, kept: 0, flags: 0, metadata: 0 };
+    const left: Left = { cleared: 0, kept: 0, flags: 0, metadata: 0, own: 0 };
     let letters = 0;
     const target: Writable = flags.out === undefined ? io.stdout : await newFile(flags.out);
     for await (const letter of lettersOf(engine, filters, flags.limit)) {
@@ -85,7 +86,9 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
     }
     const say = (sentence: string): void => tell(io, sentence);
     if (flags.json === true) {
-      io.stdout.write(`${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags }, undefined, 2)}\n`);
+      io.stdout.write(
+        `${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags + left.own }, undefined, 2)}\n`,
+      );
     } else if (pool !== undefined) {
       const verified = left.kept > 0 ? ["--verified", "keep"] : [];
       const back = commandLine(io, ["sync", flags.out ?? "-", "--user-pool-id", pool, ...verified], flags);
@@ -97,6 +100,10 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
       );
     if (left.flags > 0)
       say(`${count(left.flags)} letters that only set a verified flag are left out: replay or discard them.`);
+    if (left.own > 0)
+      say(
+        `${count(left.own)} letters of users' own changes are left out: make those again with update-user-attributes and a new token.`,
+      );
     if (left.metadata > 0)
       say(
         `${count(left.metadata)} of them were sent with client metadata, which a file does not carry: replay keeps it.`,
@@ -132,7 +139,13 @@ function rowOf(
     left.flags += 1;
     return undefined;
   }
-  if (mannerOf(body).clientMetadata !== undefined) left.metadata += 1;
+  const { clientMetadata, token } = mannerOf(body);
+  // A file is synced in an administrator's right, and the user's reaches no further than the token.
+  if (token !== undefined) {
+    left.own += 1;
+    return undefined;
+  }
+  if (clientMetadata !== undefined) left.metadata += 1;
   if (value.kind === "clear") {
     left.cleared += 1;
     return { username, [unit]: "" };

@@ -1,11 +1,12 @@
 /** `poolsync dead replay`: dead letters are put again under their old version, and delivered. */
 import type { Command } from "commander";
+import type { Letter } from "../../core/letter.ts";
 import { ConfigError } from "../../config-error.ts";
 import { choosePool } from "../../config.ts";
 import { imbalance, TERMS, type Books } from "../../core/books.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
-import { carryOut, type ReplayOrder } from "../../queues/replay.ts";
+import { carryOut, isReplayable, type ReplayOrder } from "../../queues/replay.ts";
 import { sendOrder } from "../../queues/replay-orders.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -51,7 +52,8 @@ Examples:
   $ poolsync dead replay --kind alias-exists --pool eu-west-1_Example --limit 10
 
 A newer value is never overwritten: a letter that was overtaken ends as stale or
-superseded. Exit codes: 0 none died again; 2 some did; 130 interrupted.`,
+superseded. Exit codes: 0 none died again; 2 some did, or could not be replayed;
+130 interrupted.`,
     )
     .action(context.act((flags: ReplayFlags) => replay(context, flags)));
 }
@@ -74,12 +76,20 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const engine = await openEngineOf(config, own);
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until });
-    const groups = await groupLetters(engine, filters, flags.limit);
+    const isMeant = (letter: Letter): Promise<boolean> => isReplayable(engine, letter);
+    let notReplayable = 0;
+    const groups = await groupLetters(engine, filters, flags.limit, async (letter) => {
+      const may = await isMeant(letter);
+      if (!may) notReplayable += 1;
+      return may;
+    });
     const letters = groups.reduce((sum, group) => sum + group.letters, 0);
+    const left = notReplayable === 0 ? "" : `${leftOut(notReplayable)}\n`;
     if (letters === 0 || flags.dryRun === true) {
-      const text = letters === 0 ? "No dead letter matches.\n" : `Would be replayed:\n${groupsText(groups)}`;
-      print({ dryRun: flags.dryRun === true, letters, byKind: byKind(groups) }, text);
-      return EXIT.done;
+      const none = notReplayable === 0 ? "No dead letter matches.\n" : "";
+      const text = letters === 0 ? none : `Would be replayed:\n${groupsText(groups)}`;
+      print({ dryRun: flags.dryRun === true, letters, byKind: byKind(groups), notReplayable }, `${text}${left}`);
+      return notReplayable > 0 && flags.dryRun !== true ? EXIT.partial : EXIT.done;
     }
     const orders = filters.map((filter): ReplayOrder => ({
       ...filter,
@@ -90,8 +100,8 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       const ids: string[] = [];
       for (const order of orders) ids.push(await sendOrder(engine, order));
       print(
-        { orders: ids, letters },
-        `${counted(letters, "dead letter is", "dead letters are")} ordered to be replayed; a replay worker carries it out.\n`,
+        { orders: ids, letters, notReplayable },
+        `${left}${counted(letters, "dead letter is", "dead letters are")} ordered to be replayed; a replay worker carries it out.\n`,
       );
       return EXIT.done;
     }
@@ -105,7 +115,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     }
     // The books before, of every run that the letters belong to.
     const concerned = new Set<string>();
-    for await (const { run } of lettersOf(engine, filters, flags.limit)) concerned.add(run);
+    for await (const { run } of lettersOf(engine, filters, flags.limit, isMeant)) concerned.add(run);
     const before = await booksOf(engine.store.runs, [...concerned]);
 
     const deliveries = await Promise.all(opened.map((pool) => pool.deliver()));
@@ -159,15 +169,30 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
     const again = diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`${command("dead", "list")}\`)`;
     print(
-      { letters: replayed, byKind: byKind(groups), runs: [...concerned], before, after, balanced, diedAgain },
+      {
+        letters: replayed,
+        byKind: byKind(groups),
+        notReplayable,
+        runs: [...concerned],
+        before,
+        after,
+        balanced,
+        diedAgain,
+      },
       [
+        left,
         `${groupsText(groups)}Replayed ${counted(replayed, "letter")}${again}.\n\n`,
         movement(before, after, columnsOf(io.stdout)),
         `${balanceText(balanced, command)}\n`,
       ].join(""),
     );
-    return diedAgain === 0 ? EXIT.done : EXIT.partial;
+    return diedAgain + notReplayable === 0 ? EXIT.done : EXIT.partial;
   });
+}
+
+function leftOut(letters: number): string {
+  const are = counted(letters, "letter is of a user's own change", "letters are of users' own changes");
+  return `${are}, whose token is gone, and cannot be replayed: make the change again with update-user-attributes and a new token.`;
 }
 
 function byKind(groups: readonly LetterGroup[]): Record<string, number> {

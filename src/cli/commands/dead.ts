@@ -119,7 +119,9 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
         );
       }
       io.stdout.write(indent("  ", adviceOf(kind, group.reason), width));
-      io.stdout.write(`  ${commandLine(io, ["dead", "replay", "--kind", kind], flags)}\n`);
+      // A letter without its token is sent by nobody.
+      const next = kind === "token-expired" ? "discard" : "replay";
+      io.stdout.write(`  ${commandLine(io, ["dead", next, "--kind", kind], flags)}\n`);
     }
     return EXIT.done;
   });
