@@ -144,20 +144,14 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   /** What goes wrong here is the store's fault, not Cognito's. The job is gone with it, and the sweep wakes the user again. */
   async function process(job: Job<WakeUp>, lock: string | undefined, priority: number): Promise<void> {
     try {
-      inHand.add(job.data.user);
       const sleepMs = await deliver(job.data.user, priority);
       if (sleepMs !== undefined) await sleepUntil(job, lock, sleepMs);
     } catch (error) {
       if (error instanceof DelayedError || abort.signal.aborted || waitsForMemory(error)) throw error;
       log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
       throw error;
-    } finally {
-      inHand.delete(job.data.user);
     }
   }
-
-  /** Users whose jobs this process has: they need no other wake-up. */
-  const inHand = new Set<string>();
 
   /** Delivers what a user has, and goes on while there is more at once. Answers when to look again, if at all. */
   async function deliver(user: string, wokenAs: number): Promise<number | undefined> {
@@ -193,10 +187,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   /** Wakes users of the due set, those who have waited longest first, and answers how many. */
   async function sweep(offset: number, limit: number): Promise<number> {
     const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit });
-    await wakeUps.rewake(
-      pool,
-      dues.filter(({ user }) => !inHand.has(user)),
-    );
+    await wakeUps.rewake(pool, dues);
     return dues.length;
   }
 

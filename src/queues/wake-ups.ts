@@ -53,21 +53,23 @@ export function createWakeUps(queues: Queues): WakeUps {
   const queueOf = (pool: string, lane: Lane): JobQueue<WakeUp> => queues.queue<WakeUp>(wakeUpQueue(pool, lane));
   const ofLane = (dues: readonly Due[], lane: Lane): readonly Due[] =>
     dues.filter(({ priority }) => priority < PRIORITY.bulk === (lane === "urgent"));
-  const add = (queue: JobQueue<WakeUp>, dues: readonly Due[]): Promise<Job<WakeUp>[]> =>
+  const add = (queue: JobQueue<WakeUp>, dues: readonly Due[], keepLastIfActive: boolean): Promise<Job<WakeUp>[]> =>
     queue.addBulk(
       dues.map(({ user }) => ({
         name: "wake-up",
         data: { user },
-        opts: { deduplication: { id: user.slice(0, DEDUPLICATED_BY), keepLastIfActive: true } },
+        opts: {
+          deduplication: { id: user.slice(0, DEDUPLICATED_BY), ...(keepLastIfActive ? { keepLastIfActive } : {}) },
+        },
       })),
     );
 
   return {
     async wake(pool, dues) {
       const [urgent, bulk] = [ofLane(dues, "urgent"), ofLane(dues, "bulk")];
-      if (bulk.length > 0) await add(queueOf(pool, "bulk"), bulk);
+      if (bulk.length > 0) await add(queueOf(pool, "bulk"), bulk, true);
       if (urgent.length === 0) return;
-      const jobs = await add(queueOf(pool, "urgent"), urgent);
+      const jobs = await add(queueOf(pool, "urgent"), urgent, true);
       // Of a user whose job was there already, it is that job: it may sleep until a back-off or a lease ends.
       await Promise.all(jobs.map((job) => ignoreRace(job.promote())));
     },
@@ -83,7 +85,9 @@ export function createWakeUps(queues: Queues): WakeUps {
         const some = ofLane(dues, lane);
         if (some.length === 0) continue;
         const queue = queueOf(pool, lane);
-        const jobs = await add(queue, some);
+        // A job that is running is not asked to run again: it waits for the pace, and whoever is then still due is met by
+        // the next sweep. A second job of each would take slots for nothing.
+        const jobs = await add(queue, some, false);
         const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
         const asleep =
           sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);
