@@ -12,9 +12,10 @@ import { deadLetterQueue, republishLetters } from "../../src/queues/dead-letters
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { openPool } from "../../src/queues/pool.ts";
 import { carryOut } from "../../src/queues/replay.ts";
-import { LANES, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { randomFrom } from "../support/random.ts";
+import { until } from "../support/condition.ts";
+import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 import { openChildren, type Child } from "./children.ts";
 import { startFaults } from "./faults.ts";
 import { DRAIN_WITHIN_MS, settleDown } from "./finale.ts";
@@ -221,6 +222,7 @@ export async function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
       replayAll: async () => void (await carryOut(engine, { until: Date.now() })),
       drained: async () => (await engine.store.runs.books()).pending === 0,
     });
+    await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
     await delivery.stop(5_000);
     say(`Drained after ${drainMs} ms.`);
 
@@ -275,14 +277,10 @@ async function judgeLeft(engine: Engine, { states, letters }: Standing) {
     if (mailbox.claim) wrong.push(`${username} is still claimed`);
     if (Object.keys(mailbox.pending).length > 0) wrong.push(`${username} has something pending`);
   }
-  let wakeUps = 0;
-  for (const lane of LANES) {
-    const counts = await engine.queues.queue(wakeUpQueue(POOL, lane)).getJobCounts();
-    wakeUps += Object.values(counts).reduce((sum, count) => sum + count, 0);
-  }
-  if (wakeUps > remembering) wrong.push(`${wakeUps} wake-ups for ${remembering} mailboxes`);
+  const wakeUps = await wakeUpsLeft(engine);
+  wrong.push(...wakeUps.wrong);
   let letterJobs = 0;
   for (const kind of LETTER_KINDS) letterJobs += await engine.queues.queue(deadLetterQueue(kind)).count();
   if (letterJobs !== letters.length) wrong.push(`${letterJobs} letter jobs for ${letters.length} letters`);
-  return verdict(7, "no claim, key or job leaks", { remembering, wakeUps, letterJobs }, wrong);
+  return verdict(7, "no claim, key or job leaks", { remembering, wakeUps: wakeUps.jobs, letterJobs }, wrong);
 }

@@ -87,11 +87,14 @@ export function createLoad(seed: number, count: number): Load {
       lastAsOf.add(asOfMs);
       const lines = [`username,${FEED_ATTRIBUTES.join(",")}`];
       const changes: Planned[] = [];
+      // Rows of one user that disagree would be refused: each value of a user stands once in a file.
+      const said = new Set<string>();
       for (let row = 1; row <= rows; row += 1) {
         const username = someone();
         const id = `f${feeds}.${row}`;
         // A cell that is blank is skipped.
-        const attributes = random.some(FEED_ATTRIBUTES, 0.8);
+        const attributes = random.some(FEED_ATTRIBUTES, 0.8).filter((name) => !said.has(`${username} ${name}`));
+        for (const name of attributes) said.add(`${username} ${name}`);
         const cells = FEED_ATTRIBUTES.map((attribute) =>
           attributes.includes(attribute) ? valueOf(id, attribute) : "",
         );

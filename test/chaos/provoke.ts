@@ -76,6 +76,12 @@ export async function provoke({ engine, endpoint, service, model, redis, loses }
       withinMs,
     );
 
+  const isSettled = (user: string): Promise<void> =>
+    until("the newer value is settled", async () => {
+      const { mailbox } = await engine.store.mailboxes.read(user);
+      return !mailbox?.claim && Object.keys(mailbox?.pending ?? {}).length === 0;
+    });
+
   /** A call is applied long after it was given up: later than the time for which a different value waits. */
   async function appliedLate(): Promise<void> {
     await service.applyLate(late, BEYOND_THE_QUIET_MS);
@@ -105,10 +111,7 @@ export async function provoke({ engine, endpoint, service, model, redis, loses }
     await sleep(SHORT_LEASE_MS);
     const newer = await put(asleep, 2);
     await there(asleep, newer);
-    await until("the newer value is settled", async () => {
-      const { mailbox } = await engine.store.mailboxes.read(user);
-      return !mailbox?.claim && Object.keys(mailbox?.pending ?? {}).length === 0;
-    });
+    await isSettled(user);
     const options = { signal: AbortSignal.timeout(5_000), notAfter: performance.now() + 5_000 };
     await createAttributeWriter(cognito).write(POOL, asleep, [{ Name: ATTRIBUTE, Value: older }], options);
     const backAt = Date.now();
@@ -134,6 +137,8 @@ export async function provoke({ engine, endpoint, service, model, redis, loses }
     const from = Date.now();
     const newest = await put(lost, sequence + 2);
     await there(lost, newest);
+    // A settle that comes after Redis has forgotten the claim tells it of the newest value again.
+    await isSettled(engine.keyring.userKey(POOL, lost));
     const losesMs = Date.now() - from + SAMPLED_WITHIN_MS;
     if (losesMs > MOST_LOST_MS) return false;
     const loss = await redis.kill(losesMs);

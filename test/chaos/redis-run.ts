@@ -6,7 +6,6 @@ import { sendOrder } from "../../src/queues/replay-orders.ts";
 import { REPLAY_QUEUE } from "../../src/queues/replay.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
-import { LANES } from "../../src/queues/wake-ups.ts";
 import { randomFrom } from "../support/random.ts";
 import { openChildren } from "./children.ts";
 import { startFaults } from "./faults.ts";
@@ -35,6 +34,7 @@ import {
   type Standing,
   type Verdict,
 } from "./verdict.ts";
+import { wakeUpsAwake, wakeUpsLeft, type WakeUpsLeft } from "./wake-ups-left.ts";
 import { evidenceOf, marksIn, readStanding } from "./standing.ts";
 
 const NAMESPACE = "chaos";
@@ -181,6 +181,7 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
       ? await provoke({ engine, endpoint, service, model, redis, loses })
       : { seen: {}, wrong: [], lateSettles: [] };
     await until("what was provoked is delivered", drained);
+    await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
     const evidence = await evidenceOf(directory, await service.writes());
@@ -205,7 +206,7 @@ export async function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
         moved,
       ),
       verdict(6, `everything is delivered within ${DRAIN_WITHIN_MS / 1000} s`, { ms: drainMs }, stuck),
-      judgeKeys(left, standing, ends),
+      judgeKeys(left, standing, await wakeUpsLeft(engine), ends),
       judgeClocks(standing, 50),
       judgeSecrets(await marksIn(directory), left.telling),
     ];
@@ -239,26 +240,26 @@ async function ordersLeft(engine: Engine): Promise<number> {
 /** 7: nothing leaks. A claim that died is remembered for 15 minutes, and nothing else of a mailbox is left. */
 function judgeKeys(
   left: KeysLeft,
-  { states, letters, userKeys }: Standing,
+  { states, letters }: Standing,
+  wakeUps: WakeUpsLeft,
   ends: readonly (number | string)[],
 ): Verdict {
   const { known, strange, woken, growing } = left;
-  const wrong = [...strange.map((key) => `${key} is none of the keys that are known`), ...growing];
+  const wrong = [...strange.map((key) => `${key} is none of the keys that are known`), ...growing, ...wakeUps.wrong];
   let remembering = 0;
-  const asleep = new Set(woken);
+  // A key is deduplicated by the beginning of the user's.
+  const asleep = new Set([...woken].filter((key) => ![...wakeUps.sleeping].some((user) => user.startsWith(key))));
   for (const [username, { mailbox }] of states) {
     if (!mailbox) continue;
     remembering += 1;
-    asleep.delete(userKeys.get(username) ?? "");
     if (mailbox.claim) wrong.push(`${username} is still claimed`);
     if (Object.keys(mailbox.pending).length > 0) wrong.push(`${username} has something pending`);
   }
   const count = (kind: string): number => known[kind] ?? 0;
   if (count("bull wake-up lock") > 0) wrong.push(`${count("bull wake-up lock")} locks are left`);
-  // A user may have one in either queue.
-  if (count("bull wake-up job") > remembering * LANES.length)
-    wrong.push(`${count("bull wake-up job")} wake-ups for ${remembering} mailboxes`);
-  if (asleep.size > 0) wrong.push(`${asleep.size} users without a mailbox have wake-ups: ${[...asleep].join(", ")}`);
+  if (count("bull wake-up job") !== wakeUps.jobs)
+    wrong.push(`${count("bull wake-up job")} jobs of wake-ups are left, and ${wakeUps.jobs} sleep`);
+  if (asleep.size > 0) wrong.push(`${asleep.size} users without a wake-up keep its key: ${[...asleep].join(", ")}`);
   if (count("bull letter job") !== letters.length)
     wrong.push(`${count("bull letter job")} letter jobs for ${letters.length} letters`);
   if (count("bull replay job") > 0) wrong.push(`${count("bull replay job")} replay orders are left`);
