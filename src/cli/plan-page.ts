@@ -3,7 +3,8 @@ import { guardSentence } from "../core/guards.ts";
 import type { Deed } from "../plan/judged-row.ts";
 import type { Example } from "../plan/figures.ts";
 import { count, duration } from "./figures.ts";
-import { consequences, masked, percent, type PlanSummary } from "./plan-view.ts";
+import type { PlanSummary } from "../plan/plan-lines.ts";
+import { consequences, masked, percent } from "./plan-view.ts";
 
 export interface PageFacts {
   readonly pool: string;

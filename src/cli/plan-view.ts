@@ -2,15 +2,13 @@
 import { guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
 import { totalDeeds } from "../plan/figures.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "./figures.ts";
 import { columnsOf, type Io } from "./io.ts";
 import { indent, table } from "./table.ts";
 
 /** Cognito's own e-mail stops here each day; SES and SMS have limits of the account's. */
 const MESSAGES_A_DAY = 50;
-
-export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples">;
 
 /** Values are left out unless `showValues`; usernames are there, as everywhere at the command line. */
 export function planDocument({ id, feed, figures, broken, examples }: PlanSummary, pool: string, showValues: boolean) {
@@ -105,6 +103,10 @@ function baselineSentence({ baseline, scan }: PlanFigures): string {
 export function consequences(figures: PlanFigures, now = Date.now()): readonly string[] {
   const { invalid, messages, federated, newlyActive, calls, pace, durationMs } = figures;
   const sentences: string[] = [];
+  const healable = figures.scan?.healable ?? 0;
+  if (healable > 0) {
+    sentences.push(`A sync would also replay ${counted(healable, "dead letter")} whose cause is gone.`);
+  }
   const wrong = totalDeeds(figures).invalid;
   if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
   const all = messages.email + messages.phone_number;

@@ -1,0 +1,88 @@
+/**
+ * A plan that waits in the store for somebody's approval: the lines of a plan file, with what people are shown of it,
+ * packed and in chunks. Any process of the namespace may show it and carry it out, just as it was made.
+ */
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { createGunzip, createGzip } from "node:zlib";
+import type { Keyring } from "../store/keyring.ts";
+import type { Plans } from "../store/plans.ts";
+import type { Target } from "../store/store.ts";
+import type { Plan } from "./plan.ts";
+import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
+
+/** How long a plan waits for an approval. */
+export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
+/** What a store keeps of one plan at most, packed: some hundred thousand users. */
+const MAX_BYTES = 64 * 1024 * 1024;
+/** Divisible by three, so that chunks of base64 are whole. */
+const CHUNK_BYTES = 192 * 1024;
+
+/** Keeps a plan under its run. Answers false, and keeps nothing, where it is too large. */
+export async function keepPlan(
+  plans: Plans,
+  plan: Plan,
+  where: { readonly target: Target; readonly keyring: Keyring },
+  { run, ...facts }: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
+): Promise<boolean> {
+  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS, summary: true });
+  try {
+    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, packed(lines));
+    return true;
+  } catch (error) {
+    await plans.drop(run);
+    if (error instanceof PlanTooLargeError) return false;
+    throw error;
+  }
+}
+
+class PlanTooLargeError extends Error {}
+
+async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
+  const ended = function* () {
+    for (const line of lines) yield `${line}\n`;
+  };
+  const gzip = Readable.from(ended()).pipe(createGzip());
+  let held = Buffer.alloc(0);
+  let bytes = 0;
+  for await (const piece of gzip) {
+    if (!Buffer.isBuffer(piece)) throw new TypeError("Expected bytes of the packed plan");
+    bytes += piece.length;
+    if (bytes > MAX_BYTES) throw new PlanTooLargeError(`Expected at most ${MAX_BYTES} bytes of a packed plan`);
+    held = Buffer.concat([held, piece]);
+    for (; held.length >= CHUNK_BYTES; held = held.subarray(CHUNK_BYTES)) {
+      yield held.subarray(0, CHUNK_BYTES).toString("base64");
+    }
+  }
+  if (held.length > 0) yield held.toString("base64");
+}
+
+/**
+ * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, or has
+ * expired by `now`: 0 for one that was approved in time.
+ */
+export async function openKeptPlan(
+  plans: Plans,
+  keyring: Keyring,
+  { run, now }: { readonly run: string; readonly now: number },
+): Promise<WrittenPlan | undefined> {
+  const kept = await plans.list();
+  if (!kept.some((each) => each.run === run)) return undefined;
+  return readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now });
+}
+
+async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+  const bytes = async function* () {
+    for await (const chunk of chunks) yield Buffer.from(chunk, "base64");
+  };
+  const input = Readable.from(bytes());
+  const gunzip = input.pipe(createGunzip());
+  // What ends too soon has no signature, which is what is said of it.
+  input.once("error", (error) => gunzip.destroy(error));
+  try {
+    for await (const line of createInterface({ input: gunzip, crlfDelay: Infinity })) yield line;
+  } finally {
+    input.destroy();
+    gunzip.destroy();
+  }
+}
