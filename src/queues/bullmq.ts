@@ -48,6 +48,10 @@ export type JobQueue<Data> = Pick<
   | "count"
   | "remove"
   | "obliterate"
+  | "upsertJobScheduler"
+  | "getJobScheduler"
+  | "getJobSchedulers"
+  | "removeJobScheduler"
 >;
 
 /** A worker of either engine. */

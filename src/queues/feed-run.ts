@@ -26,7 +26,14 @@ export interface RowIssue {
 }
 
 /** A record as it is put: `found` says that its user is known to be in the pool, by the username. */
-export type FeedRow = MappedRecord & { readonly found?: boolean };
+export type FeedRow = (MappedRecord & { readonly found?: boolean }) | RestOfRows;
+
+/** Stands for rows that there is nothing to put of, so that a run counts its feed whole. */
+export interface RestOfRows {
+  readonly kind: "rest";
+  readonly read: number;
+  readonly faulty: number;
+}
 
 export interface FeedRunOptions {
   readonly engine: Engine;
@@ -83,6 +90,13 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   for await (const record of options.records) {
     rows += 1;
     const counts = rows > startAt;
+    if (record.kind === "rest") {
+      if (counts) {
+        page.read += record.read;
+        page.faulty += record.faulty;
+      }
+      continue;
+    }
     if (counts) page.read += 1;
     const checked = record.kind === "fault" ? { fault: record } : producer.check(record.change);
     if ("fault" in checked) {

@@ -1,17 +1,16 @@
 /** `poolsync apply`: exactly what a plan file says, for those who are still as the plan found them. */
 import type { Command } from "commander";
 import { choosePool } from "../../config.ts";
-import { DEFAULT_GUARDS } from "../../core/guards.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { openPlanFile } from "../../plan/plan-file.ts";
-import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
+import { carryOut, type RunFlags, type Session } from "../carried-run.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
 import type { Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openChosenPool, openClients, openConfig, openEngineOf } from "../open.ts";
 import { several } from "../option-values.ts";
-import { planAll } from "../planning.ts";
 import type { Context } from "../program.ts";
+import { replanned } from "../replanning.ts";
 import { stopDeliveries } from "../stopping.ts";
 import { isWhole } from "../summary.ts";
 
@@ -42,16 +41,6 @@ configuration; 130 interrupted.`,
     .action(context.act((path: string, flags: ApplyFlags) => apply(context.io, path, flags)));
 }
 
-/** Nothing but what was planned is in the file, and the guards have looked at that. */
-const NO_GUARDS = {
-  ...DEFAULT_GUARDS,
-  changed: undefined,
-  cleared: undefined,
-  sameValue: undefined,
-  rows: undefined,
-  emptyColumn: false,
-};
-
 async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const opened = await openConfig(io, flags);
   const { config, log, lively } = opened;
@@ -62,13 +51,6 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
     const chosen = choosePool(config, header.target.pool, flags);
     const clients = openClients(config, own);
     const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
-    if (pool.target.arn !== header.target.arn || pool.target.endpoint !== header.target.endpoint) {
-      throw new CommandError(
-        "plan-file",
-        `The plan is for ${header.target.arn} at ${header.target.endpoint}, and this command would write to ${pool.target.arn} at ${pool.target.endpoint}: correct the Region or the endpoint.`,
-        { exitCode: EXIT.usage },
-      );
-    }
     if (header.guarded && flags.approve?.includes(header.id) !== true) {
       throw new CommandError(
         "guarded",
@@ -78,31 +60,11 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
     }
     if (header.guarded)
       log.warn({ plan: header.id, pool: pool.profile.id, feed: header.feed, guards: [] }, "guards overridden");
-    const { protectUsers, protectAttributes } = header;
-    const guards = { ...NO_GUARDS, protectUsers, protectAttributes };
-    const mapping = { identifier: "username", attributes: [] } as const;
-    const input = { feed: header.feed, records: file.records(), mapping, guards };
-    // Whichever takes fewer calls.
-    const isFew = header.users <= header.scanPages;
-    const few = isFew ? await Array.fromAsync(file.usernames()) : undefined;
-    const [plan] = await planAll(io, { pool, engine, directory: config.dataDir }, [input], "live", lively, (signal) =>
-      pool.scan(signal, few),
-    );
-    if (!plan) throw new Error("Expected a plan of the file");
-    own(plan, (made) => made.close());
+    const source = await replanned({ io, own, pool, engine, directory: config.dataDir, lively }, file);
     const deliveries = [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
     const session: Session = { ...opened, io, flags, engine, pool, deliveries };
-    const source: RunSource = {
-      name: header.feed,
-      identity: `plan ${file.signature}`,
-      asOfMs: header.asOf,
-      totalRows: plan.figures.rows.read,
-      rereadable: true,
-      guards,
-      records: () => plan.feedRows(),
-    };
-    const summary = await carryOut(session, source);
+    const summary = await carryOut(session, { ...source, identity: `plan ${file.signature}` });
     if (flags.json === true) io.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
     return isWhole(summary) ? EXIT.done : EXIT.partial;
   });

@@ -1,0 +1,108 @@
+/**
+ * When feeds run by themselves. BullMQ's job schedulers put one order of a feed into the queue at a time: while nobody
+ * takes it, it stays one, so that a fleet that was down catches up once. Any directory worker takes it, and that of one
+ * that was killed is taken by another.
+ */
+import { DelayedError } from "bullmq";
+import { z } from "zod";
+import type { JobQueue, Queues } from "./bullmq.ts";
+
+const QUEUE = "directory";
+
+const orderData = z.object({
+  feed: z.string(),
+  /** The run whose plan was approved; absent where the feed is to be read. */
+  run: z.exactOptional(z.string()),
+});
+export type FeedOrder = z.infer<typeof orderData>;
+
+export type Schedule = { readonly cron: string; readonly timezone: string } | { readonly everyMs: number };
+
+/** What cannot be done now may work a little later; then the next time comes. */
+const ORDER_RULES = { attempts: 4, backoff: { type: "exponential", delay: 30_000 } } as const;
+
+export interface Placed {
+  readonly placed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** Schedules these feeds and no other. One that is there as it should be stays, and with it what it has missed. */
+export async function placeSchedules(queues: Queues, schedules: ReadonlyMap<string, Schedule>): Promise<Placed> {
+  const queue = queues.queue<FeedOrder>(QUEUE);
+  const [placed, removed]: [string[], string[]] = [[], []];
+  for (const { key, template } of await queue.getJobSchedulers()) {
+    const feed = template?.data?.feed;
+    if (feed !== undefined && schedules.has(feed) && key === idOf(feed)) continue;
+    await queue.removeJobScheduler(key);
+    removed.push(feed ?? key);
+  }
+  for (const [feed, schedule] of schedules) {
+    if (await isPlaced(queue, feed, schedule)) continue;
+    // Placed anew it would forget the time that it has missed.
+    const repeat = "cron" in schedule ? { pattern: schedule.cron, tz: schedule.timezone } : { every: schedule.everyMs };
+    await queue.upsertJobScheduler(idOf(feed), repeat, { name: "feed", data: { feed }, opts: ORDER_RULES });
+    placed.push(feed);
+  }
+  return { placed, removed };
+}
+
+/** True where the scheduler is as it should be, and its next order is there: a Redis that lost its last writes may lack it. */
+async function isPlaced(queue: JobQueue<FeedOrder>, feed: string, schedule: Schedule): Promise<boolean> {
+  const there = await queue.getJobScheduler(idOf(feed));
+  if (there?.next === undefined) return false;
+  const isSame =
+    "cron" in schedule
+      ? there.pattern === schedule.cron && there.tz === schedule.timezone
+      : there.every === schedule.everyMs;
+  return isSame && (await queue.getJob(`repeat:${idOf(feed)}:${there.next}`)) !== undefined;
+}
+
+/** A colon has a meaning in BullMQ's ids. */
+function idOf(feed: string): string {
+  return encodeURIComponent(feed);
+}
+
+/** Has the fleet go on with an approved run. */
+export async function orderApproved(queues: Queues, order: FeedOrder & { readonly run: string }): Promise<void> {
+  await queues.queue<FeedOrder>(QUEUE).add("approved", order, ORDER_RULES);
+}
+
+export interface FeedWorker {
+  /** Stops between two pages; what is under way stays an order, for another worker or for the next start. */
+  stop(): Promise<void>;
+}
+
+export interface FeedWorkerOptions {
+  /** How many feeds at a time. */
+  readonly concurrency: number;
+  /** One that rejects is tried again, a few times. `signal` aborts when the worker stops. */
+  readonly carryOut: (order: FeedOrder, signal: AbortSignal) => Promise<void>;
+  /** Told of an order that cannot be read: another version wrote it. */
+  readonly onUnreadable: (job: string | undefined) => void;
+}
+
+export function startFeedWorker(queues: Queues, options: FeedWorkerOptions): FeedWorker {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const worker = queues.worker<FeedOrder>(
+    QUEUE,
+    async (job, token) => {
+      const order = orderData.safeParse(job.data);
+      if (!order.success) return options.onUnreadable(job.id);
+      try {
+        await options.carryOut(order.data, signal);
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        await job.moveToDelayed(Date.now(), token);
+        throw new DelayedError();
+      }
+    },
+    { concurrency: options.concurrency },
+  );
+  return {
+    async stop() {
+      stopping.abort();
+      await worker.close();
+    },
+  };
+}
