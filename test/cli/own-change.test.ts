@@ -139,8 +139,12 @@ describe("a user's own change", () => {
   });
 
   const refused: [title: string, words: string[], message: RegExp][] = [
-    ["--queue", ["--queue"], /a token is not kept for later/],
-    ["--dry-run", ["--dry-run"], /admin-update-user-attributes --dry-run/],
+    ["--queue and no key to seal the token", ["--queue"], /^Expected POOLSYNC_KEY with --queue: .* stored in clear/],
+    [
+      "--dry-run and a token that says no user",
+      ["--dry-run", "--region", "eu-west-1", "--access-token", "a.b.c", "--user-attributes", "Name=a,Value=b"],
+      /^--dry-run: Expected a token that says its pool and its user/,
+    ],
     ["no token", ["--user-attributes", "Name=a,Value=b"], /Expected `AccessToken`, which is required/],
     [
       "a flag",

@@ -6,19 +6,21 @@ import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
 import type { Io } from "../io.ts";
 
-/** What of a change somebody should be asked about, in words; none where nothing. */
+/** What of a change somebody should be asked about, in words; none where nothing. `profile`: undefined where it cannot be read. */
 export function risksOf(
-  profile: Pick<PoolProfile, "usernameAttributes" | "aliasAttributes">,
+  profile: Pick<PoolProfile, "usernameAttributes" | "aliasAttributes"> | undefined,
   units: readonly Unit[],
 ): string[] {
   const cleared = units.filter(({ value }) => value.kind === "clear").map(({ name }) => name);
-  const signIn = [...profile.usernameAttributes, ...profile.aliasAttributes];
-  const changed = units.filter(({ name, value }) => isContact(name) && value.kind === "text" && signIn.includes(name));
+  const signIn = profile && [...profile.usernameAttributes, ...profile.aliasAttributes];
+  const changed = units.filter(
+    ({ name, value }) => isContact(name) && value.kind === "text" && signIn?.includes(name) !== false,
+  );
   return [
     ...(cleared.length > 0 ? [`This deletes ${cleared.join(", ")}.`] : []),
     ...changed.map(
       ({ name }) =>
-        `People sign in with \`${name}\`: the old one will not do any more (${flagOf(name)} follows the new one).`,
+        `${signIn ? "People" : "If people"} sign in with \`${name}\`${signIn ? ":" : ","} the old one will not do any more (${flagOf(name)} follows the new one).`,
     ),
   ];
 }

@@ -3,15 +3,15 @@ import type { Readable } from "node:stream";
 import { delimiterOf, hasFirstRow, readCsv } from "../../feeds/csv.ts";
 import { openSource } from "../../feeds/source.ts";
 import { MAX_RECORD_LENGTH, peekText, readLines, readText } from "../../feeds/text.ts";
+import type { CommandError } from "../failure-report.ts";
 import { usageError } from "./usage-error.ts";
 
-export interface RequestRecord {
+export type RequestRecord = {
   /** 1-based line on which it begins. */
   readonly line: number;
-  readonly properties: ReadonlyMap<string, unknown>;
-}
+} & ({ readonly properties: ReadonlyMap<string, unknown> } | { readonly error: CommandError });
 
-/** Throws a FeedError or CommandError for what cannot be read, which names the line and no value. */
+/** Throws a FeedError for an input that cannot be read on, which names the line and no value. */
 export async function* readRequests(stdin: Readable): AsyncGenerator<RequestRecord> {
   const source = await openSource("-", { stream: true, stdin, spoolDir: "" });
   try {
@@ -24,7 +24,7 @@ export async function* readRequests(stdin: Readable): AsyncGenerator<RequestReco
       return;
     }
     for await (const { line, text: json } of readLines(text, source.name, MAX_RECORD_LENGTH)) {
-      if (json.trim() !== "") yield { line, properties: objectOf(line, json) };
+      if (json.trim() !== "") yield { line, ...objectOf(json) };
     }
   } finally {
     await source.close();
@@ -34,12 +34,14 @@ export async function* readRequests(stdin: Readable): AsyncGenerator<RequestReco
 async function* readTable(text: AsyncGenerator<string>, name: string, head: string): AsyncGenerator<RequestRecord> {
   const { records } = await readCsv(text, name, delimiterOf(head), MAX_RECORD_LENGTH);
   for await (const record of records) {
-    if (record.kind === "fault") throw usageError(`Line ${record.line} of standard input: ${record.detail}`);
-    yield { line: record.line, properties: record.fields };
+    const { line } = record;
+    yield record.kind === "fault" ? { line, error: usageError(record.detail) } : { line, properties: record.fields };
   }
 }
 
-function objectOf(line: number, json: string): ReadonlyMap<string, unknown> {
+function objectOf(
+  json: string,
+): { readonly properties: ReadonlyMap<string, unknown> } | { readonly error: CommandError } {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -47,6 +49,8 @@ function objectOf(line: number, json: string): ReadonlyMap<string, unknown> {
     // The parser's message quotes the line, which may be somebody's data.
     value = undefined;
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-  throw usageError(`Line ${line} of standard input: Expected one whole JSON object, such as {"UserPoolId":…}`);
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return { properties: new Map(Object.entries(value)) };
+  }
+  return { error: usageError('Expected one whole JSON object, such as {"UserPoolId":…}') };
 }

@@ -3,7 +3,7 @@ import { EXIT } from "../exit-codes.ts";
 import { reportFailure } from "../failure-report.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { answerText, checkAnswerFlags } from "./answer.ts";
-import { readRequests } from "./records.ts";
+import { readRequests, type RequestRecord } from "./records.ts";
 import { recordInput, requestInput, type RequestInput } from "./request-input.ts";
 import type { OneFlags } from "./request-options.ts";
 import { inputSkeleton, outputSkeleton, type Operation } from "./skeleton.ts";
@@ -12,16 +12,24 @@ import { usageError } from "./usage-error.ts";
 /** Carries a request out and answers what is printed. */
 type CarryOut = (request: RequestInput) => Promise<string>;
 
+export interface Spread {
+  /** How many requests are under way at a time. */
+  readonly atOnce: number;
+  /** Requests of which it is equal are carried out one after the other, in their order. */
+  readonly userOf: (request: RequestInput) => string;
+}
+
 /**
- * `open` opens what the requests need, and hands their carrying out to the function it is given. With `-` a request
- * that fails does not keep the next from being tried; the exit code then says that some failed.
+ * `open` opens what the requests need, and hands their carrying out to the function it is given. With `-` several are
+ * under way at a time, and they are answered in their order; one that fails does not keep the others from being tried,
+ * and the exit code then says that some failed.
  */
 export async function runRequests(
   io: Io,
   operation: Operation,
   input: string | undefined,
   flags: OneFlags,
-  open: (answerAll: (carryOut: CarryOut) => Promise<number>) => Promise<number>,
+  open: (answerAll: (carryOut: CarryOut, spread: Spread) => Promise<number>) => Promise<number>,
 ): Promise<number> {
   if (input !== undefined && input !== "-")
     throw usageError("Expected `-` for standard input, or nothing, got another word");
@@ -42,19 +50,59 @@ export async function runRequests(
       return EXIT.done;
     });
   }
-  return open(async (carryOut) => {
-    let failed = 0;
-    for await (const { line, properties } of readRequests(io.stdin)) {
-      io.interrupts.drain.throwIfAborted();
-      try {
-        io.stdout.write(await carryOut({ ...recordInput(properties), ...said }));
-      } catch (error) {
-        const { message, exitCode } = reportFailure(error);
-        if (exitCode === EXIT.interrupted) throw error;
-        failed += 1;
-        tell(io, `Line ${line}: ${message}`);
-      }
+  return open((carryOut, spread) => answerMany(io, said, carryOut, spread));
+}
+
+type Answer = { readonly line: number } & ({ readonly printed: string } | { readonly error: unknown });
+
+async function answerMany(io: Io, said: RequestInput, carryOut: CarryOut, { atOnce, userOf }: Spread): Promise<number> {
+  let failed = 0;
+  const underWay: Promise<Answer>[] = [];
+  const lastOf = new Map<string, Promise<Answer>>();
+  const begin = ({ line, ...read }: RequestRecord): Promise<Answer> => {
+    if ("error" in read) return Promise.resolve({ line, error: read.error });
+    let request: RequestInput;
+    try {
+      request = { ...recordInput(read.properties), ...said };
+    } catch (error) {
+      return Promise.resolve({ line, error });
     }
-    return failed === 0 ? EXIT.done : EXIT.partial;
-  });
+    const user = userOf(request);
+    const before = lastOf.get(user);
+    const answer = (async (): Promise<Answer> => {
+      await before;
+      try {
+        return { line, printed: await carryOut(request) };
+      } catch (error) {
+        return { line, error };
+      }
+    })();
+    lastOf.set(user, answer);
+    const forget = (): void => {
+      if (lastOf.get(user) === answer) lastOf.delete(user);
+    };
+    void answer.then(forget);
+    return answer;
+  };
+  const tellFirst = async (): Promise<void> => {
+    const answer = await underWay.shift();
+    if (answer === undefined) return;
+    if ("printed" in answer) return void io.stdout.write(answer.printed);
+    const { message, exitCode } = reportFailure(answer.error);
+    if (exitCode === EXIT.interrupted) throw answer.error;
+    failed += 1;
+    tell(io, `Line ${answer.line}: ${message}`);
+  };
+  try {
+    for await (const record of readRequests(io.stdin)) {
+      io.interrupts.drain.throwIfAborted();
+      underWay.push(begin(record));
+      if (underWay.length >= atOnce) await tellFirst();
+    }
+    while (underWay.length > 0) await tellFirst();
+  } finally {
+    // What is opened is closed after this: nothing may be under way any more.
+    await Promise.all(underWay);
+  }
+  return failed === 0 ? EXIT.done : EXIT.partial;
 }

@@ -1,12 +1,18 @@
 /** What became of a request, as the AWS CLI tells of it, and under it what poolsync knows. */
 import type { SaidRefusal } from "../../cognito/heard-calls.ts";
 import type { RequestFault } from "../../core/attribute-request.ts";
+import { checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
+import type { Unit } from "../../core/unit.ts";
 import type { InvalidUnit } from "../../core/change.ts";
 import type { Delivered } from "../../queues/direct.ts";
 import { commandLine } from "../command-line.ts";
 import { CommandError } from "../failure-report.ts";
-import type { Io } from "../io.ts";
+import { columnsOf, tell, type Io } from "../io.ts";
 import { adviceOf } from "../settling.ts";
+import { adviceOnce } from "./advice.ts";
+import { answerText } from "./answer.ts";
+import type { RequestInput } from "./request-input.ts";
+import type { Operation } from "./skeleton.ts";
 import type { OneFlags } from "./request-options.ts";
 import { usageError } from "./usage-error.ts";
 
@@ -21,9 +27,43 @@ export function invalidUnits(units: readonly InvalidUnit[]): CommandError {
   return new CommandError("invalid-value", ["Nothing was written:", ...details].join("\n"));
 }
 
+/** Throws for units that the pool does not take. */
+export function checkUnits(profile: PoolProfile, units: readonly Unit[]): void {
+  const invalid = units.flatMap((unit) => checkUnit(profile, unit) ?? []);
+  if (invalid.length > 0) throw invalidUnits(invalid);
+}
+
+/** What is printed where all went well: with `--json` what became of each attribute, else the call's answer. */
+export function answered(
+  { io, flags }: { readonly io: Io; readonly flags: OneFlags },
+  operation: Operation,
+  {
+    outcomes,
+    input,
+    answer = {},
+  }: {
+    readonly outcomes: ReadonlyMap<string, { readonly is: string }>;
+    readonly input: RequestInput;
+    readonly answer?: object;
+  },
+): string {
+  const unchanged = [...outcomes].filter(([, { is }]) => is === "unchanged").map(([unit]) => unit);
+  if (unchanged.length > 0 && io.stderr.isTTY === true) {
+    tell(io, `There already, and not sent: ${unchanged.join(", ")}.`);
+  }
+  if (flags.json === true) {
+    const attributes = [...outcomes].map(([name, { is }]) => ({ name, outcome: is }));
+    return `${JSON.stringify({ attributes, ...answer }, undefined, 2)}\n`;
+  }
+  return answerText(operation, answer, input, flags, columnsOf(io.stdout));
+}
+
 /** The AWS CLI's line, the advice, and a username that may have been meant. */
-export function refusedText({ name, operation, message, advice }: SaidRefusal, meant?: string): string {
-  const lines = [`An error occurred (${name}) when calling the ${operation} operation: ${message}`, advice];
+export function refusedText(
+  { name, operation, message, advice }: SaidRefusal,
+  { meant, instead = advice }: { readonly meant?: string | undefined; readonly instead?: string } = {},
+): string {
+  const lines = [`An error occurred (${name}) when calling the ${operation} operation: ${message}`.trimEnd(), instead];
   if (meant !== undefined) lines.push(`Did you mean \`${meant}\`?`);
   return lines.join("\n");
 }
@@ -34,7 +74,7 @@ export const NOBODY: SaidRefusal = {
   name: "UserNotFoundException",
   message: "User does not exist.",
   kind: "user-not-found",
-  advice: adviceOf("user-not-found"),
+  advice: adviceOnce("user-not-found"),
 };
 
 /** Undefined where every attribute is applied, or was there. */
@@ -43,9 +83,12 @@ export function failureOf(
   flags: OneFlags,
   user: string,
   { outcomes, refusal }: Delivered,
-  meant: string | undefined,
+  {
+    meant,
+    adviseOn = adviceOf,
+  }: { readonly meant?: string | undefined; readonly adviseOn?: (kind: string, reason?: string) => string } = {},
 ): CommandError | undefined {
-  const lines = refusal === undefined ? [] : [refusedText(refusal, meant)];
+  const lines = refusal === undefined ? [] : [refusedText(refusal, { meant, instead: adviseOn(refusal.kind) })];
   const all = [...outcomes];
   const [died] = all.flatMap(([, outcome]) => (outcome.is === "dead" ? [outcome] : []));
   const named = (is: string): string[] => all.filter(([, outcome]) => outcome.is === is).map(([unit]) => unit);
@@ -56,7 +99,7 @@ export function failureOf(
     const { kind, reason, letter } = outcome;
     const show = commandLine(io, ["dead", "show", letter], flags);
     lines.push(`\`${unit}\` was not written (${kind === reason ? kind : `${kind}: ${reason}`}): ${show}`);
-    if (refusal === undefined) lines.push(adviceOf(kind, reason));
+    if (refusal === undefined) lines.push(adviseOn(kind, reason));
   }
   if (overtaken.length > 0) lines.push(`Something newer is there, or on its way, of ${overtaken.join(", ")}.`);
   if (pending.length > 0) {

@@ -1,41 +1,33 @@
 /** `poolsync admin-update-user-attributes`: one user, in the AWS CLI's words, through poolsync's pace, order and books. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
 import { createAttributeWriter } from "../../cognito/attribute-writer.ts";
-import type { CognitoClient } from "../../cognito/client.ts";
-import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
+import type { SaidRefusal } from "../../cognito/heard-calls.ts";
 import { createOwnWriter } from "../../cognito/own-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
-import { createQuotaGovernor } from "../../cognito/quota-governor.ts";
 import { sendOnce } from "../../cognito/send-once.ts";
 import { createUserDirectory } from "../../cognito/user-directory.ts";
 import { createUserSearch } from "../../cognito/user-search.ts";
-import { choosePool, type ChosenPool, type Config } from "../../config.ts";
+import { choosePool, type ChosenPool } from "../../config.ts";
 import { checkAdminRequest, type AdminRequest } from "../../core/attribute-request.ts";
-import { compareUnit } from "../../core/comparison.ts";
-import { canonicalUsername, checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
+import { canonicalUsername } from "../../core/pool-schema.ts";
 import { closest } from "../../feeds/closest.ts";
-import { withOwned, type Own } from "../../lifecycle.ts";
-import type { Pool } from "../../queues/pool.ts";
-import { createPace } from "../../store/postgres/pace.ts";
-import { answerText } from "../aws/answer.ts";
+import { withOwned } from "../../lifecycle.ts";
+import { adviceOnce } from "../aws/advice.ts";
+import { dryRun } from "../aws/dry-run.ts";
+import { refuseNow } from "../aws/engine-there.ts";
 import { ask, risksOf } from "../aws/question.ts";
 import type { RequestInput } from "../aws/request-input.ts";
-import { modeOf, modeOptions, requestOptions, type Mode, type OneFlags } from "../aws/request-options.ts";
+import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
 import { runRequests } from "../aws/request-run.ts";
-import { failureOf, invalidUnits, NOBODY, refusedText, requestFaults } from "../aws/telling.ts";
-import { EXIT } from "../exit-codes.ts";
+import { openSession, type Session } from "../aws/session.ts";
+import { answered, checkUnits, failureOf, refusedText, requestFaults } from "../aws/telling.ts";
+import { carryThrough } from "../aws/waited-change.ts";
 import { CommandError } from "../failure-report.ts";
-import { columnsOf, tell, type Io } from "../io.ts";
-import { openChosenPool, openClients, openConfig, openEngineOf, type Opened } from "../open.ts";
+import type { Io } from "../io.ts";
+import { openConfig } from "../open.ts";
 import type { Context } from "../program.ts";
-import { adviceOf } from "../settling.ts";
-import { table } from "../table.ts";
 
 const OPERATION = "AdminUpdateUserAttributes";
-/** How long a result is waited for: back-offs and other processes' leases included. */
-const WAIT_MS = 60_000;
 
 export function addAdminUpdateUserAttributes(program: Command, context: Context): void {
   const command = program
@@ -61,56 +53,22 @@ question was answered with no; 64 wrong usage.`,
     .action(context.act((input: string | undefined, flags: OneFlags) => run(context.io, input, flags)));
 }
 
-/** What the requests of one command share. */
-interface Session extends Opened {
-  readonly io: Io;
-  readonly flags: OneFlags;
-  readonly mode: Mode;
-  readonly signal: AbortSignal;
-  /** Opened when first needed, and then shared. */
-  readonly cognito: (chosen: ChosenPool) => CognitoClient;
-  readonly pool: (chosen: ChosenPool) => Promise<Pool>;
-  readonly own: Own;
-}
-
 async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<number> {
   const mode = modeOf(flags);
   return runRequests(io, OPERATION, input, flags, async (answerAll) => {
     const opened = await openConfig(io, flags);
-    const { config, log } = opened;
+    const { config } = opened;
     if (mode === "now") refuseNow(config);
     return withOwned(async (own) => {
-      const clients = openClients(config, own);
-      const cognito = ({ region, profile, endpoint }: ChosenPool): CognitoClient =>
-        clients.of({
-          region,
-          ...(profile === undefined ? {} : { profile }),
-          ...(endpoint === undefined ? {} : { endpoint }),
-        });
-      let engine: ReturnType<typeof openEngineOf> | undefined;
-      const pools = new Map<string, Promise<Pool>>();
-      const pool = (chosen: ChosenPool): Promise<Pool> => {
-        const opening = (engine ??= openEngineOf(config, own, log));
-        const open = async (): Promise<Pool> =>
-          openChosenPool({ config, log, engine: await opening, clients, own }, chosen);
-        const known = pools.get(chosen.id) ?? open();
-        pools.set(chosen.id, known);
-        return known;
-      };
-      const session: Session = { ...opened, io, flags, mode, own, cognito, pool, signal: io.interrupts.drain };
-      return answerAll((request) => one(session, request));
+      const session = openSession(opened, { io, flags, mode }, own);
+      return answerAll((request) => one(session, request), { atOnce: config.concurrency, userOf });
     });
   });
 }
 
-function refuseNow({ redisUrl, dataDir }: Config): void {
-  if (redisUrl === undefined && !existsSync(join(dataDir, "poolsync.json"))) return;
-  const where = redisUrl === undefined ? `a data directory (${dataDir})` : "REDIS_URL";
-  throw new CommandError(
-    "engine-there",
-    `Nothing was written: there is ${where}, and an older value that waits in it could overwrite this one. Leave --now out: the change then goes before all that is queued.`,
-    { exitCode: EXIT.guarded },
-  );
+/** Requests with the same of it are carried out one after the other. */
+function userOf({ UserPoolId: pool, Username: username }: RequestInput): string {
+  return JSON.stringify([pool, typeof username === "string" ? username.toLowerCase() : username]);
 }
 
 /** Carries one request out, and answers what is printed. */
@@ -125,7 +83,7 @@ async function one(session: Session, input: RequestInput): Promise<string> {
   const chosen = choosePool(config, request.pool, flags);
   switch (mode) {
     case "dryRun":
-      return dryRun(session, chosen, request);
+      return look(session, chosen, request);
     case "now":
       return sendNow(session, chosen, request, input);
     case "wait":
@@ -137,62 +95,20 @@ async function one(session: Session, input: RequestInput): Promise<string> {
 async function throughEngine(
   session: Session,
   chosen: ChosenPool,
-  request: AdminRequest,
+  { username, units, clientMetadata }: AdminRequest,
   input: RequestInput,
 ): Promise<string> {
-  const { io, flags, mode, signal, log } = session;
+  const { io, flags } = session;
   const pool = await session.pool(chosen);
-  const { profile } = pool;
-  const direct = pool.direct();
-  const { username, units, clientMetadata } = request;
   const manner = clientMetadata === undefined ? {} : { manner: { clientMetadata } };
-  const checkedUnits = direct.check({ username, units, ...manner });
-  if ("fault" in checkedUnits) throw invalidUnits([{ name: "username", ...checkedUnits.fault }]);
-  if (checkedUnits.invalid.length > 0) throw invalidUnits(checkedUnits.invalid);
-  const user = await pool.links.resolve(request.username, undefined, signal);
-  if (user.is === "none") throw new CommandError(NOBODY.kind, refusedText(NOBODY));
-  if (user.is !== "one") {
-    throw new CommandError(
-      "user-ambiguous",
-      "Several users of the pool have this address or number: name one by the username.",
-    );
-  }
-  if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
-  const submitted = await direct.submit({ ...checkedUnits.sound, username: user.username }, { wake: mode === "queue" });
-  log.info({ pool: profile.id, user: submitted.user }, "change put");
-  if (mode === "queue")
-    return `${JSON.stringify({ User: submitted.user, Queued: [...submitted.versions.keys()] }, undefined, 4)}\n`;
-  let delivered;
-  try {
-    delivered = await direct.deliverNow(submitted, { waitMs: WAIT_MS, signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new CommandError("interrupted", `Interrupted. The change stays queued, for user ${submitted.user}.`, {
-      cause: error,
-      exitCode: EXIT.interrupted,
-    });
-  }
+  const carried = await carryThrough({ ...session, pool }, { username, units, ...manner });
+  if (carried.is === "queued") return carried.text;
+  const { user, delivered } = carried;
   const unknown = delivered.refusal?.kind === "user-not-found";
-  const meant = unknown ? await nearMiss(session, chosen, user.username) : undefined;
-  const failure = failureOf(io, flags, submitted.user, delivered, meant);
+  const meant = unknown ? await nearMiss(session, chosen, carried.username) : undefined;
+  const failure = failureOf(io, flags, user, delivered, { meant });
   if (failure !== undefined) throw failure;
-  return answered(session, delivered.outcomes, input);
-}
-
-/** The answer of a call that went through, which has no members. */
-function answered(
-  { io, flags }: Session,
-  outcomes: ReadonlyMap<string, { readonly is: string }>,
-  input: RequestInput,
-): string {
-  const unchanged = [...outcomes].filter(([, { is }]) => is === "unchanged").map(([unit]) => unit);
-  if (unchanged.length > 0 && io.stderr.isTTY === true)
-    tell(io, `There already, and not sent: ${unchanged.join(", ")}.`);
-  if (flags.json === true) {
-    const attributes = [...outcomes].map(([name, { is }]) => ({ name, outcome: is }));
-    return `${JSON.stringify({ attributes }, undefined, 2)}\n`;
-  }
-  return answerText(OPERATION, {}, input, flags, columnsOf(io.stdout));
+  return answered(session, OPERATION, { outcomes: delivered.outcomes, input });
 }
 
 async function nearMiss(
@@ -205,32 +121,18 @@ async function nearMiss(
   return same ?? closest(username, names, 1)[0];
 }
 
-/** Throws for units that the pool does not take. */
-function checkUnits(profile: PoolProfile, { units }: AdminRequest): void {
-  const invalid = units.flatMap((unit) => checkUnit(profile, unit) ?? []);
-  if (invalid.length > 0) throw invalidUnits(invalid);
-}
-
 async function sendNow(
   session: Session,
   chosen: ChosenPool,
   request: AdminRequest,
   input: RequestInput,
 ): Promise<string> {
-  const { io, flags, config, own, signal } = session;
+  const { io, flags, signal } = session;
   const cognito = session.cognito(chosen);
   const profile = await readPoolProfile(cognito, chosen.id, signal);
-  checkUnits(profile, request);
+  checkUnits(profile, request.units);
   if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
-  const updates = own(
-    createQuotaGovernor({
-      pace: createPace(() => Date.now()),
-      bucket: chosen.id,
-      ceilingPerSecond: chosen.ratePerSecond,
-      concurrency: config.concurrency,
-    }),
-    (governor) => governor.close(),
-  );
+  const updates = session.governor(chosen.id, chosen.ratePerSecond);
   const username = canonicalUsername(profile, request.username);
   const calls = {
     writer: createAttributeWriter(cognito),
@@ -244,12 +146,13 @@ async function sendNow(
     signal,
   );
   if (sent.ok) {
-    return answered(session, new Map([...sent.outcomes].map(([unit, is]) => [unit, { is }])), input);
+    const outcomes = new Map([...sent.outcomes].map(([unit, is]) => [unit, { is }]));
+    return answered(session, OPERATION, { outcomes, input });
   }
   if (!("refusal" in sent)) {
     throw new CommandError(
       sent.kind,
-      `\`${sent.unit}\` was not written: ${sent.reason}. ${adviceOf(sent.kind, sent.reason)}`,
+      `\`${sent.unit}\` was not written: ${sent.reason}. ${adviceOnce(sent.kind, sent.reason)}`,
     );
   }
   throw await refused(session, chosen, username, sent.refusal);
@@ -262,37 +165,15 @@ async function refused(
   refusal: SaidRefusal,
 ): Promise<CommandError> {
   const meant = refusal.kind === "user-not-found" ? await nearMiss(session, chosen, username) : undefined;
-  return new CommandError(refusal.kind, refusedText(refusal, meant));
+  return new CommandError(refusal.kind, refusedText(refusal, { meant, instead: adviceOnce(refusal.kind) }));
 }
 
-/** What would change, read with ListUsers, which bills nobody; and whom Cognito would write to. */
-async function dryRun(session: Session, chosen: ChosenPool, request: AdminRequest): Promise<string> {
-  const { io, flags, signal } = session;
+async function look(session: Session, chosen: ChosenPool, request: AdminRequest): Promise<string> {
   const cognito = session.cognito(chosen);
-  const profile = await readPoolProfile(cognito, chosen.id, signal);
-  checkUnits(profile, request);
-  const username = canonicalUsername(profile, request.username);
-  const found = await createUserSearch(cognito).find(chosen.id, username, {
-    ignoresCase: !profile.caseSensitive,
-    signal,
-  });
-  if (!found.ok) throw await refused(session, chosen, username, saidRefusal("ListUsers", found, [username]));
-  if (found.user === undefined) throw await refused(session, chosen, username, NOBODY);
-  const { user } = found;
-  const changes = request.units.map((unit) => {
-    const { is, ...more } = compareUnit(profile, unit, user);
-    return {
-      attribute: unit.name,
-      would: is,
-      message: "message" in more && more.message,
-      ...("reason" in more ? { reason: more.reason } : {}),
-    };
-  });
-  if (flags.json === true) return `${JSON.stringify({ changes }, undefined, 2)}\n`;
-  const rows = changes.map(({ attribute, would, message, reason = "" }) => [
-    attribute,
-    reason === "" ? would : `${would} (${reason})`,
-    message ? "Cognito asks the person to verify it" : "none",
-  ]);
-  return table([{ title: "ATTRIBUTE" }, { title: "WOULD" }, { title: "MESSAGE" }], rows, columnsOf(io.stdout));
+  const profile = await readPoolProfile(cognito, chosen.id, session.signal);
+  checkUnits(profile, request.units);
+  const { username, units } = request;
+  const said = await dryRun({ ...session, cognito, profile, username, units });
+  if ("text" in said) return said.text;
+  throw await refused(session, chosen, said.username, said.refusal);
 }

@@ -102,7 +102,7 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
       say(`${count(left.flags)} letters that only set a verified flag are left out: replay or discard them.`);
     if (left.own > 0)
       say(
-        `${count(left.own)} letters of users' own changes are left out: make those again with update-user-attributes and a new token.`,
+        `${counted(left.own, "letter of a user's own change is", "letters of users' own changes are")} left out: make such changes again with update-user-attributes and a new token.`,
       );
     if (left.metadata > 0)
       say(

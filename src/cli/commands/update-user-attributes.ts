@@ -1,26 +1,33 @@
 /** `poolsync update-user-attributes`: a user's own change with the user's own token, in the AWS CLI's words. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import type { Command } from "commander";
+import { CognitoError } from "../../cognito/cognito-error.ts";
 import { saidRefusal } from "../../cognito/heard-calls.ts";
 import { createOwnWriter, type OwnAnswer } from "../../cognito/own-writer.ts";
-import { createQuotaGovernor } from "../../cognito/quota-governor.ts";
-import { choosePool } from "../../config.ts";
-import { claimsOf, type TokenClaims } from "../../core/access-token.ts";
+import { readPoolProfile } from "../../cognito/pool-profile.ts";
+import { choosePool, type ChosenPool } from "../../config.ts";
+import { claimsOf, hasEnded, type TokenClaims } from "../../core/access-token.ts";
 import { checkOwnRequest, type OwnRequest } from "../../core/attribute-request.ts";
 import type { Attribute } from "../../core/contact.ts";
+import type { PoolProfile } from "../../core/pool-schema.ts";
 import { withOwned } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { inOwnTurn } from "../../queues/own-turn.ts";
-import { createPace } from "../../store/postgres/pace.ts";
-import { answerText } from "../aws/answer.ts";
+import type { Pool } from "../../queues/pool.ts";
+import { adviceToUser } from "../aws/advice.ts";
+import { dryRun } from "../aws/dry-run.ts";
+import { hasEngine, refuseNow } from "../aws/engine-there.ts";
+import { ask, risksOf } from "../aws/question.ts";
+import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
 import { runRequests } from "../aws/request-run.ts";
-import { refusedText, requestFaults } from "../aws/telling.ts";
+import { openSession, type Session } from "../aws/session.ts";
+import { answered, checkUnits, failureOf, refusedText, requestFaults } from "../aws/telling.ts";
 import { usageError } from "../aws/usage-error.ts";
+import { carryThrough } from "../aws/waited-change.ts";
+import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
-import { columnsOf, type Io } from "../io.ts";
-import { openClients, openConfig, openEngineOf } from "../open.ts";
+import type { Io } from "../io.ts";
+import { openConfig } from "../open.ts";
 import type { Context } from "../program.ts";
 
 const OPERATION = "UpdateUserAttributes";
@@ -28,8 +35,6 @@ const OPERATION = "UpdateUserAttributes";
 const LEASE_MARGIN_MS = 5000;
 /** Stands for the pool of a token that does not say it: then --region or AWS_REGION must. */
 const UNSAID = "unsaid_pool";
-const TOKEN_ADVICE =
-  "The token has ended, was revoked or lacks the scope aws.cognito.signin.user.admin, or the app client may not write the attribute: sign in again, or have an administrator use admin-update-user-attributes.";
 
 export function addUpdateUserAttributes(program: Command, context: Context): void {
   const command = program
@@ -43,78 +48,182 @@ Examples:
   $ poolsync update-user-attributes --access-token file://token.txt \\
       --user-attributes Name=nickname,Value=Dan
 
-Needs no AWS credentials. The call is made at once: the token is kept nowhere,
-so --queue and --dry-run are refused. A token on the command line can be read by
-others on the machine: file:// cannot.`,
+Needs no AWS credentials: then the call is made at once, and the token is kept
+nowhere. With POOLSYNC_KEY and credentials it goes through the queue, where the
+token is sealed; --queue leaves it there, until the token ends at the latest. A
+token on the command line can be read by others on the machine: file:// cannot.`,
     )
     .action(context.act((input: string | undefined, flags: OneFlags) => run(context.io, input, flags)));
 }
 
 async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<number> {
   const mode = modeOf(flags);
-  if (mode === "queue" || mode === "dryRun") {
-    throw usageError(
-      "Expected neither --queue nor --dry-run: a token is not kept for later, and what is there can only be read by an administrator (admin-update-user-attributes --dry-run)",
-    );
-  }
   return runRequests(io, OPERATION, input, flags, async (answerAll) => {
-    const { config } = await openConfig(io, flags);
+    const opened = await openConfig(io, flags);
+    const { config } = opened;
+    if (mode === "now") refuseNow(config);
+    if (mode === "queue" && config.key === undefined) {
+      throw usageError(
+        "Expected POOLSYNC_KEY with --queue: without it the token would be stored in clear. Leave --queue out: the call is then made at once, and the token is kept nowhere.",
+      );
+    }
     return withOwned(async (own) => {
-      const clients = openClients(config, own);
-      const hasEngine = config.redisUrl !== undefined || existsSync(join(config.dataDir, "poolsync.json"));
-      const engine = hasEngine ? await openEngineOf(config, own) : undefined;
-      const pace = engine?.store.pace ?? createPace(() => Date.now());
-      const governors = new Map<string, ReturnType<typeof createQuotaGovernor>>();
-      return answerAll(async (said) => {
-        const checked = checkOwnRequest(said);
-        if ("faults" in checked) throw requestFaults(checked.faults);
-        const { request } = checked;
-        const claims = claimsOf(request.token);
-        const { region, endpoint, ratePerSecond } = choosePool(config, claims?.pool ?? UNSAID, flags);
-        const bucket = await bucketOf(engine, claims, region);
-        const updates =
-          governors.get(bucket) ??
-          own(
-            createQuotaGovernor({
-              pace,
-              bucket,
-              ceilingPerSecond: ratePerSecond,
-              concurrency: config.concurrency,
-            }),
-            (governor) => governor.close(),
-          );
-        governors.set(bucket, updates);
-        const cognito = clients.of({ region, ...(endpoint === undefined ? {} : { endpoint }) });
-        const writer = createOwnWriter(cognito);
-        const signal = io.interrupts.drain;
-        let answer: OwnAnswer | undefined;
-        const call = async (): Promise<boolean> => {
-          const slot = await updates.acquire({ priority: 0, signal });
-          try {
-            const written = await writer.write(request.token, attributesOf(request), {
-              clientMetadata: request.clientMetadata,
-              signal,
-            });
-            if (!written.ok) {
-              if (written.failure.outcome === "wait" && written.failure.answered) await slot.throttled();
-              throw refused(request, written);
-            }
-            ({ answer } = written);
-            return true;
-          } finally {
-            slot.done();
-          }
-        };
-        if (engine === undefined || claims === undefined) await call();
-        else {
-          const { pool, username } = claims;
-          const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
-          await inOwnTurn(engine, { pool, username, units: request.units, leaseMs, signal }, call);
-        }
-        return answerText(OPERATION, answer ?? {}, said, flags, columnsOf(io.stdout));
-      });
+      const session = openSession(opened, { io, flags, mode }, own);
+      return answerAll((request) => one(session, request), { atOnce: config.concurrency, userOf });
     });
   });
+}
+
+/** Requests with the same of it are carried out one after the other. */
+function userOf({ AccessToken: token }: RequestInput): string {
+  const claims = typeof token === "string" ? claimsOf(token) : undefined;
+  return claims === undefined ? String(token) : `${claims.pool} ${claims.sub}`;
+}
+
+/** Carries one request out, and answers what is printed. */
+async function one(session: Session, input: RequestInput): Promise<string> {
+  const { config, flags, mode } = session;
+  const checked = checkOwnRequest(input);
+  if ("faults" in checked) throw requestFaults(checked.faults);
+  const { request } = checked;
+  const claims = claimsOf(request.token);
+  const chosen = choosePool(config, claims?.pool ?? UNSAID, flags);
+  if (mode === "wait" || mode === "now") {
+    const pool = await queuePool(session, chosen, claims);
+    if (pool !== undefined && claims !== undefined) return throughQueue(session, pool, { request, claims, input });
+    return atOnce(session, chosen, { request, claims, input });
+  }
+  if (claims === undefined) {
+    throw usageError(`--${mode === "queue" ? "queue" : "dry-run"}: Expected a token that says its pool and its user`);
+  }
+  if (hasEnded(request.token, Date.now())) {
+    const what = mode === "queue" ? "queued" : "looked up";
+    throw new CommandError("token-expired", `Nothing was ${what}. ${adviceToUser("token-expired")}`);
+  }
+  if (mode === "dryRun") return look(session, chosen, { request, claims });
+  const pool = await withCredentials(session.pool(chosen), "--queue reads the pool's schema first");
+  return throughQueue(session, pool, { request, claims, input });
+}
+
+interface Own {
+  readonly request: OwnRequest;
+  readonly claims: TokenClaims;
+  readonly input: RequestInput;
+}
+
+/** What a process without AWS credentials, or with the wrong ones, meets where it would read a pool. */
+const NO_RIGHTS: readonly string[] = [
+  "credentials-missing",
+  "credentials-expired",
+  "credentials-refused",
+  "access-denied",
+];
+
+/** The pool that a change may be queued for; undefined where the token could not be sealed, or nobody may read the pool. */
+async function queuePool(
+  session: Session,
+  chosen: ChosenPool,
+  claims: TokenClaims | undefined,
+): Promise<Pool | undefined> {
+  const { config, mode } = session;
+  const mayQueue = mode === "wait" && config.key !== undefined && hasEngine(config);
+  if (!mayQueue || claims === undefined || claims.expiresAt <= Date.now()) return undefined;
+  return session.pool(chosen).catch((error: unknown) => {
+    if (error instanceof CognitoError && NO_RIGHTS.includes(error.kind)) return undefined;
+    throw error;
+  });
+}
+
+async function withCredentials<T>(reading: Promise<T>, why: string): Promise<T> {
+  try {
+    return await reading;
+  } catch (cause) {
+    if (!(cause instanceof CognitoError) || !NO_RIGHTS.includes(cause.kind)) throw cause;
+    throw new CommandError(
+      cause.kind,
+      `${why}, which a user's token may not: it needs AWS credentials. Give some, or leave the option out: the call itself needs none.`,
+      { cause },
+    );
+  }
+}
+
+async function throughQueue(session: Session, pool: Pool, { request, claims, input }: Own): Promise<string> {
+  const { io, flags } = session;
+  const { token, units, clientMetadata } = request;
+  const manner = { token, ...(clientMetadata === undefined ? {} : { clientMetadata }) };
+  const carried = await carryThrough({ ...session, pool }, { username: claims.username, units, manner });
+  if (carried.is === "queued") return carried.text;
+  const { user, delivered } = carried;
+  const failure = failureOf(io, flags, user, delivered, { adviseOn: adviceToUser });
+  if (failure !== undefined) throw failure;
+  return answered(session, OPERATION, { outcomes: delivered.outcomes, input, answer: delivered.ownAnswer ?? {} });
+}
+
+/** The call is made now, in the user's turn where an engine says whose that is. */
+async function atOnce(
+  session: Session,
+  chosen: ChosenPool,
+  { request, claims, input }: Omit<Own, "claims"> & { readonly claims: TokenClaims | undefined },
+): Promise<string> {
+  const { config, io, flags, signal } = session;
+  const { token, units, clientMetadata } = request;
+  if (flags.force !== true) await ask(io, risksOf(undefined, units), signal);
+  const engine = hasEngine(config) ? await session.engine() : undefined;
+  const bucket = await bucketOf(engine, claims, chosen.region);
+  const updates = session.governor(bucket, chosen.ratePerSecond, engine?.store.pace);
+  // The user's own call is unsigned: a profile that cannot be read must not keep it.
+  const { region, endpoint } = chosen;
+  const cognito = session.cognito({ region, ...(endpoint === undefined ? {} : { endpoint }) });
+  const writer = createOwnWriter(cognito);
+  let answer: OwnAnswer = {};
+  const call = async (): Promise<boolean> => {
+    const slot = await updates.acquire({ priority: 0, signal });
+    try {
+      const written = await writer.write(token, attributesOf(request), { clientMetadata, signal });
+      if (!written.ok) {
+        if (written.failure.outcome === "wait" && written.failure.answered) await slot.throttled();
+        throw refused(request, written);
+      }
+      ({ answer } = written);
+      return true;
+    } finally {
+      slot.done();
+    }
+  };
+  try {
+    if (engine === undefined || claims === undefined) await call();
+    else {
+      const { pool, username } = claims;
+      const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
+      await inOwnTurn(engine, { pool, username, units, leaseMs, signal }, call);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new CommandError(
+      "interrupted",
+      "Interrupted. Whether the change was written is not known: look, and try again.",
+      {
+        cause: error,
+        exitCode: EXIT.interrupted,
+      },
+    );
+  }
+  const outcomes = new Map(units.map(({ name }) => [name, { is: "applied" }]));
+  return answered(session, OPERATION, { outcomes, input, answer });
+}
+
+async function look(session: Session, chosen: ChosenPool, { request, claims }: Omit<Own, "input">): Promise<string> {
+  const cognito = session.cognito(chosen);
+  const profile: PoolProfile = await withCredentials(
+    readPoolProfile(cognito, chosen.id, session.signal),
+    "--dry-run reads what is there with ListUsers",
+  );
+  checkUnits(profile, request.units);
+  const { username } = claims;
+  const said = await dryRun({ ...session, cognito, profile, username, units: request.units });
+  if ("text" in said) return said.text;
+  const { refusal } = said;
+  throw new CommandError(refusal.kind, refusedText(refusal, { instead: adviceToUser(refusal.kind) }));
 }
 
 /** The pace that the pool's other calls have, where the namespace knows its account; else one of this Region's own. */
@@ -131,6 +240,5 @@ function attributesOf({ units }: OwnRequest): Attribute[] {
 function refused(request: OwnRequest, refusal: Parameters<typeof saidRefusal>[1]): CommandError {
   const values = [request.token, ...attributesOf(request).map(({ Value }) => Value)];
   const said = saidRefusal(OPERATION, refusal, values);
-  const advice = said.kind === "not-authorized" ? TOKEN_ADVICE : said.advice;
-  return new CommandError(said.kind, refusedText({ ...said, advice }));
+  return new CommandError(said.kind, refusedText(said, { instead: adviceToUser(said.kind) }));
 }

@@ -1,0 +1,52 @@
+/** `--dry-run` of one user's change: read with ListUsers, which bills nobody, and nothing is sent. */
+import { createUserSearch } from "../../cognito/user-search.ts";
+import type { CognitoClient } from "../../cognito/client.ts";
+import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
+import { compareUnit } from "../../core/comparison.ts";
+import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
+import type { Unit } from "../../core/unit.ts";
+import { columnsOf, type Io } from "../io.ts";
+import { table } from "../table.ts";
+import type { OneFlags } from "./request-options.ts";
+import { NOBODY } from "./telling.ts";
+
+export interface DryRun {
+  readonly io: Io;
+  readonly flags: OneFlags;
+  readonly cognito: CognitoClient;
+  readonly profile: PoolProfile;
+  readonly username: string;
+  /** They have passed `checkUnit`. */
+  readonly units: readonly Unit[];
+  readonly signal: AbortSignal;
+}
+
+/** What would change, and whom Cognito would write to. */
+export async function dryRun(
+  means: DryRun,
+): Promise<{ readonly text: string } | { readonly refusal: SaidRefusal; readonly username: string }> {
+  const { io, flags, cognito, profile, units, signal } = means;
+  const username = canonicalUsername(profile, means.username);
+  const look = { ignoresCase: !profile.caseSensitive, signal };
+  const found = await createUserSearch(cognito).find(profile.id, username, look);
+  if (!found.ok) return { refusal: saidRefusal("ListUsers", found, [username]), username };
+  if (found.user === undefined) return { refusal: NOBODY, username };
+  const { user } = found;
+  const changes = units.map((unit) => {
+    const { is, ...more } = compareUnit(profile, unit, user);
+    return {
+      attribute: unit.name,
+      would: is,
+      message: "message" in more && more.message,
+      ...("reason" in more ? { reason: more.reason } : {}),
+    };
+  });
+  if (flags.json === true) return { text: `${JSON.stringify({ changes }, undefined, 2)}\n` };
+  const rows = changes.map(({ attribute, would, message, reason = "" }) => [
+    attribute,
+    reason === "" ? would : `${would} (${reason})`,
+    message ? "Cognito asks the person to verify it" : "none",
+  ]);
+  const columns = [{ title: "ATTRIBUTE", shrinks: true }, { title: "WOULD" }, { title: "MESSAGE", shrinks: true }];
+  return { text: table(columns, rows, columnsOf(io.stdout)) };
+}

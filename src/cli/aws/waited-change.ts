@@ -1,0 +1,69 @@
+/** One change through the engine: put like any other, and then waited for at the top of the pace, or left to workers. */
+import type { Change } from "../../core/change.ts";
+import type { Log } from "../../log.ts";
+import type { Delivered } from "../../queues/direct.ts";
+import type { Pool } from "../../queues/pool.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import type { Io } from "../io.ts";
+import { ask, risksOf } from "./question.ts";
+import type { Mode, OneFlags } from "./request-options.ts";
+import { invalidUnits, NOBODY, refusedText } from "./telling.ts";
+
+export interface WaitedMeans {
+  readonly io: Io;
+  readonly flags: OneFlags;
+  readonly mode: Mode;
+  readonly pool: Pool;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+export type Carried =
+  /** What is printed of a change that was left to workers. */
+  | { readonly is: "queued"; readonly text: string }
+  | { readonly is: "delivered"; readonly user: string; readonly username: string; readonly delivered: Delivered };
+
+/** How long a result is waited for: back-offs and other processes' leases included. */
+const WAIT_MS = 60_000;
+
+/** Throws a CommandError for a change that cannot be put, one that somebody declined, and an interruption. */
+export async function carryThrough(means: WaitedMeans, change: Change): Promise<Carried> {
+  const { io, flags, mode, pool, log, signal } = means;
+  const { profile } = pool;
+  const direct = pool.direct();
+  const checked = direct.check(change);
+  if ("fault" in checked) throw invalidUnits([{ name: "username", ...checked.fault }]);
+  if (checked.invalid.length > 0) throw invalidUnits(checked.invalid);
+  const username = await usernameOf(pool, change, signal);
+  if (flags.force !== true) await ask(io, risksOf(profile, change.units), signal);
+  const submitted = await direct.submit({ ...checked.sound, username }, { wake: mode === "queue" });
+  const { user } = submitted;
+  log.info({ pool: profile.id, user }, "change put");
+  if (mode === "queue") {
+    const queued = { User: user, Queued: [...submitted.versions.keys()] };
+    return { is: "queued", text: `${JSON.stringify(queued, undefined, 4)}\n` };
+  }
+  try {
+    const delivered = await direct.deliverNow(submitted, { waitMs: WAIT_MS, signal });
+    return { is: "delivered", user, username, delivered };
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new CommandError("interrupted", `Interrupted. The change stays queued, for user ${user}.`, {
+      cause: error,
+      exitCode: EXIT.interrupted,
+    });
+  }
+}
+
+/** A token names its user by the username itself; people name others by what those sign in with as well. */
+async function usernameOf(pool: Pool, { username, manner }: Change, signal: AbortSignal): Promise<string> {
+  if (manner?.token !== undefined) return username;
+  const user = await pool.links.resolve(username, undefined, signal);
+  if (user.is === "none") throw new CommandError(NOBODY.kind, refusedText(NOBODY));
+  if (user.is === "one") return user.username;
+  throw new CommandError(
+    "user-ambiguous",
+    "Several users of the pool have this address or number: name one by the username.",
+  );
+}

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, test } from "node:test";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+
+const KEY = randomBytes(32).toString("base64");
+
+describe("a user's own change, where POOLSYNC_KEY is set", () => {
+  let emulator: Emulator;
+  let restore: () => void;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  before(async () => {
+    emulator = await emulatorWith(4);
+    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    directory = await temporaryDirectory();
+  });
+  beforeEach(() => emulator.faults.clear());
+  after(async () => {
+    await emulator.close();
+    restore();
+    await directory.remove();
+  });
+
+  const token = (username: string, expiresInSeconds = 600): string =>
+    emulator.mintAccessToken(POOL, username, { expiresInSeconds });
+  const inData = (words: readonly string[]): Promise<Said> =>
+    runCommand([...words, "--data-dir", join(directory.path, "data")], { environment: { POOLSYNC_KEY: KEY } });
+  const own = (of: string, ...words: readonly string[]): Promise<Said> =>
+    inData(["update-user-attributes", "--access-token", of, ...words]);
+  const written = (): unknown[] =>
+    emulator.log.writes.map(({ operation, username, attributes }) => [operation, username, attributes]);
+
+  /** Every file of the data directory, as it is on the disk. */
+  async function onDisk(): Promise<string> {
+    const files = await readdir(join(directory.path, "data"), { recursive: true, withFileTypes: true });
+    const texts = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name)));
+    return (await Promise.all(texts)).map((bytes) => bytes.toString("latin1")).join("\n");
+  }
+
+  test("is queued with its token sealed, and the next command for the user makes it", async () => {
+    const secret = token("u0");
+    const said = await own(secret, "--user-attributes", "Name=nickname,Value=Dan", "--queue");
+    assert.equal(said.code, EXIT.done, said.stderr);
+    assert.match(said.stdout, /"Queued": \[\n +"nickname"/);
+    assert.deepEqual(written(), []);
+    const disk = await onDisk();
+    assert.ok(disk.length > 100_000);
+    for (const part of secret.split(".").filter((each) => each.length > 20)) assert.equal(disk.includes(part), false);
+    const admin = ["admin-update-user-attributes", "--user-pool-id", POOL, "--username", "u0"];
+    const next = await inData([...admin, "--user-attributes", "Name=locale,Value=en"]);
+    assert.equal(next.code, EXIT.done, next.stderr);
+    assert.deepEqual(written(), [
+      ["UpdateUserAttributes", "u0", { nickname: "Dan" }],
+      ["AdminUpdateUserAttributes", "u0", { locale: "en" }],
+    ]);
+  });
+
+  test("that is waited for goes through the queue, and tells where codes were sent", async () => {
+    const words = ["--user-attributes", "Name=nickname,Value=Ann", "Name=given_name,Value=Old"];
+    const said = await own(token("u1"), ...words, "--json");
+    assert.equal(said.code, EXIT.done, said.stderr);
+    assert.deepEqual(JSON.parse(said.stdout), {
+      attributes: [
+        { name: "nickname", outcome: "applied" },
+        { name: "given_name", outcome: "applied" },
+      ],
+    });
+    const again = await own(token("u1"), ...words, "--json");
+    assert.match(again.stdout, /"unchanged"/);
+  });
+
+  test("is not queued once its token has ended, and sent it is refused in Cognito's words", async () => {
+    const queued = await own(token("u1", -1), "--user-attributes", "Name=nickname,Value=Dan", "--queue");
+    assert.deepEqual(
+      [queued.code, queued.stderr],
+      [
+        EXIT.failed,
+        "Nothing was queued. The token has ended: sign in again, and make the change with the new token.\n",
+      ],
+    );
+    const waited = await own(token("u1", -1), "--user-attributes", "Name=nickname,Value=Dan");
+    assert.equal(
+      waited.stderr,
+      "An error occurred (NotAuthorizedException) when calling the UpdateUserAttributes operation: Access Token has expired\nThe token has ended: sign in again, and make the change with the new token.\n",
+    );
+  });
+
+  test("that is refused is a letter that cannot be replayed, until a newer one takes its place", async () => {
+    emulator.faults.add({
+      operation: "UpdateUserAttributes",
+      error: "NotAuthorizedException",
+      message: "Access Token has expired",
+    });
+    const said = await own(token("u2"), "--user-attributes", "Name=nickname,Value=Dan");
+    assert.equal(said.code, EXIT.failed);
+    assert.match(
+      said.stderr,
+      /^An error occurred \(NotAuthorizedException\)[^]*sign in again[^]*\(token-expired\): poolsync dead show/,
+    );
+    assert.doesNotMatch(said.stderr, /eyJ|Dan|replay/);
+    emulator.faults.clear();
+
+    const dry = await inData(["dead", "replay", "--kind", "token-expired", "--dry-run", "--json"]);
+    assert.deepEqual(JSON.parse(dry.stdout), { dryRun: true, letters: 0, byKind: {}, notReplayable: 1 });
+    const replay = await inData(["dead", "replay"]);
+    assert.equal(replay.code, EXIT.partial);
+    assert.match(
+      replay.stdout,
+      /^1 letter is of a user's own change, whose token is gone, and cannot be replayed: make the change again/,
+    );
+    assert.match((await inData(["dead", "list"])).stdout, /poolsync dead discard --kind token-expired/);
+    assert.match((await inData(["dead", "export"])).stderr, /1 letter of a user's own change is left out/);
+
+    assert.equal((await own(token("u2"), "--user-attributes", "Name=nickname,Value=Newer")).code, EXIT.done);
+    const ended = await inData(["dead", "replay", "--json"]);
+    assert.equal(ended.code, EXIT.done, ended.stderr);
+    assert.match(ended.stdout, /"notReplayable": 0/);
+    assert.match((await inData(["dead", "list"])).stdout, /^No dead letters/);
+    const status = await inData(["status", "--verify", "--json"]);
+    assert.equal(status.code, EXIT.done, status.stdout);
+  });
+
+  test("is looked at with --dry-run, where credentials are", async () => {
+    const said = await own(token("u3"), "--user-attributes", "Name=given_name,Value=New", "--dry-run", "--json");
+    assert.deepEqual(JSON.parse(said.stdout), {
+      changes: [{ attribute: "given_name", would: "change", message: false }],
+    });
+  });
+
+  test("is made at once without credentials, and neither queued nor looked at", async () => {
+    const back = exampleAws({
+      AWS_ACCESS_KEY_ID: undefined,
+      AWS_SECRET_ACCESS_KEY: undefined,
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
+    });
+    try {
+      const words = ["--user-attributes", "Name=nickname,Value=Alone"];
+      const said = await own(token("u3"), ...words);
+      assert.deepEqual(said, { code: EXIT.done, stdout: "", stderr: "" });
+      assert.equal(emulator.pools.get(POOL)?.user("u3")?.attributes["nickname"], "Alone");
+      const queued = await own(token("u3"), ...words, "--queue");
+      assert.match(queued.stderr, /^--queue reads the pool's schema first, which a user's token may not: it needs AWS/);
+      const looked = await own(token("u3"), ...words, "--dry-run");
+      assert.match(looked.stderr, /^--dry-run reads what is there with ListUsers, which a user's token may not/);
+    } finally {
+      back();
+    }
+  });
+});
