@@ -33,8 +33,10 @@ export interface Session extends Opened {
   readonly flags: RunFlags;
   readonly engine: PoolMeans["engine"];
   readonly pool: Pool;
-  /** None with --detach. */
+  /** None with --detach, and where the fleet delivers. */
   readonly deliveries: readonly Delivery[];
+  /** Where a run's report is written unless --report says it. */
+  readonly reportPath?: (run: string) => string;
 }
 
 /** What a run puts. */
@@ -44,6 +46,8 @@ export interface RunSource {
   readonly identity: string;
   readonly asOfMs: number;
   readonly totalRows?: number;
+  /** Dead letters that were replayed before it; absent where none may heal. */
+  readonly healed?: number;
   /** Whether `records` may be called again. */
   readonly rereadable: boolean;
   readonly identifier?: Identifier;
@@ -73,7 +77,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
   const users = new Set(source.guards.protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(source.guards.protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
-  const report = createReportFile(flags.report ?? `poolsync-report-${run.id}.ndjson`);
+  const report = createReportFile(flags.report ?? session.reportPath?.(run.id) ?? `poolsync-report-${run.id}.ndjson`);
   const progress = createProgress(io.stderr, lively);
   const say = (sentence: string): void => {
     progress.clear();
@@ -135,13 +139,22 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     failed.abort();
     throw error;
   };
+  const watch = setInterval(() => {
+    // Whether it was cancelled is seen the next time where it cannot be seen now.
+    runs.get(run.id).then(
+      (now) => (now?.state === "cancelled" ? failed.abort(cancelled(run.id)) : undefined),
+      () => undefined,
+    );
+  }, CANCELLED_LOOK_MS);
   const parts = [put().catch(stopBoth), ...(flags.detach === true ? [] : [settled().catch(stopBoth)])];
   try {
     await Promise.all(parts);
   } catch (error) {
     await Promise.allSettled(parts);
+    clearInterval(watch);
     report.close();
     progress.stop();
+    if (failed.signal.reason instanceof CommandError) throw failed.signal.reason;
     if (isAbort(error) && io.interrupts.drain.aborted) {
       throw await interruptedRun(session, run, source, error);
     }
@@ -149,12 +162,16 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     if (error instanceof FeedError) await runs.advance(run.id, "failed");
     throw error;
   }
+  clearInterval(watch);
   progress.stop();
+  if ((await runs.get(run.id))?.state === "cancelled") throw cancelled(run.id);
+  await runs.sweep(Date.now() - session.config.keepRunsMs);
   const durationMs = Math.round(performance.now() - startedAt);
   const summary = await summarise(runs, letters, run.id, {
     resumed,
     durationMs,
     ...(report.issues > 0 ? { report: report.path } : {}),
+    ...(source.healed === undefined ? {} : { healed: source.healed }),
   });
   log.info(
     { run: run.id, pool: run.pool, rows: summary.rows, books: summary.books, durationMs },
@@ -164,11 +181,26 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
   return summary;
 }
 
+/** How often is looked whether somebody has cancelled the run. */
+const CANCELLED_LOOK_MS = 1000;
+
+function cancelled(run: string): CommandError {
+  return new CommandError(
+    "cancelled",
+    `Run ${run} was cancelled: what was put before stays queued, and the rest was not put.`,
+  );
+}
+
+/** An id that no other run has; those of later runs are later in the alphabet. */
+export function freshRunId(): string {
+  return `r-${Date.now().toString(36)}-${randomBytes(3).toString("hex")}`;
+}
+
 /** Begins the run, or goes on with the one that the same command left. */
 async function beginRun(session: Session, source: RunSource): Promise<{ run: Run; resumed: boolean }> {
   const { engine, pool } = session;
   const { runs } = engine.store;
-  const id = `r-${Date.now().toString(36)}-${randomBytes(3).toString("hex")}`;
+  const id = freshRunId();
   const wanted = {
     id,
     pool: pool.profile.id,

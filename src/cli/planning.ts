@@ -2,14 +2,17 @@
 import type { Log } from "../log.ts";
 import { guardSentence } from "../core/guards.ts";
 import type { Own } from "../lifecycle.ts";
+import type { Healing } from "../plan/healing.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../plan/plan.ts";
 import type { Baseline } from "../plan/planner.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { Pool } from "../queues/pool.ts";
 import type { Run, Runs } from "../store/runs.ts";
+import type { RunSource } from "./carried-run.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure-report.ts";
 import { identityOf, recordsOf } from "./feed-input.ts";
+import { healingOf } from "./healing.ts";
 import type { OpenedFeed, OpenedFeeds } from "./feeds.ts";
 import { count } from "./figures.ts";
 import { columnsOf, type Io } from "./io.ts";
@@ -19,9 +22,12 @@ import type { Opened } from "./open.ts";
 export interface PlannedFeed extends OpenedFeed {
   readonly plan: Plan;
   readonly unfinished: Run | undefined;
+  /** Dead letters of the pool whose cause the scan found gone, by id: with the first feed of a scan. */
+  readonly healable: readonly string[];
 }
 
-const LATEST_RUNS = 500;
+/** So many runs back an unfinished one, or the last good one, is looked for. */
+export const LATEST_RUNS = 500;
 const TOLD_EVERY_MS = 100;
 
 /** Plans all feeds with one scan. Throws a CommandError where it was interrupted. */
@@ -48,26 +54,28 @@ export async function planFeeds(
       ...(rowsBefore === undefined ? {} : { rowsBefore }),
     });
   }
-  const plans = await planAll(io, { pool, engine, directory: config.dataDir }, inputs, baseline, lively);
+  const healing = baseline === "live" ? await healingOf(config, engine, pool) : undefined;
+  const where = { pool, engine, directory: config.dataDir, ...(healing ? { healing } : {}) };
+  const plans = await planAll(io, where, inputs, baseline, lively);
   for (const plan of plans) own(plan, (opened) => opened.close());
   return plans.map((plan, index) => {
     const [feed, input] = [feeds[index], inputs[index]];
     if (!feed || !input) throw new Error("Expected a plan for each feed");
     const { changed, matched } = plan.figures.users;
     log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
-    return { ...feed, plan, unfinished: input.unfinished };
+    return { ...feed, plan, unfinished: input.unfinished, healable: (index === 0 && healing?.healable()) || [] };
   });
 }
 
 export async function planAll(
   io: Io,
-  where: { readonly pool: Pool; readonly engine: Engine; readonly directory: string },
+  where: { readonly pool: Pool; readonly engine: Engine; readonly directory: string; readonly healing?: Healing },
   inputs: readonly PlanInput[],
   baseline: Baseline,
   lively: boolean,
   scan: PlanMeans["scan"] = (signal) => where.pool.scan(signal),
 ): Promise<readonly Plan[]> {
-  const { pool, engine, directory } = where;
+  const { pool, engine, directory, healing } = where;
   const line = createLine(io, lively);
   const signal = io.interrupts.drain;
   try {
@@ -77,6 +85,7 @@ export async function planAll(
       directory,
       ledgers: (users) => engine.store.mailboxes.ledgers(users),
       scan,
+      ...(healing ? { healing } : {}),
       pace: () => pool.pace(),
       providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
     };
@@ -122,6 +131,21 @@ export function mayGoOn(
   if (isApproved) log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards overridden");
   else log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards broken");
   return isApproved;
+}
+
+/** A feed as it was planned, to be put. */
+export function plannedSource({ input, mapping, guards, plan }: PlannedFeed, pool: string): RunSource {
+  const { checked, asOfMs } = input;
+  return {
+    name: input.name,
+    identity: identityOf(input, pool, mapping),
+    asOfMs,
+    rereadable: true,
+    guards,
+    records: () => plan.feedRows(),
+    ...(checked ? { totalRows: checked.records + checked.faults } : {}),
+    ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
+  };
 }
 
 /** What is said of plans that broke guards, in one sentence a guard. */

@@ -18,12 +18,15 @@ export interface RunSummary {
   readonly deadLetters: Readonly<Record<string, number>>;
   /** The report file, where there is one. */
   readonly report?: string;
+  /** Dead letters of the pool whose cause was gone, and that were replayed; absent where none may heal. */
+  readonly healed?: number;
   readonly resumed: boolean;
   readonly durationMs: number;
 }
 
 export interface SummaryFacts {
   readonly report?: string;
+  readonly healed?: number;
   readonly resumed: boolean;
   readonly durationMs: number;
 }
@@ -53,7 +56,7 @@ export interface SummaryWords {
 }
 
 export function summaryText(summary: RunSummary, width: number, { command, origin }: SummaryWords): string {
-  const { run, feed, pool, rows, books, balanced, deadLetters, report, durationMs } = summary;
+  const { run, feed, pool, rows, books, balanced, deadLetters, report, healed = 0, durationMs } = summary;
   const faulty = rows.faulty > 0 ? `, ${count(rows.faulty)} of them faulty` : "";
   const parts = [
     indent("", `${feed} → ${pool}, run ${run}${origin === undefined ? "" : ` (${origin})`}`, width),
@@ -62,6 +65,10 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
     booksText(books),
     indent("", balanceText(balanced, command), width),
   ];
+  if (healed > 0) {
+    const sentence = `${counted(healed, "dead letter")} whose cause was gone went to their old runs again.`;
+    parts.push("\n", indent("", sentence, width));
+  }
   if (report !== undefined) {
     parts.push("\n", indent("", `What was not put, line by line: ${report}`, width));
   }

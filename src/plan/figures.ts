@@ -34,6 +34,8 @@ export interface ScanFigures {
   /** The token of a page expired, and the scan was begun again. */
   readonly begunAgain: boolean;
   readonly durationMs: number;
+  /** Dead letters whose cause is gone; absent where none may heal. */
+  readonly healable?: number;
 }
 
 /** One value that would change, for people to look at. */

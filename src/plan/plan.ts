@@ -8,6 +8,7 @@ import type { Mapping } from "../feeds/mapping.ts";
 import { bodyOf, type Keyring } from "../store/keyring.ts";
 import { createTally, exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
 import type { FeedRow } from "../queues/feed-run.ts";
+import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
 import { createPlanner, type Baseline, type PlannedRecord, type Planner } from "./planner.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
@@ -31,6 +32,8 @@ export interface PlanMeans {
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
   /** The whole pool, or those of it whom the plan is about. */
   readonly scan: (signal: AbortSignal) => AsyncIterable<ScanPage>;
+  /** Dead letters that the scan looks at again. */
+  readonly healing?: Healing;
   readonly pace: () => Promise<PlanFigures["pace"]>;
   /** The attributes that an identity provider gives its users; undefined where that may not be asked. */
   readonly providerAttributes: (provider: string, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>;
@@ -139,7 +142,7 @@ function forgetSpoken(silent: Set<string>, record: Extract<PlannedRecord, { kind
 }
 
 async function meetAll(
-  { scan }: PlanMeans,
+  { scan, healing }: PlanMeans,
   works: readonly { readonly planner: Planner }[],
   signal: AbortSignal,
   { scanned }: PlanProgress,
@@ -150,13 +153,16 @@ async function meetAll(
     if (page.again) {
       [users, begunAgain] = [0, true];
       for (const { planner } of works) planner.forget();
+      healing?.forget();
     }
     for (const user of page.users) for (const { planner } of works) planner.meet(user);
+    if (healing) for (const user of page.users) healing.meet(user);
     users += page.users.length;
     pages += 1;
     scanned?.(users);
   }
-  return { users, pages, begunAgain, durationMs: Math.round(performance.now() - begunAt) };
+  const durationMs = Math.round(performance.now() - begunAt);
+  return { users, pages, begunAgain, durationMs, ...(healing ? { healable: healing.healable().length } : {}) };
 }
 
 async function count(

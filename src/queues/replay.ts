@@ -28,32 +28,59 @@ const PAGE = 200;
 
 /** Carries an order out. Stops between pages when `signal` aborts; carrying it out again does the rest. */
 export async function carryOut(engine: Engine, order: ReplayOrder, signal?: AbortSignal): Promise<Replayed> {
-  const runs = new Set<string>();
-  const pools = new Set<string>();
-  let count = 0;
-  const putAgain = async (page: Letter[]): Promise<void> => {
-    signal?.throwIfAborted();
-    // Before the replay: a letter that is buried anew at once stands its job anew, and that one must stay.
-    await retractLetters(engine.queues, page);
-    const dues = await engine.store.mailboxes.replay(
-      page.map(({ id }) => id),
-      PRIORITY.bulk,
-    );
-    // Who wrote a letter a moment ago may have stood its job only now.
-    await retractGone(engine.queues, engine.store.letters, page);
-    const replayed = new Set(dues.map(({ letter }) => letter));
-    for (const pool of new Set(dues.map((due) => due.pool))) {
-      pools.add(pool);
-      await engine.wakeUps.wake(
-        pool,
-        dues.filter((due) => due.pool === pool),
-      );
+  const done = nothingYet();
+  await inPages(
+    engine,
+    order,
+    (page) => putAgain(engine, page, done, signal),
+    (letter) => isReplayable(engine, letter),
+  );
+  return done;
+}
+
+/** Puts letters again that somebody has looked at one by one; those that are gone by now are left out. */
+export async function replayLetters(engine: Engine, ids: readonly string[], signal?: AbortSignal): Promise<Replayed> {
+  const done = nothingYet();
+  for (let from = 0; from < ids.length; from += PAGE) {
+    const page: Letter[] = [];
+    for (const id of ids.slice(from, from + PAGE)) {
+      const letter = await engine.store.letters.get(id);
+      if (letter && (await isReplayable(engine, letter))) page.push(letter);
     }
-    for (const { id, run } of page) if (replayed.has(id)) runs.add(run);
-    count += replayed.size;
-  };
-  await inPages(engine, order, putAgain, (letter) => isReplayable(engine, letter));
-  return { letters: count, runs, pools };
+    await putAgain(engine, page, done, signal);
+  }
+  return done;
+}
+
+/** What was replayed so far. */
+interface Done extends Replayed {
+  letters: number;
+  readonly runs: Set<string>;
+  readonly pools: Set<string>;
+}
+
+const nothingYet = (): Done => ({ letters: 0, runs: new Set(), pools: new Set() });
+
+async function putAgain(engine: Engine, page: readonly Letter[], done: Done, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  // Before the replay: a letter that is buried anew at once stands its job anew, and that one must stay.
+  await retractLetters(engine.queues, page);
+  const dues = await engine.store.mailboxes.replay(
+    page.map(({ id }) => id),
+    PRIORITY.bulk,
+  );
+  // Who wrote a letter a moment ago may have stood its job only now.
+  await retractGone(engine.queues, engine.store.letters, page);
+  const replayed = new Set(dues.map(({ letter }) => letter));
+  for (const pool of new Set(dues.map((due) => due.pool))) {
+    done.pools.add(pool);
+    await engine.wakeUps.wake(
+      pool,
+      dues.filter((due) => due.pool === pool),
+    );
+  }
+  for (const { id, run } of page) if (replayed.has(id)) done.runs.add(run);
+  done.letters += replayed.size;
 }
 
 /**

@@ -1,16 +1,18 @@
 /** `poolsync sync`: a file goes in, users in a pool change. */
 import type { Command } from "commander";
 import { withOwned } from "../../lifecycle.ts";
+import { replayLetters } from "../../queues/replay.ts";
 import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { identityOf, recordsOf } from "../feed-input.ts";
+import { recordsOf } from "../feed-input.ts";
 import { feedOptions, openFeeds, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
 import { printPlan, planDocument } from "../plan-view.ts";
-import { guardedMessage, mayGoOn, planFeeds, type PlannedFeed } from "../planning.ts";
+import { guardedMessage, mayGoOn, planFeeds, plannedSource, type PlannedFeed } from "../planning.ts";
 import type { Context } from "../program.ts";
+import { waitUntilSettled } from "../settling.ts";
 import { stopDeliveries } from "../stopping.ts";
 import { isWhole, type RunSummary } from "../summary.ts";
 
@@ -65,15 +67,44 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const deliveries = flags.detach === true ? [] : [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
     const session: Session = { ...opened, io, flags, engine, pool, deliveries };
+    const healed = await heal(session, planned);
     const sources =
       planned?.map((feed) => plannedSource(feed, pool.profile.id)) ?? feeds.feeds.map((feed) => passingSource(feed));
     const summaries: RunSummary[] = [];
-    for (const source of sources) summaries.push(await carryOut(session, source));
+    for (const [index, source] of sources.entries()) {
+      const told = index === 0 && healed ? { healed: healed.letters } : {};
+      summaries.push(await carryOut(session, { ...source, ...told }));
+    }
+    if (healed) await waitUntilHealed(session, [...healed.runs]);
     if (flags.json === true) {
       const [only] = summaries;
       io.stdout.write(`${JSON.stringify(summaries.length === 1 ? only : { runs: summaries }, undefined, 2)}\n`);
     }
     return summaries.every(isWhole) ? EXIT.done : EXIT.partial;
+  });
+}
+
+/** Undefined where nothing may heal. */
+async function heal({ engine, log, pool, io }: Session, planned: readonly PlannedFeed[] = []) {
+  const [first] = planned;
+  if (first?.plan.figures.scan?.healable === undefined) return undefined;
+  const healed = await replayLetters(engine, first.healable, io.interrupts.drain);
+  if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
+  return healed;
+}
+
+/** What was replayed belongs to other runs than this command's. */
+async function waitUntilHealed({ engine, deliveries, pool, io }: Session, runs: readonly string[]): Promise<void> {
+  if (deliveries.length === 0 || runs.length === 0) return;
+  await waitUntilSettled({
+    engine,
+    deliveries,
+    runs,
+    pools: [pool.profile.id],
+    allPut: () => true,
+    onLook: () => {},
+    onHeld: (sentence) => tell(io, sentence),
+    signal: io.interrupts.drain,
   });
 }
 
@@ -90,20 +121,6 @@ function stopAtGuards(io: Io, planned: readonly PlannedFeed[], flags: SyncFlags,
     tell(io, `Look at the whole of it with \`${commandLine(io, ["plan"], flags)}\` and the same file and options.`);
   }
   return EXIT.guarded;
-}
-
-function plannedSource({ input, mapping, guards, plan }: PlannedFeed, pool: string): RunSource {
-  const { checked, asOfMs } = input;
-  return {
-    name: input.name,
-    identity: identityOf(input, pool, mapping),
-    asOfMs,
-    rereadable: true,
-    guards,
-    records: () => plan.feedRows(),
-    ...(checked ? { totalRows: checked.records + checked.faults } : {}),
-    ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
-  };
 }
 
 /** A feed that passes by once: nothing of it is known before. */

@@ -1,0 +1,96 @@
+/**
+ * Looks at dead letters again while the pool is scanned: a letter of a user who was not there may be sent once the user
+ * is, and one whose alias had another owner once that is free.
+ */
+import { canonicalAlias, isAliasAttribute, type AliasAttribute } from "../core/alias-claims.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import type { Letter } from "../core/letter.ts";
+import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
+import { flagOf } from "../core/unit.ts";
+import { valueOf, type Keyring } from "../store/keyring.ts";
+
+/** The kinds of letters that may mend themselves. */
+export const HEALING_KINDS = ["alias-exists", "user-not-found"] as const;
+
+/** More letters are not held in memory: those beyond are looked at by a later scan, when these are gone. */
+const MOST_LETTERS = 50_000;
+
+export interface Healing {
+  meet(user: ListedUser): void;
+  /** The scan begins again. */
+  forget(): void;
+  /** Ids of the letters whose cause is gone, as far as the scan has come. */
+  healable(): readonly string[];
+}
+
+interface Patient {
+  readonly id: string;
+  /** Canonical. */
+  readonly username: string;
+  isThere: boolean;
+  isOwned: boolean;
+}
+
+/** `letters` are of one pool, of the healing kinds. What is said of a flag alone is nobody's value, and is left out. */
+export async function openHealing(
+  profile: PoolProfile,
+  keyring: Pick<Keyring, "open">,
+  letters: AsyncIterable<Letter>,
+): Promise<Healing> {
+  const patients: Patient[] = [];
+  const byUser = new Map<string, Patient[]>();
+  const byAlias = new Map<string, Patient[]>();
+  const attributes = new Set<AliasAttribute>();
+  const aliasOf = (attribute: AliasAttribute, value: string): string =>
+    JSON.stringify([attribute, canonicalAlias(profile, { attribute, value })]);
+
+  for await (const { id, kind, unit, username, body } of letters) {
+    if (patients.length >= MOST_LETTERS) break;
+    const patient = {
+      id,
+      username: canonicalUsername(profile, keyring.open(username)),
+      isThere: false,
+      isOwned: false,
+    };
+    if (kind === "alias-exists") {
+      const value = valueOf(keyring.open(body));
+      if (!isAliasAttribute(unit) || value.kind !== "text") continue;
+      attributes.add(unit);
+      enter(byAlias, aliasOf(unit, value.text), patient);
+    }
+    patients.push(patient);
+    enter(byUser, patient.username, patient);
+  }
+
+  /** Addresses and numbers that people sign in with beside a username are theirs only once they are verified. */
+  function owns({ attributes: has }: ListedUser, attribute: AliasAttribute): boolean {
+    const flag = flagOf(attribute);
+    return flag === undefined || profile.usernameAttributes.includes(attribute) || has.get(flag) === "true";
+  }
+
+  return {
+    meet(user) {
+      const username = canonicalUsername(profile, user.username);
+      for (const name of new Set([username, user.sub])) {
+        for (const patient of byUser.get(name) ?? []) patient.isThere = true;
+      }
+      for (const attribute of attributes) {
+        const value = user.attributes.get(attribute) ?? "";
+        if (value === "" || !owns(user, attribute)) continue;
+        for (const patient of byAlias.get(aliasOf(attribute, value)) ?? []) {
+          if (patient.username !== username && patient.username !== user.sub) patient.isOwned = true;
+        }
+      }
+    },
+    forget() {
+      for (const patient of patients) [patient.isThere, patient.isOwned] = [false, false];
+    },
+    healable: () => patients.filter(({ isThere, isOwned }) => isThere && !isOwned).map(({ id }) => id),
+  };
+}
+
+function enter(map: Map<string, Patient[]>, key: string, patient: Patient): void {
+  const known = map.get(key);
+  if (known) known.push(patient);
+  else map.set(key, [patient]);
+}
