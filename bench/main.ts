@@ -13,7 +13,7 @@ import type { Outcome, Scenario } from "./scenario.ts";
 import { throughput } from "./throughput.ts";
 
 const SCENARIOS: readonly Scenario[] = [quota, throughput, feed, latency, paceSim, plan];
-const WIDTH = 120;
+const WIDTH = 180;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const [name = "", ...args] = process.argv.slice(2);
