@@ -2,14 +2,15 @@
 import type { CognitoClient } from "../cognito/client.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import { createUserSearch } from "../cognito/user-search.ts";
-import { compareUnit, type ListedUser } from "../core/comparison.ts";
+import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
 import type { Held, UserState } from "../core/mailbox.ts";
-import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
-import { isContact, type Unit } from "../core/unit.ts";
+import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
+import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { timeOf } from "../core/version.ts";
 import type { Engine } from "../queues/engine.ts";
-import { valueOf, type Keyring } from "../store/keyring.ts";
+import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
 import { mask, printable, valueText, viewLetter, type LetterView } from "./letter-view.ts";
+import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "./settling.ts";
 
 export interface Explanation {
@@ -30,10 +31,20 @@ export interface Explanation {
   readonly pending: readonly PendingUnit[];
   readonly ledger: readonly { readonly attribute: string; readonly version: string; readonly known: boolean }[];
   readonly letters: readonly LetterView[];
-  readonly aliases: readonly { readonly attribute: string; readonly value: string; readonly owner: string | null }[];
+  /** For every alias that waits or is in a letter: who has it, verified where the pool's aliases are. Values masked. */
+  readonly aliases: readonly AliasView[];
+  /** What the next delivery would send; none while all of it is on hold. */
+  readonly next: readonly NextCall[];
   readonly holds: readonly { readonly scope: string; readonly kind: string; readonly advice: string }[];
   /** What is in the way, or why nothing is, each a sentence. */
   readonly because: readonly string[];
+}
+
+export interface AliasView {
+  readonly attribute: string;
+  readonly value: string;
+  /** Usernames. */
+  readonly owners: readonly string[];
 }
 
 export interface PendingUnit {
@@ -49,7 +60,7 @@ export interface PendingUnit {
   readonly inHandUntil?: string;
   /** It waits until then. */
   readonly notBefore?: string;
-  /** What its delivery would do now: `set`, `change`, `clear`, `unchanged`, `awaiting`, or why it would be refused. */
+  /** What its delivery would do now: `set`, `change`, `clear`, `unchanged`, `awaiting`, or the letter it would be. */
   readonly would: string;
 }
 
@@ -74,13 +85,25 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
   const wanted: Unit[] = [];
   for await (const letter of store.letters.list({ pool: profile.id, user })) {
     letters.push(viewLetter(letter, keyring, false));
-    if (letter.kind === "alias-exists") wanted.push({ name: letter.unit, value: valueOf(keyring.open(letter.body)) });
+    wanted.push({ name: letter.unit, value: valueOf(keyring.open(letter.body)) });
   }
-  const pending = pendingOf(state, keyring, profile, listed);
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
-  wanted.push(...unitsOf(state, keyring).map(({ unit }) => unit));
+  const units = unitsOf(state, keyring);
+  wanted.push(...units.map(({ unit }) => unit));
+  const aliases = await owners(means, wanted);
+  const prospect: Prospect = {
+    profile,
+    listed,
+    nowMs: Date.now(),
+    isAnothers: (attribute, value) =>
+      aliases.some((alias) => {
+        const isWanted = alias.attribute === attribute && alias.text === value;
+        return isWanted && alias.owners.some((owner) => canonicalUsername(profile, owner) !== username);
+      }),
+  };
+  const pending = pendingOf(state, units, prospect);
   return {
     pool: {
       id: profile.id,
@@ -105,7 +128,10 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
       known: digest !== "",
     })),
     letters,
-    aliases: await owners(means, wanted),
+    aliases: aliases.map(({ attribute, text, owners: names }) => {
+      return { attribute, value: mask(text), owners: names.map(printable) };
+    }),
+    next: nextOf(units, prospect, holds),
     holds,
     because: reasons(state, found.ok ? listed !== undefined : undefined, pending, letters, holds),
   };
@@ -116,24 +142,33 @@ function shown(name: string, value: string): string {
   return name.endsWith("_verified") ? value : mask(value);
 }
 
-function unitsOf({ mailbox }: UserState, keyring: Keyring): { unit: Unit; held: Held; inHand: boolean }[] {
-  const each = (units: Readonly<Record<string, Held>>, inHand: boolean) =>
+interface OpenUnit extends Waiting {
+  readonly held: Held;
+  /** In a process's hands. */
+  readonly inHand: boolean;
+}
+
+function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring): OpenUnit[] {
+  const each = (units: Readonly<Record<string, Held>>, inHand: boolean): OpenUnit[] =>
     Object.entries(units).map(([name, held]) => {
-      const unit: Unit = { name, value: valueOf(keyring.open(held.body)) };
-      return { unit, held, inHand };
+      const body = keyring.open(held.body);
+      const isLast = ledger[name]?.digest === held.digest;
+      return {
+        unit: { name, value: valueOf(body) },
+        manner: mannerOf(body),
+        version: held.version,
+        held,
+        isLast,
+        inHand,
+      };
     });
   return [...each(mailbox?.claim?.units ?? {}, true), ...each(mailbox?.pending ?? {}, false)];
 }
 
-function pendingOf(
-  state: UserState,
-  keyring: Keyring,
-  profile: PoolProfile,
-  listed: ListedUser | undefined,
-): PendingUnit[] {
-  const { mailbox, ledger } = state;
-  return unitsOf(state, keyring).map(({ unit, held, inHand }) => {
-    const { version, run, attempts, faults, deaths, notBefore, digest } = held;
+function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect: Prospect): PendingUnit[] {
+  return units.map((open) => {
+    const { unit, held, inHand } = open;
+    const { version, run, attempts, faults, deaths, notBefore } = held;
     return {
       attribute: unit.name,
       value: valueText(unit.value, false),
@@ -144,40 +179,44 @@ function pendingOf(
       deaths,
       ...(inHand && mailbox?.claim ? { inHandUntil: iso(mailbox.claim.leaseUntil) } : {}),
       ...(notBefore > 0 ? { notBefore: iso(notBefore) } : {}),
-      would: wouldBe(profile, unit, listed, ledger[unit.name]?.digest === digest),
+      would: wouldBe(prospect, open),
     };
   });
 }
 
-function wouldBe(profile: PoolProfile, unit: Unit, listed: ListedUser | undefined, lastSentIsEqual: boolean): string {
-  const wrong = checkUnit(profile, unit);
-  if (wrong) return `invalid (${wrong.reason})`;
-  if (listed === undefined) return "unknown (not listed)";
-  const said = compareUnit(profile, unit, listed, lastSentIsEqual);
-  return said.is === "invalid" ? `invalid (${said.reason})` : said.is;
+/** What is in a process's hands is on its way already, and what is in a back-off or on hold is not next. */
+function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanation["holds"]): NextCall[] {
+  if (holds.some(({ scope }) => scope === "pool")) return [];
+  const contactsWait = holds.length > 0;
+  return nextCalls(
+    prospect,
+    units.filter(({ unit: { name }, held, inHand }) => {
+      const isHeld = contactsWait && (isContact(name) || contactOf(name) !== undefined);
+      return !inHand && !isHeld && held.notBefore <= prospect.nowMs;
+    }),
+  );
 }
 
 /** Who has the addresses, numbers and preferred usernames that the user wants, where people sign in with such. */
 async function owners(
   { cognito, profile, signal }: ExplainMeans,
   wanted: readonly Unit[],
-): Promise<Explanation["aliases"]> {
-  const signIn = [...profile.usernameAttributes, ...profile.aliasAttributes];
+): Promise<{ readonly attribute: string; readonly text: string; readonly owners: readonly string[] }[]> {
+  const { usernameAttributes, aliasAttributes } = profile;
   const directory = createUserDirectory(cognito);
-  const found: { attribute: string; value: string; owner: string | null }[] = [];
+  const found = new Map<string, { attribute: string; text: string; owners: readonly string[] }>();
   for (const { name, value } of wanted) {
-    if (value.kind !== "text" || !signIn.includes(name)) continue;
-    if (!isContact(name) && name !== "preferred_username") continue;
-    const attribute = name === "email" || name === "phone_number" ? name : "preferred_username";
-    const said = await directory.resolve(profile.id, attribute, value.text, {
-      ignoresCase: !profile.caseSensitive,
-      signal,
-    });
+    if (value.kind !== "text" || !isAliasAttribute(name)) continue;
+    if (![...usernameAttributes, ...aliasAttributes].includes(name)) continue;
+    const alias = { attribute: name, value: value.text };
+    const key = JSON.stringify([name, canonicalAlias(profile, alias)]);
+    if (found.has(key)) continue;
+    const look = { ignoresCase: !profile.caseSensitive, signal, verified: aliasAttributes.includes(name) };
+    const said = await directory.owners(profile.id, alias, look);
     if (!said.ok) continue;
-    const owner = said.is === "one" ? printable(said.username) : said.is === "many" ? "several users" : null;
-    found.push({ attribute: name, value: mask(value.text), owner });
+    found.set(key, { attribute: name, text: value.text, owners: said.owners.map(({ username }) => username) });
   }
-  return found;
+  return [...found.values()];
 }
 
 function reasons(
@@ -194,6 +233,9 @@ function reasons(
     said.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
   }
   if (mailbox?.claim) said.push("A process has the user in hand.");
+  for (const { attribute, would } of pending) {
+    if (would === "letter (alias-exists)") said.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
+  }
   for (const { attribute, notBefore, attempts, faults } of pending) {
     if (notBefore === undefined) continue;
     said.push(`\`${attribute}\` failed ${attempts + faults} times and is tried again at ${notBefore}.`);

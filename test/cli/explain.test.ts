@@ -37,6 +37,11 @@ describe("explain", () => {
       assert.equal(said.code, EXIT.done, said.stderr);
       assert.match(said.stdout, /^jane in eu-west-1_Example \(eu-west-1\), known as [0-9a-f]{32}\n/);
       assert.match(said.stdout, /email +w\*\*\*@e\*\*\*\.com +joe/);
+      // Asked for without its flag the address is not yet hers, and takes nothing from him.
+      assert.match(
+        said.stdout,
+        /The next delivery would send\n  AdminUpdateUserAttributes: (?:email=w\*\*\*@e\*\*\*\.com, nickname=S\*\*\*|nickname=S\*\*\*, email=w\*\*\*@e\*\*\*\.com)\n/,
+      );
       assert.doesNotMatch(said.stdout, /Original|Changed|Secretive|wanted@|first@/);
       const json = await runCommand(["explain", ...tail, "jane", "--json"]);
       const { pending, ledger } = DOCUMENT.parse(JSON.parse(json.stdout));
@@ -45,6 +50,24 @@ describe("explain", () => {
         "nickname set",
       ]);
       assert.deepEqual(ledger, [{ attribute: "given_name" }]);
+
+      await admin(
+        "jane",
+        "Name=email,Value=wanted@example.com",
+        "Name=email_verified,Value=true",
+        "--client-metadata",
+        "reason=secretive",
+        "--queue",
+      );
+      const taking = await runCommand(["explain", ...tail, "jane"]);
+      assert.match(taking.stdout, /letter\s+\(alias-exists\)/);
+      assert.match(taking.stdout, /would send\n  AdminUpdateUserAttributes: nickname=S\*\*\*\n/);
+      assert.match(taking.stdout, /Another user has what `email` is to be/);
+      await admin("jane", "Name=email,Value=free@example.com", "--client-metadata", "reason=secretive", "--queue");
+      const free = await runCommand(["explain", ...tail, "jane"]);
+      assert.match(free.stdout, /email=f\*\*\*@e\*\*\*\.com, with metadata reason=s\*\*\*/);
+      assert.match(free.stdout, /email +f\*\*\*@e\*\*\*\.com +nobody/);
+      assert.doesNotMatch(free.stdout, /secretive|free@/);
 
       await admin("gone", "Name=nickname,Value=Secretive");
       const gone = await runCommand(["explain", ...tail, "gone"]);

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { choosePool } from "../../config.ts";
 import { withOwned } from "../../lifecycle.ts";
+import { directRunId } from "../../store/runs.ts";
 import { NOBODY, refusedText } from "../aws/telling.ts";
 import { usageError } from "../aws/usage-error.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -69,7 +70,7 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
 }
 
 function text(explanation: Explanation, width: number): string {
-  const { pool, user, username, listed, pending, ledger, letters, aliases, because } = explanation;
+  const { pool, user, username, listed, pending, ledger, letters, aliases, next, because } = explanation;
   const part = (title: string, body: string, none: string): string =>
     `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
@@ -98,7 +99,10 @@ function text(explanation: Explanation, width: number): string {
           { title: "RUN", shrinks: true },
           { title: "WOULD", shrinks: true },
         ],
-        pending.map(({ attribute, value, version, run: of, would }) => [attribute, value, version, of, would]),
+        pending.map(({ attribute, value, version, run: of, would }) => {
+          // The standing run of this very pool: its name says nothing more.
+          return [attribute, value, seconds(version), of === directRunId(pool.id) ? "direct" : of, would];
+        }),
         width,
       ),
       "Nothing.",
@@ -107,7 +111,7 @@ function text(explanation: Explanation, width: number): string {
       "Written last",
       table(
         [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }],
-        ledger.map(({ attribute, version }) => [attribute, version]),
+        ledger.map(({ attribute, version }) => [attribute, seconds(version)]),
         width,
       ),
       "Nothing.",
@@ -133,13 +137,35 @@ function text(explanation: Explanation, width: number): string {
             "Who has what is wanted",
             table(
               [{ title: "ATTRIBUTE" }, { title: "VALUE", shrinks: true }, { title: "OWNER", shrinks: true }],
-              aliases.map(({ attribute, value, owner }) => [attribute, value, owner ?? "nobody"]),
+              aliases.map(({ attribute, value, owners }) => [attribute, value, owners.join(", ") || "nobody"]),
               width,
             ),
             "",
           ),
         ]),
+    ...(pending.length === 0
+      ? []
+      : [
+          part(
+            "The next delivery would send",
+            next.map((call) => indent("  ", callText(call), width)).join(""),
+            "Nothing.",
+          ),
+        ]),
     "\n",
     ...because.map((sentence) => indent("", sentence, width)),
   ].join("");
+}
+
+function callText({ operation, attributes, metadata = {} }: Explanation["next"][number]): string {
+  const pairs = (texts: Readonly<Record<string, string>>): string =>
+    Object.entries(texts)
+      .map(([name, text]) => `${name}=${text === "" ? "(deleted)" : text}`)
+      .join(", ");
+  const beside = Object.keys(metadata).length === 0 ? "" : `, with metadata ${pairs(metadata)}`;
+  return `${operation}: ${pairs(attributes)}${beside}`;
+}
+
+function seconds(version: string): string {
+  return version.replace(/\.\d+Z$/, "Z");
 }

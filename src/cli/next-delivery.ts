@@ -1,0 +1,97 @@
+/** What the next delivery of one user would send, as far as it can be told from what waits and what the pool lists. */
+import { hasEnded } from "../core/access-token.ts";
+import { aliasTaken } from "../core/alias-claims.ts";
+import { compareUnit, type ListedUser } from "../core/comparison.ts";
+import { contactsOf, planContact, type Attribute } from "../core/contact.ts";
+import { together, type Manner } from "../core/manner.ts";
+import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
+import { contactOf, isContact, type Unit } from "../core/unit.ts";
+import { mask } from "./letter-view.ts";
+
+export interface NextCall {
+  readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes";
+  /** Masked; blank for what is deleted. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Masked. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** One unit that waits. */
+export interface Waiting {
+  readonly unit: Unit;
+  readonly manner: Manner;
+  readonly version: string;
+  /** The ledger has this very value as the last that was written. */
+  readonly isLast: boolean;
+}
+
+export interface Prospect {
+  readonly profile: PoolProfile;
+  /** Undefined where the pool does not list the user. */
+  readonly listed: ListedUser | undefined;
+  /** True where somebody else is known to have what an attribute is to be. */
+  readonly isAnothers: (attribute: string, value: string) => boolean;
+  readonly nowMs: number;
+}
+
+/** What would become of a unit: `set`, `change`, `clear`, `unchanged`, `awaiting`, or why it would be a letter. */
+export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, { unit, manner, isLast }: Waiting): string {
+  if (manner.token !== undefined && hasEnded(manner.token, nowMs)) return "letter (token-expired)";
+  const wrong = checkUnit(profile, unit);
+  if (wrong) return `letter (${wrong.reason})`;
+  const taken = aliasTaken(profile, attributesOf(profile, unit, listed) ?? [], contactsIn(listed));
+  if (taken && isAnothers(taken.attribute, taken.value)) return "letter (alias-exists)";
+  if (listed === undefined) return "unknown (not listed)";
+  const said = compareUnit(profile, unit, listed, isLast);
+  return said.is === "invalid" ? `letter (${said.reason})` : said.is;
+}
+
+/** The calls in their order. A flag that stands alone goes last, in a call of its own. */
+export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): NextCall[] {
+  const { profile, listed } = prospect;
+  const byName = new Map(waiting.map((each) => [each.unit.name, each]));
+  const goes = waiting.filter((each) => !/^(letter|unchanged|awaiting)/.test(wouldBe(prospect, each)) && !each.isLast);
+  const names = (flags: boolean): string[] =>
+    goes.map(({ unit }) => unit.name).filter((name) => (contactOf(name) !== undefined) === flags);
+  const values = together(
+    names(false),
+    (name) => byName.get(name)?.manner ?? {},
+    (name) => byName.get(name)?.version ?? "",
+  );
+  const alone = names(true).map((name) => ({ manner: byName.get(name)?.manner ?? {}, names: [name] }));
+  return [...values, ...alone].flatMap(({ manner, names: sent }) => {
+    const attributes = sent.flatMap((name) => {
+      const unit = byName.get(name)?.unit;
+      return (unit && attributesOf(profile, unit, listed)) ?? [];
+    });
+    return attributes.length === 0 ? [] : [callOf(manner, attributes)];
+  });
+}
+
+function callOf({ clientMetadata, token }: Manner, attributes: readonly Attribute[]): NextCall {
+  const masked = (text: string, name: string): string =>
+    text === "" || contactOf(name) !== undefined ? text : mask(text);
+  const metadata = Object.entries(clientMetadata ?? {}).map(([name, text]) => [name, mask(text)] as const);
+  return {
+    operation: token === undefined ? "AdminUpdateUserAttributes" : "UpdateUserAttributes",
+    attributes: Object.fromEntries(attributes.map(({ Name, Value }) => [Name, masked(Value, Name)])),
+    ...(metadata.length === 0 ? {} : { metadata: Object.fromEntries(metadata) }),
+  };
+}
+
+/** Undefined where nothing is sent for it. */
+function attributesOf(
+  profile: PoolProfile,
+  { name, value }: Unit,
+  listed: ListedUser | undefined,
+): readonly Attribute[] | undefined {
+  if (!isContact(name) && contactOf(name) === undefined) {
+    return [{ Name: name, Value: value.kind === "text" ? value.text : "" }];
+  }
+  const plan = planContact(profile, name, value, contactsIn(listed));
+  return plan.do === "send" ? plan.attributes : undefined;
+}
+
+function contactsIn(listed: ListedUser | undefined): ReturnType<typeof contactsOf> | undefined {
+  return listed && contactsOf((name) => listed.attributes.get(name));
+}
