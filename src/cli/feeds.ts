@@ -62,7 +62,12 @@ export function feedOptions(command: Command): Command {
       "--duplicates <what>",
       "of rows that disagree about one user at one time: refuse all, or let the last stand (default: refuse)",
       choice("--duplicates", ["last", "refuse"]),
-    )
+    );
+}
+
+/** Of the commands that hold a plan against its guards. */
+export function planOptions(command: Command): Command {
+  return command
     .option(
       "--baseline <what>",
       "compare with the live pool, with the ledger of what was written last, or with none (default: live for more than 1000 rows, else none)",

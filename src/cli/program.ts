@@ -5,6 +5,7 @@ import { addAdminUpdateUserAttributes } from "./commands/admin-update-user-attri
 import { addApply } from "./commands/apply.ts";
 import { addDead } from "./commands/dead.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addDrift } from "./commands/drift.ts";
 import { addEmulator } from "./commands/emulator.ts";
 import { addPlan } from "./commands/plan.ts";
 import { addExplain } from "./commands/explain.ts";
@@ -75,6 +76,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     addSync,
     addPlan,
     addApply,
+    addDrift,
     addAdminUpdateUserAttributes,
     addUpdateUserAttributes,
     addDead,

@@ -6,7 +6,7 @@ import { writePlanFile } from "../../plan/plan-file.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
-import { feedOptions, openFeeds, usage, type FeedsFlags } from "../feeds.ts";
+import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags } from "../feeds.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
 import { planDocument, printPlan } from "../plan-view.ts";
@@ -24,7 +24,7 @@ export function addPlan(program: Command, context: Context): void {
   const command = program
     .command("plan")
     .description("Tell what a sync of the same files would do. Nothing is written to the pool.");
-  cognitoOptions(feedOptions(command))
+  cognitoOptions(planOptions(feedOptions(command)))
     .option("--out <file>", "write the plan to a file that `apply` carries out (`.psplan`)")
     .option("--html <file>", "write a page that an approver can read anywhere")
     .option("--show-values", "show values in examples, instead of how long they are");

@@ -6,7 +6,7 @@ import { carryOut, type RunFlags, type RunSource, type Session } from "../carrie
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { recordsOf } from "../feed-input.ts";
-import { feedOptions, openFeeds, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
+import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
 import { printPlan, planDocument } from "../plan-view.ts";
@@ -22,7 +22,7 @@ export function addSync(program: Command, context: Context): void {
   const command = program
     .command("sync")
     .description("Put the values of a file into a user pool, and wait until all is applied or set aside.");
-  cognitoOptions(feedOptions(command))
+  cognitoOptions(planOptions(feedOptions(command)))
     .option("--detach", "put the changes and leave: workers deliver them (needs REDIS_URL)")
     .option("--stream", "read standard input once as it comes, without a first pass and without resuming")
     .option("--report <file>", "where rows that were not put are listed (default: here, under the name of the run)");

@@ -1,0 +1,103 @@
+/**
+ * What changed in the pool since poolsync wrote it: the ledger has a digest of each value that was written last, and a
+ * value of another digest was written by somebody else. Which user and attribute are looked at is the feed's to say.
+ */
+import type { Ledger } from "../core/mailbox.ts";
+import { contactOf, isContact, type Unit, type UnitValue, VERIFIED } from "../core/unit.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { JudgedRow, JudgedUnit } from "./judged-row.ts";
+
+export interface Drifted {
+  readonly username: string;
+  readonly attribute: string;
+  /** Of what poolsync wrote: the version. */
+  readonly version: string;
+  /** What is there now; absent where nothing is. */
+  readonly now?: string;
+  readonly wanted: UnitValue;
+}
+
+export interface DriftMeans {
+  readonly pool: string;
+  readonly keyring: Pick<Keyring, "userKey" | "valueDigest">;
+  readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
+}
+
+export interface DriftFigures {
+  /** Values that were compared. */
+  compared: number;
+  /** Values of which it is not known what poolsync wrote last, or that it never wrote. */
+  unknown: number;
+  drifted: number;
+}
+
+type UserRow = Extract<JudgedRow, { kind: "user" }>;
+
+const BATCH = 500;
+
+/** `rows` are of a plan that is compared with the live pool. */
+export async function findDrift(
+  { pool, keyring, ledgers }: DriftMeans,
+  rows: Iterable<JudgedRow>,
+  each: (drifted: Drifted) => void,
+): Promise<DriftFigures> {
+  const figures = { compared: 0, unknown: 0, drifted: 0 };
+  const compare = async (batch: readonly UserRow[]): Promise<void> => {
+    const keys = batch.map(({ username }) => keyring.userKey(pool, username));
+    const known = await ledgers(keys);
+    for (const [at, { username, units }] of batch.entries()) {
+      const ledger = known.get(keys[at] ?? "") ?? {};
+      for (const judged of units) {
+        const { unit, before } = judged;
+        const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
+        if (last === undefined || last.digest === "") {
+          figures.unknown += 1;
+          continue;
+        }
+        figures.compared += 1;
+        if (isAsWritten(last.digest, judged, (value) => keyring.valueDigest(unit.name, value))) continue;
+        figures.drifted += 1;
+        const now = judged.deed === "unchanged" ? textOf(unit) : before;
+        const { version } = last;
+        each({ username, attribute: unit.name, version, wanted: unit.value, ...(now === undefined ? {} : { now }) });
+      }
+    }
+  };
+  let batch: UserRow[] = [];
+  for (const row of rows) {
+    if (row.kind === "fault" || !row.found) continue;
+    batch.push(row);
+    if (batch.length < BATCH) continue;
+    await compare(batch);
+    batch = [];
+  }
+  await compare(batch);
+  return figures;
+}
+
+/** True where the digest is one of what is there now, in any of the ways in which it may have been written. */
+function isAsWritten(
+  digest: string,
+  { unit, deed, before }: JudgedUnit,
+  digestOf: (value: UnitValue) => string,
+): boolean {
+  const { name, value } = unit;
+  // It is there in the pool's own sense of equal; or it was sent, and waits until the person confirms it.
+  if ((deed === "unchanged" || deed === "awaiting") && digestOf(value) === digest) return true;
+  if (contactOf(name) !== undefined) {
+    const wanted = value.kind === "as-is" && value.verified;
+    return digestOf({ kind: "as-is", verified: deed === "unchanged" ? wanted : !wanted }) === digest;
+  }
+  const now = deed === "unchanged" ? textOf(unit) : before;
+  if (now === undefined || now === "") return digestOf({ kind: "clear" }) === digest;
+  if (!isContact(name)) return digestOf({ kind: "text", text: now }) === digest;
+  // The same address is to be marked again: so its flag was taken away meanwhile.
+  const lostFlag = deed !== "unchanged" && value.kind === "text" && value.verified === "mark" && value.text === now;
+  return VERIFIED.some(
+    (verified) => !(lostFlag && verified === "mark") && digestOf({ kind: "text", text: now, verified }) === digest,
+  );
+}
+
+function textOf({ value }: Unit): string | undefined {
+  return value.kind === "text" ? value.text : value.kind === "as-is" ? String(value.verified) : undefined;
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { z } from "zod";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
+import { createCognitoClient } from "../../src/cognito/client.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+
+const drift = z.object({
+  compared: z.number(),
+  unknown: z.number(),
+  drifted: z.number(),
+  changed: z.array(
+    z.object({ username: z.string(), attribute: z.string(), now: z.string().nullable(), feed: z.string() }),
+  ),
+});
+
+describe("drift", () => {
+  let emulator: Emulator;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let restore: () => void;
+  before(async () => {
+    directory = await temporaryDirectory();
+    emulator = await emulatorWith(6);
+    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+  });
+  after(async () => {
+    restore();
+    await emulator.close();
+    await directory.remove();
+  });
+
+  test("is what others changed since poolsync wrote it, and nothing else", async () => {
+    const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
+    const change = async (username: string, attributes: Readonly<Record<string, string>>): Promise<void> => {
+      const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
+      const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
+      assert.ok((await createAttributeWriter(cognito).write(POOL, username, sent, options)).ok);
+    };
+    const at = (name: string) => join(directory.path, name);
+    const of = async (command: string, path: string, ...more: readonly string[]) => {
+      const words = [command, path, "--user-pool-id", POOL, "--verified", "mark", "--data-dir", at("data"), ...more];
+      return runCommand(words);
+    };
+    const rows = Array.from({ length: 5 }, (_, nth) => `u${nth},Name${nth},new${nth}@example.com`);
+    await writeFile(at("staff.csv"), `username,given_name,email\n${rows.join("\n")}\n`);
+    const first = await of("sync", at("staff.csv"), "--json");
+    assert.equal(first.code, EXIT.done, first.stderr);
+    const none = await of("drift", at("staff.csv"), "--json");
+    assert.equal(none.code, EXIT.done, none.stderr);
+    assert.deepEqual(drift.parse(JSON.parse(none.stdout)), { compared: 10, unknown: 0, drifted: 0, changed: [] });
+
+    await change("u0", { given_name: "Somebody" });
+    await change("u1", { given_name: "" });
+    await change("u2", { email: "other@example.com", email_verified: "true" });
+    await change("u3", { email_verified: "false" });
+    // The feed has moved on, and poolsync has not written it yet: that is no drift. Of u5 poolsync wrote nothing.
+    rows[4] = "u4,Later,new4@example.com";
+    await writeFile(at("staff.csv"), `username,given_name,email\n${[...rows, "u5,Old,x@example.com"].join("\n")}\n`);
+    const writes = emulator.log.writes.length;
+    const found = await of("drift", at("staff.csv"), "--json");
+    assert.equal(found.code, EXIT.partial, found.stderr);
+    assert.deepEqual(drift.parse(JSON.parse(found.stdout)), {
+      compared: 10,
+      unknown: 2,
+      drifted: 4,
+      changed: [
+        { username: "u0", attribute: "given_name", now: "S***", feed: "N***" },
+        { username: "u1", attribute: "given_name", now: null, feed: "N***" },
+        { username: "u2", attribute: "email", now: "o***@e***.com", feed: "n***@e***.com" },
+        { username: "u3", attribute: "email", now: "n***@e***.com", feed: "n***@e***.com" },
+      ],
+    });
+    const shown = await of("drift", at("staff.csv"));
+    assert.equal(shown.code, EXIT.partial);
+    assert.match(shown.stdout, /Of 10 values 4 were changed by others.*Of 2 more it is\snot known/s);
+    assert.ok(!shown.stdout.includes("Somebody"));
+    assert.equal(emulator.log.writes.length, writes);
+    cognito.close();
+  });
+});
