@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+
+describe("one user, refused", () => {
+  let emulator: Emulator;
+  let restore: () => void;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  before(async () => {
+    emulator = await emulatorWith(2);
+    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    directory = await temporaryDirectory();
+  });
+  after(async () => {
+    await emulator.close();
+    restore();
+    await directory.remove();
+  });
+
+  // The errors of AdminUpdateUserAttributes in Cognito's reference, and what AWS answers to bad credentials.
+  const errors = [
+    "AliasExistsException",
+    "InternalErrorException",
+    "InvalidEmailRoleAccessPolicyException",
+    "InvalidLambdaResponseException",
+    "InvalidParameterException",
+    "InvalidSmsRoleAccessPolicyException",
+    "InvalidSmsRoleTrustRelationshipException",
+    "NotAuthorizedException",
+    "OperationNotEnabledException",
+    "ResourceNotFoundException",
+    "TooManyRequestsException",
+    "UnexpectedLambdaException",
+    "UserLambdaValidationException",
+    "UserNotFoundException",
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "UnrecognizedClientException",
+    "InvalidSignatureException",
+    "ThrottlingException",
+  ];
+  for (const error of errors) {
+    test(`with ${error} is told so at once with --now, what to do, and nothing of the value`, async () => {
+      emulator.faults.clear();
+      const operation = "AdminUpdateUserAttributes";
+      emulator.faults.add({ operation, error, message: "About Secretive of u1", times: 1 });
+      const said: Said = await runCommand([
+        "admin-update-user-attributes",
+        "--data-dir",
+        `${directory.path}/none`,
+        "--user-pool-id",
+        POOL,
+        "--username",
+        "u1",
+        "--user-attributes",
+        "Name=nickname,Value=Secretive",
+        "--now",
+      ]);
+      emulator.faults.clear();
+      assert.equal(said.code, EXIT.failed);
+      const [first, advice = ""] = said.stderr.split("\n");
+      assert.equal(first, `An error occurred (${error}) when calling the ${operation} operation: About *** of ***`);
+      assert.ok(advice.length > 20);
+      assert.doesNotMatch(said.stderr, /Secretive|replay|dead/);
+    });
+  }
+
+  test("comes many at a time: several under way, one user's in order, answers in the order of the input", async () => {
+    emulator.faults.clear();
+    emulator.faults.add({
+      operation: "AdminUpdateUserAttributes",
+      username: "u0",
+      error: "TooManyRequestsException",
+      times: 1,
+    });
+    const line = (username: string, value: string): string =>
+      JSON.stringify({ UserPoolId: POOL, username, UserAttributes: [{ Name: "nickname", Value: value }] });
+    const lines = [
+      line("u0", "first"),
+      line("u1", "a"),
+      "{ no JSON",
+      line("u0", "second"),
+      line("nobody", "x"),
+      line("U1 ", "y"),
+    ];
+    const words = ["admin-update-user-attributes", "-", "--data-dir", `${directory.path}/data`, "--json"];
+    const said = await runCommand([...words, "--select", "^Username"], { stdin: lines.join("\n") });
+    assert.equal(said.code, EXIT.partial);
+    assert.deepEqual(
+      said.stderr
+        .split("\n")
+        .filter((each) => each.startsWith("Line"))
+        .map((each) => each.slice(0, 26)),
+      ["Line 3: Expected one whole", "Line 5: An error occurred ", "Line 6: Parameter validati"],
+    );
+    const nicknames = emulator.log.writes
+      .filter(({ username }) => username === "u0")
+      .map(({ attributes }) => attributes["nickname"]);
+    assert.deepEqual(nicknames, ["first", "second"]);
+    const inOrder = await runCommand(
+      ["admin-update-user-attributes", "-", "--data-dir", `${directory.path}/data`, "--select", "^Username"],
+      {
+        stdin: Array.from({ length: 12 }, (_, each) => line(`u${each % 2}`, `${each}`)).join("\n"),
+      },
+    );
+    assert.equal(inOrder.code, EXIT.done, inOrder.stderr);
+    assert.equal(inOrder.stdout, Array.from({ length: 12 }, (_, each) => `"u${each % 2}"\n`).join(""));
+    assert.deepEqual(
+      [0, 1].map((number) => emulator.pools.get(POOL)?.user(`u${number}`)?.attributes["nickname"]),
+      ["10", "11"],
+    );
+  });
+});
