@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Identifier } from "../core/identifier.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { canonicalUsername } from "../core/pool-schema.ts";
+import type { JudgedRow } from "../plan/judged-row.ts";
 import { FeedError } from "../feeds/feed-error.ts";
 import type { Delivery } from "../queues/delivery.ts";
 import { putFeed, type FeedRow } from "../queues/feed-run.ts";
@@ -15,6 +16,7 @@ import { CommandError } from "./failure-report.ts";
 import { counted } from "./figures.ts";
 import { columnsOf, tell, type Io } from "./io.ts";
 import type { CognitoFlags, Opened, PoolMeans } from "./open.ts";
+import { keepBeforeRun, keepsBefore } from "./kept-before.ts";
 import { createProgress } from "./progress.ts";
 import { createReportFile } from "./report-file.ts";
 import { waitUntilSettled } from "./settling.ts";
@@ -46,6 +48,8 @@ export interface RunSource {
   readonly identity: string;
   readonly asOfMs: number;
   readonly totalRows?: number;
+  /** What the plan's scan found, to be kept where the run is to be undone; absent where nothing was looked at. */
+  readonly judged?: () => Iterable<JudgedRow>;
   /** Dead letters that were replayed before it; absent where none may heal. */
   readonly healed?: number;
   /** Whether `records` may be called again. */
@@ -97,6 +101,9 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     );
   };
   const put = async (): Promise<void> => {
+    if (source.judged && keepsBefore(session.config, source.name)) {
+      await keepBeforeRun(engine, run, source.judged());
+    }
     const cursor = await putFeed({
       engine,
       profile: pool.profile,

@@ -69,7 +69,8 @@ export async function carryOutOrders({ config, log, interrupts }: FleetMeans): P
   });
 }
 
-function demandRedis(config: Config): void {
+/** Throws a ConfigError for the embedded engine: it is one process, and has no fleet. */
+export function demandRedis(config: Config): void {
   if (config.redisUrl !== undefined) return;
   throw new ConfigError([
     {
@@ -80,7 +81,13 @@ function demandRedis(config: Config): void {
   ]);
 }
 
-async function openHealth({ health: { host, port } }: Config, log: Log, ready: () => boolean, own: Own): Promise<void> {
+/** Answers the health checks where a port is set. */
+export async function openHealth(
+  { health: { host, port } }: Config,
+  log: Log,
+  ready: () => boolean,
+  own: Own,
+): Promise<void> {
   if (port === undefined) return;
   const health = await startHealth({ host, port, ready }).catch((cause: unknown) => {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";

@@ -143,6 +143,7 @@ export function plannedSource({ input, mapping, guards, plan }: PlannedFeed, poo
     rereadable: true,
     guards,
     records: () => plan.feedRows(),
+    judged: () => plan.rows(),
     ...(checked ? { totalRows: checked.records + checked.faults } : {}),
     ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
   };

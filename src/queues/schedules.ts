@@ -37,8 +37,8 @@ export async function placeSchedules(queues: Queues, schedules: ReadonlyMap<stri
     removed.push(feed ?? key);
   }
   for (const [feed, schedule] of schedules) {
-    if (await isPlaced(queue, feed, schedule)) continue;
     // Placed anew it would forget the time that it has missed.
+    if (await isPlaced(queue, feed, schedule)) continue;
     const repeat = "cron" in schedule ? { pattern: schedule.cron, tz: schedule.timezone } : { every: schedule.everyMs };
     await queue.upsertJobScheduler(idOf(feed), repeat, { name: "feed", data: { feed }, opts: ORDER_RULES });
     placed.push(feed);

@@ -1,8 +1,12 @@
-/** `poolsync runs list|show`: passes over feeds, and their books. */
+/** `poolsync runs list|show|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
 import { imbalance, type Books } from "../../core/books.ts";
 import { withOwned } from "../../lifecycle.ts";
-import type { Run } from "../../store/runs.ts";
+import { openKeptPlan } from "../../plan/kept-plan.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { orderApproved } from "../../queues/schedules.ts";
+import { directRunId, type Run } from "../../store/runs.ts";
+import { expireWaiting } from "../approvals.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
@@ -10,12 +14,17 @@ import { columnsOf } from "../io.ts";
 import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
 import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
-import { age, count } from "../figures.ts";
+import { age, count, counted } from "../figures.ts";
+import { planDocument, printPlan } from "../plan-view.ts";
 import { stateText, summarise, summaryText } from "../summary.ts";
 import { indent, table } from "../table.ts";
 
 interface ListFlags extends EngineFlags {
   readonly limit?: number;
+}
+
+interface ShowFlags extends EngineFlags {
+  readonly showValues?: boolean;
 }
 
 const LISTED = 20;
@@ -33,15 +42,47 @@ export function addRuns(program: Command, context: Context): void {
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs list --limit 100 --json")
     .action(context.act((flags: ListFlags) => list(context, flags)));
-  engineOptions(runs.command("show").description("One run, with its books and dead letters.").argument("<id>"))
+  engineOptions(
+    runs
+      .command("show")
+      .description("One run, with its books and dead letters, and its plan where it waits for an approval.")
+      .argument("<id>")
+      .option("--show-values", "show values in examples, instead of how long they are"),
+  )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs show r-mwpw75al-0d0e85")
-    .action(context.act((id: string, flags: EngineFlags) => show(context, id, flags)));
+    .action(context.act((id: string, flags: ShowFlags) => show(context, id, flags)));
+  engineOptions(
+    runs
+      .command("approve")
+      .description("Have a run go on whose plan broke a guard, with exactly the plan that `runs show` shows.")
+      .argument("<id>"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync runs show r-mwpw75al-0d0e85
+  $ poolsync runs approve r-mwpw75al-0d0e85
+
+A directory worker carries it out. Users who were changed since the plan was
+made are skipped and reported.`,
+    )
+    .action(context.act((id: string, flags: EngineFlags) => approve(context, id, flags)));
+  engineOptions(
+    runs
+      .command("cancel")
+      .description("End a run that waits, or is under way. What it has put already stays queued.")
+      .argument("<id>"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs cancel r-mwpw75al-0d0e85")
+    .action(context.act((id: string, flags: EngineFlags) => cancel(context, id, flags)));
 }
 
 async function list({ io }: Context, flags: ListFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+  const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own);
+    await expireWaiting(engine, log);
     const runs: { readonly run: Run; readonly books: Books }[] = [];
     for (const run of await engine.store.runs.list(flags.limit ?? LISTED)) {
       runs.push({ run, books: await engine.store.runs.books(run.id) });
@@ -76,27 +117,47 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
         columnsOf(io.stdout),
       ),
     );
+    const waiting = runs.filter(({ run }) => run.state === "needs-approval").length;
+    if (waiting > 0) {
+      const sentence = `${counted(waiting, "run waits", "runs wait")} for an approval: look with \`${commandLine(io, ["runs", "show", "ID"], flags)}\`.`;
+      io.stdout.write(indent("", sentence, columnsOf(io.stdout)));
+    }
     return EXIT.done;
   });
 }
 
-async function show({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+async function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
+  const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own);
-    const { runs, letters } = engine.store;
-    const run = await runs.get(id);
-    if (run === undefined) {
-      throw new CommandError("no-run", `There is no run \`${id}\`: see \`poolsync runs list\`.`);
-    }
+    await expireWaiting(engine, log);
+    const { runs, letters, plans } = engine.store;
+    const run = await runOf(engine, id);
+    const kept = await openKeptPlan(plans, engine.keyring, { run: id, now: 0 });
+    const showValues = flags.showValues === true;
     const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
     const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
     if (flags.json === true) {
       const { balanced, deadLetters, books } = summary;
-      io.stdout.write(`${JSON.stringify({ ...describe(run), books, balanced, deadLetters }, undefined, 2)}\n`);
+      const document = {
+        ...describe(run),
+        books,
+        balanced,
+        deadLetters,
+        ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
+        ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
+      };
+      io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
       return EXIT.done;
     }
     const width = columnsOf(io.stdout);
+    if (run.state === "needs-approval") {
+      if (kept?.summary) printPlan(io, kept.summary, { pool: run.pool, plain: config.plain, showValues });
+      const until = kept ? ` until ${new Date(kept.header.expiresAt).toISOString()}` : "";
+      const sentence = `Nothing of it was written. It waits for an approval${until}: \`${commandLine(io, ["runs", "approve", id], flags)}\`, or \`${commandLine(io, ["runs", "cancel", id], flags)}\`.`;
+      io.stdout.write(`\n${indent("", sentence, width)}`);
+      return EXIT.done;
+    }
     io.stdout.write(summaryText(summary, width, { command: (...words) => commandLine(io, words, flags) }));
     const asOf = new Date(run.asOf).toISOString();
     io.stdout.write(
@@ -108,6 +169,71 @@ async function show({ io }: Context, id: string, flags: EngineFlags): Promise<nu
     );
     return EXIT.done;
   });
+}
+
+async function approve({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  const { config, log } = await openConfig(io, flags);
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    await expireWaiting(engine, log);
+    const { runs, plans } = engine.store;
+    const { state, pool, feed } = await runOf(engine, id);
+    if (state !== "needs-approval") throw notWaiting(id, state);
+    // An altered plan is found here, by whoever approves it.
+    const kept = await openKeptPlan(plans, engine.keyring, { run: id, now: Date.now() });
+    if (kept === undefined) {
+      throw new CommandError("not-waiting", `The plan of run ${id} is being made: try again in a moment.`);
+    }
+    if (!(await runs.turn(id, ["needs-approval"], "reading"))) throw notWaiting(id, (await runOf(engine, id)).state);
+    log.warn({ run: id, plan: kept.header.id, pool, feed }, "run approved");
+    await orderApproved(engine.queues, { feed, run: id });
+    if (flags.json === true) io.stdout.write(`${JSON.stringify({ run: id, plan: kept.header.id, feed, pool })}\n`);
+    else {
+      const look = commandLine(io, ["runs", "show", id], flags);
+      io.stdout.write(
+        `Run ${id} goes on with plan ${kept.header.id}. A directory worker carries it out: \`${look}\`.\n`,
+      );
+    }
+    return EXIT.done;
+  });
+}
+
+async function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  const { config, log } = await openConfig(io, flags);
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const { runs, plans } = engine.store;
+    const { state, pool, feed } = await runOf(engine, id);
+    // Those of applications and of single commands have no end.
+    const isOpen =
+      id !== directRunId(pool) && (await runs.turn(id, ["needs-approval", "reading", "delivering"], "cancelled"));
+    if (!isOpen) {
+      throw new CommandError("not-open", `Run ${id} is ${state}, and cannot be cancelled: see \`poolsync runs list\`.`);
+    }
+    await plans.drop(id);
+    log.warn({ run: id, pool, feed }, "run cancelled");
+    const { pending } = await runs.books(id);
+    if (flags.json === true) io.stdout.write(`${JSON.stringify({ run: id, feed, pool, pending })}\n`);
+    else {
+      const rest =
+        pending === 0 ? "" : ` ${counted(pending, "change", "changes")} that it had put will still be delivered.`;
+      io.stdout.write(`Run ${id} is cancelled.${rest}\n`);
+    }
+    return EXIT.done;
+  });
+}
+
+async function runOf({ store }: Engine, id: string): Promise<Run> {
+  const run = await store.runs.get(id);
+  if (run === undefined) throw new CommandError("no-run", `There is no run \`${id}\`: see \`poolsync runs list\`.`);
+  return run;
+}
+
+function notWaiting(id: string, state: string): CommandError {
+  return new CommandError(
+    "not-waiting",
+    `Run ${id} is ${state}, and waits for no approval: see \`poolsync runs list\`.`,
+  );
 }
 
 function describe({ id, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {

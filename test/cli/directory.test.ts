@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { z } from "zod";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { openQueues } from "../../src/queues/bullmq.ts";
+import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
+import { runFile, type TestProcess } from "../support/process.ts";
+import { testRedis } from "../support/redis.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+
+const USERS = 150;
+const runShown = z.object({
+  run: z.string(),
+  feed: z.string(),
+  state: z.string(),
+  rows: z.object({ read: z.number(), faulty: z.number() }),
+  books: z.object({ received: z.number(), applied: z.number(), unchanged: z.number(), pending: z.number() }),
+  plan: z
+    .object({
+      plan: z.string(),
+      users: z.object({ changed: z.number() }),
+      guards: z.array(z.object({ guard: z.string() })),
+    })
+    .optional(),
+});
+const listed = z.object({ runs: z.array(runShown) });
+
+describe("the directory worker", () => {
+  let environment: { REDIS_URL: string; POOLSYNC_NAMESPACE: string };
+  let emulator: Emulator;
+  let restore: () => void;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let processes: TestProcess[] = [];
+  const at = (name: string) => join(directory.path, name);
+
+  beforeEach(async () => {
+    const redis = testRedis();
+    environment = { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace };
+    emulator = await emulatorWith(USERS);
+    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    directory = await temporaryDirectory();
+  });
+  afterEach(async () => {
+    for (const each of processes) await each.kill("SIGKILL");
+    processes = [];
+    await emulator.close();
+    restore();
+    await directory.remove();
+  });
+
+  async function configure(feed: string, name = "hr"): Promise<void> {
+    const rest = `pool: ${POOL}, username: username, attributes: { given_name: given_name }`;
+    await writeFile(at("poolsync.yaml"), `feeds: { ${name}: { ${rest}, ${feed} } }\n`);
+  }
+  async function exported(row: (nth: number) => string, name = "hr.csv"): Promise<void> {
+    const rows = Array.from({ length: USERS }, (_, nth) => row(nth));
+    await writeFile(at(name), `${["username,given_name", ...rows].join("\n")}\n`);
+  }
+  function start(file: string, rest: Readonly<Record<string, string>> = {}): TestProcess {
+    const started = runFile(file, [], {
+      ...AWS_ENVIRONMENT,
+      ...environment,
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
+      POOLSYNC_POOLS: POOL,
+      POOLSYNC_CONFIG: at("poolsync.yaml"),
+      POOLSYNC_DATA_DIR: at(`data-${processes.length}`),
+      ...rest,
+    });
+    processes.push(started);
+    return started;
+  }
+  /** What the feed's schedule puts into the queue when its time has come. */
+  async function timeComes(): Promise<void> {
+    const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
+    const queues = await openQueues({ kind: "redis", url, namespace });
+    await queues.queue<object>("directory").add("feed", { feed: "hr" });
+    await queues.close();
+  }
+  const command = (...words: readonly string[]) => runCommand([...words, "--json"], { environment });
+  async function runs() {
+    const { stdout } = await command("runs", "list");
+    return listed.parse(JSON.parse(stdout)).runs.filter(({ feed }) => feed !== "direct");
+  }
+  const show = async (run: string) => runShown.parse(JSON.parse((await command("runs", "show", run)).stdout));
+  const stateOf = async (nth = 0): Promise<string | undefined> => (await runs())[nth]?.state;
+  const nameOf = (user: string) => emulator.pools.get(POOL)?.user(user)?.attributes["given_name"];
+  const updates = (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0;
+
+  test("runs a feed at its time, and what it puts is delivered by a worker", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
+    start("workers/deliver.ts");
+    const worker = start("workers/directory.ts");
+    await until("the run has finished", async () => (await stateOf()) === "finished");
+    const [run] = await runs();
+    assert.deepEqual([run?.books.applied, run?.books.unchanged, run?.rows.read], [5, USERS - 5, USERS]);
+    assert.equal(updates(), 5);
+    await worker.kill("SIGTERM");
+    assert.equal(await worker.ended(), 0, worker.stderr());
+    assert.match(worker.stderr(), /directory worker started[^]*run finished[^]*directory worker stopping/);
+    assert.doesNotMatch(worker.stderr(), /u0|"New"/);
+
+    // Nothing was missed: a start alone is no reason to run. A schedule that has changed is placed anew.
+    const again = start("workers/directory.ts");
+    await until("it has started", () => again.stderr().includes("directory worker started"));
+    assert.match(again.stderr(), /"placed":\[\],"removed":\[\]/);
+    await again.kill("SIGTERM");
+    await again.ended();
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 2h }`, "staff");
+    const other = start("workers/directory.ts");
+    await until("it has started", () => other.stderr().includes("directory worker started"));
+    assert.match(other.stderr(), /"placed":\["staff"\],"removed":\["hr"\]/);
+  });
+
+  test("stops at a guard, shows its plan to anybody, and goes on with just that once it is approved", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 60 ? `New${nth}` : "Old"}`);
+    start("workers/deliver.ts");
+    const worker = start("workers/directory.ts");
+    await until("the run waits", async () => (await stateOf()) === "needs-approval");
+    await until("its plan is there", async () => (await show((await runs())[0]?.run ?? "")).plan !== undefined);
+    const [run] = await runs();
+    assert.ok(run);
+    assert.equal(updates(), 0);
+    const shown = await show(run.run);
+    assert.deepEqual([shown.plan?.users.changed, shown.plan?.guards.map(({ guard }) => guard)], [60, ["changed"]]);
+    const text = await runCommand(["runs", "show", run.run], { environment });
+    assert.match(text.stdout.replaceAll("\n", " "), /waits for an approval until .*`poolsync runs approve r-/);
+    assert.doesNotMatch(text.stdout, /New1/);
+
+    // A sync of the same content looks at its guards itself.
+    const words = [
+      "sync",
+      "--feed",
+      "hr",
+      "--config",
+      at("poolsync.yaml"),
+      "--baseline",
+      "live",
+      "--detach",
+      "--data-dir",
+      at("sync"),
+    ];
+    assert.equal((await runCommand(words, { environment })).code, EXIT.guarded);
+
+    // Whoever was changed since is left out.
+    const elsewhere = ["--user-attributes", "Name=given_name,Value=Else", "--now", "--data-dir", at("nowhere")];
+    const changed = ["admin-update-user-attributes", "--user-pool-id", POOL, "--username", "u7", ...elsewhere];
+    assert.equal((await runCommand(changed)).code, EXIT.done);
+    await worker.kill("SIGKILL");
+    await exported((nth) => `u${nth},Later${nth}`);
+    const approved = await command("runs", "approve", run.run);
+    assert.equal(approved.code, EXIT.done, approved.stderr);
+    assert.equal((await command("runs", "approve", run.run)).code, EXIT.failed);
+    start("workers/directory.ts");
+    await until("the run has finished", async () => (await show(run.run)).state === "finished");
+    const finished = await show(run.run);
+    assert.deepEqual(finished.rows, { read: USERS, faulty: 1 });
+    assert.equal(finished.books.applied, 59);
+    assert.equal(updates(), 60);
+    assert.deepEqual([nameOf("u0"), nameOf("u7"), nameOf("u99")], ["New0", "Else", "Old"]);
+    assert.equal(finished.plan, undefined);
+  });
+
+  test("leaves a run that waits as it is while its content is the same, and newer content goes before it", async () => {
+    await configure(`file: ${at("hr-*.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},New${nth}`, "hr-1.csv");
+    const worker = start("workers/directory.ts");
+    await until("the run waits", () => worker.stderr().includes("run needs approval"));
+    const [first] = await runs();
+    await timeComes();
+    await until("it is left", () => worker.stderr().includes("run waits for approval"));
+    assert.deepEqual(
+      (await runs()).map(({ run, state }) => [run, state]),
+      [[first?.run, "needs-approval"]],
+    );
+    await exported((nth) => `u${nth},Newer${nth}`, "hr-2.csv");
+    await timeComes();
+    await until(
+      "the newer one waits",
+      async () => (await runs()).length === 2 && (await stateOf()) === "needs-approval",
+    );
+    assert.equal(await stateOf(1), "cancelled");
+    const refused = await command("runs", "approve", first?.run ?? "");
+    assert.equal(refused.code, EXIT.failed);
+    assert.match(refused.stdout, /not-waiting/);
+
+    const [second] = await runs();
+    assert.equal((await command("runs", "cancel", second?.run ?? "")).code, EXIT.done);
+    assert.equal(await stateOf(), "cancelled");
+    assert.equal((await command("runs", "cancel", second?.run ?? "")).code, EXIT.failed);
+    assert.equal((await command("runs", "cancel", "r-none")).code, EXIT.failed);
+    assert.equal(updates(), 0);
+  });
+
+  test("leaves a run that is cancelled while it is under way", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
+    const worker = start("workers/directory.ts");
+    await until("the run is put", async () => (await stateOf()) === "delivering");
+    const cancelled = await command("runs", "cancel", (await runs())[0]?.run ?? "");
+    assert.match(cancelled.stdout, /"pending":5/);
+    await until("the worker heeds it", () => worker.stderr().includes("feed cancelled"));
+    assert.equal(await stateOf(), "cancelled");
+  });
+
+  test("that was killed amid a run is followed by another, which goes on with the same run", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
+    const worker = start("workers/directory.ts");
+    // Nobody delivers yet, so the run stands still once it is put.
+    await until("the run is put", async () => (await stateOf()) === "delivering");
+    await worker.kill("SIGKILL");
+    const [run] = await runs();
+    start("workers/directory.ts");
+    start("workers/deliver.ts");
+    await until("the run has finished", async () => (await stateOf()) === "finished");
+    assert.deepEqual(
+      (await runs()).map(({ run: id }) => id),
+      [run?.run],
+    );
+    assert.equal(updates(), 5);
+  });
+
+  test("runs a feed in one process at a time", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
+    const workers = [start("workers/directory.ts"), start("workers/directory.ts")];
+    await until("the run is put", async () => (await stateOf()) === "delivering");
+    await timeComes();
+    const said = () => workers.map((each) => each.stderr()).join("");
+    await until("the other finds it under way", () => said().includes("feed is under way already"));
+    assert.equal(said().match(/"msg":"run started"/g)?.length, 1);
+    assert.equal((await runs()).length, 1);
+    start("workers/deliver.ts");
+    await until("the run has finished", async () => (await runs()).at(-1)?.state === "finished");
+  });
+
+  test("fetches a file from the web with the credential of its environment, and again only when it has changed", async () => {
+    let etag = '"one"';
+    const seen: string[] = [];
+    const server = createServer((request, response) => {
+      const known = request.headers["if-none-match"] === etag;
+      seen.push(`${request.headers.authorization} ${known ? 304 : 200}`);
+      if (known) return response.writeHead(304).end();
+      return response.writeHead(200, { etag }).end("username,given_name\nu0,New\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      const address = server.address();
+      const port = typeof address === "object" ? address?.port : address;
+      const file = `file: "http://127.0.0.1:${port}/hr.csv", fetch: { bearer: HR_TOKEN }`;
+      await configure(`${file}, schedule: { every: 1h }`);
+      start("workers/deliver.ts");
+      const worker = start("workers/directory.ts", { HR_TOKEN: "abc" });
+      await until("the run has finished", async () => (await stateOf()) === "finished");
+      await timeComes();
+      await until("it is asked again", () => worker.stderr().includes("feed unchanged"));
+      assert.deepEqual(seen, ["Bearer abc 200", "Bearer abc 304"]);
+      assert.equal((await runs()).length, 1);
+      etag = '"two"';
+      await timeComes();
+      await until("it is read again", async () => (await runs()).length === 2);
+      assert.doesNotMatch(worker.stderr(), /abc/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  test("needs Redis, and a feed with a schedule", async () => {
+    await mkdir(at("none"));
+    await configure(`file: ${at("hr.csv")}`);
+    const idle = start("workers/directory.ts");
+    assert.equal(await idle.ended(), EXIT.usage);
+    assert.match(idle.stderr(), /poolsync\.yaml: feeds: Expected a feed with a `schedule`/);
+    const embedded = start("workers/directory.ts", { REDIS_URL: "" });
+    assert.equal(await embedded.ended(), EXIT.usage);
+    assert.match(embedded.stderr(), /REDIS_URL: Expected/);
+  });
+});
