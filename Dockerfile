@@ -8,5 +8,7 @@ RUN npm ci --omit=dev && npm cache clean --force
 COPY bin bin
 COPY src src
 COPY workers workers
+# A volume that is mounted here for the first time takes this owner.
+RUN mkdir /data && chown node:node /data
 USER node
 CMD ["node", "workers/deliver.ts"]
