@@ -11,6 +11,7 @@ import { BASELINES, type Baseline } from "../plan/planner.ts";
 import type { Pool } from "../queues/pool.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure-report.ts";
+import { keepsBefore } from "./kept-before.ts";
 import { mappingOf, openInput, type FeedFlags, type FeedInput } from "./feed-input.ts";
 import { tell, type Io } from "./io.ts";
 import { openChosenPool, openClients, openEngineOf, type CognitoFlags, type Opened, type PoolMeans } from "./open.ts";
@@ -121,7 +122,8 @@ export async function openFeeds(
   const guards = setting?.guards ?? config.guards;
   sayNotOwned(io, log, feed);
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));
-  return { engine, pool, feeds, baseline: baselineOf(feeds, flags.baseline) };
+  const keeps = feeds.some(({ input: { name } }) => keepsBefore(config, name));
+  return { engine, pool, feeds, baseline: baselineOf(feeds, flags.baseline, keeps) };
 }
 
 /** Said once, when the feed is opened. */
@@ -136,10 +138,10 @@ function sayNotOwned(io: Io, log: Opened["log"], feed: { name: string; setting: 
   tell(io, `Left to the feeds that own them, as poolsync.yaml says: ${whose}.`);
 }
 
-function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined): Baseline | undefined {
+function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined, keeps: boolean): Baseline | undefined {
   const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
   if (feeds.some(({ input }) => input.checked === undefined)) {
-    if (matched || (said !== undefined && said !== "none")) {
+    if (matched || keeps || (said !== undefined && said !== "none")) {
       throw usage("--baseline", "Expected a feed that can be read twice; leave --stream out, and it is spooled");
     }
     return undefined;
@@ -147,8 +149,11 @@ function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined): B
   if (matched && said !== undefined && said !== "live") {
     throw usage("--baseline", "Expected live, because the feed's `match` finds users by a scan of the pool only");
   }
+  if (keeps && said !== undefined && said !== "live") {
+    throw usage("--baseline", "Expected live, because `keepBefore` keeps what a scan of the pool finds");
+  }
   const rows = feeds.reduce((sum, { input }) => sum + (input.checked?.records ?? 0) + (input.checked?.faults ?? 0), 0);
-  return said ?? (matched || rows > LIVE_FROM_ROWS ? "live" : "none");
+  return said ?? (matched || keeps || rows > LIVE_FROM_ROWS ? "live" : "none");
 }
 
 export function usage(path: string, message: string): CommandError {

@@ -6,7 +6,7 @@ import type { Pool } from "../queues/pool.ts";
 import type { Letter } from "../core/letter.ts";
 
 /** True where the letters of a feed's runs, or of a file's that is no feed, may heal. */
-export function heals({ feeds, heal }: Pick<Config, "feeds" | "heal">, feed: string): boolean {
+function heals({ feeds, heal }: Pick<Config, "feeds" | "heal">, feed: string): boolean {
   return (Object.hasOwn(feeds, feed) ? feeds[feed]?.heal : undefined) ?? heal;
 }
 

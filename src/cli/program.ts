@@ -12,6 +12,7 @@ import { addExplain } from "./commands/explain.ts";
 import { addRuns } from "./commands/runs.ts";
 import { addStatus } from "./commands/status.ts";
 import { addSync } from "./commands/sync.ts";
+import { addUndo } from "./commands/undo.ts";
 import { addUpdateUserAttributes } from "./commands/update-user-attributes.ts";
 import { addWorker } from "./commands/worker.ts";
 import { asCalled, type CarriedFlags } from "./command-line.ts";
@@ -77,6 +78,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     addPlan,
     addApply,
     addDrift,
+    addUndo,
     addAdminUpdateUserAttributes,
     addUpdateUserAttributes,
     addDead,

@@ -59,5 +59,13 @@ export async function replanned(where: ReplanWhere, written: WrittenPlan): Promi
     // Rows that change nothing are not in it, and were read all the same.
     yield { kind: "rest", read: Math.max(0, header.rows.read - read), faulty: header.rows.faulty };
   }
-  return { name: header.feed, asOfMs: header.asOf, totalRows: header.rows.read, rereadable: true, guards, records };
+  return {
+    name: header.feed,
+    asOfMs: header.asOf,
+    totalRows: header.rows.read,
+    rereadable: true,
+    guards,
+    records,
+    judged: () => plan.rows(),
+  };
 }

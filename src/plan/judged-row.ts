@@ -14,6 +14,8 @@ export interface JudgedUnit {
   readonly message: boolean;
   /** What is there, where somebody looked and there is something. */
   readonly before?: string;
+  /** The same with the flag of an address or number, as the pool has them: blank where it has none. */
+  readonly was?: { readonly value: string; readonly flag?: string };
   /** Names what is there, its flag included, where the unit would change it. */
   readonly beforeName?: string;
 }

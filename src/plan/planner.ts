@@ -60,6 +60,7 @@ interface Verdict {
   deed: Deed | "asked";
   readonly message?: boolean;
   readonly before?: string;
+  readonly was?: JudgedUnit["was"];
   readonly beforeName?: string;
   readonly invalid?: InvalidUnit;
 }
@@ -158,10 +159,11 @@ export function createPlanner(options: PlannerOptions): Planner {
     const verdicts = held.change.units.map((unit): Verdict => {
       const said = compareUnit(profile, unit, user);
       const before = user.attributes.get(unit.name);
-      const was = before === undefined || before === "" ? {} : { before };
+      const state = stateOf(unit.name, user);
+      const was = { was: state, ...(before === undefined || before === "" ? {} : { before }) };
       if (said.is === "unchanged") return { deed: "unchanged" };
-      const beforeName = beforeDigest(keyring, unit.name, user);
-      if (held.before && held.before[unit.name] !== beforeName) changed = true;
+      const beforeName = stateName(keyring, unit.name, state);
+      if (held.before?.[unit.name] !== undefined && held.before[unit.name] !== beforeName) changed = true;
       if (said.is === "invalid") {
         const detail = `The pool would refuse \`${unit.name}\`: the user has no value that could be verified.`;
         return { deed: "write", invalid: { name: unit.name, reason: said.reason, detail } };
@@ -308,10 +310,11 @@ export function createPlanner(options: PlannerOptions): Planner {
       else if (as !== undefined && isPlanFault(as)) invalid.push(invalidUnit(unit.name, as));
       else {
         const deed = as === "superseded" ? as : verdict.deed === "asked" ? "change" : verdict.deed;
-        const { before, beforeName } = verdict;
+        const { before, beforeName, was: state } = verdict;
         const message = verdict.message === true && isSent(deed);
         const was = {
           ...(before === undefined ? {} : { before }),
+          ...(state === undefined ? {} : { was: state }),
           ...(beforeName === undefined ? {} : { beforeName }),
         };
         units.push({ unit, deed, message, ...was });
@@ -322,11 +325,20 @@ export function createPlanner(options: PlannerOptions): Planner {
   }
 }
 
-/** Names the value that a user has of a unit: equal names are equal values, flags included. */
-function beforeDigest(keyring: Keyring, name: string, { attributes }: Pick<ListedUser, "attributes">): string {
+/** What a user has of a unit: the value, and of an address or number its flag. */
+function stateOf(name: string, { attributes }: Pick<ListedUser, "attributes">): NonNullable<JudgedUnit["was"]> {
   const contact = contactOf(name) ?? name;
-  const flag = isContact(contact) ? (attributes.get(`${contact}_verified`) ?? "") : "";
-  return keyring.valueDigest(name, { kind: "text", text: JSON.stringify([attributes.get(contact) ?? "", flag]) });
+  const value = attributes.get(contact) ?? "";
+  return isContact(contact) ? { value, flag: attributes.get(`${contact}_verified`) ?? "" } : { value };
+}
+
+/** Names what a user has of a unit: equal names are equal values, flags included. */
+export function stateName(
+  keyring: Keyring,
+  name: string,
+  { value, flag = "" }: NonNullable<JudgedUnit["was"]>,
+): string {
+  return keyring.valueDigest(name, { kind: "text", text: JSON.stringify([value, flag]) });
 }
 
 function invalidUnit(name: string, reason: keyof typeof PLAN_FAULTS): InvalidUnit {

@@ -1,4 +1,5 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
+import type { Befores } from "./befores.ts";
 import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -23,6 +24,7 @@ export interface Store {
   readonly runs: Runs;
   readonly holds: Holds;
   readonly reservations: Reservations;
+  readonly befores: Befores;
   readonly pace: Pace;
   readonly plans: Plans;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */

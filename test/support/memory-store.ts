@@ -9,6 +9,7 @@ import type { Outcome } from "../../src/core/draft.ts";
 import { buriedOf, type Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
+import type { Befores } from "../../src/store/befores.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
 import type { Hold, Holds } from "../../src/store/holds.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
@@ -253,6 +254,19 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
+  const earlier = new Map<string, { bodies: Map<string, string>; expiresAt: number }>();
+  const befores: Befores = {
+    async keep(run, more, forMs) {
+      const there = earlier.get(run) ?? { bodies: new Map<string, string>(), expiresAt: 0 };
+      for (const { unit, body } of more) if (!there.bodies.has(unit)) there.bodies.set(unit, body);
+      earlier.set(run, { ...there, expiresAt: clock.nowMs + forMs });
+    },
+    async *read(run) {
+      const there = earlier.get(run);
+      if (there && there.expiresAt > clock.nowMs) yield* there.bodies.values();
+    },
+  };
+
   const reserved = new Map<string, { user: string; endsAt: number }>();
   const reservations: Reservations = {
     async take(pool, alias, user, forMs) {
@@ -299,6 +313,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     runs: runsPort,
     holds,
     reservations,
+    befores,
     pace,
     plans,
     async note(name, value) {

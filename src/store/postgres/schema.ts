@@ -113,6 +113,16 @@ const STEPS: readonly string[] = [
   CREATE TABLE poolsync.notes (name text COLLATE "C" PRIMARY KEY, value text NOT NULL);
   CREATE INDEX runs_age ON poolsync.runs (started_at);
   `,
+  `
+  CREATE TABLE poolsync.befores (
+    run        text COLLATE "C",
+    unit       text COLLATE "C",
+    body       text NOT NULL,
+    expires_at bigint NOT NULL,
+    PRIMARY KEY (run, unit)
+  );
+  CREATE INDEX befores_end ON poolsync.befores (expires_at);
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

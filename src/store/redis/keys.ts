@@ -28,6 +28,7 @@
  * | P plans           | zset   | run whose plan waits for an approval, by when it expires (epoch ms)| until it ended    |
  * | P plan:<run>      | list   | the plan in chunks: see queues/kept-plan.ts                        | as plans          |
  * | P notes           | hash   | name -> text that belongs to the namespace and changes             | for ever          |
+ * | P before:<run>  | hash   | user and unit -> what was there before the run, sealed             | 30 days           |
  * | P once:<token>    | string | what a call answered, for when the client sends it again           | 5 minutes         |
  */
 import { StoreError } from "../store-error.ts";
@@ -54,6 +55,7 @@ export interface Keys {
   pace(bucket: string): string;
   sweep(pool: string): string;
   links(pool: string): string;
+  before(run: string): string;
   reservation(pool: string, alias: string): string;
   once(token: string): string;
 }
@@ -89,6 +91,7 @@ export function createKeys(namespace: string): Keys {
     pace: (bucket) => `${prefix}saw:${bucket}`,
     sweep: (pool) => `${prefix}sweep:${pool}`,
     links: (pool) => `${prefix}links:${pool}`,
+    before: (run) => `${prefix}before:${run}`,
     reservation: (pool, alias) => `${prefix}alias:${pool}:${alias}`,
     once: (token) => `${prefix}once:${token}`,
   };

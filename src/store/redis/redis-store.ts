@@ -6,6 +6,7 @@ import { parseDocument, targetDocument } from "./documents.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
+import { createRedisBefores } from "./redis-befores.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
 import { createRedisMailboxes } from "./redis-mailboxes.ts";
@@ -65,6 +66,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
     letters: createRedisLetters(redis, keys, scripts),
     runs: createRedisRuns(redis, keys, scripts),
     holds: createRedisHolds(redis, keys, scripts),
+    befores: createRedisBefores(redis, keys),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys),

@@ -1,0 +1,129 @@
+/** `poolsync undo`: puts back what was there before a run, but for what has changed since. */
+import type { Command } from "commander";
+import { choosePool } from "../../config.ts";
+import { withOwned } from "../../lifecycle.ts";
+import { openWayBack } from "../../plan/way-back.ts";
+import type { Store } from "../../store/store.ts";
+import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
+import { commandLine } from "../command-line.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import { count } from "../figures.ts";
+import { tell, type Io } from "../io.ts";
+import { cognitoOptions, engineOptions, openChosenPool, openClients, openConfig, openEngineOf } from "../open.ts";
+import { several } from "../option-values.ts";
+import { planDocument, printPlan } from "../plan-view.ts";
+import { guardedMessage, mayGoOn, planAll } from "../planning.ts";
+import type { Context } from "../program.ts";
+import { stopDeliveries } from "../stopping.ts";
+import { isWhole } from "../summary.ts";
+
+interface UndoFlags extends RunFlags {
+  readonly approve?: readonly string[];
+  readonly dryRun?: boolean;
+}
+
+export function addUndo(program: Command, context: Context): void {
+  const command = program
+    .command("undo")
+    .description("Put back what was there before a run with keepBefore. What has changed since is left alone.")
+    .argument("<run>", "the run, by its id");
+  cognitoOptions(command)
+    .option("--dry-run", "tell what would be put back, and write nothing")
+    .option("--approve <plan>", "go on with this plan although it breaks guards; may be repeated", several)
+    .option("--report <file>", "where users who were skipped are listed (default: here, under the name of the run)");
+  engineOptions(command)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync undo r-mwpw75al-0d0e85 --dry-run
+  $ poolsync undo r-mwpw75al-0d0e85
+
+Exit codes: 0 all was put back; 1 failed; 2 finished, with values left as they
+were changed since; 3 the way back breaks guards and is not approved; 64 wrong
+usage or configuration; 130 interrupted.`,
+    )
+    .action(context.act((run: string, flags: UndoFlags) => undo(context.io, run, flags)));
+}
+
+/** The whole pool is read where more users than this are put back. */
+const MOST_SINGLE_LOOKS = 500;
+
+async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
+  const opened = await openConfig(io, flags);
+  const { config, log, lively } = opened;
+  return withOwned(async (own) => {
+    const engine = await openEngineOf(config, own);
+    const { pool: poolId, feed } = await undoable(engine.store, id);
+    const clients = openClients(config, own);
+    const pool = await openChosenPool({ config, log, engine, clients, own }, choosePool(config, poolId, flags));
+    const { profile } = pool;
+    const now = Date.now();
+    const back = await openWayBack(engine.store.befores, { keyring: engine.keyring, profile }, id, now);
+    if (!back) {
+      throw new CommandError(
+        "not-undoable",
+        `Nothing is kept of what was there before run ${id}: it was made without keepBefore, it wrote nothing, or that was long ago.`,
+      );
+    }
+    const setting = Object.hasOwn(config.feeds, feed) ? config.feeds[feed] : undefined;
+    const guards = setting?.guards ?? config.guards;
+    const mapping = { identifier: "username", attributes: [] } as const;
+    const input = { feed: `undo ${id}`, records: back.records(), mapping, guards };
+    const few = back.usernames.length <= MOST_SINGLE_LOOKS ? back.usernames : undefined;
+    const where = { pool, engine, directory: config.dataDir };
+    const [plan] = await planAll(io, where, [input], "live", lively, (signal) => pool.scan(signal, few));
+    if (!plan) throw new Error("Expected a plan of the way back");
+    own(plan, (made) => made.close());
+    const look = { pool: profile.id, plain: io.stdout.isTTY !== true || config.plain };
+    const goesOn = mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], { pool: profile.id, log });
+    if (flags.dryRun === true || !goesOn) {
+      if (flags.json === true) {
+        const document = planDocument(plan, profile.id, false);
+        const said = goesOn
+          ? document
+          : { error: { kind: "guarded", message: guardedMessage([plan]) }, plans: [document] };
+        io.stdout.write(`${JSON.stringify(said, undefined, 2)}\n`);
+      } else {
+        printPlan(io, plan, look);
+        if (!goesOn) tell(io, guardedMessage([plan]));
+      }
+      return goesOn ? EXIT.done : EXIT.guarded;
+    }
+    const deliveries = [await pool.deliver()];
+    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    const session: Session = { ...opened, io, flags, engine, pool, deliveries };
+    const source: RunSource = {
+      name: plan.feed,
+      // Begun again it finds what was put back already, and does the rest.
+      identity: "",
+      asOfMs: now,
+      totalRows: plan.figures.rows.read,
+      rereadable: false,
+      guards,
+      records: () => plan.feedRows(),
+      judged: () => plan.rows(),
+    };
+    const summary = await carryOut(session, source);
+    if (flags.json === true) io.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
+    return isWhole(summary) ? EXIT.done : EXIT.partial;
+  });
+
+  /** The run, of which nothing is under way any more. */
+  async function undoable({ runs }: Pick<Store, "runs">, run: string) {
+    const found = await runs.get(run);
+    if (!found) {
+      throw new CommandError(
+        "no-run",
+        `There is no run \`${run}\`: see \`${commandLine(io, ["runs", "list"], flags)}\`.`,
+      );
+    }
+    const { pending } = await runs.books(run);
+    if (pending === 0) return found;
+    throw new CommandError(
+      "not-undoable",
+      `Of run ${run} ${count(pending)} changes are still pending: let them be delivered first; \`${commandLine(io, ["runs", "show", run], flags)}\` tells how far it is.`,
+    );
+  }
+}

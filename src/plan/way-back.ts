@@ -1,0 +1,133 @@
+/**
+ * The way back of a run: what was there before each of its writes, kept sealed, and the rows that would put it there
+ * again. What is no longer as the run wrote it is left alone: each row says what must be there.
+ */
+import { z } from "zod";
+import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
+import { contactOf, isContact, type Unit } from "../core/unit.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Before, Befores } from "../store/befores.ts";
+import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { stateName, type PlannedRecord } from "./planner.ts";
+
+/** How long what was there before a run is kept. */
+const KEPT_MS = 30 * 24 * 60 * 60_000;
+/** Of how many users one run may keep it: what is kept is in Redis's memory. */
+export const MOST_KEPT_USERS = 200_000;
+
+const BATCH = 500;
+
+const unitKept = z.object({
+  name: z.string(),
+  /** What was there; blank where nothing was. */
+  value: z.string(),
+  /** Of an address or number. */
+  flag: z.string().optional(),
+  /** Names what the run left there. */
+  after: z.string(),
+});
+const entryKept = unitKept.extend({ username: z.string(), line: z.number() });
+
+/**
+ * Keeps what the plan's scan found of everything that the run is to write. Answers false where that is more than may be
+ * kept; what was kept till then goes by itself.
+ */
+export async function keepBefore(
+  befores: Befores,
+  { keyring, pool }: { readonly keyring: Keyring; readonly pool: string },
+  run: string,
+  rows: Iterable<JudgedRow>,
+): Promise<boolean> {
+  let users = 0;
+  /** By user and unit: what a cut run has written of a user is known apart from what it has not. */
+  const batch = new Map<string, string>();
+  const flush = async (): Promise<void> => {
+    const all = [...batch].map(([unit, body]): Before => ({ unit, body }));
+    if (all.length > 0) await befores.keep(run, all, KEPT_MS);
+    batch.clear();
+  };
+  for (const row of rows) {
+    if (row.kind === "fault") continue;
+    const units = row.units.flatMap((judged) => kept(keyring, judged));
+    if (units.length === 0) continue;
+    if ((users += 1) > MOST_KEPT_USERS) return false;
+    const { username, line } = row;
+    const user = keyring.userKey(pool, username);
+    for (const unit of units)
+      batch.set(`${user} ${unit.name}`, keyring.seal(JSON.stringify({ username, line, ...unit })));
+    if (batch.size >= BATCH) await flush();
+  }
+  await flush();
+  return true;
+}
+
+function kept(keyring: Keyring, { unit, deed, was }: JudgedUnit): z.infer<typeof unitKept>[] {
+  if (!isSent(deed) || was === undefined) return [];
+  const { name } = unit;
+  const { value, flag } = was;
+  return [
+    { name, value, ...(flag === undefined ? {} : { flag }), after: stateName(keyring, name, afterOf(unit, was)) },
+  ];
+}
+
+/** What is there once the unit is written. */
+function afterOf({ name, value }: Unit, was: NonNullable<JudgedUnit["was"]>): NonNullable<JudgedUnit["was"]> {
+  if (value.kind === "as-is") return { value: was.value, flag: String(value.verified) };
+  if (value.kind === "clear") return isContact(name) ? { value: "", flag: "" } : { value: "" };
+  if (!isContact(name)) return { value: value.text };
+  const isVerified = value.verified === "mark" || (value.verified === "keep" && isTrue(was.flag));
+  return { value: value.text, flag: String(isVerified) };
+}
+
+function isTrue(flag: string | undefined): boolean {
+  return flag?.toLowerCase() === "true";
+}
+
+export interface WayBack {
+  /** A row for each unit: one that was changed since keeps no other from its way back. */
+  records(): AsyncIterable<PlannedRecord>;
+  readonly usernames: readonly string[];
+}
+
+/** Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing. */
+export async function openWayBack(
+  befores: Befores,
+  { keyring, profile }: { readonly keyring: Keyring; readonly profile: PoolProfile },
+  run: string,
+  timeMs: number,
+): Promise<WayBack | undefined> {
+  const usernames = new Set<string>();
+  for await (const body of befores.read(run))
+    usernames.add(canonicalUsername(profile, entryOf(keyring, body).username));
+  if (usernames.size === 0) return undefined;
+  return {
+    usernames: [...usernames],
+    async *records() {
+      let sequence = 0;
+      for await (const body of befores.read(run)) {
+        const { username, line, ...unit } = entryOf(keyring, body);
+        const version = { timeMs, sequence: (sequence += 1) };
+        const change = { username, units: backOf(profile, unit), version };
+        yield { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
+      }
+    },
+  };
+}
+
+function entryOf(keyring: Keyring, body: string): z.infer<typeof entryKept> {
+  return entryKept.parse(JSON.parse(keyring.open(body)));
+}
+
+/** What puts a unit back as it was. */
+function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof unitKept>): Unit[] {
+  if (contactOf(name) !== undefined) return [{ name, value: { kind: "as-is", verified: isTrue(flag) } }];
+  if (value === "") return [{ name, value: { kind: "clear" } }];
+  if (!isContact(name)) return [{ name, value: { kind: "text", text: value } }];
+  if (isTrue(flag)) return [{ name, value: { kind: "text", text: value, verified: "mark" } }];
+  if (!profile.autoVerified.includes(name)) return [{ name, value: { kind: "text", text: value, verified: "ask" } }];
+  // Cognito would ask the person who had it unverified: so it comes with the flag that is there, which is then taken away.
+  return [
+    { name, value: { kind: "text", text: value, verified: "keep" } },
+    { name: `${name}_verified`, value: { kind: "as-is", verified: false } },
+  ];
+}

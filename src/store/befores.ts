@@ -1,0 +1,20 @@
+/**
+ * The port to what was there before a run: a sealed text for each unit of each user that it was to change, so that the
+ * run can be undone. It is kept for a time and then gone by itself.
+ */
+export interface Before {
+  /** Whose and which, opaque. */
+  readonly unit: string;
+  /** Sealed, and nothing to the store. */
+  readonly body: string;
+}
+
+export interface Befores {
+  /**
+   * Keeps what was there before a run wrote, for `forMs` from now. A unit's first text stays: a run that was cut and
+   * goes on finds there what it has written itself.
+   */
+  keep(run: string, befores: readonly Before[], forMs: number): Promise<void>;
+  /** The texts that are kept of a run, in any order; none where nothing is, or no more. */
+  read(run: string): AsyncIterable<string>;
+}

@@ -1,0 +1,33 @@
+import type { Befores } from "../befores.ts";
+import type { Database } from "./database.ts";
+
+const PAGE = 500;
+
+/** The port to what was there before a run. */
+export function createBefores(database: Database, now: () => number): Befores {
+  return {
+    async keep(run, befores, forMs) {
+      const at = now();
+      await database.query("DELETE FROM poolsync.befores WHERE expires_at <= $1", [at]);
+      await database.query(
+        `INSERT INTO poolsync.befores
+         SELECT $1, unit, body, $4 FROM unnest($2::text[], $3::text[]) AS new (unit, body)
+         ON CONFLICT (run, unit) DO UPDATE SET expires_at = excluded.expires_at`,
+        [run, befores.map(({ unit }) => unit), befores.map(({ body }) => body), at + forMs],
+      );
+    },
+    async *read(run) {
+      for (let last = ""; ;) {
+        const rows = await database.query<{ unit: string; body: string }>(
+          `SELECT unit, body FROM poolsync.befores
+           WHERE run = $1 AND unit > $2 AND expires_at > $3 ORDER BY unit LIMIT ${PAGE}`,
+          [run, last, now()],
+        );
+        const end = rows.at(-1);
+        if (!end) return;
+        for (const { body } of rows) yield body;
+        last = end.unit;
+      }
+    },
+  };
+}

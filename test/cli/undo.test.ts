@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { z } from "zod";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
+import { createCognitoClient } from "../../src/cognito/client.ts";
+import type { Emulator } from "../../src/emulator/emulator.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+
+const USERS = 120;
+const KEY = Buffer.alloc(32, 5).toString("base64");
+const summary = z.object({
+  run: z.string(),
+  feed: z.string(),
+  rows: z.object({ read: z.number(), faulty: z.number() }),
+  books: z.object({ applied: z.number(), unchanged: z.number() }),
+});
+const failed = z.object({ error: z.object({ kind: z.string(), message: z.string() }) });
+const guarded = failed.extend({ plans: z.array(z.object({ plan: z.string() })) });
+
+describe("undo", () => {
+  let emulator: Emulator;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let restore: () => void;
+  let data = 0;
+  before(async () => {
+    directory = await temporaryDirectory();
+    await writeFile(at("poolsync.yaml"), "keepBefore: true\n");
+  });
+  after(() => directory.remove());
+  beforeEach(async () => {
+    data += 1;
+    emulator = await emulatorWith(USERS);
+    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+  });
+  afterEach(async () => {
+    restore();
+    await emulator.close();
+  });
+
+  const at = (name: string) => join(directory.path, name);
+  const said = (words: readonly string[], environment: Readonly<Record<string, string>> = { POOLSYNC_KEY: KEY }) => {
+    const where = ["--config", at("poolsync.yaml"), "--data-dir", at(`data-${data}`)];
+    const report = words[0] === "runs" ? [] : ["--report", at(`report-${data}.ndjson`)];
+    return runCommand([...words, ...report, ...where, "--json"], { environment });
+  };
+  async function synced(header: string, rows: readonly string[]) {
+    await writeFile(at("staff.csv"), `${header}\n${rows.join("\n")}\n`);
+    const { code, stdout, stderr } = await said([
+      ...["sync", at("staff.csv"), "--user-pool-id", POOL, "--verified", "mark"],
+    ]);
+    assert.equal(code, EXIT.done, stderr + stdout);
+    return summary.parse(JSON.parse(stdout));
+  }
+  const everybody = () => Array.from({ length: USERS }, (_, nth) => user(`u${nth}`));
+  const user = (username: string) => ({ ...emulator.pools.get(POOL)?.user(username)?.attributes });
+  async function byHand(username: string, attributes: Readonly<Record<string, string>>): Promise<void> {
+    const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
+    const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
+    const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
+    assert.ok((await createAttributeWriter(cognito).write(POOL, username, sent, options)).ok);
+    cognito.close();
+  }
+
+  test("puts back what was there, and leaves what has changed since", async () => {
+    await byHand("u2", { "custom:team": "blue" });
+    await byHand("u3", { email: "three@example.com", email_verified: "false" });
+    const before = everybody();
+    const { run } = await synced("username,given_name,email,custom:team", [
+      "u0,New,new0@example.com,red",
+      "u1,New,u1@example.com,red",
+      "u2,Old,u2@example.com,red",
+      "u3,Old,new3@example.com,",
+    ]);
+    assert.equal(user("u0")["email"], "new0@example.com");
+    await byHand("u1", { given_name: "Theirs" });
+    const writes = emulator.log.writes.length;
+    const dry = await said(["undo", run, "--dry-run"]);
+    assert.equal(dry.code, EXIT.done, dry.stderr);
+    assert.equal(emulator.log.writes.length, writes);
+    assert.ok(!dry.stdout.includes("example.com"), "values are masked");
+
+    const done = await said(["undo", run]);
+    assert.equal(done.code, EXIT.partial, done.stderr + done.stdout);
+    const undone = summary.parse(JSON.parse(done.stdout));
+    assert.notEqual(undone.run, run);
+    assert.deepEqual([undone.feed, undone.rows], [`undo ${run}`, { read: 7, faulty: 1 }]);
+    assert.match(await readFile(at(`report-${data}.ndjson`), "utf8"), /changed-since-plan/);
+    const now = everybody();
+    assert.deepEqual(now[1], { ...before[1], given_name: "Theirs" });
+    assert.deepEqual([now[0], now[2], now[3]], [before[0], before[2], before[3]]);
+
+    const again = await said(["undo", run]);
+    const { books } = summary.parse(JSON.parse(again.stdout));
+    assert.deepEqual([books.applied, books.unchanged], [0, 6]);
+    const back = await said(["undo", undone.run]);
+    assert.equal(back.code, EXIT.done, back.stderr);
+    assert.equal(user("u0")["email"], "new0@example.com");
+  });
+
+  test("goes through the same guards, unless just this plan is approved", async () => {
+    const before = everybody();
+    const rows = Array.from({ length: USERS }, (_, nth) => `u${nth},New${nth}`);
+    // Of as many as change it takes an approval to change them.
+    await writeFile(at("staff.csv"), `username,given_name\n${rows.join("\n")}\n`);
+    const sync = ["sync", at("staff.csv"), "--user-pool-id", POOL];
+    const [plan] = guarded.parse(JSON.parse((await said(sync)).stdout)).plans;
+    const { run } = summary.parse(JSON.parse((await said([...sync, "--approve", plan?.plan ?? ""])).stdout));
+    const writes = emulator.log.writes.length;
+    const stopped = await said(["undo", run]);
+    assert.equal(stopped.code, EXIT.guarded, stopped.stderr);
+    assert.equal(emulator.log.writes.length, writes);
+    const [back] = guarded.parse(JSON.parse(stopped.stdout)).plans;
+    const done = await said(["undo", run, "--approve", back?.plan ?? ""]);
+    assert.equal(done.code, EXIT.done, done.stderr);
+    assert.deepEqual(everybody(), before);
+  });
+
+  test("of what is not kept, or not there, is refused with the next step", async () => {
+    const missing = await said(["undo", "r-none"]);
+    assert.equal(failed.parse(JSON.parse(missing.stdout)).error.kind, "no-run");
+    await writeFile(at("plain.yaml"), "keepBefore: false\n");
+    await writeFile(at("staff.csv"), "username,given_name\nu0,New\n");
+    const words = ["--user-pool-id", POOL, "--data-dir", at(`data-${data}`), "--json", "--config", at("plain.yaml")];
+    const environment = { POOLSYNC_KEY: KEY };
+    const synced = await runCommand(["sync", at("staff.csv"), ...words], { environment });
+    const { run } = summary.parse(JSON.parse(synced.stdout));
+    const nothing = await said(["undo", run]);
+    assert.equal(nothing.code, EXIT.failed);
+    assert.equal(failed.parse(JSON.parse(nothing.stdout)).error.kind, "not-undoable");
+    const unkeyed = await said(["undo", run], {});
+    assert.equal(unkeyed.code, EXIT.usage);
+    assert.match(unkeyed.stdout, /POOLSYNC_KEY/);
+    const blind = await said(["sync", at("staff.csv"), "--user-pool-id", POOL, "--baseline", "none"]);
+    assert.equal(blind.code, EXIT.usage);
+  });
+});

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { openForSuite } from "./open-store.ts";
+import type { Open, Time } from "./open-store.ts";
+
+/** What every store must do with what was there before a run. */
+export function beforeSuite(name: string, open: Open, time: Time): void {
+  describe(`what was there before: ${name}`, () => {
+    const suite = openForSuite(open, time);
+    const DAY_MS = 86_400_000;
+    const read = async (run: string) => (await Array.fromAsync(suite.store.befores.read(run))).toSorted();
+
+    test("is kept by run, and a unit's first text stays", async () => {
+      const { befores } = suite.store;
+      const [run, other] = [suite.fresh("run"), suite.fresh("run")];
+      assert.deepEqual(await read(run), []);
+      await befores.keep(
+        run,
+        [
+          { unit: "ann", body: "ann 1" },
+          { unit: "bob", body: "bob 1" },
+        ],
+        DAY_MS,
+      );
+      await befores.keep(
+        run,
+        [
+          { unit: "ann", body: "ann 2" },
+          { unit: "cem", body: "cem 2" },
+        ],
+        DAY_MS,
+      );
+      await befores.keep(other, [{ unit: "ann", body: "ann 3" }], DAY_MS);
+      assert.deepEqual(await read(run), ["ann 1", "bob 1", "cem 2"]);
+      assert.deepEqual(await read(other), ["ann 3"]);
+    });
+
+    test("is read whole, whatever it comes to", async () => {
+      const run = suite.fresh("run");
+      const many = Array.from({ length: 1200 }, (_, nth) => ({ unit: `user ${nth}`, body: `body ${nth}` }));
+      await suite.store.befores.keep(run, many, DAY_MS);
+      assert.deepEqual(await read(run), many.map(({ body }) => body).toSorted());
+    });
+
+    test("is gone after its time", async () => {
+      const run = suite.fresh("run");
+      await suite.store.befores.keep(run, [{ unit: "ann", body: "x" }], 50);
+      await suite.passes(100);
+      await suite.becomes(async () => (await read(run)).length === 0);
+    });
+  });
+}
