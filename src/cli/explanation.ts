@@ -178,22 +178,23 @@ function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect:
       faults,
       deaths,
       ...(inHand && mailbox?.claim ? { inHandUntil: iso(mailbox.claim.leaseUntil) } : {}),
-      ...(notBefore > 0 ? { notBefore: iso(notBefore) } : {}),
+      ...(notBefore > prospect.nowMs ? { notBefore: iso(notBefore) } : {}),
       would: wouldBe(prospect, open),
     };
   });
 }
 
-/** What is in a process's hands is on its way already, and what is in a back-off or on hold is not next. */
+/** What is in a process's hands is on its way already, and what is on hold or in a longer back-off is not next. */
 function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanation["holds"]): NextCall[] {
   if (holds.some(({ scope }) => scope === "pool")) return [];
   const contactsWait = holds.length > 0;
+  const free = units.filter(({ unit: { name }, inHand }) => {
+    return !inHand && !(contactsWait && (isContact(name) || contactOf(name) !== undefined));
+  });
+  const atMs = Math.max(prospect.nowMs, Math.min(...free.map(({ held }) => held.notBefore)));
   return nextCalls(
     prospect,
-    units.filter(({ unit: { name }, held, inHand }) => {
-      const isHeld = contactsWait && (isContact(name) || contactOf(name) !== undefined);
-      return !inHand && !isHeld && held.notBefore <= prospect.nowMs;
-    }),
+    free.filter(({ held }) => held.notBefore <= atMs),
   );
 }
 
@@ -238,7 +239,11 @@ function reasons(
   }
   for (const { attribute, notBefore, attempts, faults } of pending) {
     if (notBefore === undefined) continue;
-    said.push(`\`${attribute}\` failed ${attempts + faults} times and is tried again at ${notBefore}.`);
+    const failed = attempts + faults;
+    const times = failed === 1 ? "once" : `${failed} times`;
+    said.push(
+      `\`${attribute}\` ${failed === 0 ? "waits, and" : `failed ${times}, and`} is tried again at ${notBefore}.`,
+    );
   }
   if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
     said.push("What is pending is delivered by a worker, or by the next command for the pool.");

@@ -50,7 +50,8 @@ export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, { unit
 export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): NextCall[] {
   const { profile, listed } = prospect;
   const byName = new Map(waiting.map((each) => [each.unit.name, each]));
-  const goes = waiting.filter((each) => !/^(letter|unchanged|awaiting)/.test(wouldBe(prospect, each)) && !each.isLast);
+  // That the pool lists an equal value keeps no plain attribute back: only e-mail and phone are looked up first.
+  const goes = waiting.filter((each) => !wouldBe(prospect, each).startsWith("letter") && !each.isLast);
   const names = (flags: boolean): string[] =>
     goes.map(({ unit }) => unit.name).filter((name) => (contactOf(name) !== undefined) === flags);
   const values = together(

@@ -46,12 +46,12 @@ export interface Opened {
   readonly lively: boolean;
 }
 
-/** Reads the configuration. Opens nothing. */
-export async function openConfig(io: Io, flags: EngineFlags): Promise<Opened> {
+/** Reads the configuration. Opens nothing. `level`: of what is logged where nobody says, and nobody looks on. */
+export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Promise<Opened> {
   const config = await readConfig(flags, io.environment);
   const atTerminal = io.stderr.isTTY === true;
   // At a terminal the command says itself what matters; log lines would tear its progress bar.
-  const log = createLog(config.logLevel ?? (atTerminal ? "silent" : "info"));
+  const log = createLog(config.logLevel ?? (atTerminal ? "silent" : level));
   return { config, log, lively: atTerminal && flags.json !== true && !config.plain };
 }
 

@@ -33,6 +33,9 @@ export async function ask({ stdin, stderr }: Io, risks: readonly string[], signa
   try {
     const answer = await terminal.question(`${risks.join("\n")}\nGo on? [y/N] `, { signal });
     if (/^\s*y(es)?\s*$/i.test(answer)) return;
+  } catch (cause) {
+    // Ctrl-C, or the end of the input, instead of an answer.
+    throw new CommandError("interrupted", "Interrupted. Nothing was written.", { cause, exitCode: EXIT.interrupted });
   } finally {
     terminal.close();
   }

@@ -56,7 +56,7 @@ question was answered with no; 64 wrong usage.`,
 async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<number> {
   const mode = modeOf(flags);
   return runRequests(io, OPERATION, input, flags, async (answerAll) => {
-    const opened = await openConfig(io, flags);
+    const opened = await openConfig(io, flags, "warn");
     const { config } = opened;
     if (mode === "now") refuseNow(config);
     return withOwned(async (own) => {

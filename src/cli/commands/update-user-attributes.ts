@@ -59,7 +59,7 @@ token on the command line can be read by others on the machine: file:// cannot.`
 async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<number> {
   const mode = modeOf(flags);
   return runRequests(io, OPERATION, input, flags, async (answerAll) => {
-    const opened = await openConfig(io, flags);
+    const opened = await openConfig(io, flags, "warn");
     const { config } = opened;
     if (mode === "now") refuseNow(config);
     if (mode === "queue" && config.key === undefined) {
