@@ -2,8 +2,8 @@
  * A plan that waits in the store for somebody's approval: the lines of a plan file, with what people are shown of it,
  * packed and in chunks. Any process of the namespace may show it and carry it out, just as it was made.
  */
-import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import type { Keyring } from "../store/keyring.ts";
 import type { Plans } from "../store/plans.ts";
@@ -42,7 +42,9 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
   const ended = function* () {
     for (const line of lines) yield `${line}\n`;
   };
-  const gzip = Readable.from(ended()).pipe(createGzip());
+  const gzip = createGzip();
+  // A fault of the lines destroys the packer with it, and so comes out of the loop below.
+  const piped = pipeline(Readable.from(ended()), gzip).catch(() => undefined);
   let held = Buffer.alloc(0);
   let bytes = 0;
   for await (const piece of gzip) {
@@ -54,6 +56,7 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
       yield held.subarray(0, CHUNK_BYTES).toString("base64");
     }
   }
+  await piped;
   if (held.length > 0) yield held.toString("base64");
 }
 
@@ -76,13 +79,22 @@ async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> 
     for await (const chunk of chunks) yield Buffer.from(chunk, "base64");
   };
   const input = Readable.from(bytes());
-  const gunzip = input.pipe(createGunzip());
-  // What ends too soon has no signature, which is what is said of it.
-  input.once("error", (error) => gunzip.destroy(error));
+  const gunzip = createGunzip();
+  const piped = pipeline(input, gunzip).catch(() => undefined);
+  let rest = "";
   try {
-    for await (const line of createInterface({ input: gunzip, crlfDelay: Infinity })) yield line;
+    gunzip.setEncoding("utf8");
+    for await (const piece of gunzip) {
+      const lines = (rest + String(piece)).split("\n");
+      rest = lines.pop() ?? "";
+      yield* lines;
+    }
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause && String(cause.code).startsWith("Z_"))) throw cause;
+    // What does not unpack was cut off or altered, and has no signature: that is what is said of it.
   } finally {
     input.destroy();
     gunzip.destroy();
+    await piped;
   }
 }

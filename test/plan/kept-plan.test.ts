@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
+import { createTally } from "../../src/plan/figures.ts";
+import type { JudgedRow } from "../../src/plan/judged-row.ts";
+import { APPROVAL_MS, keepPlan, openKeptPlan } from "../../src/plan/kept-plan.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { openMemoryStore } from "../support/memory-store.ts";
+
+const USERS = 5000;
+const TARGET = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-west-1", arn: "arn" };
+const SECRET = freshSecret();
+const keyring = createKeyring(SECRET, Buffer.alloc(32, 7));
+
+function planOf(rows: () => Iterable<JudgedRow>): Plan {
+  const pace = { updatesPerSecond: 1, listsPerSecond: 1 };
+  const federated = { users: 0, overwritten: 0, unchecked: [] };
+  const figures = createTally().figures({ baseline: "live", matched: USERS, changed: USERS, pace, federated });
+  const broken = { guard: "changed", limit: 0.2, found: 1, count: USERS, of: USERS, examples: [] } as const;
+  const example = {
+    line: 2,
+    username: "u0",
+    attribute: "given_name",
+    deed: "change",
+    after: "Zoë-of-the-plan",
+  } as const;
+  return {
+    id: "p-1",
+    feed: "hr",
+    broken: [broken],
+    examples: [example],
+    figures,
+    rows,
+    feedRows: () => assert.fail("not asked for"),
+    close: () => undefined,
+  };
+}
+
+const common = { kind: "user", found: true, version: { timeMs: 5, sequence: 6 }, invalid: [], federated: [] } as const;
+const unit = { name: "given_name", value: { kind: "text", text: "Zoë-of-the-plan" } } as const;
+function* manyRows(): Generator<JudgedRow> {
+  for (let line = 2; line < USERS + 2; line += 1) {
+    const units = [{ unit, deed: "change", message: false, beforeName: "digest" }] as const;
+    yield { ...common, line, user: String(line), username: `u${line}`, units };
+  }
+}
+
+describe("a plan that waits in the store", () => {
+  const now = Date.now();
+  const facts = { asOfMs: 5, guards: DEFAULT_GUARDS, now };
+  const where = { target: TARGET, keyring };
+  async function kept(plan = planOf(manyRows)) {
+    const { store } = openMemoryStore();
+    assert.equal(await keepPlan(store.plans, plan, where, { ...facts, run: "r" }), true);
+    return { plans: store.plans, chunks: await Array.fromAsync(store.plans.read("r")) };
+  }
+
+  test("is read as it was made, with what people are shown", async () => {
+    const { plans, chunks } = await kept();
+    assert.ok(chunks.length > 1);
+    assert.ok(chunks.every((chunk) => !Buffer.from(chunk, "base64").includes("Zoë-of-the-plan")));
+    const written = await openKeptPlan(plans, keyring, { run: "r", now });
+    assert.equal(written?.header.expiresAt, now + APPROVAL_MS);
+    assert.deepEqual(written.summary, { ...written.summary, id: "p-1", feed: "hr" });
+    assert.deepEqual(
+      [written.summary?.figures.users.changed, written.summary?.broken[0]?.guard, written.summary?.examples[0]?.after],
+      [USERS, "changed", "Zoë-of-the-plan"],
+    );
+    const records = await Array.fromAsync(written.records());
+    assert.equal(records.length, USERS);
+    const [first] = records;
+    assert.ok(first?.kind === "change");
+    assert.deepEqual(
+      [first.change.username, first.change.units, first.before],
+      ["u2", [unit], { given_name: "digest" }],
+    );
+    assert.equal(await openKeptPlan(plans, keyring, { run: "other", now }), undefined);
+  });
+
+  test("is refused where it was altered, cut off, is of another namespace or has expired", async () => {
+    const { plans, chunks } = await kept();
+    const refused = async (some: readonly string[], ring = keyring, at = now) => {
+      const { store } = openMemoryStore();
+      async function* given() {
+        yield* some;
+      }
+      await store.plans.keep({ run: "r", expiresAt: now }, given());
+      await assert.rejects(openKeptPlan(store.plans, ring, { run: "r", now: at }), { name: "PlanFileError" });
+    };
+    await refused(chunks.slice(0, -1));
+    await refused(chunks.slice(1));
+    await refused([]);
+    await refused(chunks.map((chunk, nth) => (nth === 1 ? chunk.replaceAll("A", "B") : chunk)));
+    await refused(chunks, createKeyring(freshSecret(), Buffer.alloc(32, 7)));
+    await refused(chunks, keyring, now + APPROVAL_MS);
+    assert.ok(await openKeptPlan(plans, keyring, { run: "r", now: 0 }));
+  });
+
+  test("is not kept at all where it could not be read to its end", async () => {
+    const { store } = openMemoryStore();
+    const broken = planOf(function* () {
+      yield* manyRows();
+      throw new Error("the scratch is gone");
+    });
+    await assert.rejects(keepPlan(store.plans, broken, where, { ...facts, run: "r" }), /the scratch is gone/);
+    assert.deepEqual(await store.plans.list(), []);
+  });
+});
