@@ -50,7 +50,12 @@ describe("undo", () => {
   async function synced(header: string, rows: readonly string[]) {
     await writeFile(at("staff.csv"), `${header}\n${rows.join("\n")}\n`);
     const { code, stdout, stderr } = await said([
-      ...["sync", at("staff.csv"), "--user-pool-id", POOL, "--verified", "mark"],
+      "sync",
+      at("staff.csv"),
+      "--user-pool-id",
+      POOL,
+      "--verified",
+      "mark",
     ]);
     assert.equal(code, EXIT.done, stderr + stdout);
     return summary.parse(JSON.parse(stdout));

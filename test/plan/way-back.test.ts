@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { PoolProfile } from "../../src/core/pool-schema.ts";
+import type { Unit, Verified } from "../../src/core/unit.ts";
+import type { JudgedRow, JudgedUnit } from "../../src/plan/judged-row.ts";
+import { stateName } from "../../src/plan/planner.ts";
+import { keepBefore, openWayBack } from "../../src/plan/way-back.ts";
+import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { openMemoryStore } from "../support/memory-store.ts";
+
+const keyring = createKeyring(freshSecret(), Buffer.alloc(32, 3));
+const profile: PoolProfile = {
+  id: "eu-west-1_A",
+  arn: "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_A",
+  region: "eu-west-1",
+  accountId: "000000000000",
+  attributes: {},
+  caseSensitive: false,
+  usernameAttributes: [],
+  aliasAttributes: [],
+  autoVerified: [],
+  requireVerificationBeforeUpdate: [],
+};
+
+const text = (name: string, value: string, verified?: Verified): Unit => ({
+  name,
+  value: { kind: "text", text: value, ...(verified === undefined ? {} : { verified }) },
+});
+const clear = (name: string): Unit => ({ name, value: { kind: "clear" } });
+const flag = (name: string, verified: boolean): Unit => ({ name, value: { kind: "as-is", verified } });
+type State = NonNullable<JudgedUnit["was"]>;
+
+function row(username: string, ...units: readonly JudgedUnit[]): JudgedRow {
+  const version = { timeMs: 1, sequence: 1 };
+  return { kind: "user", line: 2, user: username, username, found: true, version, units, invalid: [], federated: [] };
+}
+const judged = (unit: Unit, was: State, deed: JudgedUnit["deed"] = "change"): JudgedUnit => ({
+  unit,
+  deed,
+  was,
+  message: false,
+});
+
+async function wayBackOf(rows: readonly JudgedRow[], of = profile) {
+  const { store } = openMemoryStore();
+  assert.equal(await keepBefore(store.befores, { keyring, pool: of.id }, "run", rows), true);
+  const bodies = await Array.fromAsync(store.befores.read("run"));
+  const back = await openWayBack(store.befores, { keyring, profile: of }, "run", 5);
+  return { bodies, back, records: back ? await Array.fromAsync(back.records()) : [] };
+}
+
+describe("the way back of a run", () => {
+  const address = (value: string, verified: string): State => ({ value, flag: verified });
+  for (const [title, unit, was, after, units] of [
+    ["a value", text("nickname", "new"), { value: "old" }, { value: "new" }, [text("nickname", "old")]],
+    ["a value where none was", text("nickname", "new"), { value: "" }, { value: "new" }, [clear("nickname")]],
+    ["a value that was cleared", clear("nickname"), { value: "old" }, { value: "" }, [text("nickname", "old")]],
+    [
+      "an address that was verified",
+      text("email", "new@a.b", "ask"),
+      address("old@a.b", "true"),
+      address("new@a.b", "false"),
+      [text("email", "old@a.b", "mark")],
+    ],
+    [
+      "an address that was not",
+      text("email", "new@a.b", "mark"),
+      address("old@a.b", "false"),
+      address("new@a.b", "true"),
+      [text("email", "old@a.b", "ask")],
+    ],
+    [
+      "an address whose flag was kept",
+      text("email", "new@a.b", "keep"),
+      address("old@a.b", "true"),
+      address("new@a.b", "true"),
+      [text("email", "old@a.b", "mark")],
+    ],
+    [
+      "an address where none was",
+      text("email", "new@a.b", "mark"),
+      address("", ""),
+      address("new@a.b", "true"),
+      [clear("email")],
+    ],
+    [
+      "an address that was cleared",
+      clear("email"),
+      address("old@a.b", "true"),
+      address("", ""),
+      [text("email", "old@a.b", "mark")],
+    ],
+    [
+      "a flag",
+      flag("email_verified", true),
+      address("old@a.b", "false"),
+      address("old@a.b", "true"),
+      [flag("email_verified", false)],
+    ],
+  ] as const) {
+    test(`leads to ${title}, from what the run left there`, async () => {
+      const { records } = await wayBackOf([row("ann", judged(unit, was))]);
+      const [record] = records;
+      assert.ok(record?.kind === "change" && records.length === 1);
+      assert.deepEqual(record.change.units, units);
+      assert.deepEqual(record.before, { [unit.name]: stateName(keyring, unit.name, after) });
+      assert.equal(record.change.version?.timeMs, 5);
+    });
+  }
+
+  test("asks nobody to confirm an address that was there unverified", async () => {
+    const asks = { ...profile, autoVerified: ["email"] };
+    const was = address("old@a.b", "false");
+    const { records } = await wayBackOf([row("ann", judged(text("email", "new@a.b", "mark"), was))], asks);
+    const [record] = records;
+    assert.ok(record?.kind === "change");
+    assert.deepEqual(record.change.units, [text("email", "old@a.b", "keep"), flag("email_verified", false)]);
+  });
+
+  test("is a row for each unit that was written, sealed, and of nothing else", async () => {
+    const rows = [
+      row(
+        "ann",
+        judged(text("nickname", "new"), { value: "secret-old" }),
+        judged(text("given_name", "new"), { value: "secret-old" }),
+        judged(text("family_name", "same"), { value: "same" }, "unchanged"),
+      ),
+      row("bob", { unit: text("nickname", "new"), deed: "write", message: false }),
+    ];
+    const { bodies, back, records } = await wayBackOf(rows);
+    assert.deepEqual(back?.usernames, ["ann"]);
+    assert.equal(records.length, 2);
+    for (const body of bodies) assert.match(body, /^s:/);
+    assert.ok(!bodies.join("").includes("secret-old"));
+  });
+
+  test("is none where nothing was kept", async () => {
+    assert.equal((await wayBackOf([])).back, undefined);
+  });
+});
