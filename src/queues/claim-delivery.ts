@@ -70,6 +70,8 @@ const SHORT_RETRY_MS = 200;
 const LATER_MS = 1000;
 /** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
 const HELD_LOOK_MS = 60_000;
+/** An alias that another wants is looked at again after this: it is given back at once where neither may have it. */
+const RESERVED_LOOK_MS = 5_000;
 
 /**
  * `first` is the slot that was taken before the claim; the caller gives it back, in case no call was needed. Rejects
@@ -189,7 +191,7 @@ export async function deliverClaim(
   async function guardAliases(names: readonly string[]): Promise<void> {
     for (const name of names) {
       const answer = await aliases.ask(name, attributes.get(name) ?? [], there);
-      if (answer.is === "wait") session.defer([name], answer.inMs);
+      if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
       else if (answer.is === "owned") session.bury(name, "alias-exists", "alias-exists", answer.owner);
       else if (answer.is === "unknown") readFailed([name], answer.failure);
     }
