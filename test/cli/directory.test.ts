@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
+import { openEngine } from "../../src/queues/engine.ts";
 import { openQueues } from "../../src/queues/bullmq.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
@@ -225,6 +226,38 @@ describe("the directory worker", () => {
       [run?.run],
     );
     assert.equal(updates(), 5);
+  });
+
+  test("goes on with a run that was cut amid its file, and ends one whose content has changed", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    // More than the guards allow: a run that goes on passed them before.
+    await exported((nth) => `u${nth},${nth < 60 ? "New" : "Old"}`);
+    const words = ["sync", "--feed", "hr", "--config", at("poolsync.yaml"), "--baseline", "none", "--detach"];
+    const put = await runCommand([...words, "--data-dir", at("sync")], { environment });
+    assert.equal(put.code, EXIT.done, put.stderr);
+    const [cut] = await runs();
+    const { REDIS_URL: redisUrl, POOLSYNC_NAMESPACE: namespace } = environment;
+    const engine = await openEngine({ redisUrl, namespace, dataDir: at("engine") });
+    try {
+      const other = { pool: POOL, feed: "hr", identity: "of older content", asOf: Date.now() };
+      await engine.store.runs.begin({ ...other, id: "r-older" });
+      await engine.store.runs.advance(cut?.run ?? "", "reading");
+    } finally {
+      await engine.close();
+    }
+    start("workers/deliver.ts");
+    start("workers/directory.ts");
+    await until("the run has finished", async () => (await show(cut?.run ?? "")).state === "finished");
+    const after = await runs();
+    assert.deepEqual(
+      new Map(after.map(({ run, state }) => [run, state])),
+      new Map([
+        ["r-older", "failed"],
+        [cut?.run, "finished"],
+      ]),
+    );
+    assert.equal((await show(cut?.run ?? "")).rows.read, USERS);
+    assert.equal(nameOf("u0"), "New");
   });
 
   test("runs a feed in one process at a time", async () => {
