@@ -122,4 +122,21 @@ describe("nobody's token shows", () => {
     assertNoNeedle(printed, "the command line", "show usernames");
     assert.match(printed, /token-expired/);
   });
+
+  test("in a store that has no key to seal it with: it is not put there", async (t) => {
+    const { url, namespace } = testRedis();
+    const emulator = await startQuotingEmulator(t);
+    const engine = await openEngine({ redisUrl: url, namespace, dataDir: "" });
+    t.after(() => engine.close());
+    const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
+    const log = createLog("silent");
+    const pool = await openPool({ engine, cognito, pool: REFUSALS, ratePerSecond: 100, concurrency: 1, log });
+    t.after(async () => {
+      await pool.close();
+      cognito.close();
+    });
+    const change = { username: "jane", units: [text("given_name", value("x"))], manner: { token: `a.b.${VALUE}` } };
+    await assert.rejects(pool.direct().submit(change, { wake: true }), /POOLSYNC_KEY to be set: a user's token is not/);
+    for (const [name, content] of await dumpRedis(url, namespace)) assertNoNeedle(name + content, name);
+  });
 });

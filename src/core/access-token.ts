@@ -33,7 +33,7 @@ export function claimsOf(token: string): TokenClaims | undefined {
 }
 
 /** A token is not used any more this long before its end, in ms: its call takes time, and clocks differ. */
-export const TOKEN_MARGIN_MS = 5000;
+const TOKEN_MARGIN_MS = 5000;
 
 /** True where the token says that it has ended, or is about to. One that says nothing is for Cognito to judge. */
 export function hasEnded(token: string, nowMs: number): boolean {

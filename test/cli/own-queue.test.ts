@@ -125,6 +125,12 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     assert.equal(status.code, EXIT.done, status.stdout);
   });
 
+  test("is not sent past an engine", async () => {
+    const said = await own(token("u3"), "--user-attributes", "Name=nickname,Value=Dan", "--now");
+    assert.equal(said.code, EXIT.guarded);
+    assert.match(said.stderr, /Leave --now out/);
+  });
+
   test("is looked at with --dry-run, where credentials are", async () => {
     const said = await own(token("u3"), "--user-attributes", "Name=given_name,Value=New", "--dry-run", "--json");
     assert.deepEqual(JSON.parse(said.stdout), {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { claimsOf } from "../../src/core/access-token.ts";
+import { claimsOf, hasEnded } from "../../src/core/access-token.ts";
 import { mintToken } from "../../src/emulator/access-token.ts";
 
 const encode = (part: unknown): string => Buffer.from(JSON.stringify(part)).toString("base64url");
@@ -41,4 +41,16 @@ describe("an access token", () => {
     ["an end that is no number", tokenOf({ ...CLAIMS, exp: "soon" })],
   ];
   for (const [title, token] of others) test(`is not ${title}`, () => assert.equal(claimsOf(token), undefined));
+
+  const end = CLAIMS.exp * 1000;
+  const ends: [title: string, token: string, nowMs: number, ended: boolean][] = [
+    ["more than five seconds before its end", tokenOf(CLAIMS), end - 5001, false],
+    ["five seconds before its end", tokenOf(CLAIMS), end - 5000, true],
+    ["after its end", tokenOf(CLAIMS), end + 1, true],
+    ["that is gone", "", 0, true],
+    ["that says nothing, which is for Cognito to judge", "abc", end, false],
+  ];
+  for (const [title, token, nowMs, ended] of ends) {
+    test(`${ended ? "has" : "has not"} ended ${title}`, () => assert.equal(hasEnded(token, nowMs), ended));
+  }
 });

@@ -184,7 +184,15 @@ describe("a request", () => {
 describe("a request with a user's own token", () => {
   const refused: [title: string, input: object, fault: RegExp][] = [
     ["no token", { AccessToken: undefined }, /which is required$/],
+    ["a blank token", { AccessToken: "" }, /^Expected `AccessToken` to have at least 1 characters, got 0$/],
     ["a token with a blank", { AccessToken: "a b" }, /^Expected `AccessToken` to be a user's access token/],
+    ["a token with a line's end", { AccessToken: "a.b.c\n" }, /^Expected `AccessToken` to be a user's access token/],
+    ["a token with a plus", { AccessToken: "a+b" }, /^Expected `AccessToken` to be a user's access token/],
+    ["a token that is a number", { AccessToken: 7 }, /^Expected `AccessToken` to be text, got a number$/],
+    ["no attributes", { UserAttributes: undefined }, /^Expected `UserAttributes`, which is required$/],
+    ["a value of 2049 characters", attributes(["nickname", "x".repeat(2049)]), /at most 2048 characters, got 2049$/],
+    ["a name of 33 characters", attributes(["a".repeat(33), "x"]), /1 to 32 characters, got 33$/],
+    ["metadata of 131073 characters", { ClientMetadata: { a: "x".repeat(131_073) } }, /at most 131072 characters/],
     ["a pool", { UserPoolId: "eu-west-1_A" }, /^Expected one of AccessToken, UserAttributes, ClientMetadata/],
     ["a flag", attributes(["email", "j@e.com"], ["email_verified", "true"]), /set by administrators only/],
     ["what administrators write", attributes(["dev:custom:x", "a"]), /set by administrators only/],
@@ -196,6 +204,12 @@ describe("a request with a user's own token", () => {
       assert.match(checked.faults.map(({ detail }) => detail).join("; "), fault);
     });
   }
+  test("may be of any letter, digit, dash, underscore, equals sign and dot, however long, and carries its metadata", () => {
+    const token = `Az09-_=.${"x".repeat(10_000)}`;
+    const checked = checkOwnRequest({ ...TOKEN, AccessToken: token, ClientMetadata: { a: "b" } });
+    assert.ok("request" in checked);
+    assert.deepEqual([checked.request.token, checked.request.clientMetadata], [token, { a: "b" }]);
+  });
   test("asks for its addresses to be verified", () => {
     assert.deepEqual(checkOwnRequest({ ...TOKEN, ...attributes(["email", "j@e.com"]) }), {
       request: {

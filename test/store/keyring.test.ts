@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { UnitValue } from "../../src/core/unit.ts";
-import { bodyOf, createKeyring, freshSecret, valueOf } from "../../src/store/keyring.ts";
+import { bodyOf, createKeyring, freshSecret, mannerOf, valueOf, withoutToken } from "../../src/store/keyring.ts";
+import type { Manner } from "../../src/core/manner.ts";
 
 const SECRET = Buffer.alloc(32, 7).toString("base64url");
 const KEY = Buffer.alloc(32, 1);
@@ -45,6 +46,31 @@ describe("a keyring", () => {
 
   test("reads back every value that it wrote", () => {
     for (const value of values) assert.deepEqual(valueOf(bodyOf(value)), value);
+  });
+
+  test("reads back how a value is sent, which is no part of the value", () => {
+    const manners: readonly Manner[] = [
+      {},
+      { clientMetadata: { reason: "a", "": "" } },
+      { token: "a.b.c" },
+      { token: "", clientMetadata: Object.fromEntries([["__proto__", "x"]]) },
+    ];
+    for (const value of values) {
+      for (const manner of manners) {
+        assert.deepEqual(mannerOf(bodyOf(value, manner)), manner);
+        assert.deepEqual(valueOf(bodyOf(value, manner)), value);
+      }
+    }
+  });
+
+  test("takes a token out of a body, and leaves that there was one", () => {
+    const value = { kind: "text", text: "x" } as const;
+    const manner = { token: "a.b.c", clientMetadata: { a: "b" } };
+    const without = withoutToken(bodyOf(value, manner));
+    assert.ok(without !== undefined && !without.includes("a.b.c"));
+    assert.deepEqual([valueOf(without), mannerOf(without)], [value, { ...manner, token: "" }]);
+    assert.equal(withoutToken(without), undefined);
+    assert.equal(withoutToken(bodyOf(value)), undefined);
   });
 
   test("seals so that nothing can be read, and no two alike", () => {
