@@ -15,14 +15,14 @@ export interface KeysLeft {
 }
 
 const OWN =
-  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|saw:.+|sweep:.+|targets|memory|links:.+|alias:.+|before:.+|once:.+)$/;
+  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|saw:.+|sweep:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
 /** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
 
 /** Values are where they wait and where they are set aside, and nowhere else. */
 const HOLDS_VALUES = /^(mailboxes|letters)$/;
-const PASSING = /^(alias|before|once|sweep):/;
+const PASSING = /^(alias|before|once|plan|sweep):/;
 /** BullMQ trims its events to about 10,000. */
 const MOST_EVENTS = 11_000;
 

@@ -266,8 +266,23 @@ describe("the directory worker", () => {
     const workers = [start("workers/directory.ts"), start("workers/directory.ts")];
     await until("the run is put", async () => (await stateOf()) === "delivering");
     await timeComes();
+    const words = [
+      "sync",
+      "--feed",
+      "hr",
+      "--config",
+      at("poolsync.yaml"),
+      "--detach",
+      "--data-dir",
+      at("sync"),
+      "--json",
+    ];
+    const byHand = runCommand(words, { environment });
     const said = () => workers.map((each) => each.stderr()).join("");
     await until("the other finds it under way", () => said().includes("feed is under way already"));
+    const refused = await byHand;
+    assert.match(refused.stdout, /"kind":\s*"feed-busy"/);
+    assert.equal(refused.code, EXIT.failed);
     assert.equal(said().match(/"msg":"run started"/g)?.length, 1);
     assert.equal((await runs()).length, 1);
     start("workers/deliver.ts");
@@ -304,6 +319,21 @@ describe("the directory worker", () => {
       server.close();
       server.closeAllConnections();
     }
+  });
+
+  test("tries a feed that failed again, a little later", async () => {
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    const worker = start("workers/directory.ts");
+    await until("it has failed", () => worker.stderr().includes("feed failed"));
+    assert.match(worker.stderr(), /"kind":"missing","reason":"`.*hr\.csv` does not exist/);
+    const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
+    const queues = await openQueues({ kind: "redis", url, namespace });
+    const delayed = () => queues.queue<object>("directory").getDelayed();
+    await until("it is to be tried again", async () =>
+      (await delayed()).some(({ attemptsMade }) => attemptsMade === 1),
+    );
+    assert.equal((await delayed()).length, 2);
+    await queues.close();
   });
 
   test("needs Redis, and a feed with a schedule", async () => {

@@ -5,6 +5,8 @@ import { replayLetters } from "../../queues/replay.ts";
 import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
+import { CommandError } from "../failure-report.ts";
+import { inFeedTurn } from "../feed-turn.ts";
 import { recordsOf } from "../feed-input.ts";
 import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
 import { tell, type Io } from "../io.ts";
@@ -71,10 +73,12 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const sources =
       planned?.map((feed) => plannedSource(feed, pool.profile.id)) ?? feeds.feeds.map((feed) => passingSource(feed));
     const summaries: RunSummary[] = [];
-    for (const [index, source] of sources.entries()) {
-      const told = index === 0 && healed ? { healed: healed.letters } : {};
-      summaries.push(await carryOut(session, { ...source, ...told }));
-    }
+    await inTurn(session, flags.feed, async (within) => {
+      for (const [index, source] of sources.entries()) {
+        const told = index === 0 && healed ? { healed: healed.letters } : {};
+        summaries.push(await carryOut(within, { ...source, ...told }));
+      }
+    });
     if (healed) await waitUntilHealed(session, [...healed.runs]);
     if (flags.json === true) {
       const [only] = summaries;
@@ -82,6 +86,34 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     }
     return summaries.every(isWhole) ? EXIT.done : EXIT.partial;
   });
+}
+
+/** A feed that has a schedule runs in one process at a time, and in nobody's schedule while it runs here. */
+async function inTurn(
+  session: Session,
+  feed: string | undefined,
+  act: (session: Session) => Promise<void>,
+): Promise<void> {
+  const { io, config, engine } = session;
+  const { drain } = io.interrupts;
+  if (feed === undefined || config.feeds[feed]?.schedule === undefined) return act(session);
+  let had: boolean;
+  try {
+    had = await inFeedTurn(engine.store.reservations, feed, drain, (within) =>
+      act({ ...session, io: { ...io, interrupts: { ...io.interrupts, drain: within } } }),
+    );
+  } catch (cause) {
+    if (!drain.aborted || cause instanceof CommandError) throw cause;
+    throw new CommandError("interrupted", "Interrupted before anything was put.", {
+      cause,
+      exitCode: EXIT.interrupted,
+    });
+  }
+  if (had) return;
+  throw new CommandError(
+    "feed-busy",
+    `Feed ${feed} is under way in another process, and nothing was put: let it finish, and look at it with \`poolsync runs list\`.`,
+  );
 }
 
 /** Undefined where nothing may heal. */
