@@ -3,6 +3,7 @@ import type { Letter } from "../core/letter.ts";
 import { timeOf } from "../core/version.ts";
 import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
 import type { UnitValue } from "../core/unit.ts";
+import { adviceToUser } from "./aws/advice.ts";
 import { adviceOf } from "./settling.ts";
 
 /** What a letter is about, opened. */
@@ -49,7 +50,8 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     run,
     version: new Date(timeOf(version)).toISOString(),
     buriedAt: new Date(buriedAt).toISOString(),
-    advice: adviceOf(kind, reason),
+    // What lies there without its token is sent by nobody.
+    advice: token === undefined ? adviceOf(kind, reason) : adviceToUser(kind, reason),
   };
 }
 

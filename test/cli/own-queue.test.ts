@@ -114,6 +114,11 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
       /^1 letter is of a user's own change, whose token is gone, and cannot be replayed: make the change again/,
     );
     assert.match((await inData(["dead", "list"])).stdout, /poolsync dead discard --kind token-expired/);
+    const [, id = ""] = /dead show ([0-9a-f]{32})/.exec(said.stderr) ?? [];
+    const shown = await inData(["dead", "show", id]);
+    assert.match(shown.stdout, /^call +UpdateUserAttributes$/m);
+    assert.match(shown.stdout, /^advice +The token has ended: sign in again/m);
+    assert.doesNotMatch(shown.stdout, /eyJ|replay/);
     assert.match((await inData(["dead", "export"])).stderr, /1 letter of a user's own change is left out/);
 
     assert.equal((await own(token("u2"), "--user-attributes", "Name=nickname,Value=Newer")).code, EXIT.done);
