@@ -3,12 +3,16 @@ import { randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
 
 const KEY = randomBytes(32).toString("base64");
+const CODES = z.object({
+  CodeDeliveryDetailsList: z.array(z.object({ AttributeName: z.string(), DeliveryMedium: z.string() })),
+});
 
 describe("a user's own change, where POOLSYNC_KEY is set", () => {
   let emulator: Emulator;
@@ -72,6 +76,14 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     });
     const again = await own(token("u1"), ...words, "--json");
     assert.match(again.stdout, /"unchanged"/);
+
+    const codes = "eu-west-1_Codes";
+    emulator.pools.add({ id: codes, autoVerified: ["email"] }).addUser({ username: "eve" });
+    const eve = emulator.mintAccessToken(codes, "eve", { expiresInSeconds: 600 });
+    const sent = await own(eve, "--user-attributes", "Name=email,Value=eve@example.com");
+    const [delivery] = CODES.parse(JSON.parse(sent.stdout)).CodeDeliveryDetailsList;
+    assert.deepEqual([delivery?.AttributeName, delivery?.DeliveryMedium], ["email", "EMAIL"]);
+    assert.doesNotMatch(sent.stdout, /eve@example/);
   });
 
   test("is not queued once its token has ended, and sent it is refused in Cognito's words", async () => {
