@@ -42,6 +42,13 @@ describe("dead letters that mend themselves", () => {
       const first = await said("sync", at("hr.csv"), "--feed", "hr", "--baseline", "none");
       assert.equal(first.code, EXIT.partial, first.stderr);
       assert.deepEqual(summary.parse(JSON.parse(first.stdout)), { books: { applied: 0, dead: 2 } });
+      const groups = z
+        .object({ groups: z.array(z.object({ kind: z.string(), example: z.object({ id: z.string() }) })) })
+        .parse(JSON.parse((await said("dead", "list")).stdout)).groups;
+      const id = groups.find(({ kind }) => kind === "alias-exists")?.example.id ?? "";
+      const { owner } = z.object({ owner: z.string() }).parse(JSON.parse((await said("dead", "show", id)).stdout));
+      const told = await said("explain", "--user-pool-id", POOL, "--username", "bob");
+      assert.match(told.stdout, new RegExp(`User ${owner} had it`));
       // Of a feed that does not heal: it stays where it is.
       await writeFile(at("crm.csv"), "id,n\nnew,newt\n");
       await said("sync", at("crm.csv"), "--feed", "crm", "--user-pool-id", POOL, "--baseline", "none");
