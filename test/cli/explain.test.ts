@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { z } from "zod";
@@ -27,6 +28,10 @@ describe("explain", () => {
     const admin = (username: string, ...words: string[]): Promise<Said> =>
       runCommand(["admin-update-user-attributes", ...tail, username, "--user-attributes", ...words]);
     try {
+      const file = join(directory.path, "poolsync.yaml");
+      await writeFile(file, `pools: { staff: { id: ${POOL} } }\n`);
+      const only = ["--config", file, "--data-dir", join(directory.path, "data"), "--username", "jane"];
+      assert.equal((await runCommand(["explain", ...only])).code, EXIT.done);
       const fresh = await runCommand(["explain", ...tail, "jane"]);
       assert.equal(fresh.code, EXIT.done, fresh.stderr);
       assert.match(fresh.stdout, /poolsync was never asked to change this user\.\n$/);

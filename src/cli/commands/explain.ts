@@ -30,7 +30,7 @@ export function addExplain(program: Command, context: Context): void {
   const command = program
     .command("explain")
     .description("One user's path: what the pool has, what waits, what was written, and why the last one failed.")
-    .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml")
+    .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml (default: its only pool)")
     .option("--username <name>", "the user, by username or alias");
   engineOptions(cognitoOptions(command))
     .addHelpText(
@@ -41,13 +41,15 @@ export function addExplain(program: Command, context: Context): void {
 }
 
 async function run(io: Io, flags: ExplainFlags): Promise<number> {
-  const { userPoolId, username } = flags;
+  const { username } = flags;
+  const { config, log } = await openConfig(io, flags);
+  const [onlyPool, another] = Object.keys(config.poolSettings);
+  const userPoolId = flags.userPoolId ?? (another === undefined ? onlyPool : undefined);
   if (userPoolId === undefined || username === undefined) {
     throw usageError(
       "Expected --user-pool-id and --username: poolsync explain --user-pool-id eu-west-1_Example --username jane",
     );
   }
-  const { config, log } = await openConfig(io, flags);
   const chosen = choosePool(config, userPoolId, flags);
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, log);
