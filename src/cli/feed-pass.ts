@@ -126,11 +126,11 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const { config, log, engine, feed, file, pool, own, io, session, signal } = pass;
   const { name, setting } = feed;
   const { store } = engine;
-  const where = { feed: name, pool: pool.profile.id };
+  const poolId = pool.profile.id;
   const noteName = `fetched ${name}`;
   // Another mapping makes other changes of the same content.
   const of = createHash("sha256")
-    .update(JSON.stringify([setting, where]))
+    .update(JSON.stringify([setting, name, poolId]))
     .digest("base64url");
   const known = fetchedNote.safeParse(JSON.parse((await store.noted(noteName)) ?? "null")).data;
   const opened = await openFeedFile(file, {
@@ -141,7 +141,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     spoolDir: config.dataDir,
     signal,
   });
-  if (opened.is === "unchanged") return log.info(where, "feed unchanged");
+  if (opened.is === "unchanged") return log.info({ feed: name, pool: poolId }, "feed unchanged");
   const source = own(opened.source, (each) => each.close());
   const flags = {};
   const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
@@ -155,14 +155,15 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const unfinished = await unfinishedRuns(pass);
   const waiting = unfinished.find((run) => run.identity === waitingIdentity(identity));
   const kept = (await store.plans.list()).map(({ run }) => run);
-  if (waiting && kept.includes(waiting.id)) return log.info({ ...where, run: waiting.id }, "run waits for approval");
+  if (waiting && kept.includes(waiting.id))
+    return log.info({ run: waiting.id, pool: poolId, feed: name }, "run waits for approval");
   for (const run of unfinished) {
     if (run.identity === identity || run === waiting) continue;
     const isWaiting = run.state === "needs-approval";
     // Newer content goes before: what the older says would be stale, or is stopped for the same reason again.
     if (!(await store.runs.turn(run.id, [run.state], isWaiting ? "cancelled" : "failed"))) continue;
     await store.plans.drop(run.id);
-    log.warn({ ...where, run: run.id }, "run overtaken");
+    log.warn({ run: run.id, pool: poolId, feed: name }, "run overtaken");
   }
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
