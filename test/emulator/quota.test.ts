@@ -4,6 +4,7 @@ import {
   AdminCreateUserCommand,
   AdminGetUserCommand,
   AdminUpdateUserAttributesCommand,
+  DescribeIdentityProviderCommand,
   DescribeUserPoolCommand,
   ListUsersCommand,
 } from "@aws-sdk/client-cognito-identity-provider";
@@ -45,6 +46,8 @@ describe("the quotas", () => {
     await client.send(new AdminGetUserCommand({ UserPoolId: POOL, Username: "anna" }));
     await client.send(new DescribeUserPoolCommand({ UserPoolId: POOL }));
     await client.send(new AdminCreateUserCommand({ UserPoolId: POOL, Username: "ben" }));
+    const provider = new DescribeIdentityProviderCommand({ UserPoolId: POOL, ProviderName: "Corporate" });
+    await assert.rejects(client.send(provider), { name: "ResourceNotFoundException" });
     for (const count of Object.values(emulator.counters.categories))
       assert.deepEqual(count, { calls: 1, throttled: 0 });
   });
