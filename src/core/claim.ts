@@ -1,4 +1,17 @@
-import { blank, book, done, draft, finish, isFlag, isStale, otherOf, ownNames, place, type Outcome } from "./draft.ts";
+import {
+  blank,
+  book,
+  done,
+  draft,
+  finish,
+  isFlag,
+  letNothingOlderFollow,
+  isStale,
+  otherOf,
+  ownNames,
+  place,
+  type Outcome,
+} from "./draft.ts";
 import { dueAt, mayGoAt, SUSPECT_MS, type Held, type Mailbox, type Units, type UserState } from "./mailbox.ts";
 import { contactOf } from "./unit.ts";
 
@@ -30,6 +43,7 @@ export function claim(
     d.mailbox.doubts = {};
     for (const [name, held] of Object.entries(dead.units)) {
       book(d, held.run, "pending", -1);
+      letNothingOlderFollow(d, name, held.version);
       place(d, name, { ...held, deaths: held.deaths + 1 });
       d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }

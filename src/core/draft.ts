@@ -112,6 +112,15 @@ export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number)
   }
 }
 
+/**
+ * The value may have been written, and nobody heard of it: the ledger takes its version. The same version may be sent
+ * again, as a retry or a replay; whatever becomes of it, an older one is stale.
+ */
+export function letNothingOlderFollow(d: Draft, name: string, version: string): void {
+  const applied = d.ledger[name];
+  if (!applied || applied.version < version) d.ledger[name] = { version, digest: "" };
+}
+
 /** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
 function isSuspect(d: Draft, name: string): boolean {
   const other = otherOf(name);

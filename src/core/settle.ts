@@ -1,4 +1,17 @@
-import { blank, book, done, draft, finish, isFlag, keepQuiet, otherOf, place, resend, take } from "./draft.ts";
+import {
+  blank,
+  book,
+  done,
+  draft,
+  finish,
+  isFlag,
+  keepQuiet,
+  letNothingOlderFollow,
+  otherOf,
+  place,
+  resend,
+  take,
+} from "./draft.ts";
 import type { Draft, Outcome, Owner } from "./draft.ts";
 import type { Letter } from "./letter.ts";
 import type { Held, UserState } from "./mailbox.ts";
@@ -69,7 +82,10 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       return undefined;
     }
     case "retry": {
-      if (settlement.fateUnknown) keepQuiet(d, name, held.digest, nowMs);
+      if (settlement.fateUnknown) {
+        keepQuiet(d, name, held.digest, nowMs);
+        letNothingOlderFollow(d, name, held.version);
+      }
       place(d, name, {
         ...held,
         attempts: held.attempts + (settlement.counts === "attempt" ? 1 : 0),
@@ -88,11 +104,7 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       book(d, held.run, "dead", 1);
       // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
       resend(d, name);
-      if (!pending[name] && mayBeThere(held, settlement.fateUnknown === true)) {
-        // Nothing older may go over it. A replay has the same version, and may.
-        const applied = d.ledger[name];
-        if (!applied || applied.version < held.version) d.ledger[name] = { version: held.version, digest: "" };
-      }
+      if (settlement.fateUnknown) letNothingOlderFollow(d, name, held.version);
       const { pool, username } = d.mailbox;
       const { version, run, digest } = held;
       const { letter: id, kind, reason, owner, body = held.body } = settlement;
@@ -113,11 +125,6 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       };
     }
   }
-}
-
-/** True where an earlier call may have written the value, and nobody heard of it. */
-function mayBeThere({ attempts, faults, deaths }: Held, fateUnknown: boolean): boolean {
-  return fateUnknown || attempts + faults + deaths > 0;
 }
 
 /** What a worker wrote after its claim was taken over may have put an older value over a newer one. */

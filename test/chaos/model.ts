@@ -45,10 +45,9 @@ export interface GoingBack {
   readonly attribute: string;
   readonly from: string;
   readonly to: string;
-  /** When the newer value was written first and last, and whether nobody ever heard that it was. */
+  /** When the newer value was written first and last. */
   readonly newerAt: number;
   readonly newerLastAt: number;
-  readonly newerUnheard: boolean;
   /** When a value that is not older was written again; absent where none was. */
   readonly restoredAt?: number;
 }
@@ -131,13 +130,10 @@ export function createModel(): Model {
     },
     lost: (loss) => void losses.push(loss),
     goingsBack(writes) {
-      const newest = new Map<
-        string,
-        { readonly change: SentChange; readonly at: number; lastAt: number; unheard: boolean }
-      >();
+      const newest = new Map<string, { readonly change: SentChange; readonly at: number; lastAt: number }>();
       const open = new Map<string, number>();
       const found: { -readonly [K in keyof GoingBack]: GoingBack[K] }[] = [];
-      for (const { seq, at, username, attributes, unheard = false } of writes) {
+      for (const { seq, at, username, attributes } of writes) {
         for (const [attribute, value] of Object.entries(attributes)) {
           const change = changes.get(changeIdOf(value) ?? "");
           if (!change) continue;
@@ -148,16 +144,14 @@ export function createModel(): Model {
               from: before.change.id,
               newerAt: before.at,
               newerLastAt: before.lastAt,
-              newerUnheard: before.unheard,
             };
             found.push({ seq, at, username, attribute, to: change.id, ...newer });
             open.set(unit, found.length - 1);
             continue;
           }
           if (before?.change === change) {
-            before.unheard &&= unheard;
             before.lastAt = at;
-          } else newest.set(unit, { change, at, lastAt: at, unheard });
+          } else newest.set(unit, { change, at, lastAt: at });
           const back = found[open.get(unit) ?? -1];
           if (back && open.delete(unit)) back.restoredAt = at;
         }

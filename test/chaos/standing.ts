@@ -30,22 +30,17 @@ export async function readStanding(
   return { model, engine, writes: await service.writes(), attributes, states, userKeys, letters };
 }
 
-const logLine = z.discriminatedUnion("msg", [
-  z.object({ time: z.string(), user: z.string(), msg: z.literal("settle came too late") }),
-  z.object({ time: z.string(), msg: z.literal("units buried") }),
-]);
+const lateLine = z.object({ time: z.string(), user: z.string(), msg: z.literal("settle came too late") });
 
 export async function evidenceOf(directory: string, writes: readonly LoggedWrite[]): Promise<Evidence> {
   const lateSettles: { user: string; at: number }[] = [];
-  const burials: number[] = [];
   for (const { line } of await logLines(directory)) {
-    if (!/"msg":"(settle came too late|units buried)"/.test(line)) continue;
-    const { data } = logLine.safeParse(JSON.parse(line));
-    if (data?.msg === "units buried") burials.push(Date.parse(data.time));
-    else if (data) lateSettles.push({ user: data.user, at: Date.parse(data.time) });
+    if (!line.includes('"msg":"settle came too late"')) continue;
+    const { data } = lateLine.safeParse(JSON.parse(line));
+    if (data) lateSettles.push({ user: data.user, at: Date.parse(data.time) });
   }
   const unheard = new Set(writes.filter((write) => write.unheard === true).map(({ seq }) => seq));
-  return { lateSettles, burials, unheard };
+  return { lateSettles, unheard };
 }
 
 export interface Marks {

@@ -52,7 +52,7 @@ async function world() {
     states: new Map([[USER, await store.mailboxes.read(USER)]]),
     userKeys: new Map([[USER, USER]]),
     letters: [],
-    evidence: { lateSettles: [], burials: [], unheard: new Set() },
+    evidence: { lateSettles: [], unheard: new Set() },
   };
   return { standing, model, store, files: new Map([[FEED, 2]]) };
 }

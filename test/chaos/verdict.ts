@@ -72,8 +72,6 @@ function unitsWritten(writes: readonly LoggedWrite[]): number {
 export interface Evidence {
   /** Settles that came too late, by opaque user key, from the workers' logs. */
   readonly lateSettles: readonly { readonly user: string; readonly at: number }[];
-  /** Times at which units were buried, give or take the few seconds that the log collects them for. */
-  readonly burials: readonly number[];
   /** Sequence numbers of writes whose caller had gone. */
   readonly unheard: ReadonlySet<number>;
 }
@@ -189,12 +187,7 @@ function historyOf(model: Model, writes: readonly LoggedWrite[], username: strin
   return `writes: ${said.join(", ")}`;
 }
 
-export type WayBack =
-  | "applied after it was given up"
-  /** Nobody heard that the newer value had been applied, and trying again it died: an older one may come then. */
-  | "applied unheard, then buried"
-  | "suspended before its write"
-  | "lost writes of Redis";
+export type WayBack = "applied after it was given up" | "suspended before its write" | "lost writes of Redis";
 
 /** 3: no value goes back, but in three ways, each known by its evidence. */
 export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Verdict {
@@ -224,17 +217,14 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
 /** A settle follows its write by no more than a lease and a little: it may be lost where the write is not. */
 const SETTLED_WITHIN_MS = 10_000;
 const LATE_SHOWS_FOR_MS = 30_000;
-const BURIALS_COLLECTED_MS = 6_000;
 
 function wayOf(
   back: GoingBack,
   model: Model,
-  { lateSettles, burials, unheard }: Evidence,
+  { lateSettles, unheard }: Evidence,
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
   if (unheard.has(back.seq)) return "applied after it was given up";
-  const died = burials.some((at) => at >= back.newerAt && at <= back.at + BURIALS_COLLECTED_MS);
-  if (back.newerUnheard && died) return "applied unheard, then buried";
   const user = userKeys.get(back.username);
   const late = lateSettles.some((one) => one.user === user && Math.abs(one.at - back.at) < LATE_SHOWS_FOR_MS);
   if (late) return "suspended before its write";

@@ -28,6 +28,7 @@ if dead then
   mailbox.doubts = {}
   for name, held in pairs(dead.units) do
     book(held.run, 'pending', -1)
+    let_nothing_older_follow(d, name, held.version)
     held.deaths = held.deaths + 1
     place(d, name, held)
     mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }

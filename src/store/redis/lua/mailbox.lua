@@ -89,6 +89,12 @@ local function enter(d, name, version, digest)
   d.ledger_changed = true
 end
 
+-- The value may have been written, and nobody heard of it: the ledger takes its version.
+local function let_nothing_older_follow(d, name, version)
+  local applied = d.ledger[name]
+  if not applied or applied.version < version then enter(d, name, version, '') end
+end
+
 -- What the ledger knew of the value that is there, it knows no longer.
 local function blank(d, name)
   if name and d.ledger[name] then enter(d, name, d.ledger[name].version, '') end

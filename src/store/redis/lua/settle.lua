@@ -37,7 +37,10 @@ local function settle_unit(d, name, held, settlement)
     return nil
   end
   if settlement.is == 'retry' then
-    if settlement.fateUnknown then keep_quiet(d, name, held.digest) end
+    if settlement.fateUnknown then
+      keep_quiet(d, name, held.digest)
+      let_nothing_older_follow(d, name, held.version)
+    end
     if settlement.counts == 'attempt' then held.attempts = held.attempts + 1 end
     if settlement.counts == 'fault' then held.faults = held.faults + 1 end
     held.notBefore = NOW + settlement.at
@@ -54,12 +57,7 @@ local function settle_unit(d, name, held, settlement)
   book(held.run, 'dead', 1)
   -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
   resend(d, name)
-  local tried = held.attempts + held.faults + held.deaths > 0 or settlement.fateUnknown
-  if not mailbox.pending[name] and tried then
-    -- The value may be there, and nobody heard of it: nothing older may go over it.
-    local applied = d.ledger[name]
-    if not applied or applied.version < held.version then enter(d, name, held.version, '') end
-  end
+  if settlement.fateUnknown then let_nothing_older_follow(d, name, held.version) end
   return {
     id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
