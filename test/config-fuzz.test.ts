@@ -104,14 +104,14 @@ describe("a configuration", () => {
     await fc.assert(property, fuzzParameters(t, 500));
   });
 
-  const any = fc.oneof(
+  const anything = fc.oneof(
     odd,
     fc.jsonValue({ maxDepth: 2 }),
     fc.constantFrom(Infinity, -0, NaN, 1n, true, null, [], {}, new Date(0)),
   );
   /** Mostly what belongs there, sometimes anything. */
   const mostly = (good: fc.Arbitrary<unknown>) =>
-    fc.oneof({ weight: 6, arbitrary: good }, { weight: 1, arbitrary: any });
+    fc.oneof({ weight: 6, arbitrary: good }, { weight: 1, arbitrary: anything });
   const name = fc.oneof(fc.constantFrom("a", "hr"), odd);
   const column = mostly(fc.constantFrom("First Name", "email", "__proto__"));
   const transform = mostly(
@@ -123,7 +123,7 @@ describe("a configuration", () => {
       fc.record(
         {
           column,
-          constant: any,
+          constant: anything,
           template: mostly(fc.constant("{a} {b}")),
           transforms: mostly(fc.array(transform, { maxLength: 3 })),
           onBlank: mostly(fc.constantFrom("skip", "clear")),
@@ -142,14 +142,19 @@ describe("a configuration", () => {
       username: mostly(fc.oneof(column, fc.record({ column, is: mostly(fc.constantFrom("email", "sub")) }))),
       attributes: mostly(fc.dictionary(attributeName, attribute, { maxKeys: 4 })),
       version: column,
-      asOf: any,
+      asOf: anything,
       ignore: mostly(fc.array(column, { maxLength: 3 })),
       ignoreUnknown: mostly(fc.boolean()),
     },
     { requiredKeys: ["username", "attributes"] },
   );
   const pool = fc.record(
-    { id: mostly(fc.constantFrom("eu-west-1_Abc", "a_b")), region: any, rate: mostly(fc.constant(5)), endpoint: any },
+    {
+      id: mostly(fc.constantFrom("eu-west-1_Abc", "a_b")),
+      region: anything,
+      rate: mostly(fc.constant(5)),
+      endpoint: anything,
+    },
     { requiredKeys: ["id"] },
   );
   const file = mostly(
@@ -159,7 +164,7 @@ describe("a configuration", () => {
         concurrency: mostly(fc.integer()),
         pools: mostly(fc.dictionary(name, mostly(pool), { maxKeys: 3 })),
         feeds: mostly(fc.dictionary(name, mostly(feed), { maxKeys: 3 })),
-        surplus: any,
+        surplus: anything,
       },
       { requiredKeys: [] },
     ),
