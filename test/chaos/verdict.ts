@@ -218,7 +218,8 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
 const SETTLED_WITHIN_MS = 10_000;
 const LATE_SHOWS_FOR_MS = 30_000;
 
-function wayOf(
+/** The known way in which a value went back; undefined for none. */
+export function wayOf(
   back: GoingBack,
   model: Model,
   { lateSettles, unheard }: Evidence,

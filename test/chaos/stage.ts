@@ -1,0 +1,149 @@
+/**
+ * What both chaos runs stand on: the model, the load, the emulator behind its proxy, and the environment of their
+ * processes; and how a run that was played is judged.
+ */
+import { withOwned, type Own } from "../../src/lifecycle.ts";
+import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { randomFrom, type Random } from "../support/random.ts";
+import { openChildren, type Children } from "./children.ts";
+import { judgeDrain, judgeReplays, type Finale } from "./finale.ts";
+import { createLoad, type Load } from "./load.ts";
+import { createModel, type Model } from "./model.ts";
+import type { Provoked } from "./provoke.ts";
+import { createTally, type ChaosReport } from "./report.ts";
+import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
+import { startService, type Service } from "./service.ts";
+import { marksIn } from "./standing.ts";
+import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
+import {
+  judgeBooks,
+  judgeClocks,
+  judgeKept,
+  judgeOrder,
+  judgeSecrets,
+  judgeValues,
+  verdict,
+  type Standing,
+  type Verdict,
+} from "./verdict.ts";
+
+export const NAMESPACE = "chaos";
+export const RATE = 150;
+/** How far a process that is given the store's time may see the store's clock from outside. */
+const CLOCK_SLACK_MS = 50;
+
+export interface Stage {
+  readonly own: Own;
+  readonly random: Random;
+  readonly tally: ReturnType<typeof createTally>;
+  readonly model: Model;
+  readonly load: Load;
+  readonly children: Children;
+  readonly service: Service;
+  readonly emulatorLink: TcpProxy;
+  readonly endpoint: string;
+  /** Of every process. */
+  readonly env: Readonly<Record<string, string>>;
+  /** A progress line with the time since the beginning. */
+  note(line: string): void;
+  /** Half of those who were missing join the pool. Answers all who are in it now. */
+  addLate(): Promise<readonly string[]>;
+}
+
+/** What a run left to be judged. */
+export interface Played {
+  readonly standing: Standing;
+  readonly checkpoints: readonly string[];
+  readonly looks: number;
+  readonly unacknowledged: number;
+  readonly finale: Finale;
+  readonly leaks: Verdict;
+  /** Keys of Redis that tell a value or a username. */
+  readonly telling: readonly string[];
+  readonly exits: ReadonlyMap<string, number>;
+  readonly provoked?: Provoked;
+  readonly redisVersion?: string;
+}
+
+/** Sets the stage, has the run played on it, and judges it. `extras` are in the pool as well. */
+export async function onStage(
+  settings: RunSettings,
+  extras: readonly string[],
+  play: (stage: Stage) => Promise<Played>,
+): Promise<ChaosReport> {
+  const { plan, directory, say } = settings;
+  const startedAt = Date.now();
+  return withOwned(async (own) => {
+    const random = randomFrom(plan.seed * 17 + 3);
+    const tally = createTally();
+    const model = createModel();
+    const load = createLoad(plan.seed, settings.users);
+    const children = own(openChildren(directory), (opened) => opened.close());
+    own(exampleAws(), (restore) => restore());
+    const there = load.users.filter((user) => !load.missing.has(user));
+    const service = await startService(children, directory, [...there, ...extras]);
+    const emulatorLink = own(await startTcpProxy(service.port, random.next), (proxy) => proxy.close());
+    const endpoint = `http://127.0.0.1:${emulatorLink.port}`;
+    const env = {
+      ...AWS_ENVIRONMENT,
+      POOLSYNC_RATE: String(RATE),
+      POOLSYNC_CONNECT_TIMEOUT: String(TIMEOUTS.connect),
+      POOLSYNC_REQUEST_TIMEOUT: String(TIMEOUTS.request),
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint,
+    };
+    const played = await play({
+      own,
+      random,
+      tally,
+      model,
+      load,
+      children,
+      service,
+      emulatorLink,
+      endpoint,
+      env,
+      note: (line) => say(`${Math.round((Date.now() - startedAt) / 1000)} s: ${line}`),
+      async addLate() {
+        const late = [...load.missing].filter((_, index) => index % 2 === 0);
+        await service.addUsers(late);
+        return [...there, ...late];
+      },
+    });
+    const verdicts = await judge(played, load, directory);
+    return {
+      seed: plan.seed,
+      engine: plan.engine,
+      ...(plan.topology === undefined ? {} : { topology: plan.topology }),
+      startedAt: new Date(startedAt).toISOString(),
+      faultsForMs: plan.forMs,
+      tookMs: Date.now() - startedAt,
+      versions: {
+        node: process.version,
+        ...(played.redisVersion === undefined ? {} : { redis: played.redisVersion }),
+      },
+      faults: tally.counts,
+      serviceErrors: await service.errors(),
+      exits: Object.fromEntries(played.exits),
+      losses: model.losses,
+      drainMs: played.finale.drain.ms,
+      verdicts,
+      holds: verdicts.every(({ holds }) => holds),
+    };
+  });
+}
+
+async function judge(played: Played, load: Load, directory: string): Promise<readonly Verdict[]> {
+  const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked } = played;
+  return [
+    await judgeBooks(standing, checkpoints, looks),
+    judgeValues(standing),
+    judgeOrder(standing),
+    ...(provoked ? [verdict(3, "the three ways, provoked", provoked.seen, provoked.wrong)] : []),
+    await judgeKept(standing, load.files, unacknowledged),
+    judgeReplays(standing, finale.replays),
+    judgeDrain(finale.drain),
+    leaks,
+    judgeClocks(standing, CLOCK_SLACK_MS),
+    judgeSecrets(await marksIn(directory), telling),
+  ];
+}
