@@ -1,98 +1,26 @@
 import assert from "node:assert/strict";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { createServer } from "node:http";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { openQueues } from "../../src/queues/bullmq.ts";
-import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
-import { runFile, type TestProcess } from "../support/process.ts";
-import { testRedis } from "../support/redis.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { POOL, runCommand } from "./command-run.ts";
+import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 
 const USERS = 150;
-const runShown = z.object({
-  run: z.string(),
-  feed: z.string(),
-  state: z.string(),
-  rows: z.object({ read: z.number(), faulty: z.number() }),
-  books: z.object({ received: z.number(), applied: z.number(), unchanged: z.number(), pending: z.number() }),
-  plan: z
-    .object({
-      plan: z.string(),
-      users: z.object({ changed: z.number() }),
-      guards: z.array(z.object({ guard: z.string() })),
-    })
-    .optional(),
-});
-const listed = z.object({ runs: z.array(runShown) });
 
 describe("the directory worker", () => {
-  let environment: { REDIS_URL: string; POOLSYNC_NAMESPACE: string };
-  let emulator: Emulator;
-  let restore: () => void;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-  let processes: TestProcess[] = [];
-  const at = (name: string) => join(directory.path, name);
+  let stage: DirectoryStage;
 
   beforeEach(async () => {
-    const redis = testRedis();
-    environment = { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace };
-    emulator = await emulatorWith(USERS);
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    directory = await temporaryDirectory();
+    stage = await setDirectoryStage(USERS);
   });
-  afterEach(async () => {
-    for (const each of processes) await each.kill("SIGKILL");
-    processes = [];
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
-
-  async function configure(feed: string, name = "hr"): Promise<void> {
-    const rest = `pool: ${POOL}, username: username, attributes: { given_name: given_name }`;
-    await writeFile(at("poolsync.yaml"), `feeds: { ${name}: { ${rest}, ${feed} } }\n`);
-  }
-  async function exported(row: (nth: number) => string, name = "hr.csv"): Promise<void> {
-    const rows = Array.from({ length: USERS }, (_, nth) => row(nth));
-    await writeFile(at(name), `${["username,given_name", ...rows].join("\n")}\n`);
-  }
-  function start(file: string, rest: Readonly<Record<string, string>> = {}): TestProcess {
-    const started = runFile(file, [], {
-      ...AWS_ENVIRONMENT,
-      ...environment,
-      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
-      POOLSYNC_POOLS: POOL,
-      POOLSYNC_CONFIG: at("poolsync.yaml"),
-      POOLSYNC_DATA_DIR: at(`data-${processes.length}`),
-      ...rest,
-    });
-    processes.push(started);
-    return started;
-  }
-  /** What the feed's schedule puts into the queue when its time has come. */
-  async function timeComes(): Promise<void> {
-    const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
-    const queues = await openQueues({ kind: "redis", url, namespace });
-    await queues.queue<object>("directory").add("feed", { feed: "hr" });
-    await queues.close();
-  }
-  const command = (...words: readonly string[]) => runCommand([...words, "--json"], { environment });
-  async function runs() {
-    const { stdout } = await command("runs", "list");
-    return listed.parse(JSON.parse(stdout)).runs.filter(({ feed }) => feed !== "direct");
-  }
-  const show = async (run: string) => runShown.parse(JSON.parse((await command("runs", "show", run)).stdout));
-  const stateOf = async (nth = 0): Promise<string | undefined> => (await runs())[nth]?.state;
-  const nameOf = (user: string) => emulator.pools.get(POOL)?.user(user)?.attributes["given_name"];
-  const updates = (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0;
+  afterEach(() => stage.clear());
 
   test("runs a feed at its time, and what it puts is delivered by a worker", async () => {
+    const { at, configure, exported, runs, start, stateOf, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
     start("workers/deliver.ts");
@@ -119,6 +47,8 @@ describe("the directory worker", () => {
   });
 
   test("stops at a guard, shows its plan to anybody, and goes on with just that once it is approved", async () => {
+    const { at, byHand, command, configure, environment, exported, nameOf, runs, show, start, stateOf, updates } =
+      stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 60 ? `New${nth}` : "Old"}`);
     start("workers/deliver.ts");
@@ -135,19 +65,7 @@ describe("the directory worker", () => {
     assert.doesNotMatch(text.stdout, /New1/);
 
     // A sync of the same content looks at its guards itself.
-    const words = [
-      "sync",
-      "--feed",
-      "hr",
-      "--config",
-      at("poolsync.yaml"),
-      "--baseline",
-      "live",
-      "--detach",
-      "--data-dir",
-      at("sync"),
-    ];
-    assert.equal((await runCommand(words, { environment })).code, EXIT.guarded);
+    assert.equal((await runCommand(byHand("--baseline", "live"), { environment })).code, EXIT.guarded);
 
     // Whoever was changed since is left out.
     const elsewhere = ["--user-attributes", "Name=given_name,Value=Else", "--now", "--data-dir", at("nowhere")];
@@ -169,6 +87,7 @@ describe("the directory worker", () => {
   });
 
   test("leaves a run that waits as it is while its content is the same, and newer content goes before it", async () => {
+    const { at, command, configure, exported, runs, start, stateOf, timeComes, updates } = stage;
     await configure(`file: ${at("hr-*.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},New${nth}`, "hr-1.csv");
     const worker = start("workers/directory.ts");
@@ -200,6 +119,7 @@ describe("the directory worker", () => {
   });
 
   test("leaves a run that is cancelled while it is under way", async () => {
+    const { at, command, configure, exported, runs, start, stateOf } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
     const worker = start("workers/directory.ts");
@@ -211,6 +131,7 @@ describe("the directory worker", () => {
   });
 
   test("that was killed amid a run is followed by another, which goes on with the same run", async () => {
+    const { at, configure, exported, runs, start, stateOf, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
     const worker = start("workers/directory.ts");
@@ -229,11 +150,11 @@ describe("the directory worker", () => {
   });
 
   test("goes on with a run that was cut amid its file, and ends one whose content has changed", async () => {
+    const { at, byHand, configure, environment, exported, nameOf, runs, show, start } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     // More than the guards allow: a run that goes on passed them before.
     await exported((nth) => `u${nth},${nth < 60 ? "New" : "Old"}`);
-    const words = ["sync", "--feed", "hr", "--config", at("poolsync.yaml"), "--baseline", "none", "--detach"];
-    const put = await runCommand([...words, "--data-dir", at("sync")], { environment });
+    const put = await runCommand(byHand("--baseline", "none"), { environment });
     assert.equal(put.code, EXIT.done, put.stderr);
     const [cut] = await runs();
     const { REDIS_URL: redisUrl, POOLSYNC_NAMESPACE: namespace } = environment;
@@ -261,26 +182,16 @@ describe("the directory worker", () => {
   });
 
   test("runs a feed in one process at a time", async () => {
+    const { at, byHand, configure, environment, exported, runs, start, stateOf, timeComes } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
     const workers = [start("workers/directory.ts"), start("workers/directory.ts")];
     await until("the run is put", async () => (await stateOf()) === "delivering");
     await timeComes();
-    const words = [
-      "sync",
-      "--feed",
-      "hr",
-      "--config",
-      at("poolsync.yaml"),
-      "--detach",
-      "--data-dir",
-      at("sync"),
-      "--json",
-    ];
-    const byHand = runCommand(words, { environment });
+    const sync = runCommand(byHand("--json"), { environment });
     const said = () => workers.map((each) => each.stderr()).join("");
     await until("the other finds it under way", () => said().includes("feed is under way already"));
-    const refused = await byHand;
+    const refused = await sync;
     assert.match(refused.stdout, /"kind":\s*"feed-busy"/);
     assert.equal(refused.code, EXIT.failed);
     assert.equal(said().match(/"msg":"run started"/g)?.length, 1);
@@ -290,6 +201,7 @@ describe("the directory worker", () => {
   });
 
   test("fetches a file from the web with the credential of its environment, and again only when it has changed", async () => {
+    const { configure, runs, start, stateOf, timeComes } = stage;
     let etag = '"one"';
     const seen: string[] = [];
     const server = createServer((request, response) => {
@@ -322,6 +234,7 @@ describe("the directory worker", () => {
   });
 
   test("tries a feed that failed again, a little later", async () => {
+    const { at, configure, environment, start } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     const worker = start("workers/directory.ts");
     await until("it has failed", () => worker.stderr().includes("feed failed"));
@@ -337,6 +250,7 @@ describe("the directory worker", () => {
   });
 
   test("needs Redis, and a feed with a schedule", async () => {
+    const { at, configure, start } = stage;
     await mkdir(at("none"));
     await configure(`file: ${at("hr.csv")}`);
     const idle = start("workers/directory.ts");
