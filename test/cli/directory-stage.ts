@@ -38,10 +38,10 @@ export async function setDirectoryStage(users: number, options: EmulatorOptions 
   const processes: TestProcess[] = [];
   const at = (name: string): string => join(directory.path, name);
   const command = (...words: readonly string[]): Promise<Said> => runCommand([...words, "--json"], { environment });
-  async function runs(): Promise<readonly RunShown[]> {
+  const runs = async (): Promise<readonly RunShown[]> => {
     const { stdout } = await command("runs", "list");
     return listed.parse(JSON.parse(stdout)).runs.filter(({ feed }) => feed !== "direct");
-  }
+  };
 
   return {
     environment,
@@ -49,15 +49,15 @@ export async function setDirectoryStage(users: number, options: EmulatorOptions 
     at,
     command,
     runs,
-    async configure(feed: string, name = "hr"): Promise<void> {
+    configure: async (feed: string, name = "hr"): Promise<void> => {
       const rest = `pool: ${POOL}, username: username, attributes: { given_name: given_name }`;
       await writeFile(at("poolsync.yaml"), `feeds: { ${name}: { ${rest}, ${feed} } }\n`);
     },
-    async exported(row: (nth: number) => string, name = "hr.csv"): Promise<void> {
+    exported: async (row: (nth: number) => string, name = "hr.csv"): Promise<void> => {
       const rows = Array.from({ length: users }, (_, nth) => row(nth));
       await writeFile(at(name), `${["username,given_name", ...rows].join("\n")}\n`);
     },
-    start(file: string, rest: Readonly<Record<string, string>> = {}): TestProcess {
+    start: (file: string, rest: Readonly<Record<string, string>> = {}): TestProcess => {
       const started = runFile(file, [], {
         ...AWS_ENVIRONMENT,
         ...environment,
@@ -71,23 +71,20 @@ export async function setDirectoryStage(users: number, options: EmulatorOptions 
       return started;
     },
     /** What the feed's schedule puts into the queue when its time has come. */
-    async timeComes(): Promise<void> {
+    timeComes: async (): Promise<void> => {
       const queues = await openQueues({ kind: "redis", url, namespace });
       await queues.queue<object>("directory").add("feed", { feed: "hr" });
       await queues.close();
     },
     /** A `sync` of the feed by hand. */
-    byHand: (...words: readonly string[]): string[] => [
-      ...["sync", "--feed", "hr", "--config", at("poolsync.yaml"), "--detach", "--data-dir", at("sync")],
-      ...words,
-    ],
-    async show(run: string): Promise<RunShown> {
-      return runShown.parse(JSON.parse((await command("runs", "show", run)).stdout));
-    },
+    byHand: (...words: readonly string[]): string[] =>
+      ["sync", "--feed", "hr", "--config", at("poolsync.yaml"), "--detach", "--data-dir", at("sync")].concat(words),
+    show: async (run: string): Promise<RunShown> =>
+      runShown.parse(JSON.parse((await command("runs", "show", run)).stdout)),
     stateOf: async (nth = 0): Promise<string | undefined> => (await runs())[nth]?.state,
     nameOf: (user: string): string | undefined => emulator.pools.get(POOL)?.user(user)?.attributes["given_name"],
     updates: (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0,
-    async clear(): Promise<void> {
+    clear: async (): Promise<void> => {
       for (const each of processes) await each.kill("SIGKILL");
       await emulator.close();
       restore();
