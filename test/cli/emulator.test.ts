@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { AdminUpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
+import { createClient } from "../emulator/sdk-client.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { runCommand, temporaryDirectory } from "./command-run.ts";
@@ -26,7 +28,26 @@ test("the emulator says where it listens, and ends with the first signal", async
   assert.equal(await emulator.ended(), 0);
 });
 
-test("a seed file, a rate or a latency that cannot be is refused", async () => {
+test("the emulator's burst is a setting", async () => {
+  const words = ["emulator", "--port", "0", "--users", "1", "--rate", "UserUpdate=0.01", "--burst", "300", "--json"];
+  const emulator = runFile("bin/poolsync.js", words, {});
+  try {
+    await until("it listens", () => emulator.stdout().endsWith("}\n"));
+    const { endpoint } = z.object({ endpoint: z.string() }).parse(JSON.parse(emulator.stdout()));
+    const client = createClient(endpoint);
+    const rename = { UserPoolId: "eu-west-1_Example", Username: "user00001" };
+    const UserAttributes = [{ Name: "given_name", Value: "Jane" }];
+    const write = (): Promise<unknown> =>
+      client.send(new AdminUpdateUserAttributesCommand({ ...rename, UserAttributes }));
+    for (let call = 0; call < 3; call += 1) await write();
+    await assert.rejects(write, { name: "TooManyRequestsException" });
+    client.destroy();
+  } finally {
+    await emulator.kill("SIGTERM");
+  }
+});
+
+test("a seed file, a rate, a burst or a latency that cannot be is refused", async () => {
   const directory = await temporaryDirectory();
   try {
     const seed = join(directory.path, "seed.json");
@@ -35,6 +56,7 @@ test("a seed file, a rate or a latency that cannot be is refused", async () => {
       [["--seed-file", seed], /is no seed file, at users\.0\.username/],
       [["--seed-file", "none.json"], /can be read/],
       [["--rate", "Update=5"], /UserUpdate=100/],
+      [["--burst", "0"], /such as 0\.2/],
       [["--latency", "9-1"], /such as 20 or 10-40/],
       [["--pool-id", "nothing"], /id/],
     ] as const) {

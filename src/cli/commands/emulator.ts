@@ -22,6 +22,7 @@ interface EmulatorFlags {
   readonly users?: number;
   readonly seedFile?: string;
   readonly rate?: Quotas;
+  readonly burst?: number;
   readonly latency?: number | readonly [number, number];
   readonly json?: boolean;
 }
@@ -49,6 +50,7 @@ export function addEmulator(program: Command, context: Context): void {
       `calls a second of a category (${CATEGORIES.join(", ")}), or \`unmetered\`; may be repeated`,
       quota,
     )
+    .option("--burst <seconds>", "a bucket holds the calls of so many seconds, and one at least (default: 1)", seconds)
     .option("--latency <ms>", "from a call's arrival to its answer: 20, or 10-40 (default: 0)", latency)
     .option("--json", "print the endpoint and the pool as one JSON document on stdout")
     .addHelpText(
@@ -116,12 +118,13 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
   });
 }
 
-async function start({ port = PORT, host, rate, latency: latencyMs }: EmulatorFlags): Promise<Emulator> {
+async function start({ port = PORT, host, rate, burst, latency: latencyMs }: EmulatorFlags): Promise<Emulator> {
   try {
     return await startEmulator({
       port,
       ...(host === undefined ? {} : { host }),
       ...(rate === undefined ? {} : { quotas: rate }),
+      ...(burst === undefined ? {} : { burstSeconds: burst }),
       ...(latencyMs === undefined ? {} : { latencyMs }),
     });
   } catch (cause) {
@@ -179,6 +182,12 @@ function quota(value: string, before: Quotas | undefined): Quotas {
     );
   }
   return { ...(typeof before === "object" ? before : {}), [category]: Number(number) };
+}
+
+function seconds(value: string): number {
+  const number = /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : 0;
+  if (number <= 0) throw new InvalidArgumentError("Expected seconds above 0, such as 0.2.");
+  return number;
 }
 
 function latency(value: string): number | readonly [number, number] {
