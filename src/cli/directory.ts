@@ -20,7 +20,7 @@ export async function runDirectory({ config, log, interrupts }: FleetMeans): Pro
   return withOwned(async (own) => {
     let isReady = (): boolean => false;
     await openHealth(config, log, () => isReady() && !interrupts.drain.aborted, own);
-    const engine = await openEngineOf(config, own, log);
+    const engine = await openEngineOf(config, own, { log });
     const clients = openClients(config, own);
     const means: PassMeans = { config, log, engine, clients };
     await expireWaiting(engine, log);

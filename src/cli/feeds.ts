@@ -116,7 +116,7 @@ export async function openFeeds(
       }),
     );
   }
-  const engine = await openEngineOf(config, own, log);
+  const engine = await openEngineOf(config, own, { log, io });
   const clients = openClients(config, own);
   const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
   const guards = setting?.guards ?? config.guards;

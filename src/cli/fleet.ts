@@ -35,7 +35,7 @@ export async function deliverPools(
       deliveries.length === chosen.length &&
       deliveries.every((delivery) => delivery.ready);
     await openHealth(config, log, ready, own);
-    const engine = await openEngineOf(config, own, log);
+    const engine = await openEngineOf(config, own, { log });
     const clients = openClients(config, own);
     for (const choice of chosen) {
       const pool = await openChosenPool({ config, log, engine, clients, own }, choice);
@@ -59,7 +59,7 @@ export async function carryOutOrders({ config, log, interrupts }: FleetMeans): P
   return withOwned(async (own) => {
     let isConnected = (): boolean => false;
     await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, own);
-    const engine = await openEngineOf(config, own, log);
+    const engine = await openEngineOf(config, own, { log });
     own(startReplayer(engine, log), (replayer) => replayer.stop());
     isConnected = () => engine.connected;
     log.info({ namespace: config.namespace }, "replay worker started");

@@ -7,7 +7,7 @@ import type { Own } from "../lifecycle.ts";
 import { createLog, type Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
 import { openPool, type Pool } from "../queues/pool.ts";
-import type { Io } from "./io.ts";
+import { tell, type Io } from "./io.ts";
 import { standingOf } from "./standing.ts";
 
 /** Flags of every command that works with an engine. */
@@ -55,14 +55,26 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
   return { config, log, lively: atTerminal && flags.json !== true && !config.plain };
 }
 
-export async function openEngineOf(config: Config, own: Own, log?: Log): Promise<Engine> {
+/** Who is told of a Redis that is lost or silent: the log, or at a terminal, where the log is silent, whoever sits there. */
+interface Told {
+  readonly log: Log;
+  readonly io?: Io;
+}
+
+/** Clears the line: a progress bar may stand there, and is drawn again below. */
+const OVER_THE_BAR = "\r\u001b[2K";
+
+export async function openEngineOf(config: Config, own: Own, { log, io }: Told): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key } = config;
   const engine = await openEngine({
     namespace,
     dataDir,
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
-    ...(log === undefined ? {} : { log }),
+    log,
+    ...(io?.stderr.isTTY === true && log.level === "silent"
+      ? { say: (sentence: string) => tell(io, config.plain ? sentence : OVER_THE_BAR + sentence) }
+      : {}),
   });
   engine.answer(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
   return own(engine, (opened) => opened.close());

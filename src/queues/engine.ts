@@ -11,7 +11,11 @@ import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
 import { StoreError } from "../store/store-error.ts";
 import { openQueues, type Queues } from "./bullmq.ts";
+import { createRedisWatch } from "./redis-watch.ts";
 import { createWakeUps, type WakeUps } from "./wake-ups.ts";
+
+/** A note that nobody writes: to read it is to see whether Redis answers. */
+const LOOKED_AT = "look";
 
 export interface EngineSettings {
   /** Absent: embedded. */
@@ -21,8 +25,10 @@ export interface EngineSettings {
   readonly namespace: string;
   /** 32 bytes that encrypt values and usernames at rest. */
   readonly key?: Uint8Array;
-  /** Told when Redis is lost and when it is back. */
+  /** Told when Redis is lost or silent, and when that is over. */
   readonly log?: Log;
+  /** The same in a sentence, for who looks on. */
+  readonly say?: (sentence: string) => void;
 }
 
 export interface Engine {
@@ -31,7 +37,7 @@ export interface Engine {
   readonly queues: Queues;
   readonly wakeUps: WakeUps;
   readonly keyring: Keyring;
-  /** False while the connection to Redis is lost: it heals by itself, and calls wait for it. */
+  /** False while the connection to Redis is lost, or silent: it heals by itself, and calls wait for it. */
   readonly connected: boolean;
   /** What a process is told that finds the data directory in use. On Redis nobody has to ask. */
   answer(status: () => Promise<unknown>): void;
@@ -40,16 +46,17 @@ export interface Engine {
 
 /** Opens the engine. Throws a StoreError with the next step where it cannot. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key, log = createLog("silent") } = settings;
+  const { redisUrl, namespace, dataDir, key, log = createLog("silent"), say = () => undefined } = settings;
   if (redisUrl !== undefined) {
-    const connection = watchConnection(redisConnection(redisUrl).place, log);
-    const store = await openRedisStore({ url: redisUrl, namespace, onConnection: connection.told });
+    const watch = createRedisWatch(redisConnection(redisUrl).place, log, say);
+    const store = await openRedisStore({ url: redisUrl, namespace, onConnection: watch.told });
     return assemble({
       store,
       open: () => openQueues({ kind: "redis", url: redisUrl, namespace }),
       key,
       answer: () => undefined,
-      isConnected: connection.isConnected,
+      isConnected: watch.isConnected,
+      stopWatching: watch.begin(async () => void (await store.noted(LOOKED_AT))),
     });
   }
   const store = await openEmbeddedStore({ dataDir });
@@ -59,25 +66,8 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     key,
     answer: (status) => store.answer(status),
     isConnected: () => true,
+    stopWatching: () => undefined,
   });
-}
-
-/** One line when the connection is lost and one when it is back, however often it was tried in between. */
-function watchConnection(place: string, log: Log) {
-  let lostAt: number | undefined;
-  return {
-    isConnected: () => lostAt === undefined,
-    told: (is: "lost" | "back"): void => {
-      if (is === "lost") {
-        lostAt = performance.now();
-        log.error({ redis: place }, "connection to Redis lost");
-        return;
-      }
-      const lastedMs = Math.round(performance.now() - (lostAt ?? performance.now()));
-      lostAt = undefined;
-      log.info({ redis: place, lastedMs }, "connection to Redis is back");
-    },
-  };
 }
 
 interface Parts {
@@ -86,9 +76,10 @@ interface Parts {
   readonly key: Uint8Array | undefined;
   readonly answer: Engine["answer"];
   readonly isConnected: () => boolean;
+  readonly stopWatching: () => void;
 }
 
-async function assemble({ store, open, key, answer, isConnected }: Parts): Promise<Engine> {
+async function assemble({ store, open, key, answer, isConnected, stopWatching }: Parts): Promise<Engine> {
   try {
     const keyring = await openKeyring(store, key);
     const queues = await open();
@@ -103,6 +94,7 @@ async function assemble({ store, open, key, answer, isConnected }: Parts): Promi
       },
       answer,
       async close() {
+        stopWatching();
         try {
           await queues.close();
         } finally {
@@ -111,6 +103,7 @@ async function assemble({ store, open, key, answer, isConnected }: Parts): Promi
       },
     };
   } catch (error) {
+    stopWatching();
     await store.close();
     throw error;
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
+import type { Emulator } from "../../src/emulator/emulator.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
@@ -17,24 +18,35 @@ interface Fleet {
   readonly ready: () => Promise<readonly number[]>;
   readonly put: (value: string) => ReturnType<typeof runCommand>;
   readonly applied: () => number;
+  readonly emulator: Emulator;
+  /** Of every process of it. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+async function directoryOf(t: TestContext): Promise<string> {
+  const directory = await temporaryDirectory();
+  t.after(() => directory.remove());
+  return directory.path;
 }
 
 /** A worker and a replay worker on a Redis of their own. */
 async function startFleet(t: TestContext): Promise<Fleet> {
-  const directory = await temporaryDirectory();
-  t.after(() => directory.remove());
-  const redis = await startRedisFleet(directory.path, "aof-always");
+  const directory = await directoryOf(t);
+  const redis = await startRedisFleet(directory, "aof-always");
   t.after(() => redis.close());
   const emulator = await emulatorWith(3);
   t.after(() => emulator.close());
   t.after(exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url }));
-  const environment = { REDIS_URL: redis.url(), POOLSYNC_NAMESPACE: "lost" };
+  const environment = {
+    ...AWS_ENVIRONMENT,
+    AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
+    REDIS_URL: redis.url(),
+    POOLSYNC_NAMESPACE: "lost",
+  };
   const ports = [await freePort(), await freePort()];
   const processes = ["workers/deliver.ts", "workers/replay.ts"].map((file, index) =>
     runFile(file, [], {
-      ...AWS_ENVIRONMENT,
       ...environment,
-      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
       POOLSYNC_POOLS: POOL,
       POOLSYNC_HEALTH_PORT: String(ports[index]),
     }),
@@ -42,7 +54,7 @@ async function startFleet(t: TestContext): Promise<Fleet> {
   t.after(() => Promise.all(processes.map((each) => each.kill("SIGKILL"))));
   const logs = () => processes.map((each) => each.stderr());
   await until("both answer", () => logs().every((log) => log.includes("health checks are answered")));
-  const file = join(directory.path, "users.csv");
+  const file = join(directory, "users.csv");
   return {
     redis,
     logs,
@@ -52,6 +64,8 @@ async function startFleet(t: TestContext): Promise<Fleet> {
       return runCommand(["sync", file, "--user-pool-id", POOL, "--detach", "--json"], { environment });
     },
     applied: () => emulator.log.writes.length,
+    emulator,
+    environment,
   };
 }
 
@@ -77,6 +91,55 @@ test(
     const { code, stderr } = await put("A");
     assert.equal(code, 0, stderr);
     await until("what was put is delivered", () => applied() === 3);
+  },
+);
+
+test(
+  "a Redis that hangs with its connections open is said to be silent once, and nobody is ready until it answers",
+  { skip },
+  async (t) => {
+    const { redis, logs, ready, put, applied } = await startFleet(t);
+    await until("both are ready", async () => are(await ready(), 200));
+    for (const round of [1, 2]) {
+      redis.suspend();
+      await until("nobody is ready", async () => are(await ready(), 503));
+      redis.goOn();
+      await until("both are ready again", async () => are(await ready(), 200));
+      for (const log of logs()) {
+        assert.equal(times(log, "Redis does not answer"), round);
+        assert.equal(times(log, "Redis answers again"), round);
+      }
+    }
+    const { code, stderr } = await put("A");
+    assert.equal(code, 0, stderr);
+    await until("what was put is delivered", () => applied() === 3);
+  },
+);
+
+test(
+  "a command says of a Redis that hangs that it does not answer: it ends, or goes on where it is under way",
+  { skip },
+  async (t) => {
+    const { redis, put, applied, emulator, environment } = await startFleet(t);
+    assert.equal((await put("A")).code, 0);
+    await until("it is delivered", () => applied() === 3);
+    emulator.faults.add({ error: "TooManyRequestsException", operation: "AdminUpdateUserAttributes" });
+    const file = join(await directoryOf(t), "users.csv");
+    await writeFile(file, "username,given_name\nu0,B\n");
+    const sync = runFile("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--json"], environment);
+    t.after(() => sync.kill("SIGKILL"));
+    const throttled = () => emulator.counters.operations["AdminUpdateUserAttributes"]?.errors ?? {};
+    await until("the sync waits", () => (throttled()["TooManyRequestsException"] ?? 0) > 0);
+
+    redis.suspend();
+    const status = await runCommand(["status", "--json"], { environment });
+    assert.equal(status.code, 1);
+    assert.match(status.stdout + status.stderr, /"unreachable".*cannot be reached \(No answer within \d+ ms\)/s);
+    await until("the sync says it", () => times(sync.stderr(), "Redis does not answer") === 1);
+    redis.goOn();
+    emulator.faults.clear();
+    assert.equal(await sync.ended(), 0, sync.stderr());
+    assert.equal(times(sync.stderr(), "Redis answers again"), 1);
   },
 );
 

@@ -40,7 +40,7 @@ export function openSession(opened: Opened, said: Pick<Session, "io" | "flags" |
         ...(profile === undefined ? {} : { profile }),
         ...(endpoint === undefined ? {} : { endpoint }),
       }),
-    engine: () => (engine ??= openEngineOf(config, own, log)),
+    engine: () => (engine ??= openEngineOf(config, own, { log, io: said.io })),
     pool(chosen) {
       const open = async (): Promise<Pool> =>
         openChosenPool({ config, log, engine: await session.engine(), clients, own }, chosen);

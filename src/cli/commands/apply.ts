@@ -45,7 +45,7 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const opened = await openConfig(io, flags);
   const { config, log, lively } = opened;
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const file = await openPlanFile(path, engine.keyring, Date.now());
     const { header } = file;
     const chosen = choosePool(config, header.target.pool, flags);

@@ -51,14 +51,14 @@ interface Left {
 }
 
 async function exportLetters({ io }: Context, flags: ExportFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+  const { config, log } = await openConfig(io, flags);
   if (flags.json === true && flags.out === undefined) {
     throw new CommandError("usage", "Expected --out with --json: the letters themselves are not one JSON document.", {
       exitCode: EXIT.usage,
     });
   }
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const filters = await filtersOf(engine, config, flags);
     const pools = [...new Set((await groupLetters(engine, filters, flags.limit)).map(({ pool }) => pool))];
     const [pool, another] = pools;

@@ -73,7 +73,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     io.stdout.write(json ? `${JSON.stringify(document, undefined, 2)}\n` : text);
   };
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until });
     const isMeant = (letter: Letter): Promise<boolean> => isReplayable(engine, letter);

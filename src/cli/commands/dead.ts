@@ -58,9 +58,9 @@ export function addDead(program: Command, context: Context): void {
 }
 
 async function list({ io }: Context, flags: ListFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+  const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const groups = await groupLetters(engine, await filtersOf(engine, config, flags), flags.limit);
     const total = groups.reduce((sum, { letters }) => sum + letters, 0);
     const examples = groups.map(({ example }) => viewLetter(example, engine.keyring, false));
@@ -128,9 +128,9 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
 }
 
 async function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+  const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const letter = await engine.store.letters.get(id);
     if (letter === undefined) {
       throw new CommandError(
@@ -157,7 +157,7 @@ async function show({ io }: Context, id: string, flags: ShowFlags): Promise<numb
 }
 
 async function discardLetters({ io }: Context, flags: DiscardFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+  const { config, log } = await openConfig(io, flags);
   const { kind, pool, user, attribute, since, until, limit } = flags;
   if (flags.all !== true && [kind, pool, user, attribute, since, until, limit].every((each) => each === undefined)) {
     throw new CommandError(
@@ -169,7 +169,7 @@ async function discardLetters({ io }: Context, flags: DiscardFlags): Promise<num
     );
   }
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const closedAt = until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until: closedAt });
     let discarded = 0;

@@ -52,7 +52,7 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
   }
   const chosen = choosePool(config, userPoolId, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, log);
+    const engine = await openEngineOf(config, own, { log, io });
     const clients = openClients(config, own);
     const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
     const signal = io.interrupts.drain;

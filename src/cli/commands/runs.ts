@@ -81,7 +81,7 @@ made are skipped and reported.`,
 async function list({ io }: Context, flags: ListFlags): Promise<number> {
   const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     await expireWaiting(engine, log);
     const runs: { readonly run: Run; readonly books: Books }[] = [];
     for (const run of await engine.store.runs.list(flags.limit ?? LISTED)) {
@@ -129,7 +129,7 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
 async function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
   const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     await expireWaiting(engine, log);
     const { runs, letters, plans } = engine.store;
     const run = await runOf(engine, id);
@@ -174,7 +174,7 @@ async function show({ io }: Context, id: string, flags: ShowFlags): Promise<numb
 async function approve({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
   const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     await expireWaiting(engine, log);
     const { runs, plans } = engine.store;
     const { state, pool, feed } = await runOf(engine, id);
@@ -201,7 +201,7 @@ async function approve({ io }: Context, id: string, flags: EngineFlags): Promise
 async function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
   const { config, log } = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const { runs, plans } = engine.store;
     const { state, pool, feed } = await runOf(engine, id);
     // Those of applications and of single commands have no end.

@@ -33,11 +33,11 @@ export function addStatus(program: Command, context: Context): void {
 }
 
 async function status({ io }: Context, flags: StatusFlags): Promise<number> {
-  const { config } = await openConfig(io, flags);
+  const { config, log } = await openConfig(io, flags);
   const verify = flags.verify === true;
   const standing = await withOwned(async (own) => {
     try {
-      const engine = await openEngineOf(config, own);
+      const engine = await openEngineOf(config, own, { log, io });
       return await standingOf(engine, { ceilingOf: ceilings(config), verify });
     } catch (error) {
       if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;

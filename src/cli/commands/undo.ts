@@ -54,7 +54,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const opened = await openConfig(io, flags);
   const { config, log, lively } = opened;
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own);
+    const engine = await openEngineOf(config, own, { log, io });
     const { pool: poolId, feed } = await undoable(engine.store, id);
     const clients = openClients(config, own);
     const pool = await openChosenPool({ config, log, engine, clients, own }, choosePool(config, poolId, flags));

@@ -104,10 +104,30 @@ function reconnectDelayMs(times: number): number {
   return Math.min(2000, 50 * 2 ** Math.min(times, 10));
 }
 
-/** Ends a connection, also one that is lost: there a QUIT would wait for ever, and nobody is there to say goodbye to. */
+/**
+ * A connection on which nothing has come for so long, though an answer is due, is given up: its host may be gone without
+ * a word, and TCP would wait for a quarter of an hour. Longer than BullMQ's longest blocking call, which is 10 s, and
+ * than any answer that only takes its time: on a new connection the command would begin anew.
+ */
+const SILENT_FOR_MS = 30_000;
+
+/** A Sentinel that hangs is passed over for the next one after this. */
+const SENTINEL_WITHIN_MS = 2000;
+
+/** Who does not answer a QUIT within this is left without a goodbye. */
+const GOODBYE_WITHIN_MS = 2000;
+
+/** Ends a connection, also one that is lost or silent: there a QUIT would wait, and nobody is there to say goodbye to. */
 export async function closeRedis(redis: RedisClient): Promise<void> {
-  if (redis.status === "ready") await redis.quit();
-  else redis.disconnect();
+  if (redis.status !== "ready") return redis.disconnect();
+  const late = setTimeout(() => redis.disconnect(), GOODBYE_WITHIN_MS);
+  try {
+    await redis.quit();
+  } catch {
+    // It was disconnected meanwhile, which is what was wanted.
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 /**
@@ -120,6 +140,7 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
     lazyConnect: true,
     connectTimeout: 5000,
     maxRetriesPerRequest: null,
+    socketTimeout: SILENT_FOR_MS,
     // A master that became a replica refuses writes: 2 means connect anew and send the command again.
     reconnectOnError: (error: Error) => (error.message.startsWith("READONLY") ? 2 : false),
   } as const;
@@ -130,7 +151,13 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
       redisOptions: { ...connection.redisOptions, ...options },
     });
   }
-  return new GatheringRedis({ ...connection.options, ...options, retryStrategy: retry, sentinelRetryStrategy: retry });
+  return new GatheringRedis({
+    ...connection.options,
+    ...options,
+    retryStrategy: retry,
+    sentinelRetryStrategy: retry,
+    sentinelCommandTimeout: SENTINEL_WITHIN_MS,
+  });
 }
 
 /**
