@@ -95,7 +95,12 @@ export async function demonstrate(io: Io): Promise<number> {
     for (const step of steps) {
       step.before?.();
       const code = await type(...step.words);
-      if (io.interrupts.drain.aborted) return EXIT.interrupted;
+      if (io.interrupts.drain.aborted) {
+        say(
+          "That is what a sync of your own says. The pool of this demonstration was made up, and all of it is gone now.",
+        );
+        return EXIT.interrupted;
+      }
       if (!step.codes.includes(code)) return code === EXIT.done ? EXIT.failed : code;
     }
     const { calls } = emulator.counters.categories.UserUpdate;
