@@ -14,6 +14,7 @@ import type { Category, Quotas } from "./quota.ts";
 import { createRandom, randomUuid } from "./random.ts";
 import type { Random } from "./random.ts";
 import { createWriteLog } from "./write-log.ts";
+import type { WriteRecorder } from "./write-log.ts";
 
 export interface EmulatorOptions {
   /** Default 0, any free port. */
@@ -36,6 +37,8 @@ export interface EmulatorOptions {
   readonly seed?: number;
   /** Epoch ms, for buckets, dates and the log. Default `Date.now`. Latencies pass in real time all the same. */
   readonly now?: () => number;
+  /** Where applied writes are recorded, each before its caller is answered. Default: in memory. */
+  readonly log?: WriteRecorder;
 }
 
 /** A stand-in for Cognito's user-pool API. The SDK reaches it with `endpoint: url`. */
@@ -69,7 +72,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const ids = randomOf(0);
   const requestIds = randomOf(4);
   const counters = createCounters();
-  const log = createWriteLog(now);
+  const log = options.log ?? createWriteLog(now);
   const faults = createFaults(randomOf(1));
   const pools = createPools({ now, random: ids, log, counters, listLagMs });
   const meter = createMeter({

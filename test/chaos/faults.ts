@@ -76,6 +76,11 @@ export function startFaults(means: FaultMeans): Faults {
   async function carryOut(fault: Fault): Promise<boolean> {
     switch (fault.kind) {
       case "kill": {
+        if (fault.victim.of === "emulator") {
+          if (service.child.suspended) return false;
+          await service.kill(fault.backInMs);
+          return true;
+        }
         const victim = victimOf(fault.victim);
         await victim?.kill(fault.backInMs);
         return victim !== undefined;

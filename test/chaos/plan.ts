@@ -98,7 +98,7 @@ function draw(random: Random, topology: Topology, leaseMs: number): Fault {
   const link = (): Link => (topology === "sentinel" || random.chance(0.5) ? "emulator" : "redis");
   const drawn = random.next();
   if (drawn < 0.2) {
-    const of = random.pick(["worker", "worker", "worker", "producer", "feed", "feed", "replayer"] as const);
+    const of = random.pick(["worker", "worker", "worker", "producer", "feed", "feed", "replayer", "emulator"] as const);
     return { kind: "kill", victim: { of, index }, backInMs: between(0, 3_000) };
   }
   if (drawn < 0.36) {
@@ -135,7 +135,8 @@ function drawEmbedded(random: Random): Fault {
   const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
   const index = random.below(1000);
   const drawn = random.next();
-  if (drawn < 0.5) return { kind: "kill", victim: { of: "worker", index }, backInMs: between(0, 1_000) };
+  if (drawn < 0.46) return { kind: "kill", victim: { of: "worker", index }, backInMs: between(0, 1_000) };
+  if (drawn < 0.5) return { kind: "kill", victim: { of: "emulator", index }, backInMs: between(0, 2_000) };
   if (drawn < 0.58) return { kind: "suspend", victim: { of: "worker", index }, forMs: between(500, 5_000) };
   if (drawn < 0.64) return { kind: "suspend", victim: { of: "emulator", index }, forMs: between(500, 3_000) };
   if (drawn < 0.84) return drawService(random);

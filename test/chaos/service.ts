@@ -1,23 +1,29 @@
 /** The emulator as a process of its own, steered and read over its control endpoint. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { until } from "../support/condition.ts";
 import type { Child, Children } from "./children.ts";
+import { createJournalReader } from "./journal.ts";
 import type { LoggedWrite } from "./model.ts";
 import type { ServiceFault } from "./plan.ts";
+import { freePort } from "./redis-fleet.ts";
 
 export const POOL = "eu-west-1_Example";
 
 export interface Service {
   readonly port: number;
+  /** Its life of now. */
   readonly child: Child;
+  /** Ends this life; the next begins after so long with all that was applied, and the same faults. */
+  kill(backInMs: number): Promise<void>;
   /** Begins to answer a share of the calls with this fault; what is returned ends it. */
   suffer(what: ServiceFault, share: number): Promise<() => Promise<void>>;
   /** The next write of this user is applied so long after its caller gave it up. */
   applyLate(username: string, afterMs: number): Promise<void>;
   addUsers(usernames: readonly string[]): Promise<void>;
-  /** Every write that was applied so far. */
+  /** Every write that was applied so far, in all lives. */
   writes(): Promise<readonly LoggedWrite[]>;
   attributesOf(username: string): Promise<Readonly<Record<string, string>>>;
   /** How many calls met each fault. */
@@ -41,13 +47,6 @@ const RULES: Readonly<Record<ServiceFault, { readonly operation?: string; readon
   "pool-gone": { error: "ResourceNotFoundException" },
 };
 
-const write = z.object({
-  seq: z.number(),
-  at: z.number(),
-  username: z.string(),
-  attributes: z.record(z.string(), z.string()),
-  unheard: z.boolean().optional(),
-});
 const counters = z.object({
   operations: z.record(z.string(), z.object({ calls: z.number(), errors: z.record(z.string(), z.number()) })),
 });
@@ -57,28 +56,28 @@ export async function startService(
   directory: string,
   usernames: readonly string[],
 ): Promise<Service> {
-  const seedFile = join(directory, "users.json");
-  const pool = { id: POOL, schema: [{ name: "department" }] };
-  await writeFile(seedFile, JSON.stringify({ pool, users: usernames.map((username) => ({ username })) }));
-  const args = [
-    "emulator",
-    "--port",
-    "0",
-    "--json",
-    "--seed-file",
-    seedFile,
-    "--rate",
-    "unmetered",
-    "--latency",
-    "2-20",
-  ];
-  let said = "";
-  const onLine = (line: string): void => void (said += line);
-  const child = children.start({ name: "emulator", file: "src/cli/main.ts", args, env: {}, onLine });
-  await until("the emulator says where it listens", () => said.endsWith("}"));
-  const { endpoint } = z.object({ endpoint: z.string() }).parse(JSON.parse(said));
-  const port = Number(new URL(endpoint).port);
-  const url = `${endpoint}/_emulator/`;
+  const port = await freePort();
+  const [journal, users] = [join(directory, "writes.jsonl"), join(directory, "users.json")];
+  const known = [...usernames];
+  await writeFile(journal, "");
+  await writeFile(users, JSON.stringify(known));
+  async function begin(): Promise<Child> {
+    let ready = false;
+    const life = children.start({
+      name: "emulator",
+      file: "test/chaos/emulator.ts",
+      args: [JSON.stringify({ port, journal, pool: POOL, users })],
+      env: {},
+      onLine: () => (ready = true),
+    });
+    await until("the emulator listens", () => {
+      if (!life.alive) throw new Error(`Expected the emulator to listen on port ${port}, it ended`);
+      return ready;
+    });
+    return life;
+  }
+  let child = await begin();
+  const url = `http://127.0.0.1:${port}/_emulator/`;
 
   async function ask(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(url + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
@@ -86,39 +85,59 @@ export async function startService(
     return response.json();
   }
   const suffering = new Set<object>();
-  let changing: Promise<unknown> = Promise.resolve();
+  /** What lives that are over answered with. */
+  const past: Record<string, number> = {};
+  let last: Promise<unknown> = Promise.resolve();
+  /** One after another: nobody asks a process that is being killed. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const turn = last.then(act, act);
+    last = turn.catch(() => undefined);
+    return turn;
+  }
   /** The endpoint can only clear all rules, so those that go on are put again. */
-  const putRules = (): Promise<unknown> => {
-    changing = changing.then(async () => {
-      await ask("DELETE", "faults");
-      for (const rule of suffering) await ask("POST", "faults", rule);
-    });
-    return changing;
-  };
-  const log: LoggedWrite[] = [];
+  async function putRules(): Promise<void> {
+    await ask("DELETE", "faults");
+    for (const rule of suffering) await ask("POST", "faults", rule);
+  }
+  async function errorsOfThisLife(): Promise<Readonly<Record<string, number>>> {
+    return counters.parse(await ask("GET", "counters")).operations[UPDATE]?.errors ?? {};
+  }
+  const writes = createJournalReader(journal);
 
   return {
     port,
-    child,
+    get child() {
+      return child;
+    },
+    kill: (backInMs) =>
+      inTurn(async () => {
+        for (const [name, count] of Object.entries(await errorsOfThisLife())) past[name] = (past[name] ?? 0) + count;
+        await child.kill();
+        await sleep(backInMs);
+        child = await begin();
+        await putRules();
+      }),
     async suffer(what, share) {
       const rule = { ...RULES[what], ...(share < 1 ? { probability: share } : {}) };
-      suffering.add(rule);
-      await putRules();
-      return async () => {
-        suffering.delete(rule);
-        await putRules();
-      };
+      await inTurn(() => {
+        suffering.add(rule);
+        return putRules();
+      });
+      return () =>
+        inTurn(() => {
+          suffering.delete(rule);
+          return putRules();
+        });
     },
     async applyLate(username, afterMs) {
       await ask("POST", "faults", { operation: UPDATE, username, times: 1, error: { kind: "late-success", afterMs } });
     },
     async addUsers(names) {
+      known.push(...names);
+      await writeFile(users, JSON.stringify(known));
       await ask("POST", "users", { pool: POOL, users: names.map((username) => ({ username })) });
     },
-    async writes() {
-      log.push(...z.array(write).parse(await ask("GET", `log?since=${log.length}`)));
-      return log;
-    },
+    writes,
     async attributesOf(username) {
       const query = new URLSearchParams({ pool: POOL, username });
       return z
@@ -126,8 +145,9 @@ export async function startService(
         .parse(await ask("GET", `users?${query.toString()}`)).attributes;
     },
     async errors() {
-      const { operations } = counters.parse(await ask("GET", "counters"));
-      return operations[UPDATE]?.errors ?? {};
+      const sum = { ...past };
+      for (const [name, count] of Object.entries(await errorsOfThisLife())) sum[name] = (sum[name] ?? 0) + count;
+      return sum;
     },
   };
 }

@@ -1,0 +1,75 @@
+/**
+ * What the emulator of a chaos run has applied, in a file: a line a write, there before the write's caller is answered.
+ * It is the truth that the rest is held against, also where the emulator is killed, and what its next life begins with.
+ */
+import { appendFileSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
+import { z } from "zod";
+import { createWriteLog, type WriteRecorder } from "../../src/emulator/write-log.ts";
+import type { LoggedWrite } from "./model.ts";
+
+const line = z.object({
+  at: z.number(),
+  username: z.string(),
+  attributes: z.record(z.string(), z.string()),
+  unheard: z.boolean().optional(),
+});
+type Line = z.infer<typeof line>;
+
+/** A write log that is kept in memory as always, and in the file. */
+export function journaledLog(path: string): WriteRecorder {
+  const log = createWriteLog(Date.now);
+  return {
+    ...log,
+    append(write) {
+      log.append(write);
+      appendFileSync(path, `${JSON.stringify(log.writes.at(-1))}\n`);
+    },
+  };
+}
+
+/** What every user has by then, over what they had at first. */
+export async function attributesIn(path: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
+  const found = new Map<string, Record<string, string>>();
+  for (const { username, attributes } of linesOf(await readFile(path, "utf8"))) {
+    found.set(username, { ...found.get(username), ...attributes });
+  }
+  // Blank is what was deleted.
+  for (const attributes of found.values()) {
+    for (const [name, value] of Object.entries(attributes)) if (value === "") delete attributes[name];
+  }
+  return found;
+}
+
+/** Reads on, each time, where it stopped. All writes of all lives, in their order. */
+export function createJournalReader(path: string): () => Promise<readonly LoggedWrite[]> {
+  const writes: LoggedWrite[] = [];
+  let offset = 0;
+  let reading: Promise<unknown> = Promise.resolve();
+  async function readOn(): Promise<readonly LoggedWrite[]> {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - offset), 0, size - offset, offset);
+      // The last line may be under way.
+      const whole = buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf("\n") + 1);
+      offset += whole.length;
+      for (const write of linesOf(whole.toString("utf8"))) writes.push({ ...write, seq: writes.length + 1 });
+      return writes;
+    } finally {
+      await file.close();
+    }
+  }
+  return () => {
+    const turn = reading.then(readOn, readOn);
+    reading = turn;
+    return turn;
+  };
+}
+
+function linesOf(text: string): Line[] {
+  return text
+    .split("\n")
+    .filter((each) => each !== "")
+    .map((each) => line.parse(JSON.parse(each)));
+}
