@@ -12,6 +12,7 @@ import type { Failure } from "../core/failure.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
+import { withinLease } from "./within-lease.ts";
 
 export interface AliasMeans {
   readonly store: Pick<Store, "reservations">;
@@ -30,7 +31,6 @@ export interface AliasSeeker {
   readonly priority: number;
   readonly signal: AbortSignal;
   leaseLeftMs(): number;
-  withinLease<T>(call: (ending: AbortSignal) => Promise<T>): Promise<T>;
 }
 
 export type AliasAnswer =
@@ -70,7 +70,7 @@ export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGua
     const slot = await lists.acquire({ priority, deadlineMs: seeker.leaseLeftMs(), signal });
     try {
       const ignoresCase = !profile.caseSensitive;
-      const said = await seeker.withinLease((ending) =>
+      const said = await withinLease(seeker.leaseLeftMs(), signal, (ending) =>
         directory.owners(profile.id, alias, { signal: ending, ignoresCase, verified }),
       );
       if (!said.ok) {

@@ -3,15 +3,12 @@
  * few calls as can be, and each call is settled before the next is begun. No call is begun after the lease's end, and
  * one that is under way is aborted there.
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import pRetry from "p-retry";
-import type { AttributeWriter, WriteAnswer } from "../cognito/attribute-writer.ts";
+import type { AttributeWriter } from "../cognito/attribute-writer.ts";
 import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Refusal } from "../cognito/fault.ts";
 import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { hasEnded } from "../core/access-token.ts";
-import { fullJitter } from "../core/backoff.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
 import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
 import { decide, type Failure, isExhausted } from "../core/failure.ts";
@@ -23,8 +20,10 @@ import { type Keyring, mannerOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
 import type { Store } from "../store/store.ts";
 import { openAliasGuard } from "./alias-guard.ts";
+import { createClaimCall } from "./claim-call.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
 import type { HoldWatch } from "./hold-watch.ts";
+import { withinLease } from "./within-lease.ts";
 
 /** What every delivery of a pool shares. */
 export interface DeliveryMeans {
@@ -64,8 +63,6 @@ interface Part {
   readonly splitBy?: Failure;
 }
 
-const SHORT_RETRIES = 2;
-const SHORT_RETRY_MS = 200;
 /** How long units wait that were not tried: no slot could be had in time, or the call before them failed. */
 const LATER_MS = 1000;
 /** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
@@ -92,43 +89,17 @@ export async function deliverClaim(
   /** Flags to set, each in a call of its own after all values: what they must be depends on what those leave there. */
   const flags = new Map<string, UnitValue>();
   let there: Contacts | undefined;
-  let slot: Slot | undefined = first;
   let hold: HoldWanted | undefined;
   let answered = false;
 
-  /** Makes a call under a signal that ends with the lease, or where the delivery is aborted. */
-  async function withinLease<T>(makeCall: (ending: AbortSignal) => Promise<T>): Promise<T> {
-    const leftMs = session.leaseLeftMs();
-    if (leftMs <= 0) throw new SlotTooLate();
-    const ending = new AbortController();
-    const leaseEnd = setTimeout(() => ending.abort(new DOMException("The lease has ended", "TimeoutError")), leftMs);
-    const onAbort = (): void => ending.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-    try {
-      return await makeCall(ending.signal);
-    } finally {
-      clearTimeout(leaseEnd);
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-  const seeker = {
-    user: inHand.user,
-    username,
-    priority,
-    signal,
-    leaseLeftMs: () => session.leaseLeftMs(),
-    withinLease,
-  };
-  const aliases = openAliasGuard(means, seeker);
+  const leaseLeftMs = (): number => session.leaseLeftMs();
+  const aliases = openAliasGuard(means, { user: inHand.user, username, priority, signal, leaseLeftMs });
+  const call = createClaimCall(
+    { pool: profile.id, writer, ownWriter, updates },
+    { username, priority, session, aliases, first, signal },
+  );
   /** Keys of those who have what units of this user were refused for. */
   const owners = new Map<string, string>();
-  const takeSlot = async (): Promise<Slot> => {
-    const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
-    slot = undefined;
-    return given;
-  };
-
   /** Gives each unit what is sent for it, or concludes it where that needs no call. */
   async function prepare(): Promise<void> {
     const contacts = new Map<string, UnitValue>();
@@ -162,7 +133,7 @@ export async function deliverClaim(
     const listSlot = await lists.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal });
     try {
       const ignoresCase = !profile.caseSensitive;
-      const read = await withinLease((ending) =>
+      const read = await withinLease(leaseLeftMs(), signal, (ending) =>
         directory.readContacts(profile.id, username, { signal: ending, ignoresCase }),
       );
       if (!read.ok) {
@@ -239,53 +210,6 @@ export async function deliverClaim(
     }
   }
 
-  /** One call, with short retries, each under the pace and within a renewed lease. */
-  async function call(names: readonly string[]): Promise<WriteAnswer> {
-    const { clientMetadata, token } = mannerFor(names[0]);
-    const beside = clientMetadata === undefined ? {} : { clientMetadata };
-    let said: WriteAnswer | undefined;
-    const once = async (): Promise<WriteAnswer> => {
-      if (said) await session.settle();
-      const taken = await takeSlot();
-      try {
-        const notAfter = session.leaseEndsAt;
-        if (!(await aliases.keep(names, notAfter))) {
-          taken.giveBack();
-          throw new SlotTooLate();
-        }
-        said = await withinLease((ending) => {
-          const within = { signal: ending, notAfter, ...beside };
-          const payload = payloadOf(names);
-          if (token !== undefined) return ownWriter.write(token, payload, within);
-          return writer.write(profile.id, username, payload, within);
-        });
-        if (said.ok) return said;
-        const { outcome, answered: wasAnswered, fateUnknown } = said.failure;
-        const throttled = outcome === "wait" && wasAnswered;
-        if (throttled) await taken.throttled();
-        if (throttled || (outcome === "retry" && !fateUnknown)) throw new NotTaken();
-        return said;
-      } finally {
-        taken.done();
-      }
-    };
-    try {
-      return await pRetry(once, {
-        retries: SHORT_RETRIES,
-        minTimeout: 0,
-        signal,
-        shouldRetry: ({ error }) => error instanceof NotTaken,
-        onFailedAttempt: ({ attemptNumber }) =>
-          sleep(fullJitter(attemptNumber, SHORT_RETRY_MS, Math.random()), undefined, { signal }),
-      });
-    } catch (error) {
-      // No further try can be made: what was said last stands, also where the shutdown came right after it.
-      const isOver = error instanceof NotTaken || error instanceof SlotTooLate || signal.aborted;
-      if (said && isOver && !(error instanceof ClaimLost)) return said;
-      throw error;
-    }
-  }
-
   /** What a failed call means for its units, and for those that are still to be sent. */
   async function fail(part: Part, { failure, message }: Refusal, parts: Part[]): Promise<void> {
     if (failure.outcome !== "bury") {
@@ -322,7 +246,7 @@ export async function deliverClaim(
       const { names } = part;
       if (!names.every((name) => session.open().includes(name))) continue;
       const isOwn = mannerFor(names[0]).token !== undefined;
-      const said = await call(names);
+      const said = await call(names, payloadOf(names), mannerFor(names[0]));
       if (said.ok) {
         for (const name of names) session.applied(name);
         there = contactsAfter(profile, there, payloadOf(names));
@@ -364,6 +288,3 @@ export async function deliverClaim(
   }
   return { ...session.told(), late, answered, ...(hold ? { hold } : {}) };
 }
-
-/** Cognito did not take the call, and a short retry may help. */
-class NotTaken extends Error {}

@@ -1,0 +1,100 @@
+/** The writes of one delivery: each under the pace and within the lease, with short retries. */
+import { setTimeout as sleep } from "node:timers/promises";
+import pRetry from "p-retry";
+import type { AttributeWriter, WriteAnswer } from "../cognito/attribute-writer.ts";
+import type { OwnWriter } from "../cognito/own-writer.ts";
+import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
+import { fullJitter } from "../core/backoff.ts";
+import type { Attribute } from "../core/contact.ts";
+import type { Manner } from "../core/manner.ts";
+import type { AliasGuard } from "./alias-guard.ts";
+import { ClaimLost, type ClaimSession } from "./claim-session.ts";
+import { withinLease } from "./within-lease.ts";
+
+const SHORT_RETRIES = 2;
+const SHORT_RETRY_MS = 200;
+
+export interface CallMeans {
+  readonly pool: string;
+  readonly writer: AttributeWriter;
+  readonly ownWriter: OwnWriter;
+  readonly updates: QuotaGovernor;
+}
+
+/** Whose claim it is that the calls are for. */
+export interface Caller {
+  readonly username: string;
+  readonly priority: number;
+  readonly session: Pick<ClaimSession, "leaseEndsAt" | "leaseLeftMs" | "settle">;
+  readonly aliases: Pick<AliasGuard, "keep">;
+  /** Was taken before the claim, and is used for the first call. */
+  readonly first: Slot;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One call with the attributes of these units. Throws SlotTooLate where it cannot be made within the lease, and
+ * ClaimLost where the claim is somebody else's.
+ */
+export type ClaimCall = (
+  units: readonly string[],
+  payload: readonly Attribute[],
+  manner: Manner,
+) => Promise<WriteAnswer>;
+
+export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans, caller: Caller): ClaimCall {
+  const { username, priority, session, aliases, signal } = caller;
+  let slot: Slot | undefined = caller.first;
+  const takeSlot = async (): Promise<Slot> => {
+    const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
+    slot = undefined;
+    return given;
+  };
+
+  return async (units, payload, { clientMetadata, token }) => {
+    const beside = clientMetadata === undefined ? {} : { clientMetadata };
+    let said: WriteAnswer | undefined;
+    const once = async (): Promise<WriteAnswer> => {
+      if (said) await session.settle();
+      const taken = await takeSlot();
+      try {
+        const notAfter = session.leaseEndsAt;
+        if (!(await aliases.keep(units, notAfter))) {
+          taken.giveBack();
+          throw new SlotTooLate();
+        }
+        said = await withinLease(session.leaseLeftMs(), signal, (ending) => {
+          const within = { signal: ending, notAfter, ...beside };
+          if (token !== undefined) return ownWriter.write(token, payload, within);
+          return writer.write(pool, username, payload, within);
+        });
+        if (said.ok) return said;
+        const { outcome, answered, fateUnknown } = said.failure;
+        const throttled = outcome === "wait" && answered;
+        if (throttled) await taken.throttled();
+        if (throttled || (outcome === "retry" && !fateUnknown)) throw new NotTaken();
+        return said;
+      } finally {
+        taken.done();
+      }
+    };
+    try {
+      return await pRetry(once, {
+        retries: SHORT_RETRIES,
+        minTimeout: 0,
+        signal,
+        shouldRetry: ({ error }) => error instanceof NotTaken,
+        onFailedAttempt: ({ attemptNumber }) =>
+          sleep(fullJitter(attemptNumber, SHORT_RETRY_MS, Math.random()), undefined, { signal }),
+      });
+    } catch (error) {
+      // No further try can be made: what was said last stands, also where the shutdown came right after it.
+      const isOver = error instanceof NotTaken || error instanceof SlotTooLate || signal.aborted;
+      if (said && isOver && !(error instanceof ClaimLost)) return said;
+      throw error;
+    }
+  };
+}
+
+/** Cognito did not take the call, and a short retry may help. */
+class NotTaken extends Error {}
