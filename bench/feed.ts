@@ -56,7 +56,7 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
       const namespace = `${stage.namespace}-${rows}`;
       const begunAt = performance.now();
       const sync = stage.start(
-        "src/cli/main.ts",
+        "bin/poolsync.js",
         ["sync", file, "--feed", "hr", "--detach", "--baseline", "none", "--json"],
         { ...env, POOLSYNC_NAMESPACE: namespace },
       );
@@ -142,7 +142,7 @@ async function bytesInRedis(
   const used = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
   const empty = await used();
   await succeeded(
-    stage.start("src/cli/main.ts", ["sync", file, "--feed", "hr", "--detach", "--baseline", "none", "--json"], own),
+    stage.start("bin/poolsync.js", ["sync", file, "--feed", "hr", "--detach", "--baseline", "none", "--json"], own),
   );
   await sleep(1000);
   const waiting = await used();

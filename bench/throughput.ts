@@ -103,7 +103,7 @@ async function poolsyncOnce(
   const [callsBefore, cpuBefore] = [(await stage.calls()).calls, await used()];
   const begunAt = performance.now();
   const sync = stage.start(
-    "src/cli/main.ts",
+    "bin/poolsync.js",
     ["sync", file, "--user-pool-id", POOL, "--detach", "--baseline", "none", "--json"],
     env,
   );
