@@ -1,12 +1,15 @@
 /**
  * The way back of a run: what was there before each of its writes, kept sealed, and the rows that would put it there
- * again. What is no longer as the run wrote it is left alone: each row says what must be there.
+ * again. What is no longer as the run wrote it is left alone: each row says what must be there. So is what will not be
+ * any more, because a change of it waits.
  */
 import { z } from "zod";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
+import { changeWaits } from "../core/waiting-change.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Before, Befores } from "../store/befores.ts";
+import type { Mailboxes } from "../store/mailboxes.ts";
 import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
 import { stateName, type PlannedRecord } from "./planner.ts";
 
@@ -89,9 +92,16 @@ export interface WayBack {
   readonly usernames: readonly string[];
 }
 
+/** How many users' mailboxes are looked at at a time. */
+const LOOKS = 100;
+const CHANGE_WAITS = {
+  reason: "changed-since-plan",
+  detail: "A newer change of the value waits to be delivered, so what was there before is not put back.",
+};
+
 /** Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing. */
 export async function openWayBack(
-  befores: Befores,
+  { befores, mailboxes }: { readonly befores: Befores; readonly mailboxes: Pick<Mailboxes, "read"> },
   { keyring, profile }: { readonly keyring: Keyring; readonly profile: PoolProfile },
   run: string,
   timeMs: number,
@@ -100,16 +110,27 @@ export async function openWayBack(
   for await (const body of befores.read(run))
     usernames.add(canonicalUsername(profile, entryOf(keyring, body).username));
   if (usernames.size === 0) return undefined;
+  let sequence = 0;
+  const recordOf = async (body: string): Promise<PlannedRecord> => {
+    const { username, line, ...unit } = entryOf(keyring, body);
+    const user = keyring.userKey(profile.id, canonicalUsername(profile, username));
+    const version = { timeMs, sequence: (sequence += 1) };
+    if (changeWaits(await mailboxes.read(user), unit.name)) return { kind: "fault", line, ...CHANGE_WAITS };
+    const change = { username, units: backOf(profile, unit), version };
+    return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
+  };
   return {
     usernames: [...usernames],
     async *records() {
-      let sequence = 0;
+      sequence = 0;
+      let bodies: string[] = [];
       for await (const body of befores.read(run)) {
-        const { username, line, ...unit } = entryOf(keyring, body);
-        const version = { timeMs, sequence: (sequence += 1) };
-        const change = { username, units: backOf(profile, unit), version };
-        yield { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
+        bodies.push(body);
+        if (bodies.length < LOOKS) continue;
+        yield* await Promise.all(bodies.map(recordOf));
+        bodies = [];
       }
+      yield* await Promise.all(bodies.map(recordOf));
     },
   };
 }

@@ -8,6 +8,7 @@ import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
 import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
 
 const USERS = 120;
@@ -104,6 +105,23 @@ describe("undo", () => {
     const back = await said(["undo", undone.run]);
     assert.equal(back.code, EXIT.done, back.stderr);
     assert.equal(user("u0")["email"], "new0@example.com");
+  });
+
+  test("leaves a value of which a newer change is still queued, and that change is delivered", async () => {
+    const { run } = await synced("username,given_name,custom:team", ["u0,New,red", "u1,New,red"]);
+    const one = ["--user-pool-id", POOL, "--username", "u0", "--user-attributes", "Name=given_name,Value=Newest"];
+    const where = ["--data-dir", at(`data-${data}`), "--queue"];
+    const environment = { POOLSYNC_KEY: KEY };
+    const queued = await runCommand(["admin-update-user-attributes", ...one, ...where], { environment });
+    assert.equal(queued.code, EXIT.done, queued.stderr);
+    assert.equal(user("u0")["given_name"], "New");
+
+    const done = await said(["undo", run]);
+    assert.equal(done.code, EXIT.partial, done.stderr + done.stdout);
+    assert.deepEqual(summary.parse(JSON.parse(done.stdout)).rows, { read: 4, faulty: 1 });
+    assert.match(await readFile(at(`report-${data}.ndjson`), "utf8"), /changed-since-plan","detail":"A newer change/);
+    assert.deepEqual([user("u0")["custom:team"], user("u1")["given_name"]], [undefined, "Old"]);
+    await until("the newer change is delivered", () => user("u0")["given_name"] === "Newest");
   });
 
   test("goes through the same guards, unless just this plan is approved", async () => {

@@ -45,7 +45,7 @@ async function wayBackOf(rows: readonly JudgedRow[], of = profile) {
   const { store } = openMemoryStore();
   assert.equal(await keepBefore(store.befores, { keyring, pool: of.id }, "run", rows), true);
   const bodies = await Array.fromAsync(store.befores.read("run"));
-  const back = await openWayBack(store.befores, { keyring, profile: of }, "run", 5);
+  const back = await openWayBack(store, { keyring, profile: of }, "run", 5);
   return { bodies, back, records: back ? await Array.fromAsync(back.records()) : [] };
 }
 

@@ -60,7 +60,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
     const pool = await openChosenPool({ config, log, engine, clients, own }, choosePool(config, poolId, flags));
     const { profile } = pool;
     const now = Date.now();
-    const back = await openWayBack(engine.store.befores, { keyring: engine.keyring, profile }, id, now);
+    const back = await openWayBack(engine.store, { keyring: engine.keyring, profile }, id, now);
     if (!back) {
       throw new CommandError(
         "not-undoable",

@@ -1,0 +1,27 @@
+import type { Held, UserState } from "./mailbox.ts";
+import { contactOf, flagOf } from "./unit.ts";
+
+/**
+ * True where a change of the unit waits or is under way that the ledger does not know yet: of its value, or of the
+ * flag or contact that goes with it. A value that the ledger has already changes nothing.
+ */
+export function changeWaits({ mailbox, ledger }: UserState, unit: string): boolean {
+  if (!mailbox) return false;
+  const { pending, claim } = mailbox;
+  for (const name of [unit, flagOf(unit), contactOf(unit)]) {
+    if (name === undefined) continue;
+    const last = named(ledger, name);
+    if ([named(pending, name), named(claim?.units ?? {}, name)].some((held) => held && isNews(held, last))) return true;
+  }
+  return false;
+}
+
+/** Of a write that nobody heard of the ledger has the version, and no digest: it is still under way. */
+function isNews({ version, digest }: Held, last: UserState["ledger"][string] | undefined): boolean {
+  return !last || (version >= last.version && digest !== last.digest);
+}
+
+/** A unit may be called `constructor`. */
+function named<T>(record: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
