@@ -13,15 +13,17 @@ function byName<T>(shape: z.ZodType<T>) {
     .transform((pairs): Readonly<Record<string, T>> => Object.fromEntries(pairs));
 }
 
+/** A count that is 0 is left out. */
+const count = z.number().default(0);
 const held = z.object({
   version: z.string(),
   digest: z.string(),
   body: z.string(),
   run: z.string(),
-  attempts: z.number(),
-  faults: z.number(),
-  deaths: z.number(),
-  notBefore: z.number(),
+  attempts: count,
+  faults: count,
+  deaths: count,
+  notBefore: count,
 });
 const units = byName(held);
 
@@ -31,10 +33,11 @@ export const mailboxDocument = z.object({
   priority: z.number(),
   pending: units,
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units })),
-  suspects: byName(z.object({ until: z.number() })),
-  kept: byName(held.extend({ term: z.enum(["applied", "unchanged"]) })),
-  doubts: byName(z.string()),
-  unknown: byName(z.object({ digest: z.string(), until: z.number() })),
+  // Left out where they are empty.
+  suspects: byName(z.object({ until: z.number() })).default({}),
+  kept: byName(held.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
+  doubts: byName(z.string()).default({}),
+  unknown: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
 });
 
 export const ledgerDocument = byName(z.object({ version: z.string(), digest: z.string() }));

@@ -66,6 +66,39 @@ local function is_too_far_ahead(ordinal)
   return tonumber(string.sub(ordinal, 1, 15)) > NOW + MAX_LEAD_MS
 end
 
+-- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `whole`
+-- puts it back, and so do the shapes of documents.ts.
+local COUNTS = { 'attempts', 'faults', 'deaths', 'notBefore' }
+local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
+local function whole(mailbox)
+  for _, shelf in ipairs(SHELVES) do mailbox[shelf] = mailbox[shelf] or {} end
+  local function fill(units)
+    for _, held in pairs(units) do
+      for _, count in ipairs(COUNTS) do held[count] = held[count] or 0 end
+    end
+  end
+  fill(mailbox.pending)
+  fill(mailbox.kept)
+  if mailbox.claim then fill(mailbox.claim.units) end
+  return mailbox
+end
+local function slim(mailbox)
+  local function strip(units)
+    for _, held in pairs(units) do
+      for _, count in ipairs(COUNTS) do
+        if held[count] == 0 then held[count] = nil end
+      end
+    end
+  end
+  strip(mailbox.pending)
+  strip(mailbox.kept)
+  if mailbox.claim then strip(mailbox.claim.units) end
+  for _, shelf in ipairs(SHELVES) do
+    if is_empty(mailbox[shelf]) then mailbox[shelf] = nil end
+  end
+  return mailbox
+end
+
 -- A user's documents as a draft; `owner` says whose mailbox it is where there is none yet.
 local function draft(user, owner)
   local document = redis.call('HGET', MAILBOXES, user)
@@ -73,7 +106,7 @@ local function draft(user, owner)
   local d = { user = user, existed = document and true or false, ledger_changed = false }
   d.ledger = ledger and cjson.decode(ledger) or {}
   if document then
-    d.mailbox = cjson.decode(document)
+    d.mailbox = whole(cjson.decode(document))
     if owner then d.mailbox.priority = math.min(d.mailbox.priority, owner.priority) end
   elseif owner then
     d.mailbox = {
@@ -243,8 +276,9 @@ local function finish(d)
     end
     return nil
   end
-  redis.call('HSET', MAILBOXES, d.user, cjson.encode(mailbox))
   local at = due_at(mailbox)
+  -- The draft is nobody's from here on, but for what a claim answers with.
+  redis.call('HSET', MAILBOXES, d.user, cjson.encode(slim(mailbox)))
   if at > 0 then
     redis.call('ZADD', KNOWN[mailbox.pool], string.format('%.0f', at), d.user)
   else
