@@ -92,9 +92,12 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
   let rows = run.rows.read;
   let endsAt: string | undefined;
   let toldStill = false;
+  const othersDeliver = deliveries.length === 0;
+  const logStill = (): void => log.warn({ run: run.id, pool: run.pool }, "nothing is delivered");
   const tellStill = (): void => {
     if (toldStill) return;
     toldStill = true;
+    logStill();
     const worker = commandLine(io, ["worker", "--pools", run.pool], flags);
     say(
       `The rest of the file waits: many users are due, and none was delivered for a while. Unless a worker runs, start one: ${worker}; \`${commandLine(io, ["status"], flags)}\` tells of holds.`,
@@ -114,7 +117,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
       records: source.records(run.asOf),
       report: (issue) => report.add(issue),
       progress: (at) => (rows = at),
-      ...(flags.detach === true ? { onStill: tellStill } : {}),
+      ...(othersDeliver ? { onStill: tellStill } : {}),
       signal,
     });
     report.close();
@@ -136,6 +139,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
           ...(source.totalRows === undefined ? {} : { totalRows: source.totalRows }),
         }),
       onHeld: say,
+      ...(othersDeliver ? { onStill: logStill } : {}),
       signal,
     });
     // Nothing pending is no proof where the store has forgotten the last pages.

@@ -102,7 +102,7 @@ async function carryOutApproved({ engine, own, io, config, pool, session }: Pass
 }
 
 /** Waits for what was put by a pass that did not come to its end. Answers the identities of those runs. */
-async function settleEarlier({ engine, feed, pool, session, signal }: Pass): Promise<ReadonlySet<string>> {
+async function settleEarlier({ engine, feed, log, pool, session, signal }: Pass): Promise<ReadonlySet<string>> {
   const { runs } = engine.store;
   const settled = new Set<string>();
   for (const run of await runs.list(LATEST_RUNS)) {
@@ -116,6 +116,7 @@ async function settleEarlier({ engine, feed, pool, session, signal }: Pass): Pro
       allPut: () => true,
       onLook: () => {},
       onHeld: () => {},
+      onStill: () => log.warn({ run: run.id, pool: run.pool }, "nothing is delivered"),
     });
     if (await runs.turn(run.id, ["delivering"], "finished")) settled.add(run.identity);
   }

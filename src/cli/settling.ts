@@ -20,21 +20,34 @@ export interface SettlingOptions {
   readonly onLook: (books: Books) => void;
   /** A sentence for the user: why it stands still. Told once a reason. */
   readonly onHeld: (sentence: string) => void;
+  /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
+  readonly onStill?: () => void;
+  readonly stillMs?: number;
   /** Rejects the wait. */
   readonly signal: AbortSignal;
 }
 
 const LOOK_EVERY_MS = 250;
+const STILL_MS = 60_000;
 
 /** Resolves to the books of the runs together. */
 export async function waitUntilSettled(options: SettlingOptions): Promise<Books> {
-  const { engine, runs, allPut, onLook, signal } = options;
+  const { engine, runs, allPut, onLook, onStill, stillMs = STILL_MS, signal } = options;
   const told = new Set<string>();
+  let before = EMPTY_BOOKS;
+  let movedAt = performance.now();
+  let toldStill = false;
   for (;;) {
     const put = allPut();
     const books = await booksOf(engine.store.runs, runs);
     onLook(books);
     if (put && books.pending === 0) return books;
+    if (TERMS.some((term) => books[term] !== before[term])) movedAt = performance.now();
+    else if (put && !toldStill && performance.now() - movedAt >= stillMs) {
+      toldStill = true;
+      onStill?.();
+    }
+    before = books;
     await tellHolds(options, told);
     await sleep(LOOK_EVERY_MS, undefined, { signal });
   }

@@ -3,14 +3,16 @@ import { describe, test } from "node:test";
 import type { Held, Ledger, Mailbox, Units } from "../../src/core/mailbox.ts";
 import { changeWaits } from "../../src/core/waiting-change.ts";
 
-const held = (version: string, digest: string): Held => ({
-  ...{ version, digest, body: "", run: "r-b" },
-  ...{ attempts: 0, faults: 0, deaths: 0, notBefore: 0 },
-});
+const UNTRIED = { attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
+const held = (version: string, digest: string): Held => ({ version, digest, body: "", run: "r-b", ...UNTRIED });
+const NOTHING = { suspects: {}, kept: {}, doubts: {}, unknown: {} };
 const mailbox = (pending: Units, claimed?: Units): Mailbox => ({
-  ...{ pool: "eu-west-1_A", username: "p:jane", priority: 10, pending },
+  pool: "eu-west-1_A",
+  username: "p:jane",
+  priority: 10,
+  pending,
   ...(claimed ? { claim: { token: "t", leaseUntil: 9, units: claimed } } : {}),
-  ...{ suspects: {}, kept: {}, doubts: {}, unknown: {} },
+  ...NOTHING,
 });
 
 const cases: readonly {

@@ -167,6 +167,11 @@ async function show({ io }: Context, id: string, flags: ShowFlags): Promise<numb
         width,
       ),
     );
+    const { pending } = summary.books;
+    if (engine.kind === "redis" && run.state === "delivering" && pending > 0) {
+      const sentence = `${counted(pending, "change waits", "changes wait")} for a worker: one has to run, such as \`${commandLine(io, ["worker", "--pools", run.pool], flags)}\`. \`${commandLine(io, ["status"], flags)}\` tells of holds.`;
+      io.stdout.write(indent("", sentence, width));
+    }
     return EXIT.done;
   });
 }

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { waitUntilSettled } from "../../src/cli/settling.ts";
+import { openEngine } from "../../src/queues/engine.ts";
+import { testRedis } from "../support/redis.ts";
+
+test("a run that nobody delivers is told of once, and is waited for all the same", async () => {
+  const { url, namespace } = testRedis();
+  const engine = await openEngine({ redisUrl: url, namespace, dataDir: "/nonexistent" });
+  try {
+    const { runs, mailboxes } = engine.store;
+    const pool = "eu-west-1_A";
+    const { run } = await runs.begin({ id: "r-1", pool, feed: "hr", identity: "", asOf: Date.now() });
+    const units = [{ name: "nickname", digest: "d", body: engine.keyring.seal("{}") }];
+    const changes = [{ user: "0123", username: engine.keyring.seal("jane"), units }];
+    await mailboxes.put({ pool, run: run.id, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } });
+    const stopping = new AbortController();
+    let [looks, told] = [0, 0];
+    const settled = waitUntilSettled({
+      engine,
+      runs: [run.id],
+      deliveries: [],
+      pools: [pool],
+      allPut: () => true,
+      onLook: () => ((looks += 1) > 4 ? stopping.abort() : undefined),
+      onHeld: () => assert.fail("nothing is held"),
+      onStill: () => (told += 1),
+      stillMs: 0,
+      signal: stopping.signal,
+    });
+    await assert.rejects(settled, { name: "AbortError" });
+    assert.equal(told, 1);
+  } finally {
+    await engine.close();
+  }
+});
