@@ -61,7 +61,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     tally,
     model,
     service,
-    links: { emulator: emulatorLink },
+    links: { emulator: [emulatorLink] },
     victims: {
       get worker() {
         const kill = async (inMs: number): Promise<void> => {

@@ -18,7 +18,7 @@ export interface FaultMeans {
   readonly tally: ReturnType<typeof createTally>;
   readonly model: Model;
   readonly service: Service;
-  readonly links: Readonly<Partial<Record<Link, TcpProxy>>>;
+  readonly links: Readonly<Partial<Record<Link["to"], readonly TcpProxy[]>>>;
   readonly redis?: RedisFleet;
   readonly victims: Readonly<Partial<Record<Victim["of"], readonly Killable[]>>>;
   orderReplay(): Promise<void>;
@@ -31,7 +31,7 @@ export interface Faults {
   over(): boolean;
   /** Resolves when all are ended as well. Rejects with the first that could not be carried out. */
   ended(): Promise<void>;
-  /** Does something between two faults of Redis. */
+  /** Does something between two faults of Redis, while no connection is slowed or held up. */
   whileRedisIsUp<T>(act: () => Promise<T>): Promise<T>;
 }
 
@@ -39,16 +39,15 @@ export function startFaults(means: FaultMeans): Faults {
   const { plan, tally, model, service, links, redis, victims, say } = means;
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
-  let last: Promise<unknown> = Promise.resolve();
-  const slowedBy = new Map<Link, number>();
-  const heldUp = new Map<Link, number>();
+  const oneByOne = createTurns();
+  const sentinelsOneByOne = createTurns();
+  const strain = createStrain();
   let over = false;
 
-  function oneByOne<T>(act: () => Promise<T>): Promise<T> {
-    const turn = last.then(act, act);
-    last = turn.catch(() => undefined);
-    return turn;
-  }
+  const proxyOf = ({ to, index }: Link): TcpProxy | undefined => {
+    const all = links[to] ?? [];
+    return all[index % Math.max(1, all.length)];
+  };
 
   function victimOf({ of, index }: Victim): Killable | undefined {
     const all = (victims[of] ?? []).filter(({ child }) => child?.alive === true && !child.suspended);
@@ -57,12 +56,19 @@ export function startFaults(means: FaultMeans): Faults {
 
   async function suspend(victim: Victim, forMs: number): Promise<boolean> {
     if (victim.of === "redis") {
+      if (redis?.kind !== "lone") return false;
       await oneByOne(async () => {
-        redis?.suspend();
+        redis.suspend();
         await sleep(forMs);
-        redis?.goOn();
+        redis.goOn();
       });
-      return redis !== undefined;
+      return true;
+    }
+    if (victim.of === "replica" || victim.of === "sentinel") {
+      if (redis?.kind !== "sentinel") return false;
+      if (victim.of === "replica") await oneByOne(() => redis.suspendReplica(victim.index, forMs));
+      else await sentinelsOneByOne(() => redis.suspendSentinel(victim.index, forMs));
+      return true;
     }
     const child = victim.of === "emulator" ? service.child : victimOf(victim)?.child;
     if (!child || child.suspended) return false;
@@ -72,19 +78,29 @@ export function startFaults(means: FaultMeans): Faults {
     return true;
   }
 
+  async function kill(victim: Victim, backInMs: number): Promise<boolean> {
+    const { of, index } = victim;
+    if (of === "emulator") {
+      if (service.child.suspended) return false;
+      await service.kill(backInMs);
+      return true;
+    }
+    if (of === "replica" || of === "sentinel") {
+      if (redis?.kind !== "sentinel") return false;
+      if (of === "replica") await oneByOne(() => redis.killReplica(index, backInMs));
+      else await sentinelsOneByOne(() => redis.killSentinel(index, backInMs));
+      return true;
+    }
+    const picked = victimOf(victim);
+    await picked?.kill(backInMs);
+    return picked !== undefined;
+  }
+
   /** Answers whether there was anybody to suffer it. */
   async function carryOut(fault: Fault): Promise<boolean> {
     switch (fault.kind) {
-      case "kill": {
-        if (fault.victim.of === "emulator") {
-          if (service.child.suspended) return false;
-          await service.kill(fault.backInMs);
-          return true;
-        }
-        const victim = victimOf(fault.victim);
-        await victim?.kill(fault.backInMs);
-        return victim !== undefined;
-      }
+      case "kill":
+        return kill(fault.victim, fault.backInMs);
       case "suspend":
         return suspend(fault.victim, fault.forMs);
       case "service": {
@@ -94,31 +110,13 @@ export function startFaults(means: FaultMeans): Faults {
         return true;
       }
       case "cut":
-        return (links[fault.between]?.cut(fault.share) ?? 0) > 0;
-      case "slow": {
-        const { between, byMs, forMs } = fault;
-        const set = (by: number): void => {
-          slowedBy.set(between, (slowedBy.get(between) ?? 0) + by);
-          links[between]?.slow(slowedBy.get(between) ?? 0);
-        };
-        set(byMs);
-        await sleep(forMs);
-        set(-byMs);
-        return true;
-      }
-      case "hold-up": {
-        const { between, forMs } = fault;
-        const set = (by: number): void => {
-          heldUp.set(between, (heldUp.get(between) ?? 0) + by);
-          links[between]?.holdUp((heldUp.get(between) ?? 0) > 0);
-        };
-        set(1);
-        await sleep(forMs);
-        set(-1);
-        return true;
-      }
+        return (proxyOf(fault.link)?.cut(fault.share) ?? 0) > 0;
+      case "slow":
+        return strain.put(proxyOf(fault.link), { byMs: fault.byMs }, fault.forMs);
+      case "hold-up":
+        return strain.put(proxyOf(fault.link), { held: true }, fault.forMs);
       case "redis-killed":
-        if (!redis) return false;
+        if (redis?.kind !== "lone") return false;
         await oneByOne(async () => {
           const loss = await redis.kill(fault.losesMs);
           if (loss) model.lost(loss);
@@ -135,8 +133,8 @@ export function startFaults(means: FaultMeans): Faults {
         });
         return true;
       case "failover":
-        if (!redis) return false;
-        model.lost(await oneByOne(() => redis.failover(fault.by)));
+        if (redis?.kind !== "sentinel") return false;
+        await oneByOne(() => redis.failover(fault.by));
         return true;
       case "replay":
         await oneByOne(() => means.orderReplay());
@@ -173,7 +171,62 @@ export function startFaults(means: FaultMeans): Faults {
       await Promise.all(underWay);
       if (failures.length > 0) throw failures[0];
     },
-    whileRedisIsUp: oneByOne,
+    whileRedisIsUp: (act) =>
+      oneByOne(async () => {
+        strain.pause();
+        try {
+          return await act();
+        } finally {
+          strain.goOn();
+        }
+      }),
+  };
+}
+
+/** What is done by it is done one after another. */
+function createTurns(): <T>(act: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (act) => {
+    const turn = last.then(act, act);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+}
+
+interface Strained {
+  readonly byMs?: number;
+  readonly held?: true;
+}
+
+/** What slows or holds up which proxy; several may lie over one another, and all may be lifted for a while. */
+function createStrain() {
+  const strained = new Map<TcpProxy, Set<Strained>>();
+  let paused = 0;
+  function set(proxy: TcpProxy): void {
+    const all = paused > 0 ? [] : [...(strained.get(proxy) ?? [])];
+    proxy.slow(all.reduce((sum, { byMs = 0 }) => sum + byMs, 0));
+    proxy.holdUp(all.some(({ held }) => held === true));
+  }
+  const setAll = (): void => [...strained.keys()].forEach(set);
+  return {
+    async put(proxy: TcpProxy | undefined, one: Strained, forMs: number): Promise<boolean> {
+      if (!proxy) return false;
+      const all = strained.get(proxy) ?? new Set();
+      strained.set(proxy, all.add(one));
+      set(proxy);
+      await sleep(forMs);
+      all.delete(one);
+      set(proxy);
+      return true;
+    },
+    pause(): void {
+      paused += 1;
+      setAll();
+    },
+    goOn(): void {
+      paused -= 1;
+      setAll();
+    },
   };
 }
 
@@ -187,7 +240,7 @@ function nameOf(fault: Fault): string {
     case "cut":
     case "slow":
     case "hold-up":
-      return `${fault.kind} ${fault.between}`;
+      return `${fault.kind} ${fault.link.to}`;
     case "redis-killed":
       return fault.losesMs > 0 ? "redis power cut" : "redis killed";
     case "failover":

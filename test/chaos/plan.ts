@@ -11,7 +11,7 @@ export type Topology = "aof-always" | "aof-everysec" | "sentinel";
 
 /** Whom a signal meets. `index` is taken modulo how many of them there are. */
 export interface Victim {
-  readonly of: "worker" | "producer" | "replayer" | "feed" | "emulator" | "redis";
+  readonly of: "worker" | "producer" | "replayer" | "feed" | "emulator" | "redis" | "replica" | "sentinel";
   readonly index: number;
 }
 
@@ -22,9 +22,9 @@ export type Fault =
   /** What the emulator answers to the share of calls that it befalls. */
   | { readonly kind: "service"; readonly what: ServiceFault; readonly share: number; readonly forMs: number }
   /** Connections through a proxy are cut (some of them), slowed or held up. */
-  | { readonly kind: "cut"; readonly between: Link; readonly share: number }
-  | { readonly kind: "slow"; readonly between: Link; readonly byMs: number; readonly forMs: number }
-  | { readonly kind: "hold-up"; readonly between: Link; readonly forMs: number }
+  | { readonly kind: "cut"; readonly link: Link; readonly share: number }
+  | { readonly kind: "slow"; readonly link: Link; readonly byMs: number; readonly forMs: number }
+  | { readonly kind: "hold-up"; readonly link: Link; readonly forMs: number }
   /** SIGKILL of Redis. `losesMs` of its last writes are taken out of the AOF, as a power cut would. */
   | { readonly kind: "redis-killed"; readonly losesMs: number; readonly backInMs: number }
   | { readonly kind: "redis-full"; readonly forMs: number }
@@ -34,7 +34,12 @@ export type Fault =
   /** The same scheduled sync is started twice. */
   | { readonly kind: "twin-feed" };
 
-export type Link = "redis" | "emulator";
+/** All connections to one of them, whoever has made them: clients, and under Sentinel replicas and Sentinels as well. */
+export interface Link {
+  readonly to: "redis" | "emulator" | "sentinel";
+  /** Taken modulo how many of them there are. */
+  readonly index: number;
+}
 
 export const SERVICE_FAULTS = [
   "throttled",
@@ -78,6 +83,10 @@ export interface PlanOptions {
 const CALM_START_MS = 4_000;
 /** A process of the embedded engine needs a few seconds to come up, and should get something done. */
 const GAPS_MS = { redis: 5_000, embedded: 8_000 } as const;
+const LINKS = ["emulator", "redis"] as const;
+const LINKS_UNDER_SENTINEL = ["emulator", "redis", "redis", "sentinel"] as const;
+const GUARDS = ["replica", "sentinel"] as const;
+const TO_EMULATOR: Link = { to: "emulator", index: 0 };
 const TOPOLOGIES = ["aof-everysec", "aof-always", "sentinel"] as const;
 
 export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_MS[engine] }: PlanOptions): Plan {
@@ -95,16 +104,20 @@ function draw(random: Random, topology: Topology, leaseMs: number): Fault {
   const index = random.below(1000);
   const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
   const longerThanALease = (): number => between(leaseMs + 500, leaseMs + 4_000);
-  const link = (): Link => (topology === "sentinel" || random.chance(0.5) ? "emulator" : "redis");
+  const guarded = topology === "sentinel";
+  const link = (): Link => ({ to: random.pick(guarded ? LINKS_UNDER_SENTINEL : LINKS), index });
   const drawn = random.next();
   if (drawn < 0.2) {
-    const of = random.pick(["worker", "worker", "worker", "producer", "feed", "feed", "replayer", "emulator"] as const);
+    const anybody = ["worker", "worker", "worker", "producer", "feed", "feed", "replayer", "emulator"] as const;
+    const of = random.pick(guarded ? [...anybody, ...GUARDS] : anybody);
     return { kind: "kill", victim: { of, index }, backInMs: between(0, 3_000) };
   }
   if (drawn < 0.36) {
-    const of = random.pick(["worker", "worker", "worker", "producer", "feed", "replayer", "emulator"] as const);
+    const anybody = ["worker", "worker", "worker", "producer", "feed", "replayer", "emulator"] as const;
+    const of = random.pick(guarded ? [...anybody, ...GUARDS] : anybody);
     // A service that stands still for longer than a lease would apply calls which nobody can know of any more.
-    const forMs = of === "emulator" ? between(1_000, leaseMs / 2) : longerThanALease();
+    const short = of === "emulator" || of === "sentinel" || of === "replica";
+    const forMs = short ? between(1_000, leaseMs / 2) : longerThanALease();
     return { kind: "suspend", victim: { of, index }, forMs };
   }
   if (drawn < 0.6) return drawService(random);
@@ -113,15 +126,15 @@ function draw(random: Random, topology: Topology, leaseMs: number): Fault {
   if (drawn < 0.84) {
     switch (random.below(3)) {
       case 0:
-        return { kind: "cut", between: link(), share: random.pick([0.3, 1]) };
+        return { kind: "cut", link: link(), share: random.pick([0.3, 1]) };
       case 1:
-        return { kind: "slow", between: link(), byMs: between(20, 700), forMs: between(1_000, 5_000) };
+        return { kind: "slow", link: link(), byMs: between(20, 700), forMs: between(1_000, 5_000) };
       default:
-        return { kind: "hold-up", between: link(), forMs: between(500, 3_000) };
+        return { kind: "hold-up", link: link(), forMs: between(500, 3_000) };
     }
   }
   if (drawn < 0.88) return { kind: "redis-full", forMs: between(1_000, 4_000) };
-  if (topology === "sentinel") return { kind: "failover", by: random.pick(["SIGKILL", "SIGSTOP"] as const) };
+  if (guarded) return { kind: "failover", by: random.pick(["SIGKILL", "SIGSTOP"] as const) };
   if (random.chance(0.3)) {
     const forMs = random.chance(0.3) ? longerThanALease() : between(500, 4_000);
     return { kind: "suspend", victim: { of: "redis", index: 0 }, forMs };
@@ -141,8 +154,8 @@ function drawEmbedded(random: Random): Fault {
   if (drawn < 0.64) return { kind: "suspend", victim: { of: "emulator", index }, forMs: between(500, 3_000) };
   if (drawn < 0.84) return drawService(random);
   if (drawn < 0.9) return { kind: "replay" };
-  if (drawn < 0.95) return { kind: "cut", between: "emulator", share: random.pick([0.3, 1]) };
-  return { kind: "slow", between: "emulator", byMs: between(20, 700), forMs: between(1_000, 4_000) };
+  if (drawn < 0.95) return { kind: "cut", link: TO_EMULATOR, share: random.pick([0.3, 1]) };
+  return { kind: "slow", link: TO_EMULATOR, byMs: between(20, 700), forMs: between(1_000, 4_000) };
 }
 
 function drawService(random: Random): Fault {

@@ -12,8 +12,8 @@ import { openPool } from "../../src/queues/pool.ts";
 import { createProducer } from "../../src/queues/producer.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
+import type { LoneRedis } from "./lone-redis.ts";
 import { ordinalOf, valueOf, type Model } from "./model.ts";
-import type { RedisFleet } from "./redis-fleet.ts";
 import { POOL, type Service } from "./service.ts";
 import { TIMEOUTS } from "./run-settings.ts";
 
@@ -24,9 +24,8 @@ export interface ProvokeMeans {
   readonly endpoint: string;
   readonly service: Service;
   readonly model: Model;
-  readonly redis: RedisFleet;
-  /** True where the AOF may lose its last second. */
-  readonly loses: boolean;
+  /** Where its AOF may lose its last second. */
+  readonly forgetful: LoneRedis | undefined;
 }
 
 export interface Provoked {
@@ -45,7 +44,7 @@ const SAMPLED_WITHIN_MS = 120;
 /** Longer than the 15 s for which a different value waits after a call of unknown fate. */
 const BEYOND_THE_QUIET_MS = 18_000;
 
-export async function provoke({ engine, endpoint, service, model, redis, loses }: ProvokeMeans): Promise<Provoked> {
+export async function provoke({ engine, endpoint, service, model, forgetful }: ProvokeMeans): Promise<Provoked> {
   const [late, asleep, lost] = PROVOKED;
   const seen: Record<string, string> = {};
   const wrong: string[] = [];
@@ -129,7 +128,7 @@ export async function provoke({ engine, endpoint, service, model, redis, loses }
   }
 
   /** Redis loses its last second, and with it that a newer value was put and applied. Answers whether it was fast enough. */
-  async function lostWrites(sequence: number): Promise<boolean> {
+  async function lostWrites(redis: LoneRedis, sequence: number): Promise<boolean> {
     const first = await put(lost, sequence);
     await there(lost, first);
     // An AOF that is synced every second has it by then.
@@ -157,7 +156,7 @@ export async function provoke({ engine, endpoint, service, model, redis, loses }
   try {
     await Promise.all([appliedLate(), suspended()]);
     // On a busy machine a change may take longer than the second that may be lost.
-    for (let tries = 0; loses && tries < 5; tries += 1) if (await lostWrites(tries * 10)) break;
+    for (let tries = 0; forgetful && tries < 5; tries += 1) if (await lostWrites(forgetful, tries * 10)) break;
   } catch (error) {
     wrong.push(error instanceof Error ? error.message : String(error));
   } finally {

@@ -14,13 +14,13 @@ import { CLOCKS_OFF_MS } from "./load.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
+import { redisVersion } from "./redis-processes.ts";
 import { PROVOKED, provoke } from "./provoke.ts";
 import type { ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
 import { NAMESPACE, onStage, RATE, type Played, type Stage } from "./stage.ts";
 import { evidenceOf, readStanding } from "./standing.ts";
-import { startTcpProxy } from "./tcp-proxy.ts";
 import { auditBooks } from "./verdict.ts";
 import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
@@ -38,10 +38,15 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { own, random, tally, model, load, children, service, emulatorLink, endpoint } = stage;
   const lives: Lives = { exits: new Map(), over: false };
   try {
-    const redis = own(await startRedisFleet(directory, plan.topology ?? "aof-everysec"), (fleet) => fleet.close());
-    const redisLink = own(await startTcpProxy(redis.port, random.next), (proxy) => proxy.close());
-    const links = { redis: redisLink, emulator: emulatorLink };
-    const url = redis.url(redisLink.port);
+    const redis = own(
+      await startRedisFleet(directory, plan.topology ?? "aof-everysec", {
+        random: random.next,
+        lost: (loss) => model.lost(loss),
+        changed: () => tally.add("the master changed"),
+      }),
+      (fleet) => fleet.close(),
+    );
+    const url = redis.proxiedUrl;
     const env = {
       ...stage.env,
       REDIS_URL: url,
@@ -49,7 +54,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       POOLSYNC_POOLS: POOL,
       POOLSYNC_CONCURRENCY: "8",
     };
-    const engine = own(await openEngine({ redisUrl: redis.url(), namespace: NAMESPACE, dataDir: "" }), (opened) =>
+    const engine = own(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
       opened.close(),
     );
 
@@ -86,7 +91,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       tally,
       model,
       service,
-      links,
+      links: { ...redis.links, emulator: [emulatorLink] },
       redis,
       say,
       victims: {
@@ -136,9 +141,9 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0;
     const finale = await settleDown({ engine, service, users, calmAt, replayAll: orderReplay, drained });
     say(`Drained after ${finale.drain.ms} ms.`);
-    const loses = plan.topology === "aof-everysec";
+    const forgetful = redis.kind === "lone" && plan.topology === "aof-everysec" ? redis : undefined;
     const provoked = settings.provoke
-      ? await provoke({ engine, endpoint, service, model, redis, loses })
+      ? await provoke({ engine, endpoint, service, model, forgetful })
       : { seen: {}, wrong: [], lateSettles: [] };
     await until("what was provoked is delivered", drained);
     await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
@@ -149,7 +154,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       ...(await readStanding(engine, model, service, [...users, ...PROVOKED], [...load.users, ...PROVOKED])),
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
-    const look = own(new Redis(redis.port, "127.0.0.1"), (client) => client.disconnect());
+    const look = own(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
     return {
       standing,
@@ -161,7 +166,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       telling: left.telling,
       exits: lives.exits,
       ...(settings.provoke ? { provoked } : {}),
-      redisVersion: redis.version,
+      redisVersion: redisVersion(),
     };
   } finally {
     // What is closed now is not to be started again.

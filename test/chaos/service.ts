@@ -8,7 +8,7 @@ import type { Child, Children } from "./children.ts";
 import { createJournalReader } from "./journal.ts";
 import type { LoggedWrite } from "./model.ts";
 import type { ServiceFault } from "./plan.ts";
-import { freePort } from "./redis-fleet.ts";
+import { freePort } from "./redis-processes.ts";
 
 export const POOL = "eu-west-1_Example";
 

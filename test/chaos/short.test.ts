@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { openChaos, type ChaosOptions } from "./chaos.ts";
 import { makePlan } from "./plan.ts";
-import { redisVersion } from "./redis-fleet.ts";
+import { redisVersion } from "./redis-processes.ts";
 import { planText, reportText } from "./report.ts";
 import { LEASE_MS } from "./run-settings.ts";
 

@@ -19,7 +19,7 @@ import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import { openChildren } from "./children.ts";
-import { startRedisFleet } from "./redis-fleet.ts";
+import { startLoneRedis } from "./lone-redis.ts";
 import { POOL, startService } from "./service.ts";
 
 const USERS = 2_000;
@@ -72,7 +72,7 @@ async function soak(): Promise<number> {
   closers.push(exampleAws());
   const children = openChildren(directory);
   closers.push(() => children.close());
-  const redis = await startRedisFleet(directory, "aof-everysec");
+  const redis = await startLoneRedis(directory, "everysec");
   closers.push(() => redis.close());
   const users = Array.from({ length: USERS }, (_, index) => `user${index}`);
   const service = await startService(children, directory, users);
@@ -85,7 +85,7 @@ async function soak(): Promise<number> {
     args: [],
     env: {
       ...AWS_ENVIRONMENT,
-      REDIS_URL: redis.url(),
+      REDIS_URL: redis.url,
       POOLSYNC_NAMESPACE: NAMESPACE,
       POOLSYNC_POOLS: POOL,
       NODE_OPTIONS: "--expose-gc",
@@ -102,7 +102,7 @@ async function soak(): Promise<number> {
       worker.tell("");
     });
 
-  const engine = await openEngine({ redisUrl: redis.url(), namespace: NAMESPACE, dataDir: "" });
+  const engine = await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" });
   closers.push(() => engine.close());
   const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 2 });
   closers.push(() => cognito.close());

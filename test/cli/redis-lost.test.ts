@@ -6,13 +6,14 @@ import type { Emulator } from "../../src/emulator/emulator.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
-import { freePort, redisVersion, startRedisFleet, type RedisFleet } from "../chaos/redis-fleet.ts";
+import { startLoneRedis, type LoneRedis } from "../chaos/lone-redis.ts";
+import { freePort, redisVersion } from "../chaos/redis-processes.ts";
 import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
 
 const skip = redisVersion() === "none" ? "there is no redis-server on the PATH that could be killed" : false;
 
 interface Fleet {
-  readonly redis: RedisFleet;
+  readonly redis: LoneRedis;
   /** What the worker and the replay worker logged, and whether they are ready. */
   readonly logs: () => readonly string[];
   readonly ready: () => Promise<readonly number[]>;
@@ -32,7 +33,7 @@ async function directoryOf(t: TestContext): Promise<string> {
 /** A worker and a replay worker on a Redis of their own. */
 async function startFleet(t: TestContext): Promise<Fleet> {
   const directory = await directoryOf(t);
-  const redis = await startRedisFleet(directory, "aof-always");
+  const redis = await startLoneRedis(directory, "always");
   t.after(() => redis.close());
   const emulator = await emulatorWith(3);
   t.after(() => emulator.close());
@@ -40,7 +41,7 @@ async function startFleet(t: TestContext): Promise<Fleet> {
   const environment = {
     ...AWS_ENVIRONMENT,
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
-    REDIS_URL: redis.url(),
+    REDIS_URL: redis.url,
     POOLSYNC_NAMESPACE: "lost",
   };
   const ports = [await freePort(), await freePort()];

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openQueues } from "../../src/queues/bullmq.ts";
-import { redisVersion, startRedisFleet } from "../chaos/redis-fleet.ts";
+import { startLoneRedis } from "../chaos/lone-redis.ts";
+import { redisVersion } from "../chaos/redis-processes.ts";
 import { until } from "../support/condition.ts";
 
 const skip = redisVersion() === "none" ? "there is no redis-server on the PATH that could be killed" : false;
@@ -11,8 +12,8 @@ const skip = redisVersion() === "none" ? "there is no redis-server on the PATH t
 test("a worker that began while Redis was lost takes jobs once it is back", { skip }, async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "poolsync-lost-"));
   t.after(() => rm(directory, { recursive: true, force: true }));
-  const redis = await startRedisFleet(directory, "aof-always");
-  const queues = await openQueues({ kind: "redis", url: redis.url(), namespace: "lost" });
+  const redis = await startLoneRedis(directory, "always");
+  const queues = await openQueues({ kind: "redis", url: redis.url, namespace: "lost" });
   t.after(async () => {
     await queues.close();
     await redis.close();

@@ -1,0 +1,21 @@
+/** How the servers of a chaos run are set. */
+import type { RedisProcess } from "./redis-processes.ts";
+
+export function storing(appendfsync: "always" | "everysec"): readonly string[] {
+  return [
+    'save ""',
+    "appendonly yes",
+    `appendfsync ${appendfsync}`,
+    "maxmemory-policy noeviction",
+    "auto-aof-rewrite-min-size 128mb",
+    "repl-diskless-sync-delay 0",
+  ];
+}
+
+/** With less memory than is used, a server refuses writes. */
+export async function setFull(server: RedisProcess, is: boolean): Promise<void> {
+  await server.ask(async (client) => {
+    const used = Number(/used_memory:(\d+)/.exec(await client.info("memory"))?.[1] ?? 0);
+    await client.config("SET", "maxmemory", is ? String(Math.floor(used * 0.9)) : "0");
+  });
+}
