@@ -53,6 +53,9 @@ function scheduledFeeds({ feeds }: Config): ReadonlyMap<string, Scheduled> {
   throw new ConfigError([{ path: "poolsync.yaml: feeds", message }]);
 }
 
+/** What is as it is for as long as the content is: a plan, or what was there before it, that is too large to be kept. */
+const FOR_GOOD: ReadonlySet<string> = new Set(["guarded", "not-undoable"]);
+
 async function carryOutOrder(
   means: PassMeans,
   feeds: ReadonlyMap<string, Scheduled>,
@@ -79,6 +82,7 @@ async function carryOutOrder(
       return log.info({ feed: feed.name, reason: message }, "feed cancelled");
     }
     log.error({ feed: feed.name, kind, reason: message }, "feed failed");
+    if (error instanceof CommandError && FOR_GOOD.has(error.kind)) return;
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-li
 
 /** How long a plan waits for an approval. */
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
-/** What a store keeps of one plan at most, packed: some hundred thousand users. */
+/** What a store keeps of one plan at most, packed: from 160,000 users to over a million, see docs/operations.md. */
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Divisible by three, so that chunks of base64 are whole. */
 const CHUNK_BYTES = 192 * 1024;
