@@ -182,7 +182,8 @@ async function startPoolsync(stage: BenchStage, plan: CellPlan, seconds: number)
 }
 
 const mailbox = z.object({
-  pending: z.record(z.string(), z.object({ attempts: z.number(), faults: z.number() })),
+  // Counts that are 0 are left out.
+  pending: z.record(z.string(), z.object({ attempts: z.number().default(0), faults: z.number().default(0) })),
 });
 
 /** Attempts that were counted in what still waits: a throttle must not count. */
