@@ -4,6 +4,7 @@
  */
 import { Readable } from "node:stream";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
+import { createSha256 } from "./sha256.ts";
 
 export interface ClientOptions {
   /** Each of these overrides what the SDK finds in the environment and AWS's configuration files. */
@@ -46,6 +47,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     // Of use to calls without options only: those that pass an abort signal have their stack made each time.
     cacheMiddleware: true,
     userAgentAppId: "poolsync",
+    sha256: createSha256(),
     streamCollector: collectAnswer,
     requestHandler: {
       httpAgent: agent,
