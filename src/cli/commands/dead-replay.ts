@@ -146,6 +146,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
             totalRows: replayed,
             received: replayed,
             applied: books.applied - before.applied,
+            unchanged: books.unchanged - before.unchanged,
             dead: books.dead,
             pending: books.pending,
           }),
