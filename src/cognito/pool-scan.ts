@@ -156,7 +156,9 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
     }
     if (failure.kind === "invalid-value" && token !== undefined) throw new TokenRefused();
     if (failure.outcome !== "retry" || tries >= TRIES) {
-      throw new CognitoError(failure.kind, `The users of pool ${poolId} could not be listed. ${failure.advice}`);
+      // Nothing in the request is a person's: its advice is about values.
+      const advice = failure.kind === "invalid-value" ? "Check the pool's id and the endpoint." : failure.advice;
+      throw new CognitoError(failure.kind, `The users of pool ${poolId} could not be listed. ${advice}`);
     }
     await sleep(fullJitter(tries, FIRST_WAIT_MS, random()), undefined, signal ? { signal } : {});
   }

@@ -144,7 +144,7 @@ export async function readPlan(
       const parsed = header.safeParse(document);
       if (!parsed.success) {
         throw new PlanFileError(
-          `\`${name}\` is no plan of this version of poolsync: make it with \`poolsync plan --out\`.`,
+          `\`${name}\` is no plan of this version of poolsync: make one with \`poolsync plan --out FILE\` and what \`sync\` would be given.`,
         );
       }
       head = parsed.data;
