@@ -64,6 +64,8 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
   let rows = 0;
+  /** Rows of the feed that no record stands for. */
+  let others = 0;
   let page: Collected = { changes: [], invalid: 0, read: 0, faulty: 0 };
 
   const flush = async (): Promise<void> => {
@@ -84,13 +86,14 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
       for (const { name } of change.units) report({ line, attribute: name, ...VERSION_AHEAD });
     }
     page = { changes: [], invalid: 0, read: 0, faulty: 0 };
-    progress?.(rows);
+    progress?.(rows + others);
   };
 
   for await (const record of options.records) {
     rows += 1;
     const counts = rows > startAt;
     if (record.kind === "rest") {
+      others += record.read - 1;
       if (counts) {
         page.read += record.read;
         page.faulty += record.faulty;
