@@ -108,6 +108,11 @@ describe("an invariant of the chaos run", () => {
     assert.equal(judgeOrder({ ...standing, writes }).holds, false);
     const evidence = { ...standing.evidence, unheard: new Set([9]) };
     assert.equal(judgeOrder({ ...standing, writes, evidence }).holds, true);
+    // A late settle casts the doubt, and the doubt puts the newest value back.
+    const late = { ...standing.evidence, lateSettles: [{ user: USER, at: NOW + 10 }] };
+    assert.equal(judgeOrder({ ...standing, writes, evidence: late }).holds, false);
+    const putBack = [...writes, { ...newer, seq: 10, at: NOW + 11 }];
+    assert.equal(judgeOrder({ ...standing, writes: putBack, evidence: late }).holds, true);
   });
 
   test("4 breaks where something is not acknowledged, received in part or twice, lost, or half there", async () => {

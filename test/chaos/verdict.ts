@@ -228,7 +228,8 @@ export function wayOf(
   if (unheard.has(back.seq)) return "applied after it was given up";
   const user = userKeys.get(back.username);
   const late = lateSettles.some((one) => one.user === user && Math.abs(one.at - back.at) < LATE_SHOWS_FOR_MS);
-  if (late) return "suspended before its write";
+  // The doubt puts the newest value back: where nothing did, a late settle is no excuse.
+  if (late && back.restoredAt !== undefined) return "suspended before its write";
   // The store forgot the newer value, or that it had been applied.
   const newer = model.changes.get(back.from);
   const forgot = model.losses.some(
