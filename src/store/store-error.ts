@@ -13,6 +13,8 @@ export type StoreFault =
   | "evicting"
   /** The server has no memory left for what was to be written. */
   | "full"
+  /** Fewer replicas follow the server than it demands before it takes a write. */
+  | "no-replicas"
   /** The data was written by another version of poolsync. */
   | "foreign-format"
   /** Another process has the data directory. */

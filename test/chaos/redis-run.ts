@@ -85,7 +85,17 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
 
     const checkpoints: string[] = [];
     let looks = 0;
-    const orderReplay = async (): Promise<void> => void (await sendOrder(engine, { until: Date.now() }));
+    /** Who is refused orders it again, as somebody at a terminal would. */
+    const orderReplay = (): Promise<void> =>
+      until("a replay is ordered", async () => {
+        try {
+          await sendOrder(engine, { until: Date.now() });
+          return true;
+        } catch (error) {
+          if (/^(OOM|NOREPLICAS)/.test(error instanceof Error ? error.message : "")) return false;
+          throw error;
+        }
+      });
     const faults = startFaults({
       plan,
       tally,

@@ -9,12 +9,23 @@ export function withoutCommand(error: unknown): unknown {
   return error;
 }
 
-/** The error of a Redis that is full, said so that one can act on it; any other as it is, without its command. */
+/** The error of a Redis that takes no writes, said so that one can act on it; any other as it is, without its command. */
 export function redisFault(error: unknown): unknown {
-  if (!(error instanceof Error && /^(ERR )?OOM\b/.test(error.message))) return withoutCommand(error);
-  return new StoreError(
-    "full",
-    "Redis has reached its maxmemory and takes no more changes: give it more memory, or let workers deliver what is queued. Nothing is lost; then do the same again.",
-    { cause: withoutCommand(error) },
-  );
+  const text = error instanceof Error ? error.message : "";
+  const cause = withoutCommand(error);
+  if (/^(ERR )?OOM\b/.test(text)) {
+    return new StoreError(
+      "full",
+      "Redis has reached its maxmemory and takes no more changes: give it more memory, or let workers deliver what is queued. Nothing is lost; then do the same again.",
+      { cause },
+    );
+  }
+  if (/^(ERR )?NOREPLICAS\b/.test(text)) {
+    return new StoreError(
+      "no-replicas",
+      "Redis takes no changes while fewer replicas follow it than its min-replicas-to-write: a failover is over in seconds, else bring the replicas back. Nothing is lost; then do the same again.",
+      { cause },
+    );
+  }
+  return cause;
 }

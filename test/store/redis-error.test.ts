@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { redisFault } from "../../src/store/redis/redis-error.ts";
+import { openRedisStore } from "../../src/store/redis/redis-store.ts";
+import { StoreError } from "../../src/store/store-error.ts";
+import { freePort, openRedisProcesses, redisVersion } from "../chaos/redis-processes.ts";
+
+const skip = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
+
+test("a Redis that has too few replicas says so in words that one can act on", { skip }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "poolsync-refusing-"));
+  const processes = openRedisProcesses(directory);
+  t.after(async () => {
+    await processes.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const server = await processes.start("redis", await freePort(), ["maxmemory-policy noeviction"]);
+  const store = await openRedisStore({ url: `redis://127.0.0.1:${server.port}`, namespace: "refusing" });
+  t.after(() => store.close());
+  await server.ask((client) => client.config("SET", "min-replicas-to-write", "1"));
+  await assert.rejects(
+    store.runs.begin({ id: "run", pool: "pool", feed: "feed", identity: "", asOf: 1 }),
+    (error) => error instanceof StoreError && error.kind === "no-replicas",
+  );
+});
+
+test("any other error stays as it is, without the command that has somebody's data", () => {
+  const error = Object.assign(new Error("WRONGTYPE"), { command: { args: ["a secret"] } });
+  assert.equal(redisFault(error), error);
+  assert.equal("command" in error, false);
+});
