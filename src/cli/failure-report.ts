@@ -19,6 +19,11 @@ export class CommandError extends Error {
   }
 }
 
+/** What a signal leads to while a command has not put anything yet. */
+export function interruptedEarly(cause: unknown): CommandError {
+  return new CommandError("interrupted", "Interrupted before anything was put.", { cause, exitCode: EXIT.interrupted });
+}
+
 export interface FailureReport {
   readonly kind: string;
   readonly message: string;

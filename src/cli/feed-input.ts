@@ -18,8 +18,7 @@ import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "
 import type { FeedRecord } from "../feeds/record.ts";
 import type { Source } from "../feeds/source.ts";
 import type { Own } from "../lifecycle.ts";
-import { EXIT } from "./exit-codes.ts";
-import { CommandError } from "./failure-report.ts";
+import { interruptedEarly } from "./failure-report.ts";
 import { openFeedFile } from "./feed-file.ts";
 
 export interface FeedFlags {
@@ -73,10 +72,7 @@ export async function openInput(path: string, options: InputOptions): Promise<Fe
     return await readInput(path, options);
   } catch (cause) {
     if (!signal.aborted) throw cause;
-    throw new CommandError("interrupted", "Interrupted before anything was put.", {
-      cause,
-      exitCode: EXIT.interrupted,
-    });
+    throw interruptedEarly(cause);
   } finally {
     signal.removeEventListener("abort", cut);
   }

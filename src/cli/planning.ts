@@ -9,8 +9,7 @@ import type { Engine } from "../queues/engine.ts";
 import type { Pool } from "../queues/pool.ts";
 import type { Run, Runs } from "../store/runs.ts";
 import type { RunSource } from "./carried-run.ts";
-import { EXIT } from "./exit-codes.ts";
-import { CommandError } from "./failure-report.ts";
+import { interruptedEarly } from "./failure-report.ts";
 import { identityOf, recordsOf } from "./feed-input.ts";
 import { healingOf } from "./healing.ts";
 import type { OpenedFeed, OpenedFeeds } from "./feeds.ts";
@@ -95,10 +94,7 @@ export async function planAll(
     });
   } catch (cause) {
     if (!signal.aborted) throw cause;
-    throw new CommandError("interrupted", "Interrupted before anything was put.", {
-      cause,
-      exitCode: EXIT.interrupted,
-    });
+    throw interruptedEarly(cause);
   } finally {
     line.clear();
   }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { run } from "../../src/cli/program.ts";
+import { exampleAws } from "../support/aws-environment.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
 
 export const POOL = "eu-west-1_Example";
@@ -64,3 +65,21 @@ export async function emulatorWith(users: number, options: EmulatorOptions = {})
   }
   return emulator;
 }
+
+/** Such a pool, which the SDK of this process finds, and a directory. */
+export async function setStage(users: number, options: EmulatorOptions = {}) {
+  const emulator = await emulatorWith(users, options);
+  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+  const directory = await temporaryDirectory();
+  return {
+    emulator,
+    directory: directory.path,
+    at: (name: string): string => join(directory.path, name),
+    clear: async (): Promise<void> => {
+      await emulator.close();
+      restore();
+      await directory.remove();
+    },
+  };
+}
+export type Stage = Awaited<ReturnType<typeof setStage>>;

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { z } from "zod";
-import type { Emulator, EmulatorOptions } from "../../src/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import { openQueues } from "../../src/queues/bullmq.ts";
-import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { runFile, type TestProcess } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { POOL, runCommand, setStage, type Said } from "./command-run.ts";
 
 const runShown = z.object({
   run: z.string(),
@@ -32,11 +31,9 @@ const listed = z.object({ runs: z.array(runShown) });
 export async function setDirectoryStage(users: number, options: EmulatorOptions = {}) {
   const { url, namespace } = testRedis();
   const environment = { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace };
-  const emulator: Emulator = await emulatorWith(users, options);
-  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await temporaryDirectory();
+  const stage = await setStage(users, options);
+  const { emulator, at } = stage;
   const processes: TestProcess[] = [];
-  const at = (name: string): string => join(directory.path, name);
   const command = (...words: readonly string[]): Promise<Said> => runCommand([...words, "--json"], { environment });
   const runs = async (): Promise<readonly RunShown[]> => {
     const { stdout } = await command("runs", "list");
@@ -86,9 +83,7 @@ export async function setDirectoryStage(users: number, options: EmulatorOptions 
     updates: (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0,
     clear: async (): Promise<void> => {
       for (const each of processes) await each.kill("SIGKILL");
-      await emulator.close();
-      restore();
-      await directory.remove();
+      await stage.clear();
     },
   };
 }

@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
-import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 
 const drift = z.object({
   compared: z.number(),
@@ -20,28 +17,20 @@ const drift = z.object({
 });
 
 describe("drift", () => {
-  let emulator: Emulator;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-  let restore: () => void;
+  let stage: Stage;
   before(async () => {
-    directory = await temporaryDirectory();
-    emulator = await emulatorWith(6);
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    stage = await setStage(6);
   });
-  after(async () => {
-    restore();
-    await emulator.close();
-    await directory.remove();
-  });
+  after(() => stage.clear());
 
   test("is what others changed since poolsync wrote it, and nothing else", async () => {
-    const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
+    const cognito = createCognitoClient({ endpoint: stage.emulator.url, region: "eu-west-1", concurrency: 1 });
     const change = async (username: string, attributes: Readonly<Record<string, string>>): Promise<void> => {
       const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
       const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
       assert.ok((await createAttributeWriter(cognito).write(POOL, username, sent, options)).ok);
     };
-    const at = (name: string) => join(directory.path, name);
+    const at = (name: string) => stage.at(name);
     const of = async (command: string, path: string, ...more: readonly string[]) => {
       const words = [command, path, "--user-pool-id", POOL, "--verified", "mark", "--data-dir", at("data"), ...more];
       return runCommand(words);
@@ -61,7 +50,7 @@ describe("drift", () => {
     // The feed has moved on, and poolsync has not written it yet: that is no drift. Of u5 poolsync wrote nothing.
     rows[4] = "u4,Later,new4@example.com";
     await writeFile(at("staff.csv"), `username,given_name,email\n${[...rows, "u5,Old,x@example.com"].join("\n")}\n`);
-    const writes = emulator.log.writes.length;
+    const writes = stage.emulator.log.writes.length;
     const found = await of("drift", at("staff.csv"), "--json");
     assert.equal(found.code, EXIT.partial, found.stderr);
     assert.deepEqual(drift.parse(JSON.parse(found.stdout)), {
@@ -79,7 +68,7 @@ describe("drift", () => {
     assert.equal(shown.code, EXIT.partial);
     assert.match(shown.stdout, /Of 10 values 4 were changed by others.*Of 2 more it is\snot known/s);
     assert.ok(!shown.stdout.includes("Somebody"));
-    assert.equal(emulator.log.writes.length, writes);
+    assert.equal(stage.emulator.log.writes.length, writes);
     cognito.close();
   });
 });

@@ -1,24 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
-import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { POOL, runCommand, setStage, type Said, type Stage } from "./command-run.ts";
 
 describe("one user, refused", () => {
-  let emulator: Emulator;
-  let restore: () => void;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let stage: Stage;
   before(async () => {
-    emulator = await emulatorWith(2);
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    directory = await temporaryDirectory();
+    stage = await setStage(2);
   });
-  after(async () => {
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
+  after(() => stage.clear());
 
   // The errors of AdminUpdateUserAttributes in Cognito's reference, and what AWS answers to bad credentials.
   const errors = [
@@ -44,13 +34,13 @@ describe("one user, refused", () => {
   ];
   for (const error of errors) {
     test(`with ${error} is told so at once with --now, what to do, and nothing of the value`, async () => {
-      emulator.faults.clear();
+      stage.emulator.faults.clear();
       const operation = "AdminUpdateUserAttributes";
-      emulator.faults.add({ operation, error, message: "About Secretive of u1", times: 1 });
+      stage.emulator.faults.add({ operation, error, message: "About Secretive of u1", times: 1 });
       const said: Said = await runCommand([
         "admin-update-user-attributes",
         "--data-dir",
-        `${directory.path}/none`,
+        `${stage.directory}/none`,
         "--user-pool-id",
         POOL,
         "--username",
@@ -59,7 +49,7 @@ describe("one user, refused", () => {
         "Name=nickname,Value=Secretive",
         "--now",
       ]);
-      emulator.faults.clear();
+      stage.emulator.faults.clear();
       assert.equal(said.code, EXIT.failed);
       const [first, advice = ""] = said.stderr.split("\n");
       assert.equal(first, `An error occurred (${error}) when calling the ${operation} operation: About *** of ***`);
@@ -69,8 +59,8 @@ describe("one user, refused", () => {
   }
 
   test("comes many at a time: several under way, one user's in order, answers in the order of the input", async () => {
-    emulator.faults.clear();
-    emulator.faults.add({
+    stage.emulator.faults.clear();
+    stage.emulator.faults.add({
       operation: "AdminUpdateUserAttributes",
       username: "u0",
       error: "TooManyRequestsException",
@@ -86,7 +76,7 @@ describe("one user, refused", () => {
       line("nobody", "x"),
       line("U1 ", "y"),
     ];
-    const words = ["admin-update-user-attributes", "-", "--data-dir", `${directory.path}/data`, "--json"];
+    const words = ["admin-update-user-attributes", "-", "--data-dir", `${stage.directory}/data`, "--json"];
     const said = await runCommand([...words, "--select", "^Username"], { stdin: lines.join("\n") });
     assert.equal(said.code, EXIT.partial);
     assert.deepEqual(
@@ -96,12 +86,12 @@ describe("one user, refused", () => {
         .map((each) => each.slice(0, 26)),
       ["Line 3: Expected one whole", "Line 5: An error occurred ", "Line 6: Parameter validati"],
     );
-    const nicknames = emulator.log.writes
+    const nicknames = stage.emulator.log.writes
       .filter(({ username }) => username === "u0")
       .map(({ attributes }) => attributes["nickname"]);
     assert.deepEqual(nicknames, ["first", "second"]);
     const inOrder = await runCommand(
-      ["admin-update-user-attributes", "-", "--data-dir", `${directory.path}/data`, "--select", "^Username"],
+      ["admin-update-user-attributes", "-", "--data-dir", `${stage.directory}/data`, "--select", "^Username"],
       {
         stdin: Array.from({ length: 12 }, (_, each) => line(`u${each % 2}`, `${each}`)).join("\n"),
       },
@@ -109,7 +99,7 @@ describe("one user, refused", () => {
     assert.equal(inOrder.code, EXIT.done, inOrder.stderr);
     assert.equal(inOrder.stdout, Array.from({ length: 12 }, (_, each) => `"u${each % 2}"\n`).join(""));
     assert.deepEqual(
-      [0, 1].map((number) => emulator.pools.get(POOL)?.user(`u${number}`)?.attributes["nickname"]),
+      [0, 1].map((number) => stage.emulator.pools.get(POOL)?.user(`u${number}`)?.attributes["nickname"]),
       ["10", "11"],
     );
   });

@@ -1,29 +1,19 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
-import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { POOL, runCommand, setStage, type Said, type Stage } from "./command-run.ts";
 
 const COMMAND = "admin-update-user-attributes";
 
 describe("one user, in the AWS CLI's words", () => {
-  let emulator: Emulator;
-  let restore: () => void;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let stage: Stage;
   before(async () => {
-    emulator = await emulatorWith(6);
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    directory = await temporaryDirectory();
+    stage = await setStage(6);
   });
-  after(async () => {
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
+  after(() => stage.clear());
 
   const admin = (words: readonly string[], stdin?: string): Promise<Said> =>
-    runCommand([COMMAND, "--data-dir", `${directory.path}/data`, ...words], stdin === undefined ? {} : { stdin });
+    runCommand([COMMAND, "--data-dir", `${stage.directory}/data`, ...words], stdin === undefined ? {} : { stdin });
   const change = (username: string, ...attributes: string[]): string[] => [
     "--user-pool-id",
     POOL,
@@ -33,7 +23,7 @@ describe("one user, in the AWS CLI's words", () => {
     ...attributes,
   ];
   const attributesOf = (username: string): Readonly<Record<string, string>> =>
-    emulator.pools.get(POOL)?.user(username)?.attributes ?? {};
+    stage.emulator.pools.get(POOL)?.user(username)?.attributes ?? {};
 
   test("is changed at once with --now, where no engine is", async () => {
     const said = await admin([...change("u0", "Name=nickname,Value=Dan", "Name=custom:team,Value=a"), "--now"]);
@@ -44,7 +34,7 @@ describe("one user, in the AWS CLI's words", () => {
   test("carries metadata with --now", async () => {
     const words = [...change("u0", "Name=nickname,Value=Dan"), "--client-metadata", "reason=test"];
     assert.equal((await admin([...words, "--now"])).code, EXIT.done);
-    assert.deepEqual(emulator.log.writes.at(-1)?.clientMetadata, { reason: "test" });
+    assert.deepEqual(stage.emulator.log.writes.at(-1)?.clientMetadata, { reason: "test" });
   });
 
   test("is not found with --now, and the username that was meant is named", async () => {
@@ -107,7 +97,7 @@ describe("one user, in the AWS CLI's words", () => {
     const waited = await admin([...change("u1", "Name=locale,Value=en"), "--client-metadata", "reason=waited"]);
     assert.equal(waited.code, EXIT.done, waited.stderr);
     assert.deepEqual(
-      emulator.log.writes.slice(-2).map(({ attributes, clientMetadata }) => [attributes, clientMetadata]),
+      stage.emulator.log.writes.slice(-2).map(({ attributes, clientMetadata }) => [attributes, clientMetadata]),
       [
         [{ nickname: "Dan" }, { reason: "queued" }],
         [{ locale: "en" }, { reason: "waited" }],
@@ -116,7 +106,7 @@ describe("one user, in the AWS CLI's words", () => {
     const died = await admin([...change("u8", "Name=nickname,Value=Dan"), "--client-metadata", "reason=secretive"]);
     const [, letter = ""] = /dead show ([0-9a-f]{32})/.exec(died.stderr) ?? [];
     const dead = (...words: string[]): Promise<Said> =>
-      runCommand(["dead", ...words, "--data-dir", `${directory.path}/data`]);
+      runCommand(["dead", ...words, "--data-dir", `${stage.directory}/data`]);
     assert.match((await dead("show", letter)).stdout, /^metadata +reason=s\*\*\*$/m);
     assert.match((await dead("show", letter, "--show-values")).stdout, /^metadata +reason=secretive$/m);
     assert.match(

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { POOL, runCommand, setStage, type Said, type Stage } from "./command-run.ts";
 
 const KEY = randomBytes(32).toString("base64");
 const CODES = z.object({
@@ -15,33 +14,25 @@ const CODES = z.object({
 });
 
 describe("a user's own change, where POOLSYNC_KEY is set", () => {
-  let emulator: Emulator;
-  let restore: () => void;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let stage: Stage;
   before(async () => {
-    emulator = await emulatorWith(4);
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    directory = await temporaryDirectory();
+    stage = await setStage(4);
   });
-  beforeEach(() => emulator.faults.clear());
-  after(async () => {
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
+  beforeEach(() => stage.emulator.faults.clear());
+  after(() => stage.clear());
 
   const token = (username: string, expiresInSeconds = 600): string =>
-    emulator.mintAccessToken(POOL, username, { expiresInSeconds });
+    stage.emulator.mintAccessToken(POOL, username, { expiresInSeconds });
   const inData = (words: readonly string[]): Promise<Said> =>
-    runCommand([...words, "--data-dir", join(directory.path, "data")], { environment: { POOLSYNC_KEY: KEY } });
+    runCommand([...words, "--data-dir", stage.at("data")], { environment: { POOLSYNC_KEY: KEY } });
   const own = (of: string, ...words: readonly string[]): Promise<Said> =>
     inData(["update-user-attributes", "--access-token", of, ...words]);
   const written = (): unknown[] =>
-    emulator.log.writes.map(({ operation, username, attributes }) => [operation, username, attributes]);
+    stage.emulator.log.writes.map(({ operation, username, attributes }) => [operation, username, attributes]);
 
   /** Every file of the data directory, as it is on the disk. */
   async function onDisk(): Promise<string> {
-    const files = await readdir(join(directory.path, "data"), { recursive: true, withFileTypes: true });
+    const files = await readdir(stage.at("data"), { recursive: true, withFileTypes: true });
     const texts = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name)));
     return (await Promise.all(texts)).map((bytes) => bytes.toString("latin1")).join("\n");
   }
@@ -78,8 +69,8 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     assert.match(again.stdout, /"unchanged"/);
 
     const codes = "eu-west-1_Codes";
-    emulator.pools.add({ id: codes, autoVerified: ["email"] }).addUser({ username: "eve" });
-    const eve = emulator.mintAccessToken(codes, "eve", { expiresInSeconds: 600 });
+    stage.emulator.pools.add({ id: codes, autoVerified: ["email"] }).addUser({ username: "eve" });
+    const eve = stage.emulator.mintAccessToken(codes, "eve", { expiresInSeconds: 600 });
     const sent = await own(eve, "--user-attributes", "Name=email,Value=eve@example.com");
     const [delivery] = CODES.parse(JSON.parse(sent.stdout)).CodeDeliveryDetailsList;
     assert.deepEqual([delivery?.AttributeName, delivery?.DeliveryMedium], ["email", "EMAIL"]);
@@ -103,7 +94,7 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
   });
 
   test("that is refused is a letter that cannot be replayed, until a newer one takes its place", async () => {
-    emulator.faults.add({
+    stage.emulator.faults.add({
       operation: "UpdateUserAttributes",
       error: "NotAuthorizedException",
       message: "Access Token has expired",
@@ -115,7 +106,7 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
       /^An error occurred \(NotAuthorizedException\)[^]*sign in again[^]*\(token-expired\): poolsync dead show/,
     );
     assert.doesNotMatch(said.stderr, /eyJ|Dan|replay/);
-    emulator.faults.clear();
+    stage.emulator.faults.clear();
 
     const dry = await inData(["dead", "replay", "--kind", "token-expired", "--dry-run", "--json"]);
     assert.deepEqual(JSON.parse(dry.stdout), { dryRun: true, letters: 0, byKind: {}, notReplayable: 1 });
@@ -159,13 +150,13 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     const back = exampleAws({
       AWS_ACCESS_KEY_ID: undefined,
       AWS_SECRET_ACCESS_KEY: undefined,
-      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: stage.emulator.url,
     });
     try {
       const words = ["--user-attributes", "Name=nickname,Value=Alone"];
       const said = await own(token("u3"), ...words);
       assert.deepEqual(said, { code: EXIT.done, stdout: "", stderr: "" });
-      assert.equal(emulator.pools.get(POOL)?.user("u3")?.attributes["nickname"], "Alone");
+      assert.equal(stage.emulator.pools.get(POOL)?.user("u3")?.attributes["nickname"], "Alone");
       const queued = await own(token("u3"), ...words, "--queue");
       assert.match(queued.stderr, /^--queue reads the pool's schema first, which a user's token may not: it needs AWS/);
       const looked = await own(token("u3"), ...words, "--dry-run");

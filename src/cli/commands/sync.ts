@@ -5,7 +5,7 @@ import { replayLetters } from "../../queues/replay.ts";
 import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError, interruptedEarly } from "../failure-report.ts";
 import { inFeedTurn } from "../feed-turn.ts";
 import { recordsOf } from "../feed-input.ts";
 import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
@@ -104,10 +104,7 @@ async function inTurn(
     );
   } catch (cause) {
     if (!drain.aborted || cause instanceof CommandError) throw cause;
-    throw new CommandError("interrupted", "Interrupted before anything was put.", {
-      cause,
-      exitCode: EXIT.interrupted,
-    });
+    throw interruptedEarly(cause);
   }
   if (had) return;
   throw new CommandError(
