@@ -23,10 +23,11 @@
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
  * | P links:<pool>    | hash   | digest of an address, number or sub -> sealed username             | for ever          |
- * | P alias:<pool>: | string | `<end in epoch ms>\|<user>`: who may give themselves what has this    | the reservation   |
- * |   <digest>        |        | link digest; see store/reservations.ts                             |                   |
+ * | P alias:<pool>:   | string | `<end in epoch ms>\|<user>`: who may give themselves what has this | the reservation   |
+ * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's turn;     |                   |
+ * |                   |        | see store/reservations.ts                                          |                   |
  * | P plans           | zset   | run whose plan waits for an approval, by when it expires (epoch ms)| until it ended    |
- * | P plan:<run>      | list   | the plan in chunks: see queues/kept-plan.ts                        | as plans          |
+ * | P plan:<run>      | list   | the plan in chunks: see plan/kept-plan.ts                          | as plans          |
  * | P notes           | hash   | name -> text that belongs to the namespace and changes             | for ever          |
  * | P before:<run>  | hash   | user and unit -> what was there before the run, sealed             | 30 days           |
  * | P once:<token>    | string | what a call answered, for when the client sends it again           | 5 minutes         |
