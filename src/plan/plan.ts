@@ -186,7 +186,8 @@ async function count(
       if (!isSent(deed)) continue;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
       scratch.noteChanged(row.user);
-      if (unit.value.kind === "text")
+      // Of what is not compared with the pool, nobody asks whom it would make the same.
+      if (unit.value.kind === "text" && facts.baseline === "live")
         scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));
       if (examples.length < EXAMPLES) examples.push(exampleOf(row, judged));
     }
