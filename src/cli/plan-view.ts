@@ -151,8 +151,12 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
   return table(
     [
       { title: "ATTRIBUTE", shrinks: true },
-      ...[...kinds, ...rest].map((kind) => ({ title: kind.toUpperCase(), align: "right" as const })),
-      ...(bars ? [{ title: "" }] : []),
+      ...[...kinds, ...rest].map((kind) => ({
+        title: kind.toUpperCase(),
+        align: "right" as const,
+        spare: all.every(([, deeds]) => deeds[kind] === 0),
+      })),
+      ...(bars ? [{ title: "", spare: true }] : []),
     ],
     all.map(([name, deeds]) => [
       name,

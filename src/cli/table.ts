@@ -5,6 +5,8 @@ export interface Column {
   readonly align?: "left" | "right";
   /** May be cut with an ellipsis where the table is too wide. */
   readonly shrinks?: boolean;
+  /** Left out, with all others that may be, where the table is too wide with them. */
+  readonly spare?: boolean;
 }
 
 const GAP = "  ";
@@ -18,7 +20,11 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     Math.max(...[title, ...rows.map((row) => row[index] ?? "")].map(columnsWide)),
   );
   const widths = shrink(columns, natural, width - GAP.length * (columns.length - 1));
-  if (widths === undefined) return blocks(columns, rows, width);
+  if (widths === undefined) {
+    const kept = columns.flatMap(({ spare }, index) => (spare === true ? [] : [index]));
+    const of = <T>(all: readonly T[]): T[] => all.filter((_, index) => kept.includes(index));
+    return kept.length < columns.length ? table(of(columns), rows.map(of), width) : blocks(columns, rows, width);
+  }
   const line = (cells: readonly string[]): string =>
     columns
       .map(({ align }, index) => {

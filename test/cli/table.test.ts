@@ -33,6 +33,14 @@ describe("a table", () => {
     }
   });
 
+  test("leaves spare columns out before it becomes blocks", () => {
+    const columns = [{ title: "RUN" }, { title: "OLD", spare: true }, { title: "POOL" }, { title: "", spare: true }];
+    const rows = [["r-1", "0", "staff", "█"]];
+    assert.equal(table(columns, rows, 40), "RUN  OLD  POOL\nr-1  0    staff  █\n");
+    assert.equal(table(columns, rows, 14), "RUN  POOL\nr-1  staff\n");
+    assert.equal(table(columns, rows, 9), "RUN   r-1\nPOOL  staff\n");
+  });
+
   test("becomes one block a row where it cannot be narrow enough", () => {
     const columns = [{ title: "RUN" }, { title: "POOL" }];
     assert.equal(table(columns, [["r-1", "eu-west-1_Example"]], 20), "RUN   r-1\nPOOL  eu-west-1_Example\n");

@@ -152,7 +152,8 @@ async function show({ io }: Context, id: string, flags: ShowFlags): Promise<numb
     }
     const width = columnsOf(io.stdout);
     if (run.state === "needs-approval") {
-      if (kept?.summary) printPlan(io, kept.summary, { pool: run.pool, plain: config.plain, showValues });
+      const plain = io.stdout.isTTY !== true || config.plain;
+      if (kept?.summary) printPlan(io, kept.summary, { pool: run.pool, plain, showValues });
       const until = kept ? ` until ${new Date(kept.header.expiresAt).toISOString()}` : "";
       const sentence = `Nothing of it was written. It waits for an approval${until}: \`${commandLine(io, ["runs", "approve", id], flags)}\`, or \`${commandLine(io, ["runs", "cancel", id], flags)}\`.`;
       io.stdout.write(`\n${indent("", sentence, width)}`);
