@@ -129,8 +129,12 @@ function draw(random: Random, topology: Topology, leaseMs: number): Fault {
         return { kind: "cut", link: link(), share: random.pick([0.3, 1]) };
       case 1:
         return { kind: "slow", link: link(), byMs: between(20, 700), forMs: between(1_000, 5_000) };
-      default:
-        return { kind: "hold-up", link: link(), forMs: between(500, 3_000) };
+      default: {
+        const held = link();
+        // Under Sentinel long enough for a failover that nobody planned.
+        const forMs = between(500, guarded && held.to === "redis" ? 6_000 : 3_000);
+        return { kind: "hold-up", link: held, forMs };
+      }
     }
   }
   if (drawn < 0.88) return { kind: "redis-full", forMs: between(1_000, 4_000) };
