@@ -6,8 +6,15 @@ import { createHmac, createSecretKey, hash, type KeyObject } from "node:crypto";
 
 type Bytes = string | ArrayBuffer | ArrayBufferView;
 
+/** One digest: what it is fed counts in one piece. */
+export interface Sha256 {
+  update(data: Bytes, encoding?: "utf8" | "ascii" | "latin1"): void;
+  digest(): Promise<Uint8Array>;
+  reset(): void;
+}
+
 /** A constructor as the SDK's `sha256` is: of a hash, or with a secret of an HMAC. */
-export function createSha256() {
+export function createSha256(): new (secret?: Bytes) => Sha256 {
   const known = new WeakMap<object, KeyObject>();
   const keyOf = (secret: Bytes): KeyObject => {
     if (typeof secret === "string") return createSecretKey(secret, "utf8");
@@ -15,7 +22,7 @@ export function createSha256() {
     known.set(secret, key);
     return key;
   };
-  return class Sha256 {
+  return class implements Sha256 {
     readonly #secret: Bytes | undefined;
     #data: Uint8Array[] = [];
 
