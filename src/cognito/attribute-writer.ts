@@ -1,9 +1,9 @@
 /** Writes attributes of one user: one AdminUpdateUserAttributes a call, which the caller has paced. */
+import { AdminUpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
 import { notBegun, refusalOf } from "./fault.ts";
 import type { Refusal } from "./fault.ts";
-import { prepareWrite } from "./prepared-write.ts";
 
 export type WriteAnswer = { readonly ok: true } | Refusal;
 
@@ -32,7 +32,6 @@ export interface AttributeWriter {
 }
 
 export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
-  const prepared = prepareWrite(cognito);
   return {
     async write(poolId, username, attributes, { signal, notAfter, clientMetadata }) {
       const input = {
@@ -42,14 +41,31 @@ export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
         ...(clientMetadata === undefined ? {} : { ClientMetadata: { ...clientMetadata } }),
       };
       if (signal.aborted) return notBegun(signal);
+      const command = new AdminUpdateUserAttributesCommand(input);
+      command.middlewareStack.add(notSentAfter(notAfter), NOT_SENT_AFTER);
       try {
-        const request = await prepared.sign(input);
-        if (performance.now() >= notAfter) return notBegun(AbortSignal.abort());
-        await prepared.send(request, signal);
+        await cognito.sdk.send(command, { abortSignal: signal });
         return { ok: true };
       } catch (thrown) {
+        if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
         return refusalOf(thrown, signal);
       }
     },
+  };
+}
+
+/** The time to send had passed. Nothing was sent. */
+export class TooLateToSend extends Error {}
+
+/** The last thing before the wire. */
+export const NOT_SENT_AFTER = { step: "deserialize", priority: "low", name: "notAfter" } as const;
+
+/** Middleware of the SDK that throws TooLateToSend from `notAfter` on, by performance.now(). */
+export function notSentAfter(
+  notAfter: number,
+): <In, Out>(next: (args: In) => Promise<Out>) => (args: In) => Promise<Out> {
+  return (next) => (args) => {
+    if (performance.now() >= notAfter) throw new TooLateToSend();
+    return next(args);
   };
 }

@@ -4,7 +4,6 @@
  */
 import { Readable } from "node:stream";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
-import { createSha256 } from "./sha256.ts";
 
 export interface ClientOptions {
   /** Each of these overrides what the SDK finds in the environment and AWS's configuration files. */
@@ -47,7 +46,6 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     // Of use to calls without options only: those that pass an abort signal have their stack made each time.
     cacheMiddleware: true,
     userAgentAppId: "poolsync",
-    sha256: createSha256(),
     streamCollector: collectAnswer,
     requestHandler: {
       httpAgent: agent,

@@ -3,6 +3,7 @@ import { UpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-pr
 import { z } from "zod";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
+import { NOT_SENT_AFTER, notSentAfter, TooLateToSend } from "./attribute-writer.ts";
 import { notBegun, refusalOf, type Refusal } from "./fault.ts";
 
 /** Where Cognito sent a code, masked by Cognito itself. */
@@ -59,19 +60,5 @@ export function createOwnWriter({ sdk, callMs }: CognitoClient): OwnWriter {
         return refusalOf(thrown, within);
       }
     },
-  };
-}
-
-/** The time to send had passed. Nothing was sent. */
-class TooLateToSend extends Error {}
-
-/** The last thing before the wire. */
-const NOT_SENT_AFTER = { step: "deserialize", priority: "low", name: "notAfter" } as const;
-
-/** Middleware of the SDK that throws TooLateToSend from `notAfter` on, by performance.now(). */
-function notSentAfter(notAfter: number): <In, Out>(next: (args: In) => Promise<Out>) => (args: In) => Promise<Out> {
-  return (next) => (args) => {
-    if (performance.now() >= notAfter) throw new TooLateToSend();
-    return next(args);
   };
 }
