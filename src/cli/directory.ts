@@ -10,14 +10,18 @@ import { EXIT } from "./exit-codes.ts";
 import { CommandError, reportFailure } from "./failure-report.ts";
 import { passFeed, REPORTS, type PassMeans, type ScheduledFeed } from "./feed-pass.ts";
 import { inFeedTurn } from "./feed-turn.ts";
-import { demandRedis, openHealth, type FleetMeans } from "./fleet.ts";
+import { demandRedis, endInTime, openHealth, type FleetMeans } from "./fleet.ts";
 import { openClients, openEngineOf } from "./open.ts";
+
+/** A pass that is cut ends the page that it puts. */
+const FEED_STOPS_WITHIN_SECONDS = 20;
 
 /** Runs every feed that has a schedule until it is interrupted. */
 export async function runDirectory({ config, log, interrupts }: FleetMeans): Promise<number> {
   demandRedis(config);
   const feeds = scheduledFeeds(config);
   return withOwned(async (own) => {
+    endInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, own);
     let isReady = (): boolean => false;
     await openHealth(config, log, () => isReady() && !interrupts.drain.aborted, own);
     const engine = await openEngineOf(config, own, { log });

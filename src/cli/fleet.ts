@@ -21,6 +21,9 @@ export interface FleetMeans {
 /** Longer than a call may take, shorter than the grace that process supervisors give. */
 export const DRAIN_SECONDS = 25;
 
+/** What closing may take after that. */
+const CLOSE_SECONDS = 4;
+
 /** Delivers to the configured pools until it is interrupted, then drains. */
 export async function deliverPools(
   { config, log, interrupts }: FleetMeans,
@@ -29,6 +32,7 @@ export async function deliverPools(
   demandRedis(config);
   const chosen = workerPools(config);
   return withOwned(async (own) => {
+    endInTime({ log, interrupts }, drainSeconds, own);
     const deliveries: Delivery[] = [];
     const ready = (): boolean =>
       !interrupts.drain.aborted &&
@@ -57,6 +61,7 @@ export async function deliverPools(
 export async function carryOutOrders({ config, log, interrupts }: FleetMeans): Promise<number> {
   demandRedis(config);
   return withOwned(async (own) => {
+    endInTime({ log, interrupts }, 0, own);
     let isConnected = (): boolean => false;
     await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, own);
     const engine = await openEngineOf(config, own, { log });
@@ -67,6 +72,29 @@ export async function carryOutOrders({ config, log, interrupts }: FleetMeans): P
     log.info({}, "replay worker stopping");
     return EXIT.done;
   });
+}
+
+/**
+ * Ends a process that was interrupted as it is, where it has not closed in time: closing waits for a Redis that is lost
+ * or silent. What the store was not told is then as after a kill, which loses nothing. To be owned first.
+ */
+export function endInTime({ log, interrupts }: Omit<FleetMeans, "config">, drainSeconds: number, own: Own): void {
+  let timer: NodeJS.Timeout | undefined;
+  const onDrain = (): void => {
+    timer = setTimeout(
+      () => {
+        log.error({}, "ended without closing");
+        process.exit(EXIT.failed);
+      },
+      (drainSeconds + CLOSE_SECONDS) * 1000,
+    );
+  };
+  own(interrupts.drain, (drain) => {
+    drain.removeEventListener("abort", onDrain);
+    clearTimeout(timer);
+  });
+  if (interrupts.drain.aborted) onDrain();
+  else interrupts.drain.addEventListener("abort", onDrain, { once: true });
 }
 
 /** Throws a ConfigError for the embedded engine: it is one process, and has no fleet. */

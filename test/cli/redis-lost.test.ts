@@ -117,6 +117,20 @@ test(
   },
 );
 
+test("a worker that is stopped while Redis hangs ends all the same", { skip }, async (t) => {
+  const { redis, ready, environment } = await startFleet(t);
+  await until("both are ready", async () => are(await ready(), 200));
+  const words = ["worker", "--pools", POOL, "--drain-timeout", "1"];
+  const worker = runFile("src/cli/main.ts", words, environment);
+  t.after(() => worker.kill("SIGKILL"));
+  await until("a third works", () => times(worker.stderr(), "worker started") === 1);
+  redis.suspend();
+  t.after(() => redis.goOn());
+  await worker.kill("SIGTERM");
+  assert.equal(await worker.ended(), 1, worker.stderr());
+  assert.equal(times(worker.stderr(), "ended without closing"), 1);
+});
+
 test(
   "a command says of a Redis that hangs that it does not answer: it ends, or goes on where it is under way",
   { skip },
