@@ -196,13 +196,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     for (let offset = 0; (await sweep(offset, SWEEP_PAGE)) === SWEEP_PAGE;) offset += SWEEP_PAGE;
   }
   // As many places for single changes as for a bulk run, all of whose jobs may be waiting for the pace. How many calls
-  // are in flight is the governor's to say; there are twice as many places, so that while one user's change is fetched
-  // and settled another's call is under way.
+  // are in flight is the governor's to say.
   const workers: readonly JobWorker<WakeUp>[] = LANES.map((lane) => {
     const priority = lane === "urgent" ? PRIORITY.direct : PRIORITY.bulk;
-    return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job, lock) => process(job, lock, priority), {
-      concurrency: 2 * concurrency,
-    });
+    return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job, lock) => process(job, lock, priority), { concurrency });
   });
 
   let sweeping: Promise<void> | undefined;
