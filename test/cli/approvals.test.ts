@@ -36,7 +36,7 @@ test("a run that nobody approves in time has expired, and one that was approved 
     assert.deepEqual(await approvedRuns(engine, "pool", "crm"), []);
 
     const environment = { REDIS_URL: redisUrl, POOLSYNC_NAMESPACE: namespace };
-    const listed = await runCommand(["runs", "list"], { environment });
+    const listed = await runCommand(["runs"], { environment });
     assert.match(listed.stdout, /1 run waits for an approval/);
     const late = await runCommand(["runs", "approve", "late"], { environment });
     assert.match(late.stderr, /Run late is expired, and waits for no approval/);

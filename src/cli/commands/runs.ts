@@ -36,8 +36,8 @@ export function addRuns(program: Command, context: Context): void {
     .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs show r-mwpw75al-0d0e85");
   engineOptions(
     runs
-      .command("list")
-      .description("The latest runs.")
+      .command("list", { isDefault: true })
+      .description("The latest runs, also without the word `list`.")
       .option("--limit <number>", `so many at most (default: ${LISTED})`, whole(1)),
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs list --limit 100 --json")
