@@ -58,7 +58,7 @@ function scheduledFeeds({ feeds }: Config): ReadonlyMap<string, Scheduled> {
 }
 
 /** What is as it is for as long as the content is: a plan, or what was there before it, that is too large to be kept. */
-const FOR_GOOD: ReadonlySet<string> = new Set(["guarded", "not-undoable"]);
+const FOR_GOOD: ReadonlySet<string> = new Set(["guarded", "renamed", "not-undoable"]);
 
 async function carryOutOrder(
   means: PassMeans,

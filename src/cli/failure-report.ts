@@ -41,7 +41,10 @@ export function reportFailure(thrown: unknown): FailureReport {
   if (error instanceof CommanderError) {
     return { kind: "usage", message: error.message.replace(/^error: /, ""), exitCode: EXIT.usage };
   }
-  if (error instanceof FeedError) return { kind: error.kind, message: error.message, exitCode: EXIT.failed };
+  if (error instanceof FeedError) {
+    const exitCode = error.kind === "renamed" ? EXIT.guarded : EXIT.failed;
+    return { kind: error.kind, message: error.message, exitCode };
+  }
   if (error instanceof StoreError) {
     const exitCode = USAGE_FAULTS.includes(error.kind) ? EXIT.usage : EXIT.failed;
     return { kind: error.kind, message: error.message, exitCode };

@@ -11,6 +11,8 @@ export type FeedFault =
   | "too-long"
   | "format"
   | "columns"
+  /** A mapped column is missing: a guard, as the rows would say nothing of it. */
+  | "renamed"
   | "changed"
   | "read-once"
   /** It lies elsewhere, and could not be had whole. */

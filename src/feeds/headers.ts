@@ -123,7 +123,9 @@ export function checkColumns(mapping: Mapping, headers: readonly string[], optio
   const unknown = headers.filter((header) => !known.has(header));
   if (missing.length > 0 || unknown.length > 0) refuseData(headers, options.name);
   for (const column of missing) {
-    problems.push(`column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}`);
+    problems.push(
+      `column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}: map the one that took its place, or take it out`,
+    );
   }
   if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown) {
     const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
@@ -131,6 +133,7 @@ export function checkColumns(mapping: Mapping, headers: readonly string[], optio
       `${count} not in the mapping: ${list(unknown.map(show))} (map them, or ignore them with --ignore-unknown)`,
     );
   }
+  if (missing.length > 0) throw new FeedError("renamed", misfit(options.name, problems));
   if (problems.length > 0) throw columnsError(options.name, problems);
 }
 
@@ -209,5 +212,9 @@ function list(shown: readonly string[], total = shown.length): string {
 }
 
 function columnsError(name: string, problems: readonly string[]): FeedError {
-  return new FeedError("columns", `The columns of \`${name}\` do not fit: ${problems.join(". Also, ")}.`);
+  return new FeedError("columns", misfit(name, problems));
+}
+
+function misfit(name: string, problems: readonly string[]): string {
+  return `The columns of \`${name}\` do not fit: ${problems.join(". Also, ")}.`;
 }

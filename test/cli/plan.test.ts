@@ -128,6 +128,25 @@ describe("plans at the command line", () => {
     );
   });
 
+  test("of a file whose mapped column has another name are stopped before anything is planned", async () => {
+    const mapping = "attributes: { given_name: First Name }, username: ID";
+    await writeFile(at("renamed.csv"), "ID,Firstname\nu1,New\n");
+    await writeFile(at("renamed.yaml"), `feeds: { hr: { pool: ${POOL}, ${mapping} } }\n`);
+    for (const command of ["plan", "sync"]) {
+      const { code, stdout, stderr } = await said([
+        command,
+        at("renamed.csv"),
+        "--feed",
+        "hr",
+        "--config",
+        at("renamed.yaml"),
+      ]);
+      assert.equal(code, EXIT.guarded, stderr);
+      assert.match(stdout, /"renamed".*`First Name` of the mapping is not there \(did you mean `Firstname`\?\): map/s);
+    }
+    assert.equal(calls("AdminUpdateUserAttributes"), 0);
+  });
+
   test("of a feed that was cut off are stopped by the rows of its last good run", async () => {
     const path = await file("daily.csv", (nth) => `u${nth},Old`);
     const words = ["sync", path, "--user-pool-id", POOL, ...report()];

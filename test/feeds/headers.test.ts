@@ -184,7 +184,11 @@ describe("a mapping from the configuration", () => {
   test("is refused with every column that is missing or left over", () => {
     assert.throws(
       () => checkColumns(mapping, ["Last", "Frist", "Employee ID"], { name: "a.csv" }),
-      feedError("columns", /`First` .*did you mean `Frist`.*Also, 1 column is not in the mapping: `Frist`/),
+      feedError("renamed", /`First` .*did you mean `Frist`.*Also, 1 column is not in the mapping: `Frist`/),
+    );
+    assert.throws(
+      () => checkColumns(mapping, ["First", "Last", "Employee ID", "Cost centre"], { name: "a.csv" }),
+      feedError("columns", /1 column is not in the mapping: `Cost centre`/),
     );
   });
 });
