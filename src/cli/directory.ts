@@ -57,7 +57,7 @@ function scheduledFeeds({ feeds }: Config): ReadonlyMap<string, Scheduled> {
   throw new ConfigError([{ path: "poolsync.yaml: feeds", message }]);
 }
 
-/** What is as it is for as long as the content is: a plan, or what was there before it, that is too large to be kept. */
+/** What the same content would meet again: a column that is missing, and what is too large to be kept. */
 const FOR_GOOD: ReadonlySet<string> = new Set(["guarded", "renamed", "not-undoable"]);
 
 async function carryOutOrder(
@@ -86,7 +86,7 @@ async function carryOutOrder(
       return log.info({ feed: feed.name, reason: message }, "feed cancelled");
     }
     log.error({ feed: feed.name, kind, reason: message }, "feed failed");
-    if (error instanceof CommandError && FOR_GOOD.has(error.kind)) return;
+    if (FOR_GOOD.has(kind)) return;
     throw error;
   }
 }

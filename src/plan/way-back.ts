@@ -92,7 +92,7 @@ export interface WayBack {
   readonly usernames: readonly string[];
 }
 
-/** How many users' mailboxes are looked at at a time. */
+/** How many values' mailboxes are looked at at a time. */
 const LOOKS = 100;
 const CHANGE_WAITS = {
   reason: "changed-since-plan",

@@ -33,7 +33,10 @@ export async function carryOut(engine: Engine, order: ReplayOrder, signal?: Abor
     engine,
     order,
     (page) => putAgain(engine, page, done, signal),
-    (letter) => isReplayable(engine, letter),
+    (letter) => {
+      signal?.throwIfAborted();
+      return isReplayable(engine, letter);
+    },
   );
   return done;
 }

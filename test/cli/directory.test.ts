@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { EXIT } from "../../src/cli/exit-codes.ts";
@@ -247,6 +247,24 @@ describe("the directory worker", () => {
     );
     assert.equal((await delayed()).length, 2);
     await queues.close();
+  });
+
+  test("tries a feed whose mapped column is missing not before its next time", async (t) => {
+    const { at, configure, environment, start } = stage;
+    await writeFile(at("hr.csv"), "username,Vorname\nu1,New\n");
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    const worker = start("workers/directory.ts");
+    await until("it has failed", () => worker.stderr().includes("feed failed"));
+    assert.match(worker.stderr(), /"kind":"renamed","reason":".*`given_name` of the mapping is not there/);
+    const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
+    const queues = await openQueues({ kind: "redis", url, namespace });
+    t.after(() => queues.close());
+    const orders = queues.queue<object>("directory");
+    await until("nothing of it is under way", async () => (await orders.getActive()).length === 0);
+    assert.deepEqual(
+      (await orders.getDelayed()).map(({ attemptsMade }) => attemptsMade),
+      [0],
+    );
   });
 
   test("needs Redis, and a feed with a schedule", async () => {

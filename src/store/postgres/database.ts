@@ -36,8 +36,9 @@ const LOOK_EVERY_MS = 10_000;
 const TIDY_AFTER_BYTES = 32 * 2 ** 20;
 /** How finely columns are counted for the planner: 100, PostgreSQL's own, looks at ten times as many rows. */
 const STATISTICS = "SET default_statistics_target = 10";
-/** Those of poolsync and BullMQ, and the one that ANALYZE writes to. */
-const TABLES = `SELECT relid::regclass::text AS name FROM pg_stat_user_tables UNION SELECT 'pg_catalog.pg_statistic'`;
+/** Those of poolsync and BullMQ, and PostgreSQL's own, whose old transactions must be forgotten as well. */
+const TABLES =
+  "SELECT relid::regclass::text AS name, schemaname LIKE 'pg\\_%' AS own FROM pg_stat_all_tables WHERE schemaname <> 'pg_toast'";
 /** BullMQ knows these words: it expects them of a pool that is closed while it waits. */
 const CLOSED = "Cannot use a pool after calling end on the pool";
 
@@ -85,8 +86,9 @@ export async function openDatabase(directory: string, schema: string): Promise<D
   // A statement stops everything else in the process: one for all tables takes seconds where 100,000 users wait, and
   // nearly all of that goes into the statistics of columns that nobody searches by.
   const tidy = async (): Promise<void> => {
-    for (const { name } of await query<{ name: string }>(TABLES)) {
-      for (const statement of ["VACUUM", "ANALYZE"]) await query(`${statement} ${name}`);
+    for (const { name, own } of await query<{ name: string; own: boolean }>(TABLES)) {
+      await query(`VACUUM ${name}`);
+      if (!own) await query(`ANALYZE ${name}`);
     }
     await query("CHECKPOINT");
   };

@@ -19,7 +19,7 @@ import { redisFault } from "./redis-error.ts";
 import type { Scripts } from "./scripts.ts";
 import { connectRedis } from "./server-check.ts";
 
-/** The form of what is kept. It changes when an older poolsync could not read it any more. */
+/** The form of what is kept. It changes when an older release could not read it any more. */
 const FORMAT = "1";
 
 export interface RedisStoreOptions {
