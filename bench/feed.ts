@@ -42,7 +42,13 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
   try {
     const config = join(stage.directory, "poolsync.yaml");
     await writeFile(config, CONFIG);
-    const env = { ...stage.env, REDIS_URL: stage.redisUrl, POOLSYNC_CONFIG: config };
+    const env = {
+      ...stage.env,
+      REDIS_URL: stage.redisUrl,
+      POOLSYNC_CONFIG: config,
+      // As `npm run poolsync` starts it.
+      NODE_OPTIONS: "--max-semi-space-size=16",
+    };
     const readings: { rows: number; csv: Reading; poolsync: Reading }[] = [];
     let failed = 0;
     for (const rows of [FEW_ROWS, Number(values.rows)]) {
