@@ -13,7 +13,7 @@ import { MAX_LEAD_MS } from "../core/version.ts";
 import { checkPass, type Checked } from "../feeds/check-pass.ts";
 import { parseInstant } from "../feeds/date.ts";
 import { openFeed, type Feed } from "../feeds/format.ts";
-import { checkColumns, mapHeaders } from "../feeds/headers.ts";
+import { fitColumns, mapHeaders } from "../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../feeds/mapping.ts";
 import type { FeedRecord } from "../feeds/record.ts";
 import type { Source } from "../feeds/source.ts";
@@ -194,8 +194,7 @@ export function mappingOf(
       verified !== undefined && isContact(attribute.name) ? { ...attribute, verified } : attribute,
     ),
   };
-  checkColumns(mapping, input.headers, { name, ...ignore });
-  return mapping;
+  return fitColumns(mapping, input.headers, { name, ...ignore });
 }
 
 /** What makes two invocations the same run: content, pool, mapping and as-of. Blank where a run cannot be resumed. */

@@ -16,7 +16,7 @@ export interface GuardSettings {
   readonly sameValue: Limit;
   /** The fewest rows, as a share of those of the last good run. */
   readonly rows: Limit;
-  /** Whether a mapped column may be blank in every row. */
+  /** Whether a mapped column must be there, and say something in some row. */
   readonly emptyColumn: boolean;
   /** How many there must be of what a share is of. */
   readonly from: number;
@@ -52,14 +52,26 @@ export interface GuardFigures {
   };
   /** Attributes whose column says nothing in any row. */
   readonly emptyColumns: readonly string[];
+  /** Mapped columns that the feed does not have: their attributes are left as they are. */
+  readonly missingColumns: readonly MissingColumn[];
 }
 
-export const GUARDS = ["changed", "cleared", "sameValue", "rows", "emptyColumn"] as const;
+export interface MissingColumn {
+  readonly attribute: string;
+  readonly column: string;
+  /** A column of the feed that nothing is mapped from, and whose name is close. */
+  readonly likely?: string;
+}
+
+export const GUARDS = ["changed", "cleared", "sameValue", "rows", "emptyColumn", "missingColumn"] as const;
 export type GuardName = (typeof GUARDS)[number];
 
 export interface BrokenGuard {
   readonly guard: GuardName;
   readonly attribute?: string;
+  /** The feed's, for `missingColumn`. */
+  readonly column?: string;
+  readonly likely?: string;
   /** The digest of the value, for `sameValue`. */
   readonly value?: string;
   readonly limit: number;
@@ -71,7 +83,7 @@ export interface BrokenGuard {
 
 /** The guards that the plan breaks, each with by how much. */
 export function brokenGuards(settings: GuardSettings, figures: GuardFigures): readonly BrokenGuard[] {
-  const { rows, rowsBefore, users, emptyColumns } = figures;
+  const { rows, rowsBefore, users, emptyColumns, missingColumns } = figures;
   const broken: BrokenGuard[] = [];
   const most = (limit: Limit, count: number, of: number, named: Pick<BrokenGuard, "guard" | "attribute" | "value">) => {
     if (limit === undefined || of < settings.from || count <= limit * of) return;
@@ -96,11 +108,16 @@ export function brokenGuards(settings: GuardSettings, figures: GuardFigures): re
       broken.push({ guard: "emptyColumn", attribute, limit: 1, found: 1, count: rows, of: rows });
     }
   }
+  // However few the rows: nobody drops a column by chance.
+  for (const missing of settings.emptyColumn ? missingColumns : []) {
+    broken.push({ guard: "missingColumn", ...missing, limit: 1, found: 1, count: rows, of: rows });
+  }
   return broken;
 }
 
 /** What a broken guard says, with by how much. */
-export function guardSentence({ guard, attribute = "", limit, found, count, of }: BrokenGuard): string {
+export function guardSentence(broken: BrokenGuard): string {
+  const { guard, attribute = "", column = "", likely, limit, found, count, of } = broken;
   const share = (value: number): string => `${Math.round(value * 1000) / 10} %`;
   const number = (value: number): string => value.toLocaleString("en-US");
   switch (guard) {
@@ -114,5 +131,7 @@ export function guardSentence({ guard, attribute = "", limit, found, count, of }
       return `The feed has ${number(count)} rows, and the last good run had ${number(of)}: ${share(found)}, and the guard wants ${share(limit)}.`;
     case "emptyColumn":
       return `The column of \`${attribute}\` is blank in all ${number(of)} rows.`;
+    case "missingColumn":
+      return `The feed has no column \`${column}\`, which \`${attribute}\` is mapped from${likely === undefined ? "" : ` (did you mean \`${likely}\`?)`}: map the one that took its place. Approved, \`${attribute}\` is left as it is for everyone.`;
   }
 }

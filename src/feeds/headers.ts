@@ -3,7 +3,7 @@ import { contactOf, flagOf, isContact } from "../core/unit.ts";
 import type { Verified } from "../core/unit.ts";
 import { closest, normalName } from "./closest.ts";
 import { FeedError } from "./feed-error.ts";
-import { mappedColumns } from "./mapping.ts";
+import { columnsOf, mappedColumns } from "./mapping.ts";
 import type { AttributeMapping, Mapping } from "./mapping.ts";
 
 /** The standard attributes of every user pool, but for `sub`, which nobody can write. */
@@ -111,30 +111,44 @@ export interface ColumnOptions {
 }
 
 /**
- * Holds a mapping from the configuration against the columns that are there: it may name none that is missing, and
- * no column may be left over unless it is ignored. Throws one FeedError with all of them.
+ * The mapping from the configuration as far as the feed has its columns; what it lacks is `missing`, which a guard
+ * stops. No column may be left over unless it is ignored, or has likely taken the place of one that is missing. Throws
+ * one FeedError with all that is wrong: nothing can be planned without the username, the version or any attribute.
  */
-export function checkColumns(mapping: Mapping, headers: readonly string[], options: ColumnOptions): void {
+export function fitColumns(mapping: Mapping, headers: readonly string[], options: ColumnOptions): Mapping {
   const present = new Set(headers);
   const mapped = mappedColumns(mapping);
-  const problems: string[] = [];
-  const missing = [...mapped].filter((column) => !present.has(column));
   const known = new Set([...mapped, ...mapping.ignored]);
   const unknown = headers.filter((header) => !known.has(header));
-  if (missing.length > 0 || unknown.length > 0) refuseData(headers, options.name);
-  for (const column of missing) {
-    problems.push(
+  const lacks = (column: string): boolean => !present.has(column);
+  if (unknown.length > 0 || [...mapped].some(lacks)) refuseData(headers, options.name);
+  const missing = mapping.attributes.flatMap((attribute) =>
+    columnsOf(attribute)
+      .filter(lacks)
+      .slice(0, 1)
+      .map((column) => {
+        const [likely] = closest(column, unknown, 1);
+        return { attribute: attribute.name, column, ...(likely === undefined ? {} : { likely: short(likely) }) };
+      }),
+  );
+  const attributes = mapping.attributes.filter((attribute) => !columnsOf(attribute).some(lacks));
+  const needed = [mapping.usernameColumn, ...(mapping.versionColumn === undefined ? [] : [mapping.versionColumn])];
+  const absent = new Set(attributes.length === 0 ? [...mapped].filter(lacks) : needed.filter(lacks));
+  const problems = [...absent].map(
+    (column) =>
       `column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}: map the one that took its place, or take it out`,
-    );
-  }
-  if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown) {
+  );
+  const refused = mapping.unknown === "refuse" && !options.ignoreUnknown && missing.length === 0;
+  if (unknown.length > 0 && refused) {
     const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
     problems.push(
       `${count} not in the mapping: ${list(unknown.map(show))} (map them, or ignore them with --ignore-unknown)`,
     );
   }
-  if (missing.length > 0) throw new FeedError("renamed", misfit(options.name, problems));
+  if (absent.size > 0) throw new FeedError("renamed", misfit(options.name, problems));
   if (problems.length > 0) throw columnsError(options.name, problems);
+  if (missing.length === 0) return mapping;
+  return { ...mapping, attributes, missing, ignored: [...mapping.ignored, ...unknown] };
 }
 
 /** A file without a header has somebody's data where names are expected, which must not get into a message. */
@@ -200,10 +214,14 @@ function orClosest(names: readonly string[]): string {
   return names.length === 0 ? "" : ` (did you mean ${names.map(show).join(" or ")}?)`;
 }
 
-/** A column's name for a message: short, on one line. */
 function show(name: string): string {
+  return `\`${short(name)}\``;
+}
+
+/** A column's name for a message: short, on one line. */
+function short(name: string): string {
   const flat = name.replace(/\s+/g, " ");
-  return `\`${flat.length > 60 ? `${flat.slice(0, 59)}…` : flat}\``;
+  return flat.length > 60 ? `${flat.slice(0, 59)}…` : flat;
 }
 
 function list(shown: readonly string[], total = shown.length): string {

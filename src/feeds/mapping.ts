@@ -1,5 +1,6 @@
 import type { Identifier } from "../core/identifier.ts";
 import type { Change, InvalidUnit } from "../core/change.ts";
+import type { MissingColumn } from "../core/guards.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Unit, UnitValue, Verified } from "../core/unit.ts";
 import { parseInstant } from "./date.ts";
@@ -36,6 +37,8 @@ export interface Mapping {
   /** `last`: of several rows of one time for one user the last stands. Else none of them does where they disagree. */
   readonly duplicates?: "last";
   readonly attributes: readonly AttributeMapping[];
+  /** What was mapped from columns that this feed does not have, and is not in `attributes`. */
+  readonly missing?: readonly MissingColumn[];
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. Without it every record is of the feed's as-of. */
   readonly versionColumn?: string;
   /** Columns that are known and not wanted. */
@@ -68,12 +71,14 @@ const USERNAME = /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u;
 export function mappedColumns(mapping: Mapping): ReadonlySet<string> {
   const columns = new Set([mapping.usernameColumn]);
   if (mapping.versionColumn !== undefined) columns.add(mapping.versionColumn);
-  for (const { column, template, verifiedColumn } of mapping.attributes) {
-    if (column !== undefined) columns.add(column);
-    if (verifiedColumn !== undefined) columns.add(verifiedColumn);
-    if (template !== undefined) for (const name of templateColumns(template)) columns.add(name);
-  }
+  for (const attribute of mapping.attributes) for (const column of columnsOf(attribute)) columns.add(column);
   return columns;
+}
+
+/** The columns that one attribute is made of. */
+export function columnsOf({ column, template, verifiedColumn }: AttributeMapping): readonly string[] {
+  const named = [column, verifiedColumn].filter((each) => each !== undefined);
+  return template === undefined ? named : [...named, ...templateColumns(template)];
 }
 
 /** Makes a record a change. Pure: the same record gives the same change in every pass. */

@@ -141,7 +141,7 @@ export function createTally(): Tally {
 /** What the guards look at. What is there is known by a scan only. */
 export function guardFiguresOf(
   figures: PlanFigures,
-  facts: Pick<GuardFigures, "rowsBefore" | "emptyColumns"> & {
+  facts: Pick<GuardFigures, "rowsBefore" | "emptyColumns" | "missingColumns"> & {
     readonly same: NonNullable<GuardFigures["users"]>["same"];
   },
 ): GuardFigures {

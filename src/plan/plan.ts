@@ -18,7 +18,7 @@ export interface PlanInput {
   /** The feed's name, or the file's. */
   readonly feed: string;
   readonly records: AsyncIterable<PlannedRecord>;
-  readonly mapping: Pick<Mapping, "identifier" | "match" | "duplicates" | "attributes">;
+  readonly mapping: Pick<Mapping, "identifier" | "match" | "duplicates" | "attributes" | "missing">;
   readonly guards: GuardSettings;
   /** Rows of the feed's last good run. */
   readonly rowsBefore?: number;
@@ -66,6 +66,8 @@ export interface Plan {
 
 const EXAMPLES = 50;
 const GUARD_EXAMPLES = 10;
+/** Guards that are broken by the feed as a whole, and by no row of it. */
+const OF_THE_FEED: ReadonlySet<string> = new Set(["rows", "emptyColumn", "missingColumn"]);
 const TOLD_EVERY = 1000;
 
 /** Works the plans of several feeds out with one scan of the pool. Whoever gets them closes them. */
@@ -104,7 +106,8 @@ export async function buildPlans(
       const counted = await count(means, planner, scratch, { baseline, pace, ...(scan ? { scan } : {}) }, signal);
       const { figures } = counted;
       const { rowsBefore } = input;
-      const facts = { rowsBefore, emptyColumns, same: baseline === "live" ? scratch.commonest() : [] };
+      const missingColumns = input.mapping.missing ?? [];
+      const facts = { rowsBefore, emptyColumns, missingColumns, same: baseline === "live" ? scratch.commonest() : [] };
       const broken = brokenGuards(input.guards, guardFiguresOf(figures, facts));
       plans.push({
         id: counted.id,
@@ -212,9 +215,7 @@ async function count(
 function withExamples(broken: readonly BrokenGuard[], planner: Planner, scratch: Scratch): readonly BrokenExample[] {
   const wanted = broken.map((guard) => ({ ...guard, examples: new Array<Example>() }));
   const open = (): typeof wanted =>
-    wanted.filter(
-      ({ guard, examples }) => guard !== "rows" && guard !== "emptyColumn" && examples.length < GUARD_EXAMPLES,
-    );
+    wanted.filter(({ guard, examples }) => !OF_THE_FEED.has(guard) && examples.length < GUARD_EXAMPLES);
   if (open().length === 0) return wanted;
   for (const row of planner.rows()) {
     if (row.kind === "fault") continue;

@@ -249,7 +249,7 @@ describe("the directory worker", () => {
     await queues.close();
   });
 
-  test("tries a feed whose mapped column is missing not before its next time", async (t) => {
+  test("tries a feed whose mapped column has another name not before its next time", async (t) => {
     const { at, configure, environment, start } = stage;
     await writeFile(at("hr.csv"), "username,Vorname\nu1,New\n");
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);

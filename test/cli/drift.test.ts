@@ -11,6 +11,7 @@ const drift = z.object({
   compared: z.number(),
   unknown: z.number(),
   drifted: z.number(),
+  missingColumns: z.array(z.object({ attribute: z.string(), column: z.string() })),
   changed: z.array(
     z.object({ username: z.string(), attribute: z.string(), now: z.string().nullable(), feed: z.string() }),
   ),
@@ -41,7 +42,13 @@ describe("drift", () => {
     assert.equal(first.code, EXIT.done, first.stderr);
     const none = await of("drift", at("staff.csv"), "--json");
     assert.equal(none.code, EXIT.done, none.stderr);
-    assert.deepEqual(drift.parse(JSON.parse(none.stdout)), { compared: 10, unknown: 0, drifted: 0, changed: [] });
+    assert.deepEqual(drift.parse(JSON.parse(none.stdout)), {
+      compared: 10,
+      unknown: 0,
+      drifted: 0,
+      missingColumns: [],
+      changed: [],
+    });
 
     await change("u0", { given_name: "Somebody" });
     await change("u1", { given_name: "" });
@@ -57,6 +64,7 @@ describe("drift", () => {
       compared: 10,
       unknown: 2,
       drifted: 4,
+      missingColumns: [],
       changed: [
         { username: "u0", attribute: "given_name", now: "S***", feed: "N***" },
         { username: "u1", attribute: "given_name", now: null, feed: "N***" },
@@ -68,6 +76,11 @@ describe("drift", () => {
     assert.equal(shown.code, EXIT.partial);
     assert.match(shown.stdout, /Of 10 values 4 were changed by others.*Of 2 more it is\snot known/s);
     assert.ok(!shown.stdout.includes("Somebody"));
+
+    const mapping = "attributes: { given_name: First, email: { column: email, verified: mark } }, username: username";
+    await writeFile(at("hr.yaml"), `feeds: { hr: { pool: ${POOL}, ${mapping} } }\n`);
+    const renamed = await of("drift", at("staff.csv"), "--feed", "hr", "--config", at("hr.yaml"));
+    assert.match(renamed.stdout, /Of 5 values 2 were.*`given_name` was not compared: the feed has no column `First`/s);
     assert.equal(stage.emulator.log.writes.length, writes);
     cognito.close();
   });

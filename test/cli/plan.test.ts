@@ -128,23 +128,23 @@ describe("plans at the command line", () => {
     );
   });
 
-  test("of a file whose mapped column has another name are stopped before anything is planned", async () => {
-    const mapping = "attributes: { given_name: First Name }, username: ID";
-    await writeFile(at("renamed.csv"), "ID,Firstname\nu1,New\n");
+  test("of a file whose mapped column has another name are stopped, and approved leave the attribute alone", async () => {
+    const mapping = "username: ID, attributes: { given_name: First Name, nickname: Nick }";
+    await writeFile(at("renamed.csv"), "ID,Firstname,Nick\nu1,New,Jo\n");
     await writeFile(at("renamed.yaml"), `feeds: { hr: { pool: ${POOL}, ${mapping} } }\n`);
-    for (const command of ["plan", "sync"]) {
-      const { code, stdout, stderr } = await said([
-        command,
-        at("renamed.csv"),
-        "--feed",
-        "hr",
-        "--config",
-        at("renamed.yaml"),
-      ]);
-      assert.equal(code, EXIT.guarded, stderr);
-      assert.match(stdout, /"renamed".*`First Name` of the mapping is not there \(did you mean `Firstname`\?\): map/s);
-    }
+    const words = ["sync", at("renamed.csv"), "--feed", "hr", "--config", at("renamed.yaml")];
+    const stopped = await said(words);
+    assert.equal(stopped.code, EXIT.guarded, stopped.stderr);
+    const { error, plans } = guarded.parse(JSON.parse(stopped.stdout));
+    assert.match(
+      error.message,
+      /no column `First Name`, which `given_name` is mapped from \(did you mean `Firstname`\?\): map/,
+    );
     assert.equal(calls("AdminUpdateUserAttributes"), 0);
+    const approved = await said([...words, "--approve", plans[0]?.plan ?? ""]);
+    assert.equal(approved.code, EXIT.done, approved.stderr);
+    const written = emulator.log.writes.map(({ attributes }) => attributes);
+    assert.deepEqual(written, [{ nickname: "Jo" }]);
   });
 
   test("of a feed that was cut off are stopped by the rows of its last good run", async () => {

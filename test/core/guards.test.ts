@@ -72,6 +72,26 @@ const cases: readonly Case[] = [
     says: [],
   },
   {
+    title: "a column that is not there, however few the rows",
+    figures: { rows: 3, missingColumns: [{ attribute: "given_name", column: "First" }] },
+    says: [
+      "The feed has no column `First`, which `given_name` is mapped from: map the one that took its place. Approved, `given_name` is left as it is for everyone.",
+    ],
+  },
+  {
+    title: "a column that is not there, and one like it",
+    figures: { missingColumns: [{ attribute: "given_name", column: "First name", likely: "Firstname" }] },
+    says: [
+      "The feed has no column `First name`, which `given_name` is mapped from (did you mean `Firstname`?): map the one that took its place. Approved, `given_name` is left as it is for everyone.",
+    ],
+  },
+  {
+    title: "a column that is not there, where that is allowed",
+    settings: { emptyColumn: false },
+    figures: { missingColumns: [{ attribute: "given_name", column: "First" }] },
+    says: [],
+  },
+  {
     title: "a column that says nothing",
     figures: { rows: 100, emptyColumns: ["profile"] },
     says: ["The column of `profile` is blank in all 100 rows."],
@@ -91,7 +111,13 @@ describe("the guards", () => {
       const { users, ...rest } = figures;
       const broken = brokenGuards(
         { ...DEFAULT_GUARDS, ...settings },
-        { rows: 1000, emptyColumns: [], ...rest, ...(users ? { users: { ...QUIET, ...users } } : {}) },
+        {
+          rows: 1000,
+          emptyColumns: [],
+          missingColumns: [],
+          ...rest,
+          ...(users ? { users: { ...QUIET, ...users } } : {}),
+        },
       );
       assert.deepEqual(broken.map(guardSentence), says);
       for (const { guard } of broken) assert.ok(GUARDS.includes(guard));

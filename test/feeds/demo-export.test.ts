@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { hrExport, SEED_CUSTOM_ATTRIBUTES, seedUsers } from "../../demo/seed.ts";
 import { checkPass } from "../../src/feeds/check-pass.ts";
 import { readRecords } from "../../src/feeds/format.ts";
-import { checkColumns } from "../../src/feeds/headers.ts";
+import { fitColumns } from "../../src/feeds/headers.ts";
 import { mapRecord } from "../../src/feeds/mapping.ts";
 import type { AttributeMapping, Mapping } from "../../src/feeds/mapping.ts";
 import { openSource } from "../../src/feeds/source.ts";
@@ -64,7 +64,7 @@ describe("the people of the demonstration", () => {
   test("change in about 800 rows, and the rest is what every export has", async () => {
     const source = await openSource(PATH.pathname, { spoolDir: "." });
     const checked = await checkPass(source);
-    checkColumns(MAPPING, checked.headers, { name: source.name });
+    fitColumns(MAPPING, checked.headers, { name: source.name });
     const users = new Map(seedUsers().map(({ username, attributes }) => [username, attributes]));
     const owners = new Map(seedUsers().map(({ username, attributes }) => [attributes["email"], username]));
     const count = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { closest, editDistance } from "../../src/feeds/closest.ts";
-import { checkColumns, mapHeaders } from "../../src/feeds/headers.ts";
+import { fitColumns, mapHeaders } from "../../src/feeds/headers.ts";
 import type { HeaderOptions } from "../../src/feeds/headers.ts";
 import type { Mapping } from "../../src/feeds/mapping.ts";
 import { feedError } from "./feed-file.ts";
@@ -159,7 +159,7 @@ describe("headers", () => {
         error instanceof Error &&
         !error.message.includes(data);
       assert.throws(() => map(["Zoë", data]), quiet);
-      assert.throws(() => checkColumns(map(["username", "name"]), ["Zoë", data], { name: "a.csv" }), quiet);
+      assert.throws(() => fitColumns(map(["username", "name"]), ["Zoë", data], { name: "a.csv" }), quiet);
     }
   });
 
@@ -176,20 +176,46 @@ describe("a mapping from the configuration", () => {
     unknown: "refuse",
   };
   test("fits columns that it names or ignores", () => {
-    checkColumns(mapping, ["Last", "First", "Employee ID", "Shoe size"], { name: "a.csv" });
-    checkColumns(mapping, ["Last", "First", "Employee ID", "x"], { name: "a.csv", ignoreUnknown: true });
-    checkColumns({ ...mapping, unknown: "ignore" }, ["Last", "First", "Employee ID", "x"], { name: "a.csv" });
+    fitColumns(mapping, ["Last", "First", "Employee ID", "Shoe size"], { name: "a.csv" });
+    fitColumns(mapping, ["Last", "First", "Employee ID", "x"], { name: "a.csv", ignoreUnknown: true });
+    fitColumns({ ...mapping, unknown: "ignore" }, ["Last", "First", "Employee ID", "x"], { name: "a.csv" });
   });
 
-  test("is refused with every column that is missing or left over", () => {
+  test("is refused with every column that is left over, and where nothing is left to plan", () => {
     assert.throws(
-      () => checkColumns(mapping, ["Last", "Frist", "Employee ID"], { name: "a.csv" }),
-      feedError("renamed", /`First` .*did you mean `Frist`.*Also, 1 column is not in the mapping: `Frist`/),
+      () => fitColumns(mapping, ["Last", "Frist", "Employee ID"], { name: "a.csv" }),
+      feedError("renamed", /`First` .*did you mean `Frist`/),
     );
     assert.throws(
-      () => checkColumns(mapping, ["First", "Last", "Employee ID", "Cost centre"], { name: "a.csv" }),
+      () => fitColumns(mapping, ["First", "Last", "Number"], { name: "a.csv" }),
+      feedError("renamed", /`Employee ID` of the mapping is not there.*Also, 1 column is not in the mapping: `Number`/),
+    );
+    assert.throws(
+      () => fitColumns(mapping, ["First", "Last", "Employee ID", "Cost centre"], { name: "a.csv" }),
       feedError("columns", /1 column is not in the mapping: `Cost centre`/),
     );
+  });
+
+  test("leaves out what has no column, and takes no offence at the column in its place", () => {
+    const nickname = { name: "nickname", column: "Nick", transforms: [], onBlank: "clear" } as const;
+    const email = {
+      name: "email",
+      column: "Mail",
+      verifiedColumn: "Checked",
+      transforms: [],
+      onBlank: "skip",
+    } as const;
+    const wanted: Mapping = { ...mapping, attributes: [...mapping.attributes, nickname, email] };
+    const fitted = fitColumns(wanted, ["First", "Last", "Employee ID", "Nickname", "Mail"], { name: "a.csv" });
+    assert.deepEqual(
+      fitted.attributes.map(({ name }) => name),
+      ["name"],
+    );
+    assert.deepEqual(fitted.missing, [
+      { attribute: "nickname", column: "Nick", likely: "Nickname" },
+      { attribute: "email", column: "Checked" },
+    ]);
+    assert.deepEqual(fitted.ignored, ["Shoe size", "Nickname"]);
   });
 });
 

@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { checkUnit, checkUsername } from "../../src/core/pool-schema.ts";
 import type { AttributeSchema, PoolProfile } from "../../src/core/pool-schema.ts";
-import { checkColumns, mapHeaders } from "../../src/feeds/headers.ts";
+import { fitColumns, mapHeaders } from "../../src/feeds/headers.ts";
 import { createUnknownCheck, mapRecord } from "../../src/feeds/mapping.ts";
 import type { AttributeMapping, Mapping } from "../../src/feeds/mapping.ts";
 import { transformFault } from "../../src/feeds/transform.ts";
@@ -195,7 +195,7 @@ describe("columns", () => {
             headers,
             known ? { ...options, attributes: POOL_NAMES, verified: "mark" } : options,
           );
-          checkColumns(mapping, headers, options);
+          fitColumns(mapping, headers, options);
           return [];
         });
         const told: Mapping = {
@@ -205,7 +205,7 @@ describe("columns", () => {
           unknown: "refuse",
         };
         await outcome(async () => {
-          checkColumns(told, headers, { name: "feed" });
+          fitColumns(told, headers, { name: "feed" });
           return [];
         });
       },

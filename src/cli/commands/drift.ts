@@ -1,5 +1,6 @@
 /** `poolsync drift`: what somebody else changed in the pool since poolsync wrote it. Nothing is written. */
 import type { Command } from "commander";
+import type { MissingColumn } from "../../core/guards.ts";
 import { timeOf } from "../../core/version.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { findDrift, type Drifted } from "../../plan/drift.ts";
@@ -55,10 +56,11 @@ async function drift(io: Io, files: readonly string[], flags: DriftFlags): Promi
       });
       for (const term of ["compared", "unknown", "drifted"] as const) sum[term] += figures[term];
     }
+    const missing = feeds.feeds.flatMap(({ mapping }) => mapping.missing ?? []);
     if (flags.json === true) {
-      const document = { pool: means.pool, ...sum, changed: listed.map(viewDrift) };
+      const document = { pool: means.pool, ...sum, missingColumns: missing, changed: listed.map(viewDrift) };
       io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-    } else printDrift(io, sum, listed);
+    } else printDrift(io, sum, missing, listed);
     return sum.drifted > 0 ? EXIT.partial : EXIT.done;
   });
 }
@@ -77,6 +79,7 @@ function viewDrift({ username, attribute, version, now, wanted }: Drifted) {
 function printDrift(
   { stdout }: Io,
   sum: { readonly compared: number; readonly unknown: number; readonly drifted: number },
+  missing: readonly MissingColumn[],
   listed: readonly Drifted[],
 ): void {
   const width = columnsOf(stdout);
@@ -86,6 +89,9 @@ function printDrift(
       ? "none was changed by others since poolsync wrote it."
       : `${count(sum.drifted)} ${sum.drifted === 1 ? "was" : "were"} changed by others since poolsync wrote ${sum.drifted === 1 ? "it" : "them"}.`;
   stdout.write(indent("", `Of ${counted(sum.compared, "value")} ${what}${unknown}`, width));
+  for (const { attribute, column } of missing) {
+    stdout.write(indent("", `\`${attribute}\` was not compared: the feed has no column \`${column}\`.`, width));
+  }
   if (listed.length === 0) return;
   const rows = listed.slice(0, MOST_SHOWN).map((each) => {
     const { username, attribute, version, now, feed } = viewDrift(each);
