@@ -39,6 +39,7 @@ const NOT_SENT = new Set([
   "EADDRNOTAVAIL",
   "EMFILE",
   "ERR_INVALID_URL",
+  "UND_ERR_CONNECT_TIMEOUT",
 ]);
 /** The SDK's own errors that no request follows. */
 const NOT_TRIED = new Set([
@@ -83,8 +84,7 @@ function isFateUnknown(thrown: unknown, name: string, status: number | undefined
   if (NOT_SENT.has(name) || NOT_TRIED.has(name)) return false;
   if (textAt(thrown, "syscall") === "connect") return false;
   // What went wrong with the certificate or in the handshake: no request was written.
-  if (/CERT|^UNABLE_TO_|^EPROTO$/.test(name)) return false;
-  return !/did not establish a connection/.test(textAt(thrown, "message") ?? "");
+  return !/CERT|^UNABLE_TO_|^EPROTO$|^ERR_SSL_(WRONG_VERSION|.*_HANDSHAKE)/.test(name);
 }
 
 function statusOf(thrown: unknown): number | undefined {

@@ -242,11 +242,12 @@ const NAMES: readonly (readonly [FailureKind, names: string])[] = [
   ["misconfigured", "UnknownOperation InvalidAction EndpointError RegionMissing ERR_INVALID_URL"],
   // The SDK's own.
   ["credentials-missing", "CredentialsProviderError TokenProviderError ProviderError"],
-  ["timed-out", "TimeoutError ETIMEDOUT ESOCKETTIMEDOUT"],
+  ["timed-out", "TimeoutError ETIMEDOUT UND_ERR_CONNECT_TIMEOUT UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT"],
   ["aborted", "AbortError"],
   // The network, from name resolution to what is no HTTP.
   ["network", "ENOTFOUND EAI_AGAIN EAI_FAIL ECONNREFUSED ECONNRESET ECONNABORTED EPIPE EHOSTUNREACH EHOSTDOWN"],
-  ["network", "ENETUNREACH ENETDOWN EADDRNOTAVAIL EMFILE EPROTO HPE_INVALID_CONSTANT HPE_INVALID_HEADER_TOKEN"],
+  ["network", "ENETUNREACH ENETDOWN EADDRNOTAVAIL EMFILE EPROTO UND_ERR_SOCKET HTTPParserError"],
+  ["network", "ERR_SSL_WRONG_VERSION_NUMBER ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE"],
   ["network", "CERT_HAS_EXPIRED DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN ERR_TLS_CERT_ALTNAME_INVALID"],
   ["network", "UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_GET_ISSUER_CERT_LOCALLY"],
 ];

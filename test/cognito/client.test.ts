@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient, createCognitoClients } from "../../src/cognito/client.ts";
@@ -39,6 +40,37 @@ describe("the client", () => {
     assert.match(String(requests[0]?.headers["user-agent"]), /app\/poolsync/);
     assert.equal(requests[0]?.headers["x-amz-target"], "AWSCognitoIdentityProviderService.AdminUpdateUserAttributes");
   });
+
+  for (const [title, answer, kind] of [
+    ["closes the connection", (socket: Socket) => socket.end(), "network"],
+    ["speaks no HTTP", (socket: Socket) => socket.write("220 mail.example.com\r\n"), "network"],
+    ["breaks off", (socket: Socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}"), "network"],
+    ["never ends", (socket: Socket) => socket.write("HTTP/1.1 200 OK\r\n\r\n{"), "timed-out"],
+    [
+      "says too much",
+      (socket: Socket) => socket.end(`HTTP/1.1 200 OK\r\n\r\n${" ".repeat(16 * 1024 * 1024 + 1)}`),
+      "unknown",
+    ],
+  ] as const) {
+    test(`does not know the fate of a call to a server that ${title}`, async () => {
+      const server = createTcpServer((socket) => {
+        socket.on("error", () => undefined).once("data", () => answer(socket));
+      }).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const endpoint = `http://127.0.0.1:${port}`;
+      const client = createCognitoClient({ endpoint, concurrency: 1, requestTimeoutMs: 400 });
+      const said = await createAttributeWriter(client).write(POOL, "ada", [{ Name: "name", Value: "Ada" }], {
+        signal: new AbortController().signal,
+        notAfter: Infinity,
+      });
+      client.close();
+      server.close();
+      assert.ok(!said.ok);
+      const { kind: found, fateUnknown, answered } = said.failure;
+      assert.deepEqual({ found, fateUnknown, answered }, { found: kind, fateUnknown: true, answered: false });
+    });
+  }
 
   for (const [title, environment, options, host] of [
     ["AWS's own", {}, {}, "cognito-idp.eu-west-1.amazonaws.com"],
