@@ -9,10 +9,7 @@ export type WriteAnswer = { readonly ok: true } | Refusal;
 
 export interface WriteOptions {
   readonly signal: AbortSignal;
-  /**
-   * By performance.now(): from then on the request is not sent. It is looked at as the last thing before the wire,
-   * because a process that was suspended goes on in the middle of its work, before any timer can abort it.
-   */
+  /** By performance.now(): from then on the request is not sent. */
   readonly notAfter: number;
   /** What the pool's Lambda triggers are given with the call. */
   readonly clientMetadata?: Readonly<Record<string, string>>;
@@ -42,30 +39,12 @@ export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
       };
       if (signal.aborted) return notBegun(signal);
       const command = new AdminUpdateUserAttributesCommand(input);
-      command.middlewareStack.add(notSentAfter(notAfter), NOT_SENT_AFTER);
       try {
-        await cognito.sdk.send(command, { abortSignal: signal });
+        await cognito.within({ signal, notAfter }, (sdk) => sdk.send(command));
         return { ok: true };
       } catch (thrown) {
-        if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
         return refusalOf(thrown, signal);
       }
     },
-  };
-}
-
-/** The time to send had passed. Nothing was sent. */
-export class TooLateToSend extends Error {}
-
-/** The last thing before the wire. */
-export const NOT_SENT_AFTER = { step: "deserialize", priority: "low", name: "notAfter" } as const;
-
-/** Middleware of the SDK that throws TooLateToSend from `notAfter` on, by performance.now(). */
-export function notSentAfter(
-  notAfter: number,
-): <In, Out>(next: (args: In) => Promise<Out>) => (args: In) => Promise<Out> {
-  return (next) => (args) => {
-    if (performance.now() >= notAfter) throw new TooLateToSend();
-    return next(args);
   };
 }

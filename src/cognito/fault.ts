@@ -16,8 +16,12 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** The time to send had passed. Nothing was sent. */
+export class TooLateToSend extends Error {}
+
 /** `signal` is the one that the call was made under. */
 export function refusalOf(thrown: unknown, signal?: AbortSignal): Refusal {
+  if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
   const said = signalOf(thrown, signal);
   return { ok: false, failure: classify(said), name: said.name, message: said.message ?? "" };
 }

@@ -23,7 +23,7 @@ export async function readProvider(
 ): Promise<ProviderAnswer> {
   try {
     const command = new DescribeIdentityProviderCommand({ UserPoolId: poolId, ProviderName: provider });
-    const answer = ANSWER.safeParse(await cognito.sdk.send(command, { abortSignal: signal }));
+    const answer = ANSWER.safeParse(await cognito.within({ signal }, (sdk) => sdk.send(command)));
     if (!answer.success) return { is: "unknown" };
     return { is: "known", attributes: new Set(Object.keys(answer.data.IdentityProvider.AttributeMapping ?? {})) };
   } catch (thrown) {

@@ -3,7 +3,6 @@ import { UpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-pr
 import { z } from "zod";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
-import { NOT_SENT_AFTER, notSentAfter, TooLateToSend } from "./attribute-writer.ts";
 import { notBegun, refusalOf, type Refusal } from "./fault.ts";
 
 /** Where Cognito sent a code, masked by Cognito itself. */
@@ -39,10 +38,10 @@ const ANSWER = z.object({
     .exactOptional(),
 });
 
-export function createOwnWriter({ sdk, callMs }: CognitoClient): OwnWriter {
+export function createOwnWriter(cognito: CognitoClient): OwnWriter {
   return {
-    async write(token, attributes, { clientMetadata, signal, notAfter = Infinity }) {
-      const within = AbortSignal.any([signal, AbortSignal.timeout(callMs)]);
+    async write(token, attributes, { clientMetadata, signal, notAfter }) {
+      const within = AbortSignal.any([signal, AbortSignal.timeout(cognito.callMs)]);
       const input = {
         AccessToken: token,
         UserAttributes: [...attributes],
@@ -50,13 +49,12 @@ export function createOwnWriter({ sdk, callMs }: CognitoClient): OwnWriter {
       };
       if (signal.aborted) return notBegun(signal);
       const command = new UpdateUserAttributesCommand(input);
-      command.middlewareStack.add(notSentAfter(notAfter), NOT_SENT_AFTER);
       try {
-        const { CodeDeliveryDetailsList } = await sdk.send(command, { abortSignal: within });
+        const limits = { signal: within, notAfter };
+        const { CodeDeliveryDetailsList } = await cognito.within(limits, (sdk) => sdk.send(command));
         const answer = ANSWER.safeParse(CodeDeliveryDetailsList === undefined ? {} : { CodeDeliveryDetailsList });
         return { ok: true, answer: answer.success ? answer.data : {} };
       } catch (thrown) {
-        if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
         return refusalOf(thrown, within);
       }
     },

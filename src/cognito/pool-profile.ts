@@ -46,8 +46,8 @@ export async function readPoolProfile(
   }
   let answer: unknown;
   try {
-    const options = signal ? { abortSignal: signal } : {};
-    ({ UserPool: answer } = await cognito.sdk.send(new DescribeUserPoolCommand({ UserPoolId: poolId }), options));
+    const command = new DescribeUserPoolCommand({ UserPoolId: poolId });
+    ({ UserPool: answer } = await cognito.within({ signal }, (sdk) => sdk.send(command)));
   } catch (cause) {
     const { failure, message } = refusalOf(cause, signal);
     // The SDK's messages go on about response objects in further lines.

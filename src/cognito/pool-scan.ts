@@ -133,7 +133,7 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
     const slot = await lists.acquire({ priority: PRIORITY, ...(signal ? { signal } : {}) });
     let refusal: Refusal;
     try {
-      const answer = await cognito.sdk.send(new ListUsersCommand(input), signal ? { abortSignal: signal } : {});
+      const answer = await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)));
       const page = PAGE.safeParse(answer);
       if (page.success) return page.data;
       throw new CognitoError(

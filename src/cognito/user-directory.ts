@@ -83,9 +83,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
     let token: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const input = { UserPoolId: poolId, Filter, ...(token === undefined ? {} : { PaginationToken: token }) };
-      const page = PAGE.safeParse(
-        await cognito.sdk.send(new ListUsersCommand(input), signal ? { abortSignal: signal } : {}),
-      );
+      const page = PAGE.safeParse(await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input))));
       if (!page.success) throw new MalformedAnswerError("Expected a page of users");
       users.push(...(page.data.Users ?? []));
       token = page.data.PaginationToken || undefined;

@@ -19,10 +19,10 @@ const PAGE_USERS = 60;
 /** So many letters at the beginning are taken for right, and of a short name half. */
 const PREFIX = 3;
 
-export function createUserSearch({ sdk }: CognitoClient): UserSearch {
+export function createUserSearch(cognito: CognitoClient): UserSearch {
   async function list(poolId: string, filter: string, signal: AbortSignal): Promise<ListedUser[]> {
     const input = { UserPoolId: poolId, Filter: filter, Limit: PAGE_USERS };
-    const { Users = [] } = await sdk.send(new ListUsersCommand(input), { abortSignal: signal });
+    const { Users = [] } = await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)));
     return Users.flatMap(({ Username, UserStatus, Attributes = [] }) => {
       if (Username === undefined) return [];
       const attributes = new Map(Attributes.map(({ Name = "", Value = "" }) => [Name, Value]));
