@@ -153,18 +153,23 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     }
   }
 
+  /** Another process may lift the pool's hold before the next probe is due, so this one looks again soon. */
+  function waitForHold(retryInMs: number): number {
+    pause(Math.min(retryInMs, FIRST_PAUSE_MS));
+    return retryInMs;
+  }
+
   /** Delivers what a user has, and goes on while there is more at once. Answers when to look again, if at all. */
   async function deliver(user: string, wokenAs: number): Promise<number | undefined> {
     for (let priority = wokenAs; ;) {
-      const hold = await holds.ask("pool");
-      if (hold.is === "held") {
-        // Another process may lift it before the next probe is due, so it is looked at again soon.
-        pause(Math.min(hold.retryInMs, FIRST_PAUSE_MS));
-        return hold.retryInMs;
-      }
+      const before = await holds.ask("pool");
+      if (before.is === "held") return waitForHold(before.retryInMs);
       const slot = await updates.acquire({ priority, signal: abort.signal });
       let delivered: Delivered;
       try {
+        // It may have been placed while the slot was waited for.
+        const hold = before.is === "probe" ? before : await holds.ask("pool");
+        if (hold.is === "held") return waitForHold(hold.retryInMs);
         const askedAt = performance.now();
         const token = randomBytes(16).toString("base64url");
         const answer = await store.mailboxes.claim(user, token, leaseMs);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../support/condition.ts";
+import { wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { contact, type OpenStage, text } from "../support/delivery-stage.ts";
 
 const UPDATE = "AdminUpdateUserAttributes";
@@ -27,6 +28,20 @@ export function holdSuite(open: OpenStage): void {
       assert.equal(await stage.holdOf("pool"), undefined);
     });
   }
+
+  test("who waits for the pace while the pool is being held makes no call", async (t) => {
+    const users = ["ann", "bob", "cem", "dan"];
+    const stage = await open(t, users, { concurrency: 4, ratePerSecond: 2 });
+    stage.emulator.faults.add({ operation: UPDATE, error: "ResourceNotFoundException" });
+    for (const username of users) await stage.put(username, NICKNAME);
+    const delivery = await stage.deliver();
+    await until("the pool is held", async () => (await stage.holdOf("pool")) !== undefined);
+    const calls = stage.calls();
+    const queue = stage.engine.queues.queue(wakeUpQueue(stage.id, "bulk"));
+    await until("all of them sleep", async () => (await queue.getJobCounts("delayed"))["delayed"] === users.length);
+    assert.equal(stage.calls(), calls);
+    await delivery.stop(10_000);
+  });
 
   test("a probe that fails leaves the pool held, and costs one call", async (t) => {
     const stage = await open(t, ["ann", "bob"], { concurrency: 1 });
