@@ -95,7 +95,10 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       return undefined;
     }
     case "bury": {
-      if (settlement.fateUnknown) keepQuiet(d, name, held.digest, nowMs);
+      if (settlement.fateUnknown) {
+        keepQuiet(d, name, held.digest, nowMs);
+        letNothingOlderFollow(d, name, held.version);
+      }
       const rivals = [pending[name], pending[contactOf(name) ?? name]];
       if (rivals.some((rival) => rival && rival.version > held.version)) {
         book(d, held.run, "superseded", 1);
@@ -104,7 +107,6 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       book(d, held.run, "dead", 1);
       // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
       resend(d, name);
-      if (settlement.fateUnknown) letNothingOlderFollow(d, name, held.version);
       const { pool, username } = d.mailbox;
       const { version, run, digest } = held;
       const { letter: id, kind, reason, owner, body = held.body } = settlement;

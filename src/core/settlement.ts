@@ -23,7 +23,7 @@ export type Settlement =
       /** What the letter keeps instead of the unit's body: it never has a user's token. */
       readonly body?: string;
       /** True where the last call may yet be applied. */
-      readonly fateUnknown?: boolean;
+      readonly fateUnknown: boolean;
     };
 
 export type Settlements = Readonly<Record<string, Settlement>>;

@@ -163,7 +163,7 @@ export async function deliverClaim(
     for (const name of names) {
       const answer = await aliases.ask(name, attributes.get(name) ?? [], there);
       if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
-      else if (answer.is === "owned") session.bury(name, "alias-exists", "alias-exists", answer.owner);
+      else if (answer.is === "owned") session.bury(name, "alias-exists", "alias-exists", { owner: answer.owner });
       else if (answer.is === "unknown") readFailed([name], answer.failure);
     }
   }
@@ -196,16 +196,18 @@ export async function deliverClaim(
     // What a user's own token is refused says nothing of the pool.
     const isOwn = mannerFor(names[0]).token !== undefined;
     const alike = failure.holdsWhenRepeated === true && !isOwn && holds.refused(inHand.user);
+    const { fateUnknown } = failure;
     for (const name of names) {
       const held = session.held(name);
       const decision = decide(failure, held, Math.random(), alike);
-      if (decision.is === "bury") session.bury(name, decision.kind, decision.reason, owners.get(name));
+      if (decision.is === "bury")
+        session.bury(name, decision.kind, decision.reason, { owner: owners.get(name), fateUnknown });
       else if (decision.is === "hold") {
         hold = { scope: decision.scope, failure };
         session.defer([name], LATER_MS);
       } else {
         const { inMs: at, counts } = decision;
-        session.conclude(name, { is: "retry", version: held.version, at, counts, fateUnknown: failure.fateUnknown });
+        session.conclude(name, { is: "retry", version: held.version, at, counts, fateUnknown });
       }
     }
   }

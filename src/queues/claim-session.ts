@@ -28,6 +28,13 @@ export interface Told {
   readonly priority?: number;
 }
 
+export interface BuriedBy {
+  /** The key of the user who has the value. */
+  readonly owner?: string | undefined;
+  /** True where the last call may yet be applied. */
+  readonly fateUnknown?: boolean;
+}
+
 export interface ClaimSession {
   /** Names of the units about which nothing is concluded yet. */
   open(): string[];
@@ -35,8 +42,7 @@ export interface ClaimSession {
   conclude(name: string, settlement: Settlement): void;
   applied(name: string): void;
   unchanged(name: string): void;
-  /** `owner`: the key of the user who has the value. */
-  bury(name: string, kind: string, reason: string, owner?: string): void;
+  bury(name: string, kind: string, reason: string, more?: BuriedBy): void;
   /** Gives units back for later, with nothing counted. */
   defer(names: Iterable<string>, inMs: number): void;
   /** Tells the store what was concluded, and renews the lease. Throws ClaimLost where the claim is somebody else's. */
@@ -85,7 +91,7 @@ export function openClaimSession(
     conclude,
     applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
     unchanged: (name) => conclude(name, { is: "unchanged", version: held(name).version }),
-    bury(name, kind, reason, owner) {
+    bury(name, kind, reason, { owner, fateUnknown = false } = {}) {
       const { version, body } = held(name);
       const tokenless = withoutToken(keyring.open(body));
       conclude(name, {
@@ -94,6 +100,7 @@ export function openClaimSession(
         letter: keyring.letterId(user, name, version),
         kind,
         reason,
+        fateUnknown,
         ...(owner === undefined ? {} : { owner }),
         ...(tokenless === undefined ? {} : { body: keyring.seal(tokenless) }),
       });

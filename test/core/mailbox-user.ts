@@ -86,6 +86,7 @@ export function user() {
       is: "bury",
       version,
       letter: `letter ${version}`,
+      fateUnknown: false,
       kind: "invalid-value",
       reason: "",
     }),

@@ -150,6 +150,7 @@ describe("the embedded store's directory", () => {
         letter: "odd-letter",
         kind: "invalid-value",
         reason: odd,
+        fateUnknown: false,
       } as const;
       await store.mailboxes.settle("odd", "token", { [name]: bury }, LEASE_MS);
       assert.equal((await store.letters.get("odd-letter"))?.reason, odd);

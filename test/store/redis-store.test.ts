@@ -84,7 +84,14 @@ describe("an answer that is lost on its way", () => {
         "token-1",
         {
           given_name: { is: "applied", version: given_name.version },
-          email: { is: "bury", version: email.version, letter: "letter-1", kind: "gave-up", reason: "Because" },
+          email: {
+            is: "bury",
+            version: email.version,
+            letter: "letter-1",
+            kind: "gave-up",
+            reason: "Because",
+            fateUnknown: false,
+          },
         },
         60_000,
       ),
@@ -98,7 +105,14 @@ describe("an answer that is lost on its way", () => {
 
     const again = await store.mailboxes.claim("ann", "token-2", 60_000);
     const { version } = (again.is === "claimed" ? again.units["email"] : undefined) ?? { version: "" };
-    const bury = { is: "bury", version, letter: "letter-1", kind: "gave-up", reason: "Because" } as const;
+    const bury = {
+      is: "bury",
+      version,
+      letter: "letter-1",
+      kind: "gave-up",
+      reason: "Because",
+      fateUnknown: false,
+    } as const;
     await store.mailboxes.settle("ann", "token-2", { email: bury }, 60_000);
     assert.equal(await cut(() => store.letters.discard(["letter-1"])), 1);
     const { received, applied, discarded, pending, dead } = await store.runs.books("run");
@@ -190,7 +204,17 @@ describe("a store on Redis", () => {
         const units = claimed.is === "claimed" ? Object.entries(claimed.units) : [];
         const buried = units.map(
           ([name, { version }]) =>
-            [name, { is: "bury", version, letter: `${user}.${name}`, kind: "gave-up", reason: "Because" }] as const,
+            [
+              name,
+              {
+                is: "bury",
+                version,
+                letter: `${user}.${name}`,
+                kind: "gave-up",
+                reason: "Because",
+                fateUnknown: false,
+              },
+            ] as const,
         );
         await store.mailboxes.settle(user, "token", Object.fromEntries(buried), 1000);
       }

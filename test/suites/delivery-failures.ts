@@ -109,6 +109,27 @@ export function failureSuite(open: OpenStage): void {
     assert.deepEqual(await buried(stage), { nickname: "gave-up network" });
   });
 
+  for (const [counts, most, error] of [
+    ["fault", MAX_FAULTS, { kind: "reset", afterWrite: true }],
+    ["attempt", MAX_ATTEMPTS, { kind: "http", status: 504 }],
+  ] as const) {
+    test(`nothing older follows a value that was given up at a call nobody heard of, by its last ${counts}`, async (t) => {
+      const stage = await open(t, ["ann"]);
+      stage.emulator.faults.add({ operation: UPDATE, times: 1, error });
+      await stage.put("ann", [text("nickname", "newer")], { sequence: 2 });
+      await hasFailed(stage, "ann", "nickname", counts, most - 1);
+      await stage.deliver();
+      await stage.settled();
+      assert.equal((await stage.books()).dead, 1);
+      const writes = stage.writes().length;
+      await stage.put("ann", [text("nickname", "older")], { sequence: 1 });
+      await stage.settled();
+      assert.equal(stage.writes().length, writes);
+      const { dead, stale } = await stage.books();
+      assert.deepEqual({ dead, stale }, { dead: 1, stale: 1 });
+    });
+  }
+
   test(`a unit that ${MAX_DEATHS} workers died of is given up without a call`, async (t) => {
     const stage = await open(t, ["ann"]);
     const { mailboxes } = stage.engine.store;

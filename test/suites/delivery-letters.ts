@@ -47,7 +47,7 @@ async function bury(stage: Stage, usernames: readonly string[]): Promise<void> {
     assert.ok(claim.is === "claimed");
     const version = claim.units["nickname"]?.version ?? "";
     const letter = stage.engine.keyring.letterId(user, "nickname", version);
-    const settlement = { is: "bury", version, letter, kind: "gave-up", reason: "unknown" } as const;
+    const settlement = { is: "bury", version, letter, kind: "gave-up", reason: "unknown", fateUnknown: false } as const;
     await mailboxes.settle(user, `token of ${username}`, { nickname: settlement }, 60_000);
   }
 }

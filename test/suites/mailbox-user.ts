@@ -103,6 +103,7 @@ export async function createUser(suite: Suite) {
       is: "bury",
       version,
       letter: `letter-${user}-${name}-${version}`,
+      fateUnknown: false,
       kind: "invalid-value",
       reason,
     }),

@@ -113,6 +113,17 @@ export function letterCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, dead: 1, stale: 1 });
     });
 
+    test("lets nothing older follow a value of unknown fate, though a newer one that waits is refused", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 2);
+      const { version } = heldOf(await u.claim("a"), "name");
+      await u.put("name", "z", 3);
+      const fate = { letter: "letter-of-no-rival", kind: "gave-up", reason: "timed-out", fateUnknown: true } as const;
+      await u.settle("a", { name: { is: "bury", version, ...fate } });
+      await u.put("name", "y", 1);
+      assert.deepEqual(await u.books(), { received: 3, superseded: 1, stale: 1, pending: 1 });
+    });
+
     test("keeps a value out of the ledger that was refused at once", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 2);

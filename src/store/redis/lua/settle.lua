@@ -48,7 +48,10 @@ local function settle_unit(d, name, held, settlement)
     return nil
   end
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
-  if settlement.fateUnknown then keep_quiet(d, name, held.digest) end
+  if settlement.fateUnknown then
+    keep_quiet(d, name, held.digest)
+    let_nothing_older_follow(d, name, held.version)
+  end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   if (rival and rival.version > held.version) or (contact and contact.version > held.version) then
     book(held.run, 'superseded', 1)
@@ -57,7 +60,6 @@ local function settle_unit(d, name, held, settlement)
   book(held.run, 'dead', 1)
   -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
   resend(d, name)
-  if settlement.fateUnknown then let_nothing_older_follow(d, name, held.version) end
   return {
     id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
