@@ -7,7 +7,7 @@ import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../plan/p
 import type { Baseline } from "../plan/planner.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { Pool } from "../queues/pool.ts";
-import type { Run, Runs } from "../store/runs.ts";
+import { isEnded, type Run, type Runs } from "../store/runs.ts";
 import type { RunSource } from "./carried-run.ts";
 import { interruptedEarly } from "./failure-report.ts";
 import { identityOf, recordsOf } from "./feed-input.ts";
@@ -102,7 +102,7 @@ export async function planAll(
 
 /** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */
 async function unfinishedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<Run | undefined> {
-  const run = latest.find((each) => each.identity === identity && each.state !== "finished" && each.state !== "failed");
+  const run = latest.find((each) => each.identity === identity && !isEnded(each.state));
   if (run?.state !== "delivering") return run;
   return (await runs.books(run.id)).pending > 0 ? run : undefined;
 }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { testRedis } from "../support/redis.ts";
 import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
 
 const USERS = 150;
@@ -36,6 +37,7 @@ const summary = z.object({
 const guarded = z.object({ error: z.object({ kind: z.string(), message: z.string() }), plans: z.array(planned) });
 
 describe("plans at the command line", () => {
+  const redis = testRedis();
   let emulator: Emulator;
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let restore: () => void;
@@ -113,6 +115,22 @@ describe("plans at the command line", () => {
     const approved = await said([...words, "--approve", plan?.plan ?? ""]);
     assert.equal(approved.code, EXIT.done, approved.stderr);
     assert.equal(calls("AdminUpdateUserAttributes"), USERS);
+  });
+
+  test("are approved for one run: once it is cancelled, the same content is stopped again", async () => {
+    const path = await file("many.csv", (nth) => `u${nth},New${nth}`);
+    const environment = { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace };
+    const command = (...words: readonly string[]) => runCommand([...words, "--json"], { environment });
+    const sync = (...more: readonly string[]) =>
+      command("sync", path, "--user-pool-id", POOL, "--baseline", "live", "--detach", ...more);
+    const { plans } = guarded.parse(JSON.parse((await sync()).stdout));
+    const approved = await sync("--approve", plans[0]?.plan ?? "");
+    assert.equal(approved.code, EXIT.done, approved.stderr);
+    assert.equal((await sync()).code, EXIT.done, "it goes on with the run that was approved");
+    const { run } = z.object({ run: z.string() }).parse(JSON.parse(approved.stdout));
+    assert.equal((await command("runs", "cancel", run)).code, EXIT.done);
+    assert.equal((await sync()).code, EXIT.guarded);
+    assert.equal(calls("AdminUpdateUserAttributes"), 0);
   });
 
   test("of one value for everyone, of cleared attributes and of silent columns are stopped", async () => {
