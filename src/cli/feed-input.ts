@@ -163,7 +163,10 @@ function asOf(said: string, source: Source, now: number): number {
   ]);
 }
 
-/** How the feed's records become changes. Throws a FeedError with everything that is wrong with the columns. */
+/**
+ * How the feed's records become changes. Throws a FeedError with everything that is wrong with the columns: of what is
+ * read only once, no plan is made that a guard could stop.
+ */
 export function mappingOf(
   input: FeedInput,
   feed: InputOptions["feed"],
@@ -194,7 +197,9 @@ export function mappingOf(
       verified !== undefined && isContact(attribute.name) ? { ...attribute, verified } : attribute,
     ),
   };
-  return fitColumns(mapping, input.headers, { name, ...ignore });
+  const planned = feed.setting.guards.emptyColumn ? "guard" : "leave";
+  const missing = input.checked === undefined ? "refuse" : planned;
+  return fitColumns(mapping, input.headers, { name, missing, ...ignore });
 }
 
 /** What makes two invocations the same run: content, pool, mapping and as-of. Blank where a run cannot be resumed. */

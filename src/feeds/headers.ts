@@ -108,12 +108,17 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
 export interface ColumnOptions {
   readonly name: string;
   readonly ignoreUnknown?: boolean;
+  /**
+   * What becomes of an attribute whose column is missing. `refuse`: that is an error. `guard`: it is left out, and a
+   * guard stops the plan; the column that took the place of the missing one may be there. `leave`: it is left out.
+   */
+  readonly missing: "refuse" | "guard" | "leave";
 }
 
 /**
- * The mapping from the configuration as far as the feed has its columns; what it lacks is `missing`, which a guard
- * stops. No column may be left over unless it is ignored, or has likely taken the place of one that is missing. Throws
- * one FeedError with all that is wrong: nothing can be planned without the username, the version or any attribute.
+ * The mapping from the configuration as far as the feed has its columns; what it lacks is `missing`. No column may be
+ * left over unless it is ignored. Throws one FeedError with all that is wrong: nothing can be planned without the
+ * username, the version or any attribute.
  */
 export function fitColumns(mapping: Mapping, headers: readonly string[], options: ColumnOptions): Mapping {
   const present = new Set(headers);
@@ -132,14 +137,15 @@ export function fitColumns(mapping: Mapping, headers: readonly string[], options
       }),
   );
   const attributes = mapping.attributes.filter((attribute) => !columnsOf(attribute).some(lacks));
-  const needed = [mapping.usernameColumn, ...(mapping.versionColumn === undefined ? [] : [mapping.versionColumn])];
-  const absent = new Set(attributes.length === 0 ? [...mapped].filter(lacks) : needed.filter(lacks));
+  const leavesOut = options.missing !== "refuse" && attributes.length > 0;
+  const needed = [mapping.usernameColumn, mapping.versionColumn].filter((column) => column !== undefined);
+  const absent = new Set((leavesOut ? needed : [...mapped]).filter(lacks));
   const problems = [...absent].map(
     (column) =>
       `column ${show(column)} of the mapping is not there${orClosest(closest(column, headers))}: map the one that took its place, or take it out`,
   );
-  const refused = mapping.unknown === "refuse" && !options.ignoreUnknown && missing.length === 0;
-  if (unknown.length > 0 && refused) {
+  const guarded = options.missing === "guard" && missing.length > 0;
+  if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown && !guarded) {
     const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
     problems.push(
       `${count} not in the mapping: ${list(unknown.map(show))} (map them, or ignore them with --ignore-unknown)`,

@@ -163,6 +163,13 @@ describe("plans at the command line", () => {
     assert.equal(approved.code, EXIT.done, approved.stderr);
     const written = emulator.log.writes.map(({ attributes }) => attributes);
     assert.deepEqual(written, [{ nickname: "Jo" }]);
+    // No plan is made of a stream, which no guard could stop.
+    const stdin = "ID,Firstname,Nick\nu2,New,Jo\n";
+    const streamed = ["sync", "-", "--stream", "--feed", "hr", "--config", at("renamed.yaml"), "--json"];
+    const refused = await runCommand([...streamed, "--data-dir", at(`data-${data}`)], { stdin });
+    assert.equal(refused.code, EXIT.guarded, refused.stderr);
+    assert.match(refused.stdout, /"renamed".*`First Name` of the mapping is not there/s);
+    assert.equal(emulator.log.writes.length, 1);
   });
 
   test("of a feed that was cut off are stopped by the rows of its last good run", async () => {

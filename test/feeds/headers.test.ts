@@ -29,6 +29,8 @@ function pairs({ usernameColumn, attributes }: Mapping): string[] {
   return [usernameColumn, ...attributes.map(({ name, column }) => `${name}<-${column}`)];
 }
 
+const GUARDED = { name: "a.csv", missing: "guard" } as const;
+
 describe("headers", () => {
   const table: readonly (readonly [readonly string[], readonly string[]])[] = [
     [
@@ -159,7 +161,7 @@ describe("headers", () => {
         error instanceof Error &&
         !error.message.includes(data);
       assert.throws(() => map(["Zoë", data]), quiet);
-      assert.throws(() => fitColumns(map(["username", "name"]), ["Zoë", data], { name: "a.csv" }), quiet);
+      assert.throws(() => fitColumns(map(["username", "name"]), ["Zoë", data], GUARDED), quiet);
     }
   });
 
@@ -176,22 +178,24 @@ describe("a mapping from the configuration", () => {
     unknown: "refuse",
   };
   test("fits columns that it names or ignores", () => {
-    fitColumns(mapping, ["Last", "First", "Employee ID", "Shoe size"], { name: "a.csv" });
-    fitColumns(mapping, ["Last", "First", "Employee ID", "x"], { name: "a.csv", ignoreUnknown: true });
-    fitColumns({ ...mapping, unknown: "ignore" }, ["Last", "First", "Employee ID", "x"], { name: "a.csv" });
+    const more = ["Last", "First", "Employee ID", "x"];
+    assert.equal(fitColumns(mapping, ["Last", "First", "Employee ID", "Shoe size"], GUARDED), mapping);
+    assert.equal(fitColumns(mapping, more, { ...GUARDED, ignoreUnknown: true }), mapping);
+    const lax: Mapping = { ...mapping, unknown: "ignore" };
+    assert.equal(fitColumns(lax, more, GUARDED), lax);
   });
 
   test("is refused with every column that is left over, and where nothing is left to plan", () => {
     assert.throws(
-      () => fitColumns(mapping, ["Last", "Frist", "Employee ID"], { name: "a.csv" }),
+      () => fitColumns(mapping, ["Last", "Frist", "Employee ID"], GUARDED),
       feedError("renamed", /`First` .*did you mean `Frist`/),
     );
     assert.throws(
-      () => fitColumns(mapping, ["First", "Last", "Number"], { name: "a.csv" }),
+      () => fitColumns(mapping, ["First", "Last", "Number"], GUARDED),
       feedError("renamed", /`Employee ID` of the mapping is not there.*Also, 1 column is not in the mapping: `Number`/),
     );
     assert.throws(
-      () => fitColumns(mapping, ["First", "Last", "Employee ID", "Cost centre"], { name: "a.csv" }),
+      () => fitColumns(mapping, ["First", "Last", "Employee ID", "Cost centre"], GUARDED),
       feedError("columns", /1 column is not in the mapping: `Cost centre`/),
     );
   });
@@ -206,7 +210,7 @@ describe("a mapping from the configuration", () => {
       onBlank: "skip",
     } as const;
     const wanted: Mapping = { ...mapping, attributes: [...mapping.attributes, nickname, email] };
-    const fitted = fitColumns(wanted, ["First", "Last", "Employee ID", "Nickname", "Mail"], { name: "a.csv" });
+    const fitted = fitColumns(wanted, ["First", "Last", "Employee ID", "Nickname", "Mail"], GUARDED);
     assert.deepEqual(
       fitted.attributes.map(({ name }) => name),
       ["name"],
@@ -216,6 +220,21 @@ describe("a mapping from the configuration", () => {
       { attribute: "email", column: "Checked" },
     ]);
     assert.deepEqual(fitted.ignored, ["Shoe size", "Nickname"]);
+  });
+
+  test("where no guard stops it is refused for a column that is missing, or for one that is left over", () => {
+    const nickname = { name: "nickname", column: "Nick", transforms: [], onBlank: "clear" } as const;
+    const wanted: Mapping = { ...mapping, attributes: [...mapping.attributes, nickname] };
+    const headers = ["First", "Last", "Employee ID"];
+    assert.throws(
+      () => fitColumns(wanted, headers, { ...GUARDED, missing: "refuse" }),
+      feedError("renamed", /column `Nick` of the mapping is not there/),
+    );
+    assert.equal(fitColumns(wanted, headers, { ...GUARDED, missing: "leave" }).attributes.length, 1);
+    assert.throws(
+      () => fitColumns(wanted, [...headers, "Nickname"], { ...GUARDED, missing: "leave" }),
+      feedError("columns", /1 column is not in the mapping: `Nickname`/),
+    );
   });
 });
 

@@ -195,7 +195,7 @@ describe("columns", () => {
             headers,
             known ? { ...options, attributes: POOL_NAMES, verified: "mark" } : options,
           );
-          fitColumns(mapping, headers, options);
+          fitColumns(mapping, headers, { ...options, missing: "guard" });
           return [];
         });
         const told: Mapping = {
@@ -205,7 +205,7 @@ describe("columns", () => {
           unknown: "refuse",
         };
         await outcome(async () => {
-          fitColumns(told, headers, { name: "feed" });
+          fitColumns(told, headers, { name: "feed", missing: "refuse" });
           return [];
         });
       },
