@@ -11,8 +11,8 @@ export interface Before {
 
 export interface Befores {
   /**
-   * Keeps what was there before a run wrote, for `forMs` from now. A unit's first text stays: a run that was cut and
-   * goes on finds there what it has written itself.
+   * Keeps what was there before a run wrote, all of these or none, for `forMs` from now. A unit's first text stays: a
+   * run that was cut and goes on finds there what it has written itself.
    */
   keep(run: string, befores: readonly Before[], forMs: number): Promise<void>;
   /** The texts that are kept of a run, in any order; none where nothing is, or no more. */

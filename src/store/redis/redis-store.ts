@@ -66,7 +66,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
     letters: createRedisLetters(redis, keys, scripts),
     runs: createRedisRuns(redis, keys, scripts),
     holds: createRedisHolds(redis, keys, scripts),
-    befores: createRedisBefores(redis, keys),
+    befores: createRedisBefores(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys),

@@ -14,6 +14,7 @@ const PRELUDES = {
   "begin-run": [],
   advance: [],
   "sweep-runs": [],
+  "keep-befores": [],
   "hold-place": [],
   "hold-ask": [],
   "reservation-take": [],
