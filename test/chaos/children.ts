@@ -37,6 +37,7 @@ export interface Child {
 
 export interface Children {
   readonly all: ReadonlySet<Child>;
+  /** Throws once all of them are closed: nobody would end what is started then. */
   start(spec: ChildSpec): Child;
   /** Kills whatever is left. */
   close(): Promise<void>;
@@ -45,6 +46,7 @@ export interface Children {
 export function openChildren(directory: string): Children {
   const all = new Set<Child>();
   const raw = new Set<ChildProcess>();
+  let closed = false;
   // Whatever ends this process, nothing of it stays behind.
   const killAll = (): void => raw.forEach((child) => void child.kill("SIGKILL"));
   process.once("exit", killAll);
@@ -52,6 +54,7 @@ export function openChildren(directory: string): Children {
   return {
     all,
     start({ name, file, args, env, onLine, stdin = false }) {
+      if (closed) throw new Error(`Expected ${name} to be started before the run's processes were closed`);
       const log = openSync(join(directory, `${name}.log`), "a");
       const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ROOT + file, ...args], {
         cwd: directory,
@@ -66,7 +69,7 @@ export function openChildren(directory: string): Children {
       // Two may have suspended it: it goes on when both have let it go.
       let holders = 0;
       let alive = true;
-      const closed = once(child, "close");
+      const gone = once(child, "close");
       const life: Child = {
         name,
         pid: child.pid ?? 0,
@@ -76,7 +79,7 @@ export function openChildren(directory: string): Children {
         get alive() {
           return alive;
         },
-        ended: closed.then(() => {
+        ended: gone.then(() => {
           alive = false;
           all.delete(life);
           raw.delete(child);
@@ -95,13 +98,14 @@ export function openChildren(directory: string): Children {
         signal: (signal) => void child.kill(signal),
         async kill() {
           child.kill("SIGKILL");
-          await closed;
+          await gone;
         },
       };
       all.add(life);
       return life;
     },
     async close() {
+      closed = true;
       await Promise.all([...all].map((child) => child.kill()));
       process.removeListener("exit", killAll);
     },

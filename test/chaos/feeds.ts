@@ -69,19 +69,21 @@ export function startFeeds(options: FeedsOptions): Feeds {
       backInMs: AGAIN_MS,
     };
     running.set(feed, entry);
-    for (;;) {
+    while (!lives.over) {
       entry.child = begin(feed, args, name);
       const end = await entry.child.ended;
       entry.child = undefined;
       if (lives.over) return;
-      if (isDone(end)) break;
+      if (isDone(end)) {
+        acked(feed);
+        running.delete(feed);
+        return;
+      }
       const why = `sync ended with ${end}`;
       lives.exits.set(why, (lives.exits.get(why) ?? 0) + 1);
       await sleep(entry.backInMs);
       entry.backInMs = AGAIN_MS;
     }
-    acked(feed);
-    running.delete(feed);
   }
 
   const loop = (async () => {

@@ -11,7 +11,7 @@ import { until } from "../support/condition.ts";
 export interface RedisProcess {
   readonly port: number;
   readonly directory: string;
-  /** With the configuration and the data that it had. Resolves when it answers. */
+  /** With the configuration and the data that it had. Resolves when it answers; rejects once all are closed. */
   startAgain(): Promise<void>;
   kill(): Promise<void>;
   suspend(): void;
@@ -35,6 +35,7 @@ export function redisVersion(): string {
 
 export function openRedisProcesses(directory: string): RedisProcesses {
   const spawned = new Set<ChildProcess>();
+  let closed = false;
   // Whatever ends this process, nothing of it stays behind.
   const killAll = (): void => spawned.forEach((child) => void child.kill("SIGKILL"));
   process.once("exit", killAll);
@@ -54,6 +55,7 @@ export function openRedisProcesses(directory: string): RedisProcesses {
       const place = ["bind 127.0.0.1", `port ${port}`, `dir ${own}`, `logfile ${join(own, "redis.log")}`];
       await writeFile(file, [...lines, ...place, ""].join("\n"));
       async function launch(): Promise<ChildProcess> {
+        if (closed) throw new Error(`Expected ${name} to be started before its fellows were closed`);
         const child = spawn("redis-server", [file, ...(kind === "sentinel" ? ["--sentinel"] : [])], {
           stdio: "ignore",
         });
@@ -76,8 +78,9 @@ export function openRedisProcesses(directory: string): RedisProcesses {
       };
     },
     async close() {
-      process.removeListener("exit", killAll);
+      closed = true;
       await Promise.all([...spawned].map(gone));
+      process.removeListener("exit", killAll);
     },
   };
 }
