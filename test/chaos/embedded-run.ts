@@ -56,27 +56,30 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   let current: Child | undefined;
   let backInMs = 0;
   let replayOrdered = false;
-  const faults = startFaults({
-    plan,
-    tally,
-    model,
-    service,
-    links: { emulator: [emulatorLink] },
-    victims: {
-      get worker() {
-        const kill = async (inMs: number): Promise<void> => {
-          backInMs = inMs;
-          await current?.kill();
-        };
-        return [{ child: current, kill }];
+  const faults = own(
+    startFaults({
+      plan,
+      tally,
+      model,
+      service,
+      links: { emulator: [emulatorLink] },
+      victims: {
+        get worker() {
+          const kill = async (inMs: number): Promise<void> => {
+            backInMs = inMs;
+            await current?.kill();
+          };
+          return [{ child: current, kill }];
+        },
       },
-    },
-    orderReplay: async () => {
-      replayOrdered = true;
-    },
-    twinFeed: () => false,
-    say,
-  });
+      orderReplay: async () => {
+        replayOrdered = true;
+      },
+      twinFeed: () => false,
+      say,
+    }),
+    (started) => started.stop(),
+  );
 
   async function ended(child: Child): Promise<number | string> {
     current = child;

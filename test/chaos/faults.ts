@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "./children.ts";
 import type { Model } from "./model.ts";
-import type { Fault, Link, Plan, Victim } from "./plan.ts";
+import type { Fault, Link, Plan, Undo, Victim } from "./plan.ts";
 import type { RedisFleet } from "./redis-fleet.ts";
 import type { createTally } from "./report.ts";
 import type { Service } from "./service.ts";
@@ -33,14 +33,18 @@ export interface Faults {
   ended(): Promise<void>;
   /** Does something between two faults of Redis, while no connection is slowed or held up. */
   whileRedisIsUp<T>(act: () => Promise<T>): Promise<T>;
+  /** Gives the plan up: nothing more is begun, and what lasts is ended now. Resolves when it is. */
+  stop(): Promise<void>;
 }
 
 export function startFaults(means: FaultMeans): Faults {
   const { plan, tally, model, service, links, redis, victims, say } = means;
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
-  const oneByOne = createTurns();
-  const sentinelsOneByOne = createTurns();
+  const givenUp = new AbortController();
+  const { signal } = givenUp;
+  const oneByOne = createTurns(signal);
+  const sentinelsOneByOne = createTurns(signal);
   const strain = createStrain();
   let over = false;
 
@@ -54,43 +58,55 @@ export function startFaults(means: FaultMeans): Faults {
     return all[index % Math.max(1, all.length)];
   }
 
-  async function suspend(victim: Victim, forMs: number): Promise<boolean> {
-    if (victim.of === "redis") {
-      if (redis?.kind !== "lone") return false;
-      await oneByOne(async () => {
-        redis.suspend();
-        await sleep(forMs);
-        redis.goOn();
-      });
-      return true;
+  /** Ends what was begun after so long, or as soon as the plan is given up. */
+  async function lasts(forMs: number, begin: () => Promise<Undo | undefined> | Undo | undefined): Promise<boolean> {
+    const undo = await begin();
+    if (!undo) return false;
+    try {
+      await sleep(forMs, undefined, { signal });
+    } finally {
+      await undo();
     }
-    if (victim.of === "replica" || victim.of === "sentinel") {
-      if (redis?.kind !== "sentinel") return false;
-      if (victim.of === "replica") await oneByOne(() => redis.suspendReplica(victim.index, forMs));
-      else await sentinelsOneByOne(() => redis.suspendSentinel(victim.index, forMs));
-      return true;
-    }
-    const child = victim.of === "emulator" ? service.child : victimOf(victim)?.child;
-    if (!child || child.suspended) return false;
-    child.suspend();
-    await sleep(forMs);
-    if (child.alive) child.goOn();
     return true;
+  }
+
+  async function away(
+    of: "replica" | "sentinel",
+    index: number,
+    by: "SIGKILL" | "SIGSTOP",
+    forMs: number,
+  ): Promise<boolean> {
+    if (redis?.kind !== "sentinel") return false;
+    const inTurn = of === "replica" ? oneByOne : sentinelsOneByOne;
+    return inTurn(() => lasts(forMs, () => redis.away(of, index, by)));
+  }
+
+  async function suspend(victim: Victim, forMs: number): Promise<boolean> {
+    const { of, index } = victim;
+    if (of === "redis") {
+      if (redis?.kind !== "lone") return false;
+      return oneByOne(() =>
+        lasts(forMs, () => {
+          redis.suspend();
+          return () => redis.goOn();
+        }),
+      );
+    }
+    if (of === "replica" || of === "sentinel") return away(of, index, "SIGSTOP", forMs);
+    const child = of === "emulator" ? service.child : victimOf(victim)?.child;
+    return lasts(forMs, () => {
+      if (!child?.alive || child.suspended) return undefined;
+      child.suspend();
+      return () => {
+        if (child.alive) child.goOn();
+      };
+    });
   }
 
   async function kill(victim: Victim, backInMs: number): Promise<boolean> {
     const { of, index } = victim;
-    if (of === "emulator") {
-      if (service.child.suspended) return false;
-      await service.kill(backInMs);
-      return true;
-    }
-    if (of === "replica" || of === "sentinel") {
-      if (redis?.kind !== "sentinel") return false;
-      if (of === "replica") await oneByOne(() => redis.killReplica(index, backInMs));
-      else await sentinelsOneByOne(() => redis.killSentinel(index, backInMs));
-      return true;
-    }
+    if (of === "emulator") return lasts(backInMs, () => service.kill());
+    if (of === "replica" || of === "sentinel") return away(of, index, "SIGKILL", backInMs);
     const picked = victimOf(victim);
     await picked?.kill(backInMs);
     return picked !== undefined;
@@ -103,35 +119,31 @@ export function startFaults(means: FaultMeans): Faults {
         return kill(fault.victim, fault.backInMs);
       case "suspend":
         return suspend(fault.victim, fault.forMs);
-      case "service": {
-        const end = await service.suffer(fault.what, fault.share);
-        await sleep(fault.forMs);
-        await end();
-        return true;
-      }
+      case "service":
+        return lasts(fault.forMs, () => service.suffer(fault.what, fault.share));
       case "cut":
         return (proxyOf(fault.link)?.cut(fault.share) ?? 0) > 0;
       case "slow":
-        return strain.put(proxyOf(fault.link), { byMs: fault.byMs }, fault.forMs);
+        return lasts(fault.forMs, () => strain.put(proxyOf(fault.link), { byMs: fault.byMs }));
       case "hold-up":
-        return strain.put(proxyOf(fault.link), { held: true }, fault.forMs);
+        return lasts(fault.forMs, () => strain.put(proxyOf(fault.link), { held: true }));
       case "redis-killed":
         if (redis?.kind !== "lone") return false;
-        await oneByOne(async () => {
-          const loss = await redis.kill(fault.losesMs);
-          if (loss) model.lost(loss);
-          await sleep(fault.backInMs);
-          await redis.startAgain();
-        });
-        return true;
+        return oneByOne(() =>
+          lasts(fault.backInMs, async () => {
+            const loss = await redis.kill(fault.losesMs);
+            if (loss) model.lost(loss);
+            return () => redis.startAgain();
+          }),
+        );
       case "redis-full":
         if (!redis) return false;
-        await oneByOne(async () => {
-          await redis.full(true);
-          await sleep(fault.forMs);
-          await redis.full(false);
-        });
-        return true;
+        return oneByOne(() =>
+          lasts(fault.forMs, async () => {
+            await redis.full(true);
+            return () => redis.full(false);
+          }),
+        );
       case "failover":
         if (redis?.kind !== "sentinel") return false;
         await oneByOne(() => redis.failover(fault.by));
@@ -146,13 +158,17 @@ export function startFaults(means: FaultMeans): Faults {
 
   const done = (async () => {
     const startedAt = Date.now();
+    const untilMs = (atMs: number): Promise<void> =>
+      sleep(Math.max(0, startedAt + atMs - Date.now()), undefined, { signal });
     for (const { atMs, fault } of plan.faults) {
-      await sleep(Math.max(0, startedAt + atMs - Date.now()));
+      await untilMs(atMs);
       const name = nameOf(fault);
       const one = carryOut(fault)
         .then(
           (suffered) => tally.add(suffered ? name : `${name}, in vain`),
           (error: unknown) => {
+            // What ended because the plan was given up has not failed.
+            if (signal.aborted && error instanceof Error && error.name === "AbortError") return;
             say(`${name} could not be carried out: ${String(error)}`);
             failures.push(error);
           },
@@ -160,7 +176,7 @@ export function startFaults(means: FaultMeans): Faults {
         .finally(() => underWay.delete(one));
       underWay.add(one);
     }
-    await sleep(Math.max(0, startedAt + plan.forMs - Date.now()));
+    await untilMs(plan.forMs);
     over = true;
   })();
 
@@ -180,14 +196,21 @@ export function startFaults(means: FaultMeans): Faults {
           strain.goOn();
         }
       }),
+    async stop() {
+      givenUp.abort();
+      await Promise.allSettled([done, ...underWay]);
+    },
   };
 }
 
-/** What is done by it is done one after another. */
-function createTurns(): <T>(act: () => Promise<T>) => Promise<T> {
+/** What is done by it is done one after another, and nothing is begun once the signal aborts. */
+function createTurns(signal: AbortSignal): <T>(act: () => Promise<T>) => Promise<T> {
   let last: Promise<unknown> = Promise.resolve();
   return (act) => {
-    const turn = last.then(act, act);
+    const turn = last.then(() => {
+      signal.throwIfAborted();
+      return act();
+    });
     last = turn.catch(() => undefined);
     return turn;
   };
@@ -209,15 +232,15 @@ function createStrain() {
   }
   const setAll = (): void => [...strained.keys()].forEach(set);
   return {
-    async put(proxy: TcpProxy | undefined, one: Strained, forMs: number): Promise<boolean> {
-      if (!proxy) return false;
+    put(proxy: TcpProxy | undefined, one: Strained): Undo | undefined {
+      if (!proxy) return undefined;
       const all = strained.get(proxy) ?? new Set();
       strained.set(proxy, all.add(one));
       set(proxy);
-      await sleep(forMs);
-      all.delete(one);
-      set(proxy);
-      return true;
+      return () => {
+        all.delete(one);
+        set(proxy);
+      };
     },
     pause(): void {
       paused += 1;

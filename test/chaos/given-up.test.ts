@@ -4,8 +4,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { openChildren } from "./children.ts";
+import { withOwned } from "../../src/lifecycle.ts";
+import { until } from "../support/condition.ts";
+import { openChildren, type Child, type Children } from "./children.ts";
+import { startFaults, type FaultMeans } from "./faults.ts";
+import { createModel } from "./model.ts";
+import type { Fault, PlannedFault } from "./plan.ts";
 import { freePort, openRedisProcesses, redisVersion } from "./redis-processes.ts";
+import { createTally } from "./report.ts";
+import { startService, type Service } from "./service.ts";
 
 const noServer = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
 
@@ -32,4 +39,109 @@ test("a Redis is not started again once the others were closed", { skip: noServe
   await processes.close();
   await assert.rejects(server.startAgain(), /Expected redis-0 to be started before/);
   await assert.rejects(server.ask((client) => client.ping()));
+});
+
+/** Longer than a test may take. */
+const FOR_EVER_MS = 3_600_000;
+
+/** What faults of the emulator alone need. None of them may fail. */
+function meansOf(service: Service, faults: readonly PlannedFault[]): FaultMeans {
+  return {
+    plan: { seed: 1, engine: "embedded", forMs: FOR_EVER_MS, faults },
+    tally: createTally(),
+    model: createModel(),
+    service,
+    links: {},
+    victims: {},
+    orderReplay: async () => {},
+    twinFeed: () => false,
+    say: (line) => assert.fail(line),
+  };
+}
+
+/** Tells of every life that is started. */
+function recorded(children: Children): { readonly children: Children; readonly lives: readonly Child[] } {
+  const lives: Child[] = [];
+  const start: Children["start"] = (spec) => {
+    const life = children.start(spec);
+    lives.push(life);
+    return life;
+  };
+  return { children: { ...children, start }, lives };
+}
+
+test("a run that is given up while the emulator is killed leaves no life of it", async (t) => {
+  const directory = await directoryOf(t);
+  let lives: readonly Child[] = [];
+  const killed: Fault = { kind: "kill", victim: { of: "emulator", index: 0 }, backInMs: FOR_EVER_MS };
+  const givenUp = withOwned(async (own) => {
+    const opened = recorded(own(openChildren(directory), (children) => children.close()));
+    lives = opened.lives;
+    const service = await startService(opened.children, directory, ["ann"]);
+    const next: Fault = { kind: "suspend", victim: { of: "emulator", index: 0 }, forMs: FOR_EVER_MS };
+    const means = meansOf(service, [
+      { atMs: 0, fault: killed },
+      { atMs: FOR_EVER_MS, fault: next },
+    ]);
+    own(startFaults(means), (faults) => faults.stop());
+    await until("the emulator is killed", () => !service.child.alive);
+    throw new Error("the run is given up");
+  });
+  await assert.rejects(givenUp, /the run is given up/);
+  assert.deepEqual(
+    lives.filter(({ alive }) => alive),
+    [],
+  );
+});
+
+test("the wait of a killed emulator does not begin it again once all were closed", async (t) => {
+  const directory = await directoryOf(t);
+  const { children, lives } = recorded(openChildren(directory));
+  t.after(() => children.close());
+  const service = await startService(children, directory, ["ann"]);
+  const undo = await service.kill();
+  assert.equal(await service.kill(), undefined, "it is dead already");
+  await children.close();
+  await assert.rejects(async () => undo?.(), /Expected emulator to be started before/);
+  assert.equal(lives.length, 1);
+});
+
+test("faults that were stopped end what lasts, and begin nothing more", async (t) => {
+  const directory = await directoryOf(t);
+  const children = openChildren(directory);
+  t.after(() => children.close());
+  const service = await startService(children, directory, ["ann"]);
+  const held: Fault = { kind: "suspend", victim: { of: "emulator", index: 0 }, forMs: FOR_EVER_MS };
+  const means = meansOf(service, [
+    { atMs: 0, fault: held },
+    { atMs: FOR_EVER_MS, fault: held },
+  ]);
+  const faults = startFaults(means);
+  await until("the emulator is suspended", () => service.child.suspended);
+  await faults.stop();
+  assert.equal(service.child.suspended, false);
+  assert.equal(faults.over(), false);
+  assert.deepEqual(means.tally.counts, {});
+  await assert.rejects(faults.ended(), { name: "AbortError" });
+  await assert.rejects(
+    faults.whileRedisIsUp(async () => {}),
+    { name: "AbortError" },
+  );
+});
+
+test("an emulator that is killed while it answers with a fault begins again with it, or without it where that ended", async (t) => {
+  const directory = await directoryOf(t);
+  const children = openChildren(directory);
+  t.after(() => children.close());
+  const service = await startService(children, directory, ["ann"]);
+  const rules = async (): Promise<string> =>
+    JSON.stringify(await (await fetch(`http://127.0.0.1:${service.port}/_emulator/faults`)).json());
+  const ended = await service.suffer("throttled", 1);
+  const undo = await service.kill();
+  await service.suffer("pool-gone", 1);
+  await ended();
+  await undo?.();
+  const answered = await rules();
+  assert.match(answered, /ResourceNotFoundException/);
+  assert.doesNotMatch(answered, /TooManyRequestsException/);
 });

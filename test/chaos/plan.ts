@@ -34,6 +34,9 @@ export type Fault =
   /** The same scheduled sync is started twice. */
   | { readonly kind: "twin-feed" };
 
+/** Ends a fault that lasts. */
+export type Undo = () => Promise<void> | void;
+
 /** All connections to one of them, whoever has made them: clients, and under Sentinel replicas and Sentinels as well. */
 export interface Link {
   readonly to: "redis" | "emulator" | "sentinel";

@@ -96,25 +96,28 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
           throw error;
         }
       });
-    const faults = startFaults({
-      plan,
-      tally,
-      model,
-      service,
-      links: { ...redis.links, emulator: [emulatorLink] },
-      redis,
-      say,
-      victims: {
-        worker: workers,
-        replayer: [replayer],
-        producer: singles.roles,
-        get feed() {
-          return feeds.running;
+    const faults = own(
+      startFaults({
+        plan,
+        tally,
+        model,
+        service,
+        links: { ...redis.links, emulator: [emulatorLink] },
+        redis,
+        say,
+        victims: {
+          worker: workers,
+          replayer: [replayer],
+          producer: singles.roles,
+          get feed() {
+            return feeds.running;
+          },
         },
-      },
-      orderReplay,
-      twinFeed: () => feeds.startTwin(),
-    });
+        orderReplay,
+        twinFeed: () => feeds.startTwin(),
+      }),
+      (started) => started.stop(),
+    );
 
     /** Stops everybody who writes, counts, and lets them go on. */
     async function checkpoint(): Promise<void> {

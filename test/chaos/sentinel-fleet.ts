@@ -2,10 +2,10 @@
  * A master with two replicas under three Sentinels. Each of the six stands behind a proxy of its own, by whose address
  * all others know it: clients, replicas and Sentinels alike go through proxies.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { until } from "../support/condition.ts";
 import { createMasterWatch } from "./master-watch.ts";
 import type { Loss } from "./model.ts";
+import type { Undo } from "./plan.ts";
 import { freePort, openRedisProcesses, type RedisProcess } from "./redis-processes.ts";
 import { setFull, storing } from "./redis-settings.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
@@ -21,10 +21,8 @@ export interface SentinelFleet {
   full(is: boolean): Promise<void>;
   /** The master is killed, or suspended until another has taken over, and brought back. */
   failover(by: "SIGKILL" | "SIGSTOP"): Promise<void>;
-  killReplica(index: number, backInMs: number): Promise<void>;
-  suspendReplica(index: number, forMs: number): Promise<void>;
-  killSentinel(index: number, backInMs: number): Promise<void>;
-  suspendSentinel(index: number, forMs: number): Promise<void>;
+  /** Takes one of them away. What is returned brings it back, a replica until it replicates again. */
+  away(of: "replica" | "sentinel", index: number, by: "SIGKILL" | "SIGSTOP"): Promise<Undo>;
   close(): Promise<void>;
 }
 
@@ -150,10 +148,10 @@ export async function startSentinelFleet(
     );
   }
 
-  function sentinel(index: number): RedisProcess {
+  function sentinel(index: number): Node {
     const picked = sentinels[index % SIZE];
     if (!picked) throw new Error("Expected a Sentinel");
-    return picked.server;
+    return picked;
   }
 
   const url = `redis+sentinel://${sentinels.map(({ link }) => `127.0.0.1:${link.port}`).join(",")}/${MASTER}`;
@@ -185,29 +183,15 @@ export async function startSentinelFleet(
       }
       await isReplicating(old);
     },
-    async killReplica(index, backInMs) {
-      const picked = await replica(index);
-      await picked.server.kill();
-      await sleep(backInMs);
-      await picked.server.startAgain();
-      await isReplicating(picked);
-    },
-    async suspendReplica(index, forMs) {
-      const picked = await replica(index);
-      picked.server.suspend();
-      await sleep(forMs);
-      picked.server.goOn();
-      await isReplicating(picked);
-    },
-    async killSentinel(index, backInMs) {
-      await sentinel(index).kill();
-      await sleep(backInMs);
-      await sentinel(index).startAgain();
-    },
-    async suspendSentinel(index, forMs) {
-      sentinel(index).suspend();
-      await sleep(forMs);
-      sentinel(index).goOn();
+    async away(of, index, by) {
+      const picked = of === "replica" ? await replica(index) : sentinel(index);
+      if (by === "SIGKILL") await picked.server.kill();
+      else picked.server.suspend();
+      return async () => {
+        if (by === "SIGKILL") await picked.server.startAgain();
+        else picked.server.goOn();
+        if (of === "replica") await isReplicating(picked);
+      };
     },
     async close() {
       watch.stop();

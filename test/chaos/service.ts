@@ -1,13 +1,12 @@
 /** The emulator as a process of its own, steered and read over its control endpoint. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { until } from "../support/condition.ts";
 import type { Child, Children } from "./children.ts";
 import { createJournalReader } from "./journal.ts";
 import type { LoggedWrite } from "./model.ts";
-import type { ServiceFault } from "./plan.ts";
+import type { ServiceFault, Undo } from "./plan.ts";
 import { freePort } from "./redis-processes.ts";
 
 export const POOL = "eu-west-1_Example";
@@ -16,10 +15,13 @@ export interface Service {
   readonly port: number;
   /** Its life of now. */
   readonly child: Child;
-  /** Ends this life; the next begins after so long with all that was applied, and the same faults. */
-  kill(backInMs: number): Promise<void>;
+  /**
+   * Ends this life. What is returned begins the next, with all that was applied and the faults of then; undefined where
+   * it is dead or suspended already.
+   */
+  kill(): Promise<Undo | undefined>;
   /** Begins to answer a share of the calls with this fault; what is returned ends it. */
-  suffer(what: ServiceFault, share: number): Promise<() => Promise<void>>;
+  suffer(what: ServiceFault, share: number): Promise<Undo>;
   /** The next write of this user is applied so long after its caller gave it up. */
   applyLate(username: string, afterMs: number): Promise<void>;
   addUsers(usernames: readonly string[]): Promise<void>;
@@ -94,8 +96,9 @@ export async function startService(
     last = turn.catch(() => undefined);
     return turn;
   }
-  /** The endpoint can only clear all rules, so those that go on are put again. */
+  /** The endpoint can only clear all rules, so those that go on are put again. A life begins with them. */
   async function putRules(): Promise<void> {
+    if (!child.alive) return;
     await ask("DELETE", "faults");
     for (const rule of suffering) await ask("POST", "faults", rule);
   }
@@ -109,13 +112,16 @@ export async function startService(
     get child() {
       return child;
     },
-    kill: (backInMs) =>
+    kill: () =>
       inTurn(async () => {
+        if (!child.alive || child.suspended) return undefined;
         for (const [name, count] of Object.entries(await errorsOfThisLife())) past[name] = (past[name] ?? 0) + count;
         await child.kill();
-        await sleep(backInMs);
-        child = await begin();
-        await putRules();
+        return () =>
+          inTurn(async () => {
+            child = await begin();
+            await putRules();
+          });
       }),
     async suffer(what, share) {
       const rule = { ...RULES[what], ...(share < 1 ? { probability: share } : {}) };
