@@ -1,6 +1,8 @@
 /** A chaos run that is given up half way leaves no process behind, and waits for none of its faults. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -12,6 +14,7 @@ import { createModel } from "./model.ts";
 import type { Fault, PlannedFault } from "./plan.ts";
 import { freePort, openRedisProcesses, redisVersion } from "./redis-processes.ts";
 import { createTally } from "./report.ts";
+import { startSentinelFleet } from "./sentinel-fleet.ts";
 import { startService, type Service } from "./service.ts";
 
 const noServer = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
@@ -144,4 +147,20 @@ test("an emulator that is killed while it answers with a fault begins again with
   const answered = await rules();
   assert.match(answered, /ResourceNotFoundException/);
   assert.doesNotMatch(answered, /TooManyRequestsException/);
+});
+
+test("a Sentinel fleet that fails while it starts leaves no server and no Sentinel", { skip: noServer }, async (t) => {
+  const directory = await directoryOf(t);
+  // Where the second Sentinel wants its directory there is a file.
+  await writeFile(join(directory, "sentinel-1"), "");
+  const nobody = { random: Math.random, lost: () => assert.fail(), changed: () => assert.fail() };
+  await assert.rejects(
+    withOwned((own) => startSentinelFleet(own, directory, nobody)),
+    { code: "EEXIST" },
+  );
+  for (const name of ["redis-0", "redis-1", "redis-2", "sentinel-0"]) {
+    const port = Number(/^port (\d+)/m.exec(await readFile(join(directory, name, "redis.conf"), "utf8"))?.[1]);
+    const socket = connect(port, "127.0.0.1");
+    await assert.rejects(once(socket, "connect"), { code: "ECONNREFUSED" }, `${name} is gone`);
+  }
 });

@@ -1,15 +1,19 @@
 /** A run's own Redis, as the plan has it. */
+import type { Own } from "../../src/lifecycle.ts";
 import { startLoneRedis, type LoneRedis } from "./lone-redis.ts";
 import type { Topology } from "./plan.ts";
 import { startSentinelFleet, type SentinelFleet, type SentinelFleetOptions } from "./sentinel-fleet.ts";
 
 export type RedisFleet = LoneRedis | SentinelFleet;
 
-export function startRedisFleet(
+/** `own` gets what it opens. */
+export async function startRedisFleet(
+  own: Own,
   directory: string,
   topology: Topology,
   options: SentinelFleetOptions,
 ): Promise<RedisFleet> {
-  if (topology === "sentinel") return startSentinelFleet(directory, options);
-  return startLoneRedis(directory, topology === "aof-always" ? "always" : "everysec", options.random);
+  if (topology === "sentinel") return startSentinelFleet(own, directory, options);
+  const appendfsync = topology === "aof-always" ? "always" : "everysec";
+  return own(await startLoneRedis(directory, appendfsync, options.random), (redis) => redis.close());
 }

@@ -38,14 +38,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { own, random, tally, model, load, children, service, emulatorLink, endpoint } = stage;
   const lives: Lives = { exits: new Map(), over: false };
   try {
-    const redis = own(
-      await startRedisFleet(directory, plan.topology ?? "aof-everysec", {
-        random: random.next,
-        lost: (loss) => model.lost(loss),
-        changed: () => tally.add("the master changed"),
-      }),
-      (fleet) => fleet.close(),
-    );
+    const redis = await startRedisFleet(own, directory, plan.topology ?? "aof-everysec", {
+      random: random.next,
+      lost: (loss) => model.lost(loss),
+      changed: () => tally.add("the master changed"),
+    });
     const url = redis.proxiedUrl;
     const env = {
       ...stage.env,

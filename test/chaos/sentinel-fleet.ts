@@ -2,6 +2,7 @@
  * A master with two replicas under three Sentinels. Each of the six stands behind a proxy of its own, by whose address
  * all others know it: clients, replicas and Sentinels alike go through proxies.
  */
+import type { Own } from "../../src/lifecycle.ts";
 import { until } from "../support/condition.ts";
 import { createMasterWatch } from "./master-watch.ts";
 import type { Loss } from "./model.ts";
@@ -23,7 +24,6 @@ export interface SentinelFleet {
   failover(by: "SIGKILL" | "SIGSTOP"): Promise<void>;
   /** Takes one of them away. What is returned brings it back, a replica until it replicates again. */
   away(of: "replica" | "sentinel", index: number, by: "SIGKILL" | "SIGSTOP"): Promise<Undo>;
-  close(): Promise<void>;
 }
 
 export interface SentinelFleetOptions {
@@ -47,18 +47,20 @@ const FAILOVER_WITHIN_MS = 120_000;
 /** Until a master that was suspended has noticed that its replicas have left it. */
 const NOTICED_WITHIN_MS = 1_000;
 
+/** `own` gets each part as it is opened, so that a fleet which fails half way leaves nothing behind. */
 export async function startSentinelFleet(
+  own: Own,
   directory: string,
   { random, lost, changed }: SentinelFleetOptions,
 ): Promise<SentinelFleet> {
-  const processes = openRedisProcesses(directory);
+  const processes = own(openRedisProcesses(directory), (opened) => opened.close());
   async function start(
     name: string,
     linesOf: (announced: number) => readonly string[],
     kind: "server" | "sentinel",
   ): Promise<Node> {
     const port = await freePort();
-    const link = await startTcpProxy(port, random);
+    const link = own(await startTcpProxy(port, random), (proxy) => proxy.close());
     return { server: await processes.start(name, port, linesOf(link.port), kind), link };
   }
   const servers: Node[] = [];
@@ -94,7 +96,7 @@ export async function startSentinelFleet(
       return all && Array.isArray(others) && others.length === SIZE - 1;
     });
   }
-  const watch = createMasterWatch({ servers: servers.map(({ server }) => server), lost, changed });
+  own(createMasterWatch({ servers: servers.map(({ server }) => server), lost, changed }), (watch) => watch.stop());
 
   async function namedBy({ server }: Node): Promise<number> {
     try {
@@ -192,11 +194,6 @@ export async function startSentinelFleet(
         else picked.server.goOn();
         if (of === "replica") await isReplicating(picked);
       };
-    },
-    async close() {
-      watch.stop();
-      await Promise.all([...servers, ...sentinels].map(({ link }) => link.close()));
-      await processes.close();
     },
   };
 }
