@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { Redis } from "ioredis";
+import type { Letter } from "../../src/core/letter.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "../store/redis-clock.ts";
@@ -20,12 +21,14 @@ async function world() {
   await store.runs.begin({ id: "direct", pool: "pool", feed: "direct", identity: "", asOf: NOW });
   const model = createModel();
   const writes = [];
+  /** Of the changes in the store's words. */
+  const versions: string[] = [];
   for (const sequence of [1, 2]) {
     const id = `a.${sequence}`;
     const ordinal = ordinalOf(NOW - 1_000, sequence);
     const value = valueOf(id, "given_name");
     model.sent({ id, username: USER, attributes: ["given_name"], ordinal }, NOW);
-    await deliver("run", "given_name", value, ordinal);
+    versions.push(await deliver("run", "given_name", value, ordinal));
     model.acked(id, NOW + 10);
     writes.push({ seq: sequence, at: NOW + sequence, username: USER, attributes: { given_name: value } });
   }
@@ -34,7 +37,7 @@ async function world() {
   model.acked("c.3", NOW + 10);
   writes.push({ seq: 3, at: NOW + 3, username: USER, attributes: { nickname: valueOf("c.3", "nickname") } });
 
-  async function deliver(run: string, name: string, value: string, ordinal?: string): Promise<void> {
+  async function deliver(run: string, name: string, value: string, ordinal?: string): Promise<string> {
     const unit = { name, digest: value, body: value, ...(ordinal === undefined ? {} : { ordinal }) };
     const changes = [{ user: USER, username: USER, units: [unit] }];
     await store.mailboxes.put({ pool: "pool", run, priority: 1, changes, invalid: 0, rows: { read: 1, faulty: 0 } });
@@ -42,6 +45,7 @@ async function world() {
     assert.ok(claim.is === "claimed");
     const version = claim.units[name]?.version ?? "";
     await store.mailboxes.settle(USER, value, { [name]: { is: "applied", version } }, 1_000);
+    return version;
   }
 
   const standing: Standing = {
@@ -54,7 +58,21 @@ async function world() {
     letters: [],
     evidence: { lateSettles: [], unheard: new Set() },
   };
-  return { standing, model, store, files: new Map([[FEED, 2]]) };
+  const [first = "", second = ""] = versions;
+  return { standing, model, store, files: new Map([[FEED, 2]]), first, second };
+}
+
+/** What the store has of the user where its ledger says this version of the name. */
+function ledgerSays(version: string, { states }: Standing): Standing["states"] {
+  const state = states.get(USER) ?? assert.fail("Expected the user to be known");
+  const ledger = { ...state.ledger, given_name: { version, digest: "" } };
+  return new Map([[USER, { ...state, ledger }]]);
+}
+
+/** A dead letter of the name. */
+function letterOf(version: string): Letter {
+  const known = { id: version, user: USER, username: USER, pool: "pool", run: "run", digest: "", body: "" };
+  return { ...known, unit: "given_name", kind: "gave-up", reason: "", version, buriedAt: NOW };
 }
 
 describe("an invariant of the chaos run", () => {
@@ -91,13 +109,24 @@ describe("an invariant of the chaos run", () => {
   });
 
   test("2 breaks where an older value is there, unless the newest lies as a letter or may be lost", async () => {
-    const { standing, model } = await world();
+    const { standing, model, first, second } = await world();
     const attributes = new Map([
       [USER, { given_name: valueOf("a.1", "given_name"), nickname: valueOf("c.3", "nickname") }],
     ]);
     assert.equal(judgeValues({ ...standing, attributes }).holds, false);
+    const died = { ...standing, attributes, states: ledgerSays(first, standing) };
+    assert.equal(judgeValues(died).holds, false);
+    assert.equal(judgeValues({ ...died, letters: [letterOf(second)] }).holds, true);
+    assert.equal(judgeValues({ ...died, letters: [letterOf(first)] }).holds, false, "an older one lies there");
     model.lost({ from: NOW, to: NOW + 5, why: "a power cut" });
     assert.equal(judgeValues({ ...standing, attributes }).holds, true);
+  });
+
+  test("2 breaks where the ledger says another version than that of the value in the pool", async () => {
+    const { standing, first } = await world();
+    const { broken } = judgeValues({ ...standing, states: ledgerSays(first, standing) });
+    assert.match(broken.join(), /^ann given_name: the ledger says .*, the pool has a\.2/);
+    assert.equal(broken.length, 1);
   });
 
   test("3 breaks where a value goes back without evidence", async () => {
