@@ -26,7 +26,7 @@ export function createMasterRule(): (at: number, takers: readonly number[]) => {
       splitAt ??= at;
       return {};
     }
-    const from = splitAt ?? (only === known ? at : aloneAt);
+    const from = splitAt ?? aloneAt;
     const changed = known !== undefined && only !== known;
     const split = splitAt !== undefined;
     known = only;
