@@ -16,12 +16,13 @@ export function judgeKeys(
   const { remembering, held } = mailboxesLeft(standing);
   wrong.push(...held);
   // A key is deduplicated by the beginning of the user's.
-  const asleep = new Set([...woken].filter((key) => ![...wakeUps.sleeping].some((user) => user.startsWith(key))));
+  const orphaned = new Set([...woken].filter((key) => ![...wakeUps.sleeping].some((user) => user.startsWith(key))));
   const count = (kind: string): number => known[kind] ?? 0;
   if (count("bull wake-up lock") > 0) wrong.push(`${count("bull wake-up lock")} locks are left`);
   if (count("bull wake-up job") !== wakeUps.jobs)
     wrong.push(`${count("bull wake-up job")} jobs of wake-ups are left, and ${wakeUps.jobs} sleep`);
-  if (asleep.size > 0) wrong.push(`${asleep.size} users without a wake-up keep its key: ${[...asleep].join(", ")}`);
+  if (orphaned.size > 0)
+    wrong.push(`${orphaned.size} users without a wake-up keep its key: ${[...orphaned].join(", ")}`);
   wrong.push(...letterJobsLeft(count("bull letter job"), standing));
   if (count("bull replay job") > 0) wrong.push(`${count("bull replay job")} replay orders are left`);
   const failed = ends.filter((end) => end !== 0);
