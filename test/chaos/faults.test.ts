@@ -1,4 +1,4 @@
-/** A chaos run that is given up half way leaves no process behind, and waits for none of its faults. */
+/** Faults meet only who is there, and a chaos run that is given up half way leaves no process behind. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -48,9 +48,9 @@ test("a Redis is not started again once the others were closed", { skip: noServe
 const FOR_EVER_MS = 3_600_000;
 
 /** What faults of the emulator alone need. None of them may fail. */
-function meansOf(service: Service, faults: readonly PlannedFault[]): FaultMeans {
+function meansOf(service: Service, faults: readonly PlannedFault[], forMs = FOR_EVER_MS): FaultMeans {
   return {
-    plan: { seed: 1, engine: "embedded", forMs: FOR_EVER_MS, faults },
+    plan: { seed: 1, engine: "embedded", forMs, faults },
     tally: createTally(),
     model: createModel(),
     service,
@@ -130,6 +130,27 @@ test("faults that were stopped end what lasts, and begin nothing more", async (t
     faults.whileRedisIsUp(async () => {}),
     { name: "AbortError" },
   );
+});
+
+test("an emulator that is dead is neither killed nor suspended", async (t) => {
+  const directory = await directoryOf(t);
+  const children = openChildren(directory);
+  t.after(() => children.close());
+  const service = await startService(children, directory, ["ann"]);
+  await service.kill();
+  const victim = { of: "emulator", index: 0 } as const;
+  const means = meansOf(
+    service,
+    [
+      { atMs: 0, fault: { kind: "suspend", victim, forMs: 1 } },
+      { atMs: 0, fault: { kind: "kill", victim, backInMs: 1 } },
+    ],
+    1,
+  );
+  const faults = startFaults(means);
+  t.after(() => faults.stop());
+  await faults.ended();
+  assert.deepEqual(means.tally.counts, { "suspend emulator, in vain": 1, "kill emulator, in vain": 1 });
 });
 
 test("an emulator that is killed while it answers with a fault begins again with it, or without it where that ended", async (t) => {
