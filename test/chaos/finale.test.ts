@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
-import { DRAIN_WITHIN_MS, judgeDrain, judgeReplays, type Look, type Replays } from "./finale.ts";
+import { DRAIN_WITHIN_MS, judgeDrain, judgeReplays, settleDown, type Look, type Replays } from "./finale.ts";
 import type { KeysLeft } from "./keys-left.ts";
 import { judgeKeys, judgeRowsLeft } from "./leaks.ts";
 import { createModel, ordinalOf, valueOf } from "./model.ts";
@@ -114,6 +114,29 @@ test("6 holds where everything was delivered in time, and breaks where something
   assert.equal(judgeDrain({ ms: DRAIN_WITHIN_MS, drained: false, pending: none }).holds, false);
   const { broken } = judgeDrain({ ms: DRAIN_WITHIN_MS, drained: false, pending: new Map([["run", 7]]) });
   assert.match(broken.join(), /run has 7 pending/);
+});
+
+describe("the wait for everything to be delivered", () => {
+  const { store } = openMemoryStore(NOW);
+  // Since faults ended all of the time has passed but for the least that is waited.
+  const means = {
+    engine: { store },
+    service: { attributesOf: async () => ({}), writes: async () => [] },
+    users: [],
+    calmAt: Date.now() - DRAIN_WITHIN_MS,
+    replayAll: () => assert.fail("Expected no replay"),
+  };
+
+  test("says that it was not where its time is over", async () => {
+    const { drain } = await settleDown({ ...means, drained: async () => false });
+    assert.equal(drain.drained, false);
+    assert.equal(judgeDrain(drain).holds, false);
+  });
+
+  test("fails where the store does not say", async () => {
+    const drained = () => Promise.reject(new Error("the store does not answer"));
+    await assert.rejects(settleDown({ ...means, drained }), /the store does not answer/);
+  });
 });
 
 describe("7, that nothing leaks,", () => {
