@@ -54,7 +54,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const env = { ...stage.env, POOLSYNC_DATA_DIR: dataDir };
   const teller = createTeller(model);
   let current: Child | undefined;
-  let backInMs = 0;
+  /** Set where this life was killed. */
+  let backInMs: number | undefined;
   let replayOrdered = false;
   const faults = own(
     startFaults({
@@ -85,12 +86,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     current = child;
     const end = await child.ended;
     current = undefined;
-    if (end !== 0 && end !== 2 && backInMs === 0) {
+    if (end !== 0 && end !== 2 && backInMs === undefined) {
       const why = `${child.name.replace(/-\d+$/, "")} ended with ${end}`;
       exits.set(why, (exits.get(why) ?? 0) + 1);
     }
-    await sleep(backInMs);
-    backInMs = 0;
+    await sleep(backInMs ?? 0);
+    backInMs = undefined;
     return end;
   }
 
