@@ -2,7 +2,6 @@
  * A chaos run of the embedded engine. One process has the data directory at a time: an application that queues and
  * delivers, a `sync` of a file, a replay. Whichever it is, it is killed again and again, and the next goes on.
  */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCognitoClient } from "../../src/cognito/client.ts";
@@ -15,11 +14,12 @@ import { carryOut } from "../../src/queues/replay.ts";
 import { until } from "../support/condition.ts";
 import type { Child } from "./children.ts";
 import { startFaults } from "./faults.ts";
+import { nextFile, type SyncedFile } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
 import { judgeRowsLeft } from "./leaks.ts";
-import { CLOCKS_OFF_MS, type FeedFile } from "./load.ts";
+import { CLOCKS_OFF_MS } from "./load.ts";
 import type { ChaosReport } from "./report.ts";
-import { PLAIN, type RunSettings } from "./run-settings.ts";
+import type { RunSettings } from "./run-settings.ts";
 import { POOL } from "./service.ts";
 import { MOST_UNDER_WAY } from "./singles.ts";
 import { NAMESPACE, onStage, RATE, type Played, type Stage } from "./stage.ts";
@@ -28,10 +28,6 @@ import { createTeller } from "./teller.ts";
 import { auditBooks } from "./verdict.ts";
 import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
-const ROWS = 120;
-/** Several pages: a run may be cut between them. */
-const MANY_ROWS = 1_300;
-const MANY_SHARE = 0.2;
 const TICK_MS = 100;
 const TURN_MS = 8_000;
 const LOOK_EVERY_TURNS = 4;
@@ -120,18 +116,10 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     clearInterval(timer);
   }
 
-  let unfinished: { readonly feed: FeedFile; readonly args: readonly string[] } | undefined;
+  let unfinished: SyncedFile | undefined;
   /** The same command until it has come to its end; then another file. */
   async function feed(): Promise<void> {
-    if (!unfinished) {
-      const file = load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS);
-      const path = join(directory, file.name);
-      await writeFile(path, file.csv);
-      unfinished = {
-        feed: file,
-        args: ["sync", path, "--user-pool-id", POOL, "--as-of", file.asOf, "--json", ...PLAIN],
-      };
-    }
+    unfinished ??= await nextFile(load, random, directory);
     const { feed: file, args } = unfinished;
     for (const change of file.changes) model.sent(change, Date.now());
     const end = await ended(children.start({ name: "sync", file: "src/cli/main.ts", args, env }));

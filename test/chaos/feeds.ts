@@ -40,6 +40,20 @@ const MOST_RUNNING = 2;
 const AGAIN_MS = 500;
 const DETACHED_SHARE = 0.7;
 
+/** A file, and the command that puts it. */
+export interface SyncedFile {
+  readonly feed: FeedFile;
+  readonly args: readonly string[];
+}
+
+/** Writes another file, of one page or of several. */
+export async function nextFile(load: Load, random: Random, directory: string): Promise<SyncedFile> {
+  const feed = load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS);
+  const path = join(directory, feed.name);
+  await writeFile(path, feed.csv);
+  return { feed, args: ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json", ...PLAIN] };
+}
+
 export function startFeeds(options: FeedsOptions): Feeds {
   const { children, lives, model, load, env, directory, random, everyMs } = options;
   const running = new Map<FeedFile, { child: Child | undefined; args: readonly string[]; backInMs: number }>();
@@ -57,12 +71,9 @@ export function startFeeds(options: FeedsOptions): Feeds {
   }
 
   async function run(): Promise<void> {
-    const feed = load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS);
-    const path = join(directory, feed.name);
-    await writeFile(path, feed.csv);
+    const { feed, args: attended } = await nextFile(load, random, directory);
     const name = feed.name.replace(".csv", "");
-    const args = ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json", ...PLAIN];
-    if (random.chance(DETACHED_SHARE)) args.push("--detach");
+    const args = random.chance(DETACHED_SHARE) ? [...attended, "--detach"] : attended;
     const entry: { child: Child | undefined; args: readonly string[]; backInMs: number } = {
       child: undefined,
       args,
