@@ -139,7 +139,7 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
 
 /** A flag says nothing of who somebody is. */
 function shown(name: string, value: string): string {
-  return name.endsWith("_verified") ? value : mask(value);
+  return contactOf(name) !== undefined ? value : mask(value);
 }
 
 interface OpenUnit extends Waiting {

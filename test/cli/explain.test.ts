@@ -8,6 +8,7 @@ import { startEmulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
 
+const LISTED = z.object({ listed: z.object({ attributes: z.record(z.string(), z.string()) }) });
 const DOCUMENT = z.object({
   pending: z.array(z.object({ attribute: z.string(), would: z.string() })),
   ledger: z.array(z.object({ attribute: z.string() })),
@@ -78,6 +79,28 @@ describe("explain", () => {
       const gone = await runCommand(["explain", ...tail, "gone"]);
       assert.match(gone.stdout, /The pool does not list this user/);
       assert.match(gone.stdout, /`nickname` is a dead letter, [0-9a-f]{32} \(user-not-found\)\.\sCreate/);
+    } finally {
+      await emulator.close();
+      restore();
+      await directory.remove();
+    }
+  });
+
+  test("masks an attribute that is only named like a flag", async () => {
+    const emulator = await startEmulator({ quotas: "unmetered" });
+    const pool = emulator.pools.add({ id: POOL, schema: [{ name: "home_verified" }] });
+    const attributes = { email: "ann@example.com", email_verified: "true", "custom:home_verified": "Elm Street 1" };
+    pool.addUser({ username: "ann", attributes });
+    const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    const directory = await temporaryDirectory();
+    try {
+      const tail = ["--data-dir", join(directory.path, "data"), "--user-pool-id", POOL, "--username", "ann"];
+      const { listed } = LISTED.parse(JSON.parse((await runCommand(["explain", ...tail, "--json"])).stdout));
+      assert.deepEqual(
+        [listed.attributes["custom:home_verified"], listed.attributes["email_verified"]],
+        ["E***", "true"],
+      );
+      assert.doesNotMatch((await runCommand(["explain", ...tail])).stdout, /Elm Street/);
     } finally {
       await emulator.close();
       restore();
