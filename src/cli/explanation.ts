@@ -2,7 +2,7 @@
 import type { CognitoClient } from "../cognito/client.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import { createUserSearch } from "../cognito/user-search.ts";
-import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
+import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { Held, UserState } from "../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
@@ -97,11 +97,10 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
     profile,
     listed,
     nowMs: Date.now(),
-    isAnothers: (attribute, value) =>
-      aliases.some((alias) => {
-        const isWanted = alias.attribute === attribute && alias.text === value;
-        return isWanted && alias.owners.some((owner) => canonicalUsername(profile, owner) !== username);
-      }),
+    isAnothers: (alias) => {
+      const looked = aliases.get(aliasKey(profile, alias));
+      return looked?.owners.some((owner) => canonicalUsername(profile, owner) !== username) ?? false;
+    },
   };
   const pending = pendingOf(state, units, prospect);
   return {
@@ -128,7 +127,7 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
       known: digest !== "",
     })),
     letters,
-    aliases: aliases.map(({ attribute, text, owners: names }) => {
+    aliases: [...aliases.values()].map(({ attribute, text, owners: names }) => {
       return { attribute, value: mask(text), owners: names.map(printable) };
     }),
     next: nextOf(units, prospect, holds),
@@ -198,26 +197,42 @@ function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanati
   );
 }
 
-/** Who has the addresses, numbers and preferred usernames that the user wants, where people sign in with such. */
+/** One for all spellings of an alias that the pool takes for the same. */
+function aliasKey(profile: PoolProfile, alias: Alias): string {
+  return JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
+}
+
+interface OwnedAlias {
+  readonly attribute: string;
+  /** As it was wanted first. */
+  readonly text: string;
+  /** Usernames. */
+  readonly owners: readonly string[];
+}
+
+/**
+ * Who has the addresses, numbers and preferred usernames that the user wants, where people sign in with such; by their
+ * keys.
+ */
 async function owners(
   { cognito, profile, signal }: ExplainMeans,
   wanted: readonly Unit[],
-): Promise<{ readonly attribute: string; readonly text: string; readonly owners: readonly string[] }[]> {
+): Promise<ReadonlyMap<string, OwnedAlias>> {
   const { usernameAttributes, aliasAttributes } = profile;
   const directory = createUserDirectory(cognito);
-  const found = new Map<string, { attribute: string; text: string; owners: readonly string[] }>();
+  const found = new Map<string, OwnedAlias>();
   for (const { name, value } of wanted) {
     if (value.kind !== "text" || !isAliasAttribute(name)) continue;
     if (![...usernameAttributes, ...aliasAttributes].includes(name)) continue;
     const alias = { attribute: name, value: value.text };
-    const key = JSON.stringify([name, canonicalAlias(profile, alias)]);
+    const key = aliasKey(profile, alias);
     if (found.has(key)) continue;
     const look = { ignoresCase: !profile.caseSensitive, signal, verified: aliasAttributes.includes(name) };
     const said = await directory.owners(profile.id, alias, look);
     if (!said.ok) continue;
     found.set(key, { attribute: name, text: value.text, owners: said.owners.map(({ username }) => username) });
   }
-  return [...found.values()];
+  return found;
 }
 
 function reasons(

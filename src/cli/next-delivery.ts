@@ -1,6 +1,6 @@
 /** What the next delivery of one user would send, as far as it can be told from what waits and what the pool lists. */
 import { hasEnded } from "../core/access-token.ts";
-import { aliasTaken } from "../core/alias-claims.ts";
+import { aliasTaken, type Alias } from "../core/alias-claims.ts";
 import { compareUnit, type ListedUser } from "../core/comparison.ts";
 import { contactsOf, planContact, type Attribute } from "../core/contact.ts";
 import { together, type Manner } from "../core/manner.ts";
@@ -29,8 +29,8 @@ export interface Prospect {
   readonly profile: PoolProfile;
   /** Undefined where the pool does not list the user. */
   readonly listed: ListedUser | undefined;
-  /** True where somebody else is known to have what an attribute is to be. */
-  readonly isAnothers: (attribute: string, value: string) => boolean;
+  /** True where somebody else is known to have it, in whatever spelling the pool takes for the same. */
+  readonly isAnothers: (alias: Alias) => boolean;
   readonly nowMs: number;
 }
 
@@ -40,7 +40,7 @@ export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, { unit
   const wrong = checkUnit(profile, unit);
   if (wrong) return `letter (${wrong.reason})`;
   const taken = aliasTaken(profile, attributesOf(profile, unit, listed) ?? [], contactsIn(listed));
-  if (taken && isAnothers(taken.attribute, taken.value)) return "letter (alias-exists)";
+  if (taken && isAnothers(taken)) return "letter (alias-exists)";
   if (listed === undefined) return "unknown (not listed)";
   const said = compareUnit(profile, unit, listed, isLast);
   return said.is === "invalid" ? `letter (${said.reason})` : said.is;

@@ -12,6 +12,7 @@ const LISTED = z.object({ listed: z.object({ attributes: z.record(z.string(), z.
 const DOCUMENT = z.object({
   pending: z.array(z.object({ attribute: z.string(), would: z.string() })),
   ledger: z.array(z.object({ attribute: z.string() })),
+  letters: z.array(z.object({ attribute: z.string() })),
 });
 
 describe("explain", () => {
@@ -101,6 +102,32 @@ describe("explain", () => {
         ["E***", "true"],
       );
       assert.doesNotMatch((await runCommand(["explain", ...tail])).stdout, /Elm Street/);
+    } finally {
+      await emulator.close();
+      restore();
+      await directory.remove();
+    }
+  });
+
+  test("knows an alias in every spelling of a pool that ignores case", async () => {
+    const emulator = await startEmulator({ quotas: "unmetered" });
+    const pool = emulator.pools.add({ id: POOL, aliasAttributes: ["email"], caseSensitive: false });
+    pool.addUser({ username: "ann", attributes: { email: "shared@example.com", email_verified: "true" } });
+    pool.addUser({ username: "bob" });
+    const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    const directory = await temporaryDirectory();
+    try {
+      const tail = ["--data-dir", join(directory.path, "data"), "--user-pool-id", POOL, "--username", "bob"];
+      const wants = (email: string, ...rest: string[]): Promise<Said> => {
+        const attributes = [`Name=email,Value=${email}`, "Name=email_verified,Value=true"];
+        return runCommand(["admin-update-user-attributes", ...tail, "--user-attributes", ...attributes, ...rest]);
+      };
+      assert.equal((await wants("Shared@example.com")).code, EXIT.failed);
+      assert.equal((await wants("shared@Example.com", "--queue")).code, EXIT.done);
+      const said = await runCommand(["explain", ...tail, "--json"]);
+      const { pending, letters } = DOCUMENT.parse(JSON.parse(said.stdout));
+      assert.deepEqual(letters, [{ attribute: "email" }]);
+      assert.deepEqual(pending, [{ attribute: "email", would: "letter (alias-exists)" }]);
     } finally {
       await emulator.close();
       restore();
