@@ -29,7 +29,7 @@ export interface Explanation {
   /** As ListUsers shows the user, values masked; null where it does not. */
   readonly listed: { readonly status: string; readonly attributes: Readonly<Record<string, string>> } | null;
   readonly pending: readonly PendingUnit[];
-  readonly ledger: readonly { readonly attribute: string; readonly version: string; readonly known: boolean }[];
+  readonly ledger: readonly LedgerUnit[];
   readonly letters: readonly LetterView[];
   /** For every alias that waits or is in a letter: who has it, verified where the pool's aliases are. Values masked. */
   readonly aliases: readonly AliasView[];
@@ -38,6 +38,13 @@ export interface Explanation {
   readonly holds: readonly { readonly scope: string; readonly kind: string; readonly advice: string }[];
   /** What is in the way, or why nothing is, each a sentence. */
   readonly because: readonly string[];
+}
+
+export interface LedgerUnit {
+  readonly attribute: string;
+  readonly version: string;
+  /** False where nobody heard what became of its call, or where the value has been changed by others since. */
+  readonly known: boolean;
 }
 
 export interface AliasView {

@@ -61,7 +61,10 @@ export interface Mailbox {
   readonly unknown: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
 }
 
-/** Per unit the version last applied, and its digest; a blank digest says that the value there is not known. */
+/**
+ * Per unit the version last applied, or that may have been, and its digest. A blank digest says that the value there is
+ * not known: the fate of a call was not heard of, or something else has changed the value since.
+ */
 export type Ledger = Readonly<Record<string, { readonly version: string; readonly digest: string }>>;
 
 export interface UserState {

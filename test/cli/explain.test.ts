@@ -135,6 +135,33 @@ describe("explain", () => {
     }
   });
 
+  test("says of a value whose call was given up that it may have been written", async () => {
+    const emulator = await startEmulator({ quotas: "unmetered" });
+    const pool = emulator.pools.add({ id: POOL });
+    pool.addUser({ username: "jane" });
+    const operation = "AdminUpdateUserAttributes";
+    emulator.faults.add({ operation, attributes: ["nickname"], times: 1, error: { kind: "reset" } });
+    emulator.faults.add({ operation, attributes: ["nickname"], error: "InvalidParameterException" });
+    const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+    const directory = await temporaryDirectory();
+    try {
+      const tail = ["--data-dir", join(directory.path, "data"), "--user-pool-id", POOL, "--username", "jane"];
+      const sets = async (name: string): Promise<number> => {
+        const attributes = ["--user-attributes", `Name=${name},Value=Secretive`];
+        return (await runCommand(["admin-update-user-attributes", ...tail, ...attributes])).code;
+      };
+      assert.deepEqual([await sets("given_name"), await sets("nickname")], [EXIT.done, EXIT.failed]);
+      const said = await runCommand(["explain", ...tail]);
+      assert.match(said.stdout, /given_name +\S+Z\n/);
+      assert.match(said.stdout, /nickname +\S+Z +may have been written\n/);
+      assert.doesNotMatch(said.stdout, /given_name +\S+Z +may/);
+    } finally {
+      await emulator.close();
+      restore();
+      await directory.remove();
+    }
+  });
+
   test("asks for the pool and the user", async () => {
     assert.equal((await runCommand(["explain", "--username", "jane"])).code, EXIT.usage);
   });

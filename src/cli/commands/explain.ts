@@ -75,6 +75,7 @@ function text(explanation: Explanation, width: number): string {
   const { pool, user, username, listed, pending, ledger, letters, aliases, next, because } = explanation;
   const part = (title: string, body: string, none: string): string =>
     `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
+  const isSure = ledger.every(({ known }) => known);
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
     indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
@@ -112,8 +113,10 @@ function text(explanation: Explanation, width: number): string {
     part(
       "Written last",
       table(
-        [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }],
-        ledger.map(({ attribute, version }) => [attribute, seconds(version)]),
+        [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }, ...(isSure ? [] : [{ title: "NOTE" }])],
+        ledger.map(({ attribute, version, known }) => {
+          return [attribute, seconds(version), known ? "" : "may have been written"];
+        }),
         width,
       ),
       "Nothing.",
