@@ -138,6 +138,16 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     assert.equal(await refused(["runs", "show", "none"], 1, /poolsync runs list/), "no-run");
   });
 
+  test("a word that is no command, also where one of several is the usual", async () => {
+    assert.equal(await refused(["dead", "shwo"], 64, /unknown command 'shwo'\n\(Did you mean show\?\)/), "usage");
+    assert.equal(await refused(["runs", "shwo"], 64, /unknown command 'shwo'\n\(Did you mean show\?\)/), "usage");
+    assert.equal(await refused(["runs", "xyzzy"], 64, /unknown command 'xyzzy'(\n\(--help|$)/), "usage");
+    assert.equal(await refused(["runs", "list", "x"], 64, /too many arguments for 'list'/), "usage");
+    assert.equal((await runCommand(["runs", "--data-dir", at("data")])).stdout, "No runs yet.\n");
+    const { stdout } = await runCommand(["runs", "--json", "--limit", "5", "--data-dir", at("data")]);
+    assert.deepEqual(JSON.parse(stdout), { runs: [] });
+  });
+
   test("nothing was put by any of it", async () => {
     const { stdout } = await runCommand(["runs", "list", "--json", "--data-dir", at("data")]);
     assert.deepEqual(JSON.parse(stdout), { runs: [] });

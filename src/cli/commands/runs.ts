@@ -1,6 +1,7 @@
 /** `poolsync runs list|show|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
 import { imbalance, type Books } from "../../core/books.ts";
+import { closest } from "../../feeds/closest.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { openKeptPlan } from "../../plan/kept-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -33,7 +34,8 @@ export function addRuns(program: Command, context: Context): void {
   const runs = program
     .command("runs")
     .description("Passes over feeds, and their books.")
-    .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs show r-mwpw75al-0d0e85");
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs show r-mwpw75al-0d0e85")
+    .hook("preSubcommand", refuseUnknown);
   engineOptions(
     runs
       .command("list", { isDefault: true })
@@ -76,6 +78,16 @@ made are skipped and reported.`,
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs cancel r-mwpw75al-0d0e85")
     .action(context.act((id: string, flags: EngineFlags) => cancel(context, id, flags)));
+}
+
+/** A word that is no command would go to `list`, which knows of no arguments and so of no near word. */
+function refuseUnknown(runs: Command): void {
+  const [word] = runs.args;
+  const names = runs.commands.map((each) => each.name());
+  if (word === undefined || word.startsWith("-") || names.includes(word)) return;
+  const [meant] = closest(word, names, 1);
+  const hint = meant === undefined ? "" : `\n(Did you mean ${meant}?)`;
+  runs.error(`error: unknown command '${word}'${hint}`, { code: "commander.unknownCommand" });
 }
 
 async function list({ io }: Context, flags: ListFlags): Promise<number> {
