@@ -26,7 +26,7 @@ export interface Replayed {
 
 const PAGE = 200;
 
-/** Carries an order out. Stops between pages when `signal` aborts; carrying it out again does the rest. */
+/** Carries an order out. Rejects at the next letter when `signal` aborts; carrying it out again does the rest. */
 export async function carryOut(engine: Engine, order: ReplayOrder, signal?: AbortSignal): Promise<Replayed> {
   const done = nothingYet();
   await inPages(
@@ -41,12 +41,16 @@ export async function carryOut(engine: Engine, order: ReplayOrder, signal?: Abor
   return done;
 }
 
-/** Puts letters again that somebody has looked at one by one; those that are gone by now are left out. */
+/**
+ * Puts letters again that somebody has looked at one by one; those that are gone by now are left out. Rejects at the
+ * next letter when `signal` aborts.
+ */
 export async function replayLetters(engine: Engine, ids: readonly string[], signal?: AbortSignal): Promise<Replayed> {
   const done = nothingYet();
   for (let from = 0; from < ids.length; from += PAGE) {
     const page: Letter[] = [];
     for (const id of ids.slice(from, from + PAGE)) {
+      signal?.throwIfAborted();
       const letter = await engine.store.letters.get(id);
       if (letter && (await isReplayable(engine, letter))) page.push(letter);
     }
