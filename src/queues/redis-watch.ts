@@ -19,6 +19,9 @@ const CATCH_UP_MS = 100;
 
 export function createRedisWatch(place: string, log: Log, say: (sentence: string) => void): RedisWatch {
   let trouble: { readonly is: "lost" | "silent"; readonly since: number } | undefined;
+  /** The look that has no answer yet, and when it is too late for one. */
+  let asked: Promise<void> | undefined;
+  let deadline: NodeJS.Timeout | undefined;
 
   function begins(is: "lost" | "silent"): void {
     if (trouble) return;
@@ -43,22 +46,27 @@ export function createRedisWatch(place: string, log: Log, say: (sentence: string
     say(`Redis at ${place} is back.`);
   }
 
+  function arm(): void {
+    clearTimeout(deadline);
+    deadline = setTimeout(() => {
+      deadline = setTimeout(() => begins("silent"), CATCH_UP_MS).unref();
+    }, SILENT_AFTER_MS).unref();
+  }
+
   return {
     told(is) {
-      if (is === "lost") begins("lost");
-      else ends("lost");
+      if (is === "lost") return begins("lost");
+      ends("lost");
+      // A look that the loss left without an answer is asked again on the new connection, which may be silent as well.
+      if (asked) arm();
     },
     isConnected: () => trouble === undefined,
     begin(look) {
-      let asked: Promise<void> | undefined;
-      let deadline: NodeJS.Timeout | undefined;
       let ended = false;
       const timer = setInterval(() => {
         if (asked || trouble?.is === "lost") return;
-        deadline = setTimeout(() => {
-          deadline = setTimeout(() => begins("silent"), CATCH_UP_MS).unref();
-        }, SILENT_AFTER_MS).unref();
-        // An answer that is an error is one as well. What is lost meanwhile is asked again on the next connection.
+        arm();
+        // An answer that is an error is one as well.
         const answered = (): void => {
           clearTimeout(deadline);
           asked = undefined;
@@ -70,6 +78,7 @@ export function createRedisWatch(place: string, log: Log, say: (sentence: string
         ended = true;
         clearInterval(timer);
         clearTimeout(deadline);
+        asked = undefined;
       };
     },
   };

@@ -65,6 +65,43 @@ test("a connection that is lost is not said to be silent as well", async (t) => 
   assert.equal(watch.isConnected(), true);
 });
 
+test("a connection that is back and does not answer is said to be silent", async (t) => {
+  const { watch, told, looks, pass } = watched(t);
+  await pass(2_000);
+  await pass(1_000);
+  watch.told("lost");
+  await pass(5_000);
+  watch.told("back");
+  assert.equal(watch.isConnected(), true);
+  // The look that the loss left without an answer is the one that is waited for.
+  await pass(3_900);
+  assert.equal(watch.isConnected(), true);
+  await pass(300);
+  assert.equal(watch.isConnected(), false);
+  assert.equal(looks.length, 1);
+  assert.match(told.at(-1) ?? "", /does not answer/);
+  looks[0]?.answer();
+  await pass(1);
+  assert.equal(watch.isConnected(), true);
+});
+
+test("a look that is answered on the new connection leaves no deadline behind", async (t) => {
+  const { watch, looks, pass } = watched(t);
+  await pass(2_000);
+  watch.told("lost");
+  await pass(1_000);
+  watch.told("back");
+  looks[0]?.answer();
+  await pass(1);
+  // A second look, answered late but in time.
+  await pass(2_000);
+  await pass(3_000);
+  looks[1]?.answer();
+  await pass(1);
+  assert.equal(watch.isConnected(), true);
+  assert.equal(looks.length, 2);
+});
+
 test("whoever stops watching hears nothing more", async (t) => {
   const { told, looks, end, pass } = watched(t);
   await pass(2_000);
