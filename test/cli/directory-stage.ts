@@ -70,8 +70,11 @@ export async function setDirectoryStage(users: number, options: EmulatorOptions 
     /** What the feed's schedule puts into the queue when its time has come. */
     timeComes: async (): Promise<void> => {
       const queues = await openQueues({ kind: "redis", url, namespace });
-      await queues.queue<object>("directory").add("feed", { feed: "hr" });
-      await queues.close();
+      try {
+        await queues.queue<object>("directory").add("feed", { feed: "hr" });
+      } finally {
+        await queues.close();
+      }
     },
     /** A `sync` of the feed by hand. */
     byHand: (...words: readonly string[]): string[] =>

@@ -217,23 +217,23 @@ describe("the directory worker", () => {
       const file = `file: "http://127.0.0.1:${port}/hr.csv", fetch: { bearer: HR_TOKEN }`;
       await configure(`${file}, schedule: { every: 1h }`);
       start("workers/deliver.ts");
-      const worker = start("workers/directory.ts", { HR_TOKEN: "abc" });
+      const worker = start("workers/directory.ts", { HR_TOKEN: "token-of-hr" });
       await until("the run has finished", async () => (await stateOf()) === "finished");
       await timeComes();
       await until("it is asked again", () => worker.stderr().includes("feed unchanged"));
-      assert.deepEqual(seen, ["Bearer abc 200", "Bearer abc 304"]);
+      assert.deepEqual(seen, ["Bearer token-of-hr 200", "Bearer token-of-hr 304"]);
       assert.equal((await runs()).length, 1);
       etag = '"two"';
       await timeComes();
       await until("it is read again", async () => (await runs()).length === 2);
-      assert.doesNotMatch(worker.stderr(), /abc/);
+      assert.doesNotMatch(worker.stderr(), /token-of-hr/);
     } finally {
       server.close();
       server.closeAllConnections();
     }
   });
 
-  test("tries a feed that failed again, a little later", async () => {
+  test("tries a feed that failed again, a little later", async (t) => {
     const { at, configure, environment, start } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     const worker = start("workers/directory.ts");
@@ -241,12 +241,12 @@ describe("the directory worker", () => {
     assert.match(worker.stderr(), /"kind":"missing","reason":"`.*hr\.csv` does not exist/);
     const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
     const queues = await openQueues({ kind: "redis", url, namespace });
+    t.after(() => queues.close());
     const delayed = () => queues.queue<object>("directory").getDelayed();
     await until("it is to be tried again", async () =>
       (await delayed()).some(({ attemptsMade }) => attemptsMade === 1),
     );
     assert.equal((await delayed()).length, 2);
-    await queues.close();
   });
 
   test("tries a feed whose mapped column has another name not before its next time", async (t) => {
