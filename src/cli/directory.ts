@@ -70,12 +70,12 @@ async function carryOutOrder(
   const feed = feeds.get(order.feed);
   if (feed === undefined) return log.warn({ feed: order.feed }, "feed has no schedule any more");
   let turn: AbortSignal = signal;
+  let had: boolean;
   try {
-    const had = await inFeedTurn(engine.store.reservations, feed.name, signal, (within) => {
+    had = await inFeedTurn(engine.store.reservations, feed.name, signal, (within) => {
       turn = within;
       return passFeed(means, feed, order, within);
     });
-    if (!had) log.info({ feed: feed.name }, "feed is under way already");
   } catch (error) {
     if (signal.aborted) {
       log.info({ feed: feed.name }, "feed cut, to go on");
@@ -89,6 +89,11 @@ async function carryOutOrder(
     if (FOR_GOOD.has(kind)) return;
     throw error;
   }
+  if (had) return;
+  if (order.run === undefined) return log.info({ feed: feed.name }, "feed is under way already");
+  // Somebody waits for it, and the feed's next time may be far: the order is tried again.
+  log.info({ feed: feed.name, run: order.run }, "approved run waits for its feed's turn");
+  throw new Error("Expected the feed's turn within the lease of one that died");
 }
 
 /** Reports are kept as long as runs. */

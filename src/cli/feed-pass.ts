@@ -86,9 +86,14 @@ export async function passFeed(
     };
     const pass: Pass = { ...means, feed, file, pool, own, io, session, signal };
     const settled = await settleEarlier(pass);
-    for (const run of await approvedRuns(engine, pool.profile.id, feed.name)) await carryOutApproved(pass, run);
+    await carryOutAllApproved(pass);
     if (order.run === undefined) await readAndPut(pass, settled);
   });
+}
+
+async function carryOutAllApproved(pass: Pass): Promise<void> {
+  const { engine, pool, feed } = pass;
+  for (const run of await approvedRuns(engine, pool.profile.id, feed.name)) await carryOutApproved(pass, run);
 }
 
 /** Exactly the plan that was shown, for those who are still as it found them. */
@@ -154,6 +159,9 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   // The pass that was cut had put all of it.
   if (settled.has(identity)) return note();
   const unfinished = await unfinishedRuns(pass);
+  // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
+  // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
+  await carryOutAllApproved(pass);
   const waiting = unfinished.find((run) => run.identity === waitingIdentity(identity));
   const kept = (await store.plans.list()).map(({ run }) => run);
   if (waiting && kept.includes(waiting.id))

@@ -233,6 +233,75 @@ describe("the directory worker", () => {
     }
   });
 
+  test("carries out a run that is approved while a pass fetches the next content, and then that content", async (t) => {
+    const { command, configure, nameOf, runs, show, start } = stage;
+    const content = (nth: number, first: string): string => `u${nth},${nth === 0 ? first : nth < 60 ? "New" : "Old"}`;
+    const answers = ["New", "Newer"].map((first) => {
+      const rows = Array.from({ length: USERS }, (_, nth) => content(nth, first));
+      return `${["username,given_name", ...rows].join("\n")}\n`;
+    });
+    const held = Promise.withResolvers<() => void>();
+    let asked = 0;
+    const server = createServer((_, response) => {
+      const [first, next] = answers;
+      asked += 1;
+      if (asked === 1) response.end(first);
+      else held.resolve(() => response.end(next));
+    });
+    t.after(() => {
+      server.close();
+      server.closeAllConnections();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : address;
+    await configure(`file: "http://127.0.0.1:${port}/hr.csv", schedule: { every: 1h }`);
+    start("workers/deliver.ts");
+    const worker = start("workers/directory.ts");
+    await until("the run waits", () => worker.stderr().includes("run needs approval"));
+    const [first] = await runs();
+    await stage.timeComes();
+    const answer = await held.promise;
+    assert.equal((await command("runs", "approve", first?.run ?? "")).code, EXIT.done);
+    answer();
+    const ended = (state: string | undefined): boolean => state === "finished" || state === "failed";
+    await until("the run has ended", async () => ended((await show(first?.run ?? "")).state));
+    const approved = await show(first?.run ?? "");
+    assert.deepEqual([approved.state, approved.books.applied], ["finished", 60]);
+    await until("the next has ended", async () => (await runs()).length === 2 && ended(await stage.stateOf()));
+    assert.deepEqual([nameOf("u0"), nameOf("u1"), nameOf("u60")], ["Newer", "New", "Old"]);
+    assert.doesNotMatch(worker.stderr(), /run overtaken/);
+  });
+
+  test("tries the order of an approval again that did not get the feed's turn", async (t) => {
+    const { at, command, configure, environment, exported, runs, show, start } = stage;
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 60 ? "New" : "Old"}`);
+    start("workers/deliver.ts");
+    const worker = start("workers/directory.ts");
+    await until("the run waits", () => worker.stderr().includes("run needs approval"));
+    const [run] = await runs();
+    const id = run?.run ?? "";
+    const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
+    const engine = await openEngine({ redisUrl: url, namespace, dataDir: at("engine") });
+    t.after(() => engine.close());
+    const { reservations } = engine.store;
+    const takes = async (): Promise<boolean> =>
+      (await reservations.take("feeds", "hr", "a sync by hand", 300_000)).is === "taken";
+    await until("the turn is another's", takes);
+    assert.equal((await command("runs", "approve", id)).code, EXIT.done);
+    const delayed = async () => (await engine.queues.queue<{ run?: string }>("directory").getDelayed()) ?? [];
+    const again = async () => (await delayed()).find(({ data, attemptsMade }) => data.run === id && attemptsMade === 1);
+    await until("it is to be tried again", async () => (await again()) !== undefined);
+    assert.match(worker.stderr(), /"msg":"approved run waits for its feed's turn"/);
+    assert.doesNotMatch(worker.stderr(), /feed failed|feed is under way already/);
+    assert.equal((await show(id)).state, "reading");
+    await reservations.release("feeds", "hr", "a sync by hand");
+    await (await again())?.promote();
+    await until("the run has finished", async () => (await show(id)).state === "finished");
+    assert.equal((await show(id)).books.applied, 60);
+  });
+
   test("tries a feed that failed again, a little later", async (t) => {
     const { at, configure, environment, start } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
