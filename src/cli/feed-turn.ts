@@ -53,6 +53,8 @@ export async function inFeedTurn(
 class TurnLostError extends Error {
   readonly kind = "turn-lost";
   constructor(feed: string) {
-    super(`The turn of feed ${feed} was lost: the store could not be reached for ${LEASE_MS / 1000} seconds.`);
+    super(
+      `The turn of feed ${feed} was lost: the store could not be reached for ${LEASE_MS / 1000} seconds, or another process has it. What was put stays queued, and the next pass or sync of the feed goes on.`,
+    );
   }
 }

@@ -69,17 +69,19 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const deliveries = flags.detach === true ? [] : [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
     const session: Session = { ...opened, io, flags, engine, pool, deliveries };
-    const healed = await heal(session, planned);
     const sources =
       planned?.map((feed) => plannedSource(feed, pool.profile.id)) ?? feeds.feeds.map((feed) => passingSource(feed));
     const summaries: RunSummary[] = [];
+    const healedRuns: string[] = [];
     await inTurn(session, flags.feed, async (within) => {
+      const healed = await heal(within, planned);
+      healedRuns.push(...(healed?.runs ?? []));
       for (const [index, source] of sources.entries()) {
         const told = index === 0 && healed ? { healed: healed.letters } : {};
         summaries.push(await carryOut(within, { ...source, ...told }));
       }
     });
-    if (healed) await waitUntilHealed(session, [...healed.runs]);
+    await waitUntilHealed(session, healedRuns);
     if (flags.json === true) {
       const [only] = summaries;
       io.stdout.write(`${JSON.stringify(summaries.length === 1 ? only : { runs: summaries }, undefined, 2)}\n`);
@@ -98,11 +100,15 @@ async function inTurn(
   const { drain } = io.interrupts;
   if (feed === undefined || config.feeds[feed]?.schedule === undefined) return act(session);
   let had: boolean;
+  let turn = drain;
   try {
-    had = await inFeedTurn(engine.store.reservations, feed, drain, (within) =>
-      act({ ...session, io: { ...io, interrupts: { ...io.interrupts, drain: within } } }),
-    );
+    had = await inFeedTurn(engine.store.reservations, feed, drain, (within) => {
+      turn = within;
+      return act({ ...session, io: { ...io, interrupts: { ...io.interrupts, drain: within } } });
+    });
   } catch (cause) {
+    // What it leads to looks like a signal, and nobody gave one.
+    if (!drain.aborted && turn.aborted) throw turn.reason;
     if (!drain.aborted || cause instanceof CommandError) throw cause;
     throw interruptedEarly(cause);
   }
