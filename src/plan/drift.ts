@@ -48,6 +48,8 @@ export async function findDrift(
     for (const [at, { username, units }] of batch.entries()) {
       const ledger = known.get(keys[at] ?? "") ?? {};
       for (const judged of units) {
+        // The row that stands instead is compared: what this one says of the pool was found out for its own value.
+        if (judged.deed === "superseded") continue;
         const { unit, before } = judged;
         const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
         if (last === undefined || last.digest === "") {

@@ -84,4 +84,19 @@ describe("drift", () => {
     assert.equal(stage.emulator.log.writes.length, writes);
     cognito.close();
   });
+
+  test("is none where an older row of the file is what the pool has, and a newer one is still to be written", async () => {
+    const feed = `pool: ${POOL}, username: u, version: { column: at }, attributes: { family_name: name }`;
+    await writeFile(stage.at("versions.yaml"), `feeds: { hr: { ${feed} } }\n`);
+    const where = ["--feed", "hr", "--config", stage.at("versions.yaml"), "--data-dir", stage.at("data"), "--json"];
+    const path = stage.at("versions.csv");
+    await writeFile(path, "u,name,at\nu1,Doe,2026-01-01T00:00:00Z\n");
+    const first = await runCommand(["sync", path, ...where]);
+    assert.equal(first.code, EXIT.done, first.stdout);
+    await writeFile(path, "u,name,at\nu1,Doe,2026-01-01T00:00:00Z\nu1,Roe,2026-01-02T00:00:00Z\n");
+    const { code, stdout, stderr } = await runCommand(["drift", path, ...where]);
+    assert.equal(code, EXIT.done, stderr + stdout);
+    const { compared, drifted } = drift.parse(JSON.parse(stdout));
+    assert.deepEqual([compared, drifted], [1, 0]);
+  });
 });
