@@ -1,8 +1,11 @@
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
 import { run } from "../../src/cli/program.ts";
+import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
+import { createCognitoClient } from "../../src/cognito/client.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
 
@@ -64,6 +67,21 @@ export async function emulatorWith(users: number, options: EmulatorOptions = {})
     });
   }
   return emulator;
+}
+
+/** Writes past poolsync, as somebody in the console would. */
+export async function byHand(
+  emulator: Emulator,
+  username: string,
+  attributes: Readonly<Record<string, string>>,
+  pool = POOL,
+): Promise<void> {
+  const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
+  const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
+  const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
+  const written = await createAttributeWriter(cognito).write(pool, username, sent, options);
+  cognito.close();
+  assert.ok(written.ok);
 }
 
 /** Such a pool, which the SDK of this process finds, and a directory. */

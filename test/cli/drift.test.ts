@@ -3,9 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
-import { createCognitoClient } from "../../src/cognito/client.ts";
-import { POOL, runCommand, setStage, type Stage } from "./command-run.ts";
+import { byHand, POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 
 const drift = z.object({
   compared: z.number(),
@@ -25,12 +23,8 @@ describe("drift", () => {
   after(() => stage.clear());
 
   test("is what others changed since poolsync wrote it, and nothing else", async () => {
-    const cognito = createCognitoClient({ endpoint: stage.emulator.url, region: "eu-west-1", concurrency: 1 });
-    const change = async (username: string, attributes: Readonly<Record<string, string>>): Promise<void> => {
-      const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
-      const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-      assert.ok((await createAttributeWriter(cognito).write(POOL, username, sent, options)).ok);
-    };
+    const change = (username: string, attributes: Readonly<Record<string, string>>) =>
+      byHand(stage.emulator, username, attributes);
     const at = (name: string) => stage.at(name);
     const of = async (command: string, path: string, ...more: readonly string[]) => {
       const words = [command, path, "--user-pool-id", POOL, "--verified", "mark", "--data-dir", at("data"), ...more];
@@ -82,7 +76,6 @@ describe("drift", () => {
     const renamed = await of("drift", at("staff.csv"), "--feed", "hr", "--config", at("hr.yaml"));
     assert.match(renamed.stdout, /Of 5 values 2 were.*`given_name` was not compared: the feed has no column `First`/s);
     assert.equal(stage.emulator.log.writes.length, writes);
-    cognito.close();
   });
 
   test("is none where an older row of the file is what the pool has, and a newer one is still to be written", async () => {

@@ -4,11 +4,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
-import { createCognitoClient } from "../../src/cognito/client.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { byHand, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
 
 const summary = z.object({ healed: z.number().optional(), books: z.object({ applied: z.number(), dead: z.number() }) });
 const planned = z.object({ scan: z.object({ healable: z.number().optional() }) });
@@ -57,14 +55,7 @@ describe("dead letters that mend themselves", () => {
       const sick = await said("plan", at("next.csv"), "--feed", "hr", "--baseline", "live");
       assert.equal(planned.parse(JSON.parse(sick.stdout)).scan.healable, 0, sick.stderr);
 
-      const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
-      const moved = [
-        { Name: "email", Value: "ann@example.com" },
-        { Name: "email_verified", Value: "true" },
-      ];
-      const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-      assert.ok((await createAttributeWriter(cognito).write(POOL, "ann", moved, options)).ok);
-      cognito.close();
+      await byHand(emulator, "ann", { email: "ann@example.com", email_verified: "true" });
       pool.addUser({ username: "new" });
       const well = await said("plan", at("next.csv"), "--feed", "hr", "--baseline", "live");
       assert.equal(planned.parse(JSON.parse(well.stdout)).scan.healable, 2, well.stderr);

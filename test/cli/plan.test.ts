@@ -1,13 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
-import { exampleAws } from "../support/aws-environment.ts";
 import { testRedis } from "../support/redis.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 
 const USERS = 150;
 
@@ -38,34 +35,22 @@ const guarded = z.object({ error: z.object({ kind: z.string(), message: z.string
 
 describe("plans at the command line", () => {
   const redis = testRedis();
-  let emulator: Emulator;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-  let restore: () => void;
-  let data = 0;
-  before(async () => {
-    directory = await temporaryDirectory();
-  });
-  after(() => directory.remove());
+  let stage: Stage;
   beforeEach(async () => {
-    emulator = await emulatorWith(USERS, { shortPages: 0 });
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    data += 1;
+    stage = await setStage(USERS, { shortPages: 0 });
   });
-  afterEach(async () => {
-    await emulator.close();
-    restore();
-  });
+  afterEach(() => stage.clear());
 
-  const at = (name: string) => join(directory.path, name);
+  const at = (name: string) => stage.at(name);
   /** Every user's row, with what the test says of it. */
   async function file(name: string, row: (nth: number) => string, header = "username,given_name"): Promise<string> {
     const rows = Array.from({ length: USERS }, (_, nth) => row(nth));
     await writeFile(at(name), `${[header, ...rows].join("\n")}\n`);
     return at(name);
   }
-  const said = (words: readonly string[]) => runCommand([...words, "--data-dir", at(`data-${data}`), "--json"]);
-  const report = () => ["--report", at(`report-${data}.ndjson`)];
-  const calls = (operation: string) => emulator.counters.operations[operation]?.calls ?? 0;
+  const said = (words: readonly string[]) => runCommand([...words, "--data-dir", at("data"), "--json"]);
+  const report = () => ["--report", at("report.ndjson")];
+  const calls = (operation: string) => stage.emulator.counters.operations[operation]?.calls ?? 0;
 
   test("tell what a sync would do, and write nothing", async () => {
     const path = await file("few.csv", (nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
@@ -93,7 +78,7 @@ describe("plans at the command line", () => {
     const { books, rows } = summary.parse(JSON.parse(stdout));
     assert.deepEqual(books, { received: USERS - 1, applied: 5, unchanged: USERS - 6, invalid: 0 });
     assert.deepEqual(rows, { read: USERS, faulty: 1 });
-    assert.match(await readFile(at(`report-${data}.ndjson`), "utf8"), /"line":9,"reason":"user-unknown"/);
+    assert.match(await readFile(at("report.ndjson"), "utf8"), /"line":9,"reason":"user-unknown"/);
     assert.equal(calls("AdminUpdateUserAttributes"), 5);
   });
 
@@ -161,15 +146,15 @@ describe("plans at the command line", () => {
     assert.equal(calls("AdminUpdateUserAttributes"), 0);
     const approved = await said([...words, "--approve", plans[0]?.plan ?? ""]);
     assert.equal(approved.code, EXIT.done, approved.stderr);
-    const written = emulator.log.writes.map(({ attributes }) => attributes);
+    const written = stage.emulator.log.writes.map(({ attributes }) => attributes);
     assert.deepEqual(written, [{ nickname: "Jo" }]);
     // No plan is made of a stream, which no guard could stop.
     const stdin = "ID,Firstname,Nick\nu2,New,Jo\n";
     const streamed = ["sync", "-", "--stream", "--feed", "hr", "--config", at("renamed.yaml"), "--json"];
-    const refused = await runCommand([...streamed, "--data-dir", at(`data-${data}`)], { stdin });
+    const refused = await runCommand([...streamed, "--data-dir", at("data")], { stdin });
     assert.equal(refused.code, EXIT.guarded, refused.stderr);
     assert.match(refused.stdout, /"renamed".*`First Name` of the mapping is not there/s);
-    assert.equal(emulator.log.writes.length, 1);
+    assert.equal(stage.emulator.log.writes.length, 1);
   });
 
   test("of a feed that was cut off are stopped by the rows of its last good run", async () => {
@@ -274,7 +259,7 @@ feeds: { hr: { pool: ${POOL}, username: username, attributes: { given_name: give
     // Rows that change nothing are not in the plan, and count as read all the same.
     assert.deepEqual(rows, { read: USERS, faulty: 1 });
     assert.deepEqual([books.received, books.applied], [4, 3]);
-    assert.match(await readFile(at(`report-${data}.ndjson`), "utf8"), /"line":4,"reason":"changed-since-plan"/);
+    assert.match(await readFile(at("report.ndjson"), "utf8"), /"line":4,"reason":"changed-since-plan"/);
     assert.equal(calls("AdminUpdateUserAttributes") - before, 3);
   });
 
@@ -296,7 +281,7 @@ feeds: { hr: { pool: ${POOL}, username: username, attributes: { given_name: give
       assert.match(stdout, /was altered or cut off, or was made in another namespace/);
     }
     await writeFile(out, whole);
-    const elsewhere = await runCommand(["apply", out, "--data-dir", at(`elsewhere-${data}`), "--json"]);
+    const elsewhere = await runCommand(["apply", out, "--data-dir", at("elsewhere"), "--json"]);
     assert.match(elsewhere.stdout, /made in another namespace/);
     assert.equal(calls("AdminUpdateUserAttributes"), 0);
   });
@@ -304,7 +289,7 @@ feeds: { hr: { pool: ${POOL}, username: username, attributes: { given_name: give
   for (const columns of [40, 80, 160]) {
     test(`fit a terminal of ${columns} columns`, async () => {
       const path = await file("wide.csv", (nth) => `u${nth},New${nth}`);
-      const words = ["plan", path, "--user-pool-id", POOL, "--baseline", "live", "--data-dir", at(`data-${data}`)];
+      const words = ["plan", path, "--user-pool-id", POOL, "--baseline", "live", "--data-dir", at("data")];
       const { code, stdout } = await runCommand(words, { columns });
       assert.equal(code, EXIT.guarded);
       for (const line of stdout.split("\n")) assert.ok(Array.from(line).length <= columns, line);

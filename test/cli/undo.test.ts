@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
-import { createCognitoClient } from "../../src/cognito/client.ts";
-import type { Emulator } from "../../src/emulator/emulator.ts";
-import { exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { byHand, POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 
 const USERS = 120;
 const KEY = Buffer.alloc(32, 5).toString("base64");
@@ -23,29 +18,17 @@ const failed = z.object({ error: z.object({ kind: z.string(), message: z.string(
 const guarded = failed.extend({ plans: z.array(z.object({ plan: z.string() })) });
 
 describe("undo", () => {
-  let emulator: Emulator;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-  let restore: () => void;
-  let data = 0;
-  before(async () => {
-    directory = await temporaryDirectory();
+  let stage: Stage;
+  beforeEach(async () => {
+    stage = await setStage(USERS);
     await writeFile(at("poolsync.yaml"), "keepBefore: true\n");
   });
-  after(() => directory.remove());
-  beforeEach(async () => {
-    data += 1;
-    emulator = await emulatorWith(USERS);
-    restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  });
-  afterEach(async () => {
-    restore();
-    await emulator.close();
-  });
+  afterEach(() => stage.clear());
 
-  const at = (name: string) => join(directory.path, name);
+  const at = (name: string) => stage.at(name);
   const said = (words: readonly string[], environment: Readonly<Record<string, string>> = { POOLSYNC_KEY: KEY }) => {
-    const where = ["--config", at("poolsync.yaml"), "--data-dir", at(`data-${data}`)];
-    const report = words[0] === "runs" ? [] : ["--report", at(`report-${data}.ndjson`)];
+    const where = ["--config", at("poolsync.yaml"), "--data-dir", at("data")];
+    const report = words[0] === "runs" ? [] : ["--report", at("report.ndjson")];
     return runCommand([...words, ...report, ...where, "--json"], { environment });
   };
   async function synced(header: string, rows: readonly string[]) {
@@ -62,18 +45,13 @@ describe("undo", () => {
     return summary.parse(JSON.parse(stdout));
   }
   const everybody = () => Array.from({ length: USERS }, (_, nth) => user(`u${nth}`));
-  const user = (username: string) => ({ ...emulator.pools.get(POOL)?.user(username)?.attributes });
-  async function byHand(username: string, attributes: Readonly<Record<string, string>>): Promise<void> {
-    const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
-    const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
-    const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-    assert.ok((await createAttributeWriter(cognito).write(POOL, username, sent, options)).ok);
-    cognito.close();
-  }
+  const user = (username: string) => ({ ...stage.emulator.pools.get(POOL)?.user(username)?.attributes });
+  const change = (username: string, attributes: Readonly<Record<string, string>>) =>
+    byHand(stage.emulator, username, attributes);
 
   test("puts back what was there, and leaves what has changed since", async () => {
-    await byHand("u2", { "custom:team": "blue" });
-    await byHand("u3", { email: "three@example.com", email_verified: "false" });
+    await change("u2", { "custom:team": "blue" });
+    await change("u3", { email: "three@example.com", email_verified: "false" });
     const before = everybody();
     const { run } = await synced("username,given_name,email,custom:team", [
       "u0,New,new0@example.com,red",
@@ -82,11 +60,11 @@ describe("undo", () => {
       "u3,Old,new3@example.com,",
     ]);
     assert.equal(user("u0")["email"], "new0@example.com");
-    await byHand("u1", { given_name: "Theirs" });
-    const writes = emulator.log.writes.length;
+    await change("u1", { given_name: "Theirs" });
+    const writes = stage.emulator.log.writes.length;
     const dry = await said(["undo", run, "--dry-run"]);
     assert.equal(dry.code, EXIT.done, dry.stderr);
-    assert.equal(emulator.log.writes.length, writes);
+    assert.equal(stage.emulator.log.writes.length, writes);
     assert.ok(!dry.stdout.includes("example.com"), "values are masked");
 
     const done = await said(["undo", run]);
@@ -94,7 +72,7 @@ describe("undo", () => {
     const undone = summary.parse(JSON.parse(done.stdout));
     assert.notEqual(undone.run, run);
     assert.deepEqual([undone.feed, undone.rows], [`undo ${run}`, { read: 7, faulty: 1 }]);
-    assert.match(await readFile(at(`report-${data}.ndjson`), "utf8"), /changed-since-plan/);
+    assert.match(await readFile(at("report.ndjson"), "utf8"), /changed-since-plan/);
     const now = everybody();
     assert.deepEqual(now[1], { ...before[1], given_name: "Theirs" });
     assert.deepEqual([now[0], now[2], now[3]], [before[0], before[2], before[3]]);
@@ -110,7 +88,7 @@ describe("undo", () => {
   test("leaves a value of which a newer change is still queued, and that change is delivered", async () => {
     const { run } = await synced("username,given_name,custom:team", ["u0,New,red", "u1,New,red"]);
     const one = ["--user-pool-id", POOL, "--username", "u0", "--user-attributes", "Name=given_name,Value=Newest"];
-    const where = ["--data-dir", at(`data-${data}`), "--queue"];
+    const where = ["--data-dir", at("data"), "--queue"];
     const environment = { POOLSYNC_KEY: KEY };
     const queued = await runCommand(["admin-update-user-attributes", ...one, ...where], { environment });
     assert.equal(queued.code, EXIT.done, queued.stderr);
@@ -119,7 +97,7 @@ describe("undo", () => {
     const done = await said(["undo", run]);
     assert.equal(done.code, EXIT.partial, done.stderr + done.stdout);
     assert.deepEqual(summary.parse(JSON.parse(done.stdout)).rows, { read: 4, faulty: 1 });
-    assert.match(await readFile(at(`report-${data}.ndjson`), "utf8"), /changed-since-plan","detail":"A newer change/);
+    assert.match(await readFile(at("report.ndjson"), "utf8"), /changed-since-plan","detail":"A newer change/);
     assert.deepEqual([user("u0")["custom:team"], user("u1")["given_name"]], [undefined, "Old"]);
     await until("the newer change is delivered", () => user("u0")["given_name"] === "Newest");
   });
@@ -132,10 +110,10 @@ describe("undo", () => {
     const sync = ["sync", at("staff.csv"), "--user-pool-id", POOL];
     const [plan] = guarded.parse(JSON.parse((await said(sync)).stdout)).plans;
     const { run } = summary.parse(JSON.parse((await said([...sync, "--approve", plan?.plan ?? ""])).stdout));
-    const writes = emulator.log.writes.length;
+    const writes = stage.emulator.log.writes.length;
     const stopped = await said(["undo", run]);
     assert.equal(stopped.code, EXIT.guarded, stopped.stderr);
-    assert.equal(emulator.log.writes.length, writes);
+    assert.equal(stage.emulator.log.writes.length, writes);
     const [back] = guarded.parse(JSON.parse(stopped.stdout)).plans;
     const done = await said(["undo", run, "--approve", back?.plan ?? ""]);
     assert.equal(done.code, EXIT.done, done.stderr);
@@ -147,7 +125,7 @@ describe("undo", () => {
     assert.equal(failed.parse(JSON.parse(missing.stdout)).error.kind, "no-run");
     await writeFile(at("plain.yaml"), "keepBefore: false\n");
     await writeFile(at("staff.csv"), "username,given_name\nu0,New\n");
-    const words = ["--user-pool-id", POOL, "--data-dir", at(`data-${data}`), "--json", "--config", at("plain.yaml")];
+    const words = ["--user-pool-id", POOL, "--data-dir", at("data"), "--json", "--config", at("plain.yaml")];
     const environment = { POOLSYNC_KEY: KEY };
     const synced = await runCommand(["sync", at("staff.csv"), ...words], { environment });
     const { run } = summary.parse(JSON.parse(synced.stdout));
