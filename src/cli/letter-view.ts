@@ -2,7 +2,7 @@
 import type { Letter } from "../core/letter.ts";
 import { timeOf } from "../core/version.ts";
 import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
-import type { UnitValue } from "../core/unit.ts";
+import { contactOf, type UnitValue } from "../core/unit.ts";
 import { adviceToUser } from "./aws/advice.ts";
 import { adviceOf } from "./settling.ts";
 
@@ -71,6 +71,11 @@ export function valueText(value: UnitValue, show: boolean): string {
     case "as-is":
       return value.verified ? "(verified, as it is)" : "(not verified, as it is)";
   }
+}
+
+/** What the pool has of an attribute, as it may be shown: masked, unless it is a flag, which says of nobody who they are. */
+export function shownValue(name: string, text: string): string {
+  return contactOf(name) === undefined ? mask(text) : printable(text);
 }
 
 const SHORTEST_SHOWN = 4;

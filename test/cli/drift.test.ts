@@ -92,4 +92,26 @@ describe("drift", () => {
     const { compared, drifted } = drift.parse(JSON.parse(stdout));
     assert.deepEqual([compared, drifted], [1, 0]);
   });
+
+  test("shows the value of an attribute that is only called as a flag is, masked", async () => {
+    const other = "eu-west-1_Other";
+    const pool = stage.emulator.pools.add({ id: other, schema: [{ name: "home_verified" }] });
+    const attributes = { "custom:home_verified": "7 Elm Row", email: "u0@example.com", email_verified: "false" };
+    pool.addUser({ username: "u0", attributes });
+    const path = stage.at("home.csv");
+    const where = [path, "--user-pool-id", other, "--data-dir", stage.at("data"), "--json"];
+    await writeFile(path, "username,custom:home_verified,email_verified\nu0,9 Oak Lane,true\n");
+    const first = await runCommand(["sync", ...where]);
+    assert.equal(first.code, EXIT.done, first.stdout);
+    await byHand(stage.emulator, "u0", attributes, other);
+    const { code, stdout } = await runCommand(["drift", ...where]);
+    assert.equal(code, EXIT.partial, stdout);
+    assert.deepEqual(
+      drift.parse(JSON.parse(stdout)).changed.map(({ attribute, now }) => [attribute, now]),
+      [
+        ["custom:home_verified", "7***"],
+        ["email_verified", "false"],
+      ],
+    );
+  });
 });

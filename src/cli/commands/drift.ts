@@ -8,7 +8,7 @@ import { EXIT } from "../exit-codes.ts";
 import { feedOptions, openFeeds, type FeedsFlags } from "../feeds.ts";
 import { count, counted } from "../figures.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { mask, printable, valueText } from "../letter-view.ts";
+import { printable, shownValue, valueText } from "../letter-view.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
 import { planFeeds } from "../planning.ts";
 import type { Context } from "../program.ts";
@@ -71,7 +71,7 @@ function viewDrift({ username, attribute, version, now, wanted }: Drifted) {
     username: printable(username),
     attribute,
     version: new Date(timeOf(version)).toISOString(),
-    now: now === undefined || now === "" ? null : attribute.endsWith("_verified") ? now : mask(now),
+    now: now === undefined || now === "" ? null : shownValue(attribute, now),
     feed: valueText(wanted, false),
   };
 }
