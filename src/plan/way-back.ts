@@ -116,7 +116,8 @@ export async function openWayBack(
     const user = keyring.userKey(profile.id, canonicalUsername(profile, username));
     const version = { timeMs, sequence: (sequence += 1) };
     if (changeWaits(await mailboxes.read(user), unit.name)) return { kind: "fault", line, ...CHANGE_WAITS };
-    const change = { username, units: backOf(profile, unit), version };
+    const isGone = unit.after === stateName(keyring, unit.name, { value: "", flag: "" });
+    const change = { username, units: backOf(profile, unit, isGone), version };
     return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
   };
   return {
@@ -139,16 +140,15 @@ function entryOf(keyring: Keyring, body: string): z.infer<typeof entryKept> {
   return entryKept.parse(JSON.parse(keyring.open(body)));
 }
 
-/** What puts a unit back as it was. */
-function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof unitKept>): Unit[] {
+/** What puts a unit back as it was. `isGone` says that the run left nothing there. */
+function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof unitKept>, isGone: boolean): Unit[] {
   if (contactOf(name) !== undefined) return [{ name, value: { kind: "as-is", verified: isTrue(flag) } }];
   if (value === "") return [{ name, value: { kind: "clear" } }];
   if (!isContact(name)) return [{ name, value: { kind: "text", text: value } }];
   if (isTrue(flag)) return [{ name, value: { kind: "text", text: value, verified: "mark" } }];
   if (!profile.autoVerified.includes(name)) return [{ name, value: { kind: "text", text: value, verified: "ask" } }];
-  // Cognito would ask the person who had it unverified: so it comes with the flag that is there, which is then taken away.
-  return [
-    { name, value: { kind: "text", text: value, verified: "keep" } },
-    { name: `${name}_verified`, value: { kind: "as-is", verified: false } },
-  ];
+  // Cognito would ask the person who had it unverified: so it comes with the flag that is there, which is then taken
+  // away. Where nothing is there, it comes unverified.
+  const kept: Unit = { name, value: { kind: "text", text: value, verified: "keep" } };
+  return isGone ? [kept] : [kept, { name: `${name}_verified`, value: { kind: "as-is", verified: false } }];
 }

@@ -85,6 +85,26 @@ describe("undo", () => {
     assert.equal(user("u0")["email"], "new0@example.com");
   });
 
+  test("puts an unverified address back that was cleared, in a pool that verifies, and finds no fault", async () => {
+    const verifies = "eu-west-1_Verifies";
+    const pool = stage.emulator.pools.add({ id: verifies, autoVerified: ["email"] });
+    pool.addUser({ username: "u0", attributes: { email: "u0@example.com", email_verified: "false" } });
+    const before = { ...pool.user("u0")?.attributes };
+    const email = "{ column: mail, verified: keep, onBlank: clear }";
+    const feed = `{ pool: ${verifies}, username: id, attributes: { email: ${email} }, guards: { emptyColumn: false } }`;
+    await writeFile(at("poolsync.yaml"), `keepBefore: true\nfeeds: { hr: ${feed} }\n`);
+    await writeFile(at("hr.csv"), "id,mail\nu0,\n");
+    const cleared = await said(["sync", at("hr.csv"), "--feed", "hr"]);
+    assert.equal(cleared.code, EXIT.done, cleared.stdout);
+    assert.equal(pool.user("u0")?.attributes["email"], undefined);
+
+    const { run } = summary.parse(JSON.parse(cleared.stdout));
+    const { code, stdout } = await said(["undo", run]);
+    assert.equal(code, EXIT.done, stdout);
+    assert.deepEqual({ ...pool.user("u0")?.attributes }, before);
+    assert.deepEqual(pool.messages, []);
+  });
+
   test("leaves a value of which a newer change is still queued, and that change is delivered", async () => {
     const { run } = await synced("username,given_name,custom:team", ["u0,New,red", "u1,New,red"]);
     const one = ["--user-pool-id", POOL, "--username", "u0", "--user-attributes", "Name=given_name,Value=Newest"];

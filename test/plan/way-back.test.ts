@@ -108,14 +108,22 @@ describe("the way back of a run", () => {
     });
   }
 
-  test("asks nobody to confirm an address that was there unverified", async () => {
-    const asks = { ...profile, autoVerified: ["email"] };
-    const was = address("old@a.b", "false");
-    const { records } = await wayBackOf([row("ann", judged(text("email", "new@a.b", "mark"), was))], asks);
-    const [record] = records;
-    assert.ok(record?.kind === "change");
-    assert.deepEqual(record.change.units, [text("email", "old@a.b", "keep"), flag("email_verified", false)]);
-  });
+  for (const [left, unit, units] of [
+    [
+      "another address",
+      text("email", "new@a.b", "mark"),
+      [text("email", "old@a.b", "keep"), flag("email_verified", false)],
+    ],
+    ["no address", clear("email"), [text("email", "old@a.b", "keep")]],
+  ] as const) {
+    test(`asks nobody to confirm an address that was there unverified, where the run left ${left}`, async () => {
+      const asks = { ...profile, autoVerified: ["email"] };
+      const { records } = await wayBackOf([row("ann", judged(unit, address("old@a.b", "false")))], asks);
+      const [record] = records;
+      assert.ok(record?.kind === "change");
+      assert.deepEqual(record.change.units, units);
+    });
+  }
 
   test("is a row for each unit that was written, sealed, and of nothing else", async () => {
     const rows = [
