@@ -3,15 +3,21 @@ import { contactOf, flagOf } from "./unit.ts";
 
 /**
  * True where a change of the unit waits or is under way that the ledger does not know yet: of its value, or of the
- * flag or contact that goes with it. A value that the ledger has already changes nothing.
+ * flag or contact that goes with it. A value that the ledger has already changes nothing; nor does one that is to be
+ * put anyway: `wanted` has the digests of these, by unit.
  */
-export function changeWaits({ mailbox, ledger }: UserState, unit: string): boolean {
+export function changeWaits(
+  { mailbox, ledger }: UserState,
+  unit: string,
+  wanted: Readonly<Record<string, string>>,
+): boolean {
   if (!mailbox) return false;
   const { pending, claim } = mailbox;
   for (const name of [unit, flagOf(unit), contactOf(unit)]) {
     if (name === undefined) continue;
     const last = named(ledger, name);
-    if ([named(pending, name), named(claim?.units ?? {}, name)].some((held) => held && isNews(held, last))) return true;
+    const held = [named(pending, name), named(claim?.units ?? {}, name)];
+    if (held.some((one) => one && one.digest !== named(wanted, name) && isNews(one, last))) return true;
   }
   return false;
 }

@@ -115,9 +115,12 @@ export async function openWayBack(
     const { username, line, ...unit } = entryOf(keyring, body);
     const user = keyring.userKey(profile.id, canonicalUsername(profile, username));
     const version = { timeMs, sequence: (sequence += 1) };
-    if (changeWaits(await mailboxes.read(user), unit.name)) return { kind: "fault", line, ...CHANGE_WAITS };
     const isGone = unit.after === stateName(keyring, unit.name, { value: "", flag: "" });
-    const change = { username, units: backOf(profile, unit, isGone), version };
+    const units = backOf(profile, unit, isGone);
+    // What an undoing that was cut has left waits to be delivered, and is put once more.
+    const wanted = Object.fromEntries(units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
+    if (changeWaits(await mailboxes.read(user), unit.name, wanted)) return { kind: "fault", line, ...CHANGE_WAITS };
+    const change = { username, units, version };
     return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
   };
   return {

@@ -26,10 +26,14 @@ describe("undo", () => {
   afterEach(() => stage.clear());
 
   const at = (name: string) => stage.at(name);
-  const said = (words: readonly string[], environment: Readonly<Record<string, string>> = { POOLSYNC_KEY: KEY }) => {
+  const said = (
+    words: readonly string[],
+    environment: Readonly<Record<string, string>> = { POOLSYNC_KEY: KEY },
+    drain?: AbortSignal,
+  ) => {
     const where = ["--config", at("poolsync.yaml"), "--data-dir", at("data")];
     const report = words[0] === "runs" ? [] : ["--report", at("report.ndjson")];
-    return runCommand([...words, ...report, ...where, "--json"], { environment });
+    return runCommand([...words, ...report, ...where, "--json"], { environment, ...(drain ? { drain } : {}) });
   };
   async function synced(header: string, rows: readonly string[]) {
     await writeFile(at("staff.csv"), `${header}\n${rows.join("\n")}\n`);
@@ -120,6 +124,33 @@ describe("undo", () => {
     assert.match(await readFile(at("report.ndjson"), "utf8"), /changed-since-plan","detail":"A newer change/);
     assert.deepEqual([user("u0")["custom:team"], user("u1")["given_name"]], [undefined, "Old"]);
     await until("the newer change is delivered", () => user("u0")["given_name"] === "Newest");
+  });
+
+  test("that was interrupted is done by the same command, given again", async () => {
+    const before = everybody();
+    const rows = Array.from({ length: 60 }, (_, nth) => `u${nth},New${nth}`);
+    const { run } = await synced("username,given_name", rows);
+    const writes = stage.emulator.log.writes.length;
+    const interrupt = new AbortController();
+    const slow = ["--rate", "10", "--concurrency", "1"];
+    const cut = said(["undo", run, ...slow], { POOLSYNC_KEY: KEY }, interrupt.signal);
+    await until("some are put back", () => stage.emulator.log.writes.length > writes + 2);
+    interrupt.abort();
+    const { code, stdout } = await cut;
+    assert.equal(code, EXIT.interrupted, stdout);
+    assert.ok(stage.emulator.log.writes.length < writes + 60);
+    assert.match(
+      failed.parse(JSON.parse(stdout)).error.message,
+      /[1-9]\d* changes stay queued.*; the same command goes on/,
+    );
+
+    const again = await said(["undo", run]);
+    assert.equal(again.code, EXIT.done, again.stdout);
+    const { rows: read, books } = summary.parse(JSON.parse(again.stdout));
+    assert.deepEqual(read, { read: 60, faulty: 0 });
+    assert.ok(books.unchanged > 0 && books.applied > 0, again.stdout);
+    assert.equal(stage.emulator.log.writes.length, writes + 60, "nobody is written twice");
+    assert.deepEqual(everybody(), before);
   });
 
   test("goes through the same guards, unless just this plan is approved", async () => {

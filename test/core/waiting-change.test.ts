@@ -47,6 +47,13 @@ const cases: readonly {
     unit: "email_verified",
     waits: true,
   },
+  { title: "what waits is what is to be put", mailbox: mailbox({ email: held("3", "put") }), waits: false },
+  { title: "what is to be put is under way", mailbox: mailbox({}, { email: held("3", "put") }), waits: false },
+  {
+    title: "what is to be put waits, and something else of its flag",
+    mailbox: mailbox({ email: held("3", "put"), email_verified: held("4", "new") }),
+    waits: true,
+  },
   { title: "the unit is called as nothing is", mailbox: mailbox({}), unit: "constructor", waits: false },
 ];
 
@@ -59,6 +66,6 @@ describe("whether a change waits that the ledger does not know", () => {
     ledger = { email: { version: "2", digest: "was" } },
   } of cases)
     test(`${title}: ${waits ? "it does" : "none does"}`, () => {
-      assert.equal(changeWaits({ ledger, ...(box ? { mailbox: box } : {}) }, unit), waits);
+      assert.equal(changeWaits({ ledger, ...(box ? { mailbox: box } : {}) }, unit, { email: "put" }), waits);
     });
 });

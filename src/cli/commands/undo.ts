@@ -100,7 +100,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
       identity: "",
       asOfMs: now,
       totalRows: plan.figures.rows.read,
-      rereadable: false,
+      rereadable: true,
       guards,
       records: () => plan.feedRows(),
       judged: () => plan.rows(),
