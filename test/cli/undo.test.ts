@@ -12,7 +12,7 @@ const summary = z.object({
   run: z.string(),
   feed: z.string(),
   rows: z.object({ read: z.number(), faulty: z.number() }),
-  books: z.object({ applied: z.number(), unchanged: z.number() }),
+  books: z.object({ applied: z.number(), unchanged: z.number(), stale: z.number() }),
 });
 const failed = z.object({ error: z.object({ kind: z.string(), message: z.string() }) });
 const guarded = failed.extend({ plans: z.array(z.object({ plan: z.string() })) });
@@ -151,6 +151,18 @@ describe("undo", () => {
     assert.ok(books.unchanged > 0 && books.applied > 0, again.stdout);
     assert.equal(stage.emulator.log.writes.length, writes + 60, "nobody is written twice");
     assert.deepEqual(everybody(), before);
+  });
+
+  test("is newer than the file, whose values are put again under a newer time only", async () => {
+    const rows = ["u0,New", "u1,New"];
+    const { run } = await synced("username,given_name", rows);
+    assert.equal((await said(["undo", run])).code, EXIT.done);
+    const sync = ["sync", at("staff.csv"), "--user-pool-id", POOL];
+    const older = new Date(Date.now() - 60_000).toISOString();
+    const same = summary.parse(JSON.parse((await said([...sync, "--as-of", older])).stdout));
+    assert.deepEqual(same.books, { applied: 0, unchanged: 0, stale: 2 });
+    assert.equal((await synced("username,given_name", rows)).books.applied, 2, "the file was written anew");
+    assert.equal(user("u0")["given_name"], "New");
   });
 
   test("goes through the same guards, unless just this plan is approved", async () => {

@@ -40,6 +40,9 @@ Examples:
   $ poolsync undo r-mwpw75al-0d0e85 --dry-run
   $ poolsync undo r-mwpw75al-0d0e85
 
+The undoing is newer than the file of the run: to put the file's values again,
+give it a newer time, by \`touch\` or with --as-of.
+
 Exit codes: 0 all was put back; 1 failed; 2 finished, with values left as they
 were changed since; 3 the way back breaks guards and is not approved; 64 wrong
 usage or configuration; 130 interrupted.`,
