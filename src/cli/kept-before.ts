@@ -1,7 +1,7 @@
 /** What was there before a run, kept so that `poolsync undo` can put it there again. */
 import type { Config } from "../config.ts";
 import type { JudgedRow } from "../plan/judged-row.ts";
-import { keepBefore, MOST_KEPT_USERS } from "../plan/way-back.ts";
+import { keepBefore, MOST_KEPT_ROWS } from "../plan/way-back.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { Run } from "../store/runs.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -21,7 +21,7 @@ export async function keepBeforeRun({ store, keyring }: Engine, run: Run, rows: 
   if (await keepBefore(store.befores, { keyring, pool: run.pool }, run.id, rows)) return;
   throw new CommandError(
     "not-undoable",
-    `The run would change more than ${count(MOST_KEPT_USERS)} users, and of so many what was there before is not kept; nothing was written. Split the file, or set keepBefore: false for it.`,
+    `The run would write more than ${count(MOST_KEPT_ROWS)} rows of its feed, and of so many what was there before is not kept; nothing was written. Split the file, or set keepBefore: false for it.`,
     { exitCode: EXIT.usage },
   );
 }

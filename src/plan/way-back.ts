@@ -15,8 +15,8 @@ import { stateName, type PlannedRecord } from "./planner.ts";
 
 /** How long what was there before a run is kept. */
 const KEPT_MS = 30 * 24 * 60 * 60_000;
-/** Of how many users one run may keep it: what is kept is in Redis's memory. */
-export const MOST_KEPT_USERS = 200_000;
+/** Of how many rows that are to be written one run may keep it: what is kept is in Redis's memory. */
+export const MOST_KEPT_ROWS = 200_000;
 
 const BATCH = 500;
 
@@ -41,7 +41,7 @@ export async function keepBefore(
   run: string,
   rows: Iterable<JudgedRow>,
 ): Promise<boolean> {
-  let users = 0;
+  let written = 0;
   /** By user and unit: what a cut run has written of a user is known apart from what it has not. */
   const batch = new Map<string, string>();
   const flush = async (): Promise<void> => {
@@ -53,7 +53,7 @@ export async function keepBefore(
     if (row.kind === "fault") continue;
     const units = row.units.flatMap((judged) => kept(keyring, judged));
     if (units.length === 0) continue;
-    if ((users += 1) > MOST_KEPT_USERS) return false;
+    if ((written += 1) > MOST_KEPT_ROWS) return false;
     const { username, line } = row;
     const user = keyring.userKey(pool, username);
     for (const unit of units)
