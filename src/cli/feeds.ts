@@ -71,7 +71,7 @@ export function planOptions(command: Command): Command {
   return command
     .option(
       "--baseline <what>",
-      "compare with the live pool, with the ledger of what was written last, or with none (default: live for more than 1000 rows, else none)",
+      "compare with the live pool, with the ledger of what was written last, or with none (default: live for more than 1000 rows, and for feeds with match or keepBefore; else none)",
       choice("--baseline", BASELINES),
     )
     .option("--approve <plan>", "go on with this plan although it breaks guards; may be repeated", several);
