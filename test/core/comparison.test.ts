@@ -3,20 +3,10 @@ import { describe, test } from "node:test";
 import { compareUnit, mayAwait, providersOf, type Comparison } from "../../src/core/comparison.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { UnitValue } from "../../src/core/unit.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
-const PROFILE: PoolProfile = {
-  id: "p",
-  arn: "a",
-  region: "r",
-  accountId: "1",
-  attributes: {},
-  caseSensitive: false,
-  usernameAttributes: [],
-  aliasAttributes: [],
-  autoVerified: ["email"],
-  requireVerificationBeforeUpdate: [],
-};
-const HELD: PoolProfile = { ...PROFILE, requireVerificationBeforeUpdate: ["email"] };
+const VERIFIES: PoolProfile = { ...PROFILE, autoVerified: ["email"] };
+const HELD: PoolProfile = { ...VERIFIES, requireVerificationBeforeUpdate: ["email"] };
 
 const text = (value: string, verified?: "mark" | "ask" | "keep"): UnitValue => ({
   kind: "text",
@@ -153,7 +143,7 @@ const cases: readonly Case[] = [
 ];
 
 describe("the comparison of a wanted value with the user", () => {
-  for (const { title, name, value, there, profile = PROFILE, lastSent = false, says } of cases) {
+  for (const { title, name, value, there, profile = VERIFIES, lastSent = false, says } of cases) {
     test(`${title}: ${says.is}`, () => {
       const user = { attributes: new Map(Object.entries(there)) };
       assert.deepEqual(compareUnit(profile, { name, value }, user, lastSent), says);

@@ -9,6 +9,7 @@ import {
 } from "../../src/core/pool-schema.ts";
 import type { AttributeSchema, InvalidReason, PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, UnitValue, Verified } from "../../src/core/unit.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const attribute = (name: string, more: Partial<AttributeSchema> = {}): AttributeSchema => ({
   name,
@@ -45,16 +46,11 @@ const attributes = [
 ];
 
 const profile: PoolProfile = {
-  id: "eu-west-1_Example",
-  arn: "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Example",
-  region: "eu-west-1",
-  accountId: "123456789012",
+  ...PROFILE,
   attributes: Object.fromEntries(attributes.map((schema) => [schema.name, schema])),
   caseSensitive: true,
-  usernameAttributes: [],
   aliasAttributes: ["email"],
   autoVerified: ["email"],
-  requireVerificationBeforeUpdate: [],
 };
 
 const text = (value: string, verified?: Verified): UnitValue =>

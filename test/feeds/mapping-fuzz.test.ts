@@ -14,6 +14,7 @@ import { transformFault } from "../../src/feeds/transform.ts";
 import type { Transform } from "../../src/feeds/transform.ts";
 import { bodyOf, valueOf } from "../../src/store/keyring.ts";
 import { fuzzParameters } from "../support/fuzz.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 import { recordOf } from "./feed-file.ts";
 import { assertFault, MARK, outcome } from "./outcome.ts";
 
@@ -34,21 +35,14 @@ const TYPES: Readonly<Record<string, AttributeSchema["type"]>> = {
   "custom:t": "DateTime",
 };
 const profile: PoolProfile = {
-  id: "eu-west-1_Fuzz",
-  arn: "arn:aws:cognito-idp:eu-west-1:123456789012:userpool/eu-west-1_Fuzz",
-  region: "eu-west-1",
-  accountId: "123456789012",
+  ...PROFILE,
   attributes: Object.fromEntries(
     [...POOL_NAMES, "custom:t", ...Array.from({ length: 1000 }, (_, at) => `custom:a${at}`)].map((name) => [
       name,
       { name, type: TYPES[name] ?? "String", mutable: true, required: false, developerOnly: false, maxLength: 2048 },
     ]),
   ),
-  caseSensitive: false,
-  usernameAttributes: [],
   aliasAttributes: ["email"],
-  autoVerified: [],
-  requireVerificationBeforeUpdate: [],
 };
 
 const COLUMNS = ["username", "a", "b", "c", "__proto__", "constructor", "flag"] as const;

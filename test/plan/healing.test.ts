@@ -2,24 +2,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { UnitValue } from "../../src/core/unit.ts";
 import { openHealing } from "../../src/plan/healing.ts";
 import { bodyOf, createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const keyring = createKeyring(freshSecret());
-const ALIASES: PoolProfile = {
-  id: "eu-west-1_A",
-  arn: "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_A",
-  region: "eu-west-1",
-  accountId: "000000000000",
-  attributes: {},
-  caseSensitive: false,
-  usernameAttributes: [],
-  aliasAttributes: ["email", "preferred_username"],
-  autoVerified: [],
-  requireVerificationBeforeUpdate: [],
-};
+const ALIASES = { ...PROFILE, aliasAttributes: ["email", "preferred_username"] };
 
 function letter(id: string, kind: string, username: string, unit: string, value: UnitValue): Letter {
   const about = { user: `key of ${username}`, pool: ALIASES.id, username: keyring.seal(username), unit, kind };

@@ -10,21 +10,16 @@ import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src
 import type { Baseline, PlannedRecord } from "../../src/plan/planner.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
 import { temporaryDirectory } from "../cli/command-run.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const NAMES = ["given_name", "nickname", "preferred_username", "email", "phone_number", "custom:id"];
-const PROFILE: PoolProfile = {
-  id: "eu-west-1_Example",
-  arn: "arn",
-  region: "eu-west-1",
-  accountId: "1",
+const STAFF: PoolProfile = {
+  ...PROFILE,
   attributes: Object.fromEntries(
     NAMES.map((name) => [name, { name, type: "String", mutable: true, required: false, developerOnly: false }]),
   ),
-  caseSensitive: false,
-  usernameAttributes: [],
   aliasAttributes: ["email"],
   autoVerified: ["email"],
-  requireVerificationBeforeUpdate: [],
 };
 const SECRET = freshSecret();
 
@@ -69,7 +64,7 @@ describe("a plan", () => {
   });
 
   async function plan(rows: readonly PlannedRecord[], stage: Stage = {}): Promise<Plan> {
-    const { pool = [], profile = PROFILE, baseline = "live", mapping = {}, guards = {}, ledger = {} } = stage;
+    const { pool = [], profile = STAFF, baseline = "live", mapping = {}, guards = {}, ledger = {} } = stage;
     async function* records() {
       yield* rows;
     }
@@ -206,7 +201,7 @@ describe("a plan", () => {
   });
 
   test("counts the messages that Cognito would send, and sends none again that await their confirmation", async () => {
-    const profile = { ...PROFILE, requireVerificationBeforeUpdate: ["email"] };
+    const profile = { ...STAFF, requireVerificationBeforeUpdate: ["email"] };
     const pool = [person("ann", { email: "old@x", email_verified: "true" })];
     const rows = [row("ann", { email: mail("new@x", "ask") })];
     const fresh = await plan(rows, { pool, profile });

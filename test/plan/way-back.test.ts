@@ -1,26 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
 import type { JudgedRow, JudgedUnit } from "../../src/plan/judged-row.ts";
 import { stateName } from "../../src/plan/planner.ts";
 import { keepBefore, openWayBack } from "../../src/plan/way-back.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const keyring = createKeyring(freshSecret(), Buffer.alloc(32, 3));
-const profile: PoolProfile = {
-  id: "eu-west-1_A",
-  arn: "arn:aws:cognito-idp:eu-west-1:000000000000:userpool/eu-west-1_A",
-  region: "eu-west-1",
-  accountId: "000000000000",
-  attributes: {},
-  caseSensitive: false,
-  usernameAttributes: [],
-  aliasAttributes: [],
-  autoVerified: [],
-  requireVerificationBeforeUpdate: [],
-};
 
 const text = (name: string, value: string, verified?: Verified): Unit => ({
   name,
@@ -41,7 +29,7 @@ const judged = (unit: Unit, was: State, deed: JudgedUnit["deed"] = "change"): Ju
   message: false,
 });
 
-async function wayBackOf(rows: readonly JudgedRow[], of = profile) {
+async function wayBackOf(rows: readonly JudgedRow[], of = PROFILE) {
   const { store } = openMemoryStore();
   assert.equal(await keepBefore(store.befores, { keyring, pool: of.id }, "run", rows), true);
   const bodies = await Array.fromAsync(store.befores.read("run"));
@@ -117,7 +105,7 @@ describe("the way back of a run", () => {
     ["no address", clear("email"), [text("email", "old@a.b", "keep")]],
   ] as const) {
     test(`asks nobody to confirm an address that was there unverified, where the run left ${left}`, async () => {
-      const asks = { ...profile, autoVerified: ["email"] };
+      const asks = { ...PROFILE, autoVerified: ["email"] };
       const { records } = await wayBackOf([row("ann", judged(unit, address("old@a.b", "false")))], asks);
       const [record] = records;
       assert.ok(record?.kind === "change");
