@@ -9,13 +9,15 @@ import type { Engine } from "../queues/engine.ts";
 import type { Pool } from "../queues/pool.ts";
 import { isEnded, type Run, type Runs } from "../store/runs.ts";
 import type { RunSource } from "./carried-run.ts";
+import { EXIT } from "./exit-codes.ts";
 import { interruptedEarly } from "./failure-report.ts";
 import { identityOf, recordsOf } from "./feed-input.ts";
 import { healingOf } from "./healing.ts";
 import type { OpenedFeed, OpenedFeeds } from "./feeds.ts";
 import { count } from "./figures.ts";
-import { columnsOf, type Io } from "./io.ts";
+import { columnsOf, tell, type Io } from "./io.ts";
 import type { Opened } from "./open.ts";
+import { planDocument, printPlan } from "./plan-view.ts";
 
 /** A feed with its plan, and the run of it that was cut, if there is one. */
 export interface PlannedFeed extends OpenedFeed {
@@ -155,6 +157,25 @@ export function guardedMessage(plans: readonly Plan[]): string {
         ],
   );
   return said.join(" ");
+}
+
+/** Shows the plans that broke guards, and answers the command's exit code. */
+export function stopAtGuards(
+  io: Io,
+  plans: readonly Plan[],
+  { json }: { readonly json?: boolean },
+  pool: string,
+): number {
+  const message = guardedMessage(plans);
+  if (json === true) {
+    const error = { kind: "guarded", message };
+    const documents = plans.map((plan) => planDocument(plan, pool, false));
+    io.stdout.write(`${JSON.stringify({ error, plans: documents }, undefined, 2)}\n`);
+  } else {
+    for (const plan of plans) if (plan.broken.length > 0) printPlan(io, plan, { pool, plain: true });
+    tell(io, message);
+  }
+  return EXIT.guarded;
 }
 
 /** One line at a terminal that is written over. */

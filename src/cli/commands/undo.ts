@@ -9,11 +9,11 @@ import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
 import { count } from "../figures.ts";
-import { tell, type Io } from "../io.ts";
+import type { Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openChosenPool, openClients, openConfig, openEngineOf } from "../open.ts";
 import { several } from "../option-values.ts";
 import { planDocument, printPlan } from "../plan-view.ts";
-import { guardedMessage, mayGoOn, planAll } from "../planning.ts";
+import { mayGoOn, planAll, stopAtGuards } from "../planning.ts";
 import type { Context } from "../program.ts";
 import { stopDeliveries } from "../stopping.ts";
 import { isWhole } from "../summary.ts";
@@ -79,20 +79,15 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
     const [plan] = await planAll(io, where, [input], "live", lively, (signal) => pool.scan(signal, few));
     if (!plan) throw new Error("Expected a plan of the way back");
     own(plan, (made) => made.close());
-    const look = { pool: profile.id, plain: io.stdout.isTTY !== true || config.plain };
     const goesOn = mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], { pool: profile.id, log });
-    if (flags.dryRun === true || !goesOn) {
+    if (!goesOn) return stopAtGuards(io, [plan], flags, profile.id);
+    if (flags.dryRun === true) {
       if (flags.json === true) {
-        const document = planDocument(plan, profile.id, false);
-        const said = goesOn
-          ? document
-          : { error: { kind: "guarded", message: guardedMessage([plan]) }, plans: [document] };
-        io.stdout.write(`${JSON.stringify(said, undefined, 2)}\n`);
+        io.stdout.write(`${JSON.stringify(planDocument(plan, profile.id, false), undefined, 2)}\n`);
       } else {
-        printPlan(io, plan, look);
-        if (!goesOn) tell(io, guardedMessage([plan]));
+        printPlan(io, plan, { pool: profile.id, plain: io.stdout.isTTY !== true || config.plain });
       }
-      return goesOn ? EXIT.done : EXIT.guarded;
+      return EXIT.done;
     }
     const deliveries = [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
