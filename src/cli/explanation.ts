@@ -9,7 +9,7 @@ import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { timeOf } from "../core/version.ts";
 import type { Engine } from "../queues/engine.ts";
 import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
-import { mask, printable, valueText, viewLetter, type LetterView } from "./letter-view.ts";
+import { mask, printable, shownValue, valueText, viewLetter, type LetterView } from "./letter-view.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "./settling.ts";
 
@@ -125,7 +125,9 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
         ? null
         : {
             status: listed.status,
-            attributes: Object.fromEntries([...listed.attributes].map(([name, value]) => [name, shown(name, value)])),
+            attributes: Object.fromEntries(
+              [...listed.attributes].map(([name, value]) => [name, shownValue(name, value)]),
+            ),
           },
     pending,
     ledger: Object.entries(state.ledger).map(([attribute, { version, digest }]) => ({
@@ -141,11 +143,6 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
     holds,
     because: reasons(state, found.ok ? listed !== undefined : undefined, pending, letters, holds),
   };
-}
-
-/** A flag says nothing of who somebody is. */
-function shown(name: string, value: string): string {
-  return contactOf(name) !== undefined ? value : mask(value);
 }
 
 interface OpenUnit extends Waiting {

@@ -6,7 +6,7 @@ import { contactsOf, planContact, type Attribute } from "../core/contact.ts";
 import { together, type Manner } from "../core/manner.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
-import { mask } from "./letter-view.ts";
+import { mask, shownValue } from "./letter-view.ts";
 
 export interface NextCall {
   readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes";
@@ -70,8 +70,7 @@ export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): Next
 }
 
 function callOf({ clientMetadata, token }: Manner, attributes: readonly Attribute[]): NextCall {
-  const masked = (text: string, name: string): string =>
-    text === "" || contactOf(name) !== undefined ? text : mask(text);
+  const masked = (text: string, name: string): string => (text === "" ? "" : shownValue(name, text));
   const metadata = Object.entries(clientMetadata ?? {}).map(([name, text]) => [name, mask(text)] as const);
   return {
     operation: token === undefined ? "AdminUpdateUserAttributes" : "UpdateUserAttributes",

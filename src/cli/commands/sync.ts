@@ -11,8 +11,7 @@ import { recordsOf } from "../feed-input.ts";
 import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
-import { printPlan, planDocument } from "../plan-view.ts";
-import { guardedMessage, mayGoOn, planFeeds, plannedSource, type PlannedFeed } from "../planning.ts";
+import { mayGoOn, planFeeds, plannedSource, stopAtGuards, type PlannedFeed } from "../planning.ts";
 import type { Context } from "../program.ts";
 import { waitUntilSettled } from "../settling.ts";
 import { stopDeliveries } from "../stopping.ts";
@@ -64,7 +63,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const stopped = planned?.filter(
       (feed) => !mayGoOn(feed, flags.approve ?? [], { pool: pool.profile.id, log: opened.log }),
     );
-    if (planned && stopped && stopped.length > 0) return stopAtGuards(io, planned, flags, pool.profile.id);
+    if (planned && stopped && stopped.length > 0) return stop(io, planned, flags, pool.profile.id);
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
     const deliveries = flags.detach === true ? [] : [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
@@ -143,19 +142,13 @@ async function waitUntilHealed({ engine, deliveries, pool, io }: Session, runs: 
   });
 }
 
-function stopAtGuards(io: Io, planned: readonly PlannedFeed[], flags: SyncFlags, pool: string): number {
+function stop(io: Io, planned: readonly PlannedFeed[], flags: SyncFlags, pool: string): number {
   const plans = planned.map(({ plan }) => plan);
-  const message = guardedMessage(plans);
-  if (flags.json === true) {
-    const error = { kind: "guarded", message };
-    const documents = plans.map((plan) => planDocument(plan, pool, false));
-    io.stdout.write(`${JSON.stringify({ error, plans: documents }, undefined, 2)}\n`);
-  } else {
-    for (const plan of plans) if (plan.broken.length > 0) printPlan(io, plan, { pool, plain: true });
-    tell(io, message);
+  const code = stopAtGuards(io, plans, flags, pool);
+  if (flags.json !== true) {
     tell(io, `Look at the whole of it with \`${commandLine(io, ["plan"], flags)}\` and the same file and options.`);
   }
-  return EXIT.guarded;
+  return code;
 }
 
 /** A feed that passes by once: nothing of it is known before. */
