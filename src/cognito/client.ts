@@ -1,7 +1,7 @@
 /**
  * The SDK's client, set so that a call is one request: no retries of its own (they would bypass the pace). Requests go
- * over undici, by AWS's own handler for it, and the SDK's middleware is put together once: a call costs a third less
- * CPU than with the SDK's defaults.
+ * over undici, by AWS's own handler for it, which ends an answer that never ends or is too long; and the SDK's
+ * middleware is put together once (docs/adr/0006).
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
