@@ -11,7 +11,7 @@ export type FeedFault =
   | "too-long"
   | "format"
   | "columns"
-  /** A mapped column is missing: a guard, as the rows would say nothing of it. */
+  /** Mapped columns are missing, and there is no plan that a guard could stop: see `fitColumns`. */
   | "renamed"
   | "changed"
   | "read-once"

@@ -117,8 +117,8 @@ export interface ColumnOptions {
 
 /**
  * The mapping from the configuration as far as the feed has its columns; what it lacks is `missing`. No column may be
- * left over unless it is ignored. Throws one FeedError with all that is wrong: nothing can be planned without the
- * username, the version or any attribute.
+ * left over unless it is ignored, or a guard stops the plan anyway. Throws one FeedError with all that is wrong: nothing
+ * can be planned without the username, the version or any attribute.
  */
 export function fitColumns(mapping: Mapping, headers: readonly string[], options: ColumnOptions): Mapping {
   const present = new Set(headers);
