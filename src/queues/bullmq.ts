@@ -8,8 +8,8 @@
  * - Nobody sets a limit of BullMQ's on a queue: the pace is poolsync's own, and a global concurrency makes idle workers
  *   of the embedded engine spin.
  *
- * Wake-ups are added with `deduplication: { id, keepLastIfActive: true }` and without a `jobId`, which would be looked
- * at first and drop what is added while the job runs.
+ * A user's own wake-ups are added with `deduplication: { id, keepLastIfActive: true }` and without a `jobId`, which would
+ * be looked at first and drop what is added while the job runs.
  */
 import {
   createPostgresBackend,
@@ -17,6 +17,7 @@ import {
   Queue,
   runMigrations,
   withBackend,
+  WaitingError,
   Worker,
   type Processor,
   type QueueOptions,
@@ -101,7 +102,7 @@ function discreet<Data>(process: Processor<Data>): Processor<Data> {
     try {
       return await process(job, token, signal);
     } catch (error) {
-      if (error instanceof DelayedError) throw error;
+      if (error instanceof DelayedError || error instanceof WaitingError) throw error;
       // oxlint-disable-next-line eslint/preserve-caught-error -- BullMQ would keep the cause's text with the stack
       throw new Error(`The job failed with ${error instanceof Error ? error.name : typeof error}`);
     }

@@ -3,7 +3,7 @@
  * It sweeps the due set for wake-ups that were lost, respects holds, and drains when it is stopped.
  */
 import { randomBytes } from "node:crypto";
-import { DelayedError, type Job } from "bullmq";
+import { DelayedError, type Job, WaitingError } from "bullmq";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { AttributeWriter } from "../cognito/attribute-writer.ts";
 import type { OwnWriter } from "../cognito/own-writer.ts";
@@ -12,13 +12,14 @@ import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
 import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
+import type { Due } from "../store/mailboxes.ts";
 import { StoreError } from "../store/store-error.ts";
 import { createBurialLog } from "./burial-log.ts";
 import type { JobWorker } from "./bullmq.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
-import { LANES, PRIORITY, type WakeUp, wakeUpQueue } from "./wake-ups.ts";
+import { isOwn, LANES, PRIORITY, type WakeUp, wakeUpQueue } from "./wake-ups.ts";
 
 export interface DeliveryOptions {
   readonly engine: Engine;
@@ -49,11 +50,14 @@ export interface Delivery {
   abort(): void;
 }
 
+/** What a user's turn left: nothing, a time to look again in ms, or everything, as this process takes no work just now. */
+type Next = number | "put-back" | undefined;
+
 const SWEEP_EVERY_MS = 2000;
 const SWEEP_LEASE_MS = 1500;
 const SWEEP_PAGE = 500;
-/** While as many jobs as a page holds are waiting, the workers have enough to do: only who has waited longest is swept. */
-const SWEEP_FEW = 50;
+/** How far the clocks of the fleet and of the store may be apart before a sweep wakes whom a waiting job will wake. */
+const CLOCKS_MS = 5_000;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
@@ -136,38 +140,57 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     pauseMs = FIRST_PAUSE_MS;
   }
 
-  async function sleepUntil(job: Job<WakeUp>, token: string | undefined, inMs: number): Promise<never> {
-    await job.moveToDelayed(Date.now() + Math.ceil(inMs) + LATE_BY_MS, token);
+  async function sleep(job: Job<WakeUp>, lock: string | undefined, user: string, inMs: number): Promise<void> {
+    const forMs = Math.ceil(inMs) + LATE_BY_MS;
+    if (!isOwn(job)) return wakeUps.sleep(pool, user, forMs);
+    await job.moveToDelayed(Date.now() + forMs, lock);
     throw new DelayedError();
   }
 
-  /** What goes wrong here is the store's fault, not Cognito's. The job is gone with it, and the sweep wakes the user again. */
+  /** To the head of the queue: another process takes it, or this one when it goes on. */
+  async function putBack(job: Job<WakeUp>, lock: string | undefined, users: readonly string[]): Promise<never> {
+    if (users.length < job.data.users.length) await job.updateData({ users });
+    await job.moveToWait(lock);
+    throw new WaitingError();
+  }
+
+  /** Delivers to the users of a job in their order, and puts those back whom it does not get to. */
   async function process(job: Job<WakeUp>, lock: string | undefined, priority: number): Promise<void> {
+    const { users } = job.data;
+    for (const [nth, user] of users.entries()) {
+      const next = stopping || resume ? "put-back" : await tryDeliver(user, priority);
+      if (next === "put-back") await putBack(job, lock, users.slice(nth));
+      else if (next !== undefined) await sleep(job, lock, user, next);
+    }
+  }
+
+  /** What goes wrong here is the store's fault, not Cognito's: the user's turn is over, and the sweep wakes them again. */
+  async function tryDeliver(user: string, priority: number): Promise<Next> {
     try {
-      const sleepMs = await deliver(job.data.user, priority);
-      if (sleepMs !== undefined) await sleepUntil(job, lock, sleepMs);
+      return await deliver(user, priority);
     } catch (error) {
-      if (error instanceof DelayedError || abort.signal.aborted || waitsForMemory(error)) throw error;
-      log.warn({ pool, user: job.data.user, err: error }, "delivery failed");
-      throw error;
+      if (abort.signal.aborted || waitsForMemory(error)) return "put-back";
+      log.warn({ pool, user, err: error }, "delivery failed");
+      return undefined;
     }
   }
 
   /** Another process may lift the pool's hold before the next probe is due, so this one looks again soon. */
-  function waitForHold(retryInMs: number): number {
+  function waitForHold(retryInMs: number): Next {
     pause(Math.min(retryInMs, FIRST_PAUSE_MS));
-    return retryInMs;
+    return "put-back";
   }
 
-  /** Delivers what a user has, and goes on while there is more at once. Answers when to look again, if at all. */
-  async function deliver(user: string, wokenAs: number): Promise<number | undefined> {
+  /** Delivers what a user has, and goes on while there is more at once. */
+  async function deliver(user: string, wokenAs: number): Promise<Next> {
     for (let priority = wokenAs; ;) {
       const before = await holds.ask("pool");
       if (before.is === "held") return waitForHold(before.retryInMs);
       const slot = await updates.acquire({ priority, signal: abort.signal });
       let delivered: Delivered;
       try {
-        // It may have been placed while the slot was waited for.
+        // Both may have changed while the slot was waited for.
+        if (heldBy !== undefined && resume) return "put-back";
         const hold = before.is === "probe" ? before : await holds.ask("pool");
         if (hold.is === "held") return waitForHold(hold.retryInMs);
         const askedAt = performance.now();
@@ -189,16 +212,22 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     }
   }
 
-  /** Wakes users of the due set, those who have waited longest first, and answers how many. */
-  async function sweep(offset: number, limit: number): Promise<number> {
-    const dues = await store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit });
-    await wakeUps.rewake(pool, dues);
-    return dues.length;
+  const due = (offset: number, before?: number): Promise<readonly Due[]> =>
+    store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, before, offset, limit: SWEEP_PAGE });
+
+  /** Wakes those again whom no job will wake, those who have waited longest first. */
+  async function sweep(): Promise<void> {
+    const oldest = await wakeUps.oldest(pool);
+    await wakeUps.rewake(pool, await due(0, oldest && oldest - CLOCKS_MS));
   }
 
   if (engine.kind === "embedded") {
     await wakeUps.reset(pool);
-    for (let offset = 0; (await sweep(offset, SWEEP_PAGE)) === SWEEP_PAGE;) offset += SWEEP_PAGE;
+    for (let offset = 0, swept = SWEEP_PAGE; swept === SWEEP_PAGE; offset += SWEEP_PAGE) {
+      const dues = await due(offset);
+      await wakeUps.wake(pool, dues);
+      swept = dues.length;
+    }
   }
   // As many places for single changes as for a bulk run, all of whose jobs may be waiting for the pace. How many calls
   // are in flight is the governor's to say.
@@ -210,19 +239,16 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   let sweeping: Promise<void> | undefined;
   const timer = setInterval(() => {
     if (sweeping || resume) return;
-    const few = wakeUps.waiting(pool).then((jobs) => (jobs < SWEEP_PAGE ? SWEEP_PAGE : SWEEP_FEW));
-    sweeping = few
-      .then((limit) => sweep(0, limit))
-      .then(
-        () => {
-          sweeping = undefined;
-          hasMemory();
-        },
-        (error: unknown) => {
-          sweeping = undefined;
-          if (!waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
-        },
-      );
+    sweeping = sweep().then(
+      () => {
+        sweeping = undefined;
+        hasMemory();
+      },
+      (error: unknown) => {
+        sweeping = undefined;
+        if (!waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
+      },
+    );
   }, SWEEP_EVERY_MS);
 
   return {

@@ -1,11 +1,13 @@
 /**
- * Wake-ups: BullMQ jobs that say "this mailbox has something". A job carries the user's opaque key and nothing else;
- * deduplication keeps one a user, and one more that is added while it runs. Losing or doubling one does no harm,
- * because the due set in the store is the truth and every delivery sweeps it.
+ * Wake-ups: BullMQ jobs that say "these mailboxes have something". A job carries opaque keys of users and nothing else.
+ * Losing or doubling one does no harm, because the due set in the store is the truth and every delivery sweeps it.
  *
  * A pool has two queues, and workers for each: a bulk run may fill every place of the one, and its jobs wait there for
- * the pace, while a single change is fetched from the other at once. A user may have a job in both: whichever comes
+ * the pace, while a single change is fetched from the other at once. A user may be in jobs of both: whichever comes
  * first sends everything that is pending, and the other finds nothing to do.
+ *
+ * The users of a bulk run share jobs, because a job costs Redis more than a claim does. Every other job is one user's
+ * own: deduplication keeps one a user and queue, and one more that is added while it runs.
  */
 import type { Job } from "bullmq";
 import type { Due } from "../store/mailboxes.ts";
@@ -17,29 +19,46 @@ export const PRIORITY = { direct: 1, bulk: 10 } as const;
 export const LANES = ["urgent", "bulk"] as const;
 type Lane = (typeof LANES)[number];
 
+const NAME = "wake-up";
+
 /**
  * How many letters of the user's key a wake-up is deduplicated by. With them the options of a job are 64 letters, up to
  * which Redis packs it: half the memory. Should two users agree in all 44 bits, the second is woken by the sweep.
  */
 const DEDUPLICATED_BY = 11;
 
+/** A page is shared by so many jobs, so that as many calls may be made of it at a time; */
+const JOBS_A_PAGE = 25;
+/** but a job has no more users than this: nobody else takes them while it runs. */
+const USERS_A_JOB = 25;
+
 /** How many sleeping jobs a sweep looks through. Those behind them wake by themselves, if later. */
 const DELAYED_PAGE = 1000;
 
 export interface WakeUp {
-  readonly user: string;
+  readonly users: readonly string[];
+}
+
+/** True for the job of one user alone, which may sleep, and which no other is added beside. */
+export function isOwn(job: Pick<Job<WakeUp>, "deduplicationId">): boolean {
+  return job.deduplicationId !== undefined;
 }
 
 export interface WakeUps {
-  /** Adds a wake-up for each user; an urgent one that sleeps already is promoted. */
+  /** Adds a wake-up of each user; an urgent one that sleeps already is promoted. */
   wake(pool: string, dues: readonly Due[]): Promise<void>;
+  /** Adds one that sleeps, to a bulk run's queue, where the user has none of their own there. */
+  sleep(pool: string, user: string, forMs: number): Promise<void>;
   /**
    * Throws all wake-ups of a pool away. For the embedded engine at its start: jobs that are marked as running belong to
    * a process that is gone, and waiting for their locks to end would only lose time. The sweep adds what is due.
    */
   reset(pool: string): Promise<void>;
-  /** How many jobs wait or sleep. */
-  waiting(pool: string): Promise<number>;
+  /**
+   * When the oldest job of a bulk run that waits or is worked on was added, epoch ms by the clock of who added it. Who
+   * has been due since before that, no job will wake.
+   */
+  oldest(pool: string): Promise<number | undefined>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
   rewake(pool: string, dues: readonly Due[]): Promise<void>;
 }
@@ -53,29 +72,41 @@ export function createWakeUps(queues: Queues): WakeUps {
   const queueOf = (pool: string, lane: Lane): JobQueue<WakeUp> => queues.queue<WakeUp>(wakeUpQueue(pool, lane));
   const ofLane = (dues: readonly Due[], lane: Lane): readonly Due[] =>
     dues.filter(({ priority }) => priority < PRIORITY.bulk === (lane === "urgent"));
-  const add = (queue: JobQueue<WakeUp>, dues: readonly Due[], keepLastIfActive: boolean): Promise<Job<WakeUp>[]> =>
+  const addOwn = (queue: JobQueue<WakeUp>, dues: readonly Due[], keepLastIfActive: boolean): Promise<Job<WakeUp>[]> =>
     queue.addBulk(
       dues.map(({ user }) => ({
-        name: "wake-up",
-        data: { user },
-        opts: {
-          deduplication: { id: user.slice(0, DEDUPLICATED_BY), ...(keepLastIfActive ? { keepLastIfActive } : {}) },
-        },
+        name: NAME,
+        data: { users: [user] },
+        opts: { deduplication: { ...own(user), ...(keepLastIfActive ? { keepLastIfActive } : {}) } },
       })),
     );
+  async function addShared(queue: JobQueue<WakeUp>, dues: readonly Due[]): Promise<void> {
+    const each = Math.min(USERS_A_JOB, Math.ceil(dues.length / JOBS_A_PAGE));
+    if (each <= 1) return void (await addOwn(queue, dues, true));
+    const users = dues.map(({ user }) => user);
+    const jobs = Array.from({ length: Math.ceil(users.length / each) }, (_, nth) =>
+      users.slice(nth * each, (nth + 1) * each),
+    );
+    await queue.addBulk(jobs.map((some) => ({ name: NAME, data: { users: some } })));
+  }
 
   return {
     async wake(pool, dues) {
       const [urgent, bulk] = [ofLane(dues, "urgent"), ofLane(dues, "bulk")];
-      if (bulk.length > 0) await add(queueOf(pool, "bulk"), bulk, true);
+      if (bulk.length > 0) await addShared(queueOf(pool, "bulk"), bulk);
       if (urgent.length === 0) return;
-      const jobs = await add(queueOf(pool, "urgent"), urgent, true);
+      const jobs = await addOwn(queueOf(pool, "urgent"), urgent, true);
       // Of a user whose job was there already, it is that job: it may sleep until a back-off or a lease ends.
       await Promise.all(jobs.map((job) => ignoreRace(job.promote())));
     },
-    async waiting(pool) {
-      const counts = await Promise.all(LANES.map((lane) => queueOf(pool, lane).count()));
-      return counts.reduce((sum, count) => sum + count, 0);
+    async sleep(pool, user, forMs) {
+      await queueOf(pool, "bulk").add(NAME, { users: [user] }, { delay: forMs, deduplication: own(user) });
+    },
+    async oldest(pool) {
+      const queue = queueOf(pool, "bulk");
+      const jobs = await Promise.all([queue.getWaiting(0, 0), queue.getActive()]);
+      const times = jobs.flat().map(({ timestamp }) => timestamp);
+      return times.length === 0 ? undefined : Math.min(...times);
     },
     async reset(pool) {
       for (const lane of LANES) await queueOf(pool, lane).obliterate({ force: true });
@@ -87,7 +118,7 @@ export function createWakeUps(queues: Queues): WakeUps {
         const queue = queueOf(pool, lane);
         // A job that is running is not asked to run again: it waits for the pace, and whoever is then still due is met by
         // the next sweep. A second job of each would take slots for nothing.
-        const jobs = await add(queue, some, false);
+        const jobs = await addOwn(queue, some, false);
         const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
         const asleep =
           sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);
@@ -95,6 +126,10 @@ export function createWakeUps(queues: Queues): WakeUps {
       }
     },
   };
+}
+
+function own(user: string): { readonly id: string } {
+  return { id: user.slice(0, DEDUPLICATED_BY) };
 }
 
 /** Looked up one by one: so many sleep that a list of all would be long. */

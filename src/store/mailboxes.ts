@@ -87,12 +87,12 @@ export interface Mailboxes {
   /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
   settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;
   /**
-   * Users of a pool that are due, oldest first, `offset` from the start. The caller holds the sweep's lease, or gets
-   * an empty list: one sweep a pool at a time.
+   * Users of a pool that are due, or that were `before` then (epoch ms), oldest first, `offset` from the start. The
+   * caller holds the sweep's lease, or gets an empty list: one sweep a pool at a time.
    */
   sweep(
     pool: string,
-    options: { holder: string; leaseMs: number; offset: number; limit: number },
+    options: { holder: string; leaseMs: number; before?: number | undefined; offset: number; limit: number },
   ): Promise<readonly Due[]>;
   /** How many users of the pool have something to do, now or later. */
   dueCount(pool: string): Promise<number>;

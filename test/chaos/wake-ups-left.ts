@@ -15,7 +15,8 @@ export interface WakeUpsLeft {
   readonly wrong: readonly string[];
 }
 
-const wakeUp = z.object({ user: z.string() });
+/** Only a user's own sleeps. */
+const wakeUp = z.object({ users: z.tuple([z.string()]) });
 const SLACK_MS = 10_000;
 
 /** How many wait or are worked on. */
@@ -35,7 +36,7 @@ export async function wakeUpsLeft(engine: Engine): Promise<WakeUpsLeft> {
   for (const lane of LANES) {
     const known = new Set<string>();
     for (const { data, delay } of await engine.queues.queue(wakeUpQueue(POOL, lane)).getDelayed()) {
-      const { user } = wakeUp.parse(data);
+      const [user] = wakeUp.parse(data).users;
       if (known.has(user)) wrong.push(`${user} has two wake-ups in one queue`);
       if (delay > SUSPECT_MS + SLACK_MS) wrong.push(`a wake-up of ${user} sleeps for ${delay} ms`);
       known.add(user);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LONG_MS, applied, createUser, heldOf, retry, wanted } from "./mailbox-user.ts";
+import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import type { Suite } from "./open-store.ts";
 
 /** Who has something to do, and the sweep that finds them where a wake-up was lost. */
@@ -16,7 +17,7 @@ export function dueCases(suite: Suite): void {
       });
       await suite.passes(1);
     }
-    const sweep = (holder: string, rest: { offset?: number; limit?: number; leaseMs?: number } = {}) =>
+    const sweep = (holder: string, rest: Partial<Parameters<Mailboxes["sweep"]>[1]> = {}) =>
       suite.store.mailboxes.sweep(first.pool, { holder, leaseMs: LONG_MS, offset: 0, limit: 100, ...rest });
     return { pool: first.pool, names, sweep };
   }
@@ -33,6 +34,25 @@ export function dueCases(suite: Suite): void {
         names.slice(1, 3),
       );
       assert.deepEqual(await sweep("a", { offset: 4 }), []);
+    });
+
+    test("users who were due before a time are swept alone", async () => {
+      const { names, sweep } = await users(3);
+      const { mailboxes } = suite.store;
+      const [one = "", other = "", last = ""] = names;
+      const putOff = async (user: string, ms: number): Promise<number> => {
+        const { version } = heldOf(await mailboxes.claim(user, "a", LONG_MS), "name");
+        await mailboxes.settle(user, "a", { name: retry(version, ms) }, LONG_MS);
+        return (await mailboxes.read(user)).mailbox?.pending["name"]?.notBefore ?? 0;
+      };
+      const dueAt = await putOff(other, 50);
+      await suite.passes(50);
+      await putOff(last, LONG_MS);
+      const swept = async (before: number) => (await sweep("a", { before })).map(({ user }) => user);
+      assert.deepEqual(await swept(0), []);
+      assert.deepEqual(await swept(dueAt), [one]);
+      assert.deepEqual(await swept(dueAt + 1), [one, other]);
+      assert.deepEqual(await swept(dueAt + 10 * LONG_MS), [one, other], "whose time has not come is not due");
     });
 
     test("users are swept by one at a time", async () => {
