@@ -7,6 +7,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
 import { UndiciHttpHandler } from "@smithy/undici-http-handler";
 import { TooLateToSend } from "./fault.ts";
+import { Sha256 } from "./sha256.ts";
 
 export interface ClientOptions {
   /** Each of these overrides what the SDK finds in the environment and AWS's configuration files. */
@@ -68,6 +69,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     ...(profile === undefined ? {} : { profile }),
     maxAttempts: 1,
     cacheMiddleware: true,
+    sha256: Sha256,
     userAgentAppId: "poolsync",
     requestHandler: new LimitedHandler({
       dispatcher: {
