@@ -2,7 +2,7 @@
  * The delivery of one pool in one process: woken by jobs, it takes a slot of the pace, claims the mailbox and sends.
  * It sweeps the due set for wake-ups that were lost, respects holds, and drains when it is stopped.
  */
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { DelayedError, type Job, WaitingError } from "bullmq";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { AttributeWriter } from "../cognito/attribute-writer.ts";
@@ -147,7 +147,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     throw new DelayedError();
   }
 
-  /** To the head of the queue: another process takes it, or this one when it goes on. */
+  /**
+   * For another process, or for this one when it goes on. On Redis to the head of the queue; on the embedded engine to
+   * its end, but there nobody else works, and a start makes the queue anew.
+   */
   async function putBack(job: Job<WakeUp>, lock: string | undefined, users: readonly string[]): Promise<never> {
     if (users.length < job.data.users.length) await job.updateData({ users });
     await job.moveToWait(lock);
@@ -194,7 +197,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         const hold = before.is === "probe" ? before : await holds.ask("pool");
         if (hold.is === "held") return waitForHold(hold.retryInMs);
         const askedAt = performance.now();
-        const token = randomBytes(16).toString("base64url");
+        const token = randomUUID();
         const answer = await store.mailboxes.claim(user, token, leaseMs);
         if (answer.is === "idle") return undefined;
         if (answer.is !== "claimed") return answer.retryInMs;
@@ -206,7 +209,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       }
       await conclude(user, delivered);
       const { dueInMs, priority: left = priority } = delivered;
-      if (dueInMs === undefined || dueInMs > 0 || stopping || resume || abort.signal.aborted) return dueInMs;
+      if (dueInMs === undefined || dueInMs > 0) return dueInMs;
+      if (stopping || resume || abort.signal.aborted) return "put-back";
       // It came while the call was in flight, and may be urgent where this job is not.
       priority = left;
     }

@@ -3,7 +3,7 @@
  * itself, at the top of the pace, so no worker needs to be running and Cognito's own answer comes back. It is put
  * like any other change first: order, checks and books are the same, and what this process cannot finish stays queued.
  */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
 import type { OwnAnswer } from "../cognito/own-writer.ts";
@@ -90,7 +90,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
     const slot = await updates.acquire({ priority: FIRST, deadlineMs: options.waitMs, signal: options.signal });
     try {
       const askedAt = performance.now();
-      const token = randomBytes(16).toString("base64url");
+      const token = randomUUID();
       const answer = await store.mailboxes.claim(user, token, leaseMs);
       if (answer.is === "idle") return { againInMs: 0 };
       if (answer.is !== "claimed") return { againInMs: answer.retryInMs, busy: answer.is === "busy" };

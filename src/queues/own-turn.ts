@@ -3,7 +3,7 @@
  * same user keeps its order all the same: nobody else has the user in hand while the call is made, and an older value
  * that still waits gives way to the one that was written.
  */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Settlement } from "../core/settlement.ts";
 import type { Unit } from "../core/unit.ts";
@@ -33,7 +33,7 @@ export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promi
   // Of whom nothing waits, nothing can come after this call that is older.
   if (known === undefined) return void (await call());
   const { user, username } = known;
-  const token = randomBytes(16).toString("base64url");
+  const token = randomUUID();
   let answer: ClaimAnswer;
   for (;;) {
     answer = await store.mailboxes.claim(user, token, leaseMs);

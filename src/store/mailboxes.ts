@@ -82,7 +82,7 @@ export interface Mailboxes {
    * pages of a run whose beginning it has forgotten.
    */
   put(page: Page): Promise<Put>;
-  /** `token` must be fresh: 128 random bits. */
+  /** `token` must be fresh: a random UUID. */
   claim(user: string, token: string, leaseMs: number): Promise<ClaimAnswer>;
   /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
   settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;

@@ -10,6 +10,7 @@ import { letterSuite } from "./delivery-letters.ts";
 import { mannerSuite } from "./delivery-manner.ts";
 import { ownSuite } from "./delivery-own.ts";
 import { orderSuite } from "./delivery-order.ts";
+import { sharedSuite } from "./delivery-shared.ts";
 
 const SUITES: readonly ((open: OpenStage) => void)[] = [
   holdSuite,
@@ -21,6 +22,7 @@ const SUITES: readonly ((open: OpenStage) => void)[] = [
   directSuite,
   mannerSuite,
   ownSuite,
+  sharedSuite,
 ];
 
 /**

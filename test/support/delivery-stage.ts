@@ -51,12 +51,14 @@ export interface Stage {
   readonly run: string;
   /** Calls in flight at a time, where they are watched. */
   readonly most: WatchedProxy["most"];
-  /** Another process's view of the same pool. */
-  open(): Promise<Pool>;
+  /** Another process's view of the same pool; with `watched`, on an engine that the test has wrapped. */
+  open(watched?: Engine): Promise<Pool>;
   /** Starts a delivery, which ends with the test. */
   deliver(pool?: Pool): Promise<Delivery>;
   /** Answers the user's key. */
   put(username: string, units: readonly Unit[], options?: PutOptions): Promise<string>;
+  /** Puts the same for several users, as one page. */
+  putPage(usernames: readonly string[], units: readonly Unit[], options?: PutOptions): Promise<void>;
   /** One unit of a user, wherever it waits or is on its way. */
   held(username: string, unit: string): Promise<Held | undefined>;
   key(username: string): string;
@@ -119,10 +121,10 @@ async function openStage(
   const endpoint = proxy?.url ?? emulator.url;
   const log = createLog("silent");
 
-  const open = async (): Promise<Pool> => {
+  const open = async (watched = engine): Promise<Pool> => {
     const { ratePerSecond = 1000, concurrency = 5, requestTimeoutMs = 10_000 } = options;
     const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency, requestTimeoutMs });
-    const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log });
+    const pool = await openPool({ engine: watched, cognito, pool: id, ratePerSecond, concurrency, log });
     closers.push(async () => {
       await pool.close();
       cognito.close();
@@ -140,6 +142,18 @@ async function openStage(
   };
   const key = (username: string): string => producerOf({}).userKey(username);
   const books = (): Promise<Books> => engine.store.runs.books(run);
+  async function putPage(usernames: readonly string[], units: readonly Unit[], put: PutOptions = {}): Promise<void> {
+    const producer = producerOf(put);
+    const { manner } = put;
+    const changes = usernames.map((username) => {
+      const version = { timeMs, sequence: put.sequence ?? ++sequence };
+      const checked = producer.check({ username, units, version, ...(manner === undefined ? {} : { manner }) });
+      assert.ok("sound" in checked);
+      assert.deepEqual(checked.invalid, []);
+      return checked.sound;
+    });
+    await producer.put(changes, { invalid: 0, rows: { read: changes.length, faulty: 0 } });
+  }
   closers.push(async () => {
     const at = await books();
     assert.equal(imbalance(at), 0, `Expected the books to balance: ${JSON.stringify(at)}`);
@@ -162,15 +176,10 @@ async function openStage(
       return delivery;
     },
     async put(username, units, put = {}) {
-      const producer = producerOf(put);
-      const version = { timeMs, sequence: put.sequence ?? ++sequence };
-      const { manner } = put;
-      const checked = producer.check({ username, units, version, ...(manner === undefined ? {} : { manner }) });
-      assert.ok("sound" in checked);
-      assert.deepEqual(checked.invalid, []);
-      await producer.put([checked.sound], { invalid: 0, rows: { read: 1, faulty: 0 } });
-      return producer.userKey(username);
+      await putPage([username], units, put);
+      return key(username);
     },
+    putPage,
     async held(username, unit) {
       const { mailbox } = await engine.store.mailboxes.read(key(username));
       return mailbox?.pending[unit] ?? mailbox?.claim?.units[unit];

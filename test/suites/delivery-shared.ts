@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
+import { until } from "../support/condition.ts";
+import { type OpenStage, type Stage, text } from "../support/delivery-stage.ts";
+
+const UPDATE = "AdminUpdateUserAttributes";
+const NICKNAME = [text("nickname", "nick")];
+const people = (count: number): string[] => Array.from({ length: count }, (_, nth) => `user${nth}`);
+
+/** The users of a page share jobs: who is in which, what a stop leaves, and what one user's trouble is to the others. */
+export function sharedSuite(open: OpenStage): void {
+  const queueOf = (stage: Stage) => stage.engine.queues.queue<WakeUp>(wakeUpQueue(stage.id, "bulk"));
+  const waiting = async (stage: Stage): Promise<(readonly string[])[]> =>
+    (await queueOf(stage).getWaiting()).map(({ data }) => data.users);
+
+  const pages: readonly (readonly [users: number, jobs: number, most: number])[] = [
+    [1, 1, 1],
+    [25, 25, 1],
+    [26, 13, 2],
+    [60, 20, 3],
+    [700, 28, 25],
+  ];
+  for (const [users, jobs, most] of pages) {
+    test(`${users} users of a page share ${jobs} jobs, in their order`, async (t) => {
+      const stage = await open(t);
+      const keys = people(users).map((username) => stage.key(username));
+      await stage.engine.wakeUps.wake(
+        stage.id,
+        keys.map((user) => ({ user, priority: 10 })),
+      );
+      const shared = await waiting(stage);
+      assert.deepEqual(shared.flat(), keys);
+      assert.deepEqual([shared.length, Math.max(...shared.map(({ length }) => length))], [jobs, most]);
+    });
+  }
+
+  test("each user of a page is written once", async (t) => {
+    const page = people(60);
+    const stage = await open(t, page);
+    await stage.deliver();
+    await stage.putPage(page, NICKNAME);
+    await stage.settled();
+    for (const username of page) assert.deepEqual(stage.writes(username), [{ nickname: "nick" }]);
+    assert.equal(stage.calls(), page.length);
+  });
+
+  test("a stop puts back whom it does not get to, before those who came later", async (t) => {
+    const [page, later] = [people(60), ["zoe"]];
+    const stage = await open(t, [...page, ...later], { emulator: { latencyMs: 300 }, concurrency: 2 });
+    const delivery = await stage.deliver();
+    await stage.putPage(page, NICKNAME);
+    await stage.putPage(later, NICKNAME);
+    await until("two calls are in flight", () => stage.calls() === 2);
+    await delivery.stop(10_000);
+    const { applied, pending } = await stage.books();
+    assert.deepEqual([applied, pending], [2, page.length + later.length - 2]);
+    const jobs = await waiting(stage);
+    const keys = [...page, ...later].map((username) => stage.key(username));
+    const left = [...keys.slice(1, 3), ...keys.slice(4)];
+    assert.deepEqual(jobs.flat().toSorted(), left.toSorted());
+    if (stage.engine.kind === "redis") {
+      assert.deepEqual(jobs.slice(0, 2).flat().toSorted(), left.slice(0, 4).toSorted());
+      assert.deepEqual(jobs.slice(2).flat(), left.slice(4));
+    }
+    await stage.deliver(await stage.open());
+    await stage.settled();
+    assert.equal(stage.calls(), page.length + later.length);
+  });
+
+  test("a stop whose time is up leaves a job for everybody", async (t) => {
+    const page = people(60);
+    const stage = await open(t, page, { concurrency: 2 });
+    stage.emulator.faults.add({ operation: UPDATE, error: { kind: "hang" } });
+    const delivery = await stage.deliver();
+    await stage.putPage(page, NICKNAME);
+    await until("two calls are in flight", () => stage.calls() === 2);
+    await delivery.stop(0);
+    // Whose call was aborted waits until it can no longer be applied.
+    const jobs = [...(await queueOf(stage).getWaiting()), ...(await queueOf(stage).getDelayed())];
+    const keys = page.map((username) => stage.key(username));
+    assert.deepEqual(jobs.flatMap(({ data }) => data.users).toSorted(), keys.toSorted());
+    stage.emulator.faults.clear();
+    await stage.deliver(await stage.open());
+    await stage.settled();
+    assert.equal((await stage.books()).applied, page.length);
+  });
+
+  test("who must wait for a lease sleeps alone, and those behind go on", async (t) => {
+    const page = people(60);
+    const stage = await open(t, page);
+    const user = await stage.put("user1", [text("given_name", "Una")], { unheard: true });
+    const claim = await stage.engine.store.mailboxes.claim(user, "token of another", 60_000);
+    assert.ok(claim.is === "claimed");
+    await stage.deliver();
+    await stage.putPage(page, NICKNAME);
+    await until("all the others are written", () => stage.calls() === page.length - 1);
+    await until("nobody else waits", async () => (await queueOf(stage).getJobCounts("wait", "active"))["active"] === 0);
+    const sleepers = await queueOf(stage).getDelayed();
+    assert.deepEqual(
+      sleepers.map(({ data }) => data.users),
+      [[user]],
+    );
+    const version = claim.units["given_name"]?.version ?? "";
+    const settled = { given_name: { is: "applied", version } } as const;
+    await stage.engine.store.mailboxes.settle(user, "token of another", settled, 60_000);
+    await stage.settled();
+    assert.deepEqual(stage.writes("user1"), [{ nickname: "nick" }]);
+  });
+
+  /** A job of the queue that was added so long ago, whose user has nothing to do; it waits for a pace that is closed. */
+  async function withJobOf(stage: Stage, ageMs: number): Promise<readonly (readonly string[])[]> {
+    const rewoken: string[][] = [];
+    const { wakeUps } = stage.engine;
+    const engine = {
+      ...stage.engine,
+      wakeUps: {
+        ...wakeUps,
+        async rewake(pool: string, dues: Parameters<typeof wakeUps.rewake>[1]) {
+          rewoken.push(dues.map(({ user }) => user));
+          await wakeUps.rewake(pool, dues);
+        },
+      },
+    };
+    await stage.put("bob", NICKNAME);
+    await stage.deliver(await stage.open(engine));
+    await until("the pace is used up", () => stage.calls() === 1);
+    await queueOf(stage).add("wake-up", { users: ["nobody"] }, { timestamp: Date.now() - ageMs });
+    await stage.put("ann", NICKNAME, { unheard: true });
+    const before = rewoken.length;
+    await until("it swept twice", () => rewoken.length >= before + 2, 10_000);
+    return rewoken;
+  }
+
+  test("a sweep wakes nobody who is due since after the oldest job was added", async (t) => {
+    const stage = await open(t, ["ann", "bob"], { ratePerSecond: 0.01 });
+    const rewoken = await withJobOf(stage, 60_000);
+    assert.deepEqual(rewoken.flat(), []);
+  });
+
+  test("a sweep wakes who has been due since before the oldest job was added", async (t) => {
+    const stage = await open(t, ["ann", "bob"], { ratePerSecond: 0.01 });
+    const rewoken = await withJobOf(stage, -60_000);
+    assert.ok(rewoken.flat().includes(stage.key("ann")));
+  });
+}
