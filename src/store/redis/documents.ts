@@ -88,17 +88,17 @@ export const putReply = z.object({
   waiting: z.array(z.string()).default([]),
 });
 
-export const claimReply = z.discriminatedUnion("is", [
-  z.object({
-    is: z.literal("claimed"),
-    pool: z.string(),
-    username: z.string(),
-    priority: z.number(),
-    units,
-    leaseUntil: z.number(),
-  }),
-  z.object({ is: z.literal("busy"), retryInMs: z.number() }),
-  z.object({ is: z.literal("later"), retryInMs: z.number() }),
+/** A claim that is given is answered with the mailbox as it is kept. */
+export const claimReply = z.union([
+  z
+    .object({
+      pool: z.string(),
+      username: z.string(),
+      priority: z.number(),
+      claim: z.object({ leaseUntil: z.number(), units }),
+    })
+    .transform(({ claim, ...mailbox }) => ({ is: "claimed" as const, ...mailbox, ...claim })),
+  z.object({ is: z.enum(["busy", "later"]), retryInMs: z.number() }),
   z.object({ is: z.literal("idle") }),
 ]);
 

@@ -19,12 +19,16 @@ import {
   sweepReply,
 } from "./documents.ts";
 import type { KnownPools } from "./known-pools.ts";
+import { createGathering } from "./gathering.ts";
 import { scanHash } from "./scan-hash.ts";
 
 /** More letters than this are replayed in several steps, so that no script holds the server up for long. */
 export const LETTERS_PER_STEP = 200;
 
-/** The whole answer of a script that needs the due set of a pool which this process has not met. */
+/** More claims and settles than this go in several trips, so that no script holds the server up for long. */
+const STEPS_PER_TRIP = 50;
+
+/** The whole answer of a step that needs the due set of a pool which this process has not met. */
 const ELSEWHERE = /^\{"elsewhere":"([^"\\]+)"\}$/;
 
 /** The keys that lua/mailbox.lua declares, in its order. `token` names this very call: see `once` in keys.ts. */
@@ -32,13 +36,44 @@ export function mailboxKeys(keys: Keys, token: string): readonly string[] {
   return [keys.mailboxes, keys.ledger, keys.books, keys.letters, keys.letterTimes, keys.pools, keys.once(token)];
 }
 
+/** A claim, or a settle where there are settlements. */
+interface Step {
+  readonly user: string;
+  readonly token: string;
+  readonly leaseMs: number;
+  readonly settlements?: SettlementList;
+}
+
+type SettlementList = readonly (Settlement & { readonly name: string })[];
+
 export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Mailboxes {
-  /** Runs a script that learns the user's pool from the documents only, and so the key of its due set. */
-  async function runInPool(name: "claim" | "settle" | "replay", args: readonly (string | number)[]): Promise<string> {
-    const token = randomUUID();
+  /** The pool of a user stands in their documents only, and the keys of all due sets that are touched are declared. */
+  const keysOfAllPools = (token: string) => [
+    ...mailboxKeys(keys, token),
+    ...[...pools.names].map((pool) => keys.due(pool)),
+  ];
+
+  const inTrips = createGathering<Step, string>({
+    most: STEPS_PER_TRIP,
+    about: ({ user }) => user,
+    async send(steps) {
+      const mayBury = steps.some(({ settlements }) => settlements?.some(({ is }) => is === "bury"));
+      const args = steps.flatMap(({ user, token, leaseMs, settlements }) => [
+        user,
+        token,
+        leaseMs,
+        settlements ? JSON.stringify(settlements) : "",
+      ]);
+      const replies = await scripts.run("claim-and-settle", keysOfAllPools(randomUUID()), [mayBury ? 1 : 0, ...args]);
+      if (!Array.isArray(replies)) throw new TypeError("Expected the script claim-and-settle to answer a list");
+      return replies.map((reply) => (reply instanceof Error ? reply : String(reply)));
+    },
+  });
+
+  /** Asks again where the answer is that the key of a pool is missing. */
+  async function inPool(ask: () => Promise<string>): Promise<string> {
     for (;;) {
-      const due = [...pools.names].map((pool) => keys.due(pool));
-      const reply = String(await scripts.run(name, [...mailboxKeys(keys, token), ...due], args));
+      const reply = await ask();
       const elsewhere = ELSEWHERE.exec(reply)?.[1];
       if (elsewhere === undefined) return reply;
       pools.add(elsewhere);
@@ -63,13 +98,14 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     },
 
     async claim(user, token, leaseMs) {
-      const reply = await runInPool("claim", [user, token, leaseMs]);
+      const reply = await inPool(() => inTrips({ user, token, leaseMs }));
       const answer = parseDocument(claimReply, reply, "the answer to a claim");
       return answer.is === "claimed" ? { ...answer, units: inOrder(answer.units) } : answer;
     },
 
     async settle(user, token, settlements, leaseMs) {
-      const reply = await runInPool("settle", [user, token, leaseMs, JSON.stringify(listOf(settlements))]);
+      const step = { user, token, leaseMs, settlements: listOf(settlements) };
+      const reply = await inPool(() => inTrips(step));
       return parseDocument(settleReply, reply, "the answer to a settle");
     },
 
@@ -110,7 +146,10 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       const due = [];
       for (let from = 0; from < letters.length; from += LETTERS_PER_STEP) {
         const step = letters.slice(from, from + LETTERS_PER_STEP);
-        const reply = await runInPool("replay", [JSON.stringify(step), priority]);
+        const token = randomUUID();
+        const reply = await inPool(async () =>
+          String(await scripts.run("replay", keysOfAllPools(token), [JSON.stringify(step), priority])),
+        );
         due.push(...parseDocument(replayReply, reply, "the answer to a replay").due);
       }
       return due;
@@ -146,7 +185,7 @@ function inOrder(units: Units): Units {
  * Settlements as the script reads them: in their order, in whole milliseconds, and with a reason that has no half of a
  * surrogate pair, which its JSON reader refuses.
  */
-function listOf(settlements: Settlements): readonly (Settlement & { readonly name: string })[] {
+function listOf(settlements: Settlements): SettlementList {
   return Object.entries(settlements).map(([name, settlement]) => {
     if (settlement.is === "bury") return { name, ...settlement, reason: settlement.reason.toWellFormed() };
     if (settlement.is === "retry") return { name, ...settlement, at: Math.max(0, Math.ceil(settlement.at)) };

@@ -3,11 +3,10 @@ import { readFileSync } from "node:fs";
 import type { RedisClient } from "./connection.ts";
 import { redisFault } from "./redis-error.ts";
 
-/** Each script and what is prepended to it. One file an arrow of the protocol, in lua/. */
+/** Each script and what is prepended to it, in lua/. */
 const PRELUDES = {
   put: ["mailbox"],
-  claim: ["mailbox"],
-  settle: ["mailbox"],
+  "claim-and-settle": ["mailbox", "claim", "settle"],
   replay: ["mailbox"],
   discard: ["mailbox"],
   sweep: [],
@@ -27,6 +26,7 @@ const PRELUDES = {
 export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
+  /** Answers what the script does. Where that is a list there may be errors in it, each of its own step. */
   run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 }
 
@@ -52,17 +52,21 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
     async run(name, keys, args) {
       const { text, sha } = load(name);
       try {
-        return await redis.evalsha(sha, keys.length, ...keys, ...args);
+        return withNames(name, await redis.evalsha(sha, keys.length, ...keys, ...args));
       } catch (error) {
         if (!(error instanceof Error) || !error.message.startsWith("NOSCRIPT")) throw named(name, error);
       }
       try {
-        return await redis.eval(text, keys.length, ...keys, ...args);
+        return withNames(name, await redis.eval(text, keys.length, ...keys, ...args));
       } catch (error) {
         throw named(name, error);
       }
     },
   };
+}
+
+function withNames(name: ScriptName, reply: unknown): unknown {
+  return Array.isArray(reply) ? reply.map((one: unknown) => (one instanceof Error ? named(name, one) : one)) : reply;
 }
 
 function named(name: ScriptName, error: unknown): unknown {

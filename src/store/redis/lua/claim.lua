@@ -1,78 +1,64 @@
--- A worker asks for what is due of one user, under a fresh token and a lease.
+-- A worker asks for what is due of one user, under a fresh token and a lease. Prepended to claim-and-settle.
 --
--- KEYS    those of mailbox.lua
--- ARGV[1] user   ARGV[2] token   ARGV[3] lease in ms
--- Output  JSON {is: claimed, pool, username, priority, units, leaseUntil} | {is: busy | later, retryInMs}
---         | {is: idle} | {elsewhere}
-local user, token = ARGV[1], ARGV[2]
-
-local function claimed(mailbox)
-  return cjson.encode({
-    is = 'claimed', pool = mailbox.pool, username = mailbox.username, priority = mailbox.priority,
-    units = mailbox.claim.units, leaseUntil = mailbox.claim.leaseUntil,
-  })
-end
-
-local d = draft(user)
-local mailbox = d.mailbox
-if not mailbox then return cjson.encode({ is = 'idle' }) end
-if not KNOWN[mailbox.pool] then return elsewhere(mailbox.pool) end
-local dead = mailbox.claim
-if dead and dead.leaseUntil > NOW then
-  -- Sent again after a reconnect: the token is fresh, so nobody else can say it.
-  if dead.token == token then return claimed(mailbox) end
-  return cjson.encode({ is = 'busy', retryInMs = dead.leaseUntil - NOW })
-end
-if dead then
-  mailbox.claim = nil
-  mailbox.doubts = {}
-  for name, held in pairs(dead.units) do
-    book(held.run, 'pending', -1)
-    let_nothing_older_follow(d, name, held.version)
-    held.deaths = held.deaths + 1
-    place(d, name, held)
-    mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }
+-- Answers JSON: the mailbox with the claim in it, as it is kept | {is: busy | later, retryInMs} | {is: idle}
+-- | {elsewhere}
+local function claim(d, token, lease_ms)
+  local mailbox = d.mailbox
+  if not mailbox then return cjson.encode({ is = 'idle' }) end
+  if not KNOWN[mailbox.pool] then return elsewhere(mailbox.pool) end
+  local dead = mailbox.claim
+  if dead and dead.leaseUntil > NOW then
+    -- Sent again after a reconnect: the token is fresh, so nobody else can say it.
+    if dead.token == token then return d.read end
+    return cjson.encode({ is = 'busy', retryInMs = dead.leaseUntil - NOW })
   end
-end
-
-local units = {}
-local function take_due(name, held)
-  if may_go_at(mailbox.pending, name, held) > NOW then return end
-  mailbox.pending[name] = nil
-  local applied = d.ledger[name]
-  local contact = CONTACT_OF[name]
-  if is_stale(d, name, held) then
-    book(held.run, 'pending', -1)
-    book(held.run, 'stale', 1)
-  elseif applied and applied.digest ~= '' and applied.digest == held.digest and not (contact and units[contact]) then
-    enter(d, name, held.version, held.digest)
-    book(held.run, 'pending', -1)
-    done(d, name, held, 'unchanged')
-  else
-    units[name] = held
+  if dead then
+    mailbox.claim = nil
+    mailbox.doubts = {}
+    for name, held in pairs(dead.units) do
+      book(held.run, 'pending', -1)
+      let_nothing_older_follow(d, name, held.version)
+      held.deaths = held.deaths + 1
+      place(d, name, held)
+      mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }
+    end
   end
-end
--- Flags come last: whether one must be sent depends on whether its contact is.
-for name, held in pairs(mailbox.pending) do
-  if not CONTACT_OF[name] then take_due(name, held) end
-end
-for flag in pairs(CONTACT_OF) do
-  if mailbox.pending[flag] then take_due(flag, mailbox.pending[flag]) end
-end
 
-local reply
-if is_empty(units) then
-  local at = finish(d)
-  reply = cjson.encode(at and { is = 'later', retryInMs = math.max(0, at - NOW) } or { is = 'idle' })
-else
+  local units = {}
+  local function take_due(name, held)
+    if may_go_at(mailbox.pending, name, held) > NOW then return end
+    mailbox.pending[name] = nil
+    local applied = d.ledger[name]
+    local contact = CONTACT_OF[name]
+    if is_stale(d, name, held) then
+      book(held.run, 'pending', -1)
+      book(held.run, 'stale', 1)
+    elseif applied and applied.digest ~= '' and applied.digest == held.digest and not (contact and units[contact]) then
+      enter(d, name, held.version, held.digest)
+      book(held.run, 'pending', -1)
+      done(d, name, held, 'unchanged')
+    else
+      units[name] = held
+    end
+  end
+  -- Flags come last: whether one must be sent depends on whether its contact is.
+  for name, held in pairs(mailbox.pending) do
+    if not CONTACT_OF[name] then take_due(name, held) end
+  end
+  for flag in pairs(CONTACT_OF) do
+    if mailbox.pending[flag] then take_due(flag, mailbox.pending[flag]) end
+  end
+
+  if is_empty(units) then
+    local at = close(d)
+    return cjson.encode(at and { is = 'later', retryInMs = math.max(0, at - NOW) } or { is = 'idle' })
+  end
   -- From here until the settle nobody knows what the pool holds.
   for name in pairs(units) do
     blank(d, name)
     blank(d, other_of(name))
   end
-  mailbox.claim = { token = token, leaseUntil = NOW + tonumber(ARGV[3]), units = units }
-  finish(d)
-  reply = claimed(mailbox)
+  mailbox.claim = { token = token, leaseUntil = NOW + lease_ms, units = units }
+  close(d)
+  return d.text
 end
-post()
-return reply

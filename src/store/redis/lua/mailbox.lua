@@ -1,4 +1,4 @@
--- The state machine of core/mailbox.ts, said in Lua: prepended to put, claim, settle, replay and discard. Function by
+-- The state machine of core/mailbox.ts, said in Lua: prepended to put, claim-and-settle, replay and discard. Function by
 -- function the same as there; test/store/mailbox-model.test.ts compares the two step by step. Lua tables have no
 -- order: where it matters the script makes its own, and `place` gives the same end whichever of two units comes first.
 --
@@ -68,28 +68,31 @@ end
 
 -- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `whole`
 -- puts it back, and so do the shapes of documents.ts.
-local COUNTS = { 'attempts', 'faults', 'deaths', 'notBefore' }
 local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
+local function fill(units)
+  for _, held in pairs(units) do
+    held.attempts = held.attempts or 0
+    held.faults = held.faults or 0
+    held.deaths = held.deaths or 0
+    held.notBefore = held.notBefore or 0
+  end
+end
+local function strip(units)
+  for _, held in pairs(units) do
+    if held.attempts == 0 then held.attempts = nil end
+    if held.faults == 0 then held.faults = nil end
+    if held.deaths == 0 then held.deaths = nil end
+    if held.notBefore == 0 then held.notBefore = nil end
+  end
+end
 local function whole(mailbox)
   for _, shelf in ipairs(SHELVES) do mailbox[shelf] = mailbox[shelf] or {} end
-  local function fill(units)
-    for _, held in pairs(units) do
-      for _, count in ipairs(COUNTS) do held[count] = held[count] or 0 end
-    end
-  end
   fill(mailbox.pending)
   fill(mailbox.kept)
   if mailbox.claim then fill(mailbox.claim.units) end
   return mailbox
 end
 local function slim(mailbox)
-  local function strip(units)
-    for _, held in pairs(units) do
-      for _, count in ipairs(COUNTS) do
-        if held[count] == 0 then held[count] = nil end
-      end
-    end
-  end
   strip(mailbox.pending)
   strip(mailbox.kept)
   if mailbox.claim then strip(mailbox.claim.units) end
@@ -99,20 +102,28 @@ local function slim(mailbox)
   return mailbox
 end
 
--- A user's documents as a draft; `owner` says whose mailbox it is where there is none yet.
-local function draft(user, owner)
-  local document = redis.call('HGET', MAILBOXES, user)
-  local ledger = redis.call('HGET', LEDGER, user)
-  local d = { user = user, existed = document and true or false, ledger_changed = false }
+-- A user's documents, as they were read, as a draft: without a mailbox where there is none.
+local function open(user, document, ledger)
+  local d = { user = user, read = document, existed = document and true or false, ledger_changed = false }
   d.ledger = ledger and cjson.decode(ledger) or {}
-  if document then
-    d.mailbox = whole(cjson.decode(document))
-    if owner then d.mailbox.priority = math.min(d.mailbox.priority, owner.priority) end
-  elseif owner then
-    d.mailbox = {
-      pool = owner.pool, username = owner.username, priority = owner.priority,
-      pending = {}, suspects = {}, kept = {}, doubts = {}, unknown = {},
-    }
+  if document then d.mailbox = whole(cjson.decode(document)) end
+  return d
+end
+
+local function empty_mailbox(owner)
+  return {
+    pool = owner.pool, username = owner.username, priority = owner.priority,
+    pending = {}, suspects = {}, kept = {}, doubts = {}, unknown = {},
+  }
+end
+
+-- The same, read here; `owner` says whose mailbox it is where there is none yet.
+local function draft(user, owner)
+  local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
+  if d.mailbox then
+    d.mailbox.priority = math.min(d.mailbox.priority, owner.priority)
+  else
+    d.mailbox = empty_mailbox(owner)
   end
   return d
 end
@@ -251,13 +262,13 @@ local function due_at(mailbox)
   return at
 end
 
-local function save_ledger(d)
-  if d.ledger_changed then redis.call('HSET', LEDGER, d.user, cjson.encode(d.ledger)) end
+local function close_ledger(d)
+  if d.ledger_changed then d.ledger_text = cjson.encode(d.ledger) end
 end
 
--- Forgets what has expired, writes the documents and the due set. Answers when the mailbox is due, or nil where
--- nothing is left in it.
-local function finish(d)
+-- Forgets what has expired, and makes the draft ready for `write`: it is nobody's from here on. Answers when the mailbox
+-- is due, or nil where nothing is left in it.
+local function close(d)
   local mailbox = d.mailbox
   for name, suspect in pairs(mailbox.suspects) do
     if suspect['until'] <= NOW then mailbox.suspects[name] = nil end
@@ -268,22 +279,52 @@ local function finish(d)
   for name, fate in pairs(mailbox.unknown) do
     if fate['until'] <= NOW then mailbox.unknown[name] = nil end
   end
-  save_ledger(d)
+  close_ledger(d)
   if not mailbox.claim and is_empty(mailbox.pending) and is_empty(mailbox.suspects) and is_empty(mailbox.unknown) then
-    if d.existed then
-      redis.call('HDEL', MAILBOXES, d.user)
-      redis.call('ZREM', KNOWN[mailbox.pool], d.user)
-    end
+    d.ended = d.existed
     return nil
   end
   local at = due_at(mailbox)
-  -- The draft is nobody's from here on, but for what a claim answers with.
-  redis.call('HSET', MAILBOXES, d.user, cjson.encode(slim(mailbox)))
-  if at > 0 then
-    redis.call('ZADD', KNOWN[mailbox.pool], string.format('%.0f', at), d.user)
-  else
-    -- "At once" keeps its place in the row: who has waited longest goes first.
-    redis.call('ZADD', KNOWN[mailbox.pool], 'LT', string.format('%.0f', NOW), d.user)
+  d.at_once = at <= 0
+  d.score = string.format('%.0f', d.at_once and NOW or at)
+  d.text = cjson.encode(slim(mailbox))
+  return at
+end
+
+-- Writes the documents and the due sets of closed drafts, each of another user. What a full server refuses comes first:
+-- once a script has written, nothing is refused any more.
+local function write(drafts)
+  local ledgers, mailboxes, ended = {}, {}, {}
+  for _, d in ipairs(drafts) do
+    if d.ledger_text then
+      ledgers[#ledgers + 1] = d.user
+      ledgers[#ledgers + 1] = d.ledger_text
+    end
+    if d.text then
+      mailboxes[#mailboxes + 1] = d.user
+      mailboxes[#mailboxes + 1] = d.text
+    elseif d.ended then
+      ended[#ended + 1] = d.user
+    end
   end
+  if #ledgers > 0 then redis.call('HSET', LEDGER, unpack(ledgers)) end
+  if #mailboxes > 0 then redis.call('HSET', MAILBOXES, unpack(mailboxes)) end
+  if #ended > 0 then redis.call('HDEL', MAILBOXES, unpack(ended)) end
+  for _, d in ipairs(drafts) do
+    local due = d.mailbox and KNOWN[d.mailbox.pool]
+    if d.ended then
+      redis.call('ZREM', due, d.user)
+    elseif d.text and d.at_once then
+      -- "At once" keeps its place in the row: who has waited longest goes first.
+      redis.call('ZADD', due, 'LT', d.score, d.user)
+    elseif d.text then
+      redis.call('ZADD', due, d.score, d.user)
+    end
+  end
+end
+
+local function finish(d)
+  local at = close(d)
+  write({ d })
   return at
 end

@@ -1,18 +1,9 @@
 -- A worker says what became of some units of its claim; letters are written in the same step. With a token that is no
--- longer current nothing is booked but doubts.
+-- longer current nothing is booked but doubts. Prepended to claim-and-settle.
 --
--- KEYS    those of mailbox.lua
--- ARGV[1] user   ARGV[2] token   ARGV[3] lease in ms
--- ARGV[4] settlements in their order, JSON: [{name, is, version, …}]; `at` of a retry is whole ms from now
--- Output  JSON {late, doubted?, letters?, dueInMs?, priority?}, or {elsewhere}. Sent twice, the second time finds its
---         units settled: it answers what is left, and the letters of the first time.
-local seen = redis.call('GET', ONCE)
-if seen then return seen end
-
-local user, token, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local settlements = cjson.decode(ARGV[4])
-local existing = draft(user)
-if existing.mailbox and not KNOWN[existing.mailbox.pool] then return elsewhere(existing.mailbox.pool) end
+-- `settlements` in their order: [{name, is, version, …}]; `at` of a retry is whole ms from now.
+-- Answers JSON: {late, doubted?, letters?, dueInMs?, priority?}, or {elsewhere}. Said twice, the second time finds its
+-- units settled and answers what is left.
 
 -- Answers the letter where the unit becomes one.
 local function settle_unit(d, name, held, settlement)
@@ -61,13 +52,13 @@ local function settle_unit(d, name, held, settlement)
   -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
   resend(d, name)
   return {
-    id = settlement.letter, user = user, pool = mailbox.pool, username = mailbox.username, unit = name,
+    id = settlement.letter, user = d.user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
     body = settlement.body or held.body, buriedAt = NOW,
   }
 end
 
-local function settle_late(d)
+local function settle_late(d, settlements)
   local mailbox = d.mailbox
   local doubted = {}
   local function doubt(name)
@@ -103,45 +94,44 @@ local function settle_late(d)
   return doubted
 end
 
-local late = not (existing.mailbox and existing.mailbox.claim and existing.mailbox.claim.token == token)
-local d = existing
-local doubted, letters = {}, {}
-if late then
-  if not d.mailbox then d = draft(user, { pool = '', username = '', priority = 0 }) end
-  doubted = settle_late(d)
-else
-  local claim = d.mailbox.claim
-  for _, settlement in ipairs(settlements) do
-    local name = settlement.name
-    local held = claim.units[name]
-    if held and held.version == settlement.version then
-      claim.units[name] = nil
-      book(held.run, 'pending', -1)
-      local letter = settle_unit(d, name, held, settlement)
-      if letter then table.insert(letters, letter) end
+-- Leaves in the draft the letters that are to be written with it.
+local function settle(d, token, lease_ms, settlements)
+  if d.mailbox and not KNOWN[d.mailbox.pool] then return elsewhere(d.mailbox.pool) end
+  local late = not (d.mailbox and d.mailbox.claim and d.mailbox.claim.token == token)
+  local doubted, letters = {}, {}
+  if late then
+    if not d.mailbox then d.mailbox = empty_mailbox({ pool = '', username = '', priority = 0 }) end
+    doubted = settle_late(d, settlements)
+  else
+    local claim = d.mailbox.claim
+    for _, settlement in ipairs(settlements) do
+      local name = settlement.name
+      local held = claim.units[name]
+      if held and held.version == settlement.version then
+        claim.units[name] = nil
+        book(held.run, 'pending', -1)
+        local letter = settle_unit(d, name, held, settlement)
+        if letter then table.insert(letters, letter) end
+      end
     end
+    if is_empty(claim.units) then d.mailbox.claim = nil else claim.leaseUntil = NOW + lease_ms end
   end
-  if is_empty(claim.units) then d.mailbox.claim = nil else claim.leaseUntil = NOW + lease_ms end
-end
 
-local at
-local told = {}
-if d.existed then at = finish(d) else save_ledger(d) end
-for _, letter in ipairs(letters) do
-  redis.call('HSET', LETTERS, letter.id, cjson.encode(letter))
-  redis.call('ZADD', LETTER_TIMES, string.format('%.0f', NOW), letter.id)
-  redis.call('HINCRBY', POOLS, letter.pool, 1)
-  -- The answer is kept for a while: it says nothing of what is in the letter.
-  told[#told + 1] = { id = letter.id, user = user, unit = letter.unit, kind = letter.kind }
+  local at
+  if d.existed then at = close(d) else close_ledger(d) end
+  local told = {}
+  d.letters = {}
+  for n, letter in ipairs(letters) do
+    d.letters[n] = { id = letter.id, pool = letter.pool, text = cjson.encode(letter) }
+    -- The answer is kept for a while: it says nothing of what is in the letter.
+    told[n] = { id = letter.id, user = letter.user, unit = letter.unit, kind = letter.kind }
+  end
+  -- An empty table would be written as an object where a list is meant: it is left out.
+  return cjson.encode({
+    late = late,
+    doubted = #doubted > 0 and doubted or nil,
+    letters = #told > 0 and told or nil,
+    dueInMs = at and math.max(0, at - NOW) or nil,
+    priority = at and d.mailbox.priority or nil,
+  })
 end
-post()
--- An empty table would be written as an object where a list is meant: it is left out.
-local reply = {
-  late = late,
-  doubted = #doubted > 0 and doubted or nil,
-  letters = #told > 0 and told or nil,
-  dueInMs = at and math.max(0, at - NOW) or nil,
-  priority = at and d.mailbox.priority or nil,
-}
-if #told > 0 then return answer_once(reply) end
-return cjson.encode(reply)

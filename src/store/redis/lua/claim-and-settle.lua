@@ -1,0 +1,54 @@
+-- Claims and settles of several users, gathered by the client: see gathering.ts. Each is a step of its own: what is wrong
+-- with one user's documents fails that step alone, before anything of it is booked or written. What the server refuses
+-- (it is full, a replica, without its replicas) is refused by the writing, which no step does, and fails the call.
+--
+-- KEYS    those of mailbox.lua
+-- ARGV[1] 1 where a settle may bury, else 0
+-- ARGV[2] user, token, lease in ms, settlements as JSON, blank for a claim; and so on: four a step, each user once
+-- Output  a list, an answer a step: that of claim.lua or settle.lua, or an error. Sent twice, the second time gives the
+--         claims again, finds the units settled, and answers the letters of the first time.
+local users = {}
+for i = 2, #ARGV, 4 do users[#users + 1] = ARGV[i] end
+local documents = redis.call('HMGET', MAILBOXES, unpack(users))
+local ledgers = redis.call('HMGET', LEDGER, unpack(users))
+local seen = ARGV[1] == '1' and redis.call('GET', ONCE)
+seen = seen and cjson.decode(seen) or {}
+
+local function carry_out(n, user)
+  local d = open(user, documents[n], ledgers[n])
+  local token, lease_ms, settlements = ARGV[4 * n - 1], tonumber(ARGV[4 * n]), ARGV[4 * n + 1]
+  if settlements == '' then return claim(d, token, lease_ms), d end
+  return settle(d, token, lease_ms, cjson.decode(settlements)), d
+end
+
+local answers, drafts, with_letters = {}, {}, {}
+for n, user in ipairs(users) do
+  if seen[user] then
+    answers[n] = seen[user]
+  else
+    local posted = moves
+    moves = {}
+    local done_well, answer, d = pcall(carry_out, n, user)
+    if done_well then
+      answers[n] = answer
+      drafts[#drafts + 1] = d
+      if d.letters and #d.letters > 0 then with_letters[user] = answer end
+      for field, by in pairs(moves) do posted[field] = (posted[field] or 0) + by end
+    else
+      answers[n] = { err = 'ERR ' .. tostring(answer) }
+    end
+    moves = posted
+  end
+end
+
+write(drafts)
+for _, d in ipairs(drafts) do
+  for _, letter in ipairs(d.letters or {}) do
+    redis.call('HSET', LETTERS, letter.id, letter.text)
+    redis.call('ZADD', LETTER_TIMES, string.format('%.0f', NOW), letter.id)
+    redis.call('HINCRBY', POOLS, letter.pool, 1)
+  end
+end
+post()
+if not is_empty(with_letters) then answer_once(with_letters) end
+return answers
