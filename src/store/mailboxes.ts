@@ -1,8 +1,8 @@
 /**
  * The port to everybody's mailbox and ledger. Each function is one atomic step, books included: one Lua script on
  * Redis, which gathers claims and settles of several users, or one transaction on the embedded store. What a step does
- * is written in core/mailbox.ts; both stores pass test/suites/mailboxes.ts. Claims and settles of one user are carried
- * out in the order in which they were asked for.
+ * is written in core/mailbox.ts; both stores pass test/suites/mailboxes.ts. Claims and settles of one user that are
+ * asked for at once are carried out in their order.
  *
  * Who may hold a mailbox: the worker whose token its claim carries, until the lease ends. Who comes later takes over;
  * who settles too late changes nothing but is remembered as a doubt. Times are the store's own clock, never a

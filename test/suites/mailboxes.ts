@@ -1,4 +1,5 @@
 import { describe } from "node:test";
+import { atOnceCases } from "./mailboxes-at-once.ts";
 import { claimCases } from "./mailboxes-claim.ts";
 import { doubtCases } from "./mailboxes-doubt.ts";
 import { dueCases } from "./mailboxes-due.ts";
@@ -29,6 +30,7 @@ import type { Open, Time } from "./open-store.ts";
  * | a late settle is refused and marks in doubt | doubt: all |
  * | bury: id once, superseded by a newer pending one | letters: "burying" |
  * | replay under the old version and run, in one step; discard | letters: "replaying", "discarding" |
+ * | claims and settles of one user at once are carried out in their order | at once: all |
  * | pending and dead are what a walk counts | letters: the last case |
  */
 export function mailboxSuite(name: string, open: Open, time: Time): void {
@@ -40,5 +42,6 @@ export function mailboxSuite(name: string, open: Open, time: Time): void {
     doubtCases(suite);
     dueCases(suite);
     letterCases(suite);
+    atOnceCases(suite);
   });
 }
