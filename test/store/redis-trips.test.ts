@@ -22,6 +22,7 @@ import { cuttingProxy } from "./cutting-proxy.ts";
 import { removeKeys } from "./redis-clock.ts";
 
 const LEASE_MS = 60_000;
+const skip = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
 const OLD = "001700000000001.0000000000000000.0000000000000001";
 const NEWER = "001700000000002.0000000000000000.0000000000000001";
 
@@ -302,64 +303,60 @@ describe("a trip whose answer is lost on its way", () => {
   });
 });
 
-describe(
-  "what a server refuses",
-  { skip: redisVersion() === "none" ? "there is no redis-server on the PATH" : false },
-  () => {
-    async function openServer(t: TestContext) {
-      const directory = await mkdtemp(join(tmpdir(), "poolsync-trips-"));
-      const processes = openRedisProcesses(directory);
-      const server = await processes.start("redis", await freePort(), ["maxmemory-policy noeviction"]);
-      let lost = 0;
-      const store = await openRedisStore({
-        url: `redis://127.0.0.1:${server.port}`,
-        namespace: "refusing",
-        onConnection: (is) => (lost += is === "lost" ? 1 : 0),
-      });
-      t.after(async () => {
-        await store.close();
-        await processes.close();
-        await rm(directory, { recursive: true, force: true });
-      });
-      const users = ["ann", "bob", "cem"];
-      await putAll(store, users);
-      return {
-        server,
-        store,
-        users,
-        lost: () => lost,
-        claimAll: () => users.map((user) => store.mailboxes.claim(user, "token", LEASE_MS)),
-      };
-    }
-
-    for (const { name, kind, setting, bad, good } of [
-      { name: "for want of memory", kind: "full", setting: "maxmemory", bad: "1", good: "0" },
-      { name: "for want of replicas", kind: "no-replicas", setting: "min-replicas-to-write", bad: "1", good: "0" },
-    ] as const) {
-      test(`${name} is refused to all of a trip, and nothing is written`, async (t) => {
-        const { server, store, users, claimAll } = await openServer(t);
-        await server.ask((client) => client.config("SET", setting, bad));
-        for (const outcome of await Promise.allSettled(claimAll())) {
-          assert.ok(outcome.status === "rejected" && outcome.reason instanceof StoreError);
-          assert.equal(outcome.reason.kind, kind);
-        }
-        await server.ask((client) => client.config("SET", setting, good));
-        for (const user of users) {
-          assert.equal((await store.mailboxes.read(user)).mailbox?.claim, undefined);
-          assert.deepEqual(await booksOf(store, user), { received: 2, pending: 2 });
-        }
-        for (const { is } of await Promise.all(claimAll())) assert.equal(is, "claimed");
-      });
-    }
-
-    test("as a replica is asked again on new connections, until it is a master", async (t) => {
-      const { server, store, users, lost, claimAll } = await openServer(t);
-      await server.ask((client) => client.replicaof("127.0.0.1", "1"));
-      const claims = Promise.all(claimAll());
-      await until("the client has left a connection that refuses writes", () => lost() > 0);
-      await server.ask((client) => client.replicaof("NO", "ONE"));
-      for (const { is } of await claims) assert.equal(is, "claimed");
-      for (const user of users) assert.deepEqual(await booksOf(store, user), { received: 2, pending: 2 });
+describe("what a server refuses", { skip }, () => {
+  async function openServer(t: TestContext) {
+    const directory = await mkdtemp(join(tmpdir(), "poolsync-trips-"));
+    const processes = openRedisProcesses(directory);
+    const server = await processes.start("redis", await freePort(), ["maxmemory-policy noeviction"]);
+    let lost = 0;
+    const store = await openRedisStore({
+      url: `redis://127.0.0.1:${server.port}`,
+      namespace: "refusing",
+      onConnection: (is) => (lost += is === "lost" ? 1 : 0),
     });
-  },
-);
+    t.after(async () => {
+      await store.close();
+      await processes.close();
+      await rm(directory, { recursive: true, force: true });
+    });
+    const users = ["ann", "bob", "cem"];
+    await putAll(store, users);
+    return {
+      server,
+      store,
+      users,
+      lost: () => lost,
+      claimAll: () => users.map((user) => store.mailboxes.claim(user, "token", LEASE_MS)),
+    };
+  }
+
+  for (const { name, kind, setting } of [
+    { name: "for want of memory", kind: "full", setting: "maxmemory" },
+    { name: "for want of replicas", kind: "no-replicas", setting: "min-replicas-to-write" },
+  ] as const) {
+    test(`${name} is refused to all of a trip, and nothing is written`, async (t) => {
+      const { server, store, users, claimAll } = await openServer(t);
+      await server.ask((client) => client.config("SET", setting, "1"));
+      for (const outcome of await Promise.allSettled(claimAll())) {
+        assert.ok(outcome.status === "rejected" && outcome.reason instanceof StoreError);
+        assert.equal(outcome.reason.kind, kind);
+      }
+      await server.ask((client) => client.config("SET", setting, "0"));
+      for (const user of users) {
+        assert.equal((await store.mailboxes.read(user)).mailbox?.claim, undefined);
+        assert.deepEqual(await booksOf(store, user), { received: 2, pending: 2 });
+      }
+      for (const { is } of await Promise.all(claimAll())) assert.equal(is, "claimed");
+    });
+  }
+
+  test("as a replica is asked again on new connections, until it is a master", async (t) => {
+    const { server, store, users, lost, claimAll } = await openServer(t);
+    await server.ask((client) => client.replicaof("127.0.0.1", "1"));
+    const claims = Promise.all(claimAll());
+    await until("the client has left a connection that refuses writes", () => lost() > 0);
+    await server.ask((client) => client.replicaof("NO", "ONE"));
+    for (const { is } of await claims) assert.equal(is, "claimed");
+    for (const user of users) assert.deepEqual(await booksOf(store, user), { received: 2, pending: 2 });
+  });
+});

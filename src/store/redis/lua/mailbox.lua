@@ -6,8 +6,9 @@
 --
 -- KEYS[1] mailboxes  KEYS[2] ledger  KEYS[3] books  KEYS[4] letters  KEYS[5] letter-times  KEYS[6] pools
 -- KEYS[7] once:<token>, what this very call answered before; then the script's own; then due:<pool>, one for each
---         pool that the caller knows. A script that meets another pool answers {"elsewhere":"<pool>"} before it
---         has written anything, and is called again with that pool's key as well: so every key is declared.
+--         pool that the caller knows. A script, or a step of one, that meets another pool answers
+--         {"elsewhere":"<pool>"} before it has written anything, and is asked for again with that pool's key as
+--         well: so every key is declared.
 local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, ONCE = unpack(KEYS, 1, 7)
 local NOW = now_ms()
 
