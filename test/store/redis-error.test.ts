@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { redisFault } from "../../src/store/redis/redis-error.ts";
+import { codeOf, redisFault } from "../../src/store/redis/redis-error.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 import { freePort, openRedisProcesses, redisVersion } from "../chaos/redis-processes.ts";
@@ -31,4 +31,19 @@ test("any other error stays as it is, without the command that has somebody's da
   const error = Object.assign(new Error("WRONGTYPE"), { command: { args: ["a secret"] } });
   assert.equal(redisFault(error), error);
   assert.equal("command" in error, false);
+});
+
+test("a refusal is known by its code, wherever the server's version puts it", () => {
+  const script = "ERR Error running script (call to f_6b50b9da58074dfaf65a6b31d689db4608694b08)";
+  const codes: readonly (readonly [text: string, code: string | undefined])[] = [
+    ["READONLY You can't write against a read only replica.", "READONLY"],
+    ["READONLY You can't write against a read only replica. script: 6b50, on @user_script:29.", "READONLY"],
+    ["OOM command not allowed when used memory > 'maxmemory'.", "OOM"],
+    ["ERR OOM command not allowed when used memory > 'maxmemory'.", "OOM"],
+    [`${script}: @user_script:29: @user_script: 29: -NOREPLICAS Not enough good replicas to write.`, "NOREPLICAS"],
+    [`${script}: @user_script:9: user_script:9: attempt to index a nil value`, "ERR"],
+    ["ERR user_script:9: Expected value but found OOM", "ERR"],
+    ["Connection is closed.", undefined],
+  ];
+  for (const [text, code] of codes) assert.equal(codeOf(new Error(text)), code, text);
 });

@@ -2,6 +2,7 @@
 import { Cluster, Redis } from "ioredis";
 import type { ClusterNode, RedisOptions } from "ioredis";
 import { StoreError } from "../store-error.ts";
+import { codeOf } from "./redis-error.ts";
 
 export type RedisClient = Redis | Cluster;
 
@@ -142,7 +143,7 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
     maxRetriesPerRequest: null,
     socketTimeout: SILENT_FOR_MS,
     // A master that became a replica refuses writes: 2 means connect anew and send the command again.
-    reconnectOnError: (error: Error) => (error.message.startsWith("READONLY") ? 2 : false),
+    reconnectOnError: (error: Error) => (codeOf(error) === "READONLY" ? 2 : false),
   } as const;
   if (connection.kind === "cluster") {
     return new Cluster([...connection.nodes], {
