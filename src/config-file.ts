@@ -6,7 +6,6 @@ import { IDENTIFIERS } from "./core/identifier.ts";
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { isMap, isScalar, parseDocument, visit } from "yaml";
 import { z } from "zod";
 import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
 import { parseReserve, type QuotaReserve, RESERVE_FORM } from "./core/effective-ceiling.ts";
@@ -219,7 +218,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code;
     return { problems: [{ path: "--config", message: `Expected a file that can be read at \`${path}\`: ${why}` }] };
   }
-  const read = contentOf(bytes);
+  const read = await contentOf(bytes);
   if ("wrong" in read) return { problems: [{ path: name + read.at, message: read.wrong }] };
   const { content } = read;
   const parsed = file.safeParse(content);
@@ -266,11 +265,15 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
 }
 
 /** What the YAML says, or what is wrong with it as YAML and where. */
-function contentOf(bytes: Buffer): { readonly content: unknown } | { readonly wrong: string; readonly at: string } {
+async function contentOf(
+  bytes: Buffer,
+): Promise<{ readonly content: unknown } | { readonly wrong: string; readonly at: string }> {
   const wrong = (message: string, at = "") => ({ wrong: message, at });
   if (bytes.length > MAX_BYTES) return wrong(`Expected at most ${MAX_BYTES} bytes, got ${bytes.length}`);
   if (!isUtf8(bytes)) return wrong("Expected UTF-8, got bytes that are no text in it: save the file as UTF-8");
   const source = bytes.toString("utf8");
+  // Most commands have no such file, and start sooner without what reads it.
+  const { isMap, isScalar, parseDocument, visit } = await import("yaml");
   try {
     const document = parseDocument(source, { prettyErrors: false, logLevel: "error" });
     const [fault] = document.errors;

@@ -91,8 +91,8 @@ export async function planAll(
       providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
     };
     return await buildPlans(means, inputs, baseline, signal, {
-      rows: (rows) => line.show(`Planning: ${count(rows)} rows read`),
-      scanned: (users) => line.show(`Planning: ${count(users)} users of the pool read`),
+      rows: (rows) => line.show(() => `Planning: ${count(rows)} rows read`),
+      scanned: (users) => line.show(() => `Planning: ${count(users)} users of the pool read`),
     });
   } catch (cause) {
     if (!signal.aborted) throw cause;
@@ -182,11 +182,11 @@ export function stopAtGuards(
 function createLine({ stderr }: Io, lively: boolean) {
   let shownAt = 0;
   return {
-    show(text: string): void {
+    show(text: () => string): void {
       const now = performance.now();
       if (!lively || now - shownAt < TOLD_EVERY_MS) return;
       shownAt = now;
-      stderr.write(`\r\u001B[2K${text.slice(0, columnsOf(stderr) - 1)}`);
+      stderr.write(`\r\u001B[2K${text().slice(0, columnsOf(stderr) - 1)}`);
     },
     clear(): void {
       if (lively && shownAt > 0) stderr.write("\r\u001B[2K");

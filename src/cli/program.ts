@@ -1,20 +1,6 @@
 /** The command line as a function: arguments go in, an exit code comes out, and only `io` is printed to. */
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config.ts";
-import { addAdminUpdateUserAttributes } from "./commands/admin-update-user-attributes.ts";
-import { addApply } from "./commands/apply.ts";
-import { addDead } from "./commands/dead.ts";
-import { addDemo } from "./commands/demo.ts";
-import { addDrift } from "./commands/drift.ts";
-import { addEmulator } from "./commands/emulator.ts";
-import { addPlan } from "./commands/plan.ts";
-import { addExplain } from "./commands/explain.ts";
-import { addRuns } from "./commands/runs.ts";
-import { addStatus } from "./commands/status.ts";
-import { addSync } from "./commands/sync.ts";
-import { addUndo } from "./commands/undo.ts";
-import { addUpdateUserAttributes } from "./commands/update-user-attributes.ts";
-import { addWorker } from "./commands/worker.ts";
 import { asCalled, type CarriedFlags } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
 import { reportFailure } from "./failure-report.ts";
@@ -27,6 +13,32 @@ export interface Context {
   /** Wraps a command's action: the number it resolves to is the exit code. */
   act<A extends readonly unknown[]>(action: (...args: A) => Promise<number>): (...args: A) => Promise<void>;
 }
+
+type Add = (program: Command, context: Context) => void;
+
+/** By name, in the order of the help. Each is loaded when it is wanted: all of them take as long as a short command. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
+  ["sync", async () => (await import("./commands/sync.ts")).addSync],
+  ["plan", async () => (await import("./commands/plan.ts")).addPlan],
+  ["apply", async () => (await import("./commands/apply.ts")).addApply],
+  ["drift", async () => (await import("./commands/drift.ts")).addDrift],
+  ["undo", async () => (await import("./commands/undo.ts")).addUndo],
+  [
+    "admin-update-user-attributes",
+    async () => (await import("./commands/admin-update-user-attributes.ts")).addAdminUpdateUserAttributes,
+  ],
+  [
+    "update-user-attributes",
+    async () => (await import("./commands/update-user-attributes.ts")).addUpdateUserAttributes,
+  ],
+  ["dead", async () => (await import("./commands/dead.ts")).addDead],
+  ["explain", async () => (await import("./commands/explain.ts")).addExplain],
+  ["runs", async () => (await import("./commands/runs.ts")).addRuns],
+  ["status", async () => (await import("./commands/status.ts")).addStatus],
+  ["worker", async () => (await import("./commands/worker.ts")).addWorker],
+  ["emulator", async () => (await import("./commands/emulator.ts")).addEmulator],
+  ["demo", async () => (await import("./commands/demo.ts")).addDemo],
+]);
 
 /** Runs one command line, without the program's own name. Never rejects. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -73,23 +85,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   if (io.calledAs !== undefined && io.calledAs !== "poolsync") {
     program.addHelpText("afterAll", `\nWhere it says poolsync, type: ${io.calledAs}`);
   }
-  for (const add of [
-    addSync,
-    addPlan,
-    addApply,
-    addDrift,
-    addUndo,
-    addAdminUpdateUserAttributes,
-    addUpdateUserAttributes,
-    addDead,
-    addExplain,
-    addRuns,
-    addStatus,
-    addWorker,
-    addEmulator,
-    addDemo,
-  ])
-    add(program, context);
+  for (const load of wanted(argv)) (await load())(program, context);
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
@@ -107,4 +103,10 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
     return report.exitCode;
   }
+}
+
+/** The command that the line begins with, or all of them where it is to be told what there is. */
+function wanted([name = ""]: readonly string[]): Iterable<() => Promise<Add>> {
+  const named = COMMANDS.get(name);
+  return named ? [named] : COMMANDS.values();
 }

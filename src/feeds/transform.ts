@@ -1,5 +1,5 @@
-import { isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/min";
-import type { CountryCode } from "libphonenumber-js/min";
+import { createRequire } from "node:module";
+import type * as PhoneNumbers from "libphonenumber-js/min";
 import { datePattern, dayText, parseDay, parseInstant } from "./date.ts";
 
 /**
@@ -22,6 +22,14 @@ export type Outcome =
   /** The words are those of InvalidUnit: a bounded reason, and a sentence without the value. */
   | { readonly ok: false; readonly reason: string; readonly detail: string };
 
+const require = createRequire(import.meta.url);
+
+/** Loaded with the first number: few feeds have one, and it is a sixth of a command's start. */
+function phoneNumbers(): typeof PhoneNumbers {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types are the package's own
+  return require("libphonenumber-js/min") as typeof PhoneNumbers;
+}
+
 /** What is wrong with a transform as it is configured, as a sentence, or undefined. */
 export function transformFault(transform: Transform): string | undefined {
   if (transform.kind === "e164" && transform.region !== undefined && !isRegion(transform.region)) {
@@ -33,9 +41,9 @@ export function transformFault(transform: Transform): string | undefined {
   return undefined;
 }
 
-function isRegion(region: string): region is CountryCode {
+function isRegion(region: string): region is PhoneNumbers.CountryCode {
   // The metadata is a plain object: `isSupportedCountry("constructor")` would say yes.
-  return /^[A-Z]{2}$/.test(region) && isSupportedCountry(region);
+  return /^[A-Z]{2}$/.test(region) && phoneNumbers().isSupportedCountry(region);
 }
 
 /** Applies one transform. Blank text stays as it is: what becomes of it is the mapping's `onBlank`. */
@@ -64,7 +72,7 @@ function toE164(text: string, region: string | undefined): Outcome {
   const number =
     trimmed.length > 64
       ? undefined
-      : parsePhoneNumberFromString(trimmed, {
+      : phoneNumbers().parsePhoneNumberFromString(trimmed, {
           extract: false,
           ...(region !== undefined && isRegion(region) && { defaultCountry: region }),
         });

@@ -5,7 +5,6 @@
 import { createHash } from "node:crypto";
 import { createLog, type Log } from "../log.ts";
 import { createKeyring, freshSecret, type Keyring } from "../store/keyring.ts";
-import { openEmbeddedStore } from "../store/postgres/embedded-store.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
@@ -59,6 +58,8 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       stopWatching: watch.begin(async () => void (await store.noted(LOOKED_AT))),
     });
   }
+  // Not loaded where Redis is the engine: a command starts sooner without the embedded one.
+  const { openEmbeddedStore } = await import("../store/postgres/embedded-store.ts");
   const store = await openEmbeddedStore({ dataDir });
   return assemble({
     store,

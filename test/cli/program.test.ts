@@ -13,6 +13,17 @@ test("the version is the package's", async () => {
   assert.deepEqual(await runCommand(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" });
 });
 
+test("a command that is loaded alone is the one that the help lists", async () => {
+  const { stdout } = await runCommand(["--help"]);
+  const names = Array.from(stdout.matchAll(/^  ([a-z]+(?:-[a-z]+)*) /gm), ([, name = ""]) => name);
+  assert.ok(names.length > 10);
+  for (const name of names.filter((each) => each !== "help")) {
+    const [alone, amongAll] = [await runCommand([name, "--help"]), await runCommand(["help", name])];
+    assert.match(alone.stdout, new RegExp(`^Usage: poolsync ${name} `));
+    assert.deepEqual(alone, amongAll);
+  }
+});
+
 test("help fits the terminal", async () => {
   const commands = [["sync"], ["worker"], ["emulator"], ["dead", "replay"], ["dead", "export"], ["runs", "list"]];
   for (const columns of [50, 80]) {
