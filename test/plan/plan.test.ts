@@ -8,7 +8,7 @@ import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, UnitValue } from "../../src/core/unit.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src/plan/plan.ts";
 import type { Baseline, PlannedRecord } from "../../src/plan/planner.ts";
-import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { createKeyring } from "../../src/store/keyring.ts";
 import { temporaryDirectory } from "../cli/command-run.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 
@@ -21,7 +21,7 @@ const STAFF: PoolProfile = {
   aliasAttributes: ["email"],
   autoVerified: ["email"],
 };
-const SECRET = freshSecret();
+const SECRET = Buffer.alloc(32, 7).toString("base64url");
 
 const mail = (address: string, verified: "mark" | "ask" = "mark"): UnitValue => ({
   kind: "text",
@@ -102,6 +102,17 @@ describe("a plan", () => {
       return said;
     });
   }
+
+  test("has the id that an earlier version gave it, for whoever approved it there", async () => {
+    const rows = [
+      row("ANN", { given_name: text("Ann"), email: mail("a@x.y"), nickname: { kind: "clear" } }),
+      row("bob", { given_name: text("Bob") }),
+    ];
+    const pool = [person("ann", { nickname: "A" }), person("bob", { given_name: "Bob" })];
+    const ids: string[] = [];
+    for (const baseline of ["live", "ledger", "none"] as const) ids.push((await plan(rows, { pool, baseline })).id);
+    assert.deepEqual(ids, ["p-3ae2557c3f5ee358", "p-acadab03d94eb12f", "p-acadab03d94eb12f"]);
+  });
 
   test("says of each value what it would do", async () => {
     const made = await plan(

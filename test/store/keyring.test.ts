@@ -44,6 +44,33 @@ describe("a keyring", () => {
     assert.notEqual(keyring.valueDigest("name", { kind: "clear" }), keyring.valueDigest("email", { kind: "clear" }));
   });
 
+  test("goes on naming what earlier versions have stored as they did", () => {
+    const keyring = createKeyring(SECRET);
+    assert.deepEqual(
+      values.map((value) => [bodyOf(value), keyring.valueDigest("email", value)]),
+      [
+        ['{"text":"Zoë"}', "1QC8aKrri4X-96Iqm5N6UA"],
+        ['{"text":"jane@example.com","verified":"mark"}', "LG9j-vZVETfDoyhmR6QEzw"],
+        ['{"text":"jane@example.com","verified":"keep"}', "jTNtEEP66spVSCgusmSqZw"],
+        [String.raw`{"text":"{\"clear\":true}"}`, "j85MZYOuuoXwkoiJ4WNNkw"],
+        ['{"clear":true}', "49NiJmj76cU3ZoyTbrb3cg"],
+        ['{"asIs":true}', "k7RcxyZJAtzEyUYtOaJC4w"],
+        ['{"asIs":false}', "JAHa-mJyWiF72oYwZVswtQ"],
+      ],
+    );
+    assert.equal(keyring.userKey("eu-west-1_Example", "zoë"), "93de5b36df3988acdf8f0f86ca28df3c");
+    assert.equal(keyring.linkDigest("eu-west-1_Example", "email", "jane@example.com"), "-P63qcl5rOaCsF_R8zmEkw");
+    assert.equal(keyring.letterId("0123", "email", "1"), "42bc7dd3d0fc8dcd5dc1ef21f39235eb");
+    assert.equal(
+      keyring.signer("plan").update("a").update("b").digest(),
+      "PUbQdnpyLmA6JKnS-EMy1YbK08iFYUGUjEFHrnqCyQk",
+    );
+    assert.equal(
+      bodyOf({ kind: "text", text: "x", verified: "ask" }, { clientMetadata: { a: "b" }, token: "t" }),
+      '{"text":"x","verified":"ask","metadata":{"a":"b"},"token":"t"}',
+    );
+  });
+
   test("reads back every value that it wrote", () => {
     for (const value of values) assert.deepEqual(valueOf(bodyOf(value)), value);
   });
