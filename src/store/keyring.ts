@@ -45,16 +45,15 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
   // A key object, because Node.js takes many times as long over a key that is given as bytes each time.
   const digestKey = createSecretKey(Buffer.from(secret, "base64url"));
   const sealKey = encryptionKey && Buffer.from(hkdfSync("sha256", encryptionKey, "", "poolsync values at rest", 32));
-  const digest = (purpose: string, ...parts: readonly string[]) =>
-    createHmac("sha256", digestKey)
-      .update(JSON.stringify([purpose, ...parts]))
-      .digest()
-      .subarray(0, 16);
+  // Its first 16 bytes, as hex: a buffer of the whole would cost nearly as much as the digest.
+  const digest = (...parts: readonly string[]) =>
+    createHmac("sha256", digestKey).update(JSON.stringify(parts)).digest("hex").slice(0, 32);
+  const shortDigest = (...parts: readonly string[]) => Buffer.from(digest(...parts), "hex").toString("base64url");
   return {
-    userKey: (pool, username) => digest("user", pool, username).toString("hex"),
-    valueDigest: (unit, value) => digest("value", unit, bodyOf(value)).toString("base64url"),
-    linkDigest: (pool, attribute, value) => digest("link", pool, attribute, value).toString("base64url"),
-    letterId: (user, unit, version) => digest("letter", user, unit, version).toString("hex"),
+    userKey: (pool, username) => digest("user", pool, username),
+    valueDigest: (unit, value) => shortDigest("value", unit, bodyOf(value)),
+    linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),
+    letterId: (user, unit, version) => digest("letter", user, unit, version),
     signer(purpose) {
       const hmac = createHmac("sha256", digestKey).update(`signer ${purpose}\n`);
       const signer: Signer = {
