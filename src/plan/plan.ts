@@ -184,11 +184,11 @@ async function count(
     signal.throwIfAborted();
     tally.add(row);
     if (row.kind === "fault") continue;
-    for (const judged of row.units) {
-      const { unit, deed, before = "" } = judged;
-      if (!isSent(deed)) continue;
+    const sent = row.units.filter(({ deed }) => isSent(deed));
+    if (sent.length > 0) scratch.noteChanged(row.user);
+    for (const judged of sent) {
+      const { unit, before = "" } = judged;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
-      scratch.noteChanged(row.user);
       // Of what is not compared with the pool, nobody asks whom it would make the same.
       if (unit.value.kind === "text" && facts.baseline === "live")
         scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));

@@ -60,7 +60,7 @@ interface Verdict {
   deed: Deed | "asked";
   readonly message?: boolean;
   readonly before?: string;
-  readonly was?: JudgedUnit["was"];
+  readonly was?: NonNullable<JudgedUnit["was"]>;
   readonly beforeName?: string;
   readonly invalid?: InvalidUnit;
 }
@@ -114,14 +114,12 @@ export function createPlanner(options: PlannerOptions): Planner {
       aliases.add(name);
       scratch.addWant(nameOf(name, value.text));
     }
-    if (baseline === "none") {
-      const verdicts = units.map(() => ({ deed: "write" as const }));
-      match(rows, key, false, held, { username: record.change.username, found: false, verdicts });
-    }
+    if (baseline === "none") match(rows, key, false, held, unseen(held));
   }
 
   function match(row: number, user: string, isVerified: boolean, { change }: Held, found: Match): void {
-    scratch.addMatch(row, user, isVerified, write(found));
+    // What nobody has looked for follows from the row.
+    scratch.addMatch(row, user, isVerified, baseline === "none" ? null : write(found));
     for (const [at, { name, value }] of change.units.entries()) {
       const deed = found.verdicts[at]?.deed;
       if (!poolAliases.has(name) || deed === undefined || deed === "unchanged" || found.verdicts[at]?.invalid) continue;
@@ -255,7 +253,8 @@ export function createPlanner(options: PlannerOptions): Planner {
 
   return {
     take,
-    index: () => scratch.index(),
+    // Rows are looked up by those who are met.
+    index: () => baseline === "live" && scratch.index(),
     meet,
     forget: () => scratch.forgetMatches(),
 
@@ -296,8 +295,8 @@ export function createPlanner(options: PlannerOptions): Planner {
       detail: PLAN_FAULTS[reason],
     });
     if (fault !== undefined && isPlanFault(fault)) return faulty(fault);
-    if (user === undefined || text === undefined) return faulty("user-unknown");
-    const { username, found, verdicts, federated = [], changed } = matchOf(text);
+    if (user === undefined) return faulty("user-unknown");
+    const { username, found, verdicts, federated = [], changed } = text === undefined ? unseen(held) : matchOf(text);
     if (guarded.users.has(canonicalUsername(profile, username))) return faulty("protected-user");
     if (changed) return faulty("changed-since-plan");
     const invalid = [...held.invalid];
@@ -310,19 +309,17 @@ export function createPlanner(options: PlannerOptions): Planner {
       else if (as !== undefined && isPlanFault(as)) invalid.push(invalidUnit(unit.name, as));
       else {
         const deed = as === "superseded" ? as : verdict.deed === "asked" ? "change" : verdict.deed;
-        const { before, beforeName, was: state } = verdict;
-        const message = verdict.message === true && isSent(deed);
-        const was = {
-          ...(before === undefined ? {} : { before }),
-          ...(state === undefined ? {} : { was: state }),
-          ...(beforeName === undefined ? {} : { beforeName }),
-        };
-        units.push({ unit, deed, message, ...was });
+        units.push({ ...verdict, unit, deed, message: verdict.message === true && isSent(deed) });
       }
     }
     const version = held.change.version ?? { timeMs: 0, sequence: row };
     return { kind: "user", line, user, username, found, version, units, invalid, federated };
   }
+}
+
+/** The user of a row that is compared with nothing. */
+function unseen({ change }: Held): Match {
+  return { username: change.username, found: false, verdicts: change.units.map(() => ({ deed: "write" })) };
 }
 
 /** What a user has of a unit: the value, and of an address or number its flag. */

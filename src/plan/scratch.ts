@@ -14,6 +14,7 @@ export interface ScratchRow {
   readonly body: string;
   /** Absent where nobody matches. */
   readonly user?: string;
+  /** Absent where nothing was found of the user beside the row. */
   readonly match?: string;
   /** Why the whole row is at fault. */
   readonly fault?: string;
@@ -36,7 +37,7 @@ export interface Scratch {
   /** All rows are in. */
   index(): void;
   rowsOf(key: string): readonly { readonly row: number; readonly body: string }[];
-  addMatch(row: number, user: string, isVerified: boolean, body: string): void;
+  addMatch(row: number, user: string, isVerified: boolean, body: string | null): void;
   isWanted(alias: string): boolean;
   addOwner(alias: string, user: string): void;
   /** `alias` null: the user gives the attribute up and wants no other. */
@@ -180,7 +181,8 @@ export function openScratch(directory: string): Scratch {
         yield {
           row: Number(row),
           body: text(body),
-          ...(typeof user === "string" && typeof match === "string" ? { user, match } : {}),
+          ...(typeof user === "string" ? { user } : {}),
+          ...(typeof match === "string" ? { match } : {}),
           ...(typeof fault === "string" ? { fault } : {}),
           settled: mine,
         };
