@@ -67,7 +67,8 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(profile === undefined ? {} : { profile }),
-    maxAttempts: 1,
+    // With `maxAttempts: 1` the SDK would keep account of its one attempt, which is a tenth of what a call costs.
+    retryStrategy: { retry: (send, args) => send(args) },
     cacheMiddleware: true,
     sha256: Sha256,
     userAgentAppId: "poolsync",
