@@ -30,6 +30,8 @@ export interface Caller {
   /** Was taken before the claim, and is used for the first call. */
   readonly first: Slot;
   readonly signal: AbortSignal;
+  /** Told of a refusal that may end in a hold, before anybody else gets the place of the call. */
+  readonly onMayHold: () => void;
 }
 
 /**
@@ -69,7 +71,8 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
           return writer.write(pool, username, payload, within);
         });
         if (said.ok) return said;
-        const { outcome, answered, fateUnknown } = said.failure;
+        const { outcome, answered, fateUnknown, holdsWhenRepeated = false } = said.failure;
+        if (outcome.startsWith("hold") || holdsWhenRepeated) caller.onMayHold();
         const throttled = outcome === "wait" && answered;
         if (throttled) await taken.throttled();
         if (throttled || (outcome === "retry" && !fateUnknown)) throw new NotTaken();

@@ -71,14 +71,16 @@ const HELD_LOOK_MS = 60_000;
 const RESERVED_LOOK_MS = 5_000;
 
 /**
- * `first` is the slot that was taken before the claim; the caller gives it back, in case no call was needed. Rejects
- * only for faults of the store: whatever Cognito says is settled.
+ * `first` is the slot that was taken before the claim; the caller gives it back, in case no call was needed.
+ * `onMayHold` is told of a refusal as claim-call.ts says. Rejects only for faults of the store: whatever Cognito says
+ * is settled.
  */
 export async function deliverClaim(
   means: DeliveryMeans,
   inHand: ClaimInHand,
   first: Slot,
   signal: AbortSignal,
+  onMayHold: () => void = () => undefined,
 ): Promise<Delivered> {
   const { store, keyring, profile, writer, ownWriter, directory, updates, lists, holds, leaseMs } = means;
   const { priority } = inHand.answer;
@@ -96,7 +98,7 @@ export async function deliverClaim(
   const aliases = openAliasGuard(means, { user: inHand.user, username, priority, signal, leaseLeftMs });
   const call = createClaimCall(
     { pool: profile.id, writer, ownWriter, updates },
-    { username, priority, session, aliases, first, signal },
+    { username, priority, session, aliases, first, signal, onMayHold },
   );
   /** Keys of those who have what units of this user were refused for. */
   const owners = new Map<string, string>();

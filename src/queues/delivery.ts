@@ -58,6 +58,8 @@ const SWEEP_LEASE_MS = 1500;
 const SWEEP_PAGE = 500;
 /** How far the clocks of the fleet and of the store may be apart before a sweep wakes whom a waiting job will wake. */
 const CLOCKS_MS = 5_000;
+/** How many users are in hand for each call in flight. */
+const PLACES_A_CALL = 2;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
@@ -70,6 +72,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   const pool = profile.id;
   const holder = randomBytes(8).toString("hex");
   const abort = new AbortController();
+  /** Ends for who waits for the pace: nothing is under way for them. */
+  const waiting = new AbortController();
   const holds = createHoldWatch(store.holds, pool, {
     placed: (scope, kind) => log.warn({ pool, scope, kind }, "hold placed"),
     lifted(scope) {
@@ -84,6 +88,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   let resume: NodeJS.Timeout | undefined;
   let full = false;
   let stopping = false;
+  /** Of refusals that may end in a hold: no call is begun until they have. */
+  let conclusions: Promise<unknown> = Promise.resolve();
 
   /** This process takes no work for a while: its credentials are refused, or the pool is held. */
   function pause(ms: number): void {
@@ -172,7 +178,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     try {
       return await deliver(user, priority);
     } catch (error) {
-      if (abort.signal.aborted || waitsForMemory(error)) return "put-back";
+      if (stopping || abort.signal.aborted || waitsForMemory(error)) return "put-back";
       log.warn({ pool, user, err: error }, "delivery failed");
       return undefined;
     }
@@ -189,9 +195,15 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     for (let priority = wokenAs; ;) {
       const before = await holds.ask("pool");
       if (before.is === "held") return waitForHold(before.retryInMs);
-      const slot = await updates.acquire({ priority, signal: abort.signal });
+      const slot = await updates.acquire({ priority, signal: waiting.signal });
       let delivered: Delivered;
+      let conclusion: PromiseWithResolvers<unknown> | undefined;
+      const onMayHold = (): void => {
+        conclusion ??= Promise.withResolvers();
+        conclusions = Promise.all([conclusions, conclusion.promise]);
+      };
       try {
+        await conclusions;
         // Both may have changed while the slot was waited for.
         if (heldBy !== undefined && resume) return "put-back";
         const hold = before.is === "probe" ? before : await holds.ask("pool");
@@ -202,12 +214,13 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         if (answer.is === "idle") return undefined;
         if (answer.is !== "claimed") return answer.retryInMs;
         const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-        delivered = await deliverClaim(means, claim, slot, abort.signal);
+        delivered = await deliverClaim(means, claim, slot, abort.signal, onMayHold);
+        await conclude(user, delivered);
       } finally {
+        conclusion?.resolve(undefined);
         // Does nothing where a call was made in it.
         slot.giveBack();
       }
-      await conclude(user, delivered);
       const { dueInMs, priority: left = priority } = delivered;
       if (dueInMs === undefined || dueInMs > 0) return dueInMs;
       if (stopping || resume || abort.signal.aborted) return "put-back";
@@ -233,11 +246,13 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       swept = dues.length;
     }
   }
-  // As many places for single changes as for a bulk run, all of whose jobs may be waiting for the pace. How many calls
-  // are in flight is the governor's to say.
+  // Single changes have places of their own, because all of a bulk run's may be waiting for the pace. How many calls are
+  // in flight is the governor's to say: somebody else is ready to call while a user is settled.
   const workers: readonly JobWorker<WakeUp>[] = LANES.map((lane) => {
     const priority = lane === "urgent" ? PRIORITY.direct : PRIORITY.bulk;
-    return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job, lock) => process(job, lock, priority), { concurrency });
+    return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job, lock) => process(job, lock, priority), {
+      concurrency: concurrency * PLACES_A_CALL,
+    });
   });
 
   let sweeping: Promise<void> | undefined;
@@ -263,10 +278,12 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       return heldBy;
     },
     abort() {
+      waiting.abort();
       abort.abort();
     },
     async stop(drainMs) {
       stopping = true;
+      waiting.abort();
       clearInterval(timer);
       clearTimeout(resume);
       const deadline = setTimeout(() => abort.abort(), drainMs);
