@@ -50,6 +50,8 @@ async function run(context: BenchContext): Promise<Outcome> {
       REDIS_URL: stage.redisUrl,
       POOLSYNC_RATE: "100000",
       POOLSYNC_CONCURRENCY: String(CONCURRENCY),
+      // As the image and `npm run poolsync` start it.
+      NODE_OPTIONS: "--max-semi-space-size=16",
     };
     const store = await openRedisStore({ url: stage.redisUrl, namespace: stage.namespace });
     const loops: Round[] = [];
