@@ -57,7 +57,9 @@ const SWEEP_EVERY_MS = 2000;
 const SWEEP_LEASE_MS = 1500;
 const SWEEP_PAGE = 500;
 /** How far the clocks of the fleet and of the store may be apart before a sweep wakes whom a waiting job will wake. */
-const CLOCKS_MS = 5_000;
+const CLOCKS_MS = 1_000;
+/** When a user is looked at again about whom the store failed. */
+const STORE_FAILED_MS = 2_000;
 /** How many users are in hand for each call in flight. */
 const PLACES_A_CALL = 2;
 const FIRST_PAUSE_MS = 5_000;
@@ -148,9 +150,16 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
 
   async function sleep(job: Job<WakeUp>, lock: string | undefined, user: string, inMs: number): Promise<void> {
     const forMs = Math.ceil(inMs) + LATE_BY_MS;
-    if (!isOwn(job)) return wakeUps.sleep(pool, user, forMs);
-    await job.moveToDelayed(Date.now() + forMs, lock);
-    throw new DelayedError();
+    if (isOwn(job)) {
+      await job.moveToDelayed(Date.now() + forMs, lock);
+      throw new DelayedError();
+    }
+    try {
+      await wakeUps.sleep(pool, user, forMs);
+    } catch (error) {
+      // The others of the job are not to lose it: a sweep wakes this one.
+      log.warn({ pool, user, err: redisFault(error) }, "wake-up failed");
+    }
   }
 
   /**
@@ -158,8 +167,13 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
    * its end, but there nobody else works, and a start makes the queue anew.
    */
   async function putBack(job: Job<WakeUp>, lock: string | undefined, users: readonly string[]): Promise<never> {
-    if (users.length < job.data.users.length) await job.updateData({ users });
-    await job.moveToWait(lock);
+    try {
+      if (users.length < job.data.users.length) await job.updateData({ users });
+      await job.moveToWait(lock);
+    } catch (error) {
+      // It stays with this worker, and is put back as stalled when its lock ends.
+      log.warn({ pool, err: redisFault(error) }, "wake-up failed");
+    }
     throw new WaitingError();
   }
 
@@ -173,14 +187,14 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     }
   }
 
-  /** What goes wrong here is the store's fault, not Cognito's: the user's turn is over, and the sweep wakes them again. */
+  /** What goes wrong here is the store's fault, not Cognito's. */
   async function tryDeliver(user: string, priority: number): Promise<Next> {
     try {
       return await deliver(user, priority);
     } catch (error) {
       if (stopping || abort.signal.aborted || waitsForMemory(error)) return "put-back";
       log.warn({ pool, user, err: error }, "delivery failed");
-      return undefined;
+      return STORE_FAILED_MS;
     }
   }
 
