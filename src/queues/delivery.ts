@@ -7,12 +7,12 @@ import { DelayedError, type Job, WaitingError } from "bullmq";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { AttributeWriter } from "../cognito/attribute-writer.ts";
 import type { OwnWriter } from "../cognito/own-writer.ts";
-import type { QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { QuotaGovernor, Slot } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
 import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
-import type { Due } from "../store/mailboxes.ts";
+import type { Swept } from "../store/mailboxes.ts";
 import { StoreError } from "../store/store-error.ts";
 import { createBurialLog } from "./burial-log.ts";
 import type { JobWorker } from "./bullmq.ts";
@@ -90,8 +90,9 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   let resume: NodeJS.Timeout | undefined;
   let full = false;
   let stopping = false;
-  /** Of refusals that may end in a hold: no call is begun until they have. */
-  let conclusions: Promise<unknown> = Promise.resolve();
+  let sweptUpTo = SWEEP_PAGE;
+  /** Refusals that may end in a hold, until they have: nobody else's call is begun meanwhile. */
+  const refusals = new Set<Promise<void>>();
 
   /** This process takes no work for a while: its credentials are refused, or the pool is held. */
   function pause(ms: number): void {
@@ -167,13 +168,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
    * its end, but there nobody else works, and a start makes the queue anew.
    */
   async function putBack(job: Job<WakeUp>, lock: string | undefined, users: readonly string[]): Promise<never> {
-    try {
-      if (users.length < job.data.users.length) await job.updateData({ users });
-      await job.moveToWait(lock);
-    } catch (error) {
-      // It stays with this worker, and is put back as stalled when its lock ends.
-      log.warn({ pool, err: redisFault(error) }, "wake-up failed");
-    }
+    const failed = (error: unknown): void => log.warn({ pool, err: redisFault(error) }, "wake-up failed");
+    // Who was delivered to already has nothing to do, should that fail.
+    if (users.length < job.data.users.length) await job.updateData({ users }).catch(failed);
+    // Should this fail, it stays with this worker, and is put back as stalled when its lock ends.
+    await job.moveToWait(lock).catch(failed);
     throw new WaitingError();
   }
 
@@ -181,16 +180,16 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   async function process(job: Job<WakeUp>, lock: string | undefined, priority: number): Promise<void> {
     const { users } = job.data;
     for (const [nth, user] of users.entries()) {
-      const next = stopping || resume ? "put-back" : await tryDeliver(user, priority);
+      const next = stopping || resume ? "put-back" : await tryDeliver(user, priority, isOwn(job));
       if (next === "put-back") await putBack(job, lock, users.slice(nth));
       else if (next !== undefined) await sleep(job, lock, user, next);
     }
   }
 
   /** What goes wrong here is the store's fault, not Cognito's. */
-  async function tryDeliver(user: string, priority: number): Promise<Next> {
+  async function tryDeliver(user: string, priority: number, goesOn: boolean): Promise<Next> {
     try {
-      return await deliver(user, priority);
+      return await deliver(user, priority, goesOn);
     } catch (error) {
       if (stopping || abort.signal.aborted || waitsForMemory(error)) return "put-back";
       log.warn({ pool, user, err: error }, "delivery failed");
@@ -204,20 +203,25 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     return "put-back";
   }
 
-  /** Delivers what a user has, and goes on while there is more at once. */
-  async function deliver(user: string, wokenAs: number): Promise<Next> {
+  /** A slot is not kept while one waits: a delivery that was refused may need it for its next call. */
+  async function takeSlot(priority: number): Promise<Slot> {
+    for (;;) {
+      const slot = await updates.acquire({ priority, signal: waiting.signal });
+      if (refusals.size === 0) return slot;
+      slot.giveBack();
+      await Promise.all(refusals);
+    }
+  }
+
+  /** Delivers what a user has, and `goesOn` while there is more at once: not where others wait in the same job. */
+  async function deliver(user: string, wokenAs: number, goesOn: boolean): Promise<Next> {
     for (let priority = wokenAs; ;) {
       const before = await holds.ask("pool");
       if (before.is === "held") return waitForHold(before.retryInMs);
-      const slot = await updates.acquire({ priority, signal: waiting.signal });
+      const slot = await takeSlot(priority);
       let delivered: Delivered;
-      let conclusion: PromiseWithResolvers<unknown> | undefined;
-      const onMayHold = (): void => {
-        conclusion ??= Promise.withResolvers();
-        conclusions = Promise.all([conclusions, conclusion.promise]);
-      };
+      const refusal = Promise.withResolvers<void>();
       try {
-        await conclusions;
         // Both may have changed while the slot was waited for.
         if (heldBy !== undefined && resume) return "put-back";
         const hold = before.is === "probe" ? before : await holds.ask("pool");
@@ -228,28 +232,36 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         if (answer.is === "idle") return undefined;
         if (answer.is !== "claimed") return answer.retryInMs;
         const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-        delivered = await deliverClaim(means, claim, slot, abort.signal, onMayHold);
+        delivered = await deliverClaim(means, claim, slot, abort.signal, () => refusals.add(refusal.promise));
         await conclude(user, delivered);
       } finally {
-        conclusion?.resolve(undefined);
+        refusals.delete(refusal.promise);
+        refusal.resolve();
         // Does nothing where a call was made in it.
         slot.giveBack();
       }
       const { dueInMs, priority: left = priority } = delivered;
-      if (dueInMs === undefined || dueInMs > 0) return dueInMs;
+      if (dueInMs === undefined || dueInMs > 0 || !goesOn) return dueInMs;
       if (stopping || resume || abort.signal.aborted) return "put-back";
       // It came while the call was in flight, and may be urgent where this job is not.
       priority = left;
     }
   }
 
-  const due = (offset: number, before?: number): Promise<readonly Due[]> =>
-    store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, before, offset, limit: SWEEP_PAGE });
+  const due = (offset: number): Promise<readonly Swept[]> =>
+    store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
 
-  /** Wakes those again whom no job will wake, those who have waited longest first. */
+  /**
+   * Wakes those again whom no job will wake: those who have waited longest, and each time another page of the others,
+   * because one whose change is urgent may be among them.
+   */
   async function sweep(): Promise<void> {
-    const oldest = await wakeUps.oldest(pool);
-    await wakeUps.rewake(pool, await due(0, oldest && oldest - CLOCKS_MS));
+    const oldest = (await wakeUps.oldest(pool)) ?? Infinity;
+    const first = await due(0);
+    const further = first.length === SWEEP_PAGE ? await due(sweptUpTo) : [];
+    sweptUpTo = further.length === SWEEP_PAGE ? sweptUpTo + SWEEP_PAGE : SWEEP_PAGE;
+    const isLost = ({ priority, dueAt }: Swept): boolean => priority < PRIORITY.bulk || dueAt < oldest - CLOCKS_MS;
+    await wakeUps.rewake(pool, [...first, ...further].filter(isLost));
   }
 
   if (engine.kind === "embedded") {
@@ -297,13 +309,14 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     },
     async stop(drainMs) {
       stopping = true;
-      waiting.abort();
       clearInterval(timer);
       clearTimeout(resume);
+      // They fetch no more from now on: what is put back stays there.
+      const closing = Promise.all(workers.map((worker) => worker.close()));
+      waiting.abort();
       const deadline = setTimeout(() => abort.abort(), drainMs);
       try {
-        await sweeping;
-        await Promise.all(workers.map((worker) => worker.close()));
+        await Promise.all([sweeping, closing]);
       } finally {
         clearTimeout(deadline);
         burials.close();

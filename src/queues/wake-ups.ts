@@ -32,6 +32,9 @@ const JOBS_A_PAGE = 25;
 /** but a job has no more users than this: nobody else takes them while it runs. */
 const USERS_A_JOB = 25;
 
+/** How many waiting jobs a sweep looks through for one that is shared. */
+const WAITING_PAGE = 100;
+
 /** How many sleeping jobs a sweep looks through. Those behind them wake by themselves, if later. */
 const DELAYED_PAGE = 1000;
 
@@ -55,8 +58,8 @@ export interface WakeUps {
    */
   reset(pool: string): Promise<void>;
   /**
-   * When the oldest job of a bulk run that waits or is worked on was added, epoch ms by the clock of who added it. Who
-   * has been due since before that, no job will wake.
+   * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of who added it. Who of a bulk
+   * run has been due since before that is in none. Jobs of one user do not count: a sweep does not double them.
    */
   oldest(pool: string): Promise<number | undefined>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
@@ -104,8 +107,8 @@ export function createWakeUps(queues: Queues): WakeUps {
     },
     async oldest(pool) {
       const queue = queueOf(pool, "bulk");
-      const jobs = await Promise.all([queue.getWaiting(0, 0), queue.getActive()]);
-      const times = jobs.flat().map(({ timestamp }) => timestamp);
+      const jobs = await Promise.all([queue.getWaiting(0, WAITING_PAGE - 1), queue.getActive()]);
+      const times = jobs.flat().flatMap((job) => (isOwn(job) ? [] : job.timestamp));
       return times.length === 0 ? undefined : Math.min(...times);
     },
     async reset(pool) {

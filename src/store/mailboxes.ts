@@ -77,6 +77,11 @@ export interface Due {
   readonly priority: number;
 }
 
+export interface Swept extends Due {
+  /** Epoch ms, by the store's clock. */
+  readonly dueAt: number;
+}
+
 export interface Mailboxes {
   /**
    * Rejects with a StoreError `run-lost` where there is no such run: a store that lost its last writes must not take
@@ -88,13 +93,13 @@ export interface Mailboxes {
   /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
   settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;
   /**
-   * Users of a pool that are due, or that were `before` then (epoch ms), oldest first, `offset` from the start. The
-   * caller holds the sweep's lease, or gets an empty list: one sweep a pool at a time.
+   * Users of a pool that are due, oldest first, `offset` from the start. The caller holds the sweep's lease, or gets
+   * an empty list: one sweep a pool at a time.
    */
   sweep(
     pool: string,
-    options: { holder: string; leaseMs: number; before?: number | undefined; offset: number; limit: number },
-  ): Promise<readonly Due[]>;
+    options: { holder: string; leaseMs: number; offset: number; limit: number },
+  ): Promise<readonly Swept[]>;
   /** How many users of the pool have something to do, now or later. */
   dueCount(pool: string): Promise<number>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */

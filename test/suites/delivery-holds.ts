@@ -49,6 +49,20 @@ export function holdSuite(open: OpenStage): void {
     });
   }
 
+  test("a refusal that may end in a hold keeps no place from the user's own next call", async (t) => {
+    const others = ["bob", "cem", "dan", "eva"];
+    const stage = await open(t, ["ann", ...others], { concurrency: 1 });
+    stage.emulator.faults.add({ operation: "UpdateUserAttributes", error: "NotAuthorizedException" });
+    const token = stage.emulator.mintAccessToken(stage.id, "ann", { expiresInSeconds: 600 });
+    await stage.put("ann", [text("name", "Ann")], { unheard: true, manner: { token } });
+    await stage.put("ann", NICKNAME);
+    for (const username of others) await stage.put(username, NICKNAME);
+    await stage.deliver();
+    await stage.settled();
+    assert.deepEqual(stage.emulator.log.writes.map(({ username }) => username).toSorted(), ["ann", ...others]);
+    assert.equal(stage.emulator.log.writes[0]?.username, "ann");
+  });
+
   test("a probe that fails leaves the pool held, and costs one call", async (t) => {
     const stage = await open(t, ["ann", "bob"], { concurrency: 1 });
     stage.emulator.faults.add({ operation: UPDATE, error: "ResourceNotFoundException" });

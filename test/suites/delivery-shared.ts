@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
+import { PRIORITY, type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, type Stage, text } from "../support/delivery-stage.ts";
 
@@ -108,39 +108,80 @@ export function sharedSuite(open: OpenStage): void {
     assert.deepEqual(stage.writes("user1"), [{ nickname: "nick" }]);
   });
 
-  /** A job of the queue that was added so long ago, whose user has nothing to do; it waits for a pace that is closed. */
-  async function withJobOf(stage: Stage, ageMs: number): Promise<readonly (readonly string[])[]> {
+  test("who changes while their call is in flight keeps nobody waiting who shares the job", async (t) => {
+    const page = people(60);
+    const stage = await open(t, page, { concurrency: 1, emulator: { latencyMs: 100 } });
+    await stage.deliver();
+    await stage.putPage(page, NICKNAME);
+    await until("the first is under way", () => stage.calls() === 1);
+    await stage.put("user0", [text("nickname", "new")], { unheard: true });
+    await stage.settled();
+    assert.deepEqual(stage.writes("user0"), [{ nickname: "nick" }, { nickname: "new" }]);
+    const order = stage.emulator.log.writes.map(({ username }) => username);
+    assert.ok(order.indexOf("user1") < order.lastIndexOf("user0"), "Expected the next of the job to go first");
+  });
+
+  /** The engine, with something else done at each sweep. */
+  function sweeping(stage: Stage, rewake: Stage["engine"]["wakeUps"]["rewake"]): Stage["engine"] {
+    return { ...stage.engine, wakeUps: { ...stage.engine.wakeUps, rewake } };
+  }
+
+  test("what a stop puts back is not fetched again, however long a sweep takes", async (t) => {
+    const page = people(60);
+    const stage = await open(t, page, { concurrency: 2, ratePerSecond: 0.01 });
+    const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const engine = sweeping(stage, async () => {
+      begun.resolve();
+      await ended.promise;
+    });
+    const delivery = await stage.deliver(await stage.open(engine));
+    await stage.putPage(page, NICKNAME);
+    await begun.promise;
+    const stopped = delivery.stop(10_000);
+    await until("all jobs are put back", async () => (await waiting(stage)).length === 20);
+    const fetched = (await queueOf(stage).getWaiting()).map(({ attemptsStarted }) => attemptsStarted);
+    ended.resolve();
+    await stopped;
+    assert.ok(Math.max(...fetched) <= 1, `Expected no job to be fetched twice, got ${fetched.join(" ")}`);
+  });
+
+  /**
+   * Who is woken again by two sweeps while a job of the queue, added so long ago, waits for a pace that is closed; "ann"
+   * has lost her wake-up meanwhile.
+   */
+  async function sweptBeside(stage: Stage, ageMs: number, { isOwn = false, priority = 10 } = {}): Promise<string[]> {
     const rewoken: string[][] = [];
-    const { wakeUps } = stage.engine;
-    const engine = {
-      ...stage.engine,
-      wakeUps: {
-        ...wakeUps,
-        async rewake(pool: string, dues: Parameters<typeof wakeUps.rewake>[1]) {
-          rewoken.push(dues.map(({ user }) => user));
-          await wakeUps.rewake(pool, dues);
-        },
-      },
-    };
+    const engine = sweeping(stage, async (pool, dues) => {
+      rewoken.push(dues.map(({ user }) => user));
+      await stage.engine.wakeUps.rewake(pool, dues);
+    });
     await stage.put("bob", NICKNAME);
     await stage.deliver(await stage.open(engine));
     await until("the pace is used up", () => stage.calls() === 1);
-    await queueOf(stage).add("wake-up", { users: ["nobody"] }, { timestamp: Date.now() - ageMs });
-    await stage.put("ann", NICKNAME, { unheard: true });
+    const own = isOwn ? { deduplication: { id: "nobody" } } : {};
+    await queueOf(stage).add("wake-up", { users: ["nobody"] }, { timestamp: Date.now() - ageMs, ...own });
+    await stage.put("ann", NICKNAME, { unheard: true, priority });
     const before = rewoken.length;
     await until("it swept twice", () => rewoken.length >= before + 2, 10_000);
-    return rewoken;
+    return rewoken.flat();
   }
 
-  test("a sweep wakes nobody who is due since after the oldest job was added", async (t) => {
-    const stage = await open(t, ["ann", "bob"], { ratePerSecond: 0.01 });
-    const rewoken = await withJobOf(stage, 60_000);
-    assert.deepEqual(rewoken.flat(), []);
-  });
-
-  test("a sweep wakes who has been due since before the oldest job was added", async (t) => {
-    const stage = await open(t, ["ann", "bob"], { ratePerSecond: 0.01 });
-    const rewoken = await withJobOf(stage, -60_000);
-    assert.ok(rewoken.flat().includes(stage.key("ann")));
-  });
+  const sweeps: readonly (readonly [
+    whom: string,
+    ageMs: number,
+    options: Parameters<typeof sweptBeside>[2],
+    isWoken: boolean,
+  ])[] = [
+    ["nobody who is due since after the oldest shared job was added", 60_000, {}, false],
+    ["who has been due since before that", -60_000, {}, true],
+    ["who is due since after a job of one user was added", 60_000, { isOwn: true }, true],
+    ["whose change is urgent, whenever it came", 60_000, { priority: PRIORITY.direct }, true],
+  ];
+  for (const [whom, ageMs, options, isWoken] of sweeps) {
+    test(`a sweep wakes ${whom}`, async (t) => {
+      const stage = await open(t, ["ann", "bob"], { ratePerSecond: 0.01 });
+      const woken = await sweptBeside(stage, ageMs, options);
+      assert.equal(woken.includes(stage.key("ann")), isWoken);
+    });
+  }
 }

@@ -112,7 +112,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       return due
         .toSorted((a, b) => a.at - b.at)
         .slice(offset, offset + limit)
-        .map(({ user, mailbox }) => ({ user, priority: mailbox.priority }));
+        .map(({ user, mailbox, at }) => ({ user, priority: mailbox.priority, dueAt: at }));
     },
     async dueCount(pool) {
       return boxes(pool).length;

@@ -62,7 +62,7 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
         return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - at), priority: state.mailbox.priority };
       }),
 
-    sweep: (pool, { holder, leaseMs, before, offset, limit }) =>
+    sweep: (pool, { holder, leaseMs, offset, limit }) =>
       database.transaction(async (session) => {
         const at = now();
         const leases = await session.query(
@@ -72,10 +72,10 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
           [pool, holder, at + leaseMs, at],
         );
         if (leases.length === 0) return [];
-        return session.query<{ user: string; priority: number }>(
-          `SELECT user_key AS user, priority FROM poolsync.users
-           WHERE pool = $1 AND due_at < $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
-          [pool, Math.min(at + 1, before ?? Infinity), offset, limit],
+        return session.query<{ user: string; priority: number; dueAt: number }>(
+          `SELECT user_key AS user, priority, due_at AS "dueAt" FROM poolsync.users
+           WHERE pool = $1 AND due_at <= $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
+          [pool, at, offset, limit],
         );
       }),
 

@@ -111,7 +111,7 @@ export const settleReply = z.object({
 });
 
 const due = z.object({ user: z.string(), priority: z.number() });
-export const sweepReply = z.object({ due: z.array(due).default([]) });
+export const sweepReply = z.object({ due: z.array(due.extend({ dueAt: z.number() })).default([]) });
 export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
 
 export const beginRunReply = z.object({ id: z.string(), resumed: z.boolean() });

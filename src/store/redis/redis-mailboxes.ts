@@ -109,11 +109,11 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       return parseDocument(settleReply, reply, "the answer to a settle");
     },
 
-    async sweep(pool, { holder, leaseMs, before, offset, limit }) {
+    async sweep(pool, { holder, leaseMs, offset, limit }) {
       const reply = await scripts.run(
         "sweep",
         [keys.sweep(pool), keys.due(pool), keys.mailboxes],
-        [holder, leaseMs, offset, limit, ...(before === undefined ? [] : [before])],
+        [holder, leaseMs, offset, limit],
       );
       return parseDocument(sweepReply, reply, "the answer to a sweep").due;
     },

@@ -2,23 +2,22 @@
 --
 -- KEYS[1] sweep:<pool>   KEYS[2] due:<pool>   KEYS[3] mailboxes
 -- ARGV[1] holder   ARGV[2] lease in ms   ARGV[3] offset   ARGV[4] limit
--- ARGV[5] epoch ms: only who was due before; absent for everybody who is due
--- Output  JSON {due?: [{user, priority}]}; without `due` where another holds the lease or nobody is due
+-- Output  JSON {due?: [{user, priority, dueAt}]}; without `due` where another holds the lease or nobody is due
 local now = now_ms()
 -- The end is in the value too: a lease ends by this clock, and its expiry only tidies up.
 local lease_until, holder = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)|(.*)$')
 if holder and holder ~= ARGV[1] and tonumber(lease_until) > now then return '{}' end
 redis.call('SET', KEYS[1], string.format('%.0f|%s', now + tonumber(ARGV[2]), ARGV[1]), 'PX', ARGV[2])
 
-local before = math.min(now + 1, tonumber(ARGV[5] or now + 1))
-local users = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('(%.0f', before), 'LIMIT', ARGV[3], ARGV[4])
+local users = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
 local due = {}
-for _, user in ipairs(users) do
+for i = 1, #users, 2 do
+  local user, due_at = users[i], tonumber(users[i + 1])
   local document = redis.call('HGET', KEYS[3], user)
   if document then
     -- A damaged one keeps nobody else from being swept; whoever claims it says what is wrong.
     local is_sound, mailbox = pcall(cjson.decode, document)
-    due[#due + 1] = { user = user, priority = is_sound and mailbox.priority or 10 }
+    due[#due + 1] = { user = user, priority = is_sound and mailbox.priority or 10, dueAt = due_at }
   end
 end
 return cjson.encode({ due = #due > 0 and due or nil })
