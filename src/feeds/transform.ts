@@ -22,12 +22,11 @@ export type Outcome =
   /** The words are those of InvalidUnit: a bounded reason, and a sentence without the value. */
   | { readonly ok: false; readonly reason: string; readonly detail: string };
 
-const require = createRequire(import.meta.url);
+const require: (name: "libphonenumber-js/min") => typeof PhoneNumbers = createRequire(import.meta.url);
 
 /** Loaded with the first number: few feeds have one, and it is a sixth of a command's start. */
 function phoneNumbers(): typeof PhoneNumbers {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types are the package's own
-  return require("libphonenumber-js/min") as typeof PhoneNumbers;
+  return require("libphonenumber-js/min");
 }
 
 /** What is wrong with a transform as it is configured, as a sentence, or undefined. */

@@ -256,10 +256,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
    * because one whose change is urgent may be among them.
    */
   async function sweep(): Promise<void> {
-    const oldest = (await wakeUps.oldest(pool)) ?? Infinity;
     const first = await due(0);
     const further = first.length === SWEEP_PAGE ? await due(sweptUpTo) : [];
     sweptUpTo = further.length === SWEEP_PAGE ? sweptUpTo + SWEEP_PAGE : SWEEP_PAGE;
+    // Looked at last: who is put meanwhile has a job by then.
+    const oldest = (await wakeUps.oldest(pool)) ?? Infinity;
     const isLost = ({ priority, dueAt }: Swept): boolean => priority < PRIORITY.bulk || dueAt < oldest - CLOCKS_MS;
     await wakeUps.rewake(pool, [...first, ...further].filter(isLost));
   }

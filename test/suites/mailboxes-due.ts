@@ -30,7 +30,10 @@ export function dueCases(suite: Suite): void {
         names.map((user) => ({ user, priority: 10 })),
       );
       const times = swept.map(({ dueAt }) => dueAt);
-      assert.deepEqual(times, times.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        times,
+        times.toSorted((a, b) => a - b),
+      );
       assert.deepEqual(
         (await sweep("a", { offset: 1, limit: 2 })).map(({ user }) => user),
         names.slice(1, 3),
