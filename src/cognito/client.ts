@@ -5,6 +5,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
+import { getSchemaSerdePlugin } from "@smithy/core/schema";
 import { UndiciHttpHandler } from "@smithy/undici-http-handler";
 import { TooLateToSend } from "./fault.ts";
 import { Sha256 } from "./sha256.ts";
@@ -82,6 +83,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
       },
     }),
   });
+  makeCopiesCheap(sdk);
   return {
     within: (limits, call) => limitsOfCall.run(limits, () => call(sdk)),
     callMs: connectTimeoutMs + requestTimeoutMs,
@@ -90,6 +92,17 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
       sdk.destroy();
     },
   };
+}
+
+/**
+ * The SDK copies its settings for each call, several times. In the form in which it has put them together that takes
+ * 7 µs each time, a sixth of what a call costs; of a copy of them, next to nothing.
+ */
+function makeCopiesCheap(sdk: CognitoIdentityProviderClient): void {
+  const settings = { ...sdk.config };
+  // For what a command puts together, and for what the client has put together already.
+  Object.assign(sdk, { config: settings });
+  sdk.middlewareStack.use(getSchemaSerdePlugin(settings));
 }
 
 /** The SDK's own order: what the client was given, then environment and configuration files, then AWS's rules. */

@@ -41,6 +41,30 @@ describe("the client", () => {
     assert.equal(requests[0]?.headers["x-amz-target"], "AWSCognitoIdentityProviderService.AdminUpdateUserAttributes");
   });
 
+  test("learns from the service how far its clock is wrong", async () => {
+    const HOUR_MS = 3_600_000;
+    const signedAt: number[] = [];
+    const server = createServer((request, response) => {
+      const [, date, time] = /^(\d{8})T(\d{6})Z$/.exec(String(request.headers["x-amz-date"])) ?? [];
+      signedAt.push(Date.parse(`${date?.replace(/(..)(..)$/, "-$1-$2")}T${time?.replace(/(..)(..)$/, ":$1:$2")}Z`));
+      const headers = { "content-type": "application/x-amz-json-1.1" };
+      response.writeHead(200, { ...headers, date: new Date(Date.now() + HOUR_MS).toUTCString() }).end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const client = createCognitoClient({ endpoint: `http://127.0.0.1:${port}`, concurrency: 1 });
+    for (const text of ["Ada", "Ida"]) {
+      const within = { signal: new AbortController().signal, notAfter: Infinity };
+      const said = await createAttributeWriter(client).write(POOL, "ada", [{ Name: "name", Value: text }], within);
+      assert.deepEqual(said, { ok: true });
+    }
+    client.close();
+    server.close();
+    server.closeAllConnections();
+    const [first = Number.NaN, second = Number.NaN] = signedAt;
+    assert.ok(Math.abs(second - first - HOUR_MS) < HOUR_MS / 2, `Expected an hour between ${signedAt.join(" and ")}`);
+  });
+
   for (const [title, answer, kind] of [
     ["closes the connection", (socket: Socket) => socket.end(), "network"],
     ["speaks no HTTP", (socket: Socket) => socket.write("220 mail.example.com\r\n"), "network"],
