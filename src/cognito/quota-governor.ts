@@ -10,10 +10,17 @@
  */
 import type { Pace } from "../store/pace.ts";
 
-/** One call may be made. Exactly one of the three ends it; `done` after another does nothing, so it fits a `finally`. */
+/**
+ * One call may be made. Exactly one of the last three ends it; `done` after another does nothing, so it fits a `finally`.
+ */
 export interface Slot {
   /** By the store's clock, epoch ms. */
   readonly slotAt: number;
+  /**
+   * The call is prepared: resolves when fewer than `concurrency` are in flight. Only where the governor has `preparing`.
+   * Does nothing the second time.
+   */
+  begin(): Promise<void>;
   /** The call was made. */
   done(): void;
   /** No call was made: the next waiter has the slot, while it is fresh. */
@@ -40,8 +47,10 @@ export interface GovernorOptions {
   /** (account, Region, category), as one text. */
   readonly bucket: string;
   readonly ceilingPerSecond: number;
-  /** Slots that are out at a time, at most. */
+  /** Calls in flight, at most. */
   readonly concurrency: number;
+  /** Slots that are out beside for calls that are only prepared, at most. Absent: every slot counts as a call. */
+  readonly preparing?: number;
   readonly onEpisode?: (episode: Episode) => void;
 }
 
@@ -98,7 +107,7 @@ const LEAD_MS = 10;
 const EPISODE_QUIET_MS = 10_000;
 
 export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
-  const { pace, bucket, ceilingPerSecond, concurrency } = options;
+  const { pace, bucket, ceilingPerSecond, concurrency, preparing = 0 } = options;
   const episodes = watchEpisodes(bucket, options.onEpisode);
   /** Who waits, by priority; in each the first came first. */
   const lines = Array.from({ length: PRIORITIES }, () => new Set<Waiter>());
@@ -108,7 +117,12 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   const asked = { urgent: 0, any: 0 };
   /** The store promised no slot, because the next is too far ahead: it is not asked again before. */
   const askAgainAt = { urgent: 0, any: 0 };
+  /** Slots that were handed out and have not ended. */
   let out = 0;
+  /** Those of them whose call has begun, */
+  let begun = 0;
+  /** and those whose call is ready to, the first came first. */
+  const ready: (() => void)[] = [];
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -120,18 +134,38 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       .next().value;
   const waiting = (from: readonly Set<Waiter>[]): number => from.reduce((sum, { size }) => sum + size, 0);
 
+  /** How many slots may be handed out. */
+  const places = (): number => (begun < concurrency ? concurrency + preparing - out : 0);
+
   function hand(waiter: Waiter, due: Due): void {
     let isOut = true;
+    let hasBegun = false;
+    const begin = (): void => {
+      hasBegun = true;
+      begun += 1;
+    };
     out += 1;
     /** True the first time. */
     const end = (): boolean => {
       if (!isOut) return false;
       isOut = false;
       out -= 1;
+      if (hasBegun) begun -= 1;
+      if (begun < concurrency) ready.shift()?.();
       return true;
     };
     waiter.resolve({
       slotAt: due.slotAt,
+      async begin() {
+        if (hasBegun) return;
+        if (begun < concurrency) return begin();
+        const { promise, resolve } = Promise.withResolvers<void>();
+        ready.push(() => {
+          begin();
+          resolve();
+        });
+        await promise;
+      },
       done() {
         if (end()) pump();
       },
@@ -181,17 +215,16 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
     if (closed) return;
     const now = performance.now();
     slots = slots.filter(({ dueAt }) => now - dueAt <= FRESH_MS);
-    for (let waiter = first(); waiter && out < concurrency; waiter = first()) {
+    for (let waiter = first(); waiter && places() > 0; waiter = first()) {
       const [due] = slots;
       if (!due || due.dueAt >= now + TICK_MS) break;
       slots.shift();
       hand(waiter, due);
     }
 
-    const places = concurrency - out;
-    const urgent = Math.min(waiting(lines.slice(0, URGENT + 1)), places) - slots.filter((slot) => slot.urgent).length;
+    const urgent = Math.min(waiting(lines.slice(0, URGENT + 1)), places()) - slots.filter((slot) => slot.urgent).length;
     if (urgent > 0 && asked.urgent === 0 && askAgainAt.urgent <= now) ask(urgent, true);
-    const any = Math.min(waiting(lines), places) - slots.length - asked.urgent;
+    const any = Math.min(waiting(lines), places()) - slots.length - asked.urgent;
     const askAt = Math.max((slots.at(-1)?.dueAt ?? now) - LEAD_MS, askAgainAt.any);
     if (any > 0 && asked.any === 0 && askAt <= now) ask(any, false);
 
@@ -200,7 +233,7 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       urgent > 0 && asked.urgent === 0 ? askAgainAt.urgent : Infinity,
       any > 0 && asked.any === 0 ? askAt : Infinity,
     );
-    if (first() && wakeAt < Infinity && places > 0) timer = setTimeout(pump, wakeAt - now);
+    if (first() && wakeAt < Infinity && places() > 0) timer = setTimeout(pump, wakeAt - now);
   }
 
   return {

@@ -60,6 +60,7 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
       if (said) await session.settle();
       const taken = await takeSlot();
       try {
+        await taken.begin();
         const notAfter = session.leaseEndsAt;
         if (!(await aliases.keep(units, notAfter))) {
           taken.giveBack();

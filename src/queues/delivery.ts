@@ -10,7 +10,7 @@ import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { QuotaGovernor, Slot } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
-import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
+import { deliverClaim, giveBackClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import type { Swept } from "../store/mailboxes.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -60,8 +60,8 @@ const SWEEP_PAGE = 500;
 const CLOCKS_MS = 1_000;
 /** When a user is looked at again about whom the store failed. */
 const STORE_FAILED_MS = 2_000;
-/** How many users are in hand for each call in flight. */
-const PLACES_A_CALL = 2;
+/** How many users are in hand for each call in flight: one is claimed and one is settled meanwhile. */
+const PLACES_A_CALL = 3;
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 60_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
@@ -222,16 +222,20 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       let delivered: Delivered;
       const refusal = Promise.withResolvers<void>();
       try {
-        // Both may have changed while the slot was waited for.
-        if (heldBy !== undefined && resume) return "put-back";
-        const hold = before.is === "probe" ? before : await holds.ask("pool");
-        if (hold.is === "held") return waitForHold(hold.retryInMs);
         const askedAt = performance.now();
         const token = randomUUID();
         const answer = await store.mailboxes.claim(user, token, leaseMs);
         if (answer.is === "idle") return undefined;
         if (answer.is !== "claimed") return answer.retryInMs;
         const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+        await slot.begin();
+        // Much may have changed while the slot, the claim and the calls of others were waited for.
+        const hold = before.is === "probe" ? before : await holds.ask("pool");
+        const isPaused = heldBy !== undefined && resume !== undefined;
+        if (hold.is === "held" || isPaused || stopping || refusals.size > 0) {
+          await giveBackClaim(means, claim);
+          return hold.is === "held" ? waitForHold(hold.retryInMs) : "put-back";
+        }
         delivered = await deliverClaim(means, claim, slot, abort.signal, () => refusals.add(refusal.promise));
         await conclude(user, delivered);
       } finally {

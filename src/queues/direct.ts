@@ -97,6 +97,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
       for (const { version } of Object.values(answer.units)) own.add(version);
       const { writer, ownWriter, directory } = heard;
       const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+      await slot.begin();
       const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, options.signal);
       await publishLetters(queues, store.letters, delivered.letters);
       const { hold: wanted, answered, dueInMs = 0 } = delivered;

@@ -78,15 +78,17 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     );
   }
   const bucketOf = (category: string): string => `${profile.accountId}:${profile.region}:${category}`;
-  const governor = (category: string, ceilingPerSecond: number): QuotaGovernor =>
+  const governor = (category: string, ceilingPerSecond: number, preparing = 0): QuotaGovernor =>
     createQuotaGovernor({
       pace: engine.store.pace,
       bucket: bucketOf(category),
       ceilingPerSecond,
       concurrency,
+      preparing,
       onEpisode: (episode) => log.warn({ pool: profile.id, category, ...episode }, "throttled"),
     });
-  const updates = governor("UserUpdate", settings.ratePerSecond);
+  // A claim is made in the slot, before the call: as many are made as there are calls in flight.
+  const updates = governor("UserUpdate", settings.ratePerSecond, concurrency);
   const lists = governor("UserList", LISTS_PER_SECOND);
   const providers = governor("UserPoolResourceRead", PROVIDERS_PER_SECOND);
   const directory = createUserDirectory(cognito);

@@ -148,6 +148,35 @@ describe("the quota governor", () => {
     first?.done();
   });
 
+  test("hands out slots to prepare calls in, and lets no more begin than may be in flight", async () => {
+    const { pace, seen } = scriptedPace();
+    const governor = open(pace, { concurrency: 2, preparing: 2 });
+    const slots = await Promise.all([1, 2, 3, 4].map(() => governor.acquire({ priority: 1 })));
+    await assert.rejects(governor.acquire({ priority: 1, deadlineMs: 20 }), SlotTooLate);
+    const begun: number[] = [];
+    const begin = async (nth: number): Promise<void> => {
+      await slots[nth]?.begin();
+      begun.push(nth);
+    };
+    const all = [begin(2), begin(0), begin(3), begin(1)];
+    await Promise.all(all.slice(0, 2));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(begun, [2, 0]);
+    slots[0]?.done();
+    await all[2];
+    assert.deepEqual(begun, [2, 0, 3]);
+    // One slot is no longer out, but as many calls are in flight as may be.
+    await assert.rejects(governor.acquire({ priority: 1, deadlineMs: 20 }), SlotTooLate);
+    assert.equal(seen.reserved, 4);
+    slots[2]?.done();
+    await all[3];
+    slots[3]?.done();
+    const fifth = await governor.acquire({ priority: 1 });
+    assert.equal(fifth.slotAt, 5);
+    fifth.giveBack();
+    slots[1]?.done();
+  });
+
   test("gives a slot that was given back to the next waiter", async () => {
     const { pace, seen } = scriptedPace();
     const governor = open(pace);
@@ -238,8 +267,8 @@ describe("the quota governor", () => {
       if (random() < 0.02) throw new Error("Connection is closed");
       return random() < 0.5 ? 0 : random() * 4;
     });
-    const governor = open(pace, { concurrency: 3 });
-    let out = 0;
+    const governor = open(pace, { concurrency: 3, preparing: 3 });
+    let [out, calls] = [0, 0];
     const answers = new Map<string, number>();
     const count = (answer: string) => answers.set(answer, (answers.get(answer) ?? 0) + 1);
     const call = async () => {
@@ -249,12 +278,20 @@ describe("the quota governor", () => {
       try {
         const slot = await governor.acquire({ priority, ...deadline, ...(signal && { signal }) });
         out += 1;
-        assert.ok(out <= 3, "Expected at most 3 slots to be out");
-        await new Promise((resolve) => setImmediate(resolve));
+        assert.ok(out <= 6, "Expected at most 6 slots to be out");
+        const isUnused = random() < 0.2;
+        if (random() < 0.5) await new Promise((resolve) => setImmediate(resolve));
+        if (!isUnused) {
+          await slot.begin();
+          calls += 1;
+          assert.ok(calls <= 3, "Expected at most 3 calls in flight");
+          await new Promise((resolve) => setImmediate(resolve));
+          calls -= 1;
+        }
         out -= 1;
         count("slot");
         const end = random();
-        if (end < 0.3) slot.giveBack();
+        if (isUnused || end < 0.3) slot.giveBack();
         else if (end < 0.4) await slot.throttled();
         else slot.done();
       } catch (error) {
