@@ -121,8 +121,8 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   let out = 0;
   /** Those of them whose call has begun, */
   let begun = 0;
-  /** and those whose call is ready to, the first came first. */
-  const ready: (() => void)[] = [];
+  /** and those whose call is ready to, the first came first: of urgent waiters, and of the others. */
+  const ready = { urgent: new Array<() => void>(), other: new Array<() => void>() };
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -134,8 +134,11 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       .next().value;
   const waiting = (from: readonly Set<Waiter>[]): number => from.reduce((sum, { size }) => sum + size, 0);
 
-  /** How many slots may be handed out. */
-  const places = (): number => (begun < concurrency ? concurrency + preparing - out : 0);
+  /**
+   * How many slots may be handed out. Nobody prepares a call that cannot begin soon, but an urgent one, which goes before
+   * those that are ready.
+   */
+  const places = (): number => (begun < concurrency || first()?.urgent ? concurrency + preparing - out : 0);
 
   function hand(waiter: Waiter, due: Due): void {
     let isOut = true;
@@ -151,7 +154,8 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       isOut = false;
       out -= 1;
       if (hasBegun) begun -= 1;
-      if (begun < concurrency) ready.shift()?.();
+      const next = begun < concurrency && (ready.urgent.shift() ?? ready.other.shift());
+      if (next) next();
       return true;
     };
     waiter.resolve({
@@ -160,7 +164,7 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
         if (hasBegun) return;
         if (begun < concurrency) return begin();
         const { promise, resolve } = Promise.withResolvers<void>();
-        ready.push(() => {
+        ready[waiter.urgent ? "urgent" : "other"].push(() => {
           begin();
           resolve();
         });

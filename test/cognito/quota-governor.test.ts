@@ -151,8 +151,8 @@ describe("the quota governor", () => {
   test("hands out slots to prepare calls in, and lets no more begin than may be in flight", async () => {
     const { pace, seen } = scriptedPace();
     const governor = open(pace, { concurrency: 2, preparing: 2 });
-    const slots = await Promise.all([1, 2, 3, 4].map(() => governor.acquire({ priority: 1 })));
-    await assert.rejects(governor.acquire({ priority: 1, deadlineMs: 20 }), SlotTooLate);
+    const slots = await Promise.all([1, 2, 3, 4].map(() => governor.acquire({ priority: 9 })));
+    await assert.rejects(governor.acquire({ priority: 9, deadlineMs: 20 }), SlotTooLate);
     const begun: number[] = [];
     const begin = async (nth: number): Promise<void> => {
       await slots[nth]?.begin();
@@ -166,15 +166,38 @@ describe("the quota governor", () => {
     await all[2];
     assert.deepEqual(begun, [2, 0, 3]);
     // One slot is no longer out, but as many calls are in flight as may be.
-    await assert.rejects(governor.acquire({ priority: 1, deadlineMs: 20 }), SlotTooLate);
+    await assert.rejects(governor.acquire({ priority: 9, deadlineMs: 20 }), SlotTooLate);
     assert.equal(seen.reserved, 4);
     slots[2]?.done();
     await all[3];
     slots[3]?.done();
-    const fifth = await governor.acquire({ priority: 1 });
+    const fifth = await governor.acquire({ priority: 9 });
     assert.equal(fifth.slotAt, 5);
     fifth.giveBack();
     slots[1]?.done();
+  });
+
+  test("lets an urgent call be prepared while all are in flight, and begin before those that are ready", async () => {
+    const { pace } = scriptedPace();
+    const governor = open(pace, { concurrency: 1, preparing: 2 });
+    const begun: string[] = [];
+    const begin = async (name: string, slot: Slot): Promise<Slot> => {
+      await slot.begin();
+      begun.push(name);
+      return slot;
+    };
+    const [first, second, third] = await Promise.all([1, 2, 3].map(() => governor.acquire({ priority: 9 })));
+    assert.ok(first && second && third);
+    await begin("first", first);
+    const [secondBegins, thirdBegins] = [begin("second", second), begin("third", third)];
+    const later = assert.rejects(governor.acquire({ priority: 9, deadlineMs: 20 }), SlotTooLate);
+    const urgentBegins = governor.acquire({ priority: 0 }).then((slot) => begin("urgent", slot));
+    first.done();
+    await later;
+    (await secondBegins).done();
+    (await urgentBegins).done();
+    (await thirdBegins).done();
+    assert.deepEqual(begun, ["first", "second", "urgent", "third"]);
   });
 
   test("gives a slot that was given back to the next waiter", async () => {
