@@ -17,10 +17,10 @@ export interface Slot {
   /** By the store's clock, epoch ms. */
   readonly slotAt: number;
   /**
-   * The call is prepared: resolves when fewer than `concurrency` are in flight. Only where the governor has `preparing`.
-   * Does nothing the second time.
+   * The call is prepared: resolves to true as soon as fewer than `concurrency` are in flight, and to false where the slot
+   * is no longer fresh by then. Only where the governor has `preparing`. Does nothing once it has answered true.
    */
-  begin(): Promise<void>;
+  begin(): Promise<boolean>;
   /** The call was made. */
   done(): void;
   /** No call was made: the next waiter has the slot, while it is fresh. */
@@ -122,7 +122,7 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   /** Those of them whose call has begun, */
   let begun = 0;
   /** and those whose call is ready to, the first came first: of urgent waiters, and of the others. */
-  const ready = { urgent: new Array<() => void>(), other: new Array<() => void>() };
+  const ready = { urgent: new Set<() => void>(), other: new Set<() => void>() };
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
 
@@ -134,11 +134,15 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       .next().value;
   const waiting = (from: readonly Set<Waiter>[]): number => from.reduce((sum, { size }) => sum + size, 0);
 
-  /**
-   * How many slots may be handed out. Nobody prepares a call that cannot begin soon, but an urgent one, which goes before
-   * those that are ready.
-   */
-  const places = (): number => (begun < concurrency || first()?.urgent ? concurrency + preparing - out : 0);
+  /** How many slots may be handed out: none while as many calls are in flight as may be. */
+  const places = (): number => (begun < concurrency ? concurrency + preparing - out : 0);
+
+  /** Lets the next call begin that is ready; but an urgent waiter who has no slot yet goes before those of the others. */
+  function beginNext(): void {
+    if (begun >= concurrency) return;
+    const [next] = ready.urgent.size > 0 || first()?.urgent ? ready.urgent : ready.other;
+    next?.();
+  }
 
   function hand(waiter: Waiter, due: Due): void {
     let isOut = true;
@@ -154,21 +158,26 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       isOut = false;
       out -= 1;
       if (hasBegun) begun -= 1;
-      const next = begun < concurrency && (ready.urgent.shift() ?? ready.other.shift());
-      if (next) next();
+      beginNext();
       return true;
     };
     waiter.resolve({
       slotAt: due.slotAt,
       async begin() {
-        if (hasBegun) return;
-        if (begun < concurrency) return begin();
-        const { promise, resolve } = Promise.withResolvers<void>();
-        ready[waiter.urgent ? "urgent" : "other"].push(() => {
-          begin();
-          resolve();
-        });
-        await promise;
+        if (!hasBegun && begun < concurrency) begin();
+        if (hasBegun) return true;
+        const line = waiter.urgent ? ready.urgent : ready.other;
+        const { promise, resolve } = Promise.withResolvers<boolean>();
+        const leave = (mayBegin: boolean): void => {
+          clearTimeout(lapse);
+          line.delete(next);
+          if (mayBegin) begin();
+          resolve(mayBegin);
+        };
+        const next = (): void => leave(true);
+        const lapse = setTimeout(leave, FRESH_MS, false);
+        line.add(next);
+        return promise;
       },
       done() {
         if (end()) pump();

@@ -48,9 +48,12 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
   const { username, priority, session, aliases, signal } = caller;
   let slot: Slot | undefined = caller.first;
   const takeSlot = async (): Promise<Slot> => {
-    const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
-    slot = undefined;
-    return given;
+    for (;;) {
+      const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
+      slot = undefined;
+      if (await given.begin()) return given;
+      given.giveBack();
+    }
   };
 
   return async (units, payload, { clientMetadata, token }) => {
@@ -60,7 +63,6 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
       if (said) await session.settle();
       const taken = await takeSlot();
       try {
-        await taken.begin();
         const notAfter = session.leaseEndsAt;
         if (!(await aliases.keep(units, notAfter))) {
           taken.giveBack();

@@ -213,7 +213,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     }
   }
 
-  /** Delivers what a user has, and `goesOn` while there is more at once: not where others wait in the same job. */
+  /**
+   * Delivers what a user has, and `goesOn` while there is more at once: not where others wait in the same job, but for
+   * what is urgent.
+   */
   async function deliver(user: string, wokenAs: number, goesOn: boolean): Promise<Next> {
     for (let priority = wokenAs; ;) {
       const before = await holds.ask("pool");
@@ -222,19 +225,22 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       let delivered: Delivered;
       const refusal = Promise.withResolvers<void>();
       try {
+        // Both may have changed while the slot was waited for.
+        if (heldBy !== undefined && resume) return "put-back";
+        const hold = before.is === "probe" ? before : await holds.ask("pool");
+        if (hold.is === "held") return waitForHold(hold.retryInMs);
         const askedAt = performance.now();
         const token = randomUUID();
         const answer = await store.mailboxes.claim(user, token, leaseMs);
         if (answer.is === "idle") return undefined;
         if (answer.is !== "claimed") return answer.retryInMs;
         const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-        await slot.begin();
-        // Much may have changed while the slot, the claim and the calls of others were waited for.
-        const hold = before.is === "probe" ? before : await holds.ask("pool");
-        const isPaused = heldBy !== undefined && resume !== undefined;
-        if (hold.is === "held" || isPaused || stopping || refusals.size > 0) {
+        const mayBegin = await slot.begin();
+        // And this while others made their calls; a probe is not given back, as the next is far away.
+        const isHeldUp = hold.is !== "probe" && (stopping || resume !== undefined || refusals.size > 0);
+        if (!mayBegin || isHeldUp) {
           await giveBackClaim(means, claim);
-          return hold.is === "held" ? waitForHold(hold.retryInMs) : "put-back";
+          return "put-back";
         }
         delivered = await deliverClaim(means, claim, slot, abort.signal, () => refusals.add(refusal.promise));
         await conclude(user, delivered);
@@ -245,7 +251,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         slot.giveBack();
       }
       const { dueInMs, priority: left = priority } = delivered;
-      if (dueInMs === undefined || dueInMs > 0 || !goesOn) return dueInMs;
+      if (dueInMs === undefined || dueInMs > 0 || !(goesOn || left < PRIORITY.bulk)) return dueInMs;
       if (stopping || resume || abort.signal.aborted) return "put-back";
       // It came while the call was in flight, and may be urgent where this job is not.
       priority = left;

@@ -11,7 +11,7 @@ import { SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Change } from "../core/change.ts";
 import type { UserState } from "../core/mailbox.ts";
 import { directRunId } from "../store/runs.ts";
-import { deliverClaim, type DeliveryMeans } from "./claim-delivery.ts";
+import { deliverClaim, giveBackClaim, type DeliveryMeans } from "./claim-delivery.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { createProducer, type Producer } from "./producer.ts";
@@ -97,7 +97,10 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
       for (const { version } of Object.values(answer.units)) own.add(version);
       const { writer, ownWriter, directory } = heard;
       const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-      await slot.begin();
+      if (!(await slot.begin())) {
+        await giveBackClaim(means, inHand);
+        return { againInMs: 0 };
+      }
       const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, options.signal);
       await publishLetters(queues, store.letters, delivered.letters);
       const { hold: wanted, answered, dueInMs = 0 } = delivered;

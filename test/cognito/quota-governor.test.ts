@@ -177,7 +177,7 @@ describe("the quota governor", () => {
     slots[1]?.done();
   });
 
-  test("lets an urgent call be prepared while all are in flight, and begin before those that are ready", async () => {
+  test("lets an urgent waiter's call begin before those that are ready", async () => {
     const { pace } = scriptedPace();
     const governor = open(pace, { concurrency: 1, preparing: 2 });
     const begun: string[] = [];
@@ -194,10 +194,24 @@ describe("the quota governor", () => {
     const urgentBegins = governor.acquire({ priority: 0 }).then((slot) => begin("urgent", slot));
     first.done();
     await later;
-    (await secondBegins).done();
     (await urgentBegins).done();
+    (await secondBegins).done();
     (await thirdBegins).done();
-    assert.deepEqual(begun, ["first", "second", "urgent", "third"]);
+    assert.deepEqual(begun, ["first", "urgent", "second", "third"]);
+  });
+
+  test("lets no call begin whose slot is no longer fresh", async () => {
+    const { pace } = scriptedPace();
+    const governor = open(pace, { concurrency: 1, preparing: 1 });
+    const [first, second] = await Promise.all([1, 2].map(() => governor.acquire({ priority: 9 })));
+    assert.equal(await first?.begin(), true);
+    assert.equal(await first?.begin(), true);
+    assert.equal(await second?.begin(), false);
+    second?.giveBack();
+    first?.done();
+    const third = await governor.acquire({ priority: 9 });
+    assert.equal(await third.begin(), true);
+    third.done();
   });
 
   test("gives a slot that was given back to the next waiter", async () => {
@@ -305,7 +319,7 @@ describe("the quota governor", () => {
         const isUnused = random() < 0.2;
         if (random() < 0.5) await new Promise((resolve) => setImmediate(resolve));
         if (!isUnused) {
-          await slot.begin();
+          assert.equal(await slot.begin(), true);
           calls += 1;
           assert.ok(calls <= 3, "Expected at most 3 calls in flight");
           await new Promise((resolve) => setImmediate(resolve));

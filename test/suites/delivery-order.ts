@@ -97,6 +97,19 @@ export function orderSuite(open: OpenStage): void {
     });
   }
 
+  test("a direct change of a user whose call is in flight in a shared job overtakes the others", async (t) => {
+    const bulk = people(60);
+    const stage = await open(t, bulk, { ratePerSecond: 5, emulator: { latencyMs: 300 } });
+    await stage.deliver();
+    await stage.putPage(bulk, nickname("x"));
+    await until("the first call is in flight", () => stage.calls() > 0);
+    await stage.put("user0", [text("given_name", "Zoe")], { priority: PRIORITY.direct });
+    const before = stage.calls();
+    await until("it is written", () => stage.writes("user0").some((write) => write["given_name"] === "Zoe"));
+    const between = stage.writes().findIndex((write) => write["given_name"] === "Zoe") - before;
+    assert.ok(between <= 2, `Expected two calls at most to go before it, and ${between} went`);
+  });
+
   test("a direct change overtakes one that waits for its back-off", async (t) => {
     const stage = await open(t, ["ann"]);
     const { mailboxes } = stage.engine.store;
