@@ -10,7 +10,7 @@
  * own: deduplication keeps one a user and queue, and one more that is added while it runs.
  */
 import type { Job } from "bullmq";
-import type { Due } from "../store/mailboxes.ts";
+import type { Due, Swept } from "../store/mailboxes.ts";
 import type { JobQueue, Queues } from "./bullmq.ts";
 
 /** Who overtakes whom: a single change a bulk run. Lower goes first. */
@@ -49,7 +49,7 @@ export function isOwn(job: Pick<Job<WakeUp>, "deduplicationId">): boolean {
 
 export interface WakeUps {
   /** Adds a wake-up of each user; an urgent one that sleeps already is promoted. */
-  wake(pool: string, dues: readonly Due[]): Promise<void>;
+  wake(pool: string, dues: readonly (Due | Swept)[]): Promise<void>;
   /** Adds one that sleeps, to a bulk run's queue, where the user has none of their own there. */
   sleep(pool: string, user: string, forMs: number): Promise<void>;
   /**
@@ -58,8 +58,8 @@ export interface WakeUps {
    */
   reset(pool: string): Promise<void>;
   /**
-   * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of who added it. Who of a bulk
-   * run has been due since before that is in none. Jobs of one user do not count: a sweep does not double them.
+   * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of who added it; or since when
+   * its users have been due, where that was known. Who of a bulk run has been due since before that is in none. Jobs of one user do not count: a sweep does not double them.
    */
   oldest(pool: string): Promise<number | undefined>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
@@ -73,7 +73,7 @@ export function wakeUpQueue(pool: string, lane: Lane): string {
 
 export function createWakeUps(queues: Queues): WakeUps {
   const queueOf = (pool: string, lane: Lane): JobQueue<WakeUp> => queues.queue<WakeUp>(wakeUpQueue(pool, lane));
-  const ofLane = (dues: readonly Due[], lane: Lane): readonly Due[] =>
+  const ofLane = <Wanted extends Due>(dues: readonly Wanted[], lane: Lane): readonly Wanted[] =>
     dues.filter(({ priority }) => priority < PRIORITY.bulk === (lane === "urgent"));
   const addOwn = (queue: JobQueue<WakeUp>, dues: readonly Due[], keepLastIfActive: boolean): Promise<Job<WakeUp>[]> =>
     queue.addBulk(
@@ -83,14 +83,19 @@ export function createWakeUps(queues: Queues): WakeUps {
         opts: { deduplication: { ...own(user), ...(keepLastIfActive ? { keepLastIfActive } : {}) } },
       })),
     );
-  async function addShared(queue: JobQueue<WakeUp>, dues: readonly Due[]): Promise<void> {
+  async function addShared(queue: JobQueue<WakeUp>, dues: readonly (Due | Swept)[]): Promise<void> {
     const each = Math.min(USERS_A_JOB, Math.ceil(dues.length / JOBS_A_PAGE));
     if (each <= 1) return void (await addOwn(queue, dues, true));
-    const users = dues.map(({ user }) => user);
-    const jobs = Array.from({ length: Math.ceil(users.length / each) }, (_, nth) =>
-      users.slice(nth * each, (nth + 1) * each),
+    const jobs = Array.from({ length: Math.ceil(dues.length / each) }, (_, nth) =>
+      dues.slice(nth * each, (nth + 1) * each),
     );
-    await queue.addBulk(jobs.map((some) => ({ name: NAME, data: { users: some } })));
+    await queue.addBulk(
+      jobs.map((some) => {
+        const times = some.flatMap((due) => ("dueAt" in due ? due.dueAt : []));
+        const opts = times.length === 0 ? {} : { timestamp: Math.min(...times) };
+        return { name: NAME, data: { users: some.map(({ user }) => user) }, opts };
+      }),
+    );
   }
 
   return {

@@ -166,6 +166,18 @@ export function sharedSuite(open: OpenStage): void {
     return rewoken.flat();
   }
 
+  test("a job that is added long after its users were due is as old as that", async (t) => {
+    const stage = await open(t);
+    const since = Date.now() - 3_600_000;
+    const dues = people(60).map((name, nth) => ({
+      user: stage.key(name),
+      priority: PRIORITY.bulk,
+      dueAt: since + nth,
+    }));
+    await stage.engine.wakeUps.wake(stage.id, dues);
+    assert.equal(await stage.engine.wakeUps.oldest(stage.id), since);
+  });
+
   const sweeps: readonly (readonly [
     whom: string,
     ageMs: number,
