@@ -214,8 +214,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   }
 
   /**
-   * Delivers what a user has, and `goesOn` while there is more at once: not where others wait in the same job, but for
-   * what is urgent.
+   * Delivers what a user has, and `goesOn` while there is more at once: not where others wait in the same job, but there
+   * what is urgent has a job of its own.
    */
   async function deliver(user: string, wokenAs: number, goesOn: boolean): Promise<Next> {
     for (let priority = wokenAs; ;) {
@@ -251,7 +251,12 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         slot.giveBack();
       }
       const { dueInMs, priority: left = priority } = delivered;
-      if (dueInMs === undefined || dueInMs > 0 || !(goesOn || left < PRIORITY.bulk)) return dueInMs;
+      if (dueInMs === undefined || dueInMs > 0) return dueInMs;
+      if (!goesOn) {
+        if (left >= PRIORITY.bulk) return dueInMs;
+        await wakeUps.wake(pool, [{ user, priority: left }]);
+        return undefined;
+      }
       if (stopping || resume || abort.signal.aborted) return "put-back";
       // It came while the call was in flight, and may be urgent where this job is not.
       priority = left;

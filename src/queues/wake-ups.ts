@@ -59,7 +59,8 @@ export interface WakeUps {
   reset(pool: string): Promise<void>;
   /**
    * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of who added it; or since when
-   * its users have been due, where that was known. Who of a bulk run has been due since before that is in none. Jobs of one user do not count: a sweep does not double them.
+   * its users have been due, where that was known. Who of a bulk run has been due since before that is in none. Jobs of
+   * one user do not count: a sweep does not double them.
    */
   oldest(pool: string): Promise<number | undefined>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
