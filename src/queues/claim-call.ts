@@ -38,15 +38,19 @@ export interface Caller {
  * One call with the attributes of these units. Throws SlotTooLate where it cannot be made within the lease, and
  * ClaimLost where the claim is somebody else's.
  */
-export type ClaimCall = (
-  units: readonly string[],
-  payload: readonly Attribute[],
-  manner: Manner,
-) => Promise<WriteAnswer>;
+export interface ClaimCall {
+  (units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
+  /**
+   * The store knows what was written, or never will. Until then the call has its place among those in flight: so few are
+   * written twice where this process is killed.
+   */
+  settled(): void;
+}
 
 export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans, caller: Caller): ClaimCall {
   const { username, priority, session, aliases, signal } = caller;
   let slot: Slot | undefined = caller.first;
+  let written: Slot | undefined;
   const takeSlot = async (): Promise<Slot> => {
     for (;;) {
       const given = slot ?? (await updates.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal }));
@@ -56,7 +60,12 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
     }
   };
 
-  return async (units, payload, { clientMetadata, token }) => {
+  const settled = (): void => {
+    written?.done();
+    written = undefined;
+  };
+
+  const call = async (units: readonly string[], payload: readonly Attribute[], { clientMetadata, token }: Manner) => {
     const beside = clientMetadata === undefined ? {} : { clientMetadata };
     let said: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {
@@ -81,7 +90,8 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
         if (throttled || (outcome === "retry" && !fateUnknown)) throw new NotTaken();
         return said;
       } finally {
-        taken.done();
+        if (said?.ok) written = taken;
+        else taken.done();
       }
     };
     try {
@@ -100,6 +110,7 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
       throw error;
     }
   };
+  return Object.assign(call, { settled });
 }
 
 /** Cognito did not take the call, and a short retry may help. */

@@ -270,6 +270,7 @@ export async function deliverClaim(
         answered ||= said.failure.outcome === "bury" && !hold && !isOwn;
       }
       await session.settle();
+      call.settled();
     }
   }
 
@@ -296,6 +297,8 @@ export async function deliverClaim(
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
     late = true;
+  } finally {
+    call.settled();
   }
   return { ...session.told(), late, answered, ...(hold ? { hold } : {}) };
 }
