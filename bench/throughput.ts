@@ -51,7 +51,7 @@ const loopReport = z.object({
 async function run(context: BenchContext): Promise<Outcome> {
   const { values } = parseArgs({
     args: [...context.args],
-    options: { users: { type: "string", default: "20000" }, rounds: { type: "string", default: "5" } },
+    options: { users: { type: "string", default: "20000" }, rounds: { type: "string", default: "7" } },
   });
   const users = Number(values.users);
   const stage = await openStage(["--users", String(users), "--rate", "unmetered"], context.say);
