@@ -7,6 +7,9 @@
  * next trip is made shortly before the last of them is due, so that the way to the store costs no slot. While the pace
  * is closed there is one timer, and no trip. For urgent waiters there are trips of their own, whose slots overtake those
  * that this and other processes hold.
+ *
+ * Where the caller has to prepare its call in the slot, as many again are prepared while all calls that may be are in
+ * flight. A slot that grows old meanwhile lapses, so that nobody holds anything behind calls that hang.
  */
 import type { Pace } from "../store/pace.ts";
 

@@ -34,12 +34,12 @@ export interface Caller {
   readonly onMayHold: () => void;
 }
 
-/**
- * One call with the attributes of these units. Throws SlotTooLate where it cannot be made within the lease, and
- * ClaimLost where the claim is somebody else's.
- */
 export interface ClaimCall {
-  (units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
+  /**
+   * One call with the attributes of these units. Throws SlotTooLate where it cannot be made within the lease, and
+   * ClaimLost where the claim is somebody else's.
+   */
+  make(units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
   /**
    * The store knows what was written, or never will. Until then the call has its place among those in flight: so few are
    * written twice where this process is killed.
@@ -60,12 +60,7 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
     }
   };
 
-  const settled = (): void => {
-    written?.done();
-    written = undefined;
-  };
-
-  const call = async (units: readonly string[], payload: readonly Attribute[], { clientMetadata, token }: Manner) => {
+  const make: ClaimCall["make"] = async (units, payload, { clientMetadata, token }) => {
     const beside = clientMetadata === undefined ? {} : { clientMetadata };
     let said: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {
@@ -110,7 +105,13 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
       throw error;
     }
   };
-  return Object.assign(call, { settled });
+  return {
+    make,
+    settled() {
+      written?.done();
+      written = undefined;
+    },
+  };
 }
 
 /** Cognito did not take the call, and a short retry may help. */

@@ -70,13 +70,6 @@ const HELD_LOOK_MS = 60_000;
 /** An alias that another wants is looked at again after this: it is given back at once where neither may have it. */
 const RESERVED_LOOK_MS = 5_000;
 
-/** Leaves everything of a claim as it was, for whoever claims it next. */
-export async function giveBackClaim({ store, keyring, leaseMs }: DeliveryMeans, inHand: ClaimInHand): Promise<void> {
-  const session = openClaimSession(store.mailboxes, keyring, inHand, leaseMs);
-  session.defer(session.open(), 0);
-  await session.settle();
-}
-
 /**
  * `first` is the slot that was taken before the claim; the caller gives it back, in case no call was needed.
  * `onMayHold` is told of a refusal as claim-call.ts says. Rejects only for faults of the store: whatever Cognito says
@@ -257,7 +250,7 @@ export async function deliverClaim(
       const { names } = part;
       if (!names.every((name) => session.open().includes(name))) continue;
       const isOwn = mannerFor(names[0]).token !== undefined;
-      const said = await call(names, payloadOf(names), mannerFor(names[0]));
+      const said = await call.make(names, payloadOf(names), mannerFor(names[0]));
       if (said.ok) {
         for (const name of names) session.applied(name);
         there = contactsAfter(profile, there, payloadOf(names));

@@ -134,3 +134,14 @@ export function openClaimSession(
     told: () => ({ letters, doubted, applied, ...left }),
   };
 }
+
+/** Leaves everything of a claim as it was, for whoever claims it next. Somebody who has taken it over keeps it. */
+export async function giveBackClaim(...claim: Parameters<typeof openClaimSession>): Promise<void> {
+  const session = openClaimSession(...claim);
+  session.defer(session.open(), 0);
+  try {
+    await session.settle();
+  } catch (error) {
+    if (!(error instanceof ClaimLost)) throw error;
+  }
+}

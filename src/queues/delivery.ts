@@ -10,7 +10,8 @@ import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { QuotaGovernor, Slot } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { Log } from "../log.ts";
-import { deliverClaim, giveBackClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
+import { deliverClaim, type Delivered, type DeliveryMeans, type HoldWanted } from "./claim-delivery.ts";
+import { giveBackClaim } from "./claim-session.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import type { Swept } from "../store/mailboxes.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -236,10 +237,10 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
         if (answer.is !== "claimed") return answer.retryInMs;
         const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
         const mayBegin = await slot.begin();
-        // And this while others made their calls; a probe is not given back, as the next is far away.
+        // And this while others made their calls. It does not hold up a probe, because the next one is far away.
         const isHeldUp = hold.is !== "probe" && (stopping || resume !== undefined || refusals.size > 0);
         if (!mayBegin || isHeldUp) {
-          await giveBackClaim(means, claim);
+          await giveBackClaim(store.mailboxes, engine.keyring, claim, leaseMs);
           return "put-back";
         }
         delivered = await deliverClaim(means, claim, slot, abort.signal, () => refusals.add(refusal.promise));

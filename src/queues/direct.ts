@@ -11,7 +11,8 @@ import { SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Change } from "../core/change.ts";
 import type { UserState } from "../core/mailbox.ts";
 import { directRunId } from "../store/runs.ts";
-import { deliverClaim, giveBackClaim, type DeliveryMeans } from "./claim-delivery.ts";
+import { deliverClaim, type DeliveryMeans } from "./claim-delivery.ts";
+import { giveBackClaim } from "./claim-session.ts";
 import { publishLetters } from "./dead-letters.ts";
 import type { Engine } from "./engine.ts";
 import { createProducer, type Producer } from "./producer.ts";
@@ -94,13 +95,13 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
       const answer = await store.mailboxes.claim(user, token, leaseMs);
       if (answer.is === "idle") return { againInMs: 0 };
       if (answer.is !== "claimed") return { againInMs: answer.retryInMs, busy: answer.is === "busy" };
-      for (const { version } of Object.values(answer.units)) own.add(version);
       const { writer, ownWriter, directory } = heard;
       const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
       if (!(await slot.begin())) {
-        await giveBackClaim(means, inHand);
+        await giveBackClaim(store.mailboxes, keyring, inHand, leaseMs);
         return { againInMs: 0 };
       }
+      for (const { version } of Object.values(answer.units)) own.add(version);
       const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, options.signal);
       await publishLetters(queues, store.letters, delivered.letters);
       const { hold: wanted, answered, dueInMs = 0 } = delivered;

@@ -5,11 +5,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Settlement } from "../core/settlement.ts";
 import type { Unit } from "../core/unit.ts";
 import { bodyOf } from "../store/keyring.ts";
 import type { ClaimAnswer } from "../store/mailboxes.ts";
 import { directRunId } from "../store/runs.ts";
+import { giveBackClaim } from "./claim-session.ts";
 import type { Engine } from "./engine.ts";
 import { PRIORITY } from "./wake-ups.ts";
 
@@ -35,25 +35,19 @@ export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promi
   const { user, username } = known;
   const token = randomUUID();
   let answer: ClaimAnswer;
+  let leaseEndsAt: number;
   for (;;) {
+    leaseEndsAt = performance.now() + leaseMs;
     answer = await store.mailboxes.claim(user, token, leaseMs);
     if (answer.is !== "busy") break;
     await sleep(Math.min(LOOK_EVERY_MS, answer.retryInMs), undefined, { signal });
   }
-  const back = (version: string): Settlement => ({
-    is: "retry",
-    version,
-    at: 0,
-    counts: "nothing",
-    fateUnknown: false,
-  });
   let isWritten = false;
   try {
     isWritten = await call();
   } finally {
     if (answer.is === "claimed") {
-      const given = Object.entries(answer.units).map(([name, { version }]) => [name, back(version)] as const);
-      await store.mailboxes.settle(user, token, Object.fromEntries(given), leaseMs);
+      await giveBackClaim(store.mailboxes, keyring, { user, token, answer, leaseEndsAt }, leaseMs);
     }
     const { mailbox } = await store.mailboxes.read(user);
     const older = isWritten ? units.filter(({ name }) => mailbox?.pending[name] !== undefined) : [];

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { giveBackClaim } from "../../src/queues/claim-session.ts";
 import { PRIORITY, type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, type Stage, text } from "../support/delivery-stage.ts";
@@ -165,6 +166,26 @@ export function sharedSuite(open: OpenStage): void {
     await until("it swept twice", () => rewoken.length >= before + 2, 10_000);
     return rewoken.flat();
   }
+
+  test("a claim is given back as it was, and stays with whoever took it over", async (t) => {
+    const stage = await open(t);
+    const { keyring, store } = stage.engine;
+    const user = await stage.put("ann", NICKNAME, { unheard: true });
+    const take = async (token: string, leaseMs: number) => {
+      const answer = await store.mailboxes.claim(user, token, leaseMs);
+      assert.ok(answer.is === "claimed");
+      return { user, token, answer, leaseEndsAt: performance.now() + leaseMs };
+    };
+    const first = await take("first", 60_000);
+    await giveBackClaim(store.mailboxes, keyring, first, 60_000);
+    const { attempts, faults, deaths } = (await stage.held("ann", "nickname")) ?? {};
+    assert.deepEqual({ attempts, faults, deaths }, { attempts: 0, faults: 0, deaths: 0 });
+    const second = await take("second", 60_000);
+    await giveBackClaim(store.mailboxes, keyring, first, 60_000);
+    const said = await store.mailboxes.settle(user, second.token, {}, 60_000);
+    assert.equal(said.late, false);
+    await giveBackClaim(store.mailboxes, keyring, second, 60_000);
+  });
 
   test("a job that is added long after its users were due is as old as that", async (t) => {
     const stage = await open(t);
