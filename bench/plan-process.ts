@@ -70,6 +70,8 @@ try {
         directory,
         ledgers: () => Promise.resolve(new Map()),
         scan: () => scanPool({ cognito, lists, poolId: PROFILE.id, signal }),
+        now: () => Promise.resolve(Date.now()),
+        unlisted: "fault",
         pace: () => Promise.resolve({ updatesPerSecond: 20, listsPerSecond: 25 }),
         providerAttributes: () => Promise.resolve(undefined),
       },

@@ -146,7 +146,13 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       const { pool: id } = said;
       const { profile: schema, links } = await poolOf(id);
       const run = await engine.store.runs.direct(id);
-      const producer = createProducer({ engine, profile: schema, run: run.id, priority: PRIORITY.direct });
+      const producer = createProducer({
+        engine,
+        profile: schema,
+        run: run.id,
+        priority: PRIORITY.direct,
+        sendUnless: "written",
+      });
       const checked = producer.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;

@@ -8,7 +8,7 @@ import { FeedError } from "../feeds/feed-error.ts";
 import type { Delivery } from "../queues/delivery.ts";
 import { putFeed, type FeedRow } from "../queues/feed-run.ts";
 import type { Pool } from "../queues/pool.ts";
-import type { Run } from "../store/runs.ts";
+import type { Run, Runs } from "../store/runs.ts";
 import { runLost, StoreError } from "../store/store-error.ts";
 import { commandLine } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -21,7 +21,7 @@ import { createProgress } from "./progress.ts";
 import { createReportFile } from "./report-file.ts";
 import { waitUntilSettled } from "./settling.ts";
 import { stopDeliveries } from "./stopping.ts";
-import { summarise, summaryText, type RunSummary } from "./summary.ts";
+import { cancelledText, summarise, summaryText, type RunSummary } from "./summary.ts";
 import { indent } from "./table.ts";
 
 export interface RunFlags extends CognitoFlags {
@@ -44,6 +44,8 @@ export interface Session extends Opened {
 /** What a run puts. */
 export interface RunSource {
   readonly name: string;
+  /** The run that it goes on with, which was cut or approved; absent where a run is begun for it. */
+  readonly run?: string;
   /** Blank where the run cannot be resumed. */
   readonly identity: string;
   readonly asOfMs: number;
@@ -59,13 +61,17 @@ export interface RunSource {
   records(asOfMs: number): AsyncIterable<FeedRow>;
 }
 
-/** A run until it has come to its end: where the store forgets it, it is begun again. */
+/**
+ * A run until it has come to its end: where the store forgets it, it is begun again, unless it was to go on with just
+ * this run. Throws a CommandError `cancelled` where somebody has cancelled it.
+ */
 export async function carryOut(session: Session, source: RunSource): Promise<RunSummary> {
   for (;;) {
     try {
       return await carryOutOnce(session, source);
     } catch (error) {
-      if (!(error instanceof StoreError && error.kind === "run-lost") || !source.rereadable) throw error;
+      if (!(error instanceof StoreError && error.kind === "run-lost")) throw error;
+      if (!source.rereadable || source.run !== undefined) throw error;
       session.log.warn({ pool: session.pool.profile.id, feed: source.name }, "run forgotten, begun again");
     }
   }
@@ -150,10 +156,15 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     failed.abort();
     throw error;
   };
+  let isCancelled = false;
   const watch = setInterval(() => {
     // Whether it was cancelled is seen the next time where it cannot be seen now.
     runs.get(run.id).then(
-      (now) => (now?.state === "cancelled" ? failed.abort(cancelled(run.id)) : undefined),
+      (now) => {
+        if (now?.state !== "cancelled") return;
+        isCancelled = true;
+        failed.abort();
+      },
       () => undefined,
     );
   }, CANCELLED_LOOK_MS);
@@ -165,7 +176,8 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     clearInterval(watch);
     report.close();
     progress.stop();
-    if (failed.signal.reason instanceof CommandError) throw failed.signal.reason;
+    const isRefused = error instanceof StoreError && error.kind === "run-cancelled";
+    if (isCancelled || isRefused) throw await cancelled(runs, run.id);
     if (isAbort(error) && io.interrupts.drain.aborted) {
       throw await interruptedRun(session, run, source, error);
     }
@@ -175,7 +187,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
   }
   clearInterval(watch);
   progress.stop();
-  if ((await runs.get(run.id))?.state === "cancelled") throw cancelled(run.id);
+  if ((await runs.get(run.id))?.state === "cancelled") throw await cancelled(runs, run.id);
   await runs.sweep(Date.now() - session.config.keepRunsMs);
   const durationMs = Math.round(performance.now() - startedAt);
   const summary = await summarise(runs, letters, run.id, {
@@ -195,11 +207,8 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
 /** How often is looked whether somebody has cancelled the run. */
 const CANCELLED_LOOK_MS = 1000;
 
-function cancelled(run: string): CommandError {
-  return new CommandError(
-    "cancelled",
-    `Run ${run} was cancelled: what was put before stays queued, and the rest was not put.`,
-  );
+async function cancelled(runs: Runs, run: string): Promise<CommandError> {
+  return new CommandError("cancelled", `Run ${run} was cancelled. ${cancelledText(await runs.books(run))}`);
 }
 
 /** An id that no other run has; those of later runs are later in the alphabet. */
@@ -211,6 +220,12 @@ export function freshRunId(): string {
 async function beginRun(session: Session, source: RunSource): Promise<{ run: Run; resumed: boolean }> {
   const { engine, pool } = session;
   const { runs } = engine.store;
+  if (source.run !== undefined) {
+    const run = await runs.get(source.run);
+    if (run === undefined) throw runLost(source.run);
+    if (run.state === "cancelled") throw await cancelled(runs, run.id);
+    return { run, resumed: true };
+  }
   const id = freshRunId();
   const wanted = {
     id,

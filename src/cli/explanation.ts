@@ -3,9 +3,10 @@ import type { CognitoClient } from "../cognito/client.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import { createUserSearch } from "../cognito/user-search.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
-import type { Held, UserState } from "../core/mailbox.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import { isBelieved, type Held, type UserState } from "../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
-import { contactOf, isContact, type Unit } from "../core/unit.ts";
+import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } from "../core/unit.ts";
 import { timeOf } from "../core/version.ts";
 import type { Engine } from "../queues/engine.ts";
 import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
@@ -43,8 +44,10 @@ export interface Explanation {
 export interface LedgerUnit {
   readonly attribute: string;
   readonly version: string;
-  /** False where nobody heard what became of its call, or where the value has been changed by others since. */
+  /** False where nobody heard what became of its call, or where the value was found there and not written. */
   readonly known: boolean;
+  /** True where the pool holds another value than poolsync wrote; absent where that cannot be told. */
+  readonly changedSince?: boolean;
 }
 
 export interface AliasView {
@@ -67,7 +70,7 @@ export interface PendingUnit {
   readonly inHandUntil?: string;
   /** It waits until then. */
   readonly notBefore?: string;
-  /** What its delivery would do now: `set`, `change`, `clear`, `unchanged`, `awaiting`, or the letter it would be. */
+  /** What its delivery would do now: `set`, `change`, `clear`, `rewrite`, `unchanged`, `awaiting`, or the letter it would be. */
   readonly would: string;
 }
 
@@ -97,19 +100,27 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
-  const units = unitsOf(state, keyring);
+  const nowMs = Date.now();
+  const units = unitsOf(state, keyring, nowMs);
   wanted.push(...units.map(({ unit }) => unit));
   const aliases = await owners(means, wanted);
   const prospect: Prospect = {
     profile,
     listed,
-    nowMs: Date.now(),
+    nowMs,
     isAnothers: (alias) => {
       const looked = aliases.get(aliasKey(profile, alias));
       return looked?.owners.some((owner) => canonicalUsername(profile, owner) !== username) ?? false;
     },
   };
   const pending = pendingOf(state, units, prospect);
+  const ledger = Object.entries(state.ledger).map(([attribute, { version, digest }]): LedgerUnit => {
+    const known = digest !== "";
+    const unit = { attribute, version: iso(timeOf(version)), known };
+    if (!known || listed === undefined) return unit;
+    const digestOf = (value: UnitValue): string => keyring.valueDigest(attribute, value);
+    return { ...unit, changedSince: !valuesThere(listed, attribute).some((value) => digestOf(value) === digest) };
+  });
   return {
     pool: {
       id: profile.id,
@@ -130,18 +141,14 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
             ),
           },
     pending,
-    ledger: Object.entries(state.ledger).map(([attribute, { version, digest }]) => ({
-      attribute,
-      version: iso(timeOf(version)),
-      known: digest !== "",
-    })),
+    ledger,
     letters,
     aliases: [...aliases.values()].map(({ attribute, text, owners: names }) => {
       return { attribute, value: mask(text), owners: names.map(printable) };
     }),
     next: nextOf(units, prospect, holds),
     holds,
-    because: reasons(state, found.ok ? listed !== undefined : undefined, pending, letters, holds),
+    because: reasons(state, found.ok ? listed !== undefined : undefined, { pending, letters, holds, ledger }),
   };
 }
 
@@ -151,17 +158,20 @@ interface OpenUnit extends Waiting {
   readonly inHand: boolean;
 }
 
-function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring): OpenUnit[] {
+function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number): OpenUnit[] {
   const each = (units: Readonly<Record<string, Held>>, inHand: boolean): OpenUnit[] =>
     Object.entries(units).map(([name, held]) => {
       const body = keyring.open(held.body);
       const isLast = ledger[name]?.digest === held.digest;
+      const isWritten = isBelieved(ledger[name], held.digest, nowMs);
       return {
         unit: { name, value: valueOf(body) },
         manner: mannerOf(body),
         version: held.version,
         held,
+        sendUnless: held.sendUnless,
         isLast,
+        isBelieved: isWritten,
         inHand,
       };
     });
@@ -240,11 +250,9 @@ async function owners(
 }
 
 function reasons(
-  { mailbox, ledger }: UserState,
+  { mailbox }: UserState,
   isListed: boolean | undefined,
-  pending: readonly PendingUnit[],
-  letters: readonly LetterView[],
-  holds: Explanation["holds"],
+  { pending, letters, holds, ledger }: Pick<Explanation, "pending" | "letters" | "holds" | "ledger">,
 ): string[] {
   const said: string[] = [];
   if (isListed === false) said.push("The pool does not list this user: the username is another, or the user is new.");
@@ -273,14 +281,35 @@ function reasons(
       `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
     );
   }
-  if (said.length === 0) {
+  for (const { attribute, changedSince } of ledger) {
+    if (changedSince === true) {
+      said.push(
+        `The pool holds another \`${attribute}\` than poolsync wrote last: somebody else changed it, or it waits for the person.`,
+      );
+    }
+  }
+  if (said.length === 0 && ledger.length === 0) said.push("poolsync was never asked to change this user.");
+  else if (said.length === 0) {
     said.push(
-      Object.keys(ledger).length === 0
-        ? "poolsync was never asked to change this user."
-        : "Nothing waits: all that was asked for is written, or was overtaken.",
+      ledger.some(({ known }) => known) ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.",
     );
   }
   return said;
+}
+
+/** What the pool has of a unit, in each of the ways in which it may have been asked for. */
+function valuesThere({ attributes }: ListedUser, name: string): readonly UnitValue[] {
+  const there = attributes.get(name) ?? "";
+  if (contactOf(name) !== undefined) return [{ kind: "as-is", verified: there.toLowerCase() === "true" }];
+  if (there === "") return [{ kind: "clear" }];
+  const flag = flagOf(name);
+  if (flag === undefined) return [{ kind: "text", text: there }];
+  const isVerified = attributes.get(flag)?.toLowerCase() === "true";
+  return VERIFIED.filter((verified) => isVerified || verified !== "mark").map((verified) => ({
+    kind: "text",
+    text: there,
+    verified,
+  }));
 }
 
 function iso(epochMs: number): string {

@@ -97,12 +97,17 @@ async function carryOutAllApproved(pass: Pass): Promise<void> {
 }
 
 /** Exactly the plan that was shown, for those who are still as it found them. */
-async function carryOutApproved({ engine, own, io, config, pool, session }: Pass, run: Run): Promise<void> {
+async function carryOutApproved({ engine, own, io, config, pool, session, log }: Pass, run: Run): Promise<void> {
   const { plans } = engine.store;
   const written = await openKeptPlan(plans, engine.keyring, { run: run.id, now: 0 });
   if (written === undefined) return;
   const source = await replanned({ io, own, pool, engine, directory: config.dataDir, lively: false }, written);
-  await carryOut(session, { ...source, identity: run.identity });
+  try {
+    await carryOut(session, { ...source, identity: run.identity, run: run.id });
+  } catch (error) {
+    if (!(error instanceof CommandError && error.kind === "cancelled")) throw error;
+    log.info({ feed: run.feed, run: run.id, reason: error.message }, "feed cancelled");
+  }
   await plans.drop(run.id);
 }
 
@@ -176,7 +181,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   }
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
-  const [planned] = await planFeeds(io, own, session, { engine, pool, feeds, baseline }, baseline);
+  const [planned] = await planFeeds(io, own, session, { engine, pool, feeds, looksAtEach: false }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
   if (!mayGoOn(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
   if (waiting) await store.runs.turn(waiting.id, [waiting.state], "cancelled");

@@ -37,10 +37,15 @@ export interface OpenedFeeds {
   readonly feeds: readonly OpenedFeed[];
   /** Undefined where the feed passes by once, and nothing can be planned. */
   readonly baseline: Baseline | undefined;
+  /**
+   * The users of a few rows may be looked at one by one, and one whom the pool does not list is written all the same:
+   * the list lags.
+   */
+  readonly looksAtEach: boolean;
 }
 
-/** Files of more rows are compared with the pool before anything is written: a scan then costs less than the writes. */
-const LIVE_FROM_ROWS = 1000;
+/** Of files of more rows everybody in the pool is looked at, 60 a call. */
+const MOST_SINGLE_LOOKS = 1000;
 
 export function feedOptions(command: Command): Command {
   return command
@@ -71,7 +76,7 @@ export function planOptions(command: Command): Command {
   return command
     .option(
       "--baseline <what>",
-      "compare with the live pool, with the ledger of what was written last, or with none (default: live for more than 1000 rows, and for feeds with match or keepBefore; else none)",
+      "compare with the live pool, with the ledger of what was written last, or with none (default: live)",
       choice("--baseline", BASELINES),
     )
     .option("--approve <plan>", "go on with this plan although it breaks guards; may be repeated", several);
@@ -123,7 +128,10 @@ export async function openFeeds(
   sayNotOwned(io, log, feed);
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));
   const keeps = feeds.some(({ input: { name } }) => keepsBefore(config, name));
-  return { engine, pool, feeds, baseline: baselineOf(feeds, flags.baseline, keeps) };
+  const baseline = baselineOf(feeds, flags.baseline, keeps);
+  const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
+  const looksAtEach = flags.baseline === undefined && !matched && !keeps && rowsOf(feeds) <= MOST_SINGLE_LOOKS;
+  return { engine, pool, feeds, baseline, looksAtEach };
 }
 
 /** Said once, when the feed is opened. */
@@ -152,8 +160,12 @@ function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined, ke
   if (keeps && said !== undefined && said !== "live") {
     throw usage("--baseline", "Expected live, because `keepBefore` keeps what a scan of the pool finds");
   }
-  const rows = feeds.reduce((sum, { input }) => sum + (input.checked?.records ?? 0) + (input.checked?.faults ?? 0), 0);
-  return said ?? (matched || keeps || rows > LIVE_FROM_ROWS ? "live" : "none");
+  return said ?? "live";
+}
+
+/** Of all feeds that were checked. */
+export function rowsOf(feeds: readonly OpenedFeed[]): number {
+  return feeds.reduce((sum, { input }) => sum + (input.checked?.records ?? 0) + (input.checked?.faults ?? 0), 0);
 }
 
 export function usage(path: string, message: string): CommandError {

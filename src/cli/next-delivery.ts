@@ -1,9 +1,10 @@
 /** What the next delivery of one user would send, as far as it can be told from what waits and what the pool lists. */
 import { hasEnded } from "../core/access-token.ts";
 import { aliasTaken, type Alias } from "../core/alias-claims.ts";
-import { compareUnit, type ListedUser } from "../core/comparison.ts";
-import { contactsOf, planContact, type Attribute } from "../core/contact.ts";
+import { compareAsked, compareUnit, contactsIn, type ListedUser } from "../core/comparison.ts";
+import { planContact, type Attribute } from "../core/contact.ts";
 import { together, type Manner } from "../core/manner.ts";
+import type { SendUnless } from "../core/mailbox.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { mask, shownValue } from "./letter-view.ts";
@@ -21,8 +22,11 @@ export interface Waiting {
   readonly unit: Unit;
   readonly manner: Manner;
   readonly version: string;
+  readonly sendUnless: SendUnless | undefined;
   /** The ledger has this very value as the last that was written. */
   readonly isLast: boolean;
+  /** The ledger is taken for the pool: poolsync wrote it within the hour. */
+  readonly isBelieved: boolean;
 }
 
 export interface Prospect {
@@ -34,15 +38,23 @@ export interface Prospect {
   readonly nowMs: number;
 }
 
-/** What would become of a unit: `set`, `change`, `clear`, `unchanged`, `awaiting`, or why it would be a letter. */
-export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, { unit, manner, isLast }: Waiting): string {
+/**
+ * What would become of a unit: `set`, `change`, `clear`, `rewrite`, `unchanged`, `awaiting`, or why it would be a letter.
+ */
+export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waiting: Waiting): string {
+  const { unit, manner, sendUnless, isLast, isBelieved } = waiting;
   if (manner.token !== undefined && hasEnded(manner.token, nowMs)) return "letter (token-expired)";
   const wrong = checkUnit(profile, unit);
   if (wrong) return `letter (${wrong.reason})`;
   const taken = aliasTaken(profile, attributesOf(profile, unit, listed) ?? [], contactsIn(listed));
   if (taken && isAnothers(taken)) return "letter (alias-exists)";
+  if (sendUnless === "written" && isBelieved) return "unchanged";
   if (listed === undefined) return "unknown (not listed)";
-  const said = compareUnit(profile, unit, listed, isLast);
+  const looks = sendUnless === "there" || isContact(unit.name) || contactOf(unit.name) !== undefined;
+  const said =
+    sendUnless === undefined || !looks
+      ? compareAsked(profile, unit, listed)
+      : compareUnit(profile, unit, listed, isLast);
   return said.is === "invalid" ? `letter (${said.reason})` : said.is;
 }
 
@@ -50,8 +62,8 @@ export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, { unit
 export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): NextCall[] {
   const { profile, listed } = prospect;
   const byName = new Map(waiting.map((each) => [each.unit.name, each]));
-  // That the pool lists an equal value keeps no plain attribute back: only e-mail and phone are looked up first.
-  const goes = waiting.filter((each) => !wouldBe(prospect, each).startsWith("letter") && !each.isLast);
+  const stays = (would: string): boolean => would.startsWith("letter") || would === "unchanged" || would === "awaiting";
+  const goes = waiting.filter((each) => !stays(wouldBe(prospect, each)));
   const names = (flags: boolean): string[] =>
     goes.map(({ unit }) => unit.name).filter((name) => (contactOf(name) !== undefined) === flags);
   const values = together(
@@ -90,8 +102,4 @@ function attributesOf(
   }
   const plan = planContact(profile, name, value, contactsIn(listed));
   return plan.do === "send" ? plan.attributes : undefined;
-}
-
-function contactsIn(listed: ListedUser | undefined): ReturnType<typeof contactsOf> | undefined {
-  return listed && contactsOf((name) => listed.attributes.get(name));
 }

@@ -1,6 +1,7 @@
 /** Plans at the command line: made with a line that tells how far it is, and held against their guards. */
 import type { Log } from "../log.ts";
 import { guardSentence } from "../core/guards.ts";
+import { PAGE_USERS } from "../cognito/pool-scan.ts";
 import type { Own } from "../lifecycle.ts";
 import type { Healing } from "../plan/healing.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../plan/plan.ts";
@@ -13,7 +14,7 @@ import { EXIT } from "./exit-codes.ts";
 import { interruptedEarly } from "./failure-report.ts";
 import { identityOf, recordsOf } from "./feed-input.ts";
 import { healingOf } from "./healing.ts";
-import type { OpenedFeed, OpenedFeeds } from "./feeds.ts";
+import { rowsOf, type OpenedFeed, type OpenedFeeds } from "./feeds.ts";
 import { count } from "./figures.ts";
 import { columnsOf, tell, type Io } from "./io.ts";
 import type { Opened } from "./open.ts";
@@ -36,7 +37,7 @@ export async function planFeeds(
   io: Io,
   own: Own,
   { config, log, lively }: Opened,
-  { engine, pool, feeds }: OpenedFeeds,
+  { engine, pool, feeds, looksAtEach }: Omit<OpenedFeeds, "baseline">,
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const runs = await engine.store.runs.list(LATEST_RUNS);
@@ -55,9 +56,10 @@ export async function planFeeds(
       ...(rowsBefore === undefined ? {} : { rowsBefore }),
     });
   }
-  const healing = baseline === "live" ? await healingOf(config, engine, pool) : undefined;
+  const healing = baseline === "live" && !looksAtEach ? await healingOf(config, engine, pool) : undefined;
   const where = { pool, engine, directory: config.dataDir, ...(healing ? { healing } : {}) };
-  const plans = await planAll(io, where, inputs, baseline, lively);
+  const looks = looksAtEach ? fewLooks(pool, feeds) : {};
+  const plans = await planAll(io, where, inputs, baseline, lively, looks);
   for (const plan of plans) own(plan, (opened) => opened.close());
   return plans.map((plan, index) => {
     const [feed, input] = [feeds[index], inputs[index]];
@@ -68,13 +70,26 @@ export async function planFeeds(
   });
 }
 
+/** Of a few rows: a look at each user, or at everybody where the pool has so few that this takes fewer calls. */
+function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanMeans, "scan" | "unlisted"> {
+  const { estimatedUsers = Infinity } = pool.profile;
+  const isSmallPool = Math.ceil(estimatedUsers / PAGE_USERS) < rowsOf(feeds);
+  return {
+    scan: (signal, names) => pool.scan(signal, isSmallPool ? undefined : names()),
+    unlisted: "write",
+  };
+}
+
 export async function planAll(
   io: Io,
   where: { readonly pool: Pool; readonly engine: Engine; readonly directory: string; readonly healing?: Healing },
   inputs: readonly PlanInput[],
   baseline: Baseline,
   lively: boolean,
-  scan: PlanMeans["scan"] = (signal) => where.pool.scan(signal),
+  {
+    scan = (signal) => where.pool.scan(signal),
+    unlisted = "fault",
+  }: Partial<Pick<PlanMeans, "scan" | "unlisted">> = {},
 ): Promise<readonly Plan[]> {
   const { pool, engine, directory, healing } = where;
   const line = createLine(io, lively);
@@ -86,6 +101,8 @@ export async function planAll(
       directory,
       ledgers: (users) => engine.store.mailboxes.ledgers(users),
       scan,
+      now: () => engine.store.now(),
+      unlisted,
       ...(healing ? { healing } : {}),
       pace: () => pool.pace(),
       providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
@@ -132,10 +149,11 @@ export function mayGoOn(
 }
 
 /** A feed as it was planned, to be put. */
-export function plannedSource({ input, mapping, guards, plan }: PlannedFeed, pool: string): RunSource {
+export function plannedSource({ input, mapping, guards, plan, unfinished }: PlannedFeed, pool: string): RunSource {
   const { checked, asOfMs } = input;
   return {
     name: input.name,
+    ...(unfinished === undefined ? {} : { run: unfinished.id }),
     identity: identityOf(input, pool, mapping),
     asOfMs,
     rereadable: true,

@@ -47,10 +47,9 @@ export async function replanned(where: ReplanWhere, written: WrittenPlan): Promi
   const input = { feed: header.feed, records: written.records(), mapping, guards };
   // Whichever takes fewer calls.
   const isFew = header.users <= header.scanPages;
-  const few = isFew ? await Array.fromAsync(written.usernames()) : undefined;
-  const [plan] = await planAll(io, { pool, engine, directory }, [input], "live", lively, (signal) =>
-    pool.scan(signal, few),
-  );
+  const [plan] = await planAll(io, { pool, engine, directory }, [input], "live", lively, {
+    scan: (signal, names) => pool.scan(signal, isFew ? names() : undefined),
+  });
   if (!plan) throw new Error("Expected a plan of what was planned before");
   own(plan, (made) => made.close());
   const { read } = plan.figures.rows;

@@ -101,3 +101,13 @@ export function booksText(books: Books): string {
 export function stateText(state: string, { pending }: Books): string {
   return state === "delivering" && pending === 0 ? "delivered" : state;
 }
+
+/** What became of a run that was cancelled. */
+export function cancelledText({ applied, pending }: Pick<Books, "applied" | "pending">): string {
+  const written =
+    applied === 0
+      ? "Nothing of it was written"
+      : `${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written before`;
+  if (pending === 0) return `${written}.`;
+  return `${written}, and ${counted(pending, "change that waits", "changes that wait")} will be discarded instead of sent.`;
+}

@@ -59,8 +59,8 @@ export function hearCalls({ writer, ownWriter, directory }: Calls): HeardCalls {
     },
     directory: {
       ...directory,
-      async readContacts(poolId, username, look) {
-        const said = await directory.readContacts(poolId, username, look);
+      async readUser(poolId, username, look) {
+        const said = await directory.readUser(poolId, username, look);
         if (!said.ok) refusal = saidRefusal("ListUsers", said, [username]);
         return said;
       },

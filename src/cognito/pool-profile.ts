@@ -27,6 +27,7 @@ const DESCRIPTION = z.object({
   UsernameAttributes: NAMES,
   AliasAttributes: NAMES,
   AutoVerifiedAttributes: NAMES,
+  EstimatedNumberOfUsers: z.number().nullish(),
   UserAttributeUpdateSettings: z.object({ AttributesRequireVerificationBeforeUpdate: NAMES }).nullish(),
 });
 /** How much of the endpoint's own words a message repeats. */
@@ -72,6 +73,7 @@ function profileOf(id: string, pool: z.infer<typeof DESCRIPTION>): PoolProfile {
     const schema = schemaOf(attribute);
     return schema === undefined ? [] : [[schema.name, schema] as const];
   });
+  const estimate = pool.EstimatedNumberOfUsers ?? undefined;
   return {
     id,
     arn,
@@ -84,6 +86,7 @@ function profileOf(id: string, pool: z.infer<typeof DESCRIPTION>): PoolProfile {
     aliasAttributes: pool.AliasAttributes ?? [],
     autoVerified: pool.AutoVerifiedAttributes ?? [],
     requireVerificationBeforeUpdate: pool.UserAttributeUpdateSettings?.AttributesRequireVerificationBeforeUpdate ?? [],
+    ...(estimate === undefined ? {} : { estimatedUsers: estimate }),
   };
 }
 

@@ -15,6 +15,8 @@ import type { QuotaGovernor } from "./quota-governor.ts";
 
 export interface ScanPage {
   readonly users: readonly ListedUser[];
+  /** By performance.now(): before the page was asked for. */
+  readonly askedAt: number;
   /** True where the scan began again, from the first page: what was read before is to be forgotten. */
   readonly again: boolean;
 }
@@ -27,7 +29,8 @@ export interface ScanOptions {
   readonly random?: () => number;
 }
 
-const PAGE_USERS = 60;
+/** The most users that one call lists. */
+export const PAGE_USERS = 60;
 /** A scan goes after the lookups of deliveries, which people wait for. */
 const PRIORITY = 9;
 const TRIES = 8;
@@ -48,7 +51,13 @@ const PAGE = z.object({
     .nullish(),
   PaginationToken: z.string().nullish(),
 });
-type Page = z.infer<typeof PAGE>;
+type Page = z.infer<typeof PAGE> & { readonly askedAt: number };
+
+/** Something that ListUsers finds a user by: `username`, `sub`, `email`… */
+export interface UserName {
+  readonly attribute: string;
+  readonly value: string;
+}
 
 /** The token of a page is no longer taken: it lives for an hour. */
 class TokenRefused extends Error {}
@@ -97,29 +106,63 @@ export async function* scanPool(options: ScanOptions): AsyncGenerator<ScanPage> 
     next = following === undefined ? undefined : ask(options, following);
     // A caller that stops here never looks at the page that was asked for.
     next?.catch(() => undefined);
-    yield { users, again };
+    yield { users, again, askedAt: page.askedAt };
     again = false;
   }
 }
 
-/** Some users by their usernames, a call each: for so few that a scan of everybody would take more calls. */
+/** So many lookups are under way at a time: their pace is that of the quota. */
+const LOOKUPS = 10;
+
+/** Some users by what names them, a call each: for so few that a scan of everybody would take more calls. */
 export async function* scanUsers(
   options: ScanOptions & { readonly ignoresCase: boolean },
-  usernames: Iterable<string>,
+  names: Iterable<UserName>,
 ): AsyncGenerator<ScanPage> {
-  const folded = (name: string): string => (options.ignoresCase ? name.toLowerCase() : name);
-  for (const username of usernames) {
-    const filter = `username = "${username.replace(/[\\"]/g, "\\$&")}"`;
+  const asked = new Set<string>();
+  let batch: Promise<readonly ScanPage[]>[] = [];
+  const answers = async function* (): AsyncGenerator<ScanPage> {
+    for (const pages of await Promise.all(batch)) yield* pages;
+    batch = [];
+  };
+  for (const name of names) {
+    const key = JSON.stringify([name.attribute, name.value]);
+    if (asked.has(key)) continue;
+    asked.add(key);
+    batch.push(scanUser(options, name));
+    if (batch.length >= LOOKUPS) yield* answers();
+  }
+  yield* answers();
+}
+
+async function scanUser(
+  options: ScanOptions & { readonly ignoresCase: boolean },
+  { attribute, value }: UserName,
+): Promise<readonly ScanPage[]> {
+  const folds = options.ignoresCase && FOLDED.has(attribute);
+  const folded = (text: string): string => (folds ? text.toLowerCase() : text);
+  const valueOf = (user: ListedUser): string =>
+    attribute === "username" ? user.username : (user.attributes.get(attribute) ?? "");
+  // Of usernames the list minds the case, also where the pool does not.
+  const spellings = folds && attribute === "username" ? new Set([value, value.toLowerCase()]) : [value];
+  const pages: ScanPage[] = [];
+  for (const spelling of spellings) {
+    const filter = `${attribute} = "${spelling.replace(/[\\"]/g, "\\$&")}"`;
     let token: string | undefined;
-    let pages = 0;
+    let read = 0;
     do {
       const page: Page = await ask(options, token, filter);
-      const users = (page.Users ?? []).map(listed).filter((user) => folded(user.username) === folded(username));
-      if (users.length > 0) yield { users, again: false };
+      const users = (page.Users ?? []).map(listed).filter((user) => folded(valueOf(user)) === folded(value));
+      pages.push({ users, again: false, askedAt: page.askedAt });
       token = page.PaginationToken || undefined;
-    } while (token !== undefined && (pages += 1) < MOST_PAGES_OF_ONE);
+    } while (token !== undefined && (read += 1) < MOST_PAGES_OF_ONE);
+    if (pages.some(({ users }) => users.length > 0)) break;
   }
+  return pages;
 }
+
+/** What a pool that ignores case takes for the same in any. */
+const FOLDED: ReadonlySet<string> = new Set(["username", "email", "preferred_username"]);
 
 async function ask(options: ScanOptions, token: string | undefined, filter?: string): Promise<Page> {
   const { cognito, lists, poolId, signal, random = Math.random } = options;
@@ -133,9 +176,10 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
     const slot = await lists.acquire({ priority: PRIORITY, ...(signal ? { signal } : {}) });
     let refusal: Refusal;
     try {
+      const askedAt = performance.now();
       const answer = await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)));
       const page = PAGE.safeParse(answer);
-      if (page.success) return page.data;
+      if (page.success) return { ...page.data, askedAt };
       throw new CognitoError(
         "misconfigured",
         `The endpoint answered for the users of pool ${poolId} not in Cognito's form: check the endpoint's address.`,

@@ -2,6 +2,7 @@
  * One user's change in one call, with no engine: no order, no queue and no books. What is known of e-mail addresses
  * and phone numbers is looked up first, as a delivery does.
  */
+import { contactsIn } from "../core/comparison.ts";
 import { contactsAfter, planContact, type Attribute, type Contacts } from "../core/contact.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
@@ -35,12 +36,12 @@ export async function sendOnce(
   const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
   let there: Contacts | undefined;
   if (units.some((unit) => isFlag(unit) || isContact(unit.name))) {
-    const read = await heard.directory.readContacts(profile.id, username, {
+    const read = await heard.directory.readUser(profile.id, username, {
       signal,
       ignoresCase: !profile.caseSensitive,
     });
     if (!read.ok) return refused(heard.refusal);
-    there = read.contacts;
+    there = contactsIn(read.user);
   }
   for (const part of [units.filter((unit) => !isFlag(unit)), ...units.filter(isFlag).map((unit) => [unit])]) {
     const attributes: Attribute[] = [];
@@ -51,7 +52,7 @@ export async function sendOnce(
         sent.push(name);
         continue;
       }
-      const plan = planContact(profile, name, value, there);
+      const plan = planContact({ caseSensitive: true }, name, value, there);
       if (plan.do === "bury") return { ok: false, unit: name, kind: plan.kind, reason: plan.reason };
       if (plan.do === "unchanged") outcomes.set(name, "unchanged");
       else {

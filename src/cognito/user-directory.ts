@@ -5,7 +5,7 @@
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import type { Alias, AliasAttribute } from "../core/alias-claims.ts";
-import { contactsOf, type Contacts } from "../core/contact.ts";
+import type { ListedUser } from "../core/comparison.ts";
 import { flagOf } from "../core/unit.ts";
 import type { CognitoClient } from "./client.ts";
 import { refusalOf } from "./fault.ts";
@@ -26,12 +26,12 @@ export type ResolveAnswer =
   | Refusal;
 
 export interface UserDirectory {
-  /** `contacts` is undefined where the list does not show the user. */
-  readContacts(
+  /** `user` is undefined where the list does not show it. */
+  readUser(
     poolId: string,
     username: string,
     look?: Look,
-  ): Promise<{ readonly ok: true; readonly contacts: Contacts | undefined } | Refusal>;
+  ): Promise<{ readonly ok: true; readonly user: ListedUser | undefined } | Refusal>;
   /**
    * The user who has this value. Several may in an alias pool: then the one who has verified it, if there is just
    * one. A page is a call; the caller paces the first, and there are more only where Cognito gives short pages.
@@ -63,6 +63,7 @@ const PAGE = z.object({
     .array(
       z.object({
         Username: z.string().nullish(),
+        UserStatus: z.string().nullish(),
         Attributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })).nullish(),
       }),
     )
@@ -93,11 +94,11 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
   }
 
   return {
-    async readContacts(poolId, username, { signal, ignoresCase = false } = {}) {
+    async readUser(poolId, username, { signal, ignoresCase = false } = {}) {
       try {
         const users = await list(poolId, "username", username, signal);
         const user = users.find(({ Username }) => isSame(Username, username, ignoresCase));
-        return { ok: true, contacts: user && contactsOf((name) => attributeOf(user, name)) };
+        return { ok: true, user: user && listed(user) };
       } catch (thrown) {
         return refusalOf(thrown, signal);
       }
@@ -139,6 +140,12 @@ function choose(users: readonly User[], attribute: LinkAttribute): ResolveAnswer
   if (typeof user?.Username === "string" && another === undefined)
     return { ok: true, is: "one", username: user.Username };
   return { ok: true, is: users.length === 0 ? "none" : "many" };
+}
+
+function listed({ Username, UserStatus, Attributes }: User): ListedUser {
+  const attributes = new Map((Attributes ?? []).map(({ Name, Value }) => [Name, Value ?? ""]));
+  const username = Username ?? "";
+  return { username, sub: attributes.get("sub") ?? username, status: UserStatus ?? "", attributes };
 }
 
 function attributeOf(user: User, name: string): string | undefined {

@@ -1,4 +1,5 @@
 import type { Manner } from "./manner.ts";
+import type { Found } from "./put.ts";
 import type { Ordinal } from "./version.ts";
 import type { Unit } from "./unit.ts";
 
@@ -11,8 +12,13 @@ export interface Change {
   readonly version?: Ordinal;
   /** How all of its units are sent; plainly where it is absent. */
   readonly manner?: Manner;
-  /** By unit, whether a look at the pool found the wanted value there. */
-  readonly there?: ReadonlyMap<string, boolean>;
+  /** Absent where nobody looked at the pool. */
+  readonly look?: {
+    /** Epoch ms by the store's clock: before it began. */
+    readonly at: number;
+    /** By unit; those that were not compared are absent. */
+    readonly found: ReadonlyMap<string, Found>;
+  };
 }
 
 /** A unit that cannot be sent, found before a call was spent. The reason never holds the value. */

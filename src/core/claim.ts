@@ -3,6 +3,7 @@ import {
   book,
   done,
   draft,
+  enter,
   finish,
   isFlag,
   letNothingOlderFollow,
@@ -12,24 +13,37 @@ import {
   place,
   type Outcome,
 } from "./draft.ts";
-import { dueAt, mayGoAt, SUSPECT_MS, type Held, type Mailbox, type Units, type UserState } from "./mailbox.ts";
+import {
+  dueAt,
+  isBelieved,
+  mayGoAt,
+  SUSPECT_MS,
+  type Claim,
+  type Held,
+  type Mailbox,
+  type UserState,
+} from "./mailbox.ts";
 import { contactOf } from "./unit.ts";
 
 export type Claimed =
-  | { readonly is: "claimed"; readonly mailbox: Mailbox; readonly units: Units; readonly leaseUntil: number }
+  | { readonly is: "claimed"; readonly mailbox: Mailbox; readonly claim: Claim }
   /** Another claim's lease lives. */
   | { readonly is: "busy"; readonly retryAt: number }
   /** Nothing may go before `retryAt`. */
   | { readonly is: "later"; readonly retryAt: number }
   | { readonly is: "idle" };
 
-/** A worker asks for what is due of one user. */
+/**
+ * A worker asks for what is due of one user. `isCancelled` says of a run that somebody has cancelled it: what it put is
+ * discarded.
+ */
 export function claim(
   state: UserState,
   user: string,
   token: string,
   leaseMs: number,
   nowMs: number,
+  isCancelled: (run: string) => boolean,
 ): Outcome & { readonly result: Claimed } {
   const { mailbox } = state;
   if (!mailbox) return { state, entries: [], result: { is: "idle" } };
@@ -43,12 +57,19 @@ export function claim(
     d.mailbox.doubts = {};
     for (const [name, held] of Object.entries(dead.units)) {
       book(d, held.run, "pending", -1);
-      letNothingOlderFollow(d, name, held.version);
+      letNothingOlderFollow(d, name, held.version, nowMs + SUSPECT_MS);
       place(d, name, { ...held, deaths: held.deaths + 1 });
       d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }
   }
+  for (const [name, held] of Object.entries(d.mailbox.pending)) {
+    if (!isCancelled(held.run)) continue;
+    delete d.mailbox.pending[name];
+    book(d, held.run, "pending", -1);
+    book(d, held.run, "discarded", 1);
+  }
   const units = ownNames<Held>();
+  const sent: string[] = [];
   // Flags come last: whether one must be sent depends on whether its contact is.
   const waiting = Object.entries(d.mailbox.pending).toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)));
   for (const [name, held] of waiting) {
@@ -60,16 +81,16 @@ export function claim(
       book(d, held.run, "pending", -1);
       book(d, held.run, "stale", 1);
     } else if (
-      applied &&
-      applied.digest !== "" &&
-      applied.digest === held.digest &&
+      held.sendUnless === "written" &&
+      isBelieved(applied, held.digest, nowMs) &&
       !(contact !== undefined && units[contact])
     ) {
-      d.ledger[name] = { version: held.version, digest: held.digest };
+      enter(d, name, held.version, held.digest);
       book(d, held.run, "pending", -1);
       done(d, name, held, "unchanged");
     } else {
       units[name] = held;
+      if (held.sendUnless !== undefined && applied?.digest === held.digest) sent.push(name);
     }
   }
   if (Object.keys(units).length === 0) {
@@ -83,9 +104,9 @@ export function claim(
     blank(d, otherOf(name));
   }
   const leaseUntil = nowMs + leaseMs;
-  d.mailbox.claim = { token, leaseUntil, units };
+  d.mailbox.claim = { token, leaseUntil, units, ...(sent.length > 0 ? { sent } : {}) };
   const outcome = finish(d, nowMs);
   const left = outcome.state.mailbox;
   if (!left?.claim) throw new Error("Expected the mailbox to hold the claim that was just made");
-  return { ...outcome, result: { is: "claimed", mailbox: left, units: left.claim.units, leaseUntil } };
+  return { ...outcome, result: { is: "claimed", mailbox: left, claim: left.claim } };
 }

@@ -2,7 +2,7 @@
  * What a wanted unit would do to a user as the pool lists them. Nothing here decides what is sent: that is found out
  * again when it is delivered. It decides what a plan says, and which values are known to be there already.
  */
-import { contactsOf, planContact, type Attribute } from "./contact.ts";
+import { contactsOf, planContact, type Attribute, type Contacts } from "./contact.ts";
 import type { PoolProfile } from "./pool-schema.ts";
 import { contactOf, isContact, type Unit } from "./unit.ts";
 
@@ -13,6 +13,13 @@ export interface ListedUser {
   /** `CONFIRMED`, `EXTERNAL_PROVIDER`…; blank where it was not said. */
   readonly status: string;
   readonly attributes: ReadonlyMap<string, string>;
+}
+
+/** The contacts of a user whom the list shows. */
+export function contactsIn(user: Pick<ListedUser, "attributes">): Contacts;
+export function contactsIn(user: Pick<ListedUser, "attributes"> | undefined): Contacts | undefined;
+export function contactsIn(user: Pick<ListedUser, "attributes"> | undefined): Contacts | undefined {
+  return user && contactsOf((name) => user.attributes.get(name));
 }
 
 export type Comparison =
@@ -41,17 +48,26 @@ export function compareUnit(
     if (wanted === there) return { is: "unchanged" };
     return { is: wanted === "" ? "clear" : there === "" ? "set" : "change", message: false };
   }
-  const plan = planContact(
-    profile,
-    name,
-    value,
-    contactsOf((attribute) => user.attributes.get(attribute)),
-  );
+  const plan = planContact(profile, name, value, contactsIn(user));
   if (plan.do === "unchanged") return { is: "unchanged" };
   if (plan.do === "bury") return { is: "invalid", reason: plan.reason };
   if (lastSentIsEqual && mayAwait(profile, { name, value })) return { is: "awaiting" };
   const message = isMessaged(profile, name, plan.attributes);
   return { is: value.kind === "clear" ? "clear" : there === "" ? "set" : "change", message };
+}
+
+/**
+ * What a call that a person asks for would do. It is sent although an equal value is there (`rewrite`); an address or
+ * number is not, where it is there in just this spelling and with the flag that was asked for.
+ */
+export function compareAsked(
+  profile: PoolProfile,
+  unit: Unit,
+  user: Pick<ListedUser, "attributes">,
+): Comparison | { readonly is: "rewrite" } {
+  const said = compareUnit({ ...profile, caseSensitive: true }, unit, user);
+  const isPlain = !isContact(unit.name) && contactOf(unit.name) === undefined;
+  return isPlain && said.is === "unchanged" ? { is: "rewrite" } : said;
 }
 
 /** True where success does not mean that the value is there: the pool holds it back until the person confirms it. */

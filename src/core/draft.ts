@@ -3,8 +3,8 @@
  * steps. Only the steps (put.ts, claim.ts, settle.ts, replay.ts) use it.
  */
 import type { Entry, Term } from "./books.ts";
-import { QUIET_MS, type Held, type Kept, type UserState } from "./mailbox.ts";
-import { contactOf, flagOf } from "./unit.ts";
+import { QUIET_MS, type Held, type Kept, type LedgerEntry, type SendUnless, type UserState } from "./mailbox.ts";
+import { contactOf, flagOf, isContact } from "./unit.ts";
 import { ordinalOf } from "./version.ts";
 
 /** What a step leaves behind. */
@@ -20,13 +20,13 @@ export interface Draft {
     username: string;
     priority: number;
     pending: Record<string, Held>;
-    claim?: { token: string; leaseUntil: number; units: Record<string, Held> };
+    claim?: { token: string; leaseUntil: number; units: Record<string, Held>; sent?: readonly string[] };
     suspects: Record<string, { until: number }>;
     kept: Record<string, Kept>;
     doubts: Record<string, string>;
     unknown: Record<string, { digest: string; until: number }>;
   };
-  ledger: Record<string, { version: string; digest: string }>;
+  ledger: Record<string, LedgerEntry>;
   entries: Entry[];
 }
 
@@ -84,10 +84,37 @@ export function otherOf(name: string): string | undefined {
   return flagOf(name) ?? contactOf(name);
 }
 
+/** What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays. */
+export function enter(d: Draft, name: string, version: string, digest: string, at?: number): void {
+  const before = d.ledger[name]?.at;
+  const last = at === undefined || (before !== undefined && before > at) ? before : at;
+  d.ledger[name] = { version, digest, ...(last === undefined ? {} : { at: last }) };
+}
+
 /** What the ledger knew of the value that is there, it knows no longer. */
-export function blank(d: Draft, name: string | undefined): void {
+export function blank(d: Draft, name: string | undefined, at?: number): void {
   const entry = name === undefined ? undefined : d.ledger[name];
-  if (name !== undefined && entry) d.ledger[name] = { ...entry, digest: "" };
+  if (name !== undefined && entry) enter(d, name, entry.version, "", at);
+}
+
+/**
+ * A look found the value there: nothing older than it follows. It is poolsync's own where it was the last that poolsync
+ * wrote, but an address or number is not waited for any more once it was seen.
+ */
+export function enterSeen(d: Draft, name: string, { version, digest }: Held, wasLast: boolean): void {
+  enter(d, name, version, wasLast && !isContact(name) ? digest : "");
+}
+
+/** Of two that say the same value, what lets less of it go unsent. */
+function stricter(one: SendUnless | undefined, other: SendUnless | undefined): SendUnless | undefined {
+  if (one === undefined || other === undefined) return undefined;
+  return one === "there" ? one : other;
+}
+
+/** The unit with what may keep it from being sent. */
+function sentUnless(held: Held, sendUnless: SendUnless | undefined): Held {
+  const { sendUnless: _before, ...rest } = held;
+  return sendUnless === undefined ? rest : { ...rest, sendUnless };
 }
 
 /** Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag. */
@@ -114,11 +141,12 @@ export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number)
 
 /**
  * The value may have been written, and nobody heard of it: the ledger takes its version. The same version may be sent
- * again, as a retry or a replay; whatever becomes of it, an older one is stale.
+ * again, as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
  */
-export function letNothingOlderFollow(d: Draft, name: string, version: string): void {
+export function letNothingOlderFollow(d: Draft, name: string, version: string, until: number): void {
   const applied = d.ledger[name];
-  if (!applied || applied.version < version) d.ledger[name] = { version, digest: "" };
+  enter(d, name, applied && applied.version > version ? applied.version : version, "", until);
+  blank(d, otherOf(name), until);
 }
 
 /** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
@@ -178,7 +206,13 @@ export function place(d: Draft, name: string, held: Held): void {
     if (values.some((value) => value && value.version > held.version)) return book(d, held.run, "superseded", 1);
   }
   // What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
-  if (yieldsTo(held, pending[name] ?? claim?.units[name])) return book(d, held.run, "superseded", 1);
+  const waiting = pending[name];
+  // Somebody who asked for this very value, whose change ends here, is not left to a memory.
+  const strict = waiting?.digest === held.digest ? stricter(waiting.sendUnless, held.sendUnless) : held.sendUnless;
+  if (yieldsTo(held, waiting ?? claim?.units[name])) {
+    if (waiting?.digest === held.digest) pending[name] = sentUnless(waiting, strict);
+    return book(d, held.run, "superseded", 1);
+  }
 
   const loser = take(pending, name);
   if (loser) {
@@ -191,7 +225,8 @@ export function place(d: Draft, name: string, held: Held): void {
     book(d, pending[flag].run, "superseded", 1);
     delete pending[flag];
   }
-  pending[name] = { ...held, notBefore: Math.max(held.notBefore, quietUntil(d, name, held.digest)) };
+  const notBefore = Math.max(held.notBefore, quietUntil(d, name, held.digest));
+  pending[name] = { ...sentUnless(held, strict), notBefore };
   book(d, held.run, "pending", 1);
 }
 

@@ -27,7 +27,15 @@ export interface Held {
   readonly deaths: number;
   /** Epoch ms before which it is not claimed; 0 where it may go at once. */
   readonly notBefore: number;
+  readonly sendUnless?: SendUnless;
 }
+
+/**
+ * What may keep a value from being sent: that poolsync wrote it within the hour (`written`: changes that come one by
+ * one), or that a look finds it in the pool (`there`: files). Absent: it is sent whatever is known, because a person
+ * asked for it. E-mail addresses and phone numbers are always looked at.
+ */
+export type SendUnless = "written" | "there";
 
 export type Units = Readonly<Record<string, Held>>;
 
@@ -41,6 +49,8 @@ export interface Claim {
   /** Epoch ms. */
   readonly leaseUntil: number;
   readonly units: Units;
+  /** Units of which the ledger had this very value as the last that was written; absent where there are none. */
+  readonly sent?: readonly string[];
 }
 
 export interface Mailbox {
@@ -62,10 +72,23 @@ export interface Mailbox {
 }
 
 /**
- * Per unit the version last applied, or that may have been, and its digest. A blank digest says that the value there is
- * not known: the fate of a call was not heard of, or something else has changed the value since.
+ * What poolsync wrote last of a unit: a memory, and not what is there. The version is that of the newest value that was
+ * applied, found there, or may have been applied: nothing older follows it. A blank digest says that poolsync does not
+ * know this value for its own: it was found there, somebody else has changed it since, or the fate of a call was not
+ * heard of.
  */
-export type Ledger = Readonly<Record<string, { readonly version: string; readonly digest: string }>>;
+export interface LedgerEntry {
+  readonly version: string;
+  readonly digest: string;
+  /**
+   * Epoch ms by the store's clock: the last moment at which a call of poolsync's may have changed the unit, or may yet
+   * change it. Absent: unknown, as of entries from before it was kept.
+   */
+  readonly at?: number;
+}
+
+/** By unit. */
+export type Ledger = Readonly<Record<string, LedgerEntry>>;
 
 export interface UserState {
   readonly mailbox?: Mailbox;
@@ -76,6 +99,14 @@ export interface UserState {
 export const SUSPECT_MS = 15 * 60_000;
 /** How long a different value waits after a call whose fate is unknown, in ms. */
 export const QUIET_MS = 15_000;
+/** How long a value that poolsync wrote is taken for there, of changes that come one by one, in ms. */
+export const BELIEVED_MS = 60 * 60_000;
+
+/** True where the ledger is taken for the pool: it has this very value, from a write of poolsync's within the hour. */
+export function isBelieved(entry: LedgerEntry | undefined, digest: string, nowMs: number): boolean {
+  if (entry?.at === undefined || digest === "" || entry.digest !== digest) return false;
+  return entry.at <= nowMs && nowMs - entry.at < BELIEVED_MS;
+}
 
 /** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */
 export function mayGoAt(pending: Units, name: string, held: Held): number {

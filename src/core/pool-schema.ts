@@ -40,6 +40,8 @@ export interface PoolProfile {
   readonly autoVerified: readonly string[];
   /** The old value of these stays until the person has verified the new one. */
   readonly requireVerificationBeforeUpdate: readonly string[];
+  /** How many users it has, by Cognito's own estimate, which lags. */
+  readonly estimatedUsers?: number;
 }
 
 /** Why a unit cannot be sent, or was refused as invalid by Cognito: a bounded set, to count and group by. */

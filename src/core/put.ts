@@ -1,6 +1,20 @@
-import { blank, book, draft, finish, isFlag, isStale, place, type Draft, type Outcome, type Owner } from "./draft.ts";
-import type { Held, UserState } from "./mailbox.ts";
-import { flagOf } from "./unit.ts";
+import {
+  blank,
+  book,
+  draft,
+  enter,
+  enterSeen,
+  finish,
+  isFlag,
+  isStale,
+  otherOf,
+  place,
+  type Draft,
+  type Outcome,
+  type Owner,
+} from "./draft.ts";
+import { isBelieved, type Held, type SendUnless, type UserState } from "./mailbox.ts";
+import { contactOf } from "./unit.ts";
 import { isTooFarAhead, ordinalText, versionText } from "./version.ts";
 
 /** A wanted unit as a producer puts it; the store gives it its arrival. */
@@ -10,9 +24,20 @@ export interface Wanted {
   readonly ordinal?: string;
   readonly digest: string;
   readonly body: string;
-  /** What a look at the pool found a while ago: that the value is there, or that it is not. Absent: nobody looked. */
-  readonly there?: boolean;
+  /** Once it waits: see `SendUnless`. What a look found to be another is sent whatever this says. */
+  readonly sendUnless?: SendUnless;
+  /** Absent: nobody looked. */
+  readonly look?: Look;
 }
+
+/** What a look at the pool found a while ago. */
+export interface Look {
+  /** Epoch ms by the store's clock: before it began. */
+  readonly at: number;
+  /** `awaiting`: another value, and the wanted one was sent and waits until the person confirms it. */
+  readonly found: Found;
+}
+export type Found = "there" | "other" | "awaiting";
 
 /** A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. */
 export function put(
@@ -28,6 +53,9 @@ export function put(
     const ordinal = wanted.ordinal ?? ordinalText({ timeMs: nowMs, sequence: 0 });
     book(d, change.run, "received", 1);
     if (isTooFarAhead(ordinal, nowMs)) return book(d, change.run, "invalid", 1);
+    const { name, look } = wanted;
+    const found = look === undefined || wroteSince(d, name, look.at) ? undefined : look.found;
+    const sendUnless = found === "other" ? undefined : wanted.sendUnless;
     const held: Held = {
       version: versionText(ordinal, arrival),
       digest: wanted.digest,
@@ -37,29 +65,55 @@ export function put(
       faults: 0,
       deaths: 0,
       notBefore: 0,
+      ...(sendUnless === undefined ? {} : { sendUnless }),
     };
     // Somebody else changed it: that it was sent once says nothing any more.
-    if (wanted.there === false) blank(d, wanted.name);
-    if (!isThere(d, wanted, held)) return place(d, wanted.name, held);
-    d.ledger[wanted.name] = { version: held.version, digest: held.digest };
+    if (found === "other") blank(d, name);
+    // A flag is said of the address that comes with it, and goes after it.
+    const isAlone = !isFlag(name) || !change.units.some((other) => other.name === contactOf(name));
+    const known = isAlone && isQuiet(d, name) && !isStale(d, name, held) ? knownBy(d, wanted, found, nowMs) : undefined;
+    if (known === undefined) return place(d, name, held);
+    if (known === "look") enterSeen(d, name, held, d.ledger[name]?.digest === held.digest);
+    else enter(d, name, held.version, held.digest);
     book(d, change.run, "unchanged", 1);
   });
   return finish(d, nowMs);
 }
 
-/**
- * True where the value is known to be there, so that no call and no place in the mailbox is spent on it. The ledger
- * goes before a look at the pool: what poolsync wrote last may have been written after the look. And nothing may be
- * under way that could change the unit, or its contact or flag, after this. A flag for the value that is there always
- * waits its turn: an address that comes with it may take it away.
- */
-function isThere(d: Draft, { name, there }: Wanted, held: Held): boolean {
-  const { pending, claim, suspects, unknown } = d.mailbox;
-  const applied = d.ledger[name];
-  if (isFlag(name) || isStale(d, name, held)) return false;
-  if (applied ? applied.digest === "" || applied.digest !== held.digest : there !== true) return false;
-  return [name, flagOf(name)].every(
+/** True where a call of poolsync's may have changed the unit, or its contact or flag, after the look began. */
+function wroteSince({ ledger }: Draft, name: string, lookedAt: number): boolean {
+  return [name, otherOf(name)].some((touched) => touched !== undefined && (ledger[touched]?.at ?? -1) >= lookedAt);
+}
+
+/** True where nothing is under way that could change the unit, or its contact or flag, after this. */
+function isQuiet({ mailbox: { pending, claim, suspects, unknown } }: Draft, name: string): boolean {
+  return [name, otherOf(name)].every(
     (touched) =>
       touched === undefined || !(pending[touched] || claim?.units[touched] || suspects[touched] || unknown[touched]),
   );
+}
+
+/**
+ * By what the value is known to be there, so that no call and no place in the mailbox is spent on it. A look decides,
+ * unless poolsync wrote after it; a person who asks without one is left to no memory.
+ */
+function knownBy(
+  { ledger }: Draft,
+  { name, digest, look, sendUnless }: Wanted,
+  found: Found | undefined,
+  nowMs: number,
+): "look" | "ledger" | undefined {
+  const entry = ledger[name];
+  switch (found) {
+    case "there":
+      return "look";
+    case "awaiting":
+      return entry?.digest === digest ? "ledger" : undefined;
+    case "other":
+      return undefined;
+    case undefined: {
+      const mayBelieve = look !== undefined || (sendUnless === "written" && !isFlag(name));
+      return mayBelieve && isBelieved(entry, digest, nowMs) ? "ledger" : undefined;
+    }
+  }
 }

@@ -3,6 +3,8 @@ import {
   book,
   done,
   draft,
+  enter,
+  enterSeen,
   finish,
   isFlag,
   keepQuiet,
@@ -14,7 +16,7 @@ import {
 } from "./draft.ts";
 import type { Draft, Outcome, Owner } from "./draft.ts";
 import type { Letter } from "./letter.ts";
-import type { Held, UserState } from "./mailbox.ts";
+import { QUIET_MS, type Held, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
 import { contactOf } from "./unit.ts";
 
@@ -50,7 +52,7 @@ export function settle(
     if (!held || held.version !== settlement.version) continue;
     delete current.units[name];
     book(d, held.run, "pending", -1);
-    const letter = settleUnit(d, name, held, settlement, nowMs);
+    const letter = settleUnit(d, name, held, settlement, current.sent?.includes(name) === true, nowMs);
     if (letter) letters.push(letter);
   }
   if (Object.keys(current.units).length === 0) delete d.mailbox.claim;
@@ -58,7 +60,15 @@ export function settle(
   return { ...finish(d, nowMs), result: { late: false, doubted: [], letters } };
 }
 
-function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, nowMs: number): Letter | undefined {
+/** `wasLast`: the ledger had this very value when it was claimed. */
+function settleUnit(
+  d: Draft,
+  name: string,
+  held: Held,
+  settlement: Settlement,
+  wasLast: boolean,
+  nowMs: number,
+): Letter | undefined {
   const { pending } = d.mailbox;
   // A flag that was set before an older address arrived has been said of that address: it goes again, after it.
   const address = pending[contactOf(name) ?? name];
@@ -71,9 +81,17 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
       const applied = d.ledger[name];
       // A late settle may have moved the ledger beyond what this claim wrote.
       const newer = applied && applied.version > held.version ? applied.version : undefined;
-      d.ledger[name] = { version: newer ?? held.version, digest: newer || doubted ? "" : held.digest };
-      // An address that was settled a moment ago in the same claim has another flag now.
-      if (settlement.is === "applied") blank(d, otherOf(name));
+      if (settlement.is === "applied") {
+        enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, nowMs);
+        // An address that was settled a moment ago in the same claim has another flag now.
+        blank(d, otherOf(name), nowMs);
+      } else if (newer !== undefined || doubted) {
+        enter(d, name, newer ?? held.version, "");
+      } else if (settlement.awaiting === true) {
+        enter(d, name, held.version, held.digest);
+      } else {
+        enterSeen(d, name, held, wasLast);
+      }
       if (doubted) {
         place(d, name, { ...held, notBefore: 0 });
         return undefined;
@@ -84,7 +102,7 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
     case "retry": {
       if (settlement.fateUnknown) {
         keepQuiet(d, name, held.digest, nowMs);
-        letNothingOlderFollow(d, name, held.version);
+        letNothingOlderFollow(d, name, held.version, nowMs + QUIET_MS);
       }
       place(d, name, {
         ...held,
@@ -97,7 +115,7 @@ function settleUnit(d: Draft, name: string, held: Held, settlement: Settlement, 
     case "bury": {
       if (settlement.fateUnknown) {
         keepQuiet(d, name, held.digest, nowMs);
-        letNothingOlderFollow(d, name, held.version);
+        letNothingOlderFollow(d, name, held.version, nowMs + QUIET_MS);
       }
       const rivals = [pending[name], pending[contactOf(name) ?? name]];
       if (rivals.some((rival) => rival && rival.version > held.version)) {
@@ -145,10 +163,11 @@ function settleLate(
     const fateUnknown = (is === "retry" || is === "bury") && settlement.fateUnknown === true;
     if (is !== "applied" && !fateUnknown) continue;
     // The call may come after what is sent next, whatever that is.
+    const mayComeUntil = nowMs + (fateUnknown ? QUIET_MS : 0);
     if (fateUnknown) keepQuiet(d, name, "", nowMs);
     for (const touched of [name, otherOf(name)]) {
       if (touched === undefined) continue;
-      blank(d, touched);
+      blank(d, touched, mayComeUntil);
       const flying = current?.units[touched];
       const applied = d.ledger[touched];
       if (flying && flying.version > version) {
@@ -160,7 +179,7 @@ function settleLate(
       }
     }
     const applied = d.ledger[name];
-    if (is === "applied" && (!applied || applied.version < version)) d.ledger[name] = { version, digest: "" };
+    if (is === "applied" && (!applied || applied.version < version)) enter(d, name, version, "", nowMs);
   }
   const result: Settled = { late: true, doubted: [...doubted], letters: [] };
   if (!state.mailbox) return { state: { ledger: { ...d.ledger } }, entries: [], result };

@@ -1,7 +1,12 @@
 /** What a delivery found out about one unit of its claim. `version` is the claimed one. */
 export type Settlement =
   | { readonly is: "applied"; readonly version: string }
-  | { readonly is: "unchanged"; readonly version: string }
+  | {
+      readonly is: "unchanged";
+      readonly version: string;
+      /** True where another value is there, and this one was sent and waits until the person confirms it. */
+      readonly awaiting?: boolean;
+    }
   | {
       readonly is: "retry";
       readonly version: string;

@@ -1,5 +1,6 @@
 /** A row of a feed, and what a plan says of it. */
 import type { Change, InvalidUnit } from "../core/change.ts";
+import type { Found } from "../core/put.ts";
 import type { Unit } from "../core/unit.ts";
 import type { FeedRow } from "../queues/feed-run.ts";
 
@@ -34,6 +35,8 @@ export type JudgedRow =
       readonly units: readonly JudgedUnit[];
       readonly invalid: readonly InvalidUnit[];
       readonly federated: readonly string[];
+      /** Epoch ms by the store's clock: before the look at the user began. Absent where nobody looked. */
+      readonly lookedAt?: number;
     };
 
 /** The deeds that cost a call. */
@@ -44,12 +47,28 @@ export function isSent(deed: Deed): boolean {
 /** The row as the store is to have it: all its units, so that books and versions are right, each with what was seen. */
 export function feedRowOf(row: JudgedRow): FeedRow {
   if (row.kind === "fault") return row;
-  const there = new Map<string, boolean>();
-  for (const { unit, deed } of row.units) {
-    if (deed === "unchanged") there.set(unit.name, true);
-    if (deed === "set" || deed === "change" || deed === "clear") there.set(unit.name, false);
-  }
-  const { line, username, version, invalid, found } = row;
+  const { line, username, version, invalid, found, lookedAt } = row;
   const units = row.units.map(({ unit }) => unit);
-  return { kind: "change", line, found, invalid, change: { username, units, version, there } };
+  const change = { username, units, version };
+  if (lookedAt === undefined) return { kind: "change", line, found, invalid, change };
+  const looked = row.units.flatMap(({ unit, deed }) => {
+    const what = FOUND[deed];
+    return what === undefined ? [] : [[unit.name, what] as const];
+  });
+  return {
+    kind: "change",
+    line,
+    found,
+    invalid,
+    change: { ...change, look: { at: lookedAt, found: new Map(looked) } },
+  };
 }
+
+/** What a look at the user must have found, for a deed to come of it. */
+const FOUND: Readonly<Partial<Record<Deed, Found>>> = {
+  unchanged: "there",
+  awaiting: "awaiting",
+  set: "other",
+  change: "other",
+  clear: "other",
+};

@@ -1,6 +1,6 @@
 /** Plans: what feeds would do to a pool, worked out as a whole before anything of it is put. */
 import { createHash } from "node:crypto";
-import type { ScanPage } from "../cognito/pool-scan.ts";
+import type { ScanPage, UserName } from "../cognito/pool-scan.ts";
 import type { Ledger } from "../core/mailbox.ts";
 import { brokenGuards, type BrokenGuard, type GuardSettings } from "../core/guards.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
@@ -10,7 +10,7 @@ import { createTally, exampleOf, guardFiguresOf, type Example, type PlanFigures,
 import type { FeedRow } from "../queues/feed-run.ts";
 import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
-import { createPlanner, type Baseline, type PlannedRecord, type Planner } from "./planner.ts";
+import { createPlanner, type Baseline, type PlannedRecord, type Planner, type Unlisted } from "./planner.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
 
 /** One feed of a plan. */
@@ -30,8 +30,11 @@ export interface PlanMeans {
   /** Where the scratch is kept. */
   readonly directory: string;
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
-  /** The whole pool, or those of it whom the plan is about. */
-  readonly scan: (signal: AbortSignal) => AsyncIterable<ScanPage>;
+  /** The whole pool, or those of it whom the plan is about: `names` has the name that each row has of its user. */
+  readonly scan: (signal: AbortSignal, names: () => Iterable<UserName>) => AsyncIterable<ScanPage>;
+  /** The store's clock, epoch ms. */
+  readonly now: () => Promise<number>;
+  readonly unlisted: Unlisted;
   /** Dead letters that the scan looks at again. */
   readonly healing?: Healing;
   readonly pace: () => Promise<PlanFigures["pace"]>;
@@ -85,9 +88,9 @@ export async function buildPlans(
     for (const input of inputs) {
       const scratch = openScratch(means.directory);
       opened.push(scratch);
-      const { profile, keyring, ledgers } = means;
+      const { profile, keyring, ledgers, unlisted } = means;
       const { mapping, guards } = input;
-      const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards });
+      const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards, unlisted });
       const silent = new Set(mapping.attributes.filter(({ column }) => column !== undefined).map(({ name }) => name));
       for await (const record of input.records) {
         signal.throwIfAborted();
@@ -145,20 +148,26 @@ function forgetSpoken(silent: Set<string>, record: Extract<PlannedRecord, { kind
 }
 
 async function meetAll(
-  { scan, healing }: PlanMeans,
+  { scan, now, healing }: PlanMeans,
   works: readonly { readonly planner: Planner }[],
   signal: AbortSignal,
   { scanned }: PlanProgress,
 ): Promise<ScanFigures> {
+  // Looks are told apart from writes by the store's clock, which is asked once.
   const begunAt = performance.now();
+  const storeAhead = (await now()) - performance.now();
+  const names = function* (): Generator<UserName> {
+    for (const { planner } of works) yield* planner.names();
+  };
   let [users, pages, begunAgain] = [0, 0, false];
-  for await (const page of scan(signal)) {
+  for await (const page of scan(signal, names)) {
     if (page.again) {
       [users, begunAgain] = [0, true];
       for (const { planner } of works) planner.forget();
       healing?.forget();
     }
-    for (const user of page.users) for (const { planner } of works) planner.meet(user);
+    const lookedAt = page.askedAt + storeAhead;
+    for (const user of page.users) for (const { planner } of works) planner.meet(user, lookedAt);
     if (healing) for (const user of page.users) healing.meet(user);
     users += page.users.length;
     pages += 1;

@@ -2,6 +2,7 @@
  * Works a plan out, in three steps: rows are taken, users of the pool are met, and what they mean to each other is
  * concluded. Then the rows can be walked as often as is wanted, each with what it would do.
  */
+import type { UserName } from "../cognito/pool-scan.ts";
 import { judgeClaim, type AliasStep } from "../core/alias-claims.ts";
 import type { InvalidUnit } from "../core/change.ts";
 import { compareUnit, mayAwait, providersOf, type ListedUser } from "../core/comparison.ts";
@@ -28,6 +29,8 @@ export interface PlannerOptions {
   readonly baseline: Baseline;
   readonly mapping: Pick<Mapping, "identifier" | "match" | "duplicates">;
   readonly guards: Pick<GuardSettings, "protectUsers" | "protectAttributes">;
+  /** What becomes of a row whose username the pool does not list, by the live baseline. */
+  readonly unlisted: Unlisted;
   /** What poolsync wrote last, by user key. */
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
 }
@@ -35,11 +38,20 @@ export interface PlannerOptions {
 /** A record, and for one of a plan file what it found there: the digests of the values, by unit. */
 export type PlannedRecord = MappedRecord & { readonly before?: Readonly<Record<string, string>> };
 
+/**
+ * The list of users is eventually consistent: of a few rows the write is the authority (`write`), and who is not there
+ * becomes a dead letter that can be replayed. Of a large file the row is at fault.
+ */
+export type Unlisted = "write" | "fault";
+
 export interface Planner {
   take(record: PlannedRecord): void;
   /** All rows were taken. */
   index(): void;
-  meet(user: ListedUser): void;
+  /** Each row's user, by the name that the row has. */
+  names(): Iterable<UserName>;
+  /** `lookedAt`: epoch ms by the store's clock, before the look at the user began. */
+  meet(user: ListedUser, lookedAt: number): void;
   /** The scan begins again. */
   forget(): void;
   conclude(): Promise<void>;
@@ -55,6 +67,7 @@ interface Match {
   readonly verdicts: readonly Verdict[];
   readonly federated?: readonly string[];
   readonly changed?: true;
+  readonly lookedAt?: number;
 }
 interface Verdict {
   deed: Deed | "asked";
@@ -131,7 +144,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     }
   }
 
-  function meet(user: ListedUser): void {
+  function meet(user: ListedUser, lookedAt: number): void {
     for (const name of aliases) {
       const value = user.attributes.get(name) ?? "";
       if (value === "" || !scratch.isWanted(nameOf(name, value))) continue;
@@ -147,7 +160,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       const isVerified = user.attributes.get(`${kind}_verified`) === "true";
       for (const { row, body } of scratch.rowsOf(nameOf(kind, value))) {
         const held = heldOf(body);
-        match(row, user.sub, isVerified, held, compare(held, user));
+        match(row, user.sub, isVerified, held, { ...compare(held, user), lookedAt });
       }
     }
   }
@@ -210,6 +223,17 @@ export function createPlanner(options: PlannerOptions): Planner {
     await flush();
   }
 
+  function meetUnlisted(): void {
+    const unlisted: { row: number; held: Held }[] = [];
+    for (const { row, body, user } of scratch.rows()) {
+      const held: unknown = JSON.parse(keyring.open(body));
+      if (user !== undefined || !isRecord(held) || held.kind === "fault") continue;
+      if (kindOf(held.change.username) === "username") unlisted.push({ row, held });
+    }
+    for (const { row, held } of unlisted)
+      match(row, nameOf("username", held.change.username), false, held, unseen(held));
+  }
+
   /** Values that were sent and wait for the person's confirmation are not sent again: the ledger has them. */
   async function settleAsked(): Promise<void> {
     if (profile.requireVerificationBeforeUpdate.length === 0 || baseline !== "live") return;
@@ -258,8 +282,18 @@ export function createPlanner(options: PlannerOptions): Planner {
     meet,
     forget: () => scratch.forgetMatches(),
 
+    *names() {
+      for (const { body } of scratch.rows()) {
+        const held: unknown = JSON.parse(keyring.open(body));
+        if (!isRecord(held) || held.kind === "fault") continue;
+        const { username } = held.change;
+        yield { attribute: kindOf(username), value: username };
+      }
+    },
+
     async conclude() {
       if (baseline === "ledger") await meetLedgers();
+      if (baseline === "live" && options.unlisted === "write") meetUnlisted();
       scratch.indexMatches();
       for (const { row, verified } of scratch.ambiguous()) {
         const one = verified.length === 1 ? verified[0] : undefined;
@@ -296,7 +330,14 @@ export function createPlanner(options: PlannerOptions): Planner {
     });
     if (fault !== undefined && isPlanFault(fault)) return faulty(fault);
     if (user === undefined) return faulty("user-unknown");
-    const { username, found, verdicts, federated = [], changed } = text === undefined ? unseen(held) : matchOf(text);
+    const {
+      username,
+      found,
+      verdicts,
+      federated = [],
+      changed,
+      lookedAt,
+    }: Match = text === undefined ? unseen(held) : matchOf(text);
     if (guarded.users.has(canonicalUsername(profile, username))) return faulty("protected-user");
     if (changed) return faulty("changed-since-plan");
     const invalid = [...held.invalid];
@@ -313,7 +354,8 @@ export function createPlanner(options: PlannerOptions): Planner {
       }
     }
     const version = held.change.version ?? { timeMs: 0, sequence: row };
-    return { kind: "user", line, user, username, found, version, units, invalid, federated };
+    const judged = { kind: "user" as const, line, user, username, found, version, units, invalid, federated };
+    return lookedAt === undefined ? judged : { ...judged, lookedAt };
   }
 }
 

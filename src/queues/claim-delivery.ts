@@ -10,6 +10,7 @@ import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { hasEnded } from "../core/access-token.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
+import { contactsIn, mayAwait } from "../core/comparison.ts";
 import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
 import { decide, type Failure, isExhausted } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
@@ -105,6 +106,8 @@ export async function deliverClaim(
   /** Gives each unit what is sent for it, or concludes it where that needs no call. */
   async function prepare(): Promise<void> {
     const contacts = new Map<string, UnitValue>();
+    /** What is sent unless it is there. */
+    const looked = new Set<string>();
     for (const name of session.open()) {
       const held = session.held(name);
       if (isExhausted(held)) {
@@ -122,28 +125,45 @@ export async function deliverClaim(
       const wrong = checkUnit(profile, { name, value });
       if (wrong) session.bury(name, "invalid-value", wrong.reason);
       else if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
-      else attributes.set(name, [{ Name: name, Value: value.kind === "text" ? value.text : "" }]);
+      else {
+        attributes.set(name, [{ Name: name, Value: value.kind === "text" ? value.text : "" }]);
+        if (held.sendUnless === "there") looked.add(name);
+      }
     }
-    if (contacts.size === 0) return;
-    const held = await holds.ask("contacts");
-    if (held.is === "held") return session.defer(contacts.keys(), Math.min(held.retryInMs, HELD_LOOK_MS));
-    await readContacts(contacts);
+    if (contacts.size > 0) {
+      const held = await holds.ask("contacts");
+      if (held.is === "held") {
+        session.defer(contacts.keys(), Math.min(held.retryInMs, HELD_LOOK_MS));
+        contacts.clear();
+      }
+    }
+    if (contacts.size + looked.size > 0) await look(contacts, looked);
   }
 
-  /** E-mail and phone are compared with what is there, because writing them may message or lock out the person. */
-  async function readContacts(contacts: ReadonlyMap<string, UnitValue>): Promise<void> {
+  /**
+   * E-mail and phone are compared with what is there, because writing them may message or lock out the person, and
+   * other values where what is there already is not to be sent.
+   */
+  async function look(contacts: ReadonlyMap<string, UnitValue>, looked: ReadonlySet<string>): Promise<void> {
     const listSlot = await lists.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal });
     try {
       const ignoresCase = !profile.caseSensitive;
       const read = await withinLease(leaseLeftMs(), signal, (ending) =>
-        directory.readContacts(profile.id, username, { signal: ending, ignoresCase }),
+        directory.readUser(profile.id, username, { signal: ending, ignoresCase }),
       );
       if (!read.ok) {
         if (read.failure.outcome === "wait" && read.failure.answered) await listSlot.throttled();
-        return readFailed([...contacts.keys()], read.failure);
+        return readFailed([...contacts.keys(), ...looked], read.failure);
       }
       answered = true;
-      there = read.contacts;
+      const { user } = read;
+      there = contactsIn(user);
+      for (const name of looked) {
+        // The list is eventually consistent: of whom it does not show, the write is the authority.
+        if (user && payloadOf([name]).every(({ Name, Value }) => (user.attributes.get(Name) ?? "") === Value)) {
+          session.unchanged(name);
+        }
+      }
       for (const [name, value] of contacts) {
         if (isContact(name)) plan(name, value);
         else flags.set(name, value);
@@ -181,8 +201,12 @@ export async function deliverClaim(
   }
 
   function plan(name: string, value: UnitValue): void {
-    const planned = planContact(profile, name, value, there);
+    // Who asks for another spelling of an address gets it, though the pool takes both for the same.
+    const isAsked = session.held(name).sendUnless === undefined;
+    const planned = planContact({ caseSensitive: isAsked || profile.caseSensitive }, name, value, there);
+    const awaits = inHand.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
     if (planned.do === "unchanged") session.unchanged(name);
+    else if (planned.do === "send" && awaits) session.unchanged(name, true);
     else if (planned.do === "bury") session.bury(name, planned.kind, planned.reason);
     else attributes.set(name, planned.attributes);
   }

@@ -41,7 +41,8 @@ export interface ClaimSession {
   held(name: string): Held;
   conclude(name: string, settlement: Settlement): void;
   applied(name: string): void;
-  unchanged(name: string): void;
+  /** `awaiting`: another value is there, and this one was sent and waits until the person confirms it. */
+  unchanged(name: string, awaiting?: boolean): void;
   bury(name: string, kind: string, reason: string, more?: BuriedBy): void;
   /** Gives units back for later, with nothing counted. */
   defer(names: Iterable<string>, inMs: number): void;
@@ -90,7 +91,8 @@ export function openClaimSession(
     held,
     conclude,
     applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
-    unchanged: (name) => conclude(name, { is: "unchanged", version: held(name).version }),
+    unchanged: (name, awaiting = false) =>
+      conclude(name, { is: "unchanged", version: held(name).version, ...(awaiting ? { awaiting } : {}) }),
     bury(name, kind, reason, { owner, fateUnknown = false } = {}) {
       const { version, body } = held(name);
       const tokenless = withoutToken(keyring.open(body));

@@ -10,6 +10,7 @@ import type { OwnAnswer } from "../cognito/own-writer.ts";
 import { SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Change } from "../core/change.ts";
 import type { UserState } from "../core/mailbox.ts";
+import { ordinalText, versionText } from "../core/version.ts";
 import { directRunId } from "../store/runs.ts";
 import { deliverClaim, type DeliveryMeans } from "./claim-delivery.ts";
 import { giveBackClaim } from "./claim-session.ts";
@@ -27,10 +28,10 @@ export type UnitOutcome =
 export interface Submitted {
   /** The opaque key of the user, under which what stays queued is found again. */
   readonly user: string;
-  /** By unit, the version that it waits under. */
+  /** By unit, its version. */
   readonly versions: ReadonlyMap<string, string>;
-  /** Units that came to an end when they were put. */
-  readonly ended: ReadonlyMap<string, UnitOutcome>;
+  /** Units that are on their way: nothing newer is there. */
+  readonly queued: readonly string[];
 }
 
 export interface Delivered {
@@ -69,19 +70,24 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
   async function submit(change: Change, { wake }: { readonly wake: boolean }): Promise<Submitted> {
     await store.runs.direct(profile.id);
     const user = producer.userKey(change.username);
-    await producer.put([change], { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) });
-    const state = await store.mailboxes.read(user);
+    const facts = { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) };
+    const { at, arrival } = await producer.put([change], facts);
+    const ordinal = ordinalText(change.version ?? { timeMs: at, sequence: 0 });
+    const { mailbox, ledger } = await store.mailboxes.read(user);
     const versions = new Map<string, string>();
-    const ended = new Map<string, UnitOutcome>();
-    for (const { name, value } of change.units) {
-      const digest = keyring.valueDigest(name, value);
-      const waiting = state.mailbox?.pending[name] ?? state.mailbox?.claim?.units[name];
+    const queued: string[] = [];
+    for (const [index, { name, value }] of change.units.entries()) {
+      const waiting = mailbox?.pending[name] ?? mailbox?.claim?.units[name];
+      const put = versionText(ordinal, arrival + index);
       // Whoever put an equal value in the same moment has made this change as well.
-      if (waiting?.digest === digest) versions.set(name, waiting.version);
-      else if (!waiting && state.ledger[name]?.digest === digest) ended.set(name, { is: "unchanged" });
-      else ended.set(name, { is: waiting ? "superseded" : "stale" });
+      const isSame = waiting?.digest === keyring.valueDigest(name, value) && waiting.version < put;
+      const version = isSame ? waiting.version : put;
+      versions.set(name, version);
+      if ([waiting, ledger[name]].every((newest) => newest === undefined || newest.version <= version)) {
+        queued.push(name);
+      }
     }
-    return { user, versions, ended };
+    return { user, versions, queued };
   }
 
   /** Delivers what is due of the user, unless somebody else does. Answers when to look again, in ms. */
@@ -135,7 +141,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
     check: (change) => producer.check(change),
     userKey: (username) => producer.userKey(username),
     submit,
-    async deliverNow({ user, versions, ended }, options) {
+    async deliverNow({ user, versions }, options) {
       const heard = hearCalls(means);
       /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
       const own = new Set<string>();
@@ -149,7 +155,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
         for (;;) {
           options.signal.throwIfAborted();
           const state = await store.mailboxes.read(user);
-          const outcomes = new Map(ended);
+          const outcomes = new Map<string, UnitOutcome>();
           for (const [unit, version] of versions) {
             outcomes.set(unit, await outcomeOf(user, unit, version, state, changed));
           }

@@ -60,7 +60,7 @@ const PAGE_ROWS = 500;
  */
 export async function putFeed(options: FeedRunOptions): Promise<string> {
   const { engine, profile, run, report, progress, onStill, signal } = options;
-  const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk });
+  const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
   let rows = 0;

@@ -1,7 +1,7 @@
 /**
  * A call with a user's own token is made at once and not queued: the token is kept nowhere. What is queued for the
- * same user keeps its order all the same: nobody else has the user in hand while the call is made, and an older value
- * that still waits gives way to the one that was written.
+ * same user keeps its order all the same: nobody else has the user in hand while the call is made, an older value that
+ * still waits gives way to the one that was written, and what the ledger knew of an older one is forgotten.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,8 +29,8 @@ const LOOK_EVERY_MS = 100;
 export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promise<boolean>): Promise<void> {
   const { store, keyring, wakeUps } = engine;
   const { pool, units, leaseMs, signal } = turn;
-  const known = await whoWaits(engine, turn);
-  // Of whom nothing waits, nothing can come after this call that is older.
+  const known = await whoIsKnown(engine, turn);
+  // Of whom nothing waits or was written, nothing can come after this call that is older, and no memory is wrong.
   if (known === undefined) return void (await call());
   const { user, username } = known;
   const token = randomUUID();
@@ -49,14 +49,18 @@ export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promi
     if (answer.is === "claimed") {
       await giveBackClaim(store.mailboxes, keyring, { user, token, answer, leaseEndsAt }, leaseMs);
     }
-    const { mailbox } = await store.mailboxes.read(user);
-    const older = isWritten ? units.filter(({ name }) => mailbox?.pending[name] !== undefined) : [];
+    const { mailbox, ledger } = await store.mailboxes.read(user);
+    const isKnown = ({ name }: Unit): boolean => mailbox?.pending[name] !== undefined || ledger[name] !== undefined;
+    const older = isWritten ? units.filter(isKnown) : [];
     if (older.length > 0) {
       await store.runs.direct(pool);
+      const look = { at: await store.now(), found: "there" } as const;
       const wanted = older.map(({ name, value }) => ({
         name,
         digest: keyring.valueDigest(name, value),
         body: keyring.seal(bodyOf(value)),
+        sendUnless: "there" as const,
+        look,
       }));
       await store.mailboxes.put({
         pool,
@@ -71,14 +75,15 @@ export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promi
   }
 }
 
-/** Without the pool's profile nobody knows whether it ignores case: the mailbox has either spelling's key. */
-async function whoWaits(
+/** Without the pool's profile nobody knows whether it ignores case: the user has either spelling's key. */
+async function whoIsKnown(
   { store, keyring }: Engine,
   { pool, username }: OwnTurn,
 ): Promise<{ readonly user: string; readonly username: string } | undefined> {
   for (const spelling of new Set([username, username.toLowerCase()])) {
     const user = keyring.userKey(pool, spelling);
-    if ((await store.mailboxes.read(user)).mailbox !== undefined) return { user, username: spelling };
+    const { mailbox, ledger } = await store.mailboxes.read(user);
+    if (mailbox !== undefined || Object.keys(ledger).length > 0) return { user, username: spelling };
   }
   return undefined;
 }

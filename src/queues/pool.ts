@@ -7,7 +7,7 @@ import { createAttributeWriter } from "../cognito/attribute-writer.ts";
 import { createOwnWriter } from "../cognito/own-writer.ts";
 import { readProvider } from "../cognito/identity-provider.ts";
 import { readPoolProfile } from "../cognito/pool-profile.ts";
-import { scanPool, scanUsers, type ScanPage } from "../cognito/pool-scan.ts";
+import { scanPool, scanUsers, type ScanPage, type UserName } from "../cognito/pool-scan.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../cognito/quota-governor.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
@@ -38,8 +38,8 @@ export interface Pool {
   deliver(): Promise<Delivery>;
   /** Where it lives. */
   readonly target: Target;
-  /** Everybody in the pool, or those of these usernames, paced. */
-  scan(signal: AbortSignal, usernames?: Iterable<string>): AsyncIterable<ScanPage>;
+  /** Everybody in the pool, or those of these names, paced. */
+  scan(signal: AbortSignal, names?: Iterable<UserName>): AsyncIterable<ScanPage>;
   /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
   providerAttributes(provider: string, signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
   /** Calls a second that are to be had at the moment. */
@@ -104,9 +104,9 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   return {
     profile,
     target,
-    scan(signal, usernames) {
+    scan(signal, names) {
       const options = { cognito, lists, poolId: profile.id, signal };
-      return usernames ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, usernames) : scanPool(options);
+      return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);
     },
     async providerAttributes(provider, signal) {
       for (let tries = 1; ; tries += 1) {

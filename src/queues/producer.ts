@@ -3,6 +3,7 @@
  * in one step with its invalid counts and the feed's cursor.
  */
 import type { Change, InvalidUnit } from "../core/change.ts";
+import type { SendUnless } from "../core/mailbox.ts";
 import type { Wanted } from "../core/put.ts";
 import {
   canonicalUsername,
@@ -21,6 +22,8 @@ export interface ProducerOptions {
   readonly profile: PoolProfile;
   readonly run: string;
   readonly priority: number;
+  /** What may keep what is put here from being sent; absent where a person asked for it. */
+  readonly sendUnless?: SendUnless;
 }
 
 /** What a page stands for besides its changes. */
@@ -54,7 +57,7 @@ export const VERSION_AHEAD: Omit<InvalidUnit, "name"> = {
 };
 
 export function createProducer(options: ProducerOptions): Producer {
-  const { engine, profile, run, priority } = options;
+  const { engine, profile, run, priority, sendUnless } = options;
   const { store, keyring, wakeUps } = engine;
 
   const userOf = (username: string): Pick<UserChange, "user" | "username"> => {
@@ -69,7 +72,8 @@ export function createProducer(options: ProducerOptions): Producer {
     return change.units.map(({ name, value }) => ({
       name,
       ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
-      ...(change.there?.has(name) ? { there: change.there.get(name) === true } : {}),
+      ...(sendUnless === undefined ? {} : { sendUnless }),
+      ...lookOf(change, name),
       digest: keyring.valueDigest(name, value),
       body: keyring.seal(bodyOf(value, change.manner)),
     }));
@@ -108,4 +112,9 @@ export function createProducer(options: ProducerOptions): Producer {
       return put;
     },
   };
+}
+
+function lookOf({ look }: Change, unit: string): Pick<Wanted, "look"> {
+  const found = look?.found.get(unit);
+  return look === undefined || found === undefined ? {} : { look: { at: look.at, found } };
 }

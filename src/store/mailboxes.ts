@@ -46,6 +46,10 @@ export interface Put {
   readonly ahead: number;
   /** Users of the page who have something to do: the others have in the pool what was wanted, or something newer. */
   readonly waiting: readonly string[];
+  /** Epoch ms by the store's clock: the time of units that say none. */
+  readonly at: number;
+  /** What the page's first unit was given; the others follow in the page's order. */
+  readonly arrival: number;
 }
 
 export type ClaimAnswer =
@@ -58,6 +62,8 @@ export type ClaimAnswer =
       readonly units: Units;
       /** Epoch ms, by the store's clock; `leaseMs` from now. */
       readonly leaseUntil: number;
+      /** See `Claim.sent` of core/mailbox.ts. */
+      readonly sent?: readonly string[];
     }
   | { readonly is: "busy"; readonly retryInMs: number }
   | { readonly is: "later"; readonly retryInMs: number }
@@ -85,10 +91,10 @@ export interface Swept extends Due {
 export interface Mailboxes {
   /**
    * Rejects with a StoreError `run-lost` where there is no such run: a store that lost its last writes must not take
-   * pages of a run whose beginning it has forgotten.
+   * pages of a run whose beginning it has forgotten. And with `run-cancelled` where somebody has cancelled it.
    */
   put(page: Page): Promise<Put>;
-  /** `token` must be fresh: a random UUID. */
+  /** `token` must be fresh: a random UUID. What a cancelled run has put is discarded, and not claimed. */
   claim(user: string, token: string, leaseMs: number): Promise<ClaimAnswer>;
   /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
   settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;

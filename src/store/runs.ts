@@ -64,7 +64,8 @@ export interface Runs {
   advance(id: string, state: RunState): Promise<void>;
   /**
    * Advances a run that is in one of these states, and answers whether it was: of several who ask at once one gets it.
-   * One that was cancelled or has expired stays so, for `advance` as well.
+   * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering`, and of which nothing
+   * is pending, is over, and not cancelled any more.
    */
   turn(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
   /**

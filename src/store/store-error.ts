@@ -26,7 +26,9 @@ export type StoreFault =
   /** The namespace's values were written with another key, or with none. */
   | "wrong-key"
   /** The store has forgotten a run, or how far it was: it lost its last writes. */
-  | "run-lost";
+  | "run-lost"
+  /** Somebody has cancelled the run: nothing more is put into it. */
+  | "run-cancelled";
 
 export class StoreError extends Error {
   readonly kind: StoreFault;
@@ -36,6 +38,14 @@ export class StoreError extends Error {
     this.name = "StoreError";
     this.kind = kind;
   }
+}
+
+/** For a run that somebody has cancelled while it was under way. */
+export function runCancelled(run: string): StoreError {
+  return new StoreError(
+    "run-cancelled",
+    `Run ${run} was cancelled, and what was left of it was not put: see \`poolsync runs show ${run}\`.`,
+  );
 }
 
 /** For a run that was begun, and that the store does not know any more or knows as less far than it was. */

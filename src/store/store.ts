@@ -19,6 +19,8 @@ export interface Target {
 
 export interface Store {
   readonly kind: "redis" | "embedded";
+  /** The store's clock, epoch ms. */
+  now(): Promise<number>;
   readonly mailboxes: Mailboxes;
   readonly letters: Letters;
   readonly runs: Runs;

@@ -12,6 +12,7 @@ import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import type { Refusal } from "../../src/cognito/fault.ts";
 import { readPoolProfile } from "../../src/cognito/pool-profile.ts";
 import { createUserDirectory } from "../../src/cognito/user-directory.ts";
+import { contactsIn } from "../../src/core/comparison.ts";
 import { planContact } from "../../src/core/contact.ts";
 import { FAILURE_KINDS } from "../../src/core/failure.ts";
 import { culprits } from "../../src/core/isolation.ts";
@@ -221,7 +222,7 @@ describe("an endpoint that is not Cognito", () => {
     const directory = createUserDirectory(client);
     const property = fc.asyncProperty(reply(answers.list), fc.boolean(), async (said, ignoresCase) => {
       answerWith(said);
-      const read = await directory.readContacts(POOL, "u1", { ignoresCase });
+      const read = await directory.readUser(POOL, "u1", { ignoresCase });
       if (!read.ok) assertRefusal(read);
       else {
         for (const verified of ["mark", "ask", "keep"] as const) {
@@ -229,7 +230,7 @@ describe("an endpoint that is not Cognito", () => {
             { caseSensitive: !ignoresCase },
             "email",
             { kind: "text", text: "u@example.com", verified },
-            read.contacts,
+            contactsIn(read.user),
           );
         }
       }
@@ -262,7 +263,7 @@ describe("an endpoint that is not Cognito", () => {
     const directory = createUserDirectory(client);
     answerWith({ status: 200, headers: {}, body: JSON.stringify({ Users: [], PaginationToken: "again" }) });
     asked = 0;
-    const read = await directory.readContacts(POOL, "u1");
+    const read = await directory.readUser(POOL, "u1");
     assert.ok(!read.ok);
     assert.equal(read.failure.kind, "unknown");
     assert.equal(asked, 100);

@@ -23,7 +23,12 @@ async function scan(url: string, signal?: AbortSignal, usernames?: readonly stri
     const pages: ScanPage[] = [];
     const options = { cognito, lists, poolId: POOL, random: () => 0, ...(signal ? { signal } : {}) };
     const scanned =
-      usernames === undefined ? scanPool(options) : scanUsers({ ...options, ignoresCase: false }, usernames);
+      usernames === undefined
+        ? scanPool(options)
+        : scanUsers(
+            { ...options, ignoresCase: false },
+            usernames.map((value) => ({ attribute: "username", value })),
+          );
     for await (const page of scanned) pages.push(page);
     return pages;
   } finally {

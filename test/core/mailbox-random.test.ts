@@ -71,6 +71,9 @@ function life(random: Random) {
   let flights: Flight[] = [];
   let strays: Stray[] = [];
 
+  /** What a scan has seen of the pool, and when it began. */
+  const looks: { readonly at: number; readonly pool: Readonly<Record<string, Written>> }[] = [{ at: START, pool: {} }];
+
   const say = (what: string) => history.push(`${now - START} ${what}`);
   const short = (version: string) => `v${Number(version.slice(0, 15)) - START}.${Number(version.slice(33))}`;
 
@@ -91,6 +94,9 @@ function life(random: Random) {
       );
       assert.equal(book.pending, waiting.filter((held) => held.run === run).length, `${run} is pending once`);
     }
+    for (const { name, run, version, digest } of puts) {
+      if (books.get(run)?.unchanged === 1) isDone(name, { version, digest });
+    }
     return outcome;
   }
 
@@ -103,19 +109,24 @@ function life(random: Random) {
     lastPut.set(name, history.length);
     puts.push({ name, run, digest, version: `${ordinal}.${String(arrivals).padStart(16, "0")}` });
     say(`put ${name} ${digest} ${short(puts.at(-1)?.version ?? "")}`);
-    const units = [{ name, ordinal, digest, body: digest }];
+    // A look before now, or long before: what it found was there then.
+    const seen = random.chance(0.5) ? looks[random.below(looks.length)] : undefined;
+    const found = seen?.pool[name]?.digest === digest ? ("there" as const) : ("other" as const);
+    const looked = seen === undefined ? {} : { look: { at: seen.at, found } };
+    const sendUnless = random.pick([undefined, "written", "there"] as const);
+    const asked = sendUnless === undefined ? {} : { sendUnless };
+    say(`  ${sendUnless ?? "asked"}${seen ? `, ${found} at ${seen.at - START}` : ""}`);
+    const units = [{ name, ordinal, digest, body: digest, ...looked, ...asked }];
     take(put(state, { user: "u", pool: "p", username: "n", priority: 10, run, units }, [arrivals], now));
   }
 
   function claimOne(): Flight | undefined {
     const token = `t${(tokens += 1)}`;
-    const { result } = take(claim(state, "u", token, LEASE_MS, now));
-    say(`claim ${token} ${result.is === "claimed" ? Object.keys(result.units).join() : result.is}`);
-    for (const { name, run, version, digest } of puts) {
-      if (books.get(run)?.unchanged === 1) isDone(name, { version, digest });
-    }
+    const { result } = take(claim(state, "u", token, LEASE_MS, now, () => false));
+    say(`claim ${token} ${result.is === "claimed" ? Object.keys(result.claim.units).join() : result.is}`);
     if (result.is !== "claimed") return undefined;
-    const flight = { token, units: { ...result.units }, leaseUntil: result.leaseUntil, retried: new Set<string>() };
+    const { units, leaseUntil } = result.claim;
+    const flight = { token, units: { ...units }, leaseUntil, retried: new Set<string>() };
     flights.push(flight);
     return flight;
   }
@@ -206,7 +217,10 @@ function life(random: Random) {
   function step(): void {
     const [first] = flights;
     const flight = flights[random.below(flights.length)] ?? first;
-    switch (random.below(9)) {
+    switch (random.below(10)) {
+      case 9:
+        now += 1;
+        return void looks.push({ at: now, pool: { ...pool } });
       case 0:
       case 1:
         return putOne();

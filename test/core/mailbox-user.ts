@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import { claim } from "../../src/core/claim.ts";
-import { put } from "../../src/core/put.ts";
+import { put, type Wanted } from "../../src/core/put.ts";
 import { replay } from "../../src/core/replay.ts";
 import { settle } from "../../src/core/settle.ts";
 import type { Claimed } from "../../src/core/claim.ts";
@@ -24,6 +24,8 @@ export function user() {
   const letters: Letter[] = [];
   const self = {
     now: START,
+    /** Runs that somebody has cancelled. */
+    cancelled: new Set<string>(),
     letters,
     get state() {
       return state;
@@ -38,22 +40,22 @@ export function user() {
       return outcome;
     },
     /** `version` is a small number: milliseconds from an hour before the start. */
-    put(name: string, word: string, version?: number): void {
+    put(name: string, word: string, version?: number, more: Pick<Wanted, "sendUnless" | "look"> = {}): void {
       const ordinal =
         version === undefined ? {} : { ordinal: ordinalText({ timeMs: START - 3_600_000 + version, sequence: 0 }) };
-      const units = [{ name, digest: word, body: word, ...ordinal }];
+      const units = [{ name, digest: word, body: word, ...ordinal, ...more }];
       self.take(
         put(state, { user: "u", pool: "p", username: "n", priority: 10, run: "r", units }, [++arrivals], self.now),
       );
     },
     claim(token: string): Claimed {
-      return self.take(claim(state, "u", token, LEASE_MS, self.now)).result;
+      return self.take(claim(state, "u", token, LEASE_MS, self.now, (run) => self.cancelled.has(run))).result;
     },
     /** The words that a claim gives, by unit. */
     words(token: string): Record<string, string> {
       const claimed = self.claim(token);
       return claimed.is === "claimed"
-        ? Object.fromEntries(Object.entries(claimed.units).map(([name, held]) => [name, held.body]))
+        ? Object.fromEntries(Object.entries(claimed.claim.units).map(([name, held]) => [name, held.body]))
         : {};
     },
     settle(token: string, settlements: Record<string, Settlement>): Settled {
@@ -65,7 +67,7 @@ export function user() {
     deliver(token: string): Record<string, string> {
       const claimed = self.claim(token);
       if (claimed.is !== "claimed") return {};
-      const entries = Object.entries(claimed.units);
+      const entries = Object.entries(claimed.claim.units);
       self.settle(
         token,
         Object.fromEntries(entries.map(([name, held]) => [name, { is: "applied", version: held.version }])),

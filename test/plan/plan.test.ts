@@ -48,6 +48,7 @@ interface Stage {
   readonly guards?: Partial<GuardSettings>;
   readonly ledger?: Ledger;
   readonly scan?: PlanMeans["scan"];
+  readonly unlisted?: PlanMeans["unlisted"];
   readonly provider?: PlanMeans["providerAttributes"];
 }
 
@@ -69,7 +70,7 @@ describe("a plan", () => {
       yield* rows;
     }
     async function* everybody() {
-      yield { users: pool, again: false };
+      yield { users: pool, askedAt: 0, again: false };
     }
     const means: PlanMeans = {
       profile,
@@ -77,6 +78,8 @@ describe("a plan", () => {
       directory: directory.path,
       ledgers: async (users) => new Map(users.map((user) => [user, ledger])),
       scan: stage.scan ?? everybody,
+      now: async () => performance.now(),
+      unlisted: stage.unlisted ?? "fault",
       pace: async () => ({ updatesPerSecond: 20, listsPerSecond: 25 }),
       providerAttributes: stage.provider ?? (async () => undefined),
     };
@@ -242,8 +245,8 @@ describe("a plan", () => {
 
   test("forgets what it met before the scan began again", async () => {
     async function* scan() {
-      yield { users: [person("ann", { given_name: "Old" })], again: false };
-      yield { users: [person("ann", { given_name: "New" })], again: true };
+      yield { users: [person("ann", { given_name: "Old" })], askedAt: 0, again: false };
+      yield { users: [person("ann", { given_name: "New" })], askedAt: 0, again: true };
     }
     const made = await plan([row("ann", { given_name: text("New") })], { scan });
     assert.deepEqual(verdicts(made), [{ given_name: "unchanged" }]);
@@ -298,10 +301,10 @@ describe("a plan", () => {
     assert.ok(put?.kind === "change");
     assert.equal(put.found, true);
     assert.deepEqual(
-      [...(put.change.there ?? [])],
+      [...(put.change.look?.found ?? [])],
       [
-        ["given_name", true],
-        ["nickname", false],
+        ["given_name", "there"],
+        ["nickname", "other"],
       ],
     );
   });

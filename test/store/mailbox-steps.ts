@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
-import { QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
-import type { Units } from "../../src/core/mailbox.ts";
+import { BELIEVED_MS, QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import type { SendUnless, Units } from "../../src/core/mailbox.ts";
+import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { UserChange } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -16,6 +17,7 @@ import type { openMemoryStore } from "../support/memory-store.ts";
 export const USERS = ["ann", "bob", "cem"] as const;
 export const POOLS = ["alpha", "beta"] as const;
 export const RUNS = ["run-1", "run-2"] as const;
+const CANCELLABLE = RUNS[1];
 /** The last two are not names of attributes, but of what every plain object has already. */
 const UNITS = ["given_name", "email", "email_verified", "custom:x", "__proto__", "constructor"] as const;
 const LEASE_MS = 3000;
@@ -40,8 +42,10 @@ export interface Model {
   readonly cursors: Map<string, string>;
   /** The newest ordinal that was put of each unit of each user, and not refused as too far ahead. */
   readonly newest: Map<string, { user: User; unit: Unit; ordinal: string }>;
-  /** Units that were set aside at least once. */
+  /** Units that were set aside at least once, or discarded. */
   readonly buried: Set<string>;
+  /** Units that were put by the run that may be cancelled. */
+  readonly cancellable: Set<string>;
 }
 
 export interface Real {
@@ -66,6 +70,7 @@ export function freshModel(memory: Model["memory"]): Model {
     cursors: new Map(),
     newest: new Map(),
     buried: new Set(),
+    cancellable: new Set(),
   };
 }
 
@@ -93,8 +98,9 @@ interface Wanted {
   readonly word: string;
   /** Of the ordinal, against the store's clock; absent where the source has no clock. */
   readonly atMs: number | undefined;
-  /** What a look at the pool found, where somebody looked. */
-  readonly there: boolean | undefined;
+  /** What a look at the pool found, where somebody looked, and how long ago. */
+  readonly look: { readonly found: Found; readonly agoMs: number } | undefined;
+  readonly sendUnless: SendUnless | undefined;
 }
 
 /** Most of it befalls one user and an address with its flag: that is where the rules are intricate. */
@@ -106,11 +112,18 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
   unit: anyUnit,
   word: fc.constantFrom("x", "y"),
   atMs: fc.constantFrom(undefined, 0, 0, -1, -2000, 2000, MAX_LEAD_MS, MAX_LEAD_MS + 1),
-  there: fc.constantFrom(undefined, undefined, true, false),
+  look: fc.option(
+    fc.record({
+      found: fc.constantFrom<Found[]>("there", "other", "awaiting"),
+      agoMs: fc.constantFrom(0, 0, 1, 1000, SUSPECT_MS),
+    }),
+    { nil: undefined },
+  ),
+  sendUnless: fc.constantFrom(undefined, "written", "there"),
 });
 
-const sayWanted = ({ user, unit, word, atMs, there }: Wanted) =>
-  `${user}.${unit}=${word}${atMs === undefined ? "" : `@${atMs < 0 ? "" : "+"}${atMs}`}${there === undefined ? "" : there ? " (there)" : " (not there)"}`;
+const sayWanted = ({ user, unit, word, atMs, look, sendUnless }: Wanted) =>
+  `${user}.${unit}=${word}${atMs === undefined ? "" : `@${atMs < 0 ? "" : "+"}${atMs}`}${look ? ` (${look.found} ${look.agoMs} ms ago)` : ""}${sendUnless ? ` unless ${sendUnless}` : ""}`;
 
 const put = fc
   .record({
@@ -128,10 +141,11 @@ const put = fc
     return command(text, async (model, store) => {
       const { nowMs } = model.memory.clock;
       const changes: UserChange[] = [];
-      for (const { user, unit, word, atMs, there } of mine) {
+      for (const { user, unit, word, atMs, look, sendUnless } of mine) {
         const ordinal = ordinalText({ timeMs: nowMs + (atMs ?? 0), sequence: 0 });
-        const looked = there === undefined ? {} : { there };
-        const said = { ...looked, name: unit, digest: word, body: `p:{"text":"é\\"/${word}\\u0000"}` };
+        const looked = look === undefined ? {} : { look: { at: nowMs - look.agoMs, found: look.found } };
+        const asked = sendUnless === undefined ? {} : { sendUnless };
+        const said = { ...looked, ...asked, name: unit, digest: word, body: `p:{"text":"é\\"/${word}\\u0000"}` };
         const one = atMs === undefined ? said : { ...said, ordinal };
         const last = changes.at(-1);
         if (last?.user === user) changes.splice(-1, 1, { ...last, units: [...last.units, one] });
@@ -148,8 +162,15 @@ const put = fc
         rows: { read: 1, faulty: 0 },
         ...(cursor === "none" ? {} : { cursor: { from: cursor === "next" ? from : "elsewhere", to } }),
       };
+      if ((await model.memory.store.runs.get(run))?.state === "cancelled") {
+        const refused = { kind: "run-cancelled" };
+        await assert.rejects(model.memory.store.mailboxes.put(page), refused);
+        await assert.rejects(store.mailboxes.put(page), refused);
+        return;
+      }
       const answer = await model.memory.store.mailboxes.put(page);
       assert.deepEqual(await store.mailboxes.put(page), answer);
+      if (run === CANCELLABLE) for (const { user, unit } of mine) model.cancellable.add(`${user} ${unit}`);
       model.cursors.set(run, answer.cursor);
       for (const { user, unit, atMs = 0 } of answer.accepted ? mine : []) {
         if (atMs > MAX_LEAD_MS) continue;
@@ -184,7 +205,7 @@ const claim = fc.record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1) }
 );
 
 type Fate =
-  | { readonly is: "applied" | "unchanged" | "left" | "applied as an older version" }
+  | { readonly is: "applied" | "unchanged" | "awaiting" | "left" | "applied as an older version" }
   | {
       readonly is: "retry";
       readonly inMs: number;
@@ -196,6 +217,7 @@ type Fate =
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 5, arbitrary: fc.constant({ is: "applied" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "unchanged" as const }) },
+  { weight: 1, arbitrary: fc.constant({ is: "awaiting" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "left" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "applied as an older version" as const }) },
   {
@@ -222,6 +244,8 @@ function settlementOf(one: Fate, version: string, letter: string): Settlement | 
     case "applied":
     case "unchanged":
       return { is: one.is, version };
+    case "awaiting":
+      return { is: "unchanged", version, awaiting: true };
     case "applied as an older version":
       return { is: "applied", version: version.replace(/^0017/, "0016") };
     case "retry":
@@ -284,7 +308,7 @@ const loseWorker = fc
   );
 
 const pass = fc
-  .constantFrom(1, 700, LEASE_MS, QUIET_MS, SUSPECT_MS)
+  .constantFrom(1, 700, LEASE_MS, QUIET_MS, SUSPECT_MS, BELIEVED_MS)
   .chain((ms) => command(`${ms} ms pass`, (model, _store, real) => passBoth(model, real, ms)));
 
 /** Which letters, the youngest first; always one among them that is nobody's. */
@@ -309,6 +333,14 @@ const discard = choice.chain((backs) =>
     assert.equal(await store.letters.discard(ids), await model.memory.store.letters.discard(ids));
   }),
 );
+
+/** Now and then one run is cancelled: it stays so, and nothing more is put into it. */
+const cancel = command(`cancel ${CANCELLABLE}`, async (model, store) => {
+  const open = ["reading", "delivering"] as const;
+  const said = await model.memory.store.runs.turn(CANCELLABLE, open, "cancelled");
+  assert.equal(await store.runs.turn(CANCELLABLE, open, "cancelled"), said);
+  if (said) for (const key of model.cancellable) model.buried.add(key);
+});
 
 /** Delivers all that is left, as a fleet would in the end. */
 export async function drain(model: Model, real: Real): Promise<void> {
@@ -344,4 +376,5 @@ export const steps: fc.Arbitrary<Command>[] = [
   pass,
   replay,
   discard,
+  cancel,
 ];

@@ -18,7 +18,7 @@ import { createPace } from "../../src/store/postgres/pace.ts";
 import type { Reservations } from "../../src/store/reservations.ts";
 import type { Plans } from "../../src/store/plans.ts";
 import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../../src/store/runs.ts";
-import { runLost } from "../../src/store/store-error.ts";
+import { runCancelled, runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
 /**
@@ -57,8 +57,13 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     async put({ pool, run, priority, changes, invalid, rows, cursor }) {
       const found = runs.get(run);
       if (!found) throw runLost(run);
+      if (found.state === "cancelled") throw runCancelled(run);
       const at = found.cursor;
-      if (cursor && cursor.from !== at) return { accepted: false, cursor: at, ahead: 0, waiting: [] };
+      const nowMs = clock.nowMs;
+      if (cursor && cursor.from !== at) {
+        return { accepted: false, cursor: at, ahead: 0, waiting: [], at: nowMs, arrival: 0 };
+      }
+      const arrival = arrivals + 1;
       poolsSeen.add(pool);
       let ahead = 0;
       for (const { user, username, units } of changes) {
@@ -85,14 +90,16 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         rows: { read: read + rows.read, faulty: faulty + rows.faulty },
       });
       const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => stateOf(user).mailbox);
-      return { accepted: true, cursor: cursor?.to ?? at, ahead, waiting };
+      return { accepted: true, cursor: cursor?.to ?? at, ahead, waiting, at: nowMs, arrival };
     },
     async claim(user, token, leaseMs) {
-      const { result } = carryOut(user, claimStep(stateOf(user), user, token, leaseMs, clock.nowMs));
+      const isCancelled = (run: string): boolean => runs.get(run)?.state === "cancelled";
+      const { result } = carryOut(user, claimStep(stateOf(user), user, token, leaseMs, clock.nowMs, isCancelled));
       if (result.is === "idle") return result;
       if (result.is !== "claimed") return { is: result.is, retryInMs: Math.max(0, result.retryAt - clock.nowMs) };
       const { pool, username, priority } = result.mailbox;
-      return { is: "claimed", pool, username, priority, units: result.units, leaseUntil: result.leaseUntil };
+      const { units, leaseUntil, sent } = result.claim;
+      return { is: "claimed", pool, username, priority, units, leaseUntil, ...(sent ? { sent } : {}) };
     },
     async settle(user, token, settlements, leaseMs) {
       const at = (settlement: Settlement): Settlement =>
@@ -186,6 +193,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   const turnRun = (id: string, from: readonly RunState[], to: RunState): boolean => {
     const run = runs.get(id);
     if (!run || !from.includes(run.state) || run.state === "cancelled" || run.state === "expired") return false;
+    const isDelivered = run.state === "delivering" && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
+    if (to === "cancelled" && isDelivered) return false;
     runs.set(id, { ...run, state: to, ...(isEnded(to) ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
     return true;
   };
@@ -308,6 +317,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   };
   const store: Store = {
     kind: "embedded",
+    now: async () => clock.nowMs,
     mailboxes,
     letters: lettersPort,
     runs: runsPort,

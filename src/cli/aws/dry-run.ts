@@ -2,7 +2,7 @@
 import { createUserSearch } from "../../cognito/user-search.ts";
 import type { CognitoClient } from "../../cognito/client.ts";
 import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
-import { compareUnit } from "../../core/comparison.ts";
+import { compareAsked } from "../../core/comparison.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
 import { columnsOf, type Io } from "../io.ts";
@@ -33,7 +33,7 @@ export async function dryRun(
   if (found.user === undefined) return { refusal: NOBODY, username };
   const { user } = found;
   const changes = units.map((unit) => {
-    const { is, ...more } = compareUnit(profile, unit, user);
+    const { is, ...more } = compareAsked(profile, unit, user);
     return {
       attribute: unit.name,
       would: is,

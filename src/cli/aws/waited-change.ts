@@ -41,7 +41,7 @@ export async function carryThrough(means: WaitedMeans, change: Change): Promise<
   const { user } = submitted;
   log.info({ pool: profile.id, user }, "change put");
   if (mode === "queue") {
-    const queued = { User: user, Queued: [...submitted.versions.keys()] };
+    const queued = { User: user, Queued: submitted.queued };
     return { is: "queued", text: `${JSON.stringify(queued, undefined, 4)}\n` };
   }
   try {

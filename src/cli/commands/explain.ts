@@ -75,7 +75,9 @@ function text(explanation: Explanation, width: number): string {
   const { pool, user, username, listed, pending, ledger, letters, aliases, next, because } = explanation;
   const part = (title: string, body: string, none: string): string =>
     `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
-  const isSure = ledger.every(({ known }) => known);
+  const note = ({ known, changedSince }: Explanation["ledger"][number]): string =>
+    !known ? "may have been written, or was found there" : changedSince === true ? "the pool holds another" : "";
+  const isSure = ledger.every((unit) => note(unit) === "");
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
     indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
@@ -111,12 +113,10 @@ function text(explanation: Explanation, width: number): string {
       "Nothing.",
     ),
     part(
-      "Written last",
+      "Written or found last",
       table(
         [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }, ...(isSure ? [] : [{ title: "NOTE" }])],
-        ledger.map(({ attribute, version, known }) => {
-          return [attribute, seconds(version), known ? "" : "may have been written"];
-        }),
+        ledger.map((unit) => [unit.attribute, seconds(unit.version), note(unit)]),
         width,
       ),
       "Nothing.",

@@ -17,7 +17,7 @@ import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
 import { age, count, counted } from "../figures.ts";
 import { planDocument, printPlan } from "../plan-view.ts";
-import { stateText, summarise, summaryText } from "../summary.ts";
+import { cancelledText, stateText, summarise, summaryText } from "../summary.ts";
 import { indent, table } from "../table.ts";
 
 interface ListFlags extends EngineFlags {
@@ -73,7 +73,7 @@ made are skipped and reported.`,
   engineOptions(
     runs
       .command("cancel")
-      .description("End a run that waits, or is under way. What it has put already stays queued.")
+      .description("End a run that waits, or is under way. What it has put and what is not sent yet is discarded.")
       .argument("<id>"),
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs cancel r-mwpw75al-0d0e85")
@@ -221,24 +221,31 @@ async function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, { log, io });
     const { runs, plans } = engine.store;
-    const { state, pool, feed } = await runOf(engine, id);
+    const { pool, feed } = await runOf(engine, id);
     // Those of applications and of single commands have no end.
     const isOpen =
       id !== directRunId(pool) && (await runs.turn(id, ["needs-approval", "reading", "delivering"], "cancelled"));
-    if (!isOpen) {
-      throw new CommandError("not-open", `Run ${id} is ${state}, and cannot be cancelled: see \`poolsync runs list\`.`);
-    }
+    const books = await runs.books(id);
+    if (!isOpen) throw notOpen(await runOf(engine, id), books);
     await plans.drop(id);
     log.warn({ run: id, pool, feed }, "run cancelled");
-    const { pending } = await runs.books(id);
-    if (flags.json === true) io.stdout.write(`${JSON.stringify({ run: id, feed, pool, pending })}\n`);
-    else {
-      const rest =
-        pending === 0 ? "" : ` ${counted(pending, "change", "changes")} that it had put will still be delivered.`;
-      io.stdout.write(`Run ${id} is cancelled.${rest}\n`);
-    }
+    const { applied, pending } = books;
+    if (flags.json === true) io.stdout.write(`${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`);
+    else io.stdout.write(indent("", `Run ${id} is cancelled. ${cancelledText(books)}`, columnsOf(io.stdout)));
     return EXIT.done;
   });
+}
+
+function notOpen({ id, state }: Run, books: Books): CommandError {
+  const is = state === "delivering" ? "delivered" : state;
+  const written =
+    books.applied === 0
+      ? ""
+      : ` ${counted(books.applied, "change")} of it ${books.applied === 1 ? "was" : "were"} written.`;
+  return new CommandError(
+    "not-open",
+    `Run ${id} is ${is}, and cannot be cancelled.${written} See \`poolsync runs list\`.`,
+  );
 }
 
 async function runOf({ store }: Engine, id: string): Promise<Run> {

@@ -74,9 +74,11 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
     const guards = setting?.guards ?? config.guards;
     const mapping = { identifier: "username", attributes: [] } as const;
     const input = { feed: `undo ${id}`, records: back.records(), mapping, guards };
-    const few = back.usernames.length <= MOST_SINGLE_LOOKS ? back.usernames : undefined;
+    const isFew = back.usernames.length <= MOST_SINGLE_LOOKS;
     const where = { pool, engine, directory: config.dataDir };
-    const [plan] = await planAll(io, where, [input], "live", lively, (signal) => pool.scan(signal, few));
+    const [plan] = await planAll(io, where, [input], "live", lively, {
+      scan: (signal, names) => pool.scan(signal, isFew ? names() : undefined),
+    });
     if (!plan) throw new Error("Expected a plan of the way back");
     own(plan, (made) => made.close());
     const goesOn = mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], { pool: profile.id, log });

@@ -77,6 +77,7 @@ async function openOrExplain(directory: string): Promise<Database> {
 function assemble(database: Database, lock: DirectoryLock, now: () => number): EmbeddedStore {
   return {
     kind: "embedded",
+    now: () => Promise.resolve(now()),
     database,
     answer: (status) => lock.answer(status),
     mailboxes: createMailboxes(database, now),

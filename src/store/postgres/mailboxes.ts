@@ -12,7 +12,7 @@ import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
 import { type Settlements } from "../../core/settlement.ts";
 import type { Mailboxes, Page, Put } from "../mailboxes.ts";
-import { runLost } from "../store-error.ts";
+import { runCancelled, runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Database, Session } from "./database.ts";
 import { takeLetters, writeLetters } from "./letters.ts";
@@ -25,21 +25,24 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
     put: (page) =>
       database.transaction(async (session) => {
         const { moved, cursor } = await moveProgress(session, page);
-        if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [] };
-        return { accepted: true, cursor, ...(await putChanges(session, page, now())) };
+        const at = now();
+        if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [], at, arrival: 0 };
+        return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
       }),
 
     claim: (user, token, leaseMs) =>
       database.transaction(async (session) => {
         const at = now();
         const before = await readUser(session, user);
-        const { state, entries, result } = claim(before, user, token, leaseMs, at);
+        const cancelled = await cancelledRuns(session, before);
+        const { state, entries, result } = claim(before, user, token, leaseMs, at, (run) => cancelled.has(run));
         if (state !== before) await writeUsers(session, new Map([[user, state]]), at);
         await postEntries(session, entries);
         switch (result.is) {
           case "claimed": {
             const { pool, username, priority } = result.mailbox;
-            return { is: "claimed", pool, username, priority, units: result.units, leaseUntil: result.leaseUntil };
+            const { units, leaseUntil, sent } = result.claim;
+            return { is: "claimed", pool, username, priority, units, leaseUntil, ...(sent ? { sent } : {}) };
           }
           case "busy":
           case "later":
@@ -139,6 +142,8 @@ export function createMailboxes(database: Database, now: () => number): Mailboxe
 /** Moves the run's cursor and rows, where the cursor is the one that the page was read from. */
 async function moveProgress(session: Session, page: Page): Promise<{ moved: boolean; cursor: string }> {
   const { run, cursor, rows } = page;
+  const runs = await session.query<{ state: string }>("SELECT state FROM poolsync.runs WHERE id = $1", [run]);
+  if (runs[0]?.state === "cancelled") throw runCancelled(run);
   await session.query(
     "INSERT INTO poolsync.progress SELECT id, '', 0, 0 FROM poolsync.runs WHERE id = $1 ON CONFLICT DO NOTHING",
     [run],
@@ -155,13 +160,18 @@ async function moveProgress(session: Session, page: Page): Promise<{ moved: bool
   return { moved: false, cursor: left[0].cursor };
 }
 
-async function putChanges(session: Session, page: Page, at: number): Promise<Pick<Put, "ahead" | "waiting">> {
+async function putChanges(
+  session: Session,
+  page: Page,
+  at: number,
+): Promise<Pick<Put, "ahead" | "waiting" | "arrival">> {
   const { pool, run, priority, changes, invalid } = page;
   const count = changes.reduce((sum, change) => sum + change.units.length, 0);
   const rows = await session.query<{ last: number }>("UPDATE poolsync.arrivals SET last = last + $1 RETURNING last", [
     count,
   ]);
   let arrival = (rows[0]?.last ?? 0) - count;
+  const first = arrival + 1;
   const states = await readUsers(session, [...new Set(changes.map(({ user }) => user))]);
   const entries: Entry[] = [];
   let ahead = 0;
@@ -178,7 +188,18 @@ async function putChanges(session: Session, page: Page, at: number): Promise<Pic
   await writeUsers(session, withSomething(states), at);
   await postEntries(session, entries);
   const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => states.get(user)?.mailbox);
-  return { ahead, waiting };
+  return { ahead, waiting, arrival: first };
+}
+
+/** Those of the runs whose units wait, or are in a claim, that somebody has cancelled. */
+async function cancelledRuns(session: Session, { mailbox }: UserState): Promise<ReadonlySet<string>> {
+  const held = [...Object.values(mailbox?.pending ?? {}), ...Object.values(mailbox?.claim?.units ?? {})];
+  if (held.length === 0) return new Set();
+  const rows = await session.query<{ id: string }>(
+    "SELECT id FROM poolsync.runs WHERE state = 'cancelled' AND id = ANY($1::text[])",
+    [[...new Set(held.map(({ run }) => run))]],
+  );
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** A user of whom nothing is known is no row. */

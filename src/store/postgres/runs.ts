@@ -49,7 +49,9 @@ export function createRuns(database: Database, now: () => number): Runs {
   const turn: Runs["turn"] = async (id, from, to) => {
     const turned = await database.query(
       `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
-       WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired') RETURNING id`,
+       WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
+         AND ($2 <> 'cancelled' OR state <> 'delivering' OR EXISTS (
+           SELECT 1 FROM poolsync.books WHERE run = id AND term = 'pending' AND n > 0)) RETURNING id`,
       [id, to, isEnded(to) ? now() : null, from],
     );
     return turned.length > 0;

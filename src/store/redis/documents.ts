@@ -24,15 +24,17 @@ const held = z.object({
   faults: count,
   deaths: count,
   notBefore: count,
+  sendUnless: z.exactOptional(z.enum(["written", "there"])),
 });
 const units = byName(held);
+const sent = z.exactOptional(z.array(z.string()));
 
 export const mailboxDocument = z.object({
   pool: z.string(),
   username: z.string(),
   priority: z.number(),
   pending: units,
-  claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units })),
+  claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units, sent })),
   // Left out where they are empty.
   suspects: byName(z.object({ until: z.number() })).default({}),
   kept: byName(held.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
@@ -40,7 +42,9 @@ export const mailboxDocument = z.object({
   unknown: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
 });
 
-export const ledgerDocument = byName(z.object({ version: z.string(), digest: z.string() }));
+export const ledgerDocument = byName(
+  z.object({ version: z.string(), digest: z.string(), at: z.exactOptional(z.number()) }),
+);
 
 export const letterDocument = z.object({
   id: z.string(),
@@ -86,6 +90,8 @@ export const putReply = z.object({
   cursor: z.string(),
   ahead: z.number(),
   waiting: z.array(z.string()).default([]),
+  at: z.number(),
+  arrival: z.number(),
 });
 
 /** A claim that is given is answered with the mailbox as it is kept. */
@@ -95,7 +101,7 @@ export const claimReply = z.union([
       pool: z.string(),
       username: z.string(),
       priority: z.number(),
-      claim: z.object({ leaseUntil: z.number(), units }),
+      claim: z.object({ leaseUntil: z.number(), units, sent }),
     })
     .transform(({ claim, ...mailbox }) => ({ is: "claimed" as const, ...mailbox, ...claim })),
   z.object({ is: z.enum(["busy", "later"]), retryInMs: z.number() }),

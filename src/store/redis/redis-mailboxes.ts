@@ -3,7 +3,7 @@ import type { Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
 import type { Mailboxes } from "../mailboxes.ts";
-import { runLost } from "../store-error.ts";
+import { runCancelled, runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
@@ -33,7 +33,8 @@ const ELSEWHERE = /^\{"elsewhere":"([^"\\]+)"\}$/;
 
 /** The keys that lua/mailbox.lua declares, in its order. `token` names this very call: see `once` in keys.ts. */
 export function mailboxKeys(keys: Keys, token: string): readonly string[] {
-  return [keys.mailboxes, keys.ledger, keys.books, keys.letters, keys.letterTimes, keys.pools, keys.once(token)];
+  const { mailboxes, ledger, books, letters, letterTimes, pools, runs } = keys;
+  return [mailboxes, ledger, books, letters, letterTimes, pools, runs, keys.once(token)];
 }
 
 /** A claim, or a settle where there are settlements. */
@@ -91,9 +92,10 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       const { read, faulty } = page.rows;
       const args = [page.pool, page.run, page.priority, page.invalid, read, faulty, JSON.stringify(page.changes)];
       if (page.cursor) args.push(page.cursor.from, page.cursor.to);
-      const own = [keys.arrivals, keys.cursors, keys.runs, keys.due(page.pool)];
+      const own = [keys.arrivals, keys.cursors, keys.due(page.pool)];
       const reply = await scripts.run("put", [...mailboxKeys(keys, randomUUID()), ...own], args);
       if (reply === "") throw runLost(page.run);
+      if (reply === "cancelled") throw runCancelled(page.run);
       return parseDocument(putReply, reply, "the answer to a put");
     },
 

@@ -51,12 +51,12 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async advance(id, state) {
-      const advanced = await scripts.run("advance", [keys.runs, keys.identities], [id, state]);
+      const advanced = await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, state]);
       if (advanced === 0) throw runLost(id);
     },
 
     async turn(id, from, to) {
-      return (await scripts.run("advance", [keys.runs, keys.identities], [id, to, ...from])) === 1;
+      return (await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, to, ...from])) === 1;
     },
 
     async sweep(before) {

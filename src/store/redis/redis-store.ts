@@ -62,6 +62,9 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   return {
     kind: "redis",
+    async now() {
+      return Number(await scripts.run("now", [], []));
+    },
     mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
     letters: createRedisLetters(redis, keys, scripts),
     runs: createRedisRuns(redis, keys, scripts),

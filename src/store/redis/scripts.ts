@@ -13,6 +13,7 @@ const PRELUDES = {
   "begin-run": [],
   advance: [],
   "sweep-runs": [],
+  now: [],
   "keep-befores": [],
   "hold-place": [],
   "hold-ask": [],

@@ -1,7 +1,8 @@
 -- A run changes its state. One that has ended gives its identity back, so that the same command begins a new run. One
--- that was cancelled, or has expired, stays so.
+-- that was cancelled, or has expired, stays so. One that was put whole, and of which nothing is pending, is over: it is
+-- not cancelled any more.
 --
--- KEYS[1] runs   KEYS[2] identities
+-- KEYS[1] runs   KEYS[2] identities   KEYS[3] books
 -- ARGV[1] id   ARGV[2] state   ARGV[3]… the states that it may have; any where there are none
 -- Output  1; 0 where there is no such run; -1 where it has another state
 local text = redis.call('HGET', KEYS[1], ARGV[1])
@@ -10,6 +11,9 @@ local run = cjson.decode(text)
 if run.state == 'cancelled' or run.state == 'expired' then return -1 end
 local may = #ARGV == 2
 for at = 3, #ARGV do may = may or ARGV[at] == run.state end
+if ARGV[2] == 'cancelled' and run.state == 'delivering' then
+  may = may and tonumber(redis.call('HGET', KEYS[3], run.id .. '|pending') or 0) > 0
+end
 if not may then return -1 end
 run.state = ARGV[2]
 if run.state == 'finished' or run.state == 'failed' or run.state == 'cancelled' or run.state == 'expired' then

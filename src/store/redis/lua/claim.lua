@@ -17,14 +17,22 @@ local function claim(d, token, lease_ms)
     mailbox.doubts = {}
     for name, held in pairs(dead.units) do
       book(held.run, 'pending', -1)
-      let_nothing_older_follow(d, name, held.version)
+      let_nothing_older_follow(d, name, held.version, NOW + SUSPECT_MS)
       held.deaths = held.deaths + 1
       place(d, name, held)
       mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }
     end
   end
 
-  local units = {}
+  for name, held in pairs(mailbox.pending) do
+    if is_cancelled(held.run) then
+      mailbox.pending[name] = nil
+      book(held.run, 'pending', -1)
+      book(held.run, 'discarded', 1)
+    end
+  end
+
+  local units, sent = {}, {}
   local function take_due(name, held)
     if may_go_at(mailbox.pending, name, held) > NOW then return end
     mailbox.pending[name] = nil
@@ -33,12 +41,13 @@ local function claim(d, token, lease_ms)
     if is_stale(d, name, held) then
       book(held.run, 'pending', -1)
       book(held.run, 'stale', 1)
-    elseif applied and applied.digest ~= '' and applied.digest == held.digest and not (contact and units[contact]) then
+    elseif held.sendUnless == 'written' and is_believed(applied, held.digest) and not (contact and units[contact]) then
       enter(d, name, held.version, held.digest)
       book(held.run, 'pending', -1)
       done(d, name, held, 'unchanged')
     else
       units[name] = held
+      if held.sendUnless and applied and applied.digest == held.digest then sent[#sent + 1] = name end
     end
   end
   -- Flags come last: whether one must be sent depends on whether its contact is.
@@ -58,7 +67,7 @@ local function claim(d, token, lease_ms)
     blank(d, name)
     blank(d, other_of(name))
   end
-  mailbox.claim = { token = token, leaseUntil = NOW + lease_ms, units = units }
+  mailbox.claim = { token = token, leaseUntil = NOW + lease_ms, units = units, sent = #sent > 0 and sent or nil }
   close(d)
   return d.text
 end

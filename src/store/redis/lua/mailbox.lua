@@ -5,15 +5,16 @@
 -- Versions are fixed-width digits, so `<` on them is version order in any locale that Redis may collate by.
 --
 -- KEYS[1] mailboxes  KEYS[2] ledger  KEYS[3] books  KEYS[4] letters  KEYS[5] letter-times  KEYS[6] pools
--- KEYS[7] once:<token>, what this very call answered before; then the script's own; then due:<pool>, one for each
---         pool that the caller knows. A script, or a step of one, that meets another pool answers
+-- KEYS[7] runs  KEYS[8] once:<token>, what this very call answered before; then the script's own; then due:<pool>, one
+--         for each pool that the caller knows. A script, or a step of one, that meets another pool answers
 --         {"elsewhere":"<pool>"} before it has written anything, and is asked for again with that pool's key as
 --         well: so every key is declared.
-local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, ONCE = unpack(KEYS, 1, 7)
+local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, RUNS, ONCE = unpack(KEYS, 1, 8)
 local NOW = now_ms()
 
 local SUSPECT_MS = 15 * 60000
 local QUIET_MS = 15000
+local BELIEVED_MS = 60 * 60000
 local MAX_LEAD_MS = 5 * 60000
 -- How long an answer is kept for a call that the client sends again after a reconnect.
 local ONCE_MS = 5 * 60000
@@ -23,12 +24,22 @@ local CONTACT_OF = { email_verified = 'email', phone_number_verified = 'phone_nu
 
 local DUE = string.sub(MAILBOXES, 1, -#'mailboxes' - 1) .. 'due:'
 local KNOWN = {}
-for i = 8, #KEYS do
+for i = 9, #KEYS do
   if string.sub(KEYS[i], 1, #DUE) == DUE then KNOWN[string.sub(KEYS[i], #DUE + 1)] = KEYS[i] end
 end
 
 local function elsewhere(pool)
   return cjson.encode({ elsewhere = pool })
+end
+
+-- What a cancelled run has put is not written any more.
+local cancelled = {}
+local function is_cancelled(run)
+  if cancelled[run] == nil then
+    local text = redis.call('HGET', RUNS, run)
+    cancelled[run] = text and cjson.decode(text).state == 'cancelled' or false
+  end
+  return cancelled[run]
 end
 
 local function answer_once(reply)
@@ -129,25 +140,47 @@ local function draft(user, owner)
   return d
 end
 
-local function enter(d, name, version, digest)
-  d.ledger[name] = { version = version, digest = digest }
+-- What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
+local function enter(d, name, version, digest, at)
+  local before = d.ledger[name] and d.ledger[name].at
+  if not at or (before and before > at) then at = before end
+  d.ledger[name] = { version = version, digest = digest, at = at }
   d.ledger_changed = true
-end
-
--- The value may have been written, and nobody heard of it: the ledger takes its version.
-local function let_nothing_older_follow(d, name, version)
-  local applied = d.ledger[name]
-  if not applied or applied.version < version then enter(d, name, version, '') end
-end
-
--- What the ledger knew of the value that is there, it knows no longer.
-local function blank(d, name)
-  if name and d.ledger[name] then enter(d, name, d.ledger[name].version, '') end
 end
 
 -- The flag of a contact, the contact of a flag.
 local function other_of(name)
   return FLAG_OF[name] or CONTACT_OF[name]
+end
+
+-- What the ledger knew of the value that is there, it knows no longer.
+local function blank(d, name, at)
+  if name and d.ledger[name] then enter(d, name, d.ledger[name].version, '', at) end
+end
+
+-- A look found the value there: it stays poolsync's own where it was the last that poolsync wrote.
+local function enter_seen(d, name, held, was_last)
+  enter(d, name, held.version, was_last and not FLAG_OF[name] and held.digest or '')
+end
+
+-- True where the ledger is taken for the pool.
+local function is_believed(entry, digest)
+  if not entry or not entry.at or digest == '' or entry.digest ~= digest then return false end
+  return entry.at <= NOW and NOW - entry.at < BELIEVED_MS
+end
+
+-- Of two that say the same value, what lets less of it go unsent.
+local function stricter(one, other)
+  if not one or not other then return nil end
+  return one == 'there' and one or other
+end
+
+-- The value may have been written, and nobody heard of it: the ledger takes its version. `till`: the call may still come
+-- then.
+local function let_nothing_older_follow(d, name, version, till)
+  local applied = d.ledger[name]
+  enter(d, name, applied and applied.version > version and applied.version or version, '', till)
+  blank(d, other_of(name), till)
 end
 
 -- Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag.
@@ -233,9 +266,18 @@ local function place(d, name, held)
     end
   end
   -- What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
-  if yields_to(held, pending[name] or flying[name]) then return book(held.run, 'superseded', 1) end
+  local waiting = pending[name]
+  -- Somebody who asked for this very value, whose change ends here, is not left to a memory.
+  local is_same = waiting and waiting.digest == held.digest
+  local strict
+  if is_same then strict = stricter(waiting.sendUnless, held.sendUnless) else strict = held.sendUnless end
+  if yields_to(held, waiting or flying[name]) then
+    if is_same then waiting.sendUnless = strict end
+    return book(held.run, 'superseded', 1)
+  end
+  held.sendUnless = strict
 
-  if pending[name] then supersede(pending, name) end
+  if waiting then supersede(pending, name) end
   if flag and pending[flag] and pending[flag].version < held.version then supersede(pending, flag) end
   held.notBefore = math.max(held.notBefore, quiet_until(d, name, held.digest))
   pending[name] = held

@@ -1,21 +1,23 @@
 -- A page of changes arrives, with its invalid counts and the feed's cursor.
 --
--- KEYS    those of mailbox.lua, then KEYS[8] arrivals, KEYS[9] cursors, KEYS[10] runs, due:<pool> of the page
+-- KEYS    those of mailbox.lua, then KEYS[9] arrivals, KEYS[10] cursors, due:<pool> of the page
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
--- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body, there?}]}]
+-- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found}}]}]
 -- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
--- Output  JSON {accepted, cursor, ahead, waiting?: [user]}; blank where there is no such run
+-- Output  JSON {accepted, cursor, ahead, waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
+--         was given; blank where there is no such run, `cancelled` where it was cancelled
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
-local ARRIVALS, CURSORS, RUNS = KEYS[8], KEYS[9], KEYS[10]
+local ARRIVALS, CURSORS = KEYS[9], KEYS[10]
 local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 if redis.call('HEXISTS', RUNS, run) == 0 then return '' end
+if is_cancelled(run) then return 'cancelled' end
 
 local cursor = redis.call('HGET', CURSORS, run) or ''
 if ARGV[8] then
-  if cursor ~= ARGV[8] then return cjson.encode({ accepted = false, cursor = cursor, ahead = 0 }) end
+  if cursor ~= ARGV[8] then return cjson.encode({ accepted = false, cursor = cursor, ahead = 0, at = NOW, arrival = 0 }) end
   cursor = ARGV[9]
   redis.call('HSET', CURSORS, run, cursor)
 end
@@ -25,22 +27,48 @@ local count = 0
 for _, change in ipairs(changes) do count = count + #change.units end
 local arrival = 0
 if count > 0 then arrival = redis.call('INCRBY', ARRIVALS, count) - count end
+local first = arrival + 1
 
--- True where the value is known to be there: then no call and no place in the mailbox is spent on it.
-local function is_there(d, wanted, held)
-  local name, applied = wanted.name, d.ledger[wanted.name]
-  -- A flag waits its turn: an address that comes with it may take it away.
-  if CONTACT_OF[name] or is_stale(d, name, held) then return false end
-  if applied then
-    if applied.digest == '' or applied.digest ~= held.digest then return false end
-  elseif wanted.there ~= true then
-    return false
+-- What the look found, or nil where nobody looked, or a call of poolsync's may have changed it since.
+local function found_by_look(d, wanted)
+  local look = wanted.look
+  if not look then return nil end
+  local function wrote_since(touched)
+    local entry = touched and d.ledger[touched]
+    return entry and entry.at and entry.at >= look.at
   end
-  local flying = d.mailbox.claim and d.mailbox.claim.units or {}
-  local function is_quiet(touched)
-    return not (d.mailbox.pending[touched] or flying[touched] or d.mailbox.suspects[touched] or d.mailbox.unknown[touched])
+  if wrote_since(wanted.name) or wrote_since(other_of(wanted.name)) then return nil end
+  return look.found
+end
+
+-- True where nothing is under way that could change the unit, or its contact or flag, after this.
+local function is_quiet(d, name)
+  local mailbox = d.mailbox
+  local flying = mailbox.claim and mailbox.claim.units or {}
+  local function stirs(touched)
+    return touched
+      and (mailbox.pending[touched] or flying[touched] or mailbox.suspects[touched] or mailbox.unknown[touched])
   end
-  return is_quiet(name) and (not FLAG_OF[name] or is_quiet(FLAG_OF[name]))
+  return not stirs(name) and not stirs(other_of(name))
+end
+
+-- A flag is said of the address that comes with it, and goes after it.
+local function is_alone(name, units)
+  for _, other in ipairs(units) do
+    if other.name == CONTACT_OF[name] then return false end
+  end
+  return true
+end
+
+-- By what the value is known to be there, so that no call and no place in the mailbox is spent on it: `look`, `ledger`
+-- or nil.
+local function known_by(d, wanted, found)
+  local entry = d.ledger[wanted.name]
+  if found == 'there' then return 'look' end
+  if found == 'awaiting' then return entry and entry.digest == wanted.digest and 'ledger' or nil end
+  if found == 'other' then return nil end
+  local may_believe = wanted.look or (wanted.sendUnless == 'written' and not CONTACT_OF[wanted.name])
+  return may_believe and is_believed(entry, wanted.digest) and 'ledger' or nil
 end
 
 local ahead, waits = 0, {}
@@ -56,13 +84,20 @@ for _, change in ipairs(changes) do
         version = string.format('%s.%016.0f', ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
         attempts = 0, faults = 0, deaths = 0, notBefore = 0,
       }
+      local name, found = wanted.name, found_by_look(d, wanted)
+      if found ~= 'other' then held.sendUnless = wanted.sendUnless end
       -- Somebody else changed it: that it was sent once says nothing any more.
-      if wanted.there == false then blank(d, wanted.name) end
-      if is_there(d, wanted, held) then
-        enter(d, wanted.name, held.version, held.digest)
+      if found == 'other' then blank(d, name) end
+      local known = is_alone(name, change.units) and is_quiet(d, name) and not is_stale(d, name, held)
+        and known_by(d, wanted, found)
+      if known == 'look' then
+        enter_seen(d, name, held, d.ledger[name] and d.ledger[name].digest == held.digest)
+        book(run, 'unchanged', 1)
+      elseif known then
+        enter(d, name, held.version, held.digest)
         book(run, 'unchanged', 1)
       else
-        place(d, wanted.name, held)
+        place(d, name, held)
       end
     end
   end
@@ -83,4 +118,6 @@ book(run, 'rows-read', tonumber(ARGV[5]))
 book(run, 'rows-faulty', tonumber(ARGV[6]))
 post()
 redis.call('HSETNX', POOLS, pool, 0)
-return answer_once({ accepted = true, cursor = cursor, ahead = ahead, waiting = #waiting > 0 and waiting or nil })
+return answer_once({
+  accepted = true, cursor = cursor, ahead = ahead, waiting = #waiting > 0 and waiting or nil, at = NOW, arrival = first,
+})

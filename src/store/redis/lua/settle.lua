@@ -5,8 +5,8 @@
 -- Answers JSON: {late, doubted?, letters?, dueInMs?, priority?}, or {elsewhere}. Said twice, the second time finds its
 -- units settled and answers what is left.
 
--- Answers the letter where the unit becomes one.
-local function settle_unit(d, name, held, settlement)
+-- Answers the letter where the unit becomes one. `was_last`: the ledger had this very value when it was claimed.
+local function settle_unit(d, name, held, settlement, was_last)
   local mailbox = d.mailbox
   -- A flag that was set before an older address arrived has been said of that address: it goes again, after it.
   local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
@@ -16,9 +16,18 @@ local function settle_unit(d, name, held, settlement)
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
     local newer = applied and applied.version > held.version and applied.version
-    enter(d, name, newer or held.version, (newer or doubted) and '' or held.digest)
-    -- An address that was settled a moment ago in the same claim has another flag now.
-    if settlement.is == 'applied' then blank(d, other_of(name)) end
+    local unsure = newer or doubted
+    if settlement.is == 'applied' then
+      enter(d, name, newer or held.version, unsure and '' or held.digest, NOW)
+      -- An address that was settled a moment ago in the same claim has another flag now.
+      blank(d, other_of(name), NOW)
+    elseif unsure then
+      enter(d, name, newer or held.version, '')
+    elseif settlement.awaiting then
+      enter(d, name, held.version, held.digest)
+    else
+      enter_seen(d, name, held, was_last)
+    end
     if doubted then
       held.notBefore = 0
       place(d, name, held)
@@ -30,7 +39,7 @@ local function settle_unit(d, name, held, settlement)
   if settlement.is == 'retry' then
     if settlement.fateUnknown then
       keep_quiet(d, name, held.digest)
-      let_nothing_older_follow(d, name, held.version)
+      let_nothing_older_follow(d, name, held.version, NOW + QUIET_MS)
     end
     if settlement.counts == 'attempt' then held.attempts = held.attempts + 1 end
     if settlement.counts == 'fault' then held.faults = held.faults + 1 end
@@ -41,7 +50,7 @@ local function settle_unit(d, name, held, settlement)
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
   if settlement.fateUnknown then
     keep_quiet(d, name, held.digest)
-    let_nothing_older_follow(d, name, held.version)
+    let_nothing_older_follow(d, name, held.version, NOW + QUIET_MS)
   end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   if (rival and rival.version > held.version) or (contact and contact.version > held.version) then
@@ -67,8 +76,8 @@ local function settle_late(d, settlements)
     end
     table.insert(doubted, name)
   end
-  local function touch(name, version)
-    blank(d, name)
+  local function touch(name, version, till)
+    blank(d, name, till)
     local flying = mailbox.claim and mailbox.claim.units[name]
     local applied = d.ledger[name]
     if flying and flying.version > version then
@@ -85,10 +94,11 @@ local function settle_late(d, settlements)
     if settlement.is == 'applied' or fate_unknown then
       -- The call may come after what is sent next, whatever that is.
       if fate_unknown then keep_quiet(d, name, '') end
-      touch(name, version)
-      if other_of(name) then touch(other_of(name), version) end
+      local till = NOW + (fate_unknown and QUIET_MS or 0)
+      touch(name, version, till)
+      if other_of(name) then touch(other_of(name), version, till) end
       local applied = d.ledger[name]
-      if settlement.is == 'applied' and (not applied or applied.version < version) then enter(d, name, version, '') end
+      if settlement.is == 'applied' and (not applied or applied.version < version) then enter(d, name, version, '', NOW) end
     end
   end
   return doubted
@@ -104,13 +114,15 @@ local function settle(d, token, lease_ms, settlements)
     doubted = settle_late(d, settlements)
   else
     local claim = d.mailbox.claim
+    local was_last = {}
+    for _, name in ipairs(claim.sent or {}) do was_last[name] = true end
     for _, settlement in ipairs(settlements) do
       local name = settlement.name
       local held = claim.units[name]
       if held and held.version == settlement.version then
         claim.units[name] = nil
         book(held.run, 'pending', -1)
-        local letter = settle_unit(d, name, held, settlement)
+        local letter = settle_unit(d, name, held, settlement, was_last[name])
         if letter then table.insert(letters, letter) end
       end
     end

@@ -1,0 +1,4 @@
+-- The store's clock.
+--
+-- Output  epoch ms
+return now_ms()
