@@ -14,7 +14,6 @@ import {
   type Owner,
 } from "./draft.ts";
 import { isBelieved, type Held, type SendUnless, type UserState } from "./mailbox.ts";
-import { contactOf } from "./unit.ts";
 import { isTooFarAhead, ordinalText, versionText } from "./version.ts";
 
 /** A wanted unit as a producer puts it; the store gives it its arrival. */
@@ -69,9 +68,7 @@ export function put(
     };
     // Somebody else changed it: that it was sent once says nothing any more.
     if (found === "other") blank(d, name);
-    // A flag is said of the address that comes with it, and goes after it.
-    const isAlone = !isFlag(name) || !change.units.some((other) => other.name === contactOf(name));
-    const known = isAlone && isQuiet(d, name) && !isStale(d, name, held) ? knownBy(d, wanted, found, nowMs) : undefined;
+    const known = isQuiet(d, name) && !isStale(d, name, held) ? knownBy(d, wanted, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, held);
     if (known === "look") enterSeen(d, name, held, d.ledger[name]?.digest === held.digest);
     else enter(d, name, held.version, held.digest);
@@ -95,7 +92,8 @@ function isQuiet({ mailbox: { pending, claim, suspects, unknown } }: Draft, name
 
 /**
  * By what the value is known to be there, so that no call and no place in the mailbox is spent on it. A look decides,
- * unless poolsync wrote after it; a person who asks without one is left to no memory.
+ * unless poolsync wrote after it; a person who asks without one is left to no memory. A flag for the value that is there
+ * always waits its turn: an address that comes with it, or an older one that is still to come, may take it away.
  */
 function knownBy(
   { ledger }: Draft,
@@ -104,6 +102,7 @@ function knownBy(
   nowMs: number,
 ): "look" | "ledger" | undefined {
   const entry = ledger[name];
+  if (isFlag(name)) return undefined;
   switch (found) {
     case "there":
       return "look";
@@ -112,7 +111,7 @@ function knownBy(
     case "other":
       return undefined;
     case undefined: {
-      const mayBelieve = look !== undefined || (sendUnless === "written" && !isFlag(name));
+      const mayBelieve = look !== undefined || sendUnless === "written";
       return mayBelieve && isBelieved(entry, digest, nowMs) ? "ledger" : undefined;
     }
   }

@@ -48,7 +48,7 @@ export interface Put {
   readonly waiting: readonly string[];
   /** Epoch ms by the store's clock: the time of units that say none. */
   readonly at: number;
-  /** What the page's first unit was given; the others follow in the page's order. */
+  /** What the page's first unit was given; the others follow in the page's order. 0 where there are none. */
   readonly arrival: number;
 }
 

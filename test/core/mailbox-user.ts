@@ -77,6 +77,11 @@ export function user() {
     replay(letter: Letter): void {
       self.take(replay(state, letter, 10, self.now));
     },
+    /** What the ledger has of a unit, without the time. */
+    known(name: string): { version: string; digest: string } | undefined {
+      const entry = state.ledger[name];
+      return entry && { version: entry.version, digest: entry.digest };
+    },
     /** The version of a unit in the claim that lives. */
     flying(name: string): string {
       const held = state.mailbox?.claim?.units[name];

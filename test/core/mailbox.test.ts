@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LEASE_MS, START, user } from "./mailbox-user.ts";
-import { QUIET_MS, SUSPECT_MS, dueAt } from "../../src/core/mailbox.ts";
+import { claim } from "../../src/core/claim.ts";
+import { BELIEVED_MS, QUIET_MS, SUSPECT_MS, dueAt } from "../../src/core/mailbox.ts";
 import { put } from "../../src/core/put.ts";
-import { MAX_LEAD_MS, timeOf } from "../../src/core/version.ts";
+import { MAX_LEAD_MS, ordinalText, timeOf, versionText } from "../../src/core/version.ts";
 
 describe("a claim", () => {
   test("leaves out what a late call has overtaken", () => {
@@ -101,5 +102,93 @@ describe("a mailbox", () => {
     u.now += LEASE_MS;
     u.deliver("b");
     assert.deepEqual(given, before);
+  });
+});
+
+describe("a memory of what was written", () => {
+  test("is believed for an hour, of changes that come one by one", () => {
+    for (const [passed, words] of [
+      [BELIEVED_MS - 1, {}],
+      [BELIEVED_MS, { name: "x" }],
+    ] as const) {
+      const u = user();
+      u.put("name", "x", 1);
+      u.deliver("a");
+      u.now += passed;
+      u.put("name", "x", 2, { sendUnless: "written" });
+      assert.deepEqual(u.words("b"), words, `after ${passed} ms`);
+    }
+  });
+
+  test("from before times were kept is not believed", () => {
+    const ledger = { name: { version: versionText(ordinalText({ timeMs: 1, sequence: 0 }), 1), digest: "x" } };
+    const units = [{ name: "name", digest: "x", body: "x", sendUnless: "written" as const }];
+    const change = { user: "u", pool: "p", username: "n", priority: 1, run: "r", units };
+    const { state } = put({ ledger }, change, [2], START);
+    assert.equal(state.mailbox?.pending["name"]?.body, "x");
+    const claimed = claim(state, "u", "a", 1000, START, () => false);
+    assert.ok(claimed.result.is === "claimed");
+    assert.deepEqual(claimed.result.claim.sent, ["name"]);
+  });
+
+  test("waits out a call that may yet come through, and so does a look from before its end", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.settle("a", { name: u.retry(u.flying("name"), 0, { fateUnknown: true }) });
+    u.put("name", "y", 2);
+    const lookedAt = u.now + QUIET_MS - 1;
+    u.now += QUIET_MS;
+    u.deliver("b");
+    u.now += 1;
+    u.put("name", "x", 3, { sendUnless: "there", look: { at: lookedAt, found: "there" } });
+    assert.equal(u.state.mailbox?.pending["name"]?.body, "x", "poolsync wrote after the look");
+  });
+
+  test("is not older than the last call that may come: a dead worker's, for a quarter of an hour", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.now += LEASE_MS;
+    u.deliver("b");
+    const { at } = u.state.ledger["name"] ?? {};
+    assert.equal(at, u.now + SUSPECT_MS);
+    const lookedAt = u.now + 1000;
+    u.now += SUSPECT_MS;
+    u.claim("c");
+    u.put("name", "z", 4, { sendUnless: "there", look: { at: lookedAt, found: "there" } });
+    assert.equal(u.state.mailbox?.pending["name"]?.body, "z");
+  });
+});
+
+describe("a run that was cancelled", () => {
+  test("has what it put discarded when it is claimed, and what others put goes on", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.cancelled.add("r");
+    assert.deepEqual(u.claim("a"), { is: "idle" });
+    assert.deepEqual([u.books.pending, u.books.discarded], [0, 1]);
+    assert.equal(u.state.mailbox, undefined);
+  });
+
+  test("has what a dead worker of it held discarded, and nothing older follows that", () => {
+    const u = user();
+    u.put("name", "x", 5);
+    u.claim("a");
+    u.cancelled.add("r");
+    u.now += LEASE_MS;
+    assert.notEqual(u.claim("b").is, "claimed");
+    assert.deepEqual([u.books.pending, u.books.discarded], [0, 1]);
+    u.put("name", "w", 4);
+    assert.equal(u.books.stale, 1);
+  });
+
+  test("still settles what was in flight when it was cancelled", () => {
+    const u = user();
+    u.put("name", "x", 1);
+    u.claim("a");
+    u.cancelled.add("r");
+    u.settle("a", { name: u.applied(u.flying("name")) });
+    assert.deepEqual([u.books.applied, u.books.discarded], [1, 0]);
   });
 });

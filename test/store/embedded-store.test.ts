@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { imbalance } from "../../src/core/books.ts";
+import { withoutPlace } from "../suites/mailbox-user.ts";
 import type { Page } from "../../src/store/mailboxes.ts";
 import { askHolder } from "../../src/store/postgres/directory-lock.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
@@ -187,7 +188,7 @@ describe("the embedded store's directory", () => {
       assert.equal((await store.mailboxes.recount()).get("killed")?.pending, books.pending);
       assert.equal(await store.mailboxes.dueCount("killed"), books.pending);
       const again = await store.mailboxes.put({ ...page([]), run: "killed", cursor: { from: "0", to: "1" } });
-      assert.deepEqual(again, { accepted: false, cursor: String(pages), ahead: 0, waiting: [] });
+      assert.deepEqual(withoutPlace(again), { accepted: false, cursor: String(pages), ahead: 0, waiting: [] });
     });
   });
 

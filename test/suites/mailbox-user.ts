@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { imbalance } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import type { Held, Ledger, Mailbox } from "../../src/core/mailbox.ts";
+import type { Held, Ledger, LedgerEntry, Mailbox } from "../../src/core/mailbox.ts";
 import type { Settlement, Settlements } from "../../src/core/settlement.ts";
 import { isContact } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
@@ -113,6 +113,11 @@ export async function createUser(suite: Suite) {
     async ledger(): Promise<Ledger> {
       return (await mailboxes.read(user)).ledger;
     },
+    /** The ledger without the times. */
+    async known(): Promise<Record<string, Pick<LedgerEntry, "version" | "digest">>> {
+      const entries = Object.entries(await self.ledger());
+      return Object.fromEntries(entries.map(([name, { version, digest }]) => [name, { version, digest }]));
+    },
     /** What waits, as words by unit. */
     async pending(): Promise<Record<string, string>> {
       return bodies((await self.mailbox())?.pending ?? {});
@@ -148,4 +153,9 @@ function wordsOf(answer: ClaimAnswer): Record<string, string> {
 
 function bodies(units: Readonly<Record<string, Held>>): Record<string, string> {
   return Object.fromEntries(Object.entries(units).map(([name, { body }]) => [name, body]));
+}
+
+/** What a put answered, without the time and the arrival that the store gave it. */
+export function withoutPlace({ at: _at, arrival: _arrival, ...put }: Put): Omit<Put, "at" | "arrival"> {
+  return put;
 }

@@ -12,7 +12,8 @@ export function settleCases(suite: Suite): void {
       const { version } = heldOf(await u.claim("a"), "name");
       const settled = await u.settle("a", { name: applied(version) });
       assert.deepEqual(settled, { late: false, doubted: [], letters: [] });
-      assert.deepEqual(await u.ledger(), { name: { version, digest: "x" } });
+      assert.deepEqual(await u.known(), { name: { version, digest: "x" } });
+      assert.equal(typeof (await u.ledger())["name"]?.at, "number");
       assert.equal(await u.mailbox(), undefined);
       assert.deepEqual(await u.books(), { received: 1, applied: 1 });
     });
@@ -22,8 +23,25 @@ export function settleCases(suite: Suite): void {
       await u.put("email", "x", 1);
       const { version } = heldOf(await u.claim("a"), "email");
       await u.settle("a", { email: unchanged(version) });
-      assert.deepEqual(await u.ledger(), { email: { version, digest: "x" } });
+      assert.deepEqual(await u.known(), { email: { version, digest: "" } });
       assert.deepEqual(await u.books(), { received: 1, unchanged: 1 });
+    });
+
+    test("keeps an address that awaits the person as the last that was sent, until it was seen", async () => {
+      const u = await createUser(suite);
+      await u.put("email", "x", 1);
+      await u.deliver("a");
+      const unless = { sendUnless: "there" as const };
+      for (const [version, awaiting, digest] of [
+        [2, true, "x"],
+        [3, false, ""],
+      ] as const) {
+        await u.putAll({ ...wanted("email", "x", version), ...unless });
+        const claimed = await u.claim(`look ${version}`);
+        const settlement = { ...unchanged(heldOf(claimed, "email").version), awaiting };
+        await u.settle(`look ${version}`, { email: settlement });
+        assert.equal((await u.ledger())["email"]?.digest, digest);
+      }
     });
 
     test("leaves what arrived meanwhile pending and due", async () => {

@@ -7,6 +7,7 @@ import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
 import type { Open, Time } from "./open-store.ts";
 import { paceSuite } from "./pace.ts";
+import { createUser } from "./mailbox-user.ts";
 import { reservationSuite } from "./reservations.ts";
 
 /** Everything that a store must do. Each suite opens a store of its own. */
@@ -177,6 +178,31 @@ function runSuite(name: string, open: Open, time: Time): void {
       ]);
       assert.equal(turned.filter(Boolean).length, 1);
       assert.equal(await runs.turn(suite.fresh("run"), ["reading"], "cancelled"), false);
+    });
+
+    test("are not cancelled any more once they were put whole and delivered", async () => {
+      const { runs } = suite.store;
+      const u = await createUser(suite);
+      await u.put("name", "x", 1);
+      await runs.advance(u.run, "delivering");
+      await u.deliver("a");
+      assert.equal(await runs.turn(u.run, ["reading", "delivering"], "cancelled"), false);
+      assert.equal((await runs.get(u.run))?.state, "delivering");
+      await u.put("name", "y", 2);
+      assert.equal(await runs.turn(u.run, ["reading", "delivering"], "cancelled"), true);
+    });
+
+    test("that are cancelled take nothing more, and what they put is discarded instead of claimed", async () => {
+      const { runs } = suite.store;
+      const u = await createUser(suite);
+      const other = await u.newRun();
+      await u.put("name", "x", 1);
+      await u.put("nickname", "n", 1, { run: other });
+      assert.equal(await runs.turn(u.run, ["reading"], "cancelled"), true);
+      await assert.rejects(u.put("name", "y", 2), { name: "StoreError", kind: "run-cancelled" });
+      assert.deepEqual(await u.words("a"), { nickname: "n" });
+      assert.deepEqual(await u.books(), { received: 1, discarded: 1 });
+      assert.deepEqual(await u.books(other), { received: 1, pending: 1 });
     });
 
     test("that were cancelled or have expired stay so, and another of the identity begins anew", async () => {

@@ -63,7 +63,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       if (cursor && cursor.from !== at) {
         return { accepted: false, cursor: at, ahead: 0, waiting: [], at: nowMs, arrival: 0 };
       }
-      const arrival = arrivals + 1;
+      const arrival = changes.some(({ units }) => units.length > 0) ? arrivals + 1 : 0;
       poolsSeen.add(pool);
       let ahead = 0;
       for (const { user, username, units } of changes) {

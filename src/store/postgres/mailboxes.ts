@@ -171,7 +171,7 @@ async function putChanges(
     count,
   ]);
   let arrival = (rows[0]?.last ?? 0) - count;
-  const first = arrival + 1;
+  const first = count > 0 ? arrival + 1 : 0;
   const states = await readUsers(session, [...new Set(changes.map(({ user }) => user))]);
   const entries: Entry[] = [];
   let ahead = 0;

@@ -27,7 +27,7 @@ local count = 0
 for _, change in ipairs(changes) do count = count + #change.units end
 local arrival = 0
 if count > 0 then arrival = redis.call('INCRBY', ARRIVALS, count) - count end
-local first = arrival + 1
+local first = count > 0 and arrival + 1 or 0
 
 -- What the look found, or nil where nobody looked, or a call of poolsync's may have changed it since.
 local function found_by_look(d, wanted)
@@ -52,22 +52,15 @@ local function is_quiet(d, name)
   return not stirs(name) and not stirs(other_of(name))
 end
 
--- A flag is said of the address that comes with it, and goes after it.
-local function is_alone(name, units)
-  for _, other in ipairs(units) do
-    if other.name == CONTACT_OF[name] then return false end
-  end
-  return true
-end
-
 -- By what the value is known to be there, so that no call and no place in the mailbox is spent on it: `look`, `ledger`
--- or nil.
+-- or nil. A flag always waits its turn: an address that comes with it, or an older one, may take it away.
 local function known_by(d, wanted, found)
   local entry = d.ledger[wanted.name]
+  if CONTACT_OF[wanted.name] then return nil end
   if found == 'there' then return 'look' end
   if found == 'awaiting' then return entry and entry.digest == wanted.digest and 'ledger' or nil end
   if found == 'other' then return nil end
-  local may_believe = wanted.look or (wanted.sendUnless == 'written' and not CONTACT_OF[wanted.name])
+  local may_believe = wanted.look or wanted.sendUnless == 'written'
   return may_believe and is_believed(entry, wanted.digest) and 'ledger' or nil
 end
 
@@ -88,8 +81,7 @@ for _, change in ipairs(changes) do
       if found ~= 'other' then held.sendUnless = wanted.sendUnless end
       -- Somebody else changed it: that it was sent once says nothing any more.
       if found == 'other' then blank(d, name) end
-      local known = is_alone(name, change.units) and is_quiet(d, name) and not is_stale(d, name, held)
-        and known_by(d, wanted, found)
+      local known = is_quiet(d, name) and not is_stale(d, name, held) and known_by(d, wanted, found)
       if known == 'look' then
         enter_seen(d, name, held, d.ledger[name] and d.ledger[name].digest == held.digest)
         book(run, 'unchanged', 1)
