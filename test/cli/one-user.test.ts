@@ -60,7 +60,7 @@ describe("one user, in the AWS CLI's words", () => {
     assert.deepEqual(JSON.parse(said.stdout), {
       changes: [
         { attribute: "given_name", would: "change", message: false },
-        { attribute: "nickname", would: "unchanged", message: false },
+        { attribute: "nickname", would: "rewrite", message: false },
         { attribute: "email", would: "unchanged", message: false },
         { attribute: "custom:team", would: "clear", message: false },
       ],
@@ -68,7 +68,7 @@ describe("one user, in the AWS CLI's words", () => {
     assert.equal(attributesOf("u0")["given_name"], "Old");
   });
 
-  test("is changed, and found unchanged, through the engine", async () => {
+  test("is changed through the engine, and again, but for an address that is there", async () => {
     const words = change(
       "u2",
       "Name=given_name,Value=New",
@@ -79,7 +79,7 @@ describe("one user, in the AWS CLI's words", () => {
     const again = await admin([...words, "--json"]);
     assert.deepEqual(JSON.parse(again.stdout), {
       attributes: [
-        { name: "given_name", outcome: "unchanged" },
+        { name: "given_name", outcome: "applied" },
         { name: "email", outcome: "unchanged" },
       ],
     });

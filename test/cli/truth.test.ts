@@ -1,0 +1,231 @@
+/** Memory is not the pool: what poolsync wrote once says nothing of what is there now. */
+import assert from "node:assert/strict";
+import { utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, test, type TestContext } from "node:test";
+import { z } from "zod";
+import { openPoolsync } from "../../src/index.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
+import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
+import { byHand, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+
+const outcomes = z.object({ attributes: z.array(z.object({ name: z.string(), outcome: z.string() })) });
+const dryRun = z.object({ changes: z.array(z.object({ attribute: z.string(), would: z.string() })) });
+const synced = z.object({ books: z.object({ applied: z.number(), unchanged: z.number(), dead: z.number() }) });
+const planned = z.object({ calls: z.object({ updates: z.number() }) });
+const explained = z.object({
+  because: z.array(z.string()),
+  ledger: z.array(z.object({ attribute: z.string(), changedSince: z.boolean().optional() })),
+});
+
+async function setStage(t: TestContext, definition: Omit<PoolDefinition, "id"> = {}) {
+  const emulator = await startEmulator({ quotas: "unmetered" });
+  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+  const directory = await temporaryDirectory();
+  t.after(async () => {
+    await emulator.close();
+    restore();
+    await directory.remove();
+  });
+  const pool = emulator.pools.add({ id: POOL, schema: [{ name: "cost_center" }], ...definition });
+  const dataDir = join(directory.path, "data");
+  const where = ["--data-dir", dataDir, "--user-pool-id", POOL];
+  const asks = (...words: string[]): Promise<Said> =>
+    runCommand(["admin-update-user-attributes", ...where, "--username", "ann", "--user-attributes", ...words]);
+  return {
+    emulator,
+    pool,
+    dataDir,
+    where,
+    asks,
+    writes: (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0,
+    has: (name: string): string | undefined => pool.user("ann")?.attributes[name],
+    async outcomes(...words: string[]): Promise<Record<string, string>> {
+      const said = await asks(...words, "--json");
+      assert.equal(said.code, EXIT.done, said.stderr);
+      const { attributes } = outcomes.parse(JSON.parse(said.stdout));
+      return Object.fromEntries(attributes.map(({ name, outcome }) => [name, outcome]));
+    },
+    async would(...words: string[]): Promise<Record<string, string>> {
+      const said = await asks(...words, "--dry-run", "--json");
+      const { changes } = dryRun.parse(JSON.parse(said.stdout));
+      return Object.fromEntries(changes.map(({ attribute, would }) => [attribute, would]));
+    },
+    async file(text: string): Promise<string> {
+      const path = join(directory.path, "f.csv");
+      await writeFile(path, text);
+      return path;
+    },
+    async sync(path: string, ...words: string[]) {
+      const said = await runCommand(["sync", path, ...where, ...words, "--json"]);
+      assert.equal(said.code, EXIT.done, said.stderr + said.stdout);
+      return synced.parse(JSON.parse(said.stdout)).books;
+    },
+    async plannedCalls(path: string, ...words: string[]): Promise<number> {
+      const said = await runCommand(["plan", path, ...where, ...words, "--json"]);
+      assert.equal(said.code, EXIT.done, said.stderr + said.stdout);
+      return planned.parse(JSON.parse(said.stdout)).calls.updates;
+    },
+    async explains() {
+      const said = await runCommand(["explain", ...where, "--username", "ann", "--json"]);
+      return explained.parse(JSON.parse(said.stdout));
+    },
+  };
+}
+
+const WANTED = "Name=custom:cost_center,Value=42";
+
+describe("what a person asks for", () => {
+  test("is written again where somebody else has changed it, and all commands say so", async (t) => {
+    const stage = await setStage(t);
+    stage.pool.addUser({ username: "ann" });
+    assert.deepEqual(await stage.outcomes(WANTED), { "custom:cost_center": "applied" });
+    await byHand(stage.emulator, "ann", { "custom:cost_center": "WRONG" });
+    const { because, ledger } = await stage.explains();
+    assert.deepEqual(
+      ledger.map(({ attribute, changedSince }) => [attribute, changedSince]),
+      [["custom:cost_center", true]],
+    );
+    assert.match(because.join(" "), /holds another `custom:cost_center` than poolsync wrote last/);
+    assert.deepEqual(await stage.would(WANTED), { "custom:cost_center": "change" });
+    assert.deepEqual(await stage.outcomes(WANTED), { "custom:cost_center": "applied" });
+    assert.equal(stage.has("custom:cost_center"), "42");
+    assert.deepEqual((await stage.explains()).because, ["Nothing waits, and what poolsync wrote last is there."]);
+  });
+
+  test("is sent although it is there: nobody looked, and memory decides nothing", async (t) => {
+    const stage = await setStage(t);
+    stage.pool.addUser({ username: "ann" });
+    await stage.outcomes(WANTED);
+    const before = stage.writes();
+    assert.deepEqual(await stage.would(WANTED), { "custom:cost_center": "rewrite" });
+    assert.deepEqual(await stage.outcomes(WANTED), { "custom:cost_center": "applied" });
+    assert.equal(stage.writes(), before + 1);
+  });
+
+  for (const [title, elsewhere, would] of [
+    ["another address", { email: "wrong@example.com", email_verified: "true" }, "change"],
+    ["the address without its flag", { email: "ann@example.com", email_verified: "false" }, "change"],
+    ["the address in another spelling", { email: "ANN@example.com", email_verified: "true" }, "change"],
+    ["no address", { email: "" }, "set"],
+    ["just that", {}, "unchanged"],
+  ] as const) {
+    test(`is an address with its flag where the pool has ${title}`, async (t) => {
+      const stage = await setStage(t, { caseSensitive: false });
+      stage.pool.addUser({ username: "ann" });
+      const words = ["Name=email,Value=ann@example.com", "Name=email_verified,Value=true"];
+      await stage.outcomes(...words);
+      if (Object.keys(elsewhere).length > 0) await byHand(stage.emulator, "ann", elsewhere);
+      const before = stage.writes();
+      assert.deepEqual(await stage.would(...words), { email: would });
+      assert.deepEqual(await stage.outcomes(...words), { email: would === "unchanged" ? would : "applied" });
+      assert.equal(stage.writes() - before, would === "unchanged" ? 0 : 1);
+      assert.deepEqual([stage.has("email"), stage.has("email_verified")], ["ann@example.com", "true"]);
+    });
+  }
+
+  test("is a number, a flag alone and a cleared value as well", async (t) => {
+    const stage = await setStage(t);
+    stage.pool.addUser({ username: "ann", attributes: { email: "ann@example.com", email_verified: "true" } });
+    const words = ["Name=phone_number,Value=+14325551212", "Name=phone_number_verified,Value=true"];
+    await stage.outcomes(...words, "Name=nickname,Value=");
+    await stage.outcomes("Name=email_verified,Value=false");
+    await byHand(stage.emulator, "ann", { phone_number: "+14325551213", nickname: "Nick", email_verified: "true" });
+    await stage.outcomes(...words, "Name=nickname,Value=");
+    await stage.outcomes("Name=email_verified,Value=false");
+    assert.deepEqual(
+      ["phone_number", "phone_number_verified", "nickname", "email_verified"].map((name) => stage.has(name) ?? ""),
+      ["+14325551212", "true", "", "false"],
+    );
+  });
+
+  test("is the same of the library's update()", async (t) => {
+    const stage = await setStage(t);
+    stage.pool.addUser({ username: "ann" });
+    const poolsync = await openPoolsync({ dataDir: stage.dataDir, logLevel: "silent" });
+    t.after(() => poolsync.close());
+    const change = {
+      pool: POOL,
+      username: "ann",
+      attributes: { "custom:cost_center": "42", email: "ann@example.com" },
+      verified: "mark" as const,
+    };
+    await poolsync.update(change);
+    await byHand(stage.emulator, "ann", { "custom:cost_center": "WRONG", email_verified: "false" });
+    const { attributes } = await poolsync.update(change);
+    assert.deepEqual(attributes, { "custom:cost_center": { is: "applied" }, email: { is: "applied" } });
+    assert.deepEqual([stage.has("custom:cost_center"), stage.has("email_verified")], ["42", "true"]);
+  });
+});
+
+describe("what an application queues", () => {
+  test("is not written again within the hour, and is where it asks with update()", async (t) => {
+    const stage = await setStage(t);
+    stage.pool.addUser({ username: "ann" });
+    const poolsync = await openPoolsync({ dataDir: stage.dataDir, logLevel: "silent" });
+    t.after(() => poolsync.close());
+    await poolsync.deliver(POOL);
+    const change = { pool: POOL, username: "ann", attributes: { nickname: "Ann" } };
+    await poolsync.enqueue(change);
+    await until("the change is applied", async () => (await poolsync.books()).applied === 1);
+    await poolsync.enqueue(change);
+    await until("the change is unchanged", async () => (await poolsync.books()).unchanged === 1);
+    assert.equal(stage.writes(), 1);
+    assert.deepEqual((await poolsync.update(change)).attributes, { nickname: { is: "applied" } });
+    assert.equal(stage.writes(), 2);
+  });
+});
+
+describe("a file", () => {
+  for (const words of [[], ["--baseline", "none"], ["--baseline", "ledger"], ["--stream"]]) {
+    test(`of one row is written again where somebody else has changed it: ${words.join(" ") || "by default"}`, async (t) => {
+      const stage = await setStage(t);
+      stage.pool.addUser({ username: "ann" });
+      const path = await stage.file("username,custom:cost_center,email\nann,42,ann@example.com\n");
+      const all = ["--verified", "mark", ...words];
+      assert.equal((await stage.sync(path, ...all)).applied, 2);
+      await byHand(stage.emulator, "ann", { "custom:cost_center": "WRONG", email_verified: "false" });
+      await utimes(path, new Date(), new Date());
+      assert.equal((await stage.sync(path, ...all)).applied, 2);
+      assert.deepEqual([stage.has("custom:cost_center"), stage.has("email_verified")], ["42", "true"]);
+      await utimes(path, new Date(), new Date());
+      const before = stage.writes();
+      assert.deepEqual(await stage.sync(path, ...all), { applied: 0, unchanged: 2, dead: 0 });
+      assert.equal(stage.writes(), before, "what is there is not sent");
+    });
+  }
+
+  test("is planned as it is carried out: what is there already, and who is not listed", async (t) => {
+    const stage = await setStage(t);
+    stage.pool.addUser({ username: "ann", attributes: { nickname: "Ann" } });
+    stage.pool.addUser({ username: "bob", attributes: { nickname: "Old", email: "bob@example.com" } });
+    const path = await stage.file("username,nickname\nann,Ann\nbob,Bob\n");
+    assert.equal(await stage.plannedCalls(path), 1);
+    assert.deepEqual(await stage.sync(path), { applied: 1, unchanged: 1, dead: 0 });
+    assert.equal(stage.writes(), 1);
+    const byMail = await stage.file("email,nickname\nbob@example.com,Bobby\n");
+    assert.equal(await stage.plannedCalls(byMail, "--username-column", "email"), 1);
+    assert.equal((await stage.sync(byMail, "--username-column", "email")).applied, 1);
+  });
+
+  test("is not written again where its address awaits the person, and is once it was confirmed and changed", async (t) => {
+    const stage = await setStage(t, { autoVerified: ["email"], requireVerificationBeforeUpdate: ["email"] });
+    stage.pool.addUser({ username: "ann", attributes: { email: "old@example.com", email_verified: "true" } });
+    const path = await stage.file("username,email\nann,ann@example.com\n");
+    for (const words of [[], ["--baseline", "none"]]) {
+      await utimes(path, new Date(), new Date());
+      await stage.sync(path, "--verified", "ask", ...words);
+      assert.equal(stage.pool.messages.length, 1, "the person is written to once");
+    }
+    stage.pool.confirm("ann", "email");
+    await utimes(path, new Date(), new Date());
+    assert.equal((await stage.sync(path, "--verified", "ask")).unchanged, 1);
+    await byHand(stage.emulator, "ann", { email: "wrong@example.com", email_verified: "true" });
+    await utimes(path, new Date(), new Date());
+    assert.equal((await stage.sync(path, "--verified", "ask")).applied, 1);
+    assert.equal(stage.pool.messages.length, 2);
+  });
+});
