@@ -29,7 +29,7 @@ export interface EmulatorOptions {
   readonly latencyMs?: number | readonly [number, number];
   /** Chance that a page of ListUsers is cut short, perhaps to nothing, with a token for the rest. Default 0.25. */
   readonly shortPages?: number;
-  /** How long ListUsers goes on showing what was there before a write. Default 0. */
+  /** ListUsers answers from what the pool was so long ago: values, new users, deleted ones. Default 0. */
   readonly listLagMs?: number;
   /** Every signed request is taken where this is absent. */
   readonly credentials?: KnownCredentials;

@@ -65,5 +65,7 @@ export const USER_SEED = z.strictObject({
   attributes: z.record(z.string(), z.string()).optional(),
   status: z.enum(USER_STATUSES).optional(),
   enabled: z.boolean().optional(),
+  /** Epoch ms. Now where it is absent, and then a lagging ListUsers does not show the user at once. */
+  createdAt: z.number().min(0).optional(),
 });
 export type UserSeed = z.infer<typeof USER_SEED>;

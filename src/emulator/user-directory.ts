@@ -11,7 +11,11 @@ export function isIndexed(name: string): name is IndexedAttribute {
 /** The users of one pool in the order of their creation, and the ways to find one. */
 export interface UserDirectory {
   readonly users: readonly User[];
+  /** Deleted ones that a lagging list still shows. No other way leads to them. */
+  readonly deleted: readonly User[];
   add(user: User): void;
+  /** Its names and values are free at once. Who was deleted before `forgetBefore` is forgotten. */
+  remove(user: User, at: number, forgetBefore: number): void;
   /** Puts other attributes in place and keeps the index right. */
   replace(user: User, attributes: Attributes): void;
   byUsername(username: string): User | undefined;
@@ -27,6 +31,7 @@ export interface DirectoryOptions {
 
 export function createUserDirectory({ caseSensitive }: DirectoryOptions): UserDirectory {
   const users: User[] = [];
+  let deleted: readonly User[] = [];
   const usernames = new Map<string, User>();
   const subs = new Map<string, User>();
   const values: Readonly<Record<IndexedAttribute, Map<string, User[]>>> = {
@@ -54,11 +59,22 @@ export function createUserDirectory({ caseSensitive }: DirectoryOptions): UserDi
 
   return {
     users,
+    get deleted() {
+      return deleted;
+    },
     add(user) {
       users.push(user);
       usernames.set(fold(user.username), user);
       subs.set(user.sub.toLowerCase(), user);
       for (const name of INDEXED) index(name, user.attributes.get(name), user);
+    },
+    remove(user, at, forgetBefore) {
+      users.splice(users.indexOf(user), 1);
+      usernames.delete(fold(user.username));
+      subs.delete(user.sub.toLowerCase());
+      for (const name of INDEXED) unindex(name, user.attributes.get(name), user);
+      user.deletedAt = at;
+      deleted = [...deleted, user].filter(({ deletedAt = at }) => deletedAt > forgetBefore);
     },
     replace(user, attributes) {
       for (const name of INDEXED) {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Random } from "./random.ts";
 import { invalidParameter } from "./service-error.ts";
-import type { Attributes, User } from "./user.ts";
+import type { ShownState, User } from "./user.ts";
 import { isIndexed } from "./user-directory.ts";
 import type { UserDirectory } from "./user-directory.ts";
 import { matchesFilter, parseFilter } from "./user-filter.ts";
@@ -11,7 +11,7 @@ import type { UserFilter } from "./user-filter.ts";
 export interface ListOptions {
   /** The chance that a page is cut short, perhaps to nothing, with a token for the rest. */
   readonly shortPages: number;
-  /** How long a write stays invisible. */
+  /** How long a write stays invisible, be it of a value, a new user or the end of one. */
   readonly lagMs: number;
   readonly now: () => number;
   readonly random: Random;
@@ -23,15 +23,15 @@ export interface ListRequest {
   readonly token: string | undefined;
 }
 
-export interface ListedUser {
+/** A user in the state to show, which may be older than the user's own. */
+export interface ListedUser extends ShownState {
   readonly user: User;
-  /** The attributes to show, which may be older than the user's own. */
-  readonly attributes: Attributes;
 }
 
 const TOKEN_LIFE_MS = 3_600_000;
 const TOKEN = z.strictObject({
-  offset: z.int().min(0),
+  /** The ordinal of the last user looked at: a user who is deleted between two pages moves nobody past the next. */
+  after: z.int().min(0),
   filter: z.string(),
   at: z.number(),
   empty: z.boolean(),
@@ -54,20 +54,38 @@ function readToken(text: string, filter: string, now: number): Token {
   return token;
 }
 
-function shownAttributes(user: User, now: number): Attributes {
-  return user.past.find((past) => past.until > now)?.attributes ?? user.attributes;
+/** The user as the pool had it so long ago; undefined where it had no such user then. */
+function shownState(user: User, lagMs: number, now: number): ShownState | undefined {
+  if (user.createdAt + lagMs > now) return undefined;
+  if (user.deletedAt !== undefined && user.deletedAt + lagMs <= now) return undefined;
+  return user.past.find((past) => past.until > now) ?? user;
 }
 
-/** Users among whom all matches are, found without a scan where the filter allows it. */
+const byOrdinal = (one: User, other: User): number => one.ordinal - other.ordinal;
+
+/** Users among whom all matches are, in the order of their creation, found without a scan where the filter allows it. */
 function candidates(directory: UserDirectory, filter: UserFilter | undefined, lagMs: number): readonly User[] {
+  const { users, deleted } = directory;
   if (filter?.kind === "equal") {
     const { name, value } = filter;
     const one = name === "username" ? directory.byUsername(value) : directory.bySub(value);
-    if (name === "username" || name === "sub") return one === undefined ? [] : [one];
+    if (name === "username" || name === "sub")
+      return one === undefined ? deleted : [...deleted, one].toSorted(byOrdinal);
     // The index knows values as they are, a lagging list shows them as they were.
-    if (isIndexed(name) && lagMs === 0) return directory.withValue(name, value);
+    if (isIndexed(name) && lagMs === 0) return directory.withValue(name, value).toSorted(byOrdinal);
   }
-  return directory.users;
+  return deleted.length === 0 ? users : [...users, ...deleted].toSorted(byOrdinal);
+}
+
+/** The place of the first user beyond an ordinal, by halving: a pool of 100,000 users has 1,667 pages. */
+function firstAfter(users: readonly User[], ordinal: number): number {
+  let [least, most] = [0, users.length];
+  while (least < most) {
+    const middle = (least + most) >>> 1;
+    if ((users[middle]?.ordinal ?? 0) > ordinal) most = middle;
+    else least = middle + 1;
+  }
+  return least;
 }
 
 /** One page, and the token of the next where there is more to look at. Throws InvalidParameterException. */
@@ -78,7 +96,7 @@ export function listUsers(
 ): { readonly page: readonly ListedUser[]; readonly token: string | undefined } {
   const filter = parseFilter(text);
   const at = now();
-  let from: Token = { offset: 0, filter: text, at, empty: false };
+  let from: Token = { after: 0, filter: text, at, empty: false };
   if (sentToken !== undefined) {
     try {
       from = readToken(sentToken, text, at);
@@ -93,16 +111,20 @@ export function listUsers(
   // Two empty pages in a row would let an unlucky listing go on for ever.
   const take = short ? Math.max(from.empty ? 1 : 0, Math.floor(random() * limit)) : limit;
   const page: ListedUser[] = [];
-  let offset = from.offset;
-  for (; offset < users.length && page.length < take; offset++) {
-    const user = users[offset];
-    if (user === undefined || user.createdAt + lagMs > at) continue;
-    const attributes = shownAttributes(user, at);
-    if (filter === undefined || matchesFilter(filter, user, attributes)) page.push({ user, attributes });
+  let { after } = from;
+  const rest = users.slice(firstAfter(users, after));
+  const last = rest.at(-1)?.ordinal ?? after;
+  for (const user of rest) {
+    if (page.length >= take) break;
+    after = user.ordinal;
+    const shown = shownState(user, lagMs, at);
+    if (shown === undefined) continue;
+    const { attributes, modifiedAt } = shown;
+    if (filter === undefined || matchesFilter(filter, user, attributes)) page.push({ user, attributes, modifiedAt });
   }
-  const more = offset < users.length;
+  const more = after < last;
   return {
     page,
-    token: more ? writeToken({ offset, filter: text, at, empty: page.length === 0 }) : undefined,
+    token: more ? writeToken({ after, filter: text, at, empty: page.length === 0 }) : undefined,
   };
 }

@@ -38,6 +38,11 @@ export interface UserPool {
   addUser(seed: UserSeed): UserView;
   /** A copy of the user with this username, sub or alias. */
   user(name: string): UserView | undefined;
+  /**
+   * Its username and aliases are free at once; whoever else has its address keeps it as it is, verified or not. Throws
+   * UserNotFoundException.
+   */
+  removeUser(name: string): void;
   /** What the person does with the code: the value that was held back, or the one that is there, becomes verified. */
   confirm(username: string, contact: Contact): void;
 }
@@ -59,7 +64,10 @@ export interface UpdateCall {
 /** A pool as the operations use it. */
 export interface ServedPool extends UserPool {
   readonly directory: UserDirectory;
-  /** The user with this username, sub or alias. */
+  /**
+   * The user with this username, sub or alias. A user of another identity provider is not found by its sub: AWS
+   * documents a sub for local users, and the username for those.
+   */
   find(name: string): User | undefined;
   /** All or nothing. Throws the ServiceError that the caller is answered. */
   update(user: User, sent: readonly SentAttribute[], by: UpdateCall): UpdatePlan;
@@ -71,7 +79,7 @@ export interface PoolContext {
   readonly random: Random;
   readonly log: WriteRecorder;
   readonly counters: Counters;
-  /** How long ListUsers goes on showing what was there before a write. */
+  /** How long ListUsers goes on showing what was there before a write, a new user or the end of one. */
   readonly listLagMs: number;
 }
 
@@ -93,9 +101,19 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
   };
   const messages: Message[] = [];
   const createdAt = now();
+  let lastOrdinal = 0;
+
+  function bySub(sub: string): User | undefined {
+    const user = directory.bySub(sub);
+    return user?.status === "EXTERNAL_PROVIDER" ? undefined : user;
+  }
 
   function find(name: string): User | undefined {
-    return directory.byUsername(name) ?? directory.bySub(name) ?? aliases.owner(name);
+    return directory.byUsername(name) ?? bySub(name) ?? aliases.owner(name);
+  }
+
+  function named({ username, sub }: User): { readonly pool: string; readonly username: string; readonly sub: string } {
+    return { pool: id, username, sub };
   }
 
   function message(user: User, attribute: Contact): void {
@@ -107,7 +125,8 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
     const at = now();
     if (listLagMs > 0) {
       const until = at + listLagMs;
-      user.past = [...user.past.filter((past) => past.until > at), { until, attributes: user.attributes }];
+      const { attributes: before, modifiedAt } = user;
+      user.past = [...user.past.filter((past) => past.until > at), { until, attributes: before, modifiedAt }];
     }
     directory.replace(user, attributes);
     user.modifiedAt = at;
@@ -125,8 +144,9 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       if (attributes.has(contact) && !attributes.has(FLAGS[contact])) attributes.set(FLAGS[contact], "false");
     }
     moveAliases(undefined, attributes);
-    const at = now();
+    const at = seed.createdAt ?? now();
     const user: User = {
+      ordinal: ++lastOrdinal,
       username,
       sub,
       createdAt: at,
@@ -136,6 +156,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       attributes,
       held: new Map(),
       past: [],
+      deletedAt: undefined,
     };
     directory.add(user);
     return user;
@@ -197,6 +218,14 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       return viewUser(insert(username, sub, attributes, seed));
     },
 
+    removeUser(name) {
+      const user = find(name);
+      if (user === undefined) throw namedError("UserNotFoundException");
+      const at = now();
+      directory.remove(user, at, at - listLagMs);
+      log.append({ ...named(user), attributes: {}, operation: "AdminDeleteUser" });
+    },
+
     confirm(name, contact) {
       const user = find(name);
       if (user === undefined) throw namedError("UserNotFoundException");
@@ -210,7 +239,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       user.held = held;
       replace(user, attributes);
       const written = { [contact]: value, [FLAGS[contact]]: "true" };
-      log.append({ pool: id, username: user.username, attributes: written, operation: "VerifyUserAttribute" });
+      log.append({ ...named(user), attributes: written, operation: "VerifyUserAttribute" });
     },
 
     update(user, sent, { operation, clientMetadata }) {
@@ -232,7 +261,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
         }
         const held = plan.holds.length > 0 ? { held: plan.holds } : {};
         const beside = clientMetadata ? { clientMetadata } : {};
-        log.append({ pool: id, username: user.username, attributes: written, ...held, operation, ...beside });
+        log.append({ ...named(user), attributes: written, ...held, operation, ...beside });
       }
       for (const contact of plan.messages) message(user, contact);
       return plan;
@@ -264,12 +293,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
         throw new ServiceError("AliasExistsException", `An account with the ${taken.contact} already exists.`);
       }
       const user = insert(name, sub, values, { status: "FORCE_CHANGE_PASSWORD" });
-      log.append({
-        pool: id,
-        username: user.username,
-        attributes: Object.fromEntries(values),
-        operation: "AdminCreateUser",
-      });
+      log.append({ ...named(user), attributes: Object.fromEntries(values), operation: "AdminCreateUser" });
       for (const contact of invite) if (values.has(contact)) message(user, contact);
       return user;
     },

@@ -13,6 +13,8 @@ export type Attributes = ReadonlyMap<string, string>;
 
 /** A user as the directory keeps it. Maps are replaced, never changed, so that an older one can still be shown. */
 export interface User {
+  /** Its place in the order of creation, which no other user of the pool ever has. */
+  readonly ordinal: number;
   readonly username: string;
   readonly sub: string;
   readonly createdAt: number;
@@ -24,7 +26,15 @@ export interface User {
   /** New values that wait for their confirmation. */
   held: ReadonlyMap<Contact, string>;
   /** What a lagging ListUsers still shows, oldest first. */
-  past: readonly { readonly until: number; readonly attributes: Attributes }[];
+  past: readonly (ShownState & { readonly until: number })[];
+  /** Set once: a deleted user changes no more, and a new one of the same username is another user. */
+  deletedAt: number | undefined;
+}
+
+/** What a list shows of a user, beside what never changes. */
+export interface ShownState {
+  readonly attributes: Attributes;
+  readonly modifiedAt: number;
 }
 
 /** Copies for tests and demos: changing one changes no user. */

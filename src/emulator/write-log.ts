@@ -7,7 +7,9 @@ interface Write {
   readonly pool: string;
   /** The user's own name, not the alias that the caller may have used. */
   readonly username: string;
-  /** What the caller wrote and what took effect: blank for what was deleted. */
+  /** Tells users of one username apart, of whom the earlier was deleted. */
+  readonly sub: string;
+  /** What the caller wrote and what took effect: blank for what was deleted. Empty where the user was. */
   readonly attributes: Readonly<Record<string, string>>;
   /** Contacts whose new value waits for its confirmation. Absent where there are none. */
   readonly held?: readonly string[];

@@ -11,7 +11,7 @@ test("a journal is the writes of all lives, each numbered once, and what they le
   const path = join(directory, "writes.jsonl");
   await writeFile(path, "");
   const write = (life: ReturnType<typeof journaledLog>, attributes: Record<string, string>): void =>
-    life.append({ pool: "pool", username: "ann", attributes, operation: "AdminUpdateUserAttributes" });
+    life.append({ pool: "pool", username: "ann", sub: "ann-1", attributes, operation: "AdminUpdateUserAttributes" });
   const read = createJournalReader(path);
   const first = journaledLog(path);
   write(first, { given_name: "Ann", nickname: "A" });

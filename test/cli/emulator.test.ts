@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import { AdminUpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
+import { AdminUpdateUserAttributesCommand, ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import { createClient } from "../emulator/sdk-client.ts";
 import { until } from "../support/condition.ts";
@@ -47,7 +47,25 @@ test("the emulator's burst is a setting", async () => {
   }
 });
 
-test("a seed file, a rate, a burst or a latency that cannot be is refused", async () => {
+test("the emulator's list lags where it is told to, and shows at once whom the pool begins with", async () => {
+  const words = ["emulator", "--port", "0", "--users", "1", "--list-lag", "1h", "--json"];
+  const emulator = runFile("bin/poolsync.js", words, {});
+  try {
+    await until("it listens", () => emulator.stdout().endsWith("}\n"));
+    const { endpoint } = z.object({ endpoint: z.string() }).parse(JSON.parse(emulator.stdout()));
+    const client = createClient(endpoint);
+    const pool = { UserPoolId: "eu-west-1_Example" };
+    const UserAttributes = [{ Name: "given_name", Value: "Jane" }];
+    await client.send(new AdminUpdateUserAttributesCommand({ ...pool, Username: "user00001", UserAttributes }));
+    const { Users } = await client.send(new ListUsersCommand({ ...pool, Filter: 'username = "user00001"' }));
+    assert.equal(Users?.[0]?.Attributes?.find(({ Name }) => Name === "given_name")?.Value, "Given");
+    client.destroy();
+  } finally {
+    await emulator.kill("SIGTERM");
+  }
+});
+
+test("a seed file, a rate, a burst, a latency or a lag that cannot be is refused", async () => {
   const directory = await temporaryDirectory();
   try {
     const seed = join(directory.path, "seed.json");
@@ -58,6 +76,7 @@ test("a seed file, a rate, a burst or a latency that cannot be is refused", asyn
       [["--rate", "Update=5"], /UserUpdate=100/],
       [["--burst", "0"], /such as 0\.2/],
       [["--latency", "9-1"], /such as 20 or 10-40/],
+      [["--list-lag", "2"], /such as 500ms, 2s or 5m/],
       [["--pool-id", "nothing"], /id/],
     ] as const) {
       const { code, stderr } = await runCommand(["emulator", "--port", "0", ...words]);

@@ -41,7 +41,7 @@ describe("the emulator", () => {
   }
 
   async function assertAlive(): Promise<void> {
-    const { status } = await call("AdminGetUser", JSON.stringify({ UserPoolId: POOL, Username: "u1" }));
+    const { status } = await call("DescribeUserPool", JSON.stringify({ UserPoolId: POOL }));
     assert.equal(status, 200);
   }
 

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
+  AdminCreateUserCommand,
+  AdminDeleteUserCommand,
+  AdminGetUserCommand,
   AdminUpdateUserAttributesCommand,
   ListUsersCommand,
   paginateListUsers,
@@ -59,6 +62,17 @@ describe("pages of ListUsers", () => {
   test("end even where every page is cut short", async () => {
     await using on = await stage({}, people.slice(0, 20), { shortPages: 1 });
     assert.equal((await found(on, "")).length, 20);
+  });
+
+  test("a user who is deleted between two pages hides nobody else", async () => {
+    await using on = await stage({}, people.slice(0, 5));
+    const first = await list(on, { Limit: 2 });
+    for (const username of ["user-0", "user-3"]) on.pool.removeUser(username);
+    const rest = await list(on, { PaginationToken: first.PaginationToken });
+    assert.deepEqual(
+      rest.Users?.map(({ Username }) => Username),
+      ["user-2", "user-4"],
+    );
   });
 
   test("a token holds for its own filter, and for an hour", async () => {
@@ -151,5 +165,97 @@ describe("filters of ListUsers", () => {
     now += 500;
     assert.deepEqual(await found(on, 'email = "ben@example.com"'), []);
     assert.deepEqual(await found(on, 'email = "new@example.com"'), ["ben"]);
+  });
+});
+
+describe("a lagging ListUsers", () => {
+  const LAG = 500;
+  const seed = (username: string) => ({
+    username,
+    attributes: { email: `${username}@example.com`, email_verified: "true" },
+    createdAt: 0,
+  });
+
+  /** The clock of the emulator, which begins with users who were made long ago. */
+  async function open(usernames: readonly string[]) {
+    let now = 1_000_000;
+    const on = await stage({ aliasAttributes: ["email"] }, usernames.map(seed), { listLagMs: LAG, now: () => now });
+    return { on, pass: (ms: number) => (now += ms), now: () => now };
+  }
+
+  const get = (on: Stage, Username: string) => on.client.send(new AdminGetUserCommand({ UserPoolId: POOL, Username }));
+  const sub = async (on: Stage, Filter: string): Promise<(string | undefined)[]> =>
+    ((await list(on, { Filter })).Users ?? []).map(
+      ({ Attributes }) => Attributes?.find(({ Name }) => Name === "sub")?.Value,
+    );
+
+  test("shows who was deleted, by every filter and on every page, for as long, and AdminGetUser does not", async () => {
+    const { on, pass } = await open(["ann", "ben", "cem"]);
+    await using _ = on;
+    const ben = on.pool.user("ben")?.sub;
+    const filters = ["", 'username = "ben"', `sub = "${ben}"`, 'email = "ben@example.com"', 'email ^= "ben"'];
+    await on.client.send(new AdminDeleteUserCommand({ UserPoolId: POOL, Username: "ben" }));
+    await assert.rejects(get(on, "ben"), { name: "UserNotFoundException" });
+    for (const filter of filters) assert.ok((await found(on, filter)).includes("ben"), filter);
+    const names: (string | undefined)[] = [];
+    for await (const page of paginateListUsers({ client: on.client }, { UserPoolId: POOL, Limit: 1 })) {
+      assert.ok((page.Users?.length ?? 0) <= 1);
+      for (const user of page.Users ?? []) names.push(user.Username);
+    }
+    assert.deepEqual(names, ["ann", "ben", "cem"]);
+    pass(LAG - 1);
+    assert.deepEqual(await found(on, 'username = "ben"'), ["ben"]);
+    pass(1);
+    for (const filter of filters) assert.ok(!(await found(on, filter)).includes("ben"), filter);
+  });
+
+  test("shows the former account of a username that was made anew, and never both", async () => {
+    const { on, pass } = await open(["ann"]);
+    await using _ = on;
+    const former = on.pool.user("ann")?.sub;
+    on.pool.removeUser("ann");
+    pass(200);
+    await on.client.send(new AdminCreateUserCommand({ UserPoolId: POOL, Username: "ann" }));
+    const later = on.pool.user("ann")?.sub;
+    assert.notEqual(later, former);
+    assert.deepEqual(await sub(on, 'username = "ann"'), [former]);
+    const { UserAttributes } = await get(on, "ann");
+    assert.equal(UserAttributes?.[0]?.Value, later);
+    pass(300);
+    assert.deepEqual(await sub(on, 'username = "ann"'), []);
+    pass(200);
+    assert.deepEqual(await sub(on, 'username = "ann"'), [later]);
+    assert.deepEqual(await sub(on, ""), [later]);
+  });
+
+  test("shows a deleted user's values as they were so long ago, each write in its turn", async () => {
+    const { on, pass, now } = await open(["ann"]);
+    await using _ = on;
+    const write = (Value: string): Promise<unknown> =>
+      on.client.send(
+        new AdminUpdateUserAttributesCommand({
+          UserPoolId: POOL,
+          Username: "ann",
+          UserAttributes: [{ Name: "nickname", Value }],
+        }),
+      );
+    const began = now();
+    await write("one");
+    pass(100);
+    await write("two");
+    pass(100);
+    on.pool.removeUser("ann");
+    const shown = async (): Promise<unknown> => {
+      const [user] = (await list(on, { Filter: 'username = "ann"' })).Users ?? [];
+      const nickname = user?.Attributes?.find(({ Name }) => Name === "nickname")?.Value;
+      return user && [nickname, user.UserLastModifiedDate?.getTime()];
+    };
+    assert.deepEqual(await shown(), [undefined, 0]);
+    pass(300);
+    assert.deepEqual(await shown(), ["one", began]);
+    pass(100);
+    assert.deepEqual(await shown(), ["two", began + 100]);
+    pass(100);
+    assert.equal(await shown(), undefined);
   });
 });

@@ -111,6 +111,7 @@ describe("AdminUpdateUserAttributes", () => {
         seq: 1,
         pool: POOL,
         username: "anna",
+        sub: on.pool.user("anna")?.sub,
         attributes: { name: "Anna" },
         operation: "AdminUpdateUserAttributes",
       },

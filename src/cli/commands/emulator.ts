@@ -5,6 +5,7 @@ import { z } from "zod";
 import { startEmulator, type Emulator } from "../../emulator/emulator.ts";
 import { POOL_DEFINITION, USER_SEED, type UserSeed } from "../../emulator/pool-definition.ts";
 import { CATEGORIES, type Category, type Quotas } from "../../emulator/quota.ts";
+import { parseSpan } from "../../core/span.ts";
 import { aborted, withOwned } from "../../lifecycle.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
@@ -24,6 +25,7 @@ interface EmulatorFlags {
   readonly rate?: Quotas;
   readonly burst?: number;
   readonly latency?: number | readonly [number, number];
+  readonly listLag?: number;
   readonly json?: boolean;
 }
 
@@ -52,6 +54,11 @@ export function addEmulator(program: Command, context: Context): void {
     )
     .option("--burst <seconds>", "a bucket holds the calls of so many seconds, and one at least (default: 1)", seconds)
     .option("--latency <ms>", "from a call's arrival to its answer: 20, or 10-40 (default: 0)", latency)
+    .option(
+      "--list-lag <duration>",
+      "ListUsers answers from what the pool was so long ago: 500ms, 2s (default: 0)",
+      lag,
+    )
     .option("--json", "print the endpoint and the pool as one JSON document on stdout")
     .addHelpText(
       "after",
@@ -75,7 +82,9 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
         ...seed?.pool,
         id: flags.poolId ?? seed?.pool?.id ?? POOL_ID,
       });
-      for (const user of users) pool.addUser(user);
+      // A list shows at once whom the pool begins with, however far it lags.
+      const createdAt = Date.now() - (flags.listLag ?? 0);
+      for (const user of users) pool.addUser({ createdAt, ...user });
       poolId = pool.id;
     } catch (cause) {
       // What the emulator says of a definition or a seed names no person but the one who was made up for it.
@@ -118,7 +127,14 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
   });
 }
 
-async function start({ port = PORT, host, rate, burst, latency: latencyMs }: EmulatorFlags): Promise<Emulator> {
+async function start({
+  port = PORT,
+  host,
+  rate,
+  burst,
+  latency: latencyMs,
+  listLag,
+}: EmulatorFlags): Promise<Emulator> {
   try {
     return await startEmulator({
       port,
@@ -126,6 +142,7 @@ async function start({ port = PORT, host, rate, burst, latency: latencyMs }: Emu
       ...(rate === undefined ? {} : { quotas: rate }),
       ...(burst === undefined ? {} : { burstSeconds: burst }),
       ...(latencyMs === undefined ? {} : { latencyMs }),
+      ...(listLag === undefined ? {} : { listLagMs: listLag }),
     });
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
@@ -196,4 +213,11 @@ function latency(value: string): number | readonly [number, number] {
     throw new InvalidArgumentError("Expected milliseconds, such as 20 or 10-40.");
   }
   return most === undefined ? Number(least) : [Number(least), Number(most)];
+}
+
+function lag(value: string): number {
+  const [, ms] = /^(\d{1,9})ms$/.exec(value) ?? [];
+  const lagMs = ms === undefined ? parseSpan(value) : Number(ms);
+  if (lagMs === undefined) throw new InvalidArgumentError("Expected a span of time such as 500ms, 2s or 5m.");
+  return lagMs;
 }

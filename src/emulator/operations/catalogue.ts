@@ -1,4 +1,5 @@
 import { adminCreateUser } from "./admin-create-user.ts";
+import { adminDeleteUser } from "./admin-delete-user.ts";
 import { adminGetUser } from "./admin-get-user.ts";
 import { adminUpdateUserAttributes } from "./admin-update-user-attributes.ts";
 import { describeIdentityProvider } from "./describe-identity-provider.ts";
@@ -11,6 +12,7 @@ import { updateUserAttributes } from "./update-user-attributes.ts";
 export const OPERATIONS: ReadonlyMap<string, Operation> = new Map(
   [
     adminCreateUser,
+    adminDeleteUser,
     adminGetUser,
     adminUpdateUserAttributes,
     describeIdentityProvider,

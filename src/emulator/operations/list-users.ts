@@ -40,7 +40,7 @@ export const listUsers = defineOperation({
         Username: listed.user.username,
         Attributes: chosenAttributes(listed, AttributesToGet ?? undefined),
         UserCreateDate: epochSeconds(listed.user.createdAt),
-        UserLastModifiedDate: epochSeconds(listed.user.modifiedAt),
+        UserLastModifiedDate: epochSeconds(listed.modifiedAt),
         Enabled: listed.user.enabled,
         UserStatus: listed.user.status,
       })),
