@@ -10,6 +10,7 @@
  * was written.
  */
 import { setImmediate as nextTurnOfTheLoop } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { SessionPool, type SessionResult } from "./session-pool.ts";
 import { createTurns } from "./turns.ts";
@@ -42,8 +43,19 @@ const TABLES =
 /** BullMQ knows these words: it expects them of a pool that is closed while it waits. */
 const CLOSED = "Cannot use a pool after calling end on the pool";
 
+/**
+ * Keeps V8's optimising compiler off WebAssembly, for the whole process and from now on. At work on PGlite's 9 MB it
+ * takes half a gigabyte, and PostgreSQL is no faster for it. Both are needed, before PGlite is compiled: either alone
+ * changes nothing.
+ */
+function compileWebAssemblyOnce(): void {
+  setFlagsFromString("--no-wasm-tier-up");
+  setFlagsFromString("--no-wasm-dynamic-tiering");
+}
+
 /** Opens the database of a directory, which is made where it is not there. `schema` is the one of unqualified names. */
 export async function openDatabase(directory: string, schema: string): Promise<Database> {
+  compileWebAssemblyOnce();
   const pglite = await PGlite.create({
     dataDir: directory,
     startParams: [...PGlite.defaultStartParams, ...LOW_MEMORY],
