@@ -118,18 +118,42 @@ const SENTINEL_WITHIN_MS = 2000;
 /** Who does not answer a QUIT within this is left without a goodbye. */
 const GOODBYE_WITHIN_MS = 2000;
 
-/** Ends a connection, also one that is lost or silent: there a QUIT would wait, and nobody is there to say goodbye to. */
+/**
+ * Ends a connection, also one that is lost or silent: there a QUIT would wait, and nobody is there to say goodbye to.
+ * Resolves by itself after that: what a cluster has not answered by then is never settled, so whoever closes awaits no
+ * command of it.
+ */
 export async function closeRedis(redis: RedisClient): Promise<void> {
   if (redis.status !== "ready") return redis.disconnect();
-  const late = setTimeout(() => redis.disconnect(), GOODBYE_WITHIN_MS);
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    redis.disconnect();
+    resolve();
+  }, GOODBYE_WITHIN_MS);
   try {
-    await redis.quit();
+    await Promise.race([redis.quit(), late]);
   } catch {
     // It was disconnected meanwhile, which is what was wanted.
   } finally {
-    clearTimeout(late);
+    clearTimeout(timer);
   }
 }
+
+/**
+ * A failover takes a cluster's node time-out and a second or two, and a command is to wait for it as it does for a lone
+ * server. ioredis' own 16 redirections are used up in 1.6 seconds: a command that fails then may have been carried out.
+ * Without a delay a round of redirections to a master that is dead is not slowed at all.
+ *
+ * So where a shard is gone for good commands wait for ever, and after `disconnect()` those that wait are never settled:
+ * what is awaited while one opens or closes has a deadline of its own.
+ */
+const FAILOVER_RULES = {
+  maxRedirections: Number.POSITIVE_INFINITY,
+  retryDelayOnMoved: 50,
+  retryDelayOnFailover: 100,
+  retryDelayOnClusterDown: 100,
+  retryDelayOnTryAgain: 100,
+} as const;
 
 /**
  * An ioredis client that is not yet connected. Until `isOpen` answers true it gives up at the first failure; from then
@@ -149,6 +173,7 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
     return new Cluster([...connection.nodes], {
       lazyConnect: true,
       clusterRetryStrategy: retry,
+      ...FAILOVER_RULES,
       redisOptions: { ...connection.redisOptions, ...options },
     });
   }

@@ -17,7 +17,7 @@ import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import { redisFault } from "./redis-error.ts";
 import type { Scripts } from "./scripts.ts";
-import { connectRedis } from "./server-check.ts";
+import { answeredInTime, connectRedis } from "./server-check.ts";
 
 /** The form of what is kept. It changes when an older release could not read it any more. */
 const FORMAT = "1";
@@ -37,9 +37,10 @@ export interface RedisStoreOptions {
  */
 export async function openRedisStore({ url, namespace, onConnection }: RedisStoreOptions): Promise<Store> {
   const keys = createKeys(namespace);
-  const redis = await connectRedis(redisConnection(url), onConnection);
+  const connection = redisConnection(url);
+  const redis = await connectRedis(connection, onConnection);
   try {
-    return await createRedisStore(redis, keys, createScripts(redis));
+    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, createScripts(redis)));
   } catch (error) {
     redis.disconnect();
     throw error;

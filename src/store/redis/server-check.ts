@@ -8,7 +8,10 @@ import { withoutCommand } from "./redis-error.ts";
 /** The first version in which scripts may read the clock before they write, and ZADD knows LT. */
 const OLDEST_REDIS = [6, 2] as const;
 
-/** A server that takes the connection and says nothing, or a cluster that is not ready, is given up after this. */
+/**
+ * A server that takes the connection and says nothing, or a cluster that is not ready or has nobody for the keys, is
+ * given up after this.
+ */
 const CONNECT_WITHIN_MS = 8000;
 
 /**
@@ -54,6 +57,17 @@ export async function connectRedis(
     throw unreachable(connection.place, lastError ?? error);
   }
 }
+
+/** What is asked first of a connection. Throws a StoreError where that takes too long: later it would be waited for. */
+export async function answeredInTime<T>(place: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await within(CONNECT_WITHIN_MS, ask);
+  } catch (error) {
+    throw error instanceof NoAnswer ? unreachable(place, error) : error;
+  }
+}
+
+class NoAnswer extends Error {}
 
 /** Connects, and answers the INFO of every server that may hold the keys. */
 async function firstWords(redis: RedisClient): Promise<readonly string[]> {
@@ -114,7 +128,7 @@ function reasonOf(cause: unknown, text: string): string {
 
 async function within<T>(ms: number, work: () => Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`No answer within ${ms} ms`)), ms);
+  const timer = setTimeout(() => reject(new NoAnswer(`No answer within ${ms} ms`)), ms);
   try {
     return await Promise.race([work(), promise]);
   } finally {
