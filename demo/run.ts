@@ -19,7 +19,7 @@ const POOL = "eu-west-1_Example";
 const CALLS_PER_SECOND = 100;
 const NEWCOMERS = 8;
 
-/** What the SDK of this process finds: the documented example credentials, and none of the user's own settings. */
+/** What poolsync and the SDK of this process find: the documented example credentials, and none of the user's own settings. */
 const AWS_SETTINGS = {
   AWS_ACCESS_KEY_ID: "AKIAIOSFODNN7EXAMPLE",
   AWS_SECRET_ACCESS_KEY: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -47,6 +47,8 @@ export async function demonstrate(io: Io): Promise<number> {
 
     const say = (text: string): void => void io.stdout.write(`${indent("", text, columnsOf(io.stdout))}\n`);
     const environment = {
+      ...AWS_SETTINGS,
+      ...endpoint,
       POOLSYNC_DATA_DIR: join(directory, "data"),
       POOLSYNC_RATE: String(CALLS_PER_SECOND),
       POOLSYNC_LOG_LEVEL: "silent",

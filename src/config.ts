@@ -1,18 +1,27 @@
 /**
  * The configuration: flags, environment and `poolsync.yaml`, read once, checked whole and frozen. A flag beats the
  * environment, which beats the file, which beats the default. Nothing else reads the environment, but for the AWS SDK,
- * whose own variables (credentials, AWS_PROFILE, endpoints) it reads itself.
+ * which reads its credentials itself.
  */
 import { homedir } from "node:os";
 import { basename, join, relative, resolve } from "node:path";
-import { z } from "zod";
+import type { z } from "zod";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
 import type { FetchSetting } from "./config-schedule.ts";
+import { type LOG_LEVELS, settings } from "./config-settings.ts";
+import {
+  awsSettings,
+  callTarget,
+  type AwsSettings,
+  type CallTarget,
+  type PassedRegion,
+  type Said,
+} from "./core/call-target.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "./core/guards.ts";
-import { effectiveCeiling, parseReserve, type QuotaReserve, RESERVE_FORM } from "./core/effective-ceiling.ts";
+import { effectiveCeiling, type QuotaReserve } from "./core/effective-ceiling.ts";
+import { quoted } from "./core/quoted.ts";
 
-export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The settings that a flag may give, as text or as the command line parsed them. Absent ones are not given. */
@@ -60,8 +69,7 @@ export interface Config {
   readonly keepBefore: boolean;
   /** How long ended runs and their books are kept. */
   readonly keepRunsMs: number;
-  /** AWS_REGION, where it is set. */
-  readonly awsRegion?: string;
+  readonly aws: AwsSettings;
   /** True where NO_COLOR is set. */
   readonly plain: boolean;
   /** The configuration file that was read. */
@@ -79,60 +87,8 @@ const DEFAULT_REQUEST_TIMEOUT = 15;
 const DEFAULT_FILE = "poolsync.yaml";
 const DEFAULT_KEEP_RUNS_MS = 90 * 86_400_000;
 
-function numeric(form: string, fits: (value: number) => boolean) {
-  return z
-    .string()
-    .refine((text) => fits(Number(text)), { error: expected(form) })
-    .transform(Number);
-}
-
-function whole(what: string, most: number) {
-  const fits = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
-  return numeric(`${what} from 1 to ${most}`, fits);
-}
-
-const settings = {
-  redisUrl: z.string().regex(/^rediss?(\+sentinel|\+cluster)?:\/\/\S+$/, {
-    // The URL may hold a password, so it is not quoted.
-    error: "Expected a URL such as redis://127.0.0.1:6379 or rediss://user:password@host:6379",
-  }),
-  namespace: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/, {
-    error: expected("1 to 63 letters, digits, - and _, beginning with a letter or digit"),
-  }),
-  dataDir: z.string(),
-  key: z
-    .string()
-    .refine((text) => /^[A-Za-z0-9+/]{43}=$/.test(text), {
-      error: "Expected 32 bytes in base64, as `openssl rand -base64 32` prints them",
-    })
-    .transform((text) => Buffer.from(text, "base64")),
-  rate: numeric("a number above 0", (value) => value > 0 && value < Infinity),
-  reserve: z.string().transform((text, context) => {
-    const reserve = parseReserve(text);
-    if (reserve) return reserve;
-    context.addIssue({ code: "custom", message: expected(RESERVE_FORM)({ input: text }) });
-    return z.NEVER;
-  }),
-  concurrency: whole("a whole number", 1000),
-  seconds: numeric("a number of seconds above 0, 300 at most", (value) => value > 0 && value <= 300),
-  logLevel: z.enum(LOG_LEVELS, { error: expected(`one of ${LOG_LEVELS.join(", ")}`) }),
-  healthHost: z.string().regex(/^[A-Za-z0-9.:-]+$/, { error: expected("a host name or an address") }),
-  healthPort: whole("a port", 65_535),
-  pools: z.string().transform((text) =>
-    text
-      .split(",")
-      .map((name) => name.trim())
-      .filter((name) => name !== ""),
-  ),
-};
-
-function expected(form: string) {
-  return (issue: { readonly input?: unknown }) =>
-    typeof issue.input === "string" ? `Expected ${form}, got \`${issue.input.slice(0, 80)}\`` : `Expected ${form}`;
-}
-
 /** Where a setting may be said, the strongest first. Blank counts as not said. */
-interface Said {
+interface Place {
   readonly path: string;
   readonly value: string | undefined;
 }
@@ -147,16 +103,16 @@ export async function readConfig(
   directory: string = process.cwd(),
 ): Promise<Config> {
   const problems: Problem[] = [];
-  const env = (name: string): Said => ({ path: name, value: environment[name] });
-  const flag = (name: string, value: string | undefined): Said => ({ path: `--${name}`, value });
+  const env = (name: string): Place => ({ path: name, value: environment[name] });
+  const flag = (name: string, value: string | undefined): Place => ({ path: `--${name}`, value });
 
   /** The first that is said, checked; undefined where none is, or where it is wrong. */
-  function read<T>(schema: z.ZodType<T>, ...places: readonly Said[]): T | undefined {
-    const said = places.find(({ value }) => value !== undefined && value.trim() !== "");
-    if (said === undefined) return undefined;
-    const parsed = schema.safeParse(said.value?.trim());
+  function read<T>(schema: z.ZodType<T>, ...places: readonly Place[]): T | undefined {
+    const given = places.find(({ value }) => value !== undefined && value.trim() !== "");
+    if (given === undefined) return undefined;
+    const parsed = schema.safeParse(given.value?.trim());
     if (parsed.success) return parsed.data;
-    for (const { message } of parsed.error.issues.slice(0, 1)) problems.push({ path: said.path, message });
+    for (const { message } of parsed.error.issues.slice(0, 1)) problems.push({ path: given.path, message });
     return undefined;
   }
 
@@ -173,7 +129,7 @@ export async function readConfig(
   const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
   const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
   const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
-  const awsRegion = awsRegionOf(environment);
+  const aws = await readAwsSettings(environment);
 
   const given = flags.config ?? environment["POOLSYNC_CONFIG"];
   const path = resolve(directory, given ?? DEFAULT_FILE);
@@ -191,6 +147,7 @@ export async function readConfig(
   return deepFreeze<Config>({
     namespace: namespace ?? "poolsync",
     dataDir: resolve(directory, dataDir ?? defaultDataDir(environment)),
+    aws,
     concurrency: concurrency ?? file?.concurrency ?? DEFAULT_CONCURRENCY,
     connectTimeoutMs: connectTimeout * 1000,
     requestTimeoutMs: requestTimeout * 1000,
@@ -210,7 +167,6 @@ export async function readConfig(
     ...(givenReserve === undefined ? {} : { givenReserve }),
     ...(file?.reserve === undefined ? {} : { reserve: file.reserve }),
     ...(logLevel === undefined ? {} : { logLevel }),
-    ...(awsRegion === undefined ? {} : { awsRegion }),
     ...(file === undefined ? {} : { file: path }),
   });
 }
@@ -231,13 +187,13 @@ function deepFreeze<T extends object>(value: T): T {
 }
 
 /** A pool as one command meets it. */
-export interface ChosenPool {
+export interface ChosenPool extends CallTarget {
   readonly id: string;
   readonly region: string;
   /** The Region that the pool's id begins with, where it is another one. */
   readonly regionOfId?: string;
-  readonly profile?: string;
-  readonly endpoint?: string;
+  /** One that the pool's id went before. */
+  readonly passedRegion?: PassedRegion;
   /** Its ceiling of UserUpdate calls: the rate less what is left to others. */
   readonly ratePerSecond: number;
 }
@@ -299,19 +255,16 @@ export interface PoolFlags {
   readonly endpointUrl?: string;
 }
 
-/** The Region of a pool where nobody says it: AWS_REGION, else the one that its id begins with, if that is one. */
-export function regionOf(
-  id: string,
+/** What AWS's variables and its configuration files say. */
+export async function readAwsSettings(
   environment: Readonly<Record<string, string | undefined>> = process.env,
-): string | undefined {
-  return awsRegionOf(environment) ?? regionInId(id);
+): Promise<AwsSettings> {
+  const { readAwsFiles } = await import("./cognito/aws-files.ts");
+  return awsSettings(environment, await readAwsFiles(environment));
 }
 
-function awsRegionOf(environment: Readonly<Record<string, string | undefined>>): string | undefined {
-  return environment["AWS_REGION"]?.trim() || undefined;
-}
-
-function regionInId(id: string): string | undefined {
+/** The Region that a pool's id begins with, if that is one. */
+export function regionInId(id: string): string | undefined {
   const prefix = POOL_ID.exec(id)?.[1] ?? "";
   return REGION.test(prefix) ? prefix : undefined;
 }
@@ -319,52 +272,88 @@ function regionInId(id: string): string | undefined {
 const POOL_ID = /^([A-Za-z0-9-]{1,54})_([A-Za-z0-9]+)$/;
 const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
 
+interface NamedPool {
+  readonly id: string;
+  /** Its name in the file, and what the file says of it. */
+  readonly name?: string;
+  readonly setting?: PoolSetting;
+}
+
 /** The pool that a name of the configuration file or an id means; `path` is where it was said. Throws a ConfigError. */
+export function namedPool({ poolSettings }: Config, nameOrId: string, path = "--user-pool-id"): NamedPool {
+  const name = Object.hasOwn(poolSettings, nameOrId)
+    ? nameOrId
+    : Object.keys(poolSettings).find((each) => poolSettings[each]?.id === nameOrId);
+  const setting = name === undefined ? undefined : poolSettings[name];
+  const id = setting?.id ?? nameOrId;
+  if (!POOL_ID.test(id)) {
+    const names = Object.keys(poolSettings);
+    const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
+    const message = `Expected the id of a user pool such as eu-west-1_Example${among}, got ${quoted(nameOrId)}`;
+    throw new ConfigError([{ path, message }]);
+  }
+  return { id, ...(name === undefined || setting === undefined ? {} : { name, setting }) };
+}
+
+/** A pool with where its calls go. Throws a ConfigError. */
 export function choosePool(
   config: Config,
   nameOrId: string,
   flags: PoolFlags = {},
   path = "--user-pool-id",
 ): ChosenPool {
-  const named = Object.hasOwn(config.poolSettings, nameOrId) ? config.poolSettings[nameOrId] : undefined;
-  const setting = named ?? Object.values(config.poolSettings).find(({ id }) => id === nameOrId);
-  const id = setting?.id ?? nameOrId;
-  if (!POOL_ID.test(id)) {
-    const names = Object.keys(config.poolSettings);
-    const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
-    throw new ConfigError([
-      {
-        path,
-        message: `Expected the id of a user pool such as eu-west-1_Example${among}, got \`${nameOrId}\``,
-      },
-    ]);
-  }
+  const { id, name, setting } = namedPool(config, nameOrId, path);
   const regionOfId = regionInId(id);
-  const region = flags.region ?? setting?.region ?? config.awsRegion ?? regionOfId;
+  const inFile = (key: string): string => `${basename(config.file ?? DEFAULT_FILE)}: pools.${name}.${key}`;
+  const found = callTarget(config.aws, {
+    service: "COGNITO_IDENTITY_PROVIDER",
+    region: flags.region ?? setting?.region,
+    profile: said(flags.profile, "--profile") ?? said(setting?.profile, inFile("profile")),
+    endpoint: said(flags.endpointUrl, "--endpoint-url") ?? said(setting?.endpoint, inFile("endpoint")),
+    regionOfId,
+  });
+  if ("fault" in found) throw new ConfigError([found.fault]);
+  const { target, passed } = found;
+  const { region } = target;
   if (region === undefined) {
     throw new ConfigError([
       { path: "--region", message: "Expected the Region of the user pool; give --region, or set AWS_REGION" },
     ]);
   }
-  const profile = flags.profile ?? setting?.profile;
-  const endpoint = flags.endpointUrl ?? setting?.endpoint;
-  if (endpoint !== undefined && !URL.canParse(endpoint)) {
-    throw new ConfigError([
-      { path: "--endpoint-url", message: `Expected a URL such as http://127.0.0.1:9229, got \`${endpoint}\`` },
-    ]);
-  }
+  return {
+    ...target,
+    id,
+    region,
+    ratePerSecond: poolCeiling(config, nameOrId, path),
+    ...(regionOfId === undefined || regionOfId === region ? {} : { regionOfId }),
+    ...(passed === undefined ? {} : { passedRegion: passed }),
+  };
+}
+
+/** Where the bucket of a feed's file is. Throws a ConfigError. */
+export function bucketTarget(aws: AwsSettings, feed: string, { region, profile, endpoint }: FetchSetting): CallTarget {
+  const inFile = (key: string): string => `${DEFAULT_FILE}: feeds.${feed}.fetch.${key}`;
+  const found = callTarget(aws, {
+    service: "S3",
+    region,
+    profile: said(profile, inFile("profile")),
+    endpoint: said(endpoint, inFile("endpoint")),
+  });
+  if ("fault" in found) throw new ConfigError([found.fault]);
+  return found.target;
+}
+
+function said(value: string | undefined, path: string): Said | undefined {
+  return value === undefined ? undefined : { value, path };
+}
+
+/** The ceiling of a pool's UserUpdate calls, as configured. */
+export function poolCeiling(config: Config, nameOrId: string, path?: string): number {
+  const { setting } = namedPool(config, nameOrId, path);
   const rate = config.givenRate ?? setting?.rate ?? config.rate;
   const reserve =
     config.givenReserve ?? setting?.reserve ?? config.reserve ?? (rate === undefined ? DEFAULT_RESERVE : undefined);
-  const ratePerSecond = ceilingOf(rate ?? DEFAULT_RATE, reserve);
-  return {
-    id,
-    region,
-    ratePerSecond,
-    ...(regionOfId === undefined || regionOfId === region ? {} : { regionOfId }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  };
+  return ceilingOf(rate ?? DEFAULT_RATE, reserve);
 }
 
 function ceilingOf(rate: number, reserve: QuotaReserve | undefined): number {

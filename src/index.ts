@@ -12,8 +12,10 @@
  */
 import { createCognitoClients } from "./cognito/client.ts";
 import type { SaidRefusal } from "./cognito/heard-calls.ts";
-import { LOG_LEVELS, regionOf } from "./config.ts";
+import { readAwsSettings, regionInId } from "./config.ts";
+import { LOG_LEVELS } from "./config-settings.ts";
 import type { Books } from "./core/books.ts";
+import { callTarget, type FoundTarget } from "./core/call-target.ts";
 import type { InvalidUnit } from "./core/change.ts";
 import { createLog } from "./log.ts";
 import type { Delivery } from "./queues/delivery.ts";
@@ -41,10 +43,13 @@ export interface PoolsyncOptions {
   readonly namespace?: string;
   /** 32 bytes that encrypt values and usernames at rest. */
   readonly key?: Uint8Array;
-  /** Where it is absent: AWS_REGION, else the one that a pool's id begins with. */
+  /**
+   * Where it is absent: AWS_REGION, else the one that a pool's id begins with, else AWS_DEFAULT_REGION or the profile's.
+   */
   readonly region?: string;
-  /** The AWS SDK's own default chains are used for what is absent. */
+  /** Where it is absent: the one of AWS's variables or of the profile, as the AWS CLI finds it, else AWS's own. */
   readonly endpoint?: string;
+  /** Of AWS's configuration files: before AWS_PROFILE, and before keys in the environment. */
   readonly profile?: string;
   /** Ceiling of UserUpdate calls a second, for the account and Region. 20 unless set. */
   readonly ratePerSecond?: number;
@@ -113,6 +118,20 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   }
   checkOptions(settings);
   const log = createLog(settings.logLevel);
+  const aws = await readAwsSettings();
+  const targetOf = (regionOfId?: string): Exclude<FoundTarget, { fault: unknown }> => {
+    const found = callTarget(aws, {
+      service: "COGNITO_IDENTITY_PROVIDER",
+      region,
+      profile: profile === undefined ? undefined : { value: profile, path: "profile" },
+      endpoint: endpoint === undefined ? undefined : { value: endpoint, path: "endpoint" },
+      regionOfId,
+    });
+    if ("fault" in found) throw new TypeError(`${found.fault.path}: ${found.fault.message}`);
+    return found;
+  };
+  // Before anything is opened for what cannot be.
+  targetOf();
   const engine = await openEngine({
     namespace,
     dataDir: dataDir ?? "",
@@ -128,12 +147,12 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   const poolOf = (id: string): Promise<Pool> => {
     const known = pools.get(id);
     if (known) return known;
-    const poolRegion = region ?? regionOf(id);
-    const cognito = clients.of({
-      ...(poolRegion === undefined ? {} : { region: poolRegion }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(profile === undefined ? {} : { profile }),
-    });
+    const { target, passed } = targetOf(regionInId(id));
+    if (passed !== undefined) {
+      const { region: other, saidBy } = passed;
+      log.warn({ pool: id, region: target.region, other, saidBy }, "region of the pool's id used");
+    }
+    const cognito = clients.of(target);
     const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log });
     pools.set(id, opening);
     opening.catch(() => pools.delete(id));

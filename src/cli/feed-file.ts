@@ -1,7 +1,7 @@
 /** The file of a feed, wherever it lies, as a source that can be read twice. */
 import { glob, stat } from "node:fs/promises";
 import type { Readable } from "node:stream";
-import { authorizationOf } from "../config.ts";
+import { authorizationOf, bucketTarget, readAwsSettings } from "../config.ts";
 import type { FetchSetting } from "../config-schedule.ts";
 import { ConfigError } from "../config-error.ts";
 import { fetchS3File } from "../cognito/s3-file.ts";
@@ -44,8 +44,8 @@ export async function openFeedFile(file: string, options: FeedFileOptions): Prom
     const authorization = authorizationOf(feed, setting, environment);
     fetched = await fetchWebFile({ url: location.url, authorization, etag, limits, signal });
   } else {
-    const { region, profile, endpoint } = setting;
-    fetched = await fetchS3File({ ...location, region, profile, endpoint, etag, limits, signal });
+    const target = bucketTarget(await readAwsSettings(environment), feed, setting);
+    fetched = await fetchS3File({ ...location, target, etag, limits, signal });
   }
   if (fetched.is === "unchanged") return fetched;
   const { body, modifiedAtMs } = fetched;

@@ -123,7 +123,7 @@ export async function openFeeds(
   }
   const engine = await openEngineOf(config, own, { log, io });
   const clients = openClients(config, own);
-  const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
+  const pool = await openChosenPool({ config, log, engine, clients, own, io }, chosen);
   const guards = setting?.guards ?? config.guards;
   sayNotOwned(io, log, feed);
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));

@@ -1,6 +1,6 @@
 /** The filter that the commands on dead letters share. */
 import type { Command } from "commander";
-import { choosePool, type Config } from "../config.ts";
+import { namedPool, type Config } from "../config.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { LetterFilter } from "../store/letters.ts";
@@ -37,8 +37,7 @@ export function filterOptions(command: Command): Command {
  */
 export async function filtersOf(engine: Engine, config: Config, flags: FilterFlags): Promise<readonly LetterFilter[]> {
   const { kind, attribute, since, until, user } = flags;
-  const pool =
-    flags.pool === undefined ? undefined : choosePool({ ...config, awsRegion: "any" }, flags.pool, {}, "--pool").id;
+  const pool = flags.pool === undefined ? undefined : namedPool(config, flags.pool, "--pool").id;
   const filter: LetterFilter = {
     ...(pool === undefined ? {} : { pool }),
     ...(kind === undefined ? {} : { kind }),

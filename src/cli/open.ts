@@ -1,7 +1,7 @@
 /** What commands open: configuration, log, engine, Cognito's clients and pools. */
 import type { Command } from "commander";
-import { choosePool, readConfig, type ChosenPool, type Config, type Flags } from "../config.ts";
-import { createCognitoClients, type CognitoClients } from "../cognito/client.ts";
+import { poolCeiling, readConfig, type ChosenPool, type Config, type Flags } from "../config.ts";
+import { createCognitoClients, type CognitoClient, type CognitoClients } from "../cognito/client.ts";
 import { CognitoError } from "../cognito/cognito-error.ts";
 import type { Own } from "../lifecycle.ts";
 import { createLog, type Log } from "../log.ts";
@@ -82,7 +82,7 @@ export async function openEngineOf(config: Config, own: Own, { log, io }: Told):
 
 /** The ceiling of a pool's UserUpdate calls, as configured. */
 export function ceilings(config: Config): (pool: string) => number {
-  return (pool) => choosePool({ ...config, awsRegion: "any" }, pool).ratePerSecond;
+  return (pool) => poolCeiling(config, pool);
 }
 
 export function openClients(config: Config, own: Own): CognitoClients {
@@ -101,7 +101,33 @@ function withRegionHint(error: unknown, { region, regionOfId }: ChosenPool): unk
   );
 }
 
+/** Pools of which it was told, by their clients: once in a command is enough. */
+const told = new WeakMap<CognitoClient, Set<string>>();
+
+/** That a profile or AWS_DEFAULT_REGION says another Region than the pool's id: somebody may have meant that one. */
+export function tellPassedRegion(
+  { log, clients, io }: Pick<PoolMeans, "log" | "clients" | "io">,
+  chosen: ChosenPool,
+): void {
+  const { id, region, passedRegion } = chosen;
+  if (passedRegion === undefined) return;
+  const client = clients.of(chosen);
+  const pools = told.get(client) ?? new Set();
+  if (pools.has(id)) return;
+  told.set(client, pools.add(id));
+  log.warn(
+    { pool: id, region, other: passedRegion.region, saidBy: passedRegion.saidBy },
+    "region of the pool's id used",
+  );
+  if (io?.stderr.isTTY !== true || log.level !== "silent") return;
+  tell(
+    io,
+    `The id of pool ${id} names the Region ${region}, and ${passedRegion.saidBy} says ${passedRegion.region}: ${region} is used. For the other one give --region.`,
+  );
+}
+
 export interface PoolMeans {
+  readonly io?: Io;
   readonly config: Config;
   readonly log: Log;
   readonly engine: Engine;
@@ -111,12 +137,9 @@ export interface PoolMeans {
 
 export async function openChosenPool(means: PoolMeans, chosen: ChosenPool): Promise<Pool> {
   const { config, log, engine, clients, own } = means;
-  const { id, ratePerSecond, region, profile, endpoint } = chosen;
-  const cognito = clients.of({
-    region,
-    ...(profile === undefined ? {} : { profile }),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  const { id, ratePerSecond } = chosen;
+  const cognito = clients.of(chosen);
+  tellPassedRegion(means, chosen);
   try {
     const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency: config.concurrency, log });
     return own(pool, (opened) => opened.close());

@@ -7,16 +7,13 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
 import { getSchemaSerdePlugin } from "@smithy/core/schema";
 import { UndiciHttpHandler } from "@smithy/undici-http-handler";
+import type { CallTarget } from "../core/call-target.ts";
+import { credentialsFor } from "./credentials.ts";
 import { TooLateToSend } from "./fault.ts";
 import { Sha256 } from "./sha256.ts";
 
-export interface ClientOptions {
-  /** Each of these overrides what the SDK finds in the environment and AWS's configuration files. */
-  readonly region?: string;
-  /** `http://127.0.0.1:9229` */
-  readonly endpoint?: string;
-  /** Of AWS's configuration files; a role that it assumes is assumed. */
-  readonly profile?: string;
+/** Where it calls is said to it whole: the SDK itself heeds no endpoint of the environment, and none of AWS's files. */
+export interface ClientOptions extends CallTarget {
   /** The most calls in flight: each has a socket. */
   readonly concurrency: number;
   readonly connectTimeoutMs?: number;
@@ -67,7 +64,10 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
   const sdk = new CognitoIdentityProviderClient({
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined ? {} : { endpoint }),
+    // By itself the SDK would take the endpoint of AWS_PROFILE's profile, whichever is meant.
+    ignoreConfiguredEndpointUrls: true,
     ...(profile === undefined ? {} : { profile }),
+    credentials: credentialsFor(options),
     // With `maxAttempts: 1` the SDK would keep account of its one attempt, which is a tenth of what a call costs.
     retryStrategy: { retry: (send, args) => send(args) },
     cacheMiddleware: true,
@@ -105,12 +105,10 @@ function makeCopiesCheap(sdk: CognitoIdentityProviderClient): void {
   sdk.middlewareStack.use(getSchemaSerdePlugin(settings));
 }
 
-/** The SDK's own order: what the client was given, then environment and configuration files, then AWS's rules. */
+/** What the client was given, else what AWS's rules say of the Region. */
 async function hostOf({ config }: CognitoIdentityProviderClient): Promise<string> {
   const given = await config.endpoint?.();
   if (given) return given.port === undefined ? given.hostname : `${given.hostname}:${given.port}`;
-  const configured = await config.serviceConfiguredEndpoint?.();
-  if (configured !== undefined) return new URL(configured).host;
   const [Region, UseDualStack, UseFIPS] = await Promise.all([
     config.region(),
     config.useDualstackEndpoint(),
@@ -120,20 +118,27 @@ async function hostOf({ config }: CognitoIdentityProviderClient): Promise<string
 }
 
 /**
- * One client per Region, endpoint and profile, made when first asked for: the sockets, the credentials and their
+ * One client per target, made when first asked for: the sockets, the credentials and their
  * renewal are shared by the pools that have them in common.
  */
 export interface CognitoClients {
-  of(where: Pick<ClientOptions, "region" | "endpoint" | "profile">): CognitoClient;
+  of(target: CallTarget): CognitoClient;
   close(): void;
 }
 
-export function createCognitoClients(options: Omit<ClientOptions, "region" | "endpoint" | "profile">): CognitoClients {
+export function createCognitoClients(options: Omit<ClientOptions, keyof CallTarget>): CognitoClients {
   const clients = new Map<string, CognitoClient>();
   return {
-    of(where) {
-      const key = JSON.stringify([where.region, where.endpoint, where.profile]);
-      const client = clients.get(key) ?? createCognitoClient({ ...options, ...where });
+    of({ region, endpoint, profile, keysOfEnvironment, roleEndpoint }) {
+      const target = {
+        ...(region === undefined ? {} : { region }),
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(profile === undefined ? {} : { profile }),
+        ...(keysOfEnvironment === undefined ? {} : { keysOfEnvironment }),
+        ...(roleEndpoint === undefined ? {} : { roleEndpoint }),
+      };
+      const key = JSON.stringify(target);
+      const client = clients.get(key) ?? createCognitoClient({ ...options, ...target });
       clients.set(key, client);
       return client;
     },

@@ -3,16 +3,16 @@
  * poolsync works without it.
  */
 import type * as S3 from "@aws-sdk/client-s3";
+import type { CallTarget } from "../core/call-target.ts";
 import { FeedError } from "../feeds/feed-error.ts";
 import { codeOf, limited, tooLong, tooSlow, type FetchedFile, type FetchLimits } from "../feeds/web-file.ts";
+import { credentialsFor } from "./credentials.ts";
 
 export interface S3FileOptions {
   readonly bucket: string;
   readonly key: string;
-  readonly region?: string | undefined;
-  readonly profile?: string | undefined;
-  /** Instead of S3's own; its buckets are in the path. */
-  readonly endpoint?: string | undefined;
+  /** At an endpoint that is not AWS's own, buckets are in the path. */
+  readonly target: CallTarget;
   /** What is known already: it is not sent again where it is still the same. */
   readonly etag?: string | undefined;
   readonly limits: FetchLimits;
@@ -23,13 +23,16 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Throws a FeedError `fetch`, or what `signal` was aborted with. The client is closed when the body was read. */
 export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> {
-  const { bucket, key, region, profile, endpoint, etag, limits, signal } = options;
+  const { bucket, key, target, etag, limits, signal } = options;
+  const { region, profile, endpoint } = target;
   const name = `s3://${bucket}/${key}`;
   const { GetObjectCommand, S3Client } = await loadClient(name);
   const client = new S3Client({
     ...(region === undefined ? {} : { region }),
     ...(profile === undefined ? {} : { profile }),
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ignoreConfiguredEndpointUrls: true,
+    credentials: credentialsFor(target),
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
     userAgentAppId: "poolsync",
   });

@@ -34,9 +34,14 @@ export async function runCommand(words: readonly string[], options: RunOptions =
     stdout: out.stream,
     stderr: err.stream,
     interrupts: { drain: options.drain ?? new AbortController().signal, abort: new AbortController().signal },
-    environment: { POOLSYNC_LOG_LEVEL: "silent", HOME: "/nonexistent", ...options.environment },
+    environment: { ...awsVariables(), POOLSYNC_LOG_LEVEL: "silent", HOME: "/nonexistent", ...options.environment },
   });
   return { code, stdout: out.text(), stderr: err.text() };
+}
+
+/** What the test has set for AWS; the rest of this process's environment is nobody's business. */
+function awsVariables(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("AWS_")));
 }
 
 function collector(columns: number | undefined) {

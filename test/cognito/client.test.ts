@@ -100,14 +100,7 @@ describe("the client", () => {
     ["AWS's own", {}, {}, "cognito-idp.eu-west-1.amazonaws.com"],
     ["that of the Region it is given", {}, { region: "us-east-2" }, "cognito-idp.us-east-2.amazonaws.com"],
     [
-      "the environment's",
-      { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: "http://127.0.0.1:9229" },
-      {},
-      "127.0.0.1:9229",
-    ],
-    ["the environment's for all services", { AWS_ENDPOINT_URL: "http://127.0.0.1:9230" }, {}, "127.0.0.1:9230"],
-    [
-      "the one it is given before all",
+      "the one it is given, whatever the environment says",
       { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: "http://127.0.0.1:9229" },
       { endpoint: "http://127.0.0.1:9231" },
       "127.0.0.1:9231",

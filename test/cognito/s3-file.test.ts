@@ -27,8 +27,7 @@ describe("a file in S3", () => {
     fetchS3File({
       bucket: "exports",
       key: "hr/staff.csv",
-      region: "eu-west-1",
-      endpoint,
+      target: { region: "eu-west-1", endpoint },
       limits: { maxBytes: 1000, timeoutMs: 20_000 },
       signal: new AbortController().signal,
       ...rest,

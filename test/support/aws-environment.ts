@@ -12,6 +12,10 @@ export const AWS_ENVIRONMENT = {
 export function exampleAws(changes: Readonly<Record<string, string | undefined>> = {}): () => void {
   const wanted = {
     AWS_PROFILE: undefined,
+    AWS_DEFAULT_PROFILE: undefined,
+    AWS_DEFAULT_REGION: undefined,
+    AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: undefined,
+    AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: undefined,
     AWS_SESSION_TOKEN: undefined,
     AWS_ENDPOINT_URL: undefined,
     ...AWS_ENVIRONMENT,

@@ -8,7 +8,7 @@ import type { Pool } from "../../queues/pool.ts";
 import { createPace } from "../../store/postgres/pace.ts";
 import type { Pace } from "../../store/pace.ts";
 import type { Io } from "../io.ts";
-import { openChosenPool, openClients, openEngineOf, type Opened } from "../open.ts";
+import { openChosenPool, openClients, openEngineOf, tellPassedRegion, type Opened } from "../open.ts";
 import type { Mode, OneFlags } from "./request-options.ts";
 
 export interface Session extends Opened {
@@ -16,7 +16,7 @@ export interface Session extends Opened {
   readonly flags: OneFlags;
   readonly mode: Mode;
   readonly signal: AbortSignal;
-  readonly cognito: (chosen: Pick<ChosenPool, "region" | "profile" | "endpoint">) => CognitoClient;
+  readonly cognito: (chosen: ChosenPool) => CognitoClient;
   readonly engine: () => Promise<Engine>;
   readonly pool: (chosen: ChosenPool) => Promise<Pool>;
   /** The pace of calls that no pool is opened for; without one of an engine's it is this process's own. */
@@ -34,16 +34,14 @@ export function openSession(opened: Opened, said: Pick<Session, "io" | "flags" |
     ...opened,
     ...said,
     signal: said.io.interrupts.drain,
-    cognito: ({ region, profile, endpoint }) =>
-      clients.of({
-        region,
-        ...(profile === undefined ? {} : { profile }),
-        ...(endpoint === undefined ? {} : { endpoint }),
-      }),
+    cognito(chosen) {
+      tellPassedRegion({ log, clients, io: said.io }, chosen);
+      return clients.of(chosen);
+    },
     engine: () => (engine ??= openEngineOf(config, own, { log, io: said.io })),
     pool(chosen) {
       const open = async (): Promise<Pool> =>
-        openChosenPool({ config, log, engine: await session.engine(), clients, own }, chosen);
+        openChosenPool({ config, log, engine: await session.engine(), clients, own, io: said.io }, chosen);
       const known = pools.get(chosen.id) ?? open();
       pools.set(chosen.id, known);
       return known;

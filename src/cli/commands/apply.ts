@@ -50,7 +50,7 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
     const { header } = file;
     const chosen = choosePool(config, header.target.pool, flags);
     const clients = openClients(config, own);
-    const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
+    const pool = await openChosenPool({ config, log, engine, clients, own, io }, chosen);
     if (header.guarded && flags.approve?.includes(header.id) !== true) {
       throw new CommandError(
         "guarded",

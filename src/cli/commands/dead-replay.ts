@@ -110,7 +110,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const pools = [...new Set(groups.map(({ pool }) => pool))];
     const opened = [];
     for (const id of pools) {
-      opened.push(await openChosenPool({ config, log, engine, clients, own }, choosePool(config, id, flags)));
+      opened.push(await openChosenPool({ config, log, engine, clients, own, io }, choosePool(config, id, flags)));
       await republishLetters(engine.queues, engine.store.letters, id);
     }
     // The books before, of every run that the letters belong to.

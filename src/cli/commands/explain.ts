@@ -54,16 +54,11 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, { log, io });
     const clients = openClients(config, own);
-    const pool = await openChosenPool({ config, log, engine, clients, own }, chosen);
+    const pool = await openChosenPool({ config, log, engine, clients, own, io }, chosen);
     const signal = io.interrupts.drain;
     const user = await pool.links.resolve(username, undefined, signal);
     if (user.is !== "one") throw new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));
-    const { region, profile, endpoint } = chosen;
-    const cognito = clients.of({
-      region,
-      ...(profile === undefined ? {} : { profile }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-    });
+    const cognito = clients.of(chosen);
     const explanation = await explain({ engine, cognito, profile: pool.profile, signal }, user.username);
     if (flags.json === true) io.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
     else io.stdout.write(text(explanation, columnsOf(io.stdout)));

@@ -60,7 +60,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
     const engine = await openEngineOf(config, own, { log, io });
     const { pool: poolId, feed } = await undoable(engine.store, id);
     const clients = openClients(config, own);
-    const pool = await openChosenPool({ config, log, engine, clients, own }, choosePool(config, poolId, flags));
+    const pool = await openChosenPool({ config, log, engine, clients, own, io }, choosePool(config, poolId, flags));
     const { profile } = pool;
     const now = Date.now();
     const back = await openWayBack(engine.store, { keyring: engine.keyring, profile }, id, now);

@@ -171,9 +171,7 @@ async function atOnce(
   const engine = hasEngine(config) ? await session.engine() : undefined;
   const bucket = await bucketOf(engine, claims, chosen.region);
   const updates = session.governor(bucket, chosen.ratePerSecond, engine?.store.pace);
-  // The user's own call is unsigned: a profile that cannot be read must not keep it.
-  const { region, endpoint } = chosen;
-  const cognito = session.cognito({ region, ...(endpoint === undefined ? {} : { endpoint }) });
+  const cognito = session.cognito(chosen);
   const writer = createOwnWriter(cognito);
   let answer: OwnAnswer = {};
   const call = async (): Promise<boolean> => {

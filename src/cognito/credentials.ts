@@ -1,0 +1,20 @@
+/** Who signs the calls: AWS's own providers, in the AWS CLI's order. */
+import { fromEnv } from "@aws-sdk/credential-provider-env";
+import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import type { CallTarget } from "../core/call-target.ts";
+
+/** The provider would warn of keys in the environment that a profile goes before, on the console, as if nobody meant it. */
+const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
+
+/**
+ * Keys in the environment go before a profile that the environment names, and after one that was named to poolsync.
+ * The rest of the order is the SDK's.
+ */
+export function credentialsFor({ profile, keysOfEnvironment, roleEndpoint }: CallTarget) {
+  if (keysOfEnvironment) return fromEnv();
+  return defaultProvider({
+    ...(profile === undefined ? {} : { profile }),
+    ...(roleEndpoint === undefined ? {} : { clientConfig: { endpoint: roleEndpoint } }),
+    logger: SILENT,
+  });
+}
