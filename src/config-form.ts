@@ -1,5 +1,6 @@
 /** The forms that keys of `poolsync.yaml` have, with messages that say what was expected and what was got. */
 import { z } from "zod";
+import { quoted } from "./core/quoted.ts";
 import { closest } from "./feeds/closest.ts";
 
 /** How many unknown keys of one map a message lists. */
@@ -19,7 +20,7 @@ export function form(wanted: string) {
 function shown(input: unknown): string {
   if (input === undefined) return "nothing";
   if (Array.isArray(input)) return "a list";
-  if (typeof input === "string") return `\`${input.slice(0, 80)}\``;
+  if (typeof input === "string") return quoted(input);
   return typeof input === "object" && input !== null ? "a map" : `\`${JSON.stringify(input)}\``;
 }
 

@@ -17,6 +17,7 @@ import { LOG_LEVELS } from "./config-settings.ts";
 import type { Books } from "./core/books.ts";
 import { callTarget, type FoundTarget } from "./core/call-target.ts";
 import type { InvalidUnit } from "./core/change.ts";
+import { quoted } from "./core/quoted.ts";
 import { createLog } from "./log.ts";
 import type { Delivery } from "./queues/delivery.ts";
 import type { UnitOutcome } from "./queues/direct.ts";
@@ -241,7 +242,7 @@ const KEY_BYTES = 32;
 
 function checkOptions({ ratePerSecond = 1, concurrency = 1, key, logLevel }: PoolsyncOptions): void {
   const fault = (name: string, form: string, got: unknown): TypeError =>
-    new TypeError(`Expected \`${name}\` to be ${form}, got \`${String(got)}\``);
+    new TypeError(`Expected \`${name}\` to be ${form}, got ${quoted(String(got))}`);
   if (!Number.isFinite(ratePerSecond) || ratePerSecond <= 0) {
     throw fault("ratePerSecond", "a number above 0", ratePerSecond);
   }

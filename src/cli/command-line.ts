@@ -1,4 +1,5 @@
 /** Commands as a user would type them, for messages. */
+import { withoutTokens } from "../core/quoted.ts";
 import type { Io } from "./io.ts";
 
 /** Quotes what a shell would take apart. */
@@ -35,7 +36,7 @@ export function commandLine({ calledAs }: Io, words: readonly string[], flags: C
     const value = flags[flag];
     return value === undefined ? [] : [option(flag), value];
   });
-  return [calledAs ?? "poolsync", ...[...words, ...carried].map(shellWord)].join(" ");
+  return withoutTokens([calledAs ?? "poolsync", ...[...words, ...carried].map(shellWord)].join(" "));
 }
 
 /** A sentence of a room that does not know how poolsync was called: each `poolsync …` in it, as one would type it. */

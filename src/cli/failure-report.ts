@@ -1,6 +1,7 @@
 /** What a user is told when a command fails: one clear sentence with the next step, and never a stack or a value. */
 import { CommanderError } from "commander";
 import { ConfigError } from "../config-error.ts";
+import { withoutTokens } from "../core/quoted.ts";
 import { FeedError } from "../feeds/feed-error.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import { StoreError } from "../store/store-error.ts";
@@ -33,7 +34,19 @@ export interface FailureReport {
 /** Store faults that the user mends by a setting. */
 const USAGE_FAULTS: readonly string[] = ["misconfigured", "wrong-key", "foreign-target"];
 
+/** Whatever somebody typed, or a file holds: no token is in the message. */
 export function reportFailure(thrown: unknown): FailureReport {
+  const report = reportOf(thrown);
+  return { ...report, message: withoutTokens(report.message) };
+}
+
+/** Where it happened: the places alone, because the message of an error that is not ours may quote somebody's data. */
+export function placesOf(error: Error): string {
+  const places = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return withoutTokens([error.name, ...places].join("\n"));
+}
+
+function reportOf(thrown: unknown): FailureReport {
   // BullMQ writes to Redis by itself.
   const error = redisFault(thrown);
   if (error instanceof ConfigError) return { kind: error.kind, message: error.message, exitCode: EXIT.usage };

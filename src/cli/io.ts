@@ -1,5 +1,6 @@
-import type { Readable, Writable } from "node:stream";
+import { Writable, type Readable } from "node:stream";
 import type { Interrupts } from "../lifecycle.ts";
+import { withoutJwts, withoutTokens } from "../core/quoted.ts";
 import { wrap } from "./table.ts";
 
 /** What a command reads from and prints to. A terminal's own width is asked for when it is needed. */
@@ -24,9 +25,32 @@ export function columnsOf(output: Output): number {
   return output.isTTY === true ? Math.max(FEWEST_COLUMNS, output.columns ?? DEFAULT_COLUMNS) : DEFAULT_COLUMNS;
 }
 
-/** Says a message on stderr: wrapped at a terminal, a line as it is anywhere else, where it may be searched. */
+/** Says a message on stderr, without any token: wrapped at a terminal, a line as it is anywhere else, where it may be searched. */
 export function tell({ stderr }: Io, message: string): void {
-  const lines = message.split("\n");
+  const lines = withoutTokens(message).split("\n");
   const shown = stderr.isTTY === true ? lines.flatMap((line) => wrap(line, columnsOf(stderr) - 1)) : lines;
   stderr.write(`${shown.join("\n")}\n`);
+}
+
+/** Shows text on an output without any token: one may have been given for a username, and be listed as that. */
+export class Screen extends Writable {
+  readonly #output: Output;
+
+  constructor(output: Output) {
+    super({ decodeStrings: false });
+    this.#output = output;
+  }
+
+  get isTTY(): boolean {
+    return this.#output.isTTY === true;
+  }
+
+  get columns(): number {
+    return this.#output.columns ?? DEFAULT_COLUMNS;
+  }
+
+  override _write(chunk: string | Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#output.write(typeof chunk === "string" ? withoutJwts(chunk) : chunk);
+    done();
+  }
 }

@@ -1,15 +1,19 @@
 /** The command line as a function: arguments go in, an exit code comes out, and only `io` is printed to. */
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config.ts";
+import { withoutTokens } from "../core/quoted.ts";
 import { asCalled, type CarriedFlags } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
-import { reportFailure } from "./failure-report.ts";
-import { columnsOf, tell, type Io } from "./io.ts";
+import { placesOf, reportFailure } from "./failure-report.ts";
+import { columnsOf, Screen, tell, type Io, type Output } from "./io.ts";
 import { packageVersion } from "./version.ts";
 
 /** What a command is given to be added to the program. */
 export interface Context {
+  /** Its stdout is a screen, on which no token is shown. */
   readonly io: Io;
+  /** The stdout itself, for values that somebody asked for. */
+  readonly data: Output;
   /** Wraps a command's action: the number it resolves to is the exit code. */
   act<A extends readonly unknown[]>(action: (...args: A) => Promise<number>): (...args: A) => Promise<void>;
 }
@@ -46,7 +50,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode: number = EXIT.done;
   let flags: CarriedFlags = {};
   const context: Context = {
-    io,
+    io: { ...io, stdout: new Screen(io.stdout) },
+    data: io.stdout,
     act:
       (action) =>
       async (...args) => {
@@ -65,7 +70,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     .showHelpAfterError("(--help shows the options and examples)")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void (json ? undefined : io.stderr.write(text)),
+      writeErr: (text) => void (json ? undefined : io.stderr.write(withoutTokens(text))),
       getOutHelpWidth: () => columnsOf(io.stdout),
       getErrHelpWidth: () => columnsOf(io.stderr),
       getOutHasColors: () => false,
@@ -92,7 +97,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const report = reportFailure(error);
-    const message = asCalled(io, report.message, flags);
+    const message = withoutTokens(asCalled(io, report.message, flags));
     if (json) {
       const { kind } = report;
       io.stdout.write(`${JSON.stringify({ error: { kind, message } }, undefined, 2)}\n`);
@@ -100,7 +105,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
       // Commander has told its own errors by now.
       tell(io, message);
     }
-    if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${error.stack ?? ""}\n`);
+    if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${placesOf(error)}\n`);
     return report.exitCode;
   }
 }

@@ -15,16 +15,21 @@ export function quoted(text: string): string {
 const HIDDEN = "(a token, not shown)";
 
 /** The text with each token in it, or what is left of one, hidden. */
-function withoutTokens(text: string): string {
+export function withoutTokens(text: string): string {
   return text.replaceAll(/[\w.~%-]{8,}/g, (word) =>
     BEGINS_JSON.test(word) || FOLDED.test(word) || word.split(".").some(isOpaque) ? HIDDEN : word,
   );
 }
 
+/** The same for what is data, in which another long word may have a meaning: what begins like a token is hidden. */
+export function withoutJwts(text: string): string {
+  return text.replaceAll(/[\w.~%-]{8,}/g, (word) => (BEGINS_JSON.test(word) ? HIDDEN : word));
+}
+
 /** How JSON begins in base64: the first two parts of a token, cut off or not. */
-const BEGINS_JSON = /eyJ[\w-]{5}/;
+const BEGINS_JSON = /(?<![A-Za-z])eyJ[\w-]{5}/;
 /** The same where somebody has made all letters small. */
-const FOLDED = /eyj[\w-]{24}/i;
+const FOLDED = /(?<![A-Za-z])eyj[\w-]{24}/i;
 
 /** As long as the shortest signature of a token, and longer than any id of AWS's that mixes its letters. */
 const OPAQUE_LENGTH = 32;

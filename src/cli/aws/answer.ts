@@ -1,6 +1,7 @@
 /** How an answer is printed: as PowerShell's `-Select` picks, `--query` asks, and `--output` forms it. */
 import { JMESPathError, search } from "@aws-lambda-powertools/jmespath";
 import { z } from "zod";
+import { quoted } from "../../core/quoted.ts";
 import { answerLines } from "./answer-lines.ts";
 import { answerTable } from "./answer-table.ts";
 import type { RequestInput } from "./request-input.ts";
@@ -40,7 +41,7 @@ export function checkAnswerFlags(operation: Operation, { query, select }: Answer
   }
   if (!words.includes(select.replace("^", "").toLowerCase())) {
     const fields = ["*", ...FIELDS[operation], ...new Set(Object.values(PARAMETERS).map((name) => `^${name}`))];
-    throw usageError(`--select: Expected one of ${fields.join(", ")}, got \`${select.slice(0, 80)}\``);
+    throw usageError(`--select: Expected one of ${fields.join(", ")}, got ${quoted(select)}`);
   }
 }
 

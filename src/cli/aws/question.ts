@@ -1,6 +1,7 @@
 /** The question before what cannot easily be taken back: asked at a terminal only, so that scripts do not hang. */
 import { createInterface } from "node:readline/promises";
 import type { PoolProfile } from "../../core/pool-schema.ts";
+import { withoutTokens } from "../../core/quoted.ts";
 import { flagOf, isContact, type Unit } from "../../core/unit.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError } from "../failure-report.ts";
@@ -31,7 +32,7 @@ export async function ask({ stdin, stderr }: Io, risks: readonly string[], signa
   if (risks.length === 0 || !atTerminal) return;
   const terminal = createInterface({ input: stdin, output: stderr });
   try {
-    const answer = await terminal.question(`${risks.join("\n")}\nGo on? [y/N] `, { signal });
+    const answer = await terminal.question(`${withoutTokens(risks.join("\n"))}\nGo on? [y/N] `, { signal });
     if (/^\s*y(es)?\s*$/i.test(answer)) return;
   } catch (cause) {
     // Ctrl-C, or the end of the input, instead of an answer.

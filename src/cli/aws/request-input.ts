@@ -2,6 +2,7 @@
  * A request as the words of a command line say it, in the AWS CLI's own ways: options as text, JSON, shorthand or
  * `file://`, above `--cli-input-json`. What comes out has the members of Cognito's API and is not checked yet.
  */
+import { quoted } from "../../core/quoted.ts";
 import { readParameterFile } from "./parameter-file.ts";
 import { parseShorthand, ShorthandError, type Shorthand } from "./shorthand.ts";
 import { parameterError } from "./usage-error.ts";
@@ -60,7 +61,7 @@ export function recordInput(record: ReadonlyMap<string, unknown>): RequestInput 
     );
     if (member === undefined) {
       throw parameterError(
-        property.slice(0, 80),
+        quoted(property).slice(1, -1),
         `Expected a property that is an option (${MEMBERS.map(({ name }) => name).join(", ")})`,
       );
     }

@@ -50,7 +50,7 @@ interface Left {
   own: number;
 }
 
-async function exportLetters({ io }: Context, flags: ExportFlags): Promise<number> {
+async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise<number> {
   const { config, log } = await openConfig(io, flags);
   if (flags.json === true && flags.out === undefined) {
     throw new CommandError("usage", "Expected --out with --json: the letters themselves are not one JSON document.", {
@@ -73,7 +73,8 @@ async function exportLetters({ io }: Context, flags: ExportFlags): Promise<numbe
     }
     const left: Left = { cleared: 0, kept: 0, flags: 0, metadata: 0, own: 0 };
     let letters = 0;
-    const target: Writable = flags.out === undefined ? io.stdout : await newFile(flags.out);
+    const shown = flags.showValues === true ? data : io.stdout;
+    const target: Writable = flags.out === undefined ? shown : await newFile(flags.out);
     for await (const letter of lettersOf(engine, filters, flags.limit)) {
       const row = rowOf(letter, engine.keyring, flags.showValues === true, left);
       if (row === undefined) continue;
