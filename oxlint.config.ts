@@ -17,6 +17,7 @@ const homes = [
     at: ["src/queues", "src/store/postgres"],
   },
   { regex: "^@(aws-sdk|smithy)/", message: "The AWS SDK lives in src/cognito.", at: ["src/cognito"] },
+  { regex: "^undici$", message: "undici lives in src/cognito and src/feeds.", at: ["src/cognito", "src/feeds"] },
 ];
 
 const nodeProcess = {
@@ -45,6 +46,11 @@ const environment = {
   object: "process",
   property: "env",
   message: "Only src/config.ts reads the environment: take it as an option.",
+};
+const nodesFetch = {
+  name: "fetch",
+  message:
+    "Node 24's own undici dies of a connection that is closed early (nodejs/undici#5360): give undici's an agent.",
 };
 const pure = "core is pure, without input or output, clock or randomness: take it as an argument.";
 
@@ -133,6 +139,7 @@ export default defineConfig({
       files: ["src/**"],
       rules: {
         "no-console": "error",
+        "no-restricted-globals": ["error", nodesFetch],
         "no-restricted-properties": ["error", environment, ...printing, ...ending],
         "typescript/no-unsafe-type-assertion": "error",
         ...mayNotImport("src", [outsiders, face]),

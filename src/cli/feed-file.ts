@@ -49,8 +49,12 @@ export async function openFeedFile(file: string, options: FeedFileOptions): Prom
   }
   if (fetched.is === "unchanged") return fetched;
   const { body, modifiedAtMs } = fetched;
-  const source = await openFetched(nameOf(location), body, { spoolDir, encoding, modifiedAtMs });
-  return { is: "opened", source, ...(fetched.etag === undefined ? {} : { etag: fetched.etag }) };
+  try {
+    const source = await openFetched(nameOf(location), body, { spoolDir, encoding, modifiedAtMs });
+    return { is: "opened", source, ...(fetched.etag === undefined ? {} : { etag: fetched.etag }) };
+  } finally {
+    await fetched.close();
+  }
 }
 
 /**

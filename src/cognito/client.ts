@@ -6,7 +6,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
 import { getSchemaSerdePlugin } from "@smithy/core/schema";
-import { UndiciHttpHandler } from "@smithy/undici-http-handler";
+import { UndiciHttpHandler, type UndiciHttpHandlerOptions } from "@smithy/undici-http-handler";
+import { Agent } from "undici";
 import type { CallTarget } from "../core/call-target.ts";
 import { credentialsFor } from "./credentials.ts";
 import { TooLateToSend } from "./fault.ts";
@@ -49,12 +50,34 @@ const limitsOfCall = new AsyncLocalStorage<CallLimits>();
 
 /** Sends each request of a call within the call's limits, but not those for credentials, which calls share. */
 class LimitedHandler extends UndiciHttpHandler {
+  readonly #agent: Agent;
+
+  /**
+   * `agent` is of our own undici. The one that AWS's handler brings along, and the one in Node 24, end the process where
+   * a server closes the connection while an answer waits to be read (nodejs/undici#5360).
+   */
+  constructor(agent: Agent) {
+    if (!isTakenByHandler(agent)) throw new TypeError("Expected an agent of undici");
+    super({ dispatcher: agent });
+    this.#agent = agent;
+  }
+
   override async handle(...[request, options]: Parameters<UndiciHttpHandler["handle"]>) {
     const isCall = request.headers["x-amz-target"]?.startsWith("AWSCognitoIdentityProviderService.");
     const { signal, notAfter = Infinity } = (isCall && limitsOfCall.getStore()) || {};
     if (performance.now() >= notAfter) throw new TooLateToSend();
     return super.handle(request, signal ? { ...options, abortSignal: signal } : options);
   }
+
+  /** A client that was closed stays closed: AWS's handler would go on over another agent, that of the process. */
+  override destroy(): void {
+    void this.#agent.destroy();
+  }
+}
+
+/** AWS's handler takes the agent of any undici, as it documents; its types name only the undici that it brings along. */
+function isTakenByHandler(agent: unknown): agent is NonNullable<UndiciHttpHandlerOptions["dispatcher"]> {
+  return agent instanceof Agent;
 }
 
 /** Opens nothing: sockets are made by the first call, and credentials are looked for then. */
@@ -73,15 +96,17 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     cacheMiddleware: true,
     sha256: Sha256,
     userAgentAppId: "poolsync",
-    requestHandler: new LimitedHandler({
-      dispatcher: {
+    requestHandler: new LimitedHandler(
+      new Agent({
         connections: concurrency,
         connect: { timeout: connectTimeoutMs },
         headersTimeout: requestTimeoutMs,
         bodyTimeout: requestTimeoutMs,
         maxResponseSize: MAX_ANSWER_BYTES,
-      },
-    }),
+        // Each call in flight has a socket, to which the limits above are known to apply.
+        allowH2: false,
+      }),
+    ),
   });
   makeCopiesCheap(sdk);
   return {

@@ -21,7 +21,7 @@ export interface S3FileOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Throws a FeedError `fetch`, or what `signal` was aborted with. The client is closed when the body was read. */
+/** Throws a FeedError `fetch`, or what `signal` was aborted with. */
 export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> {
   const { bucket, key, target, etag, limits, signal } = options;
   const { region, profile, endpoint } = target;
@@ -58,7 +58,8 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
       is: "new",
       modifiedAtMs: answer.LastModified?.getTime() ?? Date.now(),
       ...(answer.ETag === undefined ? {} : { etag: answer.ETag }),
-      body: closing(limited(body, name, limits.maxBytes, failed), client),
+      body: limited(body, name, limits.maxBytes, failed),
+      close: async () => client.destroy(),
     };
   } catch (cause) {
     client.destroy();
@@ -88,14 +89,6 @@ async function* whole(body: AsyncIterable<Uint8Array>, announced: number | undef
   }
   if (announced !== undefined && bytes !== announced) {
     throw new FeedError("fetch", `\`${name}\` ended after ${bytes} of ${announced} bytes: try again.`);
-  }
-}
-
-async function* closing(body: AsyncIterable<Uint8Array>, client: { destroy(): void }) {
-  try {
-    yield* body;
-  } finally {
-    client.destroy();
   }
 }
 

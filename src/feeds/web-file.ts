@@ -1,7 +1,12 @@
 /**
  * A feed's file on the web, fetched with one GET. What is fetched is whole or an error: a body that is cut off, too
  * long or too slow is never taken for a feed. A credential goes to the host that it was given for and to no other.
+ *
+ * It goes over an agent of its own, because undici's `request` and `fetch` without one take the undici that Node comes
+ * with: that of Node 24 ends the process where a server closes the connection while the body waits to be read
+ * (nodejs/undici#5360). `request` and not `fetch`, which takes packed data that was cut off for whole.
  */
+import { Agent, request, type Dispatcher } from "undici";
 import { FeedError } from "./feed-error.ts";
 import { isSecure } from "./location.ts";
 
@@ -29,6 +34,8 @@ export type FetchedFile =
       readonly is: "new";
       /** To be read once. Throws a FeedError where it ends too soon, or goes beyond the limits. */
       readonly body: AsyncIterable<Uint8Array>;
+      /** Gives the connection up, be the body read or not. */
+      close(): Promise<void>;
       readonly etag?: string;
       /** Epoch ms; now where nobody says it. */
       readonly modifiedAtMs: number;
@@ -36,6 +43,8 @@ export type FetchedFile =
 
 const MOST_REDIRECTS = 5;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+/** Ways of packing that a file may have of itself: gzip is known by its first bytes, as that of any file. */
+const AS_IT_LIES: ReadonlySet<string> = new Set(["", "identity", "gzip", "x-gzip"]);
 
 /** Throws a FeedError `fetch`, or what `signal` was aborted with. */
 export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile> {
@@ -51,41 +60,52 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
       { cause },
     );
   };
-  let response: Response;
+  // HTTP/2 has no use here: it is one request, and what is known of the limits and of cut bodies is known of HTTP/1.1.
+  const agent = new Agent({ allowH2: false });
   try {
-    response = await follow(options, name, within);
+    const { statusCode, headers, body } = await follow(options, agent, name, within);
+    if (statusCode === 304) {
+      await agent.destroy();
+      return { is: "unchanged" };
+    }
+    if (statusCode !== 200) throw refused(name, statusCode);
+    if (Number(said(headers, "content-length") ?? 0) > limits.maxBytes) throw tooLong(name, limits.maxBytes);
+    const packed = said(headers, "content-encoding") ?? "identity";
+    if (!AS_IT_LIES.has(packed.toLowerCase())) throw packedUnasked(name, packed);
+    const etag = said(headers, "etag");
+    const modified = Date.parse(said(headers, "last-modified") ?? "");
+    return {
+      is: "new",
+      modifiedAtMs: Number.isNaN(modified) ? Date.now() : modified,
+      ...(etag === undefined ? {} : { etag }),
+      body: limited(body, name, limits.maxBytes, failed),
+      close: () => agent.destroy(),
+    };
   } catch (cause) {
+    await agent.destroy();
     throw failed(cause);
   }
-  if (response.status === 304) {
-    await response.body?.cancel();
-    return { is: "unchanged" };
-  }
-  if (response.status !== 200 || response.body === null) {
-    await response.body?.cancel();
-    throw refused(name, response.status);
-  }
-  const { body, headers } = response;
-  if (Number(headers.get("content-length") ?? 0) > limits.maxBytes) {
-    await body.cancel();
-    throw tooLong(name, limits.maxBytes);
-  }
-  const etag = headers.get("etag");
-  const modified = Date.parse(headers.get("last-modified") ?? "");
-  return {
-    is: "new",
-    modifiedAtMs: Number.isNaN(modified) ? Date.now() : modified,
-    ...(etag === null ? {} : { etag }),
-    body: limited(body, name, limits.maxBytes, failed),
-  };
 }
 
-async function follow({ url, authorization, etag }: WebFileOptions, name: string, signal: AbortSignal) {
+type Answer = Dispatcher.ResponseData;
+
+/** The first value of a header, which may be there several times. */
+function said(headers: Answer["headers"], name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === "string" ? value : value?.[0];
+}
+
+async function follow(
+  { url, authorization, etag }: WebFileOptions,
+  dispatcher: Agent,
+  name: string,
+  signal: AbortSignal,
+): Promise<Answer> {
   let at = url;
   for (let hops = 0; ; hops += 1) {
     const isSameHost = at.origin === url.origin;
-    const response = await fetch(at, {
-      redirect: "manual",
+    const answer = await request(at, {
+      dispatcher,
       signal,
       headers: {
         // As it lies there: what is packed is unpacked like any file, and its length is what the server says.
@@ -95,9 +115,10 @@ async function follow({ url, authorization, etag }: WebFileOptions, name: string
         ...(etag === undefined ? {} : { "if-none-match": etag }),
       },
     });
-    if (!REDIRECTS.includes(response.status)) return response;
-    await response.body?.cancel();
-    const to = response.headers.get("location") ?? "";
+    // It may break before anybody reads it, or be given up: whoever reads it is told, and nobody else needs to be.
+    answer.body.on("error", () => {});
+    if (!REDIRECTS.includes(answer.statusCode)) return answer;
+    const to = said(answer.headers, "location") ?? "";
     const next = URL.canParse(to, at.href) ? new URL(to, at.href) : undefined;
     // From a server of another machine this machine's own are out of reach.
     const isAllowed = next && isSecure(next) && (next.protocol === "https:" || at.protocol === "http:");
@@ -105,6 +126,7 @@ async function follow({ url, authorization, etag }: WebFileOptions, name: string
       const why = isAllowed ? `${MOST_REDIRECTS} times` : "to an address that is not https";
       throw new FeedError("fetch", `\`${name}\` redirects ${why}, which is not followed: give its own address.`);
     }
+    answer.body.destroy();
     at = next;
   }
 }
@@ -143,6 +165,13 @@ export function tooSlow(name: string, timeoutMs: number, cause: unknown): FeedEr
     "fetch",
     `\`${name}\` was not there whole after ${seconds} seconds: try again, or raise \`fetch.timeout\`.`,
     { cause },
+  );
+}
+
+function packedUnasked(name: string, how: string): FeedError {
+  return new FeedError(
+    "fetch",
+    `\`${name}\` was sent packed as ${JSON.stringify(how)}, though unpacked data was asked for: have the server send the file as it is, or packed with gzip.`,
   );
 }
 

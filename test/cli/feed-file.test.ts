@@ -3,9 +3,12 @@ import { mkdir, readdir, utimes, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { openFeedFile, type FeedFileOptions } from "../../src/cli/feed-file.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { temporaryDirectory } from "./command-run.ts";
+import { ANSWERS, startClosingServer } from "../support/closing-server.ts";
+import { until } from "../support/condition.ts";
+import { POOL, runCommand, setStage, temporaryDirectory } from "./command-run.ts";
 
 describe("the file of a feed", () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -65,10 +68,57 @@ describe("the file of a feed", () => {
     }
   });
 
+  test("that is given up gives the connection up", async () => {
+    let gone = false;
+    const server = createServer((request, response) => {
+      request.socket.once("close", () => (gone = true));
+      response.write("username\n");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : address}/hr.csv`;
+    await assert.rejects(textOf(url, { encoding: "latin-9000" }), { name: "FeedError", kind: "encoding" });
+    try {
+      await until("the connection is gone", () => gone, 10_000);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  test("that is packed and cut off is refused, also where only the end of the connection says where it ends", async () => {
+    const packed = gzipSync(Buffer.from("username\nu1\n"));
+    const closing = await startClosingServer("as long as the connection", packed.subarray(0, -9), "gzip");
+    await assert.rejects(textOf(`${closing.origin}/hr.csv`), { name: "FeedError", kind: "truncated" });
+    closing.close();
+  });
+
   test("is not fetched where the credential that it names is not set", async () => {
     await assert.rejects(textOf("https://127.0.0.1:1/hr.csv", { fetch: { bearer: "HR_TOKEN" } }), {
       name: "ConfigError",
       message: /feeds\.hr\.fetch\.bearer: Expected the environment to have the credential in HR_TOKEN/,
     });
+  });
+});
+
+describe("a sync from the web", () => {
+  test("whose server closes the connection before the file is read takes it whole, or says that it was cut off", async () => {
+    const stage = await setStage(4);
+    try {
+      for (const [kind, isWhole] of ANSWERS) {
+        const given = kind.replaceAll(" ", "-");
+        const rows = Array.from({ length: 4 }, (_, at) => `u${at},${given},${"x".repeat(17_000)}\n`);
+        const closing = await startClosingServer(kind, Buffer.from(`username,given_name,note\n${rows.join("")}`));
+        const before = stage.emulator.pools.get(POOL)?.user("u3")?.attributes["given_name"];
+        const words = ["sync", `${closing.origin}/hr.csv`, "--user-pool-id", POOL, "--ignore-unknown"];
+        const { code, stderr } = await runCommand([...words, "--data-dir", stage.at("data")]);
+        closing.close();
+        const name = stage.emulator.pools.get(POOL)?.user("u3")?.attributes["given_name"];
+        assert.deepEqual([code, name], isWhole ? [0, given] : [1, before], stderr);
+        if (!isWhole) assert.match(stderr, /could not be fetched .*check the address/);
+      }
+    } finally {
+      await stage.clear();
+    }
   });
 });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient, createCognitoClients } from "../../src/cognito/client.ts";
+import { until } from "../support/condition.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 
 const POOL = "eu-west-1_Example";
@@ -95,6 +96,59 @@ describe("the client", () => {
       assert.deepEqual({ found, fateUnknown, answered }, { found: kind, fateUnknown: true, answered: false });
     });
   }
+
+  test("waits for a connection no longer than it is set", async () => {
+    const sockets: Socket[] = [];
+    // What takes the connection and never answers the TLS greeting.
+    const server = createTcpServer((socket) => void sockets.push(socket.on("error", () => undefined)));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const endpoint = `https://127.0.0.1:${port}`;
+    const client = createCognitoClient({ endpoint, concurrency: 1, connectTimeoutMs: 200, requestTimeoutMs: 600_000 });
+    const within = { signal: new AbortController().signal, notAfter: Infinity };
+    const said = await createAttributeWriter(client).write(POOL, "ada", [{ Name: "name", Value: "Ada" }], within);
+    client.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    assert.ok(!said.ok);
+    const { kind, fateUnknown } = said.failure;
+    assert.deepEqual({ kind, fateUnknown }, { kind: "timed-out", fateUnknown: false });
+  });
+
+  test("has no more sockets than calls may be in flight, and none when it is closed", async () => {
+    const requests: ServerResponse[] = [];
+    let [opened, open, most] = [0, 0, 0];
+    const server = createServer((_request, response) => {
+      requests.push(response);
+      // Nobody is answered before there is nobody left who could ask.
+      if (requests.length >= 2) setImmediate(() => requests.splice(0).forEach((each) => each.end("{}")));
+    })
+      .on("connection", (socket) => {
+        opened += 1;
+        most = Math.max(most, (open += 1));
+        socket.once("close", () => (open -= 1));
+      })
+      .listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const client = createCognitoClient({ endpoint: `http://127.0.0.1:${port}`, concurrency: 2 });
+    const writer = createAttributeWriter(client);
+    const within = { signal: new AbortController().signal, notAfter: Infinity };
+    const write = () => writer.write(POOL, "ada", [{ Name: "name", Value: "Ada" }], within);
+    const all = await Promise.all(Array.from({ length: 8 }, write));
+    assert.ok(all.every(({ ok }) => ok));
+    assert.equal(most, 2);
+    client.close();
+    await until("the sockets are closed", () => open === 0, 10_000);
+    const before = opened;
+    const late = await write();
+    server.close();
+    server.closeAllConnections();
+    assert.ok(!late.ok);
+    assert.equal(late.failure.answered, false);
+    assert.equal(opened, before);
+  });
 
   for (const [title, environment, options, host] of [
     ["AWS's own", {}, {}, "cognito-idp.eu-west-1.amazonaws.com"],

@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { fetchS3File, type S3FileOptions } from "../../src/cognito/s3-file.ts";
 import { FeedError } from "../../src/feeds/feed-error.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { ANSWERS, SIZES, startClosingServer } from "../support/closing-server.ts";
 
 const CSV = "username,given_name\nu1,Zoë\n";
 
@@ -35,7 +36,11 @@ describe("a file in S3", () => {
   const bytesOf = async (rest: Partial<S3FileOptions> = {}): Promise<Buffer> => {
     const file = await fetched(rest);
     assert.ok(file.is === "new");
-    return Buffer.concat(await Array.fromAsync(file.body));
+    try {
+      return Buffer.concat(await Array.fromAsync(file.body));
+    } finally {
+      await file.close();
+    }
   };
   const isFetch = (said: RegExp) => (error: unknown) =>
     error instanceof FeedError && error.kind === "fetch" && said.test(error.message);
@@ -52,6 +57,7 @@ describe("a file in S3", () => {
     assert.ok(file.is === "new");
     assert.deepEqual([file.etag, file.modifiedAtMs], ['"v1"', Date.parse("2026-10-21T07:28:00Z")]);
     assert.equal(Buffer.concat(await Array.fromAsync(file.body)).toString("utf8"), CSV);
+    await file.close();
     assert.deepEqual(await fetched({ etag: '"v1"' }), { is: "unchanged" });
   });
 
@@ -64,6 +70,30 @@ describe("a file in S3", () => {
     answer = (_request, response) => response.writeHead(200, { "content-length": "1001" }).end("x".repeat(1001));
     await assert.rejects(bytesOf(), isFetch(/longer than/));
   });
+
+  for (const [kind, isWhole] of ANSWERS) {
+    test(`whose connection is closed before it is read, ${kind}, ${isWhole ? "is whole" : "is refused"}`, async () => {
+      for (const size of SIZES) {
+        const closing = await startClosingServer(kind, Buffer.alloc(size, "x"));
+        try {
+          const read = async () => {
+            const file = await fetched({ endpoint: closing.origin, limits: { maxBytes: 2 ** 20, timeoutMs: 20_000 } });
+            assert.ok(file.is === "new");
+            try {
+              await closing.ended();
+              return Buffer.concat(await Array.fromAsync(file.body)).length;
+            } finally {
+              await file.close();
+            }
+          };
+          if (isWhole) assert.equal(await read(), size);
+          else await assert.rejects(read, isFetch(/could not be fetched.*check the network|ended after.*try again/));
+        } finally {
+          closing.close();
+        }
+      }
+    });
+  }
 
   test("that is not there, or may not be read, says what to do", async () => {
     const xml = (code: string) => `<Error><Code>${code}</Code><Message>m</Message></Error>`;

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { after, before, beforeEach, describe, test } from "node:test";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { FeedError } from "../../src/feeds/feed-error.ts";
 import { fetchWebFile, type FetchedFile, type WebFileOptions } from "../../src/feeds/web-file.ts";
+
+import { until } from "../support/condition.ts";
+import { ANSWERS, SIZES, startClosingServer } from "../support/closing-server.ts";
 
 const CSV = "username,given_name\nu1,Zoë\n";
 
@@ -40,7 +44,11 @@ describe("a file on the web", () => {
     });
   async function textOf(file: FetchedFile): Promise<string> {
     assert.equal(file.is, "new");
-    return Buffer.concat(await Array.fromAsync(file.body)).toString("utf8");
+    try {
+      return Buffer.concat(await Array.fromAsync(file.body)).toString("utf8");
+    } finally {
+      await file.close();
+    }
   }
   async function refused(act: () => Promise<unknown>, said: RegExp): Promise<void> {
     await assert.rejects(act, (error) => {
@@ -89,6 +97,50 @@ describe("a file on the web", () => {
       async () => textOf(await fetched({ limits: { ...limits, timeoutMs: 200 } })),
       /not there whole .*fetch\.timeout/,
     );
+  });
+
+  for (const [kind, isWhole] of ANSWERS) {
+    test(`whose connection is closed before it is read, ${kind}, ${isWhole ? "is whole" : "is refused"}`, async () => {
+      for (const size of SIZES) {
+        const closing = await startClosingServer(kind, Buffer.alloc(size, "x"));
+        try {
+          const url = new URL("/hr.csv?key=hidden", closing.origin);
+          const read = async () => {
+            const file = await fetched({ url, limits: { ...limits, maxBytes: 2 ** 20 } });
+            assert.ok(file.is === "new");
+            await closing.ended();
+            return (await textOf(file)).length;
+          };
+          if (isWhole) assert.equal(await read(), size);
+          else await refused(read, /could not be fetched .*check the address/);
+        } finally {
+          closing.close();
+        }
+      }
+    });
+  }
+
+  test("comes as it lies there: what is gzip stays gzip, and other ways of packing are refused", async () => {
+    answer = (_request, response) => response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(CSV));
+    const file = await fetched();
+    assert.ok(file.is === "new");
+    assert.deepEqual(Buffer.concat(await Array.fromAsync(file.body)), gzipSync(CSV));
+    await file.close();
+    answer = (_request, response) => response.writeHead(200, { "content-encoding": "br" }).end(brotliCompressSync(CSV));
+    await refused(() => fetched(), /packed as "br".*have the server send the file as it is, or packed with gzip/);
+  });
+
+  test("that nobody reads gives its connection up when it is closed", async () => {
+    let gone = false;
+    answer = (request, response) => {
+      request.socket.once("close", () => (gone = true));
+      response.writeHead(200);
+      response.write(CSV);
+    };
+    const file = await fetched();
+    assert.ok(file.is === "new");
+    await file.close();
+    await until("the connection is gone", () => gone, 10_000);
   });
 
   test("is refused with what to do for a status that is no file", async () => {
