@@ -50,7 +50,12 @@ export async function openFeedFile(file: string, options: FeedFileOptions): Prom
   if (fetched.is === "unchanged") return fetched;
   const { body, modifiedAtMs } = fetched;
   try {
-    const source = await openFetched(nameOf(location), body, { spoolDir, encoding, modifiedAtMs });
+    const source = await openFetched(nameOf(location), body, {
+      spoolDir,
+      encoding,
+      modifiedAtMs,
+      maxBytes: limits.maxBytes,
+    });
     return { is: "opened", source, ...(fetched.etag === undefined ? {} : { etag: fetched.etag }) };
   } finally {
     await fetched.close();

@@ -97,18 +97,20 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
+export interface FetchedOptions extends Pick<SourceOptions, "spoolDir" | "encoding"> {
+  readonly modifiedAtMs: number;
+  /** The most that it may be once it is unpacked: how much of it was fetched says nothing of that. */
+  readonly maxBytes: number;
+}
+
 /** What was fetched from elsewhere, spooled. A FeedError of `body` goes through as it is. */
 export async function openFetched(
   name: string,
   body: AsyncIterable<Uint8Array>,
-  {
-    spoolDir,
-    encoding,
-    modifiedAtMs,
-  }: Pick<SourceOptions, "spoolDir" | "encoding"> & { readonly modifiedAtMs: number },
+  { spoolDir, encoding, modifiedAtMs, maxBytes }: FetchedOptions,
 ): Promise<Source> {
   checkEncoding(encoding);
-  return fileSource(name, await spool(body, spoolDir), encoding, modifiedAtMs);
+  return fileSource(name, await spool(body, spoolDir), encoding, modifiedAtMs, maxBytes);
 }
 
 /**
@@ -137,7 +139,13 @@ async function spool(input: AsyncIterable<Uint8Array>, directory: string): Promi
   }
 }
 
-function fileSource(name: string, handle: FileHandle, encoding: string | undefined, modifiedAtMs: number): Source {
+function fileSource(
+  name: string,
+  handle: FileHandle,
+  encoding: string | undefined,
+  modifiedAtMs: number,
+  maxBytes = Infinity,
+): Source {
   let identity: Identity | undefined;
 
   async function* raw(): AsyncGenerator<Buffer> {
@@ -175,7 +183,7 @@ function fileSource(name: string, handle: FileHandle, encoding: string | undefin
     async *open() {
       // What was appended or cut off is known before a row is read; what was changed in place, only at the end.
       if (identity !== undefined && (await handle.stat()).size !== identity.bytes) throw changed(name);
-      yield* unpack(raw(), name);
+      yield* within(unpack(raw(), name), name, maxBytes);
     },
     close: () => handle.close(),
   };
@@ -253,6 +261,22 @@ async function* unpack(raw: AsyncGenerator<Buffer>, name: string): AsyncGenerato
     gunzip.destroy();
     await piped;
   }
+}
+
+async function* within(unpacked: AsyncGenerator<Buffer>, name: string, maxBytes: number): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of unpacked) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw tooLongUnpacked(name, maxBytes);
+    yield chunk;
+  }
+}
+
+function tooLongUnpacked(name: string, maxBytes: number): FeedError {
+  return new FeedError(
+    "fetch",
+    `\`${name}\` is longer than ${Math.floor(maxBytes / 2 ** 20)} MB once it is unpacked: check the export, or raise \`fetch.maxMegabytes\`.`,
+  );
 }
 
 async function* prepend(first: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {

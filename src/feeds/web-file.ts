@@ -21,6 +21,7 @@ export interface WebFileOptions {
 }
 
 export interface FetchLimits {
+  /** As it lies there, packed or not. */
   readonly maxBytes: number;
   /** Of the whole of it, in ms. */
   readonly timeoutMs: number;
