@@ -53,8 +53,8 @@ export type AliasFault = "alias-owned" | "alias-wanted-twice" | "alias-swap" | "
 /** One user wants one alias that is not theirs. Users are named by whatever names them apart. */
 export interface AliasClaim {
   readonly claimant: string;
-  /** How many other users want the same value. */
-  readonly rivals: number;
+  /** Others want the same value. */
+  readonly contested: boolean;
   /** Who has it; absent where it is free. */
   readonly owner?: string | undefined;
 }
@@ -78,11 +78,11 @@ const LONGEST_CHAIN = 1000;
  *   run moves one link, and no alias ever has two claims under way.
  */
 export function judgeClaim(
-  { claimant, rivals, owner }: AliasClaim,
+  { claimant, contested, owner }: AliasClaim,
   stepOf: (owner: string) => AliasStep,
 ): AliasFault | undefined {
   if (owner === claimant) return undefined;
-  if (rivals > 0) return "alias-wanted-twice";
+  if (contested) return "alias-wanted-twice";
   if (owner === undefined) return undefined;
   let at = owner;
   for (let steps = 0; steps < LONGEST_CHAIN; steps += 1) {

@@ -11,30 +11,50 @@ export interface UserRow {
 /** What becomes of a unit of a row because of another row: two values of one time disagree, or a newer one stands. */
 export type Overruled = { readonly row: number; readonly unit: string; readonly as: "rows-disagree" | "superseded" };
 
+/** What the rows of a user met so far say of one unit. */
+interface Standing {
+  timeMs: number;
+  /** Of those of that time, the row that was met last, and what the first of them says. */
+  row: number;
+  readonly said: string;
+  disagree: boolean;
+}
+
 /**
- * The units that do not stand as their row says them. Of different times the newest stands; of one time the last row
- * does where `last` is set, and else none: nobody said which of them is right.
+ * Which values stand, of as many rows as there are: it keeps what it found of each unit and not the rows. All rows are
+ * met first, in their order, and then each is asked about.
  */
-export function overruledUnits(rows: readonly UserRow[], last: boolean): readonly Overruled[] {
-  const byUnit = new Map<string, { row: number; timeMs: number; value: string }[]>();
-  for (const { row, version, units } of rows) {
-    for (const { name, value } of units) {
-      const said = byUnit.get(name) ?? [];
-      said.push({ row, timeMs: version.timeMs, value: JSON.stringify(value) });
-      byUnit.set(name, said);
-    }
-  }
-  const overruled: Overruled[] = [];
-  for (const [unit, said] of byUnit) {
-    const newest = Math.max(...said.map(({ timeMs }) => timeMs));
-    const rivals = said.filter(({ timeMs }) => timeMs === newest);
-    const disagree = !last && new Set(rivals.map(({ value }) => value)).size > 1;
-    const winner = rivals.at(-1);
-    for (const one of said) {
-      // An older one must not stand because the newer ones disagree.
-      if (disagree) overruled.push({ row: one.row, unit, as: "rows-disagree" });
-      else if (one !== winner) overruled.push({ row: one.row, unit, as: "superseded" });
-    }
-  }
-  return overruled;
+export interface DuplicateRows {
+  meet(row: UserRow): void;
+  /** The units of a row that do not stand as it says them. */
+  overruled(row: UserRow): readonly Overruled[];
+}
+
+/**
+ * Of different times the newest stands; of one time the last row does where `last` is set, and else none: nobody said
+ * which of them is right. An older one does not stand because the newer ones disagree.
+ */
+export function createDuplicateRows(last: boolean): DuplicateRows {
+  const standing = new Map<string, Standing>();
+  return {
+    meet({ row, version: { timeMs }, units }) {
+      for (const { name, value } of units) {
+        const known = standing.get(name);
+        if (known && known.timeMs > timeMs) continue;
+        const said = JSON.stringify(value);
+        if (known?.timeMs !== timeMs) standing.set(name, { timeMs, row, said, disagree: false });
+        else {
+          known.row = row;
+          known.disagree ||= known.said !== said;
+        }
+      }
+    },
+    overruled({ row, units }) {
+      return units.flatMap(({ name: unit }) => {
+        const stands = standing.get(unit);
+        if (stands?.disagree === true && !last) return { row, unit, as: "rows-disagree" };
+        return stands?.row === row ? [] : { row, unit, as: "superseded" };
+      });
+    },
+  };
 }

@@ -55,12 +55,12 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
   const usernameColumn = usernameColumnOf(headers, options);
   const problems: string[] = [];
   const columns = new Map<string, string>();
-  const ignored: string[] = [];
+  const ids: string[] = [];
   const unknown: string[] = [];
   for (const header of headers) {
     if (header === usernameColumn) continue;
     if (USERNAME_HEADERS.flat().includes(normalName(header))) {
-      ignored.push(header);
+      ids.push(header);
       continue;
     }
     const attribute = attributeOf(header, names, options.attributes === undefined);
@@ -69,10 +69,7 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
     else if (taken !== undefined) problems.push(`columns ${show(taken)} and ${show(header)} both mean ${attribute}`);
     else columns.set(attribute, header);
   }
-  if (unknown.length > 0) {
-    if (options.ignoreUnknown) ignored.push(...unknown);
-    else problems.push(unknownProblem(unknown, names));
-  }
+  if (unknown.length > 0 && !options.ignoreUnknown) problems.push(unknownProblem(unknown, names));
   const attributes: AttributeMapping[] = [];
   for (const [name, column] of columns) {
     const contact = contactOf(name);
@@ -100,7 +97,7 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
     usernameColumn,
     ...(identifier === undefined || identifier === "username" ? {} : { identifier }),
     attributes,
-    ignored,
+    ignored: options.ignoreUnknown ? [...ids, ...unknown] : ids,
     unknown: options.ignoreUnknown ? "ignore" : "refuse",
   };
 }

@@ -12,6 +12,7 @@ import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
 import { createPlanner, type Baseline, type PlannedRecord, type Planner, type Unlisted } from "./planner.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
+import { turn, TURN_ROWS } from "./turn.ts";
 
 /** One feed of a plan. */
 export interface PlanInput {
@@ -122,7 +123,7 @@ export async function buildPlans(
         async *feedRows() {
           let walked = 0;
           for (const row of planner.rows()) {
-            if ((walked += 1) % TOLD_EVERY === 0) await turn();
+            if ((walked += 1) % TURN_ROWS === 0) await turn();
             yield feedRowOf(row);
           }
         },
@@ -134,11 +135,6 @@ export async function buildPlans(
     for (const scratch of opened) scratch.close();
     throw error;
   }
-}
-
-/** Lets others have their turn: a walk over a scratch is one piece of work without an await. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Attributes of which a row says something, be it wrong, are not silent. */
@@ -167,7 +163,7 @@ async function meetAll(
       healing?.forget();
     }
     const lookedAt = page.askedAt + storeAhead;
-    for (const user of page.users) for (const { planner } of works) planner.meet(user, lookedAt);
+    for (const user of page.users) for (const { planner } of works) await planner.meet(user, lookedAt);
     if (healing) for (const user of page.users) healing.meet(user);
     users += page.users.length;
     pages += 1;
@@ -189,7 +185,7 @@ async function count(
   const examples: Example[] = [];
   let rows = 0;
   for (const row of planner.rows()) {
-    if ((rows += 1) % TOLD_EVERY === 0) await turn();
+    if ((rows += 1) % TURN_ROWS === 0) await turn();
     signal.throwIfAborted();
     tally.add(row);
     if (row.kind === "fault") continue;

@@ -6,7 +6,7 @@ import type { UserName } from "../cognito/pool-scan.ts";
 import { judgeClaim, type AliasStep } from "../core/alias-claims.ts";
 import type { InvalidUnit } from "../core/change.ts";
 import { compareUnit, mayAwait, providersOf, type ListedUser } from "../core/comparison.ts";
-import { overruledUnits, type UserRow } from "../core/duplicate-rows.ts";
+import { createDuplicateRows, type UserRow } from "../core/duplicate-rows.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { identifierOf } from "../core/identifier.ts";
 import { isPlanFault, PLAN_FAULTS } from "../core/plan-fault.ts";
@@ -16,7 +16,8 @@ import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Ledger } from "../core/mailbox.ts";
 import { isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
-import type { Scratch, ScratchRow } from "./scratch.ts";
+import type { RowBody, Scratch, ScratchRow } from "./scratch.ts";
+import { turn, TURN_ROWS } from "./turn.ts";
 
 export const BASELINES = ["live", "ledger", "none"] as const;
 /** What a plan compares with: the pool, what poolsync wrote last, or nothing. */
@@ -51,7 +52,7 @@ export interface Planner {
   /** Each row's user, by the name that the row has. */
   names(): Iterable<UserName>;
   /** `lookedAt`: epoch ms by the store's clock, before the look at the user began. */
-  meet(user: ListedUser, lookedAt: number): void;
+  meet(user: ListedUser, lookedAt: number): Promise<void>;
   /** The scan begins again. */
   forget(): void;
   conclude(): Promise<void>;
@@ -144,7 +145,8 @@ export function createPlanner(options: PlannerOptions): Planner {
     }
   }
 
-  function meet(user: ListedUser, lookedAt: number): void {
+  async function meet(user: ListedUser, lookedAt: number): Promise<void> {
+    let met = 0;
     for (const name of aliases) {
       const value = user.attributes.get(name) ?? "";
       if (value === "" || !scratch.isWanted(nameOf(name, value))) continue;
@@ -161,6 +163,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       for (const { row, body } of scratch.rowsOf(nameOf(kind, value))) {
         const held = heldOf(body);
         match(row, user.sub, isVerified, held, { ...compare(held, user), lookedAt });
+        if ((met += 1) % TURN_ROWS === 0) await turn();
       }
     }
   }
@@ -260,16 +263,33 @@ export function createPlanner(options: PlannerOptions): Planner {
     throw new TypeError("Expected a match in the scratch");
   }
 
+  async function settleDoubles(several: Iterable<RowBody>): Promise<void> {
+    let walked = 0;
+    const saidOf = ({ row, body }: RowBody): UserRow => {
+      const { version, units } = heldOf(body).change;
+      return { row, units, version: version ?? { timeMs: 0, sequence: row } };
+    };
+    const doubles = createDuplicateRows(mapping.duplicates === "last");
+    for (const each of several) {
+      doubles.meet(saidOf(each));
+      if ((walked += 1) % TURN_ROWS === 0) await turn();
+    }
+    for (const each of several) {
+      if ((walked += 1) % TURN_ROWS === 0) await turn();
+      for (const { row, unit, as } of doubles.overruled(saidOf(each))) scratch.settle(row, unit, as);
+    }
+  }
+
   function settleClaims(): void {
     for (const { alias, user, row, attribute } of scratch.disputed()) {
       const stepOf = (owner: string): AliasStep => {
         const claim = scratch.claimOf(owner, attribute);
         if (!claim) return { is: "stays" };
         if (claim.alias === null) return { is: "moves" };
-        if (scratch.rivals(claim.alias, owner) > 0) return { is: "stays" };
+        if (scratch.isContested(claim.alias, owner)) return { is: "stays" };
         return { is: "moves", to: scratch.owner(claim.alias) };
       };
-      const claim = { claimant: user, rivals: scratch.rivals(alias, user), owner: scratch.owner(alias) };
+      const claim = { claimant: user, contested: scratch.isContested(alias, user), owner: scratch.owner(alias) };
       const fault = judgeClaim(claim, stepOf);
       if (fault) scratch.settle(row, attribute, fault);
     }
@@ -296,18 +316,10 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (baseline === "live" && options.unlisted === "write") meetUnlisted();
       scratch.indexMatches();
       for (const { row, verified } of scratch.ambiguous()) {
-        const one = verified.length === 1 ? verified[0] : undefined;
-        scratch.choose(row, one);
-        if (one === undefined) scratch.fault(row, "user-ambiguous");
+        scratch.choose(row, verified);
+        if (verified === undefined) scratch.fault(row, "user-ambiguous");
       }
-      for (const several of scratch.doubles()) {
-        const said = several.map(({ row, body }): UserRow => {
-          const { version, units } = heldOf(body).change;
-          return { row, units, version: version ?? { timeMs: 0, sequence: row } };
-        });
-        for (const { row, unit, as } of overruledUnits(said, mapping.duplicates === "last"))
-          scratch.settle(row, unit, as);
-      }
+      for (const several of scratch.doubles()) await settleDoubles(several);
       await settleAsked();
       settleClaims();
     },

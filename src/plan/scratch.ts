@@ -22,6 +22,11 @@ export interface ScratchRow {
   readonly settled: ReadonlyMap<string, string>;
 }
 
+export interface RowBody {
+  readonly row: number;
+  readonly body: string;
+}
+
 export interface Claim {
   readonly alias: string;
   readonly user: string;
@@ -36,7 +41,7 @@ export interface Scratch {
   addWant(alias: string): void;
   /** All rows are in. */
   index(): void;
-  rowsOf(key: string): readonly { readonly row: number; readonly body: string }[];
+  rowsOf(key: string): Iterable<RowBody>;
   addMatch(row: number, user: string, isVerified: boolean, body: string | null): void;
   isWanted(alias: string): boolean;
   addOwner(alias: string, user: string): void;
@@ -46,17 +51,18 @@ export interface Scratch {
   forgetMatches(): void;
   /** All matches are in. */
   indexMatches(): void;
-  /** Rows that several users match, each with those whose value is verified. */
-  ambiguous(): readonly { readonly row: number; readonly verified: readonly string[] }[];
+  /** Rows that several users match, each with the one whose value is verified where it is of one alone. */
+  ambiguous(): Iterable<{ readonly row: number; readonly verified?: string }>;
   /** Leaves a row one of its users, or none. */
   choose(row: number, user: string | undefined): void;
   fault(row: number, reason: string): void;
-  /** Users whom several rows match, with those rows. */
-  doubles(): Iterable<readonly { readonly row: number; readonly body: string }[]>;
+  /** Users whom several rows match, with those rows: they may be all of the feed, and can be walked several times. */
+  doubles(): Iterable<Iterable<RowBody>>;
   settle(row: number, unit: string, as: string): void;
   /** Claims of an alias that somebody has, or that others want too. */
-  disputed(): readonly Claim[];
-  rivals(alias: string, user: string): number;
+  disputed(): Iterable<Claim>;
+  /** Others claim the alias, too. */
+  isContested(alias: string, user: string): boolean;
   owner(alias: string): string | undefined;
   claimOf(user: string, attribute: string): { readonly alias: string | null } | undefined;
   rematch(row: number, body: string): void;
@@ -86,6 +92,9 @@ const SCHEMA = `
     PRIMARY KEY (attribute, value)) WITHOUT ROWID;
   BEGIN;`;
 
+/** Rows with several matches that are looked for at a time: choosing one changes what is looked at. */
+const AMBIGUOUS_PAGE = 500;
+
 /** `directory` is where poolsync keeps its data; it is made where it is missing. */
 export function openScratch(directory: string): Scratch {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -106,6 +115,10 @@ export function openScratch(directory: string): Scratch {
   const selectWant = statement("SELECT 1 FROM wants WHERE alias = ?");
   const insertOwner = statement("INSERT OR IGNORE INTO owners VALUES (?, ?)");
   const insertClaim = statement("INSERT INTO claims VALUES (?, ?, ?, ?)");
+  const deleteMatches = statement("DELETE FROM matches WHERE row = ? AND user <> ?");
+  const deleteClaims = statement("DELETE FROM claims WHERE row = ? AND user <> ?");
+  const selectContested = statement(`SELECT (SELECT min(user) FROM claims WHERE alias = ?1) <> ?2
+    OR (SELECT max(user) FROM claims WHERE alias = ?1) <> ?2 AS contested`);
   const insertFault = statement("INSERT OR REPLACE INTO faults VALUES (?, ?)");
   const insertSettled = statement("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)");
   const insertChanged = statement("INSERT OR IGNORE INTO changed VALUES (?)");
@@ -119,46 +132,56 @@ export function openScratch(directory: string): Scratch {
     addRow: (row, key, body) => void insertRow.run(row, key, body),
     addWant: (alias) => void insertWant.run(alias),
     index: () => db.exec("CREATE INDEX rows_by_key ON rows (key)"),
-    rowsOf: (key) => selectRows.all(key).map(({ row, body }) => ({ row: Number(row), body: text(body) })),
+    *rowsOf(key) {
+      for (const found of selectRows.iterate(key)) yield rowBody(found);
+    },
     addMatch: (row, user, isVerified, body) => void upsertMatch.run(row, user, isVerified ? 1 : 0, body),
     isWanted: (alias) => selectWant.get(alias) !== undefined,
     addOwner: (alias, user) => void insertOwner.run(alias, user),
     addClaim: (alias, { user, row, attribute }) => void insertClaim.run(alias, user, row, attribute),
     forgetMatches: () => db.exec("DELETE FROM matches; DELETE FROM owners; DELETE FROM claims"),
     indexMatches: () =>
-      db.exec("CREATE INDEX matches_by_user ON matches (user); CREATE INDEX claims_by_alias ON claims (alias)"),
-    ambiguous() {
-      const found = statement(`SELECT row, json_group_array(user) FILTER (WHERE verified) AS verified
-        FROM matches GROUP BY row HAVING count(*) > 1`).all();
-      return found.map(({ row, verified }) => ({ row: Number(row), verified: texts(verified) }));
+      db.exec(`CREATE INDEX matches_by_user ON matches (user); CREATE INDEX claims_by_alias ON claims (alias, user);
+        CREATE INDEX claims_by_row ON claims (row)`),
+    *ambiguous() {
+      const page = statement(`SELECT row, sum(verified) AS many, max(iif(verified, user, NULL)) AS one
+        FROM matches WHERE row > ? GROUP BY row HAVING count(*) > 1 ORDER BY row LIMIT ${AMBIGUOUS_PAGE}`);
+      for (let last = 0; ;) {
+        const found = page.all(last);
+        for (const { row, many, one } of found) {
+          last = Number(row);
+          yield { row: last, ...(many === 1 ? { verified: text(one) } : {}) };
+        }
+        if (found.length < AMBIGUOUS_PAGE) return;
+      }
     },
     choose(row, user) {
-      statement("DELETE FROM matches WHERE row = ? AND user <> ?").run(row, user ?? "");
-      statement("DELETE FROM claims WHERE row = ? AND user <> ?").run(row, user ?? "");
+      deleteMatches.run(row, user ?? "");
+      deleteClaims.run(row, user ?? "");
     },
     fault: (row, reason) => void insertFault.run(row, reason),
     *doubles() {
       const rowsOfUser = statement(
-        "SELECT rows.row, rows.body FROM matches JOIN rows USING (row) WHERE user = ? ORDER BY row",
+        "SELECT matches.row, rows.body FROM matches CROSS JOIN rows USING (row) WHERE user = ? ORDER BY matches.row",
       );
       for (const { user } of statement("SELECT user FROM matches GROUP BY user HAVING count(*) > 1").iterate()) {
-        yield rowsOfUser.all(text(user)).map(({ row, body }) => ({ row: Number(row), body: text(body) }));
+        yield {
+          *[Symbol.iterator]() {
+            for (const found of rowsOfUser.iterate(text(user))) yield rowBody(found);
+          },
+        };
       }
     },
     settle: (row, unit, as) => void insertSettled.run(row, unit, as),
-    disputed() {
+    *disputed() {
       const found = statement(`SELECT alias, user, row, attribute FROM claims AS c WHERE alias IS NOT NULL AND (
         EXISTS (SELECT 1 FROM owners AS o WHERE o.alias = c.alias) OR
-        EXISTS (SELECT 1 FROM claims AS r WHERE r.alias = c.alias AND r.user <> c.user))`).all();
-      return found.map(({ alias, user, row, attribute }) => ({
-        alias: text(alias),
-        user: text(user),
-        row: Number(row),
-        attribute: text(attribute),
-      }));
+        (SELECT min(user) FROM claims WHERE alias = c.alias) <> (SELECT max(user) FROM claims WHERE alias = c.alias))`);
+      for (const { alias, user, row, attribute } of found.iterate()) {
+        yield { alias: text(alias), user: text(user), row: Number(row), attribute: text(attribute) };
+      }
     },
-    rivals: (alias, user) =>
-      countOf("SELECT count(DISTINCT user) AS n FROM claims WHERE alias = ? AND user <> ?", alias, user),
+    isContested: (alias, user) => selectContested.get(alias, user)?.["contested"] === 1,
     owner(alias) {
       const found = statement("SELECT user FROM owners WHERE alias = ? LIMIT 1").get(alias);
       return found && text(found["user"]);
@@ -211,7 +234,6 @@ function text(value: SQLOutputValue | undefined): string {
   throw new TypeError("Expected text in the scratch");
 }
 
-function texts(value: SQLOutputValue | undefined): string[] {
-  const list: unknown = JSON.parse(text(value));
-  return Array.isArray(list) ? list.filter((each) => typeof each === "string") : [];
+function rowBody({ row, body }: Record<string, SQLOutputValue>): RowBody {
+  return { row: Number(row), body: text(body) };
 }

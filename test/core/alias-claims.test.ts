@@ -14,7 +14,7 @@ const to = (user: string): AliasStep => ({ is: "moves", to: user });
 
 interface Case {
   readonly title: string;
-  readonly rivals?: number;
+  readonly contested?: boolean;
   readonly owner?: string;
   readonly steps?: Readonly<Record<string, AliasStep>>;
   readonly says: AliasFault | undefined;
@@ -24,8 +24,8 @@ interface Case {
 const cases: readonly Case[] = [
   { title: "nobody has it", says: undefined },
   { title: "she has it herself", owner: "ann", says: undefined },
-  { title: "she has it herself, and another wants it", owner: "ann", rivals: 1, says: undefined },
-  { title: "another wants it too", rivals: 1, says: "alias-wanted-twice" },
+  { title: "she has it herself, and another wants it", owner: "ann", contested: true, says: undefined },
+  { title: "another wants it too", contested: true, says: "alias-wanted-twice" },
   { title: "its owner keeps it", owner: "bob", steps: { bob: stays }, says: "alias-owned" },
   { title: "its owner moves to a free one", owner: "bob", steps: { bob: free }, says: "alias-chain" },
   { title: "its owner wants hers", owner: "bob", steps: { bob: to("ann") }, says: "alias-swap" },
@@ -42,10 +42,10 @@ const cases: readonly Case[] = [
 ];
 
 describe("the judgement of who may have an alias", () => {
-  for (const { title, rivals = 0, owner, steps = {}, says } of cases) {
+  for (const { title, contested = false, owner, steps = {}, says } of cases) {
     test(`${title}: ${says ?? "goes on"}`, () => {
       const stepOf = (user: string): AliasStep => steps[user] ?? stays;
-      assert.equal(judgeClaim({ claimant: "ann", rivals, owner }, stepOf), says);
+      assert.equal(judgeClaim({ claimant: "ann", contested, owner }, stepOf), says);
     });
   }
 });

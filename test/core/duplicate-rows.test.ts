@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { overruledUnits, type Overruled, type UserRow } from "../../src/core/duplicate-rows.ts";
+import { createDuplicateRows, type Overruled, type UserRow } from "../../src/core/duplicate-rows.ts";
 
 const row = (nth: number, timeMs: number, values: Readonly<Record<string, string>>): UserRow => ({
   row: nth,
@@ -35,11 +35,21 @@ const cases: readonly Case[] = [
   {
     title: "of rows of one time that disagree none stands",
     rows: [row(1, 5, { a: "x", b: "same" }), row(2, 5, { a: "y", b: "same" })],
-    overruled: [says(1, "a", "rows-disagree"), says(2, "a", "rows-disagree"), says(1, "b", "superseded")],
+    overruled: [says(1, "a", "rows-disagree"), says(1, "b", "superseded"), says(2, "a", "rows-disagree")],
   },
   {
     title: "an older row does not stand because the newer ones disagree",
     rows: [row(1, 1, { a: "w" }), row(2, 5, { a: "x" }), row(3, 5, { a: "y" })],
+    overruled: [1, 2, 3].map((nth) => says(nth, "a", "rows-disagree")),
+  },
+  {
+    title: "older rows that disagree are superseded where the newest stands alone",
+    rows: [row(1, 1, { a: "w" }), row(2, 1, { a: "x" }), row(3, 5, { a: "y" }), row(4, 5, { a: "y" })],
+    overruled: [1, 2, 3].map((nth) => says(nth, "a", "superseded")),
+  },
+  {
+    title: "that two of one time agree with the first does not mend the one that does not",
+    rows: [row(1, 5, { a: "x" }), row(2, 5, { a: "y" }), row(3, 5, { a: "x" })],
     overruled: [1, 2, 3].map((nth) => says(nth, "a", "rows-disagree")),
   },
   {
@@ -52,6 +62,13 @@ const cases: readonly Case[] = [
 
 describe("several rows for one user", () => {
   for (const { title, rows, last = false, overruled } of cases) {
-    test(title, () => assert.deepEqual(overruledUnits(rows, last), overruled));
+    test(title, () => {
+      const duplicates = createDuplicateRows(last);
+      for (const each of rows) duplicates.meet(each);
+      assert.deepEqual(
+        rows.flatMap((each) => duplicates.overruled(each)),
+        overruled,
+      );
+    });
   }
 });

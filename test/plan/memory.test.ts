@@ -1,0 +1,58 @@
+/** A plan takes no more memory for many rows of one user than for as many of as many users, and counts each of them. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { z } from "zod";
+import { temporaryDirectory } from "../cli/command-run.ts";
+
+/** More than a call can have arguments, which is what a list of them must not be spread into. */
+const ROWS = 150_000;
+/** Each is compared with those who want the same, of whom there must be no walk for each. */
+const CLAIMS = 40_000;
+/** What two processes that do the same differ by. */
+const LEEWAY_MB = 40;
+
+const told = z.object({
+  rows: z.number(),
+  deeds: z.record(z.string(), z.record(z.string(), z.number())),
+  invalid: z.record(z.string(), z.number()),
+  maxRssMb: z.number(),
+});
+
+describe("a plan of many rows", () => {
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  before(async () => {
+    directory = await temporaryDirectory();
+  });
+  after(() => directory.remove());
+
+  async function planOf(users: "one" | "many", values: "equal" | "differ" | "alias", rows = ROWS) {
+    const child = fileURLToPath(import.meta.resolve("./peak-of-plan.ts"));
+    const args = [child, directory.path, users, String(rows), values];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return told.parse(JSON.parse(stdout));
+  }
+
+  test("takes as much memory of one user as of many", async () => {
+    const many = await planOf("many", "equal");
+    assert.deepEqual([many.rows, many.deeds["given_name"]?.["change"]], [ROWS, ROWS]);
+    const equal = await planOf("one", "equal");
+    const { change, superseded } = equal.deeds["given_name"] ?? {};
+    assert.deepEqual([equal.rows, change, superseded], [ROWS, 1, ROWS - 1]);
+    const differ = await planOf("one", "differ");
+    assert.deepEqual([differ.rows, differ.invalid], [ROWS, { "rows-disagree": ROWS }]);
+    for (const one of [equal, differ]) {
+      assert.ok(one.maxRssMb < many.maxRssMb + LEEWAY_MB, `took ${one.maxRssMb} MB, and of many ${many.maxRssMb} MB`);
+    }
+  });
+
+  test("judges an address that everybody wants, and one that one user wants in every row", async () => {
+    const many = await planOf("many", "alias", CLAIMS);
+    assert.deepEqual(many.invalid, { "alias-wanted-twice": CLAIMS });
+    const one = await planOf("one", "alias", CLAIMS);
+    assert.deepEqual(one.invalid, {});
+    assert.equal(one.deeds["email"]?.["superseded"], CLAIMS - 1);
+  });
+});
