@@ -70,7 +70,7 @@ export interface Enqueued {
 }
 
 export interface UpdateOptions {
-  /** How long to wait for the result, in ms. A minute unless set. */
+  /** How long to wait for the result once the change is queued, in ms. A minute unless set. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -90,7 +90,7 @@ export interface Poolsync {
   /**
    * Queues a change of one user, before everything that feeds have queued. It is stored when the promise resolves.
    * Throws a TypeError for a change that is malformed; a StoreError or CognitoError where store or pool cannot be
-   * reached.
+   * reached. What passes by itself, such as a throttle, is tried again first: each read of the pool for 30 seconds.
    */
   enqueue(change: UserChange): Promise<Enqueued>;
   /**
@@ -141,6 +141,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     ...(key === undefined ? {} : { key }),
   });
   const clients = createCognitoClients({ concurrency });
+  const closing = new AbortController();
   const pools = new Map<string, Promise<Pool>>();
   const deliveries = new Map<string, Promise<Delivery>>();
 
@@ -154,7 +155,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       log.warn({ pool: id, region: target.region, other, saidBy }, "region of the pool's id used");
     }
     const cognito = clients.of(target);
-    const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log });
+    const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log, signal: closing.signal });
     pools.set(id, opening);
     opening.catch(() => pools.delete(id));
     return opening;
@@ -176,7 +177,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       const checked = producer.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      const username = await usernameOf(links, change.username);
+      const username = await usernameOf(links, change.username, closing.signal);
       const { ahead } = await producer.put([{ ...sound, username }], {
         invalid: invalid.length,
         rows: { read: 1, faulty: 0 },
@@ -195,12 +196,13 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
         ...(verified === undefined ? {} : { verified }),
         ...(clientMetadata === undefined ? {} : { clientMetadata }),
       });
-      const pool = await poolOf(id);
+      const reading = AbortSignal.any([signal, closing.signal]);
+      const pool = await unlessAborted(poolOf(id), reading);
       const direct = pool.direct();
       const checked = direct.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      const username = await usernameOf(pool.links, change.username, signal);
+      const username = await usernameOf(pool.links, change.username, reading);
       if (invalid.length > 0) return { user: direct.userKey(username), attributes: {}, invalid };
       const submitted = await direct.submit({ ...sound, username }, { wake: false });
       const { outcomes, refusal } = await direct.deliverNow(submitted, { waitMs, signal });
@@ -216,9 +218,14 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     },
     books: () => engine.store.runs.books(),
     async close() {
+      closing.abort(new Error("Expected poolsync to be open until its calls have ended, and it was closed"));
       try {
         await Promise.all([...deliveries.values()].map(async (delivery) => (await delivery).stop(DRAIN_MS)));
-        for (const opening of pools.values()) await (await opening).close();
+        for (const opening of pools.values()) {
+          // One that failed has told who asked for it.
+          const pool = await opening.catch(() => undefined);
+          await pool?.close();
+        }
       } finally {
         clients.close();
         await engine.close();
@@ -230,7 +237,20 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
 const WAIT_MS = 60_000;
 const NEVER = (): AbortSignal => new AbortController().signal;
 
-async function usernameOf(links: Pool["links"], said: string, signal?: AbortSignal): Promise<string> {
+/** What others wait for as well goes on where one of them does not wait any longer. */
+async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([awaited, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function usernameOf(links: Pool["links"], said: string, signal: AbortSignal): Promise<string> {
   const user = await links.resolve(said, undefined, signal);
   if (user.is === "one") return user.username;
   throw new TypeError(

@@ -62,6 +62,41 @@ describe("an application that opens poolsync", () => {
     );
   });
 
+  test("has its pool read again where a fault passes, for enqueue and for update", async (t) => {
+    const { emulator, poolsync } = await open(t);
+    emulator.pools
+      .add({ id: "eu-west-1_Emails", usernameAttributes: ["email"] })
+      .addUser({ username: "a@example.com" });
+    const faults = ["TooManyRequestsException", { kind: "http", status: 503 }, { kind: "reset" }] as const;
+    const fail = (operation: string): void => {
+      for (const error of faults) emulator.faults.add({ operation, times: 1, error });
+    };
+    fail("DescribeUserPool");
+    await poolsync.enqueue({ pool: POOL, username: "jane", attributes: { nickname: "J" } });
+    fail("DescribeUserPool");
+    fail("ListUsers");
+    const change = { pool: "eu-west-1_Emails", username: "a@example.com", attributes: { nickname: "A" } };
+    assert.deepEqual((await poolsync.update(change)).attributes, { nickname: { is: "applied" } });
+    assert.ok(emulator.faults.rules.every(({ fired }) => fired === 1));
+  });
+
+  test("may stop waiting for a pool that cannot be read, and may close", async (t) => {
+    const { emulator, poolsync } = await open(t);
+    emulator.faults.add({ operation: "DescribeUserPool", error: "TooManyRequestsException" });
+    const change = { pool: POOL, username: "jane", attributes: { nickname: "J" } };
+    const queued = assert.rejects(poolsync.enqueue(change), /it was closed$/);
+    const gone = new AbortController();
+    const updated = assert.rejects(poolsync.update(change, { signal: gone.signal }), /no longer wanted/);
+    await until("it was tried again", () => (emulator.faults.rules[0]?.fired ?? 0) > 1);
+    gone.abort(new Error("no longer wanted"));
+    await updated;
+    // The other call waits on.
+    const fired = emulator.faults.rules[0]?.fired ?? 0;
+    await until("it is tried again", () => (emulator.faults.rules[0]?.fired ?? 0) > fired);
+    await poolsync.close();
+    await queued;
+  });
+
   test("gives metadata with a change, held against Cognito's limits", async (t) => {
     const { emulator, poolsync } = await open(t);
     const change = { pool: POOL, username: "jane", attributes: { nickname: "J" } };

@@ -1,5 +1,6 @@
 /** One user's path through poolsync, as one document: what is there, what is wanted, and what stands in between. */
 import type { CognitoClient } from "../cognito/client.ts";
+import { retryRead, type ReadRefusal, type Reads } from "../cognito/read-retry.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import { createUserSearch } from "../cognito/user-search.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
@@ -78,18 +79,20 @@ export interface ExplainMeans {
   readonly engine: Engine;
   readonly cognito: CognitoClient;
   readonly profile: PoolProfile;
+  readonly reads: Reads;
   readonly signal: AbortSignal;
 }
 
 export async function explain(means: ExplainMeans, username: string): Promise<Explanation> {
-  const { engine, cognito, profile, signal } = means;
+  const { engine, cognito, profile, reads, signal } = means;
   const { store, keyring } = engine;
   const user = keyring.userKey(profile.id, username);
   const state = await store.mailboxes.read(user);
-  const found = await createUserSearch(cognito).find(profile.id, username, {
-    ignoresCase: !profile.caseSensitive,
-    signal,
-  });
+  const search = createUserSearch(cognito);
+  const ignoresCase = !profile.caseSensitive;
+  const found = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+    search.find(profile.id, username, { ignoresCase, signal: ending }),
+  );
   const listed = found.ok ? found.user : undefined;
   const letters: LetterView[] = [];
   const wanted: Unit[] = [];
@@ -103,14 +106,15 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
   const nowMs = Date.now();
   const units = unitsOf(state, keyring, nowMs);
   wanted.push(...units.map(({ unit }) => unit));
-  const aliases = await owners(means, wanted);
+  const looked = await owners(means, wanted);
+  const aliases = looked.found;
   const prospect: Prospect = {
     profile,
     listed,
     nowMs,
     isAnothers: (alias) => {
-      const looked = aliases.get(aliasKey(profile, alias));
-      return looked?.owners.some((owner) => canonicalUsername(profile, owner) !== username) ?? false;
+      const owned = aliases.get(aliasKey(profile, alias));
+      return owned?.owners.some((owner) => canonicalUsername(profile, owner) !== username) ?? false;
     },
   };
   const pending = pendingOf(state, units, prospect);
@@ -148,7 +152,11 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
     }),
     next: nextOf(units, prospect, holds),
     holds,
-    because: reasons(state, found.ok ? listed !== undefined : undefined, { pending, letters, holds, ledger }),
+    because: [
+      ...unasked("for this user", found),
+      ...unasked("who has what is wanted", looked.refused),
+      ...reasons(state, found.ok ? listed !== undefined : undefined, { pending, letters, holds, ledger }),
+    ],
   };
 }
 
@@ -229,9 +237,9 @@ interface OwnedAlias {
  * keys.
  */
 async function owners(
-  { cognito, profile, signal }: ExplainMeans,
+  { cognito, profile, reads, signal }: ExplainMeans,
   wanted: readonly Unit[],
-): Promise<ReadonlyMap<string, OwnedAlias>> {
+): Promise<{ readonly found: ReadonlyMap<string, OwnedAlias>; readonly refused?: ReadRefusal }> {
   const { usernameAttributes, aliasAttributes } = profile;
   const directory = createUserDirectory(cognito);
   const found = new Map<string, OwnedAlias>();
@@ -241,12 +249,21 @@ async function owners(
     const alias = { attribute: name, value: value.text };
     const key = aliasKey(profile, alias);
     if (found.has(key)) continue;
-    const look = { ignoresCase: !profile.caseSensitive, signal, verified: aliasAttributes.includes(name) };
-    const said = await directory.owners(profile.id, alias, look);
-    if (!said.ok) continue;
+    const look = { ignoresCase: !profile.caseSensitive, verified: aliasAttributes.includes(name) };
+    const said = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+      directory.owners(profile.id, alias, { ...look, signal: ending }),
+    );
+    if (!said.ok) return { found, refused: said };
     found.set(key, { attribute: name, text: value.text, owners: said.owners.map(({ username }) => username) });
   }
-  return found;
+  return { found };
+}
+
+/** What could not be found out, and why. */
+function unasked(what: string, said: { readonly ok: true } | ReadRefusal | undefined): string[] {
+  if (said === undefined || said.ok) return [];
+  const { kind, advice } = said.failure;
+  return [`The pool could not be asked ${what} (${kind}). ${advice}`];
 }
 
 function reasons(
@@ -256,7 +273,6 @@ function reasons(
 ): string[] {
   const said: string[] = [];
   if (isListed === false) said.push("The pool does not list this user: the username is another, or the user is new.");
-  if (isListed === undefined) said.push("The pool could not be asked for this user.");
   for (const { scope, kind, advice } of holds) {
     said.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
   }

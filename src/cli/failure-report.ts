@@ -20,9 +20,21 @@ export class CommandError extends Error {
   }
 }
 
+/** Said where a signal cut the one call of a command, or what was before it. */
+export const MAYBE_WRITTEN = "Interrupted. Whether the change was written is not known: look, and try again.";
+
 /** What a signal leads to while a command has not put anything yet. */
 export function interruptedEarly(cause: unknown): CommandError {
   return new CommandError("interrupted", "Interrupted before anything was put.", { cause, exitCode: EXIT.interrupted });
+}
+
+/** What is read before anything is put: where a signal ends it, that is what is said. */
+export async function readEarly<T>(signal: AbortSignal, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading;
+  } catch (error) {
+    throw signal.aborted ? interruptedEarly(error) : error;
+  }
 }
 
 export interface FailureReport {

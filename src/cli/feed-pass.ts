@@ -17,6 +17,7 @@ import type { Engine } from "../queues/engine.ts";
 import type { Pool } from "../queues/pool.ts";
 import { replayLetters } from "../queues/replay.ts";
 import type { FeedOrder } from "../queues/schedules.ts";
+import { toldReads } from "../queues/told-reads.ts";
 import type { Run } from "../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "./approvals.ts";
 import { carryOut, freshRunId, type Session } from "./carried-run.ts";
@@ -69,13 +70,15 @@ export async function passFeed(
   if (file === undefined || poolName === undefined) throw new Error("Expected a scheduled feed to have file and pool");
   await withOwned(async (own) => {
     await expireWaiting(engine, log);
-    const pool = await openChosenPool({ ...means, own }, choosePool(config, poolName));
+    const reads = toldReads(log, { patience: { spent: false } });
+    const pool = await openChosenPool({ ...means, own, reads, signal }, choosePool(config, poolName));
     const io = silentIo(signal);
     const reports = join(config.dataDir, REPORTS);
     await mkdir(reports, { recursive: true, mode: 0o700 });
     const session: Session = {
       config,
       log,
+      reads,
       lively: false,
       io,
       engine,

@@ -86,7 +86,7 @@ export function planOptions(command: Command): Command {
 export async function openFeeds(
   io: Io,
   own: Own,
-  { config, log }: Opened,
+  { config, log, reads }: Opened,
   files: readonly string[],
   flags: FeedsFlags,
 ): Promise<OpenedFeeds> {
@@ -123,7 +123,8 @@ export async function openFeeds(
   }
   const engine = await openEngineOf(config, own, { log, io });
   const clients = openClients(config, own);
-  const pool = await openChosenPool({ config, log, engine, clients, own, io }, chosen);
+  const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
+  const pool = await openChosenPool(means, chosen);
   const guards = setting?.guards ?? config.guards;
   sayNotOwned(io, log, feed);
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));

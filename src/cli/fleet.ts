@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import { republishLetters } from "../queues/dead-letters.ts";
 import type { Delivery } from "../queues/delivery.ts";
 import { startReplayer } from "../queues/replay-orders.ts";
+import { toldReads } from "../queues/told-reads.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError } from "./failure-report.ts";
 import { openChosenPool, openClients, openEngineOf } from "./open.ts";
@@ -41,20 +42,50 @@ export async function deliverPools(
     await openHealth(config, log, ready, own);
     const engine = await openEngineOf(config, own, { log });
     const clients = openClients(config, own);
-    for (const choice of chosen) {
-      const pool = await openChosenPool({ config, log, engine, clients, own }, choice);
+    await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {
+      const reads = toldReads(log, { withinMs: Infinity, onWait });
+      const pool = await openChosenPool({ config, log, engine, clients, own, reads, signal }, choice);
       await republishLetters(engine.queues, engine.store.letters, choice.id);
       deliveries.push(
         own(await pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)),
       );
+    });
+    if (!interrupts.drain.aborted) {
+      log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     }
-    log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     await aborted(interrupts.drain);
     log.info({ drainSeconds }, "worker draining");
     await stopDeliveries(deliveries, interrupts, drainSeconds * 1000);
     log.info({}, "worker stopped");
     return EXIT.done;
   });
+}
+
+/**
+ * Starts one after the other, so that many pools are not all asked for at once; but who waits for Cognito holds up nobody
+ * else. Where one cannot be started all are given up, and its error is thrown. Resolves early with the drain.
+ */
+async function startEach<T>(
+  each: readonly T[],
+  drain: AbortSignal,
+  start: (one: T, signal: AbortSignal, onWait: () => void) => Promise<void>,
+): Promise<void> {
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([drain, giveUp.signal]);
+  let failed: { readonly error: unknown } | undefined;
+  const starting: Promise<void>[] = [];
+  for (const one of each) {
+    const waits = Promise.withResolvers<void>();
+    const started = start(one, signal, waits.resolve).catch((error: unknown) => {
+      failed ??= { error };
+      giveUp.abort();
+    });
+    starting.push(started);
+    await Promise.race([started, waits.promise]);
+    if (signal.aborted) break;
+  }
+  await Promise.all(starting);
+  if (failed !== undefined && !drain.aborted) throw failed.error;
 }
 
 /** Carries out replay orders until it is interrupted. It makes no call to Cognito: what it puts again, workers deliver. */

@@ -11,6 +11,8 @@ export interface Io {
   readonly interrupts: Interrupts;
   /** How a shell calls this program, for the commands that messages name. */
   readonly calledAs?: string;
+  /** How long a read of a pool is tried, in ms. 30 seconds where absent, and for ever in a worker. */
+  readonly readsWithinMs?: number;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }

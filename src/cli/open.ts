@@ -3,10 +3,13 @@ import type { Command } from "commander";
 import { poolCeiling, readConfig, type ChosenPool, type Config, type Flags } from "../config.ts";
 import { createCognitoClients, type CognitoClient, type CognitoClients } from "../cognito/client.ts";
 import { CognitoError } from "../cognito/cognito-error.ts";
+import { READS_WITHIN_MS, type Reads } from "../cognito/read-retry.ts";
 import type { Own } from "../lifecycle.ts";
 import { createLog, type Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
 import { openPool, type Pool } from "../queues/pool.ts";
+import { toldReads } from "../queues/told-reads.ts";
+import { readEarly } from "./failure-report.ts";
 import { tell, type Io } from "./io.ts";
 import { standingOf } from "./standing.ts";
 
@@ -44,6 +47,8 @@ export interface Opened {
   readonly log: Log;
   /** True where people look: progress may be shown. */
   readonly lively: boolean;
+  /** How the command's reads of pools are tried again. */
+  readonly reads: Reads;
 }
 
 /** Reads the configuration. Opens nothing. `level`: of what is logged where nobody says, and nobody looks on. */
@@ -52,10 +57,17 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
   const atTerminal = io.stderr.isTTY === true;
   // At a terminal the command says itself what matters; log lines would tear its progress bar.
   const log = createLog(config.logLevel ?? (atTerminal ? "silent" : level));
-  return { config, log, lively: atTerminal && flags.json !== true && !config.plain };
+  const { connectTimeoutMs, requestTimeoutMs } = config;
+  const reads = toldReads(log, {
+    // Whoever lets a single call take longer means it.
+    withinMs: io.readsWithinMs ?? Math.max(READS_WITHIN_MS, connectTimeoutMs + requestTimeoutMs),
+    patience: { spent: false },
+    ...sayingTo(io, config, log),
+  });
+  return { config, log, reads, lively: atTerminal && flags.json !== true && !config.plain };
 }
 
-/** Who is told of a Redis that is lost or silent: the log, or at a terminal, where the log is silent, whoever sits there. */
+/** Who is told of what is waited for: the log, or at a terminal, where the log is silent, whoever sits there. */
 interface Told {
   readonly log: Log;
   readonly io?: Io;
@@ -63,6 +75,11 @@ interface Told {
 
 /** Clears the line: a progress bar may stand there, and is drawn again below. */
 const OVER_THE_BAR = "\r\u001b[2K";
+
+function sayingTo(io: Io | undefined, { plain }: Config, log: Log): { readonly say?: (sentence: string) => void } {
+  if (io?.stderr.isTTY !== true || log.level !== "silent") return {};
+  return { say: (sentence) => tell(io, plain ? sentence : OVER_THE_BAR + sentence) };
+}
 
 export async function openEngineOf(config: Config, own: Own, { log, io }: Told): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key } = config;
@@ -72,9 +89,7 @@ export async function openEngineOf(config: Config, own: Own, { log, io }: Told):
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
     log,
-    ...(io?.stderr.isTTY === true && log.level === "silent"
-      ? { say: (sentence: string) => tell(io, config.plain ? sentence : OVER_THE_BAR + sentence) }
-      : {}),
+    ...sayingTo(io, config, log),
   });
   engine.answer(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
   return own(engine, (opened) => opened.close());
@@ -133,15 +148,20 @@ export interface PoolMeans {
   readonly engine: Engine;
   readonly clients: CognitoClients;
   readonly own: Own;
+  readonly reads: Reads;
+  readonly signal: AbortSignal;
 }
 
+/** Throws an `interrupted` CommandError where the signal ends the opening. */
 export async function openChosenPool(means: PoolMeans, chosen: ChosenPool): Promise<Pool> {
-  const { config, log, engine, clients, own } = means;
+  const { config, log, engine, clients, own, reads, signal } = means;
   const { id, ratePerSecond } = chosen;
   const cognito = clients.of(chosen);
   tellPassedRegion(means, chosen);
   try {
-    const pool = await openPool({ engine, cognito, pool: id, ratePerSecond, concurrency: config.concurrency, log });
+    const { concurrency } = config;
+    const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log, reads, signal });
+    const pool = await readEarly(signal, opening);
     return own(pool, (opened) => opened.close());
   } catch (error) {
     throw withRegionHint(error, chosen);

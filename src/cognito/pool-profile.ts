@@ -1,4 +1,4 @@
-/** Reads what a pool accepts: one DescribeUserPool. */
+/** Reads what a pool accepts: one DescribeUserPool that is answered. */
 import { DescribeUserPoolCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import { ATTRIBUTE_TYPES } from "../core/pool-schema.ts";
@@ -6,6 +6,7 @@ import type { AttributeSchema, PoolProfile } from "../core/pool-schema.ts";
 import type { CognitoClient } from "./client.ts";
 import { CognitoError } from "./cognito-error.ts";
 import { refusalOf } from "./fault.ts";
+import { READS_WITHIN_MS, retryRead, type Reads } from "./read-retry.ts";
 
 const NAMES = z.array(z.string()).nullish();
 const LIMIT = z.string().nullish();
@@ -33,11 +34,14 @@ const DESCRIPTION = z.object({
 /** How much of the endpoint's own words a message repeats. */
 const MAX_SAID = 300;
 
-/** Throws a CognitoError that says what to do. Nothing of a person is in a pool's description, so it names its cause. */
+/**
+ * Throws a CognitoError that says what to do, or the signal's reason. Nothing of a person is in a pool's description, so
+ * it names its cause.
+ */
 export async function readPoolProfile(
   cognito: CognitoClient,
   poolId: string,
-  signal?: AbortSignal,
+  { reads = { withinMs: READS_WITHIN_MS }, signal }: { readonly reads?: Reads; readonly signal?: AbortSignal } = {},
 ): Promise<PoolProfile> {
   if (!/^[\w-]+_[0-9a-zA-Z]+$/.test(poolId) || poolId.length > 55) {
     throw new CognitoError(
@@ -45,17 +49,25 @@ export async function readPoolProfile(
       `Expected a user pool's id such as eu-west-1_AbCdEfGhI, got \`${poolId}\``,
     );
   }
-  let answer: unknown;
-  try {
-    const command = new DescribeUserPoolCommand({ UserPoolId: poolId });
-    ({ UserPool: answer } = await cognito.within({ signal }, (sdk) => sdk.send(command)));
-  } catch (cause) {
-    const { failure, message } = refusalOf(cause, signal);
-    // The SDK's messages go on about response objects in further lines.
-    const said = /^[^\n]*[^\n.]/.exec(message.slice(0, MAX_SAID))?.[0] ?? failure.kind;
-    throw new CognitoError(failure.kind, `Cannot read user pool ${poolId}: ${said}. ${failure.advice}`, { cause });
+  let cause: unknown;
+  const answer = await retryRead({ operation: "DescribeUserPool", pool: poolId, reads, signal }, async (ending) => {
+    try {
+      const command = new DescribeUserPoolCommand({ UserPoolId: poolId });
+      const { UserPool: described } = await cognito.within({ signal: ending }, (sdk) => sdk.send(command));
+      return { ok: true, described };
+    } catch (thrown) {
+      cause = thrown;
+      return refusalOf(thrown, ending);
+    }
+  });
+  if (!answer.ok) {
+    const { failure, message } = answer;
+    // The SDK's messages go on about response objects in further lines, and for a bare status it has no words.
+    const [said] = /^[^\n]*[^\n.]/.exec(message.slice(0, MAX_SAID)) ?? [];
+    const why = said === undefined || said === "UnknownError" ? failure.kind : said;
+    throw new CognitoError(failure.kind, `Cannot read user pool ${poolId}: ${why}. ${failure.advice}`, { cause });
   }
-  const pool = DESCRIPTION.safeParse(answer);
+  const pool = DESCRIPTION.safeParse(answer.described);
   if (!pool.success) {
     throw new CognitoError(
       "misconfigured",

@@ -3,15 +3,14 @@
  * so that one chain of pages has everybody once; no choice of attributes, because Cognito fails a page where one user
  * lacks one of them. Pages may be short or blank: only a missing token ends the scan.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
-import { fullJitter } from "../core/backoff.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
 import { CognitoError } from "./cognito-error.ts";
-import { refusalOf, type Refusal } from "./fault.ts";
+import { refusalOf } from "./fault.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
+import { READS_WITHIN_MS, retryRead, type Reads } from "./read-retry.ts";
 
 export interface ScanPage {
   readonly users: readonly ListedUser[];
@@ -25,6 +24,8 @@ export interface ScanOptions {
   readonly cognito: CognitoClient;
   readonly lists: QuotaGovernor;
   readonly poolId: string;
+  /** For each page. */
+  readonly reads?: Reads;
   readonly signal?: AbortSignal;
   readonly random?: () => number;
 }
@@ -33,8 +34,6 @@ export interface ScanOptions {
 export const PAGE_USERS = 60;
 /** A scan goes after the lookups of deliveries, which people wait for. */
 const PRIORITY = 9;
-const TRIES = 8;
-const FIRST_WAIT_MS = 200;
 /** Blank pages in a row beyond which a chain of tokens is taken for endless. */
 const MOST_BLANK_PAGES = 1000;
 const MOST_PAGES_OF_ONE = 100;
@@ -165,47 +164,34 @@ async function scanUser(
 const FOLDED: ReadonlySet<string> = new Set(["username", "email", "preferred_username"]);
 
 async function ask(options: ScanOptions, token: string | undefined, filter?: string): Promise<Page> {
-  const { cognito, lists, poolId, signal, random = Math.random } = options;
+  const { cognito, lists, poolId, reads = { withinMs: READS_WITHIN_MS }, signal, random = Math.random } = options;
   const input = {
     UserPoolId: poolId,
     Limit: PAGE_USERS,
     ...(filter === undefined ? {} : { Filter: filter }),
     ...(token === undefined ? {} : { PaginationToken: token }),
   };
-  for (let tries = 1; ; tries += 1) {
-    const slot = await lists.acquire({ priority: PRIORITY, ...(signal ? { signal } : {}) });
-    let refusal: Refusal;
+  const pace = { governor: lists, priority: PRIORITY, sparesThrottles: true };
+  const call = { operation: "ListUsers", pool: poolId, reads, pace, signal, random } as const;
+  const said = await retryRead(call, async (ending) => {
     try {
-      const askedAt = performance.now();
-      const answer = await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)));
-      const page = PAGE.safeParse(answer);
-      if (page.success) return { ...page.data, askedAt };
-      throw new CognitoError(
-        "misconfigured",
-        `The endpoint answered for the users of pool ${poolId} not in Cognito's form: check the endpoint's address.`,
-      );
+        const askedAt = performance.now();
+        const answer = await cognito.within({ signal: ending }, (sdk) => sdk.send(new ListUsersCommand(input)));
+        return { ok: true, askedAt, page: PAGE.safeParse(answer) };
     } catch (thrown) {
-      if (thrown instanceof CognitoError) throw thrown;
-      signal?.throwIfAborted();
-      refusal = refusalOf(thrown, signal);
-      if (refusal.failure.outcome === "wait") await slot.throttled();
-    } finally {
-      slot.done();
+      return refusalOf(thrown, ending);
     }
-    const { failure } = refusal;
-    if (failure.outcome === "wait") {
-      // The pace has slowed down, and says when the next try is due: a throttle is no failure.
-      tries -= 1;
-      continue;
-    }
-    if (failure.kind === "invalid-value" && token !== undefined) throw new TokenRefused();
-    if (failure.outcome !== "retry" || tries >= TRIES) {
-      // Nothing in the request is a person's: its advice is about values.
-      const advice = failure.kind === "invalid-value" ? "Check the pool's id and the endpoint." : failure.advice;
-      throw new CognitoError(failure.kind, `The users of pool ${poolId} could not be listed. ${advice}`);
-    }
-    await sleep(fullJitter(tries, FIRST_WAIT_MS, random()), undefined, signal ? { signal } : {});
+  });
+  if (said.ok) {
+    if (said.page.success) return { ...said.page.data, askedAt: said.askedAt };
+    throw new CognitoError(
+      "misconfigured",
+      `The endpoint answered for the users of pool ${poolId} not in Cognito's form: check the endpoint's address.`,
+    );
   }
+  const { failure } = said;
+  if (failure.kind === "invalid-value" && token !== undefined) throw new TokenRefused();
+  throw new CognitoError(failure.kind, `The users of pool ${poolId} could not be listed. ${failure.advice}`);
 }
 
 function listed({ Username, UserStatus, Attributes }: NonNullable<Page["Users"]>[number]): ListedUser {

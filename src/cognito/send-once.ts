@@ -7,12 +7,14 @@ import { contactsAfter, planContact, type Attribute, type Contacts } from "../co
 import type { PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
-import { hearCalls, type Calls, type SaidRefusal } from "./heard-calls.ts";
+import { hearCalls, saidRefusal, type Calls, type SaidRefusal } from "./heard-calls.ts";
+import { retryRead, type Reads } from "./read-retry.ts";
 
 export interface SendMeans extends Calls {
   readonly profile: PoolProfile;
   readonly updates: QuotaGovernor;
   readonly callMs: number;
+  readonly reads: Reads;
   /** Goes with every call. */
   readonly clientMetadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -30,17 +32,17 @@ export async function sendOnce(
   units: readonly Unit[],
   signal: AbortSignal,
 ): Promise<Sent> {
-  const { profile, updates, callMs, clientMetadata } = means;
+  const { profile, updates, callMs, reads, clientMetadata } = means;
   const heard = hearCalls(means);
   const outcomes = new Map<string, "applied" | "unchanged">();
   const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
   let there: Contacts | undefined;
   if (units.some((unit) => isFlag(unit) || isContact(unit.name))) {
-    const read = await heard.directory.readUser(profile.id, username, {
-      signal,
-      ignoresCase: !profile.caseSensitive,
-    });
-    if (!read.ok) return refused(heard.refusal);
+    const ignoresCase = !profile.caseSensitive;
+    const read = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+      means.directory.readUser(profile.id, username, { signal: ending, ignoresCase }),
+    );
+    if (!read.ok) return refused(saidRefusal("ListUsers", read, [username]));
     there = contactsIn(read.user);
   }
   for (const part of [units.filter((unit) => !isFlag(unit)), ...units.filter(isFlag).map((unit) => [unit])]) {

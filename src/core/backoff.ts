@@ -5,13 +5,18 @@ export const LONGEST_BACKOFF_MS = 5 * 60_000;
 
 /**
  * Milliseconds to wait after the `failures`th failure in a row, from 1: anything up to a bound that doubles from
- * `firstMs`, and is five minutes at most. `random` is from 0 up to 1.
+ * `firstMs`, and is `longestMs` at most. `random` is from 0 up to 1.
  */
-export function fullJitter(failures: number, firstMs: number, random: number): number {
+export function fullJitter(
+  failures: number,
+  firstMs: number,
+  random: number,
+  longestMs: number = LONGEST_BACKOFF_MS,
+): number {
   if (!Number.isSafeInteger(failures) || failures < 1) {
     throw new RangeError(`Expected \`failures\` to be a whole number from 1, got \`${failures}\``);
   }
-  return Math.floor(random * Math.min(LONGEST_BACKOFF_MS, firstMs * 2 ** (failures - 1)));
+  return Math.floor(random * Math.min(longestMs, firstMs * 2 ** (failures - 1)));
 }
 
 /** The wait of a unit in its mailbox. */

@@ -151,7 +151,7 @@ async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> 
       few.map(({ change, found }) =>
         found
           ? Promise.resolve({ is: "one" as const, username: change.username })
-          : links.resolve(change.username, identifier, signal),
+          : links.resolve(change.username, identifier, signal, { inBulk: true }),
       ),
     );
     for (const [index, row] of few.entries()) {

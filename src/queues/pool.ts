@@ -9,6 +9,7 @@ import { readProvider } from "../cognito/identity-provider.ts";
 import { readPoolProfile } from "../cognito/pool-profile.ts";
 import { scanPool, scanUsers, type ScanPage, type UserName } from "../cognito/pool-scan.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { Reads } from "../cognito/read-retry.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Log } from "../log.ts";
@@ -18,6 +19,7 @@ import { type Delivery, startDelivery } from "./delivery.ts";
 import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "./engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
+import { toldReads } from "./told-reads.ts";
 import { createUserLinks, type UserLinks } from "./user-links.ts";
 
 export interface PoolSettings {
@@ -28,6 +30,10 @@ export interface PoolSettings {
   readonly ratePerSecond: number;
   readonly concurrency: number;
   readonly log: Log;
+  /** How reads are tried again that are no part of a delivery. As a call of the library, told in the log, unless said. */
+  readonly reads?: Reads;
+  /** Ends the opening. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Pool {
@@ -53,17 +59,16 @@ export interface Pool {
 const LISTS_PER_SECOND = 25;
 /** DescribeIdentityProvider allows 5 a pool. */
 const PROVIDERS_PER_SECOND = 3;
-const PROVIDER_TRIES = 5;
 /** Beyond the time-outs of a call: settling, and a process that is slow for a moment. */
 const LEASE_MARGIN_MS = 5000;
 
 /**
- * Throws a CognitoError where the pool cannot be read, a StoreError (`foreign-target`) where the namespace knows the
+ * Throws a CognitoError where the pool cannot be read, the signal's reason, a StoreError (`foreign-target`) where the namespace knows the
  * pool at another endpoint.
  */
 export async function openPool(settings: PoolSettings): Promise<Pool> {
-  const { engine, cognito, log, concurrency } = settings;
-  const profile = await readPoolProfile(cognito, settings.pool);
+  const { engine, cognito, log, concurrency, reads = toldReads(log), signal } = settings;
+  const profile = await readPoolProfile(cognito, settings.pool, { reads, ...(signal ? { signal } : {}) });
   const target: Target = {
     pool: profile.id,
     endpoint: await cognito.endpointHost(),
@@ -91,6 +96,8 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   const updates = governor("UserUpdate", settings.ratePerSecond, concurrency);
   const lists = governor("UserList", LISTS_PER_SECOND);
   const providers = governor("UserPoolResourceRead", PROVIDERS_PER_SECOND);
+  // A pool may have hundreds, and a plan is worth more than what they overwrite.
+  const providerReads: Reads = { ...reads, patience: { spent: false } };
   const directory = createUserDirectory(cognito);
   const calls = {
     profile,
@@ -104,22 +111,13 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   return {
     profile,
     target,
-    scan(signal, names) {
-      const options = { cognito, lists, poolId: profile.id, signal };
+    scan(until, names) {
+      const options = { cognito, lists, poolId: profile.id, reads, signal: until };
       return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);
     },
-    async providerAttributes(provider, signal) {
-      for (let tries = 1; ; tries += 1) {
-        const slot = await providers.acquire({ priority: 9, signal });
-        try {
-          const answer = await readProvider(cognito, profile.id, provider, signal);
-          if (answer.is !== "throttled") return answer.is === "known" ? answer.attributes : undefined;
-          await slot.throttled();
-          if (tries >= PROVIDER_TRIES) return undefined;
-        } finally {
-          slot.done();
-        }
-      }
+    providerAttributes(provider, until) {
+      const pace = { governor: providers, priority: 9 };
+      return readProvider(cognito, provider, { pool: profile.id, reads: providerReads, pace, signal: until });
     },
     async pace() {
       const { pace } = engine.store;
@@ -127,7 +125,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       const lists = await pace.view(bucketOf("UserList"), LISTS_PER_SECOND);
       return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
     },
-    links: createUserLinks({ store: engine.store, keyring: engine.keyring, profile, directory, lists }),
+    links: createUserLinks({ store: engine.store, keyring: engine.keyring, profile, directory, lists, reads }),
     deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
     direct() {
       const { store, keyring } = engine;

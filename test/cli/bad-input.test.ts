@@ -39,11 +39,11 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     environment: Record<string, string> = {},
   ) {
     const all = [...words, "--data-dir", at("data")];
-    const plain = await runCommand(all, { environment });
+    const plain = await runCommand(all, { environment, readsWithinMs: 300 });
     assert.equal(plain.code, code, plain.stderr);
     assert.match(plain.stderr, message);
     assert.equal(plain.stdout, "");
-    const json = await runCommand([...all, "--json"], { environment });
+    const json = await runCommand([...all, "--json"], { environment, readsWithinMs: 300 });
     assert.equal(json.code, code);
     const { error } = failure.parse(JSON.parse(json.stdout));
     assert.match(error.message, message);

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly columns?: number;
   /** Interrupts the command. */
   readonly drain?: AbortSignal;
+  /** How long a read is tried. */
+  readonly readsWithinMs?: number;
 }
 
 /** Runs a command in this process, where the machine's own settings do not reach it. */
@@ -34,6 +36,7 @@ export async function runCommand(words: readonly string[], options: RunOptions =
     stdout: out.stream,
     stderr: err.stream,
     interrupts: { drain: options.drain ?? new AbortController().signal, abort: new AbortController().signal },
+    ...(options.readsWithinMs === undefined ? {} : { readsWithinMs: options.readsWithinMs }),
     environment: { ...awsVariables(), POOLSYNC_LOG_LEVEL: "silent", HOME: "/nonexistent", ...options.environment },
   });
   return { code, stdout: out.text(), stderr: err.text() };

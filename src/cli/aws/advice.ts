@@ -1,13 +1,12 @@
 /** What to do after one call that was refused and left nothing behind: there is no dead letter, and nothing to replay. */
 import { FAILURE_KINDS, type FailureKind } from "../../core/failure.ts";
+import { TRY_AGAIN } from "../../core/read-advice.ts";
 import { adviceOf } from "../settling.ts";
 
 /** Where the advice of the failure table speaks of what lies there, or goes on by itself. */
 const ONCE: Partial<Record<FailureKind, string>> = {
-  throttled: "Others are spending Cognito's quota at the moment: try again in a little while.",
+  ...TRY_AGAIN,
   aborted: "The call was cut off: look what is there, and try again.",
-  "internal-error": "Look at the AWS Health Dashboard, and try again when Cognito is well.",
-  unknown: "Look the error's name up in Cognito's API reference, and try again once its cause is mended.",
   "alias-exists": "Another user has this e-mail address, phone number or preferred username: give another one.",
   "user-not-found": "Create the user in the pool or correct the username, and try again.",
   "invalid-value": "Correct the value or the pool's schema, and try again.",
@@ -15,7 +14,6 @@ const ONCE: Partial<Record<FailureKind, string>> = {
   "delivery-failed":
     "Cognito could not send its message: raise the e-mail or SMS limit (Cognito's own e-mail is 50 a day), and try again.",
   "user-not-ready": "The user must be confirmed or reset the password first.",
-  "credentials-expired": "Renew the session (`aws sso login`, or new temporary credentials), and try again.",
 };
 
 /** Where the call was made in the user's own right. */

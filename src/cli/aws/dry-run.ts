@@ -1,10 +1,12 @@
 /** `--dry-run` of one user's change: read with ListUsers, which bills nobody, and nothing is sent. */
 import { createUserSearch } from "../../cognito/user-search.ts";
 import type { CognitoClient } from "../../cognito/client.ts";
+import { retryRead, type Reads } from "../../cognito/read-retry.ts";
 import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
 import { compareAsked } from "../../core/comparison.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
+import { readEarly } from "../failure-report.ts";
 import { columnsOf, type Io } from "../io.ts";
 import { table } from "../table.ts";
 import type { OneFlags } from "./request-options.ts";
@@ -18,6 +20,7 @@ export interface DryRun {
   readonly username: string;
   /** They have passed `checkUnit`. */
   readonly units: readonly Unit[];
+  readonly reads: Reads;
   readonly signal: AbortSignal;
 }
 
@@ -25,10 +28,14 @@ export interface DryRun {
 export async function dryRun(
   means: DryRun,
 ): Promise<{ readonly text: string } | { readonly refusal: SaidRefusal; readonly username: string }> {
-  const { io, flags, cognito, profile, units, signal } = means;
+  const { io, flags, cognito, profile, units, reads, signal } = means;
   const username = canonicalUsername(profile, means.username);
-  const look = { ignoresCase: !profile.caseSensitive, signal };
-  const found = await createUserSearch(cognito).find(profile.id, username, look);
+  const search = createUserSearch(cognito);
+  const ignoresCase = !profile.caseSensitive;
+  const finding = retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+    search.find(profile.id, username, { ignoresCase, signal: ending }),
+  );
+  const found = await readEarly(signal, finding);
   if (!found.ok) return { refusal: saidRefusal("ListUsers", found, [username]), username };
   if (found.user === undefined) return { refusal: NOBODY, username };
   const { user } = found;

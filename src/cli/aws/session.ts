@@ -24,7 +24,7 @@ export interface Session extends Opened {
 }
 
 export function openSession(opened: Opened, said: Pick<Session, "io" | "flags" | "mode">, own: Own): Session {
-  const { config, log } = opened;
+  const { config, log, reads } = opened;
   const clients = openClients(config, own);
   const alone = createPace(() => Date.now());
   const governors = new Map<string, QuotaGovernor>();
@@ -41,7 +41,10 @@ export function openSession(opened: Opened, said: Pick<Session, "io" | "flags" |
     engine: () => (engine ??= openEngineOf(config, own, { log, io: said.io })),
     pool(chosen) {
       const open = async (): Promise<Pool> =>
-        openChosenPool({ config, log, engine: await session.engine(), clients, own, io: said.io }, chosen);
+        openChosenPool(
+          { config, log, engine: await session.engine(), clients, own, io: said.io, reads, signal: session.signal },
+          chosen,
+        );
       const known = pools.get(chosen.id) ?? open();
       pools.set(chosen.id, known);
       return known;

@@ -4,7 +4,7 @@ import type { Log } from "../../log.ts";
 import type { Delivered } from "../../queues/direct.ts";
 import type { Pool } from "../../queues/pool.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError, readEarly } from "../failure-report.ts";
 import type { Io } from "../io.ts";
 import { ask, risksOf } from "./question.ts";
 import type { Mode, OneFlags } from "./request-options.ts";
@@ -59,7 +59,7 @@ export async function carryThrough(means: WaitedMeans, change: Change): Promise<
 /** A token names its user by the username itself; people name others by what those sign in with as well. */
 async function usernameOf(pool: Pool, { username, manner }: Change, signal: AbortSignal): Promise<string> {
   if (manner?.token !== undefined) return username;
-  const user = await pool.links.resolve(username, undefined, signal);
+  const user = await readEarly(signal, pool.links.resolve(username, undefined, signal));
   if (user.is === "none") throw new CommandError(NOBODY.kind, refusedText(NOBODY));
   if (user.is === "one") return user.username;
   throw new CommandError(

@@ -22,7 +22,8 @@ import { runRequests } from "../aws/request-run.ts";
 import { openSession, type Session } from "../aws/session.ts";
 import { answered, checkUnits, failureOf, refusedText, requestFaults } from "../aws/telling.ts";
 import { carryThrough } from "../aws/waited-change.ts";
-import { CommandError } from "../failure-report.ts";
+import { EXIT } from "../exit-codes.ts";
+import { CommandError, MAYBE_WRITTEN, readEarly } from "../failure-report.ts";
 import type { Io } from "../io.ts";
 import { openConfig } from "../open.ts";
 import type { Context } from "../program.ts";
@@ -127,9 +128,9 @@ async function sendNow(
   request: AdminRequest,
   input: RequestInput,
 ): Promise<string> {
-  const { io, flags, signal } = session;
+  const { io, flags, reads, signal } = session;
   const cognito = session.cognito(chosen);
-  const profile = await readPoolProfile(cognito, chosen.id, signal);
+  const profile = await readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal }));
   checkUnits(profile, request.units);
   if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
   const updates = session.governor(chosen.id, chosen.ratePerSecond);
@@ -140,11 +141,14 @@ async function sendNow(
     directory: createUserDirectory(cognito),
   };
   const sent = await sendOnce(
-    { ...calls, profile, updates, callMs: cognito.callMs, clientMetadata: request.clientMetadata },
+    { ...calls, profile, updates, callMs: cognito.callMs, reads, clientMetadata: request.clientMetadata },
     username,
     request.units,
     signal,
-  );
+  ).catch((cause: unknown) => {
+    if (!signal.aborted) throw cause;
+    throw new CommandError("interrupted", MAYBE_WRITTEN, { cause, exitCode: EXIT.interrupted });
+  });
   if (sent.ok) {
     const outcomes = new Map([...sent.outcomes].map(([unit, is]) => [unit, { is }]));
     return answered(session, OPERATION, { outcomes, input });
@@ -164,13 +168,16 @@ async function refused(
   username: string,
   refusal: SaidRefusal,
 ): Promise<CommandError> {
-  const meant = refusal.kind === "user-not-found" ? await nearMiss(session, chosen, username) : undefined;
-  return new CommandError(refusal.kind, refusedText(refusal, { meant, instead: adviceOnce(refusal.kind) }));
+  const { kind, operation, advice } = refusal;
+  const meant = kind === "user-not-found" ? await nearMiss(session, chosen, username) : undefined;
+  const instead = operation === "ListUsers" ? advice : adviceOnce(kind);
+  return new CommandError(kind, refusedText(refusal, { meant, instead }));
 }
 
 async function look(session: Session, chosen: ChosenPool, request: AdminRequest): Promise<string> {
+  const { reads, signal } = session;
   const cognito = session.cognito(chosen);
-  const profile = await readPoolProfile(cognito, chosen.id, session.signal);
+  const profile = await readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal }));
   checkUnits(profile, request.units);
   const { username, units } = request;
   const said = await dryRun({ ...session, cognito, profile, username, units });

@@ -43,14 +43,17 @@ configuration; 130 interrupted.`,
 
 async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const opened = await openConfig(io, flags);
-  const { config, log, lively } = opened;
+  const { config, log, lively, reads } = opened;
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, { log, io });
     const file = await openPlanFile(path, engine.keyring, Date.now());
     const { header } = file;
     const chosen = choosePool(config, header.target.pool, flags);
     const clients = openClients(config, own);
-    const pool = await openChosenPool({ config, log, engine, clients, own, io }, chosen);
+    const pool = await openChosenPool(
+      { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain },
+      chosen,
+    );
     if (header.guarded && flags.approve?.includes(header.id) !== true) {
       throw new CommandError(
         "guarded",

@@ -59,7 +59,7 @@ superseded. Exit codes: 0 none died again; 2 some did, or could not be replayed;
 }
 
 async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
-  const { config, log, lively } = await openConfig(io, flags);
+  const { config, log, lively, reads } = await openConfig(io, flags);
   if (flags.detach === true && config.redisUrl === undefined) {
     throw new ConfigError([
       {
@@ -109,8 +109,9 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const clients = openClients(config, own);
     const pools = [...new Set(groups.map(({ pool }) => pool))];
     const opened = [];
+    const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
     for (const id of pools) {
-      opened.push(await openChosenPool({ config, log, engine, clients, own, io }, choosePool(config, id, flags)));
+      opened.push(await openChosenPool(means, choosePool(config, id, flags)));
       await republishLetters(engine.queues, engine.store.letters, id);
     }
     // The books before, of every run that the letters belong to.

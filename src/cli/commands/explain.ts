@@ -7,7 +7,7 @@ import { NOBODY, refusedText } from "../aws/telling.ts";
 import { usageError } from "../aws/usage-error.ts";
 import { EXIT } from "../exit-codes.ts";
 import { explain, type Explanation } from "../explanation.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError, readEarly } from "../failure-report.ts";
 import { columnsOf, type Io } from "../io.ts";
 import {
   cognitoOptions,
@@ -42,7 +42,7 @@ export function addExplain(program: Command, context: Context): void {
 
 async function run(io: Io, flags: ExplainFlags): Promise<number> {
   const { username } = flags;
-  const { config, log } = await openConfig(io, flags);
+  const { config, log, reads } = await openConfig(io, flags);
   const [onlyPool, another] = Object.keys(config.poolSettings);
   const userPoolId = flags.userPoolId ?? (another === undefined ? onlyPool : undefined);
   if (userPoolId === undefined || username === undefined) {
@@ -54,12 +54,13 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, { log, io });
     const clients = openClients(config, own);
-    const pool = await openChosenPool({ config, log, engine, clients, own, io }, chosen);
     const signal = io.interrupts.drain;
-    const user = await pool.links.resolve(username, undefined, signal);
+    const pool = await openChosenPool({ config, log, engine, clients, own, io, reads, signal }, chosen);
+    const user = await readEarly(signal, pool.links.resolve(username, undefined, signal));
     if (user.is !== "one") throw new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));
     const cognito = clients.of(chosen);
-    const explanation = await explain({ engine, cognito, profile: pool.profile, signal }, user.username);
+    const means = { engine, cognito, profile: pool.profile, reads, signal };
+    const explanation = await readEarly(signal, explain(means, user.username));
     if (flags.json === true) io.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
     else io.stdout.write(text(explanation, columnsOf(io.stdout)));
     return EXIT.done;

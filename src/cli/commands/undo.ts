@@ -55,12 +55,13 @@ const MOST_SINGLE_LOOKS = 500;
 
 async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const opened = await openConfig(io, flags);
-  const { config, log, lively } = opened;
+  const { config, log, lively, reads } = opened;
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, { log, io });
     const { pool: poolId, feed } = await undoable(engine.store, id);
     const clients = openClients(config, own);
-    const pool = await openChosenPool({ config, log, engine, clients, own, io }, choosePool(config, poolId, flags));
+    const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
+    const pool = await openChosenPool(means, choosePool(config, poolId, flags));
     const { profile } = pool;
     const now = Date.now();
     const back = await openWayBack(engine.store, { keyring: engine.keyring, profile }, id, now);

@@ -25,7 +25,7 @@ import { answered, checkUnits, failureOf, refusedText, requestFaults } from "../
 import { usageError } from "../aws/usage-error.ts";
 import { carryThrough } from "../aws/waited-change.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError, MAYBE_WRITTEN, readEarly } from "../failure-report.ts";
 import type { Io } from "../io.ts";
 import { openConfig } from "../open.ts";
 import type { Context } from "../program.ts";
@@ -197,23 +197,17 @@ async function atOnce(
     }
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new CommandError(
-      "interrupted",
-      "Interrupted. Whether the change was written is not known: look, and try again.",
-      {
-        cause: error,
-        exitCode: EXIT.interrupted,
-      },
-    );
+    throw new CommandError("interrupted", MAYBE_WRITTEN, { cause: error, exitCode: EXIT.interrupted });
   }
   const outcomes = new Map(units.map(({ name }) => [name, { is: "applied" }]));
   return answered(session, OPERATION, { outcomes, input, answer });
 }
 
 async function look(session: Session, chosen: ChosenPool, { request, claims }: Omit<Own, "input">): Promise<string> {
+  const { reads, signal } = session;
   const cognito = session.cognito(chosen);
   const profile: PoolProfile = await withCredentials(
-    readPoolProfile(cognito, chosen.id, session.signal),
+    readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal })),
     "--dry-run reads what is there with ListUsers",
   );
   checkUnits(profile, request.units);
@@ -221,7 +215,8 @@ async function look(session: Session, chosen: ChosenPool, { request, claims }: O
   const said = await dryRun({ ...session, cognito, profile, username, units: request.units });
   if ("text" in said) return said.text;
   const { refusal } = said;
-  throw new CommandError(refusal.kind, refusedText(refusal, { instead: adviceToUser(refusal.kind) }));
+  const instead = refusal.operation === "ListUsers" ? refusal.advice : adviceToUser(refusal.kind);
+  throw new CommandError(refusal.kind, refusedText(refusal, { instead }));
 }
 
 /** The pace that the pool's other calls have, where the namespace knows its account; else one of this Region's own. */

@@ -1,0 +1,161 @@
+/**
+ * How reads of a pool are tried again: one policy for DescribeUserPool, ListUsers and DescribeIdentityProvider. What
+ * passes by itself (throttles, 5xx, resets, time-outs) is tried again with full jitter, for so long in all; anything
+ * else is answered at once. The reads of a delivery are none of this: what they fail with is settled with their units.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import pRetry from "p-retry";
+import { fullJitter } from "../core/backoff.ts";
+import type { FailureKind } from "../core/failure.ts";
+import { readAdvice } from "../core/read-advice.ts";
+import type { Refusal } from "./fault.ts";
+import { SlotTooLate, type QuotaGovernor, type Slot } from "./quota-governor.ts";
+
+/** For how long a command, or a call of the library, tries one read. */
+export const READS_WITHIN_MS = 30_000;
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
+
+export interface Reads {
+  /** How long one read is tried, its calls included, from its first call on. Infinity: until it is answered. */
+  readonly withinMs: number;
+  /** Told of every try that failed and is followed by another. */
+  readonly onWait?: (waiting: WaitingRead) => void;
+  /**
+   * Shared by the reads of one command: after one that was tried for its whole time others are tried once, until one is
+   * answered. So a command that reads a lot does not wait for each.
+   */
+  readonly patience?: { spent: boolean };
+}
+
+export interface WaitingRead {
+  readonly operation: ReadCall["operation"];
+  readonly pool: string;
+  readonly kind: FailureKind;
+  /** How long it has been tried so far. */
+  readonly forMs: number;
+}
+
+export interface ReadCall {
+  readonly operation: "DescribeUserPool" | "ListUsers" | "DescribeIdentityProvider";
+  readonly pool: string;
+  readonly reads: Reads;
+  /** Each try waits for a slot, and slows the pace down where it is throttled. */
+  readonly pace?: {
+    readonly governor: QuotaGovernor;
+    readonly priority: number;
+    /** A throttle is no failure: the pace says when the next try is due, and the read's time begins anew. */
+    readonly sparesThrottles?: boolean;
+  };
+  readonly signal?: AbortSignal | undefined;
+  readonly random?: () => number;
+}
+
+/** `failure.advice` is what to do about a read. `triedMs` is there where all of its time was spent. */
+export type ReadRefusal = Refusal & { readonly triedMs?: number };
+
+/**
+ * `read` makes one call under the signal that it is given, and says what came of it. Rejects with the reason of the
+ * call's own signal, with what `read` throws, and with the pace's errors.
+ */
+export async function retryRead<T extends { readonly ok: true }>(
+  call: ReadCall,
+  read: (signal: AbortSignal) => Promise<T | Refusal>,
+): Promise<T | ReadRefusal> {
+  const { operation, pool, reads, pace, signal, random = Math.random } = call;
+  const { onWait, patience } = reads;
+  let begunAt: number | undefined;
+  let failures = 0;
+  let last: Refusal | undefined;
+  const triedMs = (): number => (begunAt === undefined ? 0 : performance.now() - begunAt);
+  const leftMs = (): number => reads.withinMs - triedMs();
+
+  const givenUp = (refusal: Refusal): ReadRefusal => {
+    if (patience) patience.spent = true;
+    return { ...advised(refusal, triedMs()), triedMs: triedMs() };
+  };
+
+  const once = async (): Promise<T | ReadRefusal> => {
+    let slot: Slot | undefined;
+    try {
+      // Others may be before it in the line: until its first call its time has not begun.
+      const deadlineMs = begunAt === undefined ? Infinity : leftMs();
+      slot = await pace?.governor.acquire({ priority: pace.priority, deadlineMs, ...(signal ? { signal } : {}) });
+    } catch (error) {
+      if (error instanceof SlotTooLate && last) return givenUp(last);
+      throw error;
+    }
+    begunAt ??= performance.now();
+    try {
+      signal?.throwIfAborted();
+      const said = await within(leftMs(), signal, read);
+      signal?.throwIfAborted();
+      if (said.ok) {
+        if (patience) patience.spent = false;
+        return said;
+      }
+      const { outcome, kind } = said.failure;
+      if (outcome !== "wait" && outcome !== "retry") return advised(said);
+      if (kind === "throttled" && slot) {
+        await slot.throttled();
+        if (pace?.sparesThrottles) {
+          begunAt = undefined;
+          failures = 0;
+          throw new TriedInVain(0);
+        }
+      }
+      const isOver = leftMs() < FIRST_WAIT_MS;
+      // A try that was cut because the time was up says less than the one before.
+      if (!isOver || kind !== "timed-out" || !last) last = said;
+      if (patience?.spent) return advised(said);
+      if (isOver) return givenUp(last);
+      failures += 1;
+      onWait?.({ operation, pool, kind, forMs: triedMs() });
+      throw new TriedInVain(fullJitter(failures, FIRST_WAIT_MS, random(), Math.min(LONGEST_WAIT_MS, leftMs())));
+    } finally {
+      slot?.done();
+    }
+  };
+
+  return pRetry(once, {
+    retries: Infinity,
+    minTimeout: 0,
+    ...(signal ? { signal } : {}),
+    shouldRetry: ({ error }) => error instanceof TriedInVain,
+    async onFailedAttempt({ error }) {
+      if (!(error instanceof TriedInVain)) return;
+      // After an abort it is the signal's own reason that is thrown.
+      await sleep(error.waitMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+    },
+  });
+}
+
+/** The read is to be tried again, so many ms from now. */
+class TriedInVain extends Error {
+  readonly waitMs: number;
+
+  constructor(waitMs: number) {
+    super("Expected an answer to a read");
+    this.waitMs = waitMs;
+  }
+}
+
+function advised(refusal: Refusal, triedMs?: number): Refusal {
+  const { failure } = refusal;
+  return { ...refusal, failure: { ...failure, advice: readAdvice(failure.kind, triedMs) } };
+}
+
+/** Makes a call under a signal that ends with the time, or with `signal`. */
+async function within<T>(ms: number, signal: AbortSignal | undefined, call: (ending: AbortSignal) => Promise<T>) {
+  const ending = new AbortController();
+  const onAbort = (): void => ending.abort(signal?.reason);
+  const onTime = (): void => ending.abort(new DOMException("The time for the read is up", "TimeoutError"));
+  const timer = Number.isFinite(ms) ? setTimeout(onTime, ms) : undefined;
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await call(ending.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,38 @@
+/** How reads are tried again, and told of: in the log, and in a sentence to who looks on. */
+import { READS_WITHIN_MS, type Reads, type WaitingRead } from "../cognito/read-retry.ts";
+import type { Log } from "../log.ts";
+
+/** A read that is answered before is worth no word. */
+const TOLD_FROM_MS = 1_000;
+const TOLD_EVERY_MS = 10_000;
+
+export interface ToldReads extends Omit<Reads, "withinMs"> {
+  /** 30 seconds unless said; Infinity: for ever. */
+  readonly withinMs?: number;
+  readonly say?: (sentence: string) => void;
+}
+
+export function toldReads(log: Log, options: ToldReads = {}): Reads {
+  const { withinMs = READS_WITHIN_MS, say, onWait, ...rest } = options;
+  /** When each was told last. */
+  const told = new Map<string, number>();
+  return {
+    ...rest,
+    withinMs,
+    onWait(waiting) {
+      onWait?.(waiting);
+      const { operation, pool, kind, forMs } = waiting;
+      const what = `${operation} ${pool} ${kind}`;
+      const now = performance.now();
+      if (forMs < TOLD_FROM_MS || now - (told.get(what) ?? -Infinity) < TOLD_EVERY_MS) return;
+      told.set(what, now);
+      log.warn({ pool, operation, kind, forMs: Math.round(forMs) }, "read tried again");
+      say?.(sentenceOf(waiting, withinMs));
+    },
+  };
+}
+
+function sentenceOf({ operation, pool, kind }: WaitingRead, withinMs: number): string {
+  const until = Number.isFinite(withinMs) ? `for ${Math.round(withinMs / 1000)} seconds at most` : "until it answers";
+  return `Cognito did not answer ${operation} for pool ${pool} (${kind}). It is asked again, ${until}.`;
+}
