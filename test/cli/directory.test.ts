@@ -46,6 +46,24 @@ describe("the directory worker", () => {
     assert.match(other.stderr(), /"placed":\["staff"\],"removed":\["hr"\]/);
   });
 
+  test("runs a feed at its time though what it reads of the pool fails at first", async () => {
+    const { at, configure, emulator, exported, start, stateOf, updates } = stage;
+    await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
+    await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
+    for (const operation of ["DescribeUserPool", "ListUsers"]) {
+      for (const error of ["TooManyRequestsException", { kind: "http", status: 503 }, { kind: "reset" }] as const) {
+        emulator.faults.add({ operation, times: 1, error });
+      }
+    }
+    const worker = start("workers/directory.ts");
+    // It has the pool read; the other worker is to find it well.
+    await until("all is read", () => emulator.faults.rules.every(({ fired }) => fired === 1));
+    start("workers/deliver.ts");
+    await until("the run has finished", async () => (await stateOf()) === "finished");
+    assert.equal(updates(), 5);
+    assert.doesNotMatch(worker.stderr(), /feed failed/);
+  });
+
   test("stops at a guard, shows its plan to anybody, and goes on with just that once it is approved", async () => {
     const { at, byHand, command, configure, environment, exported, nameOf, runs, show, start, stateOf, updates } =
       stage;

@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
+import { freePort } from "../chaos/redis-processes.ts";
 import { until } from "../support/condition.ts";
 import { runFile, type TestProcess } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
@@ -36,12 +37,13 @@ describe("a fleet on Redis", () => {
     restore();
     await directory.remove();
   });
-  const start = (file: string): TestProcess => {
+  const start = (file: string, rest: Readonly<Record<string, string>> = {}): TestProcess => {
     const started = runFile(file, [], {
       ...AWS_ENVIRONMENT,
       ...environment,
       AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
       POOLSYNC_POOLS: POOL,
+      ...rest,
     });
     processes.push(started);
     return started;
@@ -77,6 +79,46 @@ describe("a fleet on Redis", () => {
     assert.match(replayer.stderr(), /replay finished/);
     const verified = await command("status", "--verify", "--json");
     assert.equal(verified.code, 0);
+  });
+
+  test("a worker waits at its start for a pool that cannot be read, says so, and delivers to the others meanwhile", async () => {
+    const other = "eu-west-1_Other";
+    emulator.pools.add({ id: other }).addUser({ username: "o1" });
+    for (const error of ["TooManyRequestsException", { kind: "http", status: 503 }] as const) {
+      emulator.faults.add({ operation: "DescribeUserPool", pool: POOL, error });
+    }
+    const port = await freePort();
+    const ready = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/readyz`)).status;
+    const worker = start("workers/deliver.ts", { POOLSYNC_POOLS: `${POOL},${other}`, POOLSYNC_HEALTH_PORT: `${port}` });
+    const stopped = start("workers/deliver.ts");
+    const waits = new RegExp(`"pool":"${POOL}","operation":"DescribeUserPool","kind":"throttled",.*"read tried again"`);
+    for (const each of [worker, stopped]) await until("it says what it waits for", () => waits.test(each.stderr()));
+
+    await stopped.kill("SIGTERM");
+    assert.equal(await stopped.ended(), 0, stopped.stderr());
+    assert.doesNotMatch(stopped.stderr(), /worker started/);
+    assert.match(stopped.stderr(), /worker draining[^]*worker stopped/);
+
+    const change = ["--user-pool-id", other, "--username", "o1", "--user-attributes", "Name=nickname,Value=O"];
+    const put = await command("admin-update-user-attributes", ...change, "--queue");
+    assert.equal(put.code, 0, put.stderr);
+    await until("the other pool's is delivered", async () => (await booksOf())["pending"] === 0);
+    assert.equal(await ready(), 503);
+    assert.doesNotMatch(worker.stderr(), /worker started/);
+
+    emulator.faults.clear();
+    await until("it is ready", async () => (await ready()) === 200);
+    await until("it has started", () => worker.stderr().includes("worker started"));
+    await worker.kill("SIGTERM");
+    assert.equal(await worker.ended(), 0, worker.stderr());
+  });
+
+  test("a worker ends at once where a pool is not there, though it waits for another", async () => {
+    emulator.faults.add({ operation: "DescribeUserPool", pool: POOL, error: "TooManyRequestsException" });
+    const worker = start("workers/deliver.ts", { POOLSYNC_POOLS: `${POOL},eu-west-1_Nowhere` });
+    assert.equal(await worker.ended(), 1);
+    assert.match(worker.stderr(), /"kind":"pool-not-found".*eu-west-1_Nowhere.*"worker failed"/);
+    emulator.faults.clear();
   });
 
   test("a run that was put with --detach and delivered is over: the same command begins a new one", async () => {
