@@ -175,9 +175,9 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
   const call = { operation: "ListUsers", pool: poolId, reads, pace, signal, random } as const;
   const said = await retryRead(call, async (ending) => {
     try {
-        const askedAt = performance.now();
-        const answer = await cognito.within({ signal: ending }, (sdk) => sdk.send(new ListUsersCommand(input)));
-        return { ok: true, askedAt, page: PAGE.safeParse(answer) };
+      const askedAt = performance.now();
+      const answer = await cognito.within({ signal: ending }, (sdk) => sdk.send(new ListUsersCommand(input)));
+      return { ok: true, askedAt, page: PAGE.safeParse(answer) };
     } catch (thrown) {
       return refusalOf(thrown, ending);
     }

@@ -77,7 +77,8 @@ describe("a file in S3", () => {
         const closing = await startClosingServer(kind, Buffer.alloc(size, "x"));
         try {
           const read = async () => {
-            const file = await fetched({ endpoint: closing.origin, limits: { maxBytes: 2 ** 20, timeoutMs: 20_000 } });
+            const target = { region: "eu-west-1", endpoint: closing.origin };
+            const file = await fetched({ target, limits: { maxBytes: 2 ** 20, timeoutMs: 20_000 } });
             assert.ok(file.is === "new");
             try {
               await closing.ended();

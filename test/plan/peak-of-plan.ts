@@ -38,7 +38,7 @@ async function* everybody() {
       ]);
       return { username: named(from + at), sub, status: "CONFIRMED", attributes };
     });
-    yield { users: page, again: false };
+    yield { users: page, askedAt: 0, again: false };
   }
 }
 
@@ -54,6 +54,8 @@ const [plan] = await buildPlans(
     directory,
     ledgers: async () => new Map(),
     scan: everybody,
+    now: async () => 0,
+    unlisted: "fault",
     pace: async () => ({ updatesPerSecond: 20, listsPerSecond: 25 }),
     providerAttributes: async () => undefined,
   },
