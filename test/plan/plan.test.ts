@@ -117,6 +117,22 @@ describe("a plan", () => {
     assert.deepEqual(ids, ["p-3ae2557c3f5ee358", "p-acadab03d94eb12f", "p-acadab03d94eb12f"]);
   });
 
+  test("lets others have their turn every thousand rows, also where all are of one user", async () => {
+    let turns = 0;
+    let next = setImmediate(function again() {
+      turns += 1;
+      next = setImmediate(again);
+    });
+    const made = await plan(
+      Array.from({ length: 5000 }, () => row("ann", { given_name: text("Ann") })),
+      { pool: [person("ann")] },
+    );
+    clearImmediate(next);
+    assert.equal(made.figures.rows.read, 5000);
+    // Five while they are met, ten while it is found out which stand, five while they are counted.
+    assert.ok(turns >= 20, `had ${turns}`);
+  });
+
   test("says of each value what it would do", async () => {
     const made = await plan(
       [
