@@ -1,0 +1,142 @@
+/** What is cancelled is not written, whenever it is said; where it comes too late, cancel says so. */
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { until } from "../support/condition.ts";
+import { POOL, runCommand, setStage, type Stage } from "./command-run.ts";
+import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
+
+const USERS = 150;
+/** So few that no guard looks at them. */
+const FEW = 90;
+const cancelled = z.object({ run: z.string(), applied: z.number(), pending: z.number() });
+const refused = z.object({ error: z.object({ kind: z.string(), message: z.string() }) });
+
+describe("a run that waits for an approval", () => {
+  let stage: DirectoryStage;
+  before(async () => {
+    stage = await setDirectoryStage(USERS);
+  });
+  after(() => stage.clear());
+
+  test("is written or cancelled, and never both: whoever comes first wins, and the other is told", async () => {
+    const { at, command, configure, exported, runs, show, start, timeComes, updates } = stage;
+    await configure(`file: ${at("hr.csv")}, schedule: { cron: "0 3 1 1 *", timezone: UTC }`);
+    start("workers/directory.ts");
+    start("workers/deliver.ts");
+    let seen = 0;
+    for (const [nth, delayMs] of [0, 150, 400, 800, 1500].entries()) {
+      await exported((user) => `u${user},New ${nth}`);
+      await timeComes();
+      await until("the run waits", async () => {
+        const [run, ...others] = await runs();
+        return others.length === nth && run !== undefined && (await show(run.run)).plan !== undefined;
+      });
+      const [waiting] = await runs();
+      const id = waiting?.run ?? "";
+      const before = updates();
+      assert.equal((await command("runs", "approve", id)).code, EXIT.done);
+      // Anywhere in the pass that carries it out.
+      await sleep(delayMs);
+      const said = await command("runs", "cancel", id);
+      if (said.code === EXIT.done) {
+        const { applied, pending } = cancelled.parse(JSON.parse(said.stdout));
+        await until("what waits is discarded", async () => (await show(id)).books.pending === 0);
+        const { state, books } = await show(id);
+        assert.equal(state, "cancelled");
+        // Calls that are in flight at that moment still go through.
+        assert.ok(books.applied <= applied + 20, `${books.applied} were written, and ${applied} when it was cancelled`);
+        assert.ok(books.applied <= applied + pending);
+        assert.equal(updates() - before, books.applied);
+        seen += 1;
+      } else {
+        const { error } = refused.parse(JSON.parse(said.stdout));
+        assert.equal(error.kind, "not-open");
+        await until("the run has finished", async () => (await show(id)).state === "finished");
+        assert.equal(updates() - before, USERS);
+      }
+      assert.equal((await runs()).length, nth + 1, "no other run carries it out");
+    }
+    assert.ok(seen > 0, "one was cancelled in time");
+  });
+
+  test("is not carried out once it is cancelled, though the same content comes again", async () => {
+    const { command, exported, runs, show, stateOf, timeComes, updates } = stage;
+    const known = (await runs()).length;
+    await exported((user) => `u${user},Newest`);
+    await timeComes();
+    await until("the run waits", async () => {
+      const [run, ...others] = await runs();
+      return others.length === known && run !== undefined && (await show(run.run)).plan !== undefined;
+    });
+    const before = updates();
+    const [waiting] = await runs();
+    await command("runs", "approve", waiting?.run ?? "");
+    await command("runs", "cancel", waiting?.run ?? "");
+    await timeComes();
+    await until("the content waits anew", async () => (await stateOf()) === "needs-approval");
+    const late = await command("runs", "approve", waiting?.run ?? "");
+    assert.deepEqual([late.code, /not-waiting/.test(late.stdout)], [EXIT.failed, true]);
+    assert.equal(updates(), before);
+  });
+});
+
+describe("a run under way", () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await setStage(USERS);
+  });
+  after(() => stage.clear());
+  const where = (): string[] => ["--data-dir", join(stage.directory, "data"), "--user-pool-id", POOL];
+  const file = async (name: string, rows: number, value: string): Promise<string> => {
+    const lines = Array.from({ length: rows }, (_, nth) => `u${nth},${value}`);
+    await writeFile(stage.at(name), `${["username,given_name", ...lines].join("\n")}\n`);
+    return stage.at(name);
+  };
+  const updates = (): number => stage.emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0;
+  const latest = async (): Promise<string> => {
+    const { stdout } = await runCommand(["runs", "list", "--data-dir", join(stage.directory, "data"), "--json"]);
+    return z.object({ runs: z.array(z.object({ run: z.string() })) }).parse(JSON.parse(stdout)).runs[0]?.run ?? "";
+  };
+  const cancel = (id: string) => runCommand(["runs", "cancel", id, "--data-dir", join(stage.directory, "data")]);
+
+  test("that was interrupted and cancelled is not delivered by the next command, which says nothing of it", async () => {
+    const wrong = await file("wrong.csv", FEW, "Wrong");
+    const interrupt = new AbortController();
+    const running = runCommand(["sync", wrong, ...where(), "--rate", "20"], { drain: interrupt.signal });
+    await until("some of it is written", async () => updates() > 2);
+    interrupt.abort();
+    assert.equal((await running).code, EXIT.interrupted);
+    const written = updates();
+    const said = await cancel(await latest());
+    assert.equal(said.code, EXIT.done, said.stderr);
+    const text = said.stdout.replaceAll(/\s+/g, " ");
+    assert.match(
+      text,
+      new RegExp(
+        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that wait will be discarded instead of sent\\.`,
+      ),
+    );
+    const right = await file("right.csv", 1, "Right");
+    assert.equal((await runCommand(["sync", right, ...where()])).code, EXIT.done);
+    assert.equal(updates(), written + 1);
+  });
+
+  test("that is wholly delivered is not cancelled, and stays what it was", async () => {
+    const said = await runCommand(["sync", await file("done.csv", 3, "Done"), ...where()]);
+    assert.equal(said.code, EXIT.done, said.stderr);
+    const id = await latest();
+    const late = await cancel(id);
+    assert.equal(late.code, EXIT.failed);
+    assert.match(
+      late.stderr.replaceAll(/\s+/g, " "),
+      /is finished, and cannot be cancelled\. 3 changes of it were written\./,
+    );
+    const shown = await runCommand(["runs", "show", id, "--data-dir", join(stage.directory, "data"), "--json"]);
+    assert.match(shown.stdout, /"state": "finished"/);
+  });
+});
