@@ -11,13 +11,14 @@ import type { GuardSettings } from "../core/guards.ts";
 import { identifierOf } from "../core/identifier.ts";
 import { isPlanFault, PLAN_FAULTS } from "../core/plan-fault.ts";
 import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from "../core/pool-schema.ts";
-import { contactOf, isContact } from "../core/unit.ts";
+import { isContact } from "../core/unit.ts";
 import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Ledger } from "../core/mailbox.ts";
 import { isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
 import type { RowBody, Scratch, ScratchRow } from "./scratch.ts";
 import { turn, TURN_ROWS } from "./turn.ts";
+import { stateName, stateOf } from "./unit-state.ts";
 
 export const BASELINES = ["live", "ledger", "none"] as const;
 /** What a plan compares with: the pool, what poolsync wrote last, or nothing. */
@@ -374,22 +375,6 @@ export function createPlanner(options: PlannerOptions): Planner {
 /** The user of a row that is compared with nothing. */
 function unseen({ change }: Held): Match {
   return { username: change.username, found: false, verdicts: change.units.map(() => ({ deed: "write" })) };
-}
-
-/** What a user has of a unit: the value, and of an address or number its flag. */
-function stateOf(name: string, { attributes }: Pick<ListedUser, "attributes">): NonNullable<JudgedUnit["was"]> {
-  const contact = contactOf(name) ?? name;
-  const value = attributes.get(contact) ?? "";
-  return isContact(contact) ? { value, flag: attributes.get(`${contact}_verified`) ?? "" } : { value };
-}
-
-/** Names what a user has of a unit: equal names are equal values, flags included. */
-export function stateName(
-  keyring: Keyring,
-  name: string,
-  { value, flag = "" }: NonNullable<JudgedUnit["was"]>,
-): string {
-  return keyring.valueDigest(name, { kind: "text", text: JSON.stringify([value, flag]) });
 }
 
 function invalidUnit(name: string, reason: keyof typeof PLAN_FAULTS): InvalidUnit {

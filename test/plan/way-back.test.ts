@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Unit, Verified } from "../../src/core/unit.ts";
 import type { JudgedRow, JudgedUnit } from "../../src/plan/judged-row.ts";
-import { stateName } from "../../src/plan/planner.ts";
+import { stateName } from "../../src/plan/unit-state.ts";
 import { keepBefore, openWayBack } from "../../src/plan/way-back.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
