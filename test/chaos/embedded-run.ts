@@ -12,12 +12,15 @@ import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { openPool } from "../../src/queues/pool.ts";
 import { carryOut } from "../../src/queues/replay.ts";
 import { until } from "../support/condition.ts";
+import { askAgain } from "./asked-again.ts";
+import { ASKED } from "./asks.ts";
 import type { Child } from "./children.ts";
+import { createCommand } from "./commands.ts";
 import { startFaults } from "./faults.ts";
-import { nextFile, type SyncedFile } from "./feeds.ts";
+import { nextFile, written, type SyncedFile } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
 import { judgeRowsLeft } from "./leaks.ts";
-import { CLOCKS_OFF_MS } from "./load.ts";
+import { CLOCKS_OFF_MS, type Single } from "./load.ts";
 import type { ChaosReport } from "./report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { POOL } from "./service.ts";
@@ -31,12 +34,6 @@ import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 const TICK_MS = 100;
 const TURN_MS = 8_000;
 const LOOK_EVERY_TURNS = 4;
-type Source = readonly [name: string, versionsOffMs: number | null];
-const SOURCES: readonly [Source, Source, Source] = [
-  ["a", CLOCKS_OFF_MS[0]],
-  ["b", CLOCKS_OFF_MS[1]],
-  ["c", null],
-];
 
 export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
   return onStage(settings, [], (stage) => play(settings, stage));
@@ -44,11 +41,19 @@ export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { own, random, tally, model, load, children, service, emulatorLink, endpoint } = stage;
+  const { own, random, tally, model, load, asks, others, children, service, emulatorLink, endpoint } = stage;
   const exits = new Map<string, number>();
   const dataDir = join(directory, "data");
   const env = { ...stage.env, POOLSYNC_DATA_DIR: dataDir };
-  const teller = createTeller(model);
+  const teller = createTeller(model, asks);
+  const command = createCommand({ children, model, asks, env });
+  const sources = [
+    () => load.single("a", CLOCKS_OFF_MS[0], Date.now()),
+    () => load.single("b", CLOCKS_OFF_MS[1], Date.now()),
+    () => load.single("c", null, Date.now()),
+    () => asks.next("update()"),
+  ] as const;
+  const nothing = (): undefined => undefined;
   let current: Child | undefined;
   /** Set where this life was killed. */
   let backInMs: number | undefined;
@@ -91,8 +96,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     return end;
   }
 
-  /** An application has the directory for a while, or until all that it was told is acknowledged. */
-  async function application(tells: boolean): Promise<void> {
+  /** An application has the directory for a while, or until all that it was told is acknowledged and nothing is next. */
+  async function application(next: () => Single | undefined): Promise<void> {
     const own = JSON.stringify({ pool: POOL, dataDir, namespace: NAMESPACE, ratePerSecond: RATE, clockOffMs: 0 });
     const onLine = (line: string): void => teller.heard(current, line);
     const life = children.start({
@@ -106,11 +111,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     teller.tellAgain(life);
     const endsAt = Date.now() + TURN_MS;
     const timer = setInterval(() => {
-      for (let count = 0; tells && count < (settings.singlesPerSecond * TICK_MS) / 1000; count += 1) {
-        const [name, offMs] = random.pick(SOURCES);
-        if (teller.underWay < MOST_UNDER_WAY) teller.tell(life, load.single(name, offMs, Date.now()));
+      let told = 0;
+      for (let count = 0; count < (settings.singlesPerSecond * TICK_MS) / 1000; count += 1) {
+        const single = teller.underWay < MOST_UNDER_WAY ? next() : undefined;
+        if (!single) continue;
+        teller.tell(life, single);
+        told += 1;
       }
-      if (Date.now() > endsAt || (!tells && teller.underWay === 0)) life.finish();
+      if (Date.now() > endsAt || (told === 0 && teller.underWay === 0)) life.finish();
     }, TICK_MS);
     await ended(life);
     clearInterval(timer);
@@ -148,15 +156,34 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     if (replayOrdered) {
       replayOrdered = false;
       await ended(children.start({ name: "replay", file: "src/cli/main.ts", args: ["dead", "replay", "--json"], env }));
-    } else if (turn % 2 === 0) await application(true);
-    else await feed();
+    } else if (turn % 2 === 0) {
+      await application(() => random.pick(sources)());
+      await command.give(ended);
+    } else await feed();
     if (turn % LOOK_EVERY_TURNS === 0) await checkpoint();
   }
   await faults.ended();
   const calmAt = Date.now();
   say("Faults have ended.");
   for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
-  for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(false);
+  for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(nothing);
+  for (let tries = 0; tries < 5 && command.unfinished; tries += 1) await command.give(ended);
+  await others.ended();
+  await askAgain({
+    asks,
+    others,
+    load,
+    async answerAll() {
+      for (let tries = 0; tries < 5 && asks.underWay > 0; tries += 1) {
+        await command.give(ended);
+        await application(() => asks.next("update()"));
+      }
+    },
+    async putFile(file) {
+      unfinished = await written(file, directory);
+      for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
+    },
+  });
   const users = await stage.addLate();
 
   const engine = own(await open(), (opened) => opened.close());
@@ -176,6 +203,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     users,
     calmAt,
     replayAll: async () => void (await carryOut(engine, { until: Date.now() })),
+    lastWord: () => others.lastWord(),
     drained: async () => (await engine.store.runs.books()).pending === 0,
   });
   await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
@@ -183,7 +211,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   say(`Drained after ${finale.drain.ms} ms.`);
 
   const standing = {
-    ...(await readStanding(engine, model, service, users, load.users)),
+    ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED])),
+    asks: asks.all,
     evidence: await evidenceOf(directory, await service.writes()),
   };
   let letterJobs = 0;
@@ -192,7 +221,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     standing,
     checkpoints,
     looks,
-    unacknowledged: teller.underWay + (unfinished ? 1 : 0),
+    unacknowledged: teller.underWay + (unfinished ? 1 : 0) + (command.unfinished ? 1 : 0),
     finale,
     leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine), letterJobs),
     telling: [],

@@ -30,6 +30,8 @@ export interface Feeds {
   unacknowledged(): number;
   /** No more new ones; resolves when all are acknowledged. */
   finish(): Promise<void>;
+  /** Puts this one, when the others are finished. */
+  last(feed: FeedFile): Promise<void>;
 }
 
 const ROWS = 120;
@@ -46,9 +48,13 @@ export interface SyncedFile {
   readonly args: readonly string[];
 }
 
-/** Writes another file, of one page or of several. */
-export async function nextFile(load: Load, random: Random, directory: string): Promise<SyncedFile> {
-  const feed = load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS);
+/** Another file, of one page or of several. */
+export function nextFile(load: Load, random: Random, directory: string): Promise<SyncedFile> {
+  return written(load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS), directory);
+}
+
+/** Writes it to where its command reads it. */
+export async function written(feed: FeedFile, directory: string): Promise<SyncedFile> {
   const path = join(directory, feed.name);
   await writeFile(path, feed.csv);
   return { feed, args: ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json", ...PLAIN] };
@@ -70,8 +76,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
     for (const { id } of feed.changes) model.acked(id, Date.now());
   }
 
-  async function run(): Promise<void> {
-    const { feed, args: attended } = await nextFile(load, random, directory);
+  async function run({ feed, args: attended }: SyncedFile): Promise<void> {
     const name = feed.name.replace(".csv", "");
     const args = random.chance(DETACHED_SHARE) ? [...attended, "--detach"] : attended;
     const entry: { child: Child | undefined; args: readonly string[]; backInMs: number } = {
@@ -101,7 +106,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
     const under = new Set<Promise<void>>();
     while (!finishing && !lives.over) {
       if (running.size < MOST_RUNNING) {
-        const one = run().finally(() => under.delete(one));
+        const one = run(await nextFile(load, random, directory)).finally(() => under.delete(one));
         under.add(one);
       }
       await sleep(everyMs);
@@ -133,5 +138,6 @@ export function startFeeds(options: FeedsOptions): Feeds {
       await until("every feed is put", () => running.size === 0, 360_000);
       await loop;
     },
+    last: async (feed) => run(await written(feed, directory)),
   };
 }

@@ -36,6 +36,7 @@ function world(replayed: readonly string[] = []) {
     states: new Map(),
     userKeys: new Map([[USER, USER]]),
     letters: [],
+    asks: [],
     evidence: { lateSettles: [], unheard: new Set() },
   };
   return { standing, model };
@@ -125,6 +126,7 @@ describe("the wait for everything to be delivered", () => {
     users: [],
     calmAt: Date.now() - DRAIN_WITHIN_MS,
     replayAll: () => assert.fail("Expected no replay"),
+    lastWord: () => assert.fail("Expected no last word"),
   };
 
   test("says that it was not where its time is over", async () => {

@@ -16,6 +16,8 @@ export interface FinaleMeans {
   readonly calmAt: number;
   /** Orders all dead letters to be replayed. */
   readonly replayAll: () => Promise<void>;
+  /** Somebody else writes over some values, when only those are dead who cannot be delivered. */
+  readonly lastWord: () => Promise<void>;
   /** Nothing is pending, and no order is under way. */
   readonly drained: () => Promise<boolean>;
 }
@@ -40,7 +42,7 @@ export interface Look {
 export interface Replays {
   /** Until only those are dead who cannot be delivered. */
   readonly mending: readonly Look[];
-  /** Two more, which have nothing left to mend. */
+  /** Two more, which have nothing left to mend, after somebody else's last word. */
   readonly further: readonly Look[];
 }
 
@@ -51,7 +53,15 @@ export interface Finale {
 
 const ROUNDS = 4;
 
-export async function settleDown({ engine, service, users, calmAt, replayAll, drained }: FinaleMeans): Promise<Finale> {
+export async function settleDown({
+  engine,
+  service,
+  users,
+  calmAt,
+  replayAll,
+  lastWord,
+  drained,
+}: FinaleMeans): Promise<Finale> {
   const left = Math.max(1_000, DRAIN_WITHIN_MS - (Date.now() - calmAt));
   let answered = false;
   const looked = async (): Promise<boolean> => {
@@ -89,9 +99,10 @@ export async function settleDown({ engine, service, users, calmAt, replayAll, dr
     last = await replayed();
     mending.push(last);
   }
+  await lastWord();
   return {
     drain: { ms, drained: true, pending: new Map() },
-    replays: { mending, further: [last, await replayed(), await replayed()] },
+    replays: { mending, further: [await look(), await replayed(), await replayed()] },
   };
 }
 

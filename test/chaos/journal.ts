@@ -7,13 +7,20 @@ import { open, readFile } from "node:fs/promises";
 import { z } from "zod";
 import { createWriteLog, type WriteRecorder } from "../../src/emulator/write-log.ts";
 import type { LoggedWrite } from "./model.ts";
+import { attributesAfter } from "./pool-history.ts";
 
-const line = z.object({
-  at: z.number(),
-  username: z.string(),
-  attributes: z.record(z.string(), z.string()),
-  unheard: z.boolean().optional(),
-});
+/** What somebody else's writes bring along as their `ClientMetadata`: poolsync's own bring none. */
+export const BY_OTHERS = { writer: "somebody else" } as const;
+
+const line = z
+  .object({
+    at: z.number(),
+    username: z.string(),
+    attributes: z.record(z.string(), z.string()),
+    unheard: z.boolean().optional(),
+    clientMetadata: z.object({ writer: z.literal(BY_OTHERS.writer) }).optional(),
+  })
+  .transform(({ clientMetadata, ...write }) => (clientMetadata ? { ...write, others: true } : write));
 type Line = z.infer<typeof line>;
 
 /** A write log that is kept in memory as always, and in the file. */
@@ -28,17 +35,13 @@ export function journaledLog(path: string): WriteRecorder {
   };
 }
 
-/** What every user has by then, over what they had at first. */
+/** What every user has by then. */
 export async function attributesIn(path: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
-  const found = new Map<string, Record<string, string>>();
+  const found = new Map<string, ReadonlyMap<string, string>>();
   for (const { username, attributes } of linesOf(await readFile(path, "utf8"))) {
-    found.set(username, { ...found.get(username), ...attributes });
+    found.set(username, attributesAfter(found.get(username) ?? new Map(), attributes));
   }
-  // Blank is what was deleted.
-  for (const attributes of found.values()) {
-    for (const [name, value] of Object.entries(attributes)) if (value === "") delete attributes[name];
-  }
-  return found;
+  return new Map([...found].map(([username, attributes]) => [username, Object.fromEntries(attributes)]));
 }
 
 /** Reads on, each time, where it stopped. All writes of all lives, in their order. */

@@ -1,7 +1,7 @@
 /** What a drained namespace may hold in Redis: its own keys, and a bounded list of BullMQ's. */
 import type { Redis } from "ioredis";
 import { contentOf } from "../support/redis-dump.ts";
-import { MARK } from "./model.ts";
+import { tells } from "./model.ts";
 
 export interface KeysLeft {
   readonly known: Readonly<Record<string, number>>;
@@ -45,7 +45,7 @@ export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLef
       if (user !== undefined) woken.add(user);
       if (!HOLDS_VALUES.test(name ?? "")) {
         const content = key + JSON.stringify(await contentOf(redis, key));
-        if (content.includes(MARK)) telling.push(key);
+        if (tells(content)) telling.push(key);
       }
       if (PASSING.test(name ?? "") && (await redis.pttl(key)) === -1) growing.push(`${key} does not expire`);
       if (kind === "bull events" && (await redis.xlen(key)) > MOST_EVENTS) growing.push(`${key} is not trimmed`);

@@ -1,13 +1,26 @@
 /** What producers are told to put, from a seed: single changes, some out of order, and files of rows. */
 import { randomFrom } from "../support/random.ts";
-import { ordinalOf, valueOf, type SentChange } from "./model.ts";
+import type { Ordinal } from "../../src/core/version.ts";
+import { ordinalOf, saidBy, type SentChange } from "./model.ts";
 
 type Planned = Omit<SentChange, "sentAt" | "times">;
 
+/** A row of a file, and the change whose values it says once more. */
+type Row = Pick<Planned, "id" | "says" | "username" | "attributes">;
+
 export interface Single {
   readonly change: Planned;
-  /** A line for producer.ts. */
-  readonly order: string;
+  /** For producer.ts, as a line. */
+  readonly order: Order;
+}
+
+export interface Order {
+  readonly id: string;
+  readonly username: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly version?: Ordinal;
+  /** True for `update()`, whose outcome is waited for. */
+  readonly waits?: true;
 }
 
 export interface FeedFile {
@@ -24,6 +37,10 @@ export interface Load {
   /** Of a source whose clock is off by so much; null where it has none and says no version. */
   single(source: string, clockOffMs: number | null, now: number): Single;
   feed(now: number, rows: number): FeedFile;
+  /** The last file's rows once more, newer than all that was said before. */
+  feedAgain(now: number): FeedFile;
+  /** The changes of the last file; none before there was one. */
+  readonly lastRows: FeedFile["changes"];
   /** Of every file so far: how many units it holds. */
   readonly files: ReadonlyMap<string, number>;
 }
@@ -36,6 +53,8 @@ const CLOCKLESS = "nickname";
 const FIRST_SEQUENCE = 1_000_000;
 const LATE_MS = 20_000;
 const MISSING_SHARE = 0.03;
+/** How often a source says once more what it has said, and a file holds rows of an earlier one. */
+const AGAIN_SHARE = 0.2;
 
 /** How far the clocks of the two sources with versions are off: a minute apart. */
 export const CLOCKS_OFF_MS = [30_000, -30_000] as const;
@@ -48,9 +67,51 @@ export function createLoad(seed: number, count: number): Load {
   let feeds = 0;
   const lastAsOf = new Set<number>();
   const files = new Map<string, number>();
+  /** By source and user. */
+  const lastSingles = new Map<string, Planned>();
+  const past: FeedFile[] = [];
 
   // A few users get most of the changes.
   const someone = (): string => users[Math.floor(random.next() ** 2 * users.length)] ?? "";
+
+  function freshRows(count: number): readonly Row[] {
+    // Rows of one user that disagree would be refused: each value of a user stands once in a file.
+    const said = new Set<string>();
+    return Array.from({ length: count }, () => {
+      const username = someone();
+      const attributes = random.some(FEED_ATTRIBUTES, 0.8).filter((name) => !said.has(`${username} ${name}`));
+      for (const name of attributes) said.add(`${username} ${name}`);
+      return { id: "", username, attributes };
+    });
+  }
+
+  function fileOf(atMs: number, rowsSaid: readonly Row[], isAgain: boolean): FeedFile {
+    feeds += 1;
+    const name = `feed-${feeds}.csv`;
+    let asOfMs = atMs;
+    while (lastAsOf.has(asOfMs)) asOfMs += 1;
+    lastAsOf.add(asOfMs);
+    const lines = [`username,${FEED_ATTRIBUTES.join(",")}`];
+    const changes: Planned[] = [];
+    for (const [index, { id: own, says = own, username, attributes }] of rowsSaid.entries()) {
+      const id = `f${feeds}.${index + 1}`;
+      const ordinal = ordinalOf(asOfMs, index + 1);
+      const change: Planned = { id, ...(isAgain ? { says } : {}), username, attributes, ordinal, looks: true };
+      // A cell that is blank is skipped.
+      const cells = FEED_ATTRIBUTES.map((attribute) =>
+        attributes.includes(attribute) ? saidBy(change, attribute) : "",
+      );
+      lines.push(`${username},${cells.join(",")}`);
+      changes.push(change);
+    }
+    files.set(
+      name,
+      changes.reduce((sum, { attributes }) => sum + attributes.length, 0),
+    );
+    const file = { name, csv: `${lines.join("\n")}\n`, asOf: new Date(asOfMs).toISOString(), changes };
+    past.push(file);
+    return file;
+  }
 
   return {
     users,
@@ -59,53 +120,29 @@ export function createLoad(seed: number, count: number): Load {
     single(source, clockOffMs, now) {
       sequence += 1;
       const id = `${source}.${sequence}`;
-      const username = someone();
+      const someones = someone();
       const picked = random.some(ATTRIBUTES, 0.4);
-      const attributes = clockOffMs === null ? [CLOCKLESS] : picked.length > 0 ? picked : [ATTRIBUTES[0]];
-      const lateMs = random.chance(0.3) ? Math.round(random.next() * LATE_MS) : 0;
+      const wanted = clockOffMs === null ? [CLOCKLESS] : picked.length > 0 ? picked : [ATTRIBUTES[0]];
+      const before = random.chance(AGAIN_SHARE) ? lastSingles.get(`${source} ${someones}`) : undefined;
+      const { username, attributes } = before ?? { username: someones, attributes: wanted };
+      const again = before ? { says: before.says ?? before.id } : {};
+      const lateMs = random.chance(0.3) && !before ? Math.round(random.next() * LATE_MS) : 0;
       const version = clockOffMs === null ? undefined : { timeMs: now + clockOffMs - lateMs, sequence };
-      return {
-        change: {
-          id,
-          username,
-          attributes,
-          ...(version ? { ordinal: ordinalOf(version.timeMs, version.sequence) } : {}),
-        },
-        order: JSON.stringify({
-          id,
-          username,
-          attributes: Object.fromEntries(attributes.map((name) => [name, valueOf(id, name)])),
-          ...(version ? { version } : {}),
-        }),
-      };
+      const ordinal = version ? { ordinal: ordinalOf(version.timeMs, version.sequence) } : {};
+      const change: Planned = { id, ...again, username, attributes, ...ordinal };
+      lastSingles.set(`${source} ${username}`, change);
+      const values = Object.fromEntries(attributes.map((name) => [name, saidBy(change, name)]));
+      return { change, order: { id, username, attributes: values, ...(version ? { version } : {}) } };
+    },
+    get lastRows() {
+      return past.at(-1)?.changes ?? [];
     },
     feed(now, rows) {
-      feeds += 1;
-      const name = `feed-${feeds}.csv`;
-      let asOfMs = now + Math.round((random.next() * 2 - 1) * CLOCKS_OFF_MS[0]);
-      while (lastAsOf.has(asOfMs)) asOfMs += 1;
-      lastAsOf.add(asOfMs);
-      const lines = [`username,${FEED_ATTRIBUTES.join(",")}`];
-      const changes: Planned[] = [];
-      // Rows of one user that disagree would be refused: each value of a user stands once in a file.
-      const said = new Set<string>();
-      for (let row = 1; row <= rows; row += 1) {
-        const username = someone();
-        const id = `f${feeds}.${row}`;
-        // A cell that is blank is skipped.
-        const attributes = random.some(FEED_ATTRIBUTES, 0.8).filter((name) => !said.has(`${username} ${name}`));
-        for (const name of attributes) said.add(`${username} ${name}`);
-        const cells = FEED_ATTRIBUTES.map((attribute) =>
-          attributes.includes(attribute) ? valueOf(id, attribute) : "",
-        );
-        lines.push(`${username},${cells.join(",")}`);
-        changes.push({ id, username, attributes, ordinal: ordinalOf(asOfMs, row) });
-      }
-      files.set(
-        name,
-        changes.reduce((sum, { attributes }) => sum + attributes.length, 0),
-      );
-      return { name, csv: `${lines.join("\n")}\n`, asOf: new Date(asOfMs).toISOString(), changes };
+      const earlier = random.chance(AGAIN_SHARE) ? past[random.below(past.length)]?.changes : undefined;
+      const asOfMs = now + Math.round((random.next() * 2 - 1) * CLOCKS_OFF_MS[0]);
+      // Not the very same file: that would be the same run.
+      return earlier ? fileOf(asOfMs, random.some(earlier, 0.9), true) : fileOf(asOfMs, freshRows(rows), false);
     },
+    feedAgain: (now) => fileOf(now + CLOCKS_OFF_MS[0], (past.at(-1)?.changes ?? []).toReversed(), true),
   };
 }

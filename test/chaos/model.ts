@@ -2,14 +2,30 @@
  * What every user must end as, from what was acknowledged. Every value that a run writes names the change that it comes
  * from, so that the emulator's write log can be read as a history of changes.
  */
+import { flagOf } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
+import { wasThere, type PoolHistory, type Stay } from "./pool-history.ts";
 
-/** All values begin with it: no log line and no key may hold it, but those that hold values. */
+/** All values but phone numbers begin with it: no log line and no key may hold it, but those that hold values. */
 export const MARK = "zQx7";
+const PHONE_MARK = "+99707";
+
+/** Sources whose values may be phone numbers, and the digit that stands for each there. */
+const IN_NUMBERS: Readonly<Record<string, string>> = { q: "1", o: "2" };
+
+/** True for what holds a value or a username of the run. */
+export const tells = (text: string): boolean => text.includes(MARK) || text.includes(PHONE_MARK);
+
+/** How long `enqueue()` believes what poolsync itself wrote. */
+export const BELIEVED_MS = 3_600_000;
 
 export interface SentChange {
-  /** Letters, digits and dots. */
+  /** A letter or more, a dot, a number: the source and its count. */
   readonly id: string;
+  /** The change whose values it says once more; absent where it says its own. */
+  readonly says?: string;
+  /** True where the pool is looked at or written, whatever poolsync remembers: for files and single requests. */
+  readonly looks?: true;
   readonly username: string;
   readonly attributes: readonly string[];
   /** By the source's clock; absent where the source has none, and gets the store's time. */
@@ -35,6 +51,8 @@ export interface LoggedWrite {
   readonly attributes: Readonly<Record<string, string>>;
   /** Its caller had gone by then. */
   readonly unheard?: boolean | undefined;
+  /** Somebody else wrote it, and not poolsync. */
+  readonly others?: boolean | undefined;
 }
 
 /** A write of an older value over a newer one. */
@@ -62,12 +80,33 @@ export interface Broken {
 }
 
 export function valueOf(id: string, attribute: string): string {
+  if (attribute === "phone_number") {
+    const [source = "", count = ""] = id.split(".");
+    return `${PHONE_MARK}${IN_NUMBERS[source]}${count.padStart(7, "0")}`;
+  }
   return attribute === "email" ? `${MARK}-${id}@example.com` : `${MARK}-${id}`;
 }
 
-/** The change that a value comes from; undefined for what was there before the run. */
+/** The change that a value is of; undefined for what was there before the run. */
 export function changeIdOf(value: string | undefined): string | undefined {
-  return new RegExp(`^${MARK}-([A-Za-z0-9.]+?)(?:@example\\.com)?$`).exec(value ?? "")?.[1];
+  const text = new RegExp(`^${MARK}-([A-Za-z0-9.]+?)(?:@example\\.com)?$`).exec(value ?? "")?.[1];
+  if (text !== undefined || value?.startsWith(PHONE_MARK) !== true) return text;
+  const digits = value.slice(PHONE_MARK.length);
+  const [source = ""] = Object.entries(IN_NUMBERS).find(([, digit]) => digits.startsWith(digit)) ?? [];
+  return `${source}.${Number(digits.slice(1))}`;
+}
+
+/** The value that a change says of an attribute. All of them mark contacts as verified. */
+export const saidBy = ({ id, says = id }: Pick<SentChange, "id" | "says">, attribute: string): string =>
+  valueOf(says, attribute);
+
+/** True where what a change says is there, a contact with its flag. */
+export function isSaid(
+  change: Pick<SentChange, "id" | "says">,
+  attribute: string,
+  there: Pick<Stay, "value" | "verified">,
+): boolean {
+  return there.value === saidBy(change, attribute) && (there.verified || flagOf(attribute) === undefined);
 }
 
 export const ordinalOf = (timeMs: number, sequence: number): string => ordinalText({ timeMs, sequence });
@@ -78,6 +117,11 @@ function isOlder(one: SentChange, other: SentChange): boolean {
   return one.ackedAt !== undefined && one.ackedAt < other.sentAt;
 }
 
+/** What is there, in a report. */
+export function foundText({ value, verified }: Pick<Stay, "value" | "verified">): string {
+  return `${changeIdOf(value) ?? "nothing of the run"}${verified ? ", verified" : ""}`;
+}
+
 export interface Model {
   readonly changes: ReadonlyMap<string, SentChange>;
   readonly losses: readonly Loss[];
@@ -86,15 +130,18 @@ export interface Model {
   lost(loss: Loss): void;
   /** True for a change that the store may have had, and lost. */
   mayBeLost(change: SentChange): boolean;
+  /** Changes that say this value, in the order in which they were sent first; none for what others wrote. */
+  saying(value: string | undefined): readonly SentChange[];
   /** Everywhere the emulator's log goes back in version, in its order. */
   goingsBack(writes: readonly LoggedWrite[]): GoingBack[];
   /**
-   * Every unit of which the pool does not have the newest value that the store must have had. `isDead` says whether a
-   * dead letter holds that change's value of the attribute.
+   * Every unit of which the pool does not have the newest value that the store must have had. Where somebody else wrote
+   * last, it must have been there since it was asked for. `isDead` says whether a dead letter holds that change's value
+   * of the attribute.
    */
   broken(
-    final: (username: string, attribute: string) => string | undefined,
-    writes: readonly LoggedWrite[],
+    final: (username: string, attribute: string) => Pick<Stay, "value" | "verified">,
+    history: PoolHistory,
     isDead: (change: SentChange, attribute: string) => boolean,
   ): Broken[];
   /** Units that the store must have received, and that it may have. */
@@ -104,6 +151,9 @@ export interface Model {
 export function createModel(): Model {
   const changes = new Map<string, SentChange>();
   const losses: Loss[] = [];
+  /** By the id of the change whose values they say. */
+  const sayings = new Map<string, SentChange[]>();
+  const saying = (value: string | undefined): readonly SentChange[] => sayings.get(changeIdOf(value) ?? "") ?? [];
 
   const mayBeLost = ({ sentAt, ackedAt = Infinity }: SentChange): boolean =>
     losses.some(({ from, to }) => sentAt <= to && ackedAt >= from);
@@ -112,17 +162,28 @@ export function createModel(): Model {
   function isSure(change: SentChange, seen: ReadonlySet<string>): boolean {
     if (mayBeLost(change)) return false;
     // What was written had been put, also where nobody heard of it: all units of a change are put as one.
-    return change.ackedAt !== undefined || seen.has(change.id);
+    const own = change.says ?? change.id;
+    return change.ackedAt !== undefined || (seen.has(own) && sayings.get(own)?.length === 1);
   }
+
+  const newestOf = (list: readonly SentChange[]): SentChange | undefined =>
+    list.reduce<SentChange | undefined>((best, one) => (best && !isOlder(best, one) ? best : one), undefined);
 
   return {
     changes,
     losses,
     mayBeLost,
+    saying,
     sent(change, at) {
       const known = changes.get(change.id);
-      if (known) known.times += 1;
-      else changes.set(change.id, { ...change, sentAt: at, times: 1 });
+      if (known) {
+        known.times += 1;
+        return;
+      }
+      const sent = { ...change, sentAt: at, times: 1 };
+      changes.set(change.id, sent);
+      const own = change.says ?? change.id;
+      sayings.set(own, [...(sayings.get(own) ?? []), sent]);
     },
     acked(id, at) {
       const change = changes.get(id);
@@ -130,13 +191,17 @@ export function createModel(): Model {
     },
     lost: (loss) => void losses.push(loss),
     goingsBack(writes) {
-      const newest = new Map<string, { readonly change: SentChange; readonly at: number; lastAt: number }>();
+      const newest = new Map<string, { change: SentChange; readonly at: number; lastAt: number }>();
       const open = new Map<string, number>();
       const found: { -readonly [K in keyof GoingBack]: GoingBack[K] }[] = [];
       for (const { seq, at, username, attributes } of writes) {
         for (const [attribute, value] of Object.entries(attributes)) {
-          const change = changes.get(changeIdOf(value) ?? "");
-          if (!change) continue;
+          // One value may have been said more than once: at best by the newest change that had been sent by then, and at
+          // least by the newest that was acknowledged.
+          const said = saying(value).filter(({ sentAt }) => sentAt <= at);
+          const change = newestOf(said);
+          const least = newestOf(said.filter(({ ackedAt = Infinity }) => ackedAt <= at)) ?? said[0];
+          if (!change || !least) continue;
           const unit = `${username} ${attribute}`;
           const before = newest.get(unit);
           if (before && isOlder(change, before.change)) {
@@ -149,20 +214,19 @@ export function createModel(): Model {
             open.set(unit, found.length - 1);
             continue;
           }
-          if (before?.change === change) {
+          if (before && saidBy(before.change, attribute) === value) {
             before.lastAt = at;
-          } else newest.set(unit, { change, at, lastAt: at });
+            before.change = least;
+          } else newest.set(unit, { change: least, at, lastAt: at });
           const back = found[open.get(unit) ?? -1];
           if (back && open.delete(unit)) back.restoredAt = at;
         }
       }
       return found;
     },
-    broken(final, writes, isDead) {
+    broken(final, history, isDead) {
       const seen = new Set<string>();
-      for (const { attributes } of writes) {
-        for (const value of Object.values(attributes)) seen.add(changeIdOf(value) ?? "");
-      }
+      for (const { stays } of history.units) for (const { value } of stays) seen.add(changeIdOf(value) ?? "");
       const newest = new Map<string, { change: SentChange; attribute: string }>();
       for (const change of changes.values()) {
         if (!isSure(change, seen)) continue;
@@ -175,16 +239,19 @@ export function createModel(): Model {
       const broken: Broken[] = [];
       for (const { change, attribute } of newest.values()) {
         const { username, id } = change;
-        const foundId = changeIdOf(final(username, attribute));
-        const there = changes.get(foundId ?? "");
-        if (there && !isOlder(there, change)) continue;
-        if (isDead(change, attribute)) continue;
+        const isAsNew = (stay: Pick<Stay, "value" | "verified">): boolean =>
+          saying(stay.value).some((one) => isSaid(one, attribute, stay) && !isOlder(one, change));
+        const found = final(username, attribute);
+        if (isAsNew(found) || isDead(change, attribute)) continue;
+        const stays = history.of(username, attribute);
+        const since = change.sentAt - (change.looks ? 0 : BELIEVED_MS);
+        if (stays.at(-1)?.others === true && wasThere(stays, isAsNew, since)) continue;
         broken.push({
           half: change.ackedAt === undefined,
           username,
           attribute,
           expected: id,
-          found: foundId ?? "nothing of the run",
+          found: foundText(found),
         });
       }
       return broken;

@@ -2,7 +2,9 @@
  * What goes wrong in a chaos run, and when: a timeline from a seed, and from nothing else. Faults are mixed freely and
  * may lie over one another.
  */
+import { flagOf } from "../../src/core/unit.ts";
 import { randomFrom, type Random } from "../support/random.ts";
+import { ASKED_ATTRIBUTES } from "./asks.ts";
 
 export type ChaosEngine = "redis" | "embedded";
 
@@ -63,6 +65,23 @@ export interface PlannedFault {
   readonly fault: Fault;
 }
 
+/** Attributes of people whom files and applications change. */
+export const FED_ATTRIBUTES = ["given_name", "family_name", "email", "custom:department", "nickname"] as const;
+
+/** What somebody else does in the pool, past poolsync. */
+export interface OthersWrite {
+  readonly atMs: number;
+  /** Somebody whom single requests ask for, or whom files and applications change. */
+  readonly whom: "asked" | "fed";
+  /** Where among these the person stands: from 0 up to, not including, 1. */
+  readonly place: number;
+  readonly attribute: string;
+  /** Another value, none, or for e-mail and phone the flag alone. */
+  readonly what: "value" | "clear" | "flag";
+  /** What becomes of the flag of an e-mail address or phone number. */
+  readonly verified: boolean;
+}
+
 export interface Plan {
   readonly seed: number;
   readonly engine: ChaosEngine;
@@ -70,6 +89,7 @@ export interface Plan {
   /** How long faults go on; what was begun before is ended after it. */
   readonly forMs: number;
   readonly faults: readonly PlannedFault[];
+  readonly others: readonly OthersWrite[];
 }
 
 export interface PlanOptions {
@@ -100,7 +120,27 @@ export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_
     faults.push({ atMs, fault: engine === "redis" ? draw(random, stands, leaseMs) : drawEmbedded(random) });
     atMs += Math.round(500 + random.next() * (gapMs - 500));
   }
-  return { seed, engine, forMs, faults, ...(engine === "redis" ? { topology: stands } : {}) };
+  return {
+    seed,
+    engine,
+    forMs,
+    faults,
+    others: drawOthers(randomFrom(seed * 13 + 5), forMs),
+    ...(engine === "redis" ? { topology: stands } : {}),
+  };
+}
+
+/** From the beginning on, four a second. */
+function drawOthers(random: Random, forMs: number): OthersWrite[] {
+  const others: OthersWrite[] = [];
+  for (let atMs = 0; atMs < forMs; atMs += Math.round(random.next() * 500)) {
+    const whom = random.chance(0.6) ? "asked" : "fed";
+    const place = random.next();
+    const attribute = random.pick(whom === "asked" ? ASKED_ATTRIBUTES : FED_ATTRIBUTES);
+    const what = random.chance(0.1) ? "clear" : flagOf(attribute) && random.chance(0.4) ? "flag" : "value";
+    others.push({ atMs, whom, place, attribute, what, verified: random.chance(0.3) });
+  }
+  return others;
 }
 
 function draw(random: Random, topology: Topology, leaseMs: number): Fault {

@@ -1,6 +1,7 @@
 /**
  * An application under chaos: changes come in on stdin, a line each, are queued through the library, and acknowledged on
- * stdout. With a data directory it delivers as well, because then nobody else can.
+ * stdout; of those that wait for their outcome, it is told as
+ * well, and when they were begun. With a data directory it delivers as well, because then nobody else can.
  */
 import { createInterface } from "node:readline";
 import { z } from "zod";
@@ -11,6 +12,7 @@ const order = z.object({
   username: z.string(),
   attributes: z.record(z.string(), z.string()),
   version: z.object({ timeMs: z.number(), sequence: z.number() }).optional(),
+  waits: z.literal(true).optional(),
 });
 const settings = z.object({
   pool: z.string(),
@@ -28,6 +30,8 @@ const { pool, redisUrl, dataDir, namespace, ratePerSecond, clockOffMs } = settin
 const realNow = Date.now.bind(Date);
 if (clockOffMs !== 0) Date.now = () => realNow() + clockOffMs;
 
+/** What is pending after it stays queued. */
+const WAIT_MS = 10_000;
 const say = (line: object): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
 const poolsync = await openPoolsync({
@@ -52,13 +56,14 @@ say({ ready: true });
 
 const underWay = new Set<Promise<void>>();
 for await (const line of createInterface({ input: process.stdin })) {
-  const { id, username, attributes, version } = order.parse(JSON.parse(line));
-  const put = poolsync
-    .enqueue({ pool, username, attributes, verified: "mark", ...(version ? { version } : {}) })
-    .then(
-      () => say({ id }),
-      (error: unknown) => say({ id, failed: error instanceof Error ? error.message : String(error) }),
-    )
+  const { id, username, attributes, version, waits } = order.parse(JSON.parse(line));
+  const change = { pool, username, attributes, verified: "mark" } as const;
+  const begunAt = realNow();
+  const told = waits
+    ? poolsync.update(change, { waitMs: WAIT_MS }).then(({ attributes: outcomes }) => ({ id, outcomes, begunAt }))
+    : poolsync.enqueue({ ...change, ...(version ? { version } : {}) }).then(() => ({ id }));
+  const put = told
+    .then(say, (error: unknown) => say({ id, failed: error instanceof Error ? error.message : String(error) }))
     .finally(() => underWay.delete(put));
   underWay.add(put);
 }

@@ -5,6 +5,9 @@ import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { sendOrder } from "../../src/queues/replay-orders.ts";
 import { REPLAY_QUEUE } from "../../src/queues/replay.ts";
 import { until } from "../support/condition.ts";
+import { askAgain } from "./asked-again.ts";
+import { ASKED } from "./asks.ts";
+import { startCommands } from "./commands.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
@@ -35,7 +38,7 @@ export function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { own, random, tally, model, load, children, service, emulatorLink, endpoint } = stage;
+  const { own, random, tally, model, load, asks, others, children, service, emulatorLink, endpoint } = stage;
   const lives: Lives = { exits: new Map(), over: false };
   try {
     const redis = await startRedisFleet(own, directory, plan.topology ?? "aof-everysec", {
@@ -68,17 +71,20 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       children,
       lives,
       model,
-      load,
+      asks,
       env,
       perSecond: settings.singlesPerSecond,
       settings: { pool: POOL, redisUrl: url, namespace: NAMESPACE, ratePerSecond: RATE },
       sources: [
-        { name: "a", versionsOffMs: CLOCKS_OFF_MS[0], clockOffMs: 0 },
-        { name: "b", versionsOffMs: CLOCKS_OFF_MS[1], clockOffMs: 0 },
-        { name: "c", versionsOffMs: null, clockOffMs: WRONG_CLOCK_MS },
+        { name: "a", clockOffMs: 0, next: () => load.single("a", CLOCKS_OFF_MS[0], Date.now()) },
+        { name: "b", clockOffMs: 0, next: () => load.single("b", CLOCKS_OFF_MS[1], Date.now()) },
+        { name: "c", clockOffMs: WRONG_CLOCK_MS, next: () => load.single("c", null, Date.now()) },
+        { name: "q", clockOffMs: 0, next: () => asks.next("update()") },
       ],
     });
     const feeds = startFeeds({ children, lives, model, load, env, directory, random, everyMs: settings.feedEveryMs });
+
+    const commands = startCommands({ children, lives, model, asks, env });
 
     const checkpoints: string[] = [];
     let looks = 0;
@@ -144,12 +150,29 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await faults.ended();
     const calmAt = Date.now();
     say("Faults have ended.");
-    await singles.finish();
+    await others.ended();
     await feeds.finish();
+    await askAgain({
+      asks,
+      others,
+      load,
+      answerAll: () => until("every single request is answered", () => asks.underWay === 0, 120_000),
+      putFile: (feed) => feeds.last(feed),
+    });
+    await singles.finish();
+    await commands.finish();
     const users = await stage.addLate();
     const drained = async (): Promise<boolean> =>
       (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0;
-    const finale = await settleDown({ engine, service, users, calmAt, replayAll: orderReplay, drained });
+    const finale = await settleDown({
+      engine,
+      service,
+      users,
+      calmAt,
+      replayAll: orderReplay,
+      lastWord: () => others.lastWord(),
+      drained,
+    });
     say(`Drained after ${finale.drain.ms} ms.`);
     const forgetful = redis.kind === "lone" && plan.topology === "aof-everysec" ? redis : undefined;
     const provoked = settings.provoke
@@ -161,7 +184,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
     const evidence = await evidenceOf(directory, await service.writes());
     const standing = {
-      ...(await readStanding(engine, model, service, [...users, ...PROVOKED], [...load.users, ...PROVOKED])),
+      ...(await readStanding(engine, model, service, [...users, ...PROVOKED], [...load.users, ...ASKED, ...PROVOKED])),
+      asks: asks.all,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
     const look = own(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
@@ -170,7 +194,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       standing,
       checkpoints,
       looks,
-      unacknowledged: singles.unacknowledged() + feeds.unacknowledged(),
+      unacknowledged: singles.unacknowledged() + feeds.unacknowledged() + commands.unacknowledged(),
       finale,
       leaks: judgeKeys(left, standing, await wakeUpsLeft(engine), ends),
       telling: left.telling,

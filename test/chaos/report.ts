@@ -31,7 +31,7 @@ export function createTally(): { add(name: string): void; readonly counts: Reado
   };
 }
 
-export function planText({ seed, engine, topology, forMs, faults }: Plan): string {
+export function planText({ seed, engine, topology, forMs, faults, others }: Plan): string {
   const lines = faults.map(({ atMs, fault }) => {
     const { kind, ...rest } = fault;
     const said = Object.entries(rest).map(
@@ -41,9 +41,11 @@ export function planText({ seed, engine, topology, forMs, faults }: Plan): strin
     return `  ${(atMs / 1000).toFixed(1).padStart(7)} s  ${kind} ${said.join(", ")}`;
   });
   const on = topology === undefined ? engine : `${engine} (${topology})`;
-  return [`Seed ${seed}, ${on}, faults for ${Math.round(forMs / 1000)} s: ${faults.length} planned`, ...lines, ""].join(
-    "\n",
-  );
+  return [
+    `Seed ${seed}, ${on}, faults for ${Math.round(forMs / 1000)} s: ${faults.length} planned, and ${others.length} writes of somebody else`,
+    ...lines,
+    "",
+  ].join("\n");
 }
 
 export function reportText(report: ChaosReport): string {

@@ -1,7 +1,8 @@
 /** Single changes, from several sources, each with a process of its own. */
 import { until } from "../support/condition.ts";
+import type { Asks } from "./asks.ts";
 import type { Child, Children } from "./children.ts";
-import type { Load } from "./load.ts";
+import type { Single } from "./load.ts";
 import type { Model } from "./model.ts";
 import { startRole, type Lives, type Role } from "./roles.ts";
 import { createTeller } from "./teller.ts";
@@ -10,7 +11,7 @@ export interface SinglesOptions {
   readonly children: Children;
   readonly lives: Lives;
   readonly model: Model;
-  readonly load: Load;
+  readonly asks: Asks;
   readonly env: Readonly<Record<string, string>>;
   readonly perSecond: number;
   /** For producer.ts. */
@@ -20,8 +21,8 @@ export interface SinglesOptions {
 
 interface Source {
   readonly name: string;
-  /** How far the clock is off by which its versions are made; null where it makes none. */
-  readonly versionsOffMs: number | null;
+  /** Its next change; undefined where it has none now. */
+  readonly next: () => Single | undefined;
   /** How far the clock of its process is off. */
   readonly clockOffMs: number;
 }
@@ -38,8 +39,8 @@ const TICK_MS = 100;
 export const MOST_UNDER_WAY = 40;
 
 export function startSingles(options: SinglesOptions): Singles {
-  const { children, lives, model, load, env, perSecond, settings, sources } = options;
-  const tellers = sources.map(() => createTeller(model));
+  const { children, lives, model, asks, env, perSecond, settings, sources } = options;
+  const tellers = sources.map(() => createTeller(model, asks));
   const roles = sources.map(({ name, clockOffMs }, index) => {
     const teller = tellers[index];
     let child: Child | undefined;
@@ -66,11 +67,11 @@ export function startSingles(options: SinglesOptions): Singles {
     if (lives.over) return clearInterval(timer);
     owed = Math.min(owed + (perSecond * TICK_MS) / 1000, perSecond);
     for (let index = 0; owed >= 1; index += 1, owed -= 1) {
-      const { name, versionsOffMs } = sources[index % sources.length] ?? { name: "", versionsOffMs: null };
       const teller = tellers[index % sources.length];
       const child = roles[index % sources.length]?.child;
-      if (child && teller && teller.underWay < MOST_UNDER_WAY)
-        teller.tell(child, load.single(name, versionsOffMs, Date.now()));
+      if (!child || !teller || teller.underWay >= MOST_UNDER_WAY) continue;
+      const single = sources[index % sources.length]?.next();
+      if (single) teller.tell(child, single);
     }
   }, TICK_MS);
 

@@ -5,10 +5,13 @@
 import { withOwned, type Own } from "../../src/lifecycle.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { randomFrom, type Random } from "../support/random.ts";
+import { ASKED, createAsks, type Asks } from "./asks.ts";
 import { openChildren, type Children } from "./children.ts";
 import { judgeDrain, judgeReplays, type Finale } from "./finale.ts";
+import { judgeDone, judgeFound } from "./done.ts";
 import { createLoad, type Load } from "./load.ts";
 import { createModel, type Model } from "./model.ts";
+import { startOthers, type Others } from "./others.ts";
 import type { Provoked } from "./provoke.ts";
 import { createTally, type ChaosReport } from "./report.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
@@ -38,6 +41,8 @@ export interface Stage {
   readonly tally: ReturnType<typeof createTally>;
   readonly model: Model;
   readonly load: Load;
+  readonly asks: Asks;
+  readonly others: Others;
   readonly children: Children;
   readonly service: Service;
   readonly emulatorLink: TcpProxy;
@@ -78,11 +83,13 @@ export async function onStage(
     const tally = createTally();
     const model = createModel();
     const load = createLoad(plan.seed, settings.users);
+    const asks = createAsks(plan.seed);
     const children = own(openChildren(directory), (opened) => opened.close());
     own(exampleAws(), (restore) => restore());
     const there = load.users.filter((user) => !load.missing.has(user));
-    const service = await startService(children, directory, [...there, ...extras]);
+    const service = await startService(children, directory, [...there, ...ASKED, ...extras]);
     const emulatorLink = own(await startTcpProxy(service.port, random.next), (proxy) => proxy.close());
+    const others = own(startOthers(plan, service, there), (started) => started.stop());
     const endpoint = `http://127.0.0.1:${emulatorLink.port}`;
     const env = {
       ...AWS_ENVIRONMENT,
@@ -97,6 +104,8 @@ export async function onStage(
       tally,
       model,
       load,
+      asks,
+      others,
       children,
       service,
       emulatorLink,
@@ -106,7 +115,7 @@ export async function onStage(
       async addLate() {
         const late = [...load.missing].filter((_, index) => index % 2 === 0);
         await service.addUsers(late);
-        return [...there, ...late];
+        return [...there, ...ASKED, ...late];
       },
     });
     const verdicts = await judge(played, load, directory);
@@ -145,5 +154,7 @@ async function judge(played: Played, load: Load, directory: string): Promise<rea
     leaks,
     judgeClocks(standing, CLOCK_SLACK_MS),
     judgeSecrets(await marksIn(directory), telling),
+    judgeDone(standing),
+    await judgeFound(standing),
   ];
 }

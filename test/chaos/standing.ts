@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Engine } from "../../src/queues/engine.ts";
-import { MARK, type LoggedWrite, type Model } from "./model.ts";
+import { tells, type LoggedWrite, type Model } from "./model.ts";
 import { POOL, type Service } from "./service.ts";
 import type { Evidence, Standing } from "./verdict.ts";
 
@@ -15,7 +15,7 @@ export async function readStanding(
   service: Service,
   inPool: readonly string[],
   users: readonly string[],
-): Promise<Omit<Standing, "evidence">> {
+): Promise<Omit<Standing, "asks" | "evidence">> {
   const attributes = new Map<string, Readonly<Record<string, string>>>();
   for (const user of inPool) attributes.set(user, await service.attributesOf(user));
   const states = new Map<string, UserState>();
@@ -53,9 +53,7 @@ export interface Marks {
 /** The emulator's own log is its own matter. */
 export async function marksIn(directory: string): Promise<Marks> {
   const lines = await logLines(directory);
-  const marked = lines
-    .filter(({ line }) => line.includes(MARK))
-    .map(({ file, line }) => `${file}: ${line.slice(0, 200)}`);
+  const marked = lines.filter(({ line }) => tells(line)).map(({ file, line }) => `${file}: ${line.slice(0, 200)}`);
   return { lines: lines.length, marked };
 }
 

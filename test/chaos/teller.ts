@@ -1,6 +1,7 @@
 /** Tells single changes to a producer's process, and tells again what was not acknowledged when that process died. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import type { Asks } from "./asks.ts";
 import type { Child } from "./children.ts";
 import type { Single } from "./load.ts";
 import type { Model } from "./model.ts";
@@ -16,20 +17,26 @@ export interface Teller {
 }
 
 const answer = z.union([
-  z.object({ id: z.string(), failed: z.string().optional() }),
+  z.object({
+    id: z.string(),
+    failed: z.string().optional(),
+    /** Of one that waited, and when its process began it. */
+    outcomes: z.record(z.string(), z.object({ is: z.string() })).optional(),
+    begunAt: z.number().optional(),
+  }),
   z.object({ ready: z.literal(true) }),
   z.object({ waiting: z.string() }),
 ]);
 /** After this an application tries again what was refused. */
 const AGAIN_MS = 500;
 
-export function createTeller(model: Model): Teller {
+export function createTeller(model: Model, asks: Asks): Teller {
   const underWay = new Map<string, Single>();
 
   function tell(child: Child, single: Single): void {
     underWay.set(single.change.id, single);
     model.sent(single.change, Date.now());
-    child.tell(single.order);
+    child.tell(JSON.stringify(single.order));
   }
 
   return {
@@ -43,10 +50,12 @@ export function createTeller(model: Model): Teller {
     heard(child, line) {
       const said = answer.safeParse(JSON.parse(line));
       if (!said.success || !("id" in said.data)) return;
-      const { id, failed } = said.data;
+      const { id, failed, outcomes = {}, begunAt = 0 } = said.data;
       const single = underWay.get(id);
       if (failed === undefined) {
         model.acked(id, Date.now());
+        const told = Object.entries(outcomes).map(([name, { is }]) => [name, is] as const);
+        asks.answered(id, { outcomes: Object.fromEntries(told), begunAt, answeredAt: Date.now() });
         underWay.delete(id);
       } else if (child && single) {
         void sleep(AGAIN_MS).then(() => child.alive && underWay.has(id) && tell(child, single));

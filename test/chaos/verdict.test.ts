@@ -56,6 +56,7 @@ async function world() {
     states: new Map([[USER, await store.mailboxes.read(USER)]]),
     userKeys: new Map([[USER, USER]]),
     letters: [],
+    asks: [],
     evidence: { lateSettles: [], unheard: new Set() },
   };
   const [first = "", second = ""] = versions;

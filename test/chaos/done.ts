@@ -1,0 +1,119 @@
+/** Done means done: what was told of a value is held against what the pool had, whoever else writes there. */
+import { directRunId } from "../../src/store/runs.ts";
+import type { Answered, Ask } from "./asks.ts";
+import { BELIEVED_MS, foundText, isSaid, type SentChange } from "./model.ts";
+import { poolHistory, wasThere, type Stay } from "./pool-history.ts";
+import { POOL } from "./service.ts";
+import { historyOf, verdict, type Standing, type Verdict } from "./verdict.ts";
+
+const isDone = ({ answered }: Ask, attribute: string): boolean =>
+  answered?.outcomes[attribute] === "applied" || answered?.outcomes[attribute] === "unchanged";
+
+/**
+ * 10: who asked for a value and was told that it is applied, or unchanged, finds it in the pool's history between the
+ * request and its answer; and it is not written again over what somebody else writes later, unless it is asked for.
+ */
+export function judgeDone(on: Standing): Verdict {
+  const { asks, writes, model } = on;
+  const history = poolHistory(writes);
+  const wrong: string[] = [];
+  const told: Record<string, number> = {};
+  let put = 0;
+  for (const ask of asks) {
+    const { id, by, username, attributes, answered } = ask;
+    if (!answered) continue;
+    const { outcomes, begunAt, answeredAt } = answered;
+    for (const attribute of attributes) {
+      const outcome = outcomes[attribute] ?? "nothing";
+      told[outcome] = (told[outcome] ?? 0) + 1;
+      if (!isDone(ask, attribute)) continue;
+      const stays = history.of(username, attribute);
+      const before = stays.findLast(({ from }) => from < begunAt);
+      if (before?.others === true && !isSaid(ask, attribute, before)) put += 1;
+      if (wasThere(stays, (stay) => isSaid(ask, attribute, stay), begunAt, answeredAt)) continue;
+      const there = stays.filter(({ from, to }) => from <= answeredAt && to >= begunAt).map(stayText);
+      wrong.push(
+        `${username} ${attribute}: ${by} ${id} asked for ${ask.says ?? id} at ${begunAt} and was told ${outcome} at ${answeredAt}, and the pool had ${there.join(", then ")}`,
+      );
+    }
+  }
+  if (!asks.some(({ answered }) => answered)) wrong.push("nobody was told anything");
+  const others = writes.filter((write) => write.others === true).length;
+  if (others === 0) wrong.push("nobody else wrote anything");
+  wrong.push(...writtenUnasked(on));
+  const facts = {
+    requests: asks.length,
+    ...told,
+    writesOfOthers: others,
+    askedOverOthers: put,
+    losses: model.losses.length,
+  };
+  return verdict(10, "what was told done was there, whoever else writes", facts, wrong);
+}
+
+function stayText(stay: Stay): string {
+  return `${foundText(stay)}${stay.others ? " by somebody else" : ""} from ${stay.from}`;
+}
+
+/** Where a value that was told done is written again over somebody else's, and nobody had asked again. */
+function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): string[] {
+  const asksOf = new Map<string, Ask[]>();
+  for (const ask of asks) asksOf.set(ask.username, [...(asksOf.get(ask.username) ?? []), ask]);
+  const wrong: string[] = [];
+  for (const { username, unit, stays } of poolHistory(writes).units) {
+    for (const [index, stay] of stays.entries()) {
+      const over = stays[index - 1];
+      if (stay.others || over?.others !== true || evidence.unheard.has(stay.seq)) continue;
+      const saying = (asksOf.get(username) ?? []).filter(
+        (ask) => ask.attributes.includes(unit) && isSaid(ask, unit, stay),
+      );
+      if (saying.length === 0) continue;
+      // One that is begun later does not explain it, and one that was not done by then does.
+      const isAsked = ({ begunAt, answeredAt }: Answered): boolean => begunAt <= stay.from && answeredAt >= over.from;
+      if (saying.some((ask) => !ask.answered || !isDone(ask, unit) || isAsked(ask.answered))) continue;
+      const isLate = evidence.lateSettles.some(({ user }) => user === userKeys.get(username));
+      const isLost = model.losses.some(({ from }) => stay.from >= from);
+      if (isLate || isLost) continue;
+      wrong.push(
+        `${username} ${unit}: ${foundText(stay)} was written at ${stay.from} over somebody else's of ${over.from}, and nobody had asked for it again; ${historyOf(model, writes, username, unit)}`,
+      );
+    }
+  }
+  return wrong;
+}
+
+/**
+ * 11: what a run counts as applied or unchanged was in the pool since the run put it; what `enqueue()` queued, in the
+ * hour before as well. The books name no change, so it is counted: there are no fewer that were there.
+ */
+export async function judgeFound({ engine, model, writes }: Standing): Promise<Verdict> {
+  const history = poolHistory(writes);
+  const there = (change: SentChange): number =>
+    change.attributes.filter((attribute) => {
+      const since = change.sentAt - (change.looks ? 0 : BELIEVED_MS);
+      return wasThere(history.of(change.username, attribute), (stay) => isSaid(change, attribute, stay), since);
+    }).length;
+  const direct = directRunId(POOL);
+  const counts = new Map<string, number>();
+  for (const change of model.changes.values()) {
+    const [, file] = /^f(\d+)\./.exec(change.id) ?? [];
+    const of = file === undefined ? direct : `feed-${file}.csv`;
+    // A single change that was told twice was put twice, and a file's row once a run.
+    counts.set(of, (counts.get(of) ?? 0) + there(change) * (file === undefined ? change.times : 1));
+  }
+  const wrong: string[] = [];
+  let looked = 0;
+  let unchanged = 0;
+  for (const { id, feed } of await engine.store.runs.list(100_000)) {
+    const found = counts.get(id) ?? counts.get(feed);
+    if (found === undefined) continue;
+    looked += 1;
+    const books = await engine.store.runs.books(id);
+    unchanged += books.unchanged;
+    if (books.applied + books.unchanged > found)
+      wrong.push(
+        `${id} of ${feed} counts ${books.applied} applied and ${books.unchanged} unchanged, and only ${found} of its values were in the pool`,
+      );
+  }
+  return verdict(11, "what a run counts as applied or unchanged was in the pool", { runs: looked, unchanged }, wrong);
+}
