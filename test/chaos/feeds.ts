@@ -6,7 +6,7 @@ import { until } from "../support/condition.ts";
 import type { Random } from "../support/random.ts";
 import type { Child, Children } from "./children.ts";
 import type { FeedFile, Load } from "./load.ts";
-import { PLAIN } from "./run-settings.ts";
+import { GUARDS_OFF, PLAIN } from "./run-settings.ts";
 import type { Model } from "./model.ts";
 import type { Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
@@ -35,8 +35,8 @@ export interface Feeds {
 }
 
 const ROWS = 120;
-/** Several pages: a run may be cut, or forgotten, between them. */
-const MANY_ROWS = 1_300;
+/** Several pages: a run may be cut, or forgotten, between them. Of more than 1,000 rows, who is not listed is not put. */
+const MANY_ROWS = 1_000;
 const MANY_SHARE = 0.2;
 const MOST_RUNNING = 2;
 const AGAIN_MS = 500;
@@ -56,8 +56,10 @@ export function nextFile(load: Load, random: Random, directory: string): Promise
 /** Writes it to where its command reads it. */
 export async function written(feed: FeedFile, directory: string): Promise<SyncedFile> {
   const path = join(directory, feed.name);
-  await writeFile(path, feed.csv);
-  return { feed, args: ["sync", path, "--user-pool-id", POOL, "--as-of", feed.asOf, "--json", ...PLAIN] };
+  const config = join(directory, "poolsync.yaml");
+  await Promise.all([writeFile(path, feed.csv), writeFile(config, GUARDS_OFF)]);
+  const where = ["--config", config, "--user-pool-id", POOL];
+  return { feed, args: ["sync", path, ...where, "--as-of", feed.asOf, "--json", ...PLAIN] };
 }
 
 export function startFeeds(options: FeedsOptions): Feeds {

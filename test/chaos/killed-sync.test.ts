@@ -9,6 +9,7 @@ import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
+import { GUARDS_OFF } from "./run-settings.ts";
 
 /**
  * A run that is killed half way and begun again with the same command: every user is right, what was received equals
@@ -33,7 +34,21 @@ async function killedAndBegunAgain(t: TestContext, engine: Readonly<Record<strin
   await writeFile(file, rows.join("\n"));
   const units = USERS * 3 - USERS / 3;
 
-  const args = ["sync", file, "--user-pool-id", POOL, "--json", "--rate", "400", "--concurrency", String(CONCURRENCY)];
+  const config = join(directory, "poolsync.yaml");
+  await writeFile(config, GUARDS_OFF);
+  const args = [
+    "sync",
+    file,
+    "--config",
+    config,
+    "--user-pool-id",
+    POOL,
+    "--json",
+    "--rate",
+    "400",
+    "--concurrency",
+    String(CONCURRENCY),
+  ];
   const env = {
     ...AWS_ENVIRONMENT,
     ...engine,
