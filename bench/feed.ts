@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import type { TestProcess } from "../test/support/process.ts";
 import { openRedisStore } from "../src/store/redis/redis-store.ts";
+import { GUARDS_OFF } from "../test/chaos/run-settings.ts";
 import type { BenchContext, Outcome, Scenario } from "./scenario.ts";
 import { type BenchStage, openStage, POOL, succeeded } from "./stage.ts";
 
@@ -83,7 +84,7 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
   }
 }
 
-const CONFIG = `
+const CONFIG = `${GUARDS_OFF}
 pools:
   people: { id: ${POOL} }
 feeds:
@@ -147,9 +148,7 @@ async function bytesInRedis(
   await pipeline(Readable.from(lines(USERS)), createWriteStream(file));
   const used = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await redis.info("memory"))?.[1]);
   const empty = await used();
-  await succeeded(
-    stage.start("bin/poolsync.js", ["sync", file, "--feed", "hr", "--detach", "--baseline", "none", "--json"], own),
-  );
+  await succeeded(stage.start("bin/poolsync.js", ["sync", file, "--feed", "hr", "--detach", "--json"], own));
   await sleep(1000);
   const waiting = await used();
   say(`${USERS} users wait in ${((waiting - empty) / 2 ** 20).toFixed(1)} MiB; delivering them`);

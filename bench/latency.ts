@@ -108,7 +108,7 @@ async function beginBulk(stage: BenchStage, env: Readonly<Record<string, string>
   const rows = Array.from({ length: USERS }, (_, at) => `${username(at)},Given ${at},"Family, ${at}",bulk${at}`);
   const file = join(stage.directory, "bulk.csv");
   await writeFile(file, ["username,given_name,family_name,nickname", ...rows].join("\n"));
-  const args = ["sync", file, "--user-pool-id", POOL, "--baseline", "none", "--json", ...flags];
+  const args = ["sync", file, "--user-pool-id", POOL, "--json", ...flags];
   const before = (await stage.calls()).calls;
   const sync = stage.start("src/cli/main.ts", args, env);
   while ((await stage.calls()).calls === before) {

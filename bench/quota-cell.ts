@@ -156,13 +156,7 @@ async function startPoolsync(stage: BenchStage, plan: CellPlan, seconds: number)
   );
   const file = join(stage.directory, "users.csv");
   await writeFile(file, ["username,given_name,family_name,nickname", ...lines].join("\n"));
-  await succeeded(
-    stage.start(
-      "src/cli/main.ts",
-      ["sync", file, "--user-pool-id", POOL, "--detach", "--baseline", "none", "--json"],
-      env,
-    ),
-  );
+  await succeeded(stage.start("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--detach", "--json"], env));
   const workers = Array.from({ length: processes }, () => stage.start("workers/deliver.ts", [], env));
   return {
     async stop() {

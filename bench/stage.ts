@@ -1,5 +1,5 @@
 /** What scenarios share: a Redis, an emulator in a process of its own, and child processes whose CPU time is read. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +7,7 @@ import { Redis } from "ioredis";
 import { z } from "zod";
 import { AWS_ENVIRONMENT } from "../test/support/aws-environment.ts";
 import { runFile, type TestProcess } from "../test/support/process.ts";
+import { GUARDS_OFF } from "../test/chaos/run-settings.ts";
 import { provideRedis } from "../test/support/redis-server.ts";
 
 export const POOL = "eu-west-1_Example";
@@ -68,6 +69,9 @@ export async function openStage(emulator: readonly string[], say: (line: string)
     await rm(directory, { recursive: true, force: true });
   };
   try {
+    // Everybody's values change, and nobody is asked.
+    const config = join(directory, "poolsync.yaml");
+    await writeFile(config, GUARDS_OFF);
     const all = ["emulator", "--port", "0", "--pool-id", POOL, ...emulator, "--json"];
     const child = start("src/cli/main.ts", all);
     const endpoint = await endpointOf(child);
@@ -75,6 +79,7 @@ export async function openStage(emulator: readonly string[], say: (line: string)
       env: {
         ...AWS_ENVIRONMENT,
         AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint,
+        POOLSYNC_CONFIG: config,
         POOLSYNC_NAMESPACE: namespace,
         POOLSYNC_POOLS: POOL,
         POOLSYNC_LOG_LEVEL: "error",

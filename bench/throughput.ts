@@ -121,11 +121,7 @@ async function poolsyncOnce({ stage, env, store, worker }: Poolsync, users: numb
   });
   const [callsBefore, cpuBefore] = [(await stage.calls()).calls, await used()];
   const begunAt = performance.now();
-  const sync = stage.start(
-    "bin/poolsync.js",
-    ["sync", file, "--user-pool-id", POOL, "--detach", "--baseline", "none", "--json"],
-    env,
-  );
+  const sync = stage.start("bin/poolsync.js", ["sync", file, "--user-pool-id", POOL, "--detach", "--json"], env);
   let producer = 0;
   let firstAt = Infinity;
   const reading = (async () => {
