@@ -219,7 +219,7 @@ function life(random: Random) {
     const flight = flights[random.below(flights.length)] ?? first;
     switch (random.below(10)) {
       case 9:
-        now += 1;
+        pass(1);
         return void looks.push({ at: now, pool: { ...pool } });
       case 0:
       case 1:

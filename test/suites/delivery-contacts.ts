@@ -120,15 +120,18 @@ export function contactSuite(open: OpenStage): void {
     const held = { pool: { autoVerified: ["email" as const], requireVerificationBeforeUpdate: ["email" as const] } };
     const stage = await open(t, [verified("true")], held);
     await stage.deliver();
-    for (const sequence of [1, 2]) {
-      await stage.put("ann", [contact("email", NEW, "ask")], { sequence });
+    for (const sendUnless of ["written", "written", "there"] as const) {
+      await stage.put("ann", [contact("email", NEW, "ask")], { sendUnless });
       await stage.settled();
     }
     assert.deepEqual(stage.attributes("ann"), { email: OLD, email_verified: "true" });
     assert.equal(stage.calls(), 1);
     assert.equal(stage.emulator.counters.messages.email, 1);
+    await stage.put("ann", [contact("email", NEW, "ask")]);
+    await stage.settled();
+    assert.equal(stage.calls(), 2, "a person who asks again is sent another message");
     const { applied, unchanged } = await stage.books();
-    assert.deepEqual({ applied, unchanged }, { applied: 1, unchanged: 1 });
+    assert.deepEqual({ applied, unchanged }, { applied: 2, unchanged: 2 });
   });
 
   test("a look that fails is made again, and the other units do not wait for it", async (t) => {

@@ -41,7 +41,10 @@ export function mannerSuite(openStage: OpenStage): void {
     await stage.deliver();
     await stage.settled();
     assert.deepEqual(calls(stage), [[{ name: "2" }, { reason: "b" }]]);
-    await stage.put("ana", [text("name", "2")], { manner: { clientMetadata: { reason: "c" } } });
+    await stage.put("ana", [text("name", "2")], {
+      manner: { clientMetadata: { reason: "c" } },
+      sendUnless: "written",
+    });
     await stage.settled();
     assert.equal(calls(stage).length, 1);
     assert.equal((await stage.books()).unchanged, 1);

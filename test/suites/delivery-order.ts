@@ -43,15 +43,51 @@ export function orderSuite(open: OpenStage): void {
     assert.deepEqual({ applied, lost: superseded + stale }, { applied: 1, lost: 1 });
   });
 
-  test("the same value again costs no call", async (t) => {
+  test("the same value again costs no call where an application put it, and one where a person asks", async (t) => {
     const stage = await open(t, ["ann"]);
     await stage.deliver();
-    for (const sequence of [1, 2]) {
-      await stage.put("ann", nickname("annie"), { sequence });
+    for (const sendUnless of ["written", "written"] as const) {
+      await stage.put("ann", nickname("annie"), { sendUnless });
       await stage.settled();
     }
     assert.equal(stage.calls(), 1);
     assert.equal((await stage.books()).unchanged, 1);
+    await stage.put("ann", nickname("annie"));
+    await stage.settled();
+    assert.equal(stage.calls(), 2);
+  });
+
+  test("of what a file put and nobody looked for, only what differs is sent, after one look", async (t) => {
+    const ann = { username: "ann", attributes: { nickname: "annie", given_name: "Old" } };
+    const stage = await open(t, [ann]);
+    const looks = (): number => stage.emulator.counters.operations["ListUsers"]?.calls ?? 0;
+    const before = looks();
+    const units = [
+      ...nickname("annie"),
+      text("given_name", "Ann"),
+      { name: "locale", value: { kind: "clear" } } as const,
+    ];
+    await stage.put("ann", units, { sendUnless: "there" });
+    await stage.put("zoe", nickname("zoe"), { sendUnless: "there" });
+    await stage.deliver();
+    await stage.settled();
+    assert.deepEqual(stage.writes("ann"), [{ given_name: "Ann" }]);
+    assert.equal(looks() - before, 2);
+    const { applied, unchanged, dead } = await stage.books();
+    // Whom the list does not show is written all the same: it may lag.
+    assert.deepEqual({ applied, unchanged, dead }, { applied: 1, unchanged: 2, dead: 1 });
+  });
+
+  test("what a cancelled run has put is discarded, and costs no call", async (t) => {
+    const stage = await open(t, ["ann", "ben"]);
+    await stage.put("ann", nickname("annie"), { unheard: true });
+    assert.equal(await stage.engine.store.runs.turn(stage.run, ["reading"], "cancelled"), true);
+    await stage.deliver();
+    await stage.settled();
+    assert.equal(stage.calls(), 0);
+    const { received, discarded } = await stage.books();
+    assert.deepEqual({ received, discarded }, { received: 1, discarded: 1 });
+    await assert.rejects(stage.put("ben", nickname("ben")), { kind: "run-cancelled" });
   });
 
   test("the worker checks again, by the schema that it knows", async (t) => {

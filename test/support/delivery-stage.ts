@@ -3,7 +3,7 @@ import { after, before, type TestContext } from "node:test";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { type Books, imbalance } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import type { Held } from "../../src/core/mailbox.ts";
+import type { Held, SendUnless } from "../../src/core/mailbox.ts";
 import type { Manner } from "../../src/core/manner.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
@@ -39,6 +39,7 @@ export interface PutOptions {
   readonly manner?: Manner;
   /** The wake-up is lost. */
   readonly unheard?: true;
+  readonly sendUnless?: SendUnless;
 }
 
 /** One pool at an emulator of its own, and a run of its own: tests share nothing but the engine. */
@@ -136,9 +137,10 @@ async function openStage(
   await engine.store.runs.begin({ id: run, pool: id, feed: "test", identity: "", asOf: Date.now() });
   const timeMs = Date.now() - 60_000;
   let sequence = 0;
-  const producerOf = ({ priority = PRIORITY.bulk, profile = pool.profile, unheard }: PutOptions) => {
+  const producerOf = ({ priority = PRIORITY.bulk, profile = pool.profile, unheard, sendUnless }: PutOptions) => {
     const silent = { ...engine, wakeUps: { ...engine.wakeUps, wake: async () => {} } };
-    return createProducer({ engine: unheard ? silent : engine, profile, run, priority });
+    const asked = sendUnless === undefined ? {} : { sendUnless };
+    return createProducer({ engine: unheard ? silent : engine, profile, run, priority, ...asked });
   };
   const key = (username: string): string => producerOf({}).userKey(username);
   const books = (): Promise<Books> => engine.store.runs.books(run);
