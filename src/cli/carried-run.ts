@@ -94,7 +94,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     tell(io, sentence);
   };
   const failed = new AbortController();
-  const signal = AbortSignal.any([io.interrupts.drain, failed.signal]);
+  const signal = AbortSignal.any([io.interrupts.drain, failed.signal, engine.store.foreign]);
   let rows = run.rows.read;
   let endsAt: string | undefined;
   let toldStill = false;
@@ -176,6 +176,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     clearInterval(watch);
     report.close();
     progress.stop();
+    engine.store.foreign.throwIfAborted();
     const isRefused = error instanceof StoreError && error.kind === "run-cancelled";
     if (isCancelled || isRefused) throw await cancelled(runs, run.id);
     if (isAbort(error) && io.interrupts.drain.aborted) {

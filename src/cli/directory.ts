@@ -3,14 +3,14 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../config-error.ts";
 import type { Config } from "../config.ts";
-import { aborted, withOwned } from "../lifecycle.ts";
+import { withOwned } from "../lifecycle.ts";
 import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "../queues/schedules.ts";
 import { expireWaiting } from "./approvals.ts";
 import { EXIT } from "./exit-codes.ts";
 import { CommandError, reportFailure } from "./failure-report.ts";
 import { passFeed, REPORTS, type PassMeans, type ScheduledFeed } from "./feed-pass.ts";
 import { inFeedTurn } from "./feed-turn.ts";
-import { demandRedis, endInTime, openHealth, type FleetMeans } from "./fleet.ts";
+import { demandRedis, drained, endInTime, openHealth, type FleetMeans } from "./fleet.ts";
 import { openClients, openEngineOf } from "./open.ts";
 
 /** A pass that is cut ends the page that it puts. */
@@ -34,13 +34,14 @@ export async function runDirectory({ config, log, interrupts }: FleetMeans): Pro
     const worker = startFeedWorker(engine.queues, {
       // A feed that waits for its turn is not to hold up another.
       concurrency: feeds.size * 2,
+      ending: engine.store.foreign,
       carryOut: (order, signal) => carryOutOrder(means, feeds, order, signal),
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
     own(worker, (each) => each.stop());
     isReady = () => engine.connected;
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
-    await aborted(interrupts.drain);
+    await drained(engine, interrupts);
     log.info({}, "directory worker stopping");
     return EXIT.done;
   });

@@ -6,6 +6,7 @@ import { aborted, withOwned, type Interrupts, type Own } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { republishLetters } from "../queues/dead-letters.ts";
 import type { Delivery } from "../queues/delivery.ts";
+import type { Engine } from "../queues/engine.ts";
 import { startReplayer } from "../queues/replay-orders.ts";
 import { toldReads } from "../queues/told-reads.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -53,7 +54,7 @@ export async function deliverPools(
     if (!interrupts.drain.aborted) {
       log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     }
-    await aborted(interrupts.drain);
+    await drained(engine, interrupts);
     log.info({ drainSeconds }, "worker draining");
     await stopDeliveries(deliveries, interrupts, drainSeconds * 1000);
     log.info({}, "worker stopped");
@@ -99,10 +100,19 @@ export async function carryOutOrders({ config, log, interrupts }: FleetMeans): P
     own(startReplayer(engine, log), (replayer) => replayer.stop());
     isConnected = () => engine.connected;
     log.info({ namespace: config.namespace }, "replay worker started");
-    await aborted(interrupts.drain);
+    await drained(engine, interrupts);
     log.info({}, "replay worker stopping");
     return EXIT.done;
   });
+}
+
+/**
+ * Resolves when the process is interrupted. Rejects with a StoreError where another version has brought the store to
+ * another format: whoever goes on would only fail.
+ */
+export async function drained({ store }: Engine, { drain }: Interrupts): Promise<void> {
+  await aborted(AbortSignal.any([drain, store.foreign]));
+  if (!drain.aborted) throw store.foreign.reason;
 }
 
 /**

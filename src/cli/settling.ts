@@ -23,7 +23,7 @@ export interface SettlingOptions {
   /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
   readonly onStill?: () => void;
   readonly stillMs?: number;
-  /** Rejects the wait. */
+  /** Rejects the wait, as does a store of another format: nobody here delivers any more. */
   readonly signal: AbortSignal;
 }
 
@@ -38,6 +38,7 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
   let movedAt = performance.now();
   let toldStill = false;
   for (;;) {
+    engine.store.foreign.throwIfAborted();
     const put = allPut();
     const books = await booksOf(engine.store.runs, runs);
     onLook(books);

@@ -300,7 +300,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
 
   let sweeping: Promise<void> | undefined;
   const timer = setInterval(() => {
-    if (sweeping || resume) return;
+    if (sweeping || resume || stopping) return;
     sweeping = sweep().then(
       () => {
         sweeping = undefined;
@@ -308,10 +308,22 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       },
       (error: unknown) => {
         sweeping = undefined;
-        if (!waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
+        if (!stopping && !waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
       },
     );
   }, SWEEP_EVERY_MS);
+
+  /** Nothing may be written any more, and whoever started this is to stop it. */
+  const onForeign = (): void => {
+    log.error({ pool, err: store.foreign.reason }, "deliveries ended");
+    stopping = true;
+    clearTimeout(resume);
+    for (const worker of workers) void worker.pause(true);
+    waiting.abort();
+    abort.abort();
+  };
+  if (store.foreign.aborted) onForeign();
+  else store.foreign.addEventListener("abort", onForeign, { once: true });
 
   return {
     get ready() {
@@ -326,6 +338,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     },
     async stop(drainMs) {
       stopping = true;
+      store.foreign.removeEventListener("abort", onForeign);
       clearInterval(timer);
       clearTimeout(resume);
       // They fetch no more from now on: what is put back stays there.

@@ -154,6 +154,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
         let tryAt = 0;
         for (;;) {
           options.signal.throwIfAborted();
+          store.foreign.throwIfAborted();
           const state = await store.mailboxes.read(user);
           const outcomes = new Map<string, UnitOutcome>();
           for (const [unit, version] of versions) {

@@ -13,9 +13,6 @@ import { openQueues, type Queues } from "./bullmq.ts";
 import { createRedisWatch } from "./redis-watch.ts";
 import { createWakeUps, type WakeUps } from "./wake-ups.ts";
 
-/** A note that nobody writes: to read it is to see whether Redis answers. */
-const LOOKED_AT = "look";
-
 export interface EngineSettings {
   /** Absent: embedded. */
   readonly redisUrl?: string;
@@ -55,7 +52,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       key,
       answer: () => undefined,
       isConnected: watch.isConnected,
-      stopWatching: watch.begin(async () => void (await store.noted(LOOKED_AT))),
+      stopWatching: watch.begin(() => store.look()),
     });
   }
   // Not loaded where Redis is the engine: a command starts sooner without the embedded one.

@@ -36,7 +36,7 @@ export interface Replayer {
 
 export function startReplayer(engine: Engine, log: Log): Replayer {
   const stopping = new AbortController();
-  const { signal } = stopping;
+  const signal = AbortSignal.any([stopping.signal, engine.store.foreign]);
   const worker = engine.queues.worker<ReplayOrder>(
     REPLAY_QUEUE,
     async (job, token) => {

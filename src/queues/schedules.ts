@@ -75,6 +75,8 @@ export interface FeedWorker {
 export interface FeedWorkerOptions {
   /** How many feeds at a time. */
   readonly concurrency: number;
+  /** Ends what is under way, as a stop does. */
+  readonly ending: AbortSignal;
   /** One that rejects is tried again, a few times. `signal` aborts when the worker stops. */
   readonly carryOut: (order: FeedOrder, signal: AbortSignal) => Promise<void>;
   /** Told of an order that cannot be read: another version wrote it. */
@@ -83,7 +85,7 @@ export interface FeedWorkerOptions {
 
 export function startFeedWorker(queues: Queues, options: FeedWorkerOptions): FeedWorker {
   const stopping = new AbortController();
-  const { signal } = stopping;
+  const signal = AbortSignal.any([stopping.signal, options.ending]);
   const worker = queues.worker<FeedOrder>(
     QUEUE,
     async (job, token) => {

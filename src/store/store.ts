@@ -29,6 +29,13 @@ export interface Store {
   readonly befores: Befores;
   readonly pace: Pace;
   readonly plans: Plans;
+  /**
+   * Aborts, with a StoreError `foreign-format` as its reason, once another version of poolsync was found to have brought
+   * the store to another format. Whatever would write rejects with the same from then on, and has written nothing.
+   */
+  readonly foreign: AbortSignal;
+  /** Looks at the format, as everything that writes does, and does nothing else. */
+  look(): Promise<void>;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
   /** Every target that is remembered. */

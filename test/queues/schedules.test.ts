@@ -19,8 +19,9 @@ describe("schedules of feeds", () => {
   }
   const place = (queues: Queues, schedules: Readonly<Record<string, Schedule>>) =>
     placeSchedules(queues, new Map(Object.entries(schedules)));
+  const ending = new AbortController().signal;
   function worker(queues: Queues, carryOut: (order: FeedOrder) => Promise<void>) {
-    return startFeedWorker(queues, { concurrency: 2, carryOut, onUnreadable: () => {} });
+    return startFeedWorker(queues, { concurrency: 2, ending, carryOut, onUnreadable: () => {} });
   }
 
   test("are placed once, changed, and removed when their feed has left", async () => {
@@ -73,6 +74,7 @@ describe("schedules of feeds", () => {
     const gate = Promise.withResolvers<void>();
     const first = startFeedWorker(queues, {
       concurrency: 1,
+      ending,
       carryOut: (order, signal) => {
         seen.push(order.feed);
         gate.resolve();

@@ -316,6 +316,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     return there;
   };
   const store: Store = {
+    foreign: new AbortController().signal,
+    look: async () => undefined,
     kind: "embedded",
     now: async () => clock.nowMs,
     mailboxes,

@@ -1,15 +1,15 @@
 import type { Befores } from "../befores.ts";
-import type { Database } from "./database.ts";
+import type { StoreDatabase } from "./database.ts";
 
 const PAGE = 500;
 
 /** The port to what was there before a run. */
-export function createBefores(database: Database, now: () => number): Befores {
+export function createBefores(database: StoreDatabase, now: () => number): Befores {
   return {
     async keep(run, befores, forMs) {
       const at = now();
-      await database.query("DELETE FROM poolsync.befores WHERE expires_at <= $1", [at]);
-      await database.query(
+      await database.write("DELETE FROM poolsync.befores WHERE expires_at <= $1", [at]);
+      await database.write(
         `INSERT INTO poolsync.befores
          SELECT $1, unit, body, $4 FROM unnest($2::text[], $3::text[]) AS new (unit, body)
          ON CONFLICT (run, unit) DO UPDATE SET expires_at = excluded.expires_at`,

@@ -20,9 +20,15 @@ export interface Session {
   query<Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]>;
 }
 
-export interface Database extends Session {
+/** What the store's ports are given: `query` is for reading. */
+export interface StoreDatabase extends Session {
   /** Commits what `act` did with its session, or nothing of it. Within it only that session may be used. */
   transaction<T>(act: (session: Session) => Promise<T>): Promise<T>;
+  /** A transaction of one statement. */
+  write: Session["query"];
+}
+
+export interface Database extends Session, Pick<StoreDatabase, "transaction"> {
   /** For BullMQ. */
   readonly pool: SessionPool;
   /** Takes away dead rows and the write-ahead log, as the timer does. */

@@ -3,10 +3,11 @@
  * given back last.
  */
 import { resolve } from "node:path";
+import { createFence, type Fence } from "../fence.ts";
 import type { Store, Target } from "../store.ts";
 import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
-import { openDatabase, type Database } from "./database.ts";
+import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
 import { createBefores } from "./befores.ts";
 import { createHolds } from "./holds.ts";
@@ -16,7 +17,7 @@ import { createPace } from "./pace.ts";
 import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
-import { migrate } from "./schema.ts";
+import { demandFormat, migrate } from "./schema.ts";
 import { endLeases } from "./users.ts";
 
 export interface EmbeddedStore extends Store {
@@ -74,11 +75,29 @@ async function openOrExplain(directory: string): Promise<Database> {
   }
 }
 
-function assemble(database: Database, lock: DirectoryLock, now: () => number): EmbeddedStore {
+/** The database as the ports use it: what writes looks at the format first, in the same transaction. */
+function fenced(database: Database, fence: Fence): StoreDatabase {
+  const transaction: StoreDatabase["transaction"] = (act) =>
+    fence.step(() =>
+      database.transaction(async (session) => {
+        await demandFormat(session);
+        return act(session);
+      }),
+    );
+  return {
+    query: (sql, params) => database.query(sql, params),
+    transaction,
+    write: (sql, params) => transaction((session) => session.query(sql, params)),
+  };
+}
+
+function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): EmbeddedStore {
+  const fence = createFence();
+  const database = fenced(unfenced, fence);
   return {
     kind: "embedded",
     now: () => Promise.resolve(now()),
-    database,
+    database: unfenced,
     answer: (status) => lock.answer(status),
     mailboxes: createMailboxes(database, now),
     letters: createLetters(database, now),
@@ -88,8 +107,10 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
     reservations: createReservations(database, now),
     pace: createPace(now),
     plans: createPlans(database),
+    foreign: fence.met,
+    look: () => fence.step(() => demandFormat(database)),
     async target({ pool, endpoint, region, arn }) {
-      await database.query("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
+      await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,
         endpoint,
         region,
@@ -100,12 +121,12 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
     },
     targets: () => database.query<Target>("SELECT * FROM poolsync.targets ORDER BY pool", []),
     async remember(name, value) {
-      await database.query("INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value]);
+      await database.write("INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value]);
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
       return found(rows[0]).value;
     },
     async note(name, value) {
-      await database.query(
+      await database.write(
         "INSERT INTO poolsync.notes VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         [name, value],
       );
@@ -122,7 +143,7 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
       return rows[0]?.username;
     },
     async setLink(pool, digest, username) {
-      await database.query(
+      await database.write(
         `INSERT INTO poolsync.links VALUES ($1, $2, $3)
          ON CONFLICT (pool, digest) DO UPDATE SET username = excluded.username`,
         [pool, digest, username],
@@ -138,7 +159,7 @@ function assemble(database: Database, lock: DirectoryLock, now: () => number): E
     },
     async close() {
       try {
-        await database.close();
+        await unfenced.close();
       } finally {
         await lock.release();
       }

@@ -1,5 +1,5 @@
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS, type Hold, type Holds, type HoldScope } from "../holds.ts";
-import type { Database } from "./database.ts";
+import type { StoreDatabase } from "./database.ts";
 
 interface HoldRow {
   readonly pool: string;
@@ -11,11 +11,11 @@ interface HoldRow {
 }
 
 /** The port to holds. */
-export function createHolds(database: Database, now: () => number): Holds {
+export function createHolds(database: StoreDatabase, now: () => number): Holds {
   return {
     async place(pool, scope, kind) {
       const at = now();
-      const rows = await database.query(
+      const rows = await database.write(
         "INSERT INTO poolsync.holds VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING pool",
         [pool, scope, kind, at, at + FIRST_PROBE_MS, FIRST_PROBE_MS],
       );
@@ -40,7 +40,7 @@ export function createHolds(database: Database, now: () => number): Holds {
         return { is: "probe", hold: { ...hold, probeAt, probeEveryMs } };
       }),
     async lift(pool, scope) {
-      const rows = await database.query("DELETE FROM poolsync.holds WHERE pool = $1 AND scope = $2 RETURNING pool", [
+      const rows = await database.write("DELETE FROM poolsync.holds WHERE pool = $1 AND scope = $2 RETURNING pool", [
         pool,
         scope,
       ]);

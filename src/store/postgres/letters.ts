@@ -1,12 +1,12 @@
 import type { Letter } from "../../core/letter.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
 import { postEntries } from "./books-table.ts";
-import type { Database, Session } from "./database.ts";
+import type { Session, StoreDatabase } from "./database.ts";
 
 const PAGE = 200;
 
 /** The port to dead letters. */
-export function createLetters(database: Database, now: () => number): Letters {
+export function createLetters(database: StoreDatabase, now: () => number): Letters {
   return {
     async *list(filter) {
       // What is buried while the list is read is not in it, or a list whose letters are replayed might never end.
@@ -66,7 +66,7 @@ export async function takeLetters(session: Session, ids: readonly string[]): Pro
 }
 
 async function readPage(
-  database: Database,
+  database: StoreDatabase,
   filter: LetterFilter,
   last: { readonly buriedAt: number; readonly id: string },
   begunAt: number,

@@ -14,13 +14,13 @@ import { type Settlements } from "../../core/settlement.ts";
 import type { Mailboxes, Page, Put } from "../mailboxes.ts";
 import { runCancelled, runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
-import type { Database, Session } from "./database.ts";
+import type { Session, StoreDatabase } from "./database.ts";
 import { takeLetters, writeLetters } from "./letters.ts";
 import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users.ts";
 
 const WALK_PAGE = 1000;
 
-export function createMailboxes(database: Database, now: () => number): Mailboxes {
+export function createMailboxes(database: StoreDatabase, now: () => number): Mailboxes {
   return {
     put: (page) =>
       database.transaction(async (session) => {

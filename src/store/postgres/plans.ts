@@ -1,17 +1,17 @@
 import type { Plans } from "../plans.ts";
-import type { Database } from "./database.ts";
+import type { StoreDatabase } from "./database.ts";
 
 /** The port to plans. */
-export function createPlans(database: Database): Plans {
+export function createPlans(database: StoreDatabase): Plans {
   return {
     async keep({ run, expiresAt }, chunks) {
-      await database.query("DELETE FROM poolsync.plan_chunks WHERE run = $1", [run]);
+      await database.write("DELETE FROM poolsync.plan_chunks WHERE run = $1", [run]);
       let place = 0;
       for await (const chunk of chunks) {
-        await database.query("INSERT INTO poolsync.plan_chunks VALUES ($1, $2, $3)", [run, place, chunk]);
+        await database.write("INSERT INTO poolsync.plan_chunks VALUES ($1, $2, $3)", [run, place, chunk]);
         place += 1;
       }
-      await database.query(
+      await database.write(
         "INSERT INTO poolsync.plans VALUES ($1, $2) ON CONFLICT (run) DO UPDATE SET expires_at = excluded.expires_at",
         [run, expiresAt],
       );

@@ -1,8 +1,8 @@
 import type { Reservations } from "../reservations.ts";
-import type { Database } from "./database.ts";
+import type { StoreDatabase } from "./database.ts";
 
 /** The port to reservations. */
-export function createReservations(database: Database, now: () => number): Reservations {
+export function createReservations(database: StoreDatabase, now: () => number): Reservations {
   return {
     take: (pool, alias, user, forMs) =>
       database.transaction(async (session) => {
@@ -21,7 +21,7 @@ export function createReservations(database: Database, now: () => number): Reser
         return { is: "taken" };
       }),
     async release(pool, alias, user) {
-      await database.query("DELETE FROM poolsync.reservations WHERE pool = $1 AND alias = $2 AND user_key = $3", [
+      await database.write("DELETE FROM poolsync.reservations WHERE pool = $1 AND alias = $2 AND user_key = $3", [
         pool,
         alias,
         user,

@@ -1,7 +1,7 @@
 import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
-import type { Database, Session } from "./database.ts";
+import type { Session, StoreDatabase } from "./database.ts";
 
 interface RunRow {
   readonly id: string;
@@ -25,7 +25,7 @@ const SELECT_RUN = "SELECT * FROM poolsync.runs LEFT JOIN poolsync.progress ON p
 type Beginning = Pick<Run, "id" | "pool" | "feed" | "identity"> & { readonly asOf?: number };
 
 /** The port to runs. */
-export function createRuns(database: Database, now: () => number): Runs {
+export function createRuns(database: StoreDatabase, now: () => number): Runs {
   /** Without an as-of it is of the time at which it begins. */
   const begin = ({ id, pool, feed, identity, asOf }: Beginning): ReturnType<Runs["begin"]> =>
     database.transaction(async (session) => {
@@ -47,7 +47,7 @@ export function createRuns(database: Database, now: () => number): Runs {
     });
 
   const turn: Runs["turn"] = async (id, from, to) => {
-    const turned = await database.query(
+    const turned = await database.write(
       `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
          AND ($2 <> 'cancelled' OR state <> 'delivering' OR EXISTS (

@@ -1,4 +1,5 @@
 import { StoreError } from "../store-error.ts";
+import { FOREIGN, foreignFormat } from "./format.ts";
 
 /**
  * ioredis hangs the whole command on its errors, arguments included: usernames, values, and for AUTH the password. No
@@ -18,7 +19,10 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error ? CODE.exec(error.message)?.[1] : undefined;
 }
 
-/** The error of a Redis that takes no writes, said so that one can act on it; any other as it is, without its command. */
+/**
+ * The error of a Redis that takes no writes, or of lua/fence.lua, said so that one can act on it; any other as it is,
+ * without its command.
+ */
 export function redisFault(error: unknown): unknown {
   const code = codeOf(error);
   const cause = withoutCommand(error);
@@ -35,6 +39,9 @@ export function redisFault(error: unknown): unknown {
       "Redis takes no changes while fewer replicas follow it than its min-replicas-to-write: a failover is over in seconds, else bring the replicas back. Nothing is lost; then do the same again.",
       { cause },
     );
+  }
+  if (code === FOREIGN && error instanceof Error) {
+    return foreignFormat(/\bFOREIGNFORMAT (\S+)/.exec(error.message)?.[1] ?? "", cause);
   }
   return cause;
 }

@@ -18,7 +18,7 @@ export function createRedisHolds(redis: RedisClient, keys: Keys, scripts: Script
     },
 
     async lift(pool, scope) {
-      return (await redis.hdel(keys.holds, `${pool}|${scope}`)) === 1;
+      return (await scripts.run("command", [keys.holds], ["HDEL", `${pool}|${scope}`])) === 1;
     },
 
     async list() {

@@ -1,24 +1,22 @@
 import type { KeptPlan, Plans } from "../plans.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
-import { redisFault } from "./redis-error.ts";
+import type { Scripts } from "./scripts.ts";
 
 /** The port to plans. What nobody takes away is gone by itself after twice its time, and a part of one with it. */
-export function createRedisPlans(redis: RedisClient, keys: Keys): Plans {
+export function createRedisPlans(redis: RedisClient, keys: Keys, scripts: Scripts): Plans {
+  const write = (key: string, command: string, ...args: readonly (string | number)[]) =>
+    scripts.run("command", [key], [command, ...args]);
   return {
     async keep({ run, expiresAt }, chunks) {
       const key = keys.plan(run);
       const goneAt = expiresAt + Math.max(0, expiresAt - Date.now());
-      try {
-        await redis.del(key);
-        for await (const chunk of chunks) {
-          await redis.rpush(key, chunk);
-          await redis.pexpireat(key, goneAt);
-        }
-        await redis.zadd(keys.plans, expiresAt, run);
-      } catch (error) {
-        throw redisFault(error);
+      await write(key, "DEL");
+      for await (const chunk of chunks) {
+        await write(key, "RPUSH", chunk);
+        await write(key, "PEXPIREAT", goneAt);
       }
+      await write(keys.plans, "ZADD", expiresAt, run);
     },
 
     async *read(run) {
@@ -39,8 +37,8 @@ export function createRedisPlans(redis: RedisClient, keys: Keys): Plans {
     },
 
     async drop(run) {
-      await redis.zrem(keys.plans, run);
-      await redis.del(keys.plan(run));
+      await write(keys.plans, "ZREM", run);
+      await write(keys.plan(run), "DEL");
     },
   };
 }

@@ -1,8 +1,9 @@
 import type { Store } from "../store.ts";
-import { StoreError } from "../store-error.ts";
+import { createFence } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
 import { parseDocument, targetDocument } from "./documents.ts";
+import { FORMAT, foreignFormat } from "./format.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
@@ -15,12 +16,8 @@ import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
-import { redisFault } from "./redis-error.ts";
 import type { Scripts } from "./scripts.ts";
 import { answeredInTime, connectRedis } from "./server-check.ts";
-
-/** The form of what is kept. It changes when an older release could not read it any more. */
-const FORMAT = "1";
 
 export interface RedisStoreOptions {
   /** See connection.ts for its forms. */
@@ -48,18 +45,19 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
 }
 
 /** A store on a connection that is open; closing the store closes it. */
-export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: Scripts): Promise<Store> {
+export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
+  const fence = createFence();
+  const scripts: Scripts = {
+    run: (name, own, args) => fence.step(() => unfenced.run(name, [keys.memory, ...own], args)),
+  };
+  const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
+    await scripts.run("command", [key], [command, ...args]);
+  };
   const remember = async (name: string, value: string) => {
-    await quietly(redis.hsetnx(keys.memory, name, value));
+    await write(keys.memory, "HSETNX", name, value);
     return (await redis.hget(keys.memory, name)) ?? value;
   };
-  const format = await remember("format", FORMAT);
-  if (format !== FORMAT) {
-    throw new StoreError(
-      "foreign-format",
-      `The namespace in Redis was written by another version of poolsync (format ${format}, this one reads ${FORMAT}): run that version, or choose another namespace`,
-    );
-  }
+  await remember("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   return {
     kind: "redis",
@@ -73,12 +71,18 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
     befores: createRedisBefores(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
-    plans: createRedisPlans(redis, keys),
+    plans: createRedisPlans(redis, keys, scripts),
+    foreign: fence.met,
+
+    look: () =>
+      fence.step(async () => {
+        const there = await redis.hget(keys.memory, "format");
+        if (there !== null && there !== FORMAT) throw foreignFormat(there);
+      }),
+
     remember,
 
-    async note(name, value) {
-      await redis.hset(keys.notes, name, value);
-    },
+    note: (name, value) => write(keys.notes, "HSET", name, value),
 
     async noted(name) {
       return (await redis.hget(keys.notes, name)) ?? undefined;
@@ -86,7 +90,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
 
     async target(target) {
       const { pool, endpoint, region, arn } = target;
-      await redis.hsetnx(keys.targets, pool, JSON.stringify({ pool, endpoint, region, arn }));
+      await write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
       const text = await redis.hget(keys.targets, pool);
       return text === null ? target : parseDocument(targetDocument, text, "a target");
     },
@@ -99,9 +103,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
       return (await redis.hget(keys.links(pool), digest)) ?? undefined;
     },
 
-    async setLink(pool, digest, username) {
-      await quietly(redis.hset(keys.links(pool), digest, username));
-    },
+    setLink: (pool, digest, username) => write(keys.links(pool), "HSET", digest, username),
 
     async pools() {
       const letters = Object.entries(await redis.hgetall(keys.pools));
@@ -113,13 +115,4 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, scripts: 
 
     close: () => closeRedis(redis),
   };
-}
-
-/** For commands whose arguments nobody may read. */
-async function quietly<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw redisFault(error);
-  }
 }

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { RedisClient } from "./connection.ts";
+import { FORMAT } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
-/** Each script and what is prepended to it, in lua/. */
+/** Each script and what is prepended to it, in lua/: behind the clock and the fence, which all have. */
 const PRELUDES = {
+  command: [],
   put: ["mailbox"],
   "claim-and-settle": ["mailbox", "claim", "settle"],
   replay: ["mailbox"],
@@ -27,7 +29,10 @@ const PRELUDES = {
 export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
-  /** Answers what the script does. Where that is a list there may be errors in it, each of its own step. */
+  /**
+   * Each script is fenced: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
+   * format that stands there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
+   */
   run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
 }
 
@@ -44,7 +49,7 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
   const load = (name: ScriptName) => {
     const known = loaded.get(name);
     if (known) return known;
-    const text = [clock, ...PRELUDES[name].map(lua), lua(name)].join("\n");
+    const text = [clock, `local FORMAT = '${FORMAT}'`, lua("fence"), ...PRELUDES[name].map(lua), lua(name)].join("\n");
     const script = { text, sha: createHash("sha1").update(text).digest("hex") };
     loaded.set(name, script);
     return script;

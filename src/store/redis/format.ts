@@ -1,0 +1,19 @@
+import { StoreError } from "../store-error.ts";
+
+/**
+ * The form of what is kept. It changes when an older release could not read it any more. Digits, as it stands in
+ * scripts.
+ */
+export const FORMAT = "1";
+
+/** The code with which lua/fence.lua refuses; the format that is there follows it. */
+export const FOREIGN = "FOREIGNFORMAT";
+
+export function foreignFormat(said: string, cause?: unknown): StoreError {
+  const there = /^[\w.-]{1,20}$/.test(said) ? said : "unknown";
+  return new StoreError(
+    "foreign-format",
+    `The namespace in Redis was written by another version of poolsync (format ${there}, this one reads ${FORMAT}): run that version, or choose another namespace`,
+    { cause },
+  );
+}
