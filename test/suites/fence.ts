@@ -48,7 +48,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   befores: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
-  store: ["kind", "foreign", "targets", "noted", "link", "pools", "close"],
+  store: ["kind", "foreign", "targets", "noted", "now", "link", "pools", "close"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
