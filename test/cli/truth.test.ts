@@ -198,6 +198,22 @@ describe("a file", () => {
     });
   }
 
+  test("of every night makes no write where nothing differs, and just one where one value does", async (t) => {
+    const stage = await setStage(t);
+    const names = ["ann", ...Array.from({ length: 1_200 }, (_, nth) => `u${nth}`)];
+    for (const username of names) stage.pool.addUser({ username, attributes: { nickname: `Nick ${username}` } });
+    const path = await stage.file(["username,nickname", ...names.map((name) => `${name},Nick ${name}`)].join("\n"));
+    for (const [night, differs] of [false, true, false].entries()) {
+      if (differs) await byHand(stage.emulator, "ann", { nickname: "Somebody else's" });
+      await utimes(path, new Date(), new Date());
+      const before = stage.writes();
+      const { applied, unchanged } = await stage.sync(path);
+      const writes = differs ? 1 : 0;
+      assert.deepEqual([applied, unchanged], [writes, names.length - writes], `night ${night}`);
+      assert.equal(stage.writes() - before, writes, `night ${night}`);
+    }
+  });
+
   test("is planned as it is carried out: what is there already, and who is not listed", async (t) => {
     const stage = await setStage(t);
     stage.pool.addUser({ username: "ann", attributes: { nickname: "Ann" } });
