@@ -93,8 +93,9 @@ function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLo
 }
 
 function baselineSentence({ baseline, scan }: PlanFigures): string {
-  if (baseline === "none") return "Compared with nothing: every value would be written unless it was written before.";
-  if (baseline === "ledger" || !scan) return "Compared with what poolsync wrote last.";
+  const later = "a sync looks at each user, and writes what differs.";
+  if (baseline === "none") return `Compared with nothing: ${later}`;
+  if (baseline === "ledger" || !scan) return `Compared with what poolsync wrote last: ${later}`;
   const again = scan.begunAgain ? " (a page's token expired, and the scan was begun again)" : "";
   return `Compared with the pool: ${counted(scan.users, "user")} read in ${counted(scan.pages, "call")}, ${duration(scan.durationMs)}${again}.`;
 }
@@ -107,7 +108,12 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
   if (healable > 0) {
     sentences.push(`A sync would also replay ${counted(healable, "dead letter")} whose cause is gone.`);
   }
-  const wrong = totalDeeds(figures).invalid;
+  const { invalid: wrong, write: unlisted } = totalDeeds(figures);
+  if (figures.baseline === "live" && unlisted > 0) {
+    sentences.push(
+      `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
+    );
+  }
   if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
   const all = messages.email + messages.phone_number;
   if (all > 0) {
@@ -145,7 +151,8 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
     | "clear"
     | "unchanged"
   )[];
-  const rest = (["awaiting", "superseded", "invalid"] as const).filter((kind) =>
+  const more = (written ? [] : ["write"]) as readonly "write"[];
+  const rest = ([...more, "awaiting", "superseded", "invalid"] as const).filter((kind) =>
     all.some(([, deeds]) => deeds[kind] > 0),
   );
   return table(

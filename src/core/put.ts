@@ -66,8 +66,8 @@ export function put(
       notBefore: 0,
       ...(sendUnless === undefined ? {} : { sendUnless }),
     };
-    // Somebody else changed it: that it was sent once says nothing any more.
-    if (found === "other") blank(d, name);
+    // Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
+    if (found === "other" && d.ledger[name]?.digest === held.digest) blank(d, name);
     const known = isQuiet(d, name) && !isStale(d, name, held) ? knownBy(d, wanted, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, held);
     if (known === "look") enterSeen(d, name, held, d.ledger[name]?.digest === held.digest);

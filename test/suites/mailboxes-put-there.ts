@@ -100,6 +100,15 @@ export function putThereCases(suite: Suite): void {
       assert.deepEqual(await u.pending(), { email: "z" });
     });
 
+    test("that is stale, and was not found, leaves the ledger what it knows of the newer one", async () => {
+      const u = await createUser(suite);
+      await u.put("name", "x", 2);
+      await u.deliver("a");
+      await u.putAll(seen("name", "old", 1, "other"));
+      assert.equal((await u.ledger())["name"]?.digest, "x");
+      assert.deepEqual(await u.books(), { received: 2, applied: 1, stale: 1 });
+    });
+
     test("is stale where the ledger has something newer", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 2);

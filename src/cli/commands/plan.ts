@@ -33,7 +33,7 @@ export function addPlan(program: Command, context: Context): void {
       "after",
       `
 Examples:
-  $ poolsync plan users.csv --user-pool-id eu-west-1_Example
+  $ poolsync plan users.csv --user-pool-id eu-west-1_Example --verified mark
   $ poolsync plan --feed hr --html plan.html --out hr.psplan
 
 Exit codes: 0 all guards hold; 3 a guard is broken and the plan is not

@@ -79,8 +79,8 @@ for _, change in ipairs(changes) do
       }
       local name, found = wanted.name, found_by_look(d, wanted)
       if found ~= 'other' then held.sendUnless = wanted.sendUnless end
-      -- Somebody else changed it: that it was sent once says nothing any more.
-      if found == 'other' then blank(d, name) end
+      -- Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
+      if found == 'other' and d.ledger[name] and d.ledger[name].digest == held.digest then blank(d, name) end
       local known = is_quiet(d, name) and not is_stale(d, name, held) and known_by(d, wanted, found)
       if known == 'look' then
         enter_seen(d, name, held, d.ledger[name] and d.ledger[name].digest == held.digest)
