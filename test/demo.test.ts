@@ -1,0 +1,18 @@
+/** What README shows first goes to its end. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { runFile } from "./support/process.ts";
+
+test("the demonstration writes, sets aside, replays and recounts, and says that it was all", async () => {
+  const demo = runFile("bin/poolsync.js", ["demo"], {});
+  assert.equal(await demo.ended(), 0, demo.stderr() + demo.stdout());
+  const said = demo.stdout().replaceAll(/\s+/g, " ");
+  for (const sentence of [
+    /Dead letters: \d+ user-not-found/,
+    /Replayed \d+ letters\./,
+    /Recounted: every mailbox and every dead letter is in the books\./,
+    /That was all of it: [\d,]+ calls of AdminUpdateUserAttributes/,
+  ]) {
+    assert.match(said, sentence);
+  }
+});
