@@ -12,6 +12,8 @@ export interface Change {
   readonly version?: Ordinal;
   /** How all of its units are sent; plainly where it is absent. */
   readonly manner?: Manner;
+  /** Units that another row of the same feed stands instead of: they are counted, and never sent. */
+  readonly overruled?: ReadonlySet<string>;
   /** Absent where nobody looked at the pool. */
   readonly look?: {
     /** Epoch ms by the store's clock: before it began. */

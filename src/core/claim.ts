@@ -1,6 +1,7 @@
 import {
   blank,
   book,
+  discardCancelled,
   done,
   draft,
   enter,
@@ -62,12 +63,7 @@ export function claim(
       d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }
   }
-  for (const [name, held] of Object.entries(d.mailbox.pending)) {
-    if (!isCancelled(held.run)) continue;
-    delete d.mailbox.pending[name];
-    book(d, held.run, "pending", -1);
-    book(d, held.run, "discarded", 1);
-  }
+  discardCancelled(d, isCancelled);
   const units = ownNames<Held>();
   const sent: string[] = [];
   // Flags come last: whether one must be sent depends on whether its contact is.

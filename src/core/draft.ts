@@ -84,6 +84,16 @@ export function otherOf(name: string): string | undefined {
   return flagOf(name) ?? contactOf(name);
 }
 
+/** What a cancelled run has put, and what is not in flight, is not sent any more. */
+export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean): void {
+  for (const [name, held] of Object.entries(d.mailbox.pending)) {
+    if (!isCancelled(held.run)) continue;
+    delete d.mailbox.pending[name];
+    book(d, held.run, "pending", -1);
+    book(d, held.run, "discarded", 1);
+  }
+}
+
 /** What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays. */
 export function enter(d: Draft, name: string, version: string, digest: string, at?: number): void {
   const before = d.ledger[name]?.at;

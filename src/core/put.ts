@@ -1,6 +1,7 @@
 import {
   blank,
   book,
+  discardCancelled,
   draft,
   enter,
   enterSeen,
@@ -27,6 +28,8 @@ export interface Wanted {
   readonly sendUnless?: SendUnless;
   /** Absent: nobody looked. */
   readonly look?: Look;
+  /** Another row of the same feed stands instead: it is superseded, and not sent on the way. */
+  readonly overruled?: boolean;
 }
 
 /** What a look at the pool found a while ago. */
@@ -38,20 +41,26 @@ export interface Look {
 }
 export type Found = "there" | "other" | "awaiting";
 
-/** A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. */
+/**
+ * A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
+ * put is discarded first: nothing yields to it.
+ */
 export function put(
   state: UserState,
   change: Owner & { readonly run: string; readonly units: readonly Wanted[] },
   arrivals: readonly number[],
   nowMs: number,
+  isCancelled: (run: string) => boolean,
 ): Outcome {
   const d = draft(state, change);
+  discardCancelled(d, isCancelled);
   change.units.forEach((wanted, index) => {
     const arrival = arrivals[index];
     if (arrival === undefined) throw new RangeError(`Expected an arrival for unit ${index}, got none`);
     const ordinal = wanted.ordinal ?? ordinalText({ timeMs: nowMs, sequence: 0 });
     book(d, change.run, "received", 1);
     if (isTooFarAhead(ordinal, nowMs)) return book(d, change.run, "invalid", 1);
+    if (wanted.overruled === true) return book(d, change.run, "superseded", 1);
     const { name, look } = wanted;
     const found = look === undefined || wroteSince(d, name, look.at) ? undefined : look.found;
     const sendUnless = found === "other" ? undefined : wanted.sendUnless;

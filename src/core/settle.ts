@@ -103,6 +103,9 @@ function settleUnit(
       if (settlement.fateUnknown) {
         keepQuiet(d, name, held.digest, nowMs);
         letNothingOlderFollow(d, name, held.version, nowMs + QUIET_MS);
+      } else if (wasLast && !doubted) {
+        // Nothing was written: what was the last of ours still is, and may await the person.
+        enter(d, name, d.ledger[name]?.version ?? held.version, held.digest);
       }
       place(d, name, {
         ...held,

@@ -49,7 +49,8 @@ export function feedRowOf(row: JudgedRow): FeedRow {
   if (row.kind === "fault") return row;
   const { line, username, version, invalid, found, lookedAt } = row;
   const units = row.units.map(({ unit }) => unit);
-  const change = { username, units, version };
+  const overruled = row.units.filter(({ deed }) => deed === "superseded").map(({ unit }) => unit.name);
+  const change = { username, units, version, ...(overruled.length > 0 ? { overruled: new Set(overruled) } : {}) };
   if (lookedAt === undefined) return { kind: "change", line, found, invalid, change };
   const looked = row.units.flatMap(({ unit, deed }) => {
     const what = FOUND[deed];

@@ -9,7 +9,7 @@ import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-c
 import type { OwnAnswer } from "../cognito/own-writer.ts";
 import { SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Change } from "../core/change.ts";
-import type { UserState } from "../core/mailbox.ts";
+import type { Held, UserState } from "../core/mailbox.ts";
 import { ordinalText, versionText } from "../core/version.ts";
 import { directRunId } from "../store/runs.ts";
 import { deliverClaim, type DeliveryMeans } from "./claim-delivery.ts";
@@ -28,8 +28,9 @@ export type UnitOutcome =
 export interface Submitted {
   /** The opaque key of the user, under which what stays queued is found again. */
   readonly user: string;
-  /** By unit, its version. */
+  /** By unit, its version, and the digest of its value. */
   readonly versions: ReadonlyMap<string, string>;
+  readonly digests: ReadonlyMap<string, string>;
   /** Units that are on their way: nothing newer is there. */
   readonly queued: readonly string[];
 }
@@ -75,19 +76,20 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
     const ordinal = ordinalText(change.version ?? { timeMs: at, sequence: 0 });
     const { mailbox, ledger } = await store.mailboxes.read(user);
     const versions = new Map<string, string>();
+    const digests = new Map(change.units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
     const queued: string[] = [];
-    for (const [index, { name, value }] of change.units.entries()) {
+    for (const [index, { name }] of change.units.entries()) {
       const waiting = mailbox?.pending[name] ?? mailbox?.claim?.units[name];
       const put = versionText(ordinal, arrival + index);
       // Whoever put an equal value in the same moment has made this change as well.
-      const isSame = waiting?.digest === keyring.valueDigest(name, value) && waiting.version < put;
+      const isSame = waiting !== undefined && waiting.digest === digests.get(name) && waiting.version < put;
       const version = isSame ? waiting.version : put;
       versions.set(name, version);
       if ([waiting, ledger[name]].every((newest) => newest === undefined || newest.version <= version)) {
         queued.push(name);
       }
     }
-    return { user, versions, queued };
+    return { user, versions, digests, queued };
   }
 
   /** Delivers what is due of the user, unless somebody else does. Answers when to look again, in ms. */
@@ -122,18 +124,20 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
 
   async function outcomeOf(
     user: string,
-    unit: string,
-    version: string,
+    { unit, version, digest }: { readonly unit: string; readonly version: string; readonly digest: string },
     { mailbox, ledger }: UserState,
     changed: (unit: string) => boolean,
   ): Promise<UnitOutcome> {
-    if (mailbox?.pending[unit]?.version === version || mailbox?.claim?.units[unit]?.version === version) {
-      return { is: "pending" };
-    }
+    // A newer change to the same value is this one as well.
+    const isThis = (held: Held | undefined): boolean =>
+      held !== undefined && (held.version === version || (held.version > version && held.digest === digest));
+    if (isThis(mailbox?.pending[unit]) || isThis(mailbox?.claim?.units[unit])) return { is: "pending" };
     const id = keyring.letterId(user, unit, version);
     const letter = await store.letters.get(id);
     if (letter) return { is: "dead", letter: id, kind: letter.kind, reason: letter.reason };
-    if (ledger[unit]?.version === version) return { is: changed(unit) ? "applied" : "unchanged" };
+    const entry = ledger[unit];
+    if (entry?.version === version) return { is: changed(unit) ? "applied" : "unchanged" };
+    if (entry && entry.version > version && entry.digest === digest) return { is: "applied" };
     return { is: "superseded" };
   }
 
@@ -141,7 +145,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
     check: (change) => producer.check(change),
     userKey: (username) => producer.userKey(username),
     submit,
-    async deliverNow({ user, versions }, options) {
+    async deliverNow({ user, versions, digests }, options) {
       const heard = hearCalls(means);
       /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
       const own = new Set<string>();
@@ -158,7 +162,8 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
           const state = await store.mailboxes.read(user);
           const outcomes = new Map<string, UnitOutcome>();
           for (const [unit, version] of versions) {
-            outcomes.set(unit, await outcomeOf(user, unit, version, state, changed));
+            const asked = { unit, version, digest: digests.get(unit) ?? "" };
+            outcomes.set(unit, await outcomeOf(user, asked, state, changed));
           }
           const leftMs = endsAt - performance.now();
           isPending = [...outcomes.values()].some(({ is }) => is === "pending");

@@ -74,6 +74,7 @@ export function createProducer(options: ProducerOptions): Producer {
       ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
       ...(sendUnless === undefined ? {} : { sendUnless }),
       ...lookOf(change, name),
+      ...(change.overruled?.has(name) === true ? { overruled: true } : {}),
       digest: keyring.valueDigest(name, value),
       body: keyring.seal(bodyOf(value, change.manner)),
     }));

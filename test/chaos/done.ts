@@ -68,9 +68,11 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
         (ask) => ask.attributes.includes(unit) && isSaid(ask, unit, stay),
       );
       if (saying.length === 0) continue;
-      // One that is begun later does not explain it, and one that was not done by then does.
-      const isAsked = ({ begunAt, answeredAt }: Answered): boolean => begunAt <= stay.from && answeredAt >= over.from;
-      if (saying.some((ask) => !ask.answered || !isDone(ask, unit) || isAsked(ask.answered))) continue;
+      // One that is begun later does not explain it, and one that was not done by then does. A process that was killed
+      // may have written before the one that answered began: it was asked when the request was first made.
+      const isAsked = (ask: Ask, { begunAt, answeredAt }: Answered): boolean =>
+        Math.min(begunAt, model.changes.get(ask.id)?.sentAt ?? begunAt) <= stay.from && answeredAt >= over.from;
+      if (saying.some((ask) => !ask.answered || !isDone(ask, unit) || isAsked(ask, ask.answered))) continue;
       const isLate = evidence.lateSettles.some(({ user }) => user === userKeys.get(username));
       const isLost = model.losses.some(({ from }) => stay.from >= from);
       if (isLate || isLost) continue;

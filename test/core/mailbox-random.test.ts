@@ -117,7 +117,7 @@ function life(random: Random) {
     const asked = sendUnless === undefined ? {} : { sendUnless };
     say(`  ${sendUnless ?? "asked"}${seen ? `, ${found} at ${seen.at - START}` : ""}`);
     const units = [{ name, ordinal, digest, body: digest, ...looked, ...asked }];
-    take(put(state, { user: "u", pool: "p", username: "n", priority: 10, run, units }, [arrivals], now));
+    take(put(state, { user: "u", pool: "p", username: "n", priority: 10, run, units }, [arrivals], now, () => false));
   }
 
   function claimOne(): Flight | undefined {

@@ -45,7 +45,13 @@ export function user() {
         version === undefined ? {} : { ordinal: ordinalText({ timeMs: START - 3_600_000 + version, sequence: 0 }) };
       const units = [{ name, digest: word, body: word, ...ordinal, ...more }];
       self.take(
-        put(state, { user: "u", pool: "p", username: "n", priority: 10, run: "r", units }, [++arrivals], self.now),
+        put(
+          state,
+          { user: "u", pool: "p", username: "n", priority: 10, run: "r", units },
+          [++arrivals],
+          self.now,
+          (run) => self.cancelled.has(run),
+        ),
       );
     },
     claim(token: string): Claimed {

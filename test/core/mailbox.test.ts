@@ -58,7 +58,10 @@ describe("a put", () => {
   test("wants an arrival for every unit", () => {
     const units = [{ name: "name", digest: "x", body: "x" }];
     const change = { user: "u", pool: "p", username: "n", priority: 10, run: "r", units };
-    assert.throws(() => put({ ledger: {} }, change, [], START), { name: "RangeError", message: /arrival for unit 0/ });
+    assert.throws(() => put({ ledger: {} }, change, [], START, () => false), {
+      name: "RangeError",
+      message: /arrival for unit 0/,
+    });
   });
 });
 
@@ -124,7 +127,7 @@ describe("a memory of what was written", () => {
     const ledger = { name: { version: versionText(ordinalText({ timeMs: 1, sequence: 0 }), 1), digest: "x" } };
     const units = [{ name: "name", digest: "x", body: "x", sendUnless: "written" as const }];
     const change = { user: "u", pool: "p", username: "n", priority: 1, run: "r", units };
-    const { state } = put({ ledger }, change, [2], START);
+    const { state } = put({ ledger }, change, [2], START, () => false);
     assert.equal(state.mailbox?.pending["name"]?.body, "x");
     const claimed = claim(state, "u", "a", 1000, START, () => false);
     assert.ok(claimed.result.is === "claimed");

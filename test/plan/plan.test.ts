@@ -310,6 +310,17 @@ describe("a plan", () => {
     assert.deepEqual((await plan(rows, { pool: people, guards: { changed: undefined } })).broken, []);
   });
 
+  test("gives the store rows that others stand instead of as overruled, however they are compared", async () => {
+    const pool = [person("ann", { given_name: "New" })];
+    const rows = [row("ann", { given_name: text("Old") }), row("ann", { given_name: text("New") })];
+    for (const baseline of ["live", "none"] as const) {
+      const made = await plan(rows, { pool, baseline, mapping: { duplicates: "last" } });
+      const put = await Array.fromAsync(made.feedRows());
+      const overruled = put.map((each) => each.kind === "change" && [...(each.change.overruled ?? [])]);
+      assert.deepEqual(overruled, [["given_name"], []], baseline);
+    }
+  });
+
   test("gives the store all units with what was seen of them", async () => {
     const pool = [person("Ann", { given_name: "Ann" })];
     const made = await plan([row("ann", { given_name: text("Ann"), nickname: text("A") })], { pool });

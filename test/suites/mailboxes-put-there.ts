@@ -183,6 +183,15 @@ export function putThereCases(suite: Suite): void {
     });
   });
 
+  describe("put: a value that another row of the feed stands instead of", () => {
+    test("is superseded, and never on its way", async () => {
+      const u = await createUser(suite);
+      const { waiting } = await u.putAll({ ...wanted("name", "old", 1), overruled: true });
+      assert.deepEqual([waiting, await u.mailbox(), await u.ledger()], [[], undefined, {}]);
+      assert.deepEqual(await u.books(), { received: 1, superseded: 1 });
+    });
+  });
+
   describe("put: a value that nobody looked for", () => {
     test("is believed to be there for an hour after poolsync wrote it, where an application put it", async () => {
       const u = await createUser(suite);

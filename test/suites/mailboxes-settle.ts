@@ -27,6 +27,20 @@ export function settleCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 1, unchanged: 1 });
     });
 
+    test("of a call that was not made leaves it the last that was written", async () => {
+      const u = await createUser(suite);
+      await u.put("email", "x", 1);
+      await u.deliver("a");
+      await u.putAll({ ...wanted("email", "x", 2), sendUnless: "there" });
+      await u.settle("b", { email: retry(heldOf(await u.claim("b"), "email").version, 0) });
+      const claimed = await u.claimInTime("c");
+      assert.deepEqual(claimed.is === "claimed" && claimed.sent, ["email"]);
+      const unknown = retry(heldOf(claimed, "email").version, 0, { fateUnknown: true });
+      await u.settle("c", { email: unknown });
+      const again = await u.claimInTime("d");
+      assert.deepEqual(again.is === "claimed" && again.sent, undefined);
+    });
+
     test("keeps an address that awaits the person as the last that was sent, until it was seen", async () => {
       const u = await createUser(suite);
       await u.put("email", "x", 1);

@@ -205,6 +205,19 @@ function runSuite(name: string, open: Open, time: Time): void {
       assert.deepEqual(await u.books(other), { received: 1, pending: 1 });
     });
 
+    test("that are cancelled take nothing with them that others put afterwards", async () => {
+      const { runs } = suite.store;
+      const u = await createUser(suite);
+      const [corrected, older] = [await u.newRun(), await u.newRun()];
+      await u.put("name", "x", 5);
+      await u.put("nickname", "n", 5);
+      assert.equal(await runs.turn(u.run, ["reading"], "cancelled"), true);
+      await u.put("name", "x", 5, { run: corrected });
+      await u.put("nickname", "m", 4, { run: older });
+      assert.deepEqual(await u.books(), { received: 2, discarded: 2 });
+      assert.deepEqual(await u.words("a"), { name: "x", nickname: "m" });
+    });
+
     test("that were cancelled or have expired stay so, and another of the identity begins anew", async () => {
       const { runs } = suite.store;
       for (const state of ["cancelled", "expired"] as const) {

@@ -75,6 +75,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
             change,
             units.map(() => ++arrivals),
             clock.nowMs,
+            (of) => runs.get(of)?.state === "cancelled",
           ),
         );
         ahead += entries.filter(({ term }) => term === "invalid").length;

@@ -34,7 +34,7 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
       database.transaction(async (session) => {
         const at = now();
         const before = await readUser(session, user);
-        const cancelled = await cancelledRuns(session, before);
+        const cancelled = await cancelledRuns(session, [before]);
         const { state, entries, result } = claim(before, user, token, leaseMs, at, (run) => cancelled.has(run));
         if (state !== before) await writeUsers(session, new Map([[user, state]]), at);
         await postEntries(session, entries);
@@ -173,11 +173,13 @@ async function putChanges(
   let arrival = (rows[0]?.last ?? 0) - count;
   const first = count > 0 ? arrival + 1 : 0;
   const states = await readUsers(session, [...new Set(changes.map(({ user }) => user))]);
+  const cancelled = await cancelledRuns(session, [...states.values()]);
   const entries: Entry[] = [];
   let ahead = 0;
   for (const { user, username, units } of changes) {
     const arrivals = units.map(() => ++arrival);
-    const outcome = put(states.get(user) ?? NO_STATE, { user, pool, username, priority, run, units }, arrivals, at);
+    const change = { user, pool, username, priority, run, units };
+    const outcome = put(states.get(user) ?? NO_STATE, change, arrivals, at, (of) => cancelled.has(of));
     states.set(user, outcome.state);
     for (const entry of outcome.entries) {
       entries.push(entry);
@@ -192,8 +194,11 @@ async function putChanges(
 }
 
 /** Those of the runs whose units wait, or are in a claim, that somebody has cancelled. */
-async function cancelledRuns(session: Session, { mailbox }: UserState): Promise<ReadonlySet<string>> {
-  const held = [...Object.values(mailbox?.pending ?? {}), ...Object.values(mailbox?.claim?.units ?? {})];
+async function cancelledRuns(session: Session, states: readonly UserState[]): Promise<ReadonlySet<string>> {
+  const held = states.flatMap(({ mailbox }) => [
+    ...Object.values(mailbox?.pending ?? {}),
+    ...Object.values(mailbox?.claim?.units ?? {}),
+  ]);
   if (held.length === 0) return new Set();
   const rows = await session.query<{ id: string }>(
     "SELECT id FROM poolsync.runs WHERE state = 'cancelled' AND id = ANY($1::text[])",

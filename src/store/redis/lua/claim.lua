@@ -24,13 +24,7 @@ local function claim(d, token, lease_ms)
     end
   end
 
-  for name, held in pairs(mailbox.pending) do
-    if is_cancelled(held.run) then
-      mailbox.pending[name] = nil
-      book(held.run, 'pending', -1)
-      book(held.run, 'discarded', 1)
-    end
-  end
+  discard_cancelled(mailbox)
 
   local units, sent = {}, {}
   local function take_due(name, held)

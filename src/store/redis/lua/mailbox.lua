@@ -309,6 +309,17 @@ local function close_ledger(d)
   if d.ledger_changed then d.ledger_text = cjson.encode(d.ledger) end
 end
 
+-- What a cancelled run has put, and what is not in flight, is not sent any more.
+local function discard_cancelled(mailbox)
+  for name, held in pairs(mailbox.pending) do
+    if is_cancelled(held.run) then
+      mailbox.pending[name] = nil
+      book(held.run, 'pending', -1)
+      book(held.run, 'discarded', 1)
+    end
+  end
+end
+
 -- Forgets what has expired, and makes the draft ready for `write`: it is nobody's from here on. Answers when the mailbox
 -- is due, or nil where nothing is left in it.
 local function close(d)

@@ -2,7 +2,8 @@
 --
 -- KEYS    those of mailbox.lua, then KEYS[9] arrivals, KEYS[10] cursors, due:<pool> of the page
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
--- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found}}]}]
+-- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
+--         overruled?}]}]
 -- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
 -- Output  JSON {accepted, cursor, ahead, waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
 --         was given; blank where there is no such run, `cancelled` where it was cancelled
@@ -67,11 +68,14 @@ end
 local ahead, waits = 0, {}
 for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
+  discard_cancelled(d.mailbox)
   for _, wanted in ipairs(change.units) do
     arrival = arrival + 1
     local ordinal = wanted.ordinal or string.format('%015.0f.%016.0f', NOW, 0)
     if is_too_far_ahead(ordinal) then
       ahead = ahead + 1
+    elseif wanted.overruled then
+      book(run, 'superseded', 1)
     else
       local held = {
         version = string.format('%s.%016.0f', ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,

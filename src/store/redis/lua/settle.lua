@@ -40,6 +40,9 @@ local function settle_unit(d, name, held, settlement, was_last)
     if settlement.fateUnknown then
       keep_quiet(d, name, held.digest)
       let_nothing_older_follow(d, name, held.version, NOW + QUIET_MS)
+    elseif was_last and not doubted then
+      -- Nothing was written: what was the last of ours still is, and may await the person.
+      enter(d, name, d.ledger[name] and d.ledger[name].version or held.version, held.digest)
     end
     if settlement.counts == 'attempt' then held.attempts = held.attempts + 1 end
     if settlement.counts == 'fault' then held.faults = held.faults + 1 end
