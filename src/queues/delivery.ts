@@ -68,11 +68,12 @@ const LONGEST_PAUSE_MS = 60_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
 const LATE_BY_MS = 5;
 
-/** Begins at once. */
+/** Begins at once. Rejects where the store is of another format by now. */
 export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
   const { engine, profile, updates, concurrency, leaseMs, log } = options;
   const { store, queues, wakeUps } = engine;
   const pool = profile.id;
+  await store.look();
   const holder = randomBytes(8).toString("hex");
   const abort = new AbortController();
   /** Ends for who waits for the pace: nothing is under way for them. */

@@ -94,9 +94,10 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
 
   /** Delivers what is due of the user, unless somebody else does. Answers when to look again, in ms. */
   async function deliver(heard: HeardCalls, user: string, own: Set<string>, options: DirectOptions): Promise<Attempt> {
+    const signal = AbortSignal.any([options.signal, store.foreign]);
     const hold = await holds.ask("pool");
     if (hold.is === "held") return { againInMs: hold.retryInMs };
-    const slot = await updates.acquire({ priority: FIRST, deadlineMs: options.waitMs, signal: options.signal });
+    const slot = await updates.acquire({ priority: FIRST, deadlineMs: options.waitMs, signal });
     try {
       const askedAt = performance.now();
       const token = randomUUID();
@@ -110,7 +111,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
         return { againInMs: 0 };
       }
       for (const { version } of Object.values(answer.units)) own.add(version);
-      const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, options.signal);
+      const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, signal);
       await publishLetters(queues, store.letters, delivered.letters);
       const { hold: wanted, answered, dueInMs = 0 } = delivered;
       if (wanted && wanted.scope !== "process") await holds.place(wanted.scope, wanted.failure.kind);

@@ -47,3 +47,18 @@ test("a refusal is known by its code, wherever the server's version puts it", ()
   ];
   for (const [text, code] of codes) assert.equal(codeOf(new Error(text)), code, text);
 });
+
+test("the format that the fence met stands in the sentence, where it is one", () => {
+  for (const [said, shown] of [
+    ["2", "format 2,"],
+    ["2026.1-beta", "format 2026.1-beta,"],
+    ["\u001b[31m", "format unknown,"],
+    ["x".repeat(100), "format unknown,"],
+    ["", "format unknown,"],
+  ] as const) {
+    const fault = redisFault(new Error(`FOREIGNFORMAT ${said}`));
+    assert.ok(fault instanceof StoreError);
+    assert.equal(fault.kind, "foreign-format");
+    assert.ok(fault.message.includes(shown), fault.message);
+  }
+});

@@ -88,8 +88,9 @@ async function answerMany(io: Io, said: RequestInput, carryOut: CarryOut, { atOn
     const answer = await underWay.shift();
     if (answer === undefined) return;
     if ("printed" in answer) return void io.stdout.write(answer.printed);
-    const { message, exitCode } = reportFailure(answer.error);
-    if (exitCode === EXIT.interrupted) throw answer.error;
+    const { kind, message, exitCode } = reportFailure(answer.error);
+    // No other line would go better.
+    if (exitCode === EXIT.interrupted || kind === "foreign-format") throw answer.error;
     failed += 1;
     tell(io, `Line ${answer.line}: ${message}`);
   };
