@@ -61,7 +61,7 @@ async function main(): Promise<number> {
 }
 
 async function runTests(url: string, run: string): Promise<number> {
-  const nodeArgs = ["--test", "--test-concurrency=2", "--test-timeout=300000", "--test-reporter=spec"];
+  const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
   const child = spawn(process.execPath, [...nodeArgs, ...options, ...files], {
     cwd: root,
     stdio: "inherit",
