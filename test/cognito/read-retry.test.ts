@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turnOfTheLoop } from "node:timers/promises";
 import { refusalOf, type Refusal } from "../../src/cognito/fault.ts";
 import { createQuotaGovernor } from "../../src/cognito/quota-governor.ts";
 import { retryRead, type ReadCall, type Reads, type WaitingRead } from "../../src/cognito/read-retry.ts";
@@ -23,7 +23,7 @@ function script(...answers: readonly Answer[]) {
     read: async (): Promise<Answer> => {
       calls += 1;
       // Nothing in life answers without a turn of the loop.
-      await sleep(1);
+      await turnOfTheLoop();
       return answers[Math.min(calls, answers.length) - 1] ?? answered;
     },
     calls: () => calls,
