@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TestContext } from "node:test";
 import { Readable, Writable } from "node:stream";
 import { run } from "../../src/cli/program.ts";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
+import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 
 export const POOL = "eu-west-1_Example";
 
@@ -62,6 +64,19 @@ function collector(columns: number | undefined) {
 export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), "poolsync-test-"));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** An empty pool that this process's environment points to, and a directory, until the test ends. */
+export async function onePool(t: TestContext, definition: Omit<PoolDefinition, "id"> = {}) {
+  const emulator = await startEmulator({ quotas: "unmetered" });
+  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
+  const directory = await temporaryDirectory();
+  t.after(async () => {
+    await emulator.close();
+    restore();
+    await directory.remove();
+  });
+  return { emulator, pool: emulator.pools.add({ id: POOL, ...definition }), directory: directory.path };
 }
 
 /** A pool of users `u0`, `u1` and so on, whose e-mail addresses are verified. */

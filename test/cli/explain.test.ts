@@ -4,10 +4,8 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import { startEmulator } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
-import { exampleAws } from "../support/aws-environment.ts";
-import { POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { onePool, POOL, runCommand, type Said } from "./command-run.ts";
 
 const LISTED = z.object({ listed: z.object({ attributes: z.record(z.string(), z.string()) }) });
 const DOCUMENT = z.object({
@@ -18,17 +16,9 @@ const DOCUMENT = z.object({
 
 /** A pool, and the words that name it and a directory for the embedded store, but for the user. */
 async function setStage(t: TestContext, options: Omit<PoolDefinition, "id"> = {}) {
-  const emulator = await startEmulator({ quotas: "unmetered" });
-  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await temporaryDirectory();
-  t.after(async () => {
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
-  const pool = emulator.pools.add({ id: POOL, ...options });
-  const tail = ["--data-dir", join(directory.path, "data"), "--user-pool-id", POOL, "--username"];
-  return { emulator, pool, directory: directory.path, tail };
+  const { emulator, pool, directory } = await onePool(t, options);
+  const tail = ["--data-dir", join(directory, "data"), "--user-pool-id", POOL, "--username"];
+  return { emulator, pool, directory, tail };
 }
 
 describe("explain", () => {

@@ -5,12 +5,10 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
 import { openPoolsync } from "../../src/index.ts";
-import { startEmulator } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import { exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
-import { byHand, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { byHand, onePool, POOL, runCommand, type Said } from "./command-run.ts";
 
 const outcomes = z.object({ attributes: z.array(z.object({ name: z.string(), outcome: z.string() })) });
 const dryRun = z.object({ changes: z.array(z.object({ attribute: z.string(), would: z.string() })) });
@@ -22,16 +20,8 @@ const explained = z.object({
 });
 
 async function setStage(t: TestContext, definition: Omit<PoolDefinition, "id"> = {}) {
-  const emulator = await startEmulator({ quotas: "unmetered" });
-  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await temporaryDirectory();
-  t.after(async () => {
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
-  const pool = emulator.pools.add({ id: POOL, schema: [{ name: "cost_center" }], ...definition });
-  const dataDir = join(directory.path, "data");
+  const { emulator, pool, directory } = await onePool(t, { schema: [{ name: "cost_center" }], ...definition });
+  const dataDir = join(directory, "data");
   const where = ["--data-dir", dataDir, "--user-pool-id", POOL];
   const asks = (...words: string[]): Promise<Said> =>
     runCommand(["admin-update-user-attributes", ...where, "--username", "ann", "--user-attributes", ...words]);
@@ -55,7 +45,7 @@ async function setStage(t: TestContext, definition: Omit<PoolDefinition, "id"> =
       return Object.fromEntries(changes.map(({ attribute, would }) => [attribute, would]));
     },
     async file(text: string): Promise<string> {
-      const path = join(directory.path, "f.csv");
+      const path = join(directory, "f.csv");
       await writeFile(path, text);
       return path;
     },
