@@ -103,7 +103,7 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
-  const nowMs = Date.now();
+  const nowMs = await store.now();
   const units = unitsOf(state, keyring, nowMs);
   wanted.push(...units.map(({ unit }) => unit));
   const looked = await owners(means, wanted);
