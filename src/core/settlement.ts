@@ -10,7 +10,7 @@ export type Settlement =
   | {
       readonly is: "retry";
       readonly version: string;
-      /** Epoch ms. */
+      /** Epoch ms; as the stores' port takes it, ms from their now. */
       readonly at: number;
       /** What the failure counts as: answered, without an answer, or nothing (a throttle, a hold, a shutdown). */
       readonly counts: "attempt" | "fault" | "nothing";
