@@ -6,6 +6,7 @@ import { after, before, describe, test, type TestContext } from "node:test";
 import { type Emulator, startEmulator } from "../src/emulator/emulator.ts";
 import { openPoolsync, type Poolsync, type PoolsyncOptions, type UserChange } from "../src/index.ts";
 import { exampleAws } from "./support/aws-environment.ts";
+import { putMadeDirectory } from "./support/made-directory.ts";
 import { until } from "./support/condition.ts";
 import { testRedis } from "./support/redis.ts";
 
@@ -19,6 +20,7 @@ async function open(t: TestContext, place: Place = "embedded"): Promise<{ emulat
   const pool = emulator.pools.add({ id: POOL });
   pool.addUser({ username: "jane", attributes: { nickname: "jj", email: "jane@example.com", email_verified: "true" } });
   const { url, namespace } = testRedis();
+  await putMadeDirectory(join(directory, "data"));
   const poolsync = await openPoolsync({
     endpoint: emulator.url,
     region: "eu-west-1",

@@ -1,8 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import { globSync } from "node:fs";
-import { constants } from "node:os";
-import { dirname, matchesGlob } from "node:path";
+import { mkdtemp, rm } from "node:fs/promises";
+import { constants, tmpdir } from "node:os";
+import { dirname, join, matchesGlob } from "node:path";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
 
@@ -49,23 +51,35 @@ async function main(): Promise<number> {
     return 1;
   }
   const run = randomBytes(4).toString("hex");
+  const scratch = await mkdtemp(join(tmpdir(), "poolsync-tests-"));
   try {
+    const dataDir = join(scratch, "data");
+    await makeDirectory(dataDir);
     if (interrupted) return 128 + constants.signals[interrupted];
     say(`Redis: ${redis.origin}.`);
-    const exitCode = await runTests(redis.url, run);
+    const exitCode = await runTests(redis.url, run, dataDir);
     return interrupted ? 128 + constants.signals[interrupted] : exitCode;
   } finally {
+    await rm(scratch, { recursive: true, force: true });
     if (!redis.ours) await removeKeys(redis.url, run);
     await redis.stop();
   }
 }
 
-async function runTests(url: string, run: string): Promise<number> {
+/** The data directory that tests copy. Where it cannot be made, they make their own, and say what is wrong. */
+async function makeDirectory(dataDir: string): Promise<void> {
+  await once(
+    spawn(process.execPath, ["test/support/made-directory.ts", dataDir], { cwd: root, stdio: "inherit" }),
+    "exit",
+  );
+}
+
+async function runTests(url: string, run: string, dataDir: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
   const child = spawn(process.execPath, [...nodeArgs, ...options, ...files], {
     cwd: root,
     stdio: "inherit",
-    env: { ...process.env, POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_RUN: run },
+    env: { ...process.env, POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_RUN: run, POOLSYNC_TEST_DATA_DIR: dataDir },
   });
   tests = child;
   return await new Promise((resolve, reject) => {

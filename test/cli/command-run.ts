@@ -8,6 +8,7 @@ import { run } from "../../src/cli/program.ts";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 
@@ -61,6 +62,13 @@ function collector(columns: number | undefined) {
   return { stream, text: () => parts.join("") };
 }
 
+/** With a data directory in it, `data`. */
+export async function directoryWithData() {
+  const directory = await temporaryDirectory();
+  await putMadeDirectory(join(directory.path, "data"));
+  return directory;
+}
+
 export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), "poolsync-test-"));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
@@ -70,7 +78,7 @@ export async function temporaryDirectory(): Promise<{ readonly path: string; rem
 export async function onePool(t: TestContext, definition: Omit<PoolDefinition, "id"> = {}) {
   const emulator = await startEmulator({ quotas: "unmetered" });
   const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await temporaryDirectory();
+  const directory = await directoryWithData();
   t.after(async () => {
     await emulator.close();
     restore();
@@ -111,7 +119,7 @@ export async function byHand(
 export async function setStage(users: number, options: EmulatorOptions = {}) {
   const emulator = await emulatorWith(users, options);
   const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await temporaryDirectory();
+  const directory = await directoryWithData();
   return {
     emulator,
     directory: directory.path,

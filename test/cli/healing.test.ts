@@ -6,15 +6,15 @@ import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { byHand, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { byHand, POOL, runCommand, directoryWithData } from "./command-run.ts";
 
 const summary = z.object({ healed: z.number().optional(), books: z.object({ applied: z.number(), dead: z.number() }) });
 const planned = z.object({ scan: z.object({ healable: z.number().optional() }) });
 
 describe("dead letters that mend themselves", () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: Awaited<ReturnType<typeof directoryWithData>>;
   before(async () => {
-    directory = await temporaryDirectory();
+    directory = await directoryWithData();
   });
   after(() => directory.remove());
 

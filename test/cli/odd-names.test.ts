@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { testRedis } from "../support/redis.ts";
-import { POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { POOL, runCommand, directoryWithData } from "./command-run.ts";
 
 /** What every plain object of JavaScript has a property of, and names at the limits. */
 const NAMES = ["__proto__", "constructor", "toString", "hasOwnProperty", "ü".repeat(128), "🦉".repeat(64)];
@@ -17,7 +17,7 @@ function oddNames(engine: string, environment: () => Record<string, string>): vo
   test(`users, attributes, columns and files may be called anything: ${engine}`, async () => {
     const emulator = await startEmulator({ quotas: "unmetered" });
     const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    const directory = await temporaryDirectory();
+    const directory = await directoryWithData();
     try {
       const pool = emulator.pools.add({ id: POOL, schema: ATTRIBUTES.map((name) => ({ name, maxLength: 2048 })) });
       for (const username of NAMES) pool.addUser({ username, attributes: {} });

@@ -5,14 +5,14 @@ import { after, before, describe, test } from "node:test";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory, type Said } from "./command-run.ts";
+import { emulatorWith, POOL, runCommand, directoryWithData, type Said } from "./command-run.ts";
 
 describe("a user's own change", () => {
   let emulator: Emulator;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: Awaited<ReturnType<typeof directoryWithData>>;
   before(async () => {
     emulator = await emulatorWith(4);
-    directory = await temporaryDirectory();
+    directory = await directoryWithData();
   });
   after(async () => {
     await emulator.close();

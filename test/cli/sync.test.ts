@@ -6,7 +6,7 @@ import { z } from "zod";
 import { imbalance, TERMS } from "../../src/core/books.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory, type RunOptions } from "./command-run.ts";
+import { emulatorWith, POOL, runCommand, directoryWithData, type RunOptions } from "./command-run.ts";
 
 const books = z.object(
   Object.fromEntries(TERMS.map((term) => [term, z.number()])) as Record<(typeof TERMS)[number], z.ZodNumber>,
@@ -27,7 +27,7 @@ const syncDocument = z.object({
 describe("a file, from the command line to the pool and back", () => {
   let emulator: Emulator;
   let restore: () => void;
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: Awaited<ReturnType<typeof directoryWithData>>;
   const at = (name: string) => join(directory.path, name);
   const call = async (words: readonly string[], options: RunOptions = {}) =>
     runCommand([...words, "--data-dir", at("data")], options);
@@ -40,7 +40,7 @@ describe("a file, from the command line to the pool and back", () => {
   before(async () => {
     emulator = await emulatorWith(5);
     restore = exampleAws({ AWS_REGION: undefined, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    directory = await temporaryDirectory();
+    directory = await directoryWithData();
     const rows = [
       "username,given_name,email,custom:team",
       "u0,Ana,u0@example.com,red",

@@ -6,6 +6,7 @@ import { after, before } from "node:test";
 import { openEngine } from "../../src/queues/engine.ts";
 import { deliverySuite } from "../suites/delivery.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 
 let restore: (() => void) | undefined;
 before(() => {
@@ -15,7 +16,9 @@ after(() => restore?.());
 
 deliverySuite("delivery on the embedded engine", async () => {
   const directory = await mkdtemp(join(tmpdir(), "poolsync-delivery-"));
-  const engine = await openEngine({ dataDir: join(directory, "data"), namespace: "test", key: randomBytes(32) });
+  const dataDir = join(directory, "data");
+  await putMadeDirectory(dataDir);
+  const engine = await openEngine({ dataDir, namespace: "test", key: randomBytes(32) });
   return {
     engine,
     async close() {

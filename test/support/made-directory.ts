@@ -1,0 +1,22 @@
+/**
+ * A data directory that is made once for all tests: making one takes four seconds of CPU, and most tests are about what
+ * is in it. The tests of the making, and of processes, make their own.
+ */
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
+
+/** Puts a copy at `dataDir`. A test that is run without the others has none: its directory is made when it is opened. */
+export async function putMadeDirectory(dataDir: string): Promise<void> {
+  const made = process.env["POOLSYNC_TEST_DATA_DIR"];
+  // Beside these lies the lock of who made it.
+  if (made === undefined) return;
+  for (const part of ["postgres", "poolsync.json"])
+    await cp(join(made, part), join(dataDir, part), { recursive: true });
+}
+
+/** In a process of its own: PGlite keeps what it took. */
+if (import.meta.main) {
+  const [dataDir = ""] = process.argv.slice(2);
+  await (await openEmbeddedStore({ dataDir })).close();
+}
