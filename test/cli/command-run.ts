@@ -115,11 +115,11 @@ export async function byHand(
   assert.ok(written.ok);
 }
 
-/** Such a pool, which the SDK of this process finds, and a directory. */
-export async function setStage(users: number, options: EmulatorOptions = {}) {
+/** Such a pool, which the SDK of this process finds, and a directory: with a data directory in it, unless not. */
+export async function setStage(users: number, options: EmulatorOptions = {}, hasData = true) {
   const emulator = await emulatorWith(users, options);
   const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await directoryWithData();
+  const directory = await (hasData ? directoryWithData() : temporaryDirectory());
   return {
     emulator,
     directory: directory.path,
