@@ -36,14 +36,14 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     words: readonly string[],
     code: number,
     message: RegExp,
-    environment: Record<string, string> = {},
+    options: { readonly environment?: Record<string, string>; readonly readsWithinMs?: number } = {},
   ) {
     const all = [...words, "--data-dir", at("data")];
-    const plain = await runCommand(all, { environment, readsWithinMs: 300 });
+    const plain = await runCommand(all, options);
     assert.equal(plain.code, code, plain.stderr);
     assert.match(plain.stderr, message);
     assert.equal(plain.stdout, "");
-    const json = await runCommand([...all, "--json"], { environment, readsWithinMs: 300 });
+    const json = await runCommand([...all, "--json"], options);
     assert.equal(json.code, code);
     const { error } = failure.parse(JSON.parse(json.stdout));
     assert.match(error.message, message);
@@ -96,7 +96,9 @@ describe("what cannot be done is said in one sentence with the next step", () =>
       "pool-not-found",
     );
     assert.equal(
-      await refused(sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"), 1, /ECONNREFUSED/),
+      await refused(sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"), 1, /ECONNREFUSED/, {
+        readsWithinMs: 300,
+      }),
       "network",
     );
   });
@@ -104,7 +106,7 @@ describe("what cannot be done is said in one sentence with the next step", () =>
   test("a pool in another Region than AWS_REGION says", async () => {
     const environment = { AWS_REGION: "us-east-1" };
     const words = ["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None"];
-    await refused(words, 1, /Region is us-east-1 .*AWS_REGION.* begins with eu-west-1: name that one/, environment);
+    await refused(words, 1, /Region is us-east-1 .*AWS_REGION.* begins with eu-west-1: name that one/, { environment });
     const named = await runCommand([...words, "--region", "eu-west-1", "--data-dir", at("data")], { environment });
     assert.doesNotMatch(named.stderr, /us-east-1/);
   });
@@ -130,7 +132,7 @@ describe("what cannot be done is said in one sentence with the next step", () =>
 
   test("a Redis that is down", async () => {
     const environment = { REDIS_URL: "redis://127.0.0.1:1" };
-    assert.equal(await refused(sync(at("users.csv")), 1, /127\.0\.0\.1:1.*start it/, environment), "unreachable");
+    assert.equal(await refused(sync(at("users.csv")), 1, /127\.0\.0\.1:1.*start it/, { environment }), "unreachable");
   });
 
   test("letters and runs that are not there", async () => {

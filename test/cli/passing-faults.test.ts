@@ -112,7 +112,7 @@ describe("a fault of a read", () => {
   const lasting = (operation: Operation, error: FaultRule["error"], words: readonly string[]): Promise<Said> => {
     stage.emulator.faults.clear();
     stage.emulator.faults.add({ operation, error });
-    return said(words, { readsWithinMs: 700 });
+    return said(words, { readsWithinMs: 2000 });
   };
   const throttle = "TooManyRequestsException";
   const bare = { kind: "http", status: 503 } as const;
