@@ -165,7 +165,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     async enqueue(said) {
       const change = changeOf(said);
       const { pool: id } = said;
-      const { profile: schema, links } = await poolOf(id);
+      const { profile: schema, names } = await poolOf(id);
       const run = await engine.store.runs.direct(id);
       const producer = createProducer({
         engine,
@@ -177,15 +177,15 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       const checked = producer.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      const username = await usernameOf(links, change.username, closing.signal);
-      const { ahead } = await producer.put([{ ...sound, username }], {
+      const { username, person } = await whose(names, change.username, closing.signal);
+      const { ahead } = await producer.put([{ ...sound, username, person }], {
         invalid: invalid.length,
         rows: { read: 1, faulty: 0 },
       });
-      const names = sound.units.map(({ name }) => name);
+      const units = sound.units.map(({ name }) => name);
       const key = producer.userKey(username);
-      if (ahead === 0) return { user: key, queued: names, invalid };
-      return { user: key, queued: [], invalid: [...invalid, ...names.map((name) => ({ name, ...VERSION_AHEAD }))] };
+      if (ahead === 0) return { user: key, queued: units, invalid };
+      return { user: key, queued: [], invalid: [...invalid, ...units.map((name) => ({ name, ...VERSION_AHEAD }))] };
     },
     async update(said, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
       const { pool: id, username: name, attributes, verified, clientMetadata } = said;
@@ -202,9 +202,9 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       const checked = direct.check(change);
       if ("fault" in checked) throw new TypeError(checked.fault.detail);
       const { sound, invalid } = checked;
-      const username = await usernameOf(pool.links, change.username, reading);
+      const { username, person } = await whose(pool.names, change.username, reading);
       if (invalid.length > 0) return { user: direct.userKey(username), attributes: {}, invalid };
-      const submitted = await direct.submit({ ...sound, username }, { wake: false });
+      const submitted = await direct.submit({ ...sound, username, person }, { wake: false });
       const { outcomes, refusal } = await direct.deliverNow(submitted, { waitMs, signal });
       const told = { user: submitted.user, attributes: Object.fromEntries(outcomes), invalid };
       return refusal === undefined ? told : { ...told, refusal };
@@ -250,11 +250,11 @@ async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-async function usernameOf(links: Pool["links"], said: string, signal: AbortSignal): Promise<string> {
-  const user = await links.resolve(said, undefined, signal);
-  if (user.is === "one") return user.username;
+async function whose(names: Pool["names"], said: string, signal: AbortSignal) {
+  const named = await names.whose(said, undefined, signal);
+  if (named.is === "one") return named;
   throw new TypeError(
-    `Expected \`username\` to name one user of the pool, and ${user.is === "none" ? "nobody has" : "several have"} this address or number`,
+    `Expected \`username\` to name one user of the pool, and ${named.is === "none" ? "nobody has" : "several have"} this address or number`,
   );
 }
 

@@ -7,6 +7,10 @@ import type { Ordinal } from "./core/version.ts";
 export interface UserChange {
   /** A user pool's id. */
   readonly pool: string;
+  /**
+   * The username, or what people sign in with instead: an address, a number, a preferred username or the `sub`. Whose
+   * that is is asked of the pool when the change is queued, and again before it is sent.
+   */
   readonly username: string;
   /**
    * Wanted values by attribute name, custom ones with their `custom:`. Null clears. `email_verified` and

@@ -116,7 +116,7 @@ async function carryOutOnce(session: Session, source: RunSource): Promise<RunSum
     const cursor = await putFeed({
       engine,
       profile: pool.profile,
-      links: pool.links,
+      names: pool.names,
       ...(source.identifier === undefined ? {} : { identifier: source.identifier }),
       isProtected,
       run,

@@ -2,14 +2,15 @@
 import type { CognitoClient } from "../cognito/client.ts";
 import { retryRead, type ReadRefusal, type Reads } from "../cognito/read-retry.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
-import { createUserSearch } from "../cognito/user-search.ts";
+import { accountOf } from "../cognito/listed-user.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
-import { isBelieved, type Held, type UserState } from "../core/mailbox.ts";
+import { isBelieved, isOfFormer, type Held, type UserState } from "../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } from "../core/unit.ts";
 import { timeOf } from "../core/version.ts";
 import type { Engine } from "../queues/engine.ts";
+import type { Named, NameHint } from "../queues/user-names.ts";
 import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
 import { mask, printable, shownValue, valueText, viewLetter, type LetterView } from "./letter-view.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
@@ -28,6 +29,14 @@ export interface Explanation {
   /** The key under which logs and jobs speak of the user. */
   readonly user: string;
   readonly username: string;
+  /** How the name that was given led to the user, and when it was asked. */
+  readonly found: {
+    readonly by: string;
+    /** ISO 8601. */
+    readonly at: string;
+    /** Whose it was when poolsync asked before; absent where that was never, or it was the same. */
+    readonly before?: { readonly username: string; readonly at?: string };
+  };
   /** As ListUsers shows the user, values masked; null where it does not. */
   readonly listed: { readonly status: string; readonly attributes: Readonly<Record<string, string>> } | null;
   readonly pending: readonly PendingUnit[];
@@ -49,6 +58,8 @@ export interface LedgerUnit {
   readonly known: boolean;
   /** True where the pool holds another value than poolsync wrote; absent where that cannot be told. */
   readonly changedSince?: boolean;
+  /** True where the account that poolsync wrote is no more: the username was made anew. */
+  readonly formerAccount?: true;
 }
 
 export interface AliasView {
@@ -83,16 +94,23 @@ export interface ExplainMeans {
   readonly signal: AbortSignal;
 }
 
-export async function explain(means: ExplainMeans, username: string): Promise<Explanation> {
+export async function explain(
+  means: ExplainMeans,
+  named: Extract<Named, { is: "one" }>,
+  before: NameHint | undefined,
+): Promise<Explanation> {
   const { engine, cognito, profile, reads, signal } = means;
   const { store, keyring } = engine;
+  const { username } = named;
   const user = keyring.userKey(profile.id, username);
   const state = await store.mailboxes.read(user);
-  const search = createUserSearch(cognito);
-  const ignoresCase = !profile.caseSensitive;
-  const found = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
-    search.find(profile.id, username, { ignoresCase, signal: ending }),
-  );
+  const directory = createUserDirectory(cognito);
+  const askedAt = named.askedAt ?? (await store.now());
+  const read = () =>
+    retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+      directory.readUser(profile.id, { username }, { ignoresCase: !profile.caseSensitive, signal: ending }),
+    );
+  const found = named.user ? { ok: true as const, user: named.user } : await read();
   const listed = found.ok ? found.user : undefined;
   const letters: LetterView[] = [];
   const wanted: Unit[] = [];
@@ -118,10 +136,18 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
     },
   };
   const pending = pendingOf(state, units, prospect);
-  const ledger = Object.entries(state.ledger).map(([attribute, { version, digest }]): LedgerUnit => {
+  const mark = listed && keyring.accountMark(profile.id, accountOf(listed));
+  const ledger = Object.entries(state.ledger).map(([attribute, entry]): LedgerUnit => {
+    const { version, digest } = entry;
     const known = digest !== "";
-    const unit = { attribute, version: iso(timeOf(version)), known };
-    if (!known || listed === undefined) return unit;
+    const isFormer = mark !== undefined && isOfFormer(entry, mark);
+    const unit = {
+      attribute,
+      version: iso(timeOf(version)),
+      known,
+      ...(isFormer ? { formerAccount: true as const } : {}),
+    };
+    if (isFormer || !known || listed === undefined) return unit;
     const digestOf = (value: UnitValue): string => keyring.valueDigest(attribute, value);
     return { ...unit, changedSince: !valuesThere(listed, attribute).some((value) => digestOf(value) === digest) };
   });
@@ -135,6 +161,18 @@ export async function explain(means: ExplainMeans, username: string): Promise<Ex
     },
     user,
     username: printable(username),
+    found: {
+      by: named.by,
+      at: iso(askedAt),
+      ...(before === undefined || before.username === username
+        ? {}
+        : {
+            before: {
+              username: printable(before.username),
+              ...(before.askedAt === undefined ? {} : { at: iso(before.askedAt) }),
+            },
+          }),
+    },
     listed:
       listed === undefined
         ? null
@@ -296,6 +334,9 @@ function reasons(
     said.push(
       `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
     );
+  }
+  if (ledger.some(({ formerAccount }) => formerAccount === true)) {
+    said.push("The account was deleted and made anew since poolsync wrote it: what it wrote before counts no more.");
   }
   for (const { attribute, changedSince } of ledger) {
     if (changedSince === true) {

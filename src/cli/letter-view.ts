@@ -1,7 +1,9 @@
 /** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
+import { NO_LONGER_THEIRS } from "../core/failure.ts";
 import type { Letter } from "../core/letter.ts";
+import type { Account } from "../core/person.ts";
 import { timeOf } from "../core/version.ts";
-import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { mannerOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import { contactOf, type UnitValue } from "../core/unit.ts";
 import { adviceToUser } from "./aws/advice.ts";
 import { adviceOf } from "./settling.ts";
@@ -23,6 +25,8 @@ export interface LetterView {
   readonly metadata?: Readonly<Record<string, string>>;
   /** `UpdateUserAttributes` where the user's own token was to make it. */
   readonly call?: string;
+  /** Under what the change named its person, where that was not the username. */
+  readonly namedBy?: string;
   readonly run: string;
   /** ISO 8601: when the value was true, by its source's clock. */
   readonly version: string;
@@ -35,6 +39,7 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
   const body = keyring.open(letter.body);
   const value = valueOf(body);
   const { clientMetadata, token } = mannerOf(body);
+  const { account, name } = personOf(body);
   return {
     id,
     kind,
@@ -50,10 +55,20 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     run,
     version: new Date(timeOf(version)).toISOString(),
     buriedAt: new Date(buriedAt).toISOString(),
+    ...(name === undefined ? {} : { namedBy: name.attribute }),
     // What lies there without its token is sent by nobody.
-    advice: token === undefined ? adviceOf(kind, reason) : adviceToUser(kind, reason),
+    advice: token === undefined ? adviceOnLetter(kind, reason, account) : adviceToUser(kind, reason),
   };
 }
+
+/** Who was found in the pool when the change was put, and is not there any more, is not made again by anybody. */
+function adviceOnLetter(kind: string, reason: string, account: Account | undefined): string {
+  const isGone = kind === "user-not-found" && reason !== NO_LONGER_THEIRS && account !== undefined;
+  return isGone ? ACCOUNT_GONE : adviceOf(kind, reason);
+}
+
+const ACCOUNT_GONE =
+  "The account was deleted, and a new one of the same name is another: make the change anew, or sync its file again.";
 
 function metadataText(metadata: Readonly<Record<string, string>>, show: boolean): Record<string, string> {
   return Object.fromEntries(

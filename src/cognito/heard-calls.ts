@@ -59,9 +59,14 @@ export function hearCalls({ writer, ownWriter, directory }: Calls): HeardCalls {
     },
     directory: {
       ...directory,
-      async readUser(poolId, username, look) {
-        const said = await directory.readUser(poolId, username, look);
-        if (!said.ok) refusal = saidRefusal("ListUsers", said, [username]);
+      async readUser(poolId, name, look) {
+        const said = await directory.readUser(poolId, name, look);
+        if (!said.ok) refusal = saidRefusal("ListUsers", said, Object.values(name));
+        return said;
+      },
+      async resolve(poolId, attribute, value, look) {
+        const said = await directory.resolve(poolId, attribute, value, look);
+        if (!said.ok) refusal = saidRefusal("ListUsers", said, [value]);
         return said;
       },
       async owners(poolId, alias, look) {

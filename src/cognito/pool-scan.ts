@@ -4,12 +4,12 @@
  * lacks one of them. Pages may be short or blank: only a missing token ends the scan.
  */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
-import { z } from "zod";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
 import { CognitoError } from "./cognito-error.ts";
 import { refusalOf } from "./fault.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
+import { LISTED_PAGE, listedUsers, type ListedPage } from "./listed-user.ts";
 import { READS_WITHIN_MS, retryRead, type Reads } from "./read-retry.ts";
 
 export interface ScanPage {
@@ -38,19 +38,7 @@ const PRIORITY = 9;
 const MOST_BLANK_PAGES = 1000;
 const MOST_PAGES_OF_ONE = 100;
 
-const PAGE = z.object({
-  Users: z
-    .array(
-      z.object({
-        Username: z.string(),
-        UserStatus: z.string().nullish(),
-        Attributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })).nullish(),
-      }),
-    )
-    .nullish(),
-  PaginationToken: z.string().nullish(),
-});
-type Page = z.infer<typeof PAGE> & { readonly askedAt: number };
+type Page = ListedPage & { readonly askedAt: number };
 
 /** Something that ListUsers finds a user by: `username`, `sub`, `email`… */
 export interface UserName {
@@ -92,7 +80,7 @@ export async function* scanPool(options: ScanOptions): AsyncGenerator<ScanPage> 
       next = ask(options, undefined);
       continue;
     }
-    const users = (page.Users ?? []).map(listed);
+    const users = listedUsers(page);
     const following = page.PaginationToken || undefined;
     blank = users.length === 0 ? blank + 1 : 0;
     if (following !== undefined && (following === token || blank > MOST_BLANK_PAGES)) {
@@ -151,7 +139,7 @@ async function scanUser(
     let read = 0;
     do {
       const page: Page = await ask(options, token, filter);
-      const users = (page.Users ?? []).map(listed).filter((user) => folded(valueOf(user)) === folded(value));
+      const users = listedUsers(page).filter((user) => folded(valueOf(user)) === folded(value));
       pages.push({ users, again: false, askedAt: page.askedAt });
       token = page.PaginationToken || undefined;
     } while (token !== undefined && (read += 1) < MOST_PAGES_OF_ONE);
@@ -177,7 +165,7 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
     try {
       const askedAt = performance.now();
       const answer = await cognito.within({ signal: ending }, (sdk) => sdk.send(new ListUsersCommand(input)));
-      return { ok: true, askedAt, page: PAGE.safeParse(answer) };
+      return { ok: true, askedAt, page: LISTED_PAGE.safeParse(answer) };
     } catch (thrown) {
       return refusalOf(thrown, ending);
     }
@@ -192,9 +180,4 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
   const { failure } = said;
   if (failure.kind === "invalid-value" && token !== undefined) throw new TokenRefused();
   throw new CognitoError(failure.kind, `The users of pool ${poolId} could not be listed. ${failure.advice}`);
-}
-
-function listed({ Username, UserStatus, Attributes }: NonNullable<Page["Users"]>[number]): ListedUser {
-  const attributes = new Map((Attributes ?? []).map(({ Name, Value }) => [Name, Value ?? ""]));
-  return { username: Username, sub: attributes.get("sub") ?? Username, status: UserStatus ?? "", attributes };
 }

@@ -5,10 +5,12 @@
 import { contactsIn } from "../core/comparison.ts";
 import { contactsAfter, planContact, type Attribute, type Contacts } from "../core/contact.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Person } from "../core/person.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
 import { hearCalls, saidRefusal, type Calls, type SaidRefusal } from "./heard-calls.ts";
 import { retryRead, type Reads } from "./read-retry.ts";
+import { createSubProbe } from "./sub-probe.ts";
 
 export interface SendMeans extends Calls {
   readonly profile: PoolProfile;
@@ -25,22 +27,32 @@ export type Sent =
   /** No call could be made for this unit. */
   | { readonly ok: false; readonly unit: string; readonly kind: string; readonly reason: string };
 
+/** Whom it is for: a person without an account is whoever has the username. */
+export interface Whom {
+  /** Canonical. */
+  readonly username: string;
+  readonly person: Person;
+}
+
 /** Sends units that have passed `checkUnit`. A flag that stands alone is sent after the values, in a call of its own. */
 export async function sendOnce(
   means: SendMeans,
-  username: string,
+  { username, person }: Whom,
   units: readonly Unit[],
   signal: AbortSignal,
 ): Promise<Sent> {
   const { profile, updates, callMs, reads, clientMetadata } = means;
   const heard = hearCalls(means);
+  const subs = createSubProbe(profile.id, means.directory);
   const outcomes = new Map<string, "applied" | "unchanged">();
   const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
   let there: Contacts | undefined;
   if (units.some((unit) => isFlag(unit) || isContact(unit.name))) {
     const ignoresCase = !profile.caseSensitive;
+    const { account } = person;
+    const name = account === undefined ? { username } : { sub: account.sub };
     const read = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
-      means.directory.readUser(profile.id, username, { signal: ending, ignoresCase }),
+      means.directory.readUser(profile.id, name, { signal: ending, ignoresCase }),
     );
     if (!read.ok) return refused(saidRefusal("ListUsers", read, [username]));
     there = contactsIn(read.user);
@@ -70,7 +82,11 @@ export async function sendOnce(
         notAfter: performance.now() + callMs,
         ...(clientMetadata === undefined ? {} : { clientMetadata }),
       };
-      const said = await heard.writer.write(profile.id, username, attributes, within);
+      const write = () => heard.writer.write(profile.id, subs.called(username, person), attributes, within);
+      let said = await write();
+      const sub = person.account?.sub;
+      const isNobody = !said.ok && said.failure.kind === "user-not-found" && sub === subs.called(username, person);
+      if (isNobody && sub !== undefined && (await subs.isInVain(username, sub, within.signal))) said = await write();
       if (!said.ok) return refused(heard.refusal);
     } finally {
       slot.done();

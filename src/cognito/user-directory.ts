@@ -2,14 +2,14 @@
  * Looks users up with ListUsers, which unlike AdminGetUser does not make them billed. The list is eventually
  * consistent, pages may be short or blank, and its filters are looser than they look: what comes is compared here.
  */
-import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
+import { AdminGetUserCommand, ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import type { Alias, AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { flagOf } from "../core/unit.ts";
 import type { CognitoClient } from "./client.ts";
-import { refusalOf } from "./fault.ts";
-import type { Refusal } from "./fault.ts";
+import { refusalOf, type Refusal } from "./fault.ts";
+import { LISTED_PAGE, listedUsers } from "./listed-user.ts";
 
 export interface Look {
   readonly signal?: AbortSignal;
@@ -21,7 +21,7 @@ export interface Look {
 export type LinkAttribute = AliasAttribute | "sub";
 
 export type ResolveAnswer =
-  | { readonly ok: true; readonly is: "one"; readonly username: string }
+  | { readonly ok: true; readonly is: "one"; readonly user: ListedUser }
   | { readonly ok: true; readonly is: "none" | "many" }
   | Refusal;
 
@@ -29,7 +29,7 @@ export interface UserDirectory {
   /** `user` is undefined where the list does not show it. */
   readUser(
     poolId: string,
-    username: string,
+    name: { readonly username: string } | { readonly sub: string },
     look?: Look,
   ): Promise<{ readonly ok: true; readonly user: ListedUser | undefined } | Refusal>;
   /**
@@ -37,6 +37,11 @@ export interface UserDirectory {
    * one. A page is a call; the caller paces the first, and there are more only where Cognito gives short pages.
    */
   resolve(poolId: string, attribute: LinkAttribute, value: string, look?: Look): Promise<ResolveAnswer>;
+  /**
+   * The sub of the user whom Cognito itself takes this name for: a username, an alias or a sub. AdminGetUser, which
+   * makes the user a billed one.
+   */
+  subBehind(poolId: string, name: string, look?: Look): Promise<{ readonly ok: true; readonly sub: string } | Refusal>;
   /**
    * Who has this value as what people sign in with: everybody who has it, or with `verified` who has verified it. A
    * preferred username is nothing that could be verified.
@@ -57,20 +62,7 @@ export interface AliasOwner {
 /** More pages than this are no listing of one value. */
 const MAX_PAGES = 100;
 
-/** The parts of a page that are read. The SDK's types say what Cognito sends, not what came. */
-const PAGE = z.object({
-  Users: z
-    .array(
-      z.object({
-        Username: z.string().nullish(),
-        UserStatus: z.string().nullish(),
-        Attributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })).nullish(),
-      }),
-    )
-    .nullish(),
-  PaginationToken: z.string().nullish(),
-});
-type User = NonNullable<z.infer<typeof PAGE>["Users"]>[number];
+const GOT = z.object({ UserAttributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })) });
 
 /** An answer that is not in Cognito's form. It says nothing of what was in it. */
 class MalformedAnswerError extends Error {
@@ -78,15 +70,17 @@ class MalformedAnswerError extends Error {
 }
 
 export function createUserDirectory(cognito: CognitoClient): UserDirectory {
-  async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<User[]> {
+  async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<ListedUser[]> {
     const Filter = `${attribute} = "${value.replace(/[\\"]/g, "\\$&")}"`;
-    const users: User[] = [];
+    const users: ListedUser[] = [];
     let token: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const input = { UserPoolId: poolId, Filter, ...(token === undefined ? {} : { PaginationToken: token }) };
-      const page = PAGE.safeParse(await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input))));
+      const page = LISTED_PAGE.safeParse(
+        await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input))),
+      );
       if (!page.success) throw new MalformedAnswerError("Expected a page of users");
-      users.push(...(page.data.Users ?? []));
+      users.push(...listedUsers(page.data));
       token = page.data.PaginationToken || undefined;
       if (token === undefined) return users;
     }
@@ -94,11 +88,27 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
   }
 
   return {
-    async readUser(poolId, username, { signal, ignoresCase = false } = {}) {
+    async readUser(poolId, name, { signal, ignoresCase = false } = {}) {
       try {
-        const users = await list(poolId, "username", username, signal);
-        const user = users.find(({ Username }) => isSame(Username, username, ignoresCase));
-        return { ok: true, user: user && listed(user) };
+        if ("sub" in name) {
+          const users = await list(poolId, "sub", name.sub, signal);
+          return { ok: true, user: users.find(({ sub }) => sub === name.sub) };
+        }
+        const users = await list(poolId, "username", name.username, signal);
+        return { ok: true, user: users.find(({ username }) => isSame(username, name.username, ignoresCase)) };
+      } catch (thrown) {
+        return refusalOf(thrown, signal);
+      }
+    },
+    async subBehind(poolId, name, { signal } = {}) {
+      try {
+        const input = { UserPoolId: poolId, Username: name };
+        const answer = GOT.safeParse(
+          await cognito.within({ signal }, (sdk) => sdk.send(new AdminGetUserCommand(input))),
+        );
+        const sub = answer.data?.UserAttributes.find(({ Name }) => Name === "sub")?.Value;
+        if (typeof sub !== "string") throw new MalformedAnswerError("Expected a user with a sub");
+        return { ok: true, sub };
       } catch (thrown) {
         return refusalOf(thrown, signal);
       }
@@ -108,7 +118,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
         const folds = ignoresCase && (attribute === "email" || attribute === "preferred_username");
         const users = await list(poolId, attribute, value, signal);
         return choose(
-          users.filter((user) => isSame(attributeOf(user, attribute), value, folds)),
+          users.filter((user) => isSame(user.attributes.get(attribute), value, folds || attribute === "sub")),
           attribute,
         );
       } catch (thrown) {
@@ -120,11 +130,10 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
         const folds = ignoresCase && attribute !== "phone_number";
         const flag = verified ? flagOf(attribute) : undefined;
         const users = await list(poolId, attribute, value, signal);
-        const owners = users.flatMap((user) => {
-          const { Username: username } = user;
-          if (typeof username !== "string" || !isSame(attributeOf(user, attribute), value, folds)) return [];
-          if (flag !== undefined && attributeOf(user, flag)?.toLowerCase() !== "true") return [];
-          return [{ username, sub: attributeOf(user, "sub") ?? username }];
+        const owners = users.flatMap(({ username, sub, attributes }) => {
+          if (!isSame(attributes.get(attribute), value, folds)) return [];
+          if (flag !== undefined && attributes.get(flag)?.toLowerCase() !== "true") return [];
+          return [{ username, sub }];
         });
         return { ok: true, owners };
       } catch (thrown) {
@@ -134,24 +143,14 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
   };
 }
 
-function choose(users: readonly User[], attribute: LinkAttribute): ResolveAnswer {
-  const verified = users.filter((user) => attributeOf(user, `${attribute}_verified`) === "true");
-  const [user, another] = users.length > 1 ? verified : users;
-  if (typeof user?.Username === "string" && another === undefined)
-    return { ok: true, is: "one", username: user.Username };
+function choose(users: readonly ListedUser[], attribute: LinkAttribute): ResolveAnswer {
+  const isVerified = ({ attributes }: ListedUser): boolean =>
+    attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
+  const [user, another] = users.length > 1 ? users.filter(isVerified) : users;
+  if (user !== undefined && another === undefined) return { ok: true, is: "one", user };
   return { ok: true, is: users.length === 0 ? "none" : "many" };
 }
 
-function listed({ Username, UserStatus, Attributes }: User): ListedUser {
-  const attributes = new Map((Attributes ?? []).map(({ Name, Value }) => [Name, Value ?? ""]));
-  const username = Username ?? "";
-  return { username, sub: attributes.get("sub") ?? username, status: UserStatus ?? "", attributes };
-}
-
-function attributeOf(user: User, name: string): string | undefined {
-  return user.Attributes?.find((attribute) => attribute.Name === name)?.Value ?? undefined;
-}
-
-function isSame(one: string | null | undefined, other: string, ignoresCase: boolean): boolean {
+function isSame(one: string | undefined, other: string, ignoresCase: boolean): boolean {
   return ignoresCase ? one?.toLowerCase() === other.toLowerCase() : one === other;
 }

@@ -1,16 +1,10 @@
-/** Looks one user up for a person at the command line, with ListUsers, which bills nobody. */
+/** Looks for usernames that may have been meant, for a person at the command line, with ListUsers, which bills nobody. */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
-import { refusalOf, type Refusal } from "./fault.ts";
+import { LISTED_PAGE, listedUsers } from "./listed-user.ts";
 
 export interface UserSearch {
-  /** The user of this very username, or with `ignoresCase` of one that differs in case only. */
-  find(
-    poolId: string,
-    username: string,
-    options: { readonly ignoresCase: boolean; readonly signal: AbortSignal },
-  ): Promise<{ readonly ok: true; readonly user: ListedUser | undefined } | Refusal>;
   /** Usernames that begin alike, in whatever case: among them is what a slip of the pen meant. None where it fails. */
   similar(poolId: string, username: string, signal: AbortSignal): Promise<readonly string[]>;
 }
@@ -20,27 +14,15 @@ const PAGE_USERS = 60;
 const PREFIX = 3;
 
 export function createUserSearch(cognito: CognitoClient): UserSearch {
-  async function list(poolId: string, filter: string, signal: AbortSignal): Promise<ListedUser[]> {
+  async function list(poolId: string, filter: string, signal: AbortSignal): Promise<readonly ListedUser[]> {
     const input = { UserPoolId: poolId, Filter: filter, Limit: PAGE_USERS };
-    const { Users = [] } = await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)));
-    return Users.flatMap(({ Username, UserStatus, Attributes = [] }) => {
-      if (Username === undefined) return [];
-      const attributes = new Map(Attributes.map(({ Name = "", Value = "" }) => [Name, Value]));
-      return [{ username: Username, sub: attributes.get("sub") ?? Username, status: UserStatus ?? "", attributes }];
-    });
+    return listedUsers(
+      LISTED_PAGE.parse(await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)))),
+    );
   }
   const quoted = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&")}"`;
 
   return {
-    async find(poolId, username, { ignoresCase, signal }) {
-      const folded = (text: string): string => (ignoresCase ? text.toLowerCase() : text);
-      try {
-        const users = await list(poolId, `username = ${quoted(username)}`, signal);
-        return { ok: true, user: users.find((user) => folded(user.username) === folded(username)) };
-      } catch (thrown) {
-        return refusalOf(thrown, signal);
-      }
-    },
     async similar(poolId, username, signal) {
       const letters = Array.from(username);
       const begin = letters.slice(0, Math.min(PREFIX, Math.ceil(letters.length / 2))).join("");

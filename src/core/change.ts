@@ -1,4 +1,5 @@
 import type { Manner } from "./manner.ts";
+import type { Person } from "./person.ts";
 import type { Found } from "./put.ts";
 import type { Ordinal } from "./version.ts";
 import type { Unit } from "./unit.ts";
@@ -7,6 +8,8 @@ import type { Unit } from "./unit.ts";
 export interface Change {
   /** As the source spells it; made canonical by the pool's profile. */
   readonly username: string;
+  /** Absent where the username was all that was said, and nobody has looked. */
+  readonly person?: Person;
   readonly units: readonly Unit[];
   /** Absent where the source has no clock of its own: the run's as-of, or the store's time, is taken. */
   readonly version?: Ordinal;

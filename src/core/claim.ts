@@ -58,7 +58,7 @@ export function claim(
     d.mailbox.doubts = {};
     for (const [name, held] of Object.entries(dead.units)) {
       book(d, held.run, "pending", -1);
-      letNothingOlderFollow(d, name, held.version, nowMs + SUSPECT_MS);
+      letNothingOlderFollow(d, name, held, nowMs + SUSPECT_MS);
       place(d, name, { ...held, deaths: held.deaths + 1 });
       d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }

@@ -10,6 +10,8 @@ import { contactOf, isContact, type Unit } from "./unit.ts";
 export interface ListedUser {
   readonly username: string;
   readonly sub: string;
+  /** Epoch ms; 0 where it was not said. */
+  readonly createdAt: number;
   /** `CONFIRMED`, `EXTERNAL_PROVIDER`…; blank where it was not said. */
   readonly status: string;
   readonly attributes: ReadonlyMap<string, string>;

@@ -3,7 +3,16 @@
  * steps. Only the steps (put.ts, claim.ts, settle.ts, replay.ts) use it.
  */
 import type { Entry, Term } from "./books.ts";
-import { QUIET_MS, type Held, type Kept, type LedgerEntry, type SendUnless, type UserState } from "./mailbox.ts";
+import {
+  isOfFormer,
+  QUIET_MS,
+  type Held,
+  type Kept,
+  type LedgerEntry,
+  type SendUnless,
+  type UserState,
+} from "./mailbox.ts";
+import { isSuccessor } from "./person.ts";
 import { contactOf, flagOf, isContact } from "./unit.ts";
 import { ordinalOf } from "./version.ts";
 
@@ -94,25 +103,61 @@ export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean
   }
 }
 
-/** What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays. */
-export function enter(d: Draft, name: string, version: string, digest: string, at?: number): void {
-  const before = d.ledger[name]?.at;
-  const last = at === undefined || (before !== undefined && before > at) ? before : at;
-  d.ledger[name] = { version, digest, ...(last === undefined ? {} : { at: last }) };
+/**
+ * A look found the user in an account that came in the place of another: what is known of that one, and what waits for
+ * it, is void.
+ */
+export function forgetFormer(d: Draft, account: string): void {
+  for (const [name, entry] of Object.entries(d.ledger)) if (isOfFormer(entry, account)) delete d.ledger[name];
+  const { pending, kept } = d.mailbox;
+  for (const [name, held] of Object.entries(pending)) {
+    if (held.account === undefined || !isSuccessor(account, held.account)) continue;
+    delete pending[name];
+    book(d, held.run, "pending", -1);
+    book(d, held.run, "discarded", 1);
+  }
+  for (const [name, held] of Object.entries(kept)) {
+    if (held.account !== undefined && isSuccessor(account, held.account)) delete kept[name];
+  }
+}
+
+/** The ledger's account of a call that went by the username. */
+export const NOT_LOOKED_AT = "";
+
+/**
+ * What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
+ * `account`: whose value it is; unless said, whose it was.
+ */
+export function enter(
+  d: Draft,
+  name: string,
+  version: string,
+  digest: string,
+  { at, account }: { readonly at?: number; readonly account?: string | undefined } = {},
+): void {
+  const before = d.ledger[name];
+  const last = at === undefined || (before?.at !== undefined && before.at > at) ? before?.at : at;
+  const whose = account ?? before?.account ?? NOT_LOOKED_AT;
+  d.ledger[name] = {
+    version,
+    digest,
+    ...(last === undefined ? {} : { at: last }),
+    ...(whose === NOT_LOOKED_AT ? {} : { account: whose }),
+  };
 }
 
 /** What the ledger knew of the value that is there, it knows no longer. */
 export function blank(d: Draft, name: string | undefined, at?: number): void {
   const entry = name === undefined ? undefined : d.ledger[name];
-  if (name !== undefined && entry) enter(d, name, entry.version, "", at);
+  if (name !== undefined && entry) enter(d, name, entry.version, "", at === undefined ? {} : { at });
 }
 
 /**
  * A look found the value there: nothing older than it follows. It is poolsync's own where it was the last that poolsync
  * wrote, but an address or number is not waited for any more once it was seen.
  */
-export function enterSeen(d: Draft, name: string, { version, digest }: Held, wasLast: boolean): void {
-  enter(d, name, version, wasLast && !isContact(name) ? digest : "");
+export function enterSeen(d: Draft, name: string, { version, digest, account }: Held, wasLast: boolean): void {
+  enter(d, name, version, wasLast && !isContact(name) ? digest : "", { account });
 }
 
 /** Of two that say the same value, what lets less of it go unsent. */
@@ -153,9 +198,9 @@ export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number)
  * The value may have been written, and nobody heard of it: the ledger takes its version. The same version may be sent
  * again, as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
  */
-export function letNothingOlderFollow(d: Draft, name: string, version: string, until: number): void {
+export function letNothingOlderFollow(d: Draft, name: string, { version, account }: Held, until: number): void {
   const applied = d.ledger[name];
-  enter(d, name, applied && applied.version > version ? applied.version : version, "", until);
+  enter(d, name, applied && applied.version > version ? applied.version : version, "", { at: until, account });
   blank(d, otherOf(name), until);
 }
 

@@ -28,6 +28,12 @@ export const LETTER_KINDS = [
 ] as const;
 export type LetterKind = (typeof LETTER_KINDS)[number];
 
+/**
+ * The reason of a letter whose person was named by an address, a number or another name that somebody else had when its
+ * call was to be made. It never mends itself.
+ */
+export const NO_LONGER_THEIRS = "no-longer-theirs";
+
 /** What is known of a call that failed. */
 export interface FailureSignal {
   /** The error's name (`TooManyRequestsException`) or a system error's code (`ECONNRESET`). */

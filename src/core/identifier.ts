@@ -1,29 +1,48 @@
 /**
  * What a feed names a user by. Cognito takes aliases and subs for usernames, but one person must have one mailbox: so
- * whatever is not the username is looked up first.
+ * whatever may be something else than the username is asked of the pool first.
  */
 import type { PoolProfile } from "./pool-schema.ts";
 
 export const IDENTIFIERS = ["username", "email", "phone_number", "sub"] as const;
 export type Identifier = (typeof IDENTIFIERS)[number];
 
+/** By what the pool can be asked who somebody is. */
+export type Question = Identifier | "preferred_username";
+
+type SignIn = Pick<PoolProfile, "usernameAttributes" | "aliasAttributes">;
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * What a text that names a user is. `said` is what the feed's mapping says of it; without it, an address or number is
- * taken for one where people sign in with such, because no username may look like that in these pools.
+ * What a text that names a user is. `said` is what the feed's mapping says of it; without it, and where it says no more
+ * than username, an address or number is taken for one where people sign in with such, because no username may look
+ * like that in these pools.
  */
 export function identifierOf(
-  profile: Pick<PoolProfile, "usernameAttributes" | "aliasAttributes">,
+  { usernameAttributes, aliasAttributes }: SignIn,
   text: string,
   said?: Identifier,
 ): Identifier {
-  const { usernameAttributes, aliasAttributes } = profile;
-  // There the username of every user is its sub.
+  if (said !== undefined && said !== "username") return said;
+  // There the username of every user of the pool's own is its sub.
   if (usernameAttributes.length > 0 && UUID.test(text)) return "username";
-  if (said !== undefined) return said;
   const names = [...usernameAttributes, ...aliasAttributes];
   if (names.includes("email") && text.includes("@")) return "email";
   if (names.includes("phone_number") && /^\+\d+$/.test(text)) return "phone_number";
   return "username";
+}
+
+/** What a text may be, in the order in which it is asked whose it is; the first that anybody has decides. */
+export function questionsOf(profile: SignIn, text: string, said?: Identifier): readonly Question[] {
+  const identifier = identifierOf(profile, text, said);
+  // A provider's users have what comes after its name in their usernames, which may be an address: AzureAD_jane@….
+  if (identifier === "email" && said !== "email")
+    return said === "username" ? ["username", "email"] : ["email", "username"];
+  if (identifier !== "username") return [identifier];
+  const { usernameAttributes, aliasAttributes } = profile;
+  // Cognito takes each for a username.
+  const sub: Question[] = usernameAttributes.length === 0 && UUID.test(text) ? ["sub"] : [];
+  const preferred: Question[] = aliasAttributes.includes("preferred_username") ? ["preferred_username"] : [];
+  return [...sub, "username", ...preferred];
 }

@@ -16,6 +16,8 @@ export interface Letter {
   readonly run: string;
   readonly digest: string;
   readonly body: string;
+  /** See `Held`. */
+  readonly account?: string;
   /** Epoch ms. */
   readonly buriedAt: number;
 }

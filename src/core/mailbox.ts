@@ -10,6 +10,7 @@
  *   was written is *in doubt*, so that the newest value is sent once more.
  * - A mailbox with nothing left to do or to remember is deleted.
  */
+import { isSuccessor, madeAt } from "./person.ts";
 import { contactOf } from "./unit.ts";
 
 /** A wanted value of one unit, on its way. `body` is the unit's value as the keyring sealed it. */
@@ -28,6 +29,8 @@ export interface Held {
   /** Epoch ms before which it is not claimed; 0 where it may go at once. */
   readonly notBefore: number;
   readonly sendUnless?: SendUnless;
+  /** The mark of the account that it is for (core/person.ts); absent where it is for whoever has the username. */
+  readonly account?: string;
 }
 
 /**
@@ -85,6 +88,8 @@ export interface LedgerEntry {
    * change it. Absent: unknown, as of entries from before it was kept.
    */
   readonly at?: number;
+  /** The mark of the account that has it; absent where the call went by the username, or was made before it was kept. */
+  readonly account?: string;
 }
 
 /** By unit. */
@@ -106,6 +111,14 @@ export const BELIEVED_MS = 60 * 60_000;
 export function isBelieved(entry: LedgerEntry | undefined, digest: string, nowMs: number): boolean {
   if (entry?.at === undefined || digest === "" || entry.digest !== digest) return false;
   return entry.at <= nowMs && nowMs - entry.at < BELIEVED_MS;
+}
+
+/**
+ * True where the entry is of an account that was there before the one of this mark: another sub, or, where the call went
+ * by the username, written before this account was made.
+ */
+export function isOfFormer({ account, at }: LedgerEntry, mark: string): boolean {
+  return account === undefined ? at !== undefined && at < madeAt(mark) : isSuccessor(mark, account);
 }
 
 /** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */

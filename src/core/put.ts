@@ -6,6 +6,7 @@ import {
   enter,
   enterSeen,
   finish,
+  forgetFormer,
   isFlag,
   isStale,
   otherOf,
@@ -15,6 +16,7 @@ import {
   type Owner,
 } from "./draft.ts";
 import { isBelieved, type Held, type SendUnless, type UserState } from "./mailbox.ts";
+import { isSuccessor } from "./person.ts";
 import { isTooFarAhead, ordinalText, versionText } from "./version.ts";
 
 /** A wanted unit as a producer puts it; the store gives it its arrival. */
@@ -43,17 +45,20 @@ export type Found = "there" | "other" | "awaiting";
 
 /**
  * A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
- * put is discarded first: nothing yields to it.
+ * put is discarded first: nothing yields to it. `account` is the mark of the one that a look found: what belongs to one
+ * that had the username before is void.
  */
 export function put(
   state: UserState,
-  change: Owner & { readonly run: string; readonly units: readonly Wanted[] },
+  change: Owner & { readonly run: string; readonly units: readonly Wanted[]; readonly account?: string },
   arrivals: readonly number[],
   nowMs: number,
   isCancelled: (run: string) => boolean,
 ): Outcome {
   const d = draft(state, change);
   discardCancelled(d, isCancelled);
+  const { account } = change;
+  if (account !== undefined) forgetFormer(d, account);
   change.units.forEach((wanted, index) => {
     const arrival = arrivals[index];
     if (arrival === undefined) throw new RangeError(`Expected an arrival for unit ${index}, got none`);
@@ -62,7 +67,8 @@ export function put(
     if (isTooFarAhead(ordinal, nowMs)) return book(d, change.run, "invalid", 1);
     if (wanted.overruled === true) return book(d, change.run, "superseded", 1);
     const { name, look } = wanted;
-    const found = look === undefined || wroteSince(d, name, look.at) ? undefined : look.found;
+    const isOld = look === undefined || wroteSince(d, name, look.at) || lagged(d, name, account);
+    const found = isOld ? undefined : look.found;
     const sendUnless = found === "other" ? undefined : wanted.sendUnless;
     const held: Held = {
       version: versionText(ordinal, arrival),
@@ -74,13 +80,14 @@ export function put(
       deaths: 0,
       notBefore: 0,
       ...(sendUnless === undefined ? {} : { sendUnless }),
+      ...(account === undefined ? {} : { account }),
     };
     // Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
     if (found === "other" && d.ledger[name]?.digest === held.digest) blank(d, name);
     const known = isQuiet(d, name) && !isStale(d, name, held) ? knownBy(d, wanted, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, held);
     if (known === "look") enterSeen(d, name, held, d.ledger[name]?.digest === held.digest);
-    else enter(d, name, held.version, held.digest);
+    else enter(d, name, held.version, held.digest, { account });
     book(d, change.run, "unchanged", 1);
   });
   return finish(d, nowMs);
@@ -89,6 +96,12 @@ export function put(
 /** True where a call of poolsync's may have changed the unit, or its contact or flag, after the look began. */
 function wroteSince({ ledger }: Draft, name: string, lookedAt: number): boolean {
   return [name, otherOf(name)].some((touched) => touched !== undefined && (ledger[touched]?.at ?? -1) >= lookedAt);
+}
+
+/** True where the list lagged: it showed an account that another has come in the place of since. */
+function lagged({ ledger }: Draft, name: string, account: string | undefined): boolean {
+  const ours = ledger[name]?.account;
+  return ours !== undefined && account !== undefined && isSuccessor(ours, account);
 }
 
 /** True where nothing is under way that could change the unit, or its contact or flag, after this. */

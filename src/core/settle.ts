@@ -9,6 +9,7 @@ import {
   isFlag,
   keepQuiet,
   letNothingOlderFollow,
+  NOT_LOOKED_AT,
   otherOf,
   place,
   resend,
@@ -82,7 +83,8 @@ function settleUnit(
       // A late settle may have moved the ledger beyond what this claim wrote.
       const newer = applied && applied.version > held.version ? applied.version : undefined;
       if (settlement.is === "applied") {
-        enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, nowMs);
+        const account = held.account ?? NOT_LOOKED_AT;
+        enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, { at: nowMs, account });
         // An address that was settled a moment ago in the same claim has another flag now.
         blank(d, otherOf(name), nowMs);
       } else if (newer !== undefined || doubted) {
@@ -102,7 +104,7 @@ function settleUnit(
     case "retry": {
       if (settlement.fateUnknown) {
         keepQuiet(d, name, held.digest, nowMs);
-        letNothingOlderFollow(d, name, held.version, nowMs + QUIET_MS);
+        letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
       } else if (wasLast && !doubted) {
         // Nothing was written: what was the last of ours still is, and may await the person.
         enter(d, name, d.ledger[name]?.version ?? held.version, held.digest);
@@ -118,7 +120,7 @@ function settleUnit(
     case "bury": {
       if (settlement.fateUnknown) {
         keepQuiet(d, name, held.digest, nowMs);
-        letNothingOlderFollow(d, name, held.version, nowMs + QUIET_MS);
+        letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
       }
       const rivals = [pending[name], pending[contactOf(name) ?? name]];
       if (rivals.some((rival) => rival && rival.version > held.version)) {
@@ -129,7 +131,7 @@ function settleUnit(
       // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
       resend(d, name);
       const { pool, username } = d.mailbox;
-      const { version, run, digest } = held;
+      const { version, run, digest, account } = held;
       const { letter: id, kind, reason, owner, body = held.body } = settlement;
       return {
         id,
@@ -144,6 +146,7 @@ function settleUnit(
         run,
         digest,
         body,
+        ...(account === undefined ? {} : { account }),
         buriedAt: nowMs,
       };
     }
@@ -182,7 +185,7 @@ function settleLate(
       }
     }
     const applied = d.ledger[name];
-    if (is === "applied" && (!applied || applied.version < version)) enter(d, name, version, "", nowMs);
+    if (is === "applied" && (!applied || applied.version < version)) enter(d, name, version, "", { at: nowMs });
   }
   const result: Settled = { late: true, doubted: [...doubted], letters: [] };
   if (!state.mailbox) return { state: { ledger: { ...d.ledger } }, entries: [], result };

@@ -2,7 +2,7 @@
  * What changed in the pool since poolsync wrote it: the ledger has a digest of each value that was written last, and a
  * value of another digest was written by somebody else. Which user and attribute are looked at is the feed's to say.
  */
-import type { Ledger } from "../core/mailbox.ts";
+import { isOfFormer, type Ledger } from "../core/mailbox.ts";
 import { contactOf, isContact, type Unit, type UnitValue, VERIFIED } from "../core/unit.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { JudgedRow, JudgedUnit } from "./judged-row.ts";
@@ -19,7 +19,7 @@ export interface Drifted {
 
 export interface DriftMeans {
   readonly pool: string;
-  readonly keyring: Pick<Keyring, "userKey" | "valueDigest">;
+  readonly keyring: Pick<Keyring, "accountMark" | "userKey" | "valueDigest">;
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
 }
 
@@ -45,14 +45,17 @@ export async function findDrift(
   const compare = async (batch: readonly UserRow[]): Promise<void> => {
     const keys = batch.map(({ username }) => keyring.userKey(pool, username));
     const known = await ledgers(keys);
-    for (const [at, { username, units }] of batch.entries()) {
+    for (const [at, { username, units, person }] of batch.entries()) {
+      const mark = person?.account && keyring.accountMark(pool, person.account);
       const ledger = known.get(keys[at] ?? "") ?? {};
       for (const judged of units) {
         // The row that stands instead is compared: what this one says of the pool was found out for its own value.
         if (judged.deed === "superseded") continue;
         const { unit, before } = judged;
         const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
-        if (last === undefined || last.digest === "") {
+        // What was written to an account that is no more, nobody has changed.
+        const isFormer = last !== undefined && mark !== undefined && isOfFormer(last, mark);
+        if (last === undefined || last.digest === "" || isFormer) {
           figures.unknown += 1;
           continue;
         }

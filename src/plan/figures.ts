@@ -107,7 +107,10 @@ export function createTally(): Tally {
       // What goes together is one call; a flag that is set alone has its own. Contacts are read before they are written.
       const flags = sent.filter(({ unit }) => contactOf(unit.name) !== undefined).length;
       calls.updates += flags + (sent.length > flags ? 1 : 0);
-      if (flags > 0 || sent.some(({ unit }) => isContact(unit.name))) calls.lists += 1;
+      const looksAtContacts = flags > 0 || sent.some(({ unit }) => isContact(unit.name));
+      // So is whose the name is that the row gave, unless that was less than a minute ago, and the answer serves for both.
+      const asksName = row.person?.name !== undefined;
+      if (looksAtContacts || asksName) calls.lists += 1;
       for (const provider of row.federated) {
         const names = sent.map(({ unit }) => unit.name).toSorted();
         const key = JSON.stringify([provider, names]);

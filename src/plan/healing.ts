@@ -4,10 +4,11 @@
  */
 import { canonicalAlias, isAliasAttribute, type AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
+import { NO_LONGER_THEIRS } from "../core/failure.ts";
 import type { Letter } from "../core/letter.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { flagOf } from "../core/unit.ts";
-import { valueOf, type Keyring } from "../store/keyring.ts";
+import { personOf, valueOf, type Keyring } from "../store/keyring.ts";
 
 /** The kinds of letters that may mend themselves. */
 export const HEALING_KINDS = ["alias-exists", "user-not-found"] as const;
@@ -27,6 +28,8 @@ interface Patient {
   readonly id: string;
   /** Canonical. */
   readonly username: string;
+  /** Of the account that it is for; absent where it is for whoever has the username. */
+  readonly sub?: string | undefined;
   isThere: boolean;
   isOwned: boolean;
 }
@@ -44,16 +47,20 @@ export async function openHealing(
   const aliasOf = (attribute: AliasAttribute, value: string): string =>
     JSON.stringify([attribute, canonicalAlias(profile, { attribute, value })]);
 
-  for await (const { id, kind, unit, username, body } of letters) {
+  for await (const { id, kind, reason, unit, username, body: sealed } of letters) {
     if (patients.length >= MOST_LETTERS) break;
+    // Whose the name is by now, no scan can say what was meant.
+    if (reason === NO_LONGER_THEIRS) continue;
+    const body = keyring.open(sealed);
     const patient = {
       id,
       username: canonicalUsername(profile, keyring.open(username)),
+      sub: personOf(body).account?.sub,
       isThere: false,
       isOwned: false,
     };
     if (kind === "alias-exists") {
-      const value = valueOf(keyring.open(body));
+      const value = valueOf(body);
       if (!isAliasAttribute(unit) || value.kind !== "text") continue;
       attributes.add(unit);
       enter(byAlias, aliasOf(unit, value.text), patient);
@@ -68,17 +75,23 @@ export async function openHealing(
     return flag === undefined || profile.usernameAttributes.includes(attribute) || has.get(flag) === "true";
   }
 
+  /** Who was deleted and made anew is another. */
+  function isFor({ username, sub }: Patient, user: ListedUser): boolean {
+    if (sub !== undefined) return sub === user.sub;
+    return username === canonicalUsername(profile, user.username) || username === user.sub;
+  }
+
   return {
     meet(user) {
       const username = canonicalUsername(profile, user.username);
       for (const name of new Set([username, user.sub])) {
-        for (const patient of byUser.get(name) ?? []) patient.isThere = true;
+        for (const patient of byUser.get(name) ?? []) patient.isThere ||= isFor(patient, user);
       }
       for (const attribute of attributes) {
         const value = user.attributes.get(attribute) ?? "";
         if (value === "" || !owns(user, attribute)) continue;
         for (const patient of byAlias.get(aliasOf(attribute, value)) ?? []) {
-          if (patient.username !== username && patient.username !== user.sub) patient.isOwned = true;
+          if (!isFor(patient, user)) patient.isOwned = true;
         }
       }
     },

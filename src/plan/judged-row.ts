@@ -1,5 +1,6 @@
 /** A row of a feed, and what a plan says of it. */
 import type { Change, InvalidUnit } from "../core/change.ts";
+import type { Person } from "../core/person.ts";
 import type { Found } from "../core/put.ts";
 import type { Unit } from "../core/unit.ts";
 import type { FeedRow } from "../queues/feed-run.ts";
@@ -37,6 +38,8 @@ export type JudgedRow =
       readonly federated: readonly string[];
       /** Epoch ms by the store's clock: before the look at the user began. Absent where nobody looked. */
       readonly lookedAt?: number;
+      /** The account that was found, and how the row named it; absent where nobody looked. */
+      readonly person?: Person;
     };
 
 /** The deeds that cost a call. */
@@ -47,10 +50,16 @@ export function isSent(deed: Deed): boolean {
 /** The row as the store is to have it: all its units, so that books and versions are right, each with what was seen. */
 export function feedRowOf(row: JudgedRow): FeedRow {
   if (row.kind === "fault") return row;
-  const { line, username, version, invalid, found, lookedAt } = row;
+  const { line, username, version, invalid, found, lookedAt, person } = row;
   const units = row.units.map(({ unit }) => unit);
   const overruled = row.units.filter(({ deed }) => deed === "superseded").map(({ unit }) => unit.name);
-  const change = { username, units, version, ...(overruled.length > 0 ? { overruled: new Set(overruled) } : {}) };
+  const change = {
+    username,
+    units,
+    version,
+    ...(person === undefined ? {} : { person }),
+    ...(overruled.length > 0 ? { overruled: new Set(overruled) } : {}),
+  };
   if (lookedAt === undefined) return { kind: "change", line, found, invalid, change };
   const looked = row.units.flatMap(({ unit, deed }) => {
     const what = FOUND[deed];

@@ -5,7 +5,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { GuardSettings } from "../core/guards.ts";
-import { bodyOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import type { Target } from "../store/store.ts";
 import { isSent } from "./judged-row.ts";
 import type { Plan } from "./plan.ts";
@@ -39,6 +39,8 @@ const entry = z.object({
   line: z.number(),
   /** Sealed. */
   username: text,
+  /** Sealed: the account that it is for, and how its row named it. Absent in plans from before it was kept. */
+  person: text.optional(),
   timeMs: z.number(),
   sequence: z.number(),
   units: z.array(z.object({ name: text, body: text, before: text.optional() })),
@@ -109,7 +111,9 @@ export function* planLines(
           ]
         : [],
     );
-    if (units.length > 0) yield signed({ line: row.line, username: keyring.seal(row.username), ...row.version, units });
+    if (units.length === 0) continue;
+    const whose = row.person === undefined ? {} : { person: keyring.seal(JSON.stringify(row.person)) };
+    yield signed({ line: row.line, username: keyring.seal(row.username), ...whose, ...row.version, units });
   }
   yield JSON.stringify({ signature: signer.digest() });
 }
@@ -174,9 +178,10 @@ export async function readPlan(
       for await (const { username } of entries()) yield keyring.open(username);
     },
     async *records() {
-      for await (const { line, username, timeMs, sequence, units } of entries()) {
+      for await (const { line, username, person, timeMs, sequence, units } of entries()) {
         const change = {
           username: keyring.open(username),
+          ...(person === undefined ? {} : { person: personOf(keyring.open(person)) }),
           version: { timeMs, sequence },
           units: units.map(({ name, body }) => ({ name, value: valueOf(keyring.open(body)) })),
         };

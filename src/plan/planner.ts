@@ -8,7 +8,7 @@ import type { InvalidUnit } from "../core/change.ts";
 import { compareUnit, mayAwait, providersOf, type ListedUser } from "../core/comparison.ts";
 import { createDuplicateRows, type UserRow } from "../core/duplicate-rows.ts";
 import type { GuardSettings } from "../core/guards.ts";
-import { identifierOf } from "../core/identifier.ts";
+import type { Person } from "../core/person.ts";
 import { isPlanFault, PLAN_FAULTS } from "../core/plan-fault.ts";
 import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { isContact } from "../core/unit.ts";
@@ -16,6 +16,7 @@ import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Ledger } from "../core/mailbox.ts";
 import { isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { createRowNames } from "./row-names.ts";
 import type { RowBody, Scratch, ScratchRow } from "./scratch.ts";
 import { turn, TURN_ROWS } from "./turn.ts";
 import { stateName, stateOf } from "./unit-state.ts";
@@ -70,6 +71,7 @@ interface Match {
   readonly federated?: readonly string[];
   readonly changed?: true;
   readonly lookedAt?: number;
+  readonly person?: Person;
 }
 interface Verdict {
   deed: Deed | "asked";
@@ -89,18 +91,12 @@ export function createPlanner(options: PlannerOptions): Planner {
     users: new Set(protectUsers.map((name) => canonicalUsername(profile, name))),
     attributes: new Set(protectAttributes),
   };
-  const kinds = new Set<string>();
   const aliases = new Set<string>();
   const poolAliases = new Set([...profile.usernameAttributes, ...profile.aliasAttributes]);
   let rows = 0;
 
-  const folded = (kind: string, value: string): string =>
-    !profile.caseSensitive && (kind === "email" || kind === "preferred_username" || kind === "username")
-      ? value.toLowerCase()
-      : value;
-  const nameOf = (kind: string, value: string): string => scratch.name(kind, folded(kind, value));
-  const kindOf = (username: string): string => mapping.match ?? identifierOf(profile, username, mapping.identifier);
-
+  const names = createRowNames(profile, mapping, scratch);
+  const { nameOf } = names;
   const write = (body: object): string => keyring.seal(JSON.stringify(body));
 
   function take(record: PlannedRecord): void {
@@ -119,10 +115,8 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (wrong) invalid.push(wrong);
       return !wrong;
     });
-    const kind = kindOf(record.change.username);
-    kinds.add(kind);
     const held: Held = { ...record, invalid, change: { ...record.change, units } };
-    const key = nameOf(kind, record.change.username);
+    const key = names.keyOf(record.change.username);
     scratch.addRow(rows, key, write(held));
     for (const { name, value } of units) {
       if (!poolAliases.has(name) || value.kind !== "text") continue;
@@ -140,7 +134,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (!poolAliases.has(name) || deed === undefined || deed === "unchanged" || found.verdicts[at]?.invalid) continue;
       // Who only has the flag changed keeps what is there.
       if (value.kind === "text" && found.verdicts[at]?.before !== undefined) {
-        if (folded(name, found.verdicts[at].before) === folded(name, value.text)) continue;
+        if (nameOf(name, found.verdicts[at].before) === nameOf(name, value.text)) continue;
       }
       scratch.addClaim(value.kind === "text" ? nameOf(name, value.text) : null, { user, row, attribute: name });
     }
@@ -157,20 +151,22 @@ export function createPlanner(options: PlannerOptions): Planner {
         user.attributes.get(`${name}_verified`) === "true";
       if (isOwner) scratch.addOwner(nameOf(name, value), user.sub);
     }
-    for (const kind of kinds) {
-      const value = kind === "username" ? user.username : kind === "sub" ? user.sub : (user.attributes.get(kind) ?? "");
-      if (value === "") continue;
-      const isVerified = user.attributes.get(`${kind}_verified`) === "true";
-      for (const { row, body } of scratch.rowsOf(nameOf(kind, value))) {
+    for (const { key, attribute, isTheirs } of names.leadingTo(user)) {
+      for (const { row, body } of scratch.rowsOf(key)) {
         const held = heldOf(body);
-        match(row, user.sub, isVerified, held, { ...compare(held, user), lookedAt });
+        const { username, person: said } = held.change;
+        const found = names.person(username, user, attribute, lookedAt);
+        // A plan that was made before knows how its row named them, and when that was asked.
+        const person = said?.name === undefined ? found : { ...found, name: said.name };
+        match(row, user.sub, isTheirs, held, { ...compare(held, user), lookedAt, person });
         if ((met += 1) % TURN_ROWS === 0) await turn();
       }
     }
   }
 
   function compare(held: Held, user: ListedUser): Match {
-    let changed = false;
+    const meant = held.change.person?.account?.sub;
+    let changed = meant !== undefined && meant !== user.sub;
     const verdicts = held.change.units.map((unit): Verdict => {
       const said = compareUnit(profile, unit, user);
       const before = user.attributes.get(unit.name);
@@ -232,7 +228,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     for (const { row, body, user } of scratch.rows()) {
       const held: unknown = JSON.parse(keyring.open(body));
       if (user !== undefined || !isRecord(held) || held.kind === "fault") continue;
-      if (kindOf(held.change.username) === "username") unlisted.push({ row, held });
+      if (names.mayBeUsername(held.change.username)) unlisted.push({ row, held });
     }
     for (const { row, held } of unlisted)
       match(row, nameOf("username", held.change.username), false, held, unseen(held));
@@ -307,8 +303,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       for (const { body } of scratch.rows()) {
         const held: unknown = JSON.parse(keyring.open(body));
         if (!isRecord(held) || held.kind === "fault") continue;
-        const { username } = held.change;
-        yield { attribute: kindOf(username), value: username };
+        yield* names.asked(held.change.username);
       }
     },
 
@@ -350,6 +345,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       federated = [],
       changed,
       lookedAt,
+      person,
     }: Match = text === undefined ? unseen(held) : matchOf(text);
     if (guarded.users.has(canonicalUsername(profile, username))) return faulty("protected-user");
     if (changed) return faulty("changed-since-plan");
@@ -368,7 +364,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     }
     const version = held.change.version ?? { timeMs: 0, sequence: row };
     const judged = { kind: "user" as const, line, user, username, found, version, units, invalid, federated };
-    return lookedAt === undefined ? judged : { ...judged, lookedAt };
+    return { ...judged, ...(lookedAt === undefined ? {} : { lookedAt }), ...(person === undefined ? {} : { person }) };
   }
 }
 

@@ -30,7 +30,12 @@ const unitKept = z.object({
   /** Names what the run left there. */
   after: z.string(),
 });
-const entryKept = unitKept.extend({ username: z.string(), line: z.number() });
+const entryKept = unitKept.extend({
+  username: z.string(),
+  line: z.number(),
+  /** Of the account that the run was to write; absent in what was kept before accounts were. */
+  sub: z.string().optional(),
+});
 
 /**
  * Keeps what the plan's scan found of everything that the run is to write. Answers false where that is more than may be
@@ -55,10 +60,11 @@ export async function keepBefore(
     const units = row.units.flatMap((judged) => kept(keyring, judged));
     if (units.length === 0) continue;
     if ((written += 1) > MOST_KEPT_ROWS) return false;
-    const { username, line } = row;
+    const { username, line, person } = row;
+    const sub = person?.account?.sub;
     const user = keyring.userKey(pool, username);
     for (const unit of units)
-      batch.set(`${user} ${unit.name}`, keyring.seal(JSON.stringify({ username, line, ...unit })));
+      batch.set(`${user} ${unit.name}`, keyring.seal(JSON.stringify({ username, line, sub, ...unit })));
     if (batch.size >= BATCH) await flush();
   }
   await flush();
@@ -113,7 +119,7 @@ export async function openWayBack(
   if (usernames.size === 0) return undefined;
   let sequence = 0;
   const recordOf = async (body: string): Promise<PlannedRecord> => {
-    const { username, line, ...unit } = entryOf(keyring, body);
+    const { username, line, sub, ...unit } = entryOf(keyring, body);
     const user = keyring.userKey(profile.id, canonicalUsername(profile, username));
     const version = { timeMs, sequence: (sequence += 1) };
     const isGone = unit.after === stateName(keyring, unit.name, { value: "", flag: "" });
@@ -121,7 +127,9 @@ export async function openWayBack(
     // What an undoing that was cut has left waits to be delivered, and is put once more.
     const wanted = Object.fromEntries(units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
     if (changeWaits(await mailboxes.read(user), unit.name, wanted)) return { kind: "fault", line, ...CHANGE_WAITS };
-    const change = { username, units, version };
+    // Who has the username by now may be another: then nothing is put back.
+    const whose = sub === undefined ? {} : { person: { account: { sub, createdAt: 0 } } };
+    const change = { username, units, version, ...whose };
     return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
   };
   return {

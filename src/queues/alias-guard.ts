@@ -12,7 +12,7 @@ import type { Failure } from "../core/failure.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
-import { withinLease } from "./within-lease.ts";
+import { lookWithinLease, type Seeker } from "./lease-look.ts";
 
 export interface AliasMeans {
   readonly store: Pick<Store, "reservations">;
@@ -24,13 +24,10 @@ export interface AliasMeans {
   readonly leaseMs: number;
 }
 
-/** Who wants an alias, and how long there is to look. */
-export interface AliasSeeker {
+/** Who wants an alias. */
+export interface AliasSeeker extends Seeker {
   readonly user: string;
   readonly username: string;
-  readonly priority: number;
-  readonly signal: AbortSignal;
-  leaseLeftMs(): number;
 }
 
 export type AliasAnswer =
@@ -53,7 +50,7 @@ export interface AliasGuard {
 
 export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGuard {
   const { store, keyring, profile, directory, lists, leaseMs } = means;
-  const { user, username, priority, signal } = seeker;
+  const { user, username } = seeker;
   /** By unit. The end by performance.now(), from a look at the clock before it was asked for. */
   const reserved = new Map<string, { readonly digest: string; readonly endsAt: number }>();
 
@@ -67,22 +64,14 @@ export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGua
 
   /** Looks the owner up. A call of its own, paced like any other. */
   async function look(alias: Alias, verified: boolean): Promise<AliasAnswer> {
-    const slot = await lists.acquire({ priority, deadlineMs: seeker.leaseLeftMs(), signal });
-    try {
-      const ignoresCase = !profile.caseSensitive;
-      const said = await withinLease(seeker.leaseLeftMs(), signal, (ending) =>
-        directory.owners(profile.id, alias, { signal: ending, ignoresCase, verified }),
-      );
-      if (!said.ok) {
-        if (said.failure.outcome === "wait" && said.failure.answered) await slot.throttled();
-        return { is: "unknown", failure: said.failure };
-      }
-      const owner = said.owners.find(({ username: name, sub }) => !isSelf(name) && sub !== username);
-      if (!owner) return { is: "free" };
-      return { is: "owned", owner: keyring.userKey(profile.id, canonicalUsername(profile, owner.username)) };
-    } finally {
-      slot.done();
-    }
+    const ignoresCase = !profile.caseSensitive;
+    const said = await lookWithinLease(lists, seeker, (ending) =>
+      directory.owners(profile.id, alias, { signal: ending, ignoresCase, verified }),
+    );
+    if (!said.ok) return { is: "unknown", failure: said.failure };
+    const owner = said.owners.find(({ username: name, sub }) => !isSelf(name) && sub !== username);
+    if (!owner) return { is: "free" };
+    return { is: "owned", owner: keyring.userKey(profile.id, canonicalUsername(profile, owner.username)) };
   }
 
   function isSelf(name: string): boolean {

@@ -23,7 +23,6 @@ export interface CallMeans {
 
 /** Whose claim it is that the calls are for. */
 export interface Caller {
-  readonly username: string;
   readonly priority: number;
   readonly session: Pick<ClaimSession, "leaseEndsAt" | "leaseLeftMs" | "settle">;
   readonly aliases: Pick<AliasGuard, "keep">;
@@ -36,10 +35,10 @@ export interface Caller {
 
 export interface ClaimCall {
   /**
-   * One call with the attributes of these units. Throws SlotTooLate where it cannot be made within the lease, and
+   * One call with the attributes of these units, for the user of this name. Throws SlotTooLate where it cannot be made within the lease, and
    * ClaimLost where the claim is somebody else's.
    */
-  make(units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
+  make(username: string, units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
   /**
    * The store knows what was written, or never will. Until then the call has its place among those in flight: so few are
    * written twice where this process is killed.
@@ -48,7 +47,7 @@ export interface ClaimCall {
 }
 
 export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans, caller: Caller): ClaimCall {
-  const { username, priority, session, aliases, signal } = caller;
+  const { priority, session, aliases, signal } = caller;
   let slot: Slot | undefined = caller.first;
   let written: Slot | undefined;
   const takeSlot = async (): Promise<Slot> => {
@@ -60,7 +59,7 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
     }
   };
 
-  const make: ClaimCall["make"] = async (units, payload, { clientMetadata, token }) => {
+  const make: ClaimCall["make"] = async (username, units, payload, { clientMetadata, token }) => {
     const beside = clientMetadata === undefined ? {} : { clientMetadata };
     let said: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {

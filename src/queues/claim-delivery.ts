@@ -10,20 +10,26 @@ import type { OwnWriter } from "../cognito/own-writer.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { hasEnded } from "../core/access-token.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
-import { contactsIn, mayAwait } from "../core/comparison.ts";
-import { type Attribute, type Contacts, contactsAfter, planContact } from "../core/contact.ts";
-import { decide, type Failure, isExhausted } from "../core/failure.ts";
+import { mayAwait } from "../core/comparison.ts";
+import { type Attribute, contactsAfter, planContact } from "../core/contact.ts";
+import { decide, type Failure, isExhausted, NO_LONGER_THEIRS } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
 import { sharesFate, together, type Manner } from "../core/manner.ts";
+import type { Person } from "../core/person.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type UnitValue } from "../core/unit.ts";
-import { type Keyring, mannerOf, valueOf } from "../store/keyring.ts";
+import { type Keyring, mannerOf, personOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
 import type { Store } from "../store/store.ts";
 import { openAliasGuard } from "./alias-guard.ts";
 import { createClaimCall } from "./claim-call.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
 import type { HoldWatch } from "./hold-watch.ts";
+import { lookWithinLease } from "./lease-look.ts";
+import { checkName, type NameAnswer } from "./name-check.ts";
+import { aliasesChanged, createRecipients, type Recipient } from "./recipients.ts";
+import type { SubProbe } from "../cognito/sub-probe.ts";
+import type { UserNames } from "./user-names.ts";
 import { withinLease } from "./within-lease.ts";
 
 /** What every delivery of a pool shares. */
@@ -35,6 +41,8 @@ export interface DeliveryMeans {
   /** For changes that users make themselves. */
   readonly ownWriter: OwnWriter;
   readonly directory: UserDirectory;
+  readonly names: Pick<UserNames, "changed">;
+  readonly subs: SubProbe;
   /** The pace of UserUpdate and of UserList. */
   readonly updates: QuotaGovernor;
   readonly lists: QuotaGovernor;
@@ -59,6 +67,7 @@ export interface HoldWanted {
 
 /** A set of units that goes in one call. */
 interface Part {
+  readonly to: Recipient;
   readonly names: readonly string[];
   /** Why the whole failed that it was split from. */
   readonly splitBy?: Failure;
@@ -83,31 +92,34 @@ export async function deliverClaim(
   signal: AbortSignal,
   onMayHold: () => void = () => undefined,
 ): Promise<Delivered> {
-  const { store, keyring, profile, writer, ownWriter, directory, updates, lists, holds, leaseMs } = means;
-  const { priority } = inHand.answer;
+  const { store, keyring, profile, writer, ownWriter, directory, names, subs, updates, lists, holds, leaseMs } = means;
+  const { priority, leaseUntil } = inHand.answer;
   const username = keyring.open(inHand.answer.username);
   const session = openClaimSession(store.mailboxes, keyring, inHand, leaseMs);
   const attributes = new Map<string, readonly Attribute[]>();
   const manners = new Map<string, Manner>();
+  const people = new Map<string, Person>();
+  const recipients = createRecipients(username, subs);
+  /** What is sent unless it is there. */
+  const looked = new Set<string>();
+  const contacts = new Map<string, UnitValue>();
   /** Flags to set, each in a call of its own after all values: what they must be depends on what those leave there. */
   const flags = new Map<string, UnitValue>();
-  let there: Contacts | undefined;
   let hold: HoldWanted | undefined;
   let answered = false;
 
   const leaseLeftMs = (): number => session.leaseLeftMs();
-  const aliases = openAliasGuard(means, { user: inHand.user, username, priority, signal, leaseLeftMs });
+  const seeker = { user: inHand.user, username, priority, signal, leaseLeftMs };
+  const aliases = openAliasGuard(means, seeker);
   const call = createClaimCall(
     { pool: profile.id, writer, ownWriter, updates },
-    { username, priority, session, aliases, first, signal, onMayHold },
+    { priority, session, aliases, first, signal, onMayHold },
   );
   /** Keys of those who have what units of this user were refused for. */
   const owners = new Map<string, string>();
-  /** Gives each unit what is sent for it, or concludes it where that needs no call. */
-  async function prepare(): Promise<void> {
-    const contacts = new Map<string, UnitValue>();
-    /** What is sent unless it is there. */
-    const looked = new Set<string>();
+
+  /** Gives each unit whom it is for and what is sent for it, or concludes it where that needs no call. */
+  function open(): void {
     for (const name of session.open()) {
       const held = session.held(name);
       if (isExhausted(held)) {
@@ -123,13 +135,44 @@ export async function deliverClaim(
         continue;
       }
       const wrong = checkUnit(profile, { name, value });
-      if (wrong) session.bury(name, "invalid-value", wrong.reason);
-      else if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
+      if (wrong) {
+        session.bury(name, "invalid-value", wrong.reason);
+        continue;
+      }
+      people.set(name, personOf(body));
+      if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
       else {
         attributes.set(name, [{ Name: name, Value: value.kind === "text" ? value.text : "" }]);
         if (held.sendUnless === "there") looked.add(name);
       }
     }
+  }
+
+  function recipientOf(name = ""): Recipient {
+    return recipients.of(people.get(name) ?? {});
+  }
+
+  /** Asks again whose the names are, by which units were put a while ago. */
+  async function checkNames(): Promise<void> {
+    const asked = new Map<string, NameAnswer>();
+    for (const name of session.open()) {
+      const person = people.get(name) ?? {};
+      if (person.name === undefined || manners.get(name)?.token !== undefined) continue;
+      const key = JSON.stringify([person.name.attribute, person.name.value, person.account?.sub, person.name.askedAt]);
+      const answer = asked.get(key) ?? (await checkName(means, seeker, person, leaseUntil - leaseMs));
+      asked.set(key, answer);
+      if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipientOf(name), answer.user);
+      else if (answer.is === "passed-on") session.bury(name, "user-not-found", NO_LONGER_THEIRS);
+      else if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
+      else if (answer.is === "unknown") readFailed([name], answer.failure);
+    }
+  }
+
+  async function prepare(): Promise<void> {
+    open();
+    await checkNames();
+    const isOpen = new Set(session.open());
+    for (const name of contacts.keys()) if (!isOpen.has(name)) contacts.delete(name);
     if (contacts.size > 0) {
       const held = await holds.ask("contacts");
       if (held.is === "held") {
@@ -137,53 +180,57 @@ export async function deliverClaim(
         contacts.clear();
       }
     }
-    if (contacts.size + looked.size > 0) await look(contacts, looked);
+    const toLook = [...contacts.keys(), ...[...looked].filter((name) => isOpen.has(name))];
+    for (const recipient of new Set(toLook.map(recipientOf))) {
+      await look(
+        recipient,
+        toLook.filter((name) => recipientOf(name) === recipient),
+      );
+    }
   }
 
   /**
    * E-mail and phone are compared with what is there, because writing them may message or lock out the person, and
    * other values where what is there already is not to be sent.
    */
-  async function look(contacts: ReadonlyMap<string, UnitValue>, looked: ReadonlySet<string>): Promise<void> {
-    const listSlot = await lists.acquire({ priority, deadlineMs: session.leaseLeftMs(), signal });
-    try {
+  async function look(recipient: Recipient, units: readonly string[]): Promise<void> {
+    if (recipient.view === undefined) {
+      const { account } = recipient.person;
+      const whom = account === undefined ? { username } : { sub: account.sub };
       const ignoresCase = !profile.caseSensitive;
-      const read = await withinLease(leaseLeftMs(), signal, (ending) =>
-        directory.readUser(profile.id, username, { signal: ending, ignoresCase }),
+      const read = await lookWithinLease(lists, seeker, (ending) =>
+        directory.readUser(profile.id, whom, { signal: ending, ignoresCase }),
       );
-      if (!read.ok) {
-        if (read.failure.outcome === "wait" && read.failure.answered) await listSlot.throttled();
-        return readFailed([...contacts.keys(), ...looked], read.failure);
-      }
+      if (!read.ok) return readFailed(units, read.failure);
       answered = true;
-      const { user } = read;
-      there = contactsIn(user);
-      for (const name of looked) {
-        // The list is eventually consistent: of whom it does not show, the write is the authority.
-        if (user && payloadOf([name]).every(({ Name, Value }) => (user.attributes.get(Name) ?? "") === Value)) {
-          session.unchanged(name);
-        }
+      if (read.user !== undefined) recipients.seen(recipient, read.user);
+    }
+    const listed = recipient.view?.listed;
+    for (const name of units) {
+      const contact = contacts.get(name);
+      if (contact !== undefined) {
+        if (isContact(name)) plan(name, contact);
+        else flags.set(name, contact);
+        continue;
       }
-      for (const [name, value] of contacts) {
-        if (isContact(name)) plan(name, value);
-        else flags.set(name, value);
+      // The list is eventually consistent: of whom it does not show, the write is the authority.
+      if (listed && payloadOf([name]).every(({ Name, Value }) => (listed.attributes.get(Name) ?? "") === Value)) {
+        session.unchanged(name);
       }
-    } finally {
-      listSlot.done();
     }
   }
 
   /** Nothing was written by a read: its fate is no matter, and nothing of the user is what it could refuse. */
-  function readFailed(names: readonly string[], failure: Failure): void {
+  function readFailed(units: readonly string[], failure: Failure): void {
     const asRead =
       failure.outcome === "bury" ? ({ ...failure, outcome: "retry", counts: "attempt" } as const) : failure;
-    settleFailure(names, { ...asRead, fateUnknown: false });
+    settleFailure(units, { ...asRead, fateUnknown: false });
   }
 
   /** Keeps back what would take an alias from somebody. */
-  async function guardAliases(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      const answer = await aliases.ask(name, attributes.get(name) ?? [], there);
+  async function guardAliases(units: readonly string[]): Promise<void> {
+    for (const name of units) {
+      const answer = await aliases.ask(name, attributes.get(name) ?? [], recipientOf(name).view?.there);
       if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
       else if (answer.is === "owned") session.bury(name, "alias-exists", "alias-exists", { owner: answer.owner });
       else if (answer.is === "unknown") readFailed([name], answer.failure);
@@ -191,8 +238,8 @@ export async function deliverClaim(
   }
 
   /** Looks up who has what Cognito refused, for the letter. */
-  async function findOwners(names: readonly string[]): Promise<void> {
-    for (const name of names) {
+  async function findOwners(units: readonly string[]): Promise<void> {
+    for (const name of units) {
       const value = attributes.get(name)?.find(({ Name }) => Name === name)?.Value ?? "";
       if (!isAliasAttribute(name) || value === "") continue;
       const owner = await aliases.ownerOf({ attribute: name, value });
@@ -203,6 +250,7 @@ export async function deliverClaim(
   function plan(name: string, value: UnitValue): void {
     // Who asks for another spelling of an address gets it, though the pool takes both for the same.
     const isAsked = session.held(name).sendUnless === undefined;
+    const there = recipientOf(name).view?.there;
     const planned = planContact({ caseSensitive: isAsked || profile.caseSensitive }, name, value, there);
     const awaits = inHand.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
     if (planned.do === "unchanged") session.unchanged(name);
@@ -213,17 +261,17 @@ export async function deliverClaim(
 
   const mannerFor = (name = ""): Manner => manners.get(name) ?? {};
 
-  function payloadOf(names: readonly string[]): Attribute[] {
-    return names.flatMap((name) => attributes.get(name) ?? []);
+  function payloadOf(units: readonly string[]): Attribute[] {
+    return units.flatMap((name) => attributes.get(name) ?? []);
   }
 
   /** Concludes units whose call failed, one by one. */
-  function settleFailure(names: readonly string[], failure: Failure): void {
+  function settleFailure(units: readonly string[], failure: Failure): void {
     // What a user's own token is refused says nothing of the pool.
-    const isOwn = mannerFor(names[0]).token !== undefined;
+    const isOwn = mannerFor(units[0]).token !== undefined;
     const alike = failure.holdsWhenRepeated === true && !isOwn && holds.refused(inHand.user);
     const { fateUnknown } = failure;
-    for (const name of names) {
+    for (const name of units) {
       const held = session.held(name);
       const decision = decide(failure, held, Math.random(), alike);
       if (decision.is === "bury")
@@ -240,47 +288,64 @@ export async function deliverClaim(
 
   /** What a failed call means for its units, and for those that are still to be sent. */
   async function fail(part: Part, { failure, message }: Refusal, parts: Part[]): Promise<void> {
+    const { to, splitBy, names: units } = part;
     if (failure.outcome !== "bury") {
-      settleFailure(part.names, failure);
+      settleFailure(units, failure);
       return session.defer(session.open(), LATER_MS);
     }
+    if (failure.kind === "user-not-found" && (await goesByUsername(to))) return void parts.unshift(part);
     if (failure.scope === "claim") {
-      const [refused, byLambda] = [mannerFor(part.names[0]), failure.kind === "refused-by-lambda"];
-      const alike = session.open().filter((name) => sharesFate(refused, mannerFor(name), byLambda));
+      const [refused, byLambda] = [mannerFor(units[0]), failure.kind === "refused-by-lambda"];
+      const alike = session
+        .open()
+        .filter((name) => recipientOf(name) === to && sharesFate(refused, mannerFor(name), byLambda));
       return settleFailure(alike, failure);
     }
-    const { splitBy, names } = part;
     if (splitBy && splitBy.kind !== failure.kind) {
       // A part fails for a reason of its own: the units need one another, so what is left goes with the first reason.
       const whole = [part, ...parts.filter((other) => other.splitBy === splitBy)].flatMap((each) => each.names);
       return settleFailure(whole, splitBy);
     }
-    const sent = payloadOf(names).map(({ Name }) => Name);
+    const sent = payloadOf(units).map(({ Name }) => Name);
     const atFault = culprits(failure.kind, message, sent);
-    if (!atFault && names.length > 1) {
-      parts.unshift(...halves(names).map((half) => ({ names: half, splitBy: failure })));
+    if (!atFault && units.length > 1) {
+      parts.unshift(...halves(units).map((half) => ({ to, names: half, splitBy: failure })));
       return;
     }
-    if (failure.kind === "alias-exists") await findOwners(atFault ?? names);
-    settleFailure(atFault ?? names, failure);
-    const rest = names.filter((name) => session.open().includes(name));
-    if (rest.length > 0) parts.unshift({ names: rest });
+    if (failure.kind === "alias-exists") await findOwners(atFault ?? units);
+    settleFailure(atFault ?? units, failure);
+    const rest = units.filter((name) => session.open().includes(name));
+    if (rest.length > 0) parts.unshift({ to, names: rest });
+  }
+
+  /** Nobody has the sub that was called: true where that is so because the pool's service takes none. */
+  async function goesByUsername(to: Recipient): Promise<boolean> {
+    const { account } = to.person;
+    if (account === undefined || to.called !== account.sub) return false;
+    const isInVain = await withinLease(leaseLeftMs(), signal, (ending) => subs.isInVain(username, account.sub, ending));
+    if (isInVain) to.called = username;
+    return isInVain;
   }
 
   /** Sends units of one manner together, in more than one call only where they fail together. */
-  async function send(units: readonly string[]): Promise<void> {
-    const parts: Part[] = units.length > 0 ? [{ names: units }] : [];
+  async function send(to: Recipient, together: readonly string[]): Promise<void> {
+    const parts: Part[] = together.length > 0 ? [{ to, names: together }] : [];
     for (let part = parts.shift(); part; part = parts.shift()) {
-      const { names } = part;
-      if (!names.every((name) => session.open().includes(name))) continue;
-      const isOwn = mannerFor(names[0]).token !== undefined;
-      const said = await call.make(names, payloadOf(names), mannerFor(names[0]));
+      const { names: units } = part;
+      if (!units.every((name) => session.open().includes(name))) continue;
+      const isOwn = mannerFor(units[0]).token !== undefined;
+      const payload = payloadOf(units);
+      const said = await call.make(to.called, units, payload, mannerFor(units[0]));
       if (said.ok) {
-        for (const name of names) session.applied(name);
-        there = contactsAfter(profile, there, payloadOf(names));
+        for (const name of units) session.applied(name);
+        await names.changed(aliasesChanged(payload, to));
+        if (to.view) to.view.there = contactsAfter(profile, to.view.there, payload);
         answered = true;
-        if (!isOwn) holds.succeeded();
-        if (names.some(isContact)) await holds.lift("contacts");
+        if (!isOwn) {
+          holds.succeeded();
+          subs.wentThrough(username, to.called);
+        }
+        if (units.some(isContact)) await holds.lift("contacts");
       } else {
         await fail(part, said, parts);
         // Only an answer about the user proves that the pool and the credentials are well.
@@ -296,14 +361,19 @@ export async function deliverClaim(
     try {
       await prepare();
       if (!hold) await guardAliases(session.open().filter((name) => !flags.has(name)));
-      const values = session.open().filter((name) => !flags.has(name));
-      const groups = together(values, mannerFor, (name) => session.held(name).version);
-      for (const { names } of groups) if (!hold) await send(names);
+      for (const recipient of recipients.all()) {
+        const values = session.open().filter((name) => !flags.has(name) && recipientOf(name) === recipient);
+        const groups = together(values, mannerFor, (name) => session.held(name).version);
+        for (const { names: units } of groups) if (!hold) await send(recipient, units);
+      }
       for (const [name, value] of flags) {
         if (!session.open().includes(name)) continue;
         plan(name, value);
-        await guardAliases(session.open().filter((open) => open === name));
-        await send(session.open().filter((open) => open === name));
+        await guardAliases(session.open().filter((one) => one === name));
+        await send(
+          recipientOf(name),
+          session.open().filter((one) => one === name),
+        );
       }
       session.defer(session.open(), LATER_MS);
     } catch (error) {

@@ -28,6 +28,8 @@ export interface DeliveryOptions {
   readonly writer: AttributeWriter;
   readonly ownWriter: OwnWriter;
   readonly directory: UserDirectory;
+  readonly names: DeliveryMeans["names"];
+  readonly subs: DeliveryMeans["subs"];
   readonly updates: QuotaGovernor;
   readonly lists: QuotaGovernor;
   /** Calls in flight, at most. */

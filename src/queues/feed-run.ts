@@ -10,7 +10,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
 import { runLost } from "../store/store-error.ts";
-import type { UserLinks } from "./user-links.ts";
+import type { UserNames } from "./user-names.ts";
 import type { Engine } from "./engine.ts";
 import { belowBacklog } from "./backlog.ts";
 import { createProducer, VERSION_AHEAD } from "./producer.ts";
@@ -40,7 +40,7 @@ export interface FeedRunOptions {
   readonly profile: PoolProfile;
   readonly run: Run;
   readonly records: AsyncIterable<FeedRow>;
-  readonly links: UserLinks;
+  readonly names: UserNames;
   /** What the feed says it names users by. */
   readonly identifier?: Identifier;
   /** Canonical usernames and attributes that are never written. */
@@ -143,22 +143,23 @@ const LOOKUPS = 5;
 
 /** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
 async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> {
-  const { links, identifier, isProtected, report, signal } = options;
+  const { names, identifier, isProtected, report, signal } = options;
   const changes: Row[] = [];
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
     const few = page.changes.slice(at, at + LOOKUPS);
     const users = await Promise.all(
       few.map(({ change, found }) =>
         found
-          ? Promise.resolve({ is: "one" as const, username: change.username })
-          : links.resolve(change.username, identifier, signal, { inBulk: true }),
+          ? Promise.resolve({ is: "one" as const, username: change.username, person: change.person ?? {} })
+          : names.whose(change.username, identifier, signal, { inBulk: true }),
       ),
     );
     for (const [index, row] of few.entries()) {
       const { line } = row;
       const user = users[index];
       if (user?.is === "one" && isProtected?.user(user.username) !== true) {
-        changes.push({ ...row, change: { ...unprotected(options, page, row), username: user.username } });
+        const { username, person } = user;
+        changes.push({ ...row, change: { ...unprotected(options, page, row), username, person } });
       } else {
         page.faulty += 1;
         if (user?.is === "one") {

@@ -20,7 +20,8 @@ import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "./engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
 import { toldReads } from "./told-reads.ts";
-import { createUserLinks, type UserLinks } from "./user-links.ts";
+import { createSubProbe } from "../cognito/sub-probe.ts";
+import { createUserNames, type UserNames } from "./user-names.ts";
 
 export interface PoolSettings {
   readonly engine: Engine;
@@ -38,8 +39,8 @@ export interface PoolSettings {
 
 export interface Pool {
   readonly profile: PoolProfile;
-  /** From what feeds know of users to usernames. */
-  readonly links: UserLinks;
+  /** From what people know of users to the users. */
+  readonly names: UserNames;
   /** Starts delivering in this process. */
   deliver(): Promise<Delivery>;
   /** Where it lives. */
@@ -99,14 +100,21 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   // A pool may have hundreds, and a plan is worth more than what they overwrite.
   const providerReads: Reads = { ...reads, patience: { spent: false } };
   const directory = createUserDirectory(cognito);
+  const { store, keyring } = engine;
+  const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
+  const names = createUserNames({ store, keyring, profile, directory, lists, reads, leaseMs });
   const calls = {
     profile,
+    names,
+    subs: createSubProbe(profile.id, directory, () =>
+      log.warn({ pool: profile.id }, "the pool's service takes no sub: users are written by username"),
+    ),
     writer: createAttributeWriter(cognito),
     ownWriter: createOwnWriter(cognito),
     directory,
     updates,
     lists,
-    leaseMs: cognito.callMs + LEASE_MARGIN_MS,
+    leaseMs,
   };
   return {
     profile,
@@ -125,10 +133,9 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       const lists = await pace.view(bucketOf("UserList"), LISTS_PER_SECOND);
       return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
     },
-    links: createUserLinks({ store: engine.store, keyring: engine.keyring, profile, directory, lists, reads }),
+    names,
     deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
     direct() {
-      const { store, keyring } = engine;
       const holds = createHoldWatch(store.holds, profile.id, {
         placed: (scope, kind) => log.warn({ pool: profile.id, scope, kind }, "hold placed"),
         lifted: (scope) => log.info({ pool: profile.id, scope }, "hold lifted"),

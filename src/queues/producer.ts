@@ -76,7 +76,7 @@ export function createProducer(options: ProducerOptions): Producer {
       ...lookOf(change, name),
       ...(change.overruled?.has(name) === true ? { overruled: true } : {}),
       digest: keyring.valueDigest(name, value),
-      body: keyring.seal(bodyOf(value, change.manner)),
+      body: keyring.seal(bodyOf(value, change.manner, change.person)),
     }));
   };
 
@@ -94,14 +94,17 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     userKey: (username) => userOf(username).user,
     async put(changes, { quietly = false, ...facts }) {
-      // One entry a user: the rows of a user who stands twice in a page are told apart by their versions.
+      // One entry an account: the rows of a user who stands twice in a page are told apart by their versions.
       const users = new Map<string, UserChange & { units: Wanted[] }>();
       for (const change of changes) {
         if (change.units.length === 0) continue;
         const named = userOf(change.username);
-        const known = users.get(named.user);
+        const { account } = change.person ?? {};
+        const whose = account === undefined ? {} : { account: keyring.accountMark(profile.id, account) };
+        const key = `${named.user} ${whose.account ?? ""}`;
+        const known = users.get(key);
         if (known) known.units.push(...wantedOf(change));
-        else users.set(named.user, { ...named, units: wantedOf(change) });
+        else users.set(key, { ...named, ...whose, units: wantedOf(change) });
       }
       const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
       const put = await store.mailboxes.put(page);

@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { Manner } from "../core/manner.ts";
+import { accountMark, type Account, type Person } from "../core/person.ts";
 import type { UnitValue } from "../core/unit.ts";
 
 /**
@@ -12,8 +14,10 @@ export interface Keyring {
   userKey(pool: string, canonicalUsername: string): string;
   /** Equal for equal values of a unit. */
   valueDigest(unit: string, value: UnitValue): string;
-  /** For links from an e-mail address, a phone number or a sub. */
+  /** For an e-mail address, a phone number or another name. */
   linkDigest(pool: string, attribute: string, value: string): string;
+  /** See core/person.ts. */
+  accountMark(pool: string, account: Account): string;
   letterId(user: string, unit: string, version: string): string;
   /** Signs what is fed to it: for what leaves the namespace and comes back, such as a plan. */
   signer(purpose: string): Signer;
@@ -53,6 +57,7 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
     userKey: (pool, username) => digest("user", pool, username),
     valueDigest: (unit, value) => shortDigest("value", unit, bodyOf(value)),
     linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),
+    accountMark: (pool, { sub, createdAt }) => accountMark(createdAt, shortDigest("account", pool, sub)),
     letterId: (user, unit, version) => digest("letter", user, unit, version),
     signer(purpose) {
       const hmac = createHmac("sha256", digestKey).update(`signer ${purpose}\n`);
@@ -92,11 +97,17 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
   };
 }
 
-/** A value as text, the same text for equal values, and how it is sent. */
-export function bodyOf(value: UnitValue, { clientMetadata, token }: Manner = {}): string {
+/** A value as text, the same text for equal values, and how and to whom it is sent. */
+export function bodyOf(
+  value: UnitValue,
+  { clientMetadata, token }: Manner = {},
+  { account, name }: Person = {},
+): string {
   const beside = {
     ...(clientMetadata === undefined ? {} : { metadata: clientMetadata }),
     ...(token === undefined ? {} : { token }),
+    ...(account === undefined ? {} : { account }),
+    ...(name === undefined ? {} : { name }),
   };
   switch (value.kind) {
     case "text": {
@@ -123,10 +134,24 @@ export function mannerOf(body: string): Manner {
   return { clientMetadata: Object.fromEntries(texts), ...token };
 }
 
+const PERSON = z.object({
+  account: z
+    .object({ sub: z.string(), createdAt: z.number(), federated: z.exactOptional(z.literal(true)) })
+    .optional()
+    .catch(undefined),
+  name: z.object({ attribute: z.string(), value: z.string(), askedAt: z.number() }).optional().catch(undefined),
+});
+
+/** Whom the value of a body is for. */
+export function personOf(body: string): Person {
+  const { account, name } = PERSON.parse(JSON.parse(body));
+  return { ...(account && { account }), ...(name && { name }) };
+}
+
 /** The same body without a user's token, though it goes on saying that there was one; undefined where none is in it. */
 export function withoutToken(body: string): string | undefined {
   const manner = mannerOf(body);
-  return manner.token ? bodyOf(valueOf(body), { ...manner, token: "" }) : undefined;
+  return manner.token ? bodyOf(valueOf(body), { ...manner, token: "" }, personOf(body)) : undefined;
 }
 
 /** The value of a body. */

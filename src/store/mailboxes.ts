@@ -20,6 +20,8 @@ export interface UserChange {
   readonly user: string;
   /** The canonical username, sealed. */
   readonly username: string;
+  /** The mark of the account that a look found; absent where nobody has looked. */
+  readonly account?: string;
   readonly units: readonly Wanted[];
 }
 

@@ -18,4 +18,6 @@ export interface Reservations {
   take(among: string, name: string, holder: string, forMs: number): Promise<Reserved>;
   /** Ends the reservation of this holder, and of nobody else. */
   release(among: string, name: string, holder: string): Promise<void>;
+  /** Who has the name at the moment, and for how long still; undefined where nobody has. */
+  holder(among: string, name: string): Promise<{ readonly holder: string; readonly endsInMs: number } | undefined>;
 }

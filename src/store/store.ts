@@ -48,9 +48,10 @@ export interface Store {
   /** A text that changes: the last writer's stays. */
   note(name: string, value: string): Promise<void>;
   noted(name: string): Promise<string | undefined>;
-  /** A link from an e-mail address, phone number or sub (as a digest) to a sealed username. */
+  /** Whose a name was when it was asked last, sealed, by a digest of the name: a hint for people, and nothing to write by. */
   link(pool: string, digest: string): Promise<string | undefined>;
-  setLink(pool: string, digest: string, username: string): Promise<void>;
+  setLink(pool: string, digest: string, sealed: string): Promise<void>;
+  dropLink(pool: string, digest: string): Promise<void>;
   /** Pools that have due users or letters. */
   pools(): Promise<readonly string[]>;
   close(): Promise<void>;

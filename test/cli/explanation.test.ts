@@ -10,6 +10,8 @@ import { onePool, POOL } from "./command-run.ts";
 
 const DAY_MS = 86_400_000;
 
+const ANN = { is: "one", username: "ann", person: {}, by: "username" } as const;
+
 test("explain goes by the store's clock, whatever that of its own machine says", async (t) => {
   const { emulator, pool, directory } = await onePool(t);
   pool.addUser({ username: "ann", attributes: { given_name: "Ann" } });
@@ -34,7 +36,7 @@ test("explain goes by the store's clock, whatever that of its own machine says",
   const pendingBy = async (aheadMs: number) => {
     const store = { ...engine.store, now: async () => (await engine.store.now()) + aheadMs };
     const means = { engine: { ...engine, store }, cognito, profile: PROFILE, reads: { withinMs: 5_000 } };
-    return (await explain({ ...means, signal: t.signal }, "ann")).pending.map(({ notBefore }) => notBefore);
+    return (await explain({ ...means, signal: t.signal }, ANN, undefined)).pending.map(({ notBefore }) => notBefore);
   };
   assert.match((await pendingBy(0))[0] ?? "", /^\d{4}-/);
   assert.deepEqual(await pendingBy(DAY_MS), [undefined]);

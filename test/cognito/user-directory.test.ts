@@ -54,7 +54,7 @@ describe("the user directory", () => {
     ["nothing of a user who is not listed", "nobody", undefined],
   ] as const) {
     test(`reads a user's contacts: ${title}`, async () => {
-      const read = await directory.readUser(POOL, username);
+      const read = await directory.readUser(POOL, { username });
       assert.ok(read.ok);
       assert.deepEqual(contactsIn(read.user), contacts);
     });
@@ -75,13 +75,15 @@ describe("the user directory", () => {
     ["an address in another case, which is another", "email", "five@example.com", { is: "none" }],
   ] as const) {
     test(`resolves ${title}`, async () => {
-      assert.deepEqual(await directory.resolve(POOL, attribute, value), { ok: true, ...answer });
+      const said = await directory.resolve(POOL, attribute, value);
+      assert.ok(said.ok);
+      assert.deepEqual(said.is === "one" ? { is: "one", username: said.user.username } : { is: said.is }, answer);
     });
   }
 
   test("resolves an address in another case where the pool ignores it", async () => {
     const answer = await directory.resolve(POOL, "email", "five@example.com", { ignoresCase: true });
-    assert.deepEqual(answer, { ok: true, is: "one", username: "five" });
+    assert.equal(answer.ok && answer.is === "one" && answer.user.username, "five");
   });
 
   for (const [title, value, look, usernames] of [
@@ -105,7 +107,7 @@ describe("the user directory", () => {
 
   test("answers a failure instead of throwing it", async () => {
     emulator.faults.add({ operation: "ListUsers", times: 1, error: "TooManyRequestsException" });
-    const read = await directory.readUser(POOL, "ada");
+    const read = await directory.readUser(POOL, { username: "ada" });
     assert.ok(!read.ok && read.failure.kind === "throttled");
     emulator.faults.add({ operation: "ListUsers", times: 1, error: "AccessDeniedException" });
     const resolved = await directory.resolve(POOL, "sub", "x");
@@ -117,7 +119,7 @@ describe("the user directory", () => {
 
   test("stops when its signal ends", async () => {
     emulator.faults.add({ operation: "ListUsers", times: 1, error: { kind: "hang" } });
-    const read = await directory.readUser(POOL, "ada", { signal: AbortSignal.timeout(20) });
+    const read = await directory.readUser(POOL, { username: "ada" }, { signal: AbortSignal.timeout(20) });
     assert.ok(!read.ok && read.failure.kind === "timed-out");
   });
 });

@@ -19,6 +19,7 @@ const email = (text: string): UnitValue => ({ kind: "text", text, verified: "mar
 const user = (username: string, attributes: Readonly<Record<string, string>> = {}): ListedUser => ({
   username,
   sub: `sub-of-${username}`,
+  createdAt: 0,
   status: "CONFIRMED",
   attributes: new Map(Object.entries(attributes)),
 });

@@ -36,7 +36,7 @@ async function* everybody() {
         ["sub", sub],
         ["given_name", "Old"],
       ]);
-      return { username: named(from + at), sub, status: "CONFIRMED", attributes };
+      return { username: named(from + at), sub, createdAt: 0, status: "CONFIRMED", attributes };
     });
     yield { users: page, askedAt: 0, again: false };
   }

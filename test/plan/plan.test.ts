@@ -37,7 +37,7 @@ function row(username: string, units: Readonly<Record<string, UnitValue>>, timeM
 
 function person(username: string, attributes: Readonly<Record<string, string>> = {}): ListedUser {
   const said = Object.entries({ sub: `sub-${username}`, ...attributes });
-  return { username, sub: `sub-${username}`, status: "CONFIRMED", attributes: new Map(said) };
+  return { username, sub: `sub-${username}`, createdAt: 0, status: "CONFIRMED", attributes: new Map(said) };
 }
 
 interface Stage {

@@ -44,7 +44,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   letters: ["list", "get"],
   runs: ["get", "list", "books"],
   holds: ["list"],
-  reservations: [],
+  reservations: ["holder"],
   befores: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
@@ -116,6 +116,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         remember: (to) => to.remember("name", "value"),
         note: (to) => to.note("name", "value"),
         setLink: (to) => to.setLink(POOL, "digest", "p:ann"),
+        dropLink: (to) => to.dropLink(POOL, "digest"),
       },
     };
 

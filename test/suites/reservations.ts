@@ -58,5 +58,17 @@ export function reservationSuite(name: string, open: Open, time: Time): void {
       await reservations.release(pool, "alias", "ann");
       assert.equal((await reservations.take(pool, "alias", "ann", LONG_MS)).is, "held");
     });
+
+    test("is told of, with who has it and until when, and no longer once it has ended", async () => {
+      const { reservations } = suite.store;
+      const pool = suite.fresh("pool");
+      assert.equal(await reservations.holder(pool, "alias"), undefined);
+      await reservations.take(pool, "alias", "ann", 200);
+      const held = await reservations.holder(pool, "alias");
+      assert.ok(held?.holder === "ann" && held.endsInMs > 0 && held.endsInMs <= 200);
+      assert.equal(await reservations.holder(pool, "other"), undefined);
+      await suite.passes(250);
+      assert.equal(await reservations.holder(pool, "alias"), undefined);
+    });
   });
 }

@@ -100,6 +100,8 @@ export function storeSuite(name: string, open: Open, time: Time): void {
       assert.equal(await store.link(other, "digest"), undefined);
       await store.setLink(pool, "digest", "p:zofia");
       assert.equal(await store.link(pool, "digest"), "p:zofia");
+      await store.dropLink(pool, "digest");
+      assert.equal(await store.link(pool, "digest"), undefined);
     });
   });
 }

@@ -290,6 +290,12 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     async release(pool, alias, user) {
       if (reserved.get(`${pool} ${alias}`)?.user === user) reserved.delete(`${pool} ${alias}`);
     },
+    async holder(pool, alias) {
+      const there = reserved.get(`${pool} ${alias}`);
+      return there && there.endsAt > clock.nowMs
+        ? { holder: there.user, endsInMs: there.endsAt - clock.nowMs }
+        : undefined;
+    },
   };
 
   const kept = new Map<string, { expiresAt: number; chunks: string[] }>();
@@ -349,8 +355,11 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     async link(pool, digest) {
       return memory.get(`link ${pool} ${digest}`);
     },
-    async setLink(pool, digest, username) {
-      memory.set(`link ${pool} ${digest}`, username);
+    async setLink(pool, digest, sealed) {
+      memory.set(`link ${pool} ${digest}`, sealed);
+    },
+    async dropLink(pool, digest) {
+      memory.delete(`link ${pool} ${digest}`);
     },
     async pools() {
       return [...poolsSeen].filter(

@@ -1,10 +1,9 @@
 /** `--dry-run` of one user's change: read with ListUsers, which bills nobody, and nothing is sent. */
-import { createUserSearch } from "../../cognito/user-search.ts";
-import type { CognitoClient } from "../../cognito/client.ts";
+import type { UserDirectory } from "../../cognito/user-directory.ts";
 import { retryRead, type Reads } from "../../cognito/read-retry.ts";
 import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
-import { compareAsked } from "../../core/comparison.ts";
-import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
+import { compareAsked, type ListedUser } from "../../core/comparison.ts";
+import type { PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
 import { readEarly } from "../failure-report.ts";
 import { columnsOf, type Io } from "../io.ts";
@@ -15,9 +14,12 @@ import { NOBODY } from "./telling.ts";
 export interface DryRun {
   readonly io: Io;
   readonly flags: OneFlags;
-  readonly cognito: CognitoClient;
+  readonly directory: UserDirectory;
   readonly profile: PoolProfile;
+  /** Canonical. */
   readonly username: string;
+  /** What the pool has of them, where that was found out with whose the name is. */
+  readonly user?: ListedUser | undefined;
   /** They have passed `checkUnit`. */
   readonly units: readonly Unit[];
   readonly reads: Reads;
@@ -28,14 +30,14 @@ export interface DryRun {
 export async function dryRun(
   means: DryRun,
 ): Promise<{ readonly text: string } | { readonly refusal: SaidRefusal; readonly username: string }> {
-  const { io, flags, cognito, profile, units, reads, signal } = means;
-  const username = canonicalUsername(profile, means.username);
-  const search = createUserSearch(cognito);
-  const ignoresCase = !profile.caseSensitive;
-  const finding = retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
-    search.find(profile.id, username, { ignoresCase, signal: ending }),
-  );
-  const found = await readEarly(signal, finding);
+  const { io, flags, directory, profile, username, units, reads, signal } = means;
+  const read = async () => {
+    const ignoresCase = !profile.caseSensitive;
+    return retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+      directory.readUser(profile.id, { username }, { ignoresCase, signal: ending }),
+    );
+  };
+  const found = means.user ? { ok: true as const, user: means.user } : await readEarly(signal, read());
   if (!found.ok) return { refusal: saidRefusal("ListUsers", found, [username]), username };
   if (found.user === undefined) return { refusal: NOBODY, username };
   const { user } = found;

@@ -77,6 +77,14 @@ export const NOBODY: SaidRefusal = {
   advice: adviceOnce("user-not-found"),
 };
 
+/** Of the aliases that pools let several users have, nobody's has been verified, or several. */
+export function severalHaveIt(): CommandError {
+  return new CommandError(
+    "user-ambiguous",
+    "Several users of the pool have this address or number: name one by the username.",
+  );
+}
+
 /** Undefined where every attribute is applied, or was there. */
 export function failureOf(
   io: Io,

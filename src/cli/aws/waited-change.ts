@@ -1,5 +1,6 @@
 /** One change through the engine: put like any other, and then waited for at the top of the pace, or left to workers. */
 import type { Change } from "../../core/change.ts";
+import type { Person } from "../../core/person.ts";
 import type { Log } from "../../log.ts";
 import type { Delivered } from "../../queues/direct.ts";
 import type { Pool } from "../../queues/pool.ts";
@@ -8,7 +9,7 @@ import { CommandError, readEarly } from "../failure-report.ts";
 import type { Io } from "../io.ts";
 import { ask, risksOf } from "./question.ts";
 import type { Mode, OneFlags } from "./request-options.ts";
-import { invalidUnits, NOBODY, refusedText } from "./telling.ts";
+import { invalidUnits, NOBODY, refusedText, severalHaveIt } from "./telling.ts";
 
 export interface WaitedMeans {
   readonly io: Io;
@@ -35,9 +36,9 @@ export async function carryThrough(means: WaitedMeans, change: Change): Promise<
   const checked = direct.check(change);
   if ("fault" in checked) throw invalidUnits([{ name: "username", ...checked.fault }]);
   if (checked.invalid.length > 0) throw invalidUnits(checked.invalid);
-  const username = await usernameOf(pool, change, signal);
+  const { username, person } = await whose(pool, change, signal);
   if (flags.force !== true) await ask(io, risksOf(profile, change.units), signal);
-  const submitted = await direct.submit({ ...checked.sound, username }, { wake: mode === "queue" });
+  const submitted = await direct.submit({ ...checked.sound, username, person }, { wake: mode === "queue" });
   const { user } = submitted;
   log.info({ pool: profile.id, user }, "change put");
   if (mode === "queue") {
@@ -57,13 +58,13 @@ export async function carryThrough(means: WaitedMeans, change: Change): Promise<
 }
 
 /** A token names its user by the username itself; people name others by what those sign in with as well. */
-async function usernameOf(pool: Pool, { username, manner }: Change, signal: AbortSignal): Promise<string> {
-  if (manner?.token !== undefined) return username;
-  const user = await readEarly(signal, pool.links.resolve(username, undefined, signal));
-  if (user.is === "none") throw new CommandError(NOBODY.kind, refusedText(NOBODY));
-  if (user.is === "one") return user.username;
-  throw new CommandError(
-    "user-ambiguous",
-    "Several users of the pool have this address or number: name one by the username.",
-  );
+async function whose(
+  { names }: Pool,
+  { username, manner }: Change,
+  signal: AbortSignal,
+): Promise<Pick<Change, "username"> & { readonly person: Person }> {
+  if (manner?.token !== undefined) return { username, person: {} };
+  const named = await readEarly(signal, names.whose(username, undefined, signal));
+  if (named.is === "one") return named;
+  throw named.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt();
 }

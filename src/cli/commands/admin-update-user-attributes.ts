@@ -1,15 +1,19 @@
 /** `poolsync admin-update-user-attributes`: one user, in the AWS CLI's words, through poolsync's pace, order and books. */
 import type { Command } from "commander";
 import { createAttributeWriter } from "../../cognito/attribute-writer.ts";
-import type { SaidRefusal } from "../../cognito/heard-calls.ts";
+import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
+import { accountOf } from "../../cognito/listed-user.ts";
+import { findByName } from "../../cognito/name-search.ts";
 import { createOwnWriter } from "../../cognito/own-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
+import { retryRead } from "../../cognito/read-retry.ts";
 import { sendOnce } from "../../cognito/send-once.ts";
-import { createUserDirectory } from "../../cognito/user-directory.ts";
+import { createUserDirectory, type UserDirectory } from "../../cognito/user-directory.ts";
 import { createUserSearch } from "../../cognito/user-search.ts";
 import { choosePool, type ChosenPool } from "../../config.ts";
 import { checkAdminRequest, type AdminRequest } from "../../core/attribute-request.ts";
-import { canonicalUsername } from "../../core/pool-schema.ts";
+import type { ListedUser } from "../../core/comparison.ts";
+import type { PoolProfile } from "../../core/pool-schema.ts";
 import { closest } from "../../feeds/closest.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { adviceOnce } from "../aws/advice.ts";
@@ -20,7 +24,7 @@ import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
 import { runRequests } from "../aws/request-run.ts";
 import { openSession, type Session } from "../aws/session.ts";
-import { answered, checkUnits, failureOf, refusedText, requestFaults } from "../aws/telling.ts";
+import { answered, checkUnits, failureOf, NOBODY, refusedText, requestFaults, severalHaveIt } from "../aws/telling.ts";
 import { carryThrough } from "../aws/waited-change.ts";
 import { EXIT } from "../exit-codes.ts";
 import { CommandError, MAYBE_WRITTEN, readEarly } from "../failure-report.ts";
@@ -134,15 +138,13 @@ async function sendNow(
   checkUnits(profile, request.units);
   if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
   const updates = session.governor(chosen.id, chosen.ratePerSecond);
-  const username = canonicalUsername(profile, request.username);
-  const calls = {
-    writer: createAttributeWriter(cognito),
-    ownWriter: createOwnWriter(cognito),
-    directory: createUserDirectory(cognito),
-  };
+  const directory = createUserDirectory(cognito);
+  const calls = { writer: createAttributeWriter(cognito), ownWriter: createOwnWriter(cognito), directory };
+  const found = await find(session, profile, directory, request.username);
+  const { username, user } = found;
   const sent = await sendOnce(
     { ...calls, profile, updates, callMs: cognito.callMs, reads, clientMetadata: request.clientMetadata },
-    username,
+    { username, person: user === undefined ? {} : { account: accountOf(user) } },
     request.units,
     signal,
   ).catch((cause: unknown) => {
@@ -174,13 +176,30 @@ async function refused(
   return new CommandError(kind, refusedText(refusal, { meant, instead }));
 }
 
+/** Whose the name is. Throws a CommandError where that is nobody's, several people's, or the pool does not say. */
+async function find(
+  { reads, signal }: Session,
+  profile: PoolProfile,
+  directory: UserDirectory,
+  name: string,
+): Promise<{ readonly username: string; readonly user?: ListedUser }> {
+  const call = { operation: "ListUsers", pool: profile.id, reads, signal } as const;
+  const finding = findByName({ profile, directory, read: (once) => retryRead(call, once) }, name);
+  const found = await readEarly(signal, finding);
+  if (!found.ok) throw new CommandError(found.failure.kind, refusedText(saidRefusal("ListUsers", found, [name])));
+  if (found.is === "one") return found;
+  throw found.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt();
+}
+
 async function look(session: Session, chosen: ChosenPool, request: AdminRequest): Promise<string> {
   const { reads, signal } = session;
   const cognito = session.cognito(chosen);
   const profile = await readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal }));
   checkUnits(profile, request.units);
-  const { username, units } = request;
-  const said = await dryRun({ ...session, cognito, profile, username, units });
+  const { units } = request;
+  const directory = createUserDirectory(cognito);
+  const { username, user } = await find(session, profile, directory, request.username);
+  const said = await dryRun({ ...session, directory, profile, username, user, units });
   if ("text" in said) return said.text;
   throw await refused(session, chosen, said.username, said.refusal);
 }

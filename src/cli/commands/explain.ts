@@ -1,9 +1,13 @@
 /** `poolsync explain`: one user's path, step by step. */
 import type { Command } from "commander";
 import { choosePool } from "../../config.ts";
+import { isAliasAttribute } from "../../core/alias-claims.ts";
+import { questionsOf } from "../../core/identifier.ts";
 import { withOwned } from "../../lifecycle.ts";
+import type { Pool } from "../../queues/pool.ts";
+import type { NameHint } from "../../queues/user-names.ts";
 import { directRunId } from "../../store/runs.ts";
-import { NOBODY, refusedText } from "../aws/telling.ts";
+import { NOBODY, refusedText, severalHaveIt } from "../aws/telling.ts";
 import { usageError } from "../aws/usage-error.ts";
 import { EXIT } from "../exit-codes.ts";
 import { explain, type Explanation } from "../explanation.ts";
@@ -56,27 +60,56 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
     const clients = openClients(config, own);
     const signal = io.interrupts.drain;
     const pool = await openChosenPool({ config, log, engine, clients, own, io, reads, signal }, chosen);
-    const user = await readEarly(signal, pool.links.resolve(username, undefined, signal));
-    if (user.is !== "one") throw new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));
+    const before = await hintOf(pool, username);
+    const named = await readEarly(signal, pool.names.whose(username, undefined, signal));
+    if (named.is !== "one") {
+      const isNobody = named.is === "none";
+      throw isNobody
+        ? new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }))
+        : severalHaveIt();
+    }
     const cognito = clients.of(chosen);
     const means = { engine, cognito, profile: pool.profile, reads, signal };
-    const explanation = await readEarly(signal, explain(means, user.username));
+    const explanation = await readEarly(signal, explain(means, named, before));
     if (flags.json === true) io.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
     else io.stdout.write(text(explanation, columnsOf(io.stdout)));
     return EXIT.done;
   });
 }
 
+/** Whose the name was when it was asked before, where it is one that passes on. */
+async function hintOf({ names, profile }: Pool, text: string): Promise<NameHint | undefined> {
+  for (const attribute of questionsOf(profile, text)) {
+    const hint = isAliasAttribute(attribute) ? await names.hint({ attribute, value: text }) : undefined;
+    if (hint !== undefined) return hint;
+  }
+  return undefined;
+}
+
+/** Which question led to the user, and whom the same name led to before. */
+function foundText({ by, at, before }: Explanation["found"]): string {
+  const asked = `Found by ${by === "username" ? "the username" : by}, asked ${seconds(at)}.`;
+  if (before === undefined) return asked;
+  return `${asked} ${before.at === undefined ? "Before" : `At ${seconds(before.at)}`} it was ${before.username}'s.`;
+}
+
 function text(explanation: Explanation, width: number): string {
-  const { pool, user, username, listed, pending, ledger, letters, aliases, next, because } = explanation;
+  const { pool, user, username, found, listed, pending, ledger, letters, aliases, next, because } = explanation;
   const part = (title: string, body: string, none: string): string =>
     `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
-  const note = ({ known, changedSince }: Explanation["ledger"][number]): string =>
-    !known ? "may have been written, or was found there" : changedSince === true ? "the pool holds another" : "";
+  const note = ({ known, changedSince, formerAccount }: Explanation["ledger"][number]): string =>
+    formerAccount === true
+      ? "of the account before"
+      : !known
+        ? "may have been written, or was found there"
+        : changedSince === true
+          ? "the pool holds another"
+          : "";
   const isSure = ledger.every((unit) => note(unit) === "");
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
     indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
+    indent("", foundText(found), width),
     indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
     part(
       "The pool has",

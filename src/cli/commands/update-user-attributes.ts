@@ -4,11 +4,12 @@ import { CognitoError } from "../../cognito/cognito-error.ts";
 import { saidRefusal } from "../../cognito/heard-calls.ts";
 import { createOwnWriter, type OwnAnswer } from "../../cognito/own-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
+import { createUserDirectory } from "../../cognito/user-directory.ts";
 import { choosePool, type ChosenPool } from "../../config.ts";
 import { claimsOf, hasEnded, type TokenClaims } from "../../core/access-token.ts";
 import { checkOwnRequest, type OwnRequest } from "../../core/attribute-request.ts";
 import type { Attribute } from "../../core/contact.ts";
-import type { PoolProfile } from "../../core/pool-schema.ts";
+import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import { withOwned } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { inOwnTurn } from "../../queues/own-turn.ts";
@@ -212,8 +213,9 @@ async function look(session: Session, chosen: ChosenPool, { request, claims }: O
     "--dry-run reads what is there with ListUsers",
   );
   checkUnits(profile, request.units);
-  const { username } = claims;
-  const said = await dryRun({ ...session, cognito, profile, username, units: request.units });
+  const username = canonicalUsername(profile, claims.username);
+  const directory = createUserDirectory(cognito);
+  const said = await dryRun({ ...session, directory, profile, username, units: request.units });
   if ("text" in said) return said.text;
   const { refusal } = said;
   const instead = refusal.operation === "ListUsers" ? refusal.advice : adviceToUser(refusal.kind);

@@ -142,12 +142,15 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
       );
       return rows[0]?.username;
     },
-    async setLink(pool, digest, username) {
+    async setLink(pool, digest, sealed) {
       await database.write(
         `INSERT INTO poolsync.links VALUES ($1, $2, $3)
          ON CONFLICT (pool, digest) DO UPDATE SET username = excluded.username`,
-        [pool, digest, username],
+        [pool, digest, sealed],
       );
+    },
+    async dropLink(pool, digest) {
+      await database.write("DELETE FROM poolsync.links WHERE pool = $1 AND digest = $2", [pool, digest]);
     },
     async pools() {
       const rows = await database.query<{ pool: string }>(

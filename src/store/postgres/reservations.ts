@@ -27,5 +27,13 @@ export function createReservations(database: StoreDatabase, now: () => number): 
         user,
       ]);
     },
+    async holder(pool, alias) {
+      const [held] = await database.query<{ user_key: string; ends_at: number }>(
+        "SELECT user_key, ends_at FROM poolsync.reservations WHERE pool = $1 AND alias = $2",
+        [pool, alias],
+      );
+      const endsInMs = (held?.ends_at ?? 0) - now();
+      return held && endsInMs > 0 ? { holder: held.user_key, endsInMs } : undefined;
+    },
   };
 }

@@ -25,6 +25,7 @@ const held = z.object({
   deaths: count,
   notBefore: count,
   sendUnless: z.exactOptional(z.enum(["written", "there"])),
+  account: z.exactOptional(z.string()),
 });
 const units = byName(held);
 const sent = z.exactOptional(z.array(z.string()));
@@ -43,7 +44,12 @@ export const mailboxDocument = z.object({
 });
 
 export const ledgerDocument = byName(
-  z.object({ version: z.string(), digest: z.string(), at: z.exactOptional(z.number()) }),
+  z.object({
+    version: z.string(),
+    digest: z.string(),
+    at: z.exactOptional(z.number()),
+    account: z.exactOptional(z.string()),
+  }),
 );
 
 export const letterDocument = z.object({
@@ -59,6 +65,7 @@ export const letterDocument = z.object({
   run: z.string(),
   digest: z.string(),
   body: z.string(),
+  account: z.exactOptional(z.string()),
   buriedAt: z.number(),
 });
 
@@ -133,6 +140,8 @@ export const reservationReply = z.discriminatedUnion("is", [
   z.object({ is: z.literal("taken") }),
   z.object({ is: z.literal("held"), retryInMs: z.number() }),
 ]);
+
+export const holderReply = z.object({ holder: z.string(), endsInMs: z.number() });
 
 export const reserveReply = z.object({
   slots: z.array(z.object({ waitMs: z.number(), slotAt: z.number() })),

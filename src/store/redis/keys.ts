@@ -22,7 +22,7 @@
  * | P sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
- * | P links:<pool>    | hash   | digest of an address, number or sub -> sealed username             | for ever          |
+ * | P links:<pool>    | hash   | digest of an address, number or name -> whose it was, sealed       | until it is written |
  * | P alias:<pool>:   | string | `<end in epoch ms>\|<user>`: who may give themselves what has this | the reservation   |
  * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's turn;     |                   |
  * |                   |        | see store/reservations.ts                                          |                   |

@@ -1,5 +1,5 @@
 import type { Reservations } from "../reservations.ts";
-import { parseDocument, reservationReply } from "./documents.ts";
+import { holderReply, parseDocument, reservationReply } from "./documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
 
@@ -12,6 +12,11 @@ export function createRedisReservations(keys: Keys, scripts: Scripts): Reservati
 
     async release(pool, alias, user) {
       await scripts.run("reservation-release", [keys.reservation(pool, alias)], [user]);
+    },
+
+    async holder(pool, alias) {
+      const reply = await scripts.run("reservation-holder", [keys.reservation(pool, alias)], []);
+      return reply === "" ? undefined : parseDocument(holderReply, reply, "the holder of a reservation");
     },
   };
 }

@@ -103,7 +103,9 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
       return (await redis.hget(keys.links(pool), digest)) ?? undefined;
     },
 
-    setLink: (pool, digest, username) => write(keys.links(pool), "HSET", digest, username),
+    setLink: (pool, digest, sealed) => write(keys.links(pool), "HSET", digest, sealed),
+
+    dropLink: (pool, digest) => write(keys.links(pool), "HDEL", digest),
 
     async pools() {
       const letters = Object.entries(await redis.hgetall(keys.pools));

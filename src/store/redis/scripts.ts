@@ -21,6 +21,7 @@ const PRELUDES = {
   "hold-ask": [],
   "reservation-take": [],
   "reservation-release": [],
+  "reservation-holder": [],
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],

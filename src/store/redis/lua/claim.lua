@@ -17,7 +17,7 @@ local function claim(d, token, lease_ms)
     mailbox.doubts = {}
     for name, held in pairs(dead.units) do
       book(held.run, 'pending', -1)
-      let_nothing_older_follow(d, name, held.version, NOW + SUSPECT_MS)
+      let_nothing_older_follow(d, name, held, NOW + SUSPECT_MS)
       held.deaths = held.deaths + 1
       place(d, name, held)
       mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }

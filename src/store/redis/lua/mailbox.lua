@@ -141,11 +141,22 @@ local function draft(user, owner)
 end
 
 -- What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
-local function enter(d, name, version, digest, at)
-  local before = d.ledger[name] and d.ledger[name].at
-  if not at or (before and before > at) then at = before end
-  d.ledger[name] = { version = version, digest = digest, at = at }
+-- `account`: whose value it is, blank where nobody looked; unless said, whose it was.
+local function enter(d, name, version, digest, at, account)
+  local before = d.ledger[name] or {}
+  if not at or (before.at and before.at > at) then at = before.at end
+  account = account or before.account
+  d.ledger[name] = { version = version, digest = digest, at = at, account = account ~= '' and account or nil }
   d.ledger_changed = true
+end
+
+local function made_at(mark)
+  return tonumber(string.sub(mark, 1, 15))
+end
+
+-- True where the account came in the place of the other, which then is no more.
+local function is_successor(mark, other)
+  return mark ~= other and made_at(mark) >= made_at(other)
 end
 
 -- The flag of a contact, the contact of a flag.
@@ -160,7 +171,7 @@ end
 
 -- A look found the value there: it stays poolsync's own where it was the last that poolsync wrote.
 local function enter_seen(d, name, held, was_last)
-  enter(d, name, held.version, was_last and not FLAG_OF[name] and held.digest or '')
+  enter(d, name, held.version, was_last and not FLAG_OF[name] and held.digest or '', nil, held.account)
 end
 
 -- True where the ledger is taken for the pool.
@@ -177,9 +188,9 @@ end
 
 -- The value may have been written, and nobody heard of it: the ledger takes its version. `till`: the call may still come
 -- then.
-local function let_nothing_older_follow(d, name, version, till)
-  local applied = d.ledger[name]
-  enter(d, name, applied and applied.version > version and applied.version or version, '', till)
+local function let_nothing_older_follow(d, name, held, till)
+  local applied, version = d.ledger[name], held.version
+  enter(d, name, applied and applied.version > version and applied.version or version, '', till, held.account)
   blank(d, other_of(name), till)
 end
 
@@ -317,6 +328,31 @@ local function discard_cancelled(mailbox)
       book(held.run, 'pending', -1)
       book(held.run, 'discarded', 1)
     end
+  end
+end
+
+-- A look found the user in an account that came in the place of another: what is known of that one, and what waits for
+-- it, is void. Of a call that went by the username it is the time that tells.
+local function forget_former(d, account)
+  for name, entry in pairs(d.ledger) do
+    local is_former
+    if entry.account then is_former = is_successor(account, entry.account)
+    else is_former = entry.at and entry.at < made_at(account) end
+    if is_former then
+      d.ledger[name] = nil
+      d.ledger_changed = true
+    end
+  end
+  local mailbox = d.mailbox
+  for name, held in pairs(mailbox.pending) do
+    if held.account and is_successor(account, held.account) then
+      mailbox.pending[name] = nil
+      book(held.run, 'pending', -1)
+      book(held.run, 'discarded', 1)
+    end
+  end
+  for name, held in pairs(mailbox.kept) do
+    if held.account and is_successor(account, held.account) then mailbox.kept[name] = nil end
   end
 end
 

@@ -2,7 +2,7 @@
 --
 -- KEYS    those of mailbox.lua, then KEYS[9] arrivals, KEYS[10] cursors, due:<pool> of the page
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
--- ARGV[7] changes, JSON: [{user, username, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
+-- ARGV[7] changes, JSON: [{user, username, account?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
 -- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
 -- Output  JSON {accepted, cursor, ahead, waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
@@ -30,8 +30,9 @@ local arrival = 0
 if count > 0 then arrival = redis.call('INCRBY', ARRIVALS, count) - count end
 local first = count > 0 and arrival + 1 or 0
 
--- What the look found, or nil where nobody looked, or a call of poolsync's may have changed it since.
-local function found_by_look(d, wanted)
+-- What the look found, or nil where nobody looked, a call of poolsync's may have changed it since, or the list lagged: it
+-- showed an account that another has come in the place of.
+local function found_by_look(d, wanted, account)
   local look = wanted.look
   if not look then return nil end
   local function wrote_since(touched)
@@ -39,6 +40,8 @@ local function found_by_look(d, wanted)
     return entry and entry.at and entry.at >= look.at
   end
   if wrote_since(wanted.name) or wrote_since(other_of(wanted.name)) then return nil end
+  local ours = d.ledger[wanted.name] and d.ledger[wanted.name].account
+  if ours and account and is_successor(ours, account) then return nil end
   return look.found
 end
 
@@ -69,6 +72,7 @@ local ahead, waits = 0, {}
 for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
   discard_cancelled(d.mailbox)
+  if change.account then forget_former(d, change.account) end
   for _, wanted in ipairs(change.units) do
     arrival = arrival + 1
     local ordinal = wanted.ordinal or string.format('%015.0f.%016.0f', NOW, 0)
@@ -79,9 +83,9 @@ for _, change in ipairs(changes) do
     else
       local held = {
         version = string.format('%s.%016.0f', ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
-        attempts = 0, faults = 0, deaths = 0, notBefore = 0,
+        attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account,
       }
-      local name, found = wanted.name, found_by_look(d, wanted)
+      local name, found = wanted.name, found_by_look(d, wanted, change.account)
       if found ~= 'other' then held.sendUnless = wanted.sendUnless end
       -- Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
       if found == 'other' and d.ledger[name] and d.ledger[name].digest == held.digest then blank(d, name) end
@@ -90,7 +94,7 @@ for _, change in ipairs(changes) do
         enter_seen(d, name, held, d.ledger[name] and d.ledger[name].digest == held.digest)
         book(run, 'unchanged', 1)
       elseif known then
-        enter(d, name, held.version, held.digest)
+        enter(d, name, held.version, held.digest, nil, held.account)
         book(run, 'unchanged', 1)
       else
         place(d, name, held)

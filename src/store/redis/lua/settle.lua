@@ -18,7 +18,7 @@ local function settle_unit(d, name, held, settlement, was_last)
     local newer = applied and applied.version > held.version and applied.version
     local unsure = newer or doubted
     if settlement.is == 'applied' then
-      enter(d, name, newer or held.version, unsure and '' or held.digest, NOW)
+      enter(d, name, newer or held.version, unsure and '' or held.digest, NOW, held.account or '')
       -- An address that was settled a moment ago in the same claim has another flag now.
       blank(d, other_of(name), NOW)
     elseif unsure then
@@ -39,7 +39,7 @@ local function settle_unit(d, name, held, settlement, was_last)
   if settlement.is == 'retry' then
     if settlement.fateUnknown then
       keep_quiet(d, name, held.digest)
-      let_nothing_older_follow(d, name, held.version, NOW + QUIET_MS)
+      let_nothing_older_follow(d, name, held, NOW + QUIET_MS)
     elseif was_last and not doubted then
       -- Nothing was written: what was the last of ours still is, and may await the person.
       enter(d, name, d.ledger[name] and d.ledger[name].version or held.version, held.digest)
@@ -53,7 +53,7 @@ local function settle_unit(d, name, held, settlement, was_last)
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
   if settlement.fateUnknown then
     keep_quiet(d, name, held.digest)
-    let_nothing_older_follow(d, name, held.version, NOW + QUIET_MS)
+    let_nothing_older_follow(d, name, held, NOW + QUIET_MS)
   end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   if (rival and rival.version > held.version) or (contact and contact.version > held.version) then
@@ -66,7 +66,7 @@ local function settle_unit(d, name, held, settlement, was_last)
   return {
     id = settlement.letter, user = d.user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
-    body = settlement.body or held.body, buriedAt = NOW,
+    body = settlement.body or held.body, account = held.account, buriedAt = NOW,
   }
 end
 

@@ -1,0 +1,60 @@
+/** Asks a pool whose a name is, with ListUsers, which bills nobody. Nothing is remembered here. */
+import type { ListedUser } from "../core/comparison.ts";
+import { type Identifier, identifierOf, type Question, questionsOf } from "../core/identifier.ts";
+import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
+import type { Refusal } from "./fault.ts";
+import type { Look, UserDirectory } from "./user-directory.ts";
+
+export type Found =
+  /** `by` is the question that found them; absent where the username was taken for what it is. */
+  | { readonly is: "one"; readonly username: string; readonly user?: ListedUser; readonly by?: Question }
+  /** Nobody has it, or several have. */
+  | { readonly is: "none" | "many"; readonly by: Question };
+
+export interface NameSearch {
+  readonly profile: PoolProfile;
+  readonly directory: Pick<UserDirectory, "readUser" | "resolve">;
+  /** Makes one call, paced and tried again as the caller wants it. */
+  readonly read: <T extends { readonly ok: true }>(
+    call: (ending: AbortSignal) => Promise<T | Refusal>,
+  ) => Promise<T | Refusal>;
+}
+
+/** The username is canonical. */
+export async function findByName(
+  { profile, directory, read }: NameSearch,
+  text: string,
+  said?: Identifier,
+): Promise<({ readonly ok: true } & Found) | (Refusal & { readonly by: Question })> {
+  const questions = questionsOf(profile, text, said);
+  // The list of users lags: what may be a username is taken for one although nobody has it.
+  const mayBeNew = identifierOf(profile, text, said) === "username";
+  for (const by of questions) {
+    // What can be nothing else any more needs no question.
+    if (mayBeNew && by === "username" && by === questions.at(-1)) break;
+    const answer = await read((signal) => ask(directory, profile, by, text, { signal }));
+    if (!answer.ok) return { ...answer, by };
+    if (answer.is === "one") {
+      const { user } = answer;
+      return { ok: true, is: "one", username: canonicalUsername(profile, user.username), user, by };
+    }
+    if (answer.is === "many") return { ok: true, is: "many", by };
+  }
+  const [by = "username"] = questions;
+  return mayBeNew ? { ok: true, is: "one", username: canonicalUsername(profile, text) } : { ok: true, is: "none", by };
+}
+
+async function ask(
+  directory: NameSearch["directory"],
+  profile: PoolProfile,
+  by: Question,
+  text: string,
+  { signal }: Pick<Look, "signal">,
+) {
+  const look = { ...(signal === undefined ? {} : { signal }), ignoresCase: !profile.caseSensitive };
+  if (by !== "username") return directory.resolve(profile.id, by, text, look);
+  const read = await directory.readUser(profile.id, { username: canonicalUsername(profile, text) }, look);
+  if (!read.ok) return read;
+  const { user } = read;
+  return user === undefined ? ({ ok: true, is: "none" } as const) : ({ ok: true, is: "one", user } as const);
+}

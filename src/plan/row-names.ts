@@ -1,0 +1,88 @@
+/** How the rows of a feed name their users, and which users of the pool these names lead to. */
+import type { UserName } from "../cognito/pool-scan.ts";
+import { accountOf } from "../cognito/listed-user.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import { identifierOf, questionsOf } from "../core/identifier.ts";
+import type { Person } from "../core/person.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Mapping } from "../feeds/mapping.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** A name of a user of the pool, by which rows may mean them. */
+export interface LedTo {
+  /** As the rows have it. */
+  readonly key: string;
+  readonly attribute: string;
+  /** Of several users who have the name it is the one of whom this is true. */
+  readonly isTheirs: boolean;
+}
+
+export interface RowNames {
+  /** Names a value of an attribute within the scratch: the same for spellings that the pool takes for the same. */
+  readonly nameOf: (attribute: string, value: string) => string;
+  /** The row's user, by the name that the row has. */
+  keyOf(username: string): string;
+  /** By which of its rows' names a feed may mean a user. */
+  leadingTo(user: ListedUser): Iterable<LedTo>;
+  /** What is asked of the pool to find a row's user. */
+  asked(username: string): Iterable<UserName>;
+  mayBeUsername(username: string): boolean;
+  /** Whom a row is for, whose name is the user's by this attribute. `askedAt` as in PersonName. */
+  person(username: string, user: ListedUser, attribute: string, askedAt: number): Person;
+}
+
+/** Where the pool ignores case, it does so of these. */
+const FOLDED: ReadonlySet<string> = new Set(["username", "email", "preferred_username"]);
+
+export function createRowNames(
+  profile: PoolProfile,
+  mapping: Pick<Mapping, "identifier" | "match">,
+  scratch: Pick<Scratch, "name">,
+): RowNames {
+  /** What rows name their users by: in their order, by a text for each. */
+  const kinds = new Map<string, readonly string[]>();
+  const kindsOf = (username: string): readonly string[] =>
+    mapping.match === undefined ? questionsOf(profile, username, mapping.identifier) : [mapping.match];
+  const folds = (attribute: string): boolean =>
+    !profile.caseSensitive && attribute.split(" ").some((one) => FOLDED.has(one));
+  const nameOf = (attribute: string, value: string): string =>
+    scratch.name(attribute, folds(attribute) ? value.toLowerCase() : value);
+
+  return {
+    nameOf,
+    keyOf(username) {
+      const mayBe = kindsOf(username);
+      const kind = mayBe.join(" ");
+      kinds.set(kind, mayBe);
+      return nameOf(kind, username);
+    },
+    *leadingTo(user) {
+      for (const [kind, mayBe] of kinds) {
+        const known = new Set<string>();
+        for (const attribute of mayBe) {
+          const value = valueOf(user, attribute);
+          const key = nameOf(kind, value);
+          if (value === "" || known.has(key)) continue;
+          known.add(key);
+          // Of what may be either, a username is somebody's before an alias is.
+          const isOwn = mayBe.length > 1 && (attribute === "username" || attribute === "sub");
+          const isTheirs = isOwn || user.attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
+          yield { key, attribute, isTheirs };
+        }
+      }
+    },
+    asked: (username) => kindsOf(username).map((attribute) => ({ attribute, value: username })),
+    mayBeUsername: (username) =>
+      mapping.match === undefined && identifierOf(profile, username, mapping.identifier) === "username",
+    person(username, user, attribute, askedAt) {
+      // What cannot be written does not pass on.
+      const stays = attribute === "username" || attribute === "sub" || profile.attributes[attribute]?.mutable === false;
+      return { account: accountOf(user), ...(stays ? {} : { name: { attribute, value: username, askedAt } }) };
+    },
+  };
+}
+
+function valueOf(user: ListedUser, attribute: string): string {
+  if (attribute === "username") return user.username;
+  return attribute === "sub" ? user.sub : (user.attributes.get(attribute) ?? "");
+}

@@ -1,0 +1,63 @@
+/**
+ * The accounts that the units of one claim are for. Mostly it is one; a username that was deleted and made anew has
+ * several, and what was put by the username alone is for whoever has that now.
+ */
+import { type Alias, isAliasAttribute } from "../core/alias-claims.ts";
+import { contactsIn, type ListedUser } from "../core/comparison.ts";
+import type { Attribute, Contacts } from "../core/contact.ts";
+import type { Person } from "../core/person.ts";
+import type { SubProbe } from "../cognito/sub-probe.ts";
+
+/** What the pool has of an account, as far as this claim knows. */
+export interface View {
+  readonly listed: ListedUser;
+  /** As the calls of this claim have left them. */
+  there: Contacts | undefined;
+}
+
+export interface Recipient {
+  readonly person: Person;
+  /** The `Username` of its calls. */
+  called: string;
+  /** Absent where nobody looked, or the list does not show the account. */
+  view?: View;
+}
+
+export interface Recipients {
+  /** Units of one account have one recipient. */
+  of(person: Person): Recipient;
+  all(): readonly Recipient[];
+  /** A look found this user for the recipient. Of one account there is one view, however it was found. */
+  seen(recipient: Recipient, user: ListedUser): void;
+}
+
+export function createRecipients(username: string, subs: Pick<SubProbe, "called">): Recipients {
+  const recipients = new Map<string, Recipient>();
+  const views = new Map<string, View>();
+  return {
+    of(person) {
+      const key = person.account?.sub ?? "";
+      const known = recipients.get(key);
+      if (known !== undefined) return known;
+      const recipient = { person, called: subs.called(username, person) };
+      recipients.set(key, recipient);
+      return recipient;
+    },
+    all: () => [...recipients.values()],
+    seen(recipient, user) {
+      const view = views.get(user.sub) ?? { listed: user, there: contactsIn(user) };
+      views.set(user.sub, view);
+      recipient.view = view;
+    },
+  };
+}
+
+/** The addresses, numbers and preferred usernames that change hands by a call: what the user had, and what they get. */
+export function aliasesChanged(payload: readonly Attribute[], { view }: Recipient): Alias[] {
+  return payload.flatMap(({ Name: attribute, Value }) => {
+    if (!isAliasAttribute(attribute)) return [];
+    const had =
+      attribute === "preferred_username" ? view?.listed.attributes.get(attribute) : view?.there?.[attribute]?.value;
+    return [Value, had ?? ""].filter((value) => value !== "").map((value) => ({ attribute, value }));
+  });
+}

@@ -1,0 +1,181 @@
+/**
+ * Whose a name is: an address, a number, a sub or a preferred username is asked of the pool with ListUsers, which bills
+ * nobody. Names pass from one person to another, so nothing is written by what the store remembers of them: that is a
+ * hint for people. A process may use its own answer for a minute, unless somebody is about to get the value.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { CognitoError } from "../cognito/cognito-error.ts";
+import { accountOf } from "../cognito/listed-user.ts";
+import { findByName } from "../cognito/name-search.ts";
+import type { QuotaGovernor } from "../cognito/quota-governor.ts";
+import { retryRead, type Reads } from "../cognito/read-retry.ts";
+import type { UserDirectory } from "../cognito/user-directory.ts";
+import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import type { Identifier, Question } from "../core/identifier.ts";
+import { NAME_BELIEVED_MS, type Person } from "../core/person.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Store } from "../store/store.ts";
+
+export type Named =
+  | {
+      readonly is: "one";
+      /** Canonical. */
+      readonly username: string;
+      readonly person: Person;
+      /** What the pool showed of them; absent where the text can only be a username, and nothing was asked. */
+      readonly user?: ListedUser;
+      readonly by: Question;
+      /** Epoch ms by the store's clock; absent where nothing was asked. */
+      readonly askedAt?: number;
+    }
+  /** Nobody in the pool has it, or several have. */
+  | { readonly is: "none" | "many" };
+
+/** Whose a name was, by what the store remembers. */
+export interface NameHint {
+  readonly username: string;
+  /** Epoch ms; absent where that was not kept. */
+  readonly askedAt?: number;
+}
+
+export interface UserNames {
+  /**
+   * Rejects with a CognitoError where the pool cannot be asked, and with the signal's reason. `inBulk`: one of many, for
+   * which a throttle is no failure, as for the pages of a scan.
+   */
+  whose(text: string, said?: Identifier, signal?: AbortSignal, options?: { readonly inBulk: boolean }): Promise<Named>;
+  /** What was answered of these is not so any more: poolsync itself has written them. */
+  changed(aliases: readonly Alias[]): Promise<void>;
+  hint(alias: Alias): Promise<NameHint | undefined>;
+}
+
+/** Lookups are made by whoever puts a change: they go after those of deliveries. */
+const PRIORITY = 9;
+/** Answers that are kept at a time. */
+const MOST_ANSWERS = 10_000;
+/** How often is asked again while somebody is about to get a name that the pool still shows as another's. */
+const ASK_AGAIN_MS = 1_000;
+
+type Answer = Extract<Named, { is: "one" }>;
+
+export function createUserNames(means: {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly profile: PoolProfile;
+  readonly directory: UserDirectory;
+  readonly lists: QuotaGovernor;
+  readonly reads: Reads;
+  /** How long a reservation lives. */
+  readonly leaseMs: number;
+}): UserNames {
+  const { store, keyring, profile, directory, lists, reads, leaseMs } = means;
+  /** By attribute and value; `at` by performance.now(), before it was asked. */
+  const answers = new Map<string, { readonly answer: Answer; readonly at: number }>();
+
+  const digestOf = (alias: Alias): string =>
+    keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
+  const keyOf = (alias: Alias): string => JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
+
+  /** Who is about to get the name, or got it a moment ago. */
+  async function reservedFor(alias: Alias): Promise<string | undefined> {
+    return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
+  }
+
+  function keep(alias: Alias, answer: Answer, at: number): void {
+    const key = keyOf(alias);
+    answers.delete(key);
+    answers.set(key, { answer, at });
+    const [oldest] = answers.keys();
+    if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
+  }
+
+  async function ask(text: string, said: Identifier | undefined, signal: AbortSignal | undefined, inBulk: boolean) {
+    const pace = { governor: lists, priority: PRIORITY, sparesThrottles: inBulk };
+    const call = { operation: "ListUsers", pool: profile.id, reads, pace, signal } as const;
+    const askedAt = await store.now();
+    const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, said);
+    if (!found.ok) {
+      const { kind, advice } = found.failure;
+      throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);
+    }
+    return { found, askedAt };
+  }
+
+  async function askWhose(text: string, said: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
+    const at = performance.now();
+    const { found, askedAt } = await ask(text, said, signal, inBulk);
+    if (found.is !== "one") return { is: found.is } as const;
+    const { username, user, by = "username" } = found;
+    if (user === undefined) return { is: "one", username, person: {}, by } as const;
+    const account = accountOf(user);
+    if (!isAliasAttribute(by)) return { is: "one", username, person: { account }, user, by, askedAt } as const;
+    const name = { attribute: by, value: text, askedAt };
+    const answer = { is: "one", username, person: { account, name }, user, by, askedAt } as const;
+    const alias = { attribute: by, value: text };
+    keep(alias, answer, at);
+    await store.setLink(profile.id, digestOf(alias), keyring.seal(JSON.stringify({ username, askedAt })));
+    return answer;
+  }
+
+  /** What this process was answered within the last minute, unless the value is about to change hands. */
+  async function recent(text: string, said: Identifier | undefined): Promise<Answer | undefined> {
+    for (const attribute of namesAs(text, said)) {
+      const known = answers.get(keyOf({ attribute, value: text }));
+      if (known === undefined || performance.now() - known.at >= NAME_BELIEVED_MS) continue;
+      if ((await reservedFor({ attribute, value: text })) === undefined) return known.answer;
+    }
+    return undefined;
+  }
+
+  return {
+    async whose(text, said, signal, { inBulk } = { inBulk: false }) {
+      const known = await recent(text, said);
+      if (known !== undefined) return known;
+      const endsAt = performance.now() + leaseMs;
+      for (;;) {
+        const named = await askWhose(text, said, signal, inBulk);
+        if (named.is !== "one" || !isAliasAttribute(named.by)) return named;
+        const holder = await reservedFor({ attribute: named.by, value: text });
+        if (holder === undefined || holder === keyring.userKey(profile.id, named.username)) return named;
+        // Somebody else is about to get the name, and the list of users lags. What it says once that has ended is so.
+        if (performance.now() >= endsAt) return named;
+        await sleep(ASK_AGAIN_MS, undefined, { ...(signal && { signal }) });
+      }
+    },
+
+    async changed(aliases) {
+      for (const alias of aliases) {
+        answers.delete(keyOf(alias));
+        await store.dropLink(profile.id, digestOf(alias));
+      }
+    },
+
+    async hint(alias) {
+      const sealed = await store.link(profile.id, digestOf(alias));
+      return sealed === undefined ? undefined : hintOf(keyring.open(sealed));
+    },
+  };
+}
+
+/** As what a text may have been answered for. */
+function namesAs(text: string, said: Identifier | undefined): Alias["attribute"][] {
+  if (said === "email" || said === "phone_number") return [said];
+  if (said === "sub") return [];
+  return text.includes("@") ? ["email", "preferred_username"] : ["phone_number", "preferred_username"];
+}
+
+/** Before times were kept there was the username alone. */
+function hintOf(text: string): NameHint {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    if (typeof parsed === "object" && parsed !== null && "username" in parsed && typeof parsed.username === "string") {
+      const askedAt = "askedAt" in parsed && typeof parsed.askedAt === "number" ? { askedAt: parsed.askedAt } : {};
+      return { username: parsed.username, ...askedAt };
+    }
+  } catch {
+    // It is a username.
+  }
+  return { username: text };
+}
