@@ -31,6 +31,8 @@ export interface EmulatorOptions {
   readonly shortPages?: number;
   /** ListUsers answers from what the pool was so long ago: values, new users, deleted ones. Default 0. */
   readonly listLagMs?: number;
+  /** False where AdminGetUser and AdminUpdateUserAttributes find a user by username and alias, and not by sub. Default true. */
+  readonly takesSubs?: boolean;
   /** Every signed request is taken where this is absent. */
   readonly credentials?: KnownCredentials;
   /** Seed of ids, latencies, short pages and faults with a probability. Default 1. */
@@ -67,6 +69,7 @@ function urlOf(address: AddressInfo | string | null): string {
 /** Opens the emulator on a loopback port. Rejects where the port is in use. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const { port = 0, host = "127.0.0.1", seed = 1, now = Date.now, listLagMs = 0, shortPages = 0.25 } = options;
+  const { takesSubs = true } = options;
   // One source each, so that a latency that is drawn does not change the ids of users.
   const randomOf = (offset: number): Random => createRandom(seed * 7919 + offset);
   const ids = randomOf(0);
@@ -74,7 +77,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const counters = createCounters();
   const log = options.log ?? createWriteLog(now);
   const faults = createFaults(randomOf(1));
-  const pools = createPools({ now, random: ids, log, counters, listLagMs });
+  const pools = createPools({ now, random: ids, log, counters, listLagMs, takesSubs });
   const meter = createMeter({
     quotas: options.quotas ?? {},
     burstSeconds: options.burstSeconds ?? 1,

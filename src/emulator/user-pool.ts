@@ -65,8 +65,8 @@ export interface UpdateCall {
 export interface ServedPool extends UserPool {
   readonly directory: UserDirectory;
   /**
-   * The user with this username, sub or alias. A user of another identity provider is not found by its sub: AWS
-   * documents a sub for local users, and the username for those.
+   * The user with this username, sub or alias, for a call. A user of another identity provider is not found by its sub:
+   * AWS documents a sub for local users, and the username for those. A service that takes no sub finds nobody by it.
    */
   find(name: string): User | undefined;
   /** All or nothing. Throws the ServiceError that the caller is answered. */
@@ -81,6 +81,7 @@ export interface PoolContext {
   readonly counters: Counters;
   /** How long ListUsers goes on showing what was there before a write, a new user or the end of one. */
   readonly listLagMs: number;
+  readonly takesSubs: boolean;
 }
 
 const ACCOUNT = "123456789012";
@@ -90,7 +91,7 @@ function hasForm(contact: Contact, text: string): boolean {
 }
 
 export function createUserPool(id: string, definition: PoolDefinition, context: PoolContext): ServedPool {
-  const { now, random, log, counters, listLagMs } = context;
+  const { now, random, log, counters, listLagMs, takesSubs } = context;
   const schema = createSchema(definition.schema ?? []);
   const directory = createUserDirectory({ caseSensitive: definition.caseSensitive ?? true });
   const aliases = createAliases(definition, directory);
@@ -108,8 +109,8 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
     return user?.status === "EXTERNAL_PROVIDER" ? undefined : user;
   }
 
-  function find(name: string): User | undefined {
-    return directory.byUsername(name) ?? bySub(name) ?? aliases.owner(name);
+  function look(name: string, takesSub = true): User | undefined {
+    return directory.byUsername(name) ?? (takesSub ? bySub(name) : undefined) ?? aliases.owner(name);
   }
 
   function named({ username, sub }: User): { readonly pool: string; readonly username: string; readonly sub: string } {
@@ -193,14 +194,14 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
     schema,
     directory,
     messages,
-    find,
+    find: (name) => look(name, takesSubs),
 
     get size() {
       return directory.users.length;
     },
 
     user(name) {
-      const user = find(name);
+      const user = look(name);
       return user === undefined ? undefined : viewUser(user);
     },
 
@@ -219,7 +220,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
     },
 
     removeUser(name) {
-      const user = find(name);
+      const user = look(name);
       if (user === undefined) throw namedError("UserNotFoundException");
       const at = now();
       directory.remove(user, at, at - listLagMs);
@@ -227,7 +228,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
     },
 
     confirm(name, contact) {
-      const user = find(name);
+      const user = look(name);
       if (user === undefined) throw namedError("UserNotFoundException");
       const value = user.held.get(contact) ?? user.attributes.get(contact);
       if (value === undefined) throw new RangeError(`Expected a user with a value of \`${contact}\` to confirm`);

@@ -123,3 +123,20 @@ describe("a user's sub as Username", () => {
     assert.equal(on.pool.size, 0);
   });
 });
+
+describe("a service that takes no subs", () => {
+  test("finds users by username and alias alone, for both calls, and where the username is the sub by that", async () => {
+    const ann = { username: "anna", attributes: { email: "anna@example.com", email_verified: "true" } };
+    await using on = await stage({ aliasAttributes: ["email"] }, [ann], { takesSubs: false });
+    const emails = on.emulator.pools.add({ usernameAttributes: ["email"] });
+    const { sub } = emails.addUser({ username: "anna@example.com" });
+    const both = (UserPoolId: string, Username: string): Promise<object>[] => [
+      on.client.send(new AdminGetUserCommand({ UserPoolId, Username })),
+      on.client.send(new AdminUpdateUserAttributesCommand({ UserPoolId, Username, UserAttributes: NAME })),
+    ];
+    await Promise.all([...both(POOL, "anna"), ...both(POOL, "anna@example.com"), ...both(emails.id, sub)]);
+    for (const call of both(POOL, on.pool.user("anna")?.sub ?? "")) {
+      await assert.rejects(call, { name: "UserNotFoundException", message: "User does not exist." });
+    }
+  });
+});
