@@ -1,0 +1,167 @@
+/** A username that is made anew is another account: nothing that is known of the former one is true of it. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, test } from "node:test";
+import { z } from "zod";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { POOL } from "./command-run.ts";
+import { ANN, setPeople, STALE_MS, type People } from "./people-stage.ts";
+
+const ALIASES = { aliasAttributes: ["email" as const] };
+const explained = z.object({
+  ledger: z.array(z.unknown()),
+  pending: z.array(z.unknown()),
+  letters: z.array(z.unknown()),
+});
+
+/** Deleted, and somebody else has the username. */
+function makeAnew(people: People, who: string, attributes: Readonly<Record<string, string>> = {}): void {
+  people.remove(who);
+  people.add(who, attributes);
+}
+
+describe("an account that is made anew under a username", () => {
+  for (const words of [[], ["--baseline", "ledger"]]) {
+    test(`is filled by the same file: ${words.join(" ") || "by default"}`, async (t) => {
+      const people = await setPeople(t);
+      people.add("ann");
+      const text = "username,given_name,email\nann,Ann,ann@example.com\n";
+      assert.equal((await people.sync(text, "--verified", "mark", ...words)).books.applied, 2);
+      makeAnew(people, "ann");
+      const { books } = await people.sync(text, "--verified", "mark", ...words);
+      assert.deepEqual(books, { applied: 2, unchanged: 0, dead: 0 });
+      assert.deepEqual([people.have("given_name", "ann"), people.have("email", "ann")], [["Ann"], [ANN]]);
+    });
+  }
+
+  test("is filled by a file that nobody has touched since", async (t) => {
+    const people = await setPeople(t);
+    people.add("ann");
+    const path = await people.file("username,given_name\nann,Ann\n");
+    const sync = () => people.run(["sync", path, "--user-pool-id", POOL, "--json"]);
+    await sync();
+    makeAnew(people, "ann");
+    const said = await sync();
+    assert.equal(said.code, EXIT.done, said.stderr + said.stdout);
+    assert.deepEqual(people.have("given_name", "ann"), ["Ann"]);
+  });
+
+  test("has nothing of what was written, waits or is dead for the former one", async (t) => {
+    const people = await setPeople(t, { pool: ALIASES });
+    people.add("ann", { email: ANN });
+    await people.update(ANN, ["Name=given_name,Value=Ann"]);
+    people.emulator.faults.add({ operation: "AdminUpdateUserAttributes", error: "UserLambdaValidationException" });
+    await people.update(ANN, ["Name=family_name,Value=Dead"]);
+    people.emulator.faults.clear();
+    await people.update(ANN, ["Name=nickname,Value=Waits"], "--queue");
+    const explain = async () => {
+      const { stdout } = await people.run(["explain", "--user-pool-id", POOL, "--username", "ann", "--json"]);
+      const { ledger, pending } = explained.parse(JSON.parse(stdout));
+      return [ledger.length, pending.length];
+    };
+    assert.deepEqual(await explain(), [1, 1]);
+    makeAnew(people, "ann");
+    people.clock.pass(STALE_MS);
+    await people.sync("username,locale\nann,en\n");
+    assert.deepEqual(await explain(), [1, 0]);
+    await people.run(["dead", "replay", "--kind", "refused-by-lambda"]);
+    assert.doesNotMatch((await people.letters()).join(), /refused-by-lambda/);
+    const there = ["given_name", "family_name", "nickname", "locale"].map((name) => people.have(name, "ann")[0]);
+    assert.deepEqual(there, ["", "", "", "en"]);
+  });
+
+  test("is not given what was queued for the former one", async (t) => {
+    const people = await setPeople(t, { pool: ALIASES });
+    people.add("ann", { email: ANN });
+    await people.update(ANN, ["Name=given_name,Value=Ann"], "--queue");
+    makeAnew(people, "ann");
+    // Within the minute nobody asks again: it is the call that finds nobody.
+    await people.deliver();
+    assert.deepEqual(people.have("given_name", "ann"), [""]);
+  });
+
+  test("is given what was queued for its username by somebody who had not looked", async (t) => {
+    const people = await setPeople(t);
+    people.add("ann");
+    await people.update("ann", ["Name=given_name,Value=Ann"], "--queue");
+    makeAnew(people, "ann");
+    await people.deliver();
+    assert.deepEqual(people.have("given_name", "ann"), ["Ann"]);
+  });
+
+  test("is not undone to what the former one had", async (t) => {
+    const environment = { POOLSYNC_KEY: randomBytes(32).toString("base64") };
+    const people = await setPeople(t, { config: "keepBefore: true\n", environment });
+    people.add("ann", { given_name: "Before" });
+    people.add("bob", { given_name: "Before" });
+    const { run } = await people.sync("username,given_name\nann,After\nbob,After\n");
+    makeAnew(people, "ann", { given_name: "After" });
+    const undone = await people.run(["undo", run, "--json"]);
+    assert.equal(undone.code, EXIT.partial, undone.stderr + undone.stdout);
+    assert.deepEqual(people.have("given_name", "ann", "bob"), ["After", "Before"]);
+  });
+});
+
+describe("a letter", () => {
+  const refused = { operation: "AdminUpdateUserAttributes", error: "UserLambdaValidationException" } as const;
+
+  test("is not replayed for who has the address by now, nor for who had it", async (t) => {
+    const people = await setPeople(t, { pool: ALIASES });
+    people.add("alee", { email: ANN });
+    people.add("achu", { email: "achu@example.com" });
+    people.emulator.faults.add(refused);
+    await people.update(ANN, ["Name=given_name,Value=First"]);
+    people.emulator.faults.clear();
+    await people.byHand("achu", { email: ANN, email_verified: "true" });
+    people.clock.pass(STALE_MS);
+    const replayed = await people.run(["dead", "replay", "--kind", "refused-by-lambda", "--json"]);
+    assert.equal(replayed.code, EXIT.partial, replayed.stderr);
+    assert.deepEqual(people.have("given_name", "alee", "achu"), ["", ""]);
+    assert.deepEqual(await people.letters(), ["user-not-found no-longer-theirs 1"]);
+  });
+
+  test("of an address that has passed on never heals, and goes by hand once the address came back", async (t) => {
+    const people = await setPeople(t, { pool: ALIASES, config: "heal: true\n" });
+    people.add("alee", { email: ANN });
+    people.add("achu", { email: "achu@example.com" });
+    await people.update(ANN, ["Name=given_name,Value=First"], "--queue");
+    await people.byHand("achu", { email: ANN, email_verified: "true" });
+    people.clock.pass(STALE_MS);
+    await people.deliver();
+    for (const email of [ANN, "achu@example.com"]) {
+      await people.byHand("achu", { email, email_verified: "true" });
+      await people.byHand("alee", { email_verified: email === ANN ? "false" : "true" });
+      assert.equal((await people.sync("username,locale\nachu,en\n", "--baseline", "live")).healed ?? 0, 0, email);
+      assert.deepEqual(people.have("given_name", "alee", "achu"), ["", ""]);
+      assert.deepEqual(await people.letters(), ["user-not-found no-longer-theirs 1"]);
+      people.clock.pass(STALE_MS);
+    }
+    const replayed = await people.run(["dead", "replay", "--kind", "user-not-found"]);
+    assert.equal(replayed.code, EXIT.done, replayed.stderr);
+    assert.deepEqual(people.have("given_name", "alee", "achu"), ["First", ""]);
+  });
+
+  test("of an account that is gone does not heal when another has its username", async (t) => {
+    const people = await setPeople(t, { pool: ALIASES, config: "heal: true\n" });
+    people.add("ann", { email: ANN });
+    await people.update(ANN, ["Name=given_name,Value=Ann"], "--queue");
+    people.remove("ann");
+    await people.deliver();
+    assert.match((await people.letters()).join(), /^user-not-found [^,]* 1$/);
+    people.add("ann");
+    people.add("bob");
+    await people.sync("username,locale\nbob,en\n", "--baseline", "live");
+    await people.run(["dead", "replay", "--kind", "user-not-found"]);
+    assert.deepEqual(people.have("given_name", "ann"), [""]);
+  });
+
+  test("of a username that nobody had heals once somebody has it", async (t) => {
+    const people = await setPeople(t, { config: "heal: true\n" });
+    people.add("bob");
+    const said = await people.update("ann", ["Name=given_name,Value=Ann"]);
+    assert.equal(said.code, EXIT.failed);
+    people.add("ann");
+    assert.equal((await people.sync("username,locale\nbob,en\n", "--baseline", "live")).healed, 1);
+    assert.deepEqual(people.have("given_name", "ann"), ["Ann"]);
+  });
+});
