@@ -105,7 +105,6 @@ describe("who is named by", () => {
       const people = two(passing);
       await people.enqueue(passing.name, { given_name: "First" });
       await people.enqueue(passing.name, { given_name: "Later" });
-      await stage.poolsync.deliver(people.pool.id);
       await stage.settled();
       await passOn(people, passing);
       stage.clock.pass(STALE_MS);
@@ -120,7 +119,6 @@ describe("who is named by", () => {
       await people.enqueue(passing.name, { given_name: "First" });
       await passOn(people, passing);
       stage.clock.pass(STALE_MS);
-      await stage.poolsync.deliver(people.pool.id);
       await stage.settled();
       assert.deepEqual(people.have("given_name", "alee", "achu"), ["", ""]);
     });

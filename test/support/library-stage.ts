@@ -21,7 +21,7 @@ export interface LibraryStage {
   readonly dataDir: string;
   /** A pool with these users. */
   people(definition: Omit<PoolDefinition, "id">, users: readonly Person[]): PoolOfPeople;
-  /** Until nothing of any pool is pending. */
+  /** Delivers what waits in all pools, until nothing does. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
@@ -85,7 +85,10 @@ export async function openLibrary(listLagMs = 0): Promise<LibraryStage> {
         have: (name, ...people) => people.map((who) => pool.user(username(who))?.attributes[name] ?? ""),
       };
     },
-    settled: () => until("nothing is pending", async () => (await poolsync.books()).pending === 0, 20_000),
+    async settled() {
+      for (const id of emulator.pools.ids) await poolsync.deliver(id);
+      await until("nothing is pending", async () => (await poolsync.books()).pending === 0, 20_000);
+    },
     async close() {
       await poolsync.close();
       await emulator.close();
