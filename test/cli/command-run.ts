@@ -75,8 +75,12 @@ export async function temporaryDirectory(): Promise<{ readonly path: string; rem
 }
 
 /** An empty pool that this process's environment points to, and a directory, until the test ends. */
-export async function onePool(t: TestContext, definition: Omit<PoolDefinition, "id"> = {}) {
-  const emulator = await startEmulator({ quotas: "unmetered" });
+export async function onePool(
+  t: TestContext,
+  definition: Omit<PoolDefinition, "id"> = {},
+  options: EmulatorOptions = {},
+) {
+  const emulator = await startEmulator({ quotas: "unmetered", ...options });
   const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
   const directory = await directoryWithData();
   t.after(async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
+import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import { openPoolsync } from "../../src/index.ts";
 import { until } from "../support/condition.ts";
@@ -33,6 +34,7 @@ type Values = Readonly<Record<string, string>>;
 
 export interface PeopleOptions {
   readonly pool?: Omit<PoolDefinition, "id">;
+  readonly emulator?: EmulatorOptions;
   /** Of poolsync.yaml. */
   readonly config?: string;
   readonly environment?: Values;
@@ -45,7 +47,7 @@ export async function setPeople(t: TestContext, options: PeopleOptions = {}) {
   const clock = movableClock();
   t.after(() => clock.putBack());
   const definition = { schema: [{ name: "cost_center" }], ...options.pool };
-  const { emulator, pool, directory } = await onePool(t, definition);
+  const { emulator, pool, directory } = await onePool(t, definition, options.emulator);
   const at = (name: string): string => join(directory, name);
   const dataDir = at("data");
   await writeFile(at("poolsync.yaml"), options.config ?? "");
