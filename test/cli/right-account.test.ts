@@ -102,6 +102,20 @@ describe("an account that is made anew under a username", () => {
   });
 });
 
+describe("what a run wrote by an address", () => {
+  test("is undone of who was written, though another has the address by now", async (t) => {
+    const environment = { POOLSYNC_KEY: randomBytes(32).toString("base64") };
+    const people = await setPeople(t, { pool: ALIASES, config: "keepBefore: true\n", environment });
+    people.add("alee", { email: ANN, given_name: "Before" });
+    people.add("achu", { email: "achu@example.com", given_name: "After" });
+    const { run } = await people.sync(`email,given_name\n${ANN},After\n`);
+    await people.byHand("achu", { email: ANN, email_verified: "true" });
+    const undone = await people.run(["undo", run, "--json"]);
+    assert.equal(undone.code, EXIT.done, undone.stderr + undone.stdout);
+    assert.deepEqual(people.have("given_name", "alee", "achu"), ["Before", "After"]);
+  });
+});
+
 describe("a letter", () => {
   const refused = { operation: "AdminUpdateUserAttributes", error: "UserLambdaValidationException" } as const;
 

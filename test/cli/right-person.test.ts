@@ -15,6 +15,7 @@ const explained = z.object({
 });
 const drifted = z.object({ changed: z.array(z.object({ username: z.string(), now: z.string() })) });
 
+const HERS = "+390612345678";
 const firstNames = (people: People): string[] => people.have("given_name", "alee", "achu");
 
 async function setTwo(t: TestContext, pool: PoolDefinition): Promise<People> {
@@ -48,10 +49,10 @@ for (const [title, definition] of SIGN_INS) {
 
     test("is a new account's where the former one was deleted", async (t) => {
       const people = await setTwo(t, definition);
-      await people.sync(`email,given_name\n${ANN},First\n`);
+      await people.sync(`email,given_name\n${ANN},First\n`, "--baseline", "none");
       people.remove("alee");
       people.add("ann-2", { email: ANN });
-      const { books } = await people.sync(`email,given_name\n${ANN},Second\n`);
+      const { books } = await people.sync(`email,given_name\n${ANN},Second\n`, "--baseline", "none");
       assert.deepEqual(books, { applied: 1, unchanged: 0, dead: 0 });
       assert.deepEqual(people.have("given_name", "ann-2"), ["Second"]);
       assert.deepEqual(await people.letters(), []);
@@ -148,5 +149,31 @@ describe("an address that another has verified since", () => {
     await people.deliver();
     assert.deepEqual(firstNames(people), ["", ""]);
     assert.deepEqual(await people.letters(), ["user-not-found no-longer-theirs 1"]);
+  });
+});
+
+test("a number that passes on is its new owner's in the next file", async (t) => {
+  const people = await setPeople(t, { pool: { aliasAttributes: ["phone_number"] } });
+  const called = (phone_number: string) => ({ phone_number, phone_number_verified: "true" });
+  people.add("alee", called(HERS));
+  people.add("achu");
+  await people.sync(`phone_number,given_name\n${HERS},First\n`, "--baseline", "ledger");
+  await people.byHand("alee", called("+390612345601"));
+  await people.byHand("achu", called(HERS));
+  await people.sync(`phone_number,given_name\n${HERS},Second\n`, "--baseline", "ledger");
+  assert.deepEqual(firstNames(people), ["First", "Second"]);
+});
+
+describe("an address that poolsync itself moves", () => {
+  test("is its new owner's in the next command", async (t) => {
+    const people = await setTwo(t, { aliasAttributes: ["email"] });
+    await people.sync(`email,nickname\n${ANN},had it\n`, "--baseline", "ledger");
+    await people.sync(`username,email\nalee,former-${ANN}\n`, "--verified", "mark");
+    await people.sync(`username,email\nachu,${ANN}\n`, "--verified", "mark");
+    await people.sync(`email,nickname\n${ANN},has it\n`, "--baseline", "ledger");
+    assert.deepEqual(people.have("nickname", "alee", "achu"), ["had it", "has it"]);
+    const said = await people.update(ANN, ["Name=given_name,Value=Second"]);
+    assert.equal(said.code, EXIT.done, said.stderr);
+    assert.deepEqual(firstNames(people), ["", "Second"]);
   });
 });
