@@ -30,7 +30,12 @@ export interface Person {
 }
 
 /** How long an answer to whose name it is may be used by who asked, in ms. */
-export const NAME_BELIEVED_MS = 60_000;
+const NAME_BELIEVED_MS = 60_000;
+
+/** True where it was asked so short a time ago that it need not be asked again. Both by the store's clock. */
+export function isFresh(askedAt: number, nowMs: number): boolean {
+  return askedAt <= nowMs && nowMs - askedAt < NAME_BELIEVED_MS;
+}
 
 /** The `Username` of the call: of a known account its sub, so that a namesake is not written. */
 export function calledName(username: string, { account }: Person): string {

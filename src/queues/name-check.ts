@@ -7,7 +7,7 @@ import type { UserDirectory } from "../cognito/user-directory.ts";
 import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { Failure } from "../core/failure.ts";
-import { NAME_BELIEVED_MS, type Person } from "../core/person.ts";
+import { isFresh, type Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
@@ -39,7 +39,7 @@ export async function checkName(
 ): Promise<NameAnswer> {
   if (account === undefined || name === undefined) return { is: "theirs" };
   const { attribute, value, askedAt } = name;
-  const isRecent = askedAt <= nowMs && nowMs - askedAt < NAME_BELIEVED_MS;
+  const isRecent = isFresh(askedAt, nowMs);
   const ignoresCase = !profile.caseSensitive;
   if (!isAliasAttribute(attribute)) {
     // What cannot be written does not pass on.

@@ -13,7 +13,7 @@ import type { UserDirectory } from "../cognito/user-directory.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { Identifier, Question } from "../core/identifier.ts";
-import { NAME_BELIEVED_MS, type Person } from "../core/person.ts";
+import { isFresh, type Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
@@ -71,8 +71,8 @@ export function createUserNames(means: {
   readonly leaseMs: number;
 }): UserNames {
   const { store, keyring, profile, directory, lists, reads, leaseMs } = means;
-  /** By attribute and value; `at` by performance.now(), before it was asked. */
-  const answers = new Map<string, { readonly answer: Answer; readonly at: number }>();
+  /** By attribute and value. */
+  const answers = new Map<string, Answer>();
 
   const digestOf = (alias: Alias): string =>
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
@@ -83,10 +83,10 @@ export function createUserNames(means: {
     return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
   }
 
-  function keep(alias: Alias, answer: Answer, at: number): void {
+  function keep(alias: Alias, answer: Answer): void {
     const key = keyOf(alias);
     answers.delete(key);
-    answers.set(key, { answer, at });
+    answers.set(key, answer);
     const [oldest] = answers.keys();
     if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
   }
@@ -104,7 +104,6 @@ export function createUserNames(means: {
   }
 
   async function askWhose(text: string, said: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
-    const at = performance.now();
     const { found, askedAt } = await ask(text, said, signal, inBulk);
     if (found.is !== "one") return { is: found.is } as const;
     const { username, user, by = "username" } = found;
@@ -114,7 +113,7 @@ export function createUserNames(means: {
     const name = { attribute: by, value: text, askedAt };
     const answer = { is: "one", username, person: { account, name }, user, by, askedAt } as const;
     const alias = { attribute: by, value: text };
-    keep(alias, answer, at);
+    keep(alias, answer);
     await store.setLink(profile.id, digestOf(alias), keyring.seal(JSON.stringify({ username, askedAt })));
     return answer;
   }
@@ -123,8 +122,8 @@ export function createUserNames(means: {
   async function recent(text: string, said: Identifier | undefined): Promise<Answer | undefined> {
     for (const attribute of namesAs(text, said)) {
       const known = answers.get(keyOf({ attribute, value: text }));
-      if (known === undefined || performance.now() - known.at >= NAME_BELIEVED_MS) continue;
-      if ((await reservedFor({ attribute, value: text })) === undefined) return known.answer;
+      if (known?.askedAt === undefined || !isFresh(known.askedAt, await store.now())) continue;
+      if ((await reservedFor({ attribute, value: text })) === undefined) return known;
     }
     return undefined;
   }

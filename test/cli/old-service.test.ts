@@ -42,12 +42,13 @@ async function warningsOf(people: People, text: string): Promise<string[]> {
 }
 
 describe("a service that takes no sub", () => {
-  test("is found out by two looks and told once, and everybody is written by username", async (t) => {
+  test("is found out by looks at one user and told once, and everybody is written by username", async (t) => {
     const people = await setTwo(t, false);
     const warnings = await warningsOf(people, `email,given_name\n${ANN},Ann\n${BOB},Bob\n`);
     assert.deepEqual(people.have("given_name", "ann", "bob"), ["Ann", "Bob"]);
     assert.equal(warnings.filter((message) => /\bsubs?\b/.test(message)).length, 1, warnings.join("\n"));
-    assert.equal(reads(people), 2);
+    // By username, by sub, and by username again: they may have been deleted meanwhile.
+    assert.equal(reads(people), 3);
   });
 
   test("is asked for the username of a sub", async (t) => {
