@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import { BELIEVED_MS, QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
 import type { SendUnless, Units } from "../../src/core/mailbox.ts";
+import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { UserChange } from "../../src/store/mailboxes.ts";
@@ -122,6 +123,9 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
   sendUnless: fc.constantFrom(undefined, "written", "there"),
 });
 
+/** A user is deleted and made anew now and then, and looks find the one or the other account. */
+const anyAccount = fc.constantFrom(...Array.from({ length: 12 }, () => undefined), "first", "second", "now");
+
 const sayWanted = ({ user, unit, word, atMs, look, sendUnless }: Wanted) =>
   `${user}.${unit}=${word}${atMs === undefined ? "" : `@${atMs < 0 ? "" : "+"}${atMs}`}${look ? ` (${look.found} ${look.agoMs} ms ago)` : ""}${sendUnless ? ` unless ${sendUnless}` : ""}`;
 
@@ -133,14 +137,17 @@ const put = fc
     units: fc.array(wanted, { maxLength: 5 }),
     invalid: fc.nat(1),
     cursor: fc.constantFrom("none" as const, "next" as const, "elsewhere" as const),
+    account: anyAccount,
   })
-  .chain(({ pool, run, priority, units, invalid, cursor }) => {
+  .chain(({ pool, run, priority, units, invalid, cursor, account }) => {
     const mine = units.filter(({ user }) => poolOf(user) === pool);
-    const extras = `${invalid > 0 ? `, ${invalid} invalid` : ""}${cursor === "none" ? "" : `, cursor ${cursor}`}`;
+    const extras = `${account === undefined ? "" : `, for the ${account} account`}${invalid > 0 ? `, ${invalid} invalid` : ""}${cursor === "none" ? "" : `, cursor ${cursor}`}`;
     const text = `put into ${pool} by ${run} (priority ${priority}): ${mine.map(sayWanted).join(" ")}${extras}`;
     return command(text, async (model, store) => {
       const { nowMs } = model.memory.clock;
       const changes: UserChange[] = [];
+      const madeAt = account === "now" ? nowMs : account === "second" ? 2 : 1;
+      const whose = account === undefined ? {} : { account: accountMark(madeAt, account) };
       for (const { user, unit, word, atMs, look, sendUnless } of mine) {
         const ordinal = ordinalText({ timeMs: nowMs + (atMs ?? 0), sequence: 0 });
         const looked = look === undefined ? {} : { look: { at: nowMs - look.agoMs, found: look.found } };
@@ -149,7 +156,7 @@ const put = fc
         const one = atMs === undefined ? said : { ...said, ordinal };
         const last = changes.at(-1);
         if (last?.user === user) changes.splice(-1, 1, { ...last, units: [...last.units, one] });
-        else changes.push({ user, username: `p:${user}`, units: [one] });
+        else changes.push({ user, username: `p:${user}`, ...whose, units: [one] });
       }
       const from = model.cursors.get(run) ?? "";
       const to = `${from}+`;
@@ -172,6 +179,10 @@ const put = fc
       assert.deepEqual(await store.mailboxes.put(page), answer);
       if (run === CANCELLABLE) for (const { user, unit } of mine) model.cancellable.add(`${user} ${unit}`);
       model.cursors.set(run, answer.cursor);
+      // What was known of a former account, and waited for it, is void.
+      if (account !== undefined) {
+        for (const { user } of mine) for (const unit of UNITS) model.buried.add(`${user} ${unit}`);
+      }
       for (const { user, unit, atMs = 0 } of answer.accepted ? mine : []) {
         if (atMs > MAX_LEAD_MS) continue;
         const ordinal = ordinalText({ timeMs: nowMs + atMs, sequence: 0 });

@@ -1,4 +1,5 @@
 import { describe } from "node:test";
+import { accountCases } from "./mailboxes-accounts.ts";
 import { atOnceCases } from "./mailboxes-at-once.ts";
 import { claimCases } from "./mailboxes-claim.ts";
 import { doubtCases } from "./mailboxes-doubt.ts";
@@ -31,6 +32,7 @@ import type { Open, Time } from "./open-store.ts";
  * | bury: id once, superseded by a newer pending one | letters: "burying" |
  * | replay under the old version and run, in one step; discard | letters: "replaying", "discarding" |
  * | claims and settles of one user at once are carried out in their order | at once: all |
+ * | what belongs to an account that is no more is void once a look shows its successor | accounts: all |
  * | pending and dead are what a walk counts | letters: the last case |
  */
 export function mailboxSuite(name: string, open: Open, time: Time): void {
@@ -43,5 +45,6 @@ export function mailboxSuite(name: string, open: Open, time: Time): void {
     dueCases(suite);
     letterCases(suite);
     atOnceCases(suite);
+    accountCases(suite);
   });
 }

@@ -66,8 +66,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const arrival = changes.some(({ units }) => units.length > 0) ? arrivals + 1 : 0;
       poolsSeen.add(pool);
       let ahead = 0;
-      for (const { user, username, units } of changes) {
-        const change = { user, pool, username, priority, run, units };
+      for (const said of changes) {
+        const { user, units } = said;
+        const change = { ...said, pool, priority, run };
         const { entries } = carryOut(
           user,
           putStep(
