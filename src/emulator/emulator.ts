@@ -29,8 +29,11 @@ export interface EmulatorOptions {
   readonly latencyMs?: number | readonly [number, number];
   /** Chance that a page of ListUsers is cut short, perhaps to nothing, with a token for the rest. Default 0.25. */
   readonly shortPages?: number;
-  /** ListUsers answers from what the pool was so long ago: values, new users, deleted ones. Default 0. */
-  readonly listLagMs?: number;
+  /**
+   * ListUsers answers from what the pool was so long ago: values, new users, deleted ones. One for all, or what it is for
+   * a user of this username. Default 0.
+   */
+  readonly listLagMs?: number | ((username: string) => number);
   /** False where AdminGetUser and AdminUpdateUserAttributes find a user by username and alias, and not by sub. Default true. */
   readonly takesSubs?: boolean;
   /** Every signed request is taken where this is absent. */
@@ -77,7 +80,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   const counters = createCounters();
   const log = options.log ?? createWriteLog(now);
   const faults = createFaults(randomOf(1));
-  const pools = createPools({ now, random: ids, log, counters, listLagMs, takesSubs });
+  const lagOf = typeof listLagMs === "function" ? listLagMs : () => listLagMs;
+  const pools = createPools({ now, random: ids, log, counters, listLagMs: lagOf, takesSubs });
   const meter = createMeter({
     quotas: options.quotas ?? {},
     burstSeconds: options.burstSeconds ?? 1,
@@ -100,7 +104,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   };
   const control = createControl(controls);
   const api = createApi({
-    account: { pools, now, list: { shortPages, lagMs: listLagMs, now, random: randomOf(2) } },
+    account: { pools, now, list: { shortPages, lags: listLagMs !== 0, now, random: randomOf(2) } },
     meter,
     faults,
     counters,

@@ -14,8 +14,8 @@ export interface UserDirectory {
   /** Deleted ones that a lagging list still shows. No other way leads to them. */
   readonly deleted: readonly User[];
   add(user: User): void;
-  /** Its names and values are free at once. Who was deleted before `forgetBefore` is forgotten. */
-  remove(user: User, at: number, forgetBefore: number): void;
+  /** Its names and values are free at once. Of the deleted ones those are forgotten whom no list shows any more. */
+  remove(user: User, at: number): void;
   /** Puts other attributes in place and keeps the index right. */
   replace(user: User, attributes: Attributes): void;
   byUsername(username: string): User | undefined;
@@ -68,13 +68,13 @@ export function createUserDirectory({ caseSensitive }: DirectoryOptions): UserDi
       subs.set(user.sub.toLowerCase(), user);
       for (const name of INDEXED) index(name, user.attributes.get(name), user);
     },
-    remove(user, at, forgetBefore) {
+    remove(user, at) {
       users.splice(users.indexOf(user), 1);
       usernames.delete(fold(user.username));
       subs.delete(user.sub.toLowerCase());
       for (const name of INDEXED) unindex(name, user.attributes.get(name), user);
       user.deletedAt = at;
-      deleted = [...deleted, user].filter(({ deletedAt = at }) => deletedAt > forgetBefore);
+      deleted = [...deleted, user].filter(({ deletedAt = at, listLagMs }) => deletedAt + listLagMs > at);
     },
     replace(user, attributes) {
       for (const name of INDEXED) {

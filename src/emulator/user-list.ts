@@ -11,8 +11,8 @@ import type { UserFilter } from "./user-filter.ts";
 export interface ListOptions {
   /** The chance that a page is cut short, perhaps to nothing, with a token for the rest. */
   readonly shortPages: number;
-  /** How long a write stays invisible, be it of a value, a new user or the end of one. */
-  readonly lagMs: number;
+  /** Whether what becomes of a user may stay invisible for a while, be it a value, a new user or the end of one. */
+  readonly lags: boolean;
   readonly now: () => number;
   readonly random: Random;
 }
@@ -54,17 +54,18 @@ function readToken(text: string, filter: string, now: number): Token {
   return token;
 }
 
-/** The user as the pool had it so long ago; undefined where it had no such user then. */
-function shownState(user: User, lagMs: number, now: number): ShownState | undefined {
-  if (user.createdAt + lagMs > now) return undefined;
-  if (user.deletedAt !== undefined && user.deletedAt + lagMs <= now) return undefined;
+/** The user as the pool had it its lag ago; undefined where it had no such user then. */
+function shownState(user: User, now: number): ShownState | undefined {
+  const { createdAt, deletedAt, listLagMs } = user;
+  if (createdAt + listLagMs > now) return undefined;
+  if (deletedAt !== undefined && deletedAt + listLagMs <= now) return undefined;
   return user.past.find((past) => past.until > now) ?? user;
 }
 
 const byOrdinal = (one: User, other: User): number => one.ordinal - other.ordinal;
 
 /** Users among whom all matches are, in the order of their creation, found without a scan where the filter allows it. */
-function candidates(directory: UserDirectory, filter: UserFilter | undefined, lagMs: number): readonly User[] {
+function candidates(directory: UserDirectory, filter: UserFilter | undefined, lags: boolean): readonly User[] {
   const { users, deleted } = directory;
   if (filter?.kind === "equal") {
     const { name, value } = filter;
@@ -72,7 +73,7 @@ function candidates(directory: UserDirectory, filter: UserFilter | undefined, la
     if (name === "username" || name === "sub")
       return one === undefined ? deleted : [...deleted, one].toSorted(byOrdinal);
     // The index knows values as they are, a lagging list shows them as they were.
-    if (isIndexed(name) && lagMs === 0) return directory.withValue(name, value).toSorted(byOrdinal);
+    if (isIndexed(name) && !lags) return directory.withValue(name, value).toSorted(byOrdinal);
   }
   return deleted.length === 0 ? users : [...users, ...deleted].toSorted(byOrdinal);
 }
@@ -92,7 +93,7 @@ function firstAfter(users: readonly User[], ordinal: number): number {
 export function listUsers(
   directory: UserDirectory,
   { filter: text, limit, token: sentToken }: ListRequest,
-  { shortPages, lagMs, now, random }: ListOptions,
+  { shortPages, lags, now, random }: ListOptions,
 ): { readonly page: readonly ListedUser[]; readonly token: string | undefined } {
   const filter = parseFilter(text);
   const at = now();
@@ -106,7 +107,7 @@ export function listUsers(
     }
   }
 
-  const users = candidates(directory, filter, lagMs);
+  const users = candidates(directory, filter, lags);
   const short = shortPages > 0 && random() < shortPages;
   // Two empty pages in a row would let an unlucky listing go on for ever.
   const take = short ? Math.max(from.empty ? 1 : 0, Math.floor(random() * limit)) : limit;
@@ -117,7 +118,7 @@ export function listUsers(
   for (const user of rest) {
     if (page.length >= take) break;
     after = user.ordinal;
-    const shown = shownState(user, lagMs, at);
+    const shown = shownState(user, at);
     if (shown === undefined) continue;
     const { attributes, modifiedAt } = shown;
     if (filter === undefined || matchesFilter(filter, user, attributes)) page.push({ user, attributes, modifiedAt });

@@ -79,8 +79,8 @@ export interface PoolContext {
   readonly random: Random;
   readonly log: WriteRecorder;
   readonly counters: Counters;
-  /** How long ListUsers goes on showing what was there before a write, a new user or the end of one. */
-  readonly listLagMs: number;
+  /** How long ListUsers goes on showing what was there before a write, a new user or the end of one: by username. */
+  readonly listLagMs: (username: string) => number;
   readonly takesSubs: boolean;
 }
 
@@ -124,8 +124,8 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
 
   function replace(user: User, attributes: Attributes): void {
     const at = now();
-    if (listLagMs > 0) {
-      const until = at + listLagMs;
+    if (user.listLagMs > 0) {
+      const until = at + user.listLagMs;
       const { attributes: before, modifiedAt } = user;
       user.past = [...user.past.filter((past) => past.until > at), { until, attributes: before, modifiedAt }];
     }
@@ -157,6 +157,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       attributes,
       held: new Map(),
       past: [],
+      listLagMs: listLagMs(username),
       deletedAt: undefined,
     };
     directory.add(user);
@@ -223,7 +224,7 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
       const user = look(name);
       if (user === undefined) throw namedError("UserNotFoundException");
       const at = now();
-      directory.remove(user, at, at - listLagMs);
+      directory.remove(user, at);
       log.append({ ...named(user), attributes: {}, operation: "AdminDeleteUser" });
     },
 

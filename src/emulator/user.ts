@@ -27,6 +27,8 @@ export interface User {
   held: ReadonlyMap<Contact, string>;
   /** What a lagging ListUsers still shows, oldest first. */
   past: readonly (ShownState & { readonly until: number })[];
+  /** How long ListUsers does not show what becomes of this user. */
+  readonly listLagMs: number;
   /** Set once: a deleted user changes no more, and a new one of the same username is another user. */
   deletedAt: number | undefined;
 }
