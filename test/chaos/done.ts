@@ -1,7 +1,8 @@
 /** Done means done: what was told of a value is held against what the pool had, whoever else writes there. */
 import { directRunId } from "../../src/store/runs.ts";
 import type { Answered, Ask } from "./asks.ts";
-import { BELIEVED_MS, foundText, isSaid, type SentChange } from "./model.ts";
+import { BELIEVED_MS, foundText, isSaid, saidBy, type SentChange } from "./model.ts";
+import { LIST_LAG_MS } from "./named.ts";
 import { poolHistory, wasThere, type Stay } from "./pool-history.ts";
 import { POOL } from "./service.ts";
 import { historyOf, verdict, type Standing, type Verdict } from "./verdict.ts";
@@ -90,16 +91,28 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
  */
 export async function judgeFound({ engine, model, writes }: Standing): Promise<Verdict> {
   const history = poolHistory(writes);
+  /** Whoever had it, by what a change says of an attribute: who is named by an address may be anybody. */
+  const anybodys = new Map<string, Stay[]>();
+  for (const { unit, stays } of history.units) {
+    for (const stay of stays) {
+      const key = `${unit} ${stay.value}`;
+      anybodys.set(key, [...(anybodys.get(key) ?? []), stay]);
+    }
+  }
   const there = (change: SentChange): number =>
     change.attributes.filter((attribute) => {
       const since = change.sentAt - (change.looks ? 0 : BELIEVED_MS);
+      if (change.name) {
+        const stays = anybodys.get(`${attribute} ${saidBy(change, attribute)}`) ?? [];
+        return wasThere(stays, () => true, since - LIST_LAG_MS);
+      }
       return wasThere(history.of(change.username, attribute), (stay) => isSaid(change, attribute, stay), since);
     }).length;
   const direct = directRunId(POOL);
   const counts = new Map<string, number>();
   for (const change of model.changes.values()) {
-    const [, file] = /^f(\d+)\./.exec(change.id) ?? [];
-    const of = file === undefined ? direct : `feed-${file}.csv`;
+    const [, kind, file] = /^([fm])(\d+)\./.exec(change.id) ?? [];
+    const of = file === undefined ? direct : `${kind === "f" ? "feed" : "names"}-${file}.csv`;
     // A single change that was told twice was put twice, and a file's row once a run.
     counts.set(of, (counts.get(of) ?? 0) + there(change) * (file === undefined ? change.times : 1));
   }

@@ -17,7 +17,7 @@ import { ASKED } from "./asks.ts";
 import type { Child } from "./children.ts";
 import { createCommand } from "./commands.ts";
 import { startFaults } from "./faults.ts";
-import { nextFile, written, type SyncedFile } from "./feeds.ts";
+import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
 import { judgeRowsLeft } from "./leaks.ts";
 import { CLOCKS_OFF_MS, type Single } from "./load.ts";
@@ -25,7 +25,7 @@ import type { ChaosReport } from "./report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { POOL } from "./service.ts";
 import { MOST_UNDER_WAY } from "./singles.ts";
-import { NAMESPACE, onStage, RATE, type Played, type Stage } from "./stage.ts";
+import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
 import { evidenceOf, readStanding } from "./standing.ts";
 import { createTeller } from "./teller.ts";
 import { auditBooks } from "./verdict.ts";
@@ -41,17 +41,17 @@ export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { own, random, tally, model, load, asks, others, children, service, emulatorLink, endpoint } = stage;
+  const { own, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
   const exits = new Map<string, number>();
   const dataDir = join(directory, "data");
   const env = { ...stage.env, POOLSYNC_DATA_DIR: dataDir };
   const teller = createTeller(model, asks);
   const command = createCommand({ children, model, asks, env });
   const sources = [
-    () => load.single("a", CLOCKS_OFF_MS[0], Date.now()),
-    () => load.single("b", CLOCKS_OFF_MS[1], Date.now()),
-    () => load.single("c", null, Date.now()),
-    () => asks.next("update()"),
+    orNamed(stage, false, () => load.single("a", CLOCKS_OFF_MS[0], Date.now())),
+    orNamed(stage, false, () => load.single("b", CLOCKS_OFF_MS[1], Date.now())),
+    orNamed(stage, false, () => load.single("c", null, Date.now())),
+    orNamed(stage, true, () => asks.next("update()")),
   ] as const;
   const nothing = (): undefined => undefined;
   let current: Child | undefined;
@@ -127,12 +127,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   let unfinished: SyncedFile | undefined;
   /** The same command until it has come to its end; then another file. */
   async function feed(): Promise<void> {
-    unfinished ??= await nextFile(load, random, directory);
-    const { feed: file, args } = unfinished;
+    unfinished ??= await nextFile({ load, named, random }, directory);
+    const { feed: file, report, args } = unfinished;
     for (const change of file.changes) model.sent(change, Date.now());
     const end = await ended(children.start({ name: "sync", file: "src/cli/main.ts", args, env }));
     if (end !== 0 && end !== 2) return;
-    for (const { id } of file.changes) model.acked(id, Date.now());
+    await ackFile(model, { feed: file, report });
     unfinished = undefined;
   }
 
@@ -169,6 +169,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(nothing);
   for (let tries = 0; tries < 5 && command.unfinished; tries += 1) await command.give(ended);
   await others.ended();
+  await stage.handovers.ended();
   await askAgain({
     asks,
     others,
@@ -211,7 +212,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   say(`Drained after ${finale.drain.ms} ms.`);
 
   const standing = {
-    ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED])),
+    ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED, ...(await stage.namedEver())])),
     asks: asks.all,
     evidence: await evidenceOf(directory, await service.writes()),
   };
@@ -222,6 +223,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     checkpoints,
     looks,
     unacknowledged: teller.underWay + (unfinished ? 1 : 0) + (command.unfinished ? 1 : 0),
+    refused: teller.refused,
     finale,
     leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine), letterJobs),
     telling: [],

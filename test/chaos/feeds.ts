@@ -1,13 +1,15 @@
 /** Files of rows, put by `poolsync sync`, most of them with --detach. The same command is given again until it is done. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { z } from "zod";
 import { until } from "../support/condition.ts";
 import type { Random } from "../support/random.ts";
 import type { Child, Children } from "./children.ts";
 import type { FeedFile, Load } from "./load.ts";
 import { GUARDS_OFF, PLAIN } from "./run-settings.ts";
 import type { Model } from "./model.ts";
+import type { NamedLoad } from "./named.ts";
 import type { Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
 
@@ -16,6 +18,7 @@ export interface FeedsOptions {
   readonly lives: Lives;
   readonly model: Model;
   readonly load: Load;
+  readonly named: NamedLoad;
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly random: Random;
@@ -46,10 +49,19 @@ const DETACHED_SHARE = 0.7;
 export interface SyncedFile {
   readonly feed: FeedFile;
   readonly args: readonly string[];
+  /** Where its command lists the rows that it did not put. */
+  readonly report: string;
 }
 
-/** Another file, of one page or of several. */
-export function nextFile(load: Load, random: Random, directory: string): Promise<SyncedFile> {
+/** How many of the files name people by their addresses. */
+const NAMED_SHARE = 0.3;
+
+/** Another file, of one page or of several, or of those who are named by their addresses. */
+export function nextFile(
+  { load, named, random }: Pick<FeedsOptions, "load" | "named" | "random">,
+  directory: string,
+): Promise<SyncedFile> {
+  if (random.chance(NAMED_SHARE)) return written(named.feed(Date.now()), directory);
   return written(load.feed(Date.now(), random.chance(MANY_SHARE) ? MANY_ROWS : ROWS), directory);
 }
 
@@ -59,11 +71,32 @@ export async function written(feed: FeedFile, directory: string): Promise<Synced
   const config = join(directory, "poolsync.yaml");
   await Promise.all([writeFile(path, feed.csv), writeFile(config, GUARDS_OFF)]);
   const where = ["--config", config, "--user-pool-id", POOL];
-  return { feed, args: ["sync", path, ...where, "--as-of", feed.asOf, "--json", ...PLAIN] };
+  const report = `${path}.report`;
+  const naming = feed.namedBy === undefined ? [] : ["--username-column", feed.namedBy, "--report", report];
+  return { feed, report, args: ["sync", path, ...where, ...naming, "--as-of", feed.asOf, "--json", ...PLAIN] };
+}
+
+const issue = z.object({ line: z.number() });
+
+/**
+ * The command has ended well: the store has what the file says, but for rows of which nobody, or several, had the
+ * address. Which these were is known where one command has put it all.
+ */
+export async function ackFile(model: Model, { feed, report }: Pick<SyncedFile, "feed" | "report">): Promise<void> {
+  const at = Date.now();
+  const refused = new Set<number>();
+  if (feed.namedBy !== undefined) {
+    const [first] = feed.changes;
+    if (model.changes.get(first?.id ?? "")?.times !== 1) return;
+    const text = await readFile(report, "utf8").catch(() => "");
+    for (const each of text.split("\n").filter((one) => one !== "")) refused.add(issue.parse(JSON.parse(each)).line);
+  }
+  // The first line has the columns.
+  for (const [index, { id }] of feed.changes.entries()) if (!refused.has(index + 2)) model.acked(id, at);
 }
 
 export function startFeeds(options: FeedsOptions): Feeds {
-  const { children, lives, model, load, env, directory, random, everyMs } = options;
+  const { children, lives, model, env, directory, random, everyMs } = options;
   const running = new Map<FeedFile, { child: Child | undefined; args: readonly string[]; backInMs: number }>();
   let finishing = false;
 
@@ -74,11 +107,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
 
   const isDone = (end: number | string): boolean => end === 0 || end === 2;
 
-  function acked(feed: FeedFile): void {
-    for (const { id } of feed.changes) model.acked(id, Date.now());
-  }
-
-  async function run({ feed, args: attended }: SyncedFile): Promise<void> {
+  async function run({ feed, args: attended, report }: SyncedFile): Promise<void> {
     const name = feed.name.replace(".csv", "");
     const args = random.chance(DETACHED_SHARE) ? [...attended, "--detach"] : attended;
     const entry: { child: Child | undefined; args: readonly string[]; backInMs: number } = {
@@ -93,7 +122,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
       entry.child = undefined;
       if (lives.over) return;
       if (isDone(end)) {
-        acked(feed);
+        await ackFile(model, { feed, report });
         running.delete(feed);
         return;
       }
@@ -108,7 +137,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
     const under = new Set<Promise<void>>();
     while (!finishing && !lives.over) {
       if (running.size < MOST_RUNNING) {
-        const one = run(await nextFile(load, random, directory)).finally(() => under.delete(one));
+        const one = run(await nextFile(options, directory)).finally(() => under.delete(one));
         under.add(one);
       }
       await sleep(everyMs);
@@ -127,11 +156,12 @@ export function startFeeds(options: FeedsOptions): Feeds {
       }));
     },
     startTwin() {
-      const [first] = [...running].filter(([, { child }]) => child !== undefined);
+      // Twins would write one report.
+      const [first] = [...running].filter(([{ namedBy }, { child }]) => child !== undefined && namedBy === undefined);
       if (!first) return false;
       const [feed, { args }] = first;
       const twin = begin(feed, args, `${feed.name.replace(".csv", "")}-twin`);
-      void twin.ended.then((end) => isDone(end) && acked(feed));
+      void twin.ended.then((end) => (isDone(end) ? ackFile(model, { feed, report: "" }) : undefined));
       return true;
     },
     unacknowledged: () => running.size,

@@ -6,21 +6,33 @@ import { appendFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { z } from "zod";
 import { createWriteLog, type WriteRecorder } from "../../src/emulator/write-log.ts";
+import { createAccounts, type Account, type AccountSeed } from "./accounts.ts";
 import type { LoggedWrite } from "./model.ts";
-import { attributesAfter } from "./pool-history.ts";
 
 /** What somebody else's writes bring along as their `ClientMetadata`: poolsync's own bring none. */
 export const BY_OTHERS = { writer: "somebody else" } as const;
+
+/** Accounts are made and deleted by somebody else alone. */
+const DEEDS: ReadonlyMap<string, LoggedWrite["deed"]> = new Map([
+  ["AdminCreateUser", "made"],
+  ["AdminDeleteUser", "deleted"],
+]);
 
 const line = z
   .object({
     at: z.number(),
     username: z.string(),
+    sub: z.string().optional(),
+    operation: z.string().optional(),
     attributes: z.record(z.string(), z.string()),
     unheard: z.boolean().optional(),
     clientMetadata: z.object({ writer: z.literal(BY_OTHERS.writer) }).optional(),
   })
-  .transform(({ clientMetadata, ...write }) => (clientMetadata ? { ...write, others: true } : write));
+  .transform(({ clientMetadata, operation = "", ...write }) => {
+    const deed = DEEDS.get(operation);
+    if (deed !== undefined) return { ...write, others: true, deed };
+    return clientMetadata ? { ...write, others: true } : write;
+  });
 type Line = z.infer<typeof line>;
 
 /** A write log that is kept in memory as always, and in the file. */
@@ -35,13 +47,11 @@ export function journaledLog(path: string): WriteRecorder {
   };
 }
 
-/** What every user has by then. */
-export async function attributesIn(path: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> {
-  const found = new Map<string, ReadonlyMap<string, string>>();
-  for (const { username, attributes } of linesOf(await readFile(path, "utf8"))) {
-    found.set(username, attributesAfter(found.get(username) ?? new Map(), attributes));
-  }
-  return new Map([...found].map(([username, attributes]) => [username, Object.fromEntries(attributes)]));
+/** The accounts that are there by then, in the order in which they were made. */
+export async function accountsIn(path: string, seeds: Iterable<AccountSeed>): Promise<readonly Account[]> {
+  const accounts = createAccounts(seeds);
+  for (const write of linesOf(await readFile(path, "utf8"))) accounts.take({ ...write, seq: 0 });
+  return [...accounts.there.values()];
 }
 
 /** Reads on, each time, where it stopped. All writes of all lives, in their order. */

@@ -25,6 +25,8 @@ export interface Order {
 
 export interface FeedFile {
   readonly name: string;
+  /** Where its rows name people by this, and not by username. */
+  readonly namedBy?: "email";
   readonly csv: string;
   readonly asOf: string;
   readonly changes: readonly Planned[];

@@ -19,6 +19,12 @@ export const tells = (text: string): boolean => text.includes(MARK) || text.incl
 /** How long `enqueue()` believes what poolsync itself wrote. */
 export const BELIEVED_MS = 3_600_000;
 
+/** An address or number that a change names its person by. */
+export interface Name {
+  readonly contact: "email" | "phone_number";
+  readonly value: string;
+}
+
 export interface SentChange {
   /** A letter or more, a dot, a number: the source and its count. */
   readonly id: string;
@@ -26,7 +32,10 @@ export interface SentChange {
   readonly says?: string;
   /** True where the pool is looked at or written, whatever poolsync remembers: for files and single requests. */
   readonly looks?: true;
+  /** What it names its person by; where that is an address or a number, `name` says it as well. */
   readonly username: string;
+  /** Whose person this is comes out only when it is looked up, and it may be another one each time: see named.ts. */
+  readonly name?: Name;
   readonly attributes: readonly string[];
   /** By the source's clock; absent where the source has none, and gets the store's time. */
   readonly ordinal?: string;
@@ -48,7 +57,11 @@ export interface LoggedWrite {
   readonly seq: number;
   readonly at: number;
   readonly username: string;
+  /** Tells accounts of one username apart. */
+  readonly sub?: string | undefined;
   readonly attributes: Readonly<Record<string, string>>;
+  /** Where the account was made, or deleted, and not only written. */
+  readonly deed?: "made" | "deleted" | undefined;
   /** Its caller had gone by then. */
   readonly unheard?: boolean | undefined;
   /** Somebody else wrote it, and not poolsync. */
@@ -92,8 +105,8 @@ export function changeIdOf(value: string | undefined): string | undefined {
   const text = new RegExp(`^${MARK}-([A-Za-z0-9.]+?)(?:@example\\.com)?$`).exec(value ?? "")?.[1];
   if (text !== undefined || value?.startsWith(PHONE_MARK) !== true) return text;
   const digits = value.slice(PHONE_MARK.length);
-  const [source = ""] = Object.entries(IN_NUMBERS).find(([, digit]) => digits.startsWith(digit)) ?? [];
-  return `${source}.${Number(digits.slice(1))}`;
+  const [source] = Object.entries(IN_NUMBERS).find(([, digit]) => digits.startsWith(digit)) ?? [];
+  return source === undefined ? undefined : `${source}.${Number(digits.slice(1))}`;
 }
 
 /** The value that a change says of an attribute. All of them mark contacts as verified. */
@@ -112,7 +125,7 @@ export function isSaid(
 export const ordinalOf = (timeMs: number, sequence: number): string => ordinalText({ timeMs, sequence });
 
 /** True where one change is older than the other, whatever happened: by their source's order, else by the store's. */
-function isOlder(one: SentChange, other: SentChange): boolean {
+export function isOlder(one: SentChange, other: SentChange): boolean {
   if (one.ordinal !== undefined && other.ordinal !== undefined) return one.ordinal < other.ordinal;
   return one.ackedAt !== undefined && one.ackedAt < other.sentAt;
 }
@@ -137,7 +150,7 @@ export interface Model {
   /**
    * Every unit of which the pool does not have the newest value that the store must have had. Where somebody else wrote
    * last, it must have been there since it was asked for. `isDead` says whether a dead letter holds that change's value
-   * of the attribute.
+   * of the attribute. Not of those who are named by an address or number.
    */
   broken(
     final: (username: string, attribute: string) => Pick<Stay, "value" | "verified">,
@@ -194,7 +207,7 @@ export function createModel(): Model {
       const newest = new Map<string, { change: SentChange; readonly at: number; lastAt: number }>();
       const open = new Map<string, number>();
       const found: { -readonly [K in keyof GoingBack]: GoingBack[K] }[] = [];
-      for (const { seq, at, username, attributes } of writes) {
+      for (const { seq, at, username, sub = username, attributes } of writes) {
         for (const [attribute, value] of Object.entries(attributes)) {
           // One value may have been said more than once: at best by the newest change that had been sent by then, and at
           // least by the newest that was acknowledged.
@@ -202,7 +215,8 @@ export function createModel(): Model {
           const change = newestOf(said);
           const least = newestOf(said.filter(({ ackedAt = Infinity }) => ackedAt <= at)) ?? said[0];
           if (!change || !least) continue;
-          const unit = `${username} ${attribute}`;
+          // What was written to an account that is gone says nothing of another of the same username.
+          const unit = `${sub} ${attribute}`;
           const before = newest.get(unit);
           if (before && isOlder(change, before.change)) {
             const newer = {
@@ -229,7 +243,7 @@ export function createModel(): Model {
       for (const { stays } of history.units) for (const { value } of stays) seen.add(changeIdOf(value) ?? "");
       const newest = new Map<string, { change: SentChange; attribute: string }>();
       for (const change of changes.values()) {
-        if (!isSure(change, seen)) continue;
+        if (change.name !== undefined || !isSure(change, seen)) continue;
         for (const attribute of change.attributes) {
           const unit = `${change.username} ${attribute}`;
           const best = newest.get(unit);

@@ -82,6 +82,26 @@ export interface OthersWrite {
   readonly verified: boolean;
 }
 
+/**
+ * What somebody else does to those who are named by addresses and numbers, always as two calls or more:
+ * - `pass`: one gets another address, and the other gets the old one;
+ * - `take`: the other gets the address while the one still has it, and the one gets the other's;
+ * - `anew`: the account is deleted, and made again with the same names;
+ * - `elsewhere`: the same, under another username;
+ * - `namesake`: the account is deleted, another is made under its username, and its address goes to the other one.
+ */
+export const HANDOVERS = ["pass", "take", "anew", "elsewhere", "namesake"] as const;
+
+export interface Handover {
+  readonly atMs: number;
+  readonly what: (typeof HANDOVERS)[number];
+  /** Where the one and the other stand among them: from 0 up to, not including, 1. */
+  readonly place: number;
+  readonly other: number;
+  /** What is passed on. */
+  readonly contact: "email" | "phone_number";
+}
+
 export interface Plan {
   readonly seed: number;
   readonly engine: ChaosEngine;
@@ -90,6 +110,7 @@ export interface Plan {
   readonly forMs: number;
   readonly faults: readonly PlannedFault[];
   readonly others: readonly OthersWrite[];
+  readonly handovers: readonly Handover[];
 }
 
 export interface PlanOptions {
@@ -126,6 +147,7 @@ export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_
     forMs,
     faults,
     others: drawOthers(randomFrom(seed * 13 + 5), forMs),
+    handovers: drawHandovers(randomFrom(seed * 19 + 2), forMs),
     ...(engine === "redis" ? { topology: stands } : {}),
   };
 }
@@ -141,6 +163,22 @@ function drawOthers(random: Random, forMs: number): OthersWrite[] {
     others.push({ atMs, whom, place, attribute, what, verified: random.chance(0.3) });
   }
   return others;
+}
+
+/** One in three seconds. Some of them are handed over again and again, and others once in minutes. */
+function drawHandovers(random: Random, forMs: number): Handover[] {
+  const handovers: Handover[] = [];
+  for (let atMs = 3_000; atMs < forMs; atMs += Math.round(1_000 + random.next() * 4_000)) {
+    const [place, other] = [random.next() ** 2, random.next()];
+    handovers.push({
+      atMs,
+      what: random.pick(HANDOVERS),
+      place,
+      other,
+      contact: random.pick(["email", "phone_number"]),
+    });
+  }
+  return handovers;
 }
 
 function draw(random: Random, topology: Topology, leaseMs: number): Fault {

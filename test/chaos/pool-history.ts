@@ -41,10 +41,13 @@ const BEFORE: Omit<Stay, "to"> = { value: undefined, verified: false, from: -Inf
 export function poolHistory(writes: readonly LoggedWrite[]): PoolHistory {
   const users = new Map<string, ReadonlyMap<string, string>>();
   const units = new Map<string, { username: string; unit: string; stays: Stay[] }>();
-  for (const { seq, at, username, attributes, others = false } of writes) {
-    const after = attributesAfter(users.get(username) ?? new Map(), attributes);
+  for (const { seq, at, username, attributes, others = false, deed } of writes) {
+    const before = users.get(username) ?? new Map<string, string>();
+    // Who is deleted has nothing any more, and who is made anew under the username begins with what it is made with.
+    const after = deed === "deleted" ? new Map<string, string>() : attributesAfter(before, attributes);
     users.set(username, after);
-    for (const unit of new Set(Object.keys(attributes).map((name) => contactOf(name) ?? name))) {
+    const written = deed === "deleted" ? before.keys() : Object.keys(attributes);
+    for (const unit of new Set([...written].map((name) => contactOf(name) ?? name))) {
       const key = keyOf(username, unit);
       const { stays } = units.get(key) ?? { stays: [{ ...BEFORE, to: at }] };
       const last = stays.at(-1);

@@ -22,7 +22,7 @@ import { PROVOKED, provoke } from "./provoke.ts";
 import type { ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
-import { NAMESPACE, onStage, RATE, type Played, type Stage } from "./stage.ts";
+import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
 import { evidenceOf, readStanding } from "./standing.ts";
 import { auditBooks } from "./verdict.ts";
 import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
@@ -38,7 +38,7 @@ export function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { own, random, tally, model, load, asks, others, children, service, emulatorLink, endpoint } = stage;
+  const { own, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
   const lives: Lives = { exits: new Map(), over: false };
   try {
     const redis = await startRedisFleet(own, directory, plan.topology ?? "aof-everysec", {
@@ -76,13 +76,27 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       perSecond: settings.singlesPerSecond,
       settings: { pool: POOL, redisUrl: url, namespace: NAMESPACE, ratePerSecond: RATE },
       sources: [
-        { name: "a", clockOffMs: 0, next: () => load.single("a", CLOCKS_OFF_MS[0], Date.now()) },
-        { name: "b", clockOffMs: 0, next: () => load.single("b", CLOCKS_OFF_MS[1], Date.now()) },
-        { name: "c", clockOffMs: WRONG_CLOCK_MS, next: () => load.single("c", null, Date.now()) },
-        { name: "q", clockOffMs: 0, next: () => asks.next("update()") },
+        { name: "a", clockOffMs: 0, next: orNamed(stage, false, () => load.single("a", CLOCKS_OFF_MS[0], Date.now())) },
+        { name: "b", clockOffMs: 0, next: orNamed(stage, false, () => load.single("b", CLOCKS_OFF_MS[1], Date.now())) },
+        {
+          name: "c",
+          clockOffMs: WRONG_CLOCK_MS,
+          next: orNamed(stage, false, () => load.single("c", null, Date.now())),
+        },
+        { name: "q", clockOffMs: 0, next: orNamed(stage, true, () => asks.next("update()")) },
       ],
     });
-    const feeds = startFeeds({ children, lives, model, load, env, directory, random, everyMs: settings.feedEveryMs });
+    const feeds = startFeeds({
+      children,
+      lives,
+      model,
+      load,
+      named,
+      env,
+      directory,
+      random,
+      everyMs: settings.feedEveryMs,
+    });
 
     const commands = startCommands({ children, lives, model, asks, env });
 
@@ -151,6 +165,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const calmAt = Date.now();
     say("Faults have ended.");
     await others.ended();
+    await stage.handovers.ended();
     await feeds.finish();
     await askAgain({
       asks,
@@ -183,8 +198,9 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
     const evidence = await evidenceOf(directory, await service.writes());
+    const ever = [...load.users, ...ASKED, ...PROVOKED, ...(await stage.namedEver())];
     const standing = {
-      ...(await readStanding(engine, model, service, [...users, ...PROVOKED], [...load.users, ...ASKED, ...PROVOKED])),
+      ...(await readStanding(engine, model, service, [...users, ...PROVOKED], ever)),
       asks: asks.all,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
@@ -195,6 +211,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       checkpoints,
       looks,
       unacknowledged: singles.unacknowledged() + feeds.unacknowledged() + commands.unacknowledged(),
+      refused: singles.refused(),
       finale,
       leaks: judgeKeys(left, standing, await wakeUpsLeft(engine), ends),
       telling: left.telling,

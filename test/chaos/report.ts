@@ -31,7 +31,7 @@ export function createTally(): { add(name: string): void; readonly counts: Reado
   };
 }
 
-export function planText({ seed, engine, topology, forMs, faults, others }: Plan): string {
+export function planText({ seed, engine, topology, forMs, faults, others, handovers }: Plan): string {
   const lines = faults.map(({ atMs, fault }) => {
     const { kind, ...rest } = fault;
     const said = Object.entries(rest).map(
@@ -42,7 +42,7 @@ export function planText({ seed, engine, topology, forMs, faults, others }: Plan
   });
   const on = topology === undefined ? engine : `${engine} (${topology})`;
   return [
-    `Seed ${seed}, ${on}, faults for ${Math.round(forMs / 1000)} s: ${faults.length} planned, and ${others.length} writes of somebody else`,
+    `Seed ${seed}, ${on}, faults for ${Math.round(forMs / 1000)} s: ${faults.length} planned, ${others.length} writes of somebody else, and ${handovers.length} times that names are passed on`,
     ...lines,
     "",
   ].join("\n");

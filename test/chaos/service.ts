@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { until } from "../support/condition.ts";
+import { seedOf, type AccountSeed } from "./accounts.ts";
 import type { Child, Children } from "./children.ts";
 import { createJournalReader } from "./journal.ts";
 import type { LoggedWrite } from "./model.ts";
@@ -27,9 +28,14 @@ export interface Service {
   addUsers(usernames: readonly string[]): Promise<void>;
   /** Every write that was applied so far, in all lives. */
   writes(): Promise<readonly LoggedWrite[]>;
+  /** Rejects where there is no such user. */
   attributesOf(username: string): Promise<Readonly<Record<string, string>>>;
+  /** Rejects where there is no such user. */
+  subOf(username: string): Promise<string>;
   /** How many calls met each fault. */
   errors(): Promise<Readonly<Record<string, number>>>;
+  /** How often users were looked for in the list. */
+  looks(): Promise<number>;
 }
 
 /** How long after its caller has gone a late call is applied: within the quiet time, and before a lease has ended. */
@@ -53,14 +59,18 @@ const counters = z.object({
   operations: z.record(z.string(), z.object({ calls: z.number(), errors: z.record(z.string(), z.number()) })),
 });
 
+const user = z.object({ sub: z.string(), attributes: z.record(z.string(), z.string()) });
+
 export async function startService(
   children: Children,
   directory: string,
   usernames: readonly string[],
+  seeds: readonly AccountSeed[] = [],
 ): Promise<Service> {
   const port = await freePort();
   const [journal, users] = [join(directory, "writes.jsonl"), join(directory, "users.json")];
-  const known = [...usernames];
+  const known = [...usernames.map((username) => seedOf(username, Date.now())), ...seeds];
+  let lives = 0;
   await writeFile(journal, "");
   await writeFile(users, JSON.stringify(known));
   async function begin(): Promise<Child> {
@@ -68,10 +78,11 @@ export async function startService(
     const life = children.start({
       name: "emulator",
       file: "test/chaos/emulator.ts",
-      args: [JSON.stringify({ port, journal, pool: POOL, users })],
+      args: [JSON.stringify({ port, journal, pool: POOL, users, lives })],
       env: {},
       onLine: () => (ready = true),
     });
+    lives += 1;
     await until("the emulator listens", () => {
       if (!life.alive) throw new Error(`Expected the emulator to listen on port ${port}, it ended`);
       return ready;
@@ -89,6 +100,7 @@ export async function startService(
   const suffering = new Set<object>();
   /** What lives that are over answered with. */
   const past: Record<string, number> = {};
+  let pastLooks = 0;
   let last: Promise<unknown> = Promise.resolve();
   /** One after another: nobody asks a process that is being killed. */
   function inTurn<T>(act: () => Promise<T>): Promise<T> {
@@ -102,9 +114,14 @@ export async function startService(
     await ask("DELETE", "faults");
     for (const rule of suffering) await ask("POST", "faults", rule);
   }
-  async function errorsOfThisLife(): Promise<Readonly<Record<string, number>>> {
-    return counters.parse(await ask("GET", "counters")).operations[UPDATE]?.errors ?? {};
+  async function countsOfThisLife(): Promise<{ errors: Readonly<Record<string, number>>; looks: number }> {
+    const { operations } = counters.parse(await ask("GET", "counters"));
+    return { errors: operations[UPDATE]?.errors ?? {}, looks: operations["ListUsers"]?.calls ?? 0 };
   }
+  const userOf = async (username: string) => {
+    const query = new URLSearchParams({ pool: POOL, username });
+    return user.parse(await ask("GET", `users?${query.toString()}`));
+  };
   const writes = createJournalReader(journal);
 
   return {
@@ -115,7 +132,9 @@ export async function startService(
     kill: () =>
       inTurn(async () => {
         if (!child.alive || child.suspended) return undefined;
-        for (const [name, count] of Object.entries(await errorsOfThisLife())) past[name] = (past[name] ?? 0) + count;
+        const { errors, looks } = await countsOfThisLife();
+        for (const [name, count] of Object.entries(errors)) past[name] = (past[name] ?? 0) + count;
+        pastLooks += looks;
         await child.kill();
         return () =>
           inTurn(async () => {
@@ -139,21 +158,20 @@ export async function startService(
       await ask("POST", "faults", { operation: UPDATE, username, times: 1, error: { kind: "late-success", afterMs } });
     },
     async addUsers(names) {
-      known.push(...names);
+      const late = names.map((username) => seedOf(username, Date.now()));
+      known.push(...late);
       await writeFile(users, JSON.stringify(known));
-      await ask("POST", "users", { pool: POOL, users: names.map((username) => ({ username })) });
+      await ask("POST", "users", { pool: POOL, users: late });
     },
     writes,
-    async attributesOf(username) {
-      const query = new URLSearchParams({ pool: POOL, username });
-      return z
-        .object({ attributes: z.record(z.string(), z.string()) })
-        .parse(await ask("GET", `users?${query.toString()}`)).attributes;
-    },
+    attributesOf: async (username) => (await userOf(username)).attributes,
+    subOf: async (username) => (await userOf(username)).sub,
     async errors() {
       const sum = { ...past };
-      for (const [name, count] of Object.entries(await errorsOfThisLife())) sum[name] = (sum[name] ?? 0) + count;
+      const { errors } = await countsOfThisLife();
+      for (const [name, count] of Object.entries(errors)) sum[name] = (sum[name] ?? 0) + count;
       return sum;
     },
+    looks: async () => pastLooks + (await countsOfThisLife()).looks,
   };
 }

@@ -30,6 +30,8 @@ interface Source {
 export interface Singles {
   readonly roles: readonly Role[];
   unacknowledged(): number;
+  /** Changes that were refused for good. */
+  refused(): number;
   /** No more new ones; resolves when all are acknowledged. */
   finish(): Promise<void>;
 }
@@ -79,6 +81,7 @@ export function startSingles(options: SinglesOptions): Singles {
   return {
     roles,
     unacknowledged,
+    refused: () => tellers.reduce((sum, { refused }) => sum + refused, 0),
     async finish() {
       clearInterval(timer);
       await until("every single change is acknowledged", () => unacknowledged() === 0, 120_000);

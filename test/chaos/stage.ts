@@ -5,15 +5,19 @@
 import { withOwned, type Own } from "../../src/lifecycle.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { randomFrom, type Random } from "../support/random.ts";
+import { createAccounts } from "./accounts.ts";
 import { ASKED, createAsks, type Asks } from "./asks.ts";
 import { openChildren, type Children } from "./children.ts";
 import { judgeDrain, judgeReplays, type Finale } from "./finale.ts";
 import { judgeDone, judgeFound } from "./done.ts";
-import { createLoad, type Load } from "./load.ts";
-import { createModel, type Model } from "./model.ts";
+import { createLoad, type Load, type Single } from "./load.ts";
+import { startHandovers, type Handovers } from "./handovers.ts";
+import { createModel, type LoggedWrite, type Model } from "./model.ts";
+import { createNamedLoad, namedSeeds, type NamedLoad } from "./named.ts";
 import { startOthers, type Others } from "./others.ts";
 import type { Provoked } from "./provoke.ts";
 import { createTally, type ChaosReport } from "./report.ts";
+import { judgeNames, type NamedFacts } from "./rightful.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
 import { startService, type Service } from "./service.ts";
 import { marksIn } from "./standing.ts";
@@ -41,8 +45,10 @@ export interface Stage {
   readonly tally: ReturnType<typeof createTally>;
   readonly model: Model;
   readonly load: Load;
+  readonly named: NamedLoad;
   readonly asks: Asks;
   readonly others: Others;
+  readonly handovers: Handovers;
   readonly children: Children;
   readonly service: Service;
   readonly emulatorLink: TcpProxy;
@@ -51,8 +57,10 @@ export interface Stage {
   readonly env: Readonly<Record<string, string>>;
   /** A progress line with the time since the beginning. */
   note(line: string): void;
-  /** Half of those who were missing join the pool. Answers all who are in it now. */
+  /** Half of those who were missing join the pool. Answers all who are in it now, when names are passed on no more. */
   addLate(): Promise<readonly string[]>;
+  /** Usernames of all who are named by addresses and numbers, or were. */
+  namedEver(): Promise<readonly string[]>;
 }
 
 /** What a run left to be judged. */
@@ -61,6 +69,8 @@ export interface Played {
   readonly checkpoints: readonly string[];
   readonly looks: number;
   readonly unacknowledged: number;
+  /** Single changes that were refused for what they name their person by. */
+  readonly refused: number;
   readonly finale: Finale;
   readonly leaks: Verdict;
   /** Keys of Redis that tell a value or a username. */
@@ -68,6 +78,18 @@ export interface Played {
   readonly exits: ReadonlyMap<string, number>;
   readonly provoked?: Provoked;
   readonly redisVersion?: string;
+}
+
+/** How many of the single changes name their person by an address or number. */
+const NAMED_SHARE = 1 / 3;
+
+/** A source's next change, or a third of the times one of those who are named so. */
+export function orNamed(
+  { random, named }: Pick<Stage, "random" | "named">,
+  waits: boolean,
+  next: () => Single | undefined,
+): () => Single | undefined {
+  return () => (random.chance(NAMED_SHARE) ? named.single(Date.now(), waits) : next());
 }
 
 /** Sets the stage, has the run played on it, and judges it. `extras` are in the pool as well. */
@@ -83,13 +105,16 @@ export async function onStage(
     const tally = createTally();
     const model = createModel();
     const load = createLoad(plan.seed, settings.users);
+    const named = createNamedLoad(plan.seed);
+    const seeds = namedSeeds(startedAt);
     const asks = createAsks(plan.seed);
     const children = own(openChildren(directory), (opened) => opened.close());
     own(exampleAws(), (restore) => restore());
     const there = load.users.filter((user) => !load.missing.has(user));
-    const service = await startService(children, directory, [...there, ...ASKED, ...extras]);
+    const service = await startService(children, directory, [...there, ...ASKED, ...extras], seeds);
     const emulatorLink = own(await startTcpProxy(service.port, random.next), (proxy) => proxy.close());
     const others = own(startOthers(plan, service, there), (started) => started.stop());
+    const handovers = own(startHandovers(plan, service), (started) => started.stop());
     const endpoint = `http://127.0.0.1:${emulatorLink.port}`;
     const env = {
       ...AWS_ENVIRONMENT,
@@ -104,8 +129,10 @@ export async function onStage(
       tally,
       model,
       load,
+      named,
       asks,
       others,
+      handovers,
       children,
       service,
       emulatorLink,
@@ -115,10 +142,15 @@ export async function onStage(
       async addLate() {
         const late = [...load.missing].filter((_, index) => index % 2 === 0);
         await service.addUsers(late);
-        return [...there, ...ASKED, ...late];
+        return [...there, ...ASKED, ...late, ...namedThere(seeds, await service.writes())];
+      },
+      async namedEver() {
+        const made = (await service.writes()).filter(({ deed }) => deed === "made");
+        return [...new Set([...seeds, ...made].map(({ username }) => username))];
       },
     });
-    const verdicts = await judge(played, load, directory);
+    const facts = { seeds, looks: await service.looks(), refused: played.refused };
+    const verdicts = await judge(played, load, directory, facts);
     return {
       seed: plan.seed,
       engine: plan.engine,
@@ -141,7 +173,13 @@ export async function onStage(
   });
 }
 
-async function judge(played: Played, load: Load, directory: string): Promise<readonly Verdict[]> {
+function namedThere(seeds: NamedFacts["seeds"], writes: readonly LoggedWrite[]): readonly string[] {
+  const accounts = createAccounts(seeds);
+  for (const write of writes) accounts.take(write);
+  return [...accounts.there.values()].map(({ username }) => username);
+}
+
+async function judge(played: Played, load: Load, directory: string, facts: NamedFacts): Promise<readonly Verdict[]> {
   const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked } = played;
   return [
     await judgeBooks(standing, checkpoints, looks),
@@ -156,5 +194,6 @@ async function judge(played: Played, load: Load, directory: string): Promise<rea
     judgeSecrets(await marksIn(directory), telling),
     judgeDone(standing),
     await judgeFound(standing),
+    ...judgeNames(standing, facts),
   ];
 }

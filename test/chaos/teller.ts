@@ -9,6 +9,8 @@ import type { Model } from "./model.ts";
 export interface Teller {
   /** Not acknowledged yet. */
   readonly underWay: number;
+  /** Changes that were refused for good: nobody had what they name their person by, or several. */
+  readonly refused: number;
   tell(child: Child, single: Single): void;
   /** For a process that was just started. */
   tellAgain(child: Child): void;
@@ -32,6 +34,7 @@ const AGAIN_MS = 500;
 
 export function createTeller(model: Model, asks: Asks): Teller {
   const underWay = new Map<string, Single>();
+  let refused = 0;
 
   function tell(child: Child, single: Single): void {
     underWay.set(single.change.id, single);
@@ -42,6 +45,9 @@ export function createTeller(model: Model, asks: Asks): Teller {
   return {
     get underWay() {
       return underWay.size;
+    },
+    get refused() {
+      return refused;
     },
     tell,
     tellAgain(child) {
@@ -56,6 +62,9 @@ export function createTeller(model: Model, asks: Asks): Teller {
         model.acked(id, Date.now());
         const told = Object.entries(outcomes).map(([name, { is }]) => [name, is] as const);
         asks.answered(id, { outcomes: Object.fromEntries(told), begunAt, answeredAt: Date.now() });
+        underWay.delete(id);
+      } else if (single?.change.name !== undefined && /nobody has|several have/.test(failed)) {
+        refused += 1;
         underWay.delete(id);
       } else if (child && single) {
         void sleep(AGAIN_MS).then(() => child.alive && underWay.has(id) && tell(child, single));

@@ -233,6 +233,15 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
 const SETTLED_WITHIN_MS = 10_000;
 const LATE_SHOWS_FOR_MS = 30_000;
 
+/** True where a process that was suspended in a delivery to this user tells of it, about then. */
+export function lateShows(
+  { lateSettles }: Pick<Evidence, "lateSettles">,
+  user: string | undefined,
+  at: number,
+): boolean {
+  return lateSettles.some((one) => one.user === user && Math.abs(one.at - at) < LATE_SHOWS_FOR_MS);
+}
+
 /** The known way in which a value went back; undefined for none. */
 export function wayOf(
   back: GoingBack,
@@ -241,8 +250,7 @@ export function wayOf(
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
   if (unheard.has(back.seq)) return "applied after it was given up";
-  const user = userKeys.get(back.username);
-  const late = lateSettles.some((one) => one.user === user && Math.abs(one.at - back.at) < LATE_SHOWS_FOR_MS);
+  const late = lateShows({ lateSettles }, userKeys.get(back.username), back.at);
   // The doubt puts the newest value back: where nothing did, a late settle is no excuse.
   if (late && back.restoredAt !== undefined) return "suspended before its write";
   // The store forgot the newer value, or that it had been applied.
