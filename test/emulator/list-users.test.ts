@@ -166,6 +166,20 @@ describe("filters of ListUsers", () => {
     assert.deepEqual(await found(on, 'email = "ben@example.com"'), []);
     assert.deepEqual(await found(on, 'email = "new@example.com"'), ["ben"]);
   });
+
+  test("a list may lag for some users and not for others", async () => {
+    let now = 1_000_000;
+    const listLagMs = (username: string): number => (username === "ben" ? 500 : 0);
+    await using on = await stage({}, [], { listLagMs, now: () => now });
+    for (const username of ["ann", "ben"]) on.pool.addUser({ username, attributes: { given_name: "Its" } });
+    assert.deepEqual(await found(on, 'given_name = "Its"'), ["ann"]);
+    now += 500;
+    for (const Username of ["ann", "ben"])
+      await on.client.send(new AdminDeleteUserCommand({ UserPoolId: POOL, Username }));
+    assert.deepEqual(await found(on, 'given_name = "Its"'), ["ben"]);
+    now += 500;
+    assert.deepEqual(await found(on, 'given_name = "Its"'), []);
+  });
 });
 
 describe("a lagging ListUsers", () => {
