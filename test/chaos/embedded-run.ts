@@ -120,8 +120,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       }
       if (Date.now() > endsAt || (told === 0 && teller.underWay === 0)) life.finish();
     }, TICK_MS);
-    await ended(life);
-    clearInterval(timer);
+    try {
+      await ended(life);
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   let unfinished: SyncedFile | undefined;

@@ -167,7 +167,9 @@ export function judgeValues(on: Standing): Verdict {
     for (const [username, { ledger }] of states) {
       for (const [attribute, { version }] of Object.entries(ledger)) {
         const value = attributes.get(username)?.[attribute];
-        const ordinals = model.saying(value).flatMap(({ ordinal }) => ordinal ?? []);
+        // Of who is named by an address, a call of unknown fate may end as a letter that no replay mends.
+        const said = model.saying(value).filter(({ name }) => name === undefined);
+        const ordinals = said.flatMap(({ ordinal }) => ordinal ?? []);
         if (ordinals.length === 0) continue;
         known += 1;
         if (!ordinals.includes(ordinalOfVersion(version))) {
