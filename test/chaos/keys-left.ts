@@ -20,8 +20,8 @@ const OWN =
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
 
-/** Values are where they wait and where they are set aside, and nowhere else. */
-const HOLDS_VALUES = /^(mailboxes|letters)$/;
+/** Values are where they wait and where they are set aside, usernames in the links as well, and nowhere else. */
+const HOLDS_VALUES = /^(mailboxes|letters|links:.+)$/;
 const PASSING = /^(alias|before|once|plan|sweep):/;
 /** BullMQ trims its events to about 10,000. */
 const MOST_EVENTS = 11_000;

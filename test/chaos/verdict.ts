@@ -288,13 +288,13 @@ export function judgeClocks({ model, attributes, states }: Standing, slackMs: nu
   return verdict(8, "who has no clock gets the store's time", { compared }, wrong);
 }
 
-/** 9: values and usernames are in no log, and in Redis only in mailboxes and letters. */
+/** 9: values and usernames are in no log, and in Redis only in mailboxes and letters, and usernames in links. */
 export function judgeSecrets({ lines, marked }: Marks, telling: readonly string[]): Verdict {
   const wrong = [...marked, ...telling.map((key) => `${key} in Redis holds a value or a username`)];
   if (lines === 0) wrong.push("there was no log to look at");
   return verdict(
     9,
-    "no value and no username is in a log, or in Redis outside mailboxes and letters",
+    "no value and no username is in a log, or in Redis outside mailboxes, letters and links",
     { logLines: lines },
     wrong,
   );
