@@ -22,24 +22,33 @@ export function createSubProbe(
   onUsernames: () => void = () => undefined,
 ): SubProbe {
   let takes: "unknown" | "subs" | "usernames" = "unknown";
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function ask(username: string, sub: string, signal: AbortSignal): Promise<boolean> {
+    if (takes !== "unknown" || username === sub) return takes === "usernames" && username !== sub;
+    const named = await directory.subBehind(poolId, username, { signal });
+    if (!named.ok || named.sub !== sub) return false;
+    const known = await directory.subBehind(poolId, sub, { signal });
+    if (known.ok) takes = "subs";
+    if (known.ok || known.failure.kind !== "user-not-found") return false;
+    // They may have been deleted between the two questions.
+    const again = await directory.subBehind(poolId, username, { signal });
+    if (!again.ok || again.sub !== sub) return false;
+    takes = "usernames";
+    onUsernames();
+    return true;
+  }
+
   return {
     called: (username, person) => (takes === "usernames" ? username : calledName(username, person)),
     wentThrough(username, called) {
       if (username !== called) takes = "subs";
     },
-    async isInVain(username, sub, signal) {
-      if (takes !== "unknown" || username === sub) return takes === "usernames" && username !== sub;
-      const named = await directory.subBehind(poolId, username, { signal });
-      if (!named.ok || named.sub !== sub) return false;
-      const known = await directory.subBehind(poolId, sub, { signal });
-      if (known.ok) takes = "subs";
-      if (known.ok || known.failure.kind !== "user-not-found") return false;
-      // They may have been deleted between the two questions.
-      const again = await directory.subBehind(poolId, username, { signal });
-      if (!again.ok || again.sub !== sub) return false;
-      takes = "usernames";
-      onUsernames();
-      return true;
+    isInVain(username, sub, signal) {
+      // One at a time: what is found out of one user's is so for the pool.
+      const asking = last.then(() => ask(username, sub, signal));
+      last = asking.catch(() => undefined);
+      return asking;
     },
   };
 }

@@ -99,6 +99,7 @@ export async function deliverClaim(
   const attributes = new Map<string, readonly Attribute[]>();
   const manners = new Map<string, Manner>();
   const people = new Map<string, Person>();
+  const recipientFor = new Map<string, Recipient>();
   const recipients = createRecipients(username, subs);
   /** What is sent unless it is there. */
   const looked = new Set<string>();
@@ -139,7 +140,9 @@ export async function deliverClaim(
         session.bury(name, "invalid-value", wrong.reason);
         continue;
       }
-      people.set(name, personOf(body));
+      const person = personOf(body);
+      people.set(name, person);
+      recipientFor.set(name, recipients.of(person));
       if (isContact(name) || contactOf(name) !== undefined) contacts.set(name, value);
       else {
         attributes.set(name, [{ Name: name, Value: value.kind === "text" ? value.text : "" }]);
@@ -149,7 +152,7 @@ export async function deliverClaim(
   }
 
   function recipientOf(name = ""): Recipient {
-    return recipients.of(people.get(name) ?? {});
+    return recipientFor.get(name) ?? recipients.of({});
   }
 
   /** Asks again whose the names are, by which units were put a while ago. */

@@ -24,7 +24,7 @@ export interface Recipient {
 }
 
 export interface Recipients {
-  /** Units of one account have one recipient. */
+  /** Units that are called by one name have one recipient. */
   of(person: Person): Recipient;
   all(): readonly Recipient[];
   /** A look found this user for the recipient. Of one account there is one view, however it was found. */
@@ -36,11 +36,11 @@ export function createRecipients(username: string, subs: Pick<SubProbe, "called"
   const views = new Map<string, View>();
   return {
     of(person) {
-      const key = person.account?.sub ?? "";
-      const known = recipients.get(key);
+      const called = subs.called(username, person);
+      const known = recipients.get(called);
       if (known !== undefined) return known;
-      const recipient = { person, called: subs.called(username, person) };
-      recipients.set(key, recipient);
+      const recipient = { person, called };
+      recipients.set(called, recipient);
       return recipient;
     },
     all: () => [...recipients.values()],
