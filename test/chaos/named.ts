@@ -71,6 +71,7 @@ export function createNamedLoad(seed: number): NamedLoad {
   let sequence = FIRST_SEQUENCE;
   let feeds = 0;
   let lastAsOfMs = 0;
+  /** By name, and whether it was waited for: who says a value again has a clock as before, or has none. */
   const lastSingles = new Map<string, Omit<SentChange, "sentAt" | "times">>();
 
   const picked = (): readonly string[] => {
@@ -83,7 +84,7 @@ export function createNamedLoad(seed: number): NamedLoad {
       sequence += 1;
       const id = `${waits ? "w" : "n"}.${sequence}`;
       const name = random.pick(NAMES);
-      const before = random.chance(AGAIN_SHARE) ? lastSingles.get(name.value) : undefined;
+      const before = random.chance(AGAIN_SHARE) ? lastSingles.get(`${waits} ${name.value}`) : undefined;
       const change = {
         id,
         ...(before ? { says: before.says ?? before.id } : {}),
@@ -92,7 +93,7 @@ export function createNamedLoad(seed: number): NamedLoad {
         attributes: before?.attributes ?? picked(),
         ...(waits ? { looks: true as const } : { ordinal: ordinalOf(now, sequence) }),
       };
-      lastSingles.set(name.value, change);
+      lastSingles.set(`${waits} ${name.value}`, change);
       const values = Object.fromEntries(change.attributes.map((attribute) => [attribute, saidBy(change, attribute)]));
       const order = { id, username: name.value, attributes: values };
       return { change, order: { ...order, ...(waits ? { waits } : { version: { timeMs: now, sequence } }) } };
