@@ -71,7 +71,7 @@ export function createNamedLoad(seed: number): NamedLoad {
   let sequence = FIRST_SEQUENCE;
   let feeds = 0;
   let lastAsOfMs = 0;
-  /** By name, and whether it was waited for: who says a value again has a clock as before, or has none. */
+  /** By name. Of values without a version that are under way at once nobody could tell which was said again. */
   const lastSingles = new Map<string, Omit<SentChange, "sentAt" | "times">>();
 
   const picked = (): readonly string[] => {
@@ -84,7 +84,7 @@ export function createNamedLoad(seed: number): NamedLoad {
       sequence += 1;
       const id = `${waits ? "w" : "n"}.${sequence}`;
       const name = random.pick(NAMES);
-      const before = random.chance(AGAIN_SHARE) ? lastSingles.get(`${waits} ${name.value}`) : undefined;
+      const before = !waits && random.chance(AGAIN_SHARE) ? lastSingles.get(name.value) : undefined;
       const change = {
         id,
         ...(before ? { says: before.says ?? before.id } : {}),
@@ -93,7 +93,7 @@ export function createNamedLoad(seed: number): NamedLoad {
         attributes: before?.attributes ?? picked(),
         ...(waits ? { looks: true as const } : { ordinal: ordinalOf(now, sequence) }),
       };
-      lastSingles.set(`${waits} ${name.value}`, change);
+      if (!waits) lastSingles.set(name.value, change);
       const values = Object.fromEntries(change.attributes.map((attribute) => [attribute, saidBy(change, attribute)]));
       const order = { id, username: name.value, attributes: values };
       return { change, order: { ...order, ...(waits ? { waits } : { version: { timeMs: now, sequence } }) } };
