@@ -10,6 +10,7 @@ import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import { openPoolsync } from "../../src/index.ts";
 import { until } from "../support/condition.ts";
 import { movableClock } from "../support/movable-clock.ts";
+import { testRedis } from "../support/redis.ts";
 import { byHand, onePool, POOL, runCommand, type RunOptions, type Said } from "./command-run.ts";
 
 /** Longer than a process uses an answer of its own. */
@@ -37,6 +38,8 @@ export interface PeopleOptions {
   /** Of poolsync.yaml. */
   readonly config?: string;
   readonly environment?: Values;
+  /** The embedded engine goes by this process's clock; without it Redis is quicker. */
+  readonly movesClock?: boolean;
 }
 
 export type People = Awaited<ReturnType<typeof setPeople>>;
@@ -50,7 +53,9 @@ export async function setPeople(t: TestContext, options: PeopleOptions = {}) {
   const at = (name: string): string => join(directory, name);
   const dataDir = at("data");
   await writeFile(at("poolsync.yaml"), options.config ?? "");
-  const { environment = {} } = options;
+  const redis = options.movesClock === true ? undefined : testRedis();
+  const engine: Values = redis ? { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace } : {};
+  const environment = { ...engine, ...options.environment };
   /** By the name that a test gives them, as the pool knows them. */
   const subs = new Map<string, string>();
   const inPool = (who: string): string => pool.user(subs.get(who) ?? who)?.username ?? who;
@@ -58,7 +63,9 @@ export async function setPeople(t: TestContext, options: PeopleOptions = {}) {
     const report = words[0] === "sync" || words[0] === "undo" ? ["--report", at("report.ndjson")] : [];
     const where = words.includes("--data-dir") ? [] : ["--data-dir", dataDir];
     const all = [...words, ...report, "--config", at("poolsync.yaml"), ...where];
-    return runCommand(all, { environment, ...more });
+    // What is sent at once wants no engine to be there.
+    const known = words.includes("--now") ? { ...environment, REDIS_URL: "" } : environment;
+    return runCommand(all, { environment: known, ...more });
   };
 
   return {
@@ -102,7 +109,8 @@ export async function setPeople(t: TestContext, options: PeopleOptions = {}) {
     },
     /** Delivers all that waits. */
     async deliver(): Promise<void> {
-      const poolsync = await openPoolsync({ dataDir, logLevel: "silent" });
+      const where = redis ? { redisUrl: redis.url, namespace: redis.namespace } : { dataDir };
+      const poolsync = await openPoolsync({ ...where, logLevel: "silent" });
       try {
         await poolsync.deliver(POOL);
         await until("nothing is pending", async () => (await poolsync.books()).pending === 0, 20_000);

@@ -47,7 +47,7 @@ describe("an account that is made anew under a username", () => {
   });
 
   test("has nothing of what was written, waits or is dead for the former one", async (t) => {
-    const people = await setPeople(t, { pool: ALIASES });
+    const people = await setPeople(t, { pool: ALIASES, movesClock: true });
     people.add("ann", { email: ANN });
     await people.update(ANN, ["Name=given_name,Value=Ann"]);
     people.emulator.faults.add({ operation: "AdminUpdateUserAttributes", error: "UserLambdaValidationException" });
@@ -120,7 +120,7 @@ describe("a letter", () => {
   const refused = { operation: "AdminUpdateUserAttributes", error: "UserLambdaValidationException" } as const;
 
   test("is not replayed for who has the address by now, nor for who had it", async (t) => {
-    const people = await setPeople(t, { pool: ALIASES });
+    const people = await setPeople(t, { pool: ALIASES, movesClock: true });
     people.add("alee", { email: ANN });
     people.add("achu", { email: "achu@example.com" });
     people.emulator.faults.add(refused);
@@ -135,7 +135,7 @@ describe("a letter", () => {
   });
 
   test("of an address that has passed on never heals, and goes by hand once the address came back", async (t) => {
-    const people = await setPeople(t, { pool: ALIASES, config: "heal: true\n" });
+    const people = await setPeople(t, { pool: ALIASES, movesClock: true, config: "heal: true\n" });
     people.add("alee", { email: ANN });
     people.add("achu", { email: "achu@example.com" });
     await people.update(ANN, ["Name=given_name,Value=First"], "--queue");

@@ -11,7 +11,7 @@ const FEED = `pool: ${POOL}, username: Id, match: "custom:employee_id", attribut
 /** Two people with numbers of their own. */
 async function setTwo(t: TestContext, mutable: boolean): Promise<People> {
   const pool = { schema: [{ name: "employee_id", mutable }], aliasAttributes: ["email" as const] };
-  const people = await setPeople(t, { pool, config: `feeds: { hr: { ${FEED} } }\n` });
+  const people = await setPeople(t, { pool, movesClock: true, config: `feeds: { hr: { ${FEED} } }\n` });
   people.add("alee", { "custom:employee_id": "7" });
   people.add("achu", { "custom:employee_id": "8" });
   return people;

@@ -18,8 +18,8 @@ const drifted = z.object({ changed: z.array(z.object({ username: z.string(), now
 const HERS = "+390612345678";
 const firstNames = (people: People): string[] => people.have("given_name", "alee", "achu");
 
-async function setTwo(t: TestContext, pool: PoolDefinition): Promise<People> {
-  const people = await setPeople(t, { pool });
+async function setTwo(t: TestContext, pool: PoolDefinition, movesClock = false): Promise<People> {
+  const people = await setPeople(t, { pool, movesClock });
   people.add("alee", { email: ANN });
   people.add("achu", { email: "achu@example.com" });
   return people;
@@ -117,7 +117,7 @@ for (const [title, definition] of SIGN_INS) {
     });
 
     test("is nobody's for what was queued before", async (t) => {
-      const people = await setTwo(t, definition);
+      const people = await setTwo(t, definition, true);
       const said = await people.update(ANN, ["Name=given_name,Value=First"], "--queue");
       assert.equal(said.code, EXIT.done, said.stderr);
       await passOn(people);
@@ -142,7 +142,7 @@ describe("an address that another has verified since", () => {
   });
 
   test("is nobody's for what was queued before", async (t) => {
-    const people = await setTwo(t, pool);
+    const people = await setTwo(t, pool, true);
     await people.update(ANN, ["Name=given_name,Value=First"], "--queue");
     await people.byHand("achu", { email: ANN, email_verified: "true" });
     people.clock.pass(STALE_MS);
