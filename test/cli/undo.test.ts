@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import { until } from "../support/condition.ts";
+import { testRedis } from "../support/redis.ts";
 import { byHand, POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 
 const USERS = 120;
@@ -19,8 +20,11 @@ const guarded = failed.extend({ plans: z.array(z.object({ plan: z.string() })) }
 
 describe("undo", () => {
   let stage: Stage;
+  let engine: Readonly<Record<string, string>>;
   beforeEach(async () => {
-    stage = await setStage(USERS);
+    stage = await setStage(USERS, {}, false);
+    const { url, namespace } = testRedis();
+    engine = { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace };
     await writeFile(at("poolsync.yaml"), "keepBefore: true\n");
   });
   afterEach(() => stage.clear());
@@ -33,7 +37,8 @@ describe("undo", () => {
   ) => {
     const where = ["--config", at("poolsync.yaml"), "--data-dir", at("data")];
     const report = words[0] === "runs" ? [] : ["--report", at("report.ndjson")];
-    return runCommand([...words, ...report, ...where, "--json"], { environment, ...(drain ? { drain } : {}) });
+    const known = { ...engine, ...environment };
+    return runCommand([...words, ...report, ...where, "--json"], { environment: known, ...(drain ? { drain } : {}) });
   };
   async function synced(header: string, rows: readonly string[]) {
     await writeFile(at("staff.csv"), `${header}\n${rows.join("\n")}\n`);
@@ -113,7 +118,7 @@ describe("undo", () => {
     const { run } = await synced("username,given_name,custom:team", ["u0,New,red", "u1,New,red"]);
     const one = ["--user-pool-id", POOL, "--username", "u0", "--user-attributes", "Name=given_name,Value=Newest"];
     const where = ["--data-dir", at("data"), "--queue"];
-    const environment = { POOLSYNC_KEY: KEY };
+    const environment = { ...engine, POOLSYNC_KEY: KEY };
     const queued = await runCommand(["admin-update-user-attributes", ...one, ...where], { environment });
     assert.equal(queued.code, EXIT.done, queued.stderr);
     assert.equal(user("u0")["given_name"], "New");
@@ -189,7 +194,7 @@ describe("undo", () => {
     await writeFile(at("plain.yaml"), "keepBefore: false\n");
     await writeFile(at("staff.csv"), "username,given_name\nu0,New\n");
     const words = ["--user-pool-id", POOL, "--data-dir", at("data"), "--json", "--config", at("plain.yaml")];
-    const environment = { POOLSYNC_KEY: KEY };
+    const environment = { ...engine, POOLSYNC_KEY: KEY };
     const synced = await runCommand(["sync", at("staff.csv"), ...words], { environment });
     const { run } = summary.parse(JSON.parse(synced.stdout));
     const nothing = await said(["undo", run]);
