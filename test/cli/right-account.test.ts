@@ -132,6 +132,9 @@ describe("a letter", () => {
     assert.equal(replayed.code, EXIT.partial, replayed.stderr);
     assert.deepEqual(people.have("given_name", "alee", "achu"), ["", ""]);
     assert.deepEqual(await people.letters(), ["user-not-found no-longer-theirs 1"]);
+    const exported = await people.run(["dead", "export", "--show-values"]);
+    assert.equal(exported.stdout, "", "a file would say the username of who had the address");
+    assert.match(exported.stderr, /1 letter is left out .* make such changes\s+anew/s);
   });
 
   test("of an address that has passed on never heals, and goes by hand once the address came back", async (t) => {

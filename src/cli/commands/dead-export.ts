@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
+import { NO_LONGER_THEIRS } from "../../core/failure.ts";
 import type { Letter } from "../../core/letter.ts";
 import { flagOf } from "../../core/unit.ts";
 import { withOwned } from "../../lifecycle.ts";
@@ -48,6 +49,7 @@ interface Left {
   flags: number;
   metadata: number;
   own: number;
+  passedOn: number;
 }
 
 async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise<number> {
@@ -71,7 +73,7 @@ async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise
         },
       );
     }
-    const left: Left = { cleared: 0, kept: 0, flags: 0, metadata: 0, own: 0 };
+    const left: Left = { cleared: 0, kept: 0, flags: 0, metadata: 0, own: 0, passedOn: 0 };
     let letters = 0;
     const shown = flags.showValues === true ? data : io.stdout;
     const target: Writable = flags.out === undefined ? shown : await newFile(flags.out);
@@ -88,7 +90,7 @@ async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise
     const say = (sentence: string): void => tell(io, sentence);
     if (flags.json === true) {
       io.stdout.write(
-        `${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags + left.own }, undefined, 2)}\n`,
+        `${JSON.stringify({ letters, out: flags.out, pool, leftOut: left.flags + left.own + left.passedOn }, undefined, 2)}\n`,
       );
     } else if (pool !== undefined) {
       const verified = left.kept > 0 ? ["--verified", "keep"] : [];
@@ -104,6 +106,10 @@ async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise
     if (left.own > 0)
       say(
         `${counted(left.own, "letter of a user's own change is", "letters of users' own changes are")} left out: make such changes again with update-user-attributes and a new token.`,
+      );
+    if (left.passedOn > 0)
+      say(
+        `${counted(left.passedOn, "letter is", "letters are")} left out whose person was named by what is somebody else's by now: make such changes anew, by the username of whoever is meant.`,
       );
     if (left.metadata > 0)
       say(
@@ -132,7 +138,12 @@ function rowOf(
   show: boolean,
   left: Left,
 ): Record<string, string | boolean | null> | undefined {
-  const { unit } = letter;
+  const { unit, reason } = letter;
+  // A file says the username, and that is of who had the name before.
+  if (reason === NO_LONGER_THEIRS) {
+    left.passedOn += 1;
+    return undefined;
+  }
   const username = keyring.open(letter.username);
   const body = keyring.open(letter.body);
   const value = valueOf(body);
