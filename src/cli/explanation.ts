@@ -11,7 +11,7 @@ import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } fro
 import { timeOf } from "../core/version.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { Named, NameHint } from "../queues/user-names.ts";
-import { mannerOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { mannerOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import { mask, printable, shownValue, valueText, viewLetter, type LetterView } from "./letter-view.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "./settling.ts";
@@ -75,6 +75,8 @@ export interface PendingUnit {
   readonly value: string;
   readonly version: string;
   readonly run: string;
+  /** How the change named its person, where that was not the username. It is asked again whose that is before the call. */
+  readonly namedBy?: string;
   readonly attempts: number;
   readonly faults: number;
   readonly deaths: number;
@@ -193,7 +195,7 @@ export async function explain(
     because: [
       ...unasked("for this user", found),
       ...unasked("who has what is wanted", looked.refused),
-      ...reasons(state, found.ok ? listed !== undefined : undefined, { pending, letters, holds, ledger }),
+      ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, holds, ledger }),
     ],
   };
 }
@@ -212,6 +214,7 @@ function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number
       const isWritten = isBelieved(ledger[name], held.digest, nowMs);
       return {
         unit: { name, value: valueOf(body) },
+        person: personOf(body),
         manner: mannerOf(body),
         version: held.version,
         held,
@@ -228,11 +231,13 @@ function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect:
   return units.map((open) => {
     const { unit, held, inHand } = open;
     const { version, run, attempts, faults, deaths, notBefore } = held;
+    const { name } = open.person;
     return {
       attribute: unit.name,
       value: valueText(unit.value, false),
       version: iso(timeOf(version)),
       run,
+      ...(name === undefined ? {} : { namedBy: `${name.attribute} ${mask(name.value)}` }),
       attempts,
       faults,
       deaths,
@@ -306,17 +311,26 @@ function unasked(what: string, said: { readonly ok: true } | ReadRefusal | undef
 
 function reasons(
   { mailbox }: UserState,
-  isListed: boolean | undefined,
+  listed: ListedUser | null | undefined,
   { pending, letters, holds, ledger }: Pick<Explanation, "pending" | "letters" | "holds" | "ledger">,
 ): string[] {
   const said: string[] = [];
-  if (isListed === false) said.push("The pool does not list this user: the username is another, or the user is new.");
+  const listedSub = listed?.sub;
+  if (listed === null) said.push("The pool does not list this user: the username is another, or the user is new.");
   for (const { scope, kind, advice } of holds) {
     said.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
   }
   if (mailbox?.claim) said.push("A process has the user in hand.");
   for (const { attribute, would } of pending) {
     if (would === "letter (alias-exists)") said.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
+  }
+  for (const { attribute, would, namedBy } of pending) {
+    if (would === "letter (no-longer-theirs)") {
+      said.push(`\`${attribute}\` was put for ${namedBy ?? "another name"}, which this user does not have any more.`);
+    }
+    if (would === "letter (account-gone)") {
+      said.push(`\`${attribute}\` was put for an account that had this username before.`);
+    }
   }
   for (const { attribute, notBefore, attempts, faults } of pending) {
     if (notBefore === undefined) continue;
@@ -327,10 +341,17 @@ function reasons(
     );
   }
   if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
-    said.push("What is pending is delivered by a worker, or by the next command for the pool.");
+    said.push(
+      "What is pending is delivered by a worker, by the next sync of the pool, or by the next one-user command for this user.",
+    );
   }
-  for (const { attribute, kind, reason, id, owner, advice } of letters) {
-    const whose = owner === undefined ? "" : ` User ${owner} had it.`;
+  for (const { attribute, kind, reason, id, owner, sub, namedBy, advice } of letters) {
+    const isOfAnother = sub !== undefined && listedSub !== undefined && sub !== listedSub;
+    const whose = [
+      owner === undefined ? "" : ` User ${owner} had it.`,
+      isOfAnother ? ` It is for the account ${sub}, which had this username before.` : "",
+      namedBy === undefined ? "" : ` It was put for ${namedBy}.`,
+    ].join("");
     said.push(
       `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
     );

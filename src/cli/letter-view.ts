@@ -1,7 +1,5 @@
 /** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
-import { NO_LONGER_THEIRS } from "../core/failure.ts";
 import type { Letter } from "../core/letter.ts";
-import type { Account } from "../core/person.ts";
 import { timeOf } from "../core/version.ts";
 import { mannerOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import { contactOf, type UnitValue } from "../core/unit.ts";
@@ -25,7 +23,9 @@ export interface LetterView {
   readonly metadata?: Readonly<Record<string, string>>;
   /** `UpdateUserAttributes` where the user's own token was to make it. */
   readonly call?: string;
-  /** Under what the change named its person, where that was not the username. */
+  /** Of the account that it is for, where somebody has looked. */
+  readonly sub?: string;
+  /** How the change named its person, where that was not the username: the attribute and its value, masked or as it is. */
   readonly namedBy?: string;
   readonly run: string;
   /** ISO 8601: when the value was true, by its source's clock. */
@@ -55,20 +55,14 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     run,
     version: new Date(timeOf(version)).toISOString(),
     buriedAt: new Date(buriedAt).toISOString(),
-    ...(name === undefined ? {} : { namedBy: name.attribute }),
+    ...(account === undefined ? {} : { sub: account.sub }),
+    ...(name === undefined
+      ? {}
+      : { namedBy: `${name.attribute} ${showValues ? printable(name.value) : mask(name.value)}` }),
     // What lies there without its token is sent by nobody.
-    advice: token === undefined ? adviceOnLetter(kind, reason, account) : adviceToUser(kind, reason),
+    advice: token === undefined ? adviceOf(kind, reason) : adviceToUser(kind, reason),
   };
 }
-
-/** Who was found in the pool when the change was put, and is not there any more, is not made again by anybody. */
-function adviceOnLetter(kind: string, reason: string, account: Account | undefined): string {
-  const isGone = kind === "user-not-found" && reason !== NO_LONGER_THEIRS && account !== undefined;
-  return isGone ? ACCOUNT_GONE : adviceOf(kind, reason);
-}
-
-const ACCOUNT_GONE =
-  "The account was deleted, and a new one of the same name is another: make the change anew, or sync its file again.";
 
 function metadataText(metadata: Readonly<Record<string, string>>, show: boolean): Record<string, string> {
   return Object.fromEntries(

@@ -1,10 +1,12 @@
 /** What the next delivery of one user would send, as far as it can be told from what waits and what the pool lists. */
 import { hasEnded } from "../core/access-token.ts";
-import { aliasTaken, type Alias } from "../core/alias-claims.ts";
+import { aliasTaken, canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import { compareAsked, compareUnit, contactsIn, type ListedUser } from "../core/comparison.ts";
 import { planContact, type Attribute } from "../core/contact.ts";
+import type { LostPerson } from "../core/failure.ts";
 import { together, type Manner } from "../core/manner.ts";
 import type { SendUnless } from "../core/mailbox.ts";
+import type { Person } from "../core/person.ts";
 import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { mask, shownValue } from "./letter-view.ts";
@@ -20,6 +22,8 @@ export interface NextCall {
 /** One unit that waits. */
 export interface Waiting {
   readonly unit: Unit;
+  /** Whom it was put for. */
+  readonly person: Person;
   readonly manner: Manner;
   readonly version: string;
   readonly sendUnless: SendUnless | undefined;
@@ -42,10 +46,12 @@ export interface Prospect {
  * What would become of a unit: `set`, `change`, `clear`, `rewrite`, `unchanged`, `awaiting`, or why it would be a letter.
  */
 export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waiting: Waiting): string {
-  const { unit, manner, sendUnless, isLast, isBelieved } = waiting;
+  const { unit, person, manner, sendUnless, isLast, isBelieved } = waiting;
   if (manner.token !== undefined && hasEnded(manner.token, nowMs)) return "letter (token-expired)";
   const wrong = checkUnit(profile, unit);
   if (wrong) return `letter (${wrong.reason})`;
+  const lost = listed && lostPerson(profile, person, listed);
+  if (lost) return `letter (${lost})`;
   const taken = aliasTaken(profile, attributesOf(profile, unit, listed) ?? [], contactsIn(listed));
   if (taken && isAnothers(taken)) return "letter (alias-exists)";
   if (sendUnless === "written" && isBelieved) return "unchanged";
@@ -56,6 +62,18 @@ export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waitin
       ? compareAsked(profile, unit, listed)
       : compareUnit(profile, unit, listed, isLast);
   return said.is === "invalid" ? `letter (${said.reason})` : said.is;
+}
+
+/** Why the user whom the pool lists is not, or not any more, whom a change was put for. */
+function lostPerson(profile: PoolProfile, { account, name }: Person, listed: ListedUser): LostPerson | undefined {
+  if (account !== undefined && account.sub !== listed.sub) return "account-gone";
+  if (name === undefined) return undefined;
+  const { attribute, value } = name;
+  const has = listed.attributes.get(attribute) ?? "";
+  const isSame = isAliasAttribute(attribute)
+    ? canonicalAlias(profile, { attribute, value }) === canonicalAlias(profile, { attribute, value: has })
+    : has === value;
+  return isSame ? undefined : "no-longer-theirs";
 }
 
 /** The calls in their order. A flag that stands alone goes last, in a call of its own. */

@@ -72,8 +72,10 @@ export async function planFeeds(
 
 /** Of a few rows: a look at each user, or at everybody where the pool has so few that this takes fewer calls. */
 function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanMeans, "scan" | "unlisted"> {
-  const { estimatedUsers = Infinity } = pool.profile;
-  const isSmallPool = Math.ceil(estimatedUsers / PAGE_USERS) < rowsOf(feeds);
+  const { estimatedUsers = Infinity, caseSensitive, aliasAttributes } = pool.profile;
+  // The list minds the case of usernames where the pool does not: a text that may be either is found by a scan only.
+  const mayBeEither = !caseSensitive && aliasAttributes.includes("preferred_username");
+  const isSmallPool = mayBeEither || Math.ceil(estimatedUsers / PAGE_USERS) < rowsOf(feeds);
   return {
     scan: (signal, names) => pool.scan(signal, isSmallPool ? undefined : names()),
     unlisted: "write",

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EMPTY_BOOKS, post, TERMS, type Books } from "../core/books.ts";
-import { FAILURE_KINDS, NO_LONGER_THEIRS } from "../core/failure.ts";
+import { FAILURE_KINDS, isLostPerson, LOST_PERSON } from "../core/failure.ts";
 import type { Delivery } from "../queues/delivery.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { Runs } from "../store/runs.ts";
@@ -87,12 +87,9 @@ function isFailureKind(kind: string): kind is keyof typeof FAILURE_KINDS {
   return Object.hasOwn(FAILURE_KINDS, kind);
 }
 
-const PASSED_ON =
-  "The address, number or other name that the change was for is no longer that person's: make the change anew for whoever is meant, by the username. A replay asks again whose it is.";
-
 /** What to do about a kind of failure, or about letters of a kind; blank where the kind is not known. */
 export function adviceOf(kind: string, reason = ""): string {
-  if (reason === NO_LONGER_THEIRS) return PASSED_ON;
+  if (isLostPerson(reason)) return LOST_PERSON[reason];
   // `gave-up` is no failure itself: its reason is the one that was met last.
   const known = isFailureKind(kind) ? kind : isFailureKind(reason) ? reason : undefined;
   return known === undefined ? "" : FAILURE_KINDS[known].advice;

@@ -8,12 +8,12 @@ import type { Look, UserDirectory } from "./user-directory.ts";
 export type Found =
   /** `by` is the question that found them; absent where the username was taken for what it is. */
   | { readonly is: "one"; readonly username: string; readonly user?: ListedUser; readonly by?: Question }
-  /** Nobody has it, or several have. */
-  | { readonly is: "none" | "many"; readonly by: Question };
+  | { readonly is: "none"; readonly by: Question }
+  | { readonly is: "many"; readonly by: Question; readonly usernames: readonly string[] };
 
 export interface NameSearch {
   readonly profile: PoolProfile;
-  readonly directory: Pick<UserDirectory, "readUser" | "resolve">;
+  readonly directory: Pick<UserDirectory, "readUser" | "resolve" | "subBehind">;
   /** Makes one call, paced and tried again as the caller wants it. */
   readonly read: <T extends { readonly ok: true }>(
     call: (ending: AbortSignal) => Promise<T | Refusal>,
@@ -36,9 +36,21 @@ export async function findByName(
     if (!answer.ok) return { ...answer, by };
     if (answer.is === "one") {
       const { user } = answer;
+      const other = await read((signal) => namesake(directory, profile, by, text, user, signal));
+      if (!other.ok) return { ...other, by };
+      if (other.user !== undefined) {
+        const { user: named } = other;
+        return {
+          ok: true,
+          is: "one",
+          username: canonicalUsername(profile, named.username),
+          user: named,
+          by: "username",
+        };
+      }
       return { ok: true, is: "one", username: canonicalUsername(profile, user.username), user, by };
     }
-    if (answer.is === "many") return { ok: true, is: "many", by };
+    if (answer.is === "many") return { ...answer, by };
   }
   const [by = "username"] = questions;
   return mayBeNew ? { ok: true, is: "one", username: canonicalUsername(profile, text) } : { ok: true, is: "none", by };
@@ -57,4 +69,23 @@ async function ask(
   if (!read.ok) return read;
   const { user } = read;
   return user === undefined ? ({ ok: true, is: "none" } as const) : ({ ok: true, is: "one", user } as const);
+}
+
+/**
+ * Who has a username that somebody else has as a preferred one. The list minds the case of usernames where the pool does
+ * not, so only Cognito itself knows; where it may not be asked, whom the list shows it is.
+ */
+async function namesake(
+  directory: NameSearch["directory"],
+  profile: PoolProfile,
+  by: Question,
+  text: string,
+  found: ListedUser,
+  signal: AbortSignal,
+): Promise<{ readonly ok: true; readonly user?: ListedUser | undefined } | Refusal> {
+  if (by !== "preferred_username" || profile.caseSensitive) return { ok: true };
+  const named = await directory.subBehind(profile.id, text, { signal });
+  if (!named.ok) return named.failure.outcome === "wait" || named.failure.outcome === "retry" ? named : { ok: true };
+  if (named.sub === found.sub) return { ok: true };
+  return directory.readUser(profile.id, { sub: named.sub }, { signal });
 }

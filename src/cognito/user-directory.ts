@@ -22,7 +22,8 @@ export type LinkAttribute = AliasAttribute | "sub";
 
 export type ResolveAnswer =
   | { readonly ok: true; readonly is: "one"; readonly user: ListedUser }
-  | { readonly ok: true; readonly is: "none" | "many" }
+  | { readonly ok: true; readonly is: "none" }
+  | { readonly ok: true; readonly is: "many"; readonly usernames: readonly string[] }
   | Refusal;
 
 export interface UserDirectory {
@@ -148,7 +149,8 @@ function choose(users: readonly ListedUser[], attribute: LinkAttribute): Resolve
     attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
   const [user, another] = users.length > 1 ? users.filter(isVerified) : users;
   if (user !== undefined && another === undefined) return { ok: true, is: "one", user };
-  return { ok: true, is: users.length === 0 ? "none" : "many" };
+  if (users.length === 0) return { ok: true, is: "none" };
+  return { ok: true, is: "many", usernames: users.map(({ username }) => username) };
 }
 
 function isSame(one: string | undefined, other: string, ignoresCase: boolean): boolean {

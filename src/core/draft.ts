@@ -233,11 +233,16 @@ export function resend(d: Draft, name: string): void {
 }
 
 /** True where the ledger has something newer of the unit, or of the contact that it speaks of. */
-export function isStale(d: Draft, name: string, { version }: Held): boolean {
+export function isStale(d: Draft, name: string, { version, account }: Held): boolean {
   const contact = contactOf(name);
   return [d.ledger[name], contact === undefined ? undefined : d.ledger[contact]].some(
-    (applied) => applied && version < applied.version,
+    (applied) => applied && version < applied.version && !cameBefore(applied.account, account),
   );
+}
+
+/** True where the one account had the username before the other. Of one that nobody looked at that is not known. */
+export function cameBefore(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && other !== undefined && isSuccessor(other, one);
 }
 
 /** True where `held` says nothing that `other` does not say as well or better. */
@@ -254,6 +259,9 @@ function yieldsTo(held: Held, other: Held | undefined): boolean {
 export function place(d: Draft, name: string, held: Held): void {
   const { pending, claim } = d.mailbox;
   const contact = contactOf(name);
+  // What is for an account that is no more, as from a dead claim or a letter, takes no place of who came after.
+  const others = [pending[name], claim?.units[name]];
+  if (others.some((other) => cameBefore(held.account, other?.account))) return book(d, held.run, "discarded", 1);
   if (isStale(d, name, held)) return book(d, held.run, "stale", 1);
   if (contact !== undefined) {
     // A flag for "the value that is there" yields to any newer value.
@@ -264,7 +272,8 @@ export function place(d: Draft, name: string, held: Held): void {
   const waiting = pending[name];
   // Somebody who asked for this very value, whose change ends here, is not left to a memory.
   const strict = waiting?.digest === held.digest ? stricter(waiting.sendUnless, held.sendUnless) : held.sendUnless;
-  if (yieldsTo(held, waiting ?? claim?.units[name])) {
+  const rival = waiting ?? claim?.units[name];
+  if (!cameBefore(rival?.account, held.account) && yieldsTo(held, rival)) {
     if (waiting?.digest === held.digest) pending[name] = sentUnless(waiting, strict);
     return book(d, held.run, "superseded", 1);
   }

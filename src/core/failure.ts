@@ -28,11 +28,20 @@ export const LETTER_KINDS = [
 ] as const;
 export type LetterKind = (typeof LETTER_KINDS)[number];
 
-/**
- * The reason of a letter whose person was named by an address, a number or another name that somebody else had when its
- * call was to be made. It never mends itself.
- */
-export const NO_LONGER_THEIRS = "no-longer-theirs";
+/** Reasons of letters of the kind `user-not-found` that nobody mends by making the user. */
+export const LOST_PERSON = {
+  /** The account that was found when the change was put was deleted since. */
+  "account-gone":
+    "The account was deleted, and a new one of the same name is another: make the change anew, or sync its file again, and discard the letter.",
+  /** The person was named by an address, a number or another name that was not theirs any more at the call. */
+  "no-longer-theirs":
+    "The address, number or other name that the change was for is no longer that person's: make the change anew for whoever is meant, by the username, and discard the letter. A replay asks again whose it is.",
+} as const;
+export type LostPerson = keyof typeof LOST_PERSON;
+
+export function isLostPerson(reason: string): reason is LostPerson {
+  return Object.hasOwn(LOST_PERSON, reason);
+}
 
 /** What is known of a call that failed. */
 export interface FailureSignal {
@@ -114,7 +123,8 @@ export const FAILURE_KINDS = kindTable({
     outcome: "bury",
     buryAs: "user-not-found",
     scope: "claim",
-    advice: "Create the user in the pool or correct the username in the source, then replay.",
+    advice:
+      "Create the user in the pool or correct the username in the source, then replay; a letter with the reason `account-gone` or `no-longer-theirs` is for somebody else by now: make that change anew.",
   },
   "invalid-value": {
     outcome: "bury",

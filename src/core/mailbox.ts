@@ -107,6 +107,12 @@ export const QUIET_MS = 15_000;
 /** How long a value that poolsync wrote is taken for there, of changes that come one by one, in ms. */
 export const BELIEVED_MS = 60 * 60_000;
 
+/**
+ * How far Cognito's clock may be ahead of the store's, in ms: who is made, and is written a moment later, must not be taken
+ * for somebody who came after that.
+ */
+const CLOCKS_APART_MS = 60_000;
+
 /** True where the ledger is taken for the pool: it has this very value, from a write of poolsync's within the hour. */
 export function isBelieved(entry: LedgerEntry | undefined, digest: string, nowMs: number): boolean {
   if (entry?.at === undefined || digest === "" || entry.digest !== digest) return false;
@@ -118,7 +124,7 @@ export function isBelieved(entry: LedgerEntry | undefined, digest: string, nowMs
  * by the username, written before this account was made.
  */
 export function isOfFormer({ account, at }: LedgerEntry, mark: string): boolean {
-  return account === undefined ? at !== undefined && at < madeAt(mark) : isSuccessor(mark, account);
+  return account === undefined ? at !== undefined && at + CLOCKS_APART_MS < madeAt(mark) : isSuccessor(mark, account);
 }
 
 /** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */

@@ -1,6 +1,7 @@
 import {
   blank,
   book,
+  cameBefore,
   done,
   draft,
   enter,
@@ -81,7 +82,8 @@ function settleUnit(
     case "unchanged": {
       const applied = d.ledger[name];
       // A late settle may have moved the ledger beyond what this claim wrote.
-      const newer = applied && applied.version > held.version ? applied.version : undefined;
+      const isNewer = applied && applied.version > held.version && !cameBefore(applied.account, held.account);
+      const newer = isNewer ? applied.version : undefined;
       if (settlement.is === "applied") {
         const account = held.account ?? NOT_LOOKED_AT;
         enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, { at: nowMs, account });
@@ -123,7 +125,7 @@ function settleUnit(
         letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
       }
       const rivals = [pending[name], pending[contactOf(name) ?? name]];
-      if (rivals.some((rival) => rival && rival.version > held.version)) {
+      if (rivals.some((rival) => rival && rival.version > held.version && !cameBefore(held.account, rival.account))) {
         book(d, held.run, "superseded", 1);
         return undefined;
       }

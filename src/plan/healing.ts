@@ -4,7 +4,7 @@
  */
 import { canonicalAlias, isAliasAttribute, type AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
-import { NO_LONGER_THEIRS } from "../core/failure.ts";
+import { isLostPerson } from "../core/failure.ts";
 import type { Letter } from "../core/letter.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { flagOf } from "../core/unit.ts";
@@ -30,6 +30,8 @@ interface Patient {
   readonly username: string;
   /** Of the account that it is for; absent where it is for whoever has the username. */
   readonly sub?: string | undefined;
+  /** Epoch ms. Whom it was refused for is not younger. */
+  readonly wasThereAt?: number | undefined;
   isThere: boolean;
   isOwned: boolean;
 }
@@ -47,15 +49,16 @@ export async function openHealing(
   const aliasOf = (attribute: AliasAttribute, value: string): string =>
     JSON.stringify([attribute, canonicalAlias(profile, { attribute, value })]);
 
-  for await (const { id, kind, reason, unit, username, body: sealed } of letters) {
+  for await (const { id, kind, reason, unit, username, buriedAt, body: sealed } of letters) {
     if (patients.length >= MOST_LETTERS) break;
-    // Whose the name is by now, no scan can say what was meant.
-    if (reason === NO_LONGER_THEIRS) continue;
+    // Who is meant by now is for a person to say.
+    if (isLostPerson(reason)) continue;
     const body = keyring.open(sealed);
     const patient = {
       id,
       username: canonicalUsername(profile, keyring.open(username)),
       sub: personOf(body).account?.sub,
+      wasThereAt: kind === "alias-exists" ? buriedAt : undefined,
       isThere: false,
       isOwned: false,
     };
@@ -76,8 +79,9 @@ export async function openHealing(
   }
 
   /** Who was deleted and made anew is another. */
-  function isFor({ username, sub }: Patient, user: ListedUser): boolean {
+  function isFor({ username, sub, wasThereAt = Infinity }: Patient, user: ListedUser): boolean {
     if (sub !== undefined) return sub === user.sub;
+    if (user.createdAt > wasThereAt) return false;
     return username === canonicalUsername(profile, user.username) || username === user.sub;
   }
 

@@ -14,7 +14,7 @@ import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from ".
 import { isContact } from "../core/unit.ts";
 import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { Ledger } from "../core/mailbox.ts";
+import { isOfFormer, type Ledger } from "../core/mailbox.ts";
 import { isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
 import { createRowNames } from "./row-names.ts";
 import type { RowBody, Scratch, ScratchRow } from "./scratch.ts";
@@ -165,8 +165,9 @@ export function createPlanner(options: PlannerOptions): Planner {
   }
 
   function compare(held: Held, user: ListedUser): Match {
-    const meant = held.change.person?.account?.sub;
-    let changed = meant !== undefined && meant !== user.sub;
+    const { account, name } = held.change.person ?? {};
+    let changed = account !== undefined && account.sub !== user.sub;
+    if (name !== undefined && !names.stillBears(user, name)) changed = true;
     const verdicts = held.change.units.map((unit): Verdict => {
       const said = compareUnit(profile, unit, user);
       const before = user.attributes.get(unit.name);
@@ -244,10 +245,14 @@ export function createPlanner(options: PlannerOptions): Planner {
       const { units } = heldOf(body).change;
       const key = keyring.userKey(profile.id, found.username);
       const ledger = (await ledgers([key])).get(key) ?? {};
+      const account = found.person?.account;
+      const mark = account && keyring.accountMark(profile.id, account);
       for (const [at, verdict] of found.verdicts.entries()) {
         const unit = units[at];
         if (verdict.deed !== "asked" || unit === undefined) continue;
-        const wasSent = ledger[unit.name]?.digest === keyring.valueDigest(unit.name, unit.value);
+        const last = ledger[unit.name];
+        const isFormer = last !== undefined && mark !== undefined && isOfFormer(last, mark);
+        const wasSent = !isFormer && last?.digest === keyring.valueDigest(unit.name, unit.value);
         verdict.deed = wasSent ? "awaiting" : verdict.before === undefined ? "set" : "change";
       }
       scratch.rematch(row, write(found));

@@ -3,7 +3,7 @@ import type { UserName } from "../cognito/pool-scan.ts";
 import { accountOf } from "../cognito/listed-user.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { identifierOf, questionsOf } from "../core/identifier.ts";
-import type { Person } from "../core/person.ts";
+import type { Person, PersonName } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Scratch } from "./scratch.ts";
@@ -27,6 +27,8 @@ export interface RowNames {
   /** What is asked of the pool to find a row's user. */
   asked(username: string): Iterable<UserName>;
   mayBeUsername(username: string): boolean;
+  /** Whether a plan that was made before named the user by what is still theirs, as far as the user alone shows it. */
+  stillBears(user: ListedUser, name: PersonName): boolean;
   /** Whom a row is for, whose name is the user's by this attribute. `askedAt` as in PersonName. */
   person(username: string, user: ListedUser, attribute: string, askedAt: number): Person;
 }
@@ -74,6 +76,8 @@ export function createRowNames(
     asked: (username) => kindsOf(username).map((attribute) => ({ attribute, value: username })),
     mayBeUsername: (username) =>
       mapping.match === undefined && identifierOf(profile, username, mapping.identifier) === "username",
+    stillBears: (user, { attribute, value }) =>
+      nameOf(attribute, valueOf(user, attribute)) === nameOf(attribute, value),
     person(username, user, attribute, askedAt) {
       // What cannot be written does not pass on.
       const stays = attribute === "username" || attribute === "sub" || profile.attributes[attribute]?.mutable === false;

@@ -12,7 +12,7 @@ import { hasEnded } from "../core/access-token.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
 import { mayAwait } from "../core/comparison.ts";
 import { type Attribute, contactsAfter, planContact } from "../core/contact.ts";
-import { decide, type Failure, isExhausted, NO_LONGER_THEIRS } from "../core/failure.ts";
+import { decide, type Failure, isExhausted, type LostPerson } from "../core/failure.ts";
 import { culprits, halves } from "../core/isolation.ts";
 import { sharesFate, together, type Manner } from "../core/manner.ts";
 import type { Person } from "../core/person.ts";
@@ -26,7 +26,7 @@ import { createClaimCall } from "./claim-call.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
 import type { HoldWatch } from "./hold-watch.ts";
 import { lookWithinLease } from "./lease-look.ts";
-import { checkName, type NameAnswer } from "./name-check.ts";
+import { checkPerson, isFormers, type PersonAnswer } from "./person-check.ts";
 import { aliasesChanged, createRecipients, type Recipient } from "./recipients.ts";
 import type { SubProbe } from "../cognito/sub-probe.ts";
 import type { UserNames } from "./user-names.ts";
@@ -77,6 +77,7 @@ interface Part {
 const LATER_MS = 1000;
 /** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
 const HELD_LOOK_MS = 60_000;
+const GONE: LostPerson = "account-gone";
 /** An alias that another wants is looked at again after this: it is given back at once where neither may have it. */
 const RESERVED_LOOK_MS = 5_000;
 
@@ -155,17 +156,17 @@ export async function deliverClaim(
     return recipientFor.get(name) ?? recipients.of({});
   }
 
-  /** Asks again whose the names are, by which units were put a while ago. */
-  async function checkNames(): Promise<void> {
-    const asked = new Map<string, NameAnswer>();
+  /** Asks again whom units are for that were put for an account. */
+  async function checkPeople(): Promise<void> {
+    const asked = new Map<string, PersonAnswer>();
     for (const name of session.open()) {
       const person = people.get(name) ?? {};
-      if (person.name === undefined || manners.get(name)?.token !== undefined) continue;
-      const key = JSON.stringify([person.name.attribute, person.name.value, person.account?.sub, person.name.askedAt]);
-      const answer = asked.get(key) ?? (await checkName(means, seeker, person, leaseUntil - leaseMs));
+      if (manners.get(name)?.token !== undefined) continue;
+      const key = JSON.stringify(person);
+      const answer = asked.get(key) ?? (await checkPerson(means, seeker, person, leaseUntil - leaseMs));
       asked.set(key, answer);
       if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipientOf(name), answer.user);
-      else if (answer.is === "passed-on") session.bury(name, "user-not-found", NO_LONGER_THEIRS);
+      else if (answer.is === "lost") session.bury(name, "user-not-found", answer.reason);
       else if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
       else if (answer.is === "unknown") readFailed([name], answer.failure);
     }
@@ -173,7 +174,7 @@ export async function deliverClaim(
 
   async function prepare(): Promise<void> {
     open();
-    await checkNames();
+    await checkPeople();
     const isOpen = new Set(session.open());
     for (const name of contacts.keys()) if (!isOpen.has(name)) contacts.delete(name);
     if (contacts.size > 0) {
@@ -212,7 +213,8 @@ export async function deliverClaim(
     for (const name of units) {
       const contact = contacts.get(name);
       if (contact !== undefined) {
-        if (isContact(name)) plan(name, contact);
+        const isLast = listed !== undefined && inHand.answer.sent?.includes(name) === true;
+        if (isContact(name)) plan(name, contact, isLast && (await isFormers(means, inHand.user, name, listed)));
         else flags.set(name, contact);
         continue;
       }
@@ -250,12 +252,12 @@ export async function deliverClaim(
     }
   }
 
-  function plan(name: string, value: UnitValue): void {
+  function plan(name: string, value: UnitValue, wasAnothers = false): void {
     // Who asks for another spelling of an address gets it, though the pool takes both for the same.
     const isAsked = session.held(name).sendUnless === undefined;
     const there = recipientOf(name).view?.there;
     const planned = planContact({ caseSensitive: isAsked || profile.caseSensitive }, name, value, there);
-    const awaits = inHand.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
+    const awaits = !wasAnothers && inHand.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
     if (planned.do === "unchanged") session.unchanged(name);
     else if (planned.do === "send" && awaits) session.unchanged(name, true);
     else if (planned.do === "bury") session.bury(name, planned.kind, planned.reason);
@@ -298,11 +300,12 @@ export async function deliverClaim(
     }
     if (failure.kind === "user-not-found" && (await goesByUsername(to))) return void parts.unshift(part);
     if (failure.scope === "claim") {
+      const isGone = failure.kind === "user-not-found" && to.person.account !== undefined;
       const [refused, byLambda] = [mannerFor(units[0]), failure.kind === "refused-by-lambda"];
       const alike = session
         .open()
         .filter((name) => recipientOf(name) === to && sharesFate(refused, mannerFor(name), byLambda));
-      return settleFailure(alike, failure);
+      return settleFailure(alike, isGone ? { ...failure, reason: GONE } : failure);
     }
     if (splitBy && splitBy.kind !== failure.kind) {
       // A part fails for a reason of its own: the units need one another, so what is left goes with the first reason.

@@ -24,7 +24,7 @@ export interface Recipient {
 }
 
 export interface Recipients {
-  /** Units that are called by one name have one recipient. */
+  /** Units of one account have one recipient, and so have those that are called by its name. */
   of(person: Person): Recipient;
   all(): readonly Recipient[];
   /** A look found this user for the recipient. Of one account there is one view, however it was found. */
@@ -36,11 +36,14 @@ export function createRecipients(username: string, subs: Pick<SubProbe, "called"
   const views = new Map<string, View>();
   return {
     of(person) {
+      const { account } = person;
       const called = subs.called(username, person);
-      const known = recipients.get(called);
+      // A provider's user who was made anew has the name of the one before.
+      const key = account?.federated === true ? `${called} ${account.sub}` : called;
+      const known = recipients.get(key);
       if (known !== undefined) return known;
       const recipient = { person, called };
-      recipients.set(called, recipient);
+      recipients.set(key, recipient);
       return recipient;
     },
     all: () => [...recipients.values()],

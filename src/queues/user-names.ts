@@ -30,8 +30,8 @@ export type Named =
       /** Epoch ms by the store's clock; absent where nothing was asked. */
       readonly askedAt?: number;
     }
-  /** Nobody in the pool has it, or several have. */
-  | { readonly is: "none" | "many" };
+  | { readonly is: "none" }
+  | { readonly is: "many"; readonly usernames: readonly string[] };
 
 /** Whose a name was, by what the store remembers. */
 export interface NameHint {
@@ -105,7 +105,8 @@ export function createUserNames(means: {
 
   async function askWhose(text: string, said: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
     const { found, askedAt } = await ask(text, said, signal, inBulk);
-    if (found.is !== "one") return { is: found.is } as const;
+    if (found.is === "none") return { is: "none" } as const;
+    if (found.is === "many") return { is: "many", usernames: found.usernames } as const;
     const { username, user, by = "username" } = found;
     if (user === undefined) return { is: "one", username, person: {}, by } as const;
     const account = accountOf(user);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { accountMark } from "../../src/core/person.ts";
 import type { UserChange } from "../../src/store/mailboxes.ts";
-import { createUser, wanted } from "./mailbox-user.ts";
+import { createUser, heldOf, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
 const FORMER = accountMark(1_700_000_000_000, "former");
@@ -58,9 +58,9 @@ export function accountCases(suite: Suite): void {
       await u.put(undefined, wanted("name", "x", 5));
       await u.deliver("a");
       const at = (await u.ledger())["name"]?.at ?? assert.fail("Expected the time of the write");
-      await u.put(accountMark(at, "same"), there("nickname", "n", 1));
-      assert.ok((await u.ledger())["name"], "it was there when it was written");
-      await u.put(accountMark(at + 1, "later"), wanted("name", "x", 4));
+      await u.put(accountMark(at + 60_000, "same"), there("nickname", "n", 1));
+      assert.ok((await u.ledger())["name"], "Cognito's clock may be so far ahead: it was there when it was written");
+      await u.put(accountMark(at + 60_001, "later"), wanted("name", "x", 4));
       assert.deepEqual(await u.pending(), { name: "x" });
     });
 
@@ -82,6 +82,38 @@ export function accountCases(suite: Suite): void {
       assert.equal((await u.ledger())["name"]?.account, LATER);
       assert.deepEqual(await u.pending(), { nickname: "n", name: "y" });
       assert.equal((await u.books()).unchanged, undefined, "what it showed of the former is not believed");
+    });
+
+    test("is given what is equal to, or older than, what a worker has in hand for the one before", async () => {
+      const u = await createFound();
+      await u.put(FORMER, wanted("name", "x", 5), wanted("title", "new", 9));
+      const claimed = await u.claim("a");
+      await u.put(LATER, wanted("name", "x", 5), wanted("title", "old", 1));
+      assert.deepEqual(await u.pending(), { name: "x", title: "old" });
+      const settled = ["name", "title"].map((name) => [name, u.bury(name, heldOf(claimed, name).version)] as const);
+      await u.settle("a", Object.fromEntries(settled));
+      assert.deepEqual(await u.deliver("b"), { name: "x", title: "old" });
+      assert.deepEqual(await u.books(), { received: 4, dead: 2, applied: 2 });
+    });
+
+    test("takes nothing over from a worker that died with the other in hand", async () => {
+      const u = await createFound();
+      await u.put(FORMER, wanted("name", "x", 5));
+      await u.dies("a", "name");
+      await u.put(LATER, wanted("name", "y", 4));
+      assert.deepEqual(await u.words("b"), { name: "y" });
+      assert.deepEqual(await u.books(), { received: 2, discarded: 1, pending: 1 });
+    });
+
+    test("is not overtaken by a letter of the one before that is replayed", async () => {
+      const u = await createFound();
+      await u.put(FORMER, wanted("name", "x", 5));
+      const { id } = await u.buries("a", "name");
+      await u.put(LATER, wanted("name", "y", 4));
+      await suite.store.mailboxes.replay([id], 10);
+      assert.deepEqual(await u.pending(), { name: "y" });
+      await u.deliver("b");
+      assert.deepEqual(await u.books(), { received: 2, discarded: 1, applied: 1 });
     });
 
     test("is kept by a letter that is replayed", async () => {

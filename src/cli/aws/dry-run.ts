@@ -3,11 +3,13 @@ import type { UserDirectory } from "../../cognito/user-directory.ts";
 import { retryRead, type Reads } from "../../cognito/read-retry.ts";
 import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
 import { compareAsked, type ListedUser } from "../../core/comparison.ts";
+import type { Question } from "../../core/identifier.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
 import { readEarly } from "../failure-report.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { table } from "../table.ts";
+import { printable } from "../letter-view.ts";
+import { indent, table } from "../table.ts";
 import type { OneFlags } from "./request-options.ts";
 import { NOBODY } from "./telling.ts";
 
@@ -20,6 +22,8 @@ export interface DryRun {
   readonly username: string;
   /** What the pool has of them, where that was found out with whose the name is. */
   readonly user?: ListedUser | undefined;
+  /** How they were named, where that was not by the username. */
+  readonly by?: Question;
   /** They have passed `checkUnit`. */
   readonly units: readonly Unit[];
   readonly reads: Reads;
@@ -50,12 +54,17 @@ export async function dryRun(
       ...("reason" in more ? { reason: more.reason } : {}),
     };
   });
-  if (flags.json === true) return { text: `${JSON.stringify({ changes }, undefined, 2)}\n` };
+  const { by = "username" } = means;
+  const whose = by === "username" ? undefined : { username: printable(user.username), by };
+  if (flags.json === true)
+    return { text: `${JSON.stringify({ ...(whose && { found: whose }), changes }, undefined, 2)}\n` };
   const rows = changes.map(({ attribute, would, message, reason = "" }) => [
     attribute,
     reason === "" ? would : `${would} (${reason})`,
     message ? "Cognito asks the person to verify it" : "none",
   ]);
   const columns = [{ title: "ATTRIBUTE", shrinks: true }, { title: "WOULD" }, { title: "MESSAGE", shrinks: true }];
-  return { text: table(columns, rows, columnsOf(io.stdout)) };
+  const width = columnsOf(io.stdout);
+  const who = whose ? indent("", `Found by ${by}: ${whose.username}.`, width) : "";
+  return { text: `${who}${table(columns, rows, width)}` };
 }

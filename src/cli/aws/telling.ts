@@ -8,6 +8,7 @@ import type { Delivered } from "../../queues/direct.ts";
 import { commandLine } from "../command-line.ts";
 import { CommandError } from "../failure-report.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
+import { printable } from "../letter-view.ts";
 import { adviceOf } from "../settling.ts";
 import { adviceOnce } from "./advice.ts";
 import { answerText } from "./answer.ts";
@@ -77,11 +78,15 @@ export const NOBODY: SaidRefusal = {
   advice: adviceOnce("user-not-found"),
 };
 
+const MOST_NAMED = 5;
+
 /** Of the aliases that pools let several users have, nobody's has been verified, or several. */
-export function severalHaveIt(): CommandError {
+export function severalHaveIt(usernames: readonly string[]): CommandError {
+  const some = usernames.slice(0, MOST_NAMED).map((name) => `\`${printable(name)}\``);
+  const more = usernames.length > some.length ? ` and ${usernames.length - some.length} more` : "";
   return new CommandError(
     "user-ambiguous",
-    "Several users of the pool have this address or number: name one by the username.",
+    `Several users of the pool have this address or number (${some.join(", ")}${more}): name one by the username.`,
   );
 }
 

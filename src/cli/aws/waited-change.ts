@@ -66,5 +66,5 @@ async function whose(
   if (manner?.token !== undefined) return { username, person: {} };
   const named = await readEarly(signal, names.whose(username, undefined, signal));
   if (named.is === "one") return named;
-  throw named.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt();
+  throw named.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt(named.usernames);
 }

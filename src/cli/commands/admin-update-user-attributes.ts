@@ -13,6 +13,7 @@ import { createUserSearch } from "../../cognito/user-search.ts";
 import { choosePool, type ChosenPool } from "../../config.ts";
 import { checkAdminRequest, type AdminRequest } from "../../core/attribute-request.ts";
 import type { ListedUser } from "../../core/comparison.ts";
+import type { Question } from "../../core/identifier.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import { closest } from "../../feeds/closest.ts";
 import { withOwned } from "../../lifecycle.ts";
@@ -182,13 +183,13 @@ async function find(
   profile: PoolProfile,
   directory: UserDirectory,
   name: string,
-): Promise<{ readonly username: string; readonly user?: ListedUser }> {
+): Promise<{ readonly username: string; readonly user?: ListedUser; readonly by?: Question }> {
   const call = { operation: "ListUsers", pool: profile.id, reads, signal } as const;
   const finding = findByName({ profile, directory, read: (once) => retryRead(call, once) }, name);
   const found = await readEarly(signal, finding);
   if (!found.ok) throw new CommandError(found.failure.kind, refusedText(saidRefusal("ListUsers", found, [name])));
   if (found.is === "one") return found;
-  throw found.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt();
+  throw found.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt(found.usernames);
 }
 
 async function look(session: Session, chosen: ChosenPool, request: AdminRequest): Promise<string> {
@@ -198,8 +199,8 @@ async function look(session: Session, chosen: ChosenPool, request: AdminRequest)
   checkUnits(profile, request.units);
   const { units } = request;
   const directory = createUserDirectory(cognito);
-  const { username, user } = await find(session, profile, directory, request.username);
-  const said = await dryRun({ ...session, directory, profile, username, user, units });
+  const found = await find(session, profile, directory, request.username);
+  const said = await dryRun({ ...session, ...found, directory, profile, units });
   if ("text" in said) return said.text;
   throw await refused(session, chosen, said.username, said.refusal);
 }

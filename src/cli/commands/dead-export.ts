@@ -4,7 +4,7 @@ import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { Command } from "commander";
-import { NO_LONGER_THEIRS } from "../../core/failure.ts";
+import { isLostPerson } from "../../core/failure.ts";
 import type { Letter } from "../../core/letter.ts";
 import { flagOf } from "../../core/unit.ts";
 import { withOwned } from "../../lifecycle.ts";
@@ -109,7 +109,7 @@ async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise
       );
     if (left.passedOn > 0)
       say(
-        `${counted(left.passedOn, "letter is", "letters are")} left out whose person was named by what is somebody else's by now: make such changes anew, by the username of whoever is meant.`,
+        `${counted(left.passedOn, "letter is", "letters are")} left out whose account is gone, or whose person was named by what is not theirs any more: make such changes anew, by the username of whoever is meant.`,
       );
     if (left.metadata > 0)
       say(
@@ -139,8 +139,8 @@ function rowOf(
   left: Left,
 ): Record<string, string | boolean | null> | undefined {
   const { unit, reason } = letter;
-  // A file says the username, and that is of who had the name before.
-  if (reason === NO_LONGER_THEIRS) {
+  // A file says the username, and that is of who had the name before, or of a new account.
+  if (isLostPerson(reason)) {
     left.passedOn += 1;
     return undefined;
   }

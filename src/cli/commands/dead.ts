@@ -1,5 +1,6 @@
 /** `poolsync dead list|show|discard`: what could not be delivered, and what to do about it. */
 import type { Command } from "commander";
+import { isLostPerson } from "../../core/failure.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { discard } from "../../queues/replay.ts";
 import { commandLine } from "../command-line.ts";
@@ -108,17 +109,23 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
         width,
       ),
     );
-    const kinds = new Map<string, { readonly group: LetterGroup; readonly index: number }>();
-    for (const [index, group] of groups.entries()) if (!kinds.has(group.kind)) kinds.set(group.kind, { group, index });
-    for (const [kind, { group, index }] of kinds) {
+    // Reasons of a kind have one advice, but for those whose person is lost.
+    const advised = new Map<string, { readonly group: LetterGroup; readonly index: number }>();
+    for (const [index, group] of groups.entries()) {
+      const title = isLostPerson(group.reason) ? `${group.kind}: ${group.reason}` : group.kind;
+      if (!advised.has(title)) advised.set(title, { group, index });
+    }
+    for (const [title, { group, index }] of advised) {
       const example = examples[index];
-      io.stdout.write(`\n${kind}\n`);
+      const { kind } = group;
+      io.stdout.write(`\n${title}\n`);
       if (example) {
         io.stdout.write(
           indent("  e.g. ", `${example.username}: ${example.attribute} = ${example.value}  (${example.id})`, width),
         );
       }
       io.stdout.write(indent("  ", adviceOf(kind, group.reason), width));
+      if (isLostPerson(group.reason)) continue;
       // A letter without its token is sent by nobody.
       const next = kind === "token-expired" ? "discard" : "replay";
       io.stdout.write(`  ${commandLine(io, ["dead", next, "--kind", kind], flags)}\n`);

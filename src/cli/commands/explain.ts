@@ -62,12 +62,8 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
     const pool = await openChosenPool({ config, log, engine, clients, own, io, reads, signal }, chosen);
     const before = await hintOf(pool, username);
     const named = await readEarly(signal, pool.names.whose(username, undefined, signal));
-    if (named.is !== "one") {
-      const isNobody = named.is === "none";
-      throw isNobody
-        ? new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }))
-        : severalHaveIt();
-    }
+    if (named.is === "none") throw new CommandError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));
+    if (named.is === "many") throw severalHaveIt(named.usernames);
     const cognito = clients.of(chosen);
     const means = { engine, cognito, profile: pool.profile, reads, signal };
     const explanation = await readEarly(signal, explain(means, named, before));

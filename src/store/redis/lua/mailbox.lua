@@ -16,6 +16,7 @@ local SUSPECT_MS = 15 * 60000
 local QUIET_MS = 15000
 local BELIEVED_MS = 60 * 60000
 local MAX_LEAD_MS = 5 * 60000
+local CLOCKS_APART_MS = 60000
 -- How long an answer is kept for a call that the client sends again after a reconnect.
 local ONCE_MS = 5 * 60000
 
@@ -159,6 +160,11 @@ local function is_successor(mark, other)
   return mark ~= other and made_at(mark) >= made_at(other)
 end
 
+-- True where the one account had the username before the other. Of one that nobody looked at that is not known.
+local function came_before(one, other)
+  return one and other and is_successor(other, one)
+end
+
 -- The flag of a contact, the contact of a flag.
 local function other_of(name)
   return FLAG_OF[name] or CONTACT_OF[name]
@@ -249,7 +255,10 @@ end
 local function is_stale(d, name, held)
   local applied = d.ledger[name]
   local contact_applied = CONTACT_OF[name] and d.ledger[CONTACT_OF[name]]
-  return (applied and held.version < applied.version) or (contact_applied and held.version < contact_applied.version)
+  local function overtakes(entry)
+    return entry and held.version < entry.version and not came_before(entry.account, held.account)
+  end
+  return overtakes(applied) or overtakes(contact_applied)
 end
 
 local function yields_to(held, other)
@@ -269,6 +278,11 @@ local function place(d, name, held)
   local pending = d.mailbox.pending
   local flying = d.mailbox.claim and d.mailbox.claim.units or {}
   local contact, flag = CONTACT_OF[name], FLAG_OF[name]
+  -- What is for an account that is no more, as from a dead claim or a letter, takes no place of who came after.
+  local function is_void_by(other)
+    return other and came_before(held.account, other.account)
+  end
+  if is_void_by(pending[name]) or is_void_by(flying[name]) then return book(held.run, 'discarded', 1) end
   if is_stale(d, name, held) then return book(held.run, 'stale', 1) end
   if contact then
     local waits, flies = pending[contact], flying[contact]
@@ -282,7 +296,8 @@ local function place(d, name, held)
   local is_same = waiting and waiting.digest == held.digest
   local strict
   if is_same then strict = stricter(waiting.sendUnless, held.sendUnless) else strict = held.sendUnless end
-  if yields_to(held, waiting or flying[name]) then
+  local rival = waiting or flying[name]
+  if not (rival and came_before(rival.account, held.account)) and yields_to(held, rival) then
     if is_same then waiting.sendUnless = strict end
     return book(held.run, 'superseded', 1)
   end
@@ -337,7 +352,7 @@ local function forget_former(d, account)
   for name, entry in pairs(d.ledger) do
     local is_former
     if entry.account then is_former = is_successor(account, entry.account)
-    else is_former = entry.at and entry.at < made_at(account) end
+    else is_former = entry.at and entry.at + CLOCKS_APART_MS < made_at(account) end
     if is_former then
       d.ledger[name] = nil
       d.ledger_changed = true

@@ -15,7 +15,8 @@ local function settle_unit(d, name, held, settlement, was_last)
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
-    local newer = applied and applied.version > held.version and applied.version
+    local is_newer = applied and applied.version > held.version and not came_before(applied.account, held.account)
+    local newer = is_newer and applied.version
     local unsure = newer or doubted
     if settlement.is == 'applied' then
       enter(d, name, newer or held.version, unsure and '' or held.digest, NOW, held.account or '')
@@ -56,7 +57,10 @@ local function settle_unit(d, name, held, settlement, was_last)
     let_nothing_older_follow(d, name, held, NOW + QUIET_MS)
   end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
-  if (rival and rival.version > held.version) or (contact and contact.version > held.version) then
+  local function overtakes(other)
+    return other and other.version > held.version and not came_before(held.account, other.account)
+  end
+  if overtakes(rival) or overtakes(contact) then
     book(held.run, 'superseded', 1)
     return nil
   end

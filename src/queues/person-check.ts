@@ -1,0 +1,130 @@
+/**
+ * Asks once more whom a unit is for, before its call: whose the name is that it was put for, by the question that found
+ * the account, because in an alias pool the former owner of an address keeps it, unverified; and whether a provider's
+ * user is still the account that was found, because Cognito takes no sub of theirs.
+ */
+import { accountOf } from "../cognito/listed-user.ts";
+import type { QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { UserDirectory } from "../cognito/user-directory.ts";
+import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import type { Failure, LostPerson } from "../core/failure.ts";
+import { isOfFormer } from "../core/mailbox.ts";
+import { isFresh, type Account, type Person, type PersonName } from "../core/person.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Store } from "../store/store.ts";
+import { lookWithinLease, type Seeker } from "./lease-look.ts";
+
+export interface PersonMeans {
+  readonly store: Pick<Store, "mailboxes" | "reservations">;
+  readonly keyring: Pick<Keyring, "accountMark" | "linkDigest">;
+  readonly profile: PoolProfile;
+  readonly directory: Pick<UserDirectory, "readUser" | "resolve">;
+  readonly lists: QuotaGovernor;
+}
+
+/** Whose claim it is. */
+export interface ClaimSeeker extends Seeker {
+  /** The user's key. */
+  readonly user: string;
+}
+
+export type PersonAnswer =
+  /** The account is the one, or the list does not show it. `user`: what the pool has of it, where that was just asked. */
+  | { readonly is: "theirs"; readonly user?: ListedUser }
+  | { readonly is: "lost"; readonly reason: LostPerson }
+  /** Somebody else is about to get the name. */
+  | { readonly is: "wait"; readonly inMs: number }
+  | { readonly is: "unknown"; readonly failure: Failure };
+
+const PASSED_ON = { is: "lost", reason: "no-longer-theirs" } as const;
+
+/** `nowMs`: by the store's clock. */
+export async function checkPerson(
+  means: PersonMeans,
+  seeker: ClaimSeeker,
+  { account, name }: Person,
+  nowMs: number,
+): Promise<PersonAnswer> {
+  if (account === undefined) return { is: "theirs" };
+  const answer: PersonAnswer =
+    name === undefined ? { is: "theirs" } : await checkName(means, seeker, account, name, nowMs);
+  const isKnown = answer.is !== "theirs" || answer.user !== undefined;
+  return isKnown || account.federated !== true ? answer : checkFederated(means, seeker, account);
+}
+
+async function checkName(
+  means: PersonMeans,
+  seeker: ClaimSeeker,
+  account: Account,
+  { attribute, value, askedAt }: PersonName,
+  nowMs: number,
+): Promise<PersonAnswer> {
+  const { profile } = means;
+  const isRecent = isFresh(askedAt, nowMs);
+  if (isAliasAttribute(attribute)) return checkAlias(means, seeker, account, { attribute, value }, isRecent);
+  // What cannot be written does not pass on.
+  if (isRecent || profile.attributes[attribute]?.mutable === false) return { is: "theirs" };
+  const read = await readUser(means, seeker, account);
+  if (!read.ok) return { is: "unknown", failure: read.failure };
+  const { user } = read;
+  // Of whom the list does not show, the call is the authority.
+  if (user === undefined) return { is: "theirs" };
+  return user.attributes.get(attribute) === value ? { is: "theirs", user } : PASSED_ON;
+}
+
+async function checkAlias(
+  means: PersonMeans,
+  seeker: ClaimSeeker,
+  account: Account,
+  alias: Alias,
+  isRecent: boolean,
+): Promise<PersonAnswer> {
+  const { store, keyring, profile, directory, lists } = means;
+  const digest = keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
+  const reserved = await store.reservations.holder(profile.id, digest);
+  if (reserved !== undefined && reserved.holder !== seeker.user) return { is: "wait", inMs: reserved.endsInMs };
+  if (isRecent) return { is: "theirs" };
+  const ignoresCase = !profile.caseSensitive;
+  const said = await lookWithinLease(lists, seeker, (signal) =>
+    directory.resolve(profile.id, alias.attribute, alias.value, { signal, ignoresCase }),
+  );
+  if (!said.ok) return { is: "unknown", failure: said.failure };
+  switch (said.is) {
+    case "one":
+      return said.user.sub === account.sub ? { is: "theirs", user: said.user } : PASSED_ON;
+    case "many":
+      return PASSED_ON;
+    case "none": {
+      // It was given up, or the account was deleted: then the call will say so.
+      const read = await readUser(means, seeker, account);
+      if (!read.ok) return { is: "unknown", failure: read.failure };
+      return read.user === undefined ? { is: "theirs" } : PASSED_ON;
+    }
+  }
+}
+
+/** Who was deleted comes back with the next sign-in, under the same username and as another account. */
+async function checkFederated(means: PersonMeans, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
+  const read = await readUser(means, seeker, account);
+  if (!read.ok) return { is: "unknown", failure: read.failure };
+  // The list has shown it before: where it does not any more, it is no more.
+  return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
+}
+
+function readUser({ profile, directory, lists }: PersonMeans, seeker: ClaimSeeker, { sub }: Account) {
+  const ignoresCase = !profile.caseSensitive;
+  return lookWithinLease(lists, seeker, (signal) => directory.readUser(profile.id, { sub }, { signal, ignoresCase }));
+}
+
+/** True where what was sent last of a unit was sent to an account that had the username before. */
+export async function isFormers(
+  { store, keyring, profile }: Pick<PersonMeans, "store" | "keyring" | "profile">,
+  user: string,
+  unit: string,
+  listed: ListedUser,
+): Promise<boolean> {
+  const entry = (await store.mailboxes.read(user)).ledger[unit];
+  return entry !== undefined && isOfFormer(entry, keyring.accountMark(profile.id, accountOf(listed)));
+}
