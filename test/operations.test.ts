@@ -17,6 +17,8 @@ import {
   MAX_DEATHS,
   MAX_FAULTS,
   type FailureKind,
+  isLostPerson,
+  LOST_PERSON,
 } from "../src/core/failure.ts";
 import { IDENTIFIERS } from "../src/core/identifier.ts";
 import { QUIET_MS, SUSPECT_MS } from "../src/core/mailbox.ts";
@@ -117,8 +119,16 @@ describe("the page on operations, on failures", () => {
     ];
     same(
       table(section("Faults of rows"), "reason").map((row) => only(row["reason"])),
-      new Set(real),
+      // Those of letters stand with their kind.
+      new Set(real.filter((reason) => !isLostPerson(reason))),
     );
+  });
+
+  test("has the reasons for which making the user mends nothing", () => {
+    const row = table(section("Dead letters"), "letter kind").find(
+      (one) => only(one["letter kind"]) === "user-not-found",
+    );
+    for (const reason of Object.keys(LOST_PERSON)) assert.ok(row?.["reasons"]?.includes(`\`${reason}\``), reason);
   });
 
   test("has the limits that hold", () => {

@@ -2,6 +2,8 @@
 export const PLAN_FAULTS = {
   "user-unknown": "Expected the row to name a user of the pool; a scan of all users found nobody who matches.",
   "user-ambiguous": "Expected the row to name one user of the pool; several match.",
+  "name-given-away":
+    "Another row gives this row's name to somebody else, so that it would mean another person once that is written; name people by the username or the sub.",
   "protected-user": "The user is protected in poolsync.yaml, and is never written.",
   "protected-attribute": "The attribute is protected in poolsync.yaml, and is never written.",
   "rows-disagree":

@@ -68,12 +68,17 @@ export interface Tally {
   }): PlanFigures;
 }
 
+/** How long a name that was asked is not asked again, in seconds. See core/person.ts. */
+const BELIEVED_S = 60;
+
 type Counts = Record<string, number>;
 const ALL: readonly (Deed | "invalid")[] = [...DEEDS, "invalid"];
 
 export function createTally(): Tally {
   let read = 0;
   let newlyActive = 0;
+  /** Users whom nothing but the question whose their name is makes a look necessary for. */
+  let named = 0;
   const [faults, invalid]: [Counts, Counts] = [{}, {}];
   const attributes = new Map<string, Record<Deed | "invalid", number>>();
   const federated = new Map<string, FederatedTally>();
@@ -107,10 +112,12 @@ export function createTally(): Tally {
       // What goes together is one call; a flag that is set alone has its own. Contacts are read before they are written.
       const flags = sent.filter(({ unit }) => contactOf(unit.name) !== undefined).length;
       calls.updates += flags + (sent.length > flags ? 1 : 0);
-      const looksAtContacts = flags > 0 || sent.some(({ unit }) => isContact(unit.name));
-      // So is whose the name is that the row gave, unless that was less than a minute ago, and the answer serves for both.
-      const asksName = row.person?.name !== undefined;
-      if (looksAtContacts || asksName) calls.lists += 1;
+      const isLookedAt = flags > 0 || sent.some(({ unit, deed }) => isContact(unit.name) || deed === "write");
+      if (isLookedAt) calls.lists += 1;
+      // Whose the name is that the row gave is asked again where that was a minute ago: the answer serves for both.
+      else if (row.person?.account?.federated === true) calls.lists += 1;
+      else if (row.person?.name !== undefined) named += 1;
+      calls.lists += row.looksToFind ?? 0;
       for (const provider of row.federated) {
         const names = sent.map(({ unit }) => unit.name).toSorted();
         const key = JSON.stringify([provider, names]);
@@ -120,6 +127,9 @@ export function createTally(): Tally {
       }
     },
     figures({ baseline, matched, changed, pace, federated: overwritten, scan }) {
+      // What is delivered within the first minute is not asked again.
+      calls.lists += Math.max(0, named - Math.round(pace.updatesPerSecond * BELIEVED_S));
+      named = 0;
       const faulty = Object.values(faults).reduce((sum, each) => sum + each, 0);
       const seconds = Math.max(calls.updates / pace.updatesPerSecond, calls.lists / pace.listsPerSecond);
       return {

@@ -38,6 +38,8 @@ export type JudgedRow =
       readonly federated: readonly string[];
       /** Epoch ms by the store's clock: before the look at the user began. Absent where nobody looked. */
       readonly lookedAt?: number;
+      /** Looks that it takes to find the user when the row is put; absent where a scan has, or nothing need be asked. */
+      readonly looksToFind?: number;
       /** The account that was found, and how the row named it; absent where nobody looked. */
       readonly person?: Person;
     };

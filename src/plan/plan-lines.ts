@@ -9,7 +9,7 @@ import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import type { Target } from "../store/store.ts";
 import { isSent } from "./judged-row.ts";
 import type { Plan } from "./plan.ts";
-import type { PlannedRecord } from "./planner.ts";
+import type { PlannedRecord } from "./row-match.ts";
 
 const text = z.string();
 const header = z.object({

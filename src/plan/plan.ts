@@ -10,7 +10,8 @@ import { createTally, exampleOf, guardFiguresOf, type Example, type PlanFigures,
 import type { FeedRow } from "../queues/feed-run.ts";
 import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
-import { createPlanner, type Baseline, type PlannedRecord, type Planner, type Unlisted } from "./planner.ts";
+import { createPlanner, type Baseline, type Planner, type Unlisted } from "./planner.ts";
+import type { PlannedRecord } from "./row-match.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
 import { turn, TURN_ROWS } from "./turn.ts";
 

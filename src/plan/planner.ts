@@ -8,14 +8,14 @@ import type { InvalidUnit } from "../core/change.ts";
 import { compareUnit, mayAwait, providersOf, type ListedUser } from "../core/comparison.ts";
 import { createDuplicateRows, type UserRow } from "../core/duplicate-rows.ts";
 import type { GuardSettings } from "../core/guards.ts";
-import type { Person } from "../core/person.ts";
 import { isPlanFault, PLAN_FAULTS } from "../core/plan-fault.ts";
 import { canonicalUsername, checkUnit, checkUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { isContact } from "../core/unit.ts";
-import type { MappedRecord, Mapping } from "../feeds/mapping.ts";
+import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import { isOfFormer, type Ledger } from "../core/mailbox.ts";
-import { isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { isMatch, isRecord, unseen, type Held, type Match, type PlannedRecord, type Verdict } from "./row-match.ts";
 import { createRowNames } from "./row-names.ts";
 import type { RowBody, Scratch, ScratchRow } from "./scratch.ts";
 import { turn, TURN_ROWS } from "./turn.ts";
@@ -38,9 +38,6 @@ export interface PlannerOptions {
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
 }
 
-/** A record, and for one of a plan file what it found there: the digests of the values, by unit. */
-export type PlannedRecord = MappedRecord & { readonly before?: Readonly<Record<string, string>> };
-
 /**
  * The list of users is eventually consistent: of a few rows the write is the authority (`write`), and who is not there
  * becomes a dead letter that can be replayed. Of a large file the row is at fault.
@@ -61,27 +58,6 @@ export interface Planner {
   rows(): Iterable<JudgedRow>;
 }
 
-type Held = Extract<PlannedRecord, { kind: "change" }>;
-
-/** What was found of a row's user. One verdict a unit, in the row's order. */
-interface Match {
-  readonly username: string;
-  readonly found: boolean;
-  readonly verdicts: readonly Verdict[];
-  readonly federated?: readonly string[];
-  readonly changed?: true;
-  readonly lookedAt?: number;
-  readonly person?: Person;
-}
-interface Verdict {
-  deed: Deed | "asked";
-  readonly message?: boolean;
-  readonly before?: string;
-  readonly was?: NonNullable<JudgedUnit["was"]>;
-  readonly beforeName?: string;
-  readonly invalid?: InvalidUnit;
-}
-
 const BATCH = 500;
 
 export function createPlanner(options: PlannerOptions): Planner {
@@ -94,6 +70,8 @@ export function createPlanner(options: PlannerOptions): Planner {
   const aliases = new Set<string>();
   const poolAliases = new Set([...profile.usernameAttributes, ...profile.aliasAttributes]);
   let rows = 0;
+  /** Some row gives its user what rows name people by. */
+  let givesAway = false;
 
   const names = createRowNames(profile, mapping, scratch);
   const { nameOf } = names;
@@ -119,7 +97,13 @@ export function createPlanner(options: PlannerOptions): Planner {
     const key = names.keyOf(record.change.username);
     scratch.addRow(rows, key, write(held));
     for (const { name, value } of units) {
-      if (!poolAliases.has(name) || value.kind !== "text") continue;
+      if (value.kind !== "text") continue;
+      const given = names.givenBy(record.change.username, name, value.text);
+      if (given !== undefined) {
+        scratch.addWant(given);
+        givesAway = true;
+      }
+      if (!poolAliases.has(name)) continue;
       aliases.add(name);
       scratch.addWant(nameOf(name, value.text));
     }
@@ -235,6 +219,20 @@ export function createPlanner(options: PlannerOptions): Planner {
       match(row, nameOf("username", held.change.username), false, held, unseen(held));
   }
 
+  /** Rows whose name another row gives to somebody else: given once more, the file would mean another person by it. */
+  function leaveGivenAway(): void {
+    const left: number[] = [];
+    for (const { row, body } of scratch.rows()) {
+      const held: unknown = JSON.parse(keyring.open(body));
+      if (!isRecord(held) || held.kind === "fault") continue;
+      for (const name of names.givenAway(held.change.username)) if (scratch.isWanted(name)) left.push(row);
+    }
+    for (const row of left) {
+      scratch.choose(row, undefined);
+      scratch.fault(row, "name-given-away");
+    }
+  }
+
   /** Values that were sent and wait for the person's confirmation are not sent again: the ledger has them. */
   async function settleAsked(): Promise<void> {
     if (profile.requireVerificationBeforeUpdate.length === 0 || baseline !== "live") return;
@@ -316,6 +314,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (baseline === "ledger") await meetLedgers();
       if (baseline === "live" && options.unlisted === "write") meetUnlisted();
       scratch.indexMatches();
+      if (givesAway) leaveGivenAway();
       for (const { row, verified } of scratch.ambiguous()) {
         scratch.choose(row, verified);
         if (verified === undefined) scratch.fault(row, "user-ambiguous");
@@ -368,25 +367,23 @@ export function createPlanner(options: PlannerOptions): Planner {
       }
     }
     const version = held.change.version ?? { timeMs: 0, sequence: row };
-    const judged = { kind: "user" as const, line, user, username, found, version, units, invalid, federated };
+    const looksToFind = found ? 0 : names.looksToFind(held.change.username);
+    const judged = {
+      kind: "user" as const,
+      line,
+      user,
+      username,
+      found,
+      version,
+      units,
+      invalid,
+      federated,
+      looksToFind,
+    };
     return { ...judged, ...(lookedAt === undefined ? {} : { lookedAt }), ...(person === undefined ? {} : { person }) };
   }
 }
 
-/** The user of a row that is compared with nothing. */
-function unseen({ change }: Held): Match {
-  return { username: change.username, found: false, verdicts: change.units.map(() => ({ deed: "write" })) };
-}
-
 function invalidUnit(name: string, reason: keyof typeof PLAN_FAULTS): InvalidUnit {
   return { name, reason, detail: PLAN_FAULTS[reason] };
-}
-
-/** What this process wrote a moment ago has its form; only its kind is looked at. */
-function isRecord(value: unknown): value is PlannedRecord {
-  return typeof value === "object" && value !== null && "kind" in value;
-}
-
-function isMatch(value: unknown): value is Match {
-  return typeof value === "object" && value !== null && "verdicts" in value;
 }

@@ -26,7 +26,13 @@ export interface RowNames {
   leadingTo(user: ListedUser): Iterable<LedTo>;
   /** What is asked of the pool to find a row's user. */
   asked(username: string): Iterable<UserName>;
+  /** Looks that it takes, at least, to find a row's user when it is put. */
+  looksToFind(username: string): number;
   mayBeUsername(username: string): boolean;
+  /** What a row gives its user as a name by which rows of the feed may mean somebody; undefined where it is theirs already. */
+  givenBy(username: string, attribute: string, value: string): string | undefined;
+  /** The row's name, as others may give it away. */
+  givenAway(username: string): Iterable<string>;
   /** Whether a plan that was made before named the user by what is still theirs, as far as the user alone shows it. */
   stillBears(user: ListedUser, name: PersonName): boolean;
   /** Whom a row is for, whose name is the user's by this attribute. `askedAt` as in PersonName. */
@@ -74,8 +80,18 @@ export function createRowNames(
       }
     },
     asked: (username) => kindsOf(username).map((attribute) => ({ attribute, value: username })),
+    looksToFind(username) {
+      const [first] = kindsOf(username);
+      return first === "username" && kindsOf(username).length === 1 ? 0 : 1;
+    },
     mayBeUsername: (username) =>
       mapping.match === undefined && identifierOf(profile, username, mapping.identifier) === "username",
+    givenBy(username, attribute, value) {
+      if (!kindsOf(username).includes(attribute)) return undefined;
+      const [own, given] = [nameOf(attribute, username), nameOf(attribute, value)];
+      return own === given ? undefined : `given ${given}`;
+    },
+    givenAway: (username) => kindsOf(username).map((attribute) => `given ${nameOf(attribute, username)}`),
     stillBears: (user, { attribute, value }) =>
       nameOf(attribute, valueOf(user, attribute)) === nameOf(attribute, value),
     person(username, user, attribute, askedAt) {

@@ -11,7 +11,7 @@ import type { Keyring } from "../store/keyring.ts";
 import type { Before, Befores } from "../store/befores.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
 import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
-import type { PlannedRecord } from "./planner.ts";
+import type { PlannedRecord } from "./row-match.ts";
 import { stateName } from "./unit-state.ts";
 
 /** How long what was there before a run is kept. */

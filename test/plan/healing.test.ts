@@ -81,4 +81,12 @@ describe("healing", () => {
     it.meet(user("ann"));
     assert.deepEqual(it.healable(), []);
   });
+
+  test("of an alias leaves who was made after it: whom it was refused for was there", async () => {
+    const it = await healing([letter("1", "alias-exists", "ann", "email", email("x@example.com"))]);
+    it.meet({ ...user("ann"), createdAt: 1 });
+    assert.deepEqual(it.healable(), []);
+    it.meet(user("ann"));
+    assert.deepEqual(it.healable(), ["1"]);
+  });
 });

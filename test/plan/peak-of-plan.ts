@@ -7,7 +7,7 @@ import type { ListedUser } from "../../src/core/comparison.ts";
 import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
 import type { Unit } from "../../src/core/unit.ts";
 import { buildPlans } from "../../src/plan/plan.ts";
-import type { PlannedRecord } from "../../src/plan/planner.ts";
+import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 
 const [, , directory = "", users = "one", rowsText = "0", values = "equal"] = process.argv;

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { ListedUser } from "../../src/core/comparison.ts";
+import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
+import type { Person } from "../../src/core/person.ts";
+import type { PoolProfile } from "../../src/core/pool-schema.ts";
+import { buildPlans, type Plan } from "../../src/plan/plan.ts";
+import type { PlannedRecord } from "../../src/plan/row-match.ts";
+import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { temporaryDirectory } from "../cli/command-run.ts";
+import { PROFILE } from "../support/pool-profile.ts";
+
+const NAMES = ["nickname", "email"];
+const SIGN_IN: PoolProfile = {
+  ...PROFILE,
+  attributes: Object.fromEntries(
+    NAMES.map((name) => [name, { name, type: "String", mutable: true, required: false, developerOnly: false }]),
+  ),
+  aliasAttributes: ["email", "preferred_username"],
+};
+const SUB = "2f1c8a54-0b7e-4f6a-9c3d-5e8f7a6b1c2d";
+
+const listed = (
+  username: string,
+  attributes: Readonly<Record<string, string>>,
+  sub = `sub-${username}`,
+): ListedUser => {
+  const all = { sub, email_verified: "true", ...attributes };
+  return { username, sub, createdAt: 0, status: "CONFIRMED", attributes: new Map(Object.entries(all)) };
+};
+
+/** A row that gives its user a nickname, and an address where one is said. */
+function row(username: string, email?: string, person?: Person): PlannedRecord {
+  const nickname = { name: "nickname", value: { kind: "text", text: "n" } } as const;
+  const address = { kind: "text", text: email ?? "", verified: "mark" } as const;
+  const units = [nickname, ...(email === undefined ? [] : [{ name: "email", value: address }])];
+  const version = { timeMs: 1, sequence: 1 };
+  return { kind: "change", line: 2, invalid: [], change: { username, units, version, ...(person && { person }) } };
+}
+
+describe("the names of a plan's rows", () => {
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  const opened: Plan[] = [];
+  before(async () => {
+    directory = await temporaryDirectory();
+  });
+  after(async () => {
+    for (const plan of opened) plan.close();
+    await directory.remove();
+  });
+
+  /** Who each row means, or why nobody. */
+  async function meant(
+    rows: readonly PlannedRecord[],
+    users: readonly ListedUser[],
+    mapping: { readonly match?: string } = {},
+    { live = true }: { readonly live?: boolean } = {},
+  ): Promise<{ readonly whom: readonly string[]; readonly lists: number }> {
+    const means = {
+      profile: SIGN_IN,
+      keyring: createKeyring(freshSecret()),
+      directory: directory.path,
+      ledgers: async () => new Map(),
+      async *scan() {
+        yield { users, askedAt: 0, again: false };
+      },
+      now: async () => performance.now(),
+      unlisted: "fault" as const,
+      pace: async () => ({ updatesPerSecond: 0.05, listsPerSecond: 25 }),
+      providerAttributes: async () => undefined,
+    };
+    async function* records() {
+      yield* rows;
+    }
+    const input = { feed: "f", records: records(), mapping: { attributes: [], ...mapping }, guards: DEFAULT_GUARDS };
+    const [plan] = await buildPlans(means, [input], live ? "live" : "none", new AbortController().signal);
+    assert.ok(plan);
+    opened.push(plan);
+    const whom = Array.from(plan.rows(), (each) => (each.kind === "fault" ? each.reason : each.username));
+    return { whom, lists: plan.figures.calls.lists };
+  }
+
+  const ann = listed("ann", { email: "ann@example.com", preferred_username: "annie", "custom:team": "1" }, SUB);
+  const bob = listed("bob", { email: "bob@example.com", preferred_username: "ann", "custom:team": "2" });
+
+  test("may be a username, a sub, an address or a preferred username, and a username first", async () => {
+    const rows = [row("ann"), row(SUB), row("ann@example.com"), row("annie")];
+    assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "ann", "ann", "ann"]);
+  });
+
+  test("mean nobody where another row gives them to somebody else", async () => {
+    const rows = [row("ann@example.com", "bob@example.com"), row("bob@example.com", "new@example.com")];
+    assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "name-given-away"]);
+    assert.deepEqual((await meant(rows.toReversed(), [ann, bob])).whom, ["name-given-away", "ann"]);
+  });
+
+  test("stay whose they are where a row says once more what is theirs", async () => {
+    assert.deepEqual((await meant([row("ann@example.com", "ann@example.com")], [ann, bob])).whom, ["ann"]);
+  });
+
+  test("of a plan that was made before mean its account only, and only while it has the name", async () => {
+    const account = { sub: SUB, createdAt: 0 };
+    const named = (value: string) => ({ account, name: { attribute: "email", value, askedAt: 1 } });
+    const rows = [row("ann", undefined, named("ann@example.com"))];
+    assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann"]);
+    assert.deepEqual((await meant([row("ann", undefined, named("former@example.com"))], [ann])).whom, [
+      "changed-since-plan",
+    ]);
+    const anew = listed("ann", { email: "ann@example.com" }, "another sub");
+    assert.deepEqual((await meant(rows, [anew])).whom, ["changed-since-plan"]);
+  });
+
+  test("that are asked again are in the estimate, but for those of the first minute", async () => {
+    const people = Array.from({ length: 10 }, (_, at) => listed(`u${at}`, { email: `u${at}@example.com` }));
+    const rows = people.map((_, at) => row(`u${at}@example.com`));
+    // At a call every 20 seconds three are delivered in the first minute.
+    assert.equal((await meant(rows, people)).lists, 7);
+    assert.equal((await meant(rows, [], {}, { live: false })).lists, 20, "one to find each, and one before its call");
+  });
+});
