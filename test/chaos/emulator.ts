@@ -25,6 +25,9 @@ const seed = z.object({
 });
 
 const { port, journal, pool, users, lives } = settings.parse(JSON.parse(process.argv[2] ?? "{}"));
+const begunWith = z.array(seed).parse(JSON.parse(await readFile(users, "utf8")));
+// Before it listens: who calls at once must find everybody there, and makes nobody who was made before.
+const accounts = await accountsIn(journal, begunWith);
 const emulator = await startEmulator({
   port,
   quotas: "unmetered",
@@ -39,8 +42,7 @@ const served = emulator.pools.add({
   schema: [{ name: "department" }],
   aliasAttributes: ["email", "phone_number"],
 });
-const begunWith = z.array(seed).parse(JSON.parse(await readFile(users, "utf8")));
-for (const { attributes, ...account } of await accountsIn(journal, begunWith)) {
+for (const { attributes, ...account } of accounts) {
   served.addUser({ ...account, attributes: Object.fromEntries(attributes) });
 }
 process.stdout.write("ready\n");
