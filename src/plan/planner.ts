@@ -152,6 +152,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     const { account, name } = held.change.person ?? {};
     let changed = account !== undefined && account.sub !== user.sub;
     if (name !== undefined && !names.stillBears(user, name)) changed = true;
+    if (held.madeBefore !== undefined && user.createdAt > held.madeBefore) changed = true;
     const verdicts = held.change.units.map((unit): Verdict => {
       const said = compareUnit(profile, unit, user);
       const before = user.attributes.get(unit.name);

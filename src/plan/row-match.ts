@@ -5,7 +5,11 @@ import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Deed, JudgedUnit } from "./judged-row.ts";
 
 /** A record, and for one of a plan file what it found there: the digests of the values, by unit. */
-export type PlannedRecord = MappedRecord & { readonly before?: Readonly<Record<string, string>> };
+export type PlannedRecord = MappedRecord & {
+  readonly before?: Readonly<Record<string, string>>;
+  /** Epoch ms: whoever was made later is not the user who was meant. */
+  readonly madeBefore?: number;
+};
 
 export type Held = Extract<PlannedRecord, { kind: "change" }>;
 

@@ -101,17 +101,22 @@ export interface WayBack {
 
 /** How many values' mailboxes are looked at at a time. */
 const LOOKS = 100;
+/** Cognito's clock may be so far ahead of the store's. */
+const CLOCKS_APART_MS = 60_000;
 const CHANGE_WAITS = {
   reason: "changed-since-plan",
   detail: "A newer change of the value waits to be delivered, so what was there before is not put back.",
 };
 
-/** Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing. */
+/**
+ * Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing; `begunAt` that of the
+ * run's beginning: of what was kept before accounts were, nobody younger is meant.
+ */
 export async function openWayBack(
   { befores, mailboxes }: { readonly befores: Befores; readonly mailboxes: Pick<Mailboxes, "read"> },
   { keyring, profile }: { readonly keyring: Keyring; readonly profile: PoolProfile },
   run: string,
-  timeMs: number,
+  { timeMs, begunAt }: { readonly timeMs: number; readonly begunAt: number },
 ): Promise<WayBack | undefined> {
   const usernames = new Set<string>();
   for await (const body of befores.read(run))
@@ -129,8 +134,9 @@ export async function openWayBack(
     if (changeWaits(await mailboxes.read(user), unit.name, wanted)) return { kind: "fault", line, ...CHANGE_WAITS };
     // Who has the username by now may be another: then nothing is put back.
     const whose = sub === undefined ? {} : { person: { account: { sub, createdAt: 0 } } };
+    const asOld = sub === undefined ? { madeBefore: begunAt + CLOCKS_APART_MS } : {};
     const change = { username, units, version, ...whose };
-    return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after } };
+    return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after }, ...asOld };
   };
   return {
     usernames: [...usernames],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
 import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
+import type { Ledger } from "../../src/core/mailbox.ts";
 import type { Person } from "../../src/core/person.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import { buildPlans, type Plan } from "../../src/plan/plan.ts";
@@ -18,6 +19,8 @@ const SIGN_IN: PoolProfile = {
   ),
   aliasAttributes: ["email", "preferred_username"],
 };
+const HOLDS_BACK = { ...SIGN_IN, autoVerified: ["email"], requireVerificationBeforeUpdate: ["email"] };
+const keyring = createKeyring(freshSecret());
 const SUB = "2f1c8a54-0b7e-4f6a-9c3d-5e8f7a6b1c2d";
 
 const listed = (
@@ -54,13 +57,13 @@ describe("the names of a plan's rows", () => {
     rows: readonly PlannedRecord[],
     users: readonly ListedUser[],
     mapping: { readonly match?: string } = {},
-    { live = true }: { readonly live?: boolean } = {},
-  ): Promise<{ readonly whom: readonly string[]; readonly lists: number }> {
+    { live = true, sent = {}, profile = SIGN_IN }: { live?: boolean; sent?: Ledger; profile?: PoolProfile } = {},
+  ): Promise<{ readonly whom: readonly string[]; readonly deeds: readonly string[]; readonly lists: number }> {
     const means = {
-      profile: SIGN_IN,
-      keyring: createKeyring(freshSecret()),
+      profile,
+      keyring,
       directory: directory.path,
-      ledgers: async () => new Map(),
+      ledgers: async (users: readonly string[]) => new Map(users.map((user) => [user, sent])),
       async *scan() {
         yield { users, askedAt: 0, again: false };
       },
@@ -77,7 +80,8 @@ describe("the names of a plan's rows", () => {
     assert.ok(plan);
     opened.push(plan);
     const whom = Array.from(plan.rows(), (each) => (each.kind === "fault" ? each.reason : each.username));
-    return { whom, lists: plan.figures.calls.lists };
+    const deeds = Array.from(plan.rows(), (each) => (each.kind === "fault" ? "" : (each.units[0]?.deed ?? "")));
+    return { whom, deeds, lists: plan.figures.calls.lists };
   }
 
   const ann = listed("ann", { email: "ann@example.com", preferred_username: "annie", "custom:team": "1" }, SUB);
@@ -108,6 +112,27 @@ describe("the names of a plan's rows", () => {
     ]);
     const anew = listed("ann", { email: "ann@example.com" }, "another sub");
     assert.deepEqual((await meant(rows, [anew])).whom, ["changed-since-plan"]);
+    const kept: PlannedRecord = { ...row("ann"), madeBefore: 5 };
+    assert.deepEqual((await meant([kept], [{ ...ann, createdAt: 5 }])).whom, ["ann"]);
+    assert.deepEqual((await meant([kept], [{ ...ann, createdAt: 6 }])).whom, ["changed-since-plan"]);
+  });
+
+  test("of an account that was made anew do not await what was sent to the one before", async () => {
+    const account = { sub: "sub of the one before", createdAt: 0 };
+    const value = { kind: "text", text: "new@example.com", verified: "ask" } as const;
+    const digest = keyring.valueDigest("email", value);
+    const sent = { email: { version: "1", digest, account: keyring.accountMark(SIGN_IN.id, account) } };
+    const asking: PlannedRecord = {
+      kind: "change",
+      line: 2,
+      invalid: [],
+      change: { username: "ann", units: [{ name: "email", value }], version: { timeMs: 1, sequence: 1 } },
+    };
+    const { deeds } = await meant([asking], [{ ...ann, createdAt: 1 }], {}, { sent, profile: HOLDS_BACK });
+    assert.deepEqual(deeds, ["change"]);
+    const mine = { email: { ...sent.email, account: keyring.accountMark(SIGN_IN.id, { sub: SUB, createdAt: 1 }) } };
+    const again = await meant([asking], [{ ...ann, createdAt: 1 }], {}, { sent: mine, profile: HOLDS_BACK });
+    assert.deepEqual(again.deeds, ["awaiting"]);
   });
 
   test("that are asked again are in the estimate, but for those of the first minute", async () => {

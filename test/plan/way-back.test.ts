@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Account } from "../../src/core/person.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
 import type { JudgedRow, JudgedUnit } from "../../src/plan/judged-row.ts";
 import { stateName } from "../../src/plan/unit-state.ts";
@@ -22,6 +23,11 @@ function row(username: string, ...units: readonly JudgedUnit[]): JudgedRow {
   const version = { timeMs: 1, sequence: 1 };
   return { kind: "user", line: 2, user: username, username, found: true, version, units, invalid: [], federated: [] };
 }
+/** The same of an account that a look found. */
+function found(username: string, account: Account, ...units: readonly JudgedUnit[]): JudgedRow {
+  const one = row(username, ...units);
+  return one.kind === "user" ? { ...one, person: { account } } : one;
+}
 const judged = (unit: Unit, was: State, deed: JudgedUnit["deed"] = "change"): JudgedUnit => ({
   unit,
   deed,
@@ -33,7 +39,7 @@ async function wayBackOf(rows: readonly JudgedRow[], of = PROFILE) {
   const { store } = openMemoryStore();
   assert.equal(await keepBefore(store.befores, { keyring, pool: of.id }, "run", rows), true);
   const bodies = await Array.fromAsync(store.befores.read("run"));
-  const back = await openWayBack(store, { keyring, profile: of }, "run", 5);
+  const back = await openWayBack(store, { keyring, profile: of }, "run", { timeMs: 5, begunAt: 0 });
   return { bodies, back, records: back ? await Array.fromAsync(back.records()) : [] };
 }
 
@@ -112,6 +118,18 @@ describe("the way back of a run", () => {
       assert.deepEqual(record.change.units, units);
     });
   }
+
+  test("is for the account that was written; where that was not kept yet, for nobody who is younger than the run", async () => {
+    const account = { sub: "sub-of-ann", createdAt: 0 };
+    const was = judged(text("nickname", "new"), { value: "old" });
+    const known = await wayBackOf([found("ann", account, was)]);
+    const [record] = known.records;
+    assert.ok(record?.kind === "change");
+    assert.deepEqual([record.change.person?.account?.sub, record.madeBefore], ["sub-of-ann", undefined]);
+    const [old] = (await wayBackOf([row("ann", was)])).records;
+    assert.ok(old?.kind === "change");
+    assert.deepEqual([old.change.person, old.madeBefore], [undefined, 60_000]);
+  });
 
   test("is a row for each unit that was written, sealed, and of nothing else", async () => {
     const rows = [

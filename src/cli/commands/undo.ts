@@ -58,13 +58,16 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const { config, log, lively, reads } = opened;
   return withOwned(async (own) => {
     const engine = await openEngineOf(config, own, { log, io });
-    const { pool: poolId, feed } = await undoable(engine.store, id);
+    const { pool: poolId, feed, startedAt } = await undoable(engine.store, id);
     const clients = openClients(config, own);
     const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
     const pool = await openChosenPool(means, choosePool(config, poolId, flags));
     const { profile } = pool;
     const now = Date.now();
-    const back = await openWayBack(engine.store, { keyring: engine.keyring, profile }, id, now);
+    const back = await openWayBack(engine.store, { keyring: engine.keyring, profile }, id, {
+      timeMs: now,
+      begunAt: startedAt,
+    });
     if (!back) {
       throw new CommandError(
         "not-undoable",
