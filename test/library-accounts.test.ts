@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { byHand } from "./cli/command-run.ts";
+import { until } from "./support/condition.ts";
 import { openLibrary, type LibraryStage } from "./support/library-stage.ts";
 
 const ANN = "ann@example.com";
@@ -75,5 +76,42 @@ describe("an account", () => {
     await people.enqueue("ann", { email: "new@example.com" }, { verified: "ask" });
     await stage.settled();
     assert.equal(people.pool.messages.length - before, 1, "the person is asked");
+  });
+
+  test("that is given another address by what named it by the old one has both, whatever the answer was", async () => {
+    const people = stage.people({ usernameAttributes: ["email"] }, [{ who: "ann", attributes: verified(ANN) }]);
+    const dead = (await stage.poolsync.books()).dead;
+    stage.emulator.faults.add({
+      operation: "AdminUpdateUserAttributes",
+      times: 1,
+      error: { kind: "reset", afterWrite: true },
+    });
+    const change = { email: "new@example.com", given_name: "Ann" };
+    await people.enqueue(ANN, change, { verified: "mark" });
+    await stage.poolsync.deliver(people.pool.id);
+    await until("it was written", () => people.have("given_name", "ann")[0] === "Ann");
+    stage.clock.pass(STALE_MS);
+    await stage.settled();
+    assert.equal((await stage.poolsync.books()).dead, dead);
+    assert.deepEqual(people.have("email", "ann"), ["new@example.com"]);
+  });
+
+  test("has a name that was asked at several times asked once before the call", async () => {
+    const people = stage.people({ aliasAttributes: ["email"] }, [{ who: "ann", attributes: verified(ANN) }]);
+    for (const name of ["given_name", "family_name", "nickname"]) {
+      await people.enqueue(ANN, { [name]: "x" });
+      stage.clock.pass(STALE_MS);
+    }
+    const looks = (): number => stage.emulator.counters.operations["ListUsers"]?.calls ?? 0;
+    const before = looks();
+    await stage.settled();
+    assert.equal(looks() - before, 1);
+    assert.deepEqual(people.have("nickname", "ann"), ["x"]);
+  });
+
+  test("of a provider is found by its username, in whatever case, where an address may look like one", async () => {
+    const who = "AzureAD_Ann@Example.com";
+    const people = stage.people({ aliasAttributes: ["email"], caseSensitive: false }, [{ who, isFederated: true }]);
+    assert.deepEqual((await people.update(who, { nickname: "x" })).attributes, { nickname: { is: "applied" } });
   });
 });

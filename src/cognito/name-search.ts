@@ -38,7 +38,8 @@ export async function findByName(
       const { user } = answer;
       const other = await read((signal) => namesake(directory, profile, by, text, user, signal));
       if (!other.ok) return { ...other, by };
-      if (other.user !== undefined) {
+      if (other.is === "unlisted") return { ok: true, is: "one", username: canonicalUsername(profile, text) };
+      if (other.is === "another") {
         const { user: named } = other;
         return {
           ok: true,
@@ -65,10 +66,13 @@ async function ask(
 ) {
   const look = { ...(signal === undefined ? {} : { signal }), ignoresCase: !profile.caseSensitive };
   if (by !== "username") return directory.resolve(profile.id, by, text, look);
-  const read = await directory.readUser(profile.id, { username: canonicalUsername(profile, text) }, look);
-  if (!read.ok) return read;
-  const { user } = read;
-  return user === undefined ? ({ ok: true, is: "none" } as const) : ({ ok: true, is: "one", user } as const);
+  // Of usernames the list minds the case, also where the pool does not.
+  for (const username of new Set([text, canonicalUsername(profile, text)])) {
+    const read = await directory.readUser(profile.id, { username }, look);
+    if (!read.ok) return read;
+    if (read.user !== undefined) return { ok: true, is: "one", user: read.user } as const;
+  }
+  return { ok: true, is: "none" } as const;
 }
 
 /**
@@ -82,10 +86,19 @@ async function namesake(
   text: string,
   found: ListedUser,
   signal: AbortSignal,
-): Promise<{ readonly ok: true; readonly user?: ListedUser | undefined } | Refusal> {
-  if (by !== "preferred_username" || profile.caseSensitive) return { ok: true };
+): Promise<Namesake | Refusal> {
+  const nobody = { ok: true, is: "nobody" } as const;
+  if (by !== "preferred_username" || profile.caseSensitive) return nobody;
   const named = await directory.subBehind(profile.id, text, { signal });
-  if (!named.ok) return named.failure.outcome === "wait" || named.failure.outcome === "retry" ? named : { ok: true };
-  if (named.sub === found.sub) return { ok: true };
-  return directory.readUser(profile.id, { sub: named.sub }, { signal });
+  if (!named.ok) return named.failure.outcome === "wait" || named.failure.outcome === "retry" ? named : nobody;
+  if (named.sub === found.sub) return nobody;
+  const read = await directory.readUser(profile.id, { sub: named.sub }, { signal });
+  if (!read.ok) return read;
+  return read.user === undefined ? { ok: true, is: "unlisted" } : { ok: true, is: "another", user: read.user };
 }
+
+type Namesake =
+  | { readonly ok: true; readonly is: "nobody" }
+  | { readonly ok: true; readonly is: "another"; readonly user: ListedUser }
+  /** Somebody whom the list does not show yet. */
+  | { readonly ok: true; readonly is: "unlisted" };

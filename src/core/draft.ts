@@ -198,7 +198,12 @@ export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number)
  * The value may have been written, and nobody heard of it: the ledger takes its version. The same version may be sent
  * again, as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
  */
-export function letNothingOlderFollow(d: Draft, name: string, { version, account }: Held, until: number): void {
+export function letNothingOlderFollow(
+  d: Draft,
+  name: string,
+  { version, account = NOT_LOOKED_AT }: Held,
+  until: number,
+): void {
   const applied = d.ledger[name];
   enter(d, name, applied && applied.version > version ? applied.version : version, "", { at: until, account });
   blank(d, otherOf(name), until);

@@ -111,7 +111,7 @@ export const BELIEVED_MS = 60 * 60_000;
  * How far Cognito's clock may be ahead of the store's, in ms: who is made, and is written a moment later, must not be taken
  * for somebody who came after that.
  */
-const CLOCKS_APART_MS = 60_000;
+export const CLOCKS_APART_MS = 60_000;
 
 /** True where the ledger is taken for the pool: it has this very value, from a write of poolsync's within the hour. */
 export function isBelieved(entry: LedgerEntry | undefined, digest: string, nowMs: number): boolean {

@@ -5,6 +5,7 @@
 import { canonicalAlias, isAliasAttribute, type AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { isLostPerson } from "../core/failure.ts";
+import { CLOCKS_APART_MS } from "../core/mailbox.ts";
 import type { Letter } from "../core/letter.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { flagOf } from "../core/unit.ts";
@@ -81,7 +82,7 @@ export async function openHealing(
   /** Who was deleted and made anew is another. */
   function isFor({ username, sub, wasThereAt = Infinity }: Patient, user: ListedUser): boolean {
     if (sub !== undefined) return sub === user.sub;
-    if (user.createdAt > wasThereAt) return false;
+    if (user.createdAt > wasThereAt + CLOCKS_APART_MS) return false;
     return username === canonicalUsername(profile, user.username) || username === user.sub;
   }
 

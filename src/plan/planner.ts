@@ -226,7 +226,8 @@ export function createPlanner(options: PlannerOptions): Planner {
     for (const { row, body } of scratch.rows()) {
       const held: unknown = JSON.parse(keyring.open(body));
       if (!isRecord(held) || held.kind === "fault") continue;
-      for (const name of names.givenAway(held.change.username)) if (scratch.isWanted(name)) left.push(row);
+      const { username, units } = held.change;
+      if (Array.from(names.givenAway(username, units)).some((name) => scratch.isWanted(name))) left.push(row);
     }
     for (const row of left) {
       scratch.choose(row, undefined);
@@ -315,7 +316,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       if (baseline === "ledger") await meetLedgers();
       if (baseline === "live" && options.unlisted === "write") meetUnlisted();
       scratch.indexMatches();
-      if (givesAway) leaveGivenAway();
+      if (givesAway || (aliases.size > 0 && names.areAliases)) leaveGivenAway();
       for (const { row, verified } of scratch.ambiguous()) {
         scratch.choose(row, verified);
         if (verified === undefined) scratch.fault(row, "user-ambiguous");

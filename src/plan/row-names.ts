@@ -1,10 +1,12 @@
 /** How the rows of a feed name their users, and which users of the pool these names lead to. */
 import type { UserName } from "../cognito/pool-scan.ts";
 import { accountOf } from "../cognito/listed-user.ts";
+import { isAliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { identifierOf, questionsOf } from "../core/identifier.ts";
 import type { Person, PersonName } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Unit } from "../core/unit.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -31,8 +33,10 @@ export interface RowNames {
   mayBeUsername(username: string): boolean;
   /** What a row gives its user as a name by which rows of the feed may mean somebody; undefined where it is theirs already. */
   givenBy(username: string, attribute: string, value: string): string | undefined;
-  /** The row's name, as others may give it away. */
-  givenAway(username: string): Iterable<string>;
+  /** The row's name, as others may give it away: by `givenBy`, or as an alias that they want, but for what it gives its own user. */
+  givenAway(username: string, units: readonly Unit[]): Iterable<string>;
+  /** Whether rows are named by what people sign in with beside a username. */
+  readonly areAliases: boolean;
   /** Whether a plan that was made before named the user by what is still theirs, as far as the user alone shows it. */
   stillBears(user: ListedUser, name: PersonName): boolean;
   /** Whom a row is for, whose name is the user's by this attribute. `askedAt` as in PersonName. */
@@ -91,7 +95,18 @@ export function createRowNames(
       const [own, given] = [nameOf(attribute, username), nameOf(attribute, value)];
       return own === given ? undefined : `given ${given}`;
     },
-    givenAway: (username) => kindsOf(username).map((attribute) => `given ${nameOf(attribute, username)}`),
+    *givenAway(username, units) {
+      for (const attribute of kindsOf(username)) {
+        const name = nameOf(attribute, username);
+        yield `given ${name}`;
+        const own = units.find((unit) => unit.name === attribute)?.value;
+        const isOwn = own?.kind === "text" && nameOf(attribute, own.text) === name;
+        if (isAliasAttribute(attribute) && !isOwn) yield name;
+      }
+    },
+    get areAliases() {
+      return [...kinds.values()].some((mayBe) => mayBe.some(isAliasAttribute));
+    },
     stillBears: (user, { attribute, value }) =>
       nameOf(attribute, valueOf(user, attribute)) === nameOf(attribute, value),
     person(username, user, attribute, askedAt) {

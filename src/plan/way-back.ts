@@ -4,6 +4,7 @@
  * any more, because a change of it waits.
  */
 import { z } from "zod";
+import { CLOCKS_APART_MS } from "../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { changeWaits } from "../core/waiting-change.ts";
@@ -101,8 +102,6 @@ export interface WayBack {
 
 /** How many values' mailboxes are looked at at a time. */
 const LOOKS = 100;
-/** Cognito's clock may be so far ahead of the store's. */
-const CLOCKS_APART_MS = 60_000;
 const CHANGE_WAITS = {
   reason: "changed-since-plan",
   detail: "A newer change of the value waits to be delivered, so what was there before is not put back.",

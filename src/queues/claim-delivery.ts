@@ -159,10 +159,12 @@ export async function deliverClaim(
   /** Asks again whom units are for that were put for an account. */
   async function checkPeople(): Promise<void> {
     const asked = new Map<string, PersonAnswer>();
-    for (const name of session.open()) {
+    const units = session.open().filter((name) => manners.get(name)?.token === undefined);
+    // Of those who were named alike, who was asked for first says whether it is asked again.
+    const since = (name: string): number => people.get(name)?.name?.askedAt ?? 0;
+    for (const name of units.toSorted((one, other) => since(one) - since(other))) {
       const person = people.get(name) ?? {};
-      if (manners.get(name)?.token !== undefined) continue;
-      const key = JSON.stringify(person);
+      const key = JSON.stringify([person.account?.sub, person.name?.attribute, person.name?.value]);
       const answer = asked.get(key) ?? (await checkPerson(means, seeker, person, leaseUntil - leaseMs));
       asked.set(key, answer);
       if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipientOf(name), answer.user);

@@ -12,13 +12,14 @@ import type { Failure, LostPerson } from "../core/failure.ts";
 import { isOfFormer } from "../core/mailbox.ts";
 import { isFresh, type Account, type Person, type PersonName } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
+import { VERIFIED } from "../core/unit.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
 import { lookWithinLease, type Seeker } from "./lease-look.ts";
 
 export interface PersonMeans {
   readonly store: Pick<Store, "mailboxes" | "reservations">;
-  readonly keyring: Pick<Keyring, "accountMark" | "linkDigest">;
+  readonly keyring: Pick<Keyring, "accountMark" | "linkDigest" | "valueDigest">;
   readonly profile: PoolProfile;
   readonly directory: Pick<UserDirectory, "readUser" | "resolve">;
   readonly lists: QuotaGovernor;
@@ -100,7 +101,10 @@ async function checkAlias(
       // It was given up, or the account was deleted: then the call will say so.
       const read = await readUser(means, seeker, account);
       if (!read.ok) return { is: "unknown", failure: read.failure };
-      return read.user === undefined ? { is: "theirs" } : PASSED_ON;
+      const { user } = read;
+      if (user === undefined) return { is: "theirs" };
+      // Poolsync itself gave them another, perhaps by the very change that named them so.
+      return (await isOurs(means, seeker.user, alias.attribute, user)) ? { is: "theirs", user } : PASSED_ON;
     }
   }
 }
@@ -111,6 +115,20 @@ async function checkFederated(means: PersonMeans, seeker: ClaimSeeker, account: 
   if (!read.ok) return { is: "unknown", failure: read.failure };
   // The list has shown it before: where it does not any more, it is no more.
   return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
+}
+
+/** True where the value that the user has is one that poolsync gave them, or is about to: nobody else took the old one. */
+async function isOurs(
+  { store, keyring }: PersonMeans,
+  user: string,
+  unit: string,
+  listed: ListedUser,
+): Promise<boolean> {
+  const there = listed.attributes.get(unit) ?? "";
+  const { mailbox, ledger } = await store.mailboxes.read(user);
+  const digests = [mailbox?.claim?.units[unit], mailbox?.pending[unit], ledger[unit]].map((known) => known?.digest);
+  const ways = [{}, ...VERIFIED.map((verified) => ({ verified }))];
+  return ways.some((way) => digests.includes(keyring.valueDigest(unit, { kind: "text", text: there, ...way })));
 }
 
 function readUser({ profile, directory, lists }: PersonMeans, seeker: ClaimSeeker, { sub }: Account) {

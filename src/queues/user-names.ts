@@ -162,7 +162,8 @@ export function createUserNames(means: {
 /** As what a text may have been answered for. */
 function namesAs(text: string, said: Identifier | undefined): Alias["attribute"][] {
   if (said === "email" || said === "phone_number") return [said];
-  if (said === "sub") return [];
+  // An answer that was given for an address says nothing of a username.
+  if (said !== undefined) return [];
   return text.includes("@") ? ["email", "preferred_username"] : ["phone_number", "preferred_username"];
 }
 

@@ -84,7 +84,7 @@ describe("healing", () => {
 
   test("of an alias leaves who was made after it: whom it was refused for was there", async () => {
     const it = await healing([letter("1", "alias-exists", "ann", "email", email("x@example.com"))]);
-    it.meet({ ...user("ann"), createdAt: 1 });
+    it.meet({ ...user("ann"), createdAt: 60_001 });
     assert.deepEqual(it.healable(), []);
     it.meet(user("ann"));
     assert.deepEqual(it.healable(), ["1"]);

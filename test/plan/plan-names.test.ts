@@ -98,6 +98,11 @@ describe("the names of a plan's rows", () => {
     assert.deepEqual((await meant(rows.toReversed(), [ann, bob])).whom, ["name-given-away", "ann"]);
   });
 
+  test("mean nobody where a row that names its user otherwise gives them away", async () => {
+    const rows = [row("ann", "bob@example.com"), row("bob@example.com", "new@example.com")];
+    assert.deepEqual((await meant(rows, [ann, bob])).whom, ["ann", "name-given-away"]);
+  });
+
   test("stay whose they are where a row says once more what is theirs", async () => {
     assert.deepEqual((await meant([row("ann@example.com", "ann@example.com")], [ann, bob])).whom, ["ann"]);
   });

@@ -196,7 +196,7 @@ end
 -- then.
 local function let_nothing_older_follow(d, name, held, till)
   local applied, version = d.ledger[name], held.version
-  enter(d, name, applied and applied.version > version and applied.version or version, '', till, held.account)
+  enter(d, name, applied and applied.version > version and applied.version or version, '', till, held.account or '')
   blank(d, other_of(name), till)
 end
 
