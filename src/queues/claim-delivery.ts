@@ -26,7 +26,7 @@ import { createClaimCall } from "./claim-call.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
 import type { HoldWatch } from "./hold-watch.ts";
 import { lookWithinLease } from "./lease-look.ts";
-import { checkPerson, isFormers, type PersonAnswer } from "./person-check.ts";
+import { answerFor, checkPerson, isFormers, type PersonAnswer } from "./person-check.ts";
 import { aliasesChanged, createRecipients, type Recipient } from "./recipients.ts";
 import type { SubProbe } from "../cognito/sub-probe.ts";
 import type { UserNames } from "./user-names.ts";
@@ -165,8 +165,9 @@ export async function deliverClaim(
     for (const name of units.toSorted((one, other) => since(one) - since(other))) {
       const person = people.get(name) ?? {};
       const key = JSON.stringify([person.account?.sub, person.name?.attribute, person.name?.value]);
-      const answer = asked.get(key) ?? (await checkPerson(means, seeker, person, leaseUntil - leaseMs));
-      asked.set(key, answer);
+      const said = asked.get(key) ?? (await checkPerson(means, seeker, person, leaseUntil - leaseMs));
+      asked.set(key, said);
+      const answer = answerFor(said, session.held(name));
       if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipientOf(name), answer.user);
       else if (answer.is === "lost") session.bury(name, "user-not-found", answer.reason);
       else if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));

@@ -12,14 +12,14 @@ import type { Failure, LostPerson } from "../core/failure.ts";
 import { isOfFormer } from "../core/mailbox.ts";
 import { isFresh, type Account, type Person, type PersonName } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
-import { VERIFIED } from "../core/unit.ts";
+import { ordinalOf } from "../core/version.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
 import { lookWithinLease, type Seeker } from "./lease-look.ts";
 
 export interface PersonMeans {
   readonly store: Pick<Store, "mailboxes" | "reservations">;
-  readonly keyring: Pick<Keyring, "accountMark" | "linkDigest" | "valueDigest">;
+  readonly keyring: Pick<Keyring, "accountMark" | "linkDigest">;
   readonly profile: PoolProfile;
   readonly directory: Pick<UserDirectory, "readUser" | "resolve">;
   readonly lists: QuotaGovernor;
@@ -32,6 +32,11 @@ export interface ClaimSeeker extends Seeker {
 }
 
 export type PersonAnswer =
+  | ConcludedAnswer
+  /** The account does not have the name any more, and nobody has. `by`: ordinals of poolsync's own changes of it. */
+  | { readonly is: "given-up"; readonly user: ListedUser; readonly by: readonly string[] };
+
+type ConcludedAnswer =
   /** The account is the one, or the list does not show it. `user`: what the pool has of it, where that was just asked. */
   | { readonly is: "theirs"; readonly user?: ListedUser }
   | { readonly is: "lost"; readonly reason: LostPerson }
@@ -103,8 +108,7 @@ async function checkAlias(
       if (!read.ok) return { is: "unknown", failure: read.failure };
       const { user } = read;
       if (user === undefined) return { is: "theirs" };
-      // Poolsync itself gave them another, perhaps by the very change that named them so.
-      return (await isOurs(means, seeker.user, alias.attribute, user)) ? { is: "theirs", user } : PASSED_ON;
+      return { is: "given-up", user, by: await changesOf(means, seeker.user, alias.attribute) };
     }
   }
 }
@@ -117,18 +121,17 @@ async function checkFederated(means: PersonMeans, seeker: ClaimSeeker, account: 
   return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
 }
 
-/** True where the value that the user has is one that poolsync gave them, or is about to: nobody else took the old one. */
-async function isOurs(
-  { store, keyring }: PersonMeans,
-  user: string,
-  unit: string,
-  listed: ListedUser,
-): Promise<boolean> {
-  const there = listed.attributes.get(unit) ?? "";
+/** Ordinals of the changes that poolsync knows of a unit: under way, waiting, and written last. */
+async function changesOf({ store }: PersonMeans, user: string, unit: string): Promise<readonly string[]> {
   const { mailbox, ledger } = await store.mailboxes.read(user);
-  const digests = [mailbox?.claim?.units[unit], mailbox?.pending[unit], ledger[unit]].map((known) => known?.digest);
-  const ways = [{}, ...VERIFIED.map((verified) => ({ verified }))];
-  return ways.some((way) => digests.includes(keyring.valueDigest(unit, { kind: "text", text: there, ...way })));
+  const known = [mailbox?.claim?.units[unit], mailbox?.pending[unit], ledger[unit]];
+  return known.flatMap((one) => (one === undefined ? [] : [ordinalOf(one.version)]));
+}
+
+/** The answer for one unit: the very change that named its person may be what gave them another name. */
+export function answerFor(answer: PersonAnswer, { version }: { readonly version: string }): ConcludedAnswer {
+  if (answer.is !== "given-up") return answer;
+  return answer.by.includes(ordinalOf(version)) ? { is: "theirs", user: answer.user } : PASSED_ON;
 }
 
 function readUser({ profile, directory, lists }: PersonMeans, seeker: ClaimSeeker, { sub }: Account) {
