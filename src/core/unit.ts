@@ -42,8 +42,3 @@ export function contactOf(name: string): string | undefined {
 export function isContact(name: string): boolean {
   return flagOf(name) !== undefined;
 }
-
-/** Undefined for a value that is no text. */
-export function textOf(value: UnitValue | undefined): string | undefined {
-  return value?.kind === "text" ? value.text : undefined;
-}
