@@ -53,17 +53,20 @@ async function main(): Promise<number> {
   const run = randomBytes(4).toString("hex");
   const scratch = await mkdtemp(join(tmpdir(), "poolsync-tests-"));
   try {
-    const dataDir = join(scratch, "data");
-    await makeDirectory(dataDir);
+    await makeDirectory(dataDirIn(scratch));
     if (interrupted) return 128 + constants.signals[interrupted];
     say(`Redis: ${redis.origin}.`);
-    const exitCode = await runTests(redis.url, run, dataDir);
+    const exitCode = await runTests(redis.url, run, scratch);
     return interrupted ? 128 + constants.signals[interrupted] : exitCode;
   } finally {
     await rm(scratch, { recursive: true, force: true });
     if (!redis.ours) await removeKeys(redis.url, run);
     await redis.stop();
   }
+}
+
+function dataDirIn(scratch: string): string {
+  return join(scratch, "data");
 }
 
 /** The data directory that tests copy. Where it cannot be made, they make their own, and say what is wrong. */
@@ -74,12 +77,19 @@ async function makeDirectory(dataDir: string): Promise<void> {
   );
 }
 
-async function runTests(url: string, run: string, dataDir: string): Promise<number> {
+async function runTests(url: string, run: string, scratch: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
   const child = spawn(process.execPath, [...nodeArgs, ...options, ...files], {
     cwd: root,
     stdio: "inherit",
-    env: { ...process.env, POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_RUN: run, POOLSYNC_TEST_DATA_DIR: dataDir },
+    env: {
+      ...process.env,
+      // Hundreds of processes read the same sources.
+      NODE_COMPILE_CACHE: join(scratch, "compiled"),
+      POOLSYNC_TEST_REDIS_URL: url,
+      POOLSYNC_TEST_RUN: run,
+      POOLSYNC_TEST_DATA_DIR: dataDirIn(scratch),
+    },
   });
   tests = child;
   return await new Promise((resolve, reject) => {

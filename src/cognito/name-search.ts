@@ -36,7 +36,10 @@ export async function findByName(
     if (!answer.ok) return { ...answer, by };
     if (answer.is === "one") {
       const { user } = answer;
-      const other = await read((signal) => namesake(directory, profile, by, text, user, signal));
+      const found = { ok: true, is: "one", username: canonicalUsername(profile, user.username), user, by } as const;
+      // The list minds the case of usernames where the pool does not: so somebody may have this one all the same.
+      if (by !== "preferred_username" || profile.caseSensitive) return found;
+      const other = await read((signal) => namesake(directory, profile, text, user, signal));
       if (!other.ok) return { ...other, by };
       if (other.is === "unlisted") return { ok: true, is: "one", username: canonicalUsername(profile, text) };
       if (other.is === "another") {
@@ -49,7 +52,7 @@ export async function findByName(
           by: "username",
         };
       }
-      return { ok: true, is: "one", username: canonicalUsername(profile, user.username), user, by };
+      return found;
     }
     if (answer.is === "many") return { ...answer, by };
   }
@@ -76,19 +79,17 @@ async function ask(
 }
 
 /**
- * Who has a username that somebody else has as a preferred one. The list minds the case of usernames where the pool does
- * not, so only Cognito itself knows; where it may not be asked, whom the list shows it is.
+ * Who has a username that somebody else has as a preferred one, by Cognito itself; where it may not be asked, it is who
+ * was found.
  */
 async function namesake(
   directory: NameSearch["directory"],
   profile: PoolProfile,
-  by: Question,
   text: string,
   found: ListedUser,
   signal: AbortSignal,
 ): Promise<Namesake | Refusal> {
   const nobody = { ok: true, is: "nobody" } as const;
-  if (by !== "preferred_username" || profile.caseSensitive) return nobody;
   const named = await directory.subBehind(profile.id, text, { signal });
   if (!named.ok) return named.failure.outcome === "wait" || named.failure.outcome === "retry" ? named : nobody;
   if (named.sub === found.sub) return nobody;

@@ -154,10 +154,10 @@ export function blank(d: Draft, name: string | undefined, at?: number): void {
 
 /**
  * A look found the value there: nothing older than it follows. It is poolsync's own where it was the last that poolsync
- * wrote, but an address or number is not waited for any more once it was seen.
+ * wrote, but an address or number is not waited for any more once it was seen. `account`: at which it was seen.
  */
-export function enterSeen(d: Draft, name: string, { version, digest, account }: Held, wasLast: boolean): void {
-  enter(d, name, version, wasLast && !isContact(name) ? digest : "", { account });
+export function enterSeen(d: Draft, name: string, held: Held, wasLast: boolean, account = held.account): void {
+  enter(d, name, held.version, wasLast && !isContact(name) ? held.digest : "", { account });
 }
 
 /** Of two that say the same value, what lets less of it go unsent. */

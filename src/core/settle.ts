@@ -90,11 +90,11 @@ function settleUnit(
         // An address that was settled a moment ago in the same claim has another flag now.
         blank(d, otherOf(name), nowMs);
       } else if (newer !== undefined || doubted) {
-        enter(d, name, newer ?? held.version, "");
+        enter(d, name, newer ?? held.version, "", { account: settlement.account });
       } else if (settlement.awaiting === true) {
-        enter(d, name, held.version, held.digest);
+        enter(d, name, held.version, held.digest, { account: settlement.account });
       } else {
-        enterSeen(d, name, held, wasLast);
+        enterSeen(d, name, held, wasLast, settlement.account);
       }
       if (doubted) {
         place(d, name, { ...held, notBefore: 0 });

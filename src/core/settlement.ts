@@ -6,6 +6,8 @@ export type Settlement =
       readonly version: string;
       /** True where another value is there, and this one was sent and waits until the person confirms it. */
       readonly awaiting?: boolean;
+      /** The mark of the account at which the look saw it. */
+      readonly account?: string;
     }
   | {
       readonly is: "retry";

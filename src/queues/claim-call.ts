@@ -35,8 +35,8 @@ export interface Caller {
 
 export interface ClaimCall {
   /**
-   * One call with the attributes of these units, for the user of this name. Throws SlotTooLate where it cannot be made within the lease, and
-   * ClaimLost where the claim is somebody else's.
+   * One call with the attributes of these units, for the user of this name. Throws SlotTooLate where it cannot be made
+   * within the lease, and ClaimLost where the claim is somebody else's.
    */
   make(username: string, units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
   /**

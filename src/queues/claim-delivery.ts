@@ -3,11 +3,9 @@
  * few calls as can be, and each call is settled before the next is begun. No call is begun after the lease's end, and
  * one that is under way is aborted there.
  */
-import type { AttributeWriter } from "../cognito/attribute-writer.ts";
-import { type QuotaGovernor, type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
+import { type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Refusal } from "../cognito/fault.ts";
-import type { OwnWriter } from "../cognito/own-writer.ts";
-import type { UserDirectory } from "../cognito/user-directory.ts";
+import { accountOf } from "../cognito/listed-user.ts";
 import { hasEnded } from "../core/access-token.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
 import { mayAwait } from "../core/comparison.ts";
@@ -16,40 +14,18 @@ import { decide, type Failure, isExhausted, type LostPerson } from "../core/fail
 import { culprits, halves } from "../core/isolation.ts";
 import { sharesFate, together, type Manner } from "../core/manner.ts";
 import type { Person } from "../core/person.ts";
-import { checkUnit, type PoolProfile } from "../core/pool-schema.ts";
+import { checkUnit } from "../core/pool-schema.ts";
 import { contactOf, isContact, type UnitValue } from "../core/unit.ts";
-import { type Keyring, mannerOf, personOf, valueOf } from "../store/keyring.ts";
+import { mannerOf, personOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
-import type { Store } from "../store/store.ts";
 import { openAliasGuard } from "./alias-guard.ts";
 import { createClaimCall } from "./claim-call.ts";
 import { type ClaimInHand, ClaimLost, openClaimSession, type Told } from "./claim-session.ts";
-import type { HoldWatch } from "./hold-watch.ts";
+import type { DeliveryMeans } from "./delivery-means.ts";
 import { lookWithinLease } from "./lease-look.ts";
 import { answerFor, checkPerson, isFormers, type PersonAnswer } from "./person-check.ts";
 import { aliasesChanged, createRecipients, type Recipient } from "./recipients.ts";
-import type { SubProbe } from "../cognito/sub-probe.ts";
-import type { UserNames } from "./user-names.ts";
 import { withinLease } from "./within-lease.ts";
-
-/** What every delivery of a pool shares. */
-export interface DeliveryMeans {
-  readonly store: Store;
-  readonly keyring: Keyring;
-  readonly profile: PoolProfile;
-  readonly writer: AttributeWriter;
-  /** For changes that users make themselves. */
-  readonly ownWriter: OwnWriter;
-  readonly directory: UserDirectory;
-  readonly names: Pick<UserNames, "changed">;
-  readonly subs: SubProbe;
-  /** The pace of UserUpdate and of UserList. */
-  readonly updates: QuotaGovernor;
-  readonly lists: QuotaGovernor;
-  readonly holds: HoldWatch;
-  /** How long a claim lives: connect and request time-outs, and a margin. */
-  readonly leaseMs: number;
-}
 
 export interface Delivered extends Told {
   /** The settle came too late, and the claim is somebody else's. */
@@ -165,7 +141,8 @@ export async function deliverClaim(
     for (const name of units.toSorted((one, other) => since(one) - since(other))) {
       const person = people.get(name) ?? {};
       const key = JSON.stringify([person.account?.sub, person.name?.attribute, person.name?.value]);
-      const said = asked.get(key) ?? (await checkPerson(means, seeker, person, leaseUntil - leaseMs));
+      const at = { nowMs: leaseUntil - leaseMs, called: recipientOf(name).called };
+      const said = asked.get(key) ?? (await checkPerson(means, seeker, person, at));
       asked.set(key, said);
       const answer = answerFor(said, session.held(name));
       if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipientOf(name), answer.user);
@@ -178,6 +155,7 @@ export async function deliverClaim(
   async function prepare(): Promise<void> {
     open();
     await checkPeople();
+    if (hold) return;
     const isOpen = new Set(session.open());
     for (const name of contacts.keys()) if (!isOpen.has(name)) contacts.delete(name);
     if (contacts.size > 0) {
@@ -223,9 +201,15 @@ export async function deliverClaim(
       }
       // The list is eventually consistent: of whom it does not show, the write is the authority.
       if (listed && payloadOf([name]).every(({ Name, Value }) => (listed.attributes.get(Name) ?? "") === Value)) {
-        session.unchanged(name);
+        session.unchanged(name, { account: markOf(name) });
       }
     }
+  }
+
+  /** The mark of the account that was looked at for a unit. */
+  function markOf(name: string): string | undefined {
+    const { view } = recipientOf(name);
+    return view && keyring.accountMark(profile.id, accountOf(view.listed));
   }
 
   /** Nothing was written by a read: its fate is no matter, and nothing of the user is what it could refuse. */
@@ -261,8 +245,8 @@ export async function deliverClaim(
     const there = recipientOf(name).view?.there;
     const planned = planContact({ caseSensitive: isAsked || profile.caseSensitive }, name, value, there);
     const awaits = !wasAnothers && inHand.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
-    if (planned.do === "unchanged") session.unchanged(name);
-    else if (planned.do === "send" && awaits) session.unchanged(name, true);
+    if (planned.do === "unchanged") session.unchanged(name, { account: markOf(name) });
+    else if (planned.do === "send" && awaits) session.unchanged(name, { awaiting: true, account: markOf(name) });
     else if (planned.do === "bury") session.bury(name, planned.kind, planned.reason);
     else attributes.set(name, planned.attributes);
   }

@@ -41,8 +41,11 @@ export interface ClaimSession {
   held(name: string): Held;
   conclude(name: string, settlement: Settlement): void;
   applied(name: string): void;
-  /** `awaiting`: another value is there, and this one was sent and waits until the person confirms it. */
-  unchanged(name: string, awaiting?: boolean): void;
+  /**
+   * `awaiting`: another value is there, and this one was sent and waits until the person confirms it. `account`: the mark
+   * of the one that was looked at.
+   */
+  unchanged(name: string, options?: { readonly awaiting?: boolean; readonly account?: string | undefined }): void;
   bury(name: string, kind: string, reason: string, more?: BuriedBy): void;
   /** Gives units back for later, with nothing counted. */
   defer(names: Iterable<string>, inMs: number): void;
@@ -91,8 +94,11 @@ export function openClaimSession(
     held,
     conclude,
     applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
-    unchanged: (name, awaiting = false) =>
-      conclude(name, { is: "unchanged", version: held(name).version, ...(awaiting ? { awaiting } : {}) }),
+    unchanged(name, { awaiting = false, account } = {}) {
+      const { version } = held(name);
+      const whose = account === undefined ? {} : { account };
+      conclude(name, { is: "unchanged", version, ...(awaiting ? { awaiting } : {}), ...whose });
+    },
     bury(name, kind, reason, { owner, fateUnknown = false } = {}) {
       const { version, body } = held(name);
       const tokenless = withoutToken(keyring.open(body));

@@ -46,18 +46,18 @@ type ConcludedAnswer =
 
 const PASSED_ON = { is: "lost", reason: "no-longer-theirs" } as const;
 
-/** `nowMs`: by the store's clock. */
+/** `nowMs`: by the store's clock. `called`: the `Username` of the call that is to be made. */
 export async function checkPerson(
   means: PersonMeans,
   seeker: ClaimSeeker,
   { account, name }: Person,
-  nowMs: number,
+  { nowMs, called }: { readonly nowMs: number; readonly called: string },
 ): Promise<PersonAnswer> {
   if (account === undefined) return { is: "theirs" };
   const answer: PersonAnswer =
     name === undefined ? { is: "theirs" } : await checkName(means, seeker, account, name, nowMs);
   const isKnown = answer.is !== "theirs" || answer.user !== undefined;
-  return isKnown || account.federated !== true ? answer : checkFederated(means, seeker, account);
+  return isKnown || called === account.sub ? answer : checkAccount(means, seeker, account);
 }
 
 async function checkName(
@@ -113,8 +113,11 @@ async function checkAlias(
   }
 }
 
-/** Who was deleted comes back with the next sign-in, under the same username and as another account. */
-async function checkFederated(means: PersonMeans, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
+/**
+ * Whom the call names by the username: users of a provider, and everybody where the service takes no sub. One who was
+ * deleted may be there again under it, as another account.
+ */
+async function checkAccount(means: PersonMeans, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
   const read = await readUser(means, seeker, account);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   // The list has shown it before: where it does not any more, it is no more.

@@ -38,8 +38,8 @@ export function createRecipients(username: string, subs: Pick<SubProbe, "called"
     of(person) {
       const { account } = person;
       const called = subs.called(username, person);
-      // A provider's user who was made anew has the name of the one before.
-      const key = account?.federated === true ? `${called} ${account.sub}` : called;
+      // Who is called by the username, and was made anew, has the name of the one before.
+      const key = account === undefined || called === account.sub ? called : `${called} ${account.sub}`;
       const known = recipients.get(key);
       if (known !== undefined) return known;
       const recipient = { person, called };

@@ -2,7 +2,6 @@
  * Somebody else passes addresses and numbers on, deletes accounts and makes them anew: past poolsync, straight at the
  * emulator. When and whose is in the run's plan; what came of it is in the journal.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { AdminCreateUserCommand, AdminDeleteUserCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
@@ -12,6 +11,7 @@ import { BY_OTHERS } from "./journal.ts";
 import type { Name } from "./model.ts";
 import { namedPeople, usernameOf, type Person } from "./named.ts";
 import type { Handover, Plan } from "./plan.ts";
+import { inTime } from "./planned.ts";
 import { POOL, type Service } from "./service.ts";
 
 export interface Handovers {
@@ -131,12 +131,8 @@ export function startHandovers(plan: Plan, service: Pick<Service, "port" | "subO
     count += 1;
   }
 
-  const startedAt = Date.now();
   const done = (async () => {
-    for (const planned of plan.handovers) {
-      await sleep(Math.max(0, startedAt + planned.atMs - Date.now()), undefined, { signal: givenUp.signal });
-      await carryOut(planned);
-    }
+    for await (const planned of inTime(plan.handovers, givenUp.signal)) await carryOut(planned);
   })();
   // Whoever waits for the end is told.
   done.catch(() => undefined);

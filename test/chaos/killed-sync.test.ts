@@ -16,7 +16,7 @@ import { GUARDS_OFF } from "./run-settings.ts";
  * an independent count of the file's units, and no more writes were made than users and calls in flight at the kill.
  */
 const POOL = "eu-west-1_Example";
-const USERS = 300;
+const USERS = 600;
 const CONCURRENCY = 10;
 
 async function killedAndBegunAgain(t: TestContext, engine: Readonly<Record<string, string>>): Promise<void> {

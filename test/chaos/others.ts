@@ -2,7 +2,6 @@
  * Somebody else writes values in the pool, as a person in the console would: past poolsync, straight to the emulator.
  * When and whom is in the run's plan; what was applied is in the journal, marked as not poolsync's.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import type { Attribute } from "../../src/core/contact.ts";
@@ -12,6 +11,7 @@ import { ASKED, ASKED_ATTRIBUTES } from "./asks.ts";
 import { BY_OTHERS } from "./journal.ts";
 import { valueOf, type SentChange } from "./model.ts";
 import { FED_ATTRIBUTES, type OthersWrite, type Plan } from "./plan.ts";
+import { inTime } from "./planned.ts";
 import { POOL, type Service } from "./service.ts";
 
 export interface Others {
@@ -49,10 +49,8 @@ export function startOthers(plan: Plan, service: Pick<Service, "port">, fed: rea
     return (await writer.write(POOL, username, attributes, { signal, notAfter, clientMetadata: BY_OTHERS })).ok;
   }
 
-  const startedAt = Date.now();
   const done = (async () => {
-    for (const planned of plan.others) {
-      await sleep(Math.max(0, startedAt + planned.atMs - Date.now()), undefined, { signal: givenUp.signal });
+    for await (const planned of inTime(plan.others, givenUp.signal)) {
       const people = planned.whom === "asked" ? ASKED : fed;
       const one = write(people[Math.floor(planned.place * people.length)] ?? "", planned).finally(() =>
         underWay.delete(one),

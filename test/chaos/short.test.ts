@@ -7,7 +7,7 @@ import { planText, reportText } from "./report.ts";
 import { LEASE_MS } from "./run-settings.ts";
 
 /** The short form of the chaos run; docs/reliability.md has the long ones. */
-const FOR_MS = 14_000;
+const FOR_MS = 20_000;
 const GAP_MS = 2_500;
 
 async function survives(t: TestContext, options: Omit<ChaosOptions, "forMs">): Promise<void> {

@@ -180,9 +180,7 @@ const put = fc
       if (run === CANCELLABLE) for (const { user, unit } of mine) model.cancellable.add(`${user} ${unit}`);
       model.cursors.set(run, answer.cursor);
       // What was known of a former account, and waited for it, is void.
-      if (account !== undefined) {
-        for (const { user } of mine) for (const unit of UNITS) model.buried.add(`${user} ${unit}`);
-      }
+      for (const { user } of account ? mine : []) for (const unit of UNITS) model.buried.add(`${user} ${unit}`);
       for (const { user, unit, atMs = 0 } of answer.accepted ? mine : []) {
         if (atMs > MAX_LEAD_MS) continue;
         const ordinal = ordinalText({ timeMs: nowMs + atMs, sequence: 0 });
@@ -216,7 +214,15 @@ const claim = fc.record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1) }
 );
 
 type Fate =
-  | { readonly is: "applied" | "unchanged" | "awaiting" | "left" | "applied as an older version" }
+  | {
+      readonly is:
+        | "applied"
+        | "unchanged"
+        | "seen at the second account"
+        | "awaiting"
+        | "left"
+        | "applied as an older version";
+    }
   | {
       readonly is: "retry";
       readonly inMs: number;
@@ -228,6 +234,7 @@ type Fate =
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 5, arbitrary: fc.constant({ is: "applied" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "unchanged" as const }) },
+  { weight: 1, arbitrary: fc.constant({ is: "seen at the second account" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "awaiting" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "left" as const }) },
   { weight: 1, arbitrary: fc.constant({ is: "applied as an older version" as const }) },
@@ -255,6 +262,8 @@ function settlementOf(one: Fate, version: string, letter: string): Settlement | 
     case "applied":
     case "unchanged":
       return { is: one.is, version };
+    case "seen at the second account":
+      return { is: "unchanged", version, account: accountMark(2, "second") };
     case "awaiting":
       return { is: "unchanged", version, awaiting: true };
     case "applied as an older version":

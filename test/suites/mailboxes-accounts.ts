@@ -35,6 +35,18 @@ export function accountCases(suite: Suite): void {
       assert.equal((await u.buries("b", "name")).account, LATER);
     });
 
+    test("is that at which a look of a delivery saw the value, also where the change named the username", async () => {
+      const u = await createFound();
+      await u.put(FORMER, wanted("name", "x", 1));
+      await u.deliver("a");
+      await u.put(undefined, wanted("name", "y", 2));
+      const { version } = heldOf(await u.claim("b"), "name");
+      await u.settle("b", { name: { is: "unchanged", version, account: LATER } });
+      assert.equal((await u.ledger())["name"]?.account, LATER);
+      await u.put(LATER, wanted("name", "old", 1));
+      assert.equal((await u.books()).stale, 1, "what was found at this account is not forgotten by the next look");
+    });
+
     test("is unknown again once a change was written that named the user by the username", async () => {
       const u = await createFound();
       await u.put(LATER, wanted("name", "x", 1));

@@ -4,13 +4,15 @@ import type { RedisClient } from "./connection.ts";
 import { FORMAT } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
+const MAILBOX = ["account", "documents", "mailbox"] as const;
+
 /** Each script and what is prepended to it, in lua/: behind the clock and the fence, which all have. */
 const PRELUDES = {
   command: [],
-  put: ["mailbox"],
-  "claim-and-settle": ["mailbox", "claim", "settle"],
-  replay: ["mailbox"],
-  discard: ["mailbox"],
+  put: MAILBOX,
+  "claim-and-settle": [...MAILBOX, "claim", "settle"],
+  replay: MAILBOX,
+  discard: MAILBOX,
   sweep: [],
   "begin-run": [],
   advance: [],

@@ -61,10 +61,6 @@ local function post()
   end
 end
 
-local function is_empty(record)
-  return next(record) == nil
-end
-
 local function take(record, name)
   local value = record[name]
   record[name] = nil
@@ -77,42 +73,6 @@ end
 
 local function is_too_far_ahead(ordinal)
   return tonumber(string.sub(ordinal, 1, 15)) > NOW + MAX_LEAD_MS
-end
-
--- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `whole`
--- puts it back, and so do the shapes of documents.ts.
-local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
-local function fill(units)
-  for _, held in pairs(units) do
-    held.attempts = held.attempts or 0
-    held.faults = held.faults or 0
-    held.deaths = held.deaths or 0
-    held.notBefore = held.notBefore or 0
-  end
-end
-local function strip(units)
-  for _, held in pairs(units) do
-    if held.attempts == 0 then held.attempts = nil end
-    if held.faults == 0 then held.faults = nil end
-    if held.deaths == 0 then held.deaths = nil end
-    if held.notBefore == 0 then held.notBefore = nil end
-  end
-end
-local function whole(mailbox)
-  for _, shelf in ipairs(SHELVES) do mailbox[shelf] = mailbox[shelf] or {} end
-  fill(mailbox.pending)
-  fill(mailbox.kept)
-  if mailbox.claim then fill(mailbox.claim.units) end
-  return mailbox
-end
-local function slim(mailbox)
-  strip(mailbox.pending)
-  strip(mailbox.kept)
-  if mailbox.claim then strip(mailbox.claim.units) end
-  for _, shelf in ipairs(SHELVES) do
-    if is_empty(mailbox[shelf]) then mailbox[shelf] = nil end
-  end
-  return mailbox
 end
 
 -- A user's documents, as they were read, as a draft: without a mailbox where there is none.
@@ -151,20 +111,6 @@ local function enter(d, name, version, digest, at, account)
   d.ledger_changed = true
 end
 
-local function made_at(mark)
-  return tonumber(string.sub(mark, 1, 15))
-end
-
--- True where the account came in the place of the other, which then is no more.
-local function is_successor(mark, other)
-  return mark ~= other and made_at(mark) >= made_at(other)
-end
-
--- True where the one account had the username before the other. Of one that nobody looked at that is not known.
-local function came_before(one, other)
-  return one and other and is_successor(other, one)
-end
-
 -- The flag of a contact, the contact of a flag.
 local function other_of(name)
   return FLAG_OF[name] or CONTACT_OF[name]
@@ -176,8 +122,8 @@ local function blank(d, name, at)
 end
 
 -- A look found the value there: it stays poolsync's own where it was the last that poolsync wrote.
-local function enter_seen(d, name, held, was_last)
-  enter(d, name, held.version, was_last and not FLAG_OF[name] and held.digest or '', nil, held.account)
+local function enter_seen(d, name, held, was_last, account)
+  enter(d, name, held.version, was_last and not FLAG_OF[name] and held.digest or '', nil, account or held.account)
 end
 
 -- True where the ledger is taken for the pool.

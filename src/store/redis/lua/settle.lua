@@ -23,11 +23,11 @@ local function settle_unit(d, name, held, settlement, was_last)
       -- An address that was settled a moment ago in the same claim has another flag now.
       blank(d, other_of(name), NOW)
     elseif unsure then
-      enter(d, name, newer or held.version, '')
+      enter(d, name, newer or held.version, '', nil, settlement.account)
     elseif settlement.awaiting then
-      enter(d, name, held.version, held.digest)
+      enter(d, name, held.version, held.digest, nil, settlement.account)
     else
-      enter_seen(d, name, held, was_last)
+      enter_seen(d, name, held, was_last, settlement.account)
     end
     if doubted then
       held.notBefore = 0

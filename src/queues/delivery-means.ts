@@ -1,0 +1,29 @@
+/** What deliveries of one pool need of the world. */
+import type { AttributeWriter } from "../cognito/attribute-writer.ts";
+import type { OwnWriter } from "../cognito/own-writer.ts";
+import type { QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { SubProbe } from "../cognito/sub-probe.ts";
+import type { UserDirectory } from "../cognito/user-directory.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Store } from "../store/store.ts";
+import type { HoldWatch } from "./hold-watch.ts";
+import type { UserNames } from "./user-names.ts";
+
+export interface DeliveryMeans {
+  readonly store: Store;
+  readonly keyring: Keyring;
+  readonly profile: PoolProfile;
+  readonly writer: AttributeWriter;
+  /** For changes that users make themselves. */
+  readonly ownWriter: OwnWriter;
+  readonly directory: UserDirectory;
+  readonly names: Pick<UserNames, "changed">;
+  readonly subs: SubProbe;
+  /** The pace of UserUpdate and of UserList. */
+  readonly updates: QuotaGovernor;
+  readonly lists: QuotaGovernor;
+  readonly holds: HoldWatch;
+  /** How long a claim lives: connect and request time-outs, and a margin. */
+  readonly leaseMs: number;
+}

@@ -1,0 +1,15 @@
+-- Whose an account's mark is: core/person.ts, said in Lua. Prepended to mailbox.lua.
+
+local function made_at(mark)
+  return tonumber(string.sub(mark, 1, 15))
+end
+
+-- True where the account came in the place of the other, which then is no more.
+local function is_successor(mark, other)
+  return mark ~= other and made_at(mark) >= made_at(other)
+end
+
+-- True where the one account had the username before the other. Of one that nobody looked at that is not known.
+local function came_before(one, other)
+  return one and other and is_successor(other, one)
+end

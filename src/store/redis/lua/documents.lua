@@ -1,0 +1,41 @@
+-- A mailbox as it is kept, and as the steps work on it: prepended to mailbox.lua.
+
+local function is_empty(record)
+  return next(record) == nil
+end
+
+-- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `whole`
+-- puts it back, and so do the shapes of documents.ts.
+local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
+local function fill(units)
+  for _, held in pairs(units) do
+    held.attempts = held.attempts or 0
+    held.faults = held.faults or 0
+    held.deaths = held.deaths or 0
+    held.notBefore = held.notBefore or 0
+  end
+end
+local function strip(units)
+  for _, held in pairs(units) do
+    if held.attempts == 0 then held.attempts = nil end
+    if held.faults == 0 then held.faults = nil end
+    if held.deaths == 0 then held.deaths = nil end
+    if held.notBefore == 0 then held.notBefore = nil end
+  end
+end
+local function whole(mailbox)
+  for _, shelf in ipairs(SHELVES) do mailbox[shelf] = mailbox[shelf] or {} end
+  fill(mailbox.pending)
+  fill(mailbox.kept)
+  if mailbox.claim then fill(mailbox.claim.units) end
+  return mailbox
+end
+local function slim(mailbox)
+  strip(mailbox.pending)
+  strip(mailbox.kept)
+  if mailbox.claim then strip(mailbox.claim.units) end
+  for _, shelf in ipairs(SHELVES) do
+    if is_empty(mailbox[shelf]) then mailbox[shelf] = nil end
+  end
+  return mailbox
+end
