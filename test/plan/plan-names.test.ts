@@ -1,26 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
-import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
-import type { Ledger } from "../../src/core/mailbox.ts";
 import type { Person } from "../../src/core/person.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
-import { buildPlans, type Plan } from "../../src/plan/plan.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
-import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
-import { temporaryDirectory } from "../cli/command-run.ts";
-import { PROFILE } from "../support/pool-profile.ts";
+import { createKeyring } from "../../src/store/keyring.ts";
+import { openPlanStage, SECRET, STAFF, type PlanFacts } from "./plan-stage.ts";
 
-const NAMES = ["nickname", "email"];
-const SIGN_IN: PoolProfile = {
-  ...PROFILE,
-  attributes: Object.fromEntries(
-    NAMES.map((name) => [name, { name, type: "String", mutable: true, required: false, developerOnly: false }]),
-  ),
-  aliasAttributes: ["email", "preferred_username"],
-};
+const SIGN_IN: PoolProfile = { ...STAFF, autoVerified: [], aliasAttributes: ["email", "preferred_username"] };
 const HOLDS_BACK = { ...SIGN_IN, autoVerified: ["email"], requireVerificationBeforeUpdate: ["email"] };
-const keyring = createKeyring(freshSecret());
+const keyring = createKeyring(SECRET);
 const SUB = "2f1c8a54-0b7e-4f6a-9c3d-5e8f7a6b1c2d";
 
 const listed = (
@@ -42,46 +31,19 @@ function row(username: string, email?: string, person?: Person): PlannedRecord {
 }
 
 describe("the names of a plan's rows", () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-  const opened: Plan[] = [];
-  before(async () => {
-    directory = await temporaryDirectory();
-  });
-  after(async () => {
-    for (const plan of opened) plan.close();
-    await directory.remove();
-  });
+  const stage = openPlanStage();
+  before(stage.open);
+  after(stage.close);
 
   /** Who each row means, or why nobody. */
-  async function meant(
-    rows: readonly PlannedRecord[],
-    users: readonly ListedUser[],
-    mapping: { readonly match?: string } = {},
-    { live = true, sent = {}, profile = SIGN_IN }: { live?: boolean; sent?: Ledger; profile?: PoolProfile } = {},
-  ): Promise<{ readonly whom: readonly string[]; readonly deeds: readonly string[]; readonly lists: number }> {
-    const means = {
-      profile,
-      keyring,
-      directory: directory.path,
-      ledgers: async (users: readonly string[]) => new Map(users.map((user) => [user, sent])),
-      async *scan() {
-        yield { users, askedAt: 0, again: false };
-      },
-      now: async () => performance.now(),
-      unlisted: "fault" as const,
-      pace: async () => ({ updatesPerSecond: 0.05, listsPerSecond: 25 }),
-      providerAttributes: async () => undefined,
+  async function meant(rows: readonly PlannedRecord[], pool: readonly ListedUser[], facts: PlanFacts = {}) {
+    const plan = await stage.plan(rows, { pool, profile: SIGN_IN, ...facts });
+    const all = [...plan.rows()];
+    return {
+      whom: all.map((each) => (each.kind === "fault" ? each.reason : each.username)),
+      deeds: all.map((each) => (each.kind === "fault" ? "" : (each.units[0]?.deed ?? ""))),
+      lists: plan.figures.calls.lists,
     };
-    async function* records() {
-      yield* rows;
-    }
-    const input = { feed: "f", records: records(), mapping: { attributes: [], ...mapping }, guards: DEFAULT_GUARDS };
-    const [plan] = await buildPlans(means, [input], live ? "live" : "none", new AbortController().signal);
-    assert.ok(plan);
-    opened.push(plan);
-    const whom = Array.from(plan.rows(), (each) => (each.kind === "fault" ? each.reason : each.username));
-    const deeds = Array.from(plan.rows(), (each) => (each.kind === "fault" ? "" : (each.units[0]?.deed ?? "")));
-    return { whom, deeds, lists: plan.figures.calls.lists };
   }
 
   const ann = listed("ann", { email: "ann@example.com", preferred_username: "annie", "custom:team": "1" }, SUB);
@@ -133,10 +95,10 @@ describe("the names of a plan's rows", () => {
       invalid: [],
       change: { username: "ann", units: [{ name: "email", value }], version: { timeMs: 1, sequence: 1 } },
     };
-    const { deeds } = await meant([asking], [{ ...ann, createdAt: 1 }], {}, { sent, profile: HOLDS_BACK });
+    const { deeds } = await meant([asking], [{ ...ann, createdAt: 1 }], { ledger: sent, profile: HOLDS_BACK });
     assert.deepEqual(deeds, ["change"]);
     const mine = { email: { ...sent.email, account: keyring.accountMark(SIGN_IN.id, { sub: SUB, createdAt: 1 }) } };
-    const again = await meant([asking], [{ ...ann, createdAt: 1 }], {}, { sent: mine, profile: HOLDS_BACK });
+    const again = await meant([asking], [{ ...ann, createdAt: 1 }], { ledger: mine, profile: HOLDS_BACK });
     assert.deepEqual(again.deeds, ["awaiting"]);
   });
 
@@ -144,7 +106,7 @@ describe("the names of a plan's rows", () => {
     const people = Array.from({ length: 10 }, (_, at) => listed(`u${at}`, { email: `u${at}@example.com` }));
     const rows = people.map((_, at) => row(`u${at}@example.com`));
     // At a call every 20 seconds three are delivered in the first minute.
-    assert.equal((await meant(rows, people)).lists, 7);
-    assert.equal((await meant(rows, [], {}, { live: false })).lists, 20, "one to find each, and one before its call");
+    assert.equal((await meant(rows, people, { updatesPerSecond: 0.05 })).lists, 7);
+    assert.equal((await meant(rows, [], { baseline: "none" })).lists, 20, "one to find each, and one before its call");
   });
 });

@@ -1,28 +1,11 @@
 import assert from "node:assert/strict";
-import { readdir } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { DEFAULT_GUARDS, type GuardSettings } from "../../src/core/guards.ts";
 import type { ListedUser } from "../../src/core/comparison.ts";
-import type { Ledger } from "../../src/core/mailbox.ts";
-import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, UnitValue } from "../../src/core/unit.ts";
-import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src/plan/plan.ts";
-import type { Baseline } from "../../src/plan/planner.ts";
+import type { Plan, PlanInput, PlanMeans } from "../../src/plan/plan.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { createKeyring } from "../../src/store/keyring.ts";
-import { temporaryDirectory } from "../cli/command-run.ts";
-import { PROFILE } from "../support/pool-profile.ts";
-
-const NAMES = ["given_name", "nickname", "preferred_username", "email", "phone_number", "custom:id"];
-const STAFF: PoolProfile = {
-  ...PROFILE,
-  attributes: Object.fromEntries(
-    NAMES.map((name) => [name, { name, type: "String", mutable: true, required: false, developerOnly: false }]),
-  ),
-  aliasAttributes: ["email"],
-  autoVerified: ["email"],
-};
-const SECRET = Buffer.alloc(32, 7).toString("base64url");
+import { openPlanStage, SECRET, STAFF } from "./plan-stage.ts";
 
 const mail = (address: string, verified: "mark" | "ask" = "mark"): UnitValue => ({
   kind: "text",
@@ -41,60 +24,11 @@ function person(username: string, attributes: Readonly<Record<string, string>> =
   return { username, sub: `sub-${username}`, createdAt: 0, status: "CONFIRMED", attributes: new Map(said) };
 }
 
-interface Stage {
-  readonly pool?: readonly ListedUser[];
-  readonly profile?: PoolProfile;
-  readonly baseline?: Baseline;
-  readonly mapping?: Partial<PlanInput["mapping"]>;
-  readonly guards?: Partial<GuardSettings>;
-  readonly ledger?: Ledger;
-  readonly scan?: PlanMeans["scan"];
-  readonly unlisted?: PlanMeans["unlisted"];
-  readonly provider?: PlanMeans["providerAttributes"];
-}
-
 describe("a plan", () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
-  const opened: Plan[] = [];
-  before(async () => {
-    directory = await temporaryDirectory();
-  });
-  after(async () => {
-    for (const plan of opened) plan.close();
-    assert.deepEqual(await readdir(directory.path), [], "nothing is left of any scratch");
-    await directory.remove();
-  });
-
-  async function plan(rows: readonly PlannedRecord[], stage: Stage = {}): Promise<Plan> {
-    const { pool = [], profile = STAFF, baseline = "live", mapping = {}, guards = {}, ledger = {} } = stage;
-    async function* records() {
-      yield* rows;
-    }
-    async function* everybody() {
-      yield { users: pool, askedAt: 0, again: false };
-    }
-    const means: PlanMeans = {
-      profile,
-      keyring: createKeyring(SECRET),
-      directory: directory.path,
-      ledgers: async (users) => new Map(users.map((user) => [user, ledger])),
-      scan: stage.scan ?? everybody,
-      now: async () => performance.now(),
-      unlisted: stage.unlisted ?? "fault",
-      pace: async () => ({ updatesPerSecond: 20, listsPerSecond: 25 }),
-      providerAttributes: stage.provider ?? (async () => undefined),
-    };
-    const input = {
-      feed: "f",
-      records: records(),
-      mapping: { attributes: [], ...mapping },
-      guards: { ...DEFAULT_GUARDS, ...guards },
-    };
-    const [made] = await buildPlans(means, [input], baseline, new AbortController().signal);
-    assert.ok(made);
-    opened.push(made);
-    return made;
-  }
+  const stage = openPlanStage();
+  const { plan } = stage;
+  before(stage.open);
+  after(stage.close);
 
   /** What becomes of each row: the fault of the whole, or each unit's deed or fault. */
   function verdicts(made: Plan): (string | Record<string, string>)[] {
