@@ -32,8 +32,8 @@ function row(username: string, email?: string, person?: Person): PlannedRecord {
 
 describe("the names of a plan's rows", () => {
   const stage = openPlanStage();
-  before(stage.open);
-  after(stage.close);
+  before(() => stage.open());
+  after(() => stage.close());
 
   /** Who each row means, or why nobody. */
   async function meant(rows: readonly PlannedRecord[], pool: readonly ListedUser[], facts: PlanFacts = {}) {

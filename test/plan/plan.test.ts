@@ -27,8 +27,8 @@ function person(username: string, attributes: Readonly<Record<string, string>> =
 describe("a plan", () => {
   const stage = openPlanStage();
   const { plan } = stage;
-  before(stage.open);
-  after(stage.close);
+  before(() => stage.open());
+  after(() => stage.close());
 
   /** What becomes of each row: the fault of the whole, or each unit's deed or fault. */
   function verdicts(made: Plan): (string | Record<string, string>)[] {
