@@ -29,7 +29,7 @@ import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./st
 import { evidenceOf, readStanding } from "./standing.ts";
 import { createTeller } from "./teller.ts";
 import { auditBooks } from "./verdict.ts";
-import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
+import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const TICK_MS = 100;
 const TURN_MS = 8_000;
@@ -211,6 +211,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     drained: async () => (await engine.store.runs.books()).pending === 0,
   });
   await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
+  const slept = await sleepers(engine);
   await delivery.stop(5_000);
   say(`Drained after ${finale.drain.ms} ms.`);
 
@@ -228,7 +229,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     unacknowledged: teller.underWay + (unfinished ? 1 : 0) + (command.unfinished ? 1 : 0),
     refused: teller.refused,
     finale,
-    leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine), letterJobs),
+    leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine, slept), letterJobs),
     telling: [],
     exits,
   };

@@ -25,7 +25,7 @@ import { POOL } from "./service.ts";
 import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
 import { evidenceOf, readStanding } from "./standing.ts";
 import { auditBooks } from "./verdict.ts";
-import { wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
+import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const WORKERS = 3;
 const CHECKPOINT_EVERY_MS = 20_000;
@@ -195,6 +195,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       : { seen: {}, wrong: [], lateSettles: [] };
     await until("what was provoked is delivered", drained);
     await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
+    const slept = await sleepers(engine);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
     const evidence = await evidenceOf(directory, await service.writes());
@@ -213,7 +214,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       unacknowledged: singles.unacknowledged() + feeds.unacknowledged() + commands.unacknowledged(),
       refused: singles.refused(),
       finale,
-      leaks: judgeKeys(left, standing, await wakeUpsLeft(engine), ends),
+      leaks: judgeKeys(left, standing, await wakeUpsLeft(engine, slept), ends),
       telling: left.telling,
       exits: lives.exits,
       ...(settings.provoke ? { provoked } : {}),

@@ -17,6 +17,8 @@ export interface WakeUpsLeft {
 
 /** Only a user's own sleeps. */
 const wakeUp = z.object({ users: z.tuple([z.string()]) });
+const anyWakeUp = z.object({ users: z.array(z.string()) });
+const AWAKE = ["waiting", "active", "prioritized", "waiting-children", "completed", "failed"] as const;
 const SLACK_MS = 10_000;
 
 /** How many wait or are worked on. */
@@ -29,7 +31,22 @@ export async function wakeUpsAwake({ queues }: Engine): Promise<number> {
   return awake;
 }
 
-export async function wakeUpsLeft(engine: Engine): Promise<WakeUpsLeft> {
+/** Opaque keys of users who have a wake-up that sleeps. */
+export async function sleepers({ queues }: Engine): Promise<ReadonlySet<string>> {
+  const users = new Set<string>();
+  for (const lane of LANES) {
+    for (const { data } of await queues.queue(wakeUpQueue(POOL, lane)).getDelayed()) {
+      users.add(wakeUp.parse(data).users[0]);
+    }
+  }
+  return users;
+}
+
+/**
+ * Once all workers have ended. `slept`: who slept when nobody was woken any more; one of them may have woken while the
+ * workers ended, which is no more than sleeping on.
+ */
+export async function wakeUpsLeft(engine: Engine, slept: ReadonlySet<string>): Promise<WakeUpsLeft> {
   const sleeping = new Set<string>();
   const wrong: string[] = [];
   let jobs = 0;
@@ -44,7 +61,16 @@ export async function wakeUpsLeft(engine: Engine): Promise<WakeUpsLeft> {
       jobs += 1;
     }
   }
-  const awake = await wakeUpsAwake(engine);
+  let awake = 0;
+  for (const lane of LANES) {
+    for (const { data } of await engine.queues.queue(wakeUpQueue(POOL, lane)).getJobs([...AWAKE])) {
+      const [user, another] = anyWakeUp.parse(data).users;
+      if (another === undefined && user !== undefined && slept.has(user)) {
+        sleeping.add(user);
+        jobs += 1;
+      } else awake += 1;
+    }
+  }
   if (awake > 0) wrong.push(`${awake} wake-ups wait or are worked on`);
   return { sleeping, jobs, wrong };
 }
