@@ -2,7 +2,7 @@
  * `npm run bench -- <scenario>`: prints tables and keeps the figures in bench/results.json. Exits with 1 only where
  * something was lost or failed: figures are told, not judged, on a machine that is small and noisy.
  */
-import { table } from "../src/cli/table.ts";
+import { table } from "../src/views/table.ts";
 import { paceSim } from "./pace-sim.ts";
 import { feed } from "./feed.ts";
 import { latency } from "./latency.ts";

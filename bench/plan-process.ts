@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { openInput, recordsOf } from "../src/cli/feed-input.ts";
+import { openInput, recordsOf } from "../src/app/feeds/feed-input.ts";
 import { createCognitoClient } from "../src/cognito/client.ts";
 import { scanPool } from "../src/cognito/pool-scan.ts";
 import { createQuotaGovernor } from "../src/cognito/quota-governor.ts";

@@ -1,5 +1,5 @@
 /** What a scenario of the bench is: it runs, prints tables and leaves figures that bench/results.json keeps. */
-import type { Column } from "../src/cli/table.ts";
+import type { Column } from "../src/views/table.ts";
 
 export interface Scenario {
   readonly name: string;

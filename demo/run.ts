@@ -9,7 +9,7 @@ import { commandLine } from "../src/cli/command-line.ts";
 import { EXIT } from "../src/cli/exit-codes.ts";
 import { columnsOf, type Io } from "../src/cli/io.ts";
 import { run } from "../src/cli/program.ts";
-import { indent } from "../src/cli/table.ts";
+import { indent } from "../src/views/table.ts";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import { withOwned } from "../src/lifecycle.ts";
 import { hrExport, SEED_CUSTOM_ATTRIBUTES, SEED_USERS, seedUsers } from "./seed.ts";

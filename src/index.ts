@@ -12,28 +12,28 @@
  */
 import { createCognitoClients } from "./cognito/client.ts";
 import type { SaidRefusal } from "./cognito/heard-calls.ts";
-import { readAwsSettings, regionInId } from "./config.ts";
-import { LOG_LEVELS } from "./config-settings.ts";
+import { readAwsSettings, regionInId } from "./config/config.ts";
+import { LOG_LEVELS } from "./config/settings.ts";
 import type { Books } from "./core/books.ts";
 import { callTarget, type FoundTarget } from "./core/call-target.ts";
 import type { InvalidUnit } from "./core/change.ts";
 import { quoted } from "./core/quoted.ts";
 import { createLog } from "./log.ts";
-import type { Delivery } from "./queues/delivery.ts";
-import type { UnitOutcome } from "./queues/direct.ts";
+import type { Delivery } from "./delivery/delivery.ts";
+import type { UnitOutcome } from "./delivery/direct.ts";
 import { openEngine } from "./queues/engine.ts";
-import { openPool, type Pool } from "./queues/pool.ts";
-import { createProducer, VERSION_AHEAD } from "./queues/producer.ts";
+import { openPool, type Pool } from "./delivery/pool.ts";
+import { createProducer, VERSION_AHEAD } from "./delivery/producer.ts";
 import { PRIORITY } from "./queues/wake-ups.ts";
-import { changeOf, type UserChange } from "./user-change.ts";
+import { changeOf, type UserChange } from "./app/users/user-change.ts";
 
 export type { SaidRefusal } from "./cognito/heard-calls.ts";
 export type { Books } from "./core/books.ts";
 export type { InvalidUnit } from "./core/change.ts";
 export type { Verified } from "./core/unit.ts";
 export type { Ordinal } from "./core/version.ts";
-export type { UnitOutcome } from "./queues/direct.ts";
-export type { UserChange } from "./user-change.ts";
+export type { UnitOutcome } from "./delivery/direct.ts";
+export type { UserChange } from "./app/users/user-change.ts";
 
 export interface PoolsyncOptions {
   /** `redis://`, `rediss://`, Sentinel or Cluster. Absent: the embedded engine, which one process may have open. */

@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { stringify } from "yaml";
-import { ConfigError } from "../src/config-error.ts";
-import { choosePool, readConfig, workerPools, type Config, type Flags } from "../src/config.ts";
+import { ConfigError } from "../src/config/config-error.ts";
+import { choosePool, readConfig, workerPools, type Config, type Flags } from "../src/config/config.ts";
 import { fuzzParameters } from "./support/fuzz.ts";
 
 /** In passwords and keys, and in nothing that is said. */

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { readConfig } from "../src/config.ts";
-import { ConfigError } from "../src/config-error.ts";
-import { readConfigFile } from "../src/config-file.ts";
+import { readConfig } from "../src/config/config.ts";
+import { ConfigError } from "../src/config/config-error.ts";
+import { readConfigFile } from "../src/config/config-file.ts";
 
 describe("feeds that share a pool", () => {
   let directory = "";

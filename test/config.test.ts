@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ConfigError } from "../src/config-error.ts";
-import { calledAs, choosePool, readConfig, workerPools, type Flags } from "../src/config.ts";
+import { ConfigError } from "../src/config/config-error.ts";
+import { calledAs, choosePool, readConfig, workerPools, type Flags } from "../src/config/config.ts";
 
 describe("the configuration", () => {
   let directory = "";

@@ -3,10 +3,10 @@ import { globSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { DRAIN_SECONDS } from "../src/cli/fleet.ts";
+import { DRAIN_SECONDS } from "../src/app/workers/fleet.ts";
 import { EXIT } from "../src/cli/exit-codes.ts";
-import { parseStanding } from "../src/cli/standing.ts";
-import { readConfigFile } from "../src/config-file.ts";
+import { parseStanding } from "../src/app/status.ts";
+import { readConfigFile } from "../src/config/config-file.ts";
 import { TERMS } from "../src/core/books.ts";
 import { LONGEST_BACKOFF_MS } from "../src/core/backoff.ts";
 import {
@@ -154,7 +154,7 @@ describe("the page on operations, on configuration", () => {
   const options = table(section("Options"), "option");
 
   test("has every variable of the environment that is read, and the AWS SDK's that stand for an option", () => {
-    const config = readFileSync(join(root, "src/config.ts"), "utf8");
+    const config = readFileSync(join(root, "src/config/config.ts"), "utf8");
     const read = Array.from(config.matchAll(/(?:env\(|environment\[)"([A-Z_]+)"/g), ([, name = ""]) => name);
     const target = readFileSync(join(root, "src/core/call-target.ts"), "utf8");
     const aws = Array.from(target.matchAll(/"(AWS_[A-Z_]+)"/g), ([, name = ""]) => name).filter(

@@ -41,7 +41,7 @@ const refused: [file: string, rule: string, text: string][] = [
   ["src/emulator/operations/upward.ts", IMPORTS, 'export { a } from "../../store/keyring.ts";'],
   ["src/emulator/settings.ts", IMPORTS, 'export { a } from "../config.ts";'],
   ["src/log.ts", IMPORTS, 'export { a } from "./store/keyring.ts";'],
-  ["src/testing.ts", IMPORTS, 'export { a } from "../test/support/redis.ts";'],
+  ["src/testing.ts", IMPORTS, 'export { a } from "./support/redis.ts";'],
   ["workers/environment.ts", PROPERTIES, "export const home = process.env.HOME;"],
   ["workers/queue.ts", IMPORTS, 'export { Worker } from "bullmq";'],
   ["src/core/cycle.ts", "no-cycle", 'export { b } from "./cycle-back.ts";\nexport const c = 1;'],
@@ -65,7 +65,7 @@ const accepted: [file: string, text: string][] = [
   ["src/store/redis/allowed.ts", 'export type { A } from "../../core/allowed.ts";\nexport { Redis } from "ioredis";'],
   ["src/queues/allowed.ts", 'export { Queue } from "bullmq";\nexport { Redis as R } from "../store/redis/allowed.ts";'],
   ["src/cli/allowed.ts", 'export { Queue } from "../queues/allowed.ts";\nconsole.log("");\nprocess.stdout.write("");'],
-  ["src/config.ts", "export const home = process.env.HOME;"],
+  ["src/config/config.ts", "export const home = process.env.HOME;"],
   ["src/plan/allowed.ts", 'export { Redis as R } from "../queues/allowed.ts";'],
   ["workers/allowed.ts", 'export { Queue } from "../src/queues/allowed.ts";'],
 ];

@@ -1,7 +1,7 @@
 /** Delivers to the pools of POOLSYNC_POOLS or `poolsync.yaml`, as one of a fleet on Redis. Stopped by SIGTERM. */
-import { readConfig } from "../src/config.ts";
-import { deliverPools } from "../src/cli/fleet.ts";
-import { reportFailure } from "../src/cli/failure-report.ts";
+import { readConfig } from "../src/config/config.ts";
+import { deliverPools } from "../src/app/workers/fleet.ts";
+import { reportFailure } from "../src/app/app-error.ts";
 import { listenForSignals } from "../src/lifecycle.ts";
 import { createLog } from "../src/log.ts";
 

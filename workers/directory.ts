@@ -1,7 +1,7 @@
 /** Runs the feeds of `poolsync.yaml` that have a schedule, as one of a fleet on Redis. Stopped by SIGTERM. */
-import { readConfig } from "../src/config.ts";
-import { runDirectory } from "../src/cli/directory.ts";
-import { reportFailure } from "../src/cli/failure-report.ts";
+import { readConfig } from "../src/config/config.ts";
+import { runDirectory } from "../src/app/workers/feed-worker.ts";
+import { reportFailure } from "../src/app/app-error.ts";
 import { listenForSignals } from "../src/lifecycle.ts";
 import { createLog } from "../src/log.ts";
 

@@ -1,7 +1,7 @@
 /** Carries out the replay orders of a fleet on Redis (`poolsync dead replay --detach`). Stopped by SIGTERM. */
-import { readConfig } from "../src/config.ts";
-import { carryOutOrders } from "../src/cli/fleet.ts";
-import { reportFailure } from "../src/cli/failure-report.ts";
+import { readConfig } from "../src/config/config.ts";
+import { carryOutOrders } from "../src/app/workers/fleet.ts";
+import { reportFailure } from "../src/app/app-error.ts";
 import { listenForSignals } from "../src/lifecycle.ts";
 import { createLog } from "../src/log.ts";
 

@@ -1,7 +1,7 @@
 import { Writable, type Readable } from "node:stream";
 import type { Interrupts } from "../lifecycle.ts";
 import { withoutJwts, withoutTokens } from "../core/quoted.ts";
-import { wrap } from "./table.ts";
+import { wrap } from "../views/table.ts";
 
 /** What a command reads from and prints to. A terminal's own width is asked for when it is needed. */
 export interface Io {

@@ -1,5 +1,5 @@
 /** The entry of the command line: the process's own streams, signals and exit code. */
-import { calledAs } from "../config.ts";
+import { calledAs } from "../config/config.ts";
 import { listenForSignals } from "../lifecycle.ts";
 import { run } from "./program.ts";
 

@@ -1,10 +1,10 @@
 /** The command line as a function: arguments go in, an exit code comes out, and only `io` is printed to. */
 import { Command, CommanderError } from "commander";
-import { wantsStacks } from "../config.ts";
+import { wantsStacks } from "../config/config.ts";
 import { withoutTokens } from "../core/quoted.ts";
 import { asCalled, type CarriedFlags } from "./command-line.ts";
 import { EXIT } from "./exit-codes.ts";
-import { placesOf, reportFailure } from "./failure-report.ts";
+import { placesOf, reportFailure } from "../app/app-error.ts";
 import { columnsOf, Screen, tell, type Io, type Output } from "./io.ts";
 import { packageVersion } from "./version.ts";
 

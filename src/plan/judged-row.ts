@@ -3,7 +3,7 @@ import type { Change, InvalidUnit } from "../core/change.ts";
 import type { Person } from "../core/person.ts";
 import type { Found } from "../core/put.ts";
 import type { Unit } from "../core/unit.ts";
-import type { FeedRow } from "../queues/feed-run.ts";
+import type { FeedRow } from "../delivery/feed-run.ts";
 
 /** What a unit would do. `write`: it is sent, and nobody looked at what is there. */
 export const DEEDS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded"] as const;

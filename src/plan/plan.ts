@@ -7,7 +7,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import { bodyOf, type Keyring } from "../store/keyring.ts";
 import { createTally, exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
-import type { FeedRow } from "../queues/feed-run.ts";
+import type { FeedRow } from "../delivery/feed-run.ts";
 import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
 import { createPlanner, type Baseline, type Planner, type Unlisted } from "./planner.ts";

@@ -6,7 +6,7 @@ import { DelayedError } from "bullmq";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import type { Engine } from "./engine.ts";
-import { carryOut, REPLAY_QUEUE, type ReplayOrder } from "./replay.ts";
+import { carryOut, REPLAY_QUEUE, type ReplayOrder } from "../delivery/replay.ts";
 
 const orderData = z.strictObject({
   pool: z.string().optional(),

@@ -1,7 +1,7 @@
 /** A worker that tells how much it holds, each time a line comes in on stdin: see soak.ts. */
 import { createInterface } from "node:readline";
-import { deliverPools } from "../../src/cli/fleet.ts";
-import { readConfig } from "../../src/config.ts";
+import { deliverPools } from "../../src/app/workers/fleet.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { listenForSignals } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { approvedRuns, expireWaiting } from "../../src/cli/approvals.ts";
+import { approvedRuns, expireWaiting } from "../../src/app/runs/approvals.ts";
 import { createLog } from "../../src/log.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { testRedis } from "../support/redis.ts";

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { createCognitoClients } from "../../src/cognito/client.ts";
-import { choosePool, readConfig } from "../../src/config.ts";
+import { choosePool, readConfig } from "../../src/config/config.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { openPoolsync, type PoolsyncOptions } from "../../src/index.ts";
 import { exampleAws } from "../support/aws-environment.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { explain } from "../../src/cli/explanation.ts";
+import { explain } from "../../src/app/users/explanation.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { openEngine } from "../../src/queues/engine.ts";
-import { createProducer } from "../../src/queues/producer.ts";
+import { createProducer } from "../../src/delivery/producer.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 import { onePool, POOL } from "./command-run.ts";
 

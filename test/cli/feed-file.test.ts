@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { openFeedFile, type FeedFileOptions } from "../../src/cli/feed-file.ts";
+import { openFeedFile, type FeedFileOptions } from "../../src/app/feeds/feed-file.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { ANSWERS, startClosingServer } from "../support/closing-server.ts";
 import { until } from "../support/condition.ts";

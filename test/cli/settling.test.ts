@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { waitUntilSettled } from "../../src/cli/settling.ts";
+import { waitUntilSettled } from "../../src/app/runs/settling.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { testRedis } from "../support/redis.ts";
 

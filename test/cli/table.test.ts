@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { age, duration } from "../../src/cli/figures.ts";
-import { mask, printable } from "../../src/cli/letter-view.ts";
-import { columnsWide, table, wrap } from "../../src/cli/table.ts";
+import { age, duration } from "../../src/views/figures.ts";
+import { mask, printable } from "../../src/views/letter-view.ts";
+import { columnsWide, table, wrap } from "../../src/views/table.ts";
 
 const COLUMNS = [
   { title: "NAME", shrinks: true },

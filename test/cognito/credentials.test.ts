@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClients } from "../../src/cognito/client.ts";
 import { fetchS3File } from "../../src/cognito/s3-file.ts";
-import { bucketTarget, choosePool, readConfig } from "../../src/config.ts";
+import { bucketTarget, choosePool, readConfig } from "../../src/config/config.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 
 /** AWS's documented examples, both of them. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { belowBacklog } from "../../src/queues/backlog.ts";
+import { belowBacklog } from "../../src/delivery/backlog.ts";
 
 /** The answers of `dueCount`, one after the other; the last stays. */
 function dueCounts(...counts: readonly number[]) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
-import { replayLetters } from "../../src/queues/replay.ts";
+import { replayLetters } from "../../src/delivery/replay.ts";
 import { testRedis } from "../support/redis.ts";
 
 test("a replay of letters that are known by name stops at the next letter", async (t) => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Unit } from "../../src/core/unit.ts";
-import type { Delivered, Submitted } from "../../src/queues/direct.ts";
-import type { Pool } from "../../src/queues/pool.ts";
+import type { Delivered, Submitted } from "../../src/delivery/direct.ts";
+import type { Pool } from "../../src/delivery/pool.ts";
 import { contact, text, type OpenStage } from "../support/delivery-stage.ts";
 
 const WAIT = { waitMs: 20_000, signal: new AbortController().signal };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLog } from "../../src/log.ts";
 import { deadLetterQueue, publishLetters, republishLetters } from "../../src/queues/dead-letters.ts";
-import { carryOut, discard, REPLAY_QUEUE, type ReplayOrder } from "../../src/queues/replay.ts";
+import { carryOut, discard, REPLAY_QUEUE, type ReplayOrder } from "../../src/delivery/replay.ts";
 import { sendOrder, startReplayer } from "../../src/queues/replay-orders.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { belowBacklog } from "../../src/queues/backlog.ts";
+import { belowBacklog } from "../../src/delivery/backlog.ts";
 import { PRIORITY, type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, text } from "../support/delivery-stage.ts";

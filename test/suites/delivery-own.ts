@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Unit } from "../../src/core/unit.ts";
-import { carryOut } from "../../src/queues/replay.ts";
+import { carryOut } from "../../src/delivery/replay.ts";
 import { mannerOf } from "../../src/store/keyring.ts";
 import { until } from "../support/condition.ts";
 import { contact, text, type OpenStage, type Stage } from "../support/delivery-stage.ts";

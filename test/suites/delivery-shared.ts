@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { giveBackClaim } from "../../src/queues/claim-session.ts";
+import { giveBackClaim } from "../../src/delivery/claim-session.ts";
 import { PRIORITY, type WakeUp, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, type Stage, text } from "../support/delivery-stage.ts";

@@ -11,10 +11,10 @@ import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/em
 import type { PoolDefinition, UserSeed } from "../../src/emulator/pool-definition.ts";
 import type { UserPool } from "../../src/emulator/user-pool.ts";
 import { createLog } from "../../src/log.ts";
-import type { Delivery } from "../../src/queues/delivery.ts";
+import type { Delivery } from "../../src/delivery/delivery.ts";
 import type { Engine } from "../../src/queues/engine.ts";
-import { openPool, type Pool } from "../../src/queues/pool.ts";
-import { createProducer } from "../../src/queues/producer.ts";
+import { openPool, type Pool } from "../../src/delivery/pool.ts";
+import { createProducer } from "../../src/delivery/producer.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import type { HoldScope } from "../../src/store/holds.ts";
 import { until } from "./condition.ts";

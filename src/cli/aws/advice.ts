@@ -1,7 +1,7 @@
 /** What to do after one call that was refused and left nothing behind: there is no dead letter, and nothing to replay. */
 import { FAILURE_KINDS, type FailureKind } from "../../core/failure.ts";
 import { TRY_AGAIN } from "../../core/read-advice.ts";
-import { adviceOf } from "../settling.ts";
+import { adviceOf } from "../../app/runs/settling.ts";
 
 /** Where the advice of the failure table speaks of what lies there, or goes on by itself. */
 const ONCE: Partial<Record<FailureKind, string>> = {

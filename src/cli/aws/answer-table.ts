@@ -1,5 +1,5 @@
 /** `--output table`: the boxes that the AWS CLI draws, without its colours. */
-import { columnsWide } from "../table.ts";
+import { columnsWide } from "../../views/table.ts";
 import { isNested, plainText } from "./answer-lines.ts";
 
 interface Section {

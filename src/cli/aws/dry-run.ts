@@ -6,10 +6,10 @@ import { compareAsked, type ListedUser } from "../../core/comparison.ts";
 import type { Question } from "../../core/identifier.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
-import { readEarly } from "../failure-report.ts";
+import { readEarly } from "../../app/app-error.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { printable } from "../letter-view.ts";
-import { indent, table } from "../table.ts";
+import { printable } from "../../views/letter-view.ts";
+import { indent, table } from "../../views/table.ts";
 import type { OneFlags } from "./request-options.ts";
 import { NOBODY } from "./telling.ts";
 

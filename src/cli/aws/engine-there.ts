@@ -1,9 +1,9 @@
 /** Whether there is an engine that a change has to go through. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 
 /** True where Redis is configured, or an earlier command made the data directory. */
 export function hasEngine({ redisUrl, dataDir }: Config): boolean {

@@ -4,7 +4,7 @@ import type { PoolProfile } from "../../core/pool-schema.ts";
 import { withoutTokens } from "../../core/quoted.ts";
 import { flagOf, isContact, type Unit } from "../../core/unit.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
 
 /** What of a change somebody should be asked about, in words; none where nothing. `profile`: undefined where it cannot be read. */

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { delimiterOf, hasFirstRow, readCsv } from "../../feeds/csv.ts";
 import { openSource } from "../../feeds/source.ts";
 import { MAX_RECORD_LENGTH, peekText, readLines, readText } from "../../feeds/text.ts";
-import type { CommandError } from "../failure-report.ts";
+import type { CommandError } from "../../app/app-error.ts";
 import { usageError } from "./usage-error.ts";
 
 export type RequestRecord = {

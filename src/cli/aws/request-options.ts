@@ -1,7 +1,7 @@
 /** The options that both operations have in the AWS CLI, in PowerShell, or of poolsync's own. */
 import type { Command } from "commander";
 import { choice } from "../option-values.ts";
-import { cognitoOptions, engineOptions, type CognitoFlags } from "../open.ts";
+import { cognitoOptions, engineOptions, type CognitoFlags } from "../../app/opening.ts";
 import { OUTPUTS, type AnswerFlags } from "./answer.ts";
 import type { RequestFlags } from "./request-input.ts";
 import { SKELETON_KINDS } from "./skeleton.ts";

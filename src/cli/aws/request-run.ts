@@ -1,6 +1,6 @@
 /** A command's requests, one or many: read, carried out in order, and each answered like a command of its own. */
 import { EXIT } from "../exit-codes.ts";
-import { reportFailure } from "../failure-report.ts";
+import { reportFailure } from "../../app/app-error.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { answerText, checkAnswerFlags } from "./answer.ts";
 import { readRequests, type RequestRecord } from "./records.ts";

@@ -1,14 +1,14 @@
 /** What the requests of one command share: each is opened when it is first needed, and closed with the command. */
 import type { CognitoClient } from "../../cognito/client.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../../cognito/quota-governor.ts";
-import type { ChosenPool } from "../../config.ts";
+import type { ChosenPool } from "../../config/config.ts";
 import type { Own } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
-import type { Pool } from "../../queues/pool.ts";
+import type { Pool } from "../../delivery/pool.ts";
 import { createPace } from "../../store/postgres/pace.ts";
 import type { Pace } from "../../store/pace.ts";
 import type { Io } from "../io.ts";
-import { openChosenPool, openClients, openEngineOf, tellPassedRegion, type Opened } from "../open.ts";
+import { openChosenPool, openClients, openEngineOf, tellPassedRegion, type Opened } from "../../app/opening.ts";
 import type { Mode, OneFlags } from "./request-options.ts";
 
 export interface Session extends Opened {

@@ -1,5 +1,5 @@
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 
 /** The command line cannot be meant. `message` shows no value. */
 export function usageError(message: string, cause?: unknown): CommandError {

@@ -2,10 +2,10 @@
 import type { Change } from "../../core/change.ts";
 import type { Person } from "../../core/person.ts";
 import type { Log } from "../../log.ts";
-import type { Delivered } from "../../queues/direct.ts";
-import type { Pool } from "../../queues/pool.ts";
+import type { Delivered } from "../../delivery/direct.ts";
+import type { Pool } from "../../delivery/pool.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError, readEarly } from "../failure-report.ts";
+import { CommandError, readEarly } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
 import { ask, risksOf } from "./question.ts";
 import type { Mode, OneFlags } from "./request-options.ts";

@@ -1,18 +1,25 @@
 /** `poolsync apply`: exactly what a plan file says, for those who are still as the plan found them. */
 import type { Command } from "commander";
-import { choosePool } from "../../config.ts";
+import { choosePool } from "../../config/config.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { openPlanFile } from "../../plan/plan-file.ts";
-import { carryOut, type RunFlags, type Session } from "../carried-run.ts";
+import { carryOut, type RunFlags, type Session } from "../../app/runs/run-feed.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
-import { cognitoOptions, engineOptions, openChosenPool, openClients, openConfig, openEngineOf } from "../open.ts";
+import {
+  cognitoOptions,
+  engineOptions,
+  openChosenPool,
+  openClients,
+  openConfig,
+  openEngineOf,
+} from "../../app/opening.ts";
 import { several } from "../option-values.ts";
 import type { Context } from "../program.ts";
-import { replanned } from "../replanning.ts";
-import { stopDeliveries } from "../stopping.ts";
-import { isWhole } from "../summary.ts";
+import { replanned } from "../../app/plans/replan.ts";
+import { stopDeliveries } from "../../app/workers/stopping.ts";
+import { isWhole } from "../../views/run-summary.ts";
 
 interface ApplyFlags extends RunFlags {
   readonly approve?: readonly string[];

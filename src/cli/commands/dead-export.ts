@@ -11,13 +11,13 @@ import { withOwned } from "../../lifecycle.ts";
 import { mannerOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import { tell } from "../io.ts";
-import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
-import { groupLetters, lettersOf } from "../letter-groups.ts";
-import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import { filterOptions, filtersOf, type FilterFlags } from "../../app/letters/letter-filter.ts";
+import { groupLetters, lettersOf } from "../../app/letters/letter-groups.ts";
+import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
 import type { Context } from "../program.ts";
-import { count, counted } from "../figures.ts";
+import { count, counted } from "../../views/figures.ts";
 
 interface ExportFlags extends EngineFlags, FilterFlags {
   readonly showValues?: boolean;

@@ -1,19 +1,19 @@
 /** `poolsync dead replay`: dead letters are put again under their old version, and delivered. */
 import type { Command } from "commander";
 import type { Letter } from "../../core/letter.ts";
-import { ConfigError } from "../../config-error.ts";
-import { choosePool } from "../../config.ts";
+import { ConfigError } from "../../config/config-error.ts";
+import { choosePool } from "../../config/config.ts";
 import { imbalance, TERMS, type Books } from "../../core/books.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
-import { carryOut, isReplayable, type ReplayOrder } from "../../queues/replay.ts";
+import { carryOut, isReplayable, type ReplayOrder } from "../../delivery/replay.ts";
 import { sendOrder } from "../../queues/replay-orders.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import { columnsOf, tell } from "../io.ts";
-import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
-import { groupLetters, lettersOf, type LetterGroup } from "../letter-groups.ts";
+import { filterOptions, filtersOf, type FilterFlags } from "../../app/letters/letter-filter.ts";
+import { groupLetters, lettersOf, type LetterGroup } from "../../app/letters/letter-groups.ts";
 import {
   cognitoOptions,
   engineOptions,
@@ -22,14 +22,14 @@ import {
   openConfig,
   openEngineOf,
   type CognitoFlags,
-} from "../open.ts";
+} from "../../app/opening.ts";
 import type { Context } from "../program.ts";
-import { count, counted } from "../figures.ts";
+import { count, counted } from "../../views/figures.ts";
 import { createProgress } from "../progress.ts";
-import { booksOf, waitUntilSettled } from "../settling.ts";
-import { stopDeliveries } from "../stopping.ts";
-import { balanceText } from "../summary.ts";
-import { table } from "../table.ts";
+import { booksOf, waitUntilSettled } from "../../app/runs/settling.ts";
+import { stopDeliveries } from "../../app/workers/stopping.ts";
+import { balanceText } from "../../views/run-summary.ts";
+import { table } from "../../views/table.ts";
 
 interface ReplayFlags extends CognitoFlags, FilterFlags {
   readonly dryRun?: boolean;

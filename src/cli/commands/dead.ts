@@ -2,19 +2,19 @@
 import type { Command } from "commander";
 import { isLostPerson } from "../../core/failure.ts";
 import { withOwned } from "../../lifecycle.ts";
-import { discard } from "../../queues/replay.ts";
+import { discard } from "../../delivery/replay.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import { columnsOf } from "../io.ts";
-import { filterOptions, filtersOf, type FilterFlags } from "../letter-filter.ts";
-import { groupLetters, type LetterGroup } from "../letter-groups.ts";
-import { viewLetter } from "../letter-view.ts";
-import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import { filterOptions, filtersOf, type FilterFlags } from "../../app/letters/letter-filter.ts";
+import { groupLetters, type LetterGroup } from "../../app/letters/letter-groups.ts";
+import { viewLetter } from "../../views/letter-view.ts";
+import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
 import type { Context } from "../program.ts";
-import { age, count, counted } from "../figures.ts";
-import { adviceOf } from "../settling.ts";
-import { indent, table } from "../table.ts";
+import { age, count, counted } from "../../views/figures.ts";
+import { adviceOf } from "../../app/runs/settling.ts";
+import { indent, table } from "../../views/table.ts";
 import { addExport } from "./dead-export.ts";
 import { addReplay } from "./dead-replay.ts";
 

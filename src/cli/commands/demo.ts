@@ -1,6 +1,6 @@
 /** `poolsync demo`: the demonstration that a checkout has in demo/run.ts. */
 import type { Command } from "commander";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
 import type { Context } from "../program.ts";
 

@@ -5,14 +5,14 @@ import { timeOf } from "../../core/version.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { findDrift, type Drifted } from "../../plan/drift.ts";
 import { EXIT } from "../exit-codes.ts";
-import { feedOptions, openFeeds, type FeedsFlags } from "../feeds.ts";
-import { count, counted } from "../figures.ts";
+import { feedOptions, openFeeds, type FeedsFlags } from "../../app/feeds/open-feeds.ts";
+import { count, counted } from "../../views/figures.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { printable, shownValue, valueText } from "../letter-view.ts";
-import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
-import { planFeeds } from "../planning.ts";
+import { printable, shownValue, valueText } from "../../views/letter-view.ts";
+import { cognitoOptions, engineOptions, openConfig } from "../../app/opening.ts";
+import { planFeeds } from "../../app/plans/make-plans.ts";
 import type { Context } from "../program.ts";
-import { indent, table } from "../table.ts";
+import { indent, table } from "../../views/table.ts";
 
 type DriftFlags = FeedsFlags;
 

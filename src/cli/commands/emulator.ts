@@ -9,12 +9,12 @@ import { parseSpan } from "../../core/span.ts";
 import { aborted, withOwned } from "../../lifecycle.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import { columnsOf } from "../io.ts";
 import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
-import { counted } from "../figures.ts";
-import { indent } from "../table.ts";
+import { counted } from "../../views/figures.ts";
+import { indent } from "../../views/table.ts";
 
 interface EmulatorFlags {
   readonly port?: number;

@@ -1,17 +1,17 @@
 /** `poolsync explain`: one user's path, step by step. */
 import type { Command } from "commander";
-import { choosePool } from "../../config.ts";
+import { choosePool } from "../../config/config.ts";
 import { isAliasAttribute } from "../../core/alias-claims.ts";
 import { questionsOf } from "../../core/identifier.ts";
 import { withOwned } from "../../lifecycle.ts";
-import type { Pool } from "../../queues/pool.ts";
-import type { NameHint } from "../../queues/user-names.ts";
+import type { Pool } from "../../delivery/pool.ts";
+import type { NameHint } from "../../delivery/user-names.ts";
 import { directRunId } from "../../store/runs.ts";
 import { NOBODY, refusedText, severalHaveIt } from "../aws/telling.ts";
 import { usageError } from "../aws/usage-error.ts";
 import { EXIT } from "../exit-codes.ts";
-import { explain, type Explanation } from "../explanation.ts";
-import { CommandError, readEarly } from "../failure-report.ts";
+import { explain, type Explanation } from "../../app/users/explanation.ts";
+import { CommandError, readEarly } from "../../app/app-error.ts";
 import { columnsOf, type Io } from "../io.ts";
 import {
   cognitoOptions,
@@ -21,9 +21,9 @@ import {
   openConfig,
   openEngineOf,
   type CognitoFlags,
-} from "../open.ts";
+} from "../../app/opening.ts";
 import type { Context } from "../program.ts";
-import { indent, table } from "../table.ts";
+import { indent, table } from "../../views/table.ts";
 
 interface ExplainFlags extends CognitoFlags {
   readonly userPoolId?: string;

@@ -5,13 +5,13 @@ import { withOwned } from "../../lifecycle.ts";
 import { writePlanFile } from "../../plan/plan-file.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
-import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags } from "../feeds.ts";
+import { CommandError } from "../../app/app-error.ts";
+import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags } from "../../app/feeds/open-feeds.ts";
 import { tell, type Io } from "../io.ts";
-import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
-import { planDocument, printPlan } from "../plan-view.ts";
-import { planPage } from "../plan-page.ts";
-import { guardedMessage, mayGoOn, planFeeds, type PlannedFeed } from "../planning.ts";
+import { cognitoOptions, engineOptions, openConfig } from "../../app/opening.ts";
+import { planDocument, printPlan } from "../../views/plan-view.ts";
+import { planPage } from "../../views/plan-page.ts";
+import { guardedMessage, mayGoOn, planFeeds, type PlannedFeed } from "../../app/plans/make-plans.ts";
 import type { Context } from "../program.ts";
 
 interface PlanFlags extends FeedsFlags {

@@ -7,18 +7,18 @@ import { openKeptPlan } from "../../plan/kept-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { orderApproved } from "../../queues/schedules.ts";
 import { directRunId, type Run } from "../../store/runs.ts";
-import { expireWaiting } from "../approvals.ts";
+import { expireWaiting } from "../../app/runs/approvals.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import { columnsOf } from "../io.ts";
-import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
 import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
-import { age, count, counted } from "../figures.ts";
-import { planDocument, printPlan } from "../plan-view.ts";
-import { cancelledText, stateText, summarise, summaryText } from "../summary.ts";
-import { indent, table } from "../table.ts";
+import { age, count, counted } from "../../views/figures.ts";
+import { planDocument, printPlan } from "../../views/plan-view.ts";
+import { cancelledText, stateText, summarise, summaryText } from "../../views/run-summary.ts";
+import { indent, table } from "../../views/table.ts";
 
 interface ListFlags extends EngineFlags {
   readonly limit?: number;

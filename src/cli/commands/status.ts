@@ -4,15 +4,15 @@ import { withOwned } from "../../lifecycle.ts";
 import { StoreError } from "../../store/store-error.ts";
 import { askHolder } from "../../store/postgres/directory-lock.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
+import { CommandError } from "../../app/app-error.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { ceilings, engineOptions, openConfig, openEngineOf, type EngineFlags } from "../open.ts";
+import { ceilings, engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
 import type { Context } from "../program.ts";
-import { age, count } from "../figures.ts";
-import { parseStanding, standingOf, type Standing } from "../standing.ts";
-import { adviceOf } from "../settling.ts";
-import { booksText, stateText } from "../summary.ts";
-import { indent, table } from "../table.ts";
+import { age, count } from "../../views/figures.ts";
+import { parseStanding, standingOf, type Standing } from "../../app/status.ts";
+import { adviceOf } from "../../app/runs/settling.ts";
+import { booksText, stateText } from "../../views/run-summary.ts";
+import { indent, table } from "../../views/table.ts";
 
 interface StatusFlags extends EngineFlags {
   readonly verify?: boolean;

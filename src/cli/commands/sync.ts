@@ -1,21 +1,28 @@
 /** `poolsync sync`: a file goes in, users in a pool change. */
 import type { Command } from "commander";
 import { withOwned } from "../../lifecycle.ts";
-import { replayLetters } from "../../queues/replay.ts";
-import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
+import { replayLetters } from "../../delivery/replay.ts";
+import { carryOut, type RunFlags, type RunSource, type Session } from "../../app/runs/run-feed.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError, interruptedEarly } from "../failure-report.ts";
-import { inFeedTurn } from "../feed-turn.ts";
-import { recordsOf } from "../feed-input.ts";
-import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags, type OpenedFeed } from "../feeds.ts";
+import { CommandError, interruptedEarly } from "../../app/app-error.ts";
+import { inFeedTurn } from "../../app/feeds/feed-lease.ts";
+import { recordsOf } from "../../app/feeds/feed-input.ts";
+import {
+  feedOptions,
+  openFeeds,
+  planOptions,
+  usage,
+  type FeedsFlags,
+  type OpenedFeed,
+} from "../../app/feeds/open-feeds.ts";
 import { tell, type Io } from "../io.ts";
-import { cognitoOptions, engineOptions, openConfig } from "../open.ts";
-import { mayGoOn, planFeeds, plannedSource, stopAtGuards, type PlannedFeed } from "../planning.ts";
+import { cognitoOptions, engineOptions, openConfig } from "../../app/opening.ts";
+import { mayGoOn, planFeeds, plannedSource, stopAtGuards, type PlannedFeed } from "../../app/plans/make-plans.ts";
 import type { Context } from "../program.ts";
-import { waitUntilSettled } from "../settling.ts";
-import { stopDeliveries } from "../stopping.ts";
-import { isWhole, type RunSummary } from "../summary.ts";
+import { waitUntilSettled } from "../../app/runs/settling.ts";
+import { stopDeliveries } from "../../app/workers/stopping.ts";
+import { isWhole, type RunSummary } from "../../views/run-summary.ts";
 
 interface SyncFlags extends FeedsFlags, RunFlags {}
 

@@ -1,22 +1,29 @@
 /** `poolsync undo`: puts back what was there before a run, but for what has changed since. */
 import type { Command } from "commander";
-import { choosePool } from "../../config.ts";
+import { choosePool } from "../../config/config.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { openWayBack } from "../../plan/way-back.ts";
 import type { Store } from "../../store/store.ts";
-import { carryOut, type RunFlags, type RunSource, type Session } from "../carried-run.ts";
+import { carryOut, type RunFlags, type RunSource, type Session } from "../../app/runs/run-feed.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../failure-report.ts";
-import { count } from "../figures.ts";
+import { CommandError } from "../../app/app-error.ts";
+import { count } from "../../views/figures.ts";
 import type { Io } from "../io.ts";
-import { cognitoOptions, engineOptions, openChosenPool, openClients, openConfig, openEngineOf } from "../open.ts";
+import {
+  cognitoOptions,
+  engineOptions,
+  openChosenPool,
+  openClients,
+  openConfig,
+  openEngineOf,
+} from "../../app/opening.ts";
 import { several } from "../option-values.ts";
-import { planDocument, printPlan } from "../plan-view.ts";
-import { mayGoOn, planAll, stopAtGuards } from "../planning.ts";
+import { planDocument, printPlan } from "../../views/plan-view.ts";
+import { mayGoOn, planAll, stopAtGuards } from "../../app/plans/make-plans.ts";
 import type { Context } from "../program.ts";
-import { stopDeliveries } from "../stopping.ts";
-import { isWhole } from "../summary.ts";
+import { stopDeliveries } from "../../app/workers/stopping.ts";
+import { isWhole } from "../../views/run-summary.ts";
 
 interface UndoFlags extends RunFlags {
   readonly approve?: readonly string[];

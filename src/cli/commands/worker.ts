@@ -1,8 +1,8 @@
 /** `poolsync worker`: delivers until it is stopped. */
 import type { Command } from "commander";
 import { createLog } from "../../log.ts";
-import { DRAIN_SECONDS, deliverPools } from "../fleet.ts";
-import { openConfig, type EngineFlags } from "../open.ts";
+import { DRAIN_SECONDS, deliverPools } from "../../app/workers/fleet.ts";
+import { openConfig, type EngineFlags } from "../../app/opening.ts";
 import { whole } from "../option-values.ts";
 import type { Context } from "../program.ts";
 

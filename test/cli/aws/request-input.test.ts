@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { recordInput, requestInput, type RequestFlags } from "../../../src/cli/aws/request-input.ts";
-import { CommandError } from "../../../src/cli/failure-report.ts";
+import { CommandError } from "../../../src/app/app-error.ts";
 import { temporaryDirectory } from "../command-run.ts";
 
 const NICKNAME = { Name: "nickname", Value: "Dan" };

@@ -1,0 +1,222 @@
+/**
+ * The feeds of one `sync`: every file is opened and read through once before anything is put, and its columns are held
+ * against the pool's attributes. Then its records become changes.
+ */
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import type { Readable } from "node:stream";
+import type { FeedSetting } from "../../config/config-file.ts";
+import { ConfigError } from "../../config/config-error.ts";
+import type { PoolProfile } from "../../core/pool-schema.ts";
+import { isContact, type Verified } from "../../core/unit.ts";
+import { MAX_LEAD_MS } from "../../core/version.ts";
+import { checkPass, type Checked } from "../../feeds/check-pass.ts";
+import { parseInstant } from "../../feeds/date.ts";
+import { openFeed, type Feed } from "../../feeds/format.ts";
+import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
+import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
+import type { FeedRecord } from "../../feeds/record.ts";
+import type { Source } from "../../feeds/source.ts";
+import type { Own } from "../../lifecycle.ts";
+import { interruptedEarly } from "../app-error.ts";
+import { openFeedFile } from "./feed-file.ts";
+
+export interface FeedFlags {
+  readonly encoding?: string;
+  readonly stream?: boolean;
+  readonly usernameColumn?: string;
+  readonly verified?: Verified;
+  readonly ignoreUnknown?: boolean;
+  readonly asOf?: string;
+  readonly duplicates?: "last" | "refuse";
+}
+
+/** A feed that was read through once, or (with --stream) that is about to be read for the only time. */
+export interface FeedInput {
+  /** A feed's name of the configuration, or the file's. */
+  readonly name: string;
+  readonly source: Source;
+  /** Absent with --stream. */
+  readonly checked: Checked | undefined;
+  /** Absent with --stream, and for JSON that is read once: its columns are not known before. */
+  readonly headers: readonly string[];
+  readonly asOfMs: number;
+  /** The as-of as it was asked for; blank where it follows from the file. */
+  readonly asOfSaid: string;
+  /** The only pass, begun. Present with --stream. */
+  readonly begun: Feed | undefined;
+}
+
+export interface InputOptions {
+  readonly flags: FeedFlags;
+  readonly feed: { readonly name: string; readonly setting: FeedSetting } | undefined;
+  readonly spoolDir: string;
+  readonly stdin: Readable;
+  /** What the configuration reads instead of the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly now: number;
+  readonly own: Own;
+  /** Interrupts the first pass. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens and checks one file or `-`. Throws a FeedError, a ConfigError for an as-of that cannot be, or a CommandError
+ * where it was interrupted.
+ */
+export async function openInput(path: string, options: InputOptions): Promise<FeedInput> {
+  const { signal, stdin } = options;
+  const cut = (): void => void stdin.destroy();
+  if (path === "-") signal.addEventListener("abort", cut, { once: true });
+  try {
+    return await readInput(path, options);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw interruptedEarly(cause);
+  } finally {
+    signal.removeEventListener("abort", cut);
+  }
+}
+
+async function readInput(path: string, options: InputOptions): Promise<FeedInput> {
+  const { flags, feed, spoolDir, stdin, environment, own, signal } = options;
+  const file = await openFeedFile(path, {
+    feed: feed?.name,
+    fetch: feed?.setting.fetch,
+    environment,
+    spoolDir,
+    stdin,
+    signal,
+    stream: flags.stream === true,
+    encoding: flags.encoding,
+  });
+  // Nothing was said of what is known already.
+  if (file.is === "unchanged") throw new Error("Expected a file that was fetched for the first time to be new");
+  const source = own(file.source, (opened) => opened.close());
+  return inputOf(source, path === "-" ? "standard input" : basename(source.name), options);
+}
+
+/** Reads a source through, or with --stream begins to. `name` is for what is no feed of the configuration. */
+export async function inputOf(
+  source: Source,
+  name: string,
+  { flags, feed, now, signal }: Pick<InputOptions, "flags" | "feed" | "now" | "signal">,
+): Promise<FeedInput> {
+  const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
+  const asOfMs = asOf(asOfSaid, source, now);
+  const called = feed?.name ?? name;
+  if (!source.rereadable) {
+    const begun = await openFeed(source);
+    const peeked = begun.headers === undefined ? await peek(begun) : { begun, headers: begun.headers };
+    return { name: called, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
+  }
+  const checked = await checkPass(interruptible(source, signal));
+  return { name: called, source, checked, headers: checked.headers, asOfMs, asOfSaid, begun: undefined };
+}
+
+/** The same source, whose reading ends with an AbortError when the signal aborts. */
+function interruptible(source: Source, signal: AbortSignal): Source {
+  return {
+    ...source,
+    get identity() {
+      return source.identity;
+    },
+    async *open() {
+      for await (const chunk of source.open()) {
+        signal.throwIfAborted();
+        yield chunk;
+      }
+    },
+  };
+}
+
+/** JSON says its columns in its records: those of the first stand for all, and the others are held against them. */
+async function peek(feed: Feed): Promise<{ begun: Feed; headers: readonly string[] }> {
+  const first = await feed.records.next();
+  const headers =
+    first.done === true || first.value.kind === "fault" ? [] : [...first.value.fields.keys(), ...first.value.nested];
+  async function* records(): AsyncGenerator<FeedRecord> {
+    if (first.done !== true) yield first.value;
+    yield* feed.records;
+  }
+  return { begun: { ...feed, records: records() }, headers };
+}
+
+function asOf(said: string, source: Source, now: number): number {
+  if (said !== "") {
+    const atMs = parseInstant(said);
+    const form = "a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds";
+    if (atMs === undefined) throw new ConfigError([{ path: "--as-of", message: `Expected ${form}, got \`${said}\`` }]);
+    if (atMs > now + MAX_LEAD_MS) {
+      throw new ConfigError([
+        { path: "--as-of", message: `Expected a time that is not in the future, got \`${said}\`` },
+      ]);
+    }
+    return atMs;
+  }
+  if (source.modifiedAtMs <= now + MAX_LEAD_MS) return source.modifiedAtMs;
+  throw new ConfigError([
+    {
+      path: "--as-of",
+      message: `\`${source.name}\` was modified in the future (${new Date(source.modifiedAtMs).toISOString()}): set the clock or \`touch\` the file, or say --as-of`,
+    },
+  ]);
+}
+
+/**
+ * How the feed's records become changes. Throws a FeedError with everything that is wrong with the columns: of what is
+ * read only once, no plan is made that a guard could stop.
+ */
+export function mappingOf(
+  input: FeedInput,
+  feed: InputOptions["feed"],
+  flags: FeedFlags,
+  profile: PoolProfile,
+): Mapping {
+  const { usernameColumn, verified, ignoreUnknown } = flags;
+  const { name } = input.source;
+  const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
+  const duplicates = flags.duplicates === "last" ? { duplicates: "last" as const } : {};
+  if (feed === undefined) {
+    const mapped = mapHeaders(input.headers, {
+      name,
+      attributes: Object.keys(profile.attributes),
+      ...ignore,
+      ...(usernameColumn === undefined ? {} : { usernameColumn }),
+      ...(verified === undefined ? {} : { verified }),
+    });
+    return { ...mapped, ...duplicates };
+  }
+  const said = feed.setting.mapping;
+  const mapping: Mapping = {
+    ...said,
+    ...duplicates,
+    ...(usernameColumn === undefined ? {} : { usernameColumn }),
+    ...(ignoreUnknown === true ? { unknown: "ignore" } : {}),
+    attributes: said.attributes.map((attribute) =>
+      verified !== undefined && isContact(attribute.name) ? { ...attribute, verified } : attribute,
+    ),
+  };
+  const planned = feed.setting.guards.emptyColumn ? "guard" : "leave";
+  const missing = input.checked === undefined ? "refuse" : planned;
+  return fitColumns(mapping, input.headers, { name, missing, ...ignore });
+}
+
+/** What makes two invocations the same run: content, pool, mapping and as-of. Blank where a run cannot be resumed. */
+export function identityOf(input: FeedInput, pool: string, mapping: Mapping): string {
+  if (input.checked === undefined) return "";
+  return createHash("sha256")
+    .update(JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]))
+    .digest("base64url");
+}
+
+/** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */
+export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: number): AsyncGenerator<MappedRecord> {
+  const { records } = input.begun ?? (await openFeed(input.source));
+  const unknown = createUnknownCheck(mapping);
+  let row = 0;
+  for await (const record of records) {
+    row += 1;
+    yield record.kind === "fault" ? record : (unknown(record) ?? mapRecord(mapping, record, { asOfMs, row }));
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * One pass of a scheduled feed, in its turn: what was put before is waited for, what was approved goes next, then the
+ * file is had, planned against the whole pool, and put. The fleet's workers deliver. A plan that breaks a guard waits.
+ */
+import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { z } from "zod";
+import { choosePool, type Config } from "../../config/config.ts";
+import type { FeedSetting } from "../../config/config-file.ts";
+import type { CognitoClients } from "../../cognito/client.ts";
+import { withOwned, type Own } from "../../lifecycle.ts";
+import type { Log } from "../../log.ts";
+import { keepPlan, openKeptPlan } from "../../plan/kept-plan.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { Pool } from "../../delivery/pool.ts";
+import { replayLetters } from "../../delivery/replay.ts";
+import type { FeedOrder } from "../../queues/schedules.ts";
+import { toldReads } from "../../delivery/told-reads.ts";
+import type { Run } from "../../store/runs.ts";
+import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
+import { carryOut, freshRunId, type Session } from "../runs/run-feed.ts";
+import { CommandError } from "../app-error.ts";
+import { openFeedFile } from "./feed-file.ts";
+import { identityOf, inputOf, mappingOf } from "./feed-input.ts";
+import type { Io } from "../../cli/io.ts";
+import { openChosenPool } from "../opening.ts";
+import { LATEST_RUNS, mayGoOn, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
+import { replanned } from "../plans/replan.ts";
+import { waitUntilSettled } from "../runs/settling.ts";
+
+export interface PassMeans {
+  readonly config: Config;
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly clients: CognitoClients;
+}
+
+export interface ScheduledFeed {
+  readonly name: string;
+  readonly setting: FeedSetting;
+}
+
+/** Where the reports of scheduled runs are, in the data directory. */
+export const REPORTS = "reports";
+
+const fetchedNote = z.object({ etag: z.string(), of: z.string() });
+
+/** Everything of one pass. */
+interface Pass extends PassMeans {
+  readonly feed: ScheduledFeed;
+  readonly file: string;
+  readonly pool: Pool;
+  readonly own: Own;
+  readonly io: Io;
+  readonly session: Session;
+  readonly signal: AbortSignal;
+}
+
+/** Rejects where it could not be done; what it has begun goes on with the next pass. */
+export async function passFeed(
+  means: PassMeans,
+  feed: ScheduledFeed,
+  order: FeedOrder,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, log, engine } = means;
+  const { file, pool: poolName } = feed.setting;
+  if (file === undefined || poolName === undefined) throw new Error("Expected a scheduled feed to have file and pool");
+  await withOwned(async (own) => {
+    await expireWaiting(engine, log);
+    const reads = toldReads(log, { patience: { spent: false } });
+    const pool = await openChosenPool({ ...means, own, reads, signal }, choosePool(config, poolName));
+    const io = silentIo(signal);
+    const reports = join(config.dataDir, REPORTS);
+    await mkdir(reports, { recursive: true, mode: 0o700 });
+    const session: Session = {
+      config,
+      log,
+      reads,
+      lively: false,
+      io,
+      engine,
+      pool,
+      flags: { json: true },
+      deliveries: [],
+      reportPath: (run) => join(reports, `${run}.ndjson`),
+    };
+    const pass: Pass = { ...means, feed, file, pool, own, io, session, signal };
+    const settled = await settleEarlier(pass);
+    await carryOutAllApproved(pass);
+    if (order.run === undefined) await readAndPut(pass, settled);
+  });
+}
+
+async function carryOutAllApproved(pass: Pass): Promise<void> {
+  const { engine, pool, feed } = pass;
+  for (const run of await approvedRuns(engine, pool.profile.id, feed.name)) await carryOutApproved(pass, run);
+}
+
+/** Exactly the plan that was shown, for those who are still as it found them. */
+async function carryOutApproved({ engine, own, io, config, pool, session, log }: Pass, run: Run): Promise<void> {
+  const { plans } = engine.store;
+  const written = await openKeptPlan(plans, engine.keyring, { run: run.id, now: 0 });
+  if (written === undefined) return;
+  const source = await replanned({ io, own, pool, engine, directory: config.dataDir, lively: false }, written);
+  try {
+    await carryOut(session, { ...source, identity: run.identity, run: run.id });
+  } catch (error) {
+    if (!(error instanceof CommandError && error.kind === "cancelled")) throw error;
+    log.info({ feed: run.feed, run: run.id, reason: error.message }, "feed cancelled");
+  }
+  await plans.drop(run.id);
+}
+
+/** Waits for what was put by a pass that did not come to its end. Answers the identities of those runs. */
+async function settleEarlier({ engine, feed, log, pool, session, signal }: Pass): Promise<ReadonlySet<string>> {
+  const { runs } = engine.store;
+  const settled = new Set<string>();
+  for (const run of await runs.list(LATEST_RUNS)) {
+    if (run.feed !== feed.name || run.pool !== pool.profile.id || run.state !== "delivering") continue;
+    await waitUntilSettled({
+      engine,
+      signal,
+      runs: [run.id],
+      pools: [run.pool],
+      deliveries: session.deliveries,
+      allPut: () => true,
+      onLook: () => {},
+      onHeld: () => {},
+      onStill: () => log.warn({ run: run.id, pool: run.pool }, "nothing is delivered"),
+    });
+    if (await runs.turn(run.id, ["delivering"], "finished")) settled.add(run.identity);
+  }
+  return settled;
+}
+
+async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<void> {
+  const { config, log, engine, feed, file, pool, own, io, session, signal } = pass;
+  const { name, setting } = feed;
+  const { store } = engine;
+  const poolId = pool.profile.id;
+  const noteName = `fetched ${name}`;
+  // Another mapping makes other changes of the same content.
+  const of = createHash("sha256")
+    .update(JSON.stringify([setting, name, poolId]))
+    .digest("base64url");
+  const known = fetchedNote.safeParse(JSON.parse((await store.noted(noteName)) ?? "null")).data;
+  const opened = await openFeedFile(file, {
+    feed: name,
+    fetch: setting.fetch,
+    etag: known?.of === of ? known.etag : undefined,
+    environment: undefined,
+    spoolDir: config.dataDir,
+    signal,
+  });
+  if (opened.is === "unchanged") return log.info({ feed: name, pool: poolId }, "feed unchanged");
+  const source = own(opened.source, (each) => each.close());
+  const flags = {};
+  const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
+  const mapping = mappingOf(input, feed, flags, pool.profile);
+  const identity = identityOf(input, pool.profile.id, mapping);
+  const note = async (): Promise<void> => {
+    if (opened.etag !== undefined) await store.note(noteName, JSON.stringify({ etag: opened.etag, of }));
+  };
+  // The pass that was cut had put all of it.
+  if (settled.has(identity)) return note();
+  const unfinished = await unfinishedRuns(pass);
+  // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
+  // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
+  await carryOutAllApproved(pass);
+  const waiting = unfinished.find((run) => run.identity === waitingIdentity(identity));
+  const kept = (await store.plans.list()).map(({ run }) => run);
+  if (waiting && kept.includes(waiting.id))
+    return log.info({ run: waiting.id, pool: poolId, feed: name }, "run waits for approval");
+  for (const run of unfinished) {
+    if (run.identity === identity || run === waiting) continue;
+    const isWaiting = run.state === "needs-approval";
+    // Newer content goes before: what the older says would be stale, or is stopped for the same reason again.
+    if (!(await store.runs.turn(run.id, [run.state], isWaiting ? "cancelled" : "failed"))) continue;
+    await store.plans.drop(run.id);
+    log.warn({ run: run.id, pool: poolId, feed: name }, "run overtaken");
+  }
+  const feeds = [{ input, mapping, guards: setting.guards }];
+  const baseline = "live";
+  const [planned] = await planFeeds(io, own, session, { engine, pool, feeds, looksAtEach: false }, baseline);
+  if (!planned) throw new Error("Expected a plan of the feed");
+  if (!mayGoOn(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
+  if (waiting) await store.runs.turn(waiting.id, [waiting.state], "cancelled");
+  const healed = await replayLetters(engine, planned.healable, signal);
+  if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
+  await carryOut(session, plannedSource(planned, pool.profile.id));
+  await note();
+}
+
+/** Runs of the feed that another pass has begun, and not brought to their end. */
+async function unfinishedRuns({ engine, feed, pool }: Pass): Promise<readonly Run[]> {
+  const runs = await engine.store.runs.list(LATEST_RUNS);
+  return runs.filter(
+    (run) =>
+      run.feed === feed.name &&
+      run.pool === pool.profile.id &&
+      (run.state === "reading" || run.state === "needs-approval"),
+  );
+}
+
+/** The run waits with its plan. It is one that waits before it has a plan, so that nothing goes on without a look at it. */
+async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, identity: string): Promise<void> {
+  const { store, keyring } = engine;
+  const { plan, input, guards } = planned;
+  const wanted = { id: freshRunId(), pool: pool.profile.id, feed: feed.name, asOf: input.asOfMs };
+  const { run } = await store.runs.begin({ ...wanted, identity: waitingIdentity(identity) });
+  await store.runs.turn(run.id, ["reading"], "needs-approval");
+  const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };
+  if (!(await keepPlan(store.plans, plan, { target: pool.target, keyring }, facts))) {
+    await store.runs.advance(run.id, "failed");
+    throw new CommandError(
+      "guarded",
+      `The plan of ${feed.name} breaks guards and is too large to be kept for an approval: look at it with \`poolsync plan --feed ${feed.name}\`, and go on with \`poolsync sync --feed ${feed.name} --approve ${plan.id}\`.`,
+    );
+  }
+  const broken = plan.broken.map(({ guard }) => guard);
+  const { pool: poolId, id } = run;
+  log.warn({ run: id, plan: plan.id, pool: poolId, feed: feed.name, guards: broken }, "run needs approval");
+}
+
+/** Nobody reads along: what is to be said is in the log and in the books. */
+function silentIo(drain: AbortSignal): Io {
+  const sink = new PassThrough().resume();
+  return { stdin: Readable.from([]), stdout: sink, stderr: sink, interrupts: { drain, abort: drain } };
+}

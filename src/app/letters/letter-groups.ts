@@ -1,0 +1,64 @@
+import type { Letter } from "../../core/letter.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { LetterFilter } from "../../store/letters.ts";
+
+/** Letters that have kind, pool and reason in common. */
+export interface LetterGroup {
+  readonly kind: string;
+  readonly pool: string;
+  readonly reason: string;
+  readonly letters: number;
+  /** Epoch ms. */
+  readonly oldest: number;
+  readonly newest: number;
+  /** The oldest of them. */
+  readonly example: Letter;
+}
+
+/** Counts letters by group, the largest first. Holds one letter a group, however many there are. */
+export async function groupLetters(
+  engine: Engine,
+  filters: readonly LetterFilter[],
+  limit = Infinity,
+  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+): Promise<LetterGroup[]> {
+  const groups = new Map<string, LetterGroup>();
+  for await (const letter of lettersOf(engine, filters, limit, isMeant)) {
+    const { kind, pool, reason, buriedAt } = letter;
+    const key = JSON.stringify([kind, pool, reason]);
+    const known = groups.get(key) ?? {
+      kind,
+      pool,
+      reason,
+      letters: 0,
+      oldest: buriedAt,
+      newest: buriedAt,
+      example: letter,
+    };
+    groups.set(key, {
+      ...known,
+      letters: known.letters + 1,
+      oldest: Math.min(known.oldest, buriedAt),
+      newest: Math.max(known.newest, buriedAt),
+    });
+  }
+  return [...groups.values()].toSorted((a, b) => b.letters - a.letters);
+}
+
+/** The letters of some filters that are meant, up to a limit. */
+export async function* lettersOf(
+  engine: Engine,
+  filters: readonly LetterFilter[],
+  limit = Infinity,
+  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+): AsyncGenerator<Letter> {
+  let taken = 0;
+  for (const filter of filters) {
+    for await (const letter of engine.store.letters.list(filter)) {
+      if (taken >= limit) return;
+      if (!(await isMeant(letter))) continue;
+      taken += 1;
+      yield letter;
+    }
+  }
+}

@@ -1,0 +1,215 @@
+/** Plans at the command line: made with a line that tells how far it is, and held against their guards. */
+import type { Log } from "../../log.ts";
+import { guardSentence } from "../../core/guards.ts";
+import { PAGE_USERS } from "../../cognito/pool-scan.ts";
+import type { Own } from "../../lifecycle.ts";
+import type { Healing } from "../../plan/healing.ts";
+import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../plan/plan.ts";
+import type { Baseline } from "../../plan/planner.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { Pool } from "../../delivery/pool.ts";
+import { isEnded, type Run, type Runs } from "../../store/runs.ts";
+import type { RunSource } from "../runs/run-feed.ts";
+import { EXIT } from "../../cli/exit-codes.ts";
+import { interruptedEarly } from "../app-error.ts";
+import { identityOf, recordsOf } from "../feeds/feed-input.ts";
+import { healingOf } from "./auto-replay.ts";
+import { rowsOf, type OpenedFeed, type OpenedFeeds } from "../feeds/open-feeds.ts";
+import { count } from "../../views/figures.ts";
+import { columnsOf, tell, type Io } from "../../cli/io.ts";
+import type { Opened } from "../opening.ts";
+import { planDocument, printPlan } from "../../views/plan-view.ts";
+
+/** A feed with its plan, and the run of it that was cut, if there is one. */
+export interface PlannedFeed extends OpenedFeed {
+  readonly plan: Plan;
+  readonly unfinished: Run | undefined;
+  /** Dead letters of the pool whose cause the scan found gone, by id: with the first feed of a scan. */
+  readonly healable: readonly string[];
+}
+
+/** So many runs back an unfinished one, or the last good one, is looked for. */
+export const LATEST_RUNS = 500;
+const TOLD_EVERY_MS = 100;
+
+/** Plans all feeds with one scan. Throws a CommandError where it was interrupted. */
+export async function planFeeds(
+  io: Io,
+  own: Own,
+  { config, log, lively }: Opened,
+  { engine, pool, feeds, looksAtEach }: Omit<OpenedFeeds, "baseline">,
+  baseline: Baseline,
+): Promise<readonly PlannedFeed[]> {
+  const runs = await engine.store.runs.list(LATEST_RUNS);
+  const inputs: (PlanInput & { unfinished: Run | undefined })[] = [];
+  for (const { input, mapping, guards } of feeds) {
+    const identity = identityOf(input, pool.profile.id, mapping);
+    const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
+    const rowsBefore = lastGood(runs, pool.profile.id, input.name)?.rows.read;
+    inputs.push({
+      feed: input.name,
+      // A run that goes on keeps the time that its values are of.
+      records: recordsOf(input, mapping, unfinished?.asOf ?? input.asOfMs),
+      mapping,
+      guards,
+      unfinished,
+      ...(rowsBefore === undefined ? {} : { rowsBefore }),
+    });
+  }
+  const healing = baseline === "live" && !looksAtEach ? await healingOf(config, engine, pool) : undefined;
+  const where = { pool, engine, directory: config.dataDir, ...(healing ? { healing } : {}) };
+  const looks = looksAtEach ? fewLooks(pool, feeds) : {};
+  const plans = await planAll(io, where, inputs, baseline, lively, looks);
+  for (const plan of plans) own(plan, (opened) => opened.close());
+  return plans.map((plan, index) => {
+    const [feed, input] = [feeds[index], inputs[index]];
+    if (!feed || !input) throw new Error("Expected a plan for each feed");
+    const { changed, matched } = plan.figures.users;
+    log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
+    return { ...feed, plan, unfinished: input.unfinished, healable: (index === 0 && healing?.healable()) || [] };
+  });
+}
+
+/** Of a few rows: a look at each user, or at everybody where the pool has so few that this takes fewer calls. */
+function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanMeans, "scan" | "unlisted"> {
+  const { estimatedUsers = Infinity, caseSensitive, aliasAttributes } = pool.profile;
+  // The list minds the case of usernames where the pool does not: a text that may be either is found by a scan only.
+  const mayBeEither = !caseSensitive && aliasAttributes.includes("preferred_username");
+  const isSmallPool = mayBeEither || Math.ceil(estimatedUsers / PAGE_USERS) < rowsOf(feeds);
+  return {
+    scan: (signal, names) => pool.scan(signal, isSmallPool ? undefined : names()),
+    unlisted: "write",
+  };
+}
+
+export async function planAll(
+  io: Io,
+  where: { readonly pool: Pool; readonly engine: Engine; readonly directory: string; readonly healing?: Healing },
+  inputs: readonly PlanInput[],
+  baseline: Baseline,
+  lively: boolean,
+  {
+    scan = (signal) => where.pool.scan(signal),
+    unlisted = "fault",
+  }: Partial<Pick<PlanMeans, "scan" | "unlisted">> = {},
+): Promise<readonly Plan[]> {
+  const { pool, engine, directory, healing } = where;
+  const line = createLine(io, lively);
+  const signal = io.interrupts.drain;
+  try {
+    const means: PlanMeans = {
+      profile: pool.profile,
+      keyring: engine.keyring,
+      directory,
+      ledgers: (users) => engine.store.mailboxes.ledgers(users),
+      scan,
+      now: () => engine.store.now(),
+      unlisted,
+      ...(healing ? { healing } : {}),
+      pace: () => pool.pace(),
+      providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
+    };
+    return await buildPlans(means, inputs, baseline, signal, {
+      rows: (rows) => line.show(() => `Planning: ${count(rows)} rows read`),
+      scanned: (users) => line.show(() => `Planning: ${count(users)} users of the pool read`),
+    });
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw interruptedEarly(cause);
+  } finally {
+    line.clear();
+  }
+}
+
+/** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */
+async function unfinishedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<Run | undefined> {
+  const run = latest.find((each) => each.identity === identity && !isEnded(each.state));
+  if (run?.state !== "delivering") return run;
+  return (await runs.books(run.id)).pending > 0 ? run : undefined;
+}
+
+/** The last run of the feed that came to its end. Runs are listed newest first. */
+function lastGood(runs: readonly Run[], pool: string, feed: string): Run | undefined {
+  return runs.find((run) => run.state === "finished" && run.pool === pool && run.feed === feed && run.rows.read > 0);
+}
+
+/**
+ * True where the plan may be carried out: it breaks no guard, or just this plan was approved, or it is the rest of a
+ * run whose plan passed before.
+ */
+export function mayGoOn(
+  { plan, unfinished }: Pick<PlannedFeed, "plan" | "unfinished">,
+  approved: readonly string[],
+  { pool, log }: { readonly pool: string; readonly log: Log },
+): boolean {
+  if (plan.broken.length === 0 || unfinished !== undefined) return true;
+  const guards = plan.broken.map(({ guard }) => guard);
+  const isApproved = approved.includes(plan.id);
+  if (isApproved) log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards overridden");
+  else log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards broken");
+  return isApproved;
+}
+
+/** A feed as it was planned, to be put. */
+export function plannedSource({ input, mapping, guards, plan, unfinished }: PlannedFeed, pool: string): RunSource {
+  const { checked, asOfMs } = input;
+  return {
+    name: input.name,
+    ...(unfinished === undefined ? {} : { run: unfinished.id }),
+    identity: identityOf(input, pool, mapping),
+    asOfMs,
+    rereadable: true,
+    guards,
+    records: () => plan.feedRows(),
+    judged: () => plan.rows(),
+    ...(checked ? { totalRows: checked.records + checked.faults } : {}),
+    ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
+  };
+}
+
+/** What is said of plans that broke guards, in one sentence a guard. */
+export function guardedMessage(plans: readonly Plan[]): string {
+  const said = plans.flatMap(({ id, feed, broken }) =>
+    broken.length === 0
+      ? []
+      : [
+          `${broken.map(guardSentence).join(" ")} Nothing of ${feed} was written; if this is right, add --approve ${id}.`,
+        ],
+  );
+  return said.join(" ");
+}
+
+/** Shows the plans that broke guards, and answers the command's exit code. */
+export function stopAtGuards(
+  io: Io,
+  plans: readonly Plan[],
+  { json }: { readonly json?: boolean },
+  pool: string,
+): number {
+  const message = guardedMessage(plans);
+  if (json === true) {
+    const error = { kind: "guarded", message };
+    const documents = plans.map((plan) => planDocument(plan, pool, false));
+    io.stdout.write(`${JSON.stringify({ error, plans: documents }, undefined, 2)}\n`);
+  } else {
+    for (const plan of plans) if (plan.broken.length > 0) printPlan(io, plan, { pool, plain: true });
+    tell(io, message);
+  }
+  return EXIT.guarded;
+}
+
+/** One line at a terminal that is written over. */
+function createLine({ stderr }: Io, lively: boolean) {
+  let shownAt = 0;
+  return {
+    show(text: () => string): void {
+      const now = performance.now();
+      if (!lively || now - shownAt < TOLD_EVERY_MS) return;
+      shownAt = now;
+      stderr.write(`\r\u001B[2K${text().slice(0, columnsOf(stderr) - 1)}`);
+    },
+    clear(): void {
+      if (lively && shownAt > 0) stderr.write("\r\u001B[2K");
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Runs whose plan broke a guard, and that wait for somebody's approval. */
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { Run } from "../../store/runs.ts";
+
+/** A run that waits has another identity than a sync of the same content, which is to look at its guards itself. */
+export function waitingIdentity(identity: string): string {
+  return `approval ${identity}`;
+}
+
+/** Ends the runs that nobody has approved in time, and takes away the plans of those that have ended. */
+export async function expireWaiting({ store }: Engine, log: Log, now = Date.now()): Promise<void> {
+  for (const { run: id, expiresAt } of await store.plans.list()) {
+    if (expiresAt <= now && (await store.runs.turn(id, ["needs-approval"], "expired"))) {
+      log.warn({ run: id }, "run expired");
+    }
+    const run = await store.runs.get(id);
+    const goesOn = run?.state === "needs-approval" || run?.state === "reading" || run?.state === "delivering";
+    if (!goesOn) await store.plans.drop(id);
+  }
+}
+
+/** The runs of a feed that were approved, and not put yet, or not wholly. */
+export async function approvedRuns({ store }: Engine, pool: string, feed: string): Promise<readonly Run[]> {
+  const runs = await Promise.all((await store.plans.list()).map(({ run }) => store.runs.get(run)));
+  return runs.filter((run) => run !== undefined).filter((run) => isOf(run, pool, feed) && run.state === "reading");
+}
+
+function isOf(run: Run, pool: string, feed: string): boolean {
+  return run.pool === pool && run.feed === feed;
+}

@@ -1,0 +1,53 @@
+import { closeSync, openSync, writeSync } from "node:fs";
+import type { RowIssue } from "../../delivery/feed-run.ts";
+import { CommandError } from "../app-error.ts";
+
+/** The report of rows and attributes that were not put: NDJSON, readable by its owner only, made with its first line. */
+export interface ReportFile {
+  readonly path: string;
+  readonly issues: number;
+  add(issue: RowIssue): void;
+  close(): void;
+}
+
+const BUFFER_CHARS = 64 * 1024;
+
+export function createReportFile(path: string): ReportFile {
+  let file: number | undefined;
+  let issues = 0;
+  let buffer = "";
+  const flush = (): void => {
+    if (buffer === "") return;
+    try {
+      file ??= openSync(path, "w", 0o600);
+      // At once, and not as a stream: a feed that is wrong in every row must not pile up in memory.
+      writeSync(file, buffer);
+    } catch (cause) {
+      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+      throw new CommandError(
+        "report",
+        `The report \`${path}\` cannot be written (${code}): give another place with --report.`,
+        {
+          cause,
+        },
+      );
+    }
+    buffer = "";
+  };
+  return {
+    path,
+    get issues() {
+      return issues;
+    },
+    add({ line, attribute, reason, detail }) {
+      issues += 1;
+      buffer += `${JSON.stringify({ line, ...(attribute === undefined ? {} : { attribute }), reason, detail })}\n`;
+      if (buffer.length >= BUFFER_CHARS) flush();
+    },
+    close() {
+      flush();
+      if (file !== undefined) closeSync(file);
+      file = undefined;
+    },
+  };
+}

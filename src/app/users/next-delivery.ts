@@ -1,0 +1,123 @@
+/** What the next delivery of one user would send, as far as it can be told from what waits and what the pool lists. */
+import { hasEnded } from "../../core/access-token.ts";
+import { aliasTaken, canonicalAlias, isAliasAttribute, type Alias } from "../../core/alias-claims.ts";
+import { compareAsked, compareUnit, contactsIn, type ListedUser } from "../../core/comparison.ts";
+import { planContact, type Attribute } from "../../core/contact.ts";
+import type { LostPerson } from "../../core/failure.ts";
+import { together, type Manner } from "../../core/manner.ts";
+import type { SendUnless } from "../../core/mailbox.ts";
+import type { Person } from "../../core/person.ts";
+import { checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
+import { contactOf, isContact, type Unit } from "../../core/unit.ts";
+import { mask, shownValue } from "../../views/letter-view.ts";
+
+export interface NextCall {
+  readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes";
+  /** Masked; blank for what is deleted. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Masked. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** One unit that waits. */
+export interface Waiting {
+  readonly unit: Unit;
+  /** Whom it was put for. */
+  readonly person: Person;
+  readonly manner: Manner;
+  readonly version: string;
+  readonly sendUnless: SendUnless | undefined;
+  /** The ledger has this very value as the last that was written. */
+  readonly isLast: boolean;
+  /** The ledger is taken for the pool: poolsync wrote it within the hour. */
+  readonly isBelieved: boolean;
+}
+
+export interface Prospect {
+  readonly profile: PoolProfile;
+  /** Undefined where the pool does not list the user. */
+  readonly listed: ListedUser | undefined;
+  /** True where somebody else is known to have it, in whatever spelling the pool takes for the same. */
+  readonly isAnothers: (alias: Alias) => boolean;
+  readonly nowMs: number;
+}
+
+/**
+ * What would become of a unit: `set`, `change`, `clear`, `rewrite`, `unchanged`, `awaiting`, or why it would be a letter.
+ */
+export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waiting: Waiting): string {
+  const { unit, person, manner, sendUnless, isLast, isBelieved } = waiting;
+  if (manner.token !== undefined && hasEnded(manner.token, nowMs)) return "letter (token-expired)";
+  const wrong = checkUnit(profile, unit);
+  if (wrong) return `letter (${wrong.reason})`;
+  const lost = listed && lostPerson(profile, person, listed);
+  if (lost) return `letter (${lost})`;
+  const taken = aliasTaken(profile, attributesOf(profile, unit, listed) ?? [], contactsIn(listed));
+  if (taken && isAnothers(taken)) return "letter (alias-exists)";
+  if (sendUnless === "written" && isBelieved) return "unchanged";
+  if (listed === undefined) return "unknown (not listed)";
+  const looks = sendUnless === "there" || isContact(unit.name) || contactOf(unit.name) !== undefined;
+  const said =
+    sendUnless === undefined || !looks
+      ? compareAsked(profile, unit, listed)
+      : compareUnit(profile, unit, listed, isLast);
+  return said.is === "invalid" ? `letter (${said.reason})` : said.is;
+}
+
+/** Why the user whom the pool lists is not, or not any more, whom a change was put for. */
+function lostPerson(profile: PoolProfile, { account, name }: Person, listed: ListedUser): LostPerson | undefined {
+  if (account !== undefined && account.sub !== listed.sub) return "account-gone";
+  if (name === undefined) return undefined;
+  const { attribute, value } = name;
+  const has = listed.attributes.get(attribute) ?? "";
+  const isSame = isAliasAttribute(attribute)
+    ? canonicalAlias(profile, { attribute, value }) === canonicalAlias(profile, { attribute, value: has })
+    : has === value;
+  return isSame ? undefined : "no-longer-theirs";
+}
+
+/** The calls in their order. A flag that stands alone goes last, in a call of its own. */
+export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): NextCall[] {
+  const { profile, listed } = prospect;
+  const byName = new Map(waiting.map((each) => [each.unit.name, each]));
+  const stays = (would: string): boolean => would.startsWith("letter") || would === "unchanged" || would === "awaiting";
+  const goes = waiting.filter((each) => !stays(wouldBe(prospect, each)));
+  const names = (flags: boolean): string[] =>
+    goes.map(({ unit }) => unit.name).filter((name) => (contactOf(name) !== undefined) === flags);
+  const values = together(
+    names(false),
+    (name) => byName.get(name)?.manner ?? {},
+    (name) => byName.get(name)?.version ?? "",
+  );
+  const alone = names(true).map((name) => ({ manner: byName.get(name)?.manner ?? {}, names: [name] }));
+  return [...values, ...alone].flatMap(({ manner, names: sent }) => {
+    const attributes = sent.flatMap((name) => {
+      const unit = byName.get(name)?.unit;
+      return (unit && attributesOf(profile, unit, listed)) ?? [];
+    });
+    return attributes.length === 0 ? [] : [callOf(manner, attributes)];
+  });
+}
+
+function callOf({ clientMetadata, token }: Manner, attributes: readonly Attribute[]): NextCall {
+  const masked = (text: string, name: string): string => (text === "" ? "" : shownValue(name, text));
+  const metadata = Object.entries(clientMetadata ?? {}).map(([name, text]) => [name, mask(text)] as const);
+  return {
+    operation: token === undefined ? "AdminUpdateUserAttributes" : "UpdateUserAttributes",
+    attributes: Object.fromEntries(attributes.map(({ Name, Value }) => [Name, masked(Value, Name)])),
+    ...(metadata.length === 0 ? {} : { metadata: Object.fromEntries(metadata) }),
+  };
+}
+
+/** Undefined where nothing is sent for it. */
+function attributesOf(
+  profile: PoolProfile,
+  { name, value }: Unit,
+  listed: ListedUser | undefined,
+): readonly Attribute[] | undefined {
+  if (!isContact(name) && contactOf(name) === undefined) {
+    return [{ Name: name, Value: value.kind === "text" ? value.text : "" }];
+  }
+  const plan = planContact(profile, name, value, contactsIn(listed));
+  return plan.do === "send" ? plan.attributes : undefined;
+}

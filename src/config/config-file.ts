@@ -1,0 +1,353 @@
+/**
+ * `poolsync.yaml`: named pools, and feeds with their mapping. Every problem is told with its path in the file, and an
+ * unknown key with the known one that is closest.
+ */
+import { IDENTIFIERS } from "../core/identifier.ts";
+import { isUtf8 } from "node:buffer";
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { z } from "zod";
+import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
+import { parseReserve, type QuotaReserve, RESERVE_FORM } from "../core/effective-ceiling.ts";
+import { contactOf, isContact, VERIFIED } from "../core/unit.ts";
+import type { Problem } from "./config-error.ts";
+import { entriesOf, form, map, scalar, text, type Entries } from "./config-form.ts";
+import {
+  fetchForm,
+  keepRunsForm,
+  scheduleFaults,
+  scheduleForm,
+  type FetchSetting,
+  type ScheduleSetting,
+} from "./schedule.ts";
+import { type NotOwned, ownerForm, shareOut } from "./owners.ts";
+import type { AttributeMapping, Mapping } from "../feeds/mapping.ts";
+import { transformFault, type Transform } from "../feeds/transform.ts";
+
+export interface PoolSetting {
+  readonly id: string;
+  readonly region?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly endpoint?: string | undefined;
+  readonly rate?: number | undefined;
+  readonly reserve?: QuotaReserve | undefined;
+  /** By attribute: the feed whose it is, or `newest`. */
+  readonly owner?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface FeedSetting {
+  /** Absent where the file is given on the command line. */
+  readonly file?: string | undefined;
+  /** A name of `pools`, or an id; absent where the command line says it. */
+  readonly pool?: string | undefined;
+  /** ISO 8601 with a zone, or epoch seconds or milliseconds. */
+  readonly asOf?: string | undefined;
+  /** When the directory worker runs it; absent where it does not. */
+  readonly schedule?: ScheduleSetting | undefined;
+  /** How a file is fetched that lies elsewhere. */
+  readonly fetch?: FetchSetting | undefined;
+  readonly mapping: Mapping;
+  /** Those of the feed over those of the file over the defaults. */
+  readonly guards: GuardSettings;
+  /** What it maps and another feed owns: it is not in the mapping any more. */
+  readonly notOwned: readonly NotOwned[];
+  /** Dead letters of its runs are replayed where a scan shows that their cause is gone. */
+  readonly heal: boolean;
+  /** What was there before a run is kept, so that the run can be undone. */
+  readonly keepBefore: boolean;
+}
+
+export interface ConfigFile {
+  readonly rate?: number | undefined;
+  readonly reserve?: QuotaReserve | undefined;
+  readonly concurrency?: number | undefined;
+  readonly keepRuns?: number | undefined;
+  readonly pools: Readonly<Record<string, PoolSetting>>;
+  readonly feeds: Readonly<Record<string, FeedSetting>>;
+  /** For files that are no feed of the configuration. */
+  readonly guards: GuardSettings;
+  readonly heal: boolean;
+  readonly keepBefore: boolean;
+}
+
+/** A file of more bytes than this is no configuration. */
+const MAX_BYTES = 1024 * 1024;
+
+const reserve = z.union([z.string(), z.number()], { error: form(RESERVE_FORM) }).transform((said, context) => {
+  const read = parseReserve(String(said));
+  if (read) return read;
+  context.addIssue({ code: "custom", message: form(RESERVE_FORM)({ input: said }) });
+  return z.NEVER;
+});
+const rate = z.number({ error: form("a number above 0") }).gt(0, { error: form("a number above 0") });
+
+const pool = map("a pool with its `id`", {
+  id: text("the id of a user pool such as eu-west-1_Example").regex(/^[A-Za-z0-9-]+_[A-Za-z0-9]+$/, {
+    error: form("the id of a user pool such as eu-west-1_Example"),
+  }),
+  region: text("a Region such as eu-west-1").optional(),
+  profile: text("the name of an AWS profile").optional(),
+  endpoint: z.url({ error: form("a URL such as http://127.0.0.1:9229") }).optional(),
+  rate: rate.optional(),
+  reserve: reserve.optional(),
+  owner: ownerForm.optional(),
+});
+
+const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
+const transform = z
+  .union(
+    [
+      z.enum(["trim", "lower", "upper", "epoch", "e164", "date"]).transform((kind): Transform => ({ kind })),
+      z.strictObject({ e164: z.string() }).transform(({ e164 }): Transform => ({ kind: "e164", region: e164 })),
+      z.strictObject({ date: z.string() }).transform(({ date }): Transform => ({ kind: "date", pattern: date })),
+    ],
+    { error: form(TRANSFORM_FORM) },
+  )
+  .superRefine((value, context) => {
+    const fault = transformFault(value);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  });
+
+const TRIM: readonly Transform[] = [{ kind: "trim" }];
+const ATTRIBUTE_FORM = "a column's name, or a map with `column`, `constant` or `template`";
+const attributeMap = map(ATTRIBUTE_FORM, {
+  column: text("a column's name").optional(),
+  constant: scalar("a text").optional(),
+  template: text("a text such as `{First Name} {Last Name}`").optional(),
+  transforms: z.array(transform, { error: form("a list of transforms") }).optional(),
+  onBlank: z.enum(["skip", "clear"], { error: form("`skip` or `clear`") }).optional(),
+  verified: z.enum(VERIFIED, { error: form("`mark`, `ask` or `keep`") }).optional(),
+  verifiedColumn: text("a column's name").optional(),
+});
+/** A column's name alone is short for a map with that column. */
+const attribute = z.preprocess((said) => (typeof said === "string" ? { column: said } : said), attributeMap);
+
+const SHARE_FORM = "a share such as 20%, or `off`";
+/** Undefined for `off`. */
+const share = z
+  .union(
+    [
+      z.literal("off"),
+      z
+        .string()
+        .regex(/^\d{1,3}(\.\d+)?%$/)
+        .transform((said) => Number(said.slice(0, -1)) / 100)
+        .refine((value) => value <= 1),
+    ],
+    { error: form(SHARE_FORM) },
+  )
+  .transform((said) => (said === "off" ? undefined : said));
+const names = (wanted: string) => z.array(scalar(wanted), { error: form(`a list, each ${wanted}`) });
+const guards = map("a map of guards", {
+  changed: z.exactOptional(share),
+  cleared: z.exactOptional(share),
+  sameValue: z.exactOptional(share),
+  rows: z.exactOptional(share),
+  emptyColumn: z.exactOptional(z.boolean({ error: form("true or false") })),
+  from: z.exactOptional(
+    z.int({ error: form("a whole number from 1") }).min(1, { error: form("a whole number from 1") }),
+  ),
+  protectUsers: z.exactOptional(names("a username")),
+  protectAttributes: z.exactOptional(names("an attribute's name")),
+});
+
+const yesOrNo = z.boolean({ error: form("true or false") });
+const feed = map("a feed with its `username` and `attributes`", {
+  file: text("a path").optional(),
+  pool: text("the name of a pool, or its id").optional(),
+  username: z.union(
+    [
+      text("a column's name"),
+      map("`{ column: …, is: … }`", {
+        column: text("a column's name"),
+        is: z.enum(IDENTIFIERS, { error: form(`one of ${IDENTIFIERS.join(", ")}`) }),
+      }),
+    ],
+    { error: form("the name of the column with the username, or `{ column: …, is: email | phone_number | sub }`") },
+  ),
+  attributes: z.record(z.string(), attribute, { error: form("a map from attributes to columns") }),
+  version: z
+    .union([text("a column's name"), map("`{ column: … }`", { column: text("a column's name") })], {
+      error: form("a column's name, or `{ column: … }`"),
+    })
+    .transform((value) => (typeof value === "string" ? value : value.column))
+    .optional(),
+  asOf: scalar("a time with its zone such as 2026-01-31T18:42:00Z").optional(),
+  ignore: z.array(text("a column's name"), { error: form("a list of columns") }).optional(),
+  ignoreUnknown: yesOrNo.optional(),
+  match: text("the name of an attribute such as custom:employee_id").optional(),
+  duplicates: z.enum(["last", "refuse"], { error: form("`last` or `refuse`") }).optional(),
+  guards: guards.optional(),
+  heal: yesOrNo.optional(),
+  keepBefore: yesOrNo.optional(),
+  schedule: scheduleForm.optional(),
+  fetch: fetchForm.optional(),
+});
+
+const file = map("a map", {
+  rate: rate.optional(),
+  reserve: reserve.optional(),
+  concurrency: z
+    .int({ error: form("a whole number from 1 to 1000") })
+    .min(1, { error: form("a whole number from 1 to 1000") })
+    .max(1000, { error: form("a whole number from 1 to 1000") })
+    .optional(),
+  keepRuns: keepRunsForm.optional(),
+  pools: z.record(z.string(), pool, { error: form("a map from names to pools") }).optional(),
+  feeds: z.record(z.string(), feed, { error: form("a map from names to feeds") }).optional(),
+  guards: guards.optional(),
+  heal: yesOrNo.optional(),
+  keepBefore: yesOrNo.optional(),
+});
+
+export interface ReadFile {
+  /** Absent where there is no file, or where it has problems. */
+  readonly file?: ConfigFile;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the file; one that is not `needed` may be missing. */
+export async function readConfigFile(path: string, { needed }: { readonly needed: boolean }): Promise<ReadFile> {
+  const name = basename(path);
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    if (code === "ENOENT" && !needed) return { problems: [] };
+    const why = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "it is a directory" : code;
+    return { problems: [{ path: "--config", message: `Expected a file that can be read at \`${path}\`: ${why}` }] };
+  }
+  const read = await contentOf(bytes);
+  if ("wrong" in read) return { problems: [{ path: name + read.at, message: read.wrong }] };
+  const { content } = read;
+  const parsed = file.safeParse(content);
+  const problems: Problem[] = [];
+  const at = (...path: readonly PropertyKey[]): string =>
+    `${name}: ${path.map((part) => String(part).slice(0, 80)).join(".")}`;
+  for (const issue of parsed.error?.issues ?? []) {
+    problems.push({ path: issue.path.length === 0 ? name : at(...issue.path), message: issue.message });
+  }
+  // A key that is misspelled explains what is missing.
+  const told = new Set(problems.map((problem) => problem.path));
+  for (const { path: place, message } of [...attributeFaults(content), ...scheduleFaults(content)]) {
+    if (!told.has(at(...place))) problems.push({ path: at(...place), message });
+  }
+  if (!parsed.success || problems.length > 0) return { problems };
+  const { pools = {}, feeds = {}, guards: said = {}, heal = false, keepBefore = false, ...rest } = parsed.data;
+  const common: GuardSettings = { ...DEFAULT_GUARDS, ...said };
+  const settings: Record<string, FeedSetting> = {};
+  for (const [feedName, setting] of Object.entries(feeds)) {
+    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, ...others } = setting;
+    settings[feedName] = {
+      ...others,
+      guards: { ...common, ...others.guards },
+      heal: others.heal ?? heal,
+      keepBefore: others.keepBefore ?? keepBefore,
+      notOwned: [],
+      mapping: {
+        ...(match === undefined ? {} : { match }),
+        ...(duplicates === "last" ? { duplicates } : {}),
+        usernameColumn: typeof username === "string" ? username : username.column,
+        ...(typeof username === "string" ? {} : { identifier: username.is }),
+        attributes: Object.entries(attributes).map(([attributeName, said]) => attributeOf(attributeName, said)),
+        ignored: ignore ?? [],
+        unknown: ignoreUnknown === true ? "ignore" : "refuse",
+        ...(version === undefined ? {} : { versionColumn: version }),
+      },
+    };
+  }
+  const shared = shareOut(pools, settings);
+  if (shared.problems.length > 0) {
+    return { problems: shared.problems.map(({ path: place, message }) => ({ path: at(...place), message })) };
+  }
+  return { problems, file: { ...rest, pools, feeds: shared.feeds, guards: common, heal, keepBefore } };
+}
+
+/** What the YAML says, or what is wrong with it as YAML and where. */
+async function contentOf(
+  bytes: Buffer,
+): Promise<{ readonly content: unknown } | { readonly wrong: string; readonly at: string }> {
+  const wrong = (message: string, at = "") => ({ wrong: message, at });
+  if (bytes.length > MAX_BYTES) return wrong(`Expected at most ${MAX_BYTES} bytes, got ${bytes.length}`);
+  if (!isUtf8(bytes)) return wrong("Expected UTF-8, got bytes that are no text in it: save the file as UTF-8");
+  const source = bytes.toString("utf8");
+  // Most commands have no such file, and start sooner without what reads it.
+  const { isMap, isScalar, parseDocument, visit } = await import("yaml");
+  try {
+    const document = parseDocument(source, { prettyErrors: false, logLevel: "error" });
+    const [fault] = document.errors;
+    const lineAt = (offset: number) => `: line ${source.slice(0, offset).split("\n").length}`;
+    if (fault) return wrong(`Expected YAML, got an error: ${fault.message.slice(0, 500)}`, lineAt(fault.pos[0]));
+    let references = 0;
+    let unusable: number | undefined;
+    visit(document, {
+      Alias: () => void references++,
+      Pair(_, { key }) {
+        // What has this name would be lost on the way, without a word.
+        if (isScalar(key) && key.value === "__proto__") unusable ??= key.range?.[0] ?? 0;
+      },
+    });
+    if (unusable !== undefined) return wrong("Expected another name than `__proto__`", lineAt(unusable));
+    if (references > 0 || (document.contents !== null && !isMap(document.contents))) {
+      return wrong("Expected a map without aliases at the top");
+    }
+    return { content: document.toJS() ?? {} };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return wrong("Expected maps and lists that are not thousands of levels deep");
+  }
+}
+
+/**
+ * What is wrong with attributes beside the form of each entry. It is looked for in what the file says, and not in what
+ * was made of it, so that a wrong form elsewhere hides nothing.
+ */
+function attributeFaults(content: unknown): { readonly path: readonly string[]; readonly message: string }[] {
+  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([feedName, said]) => {
+    const { attributes } = entriesOf(said);
+    const path = ["feeds", feedName, "attributes"];
+    const entries = Object.entries(entriesOf(attributes));
+    if (attributes !== undefined && typeof attributes === "object" && entries.length === 0) {
+      return [{ path, message: "Expected at least one attribute, got none" }];
+    }
+    return entries.flatMap(([name, value]) => {
+      const isForm = typeof value === "string" || (typeof value === "object" && value !== null);
+      const message = isForm
+        ? attributeFault(name, typeof value === "string" ? { column: value } : entriesOf(value))
+        : undefined;
+      return message === undefined ? [] : [{ path: [...path, name], message }];
+    });
+  });
+}
+
+function attributeFault(name: string, said: Entries): string | undefined {
+  const sources = ["column", "constant", "template"].filter((source) => said[source] !== undefined);
+  if (sources.length !== 1) return "Expected exactly one of `column`, `constant` and `template`";
+  if (!isContact(name)) {
+    if (said["verified"] !== undefined || said["verifiedColumn"] !== undefined) {
+      return "Expected `verified` and `verifiedColumn` for email and phone_number only";
+    }
+    if (contactOf(name) !== undefined && said["onBlank"] === "clear")
+      return "Expected a flag to be true or false: it cannot be cleared";
+    return undefined;
+  }
+  if (said["verified"] === undefined && said["verifiedColumn"] === undefined) {
+    return "Expected `verified` to be mark (the source has verified it), ask (Cognito asks each person) or keep (the flag stays as it was), or a `verifiedColumn`: Cognito takes a changed value as unverified";
+  }
+  return undefined;
+}
+
+function attributeOf(name: string, said: z.output<typeof attributeMap>): AttributeMapping {
+  const { column, constant, template, verified, verifiedColumn } = said;
+  return {
+    name,
+    transforms: said.transforms ?? TRIM,
+    onBlank: said.onBlank ?? "skip",
+    ...(column === undefined ? {} : { column }),
+    ...(constant === undefined ? {} : { constant }),
+    ...(template === undefined ? {} : { template }),
+    ...(verified === undefined ? {} : { verified }),
+    ...(verifiedColumn === undefined ? {} : { verifiedColumn }),
+  };
+}

@@ -1,0 +1,382 @@
+/**
+ * The configuration: flags, environment and `poolsync.yaml`, read once, checked whole and frozen. A flag beats the
+ * environment, which beats the file, which beats the default. Nothing else reads the environment, but for the AWS SDK,
+ * which reads its credentials itself.
+ */
+import { homedir } from "node:os";
+import { basename, join, relative, resolve } from "node:path";
+import type { z } from "zod";
+import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
+import { ConfigError, type Problem } from "./config-error.ts";
+import type { FetchSetting } from "./schedule.ts";
+import { type LOG_LEVELS, settings } from "./settings.ts";
+import {
+  awsSettings,
+  callTarget,
+  type AwsSettings,
+  type CallTarget,
+  type PassedRegion,
+  type Said,
+} from "../core/call-target.ts";
+import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
+import { effectiveCeiling, type QuotaReserve } from "../core/effective-ceiling.ts";
+import { quoted } from "../core/quoted.ts";
+
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The settings that a flag may give, as text or as the command line parsed them. Absent ones are not given. */
+export interface Flags {
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly rate?: string;
+  readonly reserve?: string;
+  readonly concurrency?: string;
+  /** Pool ids or names of the file, apart by commas. */
+  readonly pools?: string;
+  readonly healthPort?: string;
+}
+
+export interface Config {
+  /** Absent: the embedded engine. */
+  readonly redisUrl?: string;
+  readonly namespace: string;
+  readonly dataDir: string;
+  /** 32 bytes that encrypt values and usernames at rest. */
+  readonly key?: Buffer;
+  /** As the flag or the environment says it, else undefined: a pool's own rate and the file's come next. */
+  readonly givenRate?: number;
+  /** What holds where neither flag nor environment nor pool says a rate: the file's. */
+  readonly rate?: number;
+  /** What is left to others, said in the same places. */
+  readonly givenReserve?: QuotaReserve;
+  readonly reserve?: QuotaReserve;
+  readonly concurrency: number;
+  /** Of one call to Cognito; a claim lives as long as both, and five seconds longer. */
+  readonly connectTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** Absent where nobody asked for one: the command decides. */
+  readonly logLevel?: LogLevel;
+  readonly health: { readonly host: string; readonly port?: number };
+  /** The pools that a worker delivers to; empty where none are named. */
+  readonly pools: readonly string[];
+  /** By name. */
+  readonly poolSettings: Readonly<Record<string, PoolSetting>>;
+  readonly feeds: Readonly<Record<string, FeedSetting>>;
+  /** For files that are no feed of the configuration. */
+  readonly guards: GuardSettings;
+  /** For runs of files that are no feed, and of applications: see `FeedSetting`. */
+  readonly heal: boolean;
+  readonly keepBefore: boolean;
+  /** How long ended runs and their books are kept. */
+  readonly keepRunsMs: number;
+  readonly aws: AwsSettings;
+  /** True where NO_COLOR is set. */
+  readonly plain: boolean;
+  /** The configuration file that was read. */
+  readonly file?: string;
+}
+
+/** Cognito's own quota of UserUpdate. */
+const DEFAULT_RATE = 25;
+/** Where nobody says a rate. A rate that is said is said to be used. */
+const DEFAULT_RESERVE: QuotaReserve = { percent: 20 };
+const DEFAULT_CONCURRENCY = 10;
+/** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
+const DEFAULT_CONNECT_TIMEOUT = 3;
+const DEFAULT_REQUEST_TIMEOUT = 15;
+const DEFAULT_FILE = "poolsync.yaml";
+const DEFAULT_KEEP_RUNS_MS = 90 * 86_400_000;
+
+/** Where a setting may be said, the strongest first. Blank counts as not said. */
+interface Place {
+  readonly path: string;
+  readonly value: string | undefined;
+}
+
+/**
+ * Reads the configuration. Throws one ConfigError with everything that is wrong in flags, environment and file. The
+ * file is the one that --config names, or `poolsync.yaml` where the command is run, if it is there.
+ */
+export async function readConfig(
+  flags: Flags,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  directory: string = process.cwd(),
+): Promise<Config> {
+  const problems: Problem[] = [];
+  const env = (name: string): Place => ({ path: name, value: environment[name] });
+  const flag = (name: string, value: string | undefined): Place => ({ path: `--${name}`, value });
+
+  /** The first that is said, checked; undefined where none is, or where it is wrong. */
+  function read<T>(schema: z.ZodType<T>, ...places: readonly Place[]): T | undefined {
+    const given = places.find(({ value }) => value !== undefined && value.trim() !== "");
+    if (given === undefined) return undefined;
+    const parsed = schema.safeParse(given.value?.trim());
+    if (parsed.success) return parsed.data;
+    for (const { message } of parsed.error.issues.slice(0, 1)) problems.push({ path: given.path, message });
+    return undefined;
+  }
+
+  const redisUrl = read(settings.redisUrl, env("REDIS_URL"));
+  const namespace = read(settings.namespace, env("POOLSYNC_NAMESPACE"));
+  const dataDir = read(settings.dataDir, flag("data-dir", flags.dataDir), env("POOLSYNC_DATA_DIR"));
+  const key = read(settings.key, env("POOLSYNC_KEY"));
+  const givenRate = read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE"));
+  const givenReserve = read(settings.reserve, flag("reserve", flags.reserve), env("POOLSYNC_RESERVE"));
+  const concurrency = read(settings.concurrency, flag("concurrency", flags.concurrency), env("POOLSYNC_CONCURRENCY"));
+  const connectTimeout = read(settings.seconds, env("POOLSYNC_CONNECT_TIMEOUT")) ?? DEFAULT_CONNECT_TIMEOUT;
+  const requestTimeout = read(settings.seconds, env("POOLSYNC_REQUEST_TIMEOUT")) ?? DEFAULT_REQUEST_TIMEOUT;
+  const logLevel = read(settings.logLevel, env("POOLSYNC_LOG_LEVEL"));
+  const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
+  const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
+  const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
+  const aws = await readAwsSettings(environment);
+
+  const given = flags.config ?? environment["POOLSYNC_CONFIG"];
+  const path = resolve(directory, given ?? DEFAULT_FILE);
+  const { file, problems: inFile } = await readConfigFile(path, { needed: given !== undefined });
+  problems.push(...inFile);
+  const keeps = file !== undefined && (file.keepBefore || Object.values(file.feeds).some((feed) => feed.keepBefore));
+  if (keeps && key === undefined && !problems.some((problem) => problem.path === "POOLSYNC_KEY")) {
+    problems.push({
+      path: "POOLSYNC_KEY",
+      message: `Expected a key, because \`keepBefore\` of ${basename(path)} keeps people's values and does so encrypted only; \`openssl rand -base64 32\` makes one`,
+    });
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  return deepFreeze<Config>({
+    namespace: namespace ?? "poolsync",
+    dataDir: resolve(directory, dataDir ?? defaultDataDir(environment)),
+    aws,
+    concurrency: concurrency ?? file?.concurrency ?? DEFAULT_CONCURRENCY,
+    connectTimeoutMs: connectTimeout * 1000,
+    requestTimeoutMs: requestTimeout * 1000,
+    health: { host, ...(port === undefined ? {} : { port }) },
+    pools,
+    poolSettings: file?.pools ?? {},
+    feeds: file?.feeds ?? {},
+    guards: file?.guards ?? DEFAULT_GUARDS,
+    heal: file?.heal ?? false,
+    keepBefore: file?.keepBefore ?? false,
+    keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
+    plain: (environment["NO_COLOR"] ?? "") !== "",
+    ...(redisUrl === undefined ? {} : { redisUrl }),
+    ...(key === undefined ? {} : { key }),
+    ...(givenRate === undefined ? {} : { givenRate }),
+    ...(file?.rate === undefined ? {} : { rate: file.rate }),
+    ...(givenReserve === undefined ? {} : { givenReserve }),
+    ...(file?.reserve === undefined ? {} : { reserve: file.reserve }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+    ...(file === undefined ? {} : { file: path }),
+  });
+}
+
+function defaultDataDir(environment: Readonly<Record<string, string | undefined>>): string {
+  const state = environment["XDG_STATE_HOME"];
+  const home = environment["HOME"] ?? homedir();
+  return join(state !== undefined && state.startsWith("/") ? state : join(home, ".local", "state"), "poolsync");
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const inner of Object.values(value)) {
+    if (typeof inner === "object" && inner !== null && !ArrayBuffer.isView(inner) && !Object.isFrozen(inner)) {
+      deepFreeze(inner);
+    }
+  }
+  return Object.freeze(value);
+}
+
+/** A pool as one command meets it. */
+export interface ChosenPool extends CallTarget {
+  readonly id: string;
+  readonly region: string;
+  /** The Region that the pool's id begins with, where it is another one. */
+  readonly regionOfId?: string;
+  /** One that the pool's id went before. */
+  readonly passedRegion?: PassedRegion;
+  /** Its ceiling of UserUpdate calls: the rate less what is left to others. */
+  readonly ratePerSecond: number;
+}
+
+/** True where stack traces are wanted: POOLSYNC_LOG_LEVEL is `debug` or `trace`. Asked before anything else is read. */
+export function wantsStacks(environment: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  const level = environment["POOLSYNC_LOG_LEVEL"];
+  return level === "debug" || level === "trace";
+}
+
+/**
+ * The header that a feed's fetch is authorised by, from the variables that the file names; undefined where it names
+ * none. Throws a ConfigError where one of them is not set.
+ */
+export function authorizationOf(
+  feed: string,
+  fetch: FetchSetting,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  const problems: Problem[] = [];
+  const secret = (key: "bearer" | "user" | "password"): string => {
+    const name = fetch[key] ?? "";
+    const value = environment[name] ?? "";
+    if (value.trim() === "" || /[\r\n\0]/.test(value.trim())) {
+      const message = `Expected the environment to have the credential in ${name}`;
+      problems.push({ path: `${DEFAULT_FILE}: feeds.${feed}.fetch.${key}`, message });
+    }
+    return value.trim();
+  };
+  const authorization =
+    fetch.bearer !== undefined
+      ? `Bearer ${secret("bearer")}`
+      : fetch.user === undefined
+        ? undefined
+        : `Basic ${Buffer.from(`${secret("user")}:${secret("password")}`).toString("base64")}`;
+  if (problems.length > 0) throw new ConfigError(problems);
+  return authorization;
+}
+
+/**
+ * How a shell calls the program whose script this is: by its name where it is installed, and as the user did where it
+ * is not on the PATH. npm names the script and the package that it runs.
+ */
+export function calledAs(
+  script: string,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  directory: string = process.cwd(),
+): string {
+  const event = environment["npm_lifecycle_event"] ?? "";
+  if (event === "npx") return "npx poolsync";
+  if (event !== "") return environment["npm_package_name"] === "poolsync" ? "npm run -s poolsync --" : "npx poolsync";
+  return basename(script) === "poolsync" ? "poolsync" : `node ${relative(directory, script)}`;
+}
+
+/** What a command's flags say about its pool. */
+export interface PoolFlags {
+  readonly region?: string;
+  readonly profile?: string;
+  readonly endpointUrl?: string;
+}
+
+/** What AWS's variables and its configuration files say. */
+export async function readAwsSettings(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<AwsSettings> {
+  const { readAwsFiles } = await import("../cognito/aws-files.ts");
+  return awsSettings(environment, await readAwsFiles(environment));
+}
+
+/** The Region that a pool's id begins with, if that is one. */
+export function regionInId(id: string): string | undefined {
+  const prefix = POOL_ID.exec(id)?.[1] ?? "";
+  return REGION.test(prefix) ? prefix : undefined;
+}
+
+const POOL_ID = /^([A-Za-z0-9-]{1,54})_([A-Za-z0-9]+)$/;
+const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
+
+interface NamedPool {
+  readonly id: string;
+  /** Its name in the file, and what the file says of it. */
+  readonly name?: string;
+  readonly setting?: PoolSetting;
+}
+
+/** The pool that a name of the configuration file or an id means; `path` is where it was said. Throws a ConfigError. */
+export function namedPool({ poolSettings }: Config, nameOrId: string, path = "--user-pool-id"): NamedPool {
+  const name = Object.hasOwn(poolSettings, nameOrId)
+    ? nameOrId
+    : Object.keys(poolSettings).find((each) => poolSettings[each]?.id === nameOrId);
+  const setting = name === undefined ? undefined : poolSettings[name];
+  const id = setting?.id ?? nameOrId;
+  if (!POOL_ID.test(id)) {
+    const names = Object.keys(poolSettings);
+    const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
+    const message = `Expected the id of a user pool such as eu-west-1_Example${among}, got ${quoted(nameOrId)}`;
+    throw new ConfigError([{ path, message }]);
+  }
+  return { id, ...(name === undefined || setting === undefined ? {} : { name, setting }) };
+}
+
+/** A pool with where its calls go. Throws a ConfigError. */
+export function choosePool(
+  config: Config,
+  nameOrId: string,
+  flags: PoolFlags = {},
+  path = "--user-pool-id",
+): ChosenPool {
+  const { id, name, setting } = namedPool(config, nameOrId, path);
+  const regionOfId = regionInId(id);
+  const inFile = (key: string): string => `${basename(config.file ?? DEFAULT_FILE)}: pools.${name}.${key}`;
+  const found = callTarget(config.aws, {
+    service: "COGNITO_IDENTITY_PROVIDER",
+    region: flags.region ?? setting?.region,
+    profile: said(flags.profile, "--profile") ?? said(setting?.profile, inFile("profile")),
+    endpoint: said(flags.endpointUrl, "--endpoint-url") ?? said(setting?.endpoint, inFile("endpoint")),
+    regionOfId,
+  });
+  if ("fault" in found) throw new ConfigError([found.fault]);
+  const { target, passed } = found;
+  const { region } = target;
+  if (region === undefined) {
+    throw new ConfigError([
+      { path: "--region", message: "Expected the Region of the user pool; give --region, or set AWS_REGION" },
+    ]);
+  }
+  return {
+    ...target,
+    id,
+    region,
+    ratePerSecond: poolCeiling(config, nameOrId, path),
+    ...(regionOfId === undefined || regionOfId === region ? {} : { regionOfId }),
+    ...(passed === undefined ? {} : { passedRegion: passed }),
+  };
+}
+
+/** Where the bucket of a feed's file is. Throws a ConfigError. */
+export function bucketTarget(aws: AwsSettings, feed: string, { region, profile, endpoint }: FetchSetting): CallTarget {
+  const inFile = (key: string): string => `${DEFAULT_FILE}: feeds.${feed}.fetch.${key}`;
+  const found = callTarget(aws, {
+    service: "S3",
+    region,
+    profile: said(profile, inFile("profile")),
+    endpoint: said(endpoint, inFile("endpoint")),
+  });
+  if ("fault" in found) throw new ConfigError([found.fault]);
+  return found.target;
+}
+
+function said(value: string | undefined, path: string): Said | undefined {
+  return value === undefined ? undefined : { value, path };
+}
+
+/** The ceiling of a pool's UserUpdate calls, as configured. */
+export function poolCeiling(config: Config, nameOrId: string, path?: string): number {
+  const { setting } = namedPool(config, nameOrId, path);
+  const rate = config.givenRate ?? setting?.rate ?? config.rate;
+  const reserve =
+    config.givenReserve ?? setting?.reserve ?? config.reserve ?? (rate === undefined ? DEFAULT_RESERVE : undefined);
+  return ceilingOf(rate ?? DEFAULT_RATE, reserve);
+}
+
+function ceilingOf(rate: number, reserve: QuotaReserve | undefined): number {
+  try {
+    return effectiveCeiling(rate, reserve);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    const message = `${cause.message}: lower \`reserve\`, or raise \`rate\``;
+    throw new ConfigError([{ path: "--reserve (POOLSYNC_RESERVE)", message }]);
+  }
+}
+
+/** The pools that a worker delivers to: those that were named, else all of the file. Throws a ConfigError for none. */
+export function workerPools(config: Config): readonly ChosenPool[] {
+  const names = config.pools.length > 0 ? config.pools : Object.keys(config.poolSettings);
+  if (names.length === 0) {
+    throw new ConfigError([
+      {
+        path: "POOLSYNC_POOLS",
+        message: `Expected the ids of the user pools to deliver to, apart by commas, or \`pools\` in ${DEFAULT_FILE}`,
+      },
+    ]);
+  }
+  const chosen = names.map((name) => choosePool(config, name, {}, "--pools (POOLSYNC_POOLS)"));
+  return chosen.filter(({ id }, index) => chosen.findIndex((other) => other.id === id) === index);
+}

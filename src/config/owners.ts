@@ -1,0 +1,106 @@
+/**
+ * Whose an attribute is that several feeds map into one pool: `owner:` under the pool names a feed, or says that the
+ * newest value stands. Where nobody says it the feeds would overwrite each other, run by run, so that is refused.
+ */
+import { z } from "zod";
+import { form, text } from "./config-form.ts";
+import { mappedColumns, type Mapping } from "../feeds/mapping.ts";
+
+/** Each value has a version, and the newest stands, whatever feed it comes from. */
+const NEWEST = "newest";
+
+export const ownerForm = z.record(z.string(), text("the name of a feed, or `newest`"), {
+  error: form("a map from attributes to feeds, such as `{ email: hr }`"),
+});
+
+interface OwnedPool {
+  readonly id: string;
+  readonly owner?: Readonly<Record<string, string>> | undefined;
+}
+
+interface OwnedFeed {
+  readonly pool?: string | undefined;
+  readonly mapping: Mapping;
+  readonly notOwned: readonly NotOwned[];
+}
+
+/** An attribute that a feed maps and does not put, because it is another feed's. */
+export interface NotOwned {
+  readonly attribute: string;
+  readonly owner: string;
+}
+
+export interface OwnerProblem {
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** The feeds without what is not theirs. Of a feed whose pool only the command line says nothing is known here. */
+export function shareOut<Feed extends OwnedFeed>(
+  pools: Readonly<Record<string, OwnedPool>>,
+  feeds: Readonly<Record<string, Feed>>,
+): { readonly feeds: Readonly<Record<string, Feed>>; readonly problems: readonly OwnerProblem[] } {
+  const problems: OwnerProblem[] = [];
+  const poolOf = ({ pool }: OwnedFeed): string | undefined =>
+    pool !== undefined && Object.hasOwn(pools, pool) ? pools[pool]?.id : pool;
+  /** By pool and attribute: the feeds that map it. */
+  const mappers = new Map<string, string[]>();
+  const keyOf = (pool: string, attribute: string): string => JSON.stringify([pool, attribute]);
+  for (const [name, feed] of Object.entries(feeds)) {
+    const pool = poolOf(feed);
+    for (const { name: attribute } of pool === undefined ? [] : feed.mapping.attributes) {
+      const key = keyOf(pool ?? "", attribute);
+      mappers.set(key, [...(mappers.get(key) ?? []), name]);
+    }
+  }
+  const owners = new Map<string, string>();
+  for (const [poolName, { id, owner = {} }] of Object.entries(pools)) {
+    for (const [attribute, who] of Object.entries(owner)) {
+      const those = mappers.get(keyOf(id, attribute)) ?? [];
+      if (who === NEWEST || those.includes(who)) owners.set(keyOf(id, attribute), who);
+      else {
+        const among = those.length === 0 ? "none maps it into the pool" : those.join(", ");
+        const message = `Expected a feed that maps \`${attribute}\` (${among}) or \`newest\`, got \`${who}\``;
+        problems.push({ path: ["pools", poolName, "owner", attribute], message });
+      }
+    }
+  }
+  const shared: Record<string, Feed> = {};
+  for (const [name, feed] of Object.entries(feeds)) {
+    const pool = poolOf(feed);
+    const notOwned: NotOwned[] = [];
+    for (const { name: attribute } of pool === undefined ? [] : feed.mapping.attributes) {
+      const key = keyOf(pool ?? "", attribute);
+      const those = mappers.get(key) ?? [];
+      const owner = owners.get(key);
+      if (owner !== undefined && owner !== NEWEST && owner !== name) notOwned.push({ attribute, owner });
+      // Told once, at the second of the feeds.
+      if (owner !== undefined || those.length < 2 || those[1] !== name || isToldOtherwise(problems, attribute))
+        continue;
+      problems.push({
+        path: ["feeds", name, "attributes", attribute],
+        message: `Expected one feed to map \`${attribute}\` into pool ${pool}, got ${those.join(", ")}: say under the pool whose it is, such as \`owner: { ${attribute}: ${those[0]} }\`, or that the \`newest\` value stands`,
+      });
+    }
+    if (notOwned.length > 0 && notOwned.length === feed.mapping.attributes.length) {
+      const message = "Expected the feed to own at least one of its attributes, and all are other feeds'";
+      problems.push({ path: ["feeds", name, "attributes"], message });
+    }
+    shared[name] = notOwned.length === 0 ? feed : { ...feed, notOwned, mapping: without(feed.mapping, notOwned) };
+  }
+  return { feeds: shared, problems };
+}
+
+/** A wrong owner explains that the attribute has none. */
+function isToldOtherwise(problems: readonly OwnerProblem[], attribute: string): boolean {
+  return problems.some(({ path }) => path[2] === "owner" && path[3] === attribute);
+}
+
+/** The mapping without these attributes. The columns that were theirs alone are ignored. */
+function without(mapping: Mapping, notOwned: readonly NotOwned[]): Mapping {
+  const names = new Set(notOwned.map(({ attribute }) => attribute));
+  const left = { ...mapping, attributes: mapping.attributes.filter(({ name }) => !names.has(name)) };
+  const mapped = new Set(mappedColumns(left));
+  const freed = [...mappedColumns(mapping)].filter((column) => !mapped.has(column));
+  return { ...left, ignored: [...mapping.ignored, ...freed] };
+}

@@ -1,0 +1,204 @@
+/**
+ * One change of one user whose outcome somebody waits for. The process that made it delivers that user's mailbox
+ * itself, at the top of the pace, so no worker needs to be running and Cognito's own answer comes back. It is put
+ * like any other change first: order, checks and books are the same, and what this process cannot finish stays queued.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
+import type { OwnAnswer } from "../cognito/own-writer.ts";
+import { SlotTooLate } from "../cognito/quota-governor.ts";
+import type { Change } from "../core/change.ts";
+import type { Held, UserState } from "../core/mailbox.ts";
+import { ordinalText, versionText } from "../core/version.ts";
+import { directRunId } from "../store/runs.ts";
+import { deliverClaim } from "./claim-delivery.ts";
+import type { DeliveryMeans } from "./delivery-means.ts";
+import { giveBackClaim } from "./claim-session.ts";
+import { publishLetters } from "../queues/dead-letters.ts";
+import type { Engine } from "../queues/engine.ts";
+import { createProducer, type Producer } from "./producer.ts";
+import { PRIORITY } from "../queues/wake-ups.ts";
+
+/** What became of one unit. `stale` and `superseded`: something newer is there, or on its way. */
+export type UnitOutcome =
+  | { readonly is: "applied" | "unchanged" | "superseded" | "stale" | "pending" }
+  | { readonly is: "dead"; readonly letter: string; readonly kind: string; readonly reason: string };
+
+/** A change that is put. */
+export interface Submitted {
+  /** The opaque key of the user, under which what stays queued is found again. */
+  readonly user: string;
+  /** By unit, its version, and the digest of its value. */
+  readonly versions: ReadonlyMap<string, string>;
+  readonly digests: ReadonlyMap<string, string>;
+  /** Units that are on their way: nothing newer is there. */
+  readonly queued: readonly string[];
+}
+
+export interface Delivered {
+  readonly outcomes: ReadonlyMap<string, UnitOutcome>;
+  /** The last call that was refused, where one was. */
+  readonly refusal?: SaidRefusal;
+  /** What Cognito answered to the user's own call, where one was made here. */
+  readonly ownAnswer?: OwnAnswer;
+}
+
+export interface DirectOptions {
+  /** How long to wait for the outcome, in ms; then units are `pending` and stay queued. */
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Direct {
+  /** As the producer's. */
+  check: Producer["check"];
+  userKey: Producer["userKey"];
+  /** Puts a sound change. `wake` has workers deliver it; without it the caller is to deliver it. */
+  submit(change: Change, options: { readonly wake: boolean }): Promise<Submitted>;
+  /** Rejects with the signal's reason when it aborts: what is pending then stays queued. */
+  deliverNow(submitted: Submitted, options: DirectOptions): Promise<Delivered>;
+}
+
+/** How often another process's delivery of the same user is looked at. */
+const LOOK_EVERY_MS = 100;
+const FIRST = 0;
+
+export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
+  const { store, keyring, queues, wakeUps } = engine;
+  const { profile, updates, holds, leaseMs } = means;
+  const producer = createProducer({ engine, profile, run: directRunId(profile.id), priority: PRIORITY.direct });
+
+  async function submit(change: Change, { wake }: { readonly wake: boolean }): Promise<Submitted> {
+    await store.runs.direct(profile.id);
+    const user = producer.userKey(change.username);
+    const facts = { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) };
+    const { at, arrival } = await producer.put([change], facts);
+    const ordinal = ordinalText(change.version ?? { timeMs: at, sequence: 0 });
+    const { mailbox, ledger } = await store.mailboxes.read(user);
+    const versions = new Map<string, string>();
+    const digests = new Map(change.units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
+    const queued: string[] = [];
+    for (const [index, { name }] of change.units.entries()) {
+      const waiting = mailbox?.pending[name] ?? mailbox?.claim?.units[name];
+      const put = versionText(ordinal, arrival + index);
+      // Whoever put an equal value in the same moment has made this change as well.
+      const isSame = waiting !== undefined && waiting.digest === digests.get(name) && waiting.version < put;
+      const version = isSame ? waiting.version : put;
+      versions.set(name, version);
+      if ([waiting, ledger[name]].every((newest) => newest === undefined || newest.version <= version)) {
+        queued.push(name);
+      }
+    }
+    return { user, versions, digests, queued };
+  }
+
+  /** Delivers what is due of the user, unless somebody else does. Answers when to look again, in ms. */
+  async function deliver(heard: HeardCalls, user: string, own: Set<string>, options: DirectOptions): Promise<Attempt> {
+    const signal = AbortSignal.any([options.signal, store.foreign]);
+    const hold = await holds.ask("pool");
+    if (hold.is === "held") return { againInMs: hold.retryInMs };
+    const slot = await updates.acquire({ priority: FIRST, deadlineMs: options.waitMs, signal });
+    try {
+      const askedAt = performance.now();
+      const token = randomUUID();
+      const answer = await store.mailboxes.claim(user, token, leaseMs);
+      if (answer.is === "idle") return { againInMs: 0 };
+      if (answer.is !== "claimed") return { againInMs: answer.retryInMs, busy: answer.is === "busy" };
+      const { writer, ownWriter, directory } = heard;
+      const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+      if (!(await slot.begin())) {
+        await giveBackClaim(store.mailboxes, keyring, inHand, leaseMs);
+        return { againInMs: 0 };
+      }
+      for (const { version } of Object.values(answer.units)) own.add(version);
+      const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, signal);
+      await publishLetters(queues, store.letters, delivered.letters);
+      const { hold: wanted, answered, dueInMs = 0 } = delivered;
+      if (wanted && wanted.scope !== "process") await holds.place(wanted.scope, wanted.failure.kind);
+      else if (answered && !wanted) await holds.lift("pool");
+      return { againInMs: dueInMs, ...(wanted ? { held: true } : {}) };
+    } finally {
+      // Does nothing where a call was made in it.
+      slot.giveBack();
+    }
+  }
+
+  async function outcomeOf(
+    user: string,
+    { unit, version, digest }: { readonly unit: string; readonly version: string; readonly digest: string },
+    { mailbox, ledger }: UserState,
+    changed: (unit: string) => boolean,
+  ): Promise<UnitOutcome> {
+    // A newer change to the same value is this one as well.
+    const isThis = (held: Held | undefined): boolean =>
+      held !== undefined && (held.version === version || (held.version > version && held.digest === digest));
+    if (isThis(mailbox?.pending[unit]) || isThis(mailbox?.claim?.units[unit])) return { is: "pending" };
+    const id = keyring.letterId(user, unit, version);
+    const letter = await store.letters.get(id);
+    if (letter) return { is: "dead", letter: id, kind: letter.kind, reason: letter.reason };
+    const entry = ledger[unit];
+    if (entry?.version === version) return { is: changed(unit) ? "applied" : "unchanged" };
+    if (entry && entry.version > version && entry.digest === digest) return { is: "applied" };
+    return { is: "superseded" };
+  }
+
+  return {
+    check: (change) => producer.check(change),
+    userKey: (username) => producer.userKey(username),
+    submit,
+    async deliverNow({ user, versions, digests }, options) {
+      const heard = hearCalls(means);
+      /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
+      const own = new Set<string>();
+      const endsAt = performance.now() + options.waitMs;
+      const changed = (unit: string): boolean => heard.written.has(unit) || !own.has(versions.get(unit) ?? "");
+      let isPending = true;
+      try {
+        let held = false;
+        let busy = false;
+        let tryAt = 0;
+        for (;;) {
+          options.signal.throwIfAborted();
+          store.foreign.throwIfAborted();
+          const state = await store.mailboxes.read(user);
+          const outcomes = new Map<string, UnitOutcome>();
+          for (const [unit, version] of versions) {
+            const asked = { unit, version, digest: digests.get(unit) ?? "" };
+            outcomes.set(unit, await outcomeOf(user, asked, state, changed));
+          }
+          const leftMs = endsAt - performance.now();
+          isPending = [...outcomes.values()].some(({ is }) => is === "pending");
+          if (!isPending || held || leftMs <= 0) {
+            const { refusal, ownAnswer } = heard;
+            const said = { ...(refusal && { refusal }), ...(ownAnswer && { ownAnswer }) };
+            return { outcomes, ...said };
+          }
+          const isFree = busy && state.mailbox?.claim === undefined;
+          if (isFree || performance.now() >= tryAt) {
+            const attempt = await deliver(heard, user, own, { ...options, waitMs: leftMs }).catch(
+              (error: unknown): Attempt => {
+                if (error instanceof SlotTooLate) return { againInMs: leftMs };
+                throw error;
+              },
+            );
+            ({ held = false, busy = false } = attempt);
+            tryAt = performance.now() + attempt.againInMs;
+          }
+          const pauseMs = Math.min(tryAt - performance.now(), LOOK_EVERY_MS, endsAt - performance.now());
+          if (!held && pauseMs > 0) await sleep(pauseMs, undefined, { signal: options.signal });
+        }
+      } finally {
+        if (isPending) await wakeUps.wake(profile.id, [{ user, priority: PRIORITY.direct }]);
+      }
+    },
+  };
+}
+
+interface Attempt {
+  readonly againInMs: number;
+  /** Another process has the user in hand, and may be done before its lease ends. */
+  readonly busy?: boolean;
+  /** No further try would go better: what was refused holds for this process or the pool. */
+  readonly held?: boolean;
+}

@@ -1,0 +1,222 @@
+/**
+ * One pass over a feed: records are mapped and checked, put page by page, and counted. While too many users of the pool
+ * are due it waits, so that memory and the queue stay flat for any feed. A pass that was cut goes on
+ * where its cursor stands; records before it are mapped and checked again for the report, but not put.
+ */
+import type { Change } from "../core/change.ts";
+import type { Identifier } from "../core/identifier.ts";
+import { PLAN_FAULTS } from "../core/plan-fault.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { MappedRecord } from "../feeds/mapping.ts";
+import type { Run } from "../store/runs.ts";
+import { runLost } from "../store/store-error.ts";
+import type { UserNames } from "./user-names.ts";
+import type { Engine } from "../queues/engine.ts";
+import { belowBacklog } from "./backlog.ts";
+import { createProducer, VERSION_AHEAD } from "./producer.ts";
+import { PRIORITY } from "../queues/wake-ups.ts";
+
+/** What is wrong with a row, for the report: never a value or a username. */
+export interface RowIssue {
+  readonly line: number;
+  /** Absent where the whole row is at fault. */
+  readonly attribute?: string;
+  readonly reason: string;
+  readonly detail: string;
+}
+
+/** A record as it is put: `found` says that its user is known to be in the pool, by the username. */
+export type FeedRow = (MappedRecord & { readonly found?: boolean }) | RestOfRows;
+
+/** Stands for rows that there is nothing to put of, so that a run counts its feed whole. */
+export interface RestOfRows {
+  readonly kind: "rest";
+  readonly read: number;
+  readonly faulty: number;
+}
+
+export interface FeedRunOptions {
+  readonly engine: Engine;
+  readonly profile: PoolProfile;
+  readonly run: Run;
+  readonly records: AsyncIterable<FeedRow>;
+  readonly names: UserNames;
+  /** What the feed says it names users by. */
+  readonly identifier?: Identifier;
+  /** Canonical usernames and attributes that are never written. */
+  readonly isProtected?: { user(username: string): boolean; attribute(name: string): boolean };
+  readonly report: (issue: RowIssue) => void;
+  readonly progress?: (rows: number) => void;
+  /** Told when the feed waits because many users are due, and nobody seems to deliver. */
+  readonly onStill?: () => void;
+  readonly signal: AbortSignal;
+}
+
+const PAGE_ROWS = 500;
+
+/**
+ * Puts the whole feed, and answers the cursor at its end. Rejects when `signal` aborts, between two pages; what was put
+ * stays put. Rejects with a StoreError `run-lost` where the store has forgotten what was put.
+ */
+export async function putFeed(options: FeedRunOptions): Promise<string> {
+  const { engine, profile, run, report, progress, onStill, signal } = options;
+  const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
+  let cursor = run.cursor;
+  const startAt = cursor === "" ? 0 : Number(cursor);
+  let rows = 0;
+  /** Rows of the feed that no record stands for. */
+  let others = 0;
+  let page: Collected = { changes: [], invalid: 0, read: 0, faulty: 0 };
+
+  const flush = async (): Promise<void> => {
+    if (page.read === 0) return;
+    signal.throwIfAborted();
+    await belowBacklog(engine.store.mailboxes, profile.id, onStill ? { onStill } : {}, signal);
+    const rowsFound = await linked(options, page);
+    const changes = rowsFound.map(({ change }) => change);
+    const { invalid, read, faulty } = page;
+    const to = String(rows);
+    const put = await producer.put(changes, { invalid, rows: { read, faulty }, cursor: { from: cursor, to } });
+    // Refused with the cursor where we wanted it: the page was put, and only the answer was lost on the way.
+    if (!put.accepted && put.cursor !== to) {
+      throw Number(put.cursor) < Number(cursor) ? runLost(run.id) : new RunTakenError(run.id);
+    }
+    cursor = put.cursor;
+    for (const { line, change } of furthestAhead(rowsFound, put.ahead)) {
+      for (const { name } of change.units) report({ line, attribute: name, ...VERSION_AHEAD });
+    }
+    page = { changes: [], invalid: 0, read: 0, faulty: 0 };
+    progress?.(rows + others);
+  };
+
+  for await (const record of options.records) {
+    rows += 1;
+    const counts = rows > startAt;
+    if (record.kind === "rest") {
+      others += record.read - 1;
+      if (counts) {
+        page.read += record.read;
+        page.faulty += record.faulty;
+      }
+      continue;
+    }
+    if (counts) page.read += 1;
+    const checked = record.kind === "fault" ? { fault: record } : producer.check(record.change);
+    if ("fault" in checked) {
+      const { reason, detail } = checked.fault;
+      report({ line: record.line, reason, detail });
+      if (counts) page.faulty += 1;
+    } else {
+      const invalid = [...(record.kind === "change" ? record.invalid : []), ...checked.invalid];
+      for (const { name, reason, detail } of invalid) report({ line: record.line, attribute: name, reason, detail });
+      if (counts) {
+        page.invalid += invalid.length;
+        page.changes.push({
+          line: record.line,
+          change: checked.sound,
+          found: record.kind === "change" && record.found === true,
+        });
+      }
+    }
+    if (page.read >= PAGE_ROWS) await flush();
+  }
+  await flush();
+  return cursor;
+}
+
+interface Row {
+  readonly line: number;
+  readonly change: Change;
+  readonly found: boolean;
+}
+
+/** The rows of a page, on their way. */
+interface Collected {
+  readonly changes: Row[];
+  invalid: number;
+  read: number;
+  faulty: number;
+}
+
+/** Lookups under way at a time: their pace is that of the quota anyhow. */
+const LOOKUPS = 5;
+
+/** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
+async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> {
+  const { names, identifier, isProtected, report, signal } = options;
+  const changes: Row[] = [];
+  for (let at = 0; at < page.changes.length; at += LOOKUPS) {
+    const few = page.changes.slice(at, at + LOOKUPS);
+    const users = await Promise.all(
+      few.map(({ change, found }) =>
+        found
+          ? Promise.resolve({ is: "one" as const, username: change.username, person: change.person ?? {} })
+          : names.whose(change.username, identifier, signal, { inBulk: true }),
+      ),
+    );
+    for (const [index, row] of few.entries()) {
+      const { line } = row;
+      const user = users[index];
+      if (user?.is === "one" && isProtected?.user(user.username) !== true) {
+        const { username, person } = user;
+        changes.push({ ...row, change: { ...unprotected(options, page, row), username, person } });
+      } else {
+        page.faulty += 1;
+        if (user?.is === "one") {
+          report({ line, reason: "protected-user", detail: PLAN_FAULTS["protected-user"] });
+          continue;
+        }
+        report({ line, ...(user?.is === "many" ? SEVERAL_USERS : NO_USER) });
+      }
+    }
+  }
+  return changes;
+}
+
+/** The change without the attributes that are never written, which are invalid. */
+function unprotected({ isProtected, report }: FeedRunOptions, page: Collected, { line, change }: Row): Change {
+  if (!isProtected) return change;
+  const units = change.units.filter(({ name }) => {
+    if (!isProtected.attribute(name)) return true;
+    page.invalid += 1;
+    report({ line, attribute: name, reason: "protected-attribute", detail: PLAN_FAULTS["protected-attribute"] });
+    return false;
+  });
+  return { ...change, units };
+}
+
+/**
+ * The rows whose units the store found ahead of its clock, of which it says only how many there are: it compares all of
+ * a page with one time, so they are the latest.
+ */
+function furthestAhead(rows: readonly Row[], units: number): Row[] {
+  if (units === 0) return [];
+  const latest = rows.toSorted((a, b) => (b.change.version?.timeMs ?? 0) - (a.change.version?.timeMs ?? 0));
+  const ahead: Row[] = [];
+  let left = units;
+  for (const row of latest) {
+    if (left <= 0) break;
+    left -= row.change.units.length;
+    ahead.push(row);
+  }
+  return ahead.toSorted((a, b) => a.line - b.line);
+}
+
+const NO_USER = {
+  reason: "user-unknown",
+  detail: "Expected the row to name a user of the pool; nobody has this address, number or sub.",
+};
+const SEVERAL_USERS = {
+  reason: "user-ambiguous",
+  detail: "Expected the row to name one user of the pool; several have this address or number.",
+};
+
+/** Another process goes on with the same run. */
+class RunTakenError extends Error {
+  readonly kind = "run-taken";
+  constructor(run: string) {
+    super(
+      `Another process is reading the same feed into run ${run}: let it finish, and look at it with \`poolsync runs show ${run}\`.`,
+    );
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * A call with a user's own token is made at once and not queued: the token is kept nowhere. What is queued for the
+ * same user keeps its order all the same: nobody else has the user in hand while the call is made, an older value that
+ * still waits gives way to the one that was written, and what the ledger knew of an older one is forgotten.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Unit } from "../core/unit.ts";
+import { bodyOf } from "../store/keyring.ts";
+import type { ClaimAnswer } from "../store/mailboxes.ts";
+import { directRunId } from "../store/runs.ts";
+import { giveBackClaim } from "./claim-session.ts";
+import type { Engine } from "../queues/engine.ts";
+import { PRIORITY } from "../queues/wake-ups.ts";
+
+export interface OwnTurn {
+  readonly pool: string;
+  /** As the token has it. */
+  readonly username: string;
+  readonly units: readonly Unit[];
+  /** Longer than the call may take. */
+  readonly leaseMs: number;
+  readonly signal: AbortSignal;
+}
+
+const LOOK_EVERY_MS = 100;
+
+/** Makes the call in the user's turn. `call` says whether the values were written. */
+export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promise<boolean>): Promise<void> {
+  const { store, keyring, wakeUps } = engine;
+  const { pool, units, leaseMs, signal } = turn;
+  const known = await whoIsKnown(engine, turn);
+  // Of whom nothing waits or was written, nothing can come after this call that is older, and no memory is wrong.
+  if (known === undefined) return void (await call());
+  const { user, username } = known;
+  const token = randomUUID();
+  let answer: ClaimAnswer;
+  let leaseEndsAt: number;
+  for (;;) {
+    leaseEndsAt = performance.now() + leaseMs;
+    answer = await store.mailboxes.claim(user, token, leaseMs);
+    if (answer.is !== "busy") break;
+    await sleep(Math.min(LOOK_EVERY_MS, answer.retryInMs), undefined, { signal });
+  }
+  let isWritten = false;
+  try {
+    isWritten = await call();
+  } finally {
+    if (answer.is === "claimed") {
+      await giveBackClaim(store.mailboxes, keyring, { user, token, answer, leaseEndsAt }, leaseMs);
+    }
+    const { mailbox, ledger } = await store.mailboxes.read(user);
+    const isKnown = ({ name }: Unit): boolean => mailbox?.pending[name] !== undefined || ledger[name] !== undefined;
+    const older = isWritten ? units.filter(isKnown) : [];
+    if (older.length > 0) {
+      await store.runs.direct(pool);
+      const look = { at: await store.now(), found: "there" } as const;
+      const wanted = older.map(({ name, value }) => ({
+        name,
+        digest: keyring.valueDigest(name, value),
+        body: keyring.seal(bodyOf(value)),
+        sendUnless: "there" as const,
+        look,
+      }));
+      await store.mailboxes.put({
+        pool,
+        run: directRunId(pool),
+        priority: PRIORITY.direct,
+        changes: [{ user, username: keyring.seal(username), units: wanted }],
+        invalid: 0,
+        rows: { read: 1, faulty: 0 },
+      });
+    }
+    if (mailbox !== undefined) await wakeUps.wake(pool, [{ user, priority: PRIORITY.direct }]);
+  }
+}
+
+/** Without the pool's profile nobody knows whether it ignores case: the user has either spelling's key. */
+async function whoIsKnown(
+  { store, keyring }: Engine,
+  { pool, username }: OwnTurn,
+): Promise<{ readonly user: string; readonly username: string } | undefined> {
+  for (const spelling of new Set([username, username.toLowerCase()])) {
+    const user = keyring.userKey(pool, spelling);
+    const { mailbox, ledger } = await store.mailboxes.read(user);
+    if (mailbox !== undefined || Object.keys(ledger).length > 0) return { user, username: spelling };
+  }
+  return undefined;
+}

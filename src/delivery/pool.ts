@@ -1,0 +1,149 @@
+/**
+ * A pool, opened: its profile read, its target compared with the one that the namespace remembers, and its deliveries
+ * ready to be started.
+ */
+import type { CognitoClient } from "../cognito/client.ts";
+import { createAttributeWriter } from "../cognito/attribute-writer.ts";
+import { createOwnWriter } from "../cognito/own-writer.ts";
+import { readProvider } from "../cognito/identity-provider.ts";
+import { readPoolProfile } from "../cognito/pool-profile.ts";
+import { scanPool, scanUsers, type ScanPage, type UserName } from "../cognito/pool-scan.ts";
+import { createQuotaGovernor, type QuotaGovernor } from "../cognito/quota-governor.ts";
+import type { Reads } from "../cognito/read-retry.ts";
+import { createUserDirectory } from "../cognito/user-directory.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import type { Log } from "../log.ts";
+import { StoreError } from "../store/store-error.ts";
+import type { Target } from "../store/store.ts";
+import { type Delivery, startDelivery } from "./delivery.ts";
+import { createDirect, type Direct } from "./direct.ts";
+import type { Engine } from "../queues/engine.ts";
+import { createHoldWatch } from "./hold-watch.ts";
+import { toldReads } from "./told-reads.ts";
+import { createSubProbe } from "../cognito/sub-probe.ts";
+import { createUserNames, type UserNames } from "./user-names.ts";
+
+export interface PoolSettings {
+  readonly engine: Engine;
+  readonly cognito: CognitoClient;
+  readonly pool: string;
+  /** Ceiling of UserUpdate calls, a second, for the account and Region. */
+  readonly ratePerSecond: number;
+  readonly concurrency: number;
+  readonly log: Log;
+  /** How reads are tried again that are no part of a delivery. As a call of the library, told in the log, unless said. */
+  readonly reads?: Reads;
+  /** Ends the opening. */
+  readonly signal?: AbortSignal;
+}
+
+export interface Pool {
+  readonly profile: PoolProfile;
+  /** From what people know of users to the users. */
+  readonly names: UserNames;
+  /** Starts delivering in this process. */
+  deliver(): Promise<Delivery>;
+  /** Where it lives. */
+  readonly target: Target;
+  /** Everybody in the pool, or those of these names, paced. */
+  scan(signal: AbortSignal, names?: Iterable<UserName>): AsyncIterable<ScanPage>;
+  /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
+  providerAttributes(provider: string, signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
+  /** Calls a second that are to be had at the moment. */
+  pace(): Promise<{ readonly updatesPerSecond: number; readonly listsPerSecond: number }>;
+  /** For a change whose outcome is waited for. */
+  direct(): Direct;
+  close(): Promise<void>;
+}
+
+/** UserList allows 30 calls a second; poolsync leaves some to others. */
+const LISTS_PER_SECOND = 25;
+/** DescribeIdentityProvider allows 5 a pool. */
+const PROVIDERS_PER_SECOND = 3;
+/** Beyond the time-outs of a call: settling, and a process that is slow for a moment. */
+const LEASE_MARGIN_MS = 5000;
+
+/**
+ * Throws a CognitoError where the pool cannot be read, the signal's reason, a StoreError (`foreign-target`) where the namespace knows the
+ * pool at another endpoint.
+ */
+export async function openPool(settings: PoolSettings): Promise<Pool> {
+  const { engine, cognito, log, concurrency, reads = toldReads(log), signal } = settings;
+  const profile = await readPoolProfile(cognito, settings.pool, { reads, ...(signal ? { signal } : {}) });
+  const target: Target = {
+    pool: profile.id,
+    endpoint: await cognito.endpointHost(),
+    region: profile.region,
+    arn: profile.arn,
+  };
+  const known = await engine.store.target(target);
+  if (known.endpoint !== target.endpoint || known.region !== target.region || known.arn !== target.arn) {
+    throw new StoreError(
+      "foreign-target",
+      `This namespace knows pool ${profile.id} at ${known.endpoint} (${known.arn}), and this process would write to ${target.endpoint} (${target.arn}): use the same endpoint and Region, or another POOLSYNC_NAMESPACE (embedded: another --data-dir).`,
+    );
+  }
+  const bucketOf = (category: string): string => `${profile.accountId}:${profile.region}:${category}`;
+  const governor = (category: string, ceilingPerSecond: number, preparing = 0): QuotaGovernor =>
+    createQuotaGovernor({
+      pace: engine.store.pace,
+      bucket: bucketOf(category),
+      ceilingPerSecond,
+      concurrency,
+      preparing,
+      onEpisode: (episode) => log.warn({ pool: profile.id, category, ...episode }, "throttled"),
+    });
+  // A claim is made in the slot, before the call: as many are made as there are calls in flight.
+  const updates = governor("UserUpdate", settings.ratePerSecond, concurrency);
+  const lists = governor("UserList", LISTS_PER_SECOND);
+  const providers = governor("UserPoolResourceRead", PROVIDERS_PER_SECOND);
+  // A pool may have hundreds, and a plan is worth more than what they overwrite.
+  const providerReads: Reads = { ...reads, patience: { spent: false } };
+  const directory = createUserDirectory(cognito);
+  const { store, keyring } = engine;
+  const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
+  const names = createUserNames({ store, keyring, profile, directory, lists, reads, leaseMs });
+  const calls = {
+    profile,
+    names,
+    subs: createSubProbe(profile.id, directory, () =>
+      log.warn({ pool: profile.id }, "the pool's service takes no sub: users are written by username"),
+    ),
+    writer: createAttributeWriter(cognito),
+    ownWriter: createOwnWriter(cognito),
+    directory,
+    updates,
+    lists,
+    leaseMs,
+  };
+  return {
+    profile,
+    target,
+    scan(until, names) {
+      const options = { cognito, lists, poolId: profile.id, reads, signal: until };
+      return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);
+    },
+    providerAttributes(provider, until) {
+      const pace = { governor: providers, priority: 9 };
+      return readProvider(cognito, provider, { pool: profile.id, reads: providerReads, pace, signal: until });
+    },
+    async pace() {
+      const { pace } = engine.store;
+      const updates = await pace.view(bucketOf("UserUpdate"), settings.ratePerSecond);
+      const lists = await pace.view(bucketOf("UserList"), LISTS_PER_SECOND);
+      return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
+    },
+    names,
+    deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
+    direct() {
+      const holds = createHoldWatch(store.holds, profile.id, {
+        placed: (scope, kind) => log.warn({ pool: profile.id, scope, kind }, "hold placed"),
+        lifted: (scope) => log.info({ pool: profile.id, scope }, "hold lifted"),
+      });
+      return createDirect(engine, { ...calls, store, keyring, holds });
+    },
+    async close() {
+      await Promise.all([updates.close(), lists.close(), providers.close()]);
+    },
+  };
+}

@@ -1,0 +1,124 @@
+/**
+ * Puts changes: checks each unit against the pool's schema, gives users and values their keyed names, and puts a page
+ * in one step with its invalid counts and the feed's cursor.
+ */
+import type { Change, InvalidUnit } from "../core/change.ts";
+import type { SendUnless } from "../core/mailbox.ts";
+import type { Wanted } from "../core/put.ts";
+import {
+  canonicalUsername,
+  checkUnit,
+  checkUsername,
+  type InvalidUsername,
+  type PoolProfile,
+} from "../core/pool-schema.ts";
+import { MAX_LEAD_MS, ordinalText } from "../core/version.ts";
+import { bodyOf } from "../store/keyring.ts";
+import type { Page, Put, UserChange } from "../store/mailboxes.ts";
+import type { Engine } from "../queues/engine.ts";
+
+export interface ProducerOptions {
+  readonly engine: Engine;
+  readonly profile: PoolProfile;
+  readonly run: string;
+  readonly priority: number;
+  /** What may keep what is put here from being sent; absent where a person asked for it. */
+  readonly sendUnless?: SendUnless;
+}
+
+/** What a page stands for besides its changes. */
+export interface PageFacts {
+  /** Units that the mapping found invalid. */
+  readonly invalid: number;
+  readonly rows: Page["rows"];
+  readonly cursor?: NonNullable<Page["cursor"]>;
+  /** Nobody is woken: the caller delivers the page itself. */
+  readonly quietly?: boolean;
+}
+
+export interface Producer {
+  /**
+   * What is wrong with a change before it is put: its username, which is the fault of the whole, or single units. The
+   * rest of its units is `sound`.
+   */
+  check(
+    change: Change,
+  ): { readonly fault: InvalidUsername } | { readonly sound: Change; readonly invalid: readonly InvalidUnit[] };
+  /** The opaque key under which a user is known outside. */
+  userKey(username: string): string;
+  /** Puts sound changes as one page, and wakes their users. */
+  put(changes: readonly Change[], facts: PageFacts): Promise<Put>;
+}
+
+/** What is wrong with the units that a put counts as `ahead`. */
+export const VERSION_AHEAD: Omit<InvalidUnit, "name"> = {
+  reason: "version-ahead",
+  detail: `Expected the version to lie at most ${MAX_LEAD_MS / 60_000} minutes ahead of the store's clock; correct the source's clock.`,
+};
+
+export function createProducer(options: ProducerOptions): Producer {
+  const { engine, profile, run, priority, sendUnless } = options;
+  const { store, keyring, wakeUps } = engine;
+
+  const userOf = (username: string): Pick<UserChange, "user" | "username"> => {
+    const canonical = canonicalUsername(profile, username);
+    return { user: keyring.userKey(profile.id, canonical), username: keyring.seal(canonical) };
+  };
+
+  const wantedOf = (change: Change): Wanted[] => {
+    if (change.manner?.token !== undefined && !keyring.encrypts) {
+      throw new TypeError("Expected POOLSYNC_KEY to be set: a user's token is not stored in clear");
+    }
+    return change.units.map(({ name, value }) => ({
+      name,
+      ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
+      ...(sendUnless === undefined ? {} : { sendUnless }),
+      ...lookOf(change, name),
+      ...(change.overruled?.has(name) === true ? { overruled: true } : {}),
+      digest: keyring.valueDigest(name, value),
+      body: keyring.seal(bodyOf(value, change.manner, change.person)),
+    }));
+  };
+
+  return {
+    check(change) {
+      const fault = checkUsername(change.username);
+      if (fault) return { fault };
+      const invalid: InvalidUnit[] = [];
+      const units = change.units.filter((unit) => {
+        const wrong = checkUnit(profile, unit);
+        if (wrong) invalid.push(wrong);
+        return !wrong;
+      });
+      return { sound: { ...change, units }, invalid };
+    },
+    userKey: (username) => userOf(username).user,
+    async put(changes, { quietly = false, ...facts }) {
+      // One entry an account: the rows of a user who stands twice in a page are told apart by their versions.
+      const users = new Map<string, UserChange & { units: Wanted[] }>();
+      for (const change of changes) {
+        if (change.units.length === 0) continue;
+        const named = userOf(change.username);
+        const { account } = change.person ?? {};
+        const whose = account === undefined ? {} : { account: keyring.accountMark(profile.id, account) };
+        const key = `${named.user} ${whose.account ?? ""}`;
+        const known = users.get(key);
+        if (known) known.units.push(...wantedOf(change));
+        else users.set(key, { ...named, ...whose, units: wantedOf(change) });
+      }
+      const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
+      const put = await store.mailboxes.put(page);
+      if (quietly) return put;
+      await wakeUps.wake(
+        profile.id,
+        put.waiting.map((user) => ({ user, priority })),
+      );
+      return put;
+    },
+  };
+}
+
+function lookOf({ look }: Change, unit: string): Pick<Wanted, "look"> {
+  const found = look?.found.get(unit);
+  return look === undefined || found === undefined ? {} : { look: { at: look.at, found } };
+}

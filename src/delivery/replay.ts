@@ -1,0 +1,139 @@
+/**
+ * Replay: dead letters are put again under their old version and their old run. An order names the letters by a
+ * filter that is closed in time, so that a letter which is buried anew is not replayed by the same order again. Each
+ * letter is one atomic step, so an order that was cut is simply carried out again.
+ */
+import type { Letter } from "../core/letter.ts";
+import { mannerOf } from "../store/keyring.ts";
+import type { LetterFilter } from "../store/letters.ts";
+import { retractGone, retractLetters } from "../queues/dead-letters.ts";
+import type { Engine } from "../queues/engine.ts";
+import { PRIORITY } from "../queues/wake-ups.ts";
+
+/** Which letters, and how many at most. Holds no value and no username. */
+export interface ReplayOrder extends LetterFilter {
+  readonly until: number;
+  readonly limit?: number;
+}
+
+export interface Replayed {
+  /** Letters that were put again. */
+  readonly letters: number;
+  /** The runs that they belong to. */
+  readonly runs: ReadonlySet<string>;
+  readonly pools: ReadonlySet<string>;
+}
+
+const PAGE = 200;
+
+/** Carries an order out. Rejects at the next letter when `signal` aborts; carrying it out again does the rest. */
+export async function carryOut(engine: Engine, order: ReplayOrder, signal?: AbortSignal): Promise<Replayed> {
+  const done = nothingYet();
+  await inPages(
+    engine,
+    order,
+    (page) => putAgain(engine, page, done, signal),
+    (letter) => {
+      signal?.throwIfAborted();
+      return isReplayable(engine, letter);
+    },
+  );
+  return done;
+}
+
+/**
+ * Puts letters again that somebody has looked at one by one; those that are gone by now are left out. Rejects at the
+ * next letter when `signal` aborts.
+ */
+export async function replayLetters(engine: Engine, ids: readonly string[], signal?: AbortSignal): Promise<Replayed> {
+  const done = nothingYet();
+  for (let from = 0; from < ids.length; from += PAGE) {
+    const page: Letter[] = [];
+    for (const id of ids.slice(from, from + PAGE)) {
+      signal?.throwIfAborted();
+      const letter = await engine.store.letters.get(id);
+      if (letter && (await isReplayable(engine, letter))) page.push(letter);
+    }
+    await putAgain(engine, page, done, signal);
+  }
+  return done;
+}
+
+/** What was replayed so far. */
+interface Done extends Replayed {
+  letters: number;
+  readonly runs: Set<string>;
+  readonly pools: Set<string>;
+}
+
+const nothingYet = (): Done => ({ letters: 0, runs: new Set(), pools: new Set() });
+
+async function putAgain(engine: Engine, page: readonly Letter[], done: Done, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  // Before the replay: a letter that is buried anew at once stands its job anew, and that one must stay.
+  await retractLetters(engine.queues, page);
+  const dues = await engine.store.mailboxes.replay(
+    page.map(({ id }) => id),
+    PRIORITY.bulk,
+  );
+  // Who wrote a letter a moment ago may have stood its job only now.
+  await retractGone(engine.queues, engine.store.letters, page);
+  const replayed = new Set(dues.map(({ letter }) => letter));
+  for (const pool of new Set(dues.map((due) => due.pool))) {
+    done.pools.add(pool);
+    await engine.wakeUps.wake(
+      pool,
+      dues.filter((due) => due.pool === pool),
+    );
+  }
+  for (const { id, run } of page) if (replayed.has(id)) done.runs.add(run);
+  done.letters += replayed.size;
+}
+
+/**
+ * False for a user's own change: its letter does not have the user's token, so nobody could send it. Where something
+ * newer has taken its place a replay may end it.
+ */
+export async function isReplayable(
+  { keyring, store }: Engine,
+  { user, unit, version, body }: Letter,
+): Promise<boolean> {
+  if (mannerOf(keyring.open(body)).token === undefined) return true;
+  const { mailbox, ledger } = await store.mailboxes.read(user);
+  const others = [ledger[unit], mailbox?.pending[unit], mailbox?.claim?.units[unit]];
+  return others.some((other) => other !== undefined && other.version > version);
+}
+
+/** Takes the letters of an order away for good. Answers how many. */
+export async function discard(engine: Engine, order: ReplayOrder): Promise<number> {
+  let count = 0;
+  await inPages(engine, order, async (page) => {
+    count += await engine.store.letters.discard(page.map(({ id }) => id));
+    await retractLetters(engine.queues, page);
+  });
+  return count;
+}
+
+async function inPages(
+  engine: Engine,
+  order: ReplayOrder,
+  each: (page: Letter[]) => Promise<void>,
+  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+): Promise<void> {
+  const { limit = Number.POSITIVE_INFINITY, ...filter } = order;
+  let taken = 0;
+  let page: Letter[] = [];
+  for await (const letter of engine.store.letters.list(filter)) {
+    if (taken >= limit) break;
+    if (!(await isMeant(letter))) continue;
+    taken += 1;
+    page.push(letter);
+    if (page.length < PAGE) continue;
+    await each(page);
+    page = [];
+  }
+  if (page.length > 0) await each(page);
+}
+
+/** The queue of orders that a fleet carries out. */
+export const REPLAY_QUEUE = "replay";

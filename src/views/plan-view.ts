@@ -1,0 +1,219 @@
+/** A plan as a document for machines, and as text for people. */
+import { guardSentence } from "../core/guards.ts";
+import type { Example, PlanFigures } from "../plan/figures.ts";
+import { totalDeeds } from "../plan/figures.ts";
+import type { PlanSummary } from "../plan/plan-lines.ts";
+import { count, counted, duration } from "./figures.ts";
+import { columnsOf, type Io } from "../cli/io.ts";
+import { indent, table } from "./table.ts";
+
+/** Cognito's own e-mail stops here each day; SES and SMS have limits of the account's. */
+const MESSAGES_A_DAY = 50;
+
+/** Values are left out unless `showValues`; usernames are there, as everywhere at the command line. */
+export function planDocument({ id, feed, figures, broken, examples }: PlanSummary, pool: string, showValues: boolean) {
+  const shown = (example: Example): object => (showValues ? example : masked(example));
+  return {
+    plan: id,
+    feed,
+    pool,
+    ...figures,
+    finishesAt: new Date(Date.now() + figures.durationMs).toISOString(),
+    guards: broken.map(({ examples: some, value: _digest, ...guard }) => ({
+      ...guard,
+      sentence: guardSentence(guard),
+      examples: some.map(shown),
+    })),
+    examples: examples.map(shown),
+  };
+}
+
+/** What anybody may see of an example. */
+export function masked(example: Example): Omit<Example, "before" | "after"> & { before?: string; after?: string } {
+  const { before, after, ...rest } = example;
+  return {
+    ...rest,
+    ...(before === undefined ? {} : { before: mask(before) }),
+    ...(after === undefined ? {} : { after: mask(after) }),
+  };
+}
+
+function mask(value: string): string {
+  return `•••• (${Array.from(value).length})`;
+}
+
+export interface PlanLook {
+  readonly pool: string;
+  /** Without bars. */
+  readonly plain: boolean;
+  readonly showValues?: boolean;
+}
+
+export function printPlan({ stdout }: Io, plan: PlanSummary, look: PlanLook): void {
+  stdout.write(planText(plan, look, columnsOf(stdout)));
+}
+
+const BAR = 20;
+const WIDE_ENOUGH = 70;
+
+function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLook, width: number): string {
+  const { id, feed, figures, broken } = plan;
+  const { rows, users } = figures;
+  const bars = !plain && width >= WIDE_ENOUGH;
+  const line = (text: string): string => indent("  ", text, width);
+  const parts = [
+    indent("", `${feed} → ${pool}, plan ${id}`, width),
+    line(baselineSentence(figures)),
+    "\n",
+    line(
+      `${counted(rows.read, "row")}, ${rows.faulty === 0 ? "none at fault" : `${count(rows.faulty)} at fault: ${reasons(figures.faults)}`}`,
+    ),
+  ];
+  if (figures.baseline === "none") parts.push(line(`${counted(users.changed, "user")} would be written`));
+  else {
+    parts.push(line(`${counted(users.matched, "user")} matched`));
+    for (const [what, some] of [
+      ["change", users.changed],
+      ["stay as they are", users.unchanged],
+    ] as const) {
+      const share = users.matched === 0 ? 0 : some / users.matched;
+      parts.push(line(`${bars ? `${bar(share)} ` : ""}${count(some)} ${what} (${percent(share)})`));
+    }
+  }
+  parts.push("\n", attributesText(figures, width, bars), "\n");
+  for (const sentence of consequences(figures)) parts.push(line(sentence));
+  parts.push("\n");
+  if (broken.length === 0) parts.push(line("All guards hold."));
+  for (const guard of broken) {
+    parts.push(line(`✗ ${guardSentence(guard)}`));
+    const shown = guard.examples.map((example) => (showValues ? example : masked(example)));
+    parts.push(examplesText(shown, width));
+  }
+  return parts.join("");
+}
+
+function baselineSentence({ baseline, scan }: PlanFigures): string {
+  const later = "a sync looks at each user, and writes what differs.";
+  if (baseline === "none") return `Compared with nothing: ${later}`;
+  if (baseline === "ledger" || !scan) return `Compared with what poolsync wrote last: ${later}`;
+  const again = scan.begunAgain ? " (a page's token expired, and the scan was begun again)" : "";
+  return `Compared with the pool: ${counted(scan.users, "user")} read in ${counted(scan.pages, "call")}, ${duration(scan.durationMs)}${again}.`;
+}
+
+/** What the plan means beside the values themselves, a sentence each. */
+export function consequences(figures: PlanFigures, now = Date.now()): readonly string[] {
+  const { invalid, messages, federated, newlyActive, calls, pace, durationMs } = figures;
+  const sentences: string[] = [];
+  const healable = figures.scan?.healable ?? 0;
+  if (healable > 0) {
+    sentences.push(`A sync would also replay ${counted(healable, "dead letter")} whose cause is gone.`);
+  }
+  const { invalid: wrong, write: unlisted } = totalDeeds(figures);
+  if (figures.baseline === "live" && unlisted > 0) {
+    sentences.push(
+      `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
+    );
+  }
+  if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
+  const all = messages.email + messages.phone_number;
+  if (all > 0) {
+    const limit = messages.email > MESSAGES_A_DAY ? ", which this exceeds" : "";
+    sentences.push(
+      `Cognito would send ${counted(messages.email, "verification e-mail")} and ${counted(messages.phone_number, "text message")}. Its own e-mail is limited to ${MESSAGES_A_DAY} a day${limit}.`,
+    );
+  }
+  if (federated.users > 0) {
+    sentences.push(
+      `${counted(federated.users, "user")} who change sign in through an identity provider; ${count(federated.overwritten)} would have values overwritten by it at the next sign-in.`,
+    );
+  }
+  if (federated.unchecked.length > 0) {
+    sentences.push(
+      `Not checked: what ${federated.unchecked.join(", ")} overwrites (allow cognito-idp:DescribeIdentityProvider).`,
+    );
+  }
+  sentences.push(`Newly billed as active users this month: up to ${count(newlyActive)}.`);
+  const done = new Date(now + durationMs).toISOString().slice(0, 16).replace("T", " ");
+  sentences.push(
+    `${counted(calls.updates, "call")} of UserUpdate and ${count(calls.lists)} of UserList: ${duration(durationMs)} at ${rate(pace.updatesPerSecond)} and ${rate(pace.listsPerSecond)} a second, done at ${done} UTC.`,
+  );
+  return sentences;
+}
+
+function attributesText(figures: PlanFigures, width: number, bars: boolean): string {
+  const written = figures.baseline !== "live";
+  const all = Object.entries(figures.attributes);
+  const most = Math.max(1, ...all.map(([, deeds]) => deeds.set + deeds.change + deeds.clear + deeds.write));
+  const kinds = (written ? ["write", "clear", "unchanged"] : ["set", "change", "clear", "unchanged"]) as readonly (
+    | "write"
+    | "set"
+    | "change"
+    | "clear"
+    | "unchanged"
+  )[];
+  const more = (written ? [] : ["write"]) as readonly "write"[];
+  const rest = ([...more, "awaiting", "superseded", "invalid"] as const).filter((kind) =>
+    all.some(([, deeds]) => deeds[kind] > 0),
+  );
+  return table(
+    [
+      { title: "ATTRIBUTE", shrinks: true },
+      ...[...kinds, ...rest].map((kind) => ({
+        title: kind.toUpperCase(),
+        align: "right" as const,
+        spare: all.every(([, deeds]) => deeds[kind] === 0),
+      })),
+      ...(bars ? [{ title: "", spare: true }] : []),
+    ],
+    all.map(([name, deeds]) => [
+      name,
+      ...[...kinds, ...rest].map((kind) => count(deeds[kind])),
+      ...(bars ? [bar((deeds.set + deeds.change + deeds.clear + deeds.write) / most)] : []),
+    ]),
+    width,
+  );
+}
+
+function examplesText(
+  examples: readonly { line: number; username: string; attribute: string; before?: string; after?: string }[],
+  width: number,
+): string {
+  return table(
+    [
+      { title: "LINE", align: "right" },
+      { title: "USERNAME", shrinks: true },
+      { title: "ATTRIBUTE", shrinks: true },
+      { title: "BEFORE", shrinks: true },
+      { title: "AFTER", shrinks: true },
+    ],
+    examples.map(({ line, username, attribute, before = "–", after = "–" }) => [
+      String(line),
+      username,
+      attribute,
+      before,
+      after,
+    ]),
+    width,
+  );
+}
+
+function bar(share: number): string {
+  const filled = share > 0 ? Math.max(1, Math.round(Math.min(1, share) * BAR)) : 0;
+  return "█".repeat(filled) + "░".repeat(BAR - filled);
+}
+
+/** `user-unknown 10, no-username 2` */
+function reasons(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([reason, some]) => `${reason} ${count(some)}`)
+    .join(", ");
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function rate(perSecond: number): string {
+  return perSecond.toFixed(perSecond < 10 ? 1 : 0);
+}
