@@ -100,8 +100,6 @@ function roomRules(folder: string, room: string): ImportRules {
   return mayNotImport(folder, [...notRooms(others, message), outsiders, face]);
 }
 
-const everything = rooms;
-
 export default defineConfig({
   plugins: ["eslint", "typescript", "unicorn", "oxc", "import", "promise", "node"],
   env: { builtin: true, node: true },
@@ -164,8 +162,17 @@ export default defineConfig({
     },
     { files: ["src/config/config.ts"], rules: { "no-restricted-properties": ["error", ...printing, ...ending] } },
     {
-      files: ["src/log.ts", "src/lifecycle.ts"],
-      rules: mayNotImport("src", notRooms(everything, "log.ts and lifecycle.ts stand below every room.")),
+      files: ["src/log.ts", "src/lifecycle.ts", "src/exit-codes.ts"],
+      rules: mayNotImport("src", notRooms(rooms, "log.ts, lifecycle.ts and exit-codes.ts stand below every room.")),
+    },
+    // How a process ends is what it is about.
+    { files: ["src/lifecycle.ts"], rules: { "no-restricted-properties": ["error", environment, ...printing] } },
+    {
+      files: ["src/index.ts"],
+      rules: mayNotImport("src", [
+        ...notRooms(["cli", "views", "http", "emulator"], "src/index.ts may import app and the rooms below it."),
+        outsiders,
+      ]),
     },
     ...rooms.map((room) => ({ files: [`src/${room}/**`], rules: roomRules(`src/${room}`, room) })),
     ...["redis", "postgres"].map((kind) => ({

@@ -6,7 +6,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { commandLine } from "../src/cli/command-line.ts";
-import { EXIT } from "../src/cli/exit-codes.ts";
+import { EXIT } from "../src/exit-codes.ts";
 import { columnsOf, type Io } from "../src/cli/io.ts";
 import { run } from "../src/cli/program.ts";
 import { indent } from "../src/views/table.ts";

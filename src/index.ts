@@ -10,7 +10,10 @@
  *     });
  *     await poolsync.close();
  */
-import { createCognitoClients } from "./cognito/client.ts";
+import { openChosenPool, openClients, openOwnedEngine, type PoolPlace } from "./app/opening.ts";
+import { changeAndWait } from "./app/users/change-and-wait.ts";
+import { changeOf, type UserChange } from "./app/users/change-request.ts";
+import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
 import type { SaidRefusal } from "./cognito/heard-calls.ts";
 import { readAwsSettings, regionInId } from "./config/config.ts";
 import { LOG_LEVELS } from "./config/settings.ts";
@@ -18,22 +21,21 @@ import type { Books } from "./core/books.ts";
 import { callTarget, type FoundTarget } from "./core/call-target.ts";
 import type { InvalidUnit } from "./core/change.ts";
 import { quoted } from "./core/quoted.ts";
-import { createLog } from "./log.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
-import { openEngine } from "./queues/engine.ts";
-import { openPool, type Pool } from "./delivery/pool.ts";
-import { createProducer, VERSION_AHEAD } from "./delivery/producer.ts";
-import { PRIORITY } from "./queues/wake-ups.ts";
-import { changeOf, type UserChange } from "./app/users/user-change.ts";
+import type { Pool } from "./delivery/pool.ts";
+import { createScope, type Own } from "./lifecycle.ts";
+import { createLog } from "./log.ts";
+import type { Engine } from "./queues/engine.ts";
 
+export type { Enqueued } from "./app/users/enqueue-change.ts";
+export type { UserChange } from "./app/users/change-request.ts";
 export type { SaidRefusal } from "./cognito/heard-calls.ts";
 export type { Books } from "./core/books.ts";
 export type { InvalidUnit } from "./core/change.ts";
 export type { Verified } from "./core/unit.ts";
 export type { Ordinal } from "./core/version.ts";
 export type { UnitOutcome } from "./delivery/direct.ts";
-export type { UserChange } from "./app/users/user-change.ts";
 
 export interface PoolsyncOptions {
   /** `redis://`, `rediss://`, Sentinel or Cluster. Absent: the embedded engine, which one process may have open. */
@@ -58,15 +60,6 @@ export interface PoolsyncOptions {
   readonly concurrency?: number;
   /** A level of pino's, on stderr: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`. `warn` unless set. */
   readonly logLevel?: string;
-}
-
-export interface Enqueued {
-  /** The opaque key under which logs speak of the user. */
-  readonly user: string;
-  /** Attributes that are queued. */
-  readonly queued: readonly string[];
-  /** Attributes that cannot be written, and why; the others are queued all the same. Counted in the books. */
-  readonly invalid: readonly InvalidUnit[];
 }
 
 export interface UpdateOptions {
@@ -109,39 +102,34 @@ export interface Poolsync {
 
 const DEFAULTS = { namespace: "poolsync", ratePerSecond: 20, concurrency: 10, logLevel: "warn" } as const;
 const DRAIN_MS = 25_000;
+const WAIT_MS = 60_000;
+const NEVER = (): AbortSignal => new AbortController().signal;
 
 /** Opens the store. Throws a TypeError for an option that cannot be; a StoreError whose message ends with the next step. */
 export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> {
   const settings = { ...DEFAULTS, ...options };
-  const { redisUrl, dataDir, namespace, key, region, endpoint, profile, ratePerSecond, concurrency } = settings;
+  const { redisUrl, dataDir, namespace, key, ratePerSecond, concurrency } = settings;
   if (redisUrl === undefined && dataDir === undefined) {
     throw new TypeError("Expected `redisUrl` or `dataDir`, got neither: say where poolsync keeps its data");
   }
   checkOptions(settings);
   const log = createLog(settings.logLevel);
-  const aws = await readAwsSettings();
-  const targetOf = (regionOfId?: string): Exclude<FoundTarget, { fault: unknown }> => {
-    const found = callTarget(aws, {
-      service: "COGNITO_IDENTITY_PROVIDER",
-      region,
-      profile: profile === undefined ? undefined : { value: profile, path: "profile" },
-      endpoint: endpoint === undefined ? undefined : { value: endpoint, path: "endpoint" },
-      regionOfId,
-    });
-    if ("fault" in found) throw new TypeError(`${found.fault.path}: ${found.fault.message}`);
-    return found;
-  };
-  // Before anything is opened for what cannot be.
-  targetOf();
-  const engine = await openEngine({
-    namespace,
-    dataDir: dataDir ?? "",
-    log,
-    ...(redisUrl === undefined ? {} : { redisUrl }),
-    ...(key === undefined ? {} : { key }),
-  });
-  const clients = createCognitoClients({ concurrency });
+  const placeOf = await placesOf(settings);
+  const scope = createScope();
+  const { own } = scope;
   const closing = new AbortController();
+  const engine = await openOwnedEngine(
+    {
+      namespace,
+      dataDir: dataDir ?? "",
+      ...(redisUrl === undefined ? {} : { redisUrl }),
+      ...(key === undefined ? {} : { key: Buffer.from(key) }),
+      ceilingOf: () => ratePerSecond,
+    },
+    own,
+    { log },
+  );
+  const clients = openClients({ concurrency }, own);
   const pools = new Map<string, Promise<Pool>>();
   const deliveries = new Map<string, Promise<Delivery>>();
 
@@ -149,69 +137,60 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   const poolOf = (id: string): Promise<Pool> => {
     const known = pools.get(id);
     if (known) return known;
-    const { target, passed } = targetOf(regionInId(id));
-    if (passed !== undefined) {
-      const { region: other, saidBy } = passed;
-      log.warn({ pool: id, region: target.region, other, saidBy }, "region of the pool's id used");
-    }
-    const cognito = clients.of(target);
-    const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log, signal: closing.signal });
+    const deps = { concurrency, log, engine, clients, own, signal: closing.signal };
+    const opening = openChosenPool(deps, { ...placeOf(id), ratePerSecond }).catch((error: unknown) => {
+      throw closing.signal.aborted ? closing.signal.reason : error;
+    });
     pools.set(id, opening);
     opening.catch(() => pools.delete(id));
     return opening;
   };
 
   return {
-    async enqueue(said) {
-      const change = changeOf(said);
-      const { pool: id } = said;
-      const { profile: schema, names } = await poolOf(id);
-      const run = await engine.store.runs.direct(id);
-      const producer = createProducer({
-        engine,
-        profile: schema,
-        run: run.id,
-        priority: PRIORITY.direct,
-        sendUnless: "written",
-      });
-      const checked = producer.check(change);
-      if ("fault" in checked) throw new TypeError(checked.fault.detail);
-      const { sound, invalid } = checked;
-      const { username, person } = await whose(names, change.username, closing.signal);
-      const { ahead } = await producer.put([{ ...sound, username, person }], {
-        invalid: invalid.length,
-        rows: { read: 1, faulty: 0 },
-      });
-      const units = sound.units.map(({ name }) => name);
-      const key = producer.userKey(username);
-      if (ahead === 0) return { user: key, queued: units, invalid };
-      return { user: key, queued: [], invalid: [...invalid, ...units.map((name) => ({ name, ...VERSION_AHEAD }))] };
+    async enqueue(request) {
+      const change = changeOf(request);
+      const outcome = await enqueueChange(engine, await poolOf(request.pool), change, closing.signal);
+      if (outcome.is === "enqueued") return outcome.enqueued;
+      throw outcome.is === "fault" ? new TypeError(outcome.fault.detail) : notOneUser(outcome.is);
     },
-    async update(said, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
-      const { pool: id, username: name, attributes, verified, clientMetadata } = said;
+    async update(request, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
+      const { pool: id, username, attributes, verified, clientMetadata } = request;
       const change = changeOf({
         pool: id,
-        username: name,
+        username,
         attributes,
         ...(verified === undefined ? {} : { verified }),
         ...(clientMetadata === undefined ? {} : { clientMetadata }),
       });
       const reading = AbortSignal.any([signal, closing.signal]);
       const pool = await unlessAborted(poolOf(id), reading);
-      const direct = pool.direct();
-      const checked = direct.check(change);
-      if ("fault" in checked) throw new TypeError(checked.fault.detail);
-      const { sound, invalid } = checked;
-      const { username, person } = await whose(pool.names, change.username, reading);
-      if (invalid.length > 0) return { user: direct.userKey(username), attributes: {}, invalid };
-      const submitted = await direct.submit({ ...sound, username, person }, { wake: false });
-      const { outcomes, refusal } = await direct.deliverNow(submitted, { waitMs, signal });
-      const told = { user: submitted.user, attributes: Object.fromEntries(outcomes), invalid };
-      return refusal === undefined ? told : { ...told, refusal };
+      const outcome = await changeAndWait(pool, change, { reading, signal, waitMs, log });
+      switch (outcome.is) {
+        case "delivered": {
+          const { user, delivered } = outcome;
+          const { outcomes, refusal } = delivered;
+          const updated = { user, attributes: Object.fromEntries(outcomes), invalid: [] };
+          return refusal === undefined ? updated : { ...updated, refusal };
+        }
+        case "invalid": {
+          const { invalid } = outcome;
+          return { user: await userKeyOf(engine, pool, change.username, reading), attributes: {}, invalid };
+        }
+        case "fault":
+          throw new TypeError(outcome.fault.detail);
+        case "none":
+        case "many":
+          throw notOneUser(outcome.is);
+        case "unasked":
+        case "interrupted":
+          throw outcome.cause;
+        case "queued":
+          throw new Error("Expected a change that is waited for not to be left to workers");
+      }
     },
     async deliver(id) {
       const pool = await poolOf(id);
-      const delivery = deliveries.get(id) ?? pool.deliver();
+      const delivery = deliveries.get(id) ?? startDelivery(pool, own);
       deliveries.set(id, delivery);
       delivery.catch(() => deliveries.delete(id));
       await delivery;
@@ -219,23 +198,12 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     books: () => engine.store.runs.books(),
     async close() {
       closing.abort(new Error("Expected poolsync to be open until its calls have ended, and it was closed"));
-      try {
-        await Promise.all([...deliveries.values()].map(async (delivery) => (await delivery).stop(DRAIN_MS)));
-        for (const opening of pools.values()) {
-          // One that failed has told who asked for it.
-          const pool = await opening.catch(() => undefined);
-          await pool?.close();
-        }
-      } finally {
-        clients.close();
-        await engine.close();
-      }
+      // One that failed has told whoever asked for it.
+      await Promise.allSettled([...pools.values(), ...deliveries.values()]);
+      await scope.close();
     },
   };
 }
-
-const WAIT_MS = 60_000;
-const NEVER = (): AbortSignal => new AbortController().signal;
 
 /** What others wait for as well goes on where one of them does not wait any longer. */
 async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -250,13 +218,45 @@ async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-async function whose(names: Pool["names"], said: string, signal: AbortSignal) {
-  const named = await names.whose(said, undefined, signal);
-  if (named.is === "one") return named;
-  throw new TypeError(
-    `Expected \`username\` to name one user of the pool, and ${named.is === "none" ? "nobody has" : "several have"} this address or number`,
-  );
+async function startDelivery(pool: Pool, own: Own): Promise<Delivery> {
+  return own(await pool.deliver(), (delivery) => delivery.stop(DRAIN_MS));
 }
+
+/** The key of a user whose change is invalid: whose it is has to be asked all the same. */
+async function userKeyOf({ keyring }: Engine, pool: Pool, name: string, signal: AbortSignal): Promise<string> {
+  const named = await pool.names.whose(name, undefined, signal);
+  if (named.is !== "one") throw notOneUser(named.is);
+  return keyring.userKey(pool.profile.id, named.username);
+}
+
+function notOneUser(is: "none" | "many"): TypeError {
+  const how = is === "none" ? "nobody has" : "several have";
+  return new TypeError(`Expected \`username\` to name one user of the pool, and ${how} this address or number`);
+}
+
+/** Where the calls of a pool go. Throws a TypeError for an option that cannot be. */
+async function placesOf({ region, endpoint, profile }: PoolsyncOptions): Promise<(id: string) => Place> {
+  const aws = await readAwsSettings();
+  const targetOf = (regionOfId?: string): Exclude<FoundTarget, { fault: unknown }> => {
+    const found = callTarget(aws, {
+      service: "COGNITO_IDENTITY_PROVIDER",
+      region,
+      profile: profile === undefined ? undefined : { value: profile, path: "profile" },
+      endpoint: endpoint === undefined ? undefined : { value: endpoint, path: "endpoint" },
+      regionOfId,
+    });
+    if ("fault" in found) throw new TypeError(`${found.fault.path}: ${found.fault.message}`);
+    return found;
+  };
+  // Before anything is opened for what cannot be.
+  targetOf();
+  return (id) => {
+    const { target, passed } = targetOf(regionInId(id));
+    return { ...target, id, ...(passed === undefined ? {} : { passedRegion: passed }) };
+  };
+}
+
+type Place = Omit<PoolPlace, "ratePerSecond">;
 
 const KEY_BYTES = 32;
 

@@ -6,32 +6,47 @@
 /** Names what was opened, and how it is closed; gives it back. */
 export type Own = <T>(thing: T, close: (thing: T) => Promise<void> | void) => T;
 
-/**
- * Runs `use`, and closes what it owned in reverse order. An error of `use` goes before one of closing, and every
- * close is tried.
- */
-export async function withOwned<R>(use: (own: Own) => Promise<R>): Promise<R> {
+/** What is open together, and is closed together. */
+export interface Scope {
+  readonly own: Own;
+  /** Closes what it owns in reverse order. Every close is tried; rejects with the first error. */
+  close(): Promise<void>;
+}
+
+export function createScope(): Scope {
   const closers: (() => Promise<void> | void)[] = [];
-  let result: { readonly value: R } | undefined;
-  let first: { readonly error: unknown } | undefined;
-  try {
-    const value = await use((thing, close) => {
+  return {
+    own(thing, close) {
       closers.push(() => close(thing));
       return thing;
-    });
-    result = { value };
+    },
+    async close() {
+      let first: { readonly error: unknown } | undefined;
+      for (const close of closers.splice(0).toReversed()) {
+        try {
+          await close();
+        } catch (error) {
+          first ??= { error };
+        }
+      }
+      if (first !== undefined) throw first.error;
+    },
+  };
+}
+
+/** Runs `use`, and closes what it owned. An error of `use` goes before one of closing. */
+export async function withOwned<R>(use: (own: Own) => Promise<R>): Promise<R> {
+  const scope = createScope();
+  let value: R;
+  try {
+    value = await use(scope.own);
   } catch (error) {
-    first = { error };
+    // What went wrong first is what is told.
+    await scope.close().catch(() => undefined);
+    throw error;
   }
-  for (const close of closers.toReversed()) {
-    try {
-      await close();
-    } catch (error) {
-      first ??= { error };
-    }
-  }
-  if (result === undefined || first !== undefined) throw first?.error;
-  return result.value;
+  await scope.close();
+  return value;
 }
 
 /** What interrupts a command or a worker. */
@@ -64,6 +79,27 @@ export function listenForSignals(): Interrupts & { release(): void } {
   }
   for (const signal of SIGNALS) process.on(signal, onSignal);
   return { drain: drain.signal, abort: abort.signal, release };
+}
+
+/**
+ * Ends the process with exit code 1 where it has not closed `withinMs` after the first signal: closing waits for a
+ * Redis that is lost or silent. What the store was not told is then as after a kill, which loses nothing. To be owned
+ * first. `onOverdue` is told just before.
+ */
+export function endInTime(interrupts: Interrupts, withinMs: number, own: Own, onOverdue: () => void): void {
+  let timer: NodeJS.Timeout | undefined;
+  const onDrain = (): void => {
+    timer = setTimeout(() => {
+      onOverdue();
+      process.exit(1);
+    }, withinMs);
+  };
+  own(interrupts.drain, (drain) => {
+    drain.removeEventListener("abort", onDrain);
+    clearTimeout(timer);
+  });
+  if (interrupts.drain.aborted) onDrain();
+  else interrupts.drain.addEventListener("abort", onDrain, { once: true });
 }
 
 /** Resolves when a signal aborts, at once where it has. */

@@ -3,9 +3,9 @@ import { globSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
-import { DRAIN_SECONDS } from "../src/app/workers/fleet.ts";
-import { EXIT } from "../src/cli/exit-codes.ts";
-import { parseStanding } from "../src/app/status.ts";
+import { DRAIN_SECONDS } from "../src/app/workers/delivery-worker.ts";
+import { EXIT } from "../src/exit-codes.ts";
+import { parseStatus } from "../src/app/status.ts";
 import { readConfigFile } from "../src/config/config-file.ts";
 import { TERMS } from "../src/core/books.ts";
 import { LONGEST_BACKOFF_MS } from "../src/core/backoff.ts";
@@ -264,7 +264,7 @@ describe("the page on operations, on what poolsync says", () => {
 
   test("has every kind of error that a command may end with", () => {
     const real = [
-      ...inSources(/new (?:CommandError|FeedError|StoreError)\(\s*"([a-z-]+)"/g),
+      ...inSources(/new (?:AppError|FeedError|StoreError)\(\s*"([a-z-]+)"/g),
       ...inSources(/^ {2}readonly kind = "([a-z-]+)"/gm),
       ...inSources(/return \{ kind: "([a-z-]+)", message/g, "src/cli"),
       ...inSources(/\bkind: "(unexpected)"/g, "src/cli"),
@@ -322,7 +322,7 @@ describe("the page on operations, on what poolsync says", () => {
       const shown = pathsOf(example("status"));
       for (const path of pathsOf(JSON.parse(status.stdout))) assert.ok(shown.includes(path), path);
       // Nothing is left out that the command itself would not know.
-      assert.deepEqual(parseStanding(example("status")), example("status"));
+      assert.deepEqual(parseStatus(example("status")), example("status"));
 
       const line: unknown = JSON.parse(/```json\n(\{"line".*)\n```/.exec(section("Report file"))?.[1] ?? "");
       same(

@@ -1,18 +1,5 @@
-/** Carries out the replay orders of a fleet on Redis (`poolsync dead replay --detach`). Stopped by SIGTERM. */
-import { readConfig } from "../src/config/config.ts";
-import { carryOutOrders } from "../src/app/workers/fleet.ts";
-import { reportFailure } from "../src/app/app-error.ts";
-import { listenForSignals } from "../src/lifecycle.ts";
-import { createLog } from "../src/log.ts";
+/** Executes the replay orders of a fleet on Redis (`poolsync dead replay --detach`). Stopped by SIGTERM. */
+import { runReplayWorker } from "../src/app/workers/replay-worker.ts";
+import { runWorker } from "./entry.ts";
 
-const interrupts = listenForSignals();
-try {
-  const config = await readConfig({});
-  process.exitCode = await carryOutOrders({ config, log: createLog(config.logLevel ?? "info"), interrupts });
-} catch (error) {
-  const { kind, message, exitCode } = reportFailure(error);
-  createLog("info").fatal({ kind, reason: message }, "replay worker failed");
-  process.exitCode = exitCode;
-} finally {
-  interrupts.release();
-}
+await runWorker(runReplayWorker, (log, { kind, reason }) => log.fatal({ kind, reason }, "replay worker failed"));

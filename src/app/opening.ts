@@ -1,97 +1,56 @@
-/** What commands open: configuration, log, engine, Cognito's clients and pools. */
-import type { Command } from "commander";
-import { poolCeiling, readConfig, type ChosenPool, type Config, type Flags } from "../config/config.ts";
-import { createCognitoClients, type CognitoClient, type CognitoClients } from "../cognito/client.ts";
+/** The one place where engine, clients and pools are put together: for the library, for commands and for workers. */
+import {
+  createCognitoClients,
+  type ClientSettings,
+  type CognitoClient,
+  type CognitoClients,
+} from "../cognito/client.ts";
 import { CognitoError } from "../cognito/cognito-error.ts";
-import { READS_WITHIN_MS, type Reads } from "../cognito/read-retry.ts";
-import type { Own } from "../lifecycle.ts";
-import { createLog, type Log } from "../log.ts";
-import { openEngine, type Engine } from "../queues/engine.ts";
+import type { Reads } from "../cognito/read-retry.ts";
+import { poolCeiling, type ChosenPool, type Config } from "../config/config.ts";
 import { openPool, type Pool } from "../delivery/pool.ts";
-import { toldReads } from "../delivery/told-reads.ts";
+import type { Own } from "../lifecycle.ts";
+import type { Log } from "../log.ts";
+import { openEngine, type Engine } from "../queues/engine.ts";
 import { readEarly } from "./app-error.ts";
-import { tell, type Io } from "../cli/io.ts";
-import { standingOf } from "./status.ts";
+import { statusOf } from "./status.ts";
 
-/** Flags of every command that works with an engine. */
-export interface EngineFlags extends Flags {
-  readonly json?: boolean;
-}
+/** A sentence for whoever waits. The log has the same as a line. */
+export type Say = (sentence: string) => void;
 
-/** Flags of every command that reaches Cognito. */
-export interface CognitoFlags extends EngineFlags {
-  readonly region?: string;
-  readonly profile?: string;
-  readonly endpointUrl?: string;
-}
-
-export function engineOptions(command: Command): Command {
-  return command
-    .option("--config <file>", "configuration file (default: ./poolsync.yaml, if it is there)")
-    .option("--data-dir <directory>", "where the embedded engine keeps its data (default: ~/.local/state/poolsync)")
-    .option("--json", "print one JSON document on stdout; logs go to stderr");
-}
-
-export function cognitoOptions(command: Command): Command {
-  return command
-    .option("--region <region>", "AWS Region of the user pool")
-    .option("--endpoint-url <url>", "another endpoint than Cognito's own, such as an emulator")
-    .option("--profile <name>", "profile of AWS's configuration files")
-    .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
-    .option("--reserve <share>", "what is left of it to others: calls a second, or a share such as 20%")
-    .option("--concurrency <number>", "most calls in flight (default: 10)");
-}
-
+/** What a command has once its configuration is read. Nothing is open yet. */
 export interface Opened {
   readonly config: Config;
   readonly log: Log;
-  /** True where people look: progress may be shown. */
-  readonly lively: boolean;
-  /** How the command's reads of pools are tried again. */
+  /** How reads of pools are tried again. */
   readonly reads: Reads;
+  readonly say?: Say | undefined;
 }
 
-/** Reads the configuration. Opens nothing. `level`: of what is logged where nobody says, and nobody looks on. */
-export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Promise<Opened> {
-  const config = await readConfig(flags, io.environment);
-  const atTerminal = io.stderr.isTTY === true;
-  // At a terminal the command says itself what matters; log lines would tear its progress bar.
-  const log = createLog(config.logLevel ?? (atTerminal ? "silent" : level));
-  const { connectTimeoutMs, requestTimeoutMs } = config;
-  const reads = toldReads(log, {
-    // Whoever lets a single call take longer means it.
-    withinMs: io.readsWithinMs ?? Math.max(READS_WITHIN_MS, connectTimeoutMs + requestTimeoutMs),
-    patience: { spent: false },
-    ...sayingTo(io, config, log),
-  });
-  return { config, log, reads, lively: atTerminal && flags.json !== true && !config.plain };
+export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key"> {
+  /** The ceiling of a pool's UserUpdate calls a second, for those who ask this process how things stand. */
+  readonly ceilingOf: (pool: string) => number;
 }
 
-/** Who is told of what is waited for: the log, or at a terminal, where the log is silent, whoever sits there. */
-interface Told {
-  readonly log: Log;
-  readonly io?: Io;
+/** The engine that the configuration names. */
+export function openConfiguredEngine(config: Config, own: Own, opened: Pick<Opened, "log" | "say">): Promise<Engine> {
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, own, opened);
 }
 
-/** Clears the line: a progress bar may stand there, and is drawn again below. */
-const OVER_THE_BAR = "\r\u001b[2K";
-
-function sayingTo(io: Io | undefined, { plain }: Config, log: Log): { readonly say?: (sentence: string) => void } {
-  if (io?.stderr.isTTY !== true || log.level !== "silent") return {};
-  return { say: (sentence) => tell(io, plain ? sentence : OVER_THE_BAR + sentence) };
-}
-
-export async function openEngineOf(config: Config, own: Own, { log, io }: Told): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key } = config;
+export async function openOwnedEngine(
+  { redisUrl, namespace, dataDir, key, ceilingOf }: EngineSettings,
+  own: Own,
+  { log, say }: Pick<Opened, "log" | "say">,
+): Promise<Engine> {
   const engine = await openEngine({
     namespace,
     dataDir,
     ...(redisUrl === undefined ? {} : { redisUrl }),
     ...(key === undefined ? {} : { key }),
     log,
-    ...sayingTo(io, config, log),
+    ...(say === undefined ? {} : { say }),
   });
-  engine.answer(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
+  engine.answer(() => statusOf(engine, { ceilingOf, verify: false }));
   return own(engine, (opened) => opened.close());
 }
 
@@ -100,13 +59,43 @@ export function ceilings(config: Config): (pool: string) => number {
   return (pool) => poolCeiling(config, pool);
 }
 
-export function openClients(config: Config, own: Own): CognitoClients {
-  const { concurrency, connectTimeoutMs, requestTimeoutMs } = config;
-  return own(createCognitoClients({ concurrency, connectTimeoutMs, requestTimeoutMs }), (clients) => clients.close());
+export function openClients(settings: ClientSettings, own: Own): CognitoClients {
+  return own(createCognitoClients(settings), (clients) => clients.close());
 }
 
-/** Why a pool is not found that is there: AWS_REGION is set for something else. */
-function withRegionHint(error: unknown, { region, regionOfId }: ChosenPool): unknown {
+export interface PoolDeps {
+  readonly concurrency: number;
+  readonly log: Log;
+  readonly engine: Engine;
+  readonly clients: CognitoClients;
+  readonly own: Own;
+  /** As in a call of the library where absent. */
+  readonly reads?: Reads;
+  readonly say?: Say | undefined;
+  /** Ends the opening. */
+  readonly signal: AbortSignal;
+}
+
+/** A pool and where its calls go. The library may leave the Region to the AWS SDK. */
+export type PoolPlace = Omit<ChosenPool, "region"> & { readonly region?: string };
+
+/** Throws an `interrupted` AppError where the signal ends the opening. */
+export async function openChosenPool(deps: PoolDeps, chosen: PoolPlace): Promise<Pool> {
+  const { concurrency, log, engine, clients, own, reads, signal } = deps;
+  const { id, ratePerSecond } = chosen;
+  const cognito = clients.of(chosen);
+  sayPassedRegion(deps, chosen);
+  try {
+    const settings = { engine, cognito, pool: id, ratePerSecond, concurrency, log, signal };
+    const opening = openPool(reads === undefined ? settings : { ...settings, reads });
+    return own(await readEarly(signal, opening), (opened) => opened.close());
+  } catch (error) {
+    throw withRegionHint(error, chosen);
+  }
+}
+
+/** Why a pool that is there is not found: AWS_REGION is set for something else. */
+function withRegionHint(error: unknown, { region, regionOfId }: PoolPlace): unknown {
   if (!(error instanceof CognitoError) || regionOfId === undefined) return error;
   if (error.kind !== "pool-not-found" && error.kind !== "network") return error;
   return new CognitoError(
@@ -116,54 +105,23 @@ function withRegionHint(error: unknown, { region, regionOfId }: ChosenPool): unk
   );
 }
 
-/** Pools of which it was told, by their clients: once in a command is enough. */
-const told = new WeakMap<CognitoClient, Set<string>>();
+/** The pools whose passed Region was reported, by their clients: once in a process is enough. */
+const reported = new WeakMap<CognitoClient, Set<string>>();
 
-/** That a profile or AWS_DEFAULT_REGION says another Region than the pool's id: somebody may have meant that one. */
-export function tellPassedRegion(
-  { log, clients, io }: Pick<PoolMeans, "log" | "clients" | "io">,
-  chosen: ChosenPool,
+/** Says that a profile or AWS_DEFAULT_REGION names another Region than the pool's id: somebody may have meant that one. */
+export function sayPassedRegion(
+  { log, clients, say }: Pick<PoolDeps, "log" | "clients" | "say">,
+  chosen: PoolPlace,
 ): void {
   const { id, region, passedRegion } = chosen;
   if (passedRegion === undefined) return;
   const client = clients.of(chosen);
-  const pools = told.get(client) ?? new Set();
+  const pools = reported.get(client) ?? new Set();
   if (pools.has(id)) return;
-  told.set(client, pools.add(id));
-  log.warn(
-    { pool: id, region, other: passedRegion.region, saidBy: passedRegion.saidBy },
-    "region of the pool's id used",
+  reported.set(client, pools.add(id));
+  const { region: other, saidBy } = passedRegion;
+  log.warn({ pool: id, region, other, saidBy }, "region of the pool's id used");
+  say?.(
+    `The id of pool ${id} names the Region ${region}, and ${saidBy} says ${other}: ${region} is used. For the other one give --region.`,
   );
-  if (io?.stderr.isTTY !== true || log.level !== "silent") return;
-  tell(
-    io,
-    `The id of pool ${id} names the Region ${region}, and ${passedRegion.saidBy} says ${passedRegion.region}: ${region} is used. For the other one give --region.`,
-  );
-}
-
-export interface PoolMeans {
-  readonly io?: Io;
-  readonly config: Config;
-  readonly log: Log;
-  readonly engine: Engine;
-  readonly clients: CognitoClients;
-  readonly own: Own;
-  readonly reads: Reads;
-  readonly signal: AbortSignal;
-}
-
-/** Throws an `interrupted` CommandError where the signal ends the opening. */
-export async function openChosenPool(means: PoolMeans, chosen: ChosenPool): Promise<Pool> {
-  const { config, log, engine, clients, own, reads, signal } = means;
-  const { id, ratePerSecond } = chosen;
-  const cognito = clients.of(chosen);
-  tellPassedRegion(means, chosen);
-  try {
-    const { concurrency } = config;
-    const opening = openPool({ engine, cognito, pool: id, ratePerSecond, concurrency, log, reads, signal });
-    const pool = await readEarly(signal, opening);
-    return own(pool, (opened) => opened.close());
-  } catch (error) {
-    throw withRegionHint(error, chosen);
-  }
 }

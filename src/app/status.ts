@@ -12,7 +12,7 @@ import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
 
-const standing = z.object({
+const namespaceStatus = z.object({
   engine: z.enum(["redis", "embedded"]),
   pools: z.array(
     z.object({
@@ -42,26 +42,26 @@ const standing = z.object({
     })
     .optional(),
 });
-export type Standing = z.infer<typeof standing>;
+export type NamespaceStatus = z.infer<typeof namespaceStatus>;
 
 /** Reads the document that another process answered. Undefined for anything else. */
-export function parseStanding(document: unknown): Standing | undefined {
-  const parsed = standing.safeParse(document);
+export function parseStatus(document: unknown): NamespaceStatus | undefined {
+  const parsed = namespaceStatus.safeParse(document);
   return parsed.success ? parsed.data : undefined;
 }
 
 const RUNS = 10;
 const RECOUNTED_RUNS = 100_000;
 
-export interface StandingOptions {
+export interface StatusOptions {
   /** Ceiling of UserUpdate calls a second of a pool, as configured. */
   readonly ceilingOf: (pool: string) => number;
   readonly verify: boolean;
 }
 
-export async function standingOf(engine: Engine, { ceilingOf, verify }: StandingOptions): Promise<Standing> {
+export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOptions): Promise<NamespaceStatus> {
   const { store, queues } = engine;
-  const pools: Standing["pools"] = [];
+  const pools: NamespaceStatus["pools"] = [];
   for (const { pool, endpoint, arn, region } of await store.targets()) {
     const account = arn.split(":")[4] ?? "";
     const { ratePerSecond, ceilingPerSecond, cutAt } = await store.pace.view(
@@ -81,7 +81,7 @@ export async function standingOf(engine: Engine, { ceilingOf, verify }: Standing
     const letters = await queues.queue(deadLetterQueue(kind)).count();
     if (letters > 0) deadLetters[kind] = letters;
   }
-  const runs: Standing["runs"] = [];
+  const runs: NamespaceStatus["runs"] = [];
   for (const { id, feed, pool, state, startedAt } of await store.runs.list(RUNS)) {
     runs.push({ run: id, feed, pool, state, startedAt: iso(startedAt), books: { ...(await store.runs.books(id)) } });
   }
@@ -106,11 +106,11 @@ export async function standingOf(engine: Engine, { ceilingOf, verify }: Standing
 }
 
 /** Walks every mailbox and letter, and compares what is there with the books of each run and with the total. */
-async function recount(engine: Engine, total: Books): Promise<NonNullable<Standing["verified"]>> {
+async function recount(engine: Engine, total: Books): Promise<NonNullable<NamespaceStatus["verified"]>> {
   const { mailboxes, runs } = engine.store;
   const counted = await mailboxes.recount();
   const known = new Set([...(await runs.list(RECOUNTED_RUNS)).map(({ id }) => id), ...counted.keys()]);
-  const differences: NonNullable<Standing["verified"]>["differences"] = [];
+  const differences: NonNullable<NamespaceStatus["verified"]>["differences"] = [];
   const compare = (run: string, said: Books, seen: { readonly pending: number; readonly dead: number }): void => {
     for (const term of ["pending", "dead"] as const) {
       if (said[term] !== seen[term]) differences.push({ run, term, books: said[term], counted: seen[term] });

@@ -1,5 +1,6 @@
 /** Commands as a user would type them, for messages. */
 import { withoutTokens } from "../core/quoted.ts";
+import { textOf, type Sentence } from "../core/sentence.ts";
 import type { Io } from "./io.ts";
 
 /** Quotes what a shell would take apart. */
@@ -39,10 +40,7 @@ export function commandLine({ calledAs }: Io, words: readonly string[], flags: C
   return withoutTokens([calledAs ?? "poolsync", ...[...words, ...carried].map(shellWord)].join(" "));
 }
 
-/** A sentence of a room that does not know how poolsync was called: each `poolsync …` in it, as one would type it. */
-export function asCalled(io: Io, sentence: string, flags: CarriedFlags = {}): string {
-  return sentence.replaceAll(
-    /`poolsync ([^`]+)`/g,
-    (_said, words: string) => `\`${commandLine(io, words.split(" "), flags)}\``,
-  );
+/** A sentence with its next steps as one would type them. */
+export function asTyped(io: Io, said: Sentence, flags: CarriedFlags = {}): string {
+  return textOf(said, ({ words }) => `\`${commandLine(io, words, flags)}\``);
 }

@@ -2,21 +2,12 @@
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config/config.ts";
 import { withoutTokens } from "../core/quoted.ts";
-import { asCalled, type CarriedFlags } from "./command-line.ts";
-import { EXIT } from "./exit-codes.ts";
-import { placesOf, reportFailure } from "../app/app-error.ts";
-import { columnsOf, Screen, tell, type Io, type Output } from "./io.ts";
+import { asTyped, type CarriedFlags } from "./command-line.ts";
+import { EXIT } from "../exit-codes.ts";
+import { placesOf, reportFailure } from "./failure-report.ts";
+import type { Context } from "./command.ts";
+import { columnsOf, Screen, tell, type Io } from "./io.ts";
 import { packageVersion } from "./version.ts";
-
-/** What a command is given to be added to the program. */
-export interface Context {
-  /** Its stdout is a screen, on which no token is shown. */
-  readonly io: Io;
-  /** The stdout itself, for values that somebody asked for. */
-  readonly data: Output;
-  /** Wraps a command's action: the number it resolves to is the exit code. */
-  act<A extends readonly unknown[]>(action: (...args: A) => Promise<number>): (...args: A) => Promise<void>;
-}
 
 type Add = (program: Command, context: Context) => void;
 
@@ -97,7 +88,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
     const report = reportFailure(error);
-    const message = withoutTokens(asCalled(io, report.message, flags));
+    const message = withoutTokens(asTyped(io, report.sentence, flags));
     if (json) {
       const { kind } = report;
       io.stdout.write(`${JSON.stringify({ error: { kind, message } }, undefined, 2)}\n`);

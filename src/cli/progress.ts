@@ -1,6 +1,6 @@
 /** The progress bar: on a terminal only, one line on stderr, at whatever width there is. */
 import { SingleBar } from "cli-progress";
-import { count, duration } from "../views/figures.ts";
+import { count, duration } from "../core/amounts.ts";
 import { columnsOf, type Output } from "./io.ts";
 
 export interface Standing {

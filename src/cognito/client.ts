@@ -151,7 +151,10 @@ export interface CognitoClients {
   close(): void;
 }
 
-export function createCognitoClients(options: Omit<ClientOptions, keyof CallTarget>): CognitoClients {
+/** What the clients of all targets have in common. */
+export type ClientSettings = Omit<ClientOptions, keyof CallTarget>;
+
+export function createCognitoClients(options: ClientSettings): CognitoClients {
   const clients = new Map<string, CognitoClient>();
   return {
     of({ region, endpoint, profile, keysOfEnvironment, roleEndpoint }) {

@@ -6,6 +6,7 @@
 import type { Change } from "../core/change.ts";
 import type { Identifier } from "../core/identifier.ts";
 import { PLAN_FAULTS } from "../core/plan-fault.ts";
+import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
@@ -214,9 +215,11 @@ const SEVERAL_USERS = {
 /** Another process goes on with the same run. */
 class RunTakenError extends Error {
   readonly kind = "run-taken";
+  readonly sentence: Sentence;
+
   constructor(run: string) {
-    super(
-      `Another process is reading the same feed into run ${run}: let it finish, and look at it with \`poolsync runs show ${run}\`.`,
-    );
+    const said = sentence`Another process is reading the same feed into run ${run}: let it finish, and look at it with ${nextStep("runs", "show", run)}.`;
+    super(textOf(said));
+    this.sentence = said;
   }
 }

@@ -5,6 +5,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import type { GuardSettings } from "../core/guards.ts";
+import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import type { Target } from "../store/store.ts";
 import { isSent } from "./judged-row.ts";
@@ -54,6 +55,12 @@ export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "exa
 export class PlanFileError extends Error {
   override readonly name = "PlanFileError";
   readonly kind = "plan-file";
+  readonly sentence: Sentence;
+
+  constructor(message: Sentence | string, options?: ErrorOptions) {
+    super(textOf(message), options);
+    this.sentence = typeof message === "string" ? [message] : message;
+  }
 }
 
 export interface PlanFacts {
@@ -148,7 +155,7 @@ export async function readPlan(
       const parsed = header.safeParse(document);
       if (!parsed.success) {
         throw new PlanFileError(
-          `\`${name}\` is no plan of this version of poolsync: make one with \`poolsync plan --out FILE\` and what \`sync\` would be given.`,
+          sentence`\`${name}\` is no plan of this version of poolsync: make one with ${nextStep("plan", "--out", "FILE")} and what \`sync\` would be given.`,
         );
       }
       head = parsed.data;

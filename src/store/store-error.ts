@@ -1,3 +1,5 @@
+import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
+
 /**
  * What can be wrong with a store as a whole, before or while it is used. The message is one clear sentence and the
  * next step; it never holds a password.
@@ -32,11 +34,13 @@ export type StoreFault =
 
 export class StoreError extends Error {
   readonly kind: StoreFault;
+  readonly sentence: Sentence;
 
-  constructor(kind: StoreFault, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(kind: StoreFault, message: Sentence | string, options?: { readonly cause?: unknown }) {
+    super(textOf(message), options);
     this.name = "StoreError";
     this.kind = kind;
+    this.sentence = typeof message === "string" ? [message] : message;
   }
 }
 
@@ -44,7 +48,7 @@ export class StoreError extends Error {
 export function runCancelled(run: string): StoreError {
   return new StoreError(
     "run-cancelled",
-    `Run ${run} was cancelled, and what was left of it was not put: see \`poolsync runs show ${run}\`.`,
+    sentence`Run ${run} was cancelled, and what was left of it was not put: see ${nextStep("runs", "show", run)}.`,
   );
 }
 

@@ -2,7 +2,7 @@
 import { guardSentence } from "../core/guards.ts";
 import type { Deed } from "../plan/judged-row.ts";
 import type { Example } from "../plan/figures.ts";
-import { count, duration } from "./figures.ts";
+import { count, duration } from "../core/amounts.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { consequences, masked, percent } from "./plan-view.ts";
 

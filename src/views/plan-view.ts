@@ -3,8 +3,7 @@ import { guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
 import { totalDeeds } from "../plan/figures.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
-import { count, counted, duration } from "./figures.ts";
-import { columnsOf, type Io } from "../cli/io.ts";
+import { count, counted, duration } from "../core/amounts.ts";
 import { indent, table } from "./table.ts";
 
 /** Cognito's own e-mail stops here each day; SES and SMS have limits of the account's. */
@@ -49,14 +48,10 @@ export interface PlanLook {
   readonly showValues?: boolean;
 }
 
-export function printPlan({ stdout }: Io, plan: PlanSummary, look: PlanLook): void {
-  stdout.write(planText(plan, look, columnsOf(stdout)));
-}
-
 const BAR = 20;
 const WIDE_ENOUGH = 70;
 
-function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLook, width: number): string {
+export function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLook, width: number): string {
   const { id, feed, figures, broken } = plan;
   const { rows, users } = figures;
   const bars = !plain && width >= WIDE_ENOUGH;

@@ -1,6 +1,6 @@
 /** A worker that tells how much it holds, each time a line comes in on stdin: see soak.ts. */
 import { createInterface } from "node:readline";
-import { deliverPools } from "../../src/app/workers/fleet.ts";
+import { runDeliveryWorker } from "../../src/app/workers/delivery-worker.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { listenForSignals } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
@@ -21,6 +21,6 @@ function held(): object {
 const interrupts = listenForSignals();
 const asked = createInterface({ input: process.stdin });
 asked.on("line", () => process.stdout.write(`${JSON.stringify(held())}\n`));
-process.exitCode = await deliverPools({ config: await readConfig({}), log: createLog("warn"), interrupts });
+await runDeliveryWorker({ config: await readConfig({}), log: createLog("warn"), interrupts });
 interrupts.release();
 asked.close();

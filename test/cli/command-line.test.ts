@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Readable, Writable } from "node:stream";
 import { test } from "node:test";
-import { asCalled, commandLine } from "../../src/cli/command-line.ts";
+import { asTyped, commandLine } from "../../src/cli/command-line.ts";
+import { nextStep, sentence, textOf } from "../../src/core/sentence.ts";
 import type { Io } from "../../src/cli/io.ts";
 
 const output = new Writable();
@@ -36,8 +37,9 @@ test("a command that a message names is called as this one was, with the flags t
   ] as const;
   for (const [words, line] of cases) {
     assert.equal(commandLine(io, words.split(" "), flags), `npm run -s poolsync -- ${line}`);
-    const sentence = asCalled(io, `In use: \`${words}\`, or \`poolsync ${words}\`, or poolsync.`, flags);
-    assert.equal(sentence, `In use: \`${words}\`, or \`npm run -s poolsync -- ${line}\`, or poolsync.`);
+    const said = sentence`In use: \`${words}\`, or ${nextStep(...words.split(" "))}, or poolsync.`;
+    assert.equal(asTyped(io, said, flags), `In use: \`${words}\`, or \`npm run -s poolsync -- ${line}\`, or poolsync.`);
+    assert.equal(textOf(said), `In use: \`${words}\`, or \`poolsync ${words}\`, or poolsync.`);
   }
   assert.equal(commandLine({ ...io, calledAs: "poolsync" }, ["dead", "list"]), "poolsync dead list");
 });

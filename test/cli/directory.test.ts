@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { openQueues } from "../../src/queues/bullmq.ts";
 import { until } from "../support/condition.ts";

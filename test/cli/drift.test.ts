@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { byHand, POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 
 const drift = z.object({

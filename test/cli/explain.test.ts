@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import { onePool, POOL, runCommand, type Said } from "./command-run.ts";
 

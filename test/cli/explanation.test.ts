@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { explain } from "../../src/app/users/explanation.ts";
+import { explainUser } from "../../src/app/users/explain.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { createProducer } from "../../src/delivery/producer.ts";
@@ -36,7 +36,9 @@ test("explain goes by the store's clock, whatever that of its own machine says",
   const pendingBy = async (aheadMs: number) => {
     const store = { ...engine.store, now: async () => (await engine.store.now()) + aheadMs };
     const means = { engine: { ...engine, store }, cognito, profile: PROFILE, reads: { withinMs: 5_000 } };
-    return (await explain({ ...means, signal: t.signal }, ANN, undefined)).pending.map(({ notBefore }) => notBefore);
+    return (await explainUser({ ...means, signal: t.signal }, ANN, undefined)).pending.map(
+      ({ notBefore }) => notBefore,
+    );
   };
   assert.match((await pendingBy(0))[0] ?? "", /^\d{4}-/);
   assert.deepEqual(await pendingBy(DAY_MS), [undefined]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { shownValue } from "../../src/views/letter-view.ts";
+import { shownValue } from "../../src/core/masking.ts";
 
 describe("a value of the pool as it is shown", () => {
   for (const [name, text, shown] of [

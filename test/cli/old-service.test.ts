@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { runFile } from "../support/process.ts";
 import { POOL } from "./command-run.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { POOL, runCommand, setStage, type Said, type Stage } from "./command-run.ts";
 
 describe("one user, refused", () => {

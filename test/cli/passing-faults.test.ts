@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import type { FaultRule } from "../../src/emulator/faults.ts";
 import { until } from "../support/condition.ts";
 import { POOL, runCommand, setStage, type RunOptions, type Said, type Stage } from "./command-run.ts";

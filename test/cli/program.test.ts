@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
 import { z } from "zod";
-import { mask } from "../../src/views/letter-view.ts";
+import { mask } from "../../src/core/masking.ts";
 import { runCommand } from "./command-run.ts";
 
 test("the version is the package's", async () => {

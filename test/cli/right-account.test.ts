@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { POOL } from "./command-run.ts";
 import { ANN, setPeople, STALE_MS, type People } from "./people-stage.ts";
 

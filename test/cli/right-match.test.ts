@@ -1,7 +1,7 @@
 /** A feed finds people by an attribute of the pool: while its changes wait, that may pass to another as an address does. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { until } from "../support/condition.ts";
 import { POOL } from "./command-run.ts";
 import { setPeople, STALE_MS, type People } from "./people-stage.ts";

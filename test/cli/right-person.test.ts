@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import { POOL } from "./command-run.ts";
 import { ANN, passOn, setPeople, SIGN_INS, STALE_MS, type People } from "./people-stage.ts";

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { z } from "zod";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { until } from "../support/condition.ts";
 import { POOL, runCommand, type Said } from "./command-run.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { age, duration } from "../../src/views/figures.ts";
-import { mask, printable } from "../../src/views/letter-view.ts";
+import { age, duration } from "../../src/core/amounts.ts";
+import { mask, printable } from "../../src/core/masking.ts";
 import { columnsWide, table, wrap } from "../../src/views/table.ts";
 
 const COLUMNS = [

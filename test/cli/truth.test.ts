@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
 import { openPoolsync } from "../../src/index.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
-import { EXIT } from "../../src/cli/exit-codes.ts";
+import { EXIT } from "../../src/exit-codes.ts";
 import { until } from "../support/condition.ts";
 import { byHand, onePool, POOL, runCommand, type Said } from "./command-run.ts";
 

@@ -21,7 +21,7 @@ import type { Own } from "../../lifecycle.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 
-export interface FeedFlags {
+export interface FeedOptions {
   readonly encoding?: string;
   readonly stream?: boolean;
   readonly usernameColumn?: string;
@@ -48,7 +48,7 @@ export interface FeedInput {
 }
 
 export interface InputOptions {
-  readonly flags: FeedFlags;
+  readonly flags: FeedOptions;
   readonly feed: { readonly name: string; readonly setting: FeedSetting } | undefined;
   readonly spoolDir: string;
   readonly stdin: Readable;
@@ -61,7 +61,7 @@ export interface InputOptions {
 }
 
 /**
- * Opens and checks one file or `-`. Throws a FeedError, a ConfigError for an as-of that cannot be, or a CommandError
+ * Opens and checks one file or `-`. Throws a FeedError, a ConfigError for an as-of that cannot be, or an AppError
  * where it was interrupted.
  */
 export async function openInput(path: string, options: InputOptions): Promise<FeedInput> {
@@ -170,7 +170,7 @@ function asOf(said: string, source: Source, now: number): number {
 export function mappingOf(
   input: FeedInput,
   feed: InputOptions["feed"],
-  flags: FeedFlags,
+  flags: FeedOptions,
   profile: PoolProfile,
 ): Mapping {
   const { usernameColumn, verified, ignoreUnknown } = flags;

@@ -1,34 +1,35 @@
-/** What `sync` and `plan` have in common: the feeds that a command line names, opened and held against their pool. */
-import type { Command } from "commander";
-import { choosePool } from "../../config/config.ts";
+/** What `sync`, `plan` and `drift` have in common: the feeds that were named, opened and held against their pool. */
+import type { Readable } from "node:stream";
+import { choosePool, type PoolFlags } from "../../config/config.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
 import type { GuardSettings } from "../../core/guards.ts";
-import { VERIFIED } from "../../core/unit.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
 import type { Own } from "../../lifecycle.ts";
-import { BASELINES, type Baseline } from "../../plan/planner.ts";
+import type { Baseline } from "../../plan/planner.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import { EXIT } from "../../cli/exit-codes.ts";
-import { CommandError } from "../app-error.ts";
+import { AppError } from "../app-error.ts";
 import { keepsBefore } from "../plans/before-images.ts";
-import { mappingOf, openInput, type FeedFlags, type FeedInput } from "./feed-input.ts";
-import { tell, type Io } from "../../cli/io.ts";
-import {
-  openChosenPool,
-  openClients,
-  openEngineOf,
-  type CognitoFlags,
-  type Opened,
-  type PoolMeans,
-} from "../opening.ts";
-import { choice, several } from "../../cli/option-values.ts";
+import { mappingOf, openInput, type FeedInput, type FeedOptions } from "./feed-input.ts";
+import { openChosenPool, openClients, openConfiguredEngine, type Opened } from "../opening.ts";
+import type { Engine } from "../../queues/engine.ts";
 
-export interface FeedsFlags extends CognitoFlags, FeedFlags {
+/** What is asked of feeds: files, or a feed of the configuration, with what goes before its setting. */
+export interface FeedsRequest extends FeedOptions, PoolFlags {
+  /** Paths, or `-` for standard input. The feed's own file where there are none. */
+  readonly files: readonly string[];
+  /** By id or by name. */
   readonly userPoolId?: string;
   readonly feed?: string;
   readonly baseline?: Baseline;
-  readonly approve?: readonly string[];
+}
+
+export interface FeedsDeps extends Opened {
+  readonly own: Own;
+  readonly stdin: Readable;
+  /** What the configuration reads instead of the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** A feed and what is to be made of it. */
@@ -39,7 +40,7 @@ export interface OpenedFeed {
 }
 
 export interface OpenedFeeds {
-  readonly engine: PoolMeans["engine"];
+  readonly engine: Engine;
   readonly pool: Pool;
   readonly feeds: readonly OpenedFeed[];
   /** Undefined where the feed passes by once, and nothing can be planned. */
@@ -49,54 +50,17 @@ export interface OpenedFeeds {
    * the list lags.
    */
   readonly looksAtEach: boolean;
+  /** Attributes that are left to the feeds that own them, as the configuration says. */
+  readonly notOwned: FeedSetting["notOwned"];
 }
 
 /** Of files of more rows everybody in the pool is looked at, 60 a call. */
 const MOST_SINGLE_LOOKS = 1000;
 
-export function feedOptions(command: Command): Command {
-  return command
-    .argument("[files...]", "CSV, NDJSON or JSON, also .gz; `-` is standard input")
-    .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml")
-    .option("--feed <name>", "take file, pool and mapping from this feed of poolsync.yaml")
-    .option("--username-column <column>", "the column that names the user (default: username)")
-    .option(
-      "--verified <what>",
-      "a changed e-mail or phone number: mark it verified, ask the person, or keep the flag",
-      choice("--verified", VERIFIED),
-    )
-    .option(
-      "--as-of <time>",
-      "when the values were true: ISO 8601 with a zone, or epoch (default: the file's modification time)",
-    )
-    .option("--ignore-unknown", "ignore columns that are no attribute of the pool")
-    .option("--encoding <label>", "of the file, where it is neither UTF-8 nor UTF-16 with a BOM")
-    .option(
-      "--duplicates <what>",
-      "of rows that disagree about one user at one time: refuse all, or let the last stand (default: refuse)",
-      choice("--duplicates", ["last", "refuse"]),
-    );
-}
-
-/** Of the commands that hold a plan against its guards. */
-export function planOptions(command: Command): Command {
-  return command
-    .option(
-      "--baseline <what>",
-      "compare with the live pool, with the ledger of what was written last, or with none (default: live)",
-      choice("--baseline", BASELINES),
-    )
-    .option("--approve <plan>", "go on with this plan although it breaks guards; may be repeated", several);
-}
-
 /** Opens and checks the files, the engine and the pool, in this order. */
-export async function openFeeds(
-  io: Io,
-  own: Own,
-  { config, log, reads }: Opened,
-  files: readonly string[],
-  flags: FeedsFlags,
-): Promise<OpenedFeeds> {
+export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<OpenedFeeds> {
+  const { config, log, own, signal } = deps;
+  const { files } = flags;
   if (flags.feed !== undefined && !Object.hasOwn(config.feeds, flags.feed)) {
     const names = Object.keys(config.feeds).join(", ") || "none";
     throw new ConfigError([
@@ -120,38 +84,29 @@ export async function openFeeds(
         flags,
         feed,
         spoolDir: config.dataDir,
-        stdin: io.stdin,
-        environment: io.environment,
+        stdin: deps.stdin,
+        environment: deps.environment,
         now: Date.now(),
         own,
-        signal: io.interrupts.drain,
+        signal,
       }),
     );
   }
-  const engine = await openEngineOf(config, own, { log, io });
+  const engine = await openConfiguredEngine(config, own, deps);
   const clients = openClients(config, own);
-  const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
-  const pool = await openChosenPool(means, chosen);
+  const pool = await openChosenPool({ ...deps, concurrency: config.concurrency, engine, clients }, chosen);
   const guards = setting?.guards ?? config.guards;
-  sayNotOwned(io, log, feed);
+  const notOwned = setting?.notOwned ?? [];
+  if (feed !== undefined && notOwned.length > 0) {
+    const attributes = notOwned.map(({ attribute }) => attribute);
+    log.info({ feed: feed.name, attributes }, "attributes left to their owner");
+  }
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));
   const keeps = feeds.some(({ input: { name } }) => keepsBefore(config, name));
   const baseline = baselineOf(feeds, flags.baseline, keeps);
   const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
   const looksAtEach = flags.baseline === undefined && !matched && !keeps && rowsOf(feeds) <= MOST_SINGLE_LOOKS;
-  return { engine, pool, feeds, baseline, looksAtEach };
-}
-
-/** Said once, when the feed is opened. */
-function sayNotOwned(io: Io, log: Opened["log"], feed: { name: string; setting: FeedSetting } | undefined): void {
-  const { notOwned = [] } = feed?.setting ?? {};
-  if (feed === undefined || notOwned.length === 0) return;
-  log.info(
-    { feed: feed.name, attributes: notOwned.map(({ attribute }) => attribute) },
-    "attributes left to their owner",
-  );
-  const whose = notOwned.map(({ attribute, owner }) => `${attribute} (${owner})`).join(", ");
-  tell(io, `Left to the feeds that own them, as poolsync.yaml says: ${whose}.`);
+  return { engine, pool, feeds, baseline, looksAtEach, notOwned };
 }
 
 function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined, keeps: boolean): Baseline | undefined {
@@ -176,6 +131,6 @@ export function rowsOf(feeds: readonly OpenedFeed[]): number {
   return feeds.reduce((sum, { input }) => sum + (input.checked?.records ?? 0) + (input.checked?.faults ?? 0), 0);
 }
 
-export function usage(path: string, message: string): CommandError {
-  return new CommandError("usage", path === "FILE" ? message : `${path}: ${message}`, { exitCode: EXIT.usage });
+export function usage(path: string, message: string): AppError {
+  return new AppError("usage", path === "FILE" ? message : `${path}: ${message}`, { category: "usage" });
 }

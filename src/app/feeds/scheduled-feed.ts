@@ -5,10 +5,10 @@
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
 import { z } from "zod";
 import { choosePool, type Config } from "../../config/config.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import type { CognitoClients } from "../../cognito/client.ts";
 import { withOwned, type Own } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
@@ -20,17 +20,18 @@ import type { FeedOrder } from "../../queues/schedules.ts";
 import { toldReads } from "../../delivery/told-reads.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
-import { carryOut, freshRunId, type Session } from "../runs/run-feed.ts";
-import { CommandError } from "../app-error.ts";
+import type { RunContext } from "../runs/run-context.ts";
+import { freshRunId, runFeed } from "../runs/run-feed.ts";
+import { logRun } from "../runs/run-log.ts";
+import { AppError } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 import { identityOf, inputOf, mappingOf } from "./feed-input.ts";
-import type { Io } from "../../cli/io.ts";
 import { openChosenPool } from "../opening.ts";
 import { LATEST_RUNS, mayGoOn, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
-import { replanned } from "../plans/replan.ts";
+import { replan } from "../plans/replan.ts";
 import { waitUntilSettled } from "../runs/settling.ts";
 
-export interface PassMeans {
+export interface PassDeps {
   readonly config: Config;
   readonly log: Log;
   readonly engine: Engine;
@@ -48,74 +49,72 @@ export const REPORTS = "reports";
 const fetchedNote = z.object({ etag: z.string(), of: z.string() });
 
 /** Everything of one pass. */
-interface Pass extends PassMeans {
+interface Pass extends PassDeps {
   readonly feed: ScheduledFeed;
   readonly file: string;
   readonly pool: Pool;
   readonly own: Own;
-  readonly io: Io;
-  readonly session: Session;
+  readonly context: RunContext;
   readonly signal: AbortSignal;
 }
 
 /** Rejects where it could not be done; what it has begun goes on with the next pass. */
 export async function passFeed(
-  means: PassMeans,
+  deps: PassDeps,
   feed: ScheduledFeed,
   order: FeedOrder,
   signal: AbortSignal,
 ): Promise<void> {
-  const { config, log, engine } = means;
+  const { config, log, engine } = deps;
   const { file, pool: poolName } = feed.setting;
   if (file === undefined || poolName === undefined) throw new Error("Expected a scheduled feed to have file and pool");
   await withOwned(async (own) => {
     await expireWaiting(engine, log);
     const reads = toldReads(log, { patience: { spent: false } });
-    const pool = await openChosenPool({ ...means, own, reads, signal }, choosePool(config, poolName));
-    const io = silentIo(signal);
+    const { concurrency } = config;
+    const pool = await openChosenPool({ ...deps, concurrency, own, reads, signal }, choosePool(config, poolName));
     const reports = join(config.dataDir, REPORTS);
     await mkdir(reports, { recursive: true, mode: 0o700 });
-    const session: Session = {
+    const context: RunContext = {
       config,
       log,
-      reads,
-      lively: false,
-      io,
       engine,
       pool,
-      flags: { json: true },
       deliveries: [],
+      detached: false,
+      interrupts: { drain: signal, abort: signal },
+      observe: logRun(log),
       reportPath: (run) => join(reports, `${run}.ndjson`),
     };
-    const pass: Pass = { ...means, feed, file, pool, own, io, session, signal };
+    const pass: Pass = { ...deps, feed, file, pool, own, context, signal };
     const settled = await settleEarlier(pass);
-    await carryOutAllApproved(pass);
+    await runAllApproved(pass);
     if (order.run === undefined) await readAndPut(pass, settled);
   });
 }
 
-async function carryOutAllApproved(pass: Pass): Promise<void> {
+async function runAllApproved(pass: Pass): Promise<void> {
   const { engine, pool, feed } = pass;
-  for (const run of await approvedRuns(engine, pool.profile.id, feed.name)) await carryOutApproved(pass, run);
+  for (const run of await approvedRuns(engine, pool.profile.id, feed.name)) await runApproved(pass, run);
 }
 
 /** Exactly the plan that was shown, for those who are still as it found them. */
-async function carryOutApproved({ engine, own, io, config, pool, session, log }: Pass, run: Run): Promise<void> {
+async function runApproved({ engine, own, config, pool, context, log, signal }: Pass, run: Run): Promise<void> {
   const { plans } = engine.store;
   const written = await openKeptPlan(plans, engine.keyring, { run: run.id, now: 0 });
   if (written === undefined) return;
-  const source = await replanned({ io, own, pool, engine, directory: config.dataDir, lively: false }, written);
+  const source = await replan({ own, pool, engine, directory: config.dataDir, signal }, written);
   try {
-    await carryOut(session, { ...source, identity: run.identity, run: run.id });
+    await runFeed(context, { ...source, identity: run.identity, run: run.id });
   } catch (error) {
-    if (!(error instanceof CommandError && error.kind === "cancelled")) throw error;
+    if (!(error instanceof AppError && error.kind === "cancelled")) throw error;
     log.info({ feed: run.feed, run: run.id, reason: error.message }, "feed cancelled");
   }
   await plans.drop(run.id);
 }
 
 /** Waits for what was put by a pass that did not come to its end. Answers the identities of those runs. */
-async function settleEarlier({ engine, feed, log, pool, session, signal }: Pass): Promise<ReadonlySet<string>> {
+async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass): Promise<ReadonlySet<string>> {
   const { runs } = engine.store;
   const settled = new Set<string>();
   for (const run of await runs.list(LATEST_RUNS)) {
@@ -125,7 +124,7 @@ async function settleEarlier({ engine, feed, log, pool, session, signal }: Pass)
       signal,
       runs: [run.id],
       pools: [run.pool],
-      deliveries: session.deliveries,
+      deliveries: context.deliveries,
       allPut: () => true,
       onLook: () => {},
       onHeld: () => {},
@@ -137,7 +136,7 @@ async function settleEarlier({ engine, feed, log, pool, session, signal }: Pass)
 }
 
 async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<void> {
-  const { config, log, engine, feed, file, pool, own, io, session, signal } = pass;
+  const { config, log, engine, feed, file, pool, own, context, signal } = pass;
   const { name, setting } = feed;
   const { store } = engine;
   const poolId = pool.profile.id;
@@ -169,7 +168,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const unfinished = await unfinishedRuns(pass);
   // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
   // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
-  await carryOutAllApproved(pass);
+  await runAllApproved(pass);
   const waiting = unfinished.find((run) => run.identity === waitingIdentity(identity));
   const kept = (await store.plans.list()).map(({ run }) => run);
   if (waiting && kept.includes(waiting.id))
@@ -184,13 +183,14 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   }
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
-  const [planned] = await planFeeds(io, own, session, { engine, pool, feeds, looksAtEach: false }, baseline);
+  const deps = { own, engine, pool, signal };
+  const [planned] = await planFeeds({ config, log }, deps, { feeds, looksAtEach: false }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
   if (!mayGoOn(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
   if (waiting) await store.runs.turn(waiting.id, [waiting.state], "cancelled");
   const healed = await replayLetters(engine, planned.healable, signal);
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
-  await carryOut(session, plannedSource(planned, pool.profile.id));
+  await runFeed(context, plannedSource(planned, pool.profile.id));
   await note();
 }
 
@@ -215,18 +215,12 @@ async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, ide
   const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };
   if (!(await keepPlan(store.plans, plan, { target: pool.target, keyring }, facts))) {
     await store.runs.advance(run.id, "failed");
-    throw new CommandError(
+    throw new AppError(
       "guarded",
-      `The plan of ${feed.name} breaks guards and is too large to be kept for an approval: look at it with \`poolsync plan --feed ${feed.name}\`, and go on with \`poolsync sync --feed ${feed.name} --approve ${plan.id}\`.`,
+      sentence`The plan of ${feed.name} breaks guards and is too large to be kept for an approval: look at it with ${nextStep("plan", "--feed", feed.name)}, and go on with ${nextStep("sync", "--feed", feed.name, "--approve", plan.id)}.`,
     );
   }
   const broken = plan.broken.map(({ guard }) => guard);
   const { pool: poolId, id } = run;
   log.warn({ run: id, plan: plan.id, pool: poolId, feed: feed.name, guards: broken }, "run needs approval");
-}
-
-/** Nobody reads along: what is to be said is in the log and in the books. */
-function silentIo(drain: AbortSignal): Io {
-  const sink = new PassThrough().resume();
-  return { stdin: Readable.from([]), stdout: sink, stderr: sink, interrupts: { drain, abort: drain } };
 }

@@ -1,43 +1,32 @@
-/** The filter that the commands on dead letters share. */
-import type { Command } from "commander";
+/** From what somebody asks of dead letters to the filters that the store knows. */
 import { namedPool, type Config } from "../../config/config.ts";
-import { LETTER_KINDS } from "../../core/failure.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
-import { choice, moment, whole } from "../../cli/option-values.ts";
 
-export interface FilterFlags {
+export interface LetterRequest {
   readonly kind?: string;
+  /** By id or by name. */
   readonly pool?: string;
+  /** A username. */
   readonly user?: string;
   readonly attribute?: string;
+  /** Epoch ms. */
   readonly since?: number;
   readonly until?: number;
   readonly limit?: number;
 }
 
-export function filterOptions(command: Command): Command {
-  return command
-    .option("--kind <kind>", `one of ${LETTER_KINDS.join(", ")}`, choice("--kind", LETTER_KINDS))
-    .option("--pool <id>", "letters of this user pool, by id or by its name in poolsync.yaml")
-    .option("--user <username>", "letters of this user")
-    .option("--attribute <name>", "letters of this attribute")
-    .option(
-      "--since <time>",
-      "buried at or after: ISO 8601 with a zone, or how long ago (30m, 12h, 7d)",
-      moment(Date.now),
-    )
-    .option("--until <time>", "buried before", moment(Date.now))
-    .option("--limit <number>", "so many at most, the oldest first", whole(1));
-}
-
 /**
- * The filters that the flags mean: one a user where a username is in several pools, none where nobody has letters by
+ * The filters that the request means: one a user where a username is in several pools, none where nobody has letters by
  * that name. The letters themselves are looked through, so that no call to Cognito is needed.
  */
-export async function filtersOf(engine: Engine, config: Config, flags: FilterFlags): Promise<readonly LetterFilter[]> {
-  const { kind, attribute, since, until, user } = flags;
-  const pool = flags.pool === undefined ? undefined : namedPool(config, flags.pool, "--pool").id;
+export async function filtersOf(
+  engine: Engine,
+  config: Config,
+  request: LetterRequest,
+): Promise<readonly LetterFilter[]> {
+  const { kind, attribute, since, until, user } = request;
+  const pool = request.pool === undefined ? undefined : namedPool(config, request.pool, "--pool").id;
   const filter: LetterFilter = {
     ...(pool === undefined ? {} : { pool }),
     ...(kind === undefined ? {} : { kind }),

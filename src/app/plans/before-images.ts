@@ -4,9 +4,8 @@ import type { JudgedRow } from "../../plan/judged-row.ts";
 import { keepBefore, MOST_KEPT_ROWS } from "../../plan/way-back.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
-import { EXIT } from "../../cli/exit-codes.ts";
-import { CommandError } from "../app-error.ts";
-import { count } from "../../views/figures.ts";
+import { AppError } from "../app-error.ts";
+import { count } from "../../core/amounts.ts";
 
 /** True where what was there before the runs of a feed, or of a file that is no feed, is kept. */
 export function keepsBefore(
@@ -16,12 +15,12 @@ export function keepsBefore(
   return (Object.hasOwn(feeds, feed) ? feeds[feed]?.keepBefore : undefined) ?? common;
 }
 
-/** Keeps it before the first row is put. Throws a CommandError where the run is to change too many. */
+/** Keeps it before the first row is put. Throws an AppError where the run is to change too many. */
 export async function keepBeforeRun({ store, keyring }: Engine, run: Run, rows: Iterable<JudgedRow>): Promise<void> {
   if (await keepBefore(store.befores, { keyring, pool: run.pool }, run.id, rows)) return;
-  throw new CommandError(
+  throw new AppError(
     "not-undoable",
     `The run would write more than ${count(MOST_KEPT_ROWS)} rows of its feed, and of so many what was there before is not kept; nothing was written. Split the file, or set keepBefore: false for it.`,
-    { exitCode: EXIT.usage },
+    { category: "usage" },
   );
 }

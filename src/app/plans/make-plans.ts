@@ -1,6 +1,5 @@
-/** Plans at the command line: made with a line that tells how far it is, and held against their guards. */
+/** Plans of feeds: made with one scan of the pool, and held against their guards. */
 import type { Log } from "../../log.ts";
-import { guardSentence } from "../../core/guards.ts";
 import { PAGE_USERS } from "../../cognito/pool-scan.ts";
 import type { Own } from "../../lifecycle.ts";
 import type { Healing } from "../../plan/healing.ts";
@@ -10,15 +9,11 @@ import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { isEnded, type Run, type Runs } from "../../store/runs.ts";
 import type { RunSource } from "../runs/run-feed.ts";
-import { EXIT } from "../../cli/exit-codes.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { identityOf, recordsOf } from "../feeds/feed-input.ts";
 import { healingOf } from "./auto-replay.ts";
 import { rowsOf, type OpenedFeed, type OpenedFeeds } from "../feeds/open-feeds.ts";
-import { count } from "../../views/figures.ts";
-import { columnsOf, tell, type Io } from "../../cli/io.ts";
 import type { Opened } from "../opening.ts";
-import { planDocument, printPlan } from "../../views/plan-view.ts";
 
 /** A feed with its plan, and the run of it that was cut, if there is one. */
 export interface PlannedFeed extends OpenedFeed {
@@ -30,16 +25,28 @@ export interface PlannedFeed extends OpenedFeed {
 
 /** So many runs back an unfinished one, or the last good one, is looked for. */
 export const LATEST_RUNS = 500;
-const TOLD_EVERY_MS = 100;
 
-/** Plans all feeds with one scan. Throws a CommandError where it was interrupted. */
+/** Told as a plan is made: rows of the feed, or users of the pool, that were read so far. */
+export type PlanObserver = (event: { readonly is: "rows" | "users"; readonly read: number }) => void;
+
+export interface PlanningDeps {
+  readonly own: Own;
+  readonly engine: Engine;
+  readonly pool: Pool;
+  /** Where scratch files are made. */
+  readonly directory: string;
+  readonly observe?: PlanObserver | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Plans all feeds with one scan. Throws an AppError where it was interrupted. */
 export async function planFeeds(
-  io: Io,
-  own: Own,
-  { config, log, lively }: Opened,
-  { engine, pool, feeds, looksAtEach }: Omit<OpenedFeeds, "baseline">,
+  { config, log }: Pick<Opened, "config" | "log">,
+  deps: Omit<PlanningDeps, "directory">,
+  { feeds, looksAtEach }: Pick<OpenedFeeds, "feeds" | "looksAtEach">,
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
+  const { engine, pool } = deps;
   const runs = await engine.store.runs.list(LATEST_RUNS);
   const inputs: (PlanInput & { unfinished: Run | undefined })[] = [];
   for (const { input, mapping, guards } of feeds) {
@@ -57,10 +64,8 @@ export async function planFeeds(
     });
   }
   const healing = baseline === "live" && !looksAtEach ? await healingOf(config, engine, pool) : undefined;
-  const where = { pool, engine, directory: config.dataDir, ...(healing ? { healing } : {}) };
   const looks = looksAtEach ? fewLooks(pool, feeds) : {};
-  const plans = await planAll(io, where, inputs, baseline, lively, looks);
-  for (const plan of plans) own(plan, (opened) => opened.close());
+  const plans = await planAll({ ...deps, directory: config.dataDir }, inputs, baseline, { ...looks, healing });
   return plans.map((plan, index) => {
     const [feed, input] = [feeds[index], inputs[index]];
     if (!feed || !input) throw new Error("Expected a plan for each feed");
@@ -82,20 +87,18 @@ function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanMeans, "sc
   };
 }
 
+/** How the pool is read, and what the scan looks at besides. */
+interface ScanChoice extends Partial<Pick<PlanMeans, "scan" | "unlisted">> {
+  readonly healing?: Healing | undefined;
+}
+
+/** Plans inputs whose identity and records are known. The plans are closed with what owns them. */
 export async function planAll(
-  io: Io,
-  where: { readonly pool: Pool; readonly engine: Engine; readonly directory: string; readonly healing?: Healing },
+  { own, pool, engine, directory, observe, signal }: PlanningDeps,
   inputs: readonly PlanInput[],
   baseline: Baseline,
-  lively: boolean,
-  {
-    scan = (signal) => where.pool.scan(signal),
-    unlisted = "fault",
-  }: Partial<Pick<PlanMeans, "scan" | "unlisted">> = {},
+  { scan = (until) => pool.scan(until), unlisted = "fault", healing }: ScanChoice = {},
 ): Promise<readonly Plan[]> {
-  const { pool, engine, directory, healing } = where;
-  const line = createLine(io, lively);
-  const signal = io.interrupts.drain;
   try {
     const means: PlanMeans = {
       profile: pool.profile,
@@ -109,15 +112,15 @@ export async function planAll(
       pace: () => pool.pace(),
       providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
     };
-    return await buildPlans(means, inputs, baseline, signal, {
-      rows: (rows) => line.show(() => `Planning: ${count(rows)} rows read`),
-      scanned: (users) => line.show(() => `Planning: ${count(users)} users of the pool read`),
+    const plans = await buildPlans(means, inputs, baseline, signal, {
+      rows: (read) => observe?.({ is: "rows", read }),
+      scanned: (read) => observe?.({ is: "users", read }),
     });
+    for (const plan of plans) own(plan, (opened) => opened.close());
+    return plans;
   } catch (cause) {
     if (!signal.aborted) throw cause;
     throw interruptedEarly(cause);
-  } finally {
-    line.clear();
   }
 }
 
@@ -164,52 +167,5 @@ export function plannedSource({ input, mapping, guards, plan, unfinished }: Plan
     judged: () => plan.rows(),
     ...(checked ? { totalRows: checked.records + checked.faults } : {}),
     ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
-  };
-}
-
-/** What is said of plans that broke guards, in one sentence a guard. */
-export function guardedMessage(plans: readonly Plan[]): string {
-  const said = plans.flatMap(({ id, feed, broken }) =>
-    broken.length === 0
-      ? []
-      : [
-          `${broken.map(guardSentence).join(" ")} Nothing of ${feed} was written; if this is right, add --approve ${id}.`,
-        ],
-  );
-  return said.join(" ");
-}
-
-/** Shows the plans that broke guards, and answers the command's exit code. */
-export function stopAtGuards(
-  io: Io,
-  plans: readonly Plan[],
-  { json }: { readonly json?: boolean },
-  pool: string,
-): number {
-  const message = guardedMessage(plans);
-  if (json === true) {
-    const error = { kind: "guarded", message };
-    const documents = plans.map((plan) => planDocument(plan, pool, false));
-    io.stdout.write(`${JSON.stringify({ error, plans: documents }, undefined, 2)}\n`);
-  } else {
-    for (const plan of plans) if (plan.broken.length > 0) printPlan(io, plan, { pool, plain: true });
-    tell(io, message);
-  }
-  return EXIT.guarded;
-}
-
-/** One line at a terminal that is written over. */
-function createLine({ stderr }: Io, lively: boolean) {
-  let shownAt = 0;
-  return {
-    show(text: () => string): void {
-      const now = performance.now();
-      if (!lively || now - shownAt < TOLD_EVERY_MS) return;
-      shownAt = now;
-      stderr.write(`\r\u001B[2K${text().slice(0, columnsOf(stderr) - 1)}`);
-    },
-    clear(): void {
-      if (lively && shownAt > 0) stderr.write("\r\u001B[2K");
-    },
   };
 }

@@ -1,15 +1,10 @@
 /** A plan that was made before, held against the pool once more: who was changed since is left out and reported. */
 import { DEFAULT_GUARDS } from "../../core/guards.ts";
-import type { Own } from "../../lifecycle.ts";
 import type { WrittenPlan } from "../../plan/plan-lines.ts";
-import type { Engine } from "../../queues/engine.ts";
 import type { FeedRow } from "../../delivery/feed-run.ts";
-import type { Pool } from "../../delivery/pool.ts";
 import type { RunSource } from "../runs/run-feed.ts";
-import { EXIT } from "../../cli/exit-codes.ts";
-import { CommandError } from "../app-error.ts";
-import type { Io } from "../../cli/io.ts";
-import { planAll } from "./make-plans.ts";
+import { AppError } from "../app-error.ts";
+import { planAll, type PlanningDeps } from "./make-plans.ts";
 
 /** Nothing but what was planned is in it, and the guards have looked at that. */
 const NO_GUARDS = {
@@ -21,24 +16,15 @@ const NO_GUARDS = {
   emptyColumn: false,
 };
 
-export interface ReplanWhere {
-  readonly io: Io;
-  readonly own: Own;
-  readonly pool: Pool;
-  readonly engine: Engine;
-  readonly directory: string;
-  readonly lively: boolean;
-}
-
-/** Throws a CommandError `plan-file` for a plan of another target. */
-export async function replanned(where: ReplanWhere, written: WrittenPlan): Promise<Omit<RunSource, "identity">> {
-  const { io, own, pool, engine, directory, lively } = where;
+/** Throws an AppError `plan-file` for a plan of another target. */
+export async function replan(deps: PlanningDeps, written: WrittenPlan): Promise<Omit<RunSource, "identity">> {
+  const { pool } = deps;
   const { header } = written;
   if (pool.target.arn !== header.target.arn || pool.target.endpoint !== header.target.endpoint) {
-    throw new CommandError(
+    throw new AppError(
       "plan-file",
       `The plan is for ${header.target.arn} at ${header.target.endpoint}, and this process would write to ${pool.target.arn} at ${pool.target.endpoint}: correct the Region or the endpoint.`,
-      { exitCode: EXIT.usage },
+      { category: "usage" },
     );
   }
   const { protectUsers, protectAttributes } = header;
@@ -47,11 +33,10 @@ export async function replanned(where: ReplanWhere, written: WrittenPlan): Promi
   const input = { feed: header.feed, records: written.records(), mapping, guards };
   // Whichever takes fewer calls.
   const isFew = header.users <= header.scanPages;
-  const [plan] = await planAll(io, { pool, engine, directory }, [input], "live", lively, {
+  const [plan] = await planAll(deps, [input], "live", {
     scan: (signal, names) => pool.scan(signal, isFew ? names() : undefined),
   });
   if (!plan) throw new Error("Expected a plan of what was planned before");
-  own(plan, (made) => made.close());
   const { read } = plan.figures.rows;
   async function* records(): AsyncGenerator<FeedRow> {
     if (plan) yield* plan.feedRows();

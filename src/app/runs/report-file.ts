@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { RowIssue } from "../../delivery/feed-run.ts";
-import { CommandError } from "../app-error.ts";
+import { AppError } from "../app-error.ts";
 
 /** The report of rows and attributes that were not put: NDJSON, readable by its owner only, made with its first line. */
 export interface ReportFile {
@@ -24,7 +24,7 @@ export function createReportFile(path: string): ReportFile {
       writeSync(file, buffer);
     } catch (cause) {
       const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-      throw new CommandError(
+      throw new AppError(
         "report",
         `The report \`${path}\` cannot be written (${code}): give another place with --report.`,
         {

@@ -4,10 +4,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EMPTY_BOOKS, post, TERMS, type Books } from "../../core/books.ts";
-import { FAILURE_KINDS, isLostPerson, LOST_PERSON } from "../../core/failure.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Runs } from "../../store/runs.ts";
+import type { Standstill } from "./run-observer.ts";
 
 export interface SettlingOptions {
   readonly engine: Engine;
@@ -18,8 +18,8 @@ export interface SettlingOptions {
   /** True once everything was put. */
   readonly allPut: () => boolean;
   readonly onLook: (books: Books) => void;
-  /** A sentence for the user: why it stands still. Told once a reason. */
-  readonly onHeld: (sentence: string) => void;
+  /** Told once a reason. */
+  readonly onHeld: (standstill: Standstill) => void;
   /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
   readonly onStill?: () => void;
   readonly stillMs?: number;
@@ -68,29 +68,14 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
 }
 
 async function tellHolds({ engine, deliveries, pools, onHeld }: SettlingOptions, told: Set<string>): Promise<void> {
-  const say = (key: string, sentence: string): void => {
+  const tell = (standstill: Standstill): void => {
+    const key = Object.values(standstill).join(" ");
     if (told.has(key)) return;
     told.add(key);
-    onHeld(sentence);
+    onHeld(standstill);
   };
-  for (const { heldBy } of deliveries) {
-    if (heldBy !== undefined) say(`process ${heldBy}`, `Deliveries wait (${heldBy}). ${adviceOf(heldBy)}`);
-  }
+  for (const { heldBy } of deliveries) if (heldBy !== undefined) tell({ scope: "process", kind: heldBy });
   for (const { pool, scope, kind } of await engine.store.holds.list()) {
-    if (!pools.includes(pool)) continue;
-    const what = scope === "pool" ? `Pool ${pool} is` : `E-mail addresses and phone numbers of pool ${pool} are`;
-    say(`${pool} ${scope} ${kind}`, `${what} on hold (${kind}). ${adviceOf(kind)} It is tried again by itself.`);
+    if (pools.includes(pool)) tell({ pool, scope, kind });
   }
-}
-
-function isFailureKind(kind: string): kind is keyof typeof FAILURE_KINDS {
-  return Object.hasOwn(FAILURE_KINDS, kind);
-}
-
-/** What to do about a kind of failure, or about letters of a kind; blank where the kind is not known. */
-export function adviceOf(kind: string, reason = ""): string {
-  if (isLostPerson(reason)) return LOST_PERSON[reason];
-  // `gave-up` is no failure itself: its reason is the one that was met last.
-  const known = isFailureKind(kind) ? kind : isFailureKind(reason) ? reason : undefined;
-  return known === undefined ? "" : FAILURE_KINDS[known].advice;
 }

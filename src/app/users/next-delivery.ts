@@ -9,7 +9,7 @@ import type { SendUnless } from "../../core/mailbox.ts";
 import type { Person } from "../../core/person.ts";
 import { checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../../core/unit.ts";
-import { mask, shownValue } from "../../views/letter-view.ts";
+import { mask, shownValue } from "../../core/masking.ts";
 
 export interface NextCall {
   readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes";

@@ -6,27 +6,26 @@ import type { Config } from "../../config/config.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "../../queues/schedules.ts";
 import { expireWaiting } from "../runs/approvals.ts";
-import { EXIT } from "../../cli/exit-codes.ts";
-import { CommandError, reportFailure } from "../app-error.ts";
-import { passFeed, REPORTS, type PassMeans, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
+import { AppError, failureOf, messageOf } from "../app-error.ts";
+import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
 import { inFeedTurn } from "../feeds/feed-lease.ts";
-import { demandRedis, drained, endInTime, openHealth, type FleetMeans } from "./fleet.ts";
-import { openClients, openEngineOf } from "../opening.ts";
+import { openClients, openConfiguredEngine } from "../opening.ts";
+import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /** A pass that is cut ends the page that it puts. */
 const FEED_STOPS_WITHIN_SECONDS = 20;
 
 /** Runs every feed that has a schedule until it is interrupted. */
-export async function runDirectory({ config, log, interrupts }: FleetMeans): Promise<number> {
+export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Promise<void> {
   demandRedis(config);
   const feeds = scheduledFeeds(config);
-  return withOwned(async (own) => {
-    endInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, own);
+  await withOwned(async (own) => {
+    endWorkerInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, own);
     let isReady = (): boolean => false;
     await openHealth(config, log, () => isReady() && !interrupts.drain.aborted, own);
-    const engine = await openEngineOf(config, own, { log });
+    const engine = await openConfiguredEngine(config, own, { log });
     const clients = openClients(config, own);
-    const means: PassMeans = { config, log, engine, clients };
+    const deps: PassDeps = { config, log, engine, clients };
     await expireWaiting(engine, log);
     await forgetReports(config);
     const schedules = new Map([...feeds].map(([name, { schedule }]) => [name, schedule]));
@@ -35,7 +34,7 @@ export async function runDirectory({ config, log, interrupts }: FleetMeans): Pro
       // A feed that waits for its turn is not to hold up another.
       concurrency: feeds.size * 2,
       ending: engine.store.foreign,
-      carryOut: (order, signal) => carryOutOrder(means, feeds, order, signal),
+      carryOut: (order, signal) => handleOrder(deps, feeds, order, signal),
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
     own(worker, (each) => each.stop());
@@ -43,7 +42,6 @@ export async function runDirectory({ config, log, interrupts }: FleetMeans): Pro
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
     await drained(engine, interrupts);
     log.info({}, "directory worker stopping");
-    return EXIT.done;
   });
 }
 
@@ -61,13 +59,13 @@ function scheduledFeeds({ feeds }: Config): ReadonlyMap<string, Scheduled> {
 /** What the same content would meet again: a column that is missing, and what is too large to be kept. */
 const FOR_GOOD: ReadonlySet<string> = new Set(["guarded", "renamed", "not-undoable"]);
 
-async function carryOutOrder(
-  means: PassMeans,
+async function handleOrder(
+  deps: PassDeps,
   feeds: ReadonlyMap<string, Scheduled>,
   order: FeedOrder,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, engine } = means;
+  const { log, engine } = deps;
   const feed = feeds.get(order.feed);
   if (feed === undefined) return log.warn({ feed: order.feed }, "feed has no schedule any more");
   let turn: AbortSignal = signal;
@@ -75,18 +73,20 @@ async function carryOutOrder(
   try {
     had = await inFeedTurn(engine.store.reservations, feed.name, signal, (within) => {
       turn = within;
-      return passFeed(means, feed, order, within);
+      return passFeed(deps, feed, order, within);
     });
   } catch (error) {
     if (signal.aborted) {
       log.info({ feed: feed.name }, "feed cut, to go on");
       throw error;
     }
-    const { kind, message } = reportFailure(turn.aborted ? turn.reason : error);
-    if (error instanceof CommandError && error.kind === "cancelled") {
-      return log.info({ feed: feed.name, reason: message }, "feed cancelled");
+    const failure = failureOf(turn.aborted ? turn.reason : error);
+    const { kind } = failure;
+    const reason = messageOf(failure);
+    if (error instanceof AppError && error.kind === "cancelled") {
+      return log.info({ feed: feed.name, reason }, "feed cancelled");
     }
-    log.error({ feed: feed.name, kind, reason: message }, "feed failed");
+    log.error({ feed: feed.name, kind, reason }, "feed failed");
     if (FOR_GOOD.has(kind)) return;
     throw error;
   }

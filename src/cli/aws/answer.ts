@@ -31,7 +31,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   clientmetadata: "ClientMetadata",
 };
 
-/** Throws a CommandError for a `--query` or `--select` that cannot be, before anything is sent. */
+/** Throws an AppError for a `--query` or `--select` that cannot be, before anything is sent. */
 export function checkAnswerFlags(operation: Operation, { query, select }: AnswerFlags): void {
   if (query !== undefined) asked(query, {});
   if (select === undefined || select === "*") return;

@@ -8,10 +8,10 @@ import type { PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
 import { readEarly } from "../../app/app-error.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { printable } from "../../views/letter-view.ts";
+import { printable } from "../../core/masking.ts";
 import { indent, table } from "../../views/table.ts";
 import type { OneFlags } from "./request-options.ts";
-import { NOBODY } from "./telling.ts";
+import { NOBODY } from "./refusal-text.ts";
 
 export interface DryRun {
   readonly io: Io;

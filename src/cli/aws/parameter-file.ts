@@ -9,7 +9,7 @@ const BYTES = "fileb://";
 
 /**
  * The text of the file that a value names, or undefined for a value that names none. Nothing is trimmed. Throws a
- * CommandError for a file that cannot be read or holds no UTF-8, and for bytes: none of these options takes any.
+ * AppError for a file that cannot be read or holds no UTF-8, and for bytes: none of these options takes any.
  */
 export function readParameterFile(option: string, value: string): string | undefined {
   if (value.startsWith(BYTES)) {

@@ -3,8 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import { withoutTokens } from "../../core/quoted.ts";
 import { flagOf, isContact, type Unit } from "../../core/unit.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
+import { AppError } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
 
 /** What of a change somebody should be asked about, in words; none where nothing. `profile`: undefined where it cannot be read. */
@@ -26,7 +25,7 @@ export function risksOf(
   ];
 }
 
-/** Resolves where the answer is yes, or nobody is there to be asked. Throws a CommandError (`declined`) else. */
+/** Resolves where the answer is yes, or nobody is there to be asked. Throws an AppError (`declined`) else. */
 export async function ask({ stdin, stderr }: Io, risks: readonly string[], signal: AbortSignal): Promise<void> {
   const atTerminal = "isTTY" in stdin && stdin.isTTY === true && stderr.isTTY === true;
   if (risks.length === 0 || !atTerminal) return;
@@ -36,11 +35,11 @@ export async function ask({ stdin, stderr }: Io, risks: readonly string[], signa
     if (/^\s*y(es)?\s*$/i.test(answer)) return;
   } catch (cause) {
     // Ctrl-C, or the end of the input, instead of an answer.
-    throw new CommandError("interrupted", "Interrupted. Nothing was written.", { cause, exitCode: EXIT.interrupted });
+    throw new AppError("interrupted", "Interrupted. Nothing was written.", { cause, category: "interrupted" });
   } finally {
     terminal.close();
   }
-  throw new CommandError("declined", "Nothing was written. With --force the question is not asked.", {
-    exitCode: EXIT.guarded,
+  throw new AppError("declined", "Nothing was written. With --force the question is not asked.", {
+    category: "guarded",
   });
 }

@@ -3,13 +3,13 @@ import type { Readable } from "node:stream";
 import { delimiterOf, hasFirstRow, readCsv } from "../../feeds/csv.ts";
 import { openSource } from "../../feeds/source.ts";
 import { MAX_RECORD_LENGTH, peekText, readLines, readText } from "../../feeds/text.ts";
-import type { CommandError } from "../../app/app-error.ts";
+import type { AppError } from "../../app/app-error.ts";
 import { usageError } from "./usage-error.ts";
 
 export type RequestRecord = {
   /** 1-based line on which it begins. */
   readonly line: number;
-} & ({ readonly properties: ReadonlyMap<string, unknown> } | { readonly error: CommandError });
+} & ({ readonly properties: ReadonlyMap<string, unknown> } | { readonly error: AppError });
 
 /** Throws a FeedError for an input that cannot be read on, which names the line and no value. */
 export async function* readRequests(stdin: Readable): AsyncGenerator<RequestRecord> {
@@ -39,9 +39,7 @@ async function* readTable(text: AsyncGenerator<string>, name: string, head: stri
   }
 }
 
-function objectOf(
-  json: string,
-): { readonly properties: ReadonlyMap<string, unknown> } | { readonly error: CommandError } {
+function objectOf(json: string): { readonly properties: ReadonlyMap<string, unknown> } | { readonly error: AppError } {
   let value: unknown;
   try {
     value = JSON.parse(json);

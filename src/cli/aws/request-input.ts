@@ -35,7 +35,7 @@ export interface RequestFlags {
 /** Members of a request by their names in the API. */
 export type RequestInput = Readonly<Record<string, unknown>>;
 
-/** What the options say, above what `--cli-input-json` says. Throws a CommandError that shows no value. */
+/** What the options say, above what `--cli-input-json` says. Throws an AppError that shows no value. */
 export function requestInput(flags: RequestFlags): RequestInput {
   const { userPoolId, username, accessToken, userAttributes, clientMetadata, cliInputJson } = flags;
   const words = { userPoolId, username, accessToken, userAttributes, clientMetadata };
@@ -49,7 +49,7 @@ export function requestInput(flags: RequestFlags): RequestInput {
 /**
  * One record of standard input. Its properties are the options, in any spelling of theirs (`UserPoolId`,
  * `user-pool-id`, `user_pool_id`), a list's also in the singular, as PowerShell's cmdlets have it. A property that is
- * blank text is not given. Throws a CommandError for a property that is no option.
+ * blank text is not given. Throws an AppError for a property that is no option.
  */
 export function recordInput(record: ReadonlyMap<string, unknown>): RequestInput {
   const members = new Map<string, unknown>();

@@ -1,7 +1,7 @@
 /** The options that both operations have in the AWS CLI, in PowerShell, or of poolsync's own. */
 import type { Command } from "commander";
 import { choice } from "../option-values.ts";
-import { cognitoOptions, engineOptions, type CognitoFlags } from "../../app/opening.ts";
+import { cognitoOptions, engineOptions, type CognitoFlags } from "../opening.ts";
 import { OUTPUTS, type AnswerFlags } from "./answer.ts";
 import type { RequestFlags } from "./request-input.ts";
 import { SKELETON_KINDS } from "./skeleton.ts";
@@ -48,7 +48,7 @@ export function modeOptions(command: Command): Command {
   return engineOptions(cognitoOptions(shaped));
 }
 
-/** What is to be done with the request. Throws a CommandError where two are said. */
+/** What is to be done with the request. Throws an AppError where two are said. */
 export function modeOf(flags: OneFlags): Mode {
   const said = MODES.filter((mode) => flags[mode] === true);
   if (said.length > 1) throw usageError("Expected one of --wait, --queue, --now and --dry-run, got several");

@@ -1,6 +1,7 @@
 /** A command's requests, one or many: read, carried out in order, and each answered like a command of its own. */
-import { EXIT } from "../exit-codes.ts";
-import { reportFailure } from "../../app/app-error.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { messageOf } from "../../app/app-error.ts";
+import { reportFailure } from "../failure-report.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { answerText, checkAnswerFlags } from "./answer.ts";
 import { readRequests, type RequestRecord } from "./records.ts";
@@ -88,11 +89,11 @@ async function answerMany(io: Io, said: RequestInput, carryOut: CarryOut, { atOn
     const answer = await underWay.shift();
     if (answer === undefined) return;
     if ("printed" in answer) return void io.stdout.write(answer.printed);
-    const { kind, message, exitCode } = reportFailure(answer.error);
+    const failure = reportFailure(answer.error);
     // No other line would go better.
-    if (exitCode === EXIT.interrupted || kind === "foreign-format") throw answer.error;
+    if (failure.category === "interrupted" || failure.kind === "foreign-format") throw answer.error;
     failed += 1;
-    tell(io, `Line ${answer.line}: ${message}`);
+    tell(io, `Line ${answer.line}: ${messageOf(failure)}`);
   };
   try {
     for await (const record of readRequests(io.stdin)) {

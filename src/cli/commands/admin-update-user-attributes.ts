@@ -17,21 +17,29 @@ import type { Question } from "../../core/identifier.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import { closest } from "../../feeds/closest.ts";
 import { withOwned } from "../../lifecycle.ts";
-import { adviceOnce } from "../aws/advice.ts";
+import { adviceOnce } from "../../core/advice.ts";
 import { dryRun } from "../aws/dry-run.ts";
-import { refuseNow } from "../aws/engine-there.ts";
+import { refuseNow } from "../aws/engine-guard.ts";
 import { ask, risksOf } from "../aws/question.ts";
 import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
 import { runRequests } from "../aws/request-run.ts";
-import { openSession, type Session } from "../aws/session.ts";
-import { answered, checkUnits, failureOf, NOBODY, refusedText, requestFaults, severalHaveIt } from "../aws/telling.ts";
-import { carryThrough } from "../aws/waited-change.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError, MAYBE_WRITTEN, readEarly } from "../../app/app-error.ts";
+import { requestContext, type RequestContext } from "../aws/request-context.ts";
+import {
+  answered,
+  checkUnits,
+  failureOf,
+  NOBODY,
+  refusedText,
+  requestFaults,
+  severalHaveIt,
+  MAYBE_WRITTEN,
+} from "../aws/refusal-text.ts";
+import { changeThroughEngine } from "../aws/change-result.ts";
+import { AppError, readEarly } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
-import { openConfig } from "../../app/opening.ts";
-import type { Context } from "../program.ts";
+import { openConfig } from "../opening.ts";
+import type { Context } from "../command.ts";
 
 const OPERATION = "AdminUpdateUserAttributes";
 
@@ -66,8 +74,8 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
     const { config } = opened;
     if (mode === "now") refuseNow(config);
     return withOwned(async (own) => {
-      const session = openSession(opened, { io, flags, mode }, own);
-      return answerAll((request) => one(session, request), { atOnce: config.concurrency, userOf });
+      const requests = requestContext(opened, { io, flags, mode }, own);
+      return answerAll((request) => one(requests, request), { atOnce: config.concurrency, userOf });
     });
   });
 }
@@ -78,8 +86,8 @@ function userOf({ UserPoolId: pool, Username: username }: RequestInput): string 
 }
 
 /** Carries one request out, and answers what is printed. */
-async function one(session: Session, input: RequestInput): Promise<string> {
-  const { config, flags, mode } = session;
+async function one(context: RequestContext, input: RequestInput): Promise<string> {
+  const { config, flags, mode } = context;
   const named = input["UserPoolId"];
   const setting =
     typeof named === "string" && Object.hasOwn(config.poolSettings, named) ? config.poolSettings[named] : undefined;
@@ -89,36 +97,36 @@ async function one(session: Session, input: RequestInput): Promise<string> {
   const chosen = choosePool(config, request.pool, flags);
   switch (mode) {
     case "dryRun":
-      return look(session, chosen, request);
+      return look(context, chosen, request);
     case "now":
-      return sendNow(session, chosen, request, input);
+      return sendNow(context, chosen, request, input);
     case "wait":
     case "queue":
-      return throughEngine(session, chosen, request, input);
+      return throughEngine(context, chosen, request, input);
   }
 }
 
 async function throughEngine(
-  session: Session,
+  context: RequestContext,
   chosen: ChosenPool,
   { username, units, clientMetadata }: AdminRequest,
   input: RequestInput,
 ): Promise<string> {
-  const { io, flags } = session;
-  const pool = await session.pool(chosen);
+  const { io, flags } = context;
+  const pool = await context.pool(chosen);
   const manner = clientMetadata === undefined ? {} : { manner: { clientMetadata } };
-  const carried = await carryThrough({ ...session, pool }, { username, units, ...manner });
-  if (carried.is === "queued") return carried.text;
-  const { user, delivered } = carried;
+  const result = await changeThroughEngine(context, pool, { username, units, ...manner });
+  if (result.is === "queued") return result.text;
+  const { user, delivered } = result;
   const unknown = delivered.refusal?.kind === "user-not-found";
-  const meant = unknown ? await nearMiss(session, chosen, carried.username) : undefined;
+  const meant = unknown ? await nearMiss(context, chosen, result.username) : undefined;
   const failure = failureOf(io, flags, user, delivered, { meant });
   if (failure !== undefined) throw failure;
-  return answered(session, OPERATION, { outcomes: delivered.outcomes, input });
+  return answered(context, OPERATION, { outcomes: delivered.outcomes, input });
 }
 
 async function nearMiss(
-  { cognito, signal }: Session,
+  { cognito, signal }: RequestContext,
   chosen: ChosenPool,
   username: string,
 ): Promise<string | undefined> {
@@ -128,20 +136,20 @@ async function nearMiss(
 }
 
 async function sendNow(
-  session: Session,
+  context: RequestContext,
   chosen: ChosenPool,
   request: AdminRequest,
   input: RequestInput,
 ): Promise<string> {
-  const { io, flags, reads, signal } = session;
-  const cognito = session.cognito(chosen);
+  const { io, flags, reads, signal } = context;
+  const cognito = context.cognito(chosen);
   const profile = await readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal }));
   checkUnits(profile, request.units);
   if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
-  const updates = session.governor(chosen.id, chosen.ratePerSecond);
+  const updates = context.governor(chosen.id, chosen.ratePerSecond);
   const directory = createUserDirectory(cognito);
   const calls = { writer: createAttributeWriter(cognito), ownWriter: createOwnWriter(cognito), directory };
-  const found = await find(session, profile, directory, request.username);
+  const found = await find(context, profile, directory, request.username);
   const { username, user } = found;
   const sent = await sendOnce(
     { ...calls, profile, updates, callMs: cognito.callMs, reads, clientMetadata: request.clientMetadata },
@@ -150,36 +158,36 @@ async function sendNow(
     signal,
   ).catch((cause: unknown) => {
     if (!signal.aborted) throw cause;
-    throw new CommandError("interrupted", MAYBE_WRITTEN, { cause, exitCode: EXIT.interrupted });
+    throw new AppError("interrupted", MAYBE_WRITTEN, { cause, category: "interrupted" });
   });
   if (sent.ok) {
     const outcomes = new Map([...sent.outcomes].map(([unit, is]) => [unit, { is }]));
-    return answered(session, OPERATION, { outcomes, input });
+    return answered(context, OPERATION, { outcomes, input });
   }
   if (!("refusal" in sent)) {
-    throw new CommandError(
+    throw new AppError(
       sent.kind,
       `\`${sent.unit}\` was not written: ${sent.reason}. ${adviceOnce(sent.kind, sent.reason)}`,
     );
   }
-  throw await refused(session, chosen, username, sent.refusal);
+  throw await refused(context, chosen, username, sent.refusal);
 }
 
 async function refused(
-  session: Session,
+  context: RequestContext,
   chosen: ChosenPool,
   username: string,
   refusal: SaidRefusal,
-): Promise<CommandError> {
+): Promise<AppError> {
   const { kind, operation, advice } = refusal;
-  const meant = kind === "user-not-found" ? await nearMiss(session, chosen, username) : undefined;
+  const meant = kind === "user-not-found" ? await nearMiss(context, chosen, username) : undefined;
   const instead = operation === "ListUsers" ? advice : adviceOnce(kind);
-  return new CommandError(kind, refusedText(refusal, { meant, instead }));
+  return new AppError(kind, refusedText(refusal, { meant, instead }));
 }
 
-/** Whose the name is. Throws a CommandError where that is nobody's, several people's, or the pool does not say. */
+/** Whose the name is. Throws an AppError where that is nobody's, several people's, or the pool does not say. */
 async function find(
-  { reads, signal }: Session,
+  { reads, signal }: RequestContext,
   profile: PoolProfile,
   directory: UserDirectory,
   name: string,
@@ -187,20 +195,20 @@ async function find(
   const call = { operation: "ListUsers", pool: profile.id, reads, signal } as const;
   const finding = findByName({ profile, directory, read: (once) => retryRead(call, once) }, name);
   const found = await readEarly(signal, finding);
-  if (!found.ok) throw new CommandError(found.failure.kind, refusedText(saidRefusal("ListUsers", found, [name])));
+  if (!found.ok) throw new AppError(found.failure.kind, refusedText(saidRefusal("ListUsers", found, [name])));
   if (found.is === "one") return found;
-  throw found.is === "none" ? new CommandError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt(found.usernames);
+  throw found.is === "none" ? new AppError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt(found.usernames);
 }
 
-async function look(session: Session, chosen: ChosenPool, request: AdminRequest): Promise<string> {
-  const { reads, signal } = session;
-  const cognito = session.cognito(chosen);
+async function look(context: RequestContext, chosen: ChosenPool, request: AdminRequest): Promise<string> {
+  const { reads, signal } = context;
+  const cognito = context.cognito(chosen);
   const profile = await readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal }));
   checkUnits(profile, request.units);
   const { units } = request;
   const directory = createUserDirectory(cognito);
-  const found = await find(session, profile, directory, request.username);
-  const said = await dryRun({ ...session, ...found, directory, profile, units });
+  const found = await find(context, profile, directory, request.username);
+  const said = await dryRun({ ...context, ...found, directory, profile, units });
   if ("text" in said) return said.text;
-  throw await refused(session, chosen, said.username, said.refusal);
+  throw await refused(context, chosen, said.username, said.refusal);
 }

@@ -1,25 +1,17 @@
 /** `poolsync apply`: exactly what a plan file says, for those who are still as the plan found them. */
 import type { Command } from "commander";
+import { AppError } from "../../app/app-error.ts";
+import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { replan } from "../../app/plans/replan.ts";
 import { choosePool } from "../../config/config.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { openPlanFile } from "../../plan/plan-file.ts";
-import { carryOut, type RunFlags, type Session } from "../../app/runs/run-feed.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
+import type { Context } from "../command.ts";
 import type { Io } from "../io.ts";
-import {
-  cognitoOptions,
-  engineOptions,
-  openChosenPool,
-  openClients,
-  openConfig,
-  openEngineOf,
-} from "../../app/opening.ts";
+import { cognitoOptions, engineOptions, openConfig } from "../opening.ts";
 import { several } from "../option-values.ts";
-import type { Context } from "../program.ts";
-import { replanned } from "../../app/plans/replan.ts";
-import { stopDeliveries } from "../../app/workers/stopping.ts";
-import { isWhole } from "../../views/run-summary.ts";
+import { createPlanningLine } from "../planning-line.ts";
+import { deliverRun, type RunFlags } from "../run-context.ts";
 
 interface ApplyFlags extends RunFlags {
   readonly approve?: readonly string[];
@@ -50,32 +42,28 @@ configuration; 130 interrupted.`,
 
 async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const opened = await openConfig(io, flags);
-  const { config, log, lively, reads } = opened;
+  const { config, log } = opened;
+  const signal = io.interrupts.drain;
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
+    const engine = await openConfiguredEngine(config, own, opened);
     const file = await openPlanFile(path, engine.keyring, Date.now());
-    const { header } = file;
-    const chosen = choosePool(config, header.target.pool, flags);
+    const { id, feed, guarded, target } = file.header;
+    const chosen = choosePool(config, target.pool, flags);
     const clients = openClients(config, own);
-    const pool = await openChosenPool(
-      { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain },
-      chosen,
-    );
-    if (header.guarded && flags.approve?.includes(header.id) !== true) {
-      throw new CommandError(
+    const { concurrency } = config;
+    const pool = await openChosenPool({ ...opened, concurrency, engine, clients, own, signal }, chosen);
+    if (guarded && flags.approve?.includes(id) !== true) {
+      throw new AppError(
         "guarded",
-        `Plan ${header.id} breaks guards, and nothing of it was written; if it is right, add --approve ${header.id}.`,
-        { exitCode: EXIT.guarded },
+        `Plan ${id} breaks guards, and nothing of it was written; if it is right, add --approve ${id}.`,
+        { category: "guarded" },
       );
     }
-    if (header.guarded)
-      log.warn({ plan: header.id, pool: pool.profile.id, feed: header.feed, guards: [] }, "guards overridden");
-    const source = await replanned({ io, own, pool, engine, directory: config.dataDir, lively }, file);
-    const deliveries = [await pool.deliver()];
-    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const session: Session = { ...opened, io, flags, engine, pool, deliveries };
-    const summary = await carryOut(session, { ...source, identity: `plan ${file.signature}` });
-    if (flags.json === true) io.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
-    return isWhole(summary) ? EXIT.done : EXIT.partial;
+    if (guarded) log.warn({ plan: id, pool: pool.profile.id, feed, guards: [] }, "guards overridden");
+    const line = createPlanningLine(io, opened.interactive);
+    const deps = { own, pool, engine, directory: config.dataDir, observe: line.observe, signal };
+    const source = await replan(deps, file).finally(line.clear);
+    const identity = `plan ${file.signature}`;
+    return deliverRun(io, opened, own, { engine, pool, source: { ...source, identity } }, flags);
   });
 }

@@ -10,16 +10,18 @@ import { flagOf } from "../../core/unit.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { mannerOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { AppError } from "../../app/app-error.ts";
 import { tell } from "../io.ts";
-import { filterOptions, filtersOf, type FilterFlags } from "../../app/letters/letter-filter.ts";
+import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
+import { filterOptions } from "../letter-options.ts";
 import { groupLetters, lettersOf } from "../../app/letters/letter-groups.ts";
-import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
-import type { Context } from "../program.ts";
-import { count, counted } from "../../views/figures.ts";
+import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
+import { openConfiguredEngine } from "../../app/opening.ts";
+import type { Context } from "../command.ts";
+import { count, counted } from "../../core/amounts.ts";
 
-interface ExportFlags extends EngineFlags, FilterFlags {
+interface ExportFlags extends EngineFlags, LetterRequest {
   readonly showValues?: boolean;
   readonly out?: string;
 }
@@ -53,23 +55,23 @@ interface Left {
 }
 
 async function exportLetters({ io, data }: Context, flags: ExportFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
+  const opened = await openConfig(io, flags);
   if (flags.json === true && flags.out === undefined) {
-    throw new CommandError("usage", "Expected --out with --json: the letters themselves are not one JSON document.", {
-      exitCode: EXIT.usage,
+    throw new AppError("usage", "Expected --out with --json: the letters themselves are not one JSON document.", {
+      category: "usage",
     });
   }
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    const filters = await filtersOf(engine, config, flags);
+    const engine = await openConfiguredEngine(opened.config, own, opened);
+    const filters = await filtersOf(engine, opened.config, flags);
     const pools = [...new Set((await groupLetters(engine, filters, flags.limit)).map(({ pool }) => pool))];
     const [pool, another] = pools;
     if (another !== undefined) {
-      throw new CommandError(
+      throw new AppError(
         "several-pools",
         `These letters are of several user pools, and a file is synced into one: give --pool (there are: ${pools.join(", ")}).`,
         {
-          exitCode: EXIT.usage,
+          category: "usage",
         },
       );
     }
@@ -126,7 +128,7 @@ async function newFile(path: string): Promise<Writable> {
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
     const why = code === "EEXIST" ? "is there already" : `cannot be written (${code})`;
-    throw new CommandError("out", `\`${path}\` ${why}: give another path with --out.`, { cause });
+    throw new AppError("out", `\`${path}\` ${why}: give another path with --out.`, { cause });
   }
   return file;
 }

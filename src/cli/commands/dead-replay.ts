@@ -1,37 +1,27 @@
 /** `poolsync dead replay`: dead letters are put again under their old version, and delivered. */
 import type { Command } from "commander";
-import type { Letter } from "../../core/letter.ts";
+import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
+import { findReplayable, openReplay, orderReplay, replayAndWait } from "../../app/letters/replay-groups.ts";
+import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { choosePool } from "../../config/config.ts";
-import { imbalance, TERMS, type Books } from "../../core/books.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { count, counted } from "../../core/amounts.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { withOwned, type Own } from "../../lifecycle.ts";
+import type { Engine } from "../../queues/engine.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
-import { carryOut, isReplayable, type ReplayOrder } from "../../delivery/replay.ts";
-import { sendOrder } from "../../queues/replay-orders.ts";
-import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
-import { columnsOf, tell } from "../io.ts";
-import { filterOptions, filtersOf, type FilterFlags } from "../../app/letters/letter-filter.ts";
-import { groupLetters, lettersOf, type LetterGroup } from "../../app/letters/letter-groups.ts";
-import {
-  cognitoOptions,
-  engineOptions,
-  openChosenPool,
-  openClients,
-  openConfig,
-  openEngineOf,
-  type CognitoFlags,
-} from "../../app/opening.ts";
-import type { Context } from "../program.ts";
-import { count, counted } from "../../views/figures.ts";
-import { createProgress } from "../progress.ts";
-import { booksOf, waitUntilSettled } from "../../app/runs/settling.ts";
-import { stopDeliveries } from "../../app/workers/stopping.ts";
+import { byKind, groupsText, leftOut, movement } from "../../views/replay.ts";
 import { balanceText } from "../../views/run-summary.ts";
-import { table } from "../../views/table.ts";
+import { standstillText } from "../../views/standstill.ts";
+import type { Context } from "../command.ts";
+import { commandLine } from "../command-line.ts";
+import { columnsOf, tell, type Io } from "../io.ts";
+import { filterOptions } from "../letter-options.ts";
+import { cognitoOptions, engineOptions, openConfig, type CognitoFlags, type OpenedCommand } from "../opening.ts";
+import { createProgress } from "../progress.ts";
 
-interface ReplayFlags extends CognitoFlags, FilterFlags {
+interface ReplayFlags extends CognitoFlags, LetterRequest {
   readonly dryRun?: boolean;
   readonly detach?: boolean;
 }
@@ -59,7 +49,8 @@ superseded. Exit codes: 0 none died again; 2 some did, or could not be replayed;
 }
 
 async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
-  const { config, log, lively, reads } = await openConfig(io, flags);
+  const opened = await openConfig(io, flags);
+  const { config, log } = opened;
   if (flags.detach === true && config.redisUrl === undefined) {
     throw new ConfigError([
       {
@@ -73,114 +64,50 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     io.stdout.write(json ? `${JSON.stringify(document, undefined, 2)}\n` : text);
   };
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
+    const engine = await openConfiguredEngine(config, own, opened);
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until });
-    const isMeant = (letter: Letter): Promise<boolean> => isReplayable(engine, letter);
-    let notReplayable = 0;
-    const groups = await groupLetters(engine, filters, flags.limit, async (letter) => {
-      const may = await isMeant(letter);
-      if (!may) notReplayable += 1;
-      return may;
-    });
-    const letters = groups.reduce((sum, group) => sum + group.letters, 0);
-    const left = notReplayable === 0 ? "" : `${leftOut(notReplayable)}\n`;
+    const request = { filters, until, limit: flags.limit };
+    const { groups, letters, notReplayable } = await findReplayable(engine, request);
+    const left = leftOut(notReplayable);
     if (letters === 0 || flags.dryRun === true) {
       const none = notReplayable === 0 ? "No dead letter matches.\n" : "";
       const text = letters === 0 ? none : `Would be replayed:\n${groupsText(groups)}`;
       print({ dryRun: flags.dryRun === true, letters, byKind: byKind(groups), notReplayable }, `${text}${left}`);
       return notReplayable > 0 && flags.dryRun !== true ? EXIT.partial : EXIT.done;
     }
-    const orders = filters.map((filter): ReplayOrder => ({
-      ...filter,
-      until,
-      ...(flags.limit === undefined ? {} : { limit: flags.limit }),
-    }));
     if (flags.detach === true) {
-      const ids: string[] = [];
-      for (const order of orders) ids.push(await sendOrder(engine, order));
-      print(
-        { orders: ids, letters, notReplayable },
-        `${left}${counted(letters, "dead letter is", "dead letters are")} ordered to be replayed; a replay worker carries it out.\n`,
-      );
+      const orders = await orderReplay(engine, request);
+      const ordered = counted(letters, "dead letter is", "dead letters are");
+      const text = `${left}${ordered} ordered to be replayed; a replay worker carries it out.\n`;
+      print({ orders, letters, notReplayable }, text);
       return EXIT.done;
     }
-
-    const clients = openClients(config, own);
     const pools = [...new Set(groups.map(({ pool }) => pool))];
-    const opened = [];
-    const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
-    for (const id of pools) {
-      opened.push(await openChosenPool(means, choosePool(config, id, flags)));
-      await republishLetters(engine.queues, engine.store.letters, id);
-    }
-    // The books before, of every run that the letters belong to.
-    const concerned = new Set<string>();
-    for await (const { run } of lettersOf(engine, filters, flags.limit, isMeant)) concerned.add(run);
-    const before = await booksOf(engine.store.runs, [...concerned]);
-
-    const deliveries = await Promise.all(opened.map((pool) => pool.deliver()));
+    const opening = await openPools(io, opened, own, engine, pools, flags);
+    const stands = await openReplay(engine, request);
+    const deliveries = await Promise.all(opening.map((pool) => pool.deliver()));
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const progress = createProgress(io.stderr, lively);
-    own(progress, (shown) => shown.stop());
-    const say = (sentence: string): void => {
-      progress.clear();
-      tell(io, sentence);
+    const progress = own(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
+    const { interrupts } = io;
+    const deps = {
+      engine,
+      log,
+      interrupts,
+      deliveries,
+      pools,
+      onLook: (...seen: Seen) => progress.show(progressOf(...seen)),
+      onHeld(standstill: Parameters<typeof standstillText>[0]) {
+        progress.clear();
+        tell(io, standstillText(standstill));
+      },
     };
-    let replayed = 0;
-    let after: Books;
-    try {
-      for (const order of orders) {
-        const limit = order.limit === undefined ? {} : { limit: order.limit - replayed };
-        replayed += (await carryOut(engine, { ...order, ...limit }, io.interrupts.drain)).letters;
-      }
-      log.info({ letters: replayed, pools }, "letters replayed");
-      after = await waitUntilSettled({
-        engine,
-        deliveries,
-        pools,
-        runs: [...concerned],
-        allPut: () => true,
-        onLook: (books) =>
-          progress.show({
-            rows: replayed,
-            totalRows: replayed,
-            received: replayed,
-            applied: books.applied - before.applied,
-            unchanged: books.unchanged - before.unchanged,
-            dead: books.dead,
-            pending: books.pending,
-          }),
-        onHeld: say,
-        signal: io.interrupts.drain,
-      });
-    } catch (error) {
-      if (!io.interrupts.drain.aborted) throw error;
-      progress.stop();
-      await stopDeliveries(deliveries, io.interrupts);
-      const { pending } = await booksOf(engine.store.runs, [...concerned]);
-      throw new CommandError(
-        "interrupted",
-        `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: the next sync or replay into the pool delivers them.`,
-        { cause: error, exitCode: EXIT.interrupted },
-      );
-    }
-    progress.stop();
-    const balanced = imbalance(after) === 0;
-    const diedAgain = Math.max(0, after.dead - (before.dead - replayed));
+    const outcome = await replayAndWait(deps, request, stands).finally(() => progress.stop());
+    const { replayed, runs, before, after, balanced, diedAgain } = outcome;
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
     const again = diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`${command("dead", "list")}\`)`;
     print(
-      {
-        letters: replayed,
-        byKind: byKind(groups),
-        notReplayable,
-        runs: [...concerned],
-        before,
-        after,
-        balanced,
-        diedAgain,
-      },
+      { letters: replayed, byKind: byKind(groups), notReplayable, runs, before, after, balanced, diedAgain },
       [
         left,
         `${groupsText(groups)}Replayed ${counted(replayed, "letter")}${again}.\n\n`,
@@ -192,41 +119,36 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
   });
 }
 
-function leftOut(letters: number): string {
-  const are = counted(letters, "letter is of a user's own change", "letters are of users' own changes");
-  return `${are}, whose token is gone, and cannot be replayed: make the change again with update-user-attributes and a new token.`;
+async function openPools(
+  io: Io,
+  opened: OpenedCommand,
+  own: Own,
+  engine: Engine,
+  pools: readonly string[],
+  flags: ReplayFlags,
+) {
+  const { config } = opened;
+  const clients = openClients(config, own);
+  const deps = { ...opened, concurrency: config.concurrency, engine, clients, own, signal: io.interrupts.drain };
+  const opening = [];
+  for (const id of pools) {
+    opening.push(await openChosenPool(deps, choosePool(config, id, flags)));
+    await republishLetters(engine.queues, engine.store.letters, id);
+  }
+  return opening;
 }
 
-function byKind(groups: readonly LetterGroup[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const { kind, letters } of groups) counts[kind] = (counts[kind] ?? 0) + letters;
-  return counts;
-}
+type Seen = Parameters<Parameters<typeof replayAndWait>[0]["onLook"]>;
 
-function groupsText(groups: readonly LetterGroup[]): string {
-  return Object.entries(byKind(groups))
-    .map(([kind, letters]) => `  ${kind}: ${count(letters)}\n`)
-    .join("");
-}
-
-/** The books of the letters' runs, before and after. */
-function movement(before: Books, after: Books, width: number): string {
-  return table(
-    [
-      { title: "BOOKS" },
-      { title: "BEFORE", align: "right" },
-      { title: "AFTER", align: "right" },
-      { title: "", align: "right" },
-    ],
-    TERMS.map((term) => {
-      const by = after[term] - before[term];
-      return [
-        term,
-        count(before[term]),
-        count(after[term]),
-        by === 0 ? "" : `${by > 0 ? "+" : "−"}${count(Math.abs(by))}`,
-      ];
-    }),
-    width,
-  );
+/** What the bar shows: letters for rows, and how the books have moved since. */
+function progressOf(...[replayed, before, now]: Seen) {
+  return {
+    rows: replayed,
+    totalRows: replayed,
+    received: replayed,
+    applied: now.applied - before.applied,
+    unchanged: now.unchanged - before.unchanged,
+    dead: now.dead,
+    pending: now.pending,
+  };
 }

@@ -1,24 +1,27 @@
 /** `poolsync dead list|show|discard`: what could not be delivered, and what to do about it. */
 import type { Command } from "commander";
 import { isLostPerson } from "../../core/failure.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { discard } from "../../delivery/replay.ts";
 import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { AppError } from "../../app/app-error.ts";
 import { columnsOf } from "../io.ts";
-import { filterOptions, filtersOf, type FilterFlags } from "../../app/letters/letter-filter.ts";
+import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
+import { filterOptions } from "../letter-options.ts";
 import { groupLetters, type LetterGroup } from "../../app/letters/letter-groups.ts";
-import { viewLetter } from "../../views/letter-view.ts";
-import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
-import type { Context } from "../program.ts";
-import { age, count, counted } from "../../views/figures.ts";
-import { adviceOf } from "../../app/runs/settling.ts";
+import { viewLetter } from "../../app/letters/letter-view.ts";
+import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
+import { openConfiguredEngine } from "../../app/opening.ts";
+import type { Context } from "../command.ts";
+import { age, count, counted } from "../../core/amounts.ts";
+import { adviceOf } from "../../core/advice.ts";
 import { indent, table } from "../../views/table.ts";
 import { addExport } from "./dead-export.ts";
 import { addReplay } from "./dead-replay.ts";
 
-interface ListFlags extends EngineFlags, FilterFlags {}
+interface ListFlags extends EngineFlags, LetterRequest {}
 interface ShowFlags extends EngineFlags {
   readonly showValues?: boolean;
 }
@@ -59,10 +62,10 @@ export function addDead(program: Command, context: Context): void {
 }
 
 async function list({ io }: Context, flags: ListFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
+  const opened = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    const groups = await groupLetters(engine, await filtersOf(engine, config, flags), flags.limit);
+    const engine = await openConfiguredEngine(opened.config, own, opened);
+    const groups = await groupLetters(engine, await filtersOf(engine, opened.config, flags), flags.limit);
     const total = groups.reduce((sum, { letters }) => sum + letters, 0);
     const examples = groups.map(({ example }) => viewLetter(example, engine.keyring, false));
     if (flags.json === true) {
@@ -135,14 +138,14 @@ async function list({ io }: Context, flags: ListFlags): Promise<number> {
 }
 
 async function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
+  const opened = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
+    const engine = await openConfiguredEngine(opened.config, own, opened);
     const letter = await engine.store.letters.get(id);
     if (letter === undefined) {
-      throw new CommandError(
+      throw new AppError(
         "no-letter",
-        `There is no dead letter \`${id}\`: it was replayed or discarded, or the id is mistyped. See \`poolsync dead list\`.`,
+        sentence`There is no dead letter \`${id}\`: it was replayed or discarded, or the id is mistyped. See ${nextStep("dead", "list")}.`,
       );
     }
     const view = viewLetter(letter, engine.keyring, flags.showValues === true);
@@ -164,21 +167,17 @@ async function show({ io }: Context, id: string, flags: ShowFlags): Promise<numb
 }
 
 async function discardLetters({ io }: Context, flags: DiscardFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
+  const opened = await openConfig(io, flags);
   const { kind, pool, user, attribute, since, until, limit } = flags;
   if (flags.all !== true && [kind, pool, user, attribute, since, until, limit].every((each) => each === undefined)) {
-    throw new CommandError(
-      "usage",
-      "Expected a filter such as --kind or --user, or --all to discard every dead letter.",
-      {
-        exitCode: EXIT.usage,
-      },
-    );
+    throw new AppError("usage", "Expected a filter such as --kind or --user, or --all to discard every dead letter.", {
+      category: "usage",
+    });
   }
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
+    const engine = await openConfiguredEngine(opened.config, own, opened);
     const closedAt = until ?? Date.now();
-    const filters = await filtersOf(engine, config, { ...flags, until: closedAt });
+    const filters = await filtersOf(engine, opened.config, { ...flags, until: closedAt });
     let discarded = 0;
     if (flags.dryRun === true) {
       const groups = await groupLetters(engine, filters, limit);

@@ -1,8 +1,9 @@
 /** `poolsync demo`: the demonstration that a checkout has in demo/run.ts. */
 import type { Command } from "commander";
-import { CommandError } from "../../app/app-error.ts";
+import { AppError } from "../../app/app-error.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Io } from "../io.ts";
-import type { Context } from "../program.ts";
+import type { Context } from "../command.ts";
 
 export function addDemo(program: Command, context: Context): void {
   program
@@ -23,9 +24,9 @@ async function demonstrate(io: Io): Promise<number> {
     demo = await import(address);
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")) throw cause;
-    throw new CommandError(
+    throw new AppError(
       "no-demo",
-      "The demonstration comes with poolsync's sources and not with the package. Clone the repository and run `npm ci && npm run demo` in it; or try your own file here: `poolsync emulator` plays a user pool, and says how to sync into it.",
+      sentence`The demonstration comes with poolsync's sources and not with the package. Clone the repository and run \`npm ci && npm run demo\` in it; or try your own file here: ${nextStep("emulator")} plays a user pool, and says how to sync into it.`,
       { cause },
     );
   }

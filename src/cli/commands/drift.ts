@@ -4,14 +4,15 @@ import type { MissingColumn } from "../../core/guards.ts";
 import { timeOf } from "../../core/version.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { findDrift, type Drifted } from "../../plan/drift.ts";
-import { EXIT } from "../exit-codes.ts";
-import { feedOptions, openFeeds, type FeedsFlags } from "../../app/feeds/open-feeds.ts";
-import { count, counted } from "../../views/figures.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { openFeeds } from "../../app/feeds/open-feeds.ts";
+import { feedOptions, type FeedsFlags } from "../feed-options.ts";
+import { count, counted } from "../../core/amounts.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { printable, shownValue, valueText } from "../../views/letter-view.ts";
-import { cognitoOptions, engineOptions, openConfig } from "../../app/opening.ts";
-import { planFeeds } from "../../app/plans/make-plans.ts";
-import type { Context } from "../program.ts";
+import { printable, shownValue, valueText } from "../../core/masking.ts";
+import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
+import { planShown, sayNotOwned } from "../planning.ts";
+import type { Context } from "../command.ts";
 import { indent, table } from "../../views/table.ts";
 
 type DriftFlags = FeedsFlags;
@@ -41,7 +42,8 @@ const MOST_SHOWN = 50;
 async function drift(io: Io, files: readonly string[], flags: DriftFlags): Promise<number> {
   const opened = await openConfig(io, flags);
   return withOwned(async (own) => {
-    const feeds = await openFeeds(io, own, opened, files, { ...flags, baseline: "live" });
+    const feeds = await openFeeds(feedsDeps(io, opened, own), { ...flags, files, baseline: "live" });
+    sayNotOwned(io, feeds);
     const { engine, pool } = feeds;
     const means = {
       pool: pool.profile.id,
@@ -50,7 +52,7 @@ async function drift(io: Io, files: readonly string[], flags: DriftFlags): Promi
     };
     const listed: Drifted[] = [];
     const sum = { compared: 0, unknown: 0, drifted: 0 };
-    for (const { plan } of await planFeeds(io, own, opened, feeds, "live")) {
+    for (const { plan } of await planShown(io, opened, own, feeds, "live")) {
       const figures = await findDrift(means, plan.rows(), (drifted) => {
         if (listed.length < MOST_LISTED) listed.push(drifted);
       });

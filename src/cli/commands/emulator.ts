@@ -8,12 +8,12 @@ import { CATEGORIES, type Category, type Quotas } from "../../emulator/quota.ts"
 import { parseSpan } from "../../core/span.ts";
 import { aborted, withOwned } from "../../lifecycle.ts";
 import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { AppError } from "../../app/app-error.ts";
 import { columnsOf } from "../io.ts";
 import { whole } from "../option-values.ts";
-import type { Context } from "../program.ts";
-import { counted } from "../../views/figures.ts";
+import type { Context } from "../command.ts";
+import { counted } from "../../core/amounts.ts";
 import { indent } from "../../views/table.ts";
 
 interface EmulatorFlags {
@@ -88,9 +88,9 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
       poolId = pool.id;
     } catch (cause) {
       // What the emulator says of a definition or a seed names no person but the one who was made up for it.
-      throw new CommandError("seed", cause instanceof Error ? cause.message : "The pool cannot be made.", {
+      throw new AppError("seed", cause instanceof Error ? cause.message : "The pool cannot be made.", {
         cause,
-        exitCode: EXIT.usage,
+        category: "usage",
       });
     }
     const endpoint = emulator.url;
@@ -147,7 +147,7 @@ async function start({
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
     const why = code === "EADDRINUSE" ? "is taken by another process" : `cannot be listened at (${code})`;
-    throw new CommandError("port", `Port ${port} ${why}: give another one with --port, or 0 for any that is free.`, {
+    throw new AppError("port", `Port ${port} ${why}: give another one with --port, or 0 for any that is free.`, {
       cause,
     });
   }
@@ -158,22 +158,18 @@ async function readSeed(path: string): Promise<z.infer<typeof seedFile>> {
   try {
     content = JSON.parse(await readFile(path, "utf8"));
   } catch (cause) {
-    throw new CommandError("seed", `Expected a JSON file that can be read at \`${path}\`.`, {
+    throw new AppError("seed", `Expected a JSON file that can be read at \`${path}\`.`, {
       cause,
-      exitCode: EXIT.usage,
+      category: "usage",
     });
   }
   const parsed = seedFile.safeParse(content);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const at = issue?.path.map(String).join(".") ?? "";
-  throw new CommandError(
-    "seed",
-    `\`${path}\` is no seed file${at === "" ? "" : `, at ${at}`}: ${issue?.message ?? ""}`,
-    {
-      exitCode: EXIT.usage,
-    },
-  );
+  throw new AppError("seed", `\`${path}\` is no seed file${at === "" ? "" : `, at ${at}`}: ${issue?.message ?? ""}`, {
+    category: "usage",
+  });
 }
 
 function inventUser(number: number): UserSeed {

@@ -4,15 +4,18 @@ import type { Command } from "commander";
 import { withOwned } from "../../lifecycle.ts";
 import { writePlanFile } from "../../plan/plan-file.ts";
 import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
-import { feedOptions, openFeeds, planOptions, usage, type FeedsFlags } from "../../app/feeds/open-feeds.ts";
-import { tell, type Io } from "../io.ts";
-import { cognitoOptions, engineOptions, openConfig } from "../../app/opening.ts";
-import { planDocument, printPlan } from "../../views/plan-view.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { AppError } from "../../app/app-error.ts";
+import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
+import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
+import { columnsOf, tell, type Io } from "../io.ts";
+import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
+import { planShown, sayNotOwned } from "../planning.ts";
+import { planDocument, planText } from "../../views/plan-view.ts";
 import { planPage } from "../../views/plan-page.ts";
-import { guardedMessage, mayGoOn, planFeeds, type PlannedFeed } from "../../app/plans/make-plans.ts";
-import type { Context } from "../program.ts";
+import { guardedMessage } from "../../views/guards.ts";
+import { mayGoOn, type PlannedFeed } from "../../app/plans/make-plans.ts";
+import type { Context } from "../command.ts";
 
 interface PlanFlags extends FeedsFlags {
   readonly out?: string;
@@ -49,13 +52,14 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
       throw usage(`--${option}`, "Expected one file to plan with it");
   }
   return withOwned(async (own) => {
-    const feeds = await openFeeds(io, own, opened, files, flags);
+    const feeds = await openFeeds(feedsDeps(io, opened, own), { ...flags, files });
+    sayNotOwned(io, feeds);
     const { engine, pool, baseline } = feeds;
     if (flags.out !== undefined && baseline !== "live") {
       throw usage("--out", "Expected --baseline live with it: a plan is applied to those who are as it found them");
     }
     if (baseline === undefined) throw usage("--stream", "Expected a feed that can be read twice");
-    const planned = await planFeeds(io, own, opened, feeds, baseline);
+    const planned = await planShown(io, opened, own, feeds, baseline);
     const where = { pool: pool.profile.id, log: opened.log };
     const stopped = planned.filter((feed) => !mayGoOn({ ...feed, unfinished: undefined }, flags.approve ?? [], where));
     for (const feed of planned)
@@ -68,7 +72,8 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
       return stopped.length > 0 ? EXIT.guarded : EXIT.done;
     }
     const plain = io.stdout.isTTY !== true || opened.config.plain;
-    for (const each of plans) printPlan(io, each, { pool: where.pool, plain, showValues: flags.showValues === true });
+    const look = { pool: where.pool, plain, showValues: flags.showValues === true };
+    for (const plan of plans) io.stdout.write(planText(plan, look, columnsOf(io.stdout)));
     if (stopped.length > 0) tell(io, guardedMessage(stopped.map((feed) => feed.plan)));
     else if (flags.out !== undefined)
       tell(io, `Apply exactly this with \`${commandLine(io, ["apply", flags.out], flags)}\`.`);
@@ -88,7 +93,7 @@ async function writeFiles(
       await write();
     } catch (cause) {
       const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-      throw new CommandError("plan-file", `\`${path}\` cannot be written (${code}): give another place.`, { cause });
+      throw new AppError("plan-file", `\`${path}\` cannot be written (${code}): give another place.`, { cause });
     }
   };
   if (out !== undefined) {

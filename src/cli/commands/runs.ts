@@ -1,24 +1,20 @@
 /** `poolsync runs list|show|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
-import { imbalance, type Books } from "../../core/books.ts";
+import { openConfiguredEngine } from "../../app/opening.ts";
+import { approveRun } from "../../app/runs/approve-run.ts";
+import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
+import { listRuns, showRun } from "../../app/runs/look-at-runs.ts";
+import { EXIT } from "../../exit-codes.ts";
 import { closest } from "../../feeds/closest.ts";
 import { withOwned } from "../../lifecycle.ts";
-import { openKeptPlan } from "../../plan/kept-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
-import { orderApproved } from "../../queues/schedules.ts";
-import { directRunId, type Run } from "../../store/runs.ts";
-import { expireWaiting } from "../../app/runs/approvals.ts";
+import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
+import { indent } from "../../views/table.ts";
+import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
-import { columnsOf } from "../io.ts";
-import { engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
+import { columnsOf, type Io } from "../io.ts";
+import { engineOptions, openConfig, type EngineFlags, type OpenedCommand } from "../opening.ts";
 import { whole } from "../option-values.ts";
-import type { Context } from "../program.ts";
-import { age, count, counted } from "../../views/figures.ts";
-import { planDocument, printPlan } from "../../views/plan-view.ts";
-import { cancelledText, stateText, summarise, summaryText } from "../../views/run-summary.ts";
-import { indent, table } from "../../views/table.ts";
 
 interface ListFlags extends EngineFlags {
   readonly limit?: number;
@@ -90,186 +86,51 @@ function refuseUnknown(runs: Command): void {
   runs.error(`error: unknown command '${word}'${hint}`, { code: "commander.unknownCommand" });
 }
 
-async function list({ io }: Context, flags: ListFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
-  return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    await expireWaiting(engine, log);
-    const runs: { readonly run: Run; readonly books: Books }[] = [];
-    for (const run of await engine.store.runs.list(flags.limit ?? LISTED)) {
-      runs.push({ run, books: await engine.store.runs.books(run.id) });
-    }
-    if (flags.json === true) {
-      const shown = runs.map(({ run, books }) => ({ ...describe(run), books, balanced: imbalance(books) === 0 }));
-      io.stdout.write(`${JSON.stringify({ runs: shown }, undefined, 2)}\n`);
-      return EXIT.done;
-    }
-    const now = Date.now();
-    if (runs.length === 0) io.stdout.write("No runs yet.\n");
-    io.stdout.write(
-      table(
-        [
-          { title: "RUN" },
-          { title: "FEED", shrinks: true },
-          { title: "STATE" },
-          { title: "AGE", align: "right" },
-          { title: "RECEIVED", align: "right" },
-          { title: "PENDING", align: "right" },
-          { title: "DEAD", align: "right" },
-        ],
-        runs.map(({ run, books }) => [
-          run.id,
-          run.feed,
-          stateText(run.state, books),
-          age(now - run.startedAt),
-          count(books.received),
-          count(books.pending),
-          count(books.dead),
-        ]),
-        columnsOf(io.stdout),
-      ),
-    );
-    const waiting = runs.filter(({ run }) => run.state === "needs-approval").length;
-    if (waiting > 0) {
-      const sentence = `${counted(waiting, "run waits", "runs wait")} for an approval: look with \`${commandLine(io, ["runs", "show", "ID"], flags)}\`.`;
-      io.stdout.write(indent("", sentence, columnsOf(io.stdout)));
-    }
-    return EXIT.done;
+async function withEngine(
+  io: Io,
+  flags: EngineFlags,
+  act: (engine: Engine, opened: OpenedCommand) => Promise<string>,
+): Promise<number> {
+  const opened = await openConfig(io, flags);
+  const text = await withOwned(async (own) => act(await openConfiguredEngine(opened.config, own, opened), opened));
+  io.stdout.write(text);
+  return EXIT.done;
+}
+
+function list({ io }: Context, flags: ListFlags): Promise<number> {
+  return withEngine(io, flags, async (engine, { log }) => {
+    const runs = await listRuns(engine, log, flags.limit ?? LISTED);
+    if (flags.json === true) return `${JSON.stringify(runListDocument(runs), undefined, 2)}\n`;
+    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+    return runListText(runs, { width: columnsOf(io.stdout), now: Date.now(), command });
   });
 }
 
-async function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
-  return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    await expireWaiting(engine, log);
-    const { runs, letters, plans } = engine.store;
-    const run = await runOf(engine, id);
-    const kept = await openKeptPlan(plans, engine.keyring, { run: id, now: 0 });
+function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
+  return withEngine(io, flags, async (engine, { config, log }) => {
+    const shown = await showRun(engine, log, id);
     const showValues = flags.showValues === true;
-    const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
-    const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
-    if (flags.json === true) {
-      const { balanced, deadLetters, books } = summary;
-      const document = {
-        ...describe(run),
-        books,
-        balanced,
-        deadLetters,
-        ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
-        ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
-      };
-      io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
-      return EXIT.done;
-    }
-    const width = columnsOf(io.stdout);
-    if (run.state === "needs-approval") {
-      const plain = io.stdout.isTTY !== true || config.plain;
-      if (kept?.summary) printPlan(io, kept.summary, { pool: run.pool, plain, showValues });
-      const until = kept ? ` until ${new Date(kept.header.expiresAt).toISOString()}` : "";
-      const sentence = `Nothing of it was written. It waits for an approval${until}: \`${commandLine(io, ["runs", "approve", id], flags)}\`, or \`${commandLine(io, ["runs", "cancel", id], flags)}\`.`;
-      io.stdout.write(`\n${indent("", sentence, width)}`);
-      return EXIT.done;
-    }
-    io.stdout.write(summaryText(summary, width, { command: (...words) => commandLine(io, words, flags) }));
-    const asOf = new Date(run.asOf).toISOString();
-    io.stdout.write(
-      indent(
-        "",
-        `State: ${stateText(run.state, summary.books)}. Begun ${new Date(run.startedAt).toISOString()}, values as of ${asOf}.`,
-        width,
-      ),
-    );
-    const { pending } = summary.books;
-    if (engine.kind === "redis" && run.state === "delivering" && pending > 0) {
-      const sentence = `${counted(pending, "change waits", "changes wait")} for a worker: one has to run, such as \`${commandLine(io, ["worker", "--pools", run.pool], flags)}\`. \`${commandLine(io, ["status"], flags)}\` tells of holds.`;
-      io.stdout.write(indent("", sentence, width));
-    }
-    return EXIT.done;
+    if (flags.json === true) return `${JSON.stringify(runDocument(shown, showValues), undefined, 2)}\n`;
+    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+    const plain = io.stdout.isTTY !== true || config.plain;
+    return runText(shown, { width: columnsOf(io.stdout), plain, showValues, command });
   });
 }
 
-async function approve({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
-  return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    await expireWaiting(engine, log);
-    const { runs, plans } = engine.store;
-    const { state, pool, feed } = await runOf(engine, id);
-    if (state !== "needs-approval") throw notWaiting(id, state);
-    // An altered plan is found here, by whoever approves it.
-    const kept = await openKeptPlan(plans, engine.keyring, { run: id, now: Date.now() });
-    if (kept === undefined) {
-      throw new CommandError("not-waiting", `The plan of run ${id} is being made: try again in a moment.`);
-    }
-    if (!(await runs.turn(id, ["needs-approval"], "reading"))) throw notWaiting(id, (await runOf(engine, id)).state);
-    log.warn({ run: id, plan: kept.header.id, pool, feed }, "run approved");
-    await orderApproved(engine.queues, { feed, run: id });
-    if (flags.json === true) io.stdout.write(`${JSON.stringify({ run: id, plan: kept.header.id, feed, pool })}\n`);
-    else {
-      const look = commandLine(io, ["runs", "show", id], flags);
-      io.stdout.write(
-        `Run ${id} goes on with plan ${kept.header.id}. A directory worker carries it out: \`${look}\`.\n`,
-      );
-    }
-    return EXIT.done;
+function approve({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  return withEngine(io, flags, async (engine, { log }) => {
+    const { plan, feed, pool } = await approveRun(engine, log, id);
+    if (flags.json === true) return `${JSON.stringify({ run: id, plan, feed, pool })}\n`;
+    const look = commandLine(io, ["runs", "show", id], flags);
+    return `Run ${id} goes on with plan ${plan}. A directory worker carries it out: \`${look}\`.\n`;
   });
 }
 
-async function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
-  return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    const { runs, plans } = engine.store;
-    const { pool, feed } = await runOf(engine, id);
-    // Those of applications and of single commands have no end.
-    const isOpen =
-      id !== directRunId(pool) && (await runs.turn(id, ["needs-approval", "reading", "delivering"], "cancelled"));
-    const books = await runs.books(id);
-    if (!isOpen) throw notOpen(await runOf(engine, id), books);
-    await plans.drop(id);
-    log.warn({ run: id, pool, feed }, "run cancelled");
+function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  return withEngine(io, flags, async (engine, { log }) => {
+    const { feed, pool, books } = await cancelRun(engine, log, id);
     const { applied, pending } = books;
-    if (flags.json === true) io.stdout.write(`${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`);
-    else io.stdout.write(indent("", `Run ${id} is cancelled. ${cancelledText(books)}`, columnsOf(io.stdout)));
-    return EXIT.done;
+    if (flags.json === true) return `${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`;
+    return indent("", `Run ${id} is cancelled. ${cancelledSentence(books)}`, columnsOf(io.stdout));
   });
-}
-
-function notOpen({ id, state }: Run, books: Books): CommandError {
-  const is = state === "delivering" ? "delivered" : state;
-  const written =
-    books.applied === 0
-      ? ""
-      : ` ${counted(books.applied, "change")} of it ${books.applied === 1 ? "was" : "were"} written.`;
-  return new CommandError(
-    "not-open",
-    `Run ${id} is ${is}, and cannot be cancelled.${written} See \`poolsync runs list\`.`,
-  );
-}
-
-async function runOf({ store }: Engine, id: string): Promise<Run> {
-  const run = await store.runs.get(id);
-  if (run === undefined) throw new CommandError("no-run", `There is no run \`${id}\`: see \`poolsync runs list\`.`);
-  return run;
-}
-
-function notWaiting(id: string, state: string): CommandError {
-  return new CommandError(
-    "not-waiting",
-    `Run ${id} is ${state}, and waits for no approval: see \`poolsync runs list\`.`,
-  );
-}
-
-function describe({ id, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {
-  return {
-    run: id,
-    feed,
-    pool,
-    state,
-    rows,
-    asOf: new Date(asOf).toISOString(),
-    startedAt: new Date(startedAt).toISOString(),
-    ...(finishedAt === undefined ? {} : { finishedAt: new Date(finishedAt).toISOString() }),
-  };
 }

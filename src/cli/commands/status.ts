@@ -3,14 +3,15 @@ import type { Command } from "commander";
 import { withOwned } from "../../lifecycle.ts";
 import { StoreError } from "../../store/store-error.ts";
 import { askHolder } from "../../store/postgres/directory-lock.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { AppError } from "../../app/app-error.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { ceilings, engineOptions, openConfig, openEngineOf, type EngineFlags } from "../../app/opening.ts";
-import type { Context } from "../program.ts";
-import { age, count } from "../../views/figures.ts";
-import { parseStanding, standingOf, type Standing } from "../../app/status.ts";
-import { adviceOf } from "../../app/runs/settling.ts";
+import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
+import { ceilings, openConfiguredEngine } from "../../app/opening.ts";
+import type { Context } from "../command.ts";
+import { age, count } from "../../core/amounts.ts";
+import { parseStatus, statusOf, type NamespaceStatus } from "../../app/status.ts";
+import { adviceOf } from "../../core/advice.ts";
 import { booksText, stateText } from "../../views/run-summary.ts";
 import { indent, table } from "../../views/table.ts";
 
@@ -33,12 +34,13 @@ export function addStatus(program: Command, context: Context): void {
 }
 
 async function status({ io }: Context, flags: StatusFlags): Promise<number> {
-  const { config, log } = await openConfig(io, flags);
+  const opened = await openConfig(io, flags);
+  const { config } = opened;
   const verify = flags.verify === true;
   const standing = await withOwned(async (own) => {
     try {
-      const engine = await openEngineOf(config, own, { log, io });
-      return await standingOf(engine, { ceilingOf: ceilings(config), verify });
+      const engine = await openConfiguredEngine(opened.config, own, opened);
+      return await statusOf(engine, { ceilingOf: ceilings(config), verify });
     } catch (error) {
       if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;
       return await askOwner(config.dataDir, verify, error);
@@ -51,9 +53,9 @@ async function status({ io }: Context, flags: StatusFlags): Promise<number> {
 }
 
 /** Another process has the data directory: it says itself how it stands, but for a recount, which would stop it. */
-async function askOwner(dataDir: string, verify: boolean, inUse: StoreError): Promise<Standing> {
+async function askOwner(dataDir: string, verify: boolean, inUse: StoreError): Promise<NamespaceStatus> {
   if (verify) {
-    throw new CommandError(
+    throw new AppError(
       "in-use",
       `Another poolsync process has the data directory ${dataDir}, and a recount needs it at rest: run \`poolsync status --verify\` when that process has ended.`,
       { cause: inUse },
@@ -61,12 +63,12 @@ async function askOwner(dataDir: string, verify: boolean, inUse: StoreError): Pr
   }
   const answer = await askHolder(dataDir);
   // Between the two looks the process may have ended; then the next try opens the directory.
-  const standing = answer === undefined ? undefined : parseStanding(answer.status);
+  const standing = answer === undefined ? undefined : parseStatus(answer.status);
   if (standing === undefined) throw inUse;
   return standing;
 }
 
-function print(io: Io, standing: Standing): void {
+function print(io: Io, standing: NamespaceStatus): void {
   const width = columnsOf(io.stdout);
   const write = (text: string): void => void io.stdout.write(text);
   const { pools, deadLetters, holds, runs, books, balanced, verified } = standing;

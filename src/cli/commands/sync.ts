@@ -1,28 +1,20 @@
 /** `poolsync sync`: a file goes in, users in a pool change. */
 import type { Command } from "commander";
+import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
+import { runFeeds } from "../../app/feeds/run-feeds.ts";
+import { mayGoOn } from "../../app/plans/make-plans.ts";
+import { isComplete } from "../../app/runs/run-summary.ts";
+import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
+import { EXIT } from "../../exit-codes.ts";
 import { withOwned } from "../../lifecycle.ts";
-import { replayLetters } from "../../delivery/replay.ts";
-import { carryOut, type RunFlags, type RunSource, type Session } from "../../app/runs/run-feed.ts";
+import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError, interruptedEarly } from "../../app/app-error.ts";
-import { inFeedTurn } from "../../app/feeds/feed-lease.ts";
-import { recordsOf } from "../../app/feeds/feed-input.ts";
-import {
-  feedOptions,
-  openFeeds,
-  planOptions,
-  usage,
-  type FeedsFlags,
-  type OpenedFeed,
-} from "../../app/feeds/open-feeds.ts";
+import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
+import { stopAtGuards } from "../guard-stop.ts";
 import { tell, type Io } from "../io.ts";
-import { cognitoOptions, engineOptions, openConfig } from "../../app/opening.ts";
-import { mayGoOn, planFeeds, plannedSource, stopAtGuards, type PlannedFeed } from "../../app/plans/make-plans.ts";
-import type { Context } from "../program.ts";
-import { waitUntilSettled } from "../../app/runs/settling.ts";
-import { stopDeliveries } from "../../app/workers/stopping.ts";
-import { isWhole, type RunSummary } from "../../views/run-summary.ts";
+import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
+import { planShown, sayNotOwned } from "../planning.ts";
+import { runContext, type RunFlags } from "../run-context.ts";
 
 interface SyncFlags extends FeedsFlags, RunFlags {}
 
@@ -53,6 +45,7 @@ or configuration; 130 interrupted.`,
 
 async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise<number> {
   const opened = await openConfig(io, flags);
+  const { log } = opened;
   if (files.length > 1 && flags.report !== undefined) {
     throw usage("--report", "Expected one file with --report: of several files each has a report of its own");
   }
@@ -63,110 +56,29 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     );
   }
   return withOwned(async (own) => {
-    const feeds = await openFeeds(io, own, opened, files, flags);
+    const feeds = await openFeeds(feedsDeps(io, opened, own), { ...flags, files });
+    sayNotOwned(io, feeds);
     const { engine, pool, baseline } = feeds;
-    const planned = baseline === undefined ? undefined : await planFeeds(io, own, opened, feeds, baseline);
+    const planned = baseline === undefined ? undefined : await planShown(io, opened, own, feeds, baseline);
+    const id = pool.profile.id;
     // All plans are looked at before the first is carried out.
-    const stopped = planned?.filter(
-      (feed) => !mayGoOn(feed, flags.approve ?? [], { pool: pool.profile.id, log: opened.log }),
-    );
-    if (planned && stopped && stopped.length > 0) return stop(io, planned, flags, pool.profile.id);
+    const stopped = planned?.filter((feed) => !mayGoOn(feed, flags.approve ?? [], { pool: id, log })) ?? [];
+    if (planned !== undefined && stopped.length > 0) {
+      const plans = planned.map(({ plan }) => plan);
+      const code = stopAtGuards(io, plans, flags, id);
+      const whole = commandLine(io, ["plan"], flags);
+      if (flags.json !== true) tell(io, `Look at the whole of it with \`${whole}\` and the same file and options.`);
+      return code;
+    }
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
     const deliveries = flags.detach === true ? [] : [await pool.deliver()];
     own(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const session: Session = { ...opened, io, flags, engine, pool, deliveries };
-    const sources =
-      planned?.map((feed) => plannedSource(feed, pool.profile.id)) ?? feeds.feeds.map((feed) => passingSource(feed));
-    const summaries: RunSummary[] = [];
-    const healedRuns: string[] = [];
-    await inTurn(session, flags.feed, async (within) => {
-      const healed = await heal(within, planned);
-      healedRuns.push(...(healed?.runs ?? []));
-      for (const [index, source] of sources.entries()) {
-        const told = index === 0 && healed ? { healed: healed.letters } : {};
-        summaries.push(await carryOut(within, { ...source, ...told }));
-      }
-    });
-    await waitUntilHealed(session, healedRuns);
+    const context = runContext(io, opened, { engine, pool, deliveries }, flags);
+    const summaries = await runFeeds(context, { name: flags.feed, feeds: feeds.feeds, planned });
     if (flags.json === true) {
       const [only] = summaries;
       io.stdout.write(`${JSON.stringify(summaries.length === 1 ? only : { runs: summaries }, undefined, 2)}\n`);
     }
-    return summaries.every(isWhole) ? EXIT.done : EXIT.partial;
+    return summaries.every(isComplete) ? EXIT.done : EXIT.partial;
   });
-}
-
-/** A feed that has a schedule runs in one process at a time, and in nobody's schedule while it runs here. */
-async function inTurn(
-  session: Session,
-  feed: string | undefined,
-  act: (session: Session) => Promise<void>,
-): Promise<void> {
-  const { io, config, engine } = session;
-  const { drain } = io.interrupts;
-  if (feed === undefined || config.feeds[feed]?.schedule === undefined) return act(session);
-  let had: boolean;
-  let turn = drain;
-  try {
-    had = await inFeedTurn(engine.store.reservations, feed, drain, (within) => {
-      turn = within;
-      return act({ ...session, io: { ...io, interrupts: { ...io.interrupts, drain: within } } });
-    });
-  } catch (cause) {
-    // What it leads to looks like a signal, and nobody gave one.
-    if (!drain.aborted && turn.aborted) throw turn.reason;
-    if (!drain.aborted || cause instanceof CommandError) throw cause;
-    throw interruptedEarly(cause);
-  }
-  if (had) return;
-  throw new CommandError(
-    "feed-busy",
-    `Feed ${feed} is under way in another process, and nothing was put: let it finish, and look at it with \`poolsync runs list\`.`,
-  );
-}
-
-/** Undefined where nothing may heal. */
-async function heal({ engine, log, pool, io }: Session, planned: readonly PlannedFeed[] = []) {
-  const [first] = planned;
-  if (first?.plan.figures.scan?.healable === undefined) return undefined;
-  const healed = await replayLetters(engine, first.healable, io.interrupts.drain);
-  if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
-  return healed;
-}
-
-/** What was replayed belongs to other runs than this command's. */
-async function waitUntilHealed({ engine, deliveries, pool, io }: Session, runs: readonly string[]): Promise<void> {
-  if (deliveries.length === 0 || runs.length === 0) return;
-  await waitUntilSettled({
-    engine,
-    deliveries,
-    runs,
-    pools: [pool.profile.id],
-    allPut: () => true,
-    onLook: () => {},
-    onHeld: (sentence) => tell(io, sentence),
-    signal: io.interrupts.drain,
-  });
-}
-
-function stop(io: Io, planned: readonly PlannedFeed[], flags: SyncFlags, pool: string): number {
-  const plans = planned.map(({ plan }) => plan);
-  const code = stopAtGuards(io, plans, flags, pool);
-  if (flags.json !== true) {
-    tell(io, `Look at the whole of it with \`${commandLine(io, ["plan"], flags)}\` and the same file and options.`);
-  }
-  return code;
-}
-
-/** A feed that passes by once: nothing of it is known before. */
-function passingSource({ input, mapping, guards }: OpenedFeed): RunSource {
-  return {
-    name: input.name,
-    identity: "",
-    asOfMs: input.asOfMs,
-    rereadable: false,
-    guards,
-    records: (asOfMs) => recordsOf(input, mapping, asOfMs),
-    ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
-  };
 }

@@ -1,29 +1,19 @@
 /** `poolsync undo`: puts back what was there before a run, but for what has changed since. */
 import type { Command } from "commander";
+import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { mayGoOn } from "../../app/plans/make-plans.ts";
+import { findUndoable, planWayBack } from "../../app/plans/undo-run.ts";
 import { choosePool } from "../../config/config.ts";
+import { EXIT } from "../../exit-codes.ts";
 import { withOwned } from "../../lifecycle.ts";
-import { openWayBack } from "../../plan/way-back.ts";
-import type { Store } from "../../store/store.ts";
-import { carryOut, type RunFlags, type RunSource, type Session } from "../../app/runs/run-feed.ts";
-import { commandLine } from "../command-line.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError } from "../../app/app-error.ts";
-import { count } from "../../views/figures.ts";
-import type { Io } from "../io.ts";
-import {
-  cognitoOptions,
-  engineOptions,
-  openChosenPool,
-  openClients,
-  openConfig,
-  openEngineOf,
-} from "../../app/opening.ts";
+import { planDocument, planText } from "../../views/plan-view.ts";
+import type { Context } from "../command.ts";
+import { stopAtGuards } from "../guard-stop.ts";
+import { columnsOf, type Io } from "../io.ts";
+import { cognitoOptions, engineOptions, openConfig } from "../opening.ts";
 import { several } from "../option-values.ts";
-import { planDocument, printPlan } from "../../views/plan-view.ts";
-import { mayGoOn, planAll, stopAtGuards } from "../../app/plans/make-plans.ts";
-import type { Context } from "../program.ts";
-import { stopDeliveries } from "../../app/workers/stopping.ts";
-import { isWhole } from "../../views/run-summary.ts";
+import { createPlanningLine } from "../planning-line.ts";
+import { deliverRun, type RunFlags } from "../run-context.ts";
 
 interface UndoFlags extends RunFlags {
   readonly approve?: readonly string[];
@@ -57,84 +47,33 @@ usage or configuration; 130 interrupted.`,
     .action(context.act((run: string, flags: UndoFlags) => undo(context.io, run, flags)));
 }
 
-/** The whole pool is read where more users than this are put back. */
-const MOST_SINGLE_LOOKS = 500;
-
 async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const opened = await openConfig(io, flags);
-  const { config, log, lively, reads } = opened;
+  const { config, log } = opened;
+  const signal = io.interrupts.drain;
   return withOwned(async (own) => {
-    const engine = await openEngineOf(config, own, { log, io });
-    const { pool: poolId, feed, startedAt } = await undoable(engine.store, id);
+    const engine = await openConfiguredEngine(config, own, opened);
+    const run = await findUndoable(engine.store, id);
     const clients = openClients(config, own);
-    const means = { config, log, engine, clients, own, io, reads, signal: io.interrupts.drain };
-    const pool = await openChosenPool(means, choosePool(config, poolId, flags));
-    const { profile } = pool;
-    const now = Date.now();
-    const back = await openWayBack(engine.store, { keyring: engine.keyring, profile }, id, {
-      timeMs: now,
-      begunAt: startedAt,
-    });
-    if (!back) {
-      throw new CommandError(
-        "not-undoable",
-        `Nothing is kept of what was there before run ${id}: it was made without keepBefore, it wrote nothing, or that was long ago.`,
-      );
+    const { concurrency } = config;
+    const pool = await openChosenPool(
+      { ...opened, concurrency, engine, clients, own, signal },
+      choosePool(config, run.pool, flags),
+    );
+    const line = createPlanningLine(io, opened.interactive);
+    const deps = { own, pool, engine, directory: config.dataDir, observe: line.observe, signal };
+    const { plan, source } = await planWayBack(deps, config, run).finally(line.clear);
+    const where = { pool: run.pool, log };
+    if (!mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], where)) {
+      return stopAtGuards(io, [plan], flags, run.pool);
     }
-    const setting = Object.hasOwn(config.feeds, feed) ? config.feeds[feed] : undefined;
-    const guards = setting?.guards ?? config.guards;
-    const mapping = { identifier: "username", attributes: [] } as const;
-    const input = { feed: `undo ${id}`, records: back.records(), mapping, guards };
-    const isFew = back.usernames.length <= MOST_SINGLE_LOOKS;
-    const where = { pool, engine, directory: config.dataDir };
-    const [plan] = await planAll(io, where, [input], "live", lively, {
-      scan: (signal, names) => pool.scan(signal, isFew ? names() : undefined),
-    });
-    if (!plan) throw new Error("Expected a plan of the way back");
-    own(plan, (made) => made.close());
-    const goesOn = mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], { pool: profile.id, log });
-    if (!goesOn) return stopAtGuards(io, [plan], flags, profile.id);
     if (flags.dryRun === true) {
+      const plain = io.stdout.isTTY !== true || config.plain;
       if (flags.json === true) {
-        io.stdout.write(`${JSON.stringify(planDocument(plan, profile.id, false), undefined, 2)}\n`);
-      } else {
-        printPlan(io, plan, { pool: profile.id, plain: io.stdout.isTTY !== true || config.plain });
-      }
+        io.stdout.write(`${JSON.stringify(planDocument(plan, run.pool, false), undefined, 2)}\n`);
+      } else io.stdout.write(planText(plan, { pool: run.pool, plain }, columnsOf(io.stdout)));
       return EXIT.done;
     }
-    const deliveries = [await pool.deliver()];
-    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const session: Session = { ...opened, io, flags, engine, pool, deliveries };
-    const source: RunSource = {
-      name: plan.feed,
-      // Begun again it finds what was put back already, and does the rest.
-      identity: "",
-      asOfMs: now,
-      totalRows: plan.figures.rows.read,
-      rereadable: true,
-      guards,
-      records: () => plan.feedRows(),
-      judged: () => plan.rows(),
-    };
-    const summary = await carryOut(session, source);
-    if (flags.json === true) io.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
-    return isWhole(summary) ? EXIT.done : EXIT.partial;
+    return deliverRun(io, opened, own, { engine, pool, source }, flags);
   });
-
-  /** The run, of which nothing is under way any more. */
-  async function undoable({ runs }: Pick<Store, "runs">, run: string) {
-    const found = await runs.get(run);
-    if (!found) {
-      throw new CommandError(
-        "no-run",
-        `There is no run \`${run}\`: see \`${commandLine(io, ["runs", "list"], flags)}\`.`,
-      );
-    }
-    const { pending } = await runs.books(run);
-    if (pending === 0) return found;
-    throw new CommandError(
-      "not-undoable",
-      `Of run ${run} ${count(pending)} changes are still pending: let them be delivered first; \`${commandLine(io, ["runs", "show", run], flags)}\` tells how far it is.`,
-    );
-  }
 }

@@ -14,22 +14,21 @@ import { withOwned } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { inOwnTurn } from "../../delivery/own-turn.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import { adviceToUser } from "../aws/advice.ts";
+import { adviceToUser } from "../../core/advice.ts";
 import { dryRun } from "../aws/dry-run.ts";
-import { hasEngine, refuseNow } from "../aws/engine-there.ts";
+import { hasEngine, refuseNow } from "../aws/engine-guard.ts";
 import { ask, risksOf } from "../aws/question.ts";
 import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
 import { runRequests } from "../aws/request-run.ts";
-import { openSession, type Session } from "../aws/session.ts";
-import { answered, checkUnits, failureOf, refusedText, requestFaults } from "../aws/telling.ts";
+import { requestContext, type RequestContext } from "../aws/request-context.ts";
+import { answered, checkUnits, failureOf, refusedText, requestFaults, MAYBE_WRITTEN } from "../aws/refusal-text.ts";
 import { usageError } from "../aws/usage-error.ts";
-import { carryThrough } from "../aws/waited-change.ts";
-import { EXIT } from "../exit-codes.ts";
-import { CommandError, MAYBE_WRITTEN, readEarly } from "../../app/app-error.ts";
+import { changeThroughEngine } from "../aws/change-result.ts";
+import { AppError, readEarly } from "../../app/app-error.ts";
 import type { Io } from "../io.ts";
-import { openConfig } from "../../app/opening.ts";
-import type { Context } from "../program.ts";
+import { openConfig } from "../opening.ts";
+import type { Context } from "../command.ts";
 
 const OPERATION = "UpdateUserAttributes";
 /** Of one call: connect and request time-outs, and a margin. */
@@ -69,8 +68,8 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
       );
     }
     return withOwned(async (own) => {
-      const session = openSession(opened, { io, flags, mode }, own);
-      return answerAll((request) => one(session, request), { atOnce: config.concurrency, userOf });
+      const requests = requestContext(opened, { io, flags, mode }, own);
+      return answerAll((request) => one(requests, request), { atOnce: config.concurrency, userOf });
     });
   });
 }
@@ -82,28 +81,28 @@ function userOf({ AccessToken: token }: RequestInput): string {
 }
 
 /** Carries one request out, and answers what is printed. */
-async function one(session: Session, input: RequestInput): Promise<string> {
-  const { config, flags, mode } = session;
+async function one(context: RequestContext, input: RequestInput): Promise<string> {
+  const { config, flags, mode } = context;
   const checked = checkOwnRequest(input);
   if ("faults" in checked) throw requestFaults(checked.faults);
   const { request } = checked;
   const claims = claimsOf(request.token);
   const chosen = choosePool(config, claims?.pool ?? UNSAID, flags);
   if (mode === "wait" || mode === "now") {
-    const pool = await queuePool(session, chosen, claims);
-    if (pool !== undefined && claims !== undefined) return throughQueue(session, pool, { request, claims, input });
-    return atOnce(session, chosen, { request, claims, input });
+    const pool = await queuePool(context, chosen, claims);
+    if (pool !== undefined && claims !== undefined) return throughQueue(context, pool, { request, claims, input });
+    return atOnce(context, chosen, { request, claims, input });
   }
   if (claims === undefined) {
     throw usageError(`--${mode === "queue" ? "queue" : "dry-run"}: Expected a token that says its pool and its user`);
   }
   if (hasEnded(request.token, Date.now())) {
     const what = mode === "queue" ? "queued" : "looked up";
-    throw new CommandError("token-expired", `Nothing was ${what}. ${adviceToUser("token-expired")}`);
+    throw new AppError("token-expired", `Nothing was ${what}. ${adviceToUser("token-expired")}`);
   }
-  if (mode === "dryRun") return look(session, chosen, { request, claims });
-  const pool = await withCredentials(session.pool(chosen), "--queue reads the pool's schema first");
-  return throughQueue(session, pool, { request, claims, input });
+  if (mode === "dryRun") return look(context, chosen, { request, claims });
+  const pool = await withCredentials(context.pool(chosen), "--queue reads the pool's schema first");
+  return throughQueue(context, pool, { request, claims, input });
 }
 
 interface Own {
@@ -122,14 +121,14 @@ const NO_RIGHTS: readonly string[] = [
 
 /** The pool that a change may be queued for; undefined where the token could not be sealed, or nobody may read the pool. */
 async function queuePool(
-  session: Session,
+  context: RequestContext,
   chosen: ChosenPool,
   claims: TokenClaims | undefined,
 ): Promise<Pool | undefined> {
-  const { config, mode } = session;
+  const { config, mode } = context;
   const mayQueue = mode === "wait" && config.key !== undefined && hasEngine(config);
   if (!mayQueue || claims === undefined || claims.expiresAt <= Date.now()) return undefined;
-  return session.pool(chosen).catch((error: unknown) => {
+  return context.pool(chosen).catch((error: unknown) => {
     if (error instanceof CognitoError && NO_RIGHTS.includes(error.kind)) return undefined;
     throw error;
   });
@@ -140,7 +139,7 @@ async function withCredentials<T>(reading: Promise<T>, why: string): Promise<T> 
     return await reading;
   } catch (cause) {
     if (!(cause instanceof CognitoError) || !NO_RIGHTS.includes(cause.kind)) throw cause;
-    throw new CommandError(
+    throw new AppError(
       cause.kind,
       `${why}, which a user's token may not: it needs AWS credentials. Give some, or leave the option out: the call itself needs none.`,
       { cause },
@@ -148,31 +147,31 @@ async function withCredentials<T>(reading: Promise<T>, why: string): Promise<T> 
   }
 }
 
-async function throughQueue(session: Session, pool: Pool, { request, claims, input }: Own): Promise<string> {
-  const { io, flags } = session;
+async function throughQueue(context: RequestContext, pool: Pool, { request, claims, input }: Own): Promise<string> {
+  const { io, flags } = context;
   const { token, units, clientMetadata } = request;
   const manner = { token, ...(clientMetadata === undefined ? {} : { clientMetadata }) };
-  const carried = await carryThrough({ ...session, pool }, { username: claims.username, units, manner });
-  if (carried.is === "queued") return carried.text;
-  const { user, delivered } = carried;
+  const result = await changeThroughEngine(context, pool, { username: claims.username, units, manner });
+  if (result.is === "queued") return result.text;
+  const { user, delivered } = result;
   const failure = failureOf(io, flags, user, delivered, { adviseOn: adviceToUser });
   if (failure !== undefined) throw failure;
-  return answered(session, OPERATION, { outcomes: delivered.outcomes, input, answer: delivered.ownAnswer ?? {} });
+  return answered(context, OPERATION, { outcomes: delivered.outcomes, input, answer: delivered.ownAnswer ?? {} });
 }
 
 /** The call is made now, in the user's turn where an engine says whose that is. */
 async function atOnce(
-  session: Session,
+  context: RequestContext,
   chosen: ChosenPool,
   { request, claims, input }: Omit<Own, "claims"> & { readonly claims: TokenClaims | undefined },
 ): Promise<string> {
-  const { config, io, flags, signal } = session;
+  const { config, io, flags, signal } = context;
   const { token, units, clientMetadata } = request;
   if (flags.force !== true) await ask(io, risksOf(undefined, units), signal);
-  const engine = hasEngine(config) ? await session.engine() : undefined;
+  const engine = hasEngine(config) ? await context.engine() : undefined;
   const bucket = await bucketOf(engine, claims, chosen.region);
-  const updates = session.governor(bucket, chosen.ratePerSecond, engine?.store.pace);
-  const cognito = session.cognito(chosen);
+  const updates = context.governor(bucket, chosen.ratePerSecond, engine?.store.pace);
+  const cognito = context.cognito(chosen);
   const writer = createOwnWriter(cognito);
   let answer: OwnAnswer = {};
   const call = async (): Promise<boolean> => {
@@ -199,15 +198,19 @@ async function atOnce(
     }
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new CommandError("interrupted", MAYBE_WRITTEN, { cause: error, exitCode: EXIT.interrupted });
+    throw new AppError("interrupted", MAYBE_WRITTEN, { cause: error, category: "interrupted" });
   }
   const outcomes = new Map(units.map(({ name }) => [name, { is: "applied" }]));
-  return answered(session, OPERATION, { outcomes, input, answer });
+  return answered(context, OPERATION, { outcomes, input, answer });
 }
 
-async function look(session: Session, chosen: ChosenPool, { request, claims }: Omit<Own, "input">): Promise<string> {
-  const { reads, signal } = session;
-  const cognito = session.cognito(chosen);
+async function look(
+  context: RequestContext,
+  chosen: ChosenPool,
+  { request, claims }: Omit<Own, "input">,
+): Promise<string> {
+  const { reads, signal } = context;
+  const cognito = context.cognito(chosen);
   const profile: PoolProfile = await withCredentials(
     readEarly(signal, readPoolProfile(cognito, chosen.id, { reads, signal })),
     "--dry-run reads what is there with ListUsers",
@@ -215,11 +218,11 @@ async function look(session: Session, chosen: ChosenPool, { request, claims }: O
   checkUnits(profile, request.units);
   const username = canonicalUsername(profile, claims.username);
   const directory = createUserDirectory(cognito);
-  const said = await dryRun({ ...session, directory, profile, username, units: request.units });
+  const said = await dryRun({ ...context, directory, profile, username, units: request.units });
   if ("text" in said) return said.text;
   const { refusal } = said;
   const instead = refusal.operation === "ListUsers" ? refusal.advice : adviceToUser(refusal.kind);
-  throw new CommandError(refusal.kind, refusedText(refusal, { instead }));
+  throw new AppError(refusal.kind, refusedText(refusal, { instead }));
 }
 
 /** The pace that the pool's other calls have, where the namespace knows its account; else one of this Region's own. */
@@ -233,8 +236,8 @@ function attributesOf({ units }: OwnRequest): Attribute[] {
   return units.map(({ name, value }) => ({ Name: name, Value: value.kind === "text" ? value.text : "" }));
 }
 
-function refused(request: OwnRequest, refusal: Parameters<typeof saidRefusal>[1]): CommandError {
+function refused(request: OwnRequest, refusal: Parameters<typeof saidRefusal>[1]): AppError {
   const values = [request.token, ...attributesOf(request).map(({ Value }) => Value)];
   const said = saidRefusal(OPERATION, refusal, values);
-  return new CommandError(said.kind, refusedText(said, { instead: adviceToUser(said.kind) }));
+  return new AppError(said.kind, refusedText(said, { instead: adviceToUser(said.kind) }));
 }

@@ -1,10 +1,11 @@
 /** `poolsync worker`: delivers until it is stopped. */
 import type { Command } from "commander";
+import { EXIT } from "../../exit-codes.ts";
 import { createLog } from "../../log.ts";
-import { DRAIN_SECONDS, deliverPools } from "../../app/workers/fleet.ts";
-import { openConfig, type EngineFlags } from "../../app/opening.ts";
+import { DRAIN_SECONDS, runDeliveryWorker } from "../../app/workers/delivery-worker.ts";
+import { openConfig, type EngineFlags } from "../opening.ts";
 import { whole } from "../option-values.ts";
-import type { Context } from "../program.ts";
+import type { Context } from "../command.ts";
 
 interface WorkerFlags extends EngineFlags {
   readonly drainTimeout?: number;
@@ -39,7 +40,8 @@ left stays queued for other workers. The second aborts.`,
       context.act(async (flags: WorkerFlags) => {
         const { config } = await openConfig(context.io, flags);
         const log = createLog(config.logLevel ?? "info");
-        return deliverPools({ config, log, interrupts: context.io.interrupts }, flags.drainTimeout);
+        await runDeliveryWorker({ config, log, interrupts: context.io.interrupts }, flags.drainTimeout);
+        return EXIT.done;
       }),
     );
 }

@@ -15,6 +15,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import { StoreError } from "../store-error.ts";
 
 export interface DirectoryLock {
@@ -182,7 +183,7 @@ async function withShortPath<T>(directory: string, act: (short: string) => Promi
 function inUse(directory: string): StoreError {
   return new StoreError(
     "in-use",
-    `The data directory ${directory} is in use by another poolsync process: wait until it ends, ask it with \`poolsync status\`, or use another --data-dir.`,
+    sentence`The data directory ${directory} is in use by another poolsync process: wait until it ends, ask it with ${nextStep("status")}, or use another --data-dir.`,
   );
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { adviceOnce, adviceToUser } from "../../../src/cli/aws/advice.ts";
+import { adviceOnce, adviceToUser } from "../../../src/core/advice.ts";
 import { FAILURE_KINDS } from "../../../src/core/failure.ts";
 
 /** What lies nowhere cannot be replayed, and who typed one command has no process to start again. */

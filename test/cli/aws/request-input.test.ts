@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { recordInput, requestInput, type RequestFlags } from "../../../src/cli/aws/request-input.ts";
-import { CommandError } from "../../../src/app/app-error.ts";
+import { AppError } from "../../../src/app/app-error.ts";
 import { temporaryDirectory } from "../command-run.ts";
 
 const NICKNAME = { Name: "nickname", Value: "Dan" };
@@ -99,7 +99,7 @@ describe("a request as the command line says it", () => {
     test(`refuses ${title}, and shows no value`, () => {
       assert.throws(
         () => requestInput(flags()),
-        (error) => error instanceof CommandError && message.test(error.message) && !/secret/.test(error.message),
+        (error) => error instanceof AppError && message.test(error.message) && !/secret/.test(error.message),
       );
     });
   }

@@ -1,17 +1,18 @@
 /** What the requests of one command share: each is opened when it is first needed, and closed with the command. */
+import { openChosenPool, openClients, openConfiguredEngine, sayPassedRegion } from "../../app/opening.ts";
 import type { CognitoClient } from "../../cognito/client.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../../cognito/quota-governor.ts";
 import type { ChosenPool } from "../../config/config.ts";
+import type { Pool } from "../../delivery/pool.ts";
 import type { Own } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
-import type { Pool } from "../../delivery/pool.ts";
-import { createPace } from "../../store/postgres/pace.ts";
 import type { Pace } from "../../store/pace.ts";
+import { createPace } from "../../store/postgres/pace.ts";
 import type { Io } from "../io.ts";
-import { openChosenPool, openClients, openEngineOf, tellPassedRegion, type Opened } from "../../app/opening.ts";
+import type { OpenedCommand } from "../opening.ts";
 import type { Mode, OneFlags } from "./request-options.ts";
 
-export interface Session extends Opened {
+export interface RequestContext extends OpenedCommand {
   readonly io: Io;
   readonly flags: OneFlags;
   readonly mode: Mode;
@@ -23,34 +24,39 @@ export interface Session extends Opened {
   readonly governor: (bucket: string, ceilingPerSecond: number, pace?: Pace) => QuotaGovernor;
 }
 
-export function openSession(opened: Opened, said: Pick<Session, "io" | "flags" | "mode">, own: Own): Session {
-  const { config, log, reads } = opened;
+export function requestContext(
+  opened: OpenedCommand,
+  { io, flags, mode }: Pick<RequestContext, "io" | "flags" | "mode">,
+  own: Own,
+): RequestContext {
+  const { config } = opened;
+  const { concurrency } = config;
   const clients = openClients(config, own);
   const alone = createPace(() => Date.now());
   const governors = new Map<string, QuotaGovernor>();
   const pools = new Map<string, Promise<Pool>>();
-  let engine: Promise<Engine> | undefined;
-  const session: Session = {
+  const signal = io.interrupts.drain;
+  let opening: Promise<Engine> | undefined;
+  const engine = (): Promise<Engine> => (opening ??= openConfiguredEngine(config, own, opened));
+  const open = async (chosen: ChosenPool): Promise<Pool> =>
+    openChosenPool({ ...opened, concurrency, engine: await engine(), clients, own, signal }, chosen);
+  return {
     ...opened,
-    ...said,
-    signal: said.io.interrupts.drain,
+    io,
+    flags,
+    mode,
+    signal,
+    engine,
     cognito(chosen) {
-      tellPassedRegion({ log, clients, io: said.io }, chosen);
+      sayPassedRegion({ ...opened, clients }, chosen);
       return clients.of(chosen);
     },
-    engine: () => (engine ??= openEngineOf(config, own, { log, io: said.io })),
     pool(chosen) {
-      const open = async (): Promise<Pool> =>
-        openChosenPool(
-          { config, log, engine: await session.engine(), clients, own, io: said.io, reads, signal: session.signal },
-          chosen,
-        );
-      const known = pools.get(chosen.id) ?? open();
+      const known = pools.get(chosen.id) ?? open(chosen);
       pools.set(chosen.id, known);
       return known;
     },
     governor(bucket, ceilingPerSecond, pace = alone) {
-      const { concurrency } = config;
       const known = governors.get(bucket);
       if (known) return known;
       const governor = own(createQuotaGovernor({ pace, bucket, ceilingPerSecond, concurrency }), (made) =>
@@ -60,5 +66,4 @@ export function openSession(opened: Opened, said: Pick<Session, "io" | "flags" |
       return governor;
     },
   };
-  return session;
 }

@@ -1,7 +1,14 @@
-/** What to do after one call that was refused and left nothing behind: there is no dead letter, and nothing to replay. */
-import { FAILURE_KINDS, type FailureKind } from "../../core/failure.ts";
-import { TRY_AGAIN } from "../../core/read-advice.ts";
-import { adviceOf } from "../../app/runs/settling.ts";
+/** What to do about a failure, for whoever reads of it: of a dead letter, of one call, or of a user's own call. */
+import { FAILURE_KINDS, isLostPerson, LOST_PERSON, type FailureKind } from "./failure.ts";
+import { TRY_AGAIN } from "./read-advice.ts";
+
+/** What to do about a kind of failure, or about letters of a kind; blank where the kind is not known. */
+export function adviceOf(kind: string, reason = ""): string {
+  if (isLostPerson(reason)) return LOST_PERSON[reason];
+  // `gave-up` is no failure itself: its reason is the one that was met last.
+  const known = isKind(kind) ? kind : isKind(reason) ? reason : undefined;
+  return known === undefined ? "" : FAILURE_KINDS[known].advice;
+}
 
 /** Where the advice of the failure table speaks of what lies there, or goes on by itself. */
 const ONCE: Partial<Record<FailureKind, string>> = {
@@ -29,7 +36,10 @@ function isKind(kind: string): kind is FailureKind {
   return Object.hasOwn(FAILURE_KINDS, kind);
 }
 
-/** For an administrator's call. */
+/**
+ * For one call of an administrator that was refused and left nothing behind: there is no dead letter, and nothing to
+ * replay.
+ */
 export function adviceOnce(kind: string, reason = ""): string {
   return (isKind(kind) ? ONCE[kind] : undefined) ?? adviceOf(kind, reason);
 }

@@ -1,10 +1,9 @@
 /** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
-import type { Letter } from "../core/letter.ts";
-import { timeOf } from "../core/version.ts";
-import { mannerOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
-import { contactOf, type UnitValue } from "../core/unit.ts";
-import { adviceToUser } from "../cli/aws/advice.ts";
-import { adviceOf } from "../app/runs/settling.ts";
+import type { Letter } from "../../core/letter.ts";
+import { timeOf } from "../../core/version.ts";
+import { mannerOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { mask, printable, valueText } from "../../core/masking.ts";
+import { adviceToUser, adviceOf } from "../../core/advice.ts";
 
 /** What a letter is about, opened. */
 export interface LetterView {
@@ -68,40 +67,4 @@ function metadataText(metadata: Readonly<Record<string, string>>, show: boolean)
   return Object.fromEntries(
     Object.entries(metadata).map(([name, text]) => [printable(name), show ? printable(text) : mask(text)]),
   );
-}
-
-/** A value as it may be shown. */
-export function valueText(value: UnitValue, show: boolean): string {
-  switch (value.kind) {
-    case "text":
-      return show ? printable(value.text) : mask(value.text);
-    case "clear":
-      return "(cleared)";
-    case "as-is":
-      return value.verified ? "(verified, as it is)" : "(not verified, as it is)";
-  }
-}
-
-/** What the pool has of an attribute, as it may be shown: masked, unless it is a flag, which says of nobody who they are. */
-export function shownValue(name: string, text: string): string {
-  return contactOf(name) === undefined ? mask(text) : printable(text);
-}
-
-const SHORTEST_SHOWN = 4;
-
-/** `j***@e***.com` for an address, `J***` for other text, `***` where one letter would be much of it. */
-export function mask(text: string): string {
-  if (Array.from(text).length < SHORTEST_SHOWN) return "***";
-  const [, name, host, end] = /^([^@\s]+)@([^@\s]+?)(\.[^.@\s]+)?$/.exec(text) ?? [];
-  if (name !== undefined && host !== undefined) return `${first(name)}***@${first(host)}***${printable(end ?? "")}`;
-  return `${first(text)}***`;
-}
-
-function first(text: string): string {
-  return printable(Array.from(text)[0] ?? "");
-}
-
-/** Text from a feed cannot move the terminal's cursor or colour it. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
 }

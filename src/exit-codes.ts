@@ -1,4 +1,4 @@
-/** What a command's end means to the script that ran it. */
+/** What the end of a process means to the script that ran it. */
 export const EXIT = {
   /** All applied. */
   done: 0,

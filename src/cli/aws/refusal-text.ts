@@ -6,26 +6,28 @@ import type { Unit } from "../../core/unit.ts";
 import type { InvalidUnit } from "../../core/change.ts";
 import type { Delivered } from "../../delivery/direct.ts";
 import { commandLine } from "../command-line.ts";
-import { CommandError } from "../../app/app-error.ts";
+import { AppError } from "../../app/app-error.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
-import { printable } from "../../views/letter-view.ts";
-import { adviceOf } from "../../app/runs/settling.ts";
-import { adviceOnce } from "./advice.ts";
+import { printable } from "../../core/masking.ts";
+import { adviceOf, adviceOnce } from "../../core/advice.ts";
 import { answerText } from "./answer.ts";
 import type { RequestInput } from "./request-input.ts";
 import type { Operation } from "./skeleton.ts";
 import type { OneFlags } from "./request-options.ts";
 import { usageError } from "./usage-error.ts";
 
+/** Said where a signal cut the one call of a command, or what was before it. */
+export const MAYBE_WRITTEN = "Interrupted. Whether the change was written is not known: look, and try again.";
+
 /** A request that Cognito would refuse as it stands. */
-export function requestFaults(faults: readonly RequestFault[]): CommandError {
+export function requestFaults(faults: readonly RequestFault[]): AppError {
   return usageError(["Parameter validation failed:", ...faults.map(({ detail }) => detail)].join("\n"));
 }
 
 /** A request whose attributes are not what the pool takes. */
-export function invalidUnits(units: readonly InvalidUnit[]): CommandError {
+export function invalidUnits(units: readonly InvalidUnit[]): AppError {
   const details = units.map(({ detail }) => detail);
-  return new CommandError("invalid-value", ["Nothing was written:", ...details].join("\n"));
+  return new AppError("invalid-value", ["Nothing was written:", ...details].join("\n"));
 }
 
 /** Throws for units that the pool does not take. */
@@ -81,10 +83,10 @@ export const NOBODY: SaidRefusal = {
 const MOST_NAMED = 5;
 
 /** Of the aliases that pools let several users have, nobody's has been verified, or several. */
-export function severalHaveIt(usernames: readonly string[]): CommandError {
+export function severalHaveIt(usernames: readonly string[]): AppError {
   const some = usernames.slice(0, MOST_NAMED).map((name) => `\`${printable(name)}\``);
   const more = usernames.length > some.length ? ` and ${usernames.length - some.length} more` : "";
-  return new CommandError(
+  return new AppError(
     "user-ambiguous",
     `Several users of the pool have this address or number (${some.join(", ")}${more}): name one by the username.`,
   );
@@ -100,7 +102,7 @@ export function failureOf(
     meant,
     adviseOn = adviceOf,
   }: { readonly meant?: string | undefined; readonly adviseOn?: (kind: string, reason?: string) => string } = {},
-): CommandError | undefined {
+): AppError | undefined {
   const lines = refusal === undefined ? [] : [refusedText(refusal, { meant, instead: adviseOn(refusal.kind) })];
   const all = [...outcomes];
   const [died] = all.flatMap(([, outcome]) => (outcome.is === "dead" ? [outcome] : []));
@@ -121,7 +123,7 @@ export function failureOf(
     );
   }
   const text = lines.filter((line) => line !== "").join("\n");
-  if (died !== undefined) return new CommandError(died.kind, text);
-  if (pending.length > 0) return new CommandError("still-queued", text);
-  return overtaken.length > 0 ? new CommandError("overtaken", text) : undefined;
+  if (died !== undefined) return new AppError(died.kind, text);
+  if (pending.length > 0) return new AppError("still-queued", text);
+  return overtaken.length > 0 ? new AppError("overtaken", text) : undefined;
 }

@@ -1,0 +1,121 @@
+/** A replay that somebody waits for: letters are put again under their old version, and delivered in this process. */
+import { imbalance, type Books } from "../../core/books.ts";
+import { counted } from "../../core/amounts.ts";
+import type { Letter } from "../../core/letter.ts";
+import { carryOut, isReplayable, type ReplayOrder } from "../../delivery/replay.ts";
+import type { Delivery } from "../../delivery/delivery.ts";
+import type { Interrupts } from "../../lifecycle.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { sendOrder } from "../../queues/replay-orders.ts";
+import type { LetterFilter } from "../../store/letters.ts";
+import { AppError } from "../app-error.ts";
+import type { Standstill } from "../runs/run-observer.ts";
+import { booksOf, waitUntilSettled } from "../runs/settling.ts";
+import { stopDeliveries } from "../runs/stop-deliveries.ts";
+import { groupLetters, lettersOf, type LetterGroup } from "./letter-groups.ts";
+
+export interface ReplayRequest {
+  readonly filters: readonly LetterFilter[];
+  /** Letters that are buried later are not meant. Epoch ms. */
+  readonly until: number;
+  readonly limit?: number | undefined;
+}
+
+/** The letters that a request means, counted. */
+export interface Replayable {
+  readonly groups: readonly LetterGroup[];
+  readonly letters: number;
+  /** Of users' own changes, whose token is gone. */
+  readonly notReplayable: number;
+}
+
+export async function findReplayable(engine: Engine, { filters, limit }: ReplayRequest): Promise<Replayable> {
+  let notReplayable = 0;
+  const groups = await groupLetters(engine, filters, limit, async (letter) => {
+    const may = await isReplayable(engine, letter);
+    if (!may) notReplayable += 1;
+    return may;
+  });
+  return { groups, letters: groups.reduce((sum, group) => sum + group.letters, 0), notReplayable };
+}
+
+/** Leaves the replay to the fleet. Answers the orders' ids. */
+export async function orderReplay(engine: Engine, request: ReplayRequest): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const order of ordersOf(request)) ids.push(await sendOrder(engine, order));
+  return ids;
+}
+
+function ordersOf({ filters, until, limit }: ReplayRequest): readonly ReplayOrder[] {
+  return filters.map((filter) => ({ ...filter, until, ...(limit === undefined ? {} : { limit }) }));
+}
+
+export interface ReplayDeps {
+  readonly engine: Engine;
+  readonly log: Log;
+  readonly interrupts: Interrupts;
+  /** One a pool that the letters are of. */
+  readonly deliveries: readonly Delivery[];
+  readonly pools: readonly string[];
+  /** Told how far it is: letters that were put again, and what the books of their runs have become. */
+  readonly onLook: (replayed: number, before: Books, now: Books) => void;
+  readonly onHeld: (standstill: Standstill) => void;
+}
+
+export interface ReplayOutcome {
+  readonly replayed: number;
+  /** The runs that the letters belong to. */
+  readonly runs: readonly string[];
+  /** The books of those runs together. */
+  readonly before: Books;
+  readonly after: Books;
+  readonly balanced: boolean;
+  readonly diedAgain: number;
+}
+
+/** The runs of the letters and their books, before anything is delivered. */
+export async function openReplay(engine: Engine, { filters, limit }: ReplayRequest) {
+  const runs = new Set<string>();
+  const include = (letter: Letter): Promise<boolean> => isReplayable(engine, letter);
+  for await (const { run } of lettersOf(engine, filters, limit, include)) runs.add(run);
+  return { runs: [...runs], before: await booksOf(engine.store.runs, [...runs]) };
+}
+
+/** Throws an AppError `interrupted`. */
+export async function replayAndWait(
+  deps: ReplayDeps,
+  request: ReplayRequest,
+  { runs, before }: Pick<ReplayOutcome, "runs" | "before">,
+): Promise<ReplayOutcome> {
+  const { engine, log, interrupts, deliveries, pools, onLook, onHeld } = deps;
+  let replayed = 0;
+  try {
+    for (const order of ordersOf(request)) {
+      const limit = order.limit === undefined ? {} : { limit: order.limit - replayed };
+      replayed += (await carryOut(engine, { ...order, ...limit }, interrupts.drain)).letters;
+    }
+    log.info({ letters: replayed, pools }, "letters replayed");
+    const after = await waitUntilSettled({
+      engine,
+      deliveries,
+      pools,
+      runs,
+      allPut: () => true,
+      onLook: (books) => onLook(replayed, before, books),
+      onHeld,
+      signal: interrupts.drain,
+    });
+    const diedAgain = Math.max(0, after.dead - (before.dead - replayed));
+    return { replayed, runs, before, after, balanced: imbalance(after) === 0, diedAgain };
+  } catch (error) {
+    if (!interrupts.drain.aborted) throw error;
+    await stopDeliveries(deliveries, interrupts);
+    const { pending } = await booksOf(engine.store.runs, runs);
+    throw new AppError(
+      "interrupted",
+      `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: the next sync or replay into the pool delivers them.`,
+      { cause: error, category: "interrupted" },
+    );
+  }
+}

@@ -1,0 +1,47 @@
+/** Ends a run that waits, or that is under way: what it has put and what is not sent yet is discarded. */
+import { counted } from "../../core/amounts.ts";
+import type { Books } from "../../core/books.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { directRunId, type Run } from "../../store/runs.ts";
+import { AppError } from "../app-error.ts";
+import { findRun } from "./find-run.ts";
+
+export interface CancelledRun extends Pick<Run, "feed" | "pool"> {
+  readonly books: Books;
+}
+
+/** Throws an AppError `no-run`, or `not-open` for a run that has ended, or that has no end. */
+export async function cancelRun(engine: Engine, log: Log, id: string): Promise<CancelledRun> {
+  const { runs, plans } = engine.store;
+  const { pool, feed } = await findRun(engine, id);
+  // Those of applications and of single commands have no end.
+  const isOpen =
+    id !== directRunId(pool) && (await runs.turn(id, ["needs-approval", "reading", "delivering"], "cancelled"));
+  const books = await runs.books(id);
+  if (!isOpen) throw notOpen(await findRun(engine, id), books);
+  await plans.drop(id);
+  log.warn({ run: id, pool, feed }, "run cancelled");
+  return { feed, pool, books };
+}
+
+function notOpen({ id, state }: Run, { applied }: Books): AppError {
+  const is = state === "delivering" ? "delivered" : state;
+  const written =
+    applied === 0 ? "" : ` ${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written.`;
+  return new AppError(
+    "not-open",
+    sentence`Run ${id} is ${is}, and cannot be cancelled.${written} See ${nextStep("runs", "list")}.`,
+  );
+}
+
+/** What became of a run that was cancelled. */
+export function cancelledSentence({ applied, pending }: Pick<Books, "applied" | "pending">): string {
+  const written =
+    applied === 0
+      ? "Nothing of it was written"
+      : `${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written before`;
+  if (pending === 0) return `${written}.`;
+  return `${written}, and ${counted(pending, "change that waits", "changes that wait")} will be discarded instead of sent.`;
+}

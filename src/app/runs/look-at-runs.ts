@@ -1,0 +1,45 @@
+/** What is to be seen of runs: the latest with their books, or one with its plan where it waits for an approval. */
+import type { Books } from "../../core/books.ts";
+import type { Log } from "../../log.ts";
+import { openKeptPlan } from "../../plan/kept-plan.ts";
+import type { WrittenPlan } from "../../plan/plan-lines.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { Run } from "../../store/runs.ts";
+import { expireWaiting } from "./approvals.ts";
+import { findRun } from "./find-run.ts";
+import { summarise, type RunSummary } from "./run-summary.ts";
+
+export interface ListedRun {
+  readonly run: Run;
+  readonly books: Books;
+}
+
+/** The newest first. */
+export async function listRuns(engine: Engine, log: Log, limit: number): Promise<readonly ListedRun[]> {
+  await expireWaiting(engine, log);
+  const listed: ListedRun[] = [];
+  for (const run of await engine.store.runs.list(limit)) {
+    listed.push({ run, books: await engine.store.runs.books(run.id) });
+  }
+  return listed;
+}
+
+export interface ShownRun {
+  readonly run: Run;
+  readonly summary: RunSummary;
+  /** The plan that is kept for an approval. */
+  readonly kept: WrittenPlan | undefined;
+  /** True where workers deliver, and not the command that put the run. */
+  readonly othersDeliver: boolean;
+}
+
+/** Throws an AppError `no-run`. */
+export async function showRun(engine: Engine, log: Log, id: string): Promise<ShownRun> {
+  await expireWaiting(engine, log);
+  const { runs, letters, plans } = engine.store;
+  const run = await findRun(engine, id);
+  const kept = await openKeptPlan(plans, engine.keyring, { run: id, now: 0 });
+  const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
+  const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
+  return { run, summary, kept, othersDeliver: engine.kind === "redis" };
+}

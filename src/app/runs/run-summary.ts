@@ -1,0 +1,46 @@
+/** What a run came to, as a document. */
+import { imbalance, type Books } from "../../core/books.ts";
+import type { Letters } from "../../store/letters.ts";
+import type { Runs } from "../../store/runs.ts";
+
+export interface RunSummary {
+  readonly run: string;
+  readonly feed: string;
+  readonly pool: string;
+  readonly state: string;
+  readonly rows: { readonly read: number; readonly faulty: number };
+  readonly books: Books;
+  readonly balanced: boolean;
+  /** How many by kind, of those that still lie there. */
+  readonly deadLetters: Readonly<Record<string, number>>;
+  /** The report file, where there is one. */
+  readonly report?: string;
+  /** Dead letters of the pool whose cause was gone, and that were replayed; absent where none may heal. */
+  readonly healed?: number;
+  readonly resumed: boolean;
+  readonly durationMs: number;
+}
+
+export interface SummaryFacts {
+  readonly report?: string;
+  readonly healed?: number;
+  readonly resumed: boolean;
+  readonly durationMs: number;
+}
+
+export async function summarise(runs: Runs, letters: Letters, id: string, facts: SummaryFacts): Promise<RunSummary> {
+  const run = await runs.get(id);
+  if (run === undefined) throw new Error("Expected the run that was just carried out to be there");
+  const books = await runs.books(id);
+  const deadLetters: Record<string, number> = {};
+  if (books.dead > 0) {
+    for await (const { kind } of letters.list({ run: id })) deadLetters[kind] = (deadLetters[kind] ?? 0) + 1;
+  }
+  const { feed, pool, state, rows } = run;
+  return { run: id, feed, pool, state, rows, books, balanced: imbalance(books) === 0, deadLetters, ...facts };
+}
+
+/** True where everything that was asked for is in the pool, or was there already. */
+export function isComplete({ rows, books }: Pick<RunSummary, "rows" | "books">): boolean {
+  return rows.faulty === 0 && books.dead === 0 && books.invalid === 0;
+}

@@ -1,0 +1,361 @@
+/** One user's path through poolsync, as one document: what is there, what is wanted, and what stands in between. */
+import type { CognitoClient } from "../../cognito/client.ts";
+import { retryRead, type ReadRefusal, type Reads } from "../../cognito/read-retry.ts";
+import { createUserDirectory } from "../../cognito/user-directory.ts";
+import { accountOf } from "../../cognito/listed-user.ts";
+import { canonicalAlias, isAliasAttribute, type Alias } from "../../core/alias-claims.ts";
+import type { ListedUser } from "../../core/comparison.ts";
+import { questionsOf } from "../../core/identifier.ts";
+import type { Pool } from "../../delivery/pool.ts";
+import { isBelieved, isOfFormer, type Held, type UserState } from "../../core/mailbox.ts";
+import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
+import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } from "../../core/unit.ts";
+import { timeOf } from "../../core/version.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { Named, NameHint } from "../../delivery/user-names.ts";
+import { mannerOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
+import { viewLetter, type LetterView } from "../letters/letter-view.ts";
+import type { Explanation, LedgerUnit, PendingUnit } from "./explanation.ts";
+import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
+import { adviceOf } from "../../core/advice.ts";
+
+export interface ExplainDeps {
+  readonly engine: Engine;
+  readonly cognito: CognitoClient;
+  readonly reads: Reads;
+  readonly signal: AbortSignal;
+}
+
+interface UserDeps extends ExplainDeps {
+  readonly profile: PoolProfile;
+}
+
+export type Explained =
+  | { readonly is: "one"; readonly explanation: Explanation }
+  | { readonly is: "none" }
+  | { readonly is: "many"; readonly usernames: readonly string[] };
+
+/** Finds the user by what people sign in with, and explains how things stand. */
+export async function explain(deps: ExplainDeps & { readonly pool: Pool }, name: string): Promise<Explained> {
+  const { pool, signal } = deps;
+  const before = await hintOf(pool, name);
+  const named = await pool.names.whose(name, undefined, signal);
+  if (named.is !== "one") return named;
+  return { is: "one", explanation: await explainUser({ ...deps, profile: pool.profile }, named, before) };
+}
+
+/** Whose the name was when it was asked before, where it is one that passes on. */
+async function hintOf({ names, profile }: Pool, text: string): Promise<NameHint | undefined> {
+  for (const attribute of questionsOf(profile, text)) {
+    const hint = isAliasAttribute(attribute) ? await names.hint({ attribute, value: text }) : undefined;
+    if (hint !== undefined) return hint;
+  }
+  return undefined;
+}
+
+/** Explains a user who was found. `before`: whose the name was when it was asked before. */
+export async function explainUser(
+  deps: UserDeps,
+  named: Extract<Named, { is: "one" }>,
+  before: NameHint | undefined,
+): Promise<Explanation> {
+  const { engine, profile } = deps;
+  const { store, keyring } = engine;
+  const { username } = named;
+  const user = keyring.userKey(profile.id, username);
+  const state = await store.mailboxes.read(user);
+  const askedAt = named.askedAt ?? (await store.now());
+  const found = named.user ? { ok: true as const, user: named.user } : await look(deps, username);
+  const listed = found.ok ? found.user : undefined;
+  const letters: LetterView[] = [];
+  const wanted: Unit[] = [];
+  for await (const letter of store.letters.list({ pool: profile.id, user })) {
+    letters.push(viewLetter(letter, keyring, false));
+    wanted.push({ name: letter.unit, value: valueOf(keyring.open(letter.body)) });
+  }
+  const holds = (await store.holds.list())
+    .filter(({ pool }) => pool === profile.id)
+    .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
+  const nowMs = await store.now();
+  const units = unitsOf(state, keyring, nowMs);
+  wanted.push(...units.map(({ unit }) => unit));
+  const looked = await owners(deps, wanted);
+  const prospect: Prospect = {
+    profile,
+    listed,
+    nowMs,
+    isAnothers: (alias) => {
+      const owned = looked.found.get(aliasKey(profile, alias));
+      return owned?.owners.some((owner) => canonicalUsername(profile, owner) !== username) ?? false;
+    },
+  };
+  const pending = pendingOf(state, units, prospect);
+  const ledger = ledgerOf(deps, state, listed);
+  return {
+    pool: {
+      id: profile.id,
+      region: profile.region,
+      ignoresCase: !profile.caseSensitive,
+      signIn: [...profile.usernameAttributes, ...profile.aliasAttributes],
+      heldUntilConfirmed: profile.requireVerificationBeforeUpdate,
+    },
+    user,
+    username: printable(username),
+    found: foundBy(named, askedAt, before),
+    listed: listed === undefined ? null : shownUser(listed),
+    pending,
+    ledger,
+    letters,
+    aliases: [...looked.found.values()].map(({ attribute, text, owners: names }) => {
+      return { attribute, value: mask(text), owners: names.map(printable) };
+    }),
+    next: nextOf(units, prospect, holds),
+    holds,
+    because: [
+      ...unasked("for this user", found),
+      ...unasked("who has what is wanted", looked.refused),
+      ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, holds, ledger }),
+    ],
+  };
+}
+
+function look({ cognito, profile, reads, signal }: UserDeps, username: string) {
+  const directory = createUserDirectory(cognito);
+  return retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+    directory.readUser(profile.id, { username }, { ignoresCase: !profile.caseSensitive, signal: ending }),
+  );
+}
+
+function foundBy(
+  { by, username }: Extract<Named, { is: "one" }>,
+  askedAt: number,
+  before: NameHint | undefined,
+): Explanation["found"] {
+  const found = { by, at: iso(askedAt) };
+  if (before === undefined || before.username === username) return found;
+  const at = before.askedAt === undefined ? {} : { at: iso(before.askedAt) };
+  return { ...found, before: { username: printable(before.username), ...at } };
+}
+
+function shownUser({ status, attributes }: ListedUser): NonNullable<Explanation["listed"]> {
+  const shown = [...attributes].map(([name, value]) => [name, shownValue(name, value)] as const);
+  return { status, attributes: Object.fromEntries<string>(shown) };
+}
+
+/** What poolsync wrote last, held against what the pool has. */
+function ledgerOf(
+  { engine: { keyring }, profile }: UserDeps,
+  state: UserState,
+  listed: ListedUser | undefined,
+): readonly LedgerUnit[] {
+  const mark = listed && keyring.accountMark(profile.id, accountOf(listed));
+  return Object.entries(state.ledger).map(([attribute, entry]): LedgerUnit => {
+    const { version, digest } = entry;
+    const known = digest !== "";
+    const isFormer = mark !== undefined && isOfFormer(entry, mark);
+    const unit = {
+      attribute,
+      version: iso(timeOf(version)),
+      known,
+      ...(isFormer ? { formerAccount: true as const } : {}),
+    };
+    if (isFormer || !known || listed === undefined) return unit;
+    const digestOf = (value: UnitValue): string => keyring.valueDigest(attribute, value);
+    return { ...unit, changedSince: !valuesThere(listed, attribute).some((value) => digestOf(value) === digest) };
+  });
+}
+
+interface OpenUnit extends Waiting {
+  readonly held: Held;
+  /** In a process's hands. */
+  readonly inHand: boolean;
+}
+
+function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number): OpenUnit[] {
+  const each = (units: Readonly<Record<string, Held>>, inHand: boolean): OpenUnit[] =>
+    Object.entries(units).map(([name, held]) => {
+      const body = keyring.open(held.body);
+      const isLast = ledger[name]?.digest === held.digest;
+      const isWritten = isBelieved(ledger[name], held.digest, nowMs);
+      return {
+        unit: { name, value: valueOf(body) },
+        person: personOf(body),
+        manner: mannerOf(body),
+        version: held.version,
+        held,
+        sendUnless: held.sendUnless,
+        isLast,
+        isBelieved: isWritten,
+        inHand,
+      };
+    });
+  return [...each(mailbox?.claim?.units ?? {}, true), ...each(mailbox?.pending ?? {}, false)];
+}
+
+function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect: Prospect): PendingUnit[] {
+  return units.map((open) => {
+    const { unit, held, inHand } = open;
+    const { version, run, attempts, faults, deaths, notBefore } = held;
+    const { name } = open.person;
+    return {
+      attribute: unit.name,
+      value: valueText(unit.value, false),
+      version: iso(timeOf(version)),
+      run,
+      ...(name === undefined ? {} : { namedBy: `${name.attribute} ${mask(name.value)}` }),
+      attempts,
+      faults,
+      deaths,
+      ...(inHand && mailbox?.claim ? { inHandUntil: iso(mailbox.claim.leaseUntil) } : {}),
+      ...(notBefore > prospect.nowMs ? { notBefore: iso(notBefore) } : {}),
+      would: wouldBe(prospect, open),
+    };
+  });
+}
+
+/** What is in a process's hands is on its way already, and what is on hold or in a longer back-off is not next. */
+function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanation["holds"]): NextCall[] {
+  if (holds.some(({ scope }) => scope === "pool")) return [];
+  const contactsWait = holds.length > 0;
+  const free = units.filter(({ unit: { name }, inHand }) => {
+    return !inHand && !(contactsWait && (isContact(name) || contactOf(name) !== undefined));
+  });
+  const atMs = Math.max(prospect.nowMs, Math.min(...free.map(({ held }) => held.notBefore)));
+  return nextCalls(
+    prospect,
+    free.filter(({ held }) => held.notBefore <= atMs),
+  );
+}
+
+/** One for all spellings of an alias that the pool takes for the same. */
+function aliasKey(profile: PoolProfile, alias: Alias): string {
+  return JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
+}
+
+interface OwnedAlias {
+  readonly attribute: string;
+  /** As it was wanted first. */
+  readonly text: string;
+  /** Usernames. */
+  readonly owners: readonly string[];
+}
+
+/**
+ * Who has the addresses, numbers and preferred usernames that the user wants, where people sign in with such; by their
+ * keys.
+ */
+async function owners(
+  { cognito, profile, reads, signal }: UserDeps,
+  wanted: readonly Unit[],
+): Promise<{ readonly found: ReadonlyMap<string, OwnedAlias>; readonly refused?: ReadRefusal }> {
+  const { usernameAttributes, aliasAttributes } = profile;
+  const directory = createUserDirectory(cognito);
+  const found = new Map<string, OwnedAlias>();
+  for (const { name, value } of wanted) {
+    if (value.kind !== "text" || !isAliasAttribute(name)) continue;
+    if (![...usernameAttributes, ...aliasAttributes].includes(name)) continue;
+    const alias = { attribute: name, value: value.text };
+    const key = aliasKey(profile, alias);
+    if (found.has(key)) continue;
+    const look = { ignoresCase: !profile.caseSensitive, verified: aliasAttributes.includes(name) };
+    const said = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+      directory.owners(profile.id, alias, { ...look, signal: ending }),
+    );
+    if (!said.ok) return { found, refused: said };
+    found.set(key, { attribute: name, text: value.text, owners: said.owners.map(({ username }) => username) });
+  }
+  return { found };
+}
+
+/** What could not be found out, and why. */
+function unasked(what: string, said: { readonly ok: true } | ReadRefusal | undefined): string[] {
+  if (said === undefined || said.ok) return [];
+  const { kind, advice } = said.failure;
+  return [`The pool could not be asked ${what} (${kind}). ${advice}`];
+}
+
+function reasons(
+  { mailbox }: UserState,
+  listed: ListedUser | null | undefined,
+  { pending, letters, holds, ledger }: Pick<Explanation, "pending" | "letters" | "holds" | "ledger">,
+): string[] {
+  const said: string[] = [];
+  const listedSub = listed?.sub;
+  if (listed === null) said.push("The pool does not list this user: the username is another, or the user is new.");
+  for (const { scope, kind, advice } of holds) {
+    said.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
+  }
+  if (mailbox?.claim) said.push("A process has the user in hand.");
+  for (const { attribute, would } of pending) {
+    if (would === "letter (alias-exists)") said.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
+  }
+  for (const { attribute, would, namedBy } of pending) {
+    if (would === "letter (no-longer-theirs)") {
+      said.push(`\`${attribute}\` was put for ${namedBy ?? "another name"}, which this user does not have any more.`);
+    }
+    if (would === "letter (account-gone)") {
+      said.push(`\`${attribute}\` was put for an account that had this username before.`);
+    }
+  }
+  for (const { attribute, notBefore, attempts, faults } of pending) {
+    if (notBefore === undefined) continue;
+    const failed = attempts + faults;
+    const times = failed === 1 ? "once" : `${failed} times`;
+    said.push(
+      `\`${attribute}\` ${failed === 0 ? "waits, and" : `failed ${times}, and`} is tried again at ${notBefore}.`,
+    );
+  }
+  if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
+    said.push(
+      "What is pending is delivered by a worker, by the next sync of the pool, or by the next one-user command for this user.",
+    );
+  }
+  for (const { attribute, kind, reason, id, owner, sub, namedBy, advice } of letters) {
+    const isOfAnother = sub !== undefined && listedSub !== undefined && sub !== listedSub;
+    const whose = [
+      owner === undefined ? "" : ` User ${owner} had it.`,
+      isOfAnother ? ` It is for the account ${sub}, which had this username before.` : "",
+      namedBy === undefined ? "" : ` It was put for ${namedBy}.`,
+    ].join("");
+    said.push(
+      `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
+    );
+  }
+  if (ledger.some(({ formerAccount }) => formerAccount === true)) {
+    said.push("The account was deleted and made anew since poolsync wrote it: what it wrote before counts no more.");
+  }
+  for (const { attribute, changedSince } of ledger) {
+    if (changedSince === true) {
+      said.push(
+        `The pool holds another \`${attribute}\` than poolsync wrote last: somebody else changed it, or it waits for the person.`,
+      );
+    }
+  }
+  if (said.length === 0 && ledger.length === 0) said.push("poolsync was never asked to change this user.");
+  else if (said.length === 0) {
+    said.push(
+      ledger.some(({ known }) => known) ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.",
+    );
+  }
+  return said;
+}
+
+/** What the pool has of a unit, in each of the ways in which it may have been asked for. */
+function valuesThere({ attributes }: ListedUser, name: string): readonly UnitValue[] {
+  const there = attributes.get(name) ?? "";
+  if (contactOf(name) !== undefined) return [{ kind: "as-is", verified: there.toLowerCase() === "true" }];
+  if (there === "") return [{ kind: "clear" }];
+  const flag = flagOf(name);
+  if (flag === undefined) return [{ kind: "text", text: there }];
+  const isVerified = attributes.get(flag)?.toLowerCase() === "true";
+  return VERIFIED.filter((verified) => isVerified || verified !== "mark").map((verified) => ({
+    kind: "text",
+    text: there,
+    verified,
+  }));
+}
+
+function iso(epochMs: number): string {
+  return new Date(epochMs).toISOString();
+}

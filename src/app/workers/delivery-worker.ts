@@ -1,0 +1,75 @@
+/** The process that delivers to pools, as one of a fleet. */
+import { workerPools } from "../../config/config.ts";
+import type { Delivery } from "../../delivery/delivery.ts";
+import { toldReads } from "../../delivery/told-reads.ts";
+import { withOwned } from "../../lifecycle.ts";
+import { republishLetters } from "../../queues/dead-letters.ts";
+import { openChosenPool, openClients, openConfiguredEngine } from "../opening.ts";
+import { stopDeliveries } from "../runs/stop-deliveries.ts";
+import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
+
+/** Longer than a call may take, shorter than the grace that process supervisors give. */
+export const DRAIN_SECONDS = 25;
+
+/** Delivers to the configured pools until it is interrupted, then drains. */
+export async function runDeliveryWorker(
+  { config, log, interrupts }: WorkerDeps,
+  drainSeconds = DRAIN_SECONDS,
+): Promise<void> {
+  demandRedis(config);
+  const chosen = workerPools(config);
+  await withOwned(async (own) => {
+    endWorkerInTime({ log, interrupts }, drainSeconds, own);
+    const deliveries: Delivery[] = [];
+    const ready = (): boolean =>
+      !interrupts.drain.aborted &&
+      deliveries.length === chosen.length &&
+      deliveries.every((delivery) => delivery.ready);
+    await openHealth(config, log, ready, own);
+    const engine = await openConfiguredEngine(config, own, { log });
+    const clients = openClients(config, own);
+    const { concurrency } = config;
+    await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {
+      const reads = toldReads(log, { withinMs: Infinity, onWait });
+      const pool = await openChosenPool({ concurrency, log, engine, clients, own, reads, signal }, choice);
+      await republishLetters(engine.queues, engine.store.letters, choice.id);
+      deliveries.push(
+        own(await pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)),
+      );
+    });
+    if (!interrupts.drain.aborted) {
+      log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
+    }
+    await drained(engine, interrupts);
+    log.info({ drainSeconds }, "worker draining");
+    await stopDeliveries(deliveries, interrupts, drainSeconds * 1000);
+    log.info({}, "worker stopped");
+  });
+}
+
+/**
+ * Starts one after the other, so that many pools are not all asked for at once; but who waits for Cognito holds up nobody
+ * else. Where one cannot be started all are given up, and its error is thrown. Resolves early with the drain.
+ */
+async function startEach<T>(
+  each: readonly T[],
+  drain: AbortSignal,
+  start: (one: T, signal: AbortSignal, onWait: () => void) => Promise<void>,
+): Promise<void> {
+  const giveUp = new AbortController();
+  const signal = AbortSignal.any([drain, giveUp.signal]);
+  let failed: { readonly error: unknown } | undefined;
+  const starting: Promise<void>[] = [];
+  for (const one of each) {
+    const waits = Promise.withResolvers<void>();
+    const started = start(one, signal, waits.resolve).catch((error: unknown) => {
+      failed ??= { error };
+      giveUp.abort();
+    });
+    starting.push(started);
+    await Promise.race([started, waits.promise]);
+    if (signal.aborted) break;
+  }
+  await Promise.all(starting);
+  if (failed !== undefined && !drain.aborted) throw failed.error;
+}

@@ -1,0 +1,24 @@
+/** The process that executes replay orders, as one of a fleet. */
+import { withOwned } from "../../lifecycle.ts";
+import { startReplayer } from "../../queues/replay-orders.ts";
+import { openConfiguredEngine } from "../opening.ts";
+import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
+
+/**
+ * Executes replay orders until it is interrupted. It makes no call to Cognito: what it puts again, other workers
+ * deliver.
+ */
+export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): Promise<void> {
+  demandRedis(config);
+  await withOwned(async (own) => {
+    endWorkerInTime({ log, interrupts }, 0, own);
+    let isConnected = (): boolean => false;
+    await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, own);
+    const engine = await openConfiguredEngine(config, own, { log });
+    own(startReplayer(engine, log), (replayer) => replayer.stop());
+    isConnected = () => engine.connected;
+    log.info({ namespace: config.namespace }, "replay worker started");
+    await drained(engine, interrupts);
+    log.info({}, "replay worker stopping");
+  });
+}

@@ -1,0 +1,60 @@
+/** What the long-running processes of a fleet have in common. All of them need Redis. */
+import { ConfigError } from "../../config/config-error.ts";
+import type { Config } from "../../config/config.ts";
+import { startHealth } from "../../http/health.ts";
+import { aborted, endInTime, type Interrupts, type Own } from "../../lifecycle.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { AppError } from "../app-error.ts";
+
+export interface WorkerDeps {
+  readonly config: Config;
+  readonly log: Log;
+  readonly interrupts: Interrupts;
+}
+
+/** What closing may take once everything is drained. */
+const CLOSE_SECONDS = 4;
+
+/** Ends a worker that has not closed in time. To be owned first. */
+export function endWorkerInTime({ log, interrupts }: Omit<WorkerDeps, "config">, drainSeconds: number, own: Own): void {
+  endInTime(interrupts, (drainSeconds + CLOSE_SECONDS) * 1000, own, () => log.error({}, "ended without closing"));
+}
+
+/**
+ * Resolves when the process is interrupted. Rejects with a StoreError where another version has brought the store to
+ * another format: whoever goes on would only fail.
+ */
+export async function drained({ store }: Engine, { drain }: Interrupts): Promise<void> {
+  await aborted(AbortSignal.any([drain, store.foreign]));
+  if (!drain.aborted) throw store.foreign.reason;
+}
+
+/** Throws a ConfigError for the embedded engine: it is one process, and has no fleet. */
+export function demandRedis(config: Config): void {
+  if (config.redisUrl !== undefined) return;
+  throw new ConfigError([
+    {
+      path: "REDIS_URL",
+      message:
+        "Expected the Redis that the fleet shares, such as redis://127.0.0.1:6379; without Redis `poolsync sync` delivers by itself",
+    },
+  ]);
+}
+
+/** Answers the health checks where a port is set. */
+export async function openHealth(
+  { health: { host, port } }: Config,
+  log: Log,
+  ready: () => boolean,
+  own: Own,
+): Promise<void> {
+  if (port === undefined) return;
+  const health = await startHealth({ host, port, ready }).catch((cause: unknown) => {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
+    const why = code === "EADDRINUSE" ? "is taken by another process" : `cannot be listened at (${code})`;
+    throw new AppError("port", `Port ${port} of ${host} ${why}: set another POOLSYNC_HEALTH_PORT.`, { cause });
+  });
+  own(health, (opened) => opened.close());
+  log.info({ host, port: health.port }, "health checks are answered");
+}

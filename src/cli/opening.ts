@@ -1,0 +1,68 @@
+/** The options that commands share, and the configuration as one command reads it. */
+import type { Command } from "commander";
+import type { FeedsDeps } from "../app/feeds/open-feeds.ts";
+import type { Opened } from "../app/opening.ts";
+import { READS_WITHIN_MS } from "../cognito/read-retry.ts";
+import { readConfig, type Flags, type PoolFlags } from "../config/config.ts";
+import { toldReads } from "../delivery/told-reads.ts";
+import type { Own } from "../lifecycle.ts";
+import { createLog } from "../log.ts";
+import { tell, type Io } from "./io.ts";
+
+/** Flags of every command that works with an engine. */
+export interface EngineFlags extends Flags {
+  readonly json?: boolean;
+}
+
+/** Flags of every command that reaches Cognito. */
+export interface CognitoFlags extends EngineFlags, PoolFlags {}
+
+export function engineOptions(command: Command): Command {
+  return command
+    .option("--config <file>", "configuration file (default: ./poolsync.yaml, if it is there)")
+    .option("--data-dir <directory>", "where the embedded engine keeps its data (default: ~/.local/state/poolsync)")
+    .option("--json", "print one JSON document on stdout; logs go to stderr");
+}
+
+export function cognitoOptions(command: Command): Command {
+  return command
+    .option("--region <region>", "AWS Region of the user pool")
+    .option("--endpoint-url <url>", "another endpoint than Cognito's own, such as an emulator")
+    .option("--profile <name>", "profile of AWS's configuration files")
+    .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
+    .option("--reserve <share>", "what is left of it to others: calls a second, or a share such as 20%")
+    .option("--concurrency <number>", "most calls in flight (default: 10)");
+}
+
+export interface OpenedCommand extends Opened {
+  /** True where people look on: progress may be shown. */
+  readonly interactive: boolean;
+}
+
+/** Clears the line: a progress bar may stand there, and is drawn again below. */
+const OVER_THE_BAR = "\r\u001b[2K";
+
+/** Reads the configuration. Opens nothing. `level`: of what is logged where nobody says, and nobody looks on. */
+export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Promise<OpenedCommand> {
+  const config = await readConfig(flags, io.environment);
+  const { plain, connectTimeoutMs, requestTimeoutMs } = config;
+  const atTerminal = io.stderr.isTTY === true;
+  // At a terminal the command says itself what matters; log lines would tear its progress bar.
+  const log = createLog(config.logLevel ?? (atTerminal ? "silent" : level));
+  const say = (sentence: string): void => tell(io, plain ? sentence : OVER_THE_BAR + sentence);
+  // Where the log is not silent, it says the same.
+  const told = atTerminal && log.level === "silent" ? { say } : {};
+  const reads = toldReads(log, {
+    // Whoever lets a single call take longer means it.
+    withinMs: io.readsWithinMs ?? Math.max(READS_WITHIN_MS, connectTimeoutMs + requestTimeoutMs),
+    patience: { spent: false },
+    ...told,
+  });
+  return { config, log, reads, interactive: atTerminal && flags.json !== true && !plain, ...told };
+}
+
+/** What opening feeds wants of a command. */
+export function feedsDeps(io: Io, opened: Opened, own: Own): FeedsDeps {
+  const { stdin, environment, interrupts } = io;
+  return { ...opened, own, stdin, environment, signal: interrupts.drain };
+}

@@ -1,0 +1,68 @@
+/** What people see of a run at the command line: a progress bar, why it stands still, and what it came to. */
+import type { RunEvent, RunObserver, RunOutcome } from "../app/runs/run-observer.ts";
+import { counted } from "../core/amounts.ts";
+import { summaryText } from "../views/run-summary.ts";
+import { standstillText } from "../views/standstill.ts";
+import { indent } from "../views/table.ts";
+import { commandLine, type CarriedFlags } from "./command-line.ts";
+import { columnsOf, tell, type Io } from "./io.ts";
+import { createProgress } from "./progress.ts";
+
+export interface RunDisplay {
+  readonly interactive: boolean;
+  readonly flags: CarriedFlags & { readonly json?: boolean };
+}
+
+/** An observer of the runs of one command, one after another. */
+export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver {
+  let progress = createProgress(io.stderr, false);
+  const say = (sentence: string): void => {
+    progress.clear();
+    tell(io, sentence);
+  };
+  return (event: RunEvent) => {
+    switch (event.is) {
+      case "started":
+        progress = createProgress(io.stderr, interactive);
+        return;
+      case "progress": {
+        const { books, rows, totalRows } = event;
+        return progress.show({ ...books, rows, ...(totalRows === undefined ? {} : { totalRows }) });
+      }
+      case "held":
+        return say(standstillText(event.standstill));
+      case "stalled": {
+        if (event.while === "delivering") return;
+        const worker = commandLine(io, ["worker", "--pools", event.run.pool], flags);
+        const status = commandLine(io, ["status"], flags);
+        return say(
+          `The rest of the file waits: many users are due, and none was delivered for a while. Unless a worker runs, start one: ${worker}; \`${status}\` tells of holds.`,
+        );
+      }
+      case "stopped":
+        return progress.stop();
+      case "finished":
+        progress.stop();
+        if (flags.json !== true) io.stdout.write(outcomeText(io, event.outcome, flags));
+        return;
+      case "forgotten":
+      case "interrupted":
+        // The command ends with a sentence on it, or goes on.
+        return;
+    }
+  };
+}
+
+function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags: CarriedFlags): string {
+  const width = columnsOf(io.stdout);
+  const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+  const { run, feed, rows, books, resumed } = summary;
+  if (detached) {
+    const what = putBefore
+      ? `${feed} was put by an earlier command, in run ${run}, and ${counted(books.pending, "change", "changes")} of it ${books.pending === 1 ? "is" : "are"} pending.`
+      : `${counted(rows.read, "row was", "rows were")} put from ${feed}, in run ${run}.`;
+    return indent("", `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`, width);
+  }
+  const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
+  return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });
+}

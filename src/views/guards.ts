@@ -1,0 +1,14 @@
+import { guardSentence } from "../core/guards.ts";
+import type { Plan } from "../plan/plan.ts";
+
+/** What is said of plans that broke guards, in one sentence a guard. */
+export function guardedMessage(plans: readonly Plan[]): string {
+  const sentences = plans.flatMap(({ id, feed, broken }) =>
+    broken.length === 0
+      ? []
+      : [
+          `${broken.map(guardSentence).join(" ")} Nothing of ${feed} was written; if this is right, add --approve ${id}.`,
+        ],
+  );
+  return sentences.join(" ");
+}

@@ -1,0 +1,102 @@
+/** Runs as documents for machines, and as text for people. */
+import type { ListedRun, ShownRun } from "../app/runs/look-at-runs.ts";
+import { age, count, counted } from "../core/amounts.ts";
+import { imbalance } from "../core/books.ts";
+import type { Run } from "../store/runs.ts";
+import { planDocument, planText } from "./plan-view.ts";
+import { stateText, summaryText, type SummaryWords } from "./run-summary.ts";
+import { indent, table } from "./table.ts";
+
+function described({ id, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {
+  return {
+    run: id,
+    feed,
+    pool,
+    state,
+    rows,
+    asOf: new Date(asOf).toISOString(),
+    startedAt: new Date(startedAt).toISOString(),
+    ...(finishedAt === undefined ? {} : { finishedAt: new Date(finishedAt).toISOString() }),
+  };
+}
+
+export function runListDocument(runs: readonly ListedRun[]): object {
+  return { runs: runs.map(({ run, books }) => ({ ...described(run), books, balanced: imbalance(books) === 0 })) };
+}
+
+interface ListLook {
+  readonly width: number;
+  /** Epoch ms. */
+  readonly now: number;
+  readonly command: SummaryWords["command"];
+}
+
+export function runListText(runs: readonly ListedRun[], { width, now, command }: ListLook): string {
+  if (runs.length === 0) return "No runs yet.\n";
+  const lines = table(
+    [
+      { title: "RUN" },
+      { title: "FEED", shrinks: true },
+      { title: "STATE" },
+      { title: "AGE", align: "right" },
+      { title: "RECEIVED", align: "right" },
+      { title: "PENDING", align: "right" },
+      { title: "DEAD", align: "right" },
+    ],
+    runs.map(({ run, books }) => [
+      run.id,
+      run.feed,
+      stateText(run.state, books),
+      age(now - run.startedAt),
+      count(books.received),
+      count(books.pending),
+      count(books.dead),
+    ]),
+    width,
+  );
+  const waiting = runs.filter(({ run }) => run.state === "needs-approval").length;
+  if (waiting === 0) return lines;
+  const look = command("runs", "show", "ID");
+  const sentence = `${counted(waiting, "run waits", "runs wait")} for an approval: look with \`${look}\`.`;
+  return lines + indent("", sentence, width);
+}
+
+export function runDocument({ run, summary, kept }: ShownRun, showValues: boolean): object {
+  const { balanced, deadLetters, books } = summary;
+  return {
+    ...described(run),
+    books,
+    balanced,
+    deadLetters,
+    ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
+    ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
+  };
+}
+
+interface RunLook {
+  readonly width: number;
+  /** Without bars. */
+  readonly plain: boolean;
+  readonly showValues: boolean;
+  readonly command: SummaryWords["command"];
+}
+
+export function runText({ run, summary, kept, othersDeliver }: ShownRun, look: RunLook): string {
+  const { width, plain, showValues, command } = look;
+  const { id, pool, state } = run;
+  if (state === "needs-approval") {
+    const plan = kept?.summary ? planText(kept.summary, { pool, plain, showValues }, width) : "";
+    const until = kept ? ` until ${new Date(kept.header.expiresAt).toISOString()}` : "";
+    const sentence = `Nothing of it was written. It waits for an approval${until}: \`${command("runs", "approve", id)}\`, or \`${command("runs", "cancel", id)}\`.`;
+    return `${plan}\n${indent("", sentence, width)}`;
+  }
+  const begun = new Date(run.startedAt).toISOString();
+  const asOf = new Date(run.asOf).toISOString();
+  const stands = `State: ${stateText(state, summary.books)}. Begun ${begun}, values as of ${asOf}.`;
+  const text = summaryText(summary, width, { command }) + indent("", stands, width);
+  const { pending } = summary.books;
+  if (!othersDeliver || state !== "delivering" || pending === 0) return text;
+  const worker = command("worker", "--pools", pool);
+  const sentence = `${counted(pending, "change waits", "changes wait")} for a worker: one has to run, such as \`${worker}\`. \`${command("status")}\` tells of holds.`;
+  return text + indent("", sentence, width);
+}

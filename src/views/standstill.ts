@@ -1,0 +1,9 @@
+import type { Standstill } from "../app/runs/run-observer.ts";
+import { adviceOf } from "../core/advice.ts";
+
+/** Why nothing is delivered, and what to do about it. */
+export function standstillText({ scope, pool, kind }: Standstill): string {
+  if (scope === "process") return `Deliveries wait (${kind}). ${adviceOf(kind)}`;
+  const what = scope === "pool" ? `Pool ${pool} is` : `E-mail addresses and phone numbers of pool ${pool} are`;
+  return `${what} on hold (${kind}). ${adviceOf(kind)} It is tried again by itself.`;
+}
