@@ -10,10 +10,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   queues: ["core", "store"],
   delivery: below,
   plan: [...below, "delivery"],
-  config: ["core", "store", "feeds", "cognito", "queues", "plan"],
+  // Of cognito only how AWS's own configuration files are read.
+  config: ["core", "feeds", "cognito"],
   http: [],
   app: [...below, "delivery", "plan", "config", "http"],
-  views: [...below, "delivery", "plan", "app"],
+  views: ["core", "store", "plan", "app"],
   emulator: ["core"],
   cli: [...below, "delivery", "plan", "config", "http", "app", "views", "emulator"],
 };
@@ -34,6 +35,7 @@ const homes = [
   },
   { regex: "^@(aws-sdk|smithy)/", message: "The AWS SDK lives in src/cognito.", at: ["src/cognito"] },
   { regex: "^undici$", message: "undici lives in src/cognito and src/feeds.", at: ["src/cognito", "src/feeds"] },
+  { regex: "^(commander|cli-progress)$", message: "The command line lives in src/cli.", at: ["src/cli"] },
 ];
 
 const nodeProcess = {
@@ -56,7 +58,7 @@ const printing = ["stdout", "stderr"].map((property) => ({
 const ending = ["exit", "exitCode"].map((property) => ({
   object: "process",
   property,
-  message: "Only src/cli and workers decide when the process ends: throw, or return.",
+  message: "Only src/cli, src/lifecycle.ts and workers decide when the process ends: throw, or return.",
 }));
 const environment = {
   object: "process",

@@ -112,7 +112,7 @@ describe("the page on operations, on failures", () => {
       ...inSources(/\bfault\(\s*(?:record\.)?line,\s*"([a-z-]+)"/g, "src/feeds"),
       ...inSources(/\binvalidUnit\(\s*[\w.]+,\s*"([a-z-]+)"/g, "src/feeds"),
       ...inSources(/\breason: "([a-z-]+)"/g, "src/feeds"),
-      ...inSources(/\breason: "([a-z-]+)"/g, "src/queues"),
+      ...inSources(/\breason: "([a-z-]+)"/g, "src/delivery"),
       ...Object.keys(PLAN_FAULTS),
       ...inSources(/DateFault = "([a-z-]+)"/g, "src/feeds"),
       ...inSources(/DateFault = "[a-z-]+" \| "([a-z-]+)"/g, "src/feeds"),
@@ -266,8 +266,7 @@ describe("the page on operations, on what poolsync says", () => {
     const real = [
       ...inSources(/new (?:AppError|FeedError|StoreError)\(\s*"([a-z-]+)"/g),
       ...inSources(/^ {2}readonly kind = "([a-z-]+)"/gm),
-      ...inSources(/return \{ kind: "([a-z-]+)", message/g, "src/cli"),
-      ...inSources(/\bkind: "(unexpected)"/g, "src/cli"),
+      ...inSources(/return \{ kind: "([a-z-]+)", category/g),
     ];
     // It never leaves the delivery that it ends.
     const inside = ["claim-lost"];
