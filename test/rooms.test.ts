@@ -59,7 +59,7 @@ const refused: [file: string, rule: string, text: string][] = [
   ["src/log.ts", IMPORTS, 'export { a } from "./store/keyring.ts";'],
   ["src/exit-codes.ts", IMPORTS, 'export { a } from "./app/app-error.ts";'],
   ["src/index.ts", IMPORTS, 'export { a } from "./cli/io.ts";'],
-  ["src/testing.ts", IMPORTS, 'export { a } from "./support/redis.ts";'],
+  ["src/testing.ts", IMPORTS, 'export { a } from "../test/support/redis.ts";'],
   ["workers/environment.ts", PROPERTIES, "export const home = process.env.HOME;"],
   ["workers/queue.ts", IMPORTS, 'export { Worker } from "bullmq";'],
   ["src/core/cycle.ts", "no-cycle", 'export { b } from "./cycle-back.ts";\nexport const c = 1;'],
