@@ -1,16 +1,14 @@
 /** `poolsync emulator`: a stand-in for Cognito on this machine. */
-import { readFile } from "node:fs/promises";
-import { InvalidArgumentError, type Command } from "commander";
-import { z } from "zod";
+import type { Command } from "commander";
 import { startEmulator, type Emulator } from "../../emulator/emulator.ts";
-import { POOL_DEFINITION, USER_SEED, type UserSeed } from "../../emulator/pool-definition.ts";
-import { CATEGORIES, type Category, type Quotas } from "../../emulator/quota.ts";
-import { parseSpan } from "../../core/span.ts";
+import type { UserSeed } from "../../emulator/pool-definition.ts";
+import { CATEGORIES, type Quotas } from "../../emulator/quota.ts";
+import { lag, latency, quota, readSeed, seconds } from "../emulator-options.ts";
 import { aborted, withOwned } from "../../lifecycle.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { AppError } from "../../app/app-error.ts";
-import { columnsOf } from "../io.ts";
+import { columnsOf, type Io } from "../io.ts";
 import { whole } from "../option-values.ts";
 import type { Context } from "../command.ts";
 import { counted } from "../../core/amounts.ts";
@@ -32,11 +30,6 @@ interface EmulatorFlags {
 const PORT = 9229;
 const POOL_ID = "eu-west-1_Example";
 const USERS = 100;
-
-const seedFile = z.strictObject({
-  pool: POOL_DEFINITION.optional(),
-  users: z.array(USER_SEED),
-});
 
 export function addEmulator(program: Command, context: Context): void {
   program
@@ -74,57 +67,53 @@ async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
   const seed = flags.seedFile === undefined ? undefined : await readSeed(flags.seedFile);
   return withOwned(async (own) => {
     const emulator = own(await start(flags), (opened) => opened.close());
-    const users = seed?.users ?? Array.from({ length: flags.users ?? USERS }, (_, index) => inventUser(index + 1));
-    let poolId: string;
-    try {
-      const pool = emulator.pools.add({
-        schema: [{ name: "cost_center" }, { name: "department" }],
-        ...seed?.pool,
-        id: flags.poolId ?? seed?.pool?.id ?? POOL_ID,
-      });
-      // A list shows at once whom the pool begins with, however far it lags.
-      const createdAt = Date.now() - (flags.listLag ?? 0);
-      for (const user of users) pool.addUser({ createdAt, ...user });
-      poolId = pool.id;
-    } catch (cause) {
-      // What the emulator says of a definition or a seed names no person but the one who was made up for it.
-      throw new AppError("seed", cause instanceof Error ? cause.message : "The pool cannot be made.", {
-        cause,
-        category: "usage",
-      });
-    }
-    const endpoint = emulator.url;
+    const { id, users } = fill(emulator, flags, seed);
+    const { url: endpoint } = emulator;
     if (flags.json === true) {
-      io.stdout.write(`${JSON.stringify({ endpoint, userPoolId: poolId, users: users.length }, undefined, 2)}\n`);
-    } else {
-      const sync = commandLine(io, [
-        "sync",
-        "users.csv",
-        "--user-pool-id",
-        poolId,
-        "--verified",
-        "mark",
-        "--endpoint-url",
-        endpoint,
-      ]);
-      io.stdout.write(
-        [
-          indent(
-            "",
-            `Cognito's stand-in listens at ${endpoint}, with ${counted(users.length, "user")} in pool ${poolId}.`,
-            columnsOf(io.stdout),
-          ),
-          "Any credentials are taken, for instance AWS's documented example:\n\n",
-          "  export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\n",
-          "  export AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
-          `  ${sync}\n\n`,
-          "Ctrl-C ends it, and everything in it is gone.\n",
-        ].join(""),
-      );
-    }
+      io.stdout.write(`${JSON.stringify({ endpoint, userPoolId: id, users }, undefined, 2)}\n`);
+    } else io.stdout.write(welcome(io, endpoint, id, users));
     await aborted(io.interrupts.drain);
     return EXIT.done;
   });
+}
+
+/** Makes the pool and its users. Throws an AppError `seed` for a definition that cannot be. */
+function fill(
+  emulator: Emulator,
+  flags: EmulatorFlags,
+  seed: Awaited<ReturnType<typeof readSeed>> | undefined,
+): { readonly id: string; readonly users: number } {
+  const users = seed?.users ?? Array.from({ length: flags.users ?? USERS }, (_, index) => inventUser(index + 1));
+  try {
+    const pool = emulator.pools.add({
+      schema: [{ name: "cost_center" }, { name: "department" }],
+      ...seed?.pool,
+      id: flags.poolId ?? seed?.pool?.id ?? POOL_ID,
+    });
+    // A list shows at once whom the pool begins with, however far it lags.
+    const createdAt = Date.now() - (flags.listLag ?? 0);
+    for (const user of users) pool.addUser({ createdAt, ...user });
+    return { id: pool.id, users: users.length };
+  } catch (cause) {
+    // What the emulator says of a definition or a seed names no person but the one who was made up for it.
+    throw new AppError("seed", cause instanceof Error ? cause.message : "The pool cannot be made.", {
+      cause,
+      category: "usage",
+    });
+  }
+}
+
+function welcome(io: Io, endpoint: string, pool: string, users: number): string {
+  const words = ["sync", "users.csv", "--user-pool-id", pool, "--verified", "mark", "--endpoint-url", endpoint];
+  const listens = `Cognito's stand-in listens at ${endpoint}, with ${counted(users, "user")} in pool ${pool}.`;
+  return [
+    indent("", listens, columnsOf(io.stdout)),
+    "Any credentials are taken, for instance AWS's documented example:\n\n",
+    "  export AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE\n",
+    "  export AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\n",
+    `  ${commandLine(io, words)}\n\n`,
+    "Ctrl-C ends it, and everything in it is gone.\n",
+  ].join("");
 }
 
 async function start({
@@ -153,25 +142,6 @@ async function start({
   }
 }
 
-async function readSeed(path: string): Promise<z.infer<typeof seedFile>> {
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path, "utf8"));
-  } catch (cause) {
-    throw new AppError("seed", `Expected a JSON file that can be read at \`${path}\`.`, {
-      cause,
-      category: "usage",
-    });
-  }
-  const parsed = seedFile.safeParse(content);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const at = issue?.path.map(String).join(".") ?? "";
-  throw new AppError("seed", `\`${path}\` is no seed file${at === "" ? "" : `, at ${at}`}: ${issue?.message ?? ""}`, {
-    category: "usage",
-  });
-}
-
 function inventUser(number: number): UserSeed {
   const username = `user${String(number).padStart(5, "0")}`;
   return {
@@ -183,37 +153,4 @@ function inventUser(number: number): UserSeed {
       email_verified: "true",
     },
   };
-}
-
-function quota(value: string, before: Quotas | undefined): Quotas {
-  if (value === "unmetered") return "unmetered";
-  const [, name, number] = /^(\w+)=(\d+(?:\.\d+)?)$/.exec(value) ?? [];
-  const category: Category | undefined = CATEGORIES.find((each) => each === name);
-  if (category === undefined || Number(number) <= 0) {
-    throw new InvalidArgumentError(
-      `Expected \`unmetered\`, or a category and a number above 0, such as ${CATEGORIES[0] ?? ""}=100.`,
-    );
-  }
-  return { ...(typeof before === "object" ? before : {}), [category]: Number(number) };
-}
-
-function seconds(value: string): number {
-  const number = /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : 0;
-  if (number <= 0) throw new InvalidArgumentError("Expected seconds above 0, such as 0.2.");
-  return number;
-}
-
-function latency(value: string): number | readonly [number, number] {
-  const [, least, most] = /^(\d+)(?:-(\d+))?$/.exec(value) ?? [];
-  if (least === undefined || (most !== undefined && Number(most) < Number(least))) {
-    throw new InvalidArgumentError("Expected milliseconds, such as 20 or 10-40.");
-  }
-  return most === undefined ? Number(least) : [Number(least), Number(most)];
-}
-
-function lag(value: string): number {
-  const [, ms] = /^(\d{1,9})ms$/.exec(value) ?? [];
-  const lagMs = ms === undefined ? parseSpan(value) : Number(ms);
-  if (lagMs === undefined) throw new InvalidArgumentError("Expected a span of time such as 500ms, 2s or 5m.");
-  return lagMs;
 }

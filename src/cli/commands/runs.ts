@@ -1,19 +1,16 @@
 /** `poolsync runs list|show|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
-import { openConfiguredEngine } from "../../app/opening.ts";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
 import { listRuns, showRun } from "../../app/runs/look-at-runs.ts";
-import { EXIT } from "../../exit-codes.ts";
 import { closest } from "../../feeds/closest.ts";
-import { withOwned } from "../../lifecycle.ts";
-import type { Engine } from "../../queues/engine.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
 import { indent } from "../../views/table.ts";
 import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { columnsOf, type Io } from "../io.ts";
-import { engineOptions, openConfig, type EngineFlags, type OpenedCommand } from "../opening.ts";
+import { columnsOf } from "../io.ts";
+import { printEngine } from "../engine-command.ts";
+import { engineOptions, type EngineFlags } from "../opening.ts";
 import { whole } from "../option-values.ts";
 
 interface ListFlags extends EngineFlags {
@@ -86,19 +83,8 @@ function refuseUnknown(runs: Command): void {
   runs.error(`error: unknown command '${word}'${hint}`, { code: "commander.unknownCommand" });
 }
 
-async function withEngine(
-  io: Io,
-  flags: EngineFlags,
-  act: (engine: Engine, opened: OpenedCommand) => Promise<string>,
-): Promise<number> {
-  const opened = await openConfig(io, flags);
-  const text = await withOwned(async (own) => act(await openConfiguredEngine(opened.config, own, opened), opened));
-  io.stdout.write(text);
-  return EXIT.done;
-}
-
 function list({ io }: Context, flags: ListFlags): Promise<number> {
-  return withEngine(io, flags, async (engine, { log }) => {
+  return printEngine(io, flags, async (engine, { log }) => {
     const runs = await listRuns(engine, log, flags.limit ?? LISTED);
     if (flags.json === true) return `${JSON.stringify(runListDocument(runs), undefined, 2)}\n`;
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
@@ -107,7 +93,7 @@ function list({ io }: Context, flags: ListFlags): Promise<number> {
 }
 
 function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
-  return withEngine(io, flags, async (engine, { config, log }) => {
+  return printEngine(io, flags, async (engine, { config, log }) => {
     const shown = await showRun(engine, log, id);
     const showValues = flags.showValues === true;
     if (flags.json === true) return `${JSON.stringify(runDocument(shown, showValues), undefined, 2)}\n`;
@@ -118,7 +104,7 @@ function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
 }
 
 function approve({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  return withEngine(io, flags, async (engine, { log }) => {
+  return printEngine(io, flags, async (engine, { log }) => {
     const { plan, feed, pool } = await approveRun(engine, log, id);
     if (flags.json === true) return `${JSON.stringify({ run: id, plan, feed, pool })}\n`;
     const look = commandLine(io, ["runs", "show", id], flags);
@@ -127,7 +113,7 @@ function approve({ io }: Context, id: string, flags: EngineFlags): Promise<numbe
 }
 
 function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  return withEngine(io, flags, async (engine, { log }) => {
+  return printEngine(io, flags, async (engine, { log }) => {
     const { feed, pool, books } = await cancelRun(engine, log, id);
     const { applied, pending } = books;
     if (flags.json === true) return `${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`;

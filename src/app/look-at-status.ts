@@ -1,0 +1,39 @@
+/** How a namespace stands, asked of the process that has the data directory where this one cannot open it. */
+import type { Config } from "../config/config.ts";
+import { nextStep, sentence } from "../core/sentence.ts";
+import { withOwned } from "../lifecycle.ts";
+import { askHolder } from "../store/postgres/directory-lock.ts";
+import { StoreError } from "../store/store-error.ts";
+import { AppError } from "./app-error.ts";
+import { ceilings, openConfiguredEngine, type Opened } from "./opening.ts";
+import { parseStatus, statusOf, type NamespaceStatus } from "./status.ts";
+
+/** `verify`: recounts everything. Throws an AppError `in-use` where a recount is wanted and another process is there. */
+export async function lookAtStatus(opened: Opened, verify: boolean): Promise<NamespaceStatus> {
+  const { config } = opened;
+  return withOwned(async (own) => {
+    try {
+      const engine = await openConfiguredEngine(config, own, opened);
+      return await statusOf(engine, { ceilingOf: ceilings(config), verify });
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;
+      return await askOwner(config, verify, error);
+    }
+  });
+}
+
+/** The other process says itself how it stands, but for a recount, which would stop it. */
+async function askOwner({ dataDir }: Config, verify: boolean, inUse: StoreError): Promise<NamespaceStatus> {
+  if (verify) {
+    throw new AppError(
+      "in-use",
+      sentence`Another poolsync process has the data directory ${dataDir}, and a recount needs it at rest: run ${nextStep("status", "--verify")} when that process has ended.`,
+      { cause: inUse },
+    );
+  }
+  const answer = await askHolder(dataDir);
+  // Between the two looks the process may have ended; then the next try opens the directory.
+  const status = answer === undefined ? undefined : parseStatus(answer.status);
+  if (status === undefined) throw inUse;
+  return status;
+}

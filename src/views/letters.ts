@@ -1,0 +1,86 @@
+/** Dead letters as documents for machines, and as text for people. */
+import type { LetterGroup } from "../app/letters/letter-groups.ts";
+import type { LetterView } from "../app/letters/letter-view.ts";
+import { adviceOf } from "../core/advice.ts";
+import { age, count } from "../core/amounts.ts";
+import { isLostPerson } from "../core/failure.ts";
+import { indent, table } from "./table.ts";
+
+/** A group with the view of its oldest letter. */
+export interface ShownGroup {
+  readonly group: LetterGroup;
+  readonly example: LetterView;
+}
+
+export function groupsDocument(shown: readonly ShownGroup[]): object {
+  const groups = shown.map(({ group, example }) => {
+    const { kind, pool, reason, letters, oldest, newest } = group;
+    const { id, username, attribute, value } = example;
+    const times = { oldest: new Date(oldest).toISOString(), newest: new Date(newest).toISOString() };
+    const advice = adviceOf(kind, reason);
+    return { kind, pool, reason, letters, ...times, example: { id, username, attribute, value }, advice };
+  });
+  return { total: shown.reduce((sum, { group }) => sum + group.letters, 0), groups };
+}
+
+interface GroupsLook {
+  readonly width: number;
+  /** Epoch ms. */
+  readonly now: number;
+  /** A follow-up command as the user would type it. */
+  readonly command: (...words: readonly string[]) => string;
+}
+
+export function letterGroupsText(shown: readonly ShownGroup[], { width, now, command }: GroupsLook): string {
+  if (shown.length === 0) return "No dead letters.\n";
+  const parts = [
+    table(
+      [
+        { title: "KIND" },
+        { title: "REASON", shrinks: true },
+        { title: "LETTERS", align: "right" },
+        { title: "OLDEST", align: "right" },
+        { title: "NEWEST", align: "right" },
+        { title: "POOL", shrinks: true },
+      ],
+      shown.map(({ group: { kind, reason, letters, oldest, newest, pool } }) => [
+        kind,
+        reason,
+        count(letters),
+        age(now - oldest),
+        age(now - newest),
+        pool,
+      ]),
+      width,
+    ),
+  ];
+  // Reasons of a kind have one advice, but for those whose person is lost.
+  const advised = new Map<string, ShownGroup>();
+  for (const one of shown) {
+    const { kind, reason } = one.group;
+    const title = isLostPerson(reason) ? `${kind}: ${reason}` : kind;
+    if (!advised.has(title)) advised.set(title, one);
+  }
+  for (const [title, { group, example }] of advised) {
+    const { kind, reason } = group;
+    const { id, username, attribute, value } = example;
+    parts.push(`\n${title}\n`, indent("  e.g. ", `${username}: ${attribute} = ${value}  (${id})`, width));
+    parts.push(indent("  ", adviceOf(kind, reason), width));
+    if (isLostPerson(reason)) continue;
+    // A letter without its token is sent by nobody.
+    const next = kind === "token-expired" ? "discard" : "replay";
+    parts.push(`  ${command("dead", next, "--kind", kind)}\n`);
+  }
+  return parts.join("");
+}
+
+/** One letter, a line a field. */
+export function letterText(view: LetterView, width: number): string {
+  const pairs = (texts: Readonly<Record<string, string>>): string =>
+    Object.entries(texts)
+      .map(([key, text]) => `${key}=${text}`)
+      .join(", ");
+  return Object.entries<string | Readonly<Record<string, string>>>({ ...view })
+    .map(([name, shown]) => indent(`${name.padEnd(10)}  `, typeof shown === "string" ? shown : pairs(shown), width))
+    .join("");
+}

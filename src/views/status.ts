@@ -1,0 +1,101 @@
+/** How a namespace stands, as text for people. */
+import type { NamespaceStatus } from "../app/status.ts";
+import { adviceOf } from "../core/advice.ts";
+import { age, count } from "../core/amounts.ts";
+import { booksText, stateText } from "./run-summary.ts";
+import { indent, table } from "./table.ts";
+
+export function statusText(
+  { engine, pools, deadLetters, holds, runs, books, balanced, verified }: NamespaceStatus,
+  width: number,
+): string {
+  return [
+    `Engine: ${engine}\n`,
+    poolsText(pools, width),
+    ...holds.map((hold) => holdText(hold, width)),
+    lettersText(deadLetters, width),
+    runsText(runs, width),
+    `\nBooks of everything\n${booksText(books)}`,
+    balanced ? "The books balance.\n" : "The books do NOT balance.\n",
+    verified === undefined ? "" : recountText(verified, width),
+  ].join("");
+}
+
+function poolsText(pools: NamespaceStatus["pools"], width: number): string {
+  if (pools.length === 0) return "No user pool has been used yet.\n";
+  const lines = table(
+    [
+      { title: "POOL", shrinks: true },
+      { title: "DUE USERS", align: "right" },
+      { title: "WAITING", align: "right" },
+      { title: "ACTIVE", align: "right" },
+      { title: "DELAYED", align: "right" },
+      { title: "CALLS/S", align: "right" },
+      { title: "LAST CUT", align: "right" },
+    ],
+    pools.map(({ pool, due, queue, pace }) => [
+      pool,
+      count(due),
+      count((queue["waiting"] ?? 0) + (queue["prioritized"] ?? 0)),
+      count(queue["active"] ?? 0),
+      count(queue["delayed"] ?? 0),
+      `${pace.ratePerSecond.toFixed(pace.ratePerSecond < 10 ? 1 : 0)} of ${pace.ceilingPerSecond}`,
+      pace.lastCutAt === undefined ? "never" : age(Date.now() - Date.parse(pace.lastCutAt)),
+    ]),
+    width,
+  );
+  return `\n${lines}`;
+}
+
+function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number], width: number): string {
+  const what = scope === "pool" ? `Pool ${pool} is` : `E-mail and phone units of pool ${pool} are`;
+  return `\n${indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width)}`;
+}
+
+function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number): string {
+  const kinds = Object.entries(deadLetters).toSorted(([, a], [, b]) => b - a);
+  if (kinds.length === 0) return "";
+  const columns = [{ title: "DEAD LETTERS" }, { title: "", align: "right" as const }];
+  return `\n${table(
+    columns,
+    kinds.map(([kind, letters]) => [kind, count(letters)]),
+    width,
+  )}`;
+}
+
+function runsText(runs: NamespaceStatus["runs"], width: number): string {
+  if (runs.length === 0) return "";
+  const lines = table(
+    [
+      { title: "RUN" },
+      { title: "FEED", shrinks: true },
+      { title: "STATE" },
+      { title: "RECEIVED", align: "right" },
+      { title: "APPLIED", align: "right" },
+      { title: "PENDING", align: "right" },
+      { title: "DEAD", align: "right" },
+    ],
+    runs.map(({ run, feed, state, books }) => [
+      run,
+      feed,
+      stateText(state, books),
+      count(books.received),
+      count(books.applied),
+      count(books.pending),
+      count(books.dead),
+    ]),
+    width,
+  );
+  return `\n${lines}`;
+}
+
+function recountText({ differences }: NonNullable<NamespaceStatus["verified"]>, width: number): string {
+  if (differences.length === 0) {
+    return indent("", "Recounted: every mailbox and every dead letter is in the books.", width);
+  }
+  return differences
+    .map(({ run, term, books, counted }) =>
+      indent("", `Recounted: ${run} has ${count(counted)} ${term}, and its books say ${count(books)}.`, width),
+    )
+    .join("");
+}
