@@ -1,7 +1,7 @@
-/** Rows after which others have their turn. */
-export const TURN_ROWS = 1000;
+/** After this many rows a walk over a scratch lets the event loop run: it is one piece of work without an await. */
+export const ROWS_PER_YIELD = 1000;
 
-/** Lets others have their turn: a walk over a scratch is one piece of work without an await. */
-export function turn(): Promise<void> {
+/** Lets timers, signals and sockets be served before the caller goes on. */
+export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,7 +7,7 @@ import type { GuardSettings } from "../../core/guards.ts";
 import { VERIFIED } from "../../core/unit.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
 import type { Own } from "../../lifecycle.ts";
-import { BASELINES, type Baseline } from "../../plan/planner.ts";
+import { BASELINES, type Baseline } from "../../plan/baseline.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { EXIT } from "../../cli/exit-codes.ts";
 import { CommandError } from "../app-error.ts";
