@@ -20,7 +20,7 @@ const BATCH = 500;
 
 /** `aliases`: of which of the attributes that users sign in with some row gives a value. */
 export function createRowMeeting(planning: Planning, matches: RowMatches, aliases: ReadonlySet<string>): RowMeeting {
-  const { profile, keyring, scratch, baseline, unlisted, ledgers, names, bodies } = planning;
+  const { profile, scratch, baseline, unlisted, names, bodies } = planning;
 
   /** Notes which of the sign-in names that rows want are the user's already. */
   function noteOwned(user: ListedUser): void {
@@ -52,53 +52,57 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
     }
   }
 
-  /** Compares with what poolsync wrote last, which knows users by their usernames only. */
-  async function meetLedgers(): Promise<void> {
-    let batch: WalkedRow[] = [];
-    for (const walked of bodies.walk()) {
-      batch.push(walked);
-      if (batch.length < BATCH) continue;
-      await compareWithLedgers(batch);
-      batch = [];
-    }
-    await compareWithLedgers(batch);
-  }
-
-  async function compareWithLedgers(batch: readonly WalkedRow[]): Promise<void> {
-    const keyed = batch.map(({ row, taken }) => {
-      const { username } = taken.change;
-      return { row, taken, user: keyring.userKey(profile.id, canonicalUsername(profile, username)) };
-    });
-    const known = await ledgers(keyed.map(({ user }) => user));
-    for (const { row, taken, user } of keyed) {
-      const ledger = known.get(user) ?? {};
-      const verdicts = taken.change.units.map((unit): Verdict => {
-        const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
-        return { deed: last?.digest === keyring.valueDigest(unit.name, unit.value) ? "unchanged" : "write" };
-      });
-      const match = { username: taken.change.username, found: false, verdicts };
-      matches.add({ row, user, isVerified: false, taken, match });
-    }
-  }
-
-  /** Leaves rows of usernames that the pool does not list to the write: see `Unlisted`. */
-  function matchUnlisted(): void {
-    // Matches are added after the walk, which reads them.
-    const rows = bodies
-      .walk()
-      .filter(({ user, taken }) => user === undefined && names.mayBeUsername(taken.change.username))
-      .toArray();
-    for (const { row, taken } of rows) {
-      const user = names.nameOf("username", taken.change.username);
-      matches.add({ row, user, isVerified: false, taken, match: unseen(taken) });
-    }
-  }
-
   return {
     meet,
     async finish() {
-      if (baseline === "ledger") await meetLedgers();
-      if (baseline === "live" && unlisted === "write") matchUnlisted();
+      if (baseline === "ledger") await meetLedgers(planning, matches);
+      if (baseline === "live" && unlisted === "write") matchUnlisted(planning, matches);
     },
   };
+}
+
+/** Compares with what poolsync wrote last, which knows users by their usernames only. */
+async function meetLedgers(planning: Planning, matches: RowMatches): Promise<void> {
+  let batch: WalkedRow[] = [];
+  for (const walked of planning.bodies.walk()) {
+    batch.push(walked);
+    if (batch.length < BATCH) continue;
+    await compareWithLedgers(planning, matches, batch);
+    batch = [];
+  }
+  await compareWithLedgers(planning, matches, batch);
+}
+
+async function compareWithLedgers(
+  { profile, keyring, ledgers }: Planning,
+  matches: RowMatches,
+  batch: readonly WalkedRow[],
+): Promise<void> {
+  const keyed = batch.map(({ row, taken }) => {
+    const { username } = taken.change;
+    return { row, taken, user: keyring.userKey(profile.id, canonicalUsername(profile, username)) };
+  });
+  const known = await ledgers(keyed.map(({ user }) => user));
+  for (const { row, taken, user } of keyed) {
+    const ledger = known.get(user) ?? {};
+    const verdicts = taken.change.units.map((unit): Verdict => {
+      const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
+      return { deed: last?.digest === keyring.valueDigest(unit.name, unit.value) ? "unchanged" : "write" };
+    });
+    const match = { username: taken.change.username, found: false, verdicts };
+    matches.add({ row, user, isVerified: false, taken, match });
+  }
+}
+
+/** Leaves rows of usernames that the pool does not list to the write: see `Unlisted`. */
+function matchUnlisted({ names, bodies }: Planning, matches: RowMatches): void {
+  // Matches are added after the walk, which reads them.
+  const rows = bodies
+    .walk()
+    .filter(({ user, taken }) => user === undefined && names.mayBeUsername(taken.change.username))
+    .toArray();
+  for (const { row, taken } of rows) {
+    const user = names.nameOf("username", taken.change.username);
+    matches.add({ row, user, isVerified: false, taken, match: unseen(taken) });
+  }
 }

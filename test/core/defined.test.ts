@@ -15,7 +15,7 @@ describe("an object's defined properties", () => {
   }
 
   test("fit a type that allows no undefined", () => {
-    const given: string | undefined = [..."a"].at(1);
+    const given: string | undefined = new Array<string>().at(0);
     const exact: { readonly line: number; readonly name?: string } = defined({ line: 1, name: given });
     assert.deepEqual(exact, { line: 1 });
   });
