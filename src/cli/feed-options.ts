@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { FeedsRequest } from "../app/feeds/open-feeds.ts";
 import { VERIFIED } from "../core/unit.ts";
-import { BASELINES } from "../plan/planner.ts";
+import { BASELINES } from "../plan/baseline.ts";
 import type { CognitoFlags } from "./opening.ts";
 import { choice, several } from "./option-values.ts";
 

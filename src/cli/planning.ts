@@ -2,7 +2,7 @@
 import type { OpenedFeeds } from "../app/feeds/open-feeds.ts";
 import { planFeeds, type PlannedFeed } from "../app/plans/make-plans.ts";
 import type { Own } from "../lifecycle.ts";
-import type { Baseline } from "../plan/planner.ts";
+import type { Baseline } from "../plan/baseline.ts";
 import { tell, type Io } from "./io.ts";
 import type { OpenedCommand } from "./opening.ts";
 import { createPlanningLine } from "./planning-line.ts";

@@ -1,5 +1,6 @@
 /** Writes attributes of one user: one AdminUpdateUserAttributes a call, which the caller has paced. */
 import { AdminUpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
+import { defined } from "../core/defined.ts";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
 import { notBegun, refusalOf } from "./fault.ts";
@@ -35,7 +36,7 @@ export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
         UserPoolId: poolId,
         Username: username,
         UserAttributes: [...attributes],
-        ...(clientMetadata === undefined ? {} : { ClientMetadata: { ...clientMetadata } }),
+        ...defined({ ClientMetadata: clientMetadata && { ...clientMetadata } }),
       };
       if (signal.aborted) return notBegun(signal);
       const command = new AdminUpdateUserAttributesCommand(input);

@@ -8,6 +8,7 @@ import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-
 import { getSchemaSerdePlugin } from "@smithy/core/schema";
 import { UndiciHttpHandler, type UndiciHttpHandlerOptions } from "@smithy/undici-http-handler";
 import { Agent } from "undici";
+import { defined } from "../core/defined.ts";
 import type { CallTarget } from "../core/call-target.ts";
 import { credentialsFor } from "./credentials.ts";
 import { TooLateToSend } from "./fault.ts";
@@ -85,11 +86,9 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
   const { region, endpoint, profile, concurrency } = options;
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const sdk = new CognitoIdentityProviderClient({
-    ...(region === undefined ? {} : { region }),
-    ...(endpoint === undefined ? {} : { endpoint }),
+    ...defined({ region, endpoint, profile }),
     // By itself the SDK would take the endpoint of AWS_PROFILE's profile, whichever is meant.
     ignoreConfiguredEndpointUrls: true,
-    ...(profile === undefined ? {} : { profile }),
     credentials: credentialsFor(options),
     // With `maxAttempts: 1` the SDK would keep account of its one attempt, which is a tenth of what a call costs.
     retryStrategy: { retry: (send, args) => send(args) },
@@ -158,13 +157,7 @@ export function createCognitoClients(options: ClientSettings): CognitoClients {
   const clients = new Map<string, CognitoClient>();
   return {
     of({ region, endpoint, profile, keysOfEnvironment, roleEndpoint }) {
-      const target = {
-        ...(region === undefined ? {} : { region }),
-        ...(endpoint === undefined ? {} : { endpoint }),
-        ...(profile === undefined ? {} : { profile }),
-        ...(keysOfEnvironment === undefined ? {} : { keysOfEnvironment }),
-        ...(roleEndpoint === undefined ? {} : { roleEndpoint }),
-      };
+      const target = defined({ region, endpoint, profile, keysOfEnvironment, roleEndpoint });
       const key = JSON.stringify(target);
       const client = clients.get(key) ?? createCognitoClient({ ...options, ...target });
       clients.set(key, client);

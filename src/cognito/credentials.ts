@@ -1,6 +1,7 @@
 /** Who signs the calls: AWS's own providers, in the AWS CLI's order. */
 import { fromEnv } from "@aws-sdk/credential-provider-env";
 import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { defined } from "../core/defined.ts";
 import type { CallTarget } from "../core/call-target.ts";
 
 /** The provider would warn of keys in the environment that a profile goes before, on the console, as if nobody meant it. */
@@ -13,8 +14,7 @@ const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 export function credentialsFor({ profile, keysOfEnvironment, roleEndpoint }: CallTarget) {
   if (keysOfEnvironment) return fromEnv();
   return defaultProvider({
-    ...(profile === undefined ? {} : { profile }),
-    ...(roleEndpoint === undefined ? {} : { clientConfig: { endpoint: roleEndpoint } }),
+    ...defined({ profile, clientConfig: roleEndpoint === undefined ? undefined : { endpoint: roleEndpoint } }),
     logger: SILENT,
   });
 }

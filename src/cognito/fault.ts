@@ -3,6 +3,7 @@
  * the thrown error goes on but its name, its status and what classify() makes of them. Its words go as far as the code
  * that looks for the attribute at fault, and, scrubbed, to the terminal of who typed the values.
  */
+import { defined } from "../core/defined.ts";
 import { classify } from "../core/failure.ts";
 import type { Failure, FailureSignal } from "../core/failure.ts";
 
@@ -64,13 +65,7 @@ export function signalOf(thrown: unknown, signal?: AbortSignal): FailureSignal {
   // A response that broke off has a status, but it says nothing of how the call went.
   const brokeOff = textAt(thrown, "code") !== undefined;
   const answered = status !== undefined && !brokeOff;
-  return {
-    name,
-    ...(status === undefined ? {} : { status }),
-    message,
-    answered,
-    fateUnknown: isFateUnknown(thrown, name, status),
-  };
+  return defined({ name, status, message, answered, fateUnknown: isFateUnknown(thrown, name, status) });
 }
 
 function nameOf(thrown: unknown, message: string, signal: AbortSignal | undefined): string {

@@ -1,4 +1,5 @@
 /** Asks a pool whose a name is, with ListUsers, which bills nobody. Nothing is remembered here. */
+import { defined } from "../core/defined.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { type Identifier, identifierOf, type Question, questionsOf } from "../core/identifier.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
@@ -67,7 +68,7 @@ async function ask(
   text: string,
   { signal }: Pick<Look, "signal">,
 ) {
-  const look = { ...(signal === undefined ? {} : { signal }), ignoresCase: !profile.caseSensitive };
+  const look = defined({ signal, ignoresCase: !profile.caseSensitive });
   if (by !== "username") return directory.resolve(profile.id, by, text, look);
   // Of usernames the list minds the case, also where the pool does not.
   for (const username of new Set([text, canonicalUsername(profile, text)])) {

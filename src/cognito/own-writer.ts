@@ -1,6 +1,7 @@
 /** Writes attributes of one user with the user's own token: one UpdateUserAttributes, unsigned, which the caller has paced. */
 import { UpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
+import { defined } from "../core/defined.ts";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
 import { notBegun, refusalOf, type Refusal } from "./fault.ts";
@@ -45,14 +46,14 @@ export function createOwnWriter(cognito: CognitoClient): OwnWriter {
       const input = {
         AccessToken: token,
         UserAttributes: [...attributes],
-        ...(clientMetadata === undefined ? {} : { ClientMetadata: { ...clientMetadata } }),
+        ...defined({ ClientMetadata: clientMetadata && { ...clientMetadata } }),
       };
       if (signal.aborted) return notBegun(signal);
       const command = new UpdateUserAttributesCommand(input);
       try {
         const limits = { signal: within, notAfter };
         const { CodeDeliveryDetailsList } = await cognito.within(limits, (sdk) => sdk.send(command));
-        const answer = ANSWER.safeParse(CodeDeliveryDetailsList === undefined ? {} : { CodeDeliveryDetailsList });
+        const answer = ANSWER.safeParse(defined({ CodeDeliveryDetailsList }));
         return { ok: true, answer: answer.success ? answer.data : {} };
       } catch (thrown) {
         return refusalOf(thrown, within);

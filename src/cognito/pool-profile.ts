@@ -1,6 +1,7 @@
 /** Reads what a pool accepts: one DescribeUserPool that is answered. */
 import { DescribeUserPoolCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
+import { defined } from "../core/defined.ts";
 import { ATTRIBUTE_TYPES } from "../core/pool-schema.ts";
 import type { AttributeSchema, PoolProfile } from "../core/pool-schema.ts";
 import type { CognitoClient } from "./client.ts";
@@ -98,7 +99,7 @@ function profileOf(id: string, pool: z.infer<typeof DESCRIPTION>): PoolProfile {
     aliasAttributes: pool.AliasAttributes ?? [],
     autoVerified: pool.AutoVerifiedAttributes ?? [],
     requireVerificationBeforeUpdate: pool.UserAttributeUpdateSettings?.AttributesRequireVerificationBeforeUpdate ?? [],
-    ...(estimate === undefined ? {} : { estimatedUsers: estimate }),
+    ...defined({ estimatedUsers: estimate }),
   };
 }
 

@@ -4,6 +4,7 @@
  * lacks one of them. Pages may be short or blank: only a missing token ends the scan.
  */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
+import { defined } from "../core/defined.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
 import { CognitoError } from "./cognito-error.ts";
@@ -153,12 +154,7 @@ const FOLDED: ReadonlySet<string> = new Set(["username", "email", "preferred_use
 
 async function ask(options: ScanOptions, token: string | undefined, filter?: string): Promise<Page> {
   const { cognito, lists, poolId, reads = { withinMs: READS_WITHIN_MS }, signal, random = Math.random } = options;
-  const input = {
-    UserPoolId: poolId,
-    Limit: PAGE_USERS,
-    ...(filter === undefined ? {} : { Filter: filter }),
-    ...(token === undefined ? {} : { PaginationToken: token }),
-  };
+  const input = defined({ UserPoolId: poolId, Limit: PAGE_USERS, Filter: filter, PaginationToken: token });
   const pace = { governor: lists, priority: PRIORITY, sparesThrottles: true };
   const call = { operation: "ListUsers", pool: poolId, reads, pace, signal, random } as const;
   const said = await retryRead(call, async (ending) => {

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
+import { defined } from "../core/defined.ts";
 import { fullJitter } from "../core/backoff.ts";
 import type { FailureKind } from "../core/failure.ts";
 import { readAdvice } from "../core/read-advice.ts";
@@ -80,7 +81,7 @@ export async function retryRead<T extends { readonly ok: true }>(
     try {
       // Others may be before it in the line: until its first call its time has not begun.
       const deadlineMs = begunAt === undefined ? Infinity : leftMs();
-      slot = await pace?.governor.acquire({ priority: pace.priority, deadlineMs, ...(signal ? { signal } : {}) });
+      slot = await pace?.governor.acquire(defined({ priority: pace.priority, deadlineMs, signal }));
     } catch (error) {
       if (error instanceof SlotTooLate && last) return givenUp(last);
       throw error;
@@ -120,12 +121,12 @@ export async function retryRead<T extends { readonly ok: true }>(
   return pRetry(once, {
     retries: Infinity,
     minTimeout: 0,
-    ...(signal ? { signal } : {}),
+    ...defined({ signal }),
     shouldRetry: ({ error }) => error instanceof TriedInVain,
     async onFailedAttempt({ error }) {
       if (!(error instanceof TriedInVain)) return;
       // After an abort it is the signal's own reason that is thrown.
-      await sleep(error.waitMs, undefined, signal ? { signal } : {}).catch(() => undefined);
+      await sleep(error.waitMs, undefined, defined({ signal })).catch(() => undefined);
     },
   });
 }

@@ -3,6 +3,7 @@
  * poolsync works without it.
  */
 import type * as S3 from "@aws-sdk/client-s3";
+import { defined } from "../core/defined.ts";
 import type { CallTarget } from "../core/call-target.ts";
 import { FeedError } from "../feeds/feed-error.ts";
 import { codeOf, limited, tooLong, tooSlow, type FetchedFile, type FetchLimits } from "../feeds/web-file.ts";
@@ -28,9 +29,7 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
   const name = `s3://${bucket}/${key}`;
   const { GetObjectCommand, S3Client } = await loadClient(name);
   const client = new S3Client({
-    ...(region === undefined ? {} : { region }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...defined({ region, profile, endpoint, forcePathStyle: endpoint === undefined ? undefined : true }),
     ignoreConfiguredEndpointUrls: true,
     credentials: credentialsFor(target),
     requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS },
@@ -45,11 +44,7 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
     });
   };
   try {
-    const command = new GetObjectCommand({
-      Bucket: bucket,
-      Key: key,
-      ...(etag === undefined ? {} : { IfNoneMatch: etag }),
-    });
+    const command = new GetObjectCommand(defined({ Bucket: bucket, Key: key, IfNoneMatch: etag }));
     const answer = await client.send(command, { abortSignal: within });
     if ((answer.ContentLength ?? 0) > limits.maxBytes) throw tooLong(name, limits.maxBytes);
     if (answer.Body === undefined) throw new FeedError("fetch", `\`${name}\` has no content: check the key.`);
@@ -57,7 +52,7 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
     return {
       is: "new",
       modifiedAtMs: answer.LastModified?.getTime() ?? Date.now(),
-      ...(answer.ETag === undefined ? {} : { etag: answer.ETag }),
+      ...defined({ etag: answer.ETag }),
       body: limited(body, name, limits.maxBytes, failed),
       close: async () => client.destroy(),
     };

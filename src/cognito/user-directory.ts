@@ -4,6 +4,7 @@
  */
 import { AdminGetUserCommand, ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
+import { defined } from "../core/defined.ts";
 import type { Alias, AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { flagOf } from "../core/unit.ts";
@@ -76,7 +77,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
     const users: ListedUser[] = [];
     let token: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const input = { UserPoolId: poolId, Filter, ...(token === undefined ? {} : { PaginationToken: token }) };
+      const input = defined({ UserPoolId: poolId, Filter, PaginationToken: token });
       const page = LISTED_PAGE.safeParse(
         await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input))),
       );

@@ -2,6 +2,7 @@
  * `poolsync.yaml`: named pools, and feeds with their mapping. Every problem is told with its path in the file, and an
  * unknown key with the known one that is closest.
  */
+import { defined } from "../core/defined.ts";
 import { IDENTIFIERS } from "../core/identifier.ts";
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
@@ -245,16 +246,16 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       heal: others.heal ?? heal,
       keepBefore: others.keepBefore ?? keepBefore,
       notOwned: [],
-      mapping: {
-        ...(match === undefined ? {} : { match }),
-        ...(duplicates === "last" ? { duplicates } : {}),
+      mapping: defined({
+        match,
+        duplicates: duplicates === "last" ? duplicates : undefined,
         usernameColumn: typeof username === "string" ? username : username.column,
-        ...(typeof username === "string" ? {} : { identifier: username.is }),
+        identifier: typeof username === "string" ? undefined : username.is,
         attributes: Object.entries(attributes).map(([attributeName, said]) => attributeOf(attributeName, said)),
         ignored: ignore ?? [],
-        unknown: ignoreUnknown === true ? "ignore" : "refuse",
-        ...(version === undefined ? {} : { versionColumn: version }),
-      },
+        unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
+        versionColumn: version,
+      }),
     };
   }
   const shared = shareOut(pools, settings);
@@ -340,14 +341,14 @@ function attributeFault(name: string, said: Entries): string | undefined {
 
 function attributeOf(name: string, said: z.output<typeof attributeMap>): AttributeMapping {
   const { column, constant, template, verified, verifiedColumn } = said;
-  return {
+  return defined({
     name,
     transforms: said.transforms ?? TRIM,
     onBlank: said.onBlank ?? "skip",
-    ...(column === undefined ? {} : { column }),
-    ...(constant === undefined ? {} : { constant }),
-    ...(template === undefined ? {} : { template }),
-    ...(verified === undefined ? {} : { verified }),
-    ...(verifiedColumn === undefined ? {} : { verifiedColumn }),
-  };
+    column,
+    constant,
+    template,
+    verified,
+    verifiedColumn,
+  });
 }

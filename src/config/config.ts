@@ -10,6 +10,7 @@ import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-fil
 import { ConfigError, type Problem } from "./config-error.ts";
 import type { FetchSetting } from "./schedule.ts";
 import { type LOG_LEVELS, settings } from "./settings.ts";
+import { defined } from "../core/defined.ts";
 import {
   awsSettings,
   callTarget,
@@ -151,7 +152,7 @@ export async function readConfig(
     concurrency: concurrency ?? file?.concurrency ?? DEFAULT_CONCURRENCY,
     connectTimeoutMs: connectTimeout * 1000,
     requestTimeoutMs: requestTimeout * 1000,
-    health: { host, ...(port === undefined ? {} : { port }) },
+    health: defined({ host, port }),
     pools,
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},
@@ -160,14 +161,8 @@ export async function readConfig(
     keepBefore: file?.keepBefore ?? false,
     keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
     plain: (environment["NO_COLOR"] ?? "") !== "",
-    ...(redisUrl === undefined ? {} : { redisUrl }),
-    ...(key === undefined ? {} : { key }),
-    ...(givenRate === undefined ? {} : { givenRate }),
-    ...(file?.rate === undefined ? {} : { rate: file.rate }),
-    ...(givenReserve === undefined ? {} : { givenReserve }),
-    ...(file?.reserve === undefined ? {} : { reserve: file.reserve }),
-    ...(logLevel === undefined ? {} : { logLevel }),
-    ...(file === undefined ? {} : { file: path }),
+    ...defined({ redisUrl, key, givenRate, givenReserve, logLevel }),
+    ...defined({ rate: file?.rate, reserve: file?.reserve, file: file && path }),
   });
 }
 
@@ -292,7 +287,7 @@ export function namedPool({ poolSettings }: Config, nameOrId: string, path = "--
     const message = `Expected the id of a user pool such as eu-west-1_Example${among}, got ${quoted(nameOrId)}`;
     throw new ConfigError([{ path, message }]);
   }
-  return { id, ...(name === undefined || setting === undefined ? {} : { name, setting }) };
+  return name === undefined || setting === undefined ? { id } : { id, name, setting };
 }
 
 /** A pool with where its calls go. Throws a ConfigError. */
@@ -325,8 +320,7 @@ export function choosePool(
     id,
     region,
     ratePerSecond: poolCeiling(config, nameOrId, path),
-    ...(regionOfId === undefined || regionOfId === region ? {} : { regionOfId }),
-    ...(passed === undefined ? {} : { passedRegion: passed }),
+    ...defined({ regionOfId: regionOfId === region ? undefined : regionOfId, passedRegion: passed }),
   };
 }
 

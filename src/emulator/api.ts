@@ -62,67 +62,7 @@ function callerGone(response: ServerResponse): Promise<void> {
 }
 
 export function createApi(context: ApiContext): Api {
-  const { account, meter, faults, counters, log, credentials, drawLatencyMs, requestId, closing } = context;
-
-  /** What is decided at the moment of arrival, before the body is read: who asks, and whether there is a token. */
-  function admit(request: IncomingMessage): Operation {
-    const target = String(request.headers["x-amz-target"] ?? "");
-    const operation = target.startsWith(TARGET_PREFIX) ? OPERATIONS.get(target.slice(TARGET_PREFIX.length)) : undefined;
-    if (operation === undefined) throw new ServiceError("UnknownOperationException", "");
-    countCall(counters, operation.name);
-    if (operation.signed) checkCredentials(request.headers.authorization, credentials);
-    if (!meter.admit(operation.category)) throw namedError("TooManyRequestsException");
-    return operation;
-  }
-
-  function describeCall(operation: Operation, body: unknown): FaultedCall {
-    const subject = subjectOfToken(field(body, "AccessToken") ?? "");
-    const pool = field(body, "UserPoolId") ?? subject?.pool;
-    const named = field(body, "Username") ?? subject?.username;
-    const known = named === undefined ? undefined : account.pools.get(pool ?? "")?.find(named)?.username;
-    const usernames = [named, known].filter((name) => name !== undefined);
-    return { operation: operation.name, pool, usernames, attributes: namesWritten(body) };
-  }
-
-  /** Carries a scripted fault out. Gives what is to be answered, or nothing where there is no answer any more. */
-  async function suffer(
-    { error, message, status }: FaultRule,
-    operation: Operation,
-    body: unknown,
-    response: ServerResponse,
-  ): Promise<ServiceError | undefined> {
-    if (typeof error === "string") return namedError(error, message, status);
-    switch (error.kind) {
-      case "reset":
-        countError(counters, operation.name, "reset");
-        if (error.afterWrite === true) applyUnheard(operation, body);
-        response.socket?.resetAndDestroy();
-        return undefined;
-      case "hang":
-        countError(counters, operation.name, "hang");
-        return undefined;
-      case "http":
-        countError(counters, operation.name, `http-${error.status}`);
-        send(response, error.status, {}, error.body ?? "");
-        return undefined;
-      case "late-success":
-        countError(counters, operation.name, "late-success");
-        await callerGone(response);
-        await wait(error.afterMs, undefined, { signal: closing });
-        applyUnheard(operation, body);
-        return undefined;
-    }
-  }
-
-  /** A write whose answer nobody will see; one that is refused leaves no trace but its count. */
-  function applyUnheard(operation: Operation, body: unknown): void {
-    try {
-      log.unheard(() => operation.answer(body, account));
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      countError(counters, operation.name, error.name);
-    }
-  }
+  const { account, faults, counters, log, drawLatencyMs, requestId, closing } = context;
 
   async function halfLatency(latencyMs: number): Promise<void> {
     if (latencyMs > 0) await wait(latencyMs / 2, undefined, { signal: closing });
@@ -133,13 +73,13 @@ export function createApi(context: ApiContext): Api {
     const latencyMs = drawLatencyMs();
     let operation: Operation | undefined;
     try {
-      operation = admit(request);
+      operation = admit(context, request);
       const body = parseJson(await readBody(request, MAX_BODY_BYTES));
       // The write takes effect half way, so that a caller may be gone before, or after, and cannot tell.
       await halfLatency(latencyMs);
-      const fault = faults.pick(describeCall(operation, body));
+      const fault = faults.pick(describeCall(account, operation, body));
       if (fault !== undefined) {
-        const error = await suffer(fault, operation, body, response);
+        const error = await suffer(context, fault, { operation, body, response });
         if (error === undefined) return;
         throw error;
       }
@@ -151,16 +91,83 @@ export function createApi(context: ApiContext): Api {
       if (closing.aborted || (request.destroyed && !request.complete)) return;
       const known = error instanceof ServiceError ? error : namedError("InternalErrorException", String(error));
       if (operation !== undefined) countError(counters, operation.name, known.name);
-      else countRefusal(request, known);
+      else countRefusal(counters, request, known);
       request.resume();
       await halfLatency(latencyMs).catch(() => undefined);
       sendError(response, id, known);
     }
   };
+}
 
-  /** Calls that were refused at the door count under the name they asked for, where the emulator knows it. */
-  function countRefusal(request: IncomingMessage, error: ServiceError): void {
-    const name = String(request.headers["x-amz-target"] ?? "").slice(TARGET_PREFIX.length);
-    countError(counters, OPERATIONS.has(name) ? name : "unknown", error.name);
+/** What is decided at the moment of arrival, before the body is read: who asks, and whether there is a token. */
+function admit({ counters, credentials, meter }: ApiContext, request: IncomingMessage): Operation {
+  const target = String(request.headers["x-amz-target"] ?? "");
+  const operation = target.startsWith(TARGET_PREFIX) ? OPERATIONS.get(target.slice(TARGET_PREFIX.length)) : undefined;
+  if (operation === undefined) throw new ServiceError("UnknownOperationException", "");
+  countCall(counters, operation.name);
+  if (operation.signed) checkCredentials(request.headers.authorization, credentials);
+  if (!meter.admit(operation.category)) throw namedError("TooManyRequestsException");
+  return operation;
+}
+
+function describeCall(account: Account, operation: Operation, body: unknown): FaultedCall {
+  const subject = subjectOfToken(field(body, "AccessToken") ?? "");
+  const pool = field(body, "UserPoolId") ?? subject?.pool;
+  const named = field(body, "Username") ?? subject?.username;
+  const known = named === undefined ? undefined : account.pools.get(pool ?? "")?.find(named)?.username;
+  const usernames = [named, known].filter((name) => name !== undefined);
+  return { operation: operation.name, pool, usernames, attributes: namesWritten(body) };
+}
+
+interface Call {
+  readonly operation: Operation;
+  readonly body: unknown;
+  readonly response: ServerResponse;
+}
+
+/** Carries a scripted fault out. Gives what is to be answered, or nothing where there is no answer any more. */
+async function suffer(
+  context: ApiContext,
+  { error, message, status }: FaultRule,
+  call: Call,
+): Promise<ServiceError | undefined> {
+  if (typeof error === "string") return namedError(error, message, status);
+  const { counters, closing } = context;
+  const { operation, response } = call;
+  switch (error.kind) {
+    case "reset":
+      countError(counters, operation.name, "reset");
+      if (error.afterWrite === true) applyUnheard(context, call);
+      response.socket?.resetAndDestroy();
+      return undefined;
+    case "hang":
+      countError(counters, operation.name, "hang");
+      return undefined;
+    case "http":
+      countError(counters, operation.name, `http-${error.status}`);
+      send(response, error.status, {}, error.body ?? "");
+      return undefined;
+    case "late-success":
+      countError(counters, operation.name, "late-success");
+      await callerGone(response);
+      await wait(error.afterMs, undefined, { signal: closing });
+      applyUnheard(context, call);
+      return undefined;
   }
+}
+
+/** A write whose answer nobody will see; one that is refused leaves no trace but its count. */
+function applyUnheard({ account, counters, log }: ApiContext, { operation, body }: Call): void {
+  try {
+    log.unheard(() => operation.answer(body, account));
+  } catch (error) {
+    if (!(error instanceof ServiceError)) throw error;
+    countError(counters, operation.name, error.name);
+  }
+}
+
+/** Calls that were refused at the door count under the name they asked for, where the emulator knows it. */
+function countRefusal(counters: Counters, request: IncomingMessage, error: ServiceError): void {
+  const name = String(request.headers["x-amz-target"] ?? "").slice(TARGET_PREFIX.length);
+  countError(counters, OPERATIONS.has(name) ? name : "unknown", error.name);
 }

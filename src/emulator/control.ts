@@ -52,16 +52,14 @@ const TOKEN = z.strictObject({
  * - `POST shares` `{ category, ratePerSecond }`
  * - `POST access-tokens` `{ pool, username, scope?, expiresInSeconds? }`
  */
-export function createControl(
-  emulator: Controls,
-): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+function routesOf(emulator: Controls): ReadonlyMap<string, Route> {
   function demand(id: string | null): UserPool {
     const pool = emulator.pools.get(id ?? "");
     if (pool === undefined) throw new RangeError(`Expected the id of a pool that is there, got \`${id}\``);
     return pool;
   }
 
-  const routes = new Map<string, Route>([
+  return new Map<string, Route>([
     [
       "GET log",
       (_, query) =>
@@ -116,7 +114,13 @@ export function createControl(
       },
     ],
   ]);
+}
 
+/** Answers requests of the controls over HTTP. */
+export function createControl(
+  emulator: Controls,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const routes = routesOf(emulator);
   return async (request, response) => {
     const json = { "content-type": "application/json" };
     try {

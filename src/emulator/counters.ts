@@ -1,15 +1,10 @@
-import type { Category } from "./quota.ts";
+import type { Category, CategoryCount } from "./quota.ts";
 import type { Contact } from "./contact.ts";
 
 interface OperationCount {
   calls: number;
   /** Answers that were errors, by name; scripted `reset`, `hang`, `http-503` and `late-success` stand here too. */
   errors: Record<string, number>;
-}
-
-interface CategoryCount {
-  calls: number;
-  throttled: number;
 }
 
 /** What has happened since the start. The object is live; copy it to compare two moments. */

@@ -1,6 +1,5 @@
 import { fullBucket, levelBucket, takeToken } from "./bucket.ts";
 import type { Bucket, BucketRule } from "./bucket.ts";
-import type { Counters } from "./counters.ts";
 
 /** Cognito's default request rates, pooled per account and Region (developer guide, "Quotas in Amazon Cognito"). */
 const DEFAULT_QUOTAS = Object.freeze({
@@ -32,12 +31,17 @@ export interface Meter {
   takeShare(category: Category, ratePerSecond: number): void;
 }
 
+export interface CategoryCount {
+  calls: number;
+  throttled: number;
+}
+
 export interface MeterOptions {
   readonly quotas: Quotas;
   /** The bucket holds the refill of this many seconds, and one call at least. */
   readonly burstSeconds: number;
   readonly now: () => number;
-  readonly counters: Counters;
+  readonly counters: { readonly categories: Readonly<Record<Category, CategoryCount>> };
 }
 
 function checkRate(name: string, value: number, least: "above" | "from"): void {

@@ -1,19 +1,25 @@
+import { defined } from "../core/defined.ts";
 import { createAliases } from "./alias.ts";
+import type { Aliases } from "./alias.ts";
 import { checkCreation, checkUpdate } from "./attribute-check.ts";
 import type { SentAttribute } from "./attribute-check.ts";
 import { planUpdate } from "./attribute-update.ts";
-import type { UpdatePlan } from "./attribute-update.ts";
-import { CONTACTS, FLAGS, isContact, isEmail, isPhoneNumber } from "./contact.ts";
+import type { ContactRules, UpdatePlan } from "./attribute-update.ts";
+import { FLAGS } from "./contact.ts";
 import type { Contact } from "./contact.ts";
 import type { Counters } from "./counters.ts";
 import type { PoolDefinition, UserSeed } from "./pool-definition.ts";
+import { createPoolUsers } from "./pool-users.ts";
+import type { PoolUsers } from "./pool-users.ts";
 import { randomUuid } from "./random.ts";
 import type { Random } from "./random.ts";
 import { createSchema } from "./schema.ts";
 import type { Schema } from "./schema.ts";
-import { ServiceError, invalidParameter, namedError } from "./service-error.ts";
+import { ServiceError, namedError } from "./service-error.ts";
+import { createSignInNames, usernameExists } from "./sign-in-name.ts";
+import type { SignInNames } from "./sign-in-name.ts";
 import { viewUser } from "./user.ts";
-import type { Attributes, User, UserView } from "./user.ts";
+import type { User, UserView } from "./user.ts";
 import { createUserDirectory } from "./user-directory.ts";
 import type { UserDirectory } from "./user-directory.ts";
 import type { WriteRecorder } from "./write-log.ts";
@@ -86,8 +92,17 @@ export interface PoolContext {
 
 const ACCOUNT = "123456789012";
 
-function hasForm(contact: Contact, text: string): boolean {
-  return contact === "email" ? isEmail(text) : isPhoneNumber(text);
+/** What the steps of a pool share. */
+interface PoolParts extends Pick<PoolContext, "random" | "log"> {
+  readonly id: string;
+  readonly schema: Schema;
+  readonly aliases: Aliases;
+  readonly users: PoolUsers;
+  readonly names: SignInNames;
+  readonly rules: ContactRules;
+  /** True where people sign in with a contact, and with no name. */
+  readonly signsInByContact: boolean;
+  readonly message: (user: User, attribute: Contact) => void;
 }
 
 export function createUserPool(id: string, definition: PoolDefinition, context: PoolContext): ServedPool {
@@ -95,209 +110,147 @@ export function createUserPool(id: string, definition: PoolDefinition, context: 
   const schema = createSchema(definition.schema ?? []);
   const directory = createUserDirectory({ caseSensitive: definition.caseSensitive ?? true });
   const aliases = createAliases(definition, directory);
-  const usernameAttributes = definition.usernameAttributes ?? [];
-  const rules = {
-    autoVerified: new Set(definition.autoVerified),
-    heldBack: new Set(definition.requireVerificationBeforeUpdate),
-  };
+  const users = createPoolUsers({ directory, aliases, now, listLagMs });
   const messages: Message[] = [];
-  const createdAt = now();
-  let lastOrdinal = 0;
-
-  function bySub(sub: string): User | undefined {
-    const user = directory.bySub(sub);
-    return user?.status === "EXTERNAL_PROVIDER" ? undefined : user;
-  }
-
-  function look(name: string, takesSub = true): User | undefined {
-    return directory.byUsername(name) ?? (takesSub ? bySub(name) : undefined) ?? aliases.owner(name);
-  }
-
-  function named({ username, sub }: User): { readonly pool: string; readonly username: string; readonly sub: string } {
-    return { pool: id, username, sub };
-  }
-
-  function message(user: User, attribute: Contact): void {
-    messages.push({ username: user.username, attribute });
-    counters.messages[attribute] += 1;
-  }
-
-  function replace(user: User, attributes: Attributes): void {
-    const at = now();
-    if (user.listLagMs > 0) {
-      const until = at + user.listLagMs;
-      const { attributes: before, modifiedAt } = user;
-      user.past = [...user.past.filter((past) => past.until > at), { until, attributes: before, modifiedAt }];
-    }
-    directory.replace(user, attributes);
-    user.modifiedAt = at;
-  }
-
-  /** Takes verified values away from their former owners. Call after `refuse`, when nothing can fail any more. */
-  function moveAliases(user: User | undefined, attributes: Attributes): void {
-    for (const lost of aliases.losers(user, attributes)) {
-      replace(lost.user, new Map(lost.user.attributes).set(FLAGS[lost.contact], "false"));
-    }
-  }
-
-  function insert(username: string, sub: string, attributes: Map<string, string>, seed: Partial<UserSeed>): User {
-    for (const contact of CONTACTS) {
-      if (attributes.has(contact) && !attributes.has(FLAGS[contact])) attributes.set(FLAGS[contact], "false");
-    }
-    moveAliases(undefined, attributes);
-    const at = seed.createdAt ?? now();
-    const user: User = {
-      ordinal: ++lastOrdinal,
-      username,
-      sub,
-      createdAt: at,
-      modifiedAt: at,
-      enabled: seed.enabled ?? true,
-      status: seed.status ?? "CONFIRMED",
-      attributes,
-      held: new Map(),
-      past: [],
-      listLagMs: listLagMs(username),
-      deletedAt: undefined,
-    };
-    directory.add(user);
-    return user;
-  }
-
-  /** What the username is where people sign in with a contact; undefined where they sign in with a name. */
-  function signInContact(username: string): Contact | undefined {
-    if (usernameAttributes.length === 0) return undefined;
-    const contact = usernameAttributes.find((candidate) => hasForm(candidate, username));
-    if (contact !== undefined) return contact;
-    const forms = usernameAttributes.map((name) => (name === "email" ? "an email" : "a phone number"));
-    throw invalidParameter(`Username should be ${forms.length > 1 ? "either " : ""}${forms.join(" or ")}.`);
-  }
-
-  /** The username to keep: where people sign in with a contact it is the sub, and the contact becomes an attribute. */
-  function nameUser(username: string, attributes: Map<string, string>, sub: string): string {
-    const contact = signInContact(username);
-    if (contact !== undefined) {
-      attributes.set(contact, username);
-      return sub;
-    }
-    if (directory.byUsername(username) !== undefined) {
-      throw new ServiceError("UsernameExistsException", "User account already exists");
-    }
-    return username;
-  }
+  const parts: PoolParts = {
+    id,
+    random,
+    log,
+    schema,
+    aliases,
+    users,
+    names: createSignInNames(definition, directory),
+    rules: {
+      autoVerified: new Set(definition.autoVerified),
+      heldBack: new Set(definition.requireVerificationBeforeUpdate),
+    },
+    signsInByContact: (definition.usernameAttributes ?? []).length > 0,
+    message(user, attribute) {
+      messages.push({ username: user.username, attribute });
+      counters.messages[attribute] += 1;
+    },
+  };
 
   return {
     id,
     arn: `arn:aws:cognito-idp:${id.slice(0, id.lastIndexOf("_"))}:${ACCOUNT}:userpool/${id}`,
     name: definition.name ?? id,
-    createdAt,
+    createdAt: now(),
     definition,
     schema,
     directory,
     messages,
-    find: (name) => look(name, takesSubs),
-
     get size() {
       return directory.users.length;
     },
-
+    find: (name) => users.look(name, takesSubs),
     user(name) {
-      const user = look(name);
+      const user = users.look(name);
       return user === undefined ? undefined : viewUser(user);
     },
-
-    addUser(seed) {
-      const attributes = new Map<string, string>();
-      for (const name in seed.attributes) {
-        const value = seed.attributes[name];
-        if (!schema.has(name) || name === "sub")
-          throw new RangeError(`Expected an attribute of the schema, got \`${name}\``);
-        if (value !== undefined && value !== "") attributes.set(name, value);
-      }
-      const sub = seed.sub ?? randomUuid(random);
-      const username = nameUser(seed.username, attributes, sub);
-      aliases.refuse(undefined, attributes);
-      return viewUser(insert(username, sub, attributes, seed));
-    },
-
+    addUser: (seed) => viewUser(seedUser(parts, seed)),
     removeUser(name) {
-      const user = look(name);
-      if (user === undefined) throw namedError("UserNotFoundException");
-      const at = now();
-      directory.remove(user, at);
-      log.append({ ...named(user), attributes: {}, operation: "AdminDeleteUser" });
+      const user = demandUser(parts, name);
+      directory.remove(user, now());
+      log.append({ ...nameIn(parts, user), attributes: {}, operation: "AdminDeleteUser" });
     },
-
-    confirm(name, contact) {
-      const user = look(name);
-      if (user === undefined) throw namedError("UserNotFoundException");
-      const value = user.held.get(contact) ?? user.attributes.get(contact);
-      if (value === undefined) throw new RangeError(`Expected a user with a value of \`${contact}\` to confirm`);
-      const attributes = new Map(user.attributes).set(contact, value).set(FLAGS[contact], "true");
-      aliases.refuse(user, attributes);
-      moveAliases(user, attributes);
-      const held = new Map(user.held);
-      held.delete(contact);
-      user.held = held;
-      replace(user, attributes);
-      const written = { [contact]: value, [FLAGS[contact]]: "true" };
-      log.append({ ...named(user), attributes: written, operation: "VerifyUserAttribute" });
-    },
-
-    update(user, sent, { operation, clientMetadata }) {
-      const values = checkUpdate(schema, user.attributes, sent);
-      const plan = planUpdate(rules, user, values);
-      const wanted = new Map(plan.attributes);
-      // A value that is taken is refused at once, not only when it is confirmed.
-      for (const contact of plan.holds) wanted.set(contact, plan.held.get(contact) ?? "");
-      aliases.refuse(user, wanted);
-
-      moveAliases(user, plan.attributes);
-      user.held = plan.held;
-      if (values.size > 0) {
-        replace(user, plan.attributes);
-        const written: Record<string, string> = {};
-        for (const [name, value] of values) {
-          const waits = plan.holds.some((contact) => name === contact || name === FLAGS[contact]);
-          if (!waits) written[name] = value;
-        }
-        const held = plan.holds.length > 0 ? { held: plan.holds } : {};
-        const beside = clientMetadata ? { clientMetadata } : {};
-        log.append({ ...named(user), attributes: written, ...held, operation, ...beside });
-      }
-      for (const contact of plan.messages) message(user, contact);
-      return plan;
-    },
-
-    create({ username, attributes: sent, forceAliasCreation, invite }) {
-      const contact = signInContact(username);
-      // A required e-mail address may come as the username alone.
-      const values = checkCreation(
-        schema,
-        contact === undefined ? sent : [...sent, { name: contact, value: username }],
-      );
-      for (const alias of definition.aliasAttributes ?? []) {
-        if (isContact(alias) && hasForm(alias, username)) {
-          const form = alias === "email" ? "email" : "phone number";
-          throw invalidParameter(
-            `Username cannot be of ${form} format, since user pool is configured for ${form} alias.`,
-          );
-        }
-      }
-      const sub = randomUuid(random);
-      const name = nameUser(username, values, sub);
-      if (usernameAttributes.length > 0 && aliases.owner(username) !== undefined) {
-        throw new ServiceError("UsernameExistsException", "User account already exists");
-      }
-      aliases.refuse(undefined, values);
-      const [taken] = aliases.losers(undefined, values);
-      if (taken !== undefined && !forceAliasCreation) {
-        throw new ServiceError("AliasExistsException", `An account with the ${taken.contact} already exists.`);
-      }
-      const user = insert(name, sub, values, { status: "FORCE_CHANGE_PASSWORD" });
-      log.append({ ...named(user), attributes: Object.fromEntries(values), operation: "AdminCreateUser" });
-      for (const contact of invite) if (values.has(contact)) message(user, contact);
-      return user;
-    },
+    confirm: (name, contact) => confirmContact(parts, demandUser(parts, name), contact),
+    update: (user, sent, by) => updateUser(parts, user, sent, by),
+    create: (request) => createUser(parts, request),
   };
+}
+
+function demandUser({ users }: PoolParts, name: string): User {
+  const user = users.look(name);
+  if (user === undefined) throw namedError("UserNotFoundException");
+  return user;
+}
+
+/** How the log names a user. */
+function nameIn({ id }: PoolParts, { username, sub }: User): { pool: string; username: string; sub: string } {
+  return { pool: id, username, sub };
+}
+
+function seedUser({ schema, random, names, aliases, users }: PoolParts, seed: UserSeed): User {
+  const attributes = new Map<string, string>();
+  for (const name in seed.attributes) {
+    const value = seed.attributes[name];
+    if (!schema.has(name) || name === "sub")
+      throw new RangeError(`Expected an attribute of the schema, got \`${name}\``);
+    if (value !== undefined && value !== "") attributes.set(name, value);
+  }
+  const sub = seed.sub ?? randomUuid(random);
+  const username = names.nameUser(seed.username, attributes, sub);
+  aliases.refuse(undefined, attributes);
+  return users.insert(username, sub, attributes, seed);
+}
+
+function confirmContact(parts: PoolParts, user: User, contact: Contact): void {
+  const { aliases, users, log } = parts;
+  const value = user.held.get(contact) ?? user.attributes.get(contact);
+  if (value === undefined) throw new RangeError(`Expected a user with a value of \`${contact}\` to confirm`);
+  const attributes = new Map(user.attributes).set(contact, value).set(FLAGS[contact], "true");
+  aliases.refuse(user, attributes);
+  users.moveAliases(user, attributes);
+  const held = new Map(user.held);
+  held.delete(contact);
+  user.held = held;
+  users.replace(user, attributes);
+  const written = { [contact]: value, [FLAGS[contact]]: "true" };
+  log.append({ ...nameIn(parts, user), attributes: written, operation: "VerifyUserAttribute" });
+}
+
+function updateUser(
+  parts: PoolParts,
+  user: User,
+  sent: readonly SentAttribute[],
+  { operation, clientMetadata }: UpdateCall,
+): UpdatePlan {
+  const { schema, rules, aliases, users, log, message } = parts;
+  const values = checkUpdate(schema, user.attributes, sent);
+  const plan = planUpdate(rules, user, values);
+  const wanted = new Map(plan.attributes);
+  // A value that is taken is refused at once, not only when it is confirmed.
+  for (const contact of plan.holds) wanted.set(contact, plan.held.get(contact) ?? "");
+  aliases.refuse(user, wanted);
+
+  users.moveAliases(user, plan.attributes);
+  user.held = plan.held;
+  if (values.size > 0) {
+    users.replace(user, plan.attributes);
+    const written: Record<string, string> = {};
+    for (const [name, value] of values) {
+      const waits = plan.holds.some((contact) => name === contact || name === FLAGS[contact]);
+      if (!waits) written[name] = value;
+    }
+    const held = plan.holds.length > 0 ? plan.holds : undefined;
+    log.append({
+      ...nameIn(parts, user),
+      attributes: written,
+      ...defined({ held, clientMetadata: clientMetadata ?? undefined }),
+      operation,
+    });
+  }
+  for (const contact of plan.messages) message(user, contact);
+  return plan;
+}
+
+function createUser(parts: PoolParts, { username, attributes: sent, forceAliasCreation, invite }: NewUser): User {
+  const { schema, random, names, aliases, users, log, message } = parts;
+  const contact = names.contactOf(username);
+  // A required e-mail address may come as the username alone.
+  const values = checkCreation(schema, contact === undefined ? sent : [...sent, { name: contact, value: username }]);
+  names.refuseAliasForm(username);
+  const sub = randomUuid(random);
+  const name = names.nameUser(username, values, sub);
+  if (parts.signsInByContact && aliases.owner(username) !== undefined) throw usernameExists();
+  aliases.refuse(undefined, values);
+  const [taken] = aliases.losers(undefined, values);
+  if (taken !== undefined && !forceAliasCreation) {
+    throw new ServiceError("AliasExistsException", `An account with the ${taken.contact} already exists.`);
+  }
+  const user = users.insert(name, sub, values, { status: "FORCE_CHANGE_PASSWORD" });
+  log.append({ ...nameIn(parts, user), attributes: Object.fromEntries(values), operation: "AdminCreateUser" });
+  for (const invited of invite) if (values.has(invited)) message(user, invited);
+  return user;
 }

@@ -41,7 +41,8 @@ export function createWriteLog(now: () => number): WriteRecorder {
     writes,
     since: (seq) => writes.slice(Math.max(0, seq)),
     append(write) {
-      writes.push({ seq: writes.length + 1, at: now(), ...write, ...(isUnheard ? { unheard: true } : {}) });
+      const recorded: Write = { seq: writes.length + 1, at: now(), ...write };
+      writes.push(isUnheard ? { ...recorded, unheard: true } : recorded);
     },
     unheard(act) {
       isUnheard = true;

@@ -1,3 +1,4 @@
+import { defined } from "../core/defined.ts";
 import { IDENTIFIERS } from "../core/identifier.ts";
 import { contactOf, flagOf, isContact } from "../core/unit.ts";
 import type { Verified } from "../core/unit.ts";
@@ -79,14 +80,16 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
     const verifiedColumn = flag === undefined ? undefined : columns.get(flag);
     if (isContact(name) && options.verified === undefined && verifiedColumn === undefined)
       problems.push(verifiedProblem(name, column));
-    attributes.push({
-      name,
-      column,
-      transforms: [{ kind: "trim" }],
-      onBlank: "skip",
-      ...(isContact(name) && options.verified !== undefined && { verified: options.verified }),
-      ...(verifiedColumn !== undefined && { verifiedColumn }),
-    });
+    attributes.push(
+      defined({
+        name,
+        column,
+        transforms: [{ kind: "trim" as const }],
+        onBlank: "skip" as const,
+        verified: isContact(name) ? options.verified : undefined,
+        verifiedColumn,
+      }),
+    );
   }
   if (attributes.length === 0 && problems.length === 0) {
     problems.push("no column besides the username is an attribute of the pool");
@@ -95,7 +98,7 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
   const identifier = IDENTIFIERS.find((known) => known === normalName(usernameColumn) || known === usernameColumn);
   return {
     usernameColumn,
-    ...(identifier === undefined || identifier === "username" ? {} : { identifier }),
+    ...defined({ identifier: identifier === "username" ? undefined : identifier }),
     attributes,
     ignored: options.ignoreUnknown ? [...ids, ...unknown] : ids,
     unknown: options.ignoreUnknown ? "ignore" : "refuse",
@@ -130,7 +133,7 @@ export function fitColumns(mapping: Mapping, headers: readonly string[], options
       .slice(0, 1)
       .map((column) => {
         const [likely] = closest(column, unknown, 1);
-        return { attribute: attribute.name, column, ...(likely === undefined ? {} : { likely: short(likely) }) };
+        return defined({ attribute: attribute.name, column, likely: likely && short(likely) });
       }),
   );
   const attributes = mapping.attributes.filter((attribute) => !columnsOf(attribute).some(lacks));

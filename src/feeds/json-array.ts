@@ -12,6 +12,15 @@ export interface Element {
   readonly json: string;
 }
 
+/**
+ * Where the cutter stands in the text:
+ *
+ *   before   in what opens the array                `[` leads to first
+ *   first    right behind the `[`                   `]` leads to after, anything that begins an element to element
+ *   element  within an element                      `,` behind it leads to next, `]` to after
+ *   next     behind a `,`                           what begins an element leads to element
+ *   after    behind the `]`; only Workday's `}` may follow
+ */
 type State = "before" | "first" | "element" | "next" | "after";
 
 /**
@@ -38,6 +47,7 @@ interface Cutter {
   end(): void;
 }
 
+/** One function of 90 lines, since its steps are taken for each character and share what they know of the last ones. */
 function createCutter(name: string, maxLength: number): Cutter {
   let state: State = "before";
   /** Whether a `}` must still close Workday's object. */

@@ -7,6 +7,7 @@
  * (nodejs/undici#5360). `request` and not `fetch`, which takes packed data that was cut off for whole.
  */
 import { Agent, request, type Dispatcher } from "undici";
+import { defined } from "../core/defined.ts";
 import { FeedError } from "./feed-error.ts";
 import { isSecure } from "./location.ts";
 
@@ -78,7 +79,7 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
     return {
       is: "new",
       modifiedAtMs: Number.isNaN(modified) ? Date.now() : modified,
-      ...(etag === undefined ? {} : { etag }),
+      ...defined({ etag }),
       body: limited(body, name, limits.maxBytes, failed),
       close: () => agent.destroy(),
     };
@@ -112,8 +113,7 @@ async function follow(
         // As it lies there: what is packed is unpacked like any file, and its length is what the server says.
         "accept-encoding": "identity",
         "user-agent": "poolsync",
-        ...(authorization !== undefined && isSameHost ? { authorization } : {}),
-        ...(etag === undefined ? {} : { "if-none-match": etag }),
+        ...defined({ authorization: isSameHost ? authorization : undefined, "if-none-match": etag }),
       },
     });
     // It may break before anybody reads it, or be given up: whoever reads it is told, and nobody else needs to be.

@@ -13,7 +13,7 @@ export interface Drifted {
   /** Of what poolsync wrote: the version. */
   readonly version: string;
   /** What is there now; absent where nothing is. */
-  readonly now?: string;
+  readonly now?: string | undefined;
   readonly wanted: UnitValue;
 }
 
@@ -64,7 +64,7 @@ export async function findDrift(
         figures.drifted += 1;
         const now = judged.deed === "unchanged" ? textOf(unit) : before;
         const { version } = last;
-        each({ username, attribute: unit.name, version, wanted: unit.value, ...(now === undefined ? {} : { now }) });
+        each({ username, attribute: unit.name, version, wanted: unit.value, now });
       }
     }
   };

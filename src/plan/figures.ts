@@ -1,8 +1,9 @@
 /** What a plan comes to, counted over its rows. */
+import { defined } from "../core/defined.ts";
 import type { GuardFigures } from "../core/guards.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import { DEEDS, isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
-import type { Baseline } from "./planner.ts";
+import type { Baseline } from "./baseline.ts";
 
 export type Deeds = Readonly<Record<Deed | "invalid", number>>;
 
@@ -25,7 +26,7 @@ export interface PlanFigures {
   readonly pace: { readonly updatesPerSecond: number; readonly listsPerSecond: number };
   readonly durationMs: number;
   /** Absent where the pool was not scanned. */
-  readonly scan?: ScanFigures;
+  readonly scan?: ScanFigures | undefined;
 }
 
 export interface ScanFigures {
@@ -35,7 +36,7 @@ export interface ScanFigures {
   readonly begunAgain: boolean;
   readonly durationMs: number;
   /** Dead letters whose cause is gone; absent where none may heal. */
-  readonly healable?: number;
+  readonly healable?: number | undefined;
 }
 
 /** One value that would change, for people to look at. */
@@ -64,7 +65,7 @@ export interface Tally {
     readonly changed: number;
     readonly pace: PlanFigures["pace"];
     readonly federated: PlanFigures["federated"];
-    readonly scan?: ScanFigures;
+    readonly scan?: ScanFigures | undefined;
   }): PlanFigures;
 }
 
@@ -145,7 +146,7 @@ export function createTally(): Tally {
         calls,
         pace,
         durationMs: Math.round(seconds * 1000),
-        ...(scan ? { scan } : {}),
+        scan,
       };
     },
   };
@@ -159,14 +160,11 @@ export function guardFiguresOf(
   },
 ): GuardFigures {
   const { same, ...rest } = facts;
-  const { rows, users, attributes, baseline } = figures;
-  const { matched, changed } = users;
+  const { rows, attributes, baseline } = figures;
+  const { matched, changed } = figures.users;
   const cleared = Object.fromEntries(Object.entries(attributes).map(([name, { clear }]) => [name, clear]));
-  return {
-    rows: rows.read,
-    ...rest,
-    ...(baseline === "none" ? {} : { users: { matched, changed, cleared, same } }),
-  };
+  const users = baseline === "none" ? undefined : { matched, changed, cleared, same };
+  return defined({ rows: rows.read, ...rest, users });
 }
 
 /** The sum of all attributes. */
@@ -179,12 +177,5 @@ export function totalDeeds({ attributes }: Pick<PlanFigures, "attributes">): Dee
 export function exampleOf(row: Extract<JudgedRow, { kind: "user" }>, { unit, deed, before }: JudgedUnit): Example {
   const { name, value } = unit;
   const after = value.kind === "text" ? value.text : value.kind === "as-is" ? String(value.verified) : undefined;
-  return {
-    line: row.line,
-    username: row.username,
-    attribute: name,
-    deed,
-    ...(before === undefined ? {} : { before }),
-    ...(after === undefined ? {} : { after }),
-  };
+  return defined({ line: row.line, username: row.username, attribute: name, deed, before, after });
 }

@@ -2,6 +2,7 @@
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { Person } from "../core/person.ts";
 import type { Found } from "../core/put.ts";
+import { defined } from "../core/defined.ts";
 import type { Unit } from "../core/unit.ts";
 import type { FeedRow } from "../delivery/feed-run.ts";
 
@@ -15,11 +16,11 @@ export interface JudgedUnit {
   /** Cognito would write to the person. */
   readonly message: boolean;
   /** What is there, where somebody looked and there is something. */
-  readonly before?: string;
+  readonly before?: string | undefined;
   /** The same with the flag of an address or number, as the pool has them: blank where it has none. */
-  readonly was?: { readonly value: string; readonly flag?: string };
+  readonly was?: { readonly value: string; readonly flag?: string | undefined } | undefined;
   /** Names what is there, its flag included, where the unit would change it. */
-  readonly beforeName?: string;
+  readonly beforeName?: string | undefined;
 }
 
 export type JudgedRow =
@@ -37,11 +38,11 @@ export type JudgedRow =
       readonly invalid: readonly InvalidUnit[];
       readonly federated: readonly string[];
       /** Epoch ms by the store's clock: before the look at the user began. Absent where nobody looked. */
-      readonly lookedAt?: number;
+      readonly lookedAt?: number | undefined;
       /** Looks that it takes to find the user when the row is put; absent where a scan has, or nothing need be asked. */
-      readonly looksToFind?: number;
+      readonly looksToFind?: number | undefined;
       /** The account that was found, and how the row named it; absent where nobody looked. */
-      readonly person?: Person;
+      readonly person?: Person | undefined;
     };
 
 /** The deeds that cost a call. */
@@ -55,13 +56,13 @@ export function feedRowOf(row: JudgedRow): FeedRow {
   const { line, username, version, invalid, found, lookedAt, person } = row;
   const units = row.units.map(({ unit }) => unit);
   const overruled = row.units.filter(({ deed }) => deed === "superseded").map(({ unit }) => unit.name);
-  const change = {
+  const change = defined({
     username,
     units,
     version,
-    ...(person === undefined ? {} : { person }),
-    ...(overruled.length > 0 ? { overruled: new Set(overruled) } : {}),
-  };
+    person,
+    overruled: overruled.length > 0 ? new Set(overruled) : undefined,
+  });
   if (lookedAt === undefined) return { kind: "change", line, found, invalid, change };
   const looked = row.units.flatMap(({ unit, deed }) => {
     const what = FOUND[deed];

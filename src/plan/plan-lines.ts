@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { defined } from "../core/defined.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
@@ -87,9 +88,9 @@ export function* planLines(
     return line;
   };
   const { id, feed, figures, broken, examples } = plan;
-  const head: PlanHeader = {
-    poolsync: "plan",
-    format: 1,
+  const head: PlanHeader = defined({
+    poolsync: "plan" as const,
+    format: 1 as const,
     id,
     feed,
     target: { ...target },
@@ -102,8 +103,8 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    ...(facts.summary === true ? { summary: keyring.seal(JSON.stringify({ figures, broken, examples })) } : {}),
-  };
+    summary: facts.summary === true ? keyring.seal(JSON.stringify({ figures, broken, examples })) : undefined,
+  });
   yield signed(head);
   for (const row of plan.rows()) {
     if (row.kind === "fault") continue;
@@ -113,14 +114,14 @@ export function* planLines(
             {
               name: unit.name,
               body: keyring.seal(bodyOf(unit.value)),
-              ...(beforeName === undefined ? {} : { before: beforeName }),
+              before: beforeName,
             },
           ]
         : [],
     );
     if (units.length === 0) continue;
-    const whose = row.person === undefined ? {} : { person: keyring.seal(JSON.stringify(row.person)) };
-    yield signed({ line: row.line, username: keyring.seal(row.username), ...whose, ...row.version, units });
+    const person = row.person && keyring.seal(JSON.stringify(row.person));
+    yield signed({ line: row.line, username: keyring.seal(row.username), person, ...row.version, units });
   }
   yield JSON.stringify({ signature: signer.digest() });
 }
@@ -188,7 +189,7 @@ export async function readPlan(
       for await (const { line, username, person, timeMs, sequence, units } of entries()) {
         const change = {
           username: keyring.open(username),
-          ...(person === undefined ? {} : { person: personOf(keyring.open(person)) }),
+          ...defined({ person: person === undefined ? undefined : personOf(keyring.open(person)) }),
           version: { timeMs, sequence },
           units: units.map(({ name, body }) => ({ name, value: valueOf(keyring.open(body)) })),
         };

@@ -1,19 +1,21 @@
 /** Plans: what feeds would do to a pool, worked out as a whole before anything of it is put. */
-import { createHash } from "node:crypto";
 import type { ScanPage, UserName } from "../cognito/pool-scan.ts";
 import type { Ledger } from "../core/mailbox.ts";
 import { brokenGuards, type BrokenGuard, type GuardSettings } from "../core/guards.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
-import type { Mapping } from "../feeds/mapping.ts";
-import { bodyOf, type Keyring } from "../store/keyring.ts";
-import { createTally, exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
 import type { FeedRow } from "../delivery/feed-run.ts";
+import type { Mapping } from "../feeds/mapping.ts";
+import type { Keyring } from "../store/keyring.ts";
+import type { Baseline } from "./baseline.ts";
+import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
+import { exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
 import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
-import { createPlanner, type Baseline, type Planner, type Unlisted } from "./planner.ts";
+import { countPlan, type SharedFacts } from "./plan-count.ts";
+import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
+import type { Unlisted } from "./planning.ts";
 import type { PlannedRecord } from "./row-match.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
-import { turn, TURN_ROWS } from "./turn.ts";
 
 /** One feed of a plan. */
 export interface PlanInput {
@@ -69,15 +71,22 @@ export interface Plan {
   close(): void;
 }
 
-const EXAMPLES = 50;
 const GUARD_EXAMPLES = 10;
 /** Guards that are broken by the feed as a whole, and by no row of it. */
 const OF_THE_FEED: ReadonlySet<string> = new Set(["rows", "emptyColumn", "missingColumn"]);
 const TOLD_EVERY = 1000;
 
+/** The plan of one feed while it is worked out. */
+interface Draft {
+  readonly input: PlanInput;
+  readonly scratch: Scratch;
+  readonly planner: MeetingPlanner;
+  readonly emptyColumns: readonly string[];
+}
+
 /** Works the plans of several feeds out with one scan of the pool. Whoever gets them closes them. */
 export async function buildPlans(
-  means: PlanMeans,
+  deps: PlanMeans,
   inputs: readonly PlanInput[],
   baseline: Baseline,
   signal: AbortSignal,
@@ -85,57 +94,44 @@ export async function buildPlans(
 ): Promise<readonly Plan[]> {
   const opened: Scratch[] = [];
   try {
-    const works: { input: PlanInput; planner: Planner; scratch: Scratch; emptyColumns: readonly string[] }[] = [];
+    const drafts: Draft[] = [];
     let rows = 0;
+    const onRow = (): void => {
+      if ((rows += 1) % TOLD_EVERY === 0) progress.rows?.(rows);
+    };
     for (const input of inputs) {
-      const scratch = openScratch(means.directory);
+      const scratch = openScratch(deps.directory);
       opened.push(scratch);
-      const { profile, keyring, ledgers, unlisted } = means;
-      const { mapping, guards } = input;
-      const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards, unlisted });
-      const silent = new Set(mapping.attributes.filter(({ column }) => column !== undefined).map(({ name }) => name));
-      for await (const record of input.records) {
-        signal.throwIfAborted();
-        planner.take(record);
-        if (record.kind === "change" && silent.size > 0) forgetSpoken(silent, record);
-        if ((rows += 1) % TOLD_EVERY === 0) progress.rows?.(rows);
-      }
-      planner.index();
-      works.push({ input, planner, scratch, emptyColumns: [...silent] });
+      drafts.push(await takeAll({ ...deps, scratch, baseline }, input, signal, onRow));
     }
-    const scan = baseline === "live" ? await meetAll(means, works, signal, progress) : undefined;
-    const pace = await means.pace();
+    const scan = baseline === "live" ? await meetAll(deps, drafts, signal, progress) : undefined;
+    const facts = { baseline, scan, pace: await deps.pace() };
     const plans: Plan[] = [];
-    for (const { input, planner, scratch, emptyColumns } of works) {
-      await planner.conclude();
-      const counted = await count(means, planner, scratch, { baseline, pace, ...(scan ? { scan } : {}) }, signal);
-      const { figures } = counted;
-      const { rowsBefore } = input;
-      const missingColumns = input.mapping.missing ?? [];
-      const facts = { rowsBefore, emptyColumns, missingColumns, same: baseline === "live" ? scratch.commonest() : [] };
-      const broken = brokenGuards(input.guards, guardFiguresOf(figures, facts));
-      plans.push({
-        id: counted.id,
-        feed: input.feed,
-        figures,
-        examples: counted.examples,
-        broken: withExamples(broken, planner, scratch),
-        rows: () => planner.rows(),
-        async *feedRows() {
-          let walked = 0;
-          for (const row of planner.rows()) {
-            if ((walked += 1) % TURN_ROWS === 0) await turn();
-            yield feedRowOf(row);
-          }
-        },
-        close: () => scratch.close(),
-      });
-    }
+    for (const draft of drafts) plans.push(await concludePlan(deps, draft, facts, signal));
     return plans;
   } catch (error) {
     for (const scratch of opened) scratch.close();
     throw error;
   }
+}
+
+async function takeAll(
+  deps: PlanMeans & { readonly scratch: Scratch; readonly baseline: Baseline },
+  input: PlanInput,
+  signal: AbortSignal,
+  onRow: () => void,
+): Promise<Draft> {
+  const { profile, keyring, ledgers, unlisted, scratch, baseline } = deps;
+  const { mapping, guards } = input;
+  const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards, unlisted });
+  const silent = new Set(mapping.attributes.filter(({ column }) => column !== undefined).map(({ name }) => name));
+  for await (const record of input.records) {
+    signal.throwIfAborted();
+    planner.take(record);
+    if (record.kind === "change" && silent.size > 0) forgetSpoken(silent, record);
+    onRow();
+  }
+  return { input, scratch, planner: planner.index(), emptyColumns: [...silent] };
 }
 
 /** Attributes of which a row says something, be it wrong, are not silent. */
@@ -146,7 +142,7 @@ function forgetSpoken(silent: Set<string>, record: Extract<PlannedRecord, { kind
 
 async function meetAll(
   { scan, now, healing }: PlanMeans,
-  works: readonly { readonly planner: Planner }[],
+  drafts: readonly Draft[],
   signal: AbortSignal,
   { scanned }: PlanProgress,
 ): Promise<ScanFigures> {
@@ -154,71 +150,65 @@ async function meetAll(
   const begunAt = performance.now();
   const storeAhead = (await now()) - performance.now();
   const names = function* (): Generator<UserName> {
-    for (const { planner } of works) yield* planner.names();
+    for (const { planner } of drafts) yield* planner.names();
   };
   let [users, pages, begunAgain] = [0, 0, false];
   for await (const page of scan(signal, names)) {
     if (page.again) {
       [users, begunAgain] = [0, true];
-      for (const { planner } of works) planner.forget();
+      for (const { planner } of drafts) planner.forget();
       healing?.forget();
     }
     const lookedAt = page.askedAt + storeAhead;
-    for (const user of page.users) for (const { planner } of works) await planner.meet(user, lookedAt);
+    for (const user of page.users) for (const { planner } of drafts) await planner.meet(user, lookedAt);
     if (healing) for (const user of page.users) healing.meet(user);
     users += page.users.length;
     pages += 1;
     scanned?.(users);
   }
   const durationMs = Math.round(performance.now() - begunAt);
-  return { users, pages, begunAgain, durationMs, ...(healing ? { healable: healing.healable().length } : {}) };
+  return { users, pages, begunAgain, durationMs, healable: healing?.healable().length };
 }
 
-async function count(
-  means: PlanMeans,
-  planner: Planner,
-  scratch: Scratch,
-  facts: { readonly baseline: Baseline; readonly pace: PlanFigures["pace"]; readonly scan?: ScanFigures },
+async function concludePlan(
+  deps: PlanMeans,
+  { input, scratch, planner: meeting, emptyColumns }: Draft,
+  facts: SharedFacts,
   signal: AbortSignal,
-): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[] }> {
-  const tally = createTally();
-  const digest = means.keyring.signer("plan").update(means.profile.arn);
-  const examples: Example[] = [];
-  let rows = 0;
-  for (const row of planner.rows()) {
-    if ((rows += 1) % TURN_ROWS === 0) await turn();
-    signal.throwIfAborted();
-    tally.add(row);
-    if (row.kind === "fault") continue;
-    const sent = row.units.filter(({ deed }) => isSent(deed));
-    if (sent.length > 0) scratch.noteChanged(row.user);
-    for (const judged of sent) {
-      const { unit, before = "" } = judged;
-      digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
-      // Of what is not compared with the pool, nobody asks whom it would make the same.
-      if (unit.value.kind === "text" && facts.baseline === "live")
-        scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));
-      if (examples.length < EXAMPLES) examples.push(exampleOf(row, judged));
-    }
-  }
-  let [users, overwritten] = [0, 0];
-  const unchecked = new Set<string>();
-  const known = new Map<string, ReadonlySet<string> | undefined>();
-  for (const { provider, attributes, users: some } of tally.federated) {
-    users += some;
-    if (!known.has(provider)) known.set(provider, await means.providerAttributes(provider, signal));
-    const given = known.get(provider);
-    if (given === undefined) unchecked.add(provider);
-    else if (attributes.some((name) => given.has(name))) overwritten += some;
-  }
-  const federated = { users, overwritten, unchecked: [...unchecked] };
-  const figures = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
-  const id = `p-${createHash("sha256").update(digest.digest()).digest("hex").slice(0, 16)}`;
-  return { figures, id, examples };
+): Promise<Plan> {
+  const planner = await meeting.conclude();
+  const { id, figures, examples } = await countPlan(deps, planner, scratch, facts, signal);
+  const guardFacts = {
+    rowsBefore: input.rowsBefore,
+    emptyColumns,
+    missingColumns: input.mapping.missing ?? [],
+    same: facts.baseline === "live" ? scratch.commonest() : [],
+  };
+  const broken = brokenGuards(input.guards, guardFiguresOf(figures, guardFacts));
+  return {
+    id,
+    feed: input.feed,
+    figures,
+    examples,
+    broken: withExamples(broken, planner, scratch),
+    rows: () => planner.rows(),
+    async *feedRows() {
+      let walked = 0;
+      for (const row of planner.rows()) {
+        if ((walked += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
+        yield feedRowOf(row);
+      }
+    },
+    close: () => scratch.close(),
+  };
 }
 
 /** Each broken guard with the first rows that it is about. */
-function withExamples(broken: readonly BrokenGuard[], planner: Planner, scratch: Scratch): readonly BrokenExample[] {
+function withExamples(
+  broken: readonly BrokenGuard[],
+  planner: ConcludedPlanner,
+  scratch: Scratch,
+): readonly BrokenExample[] {
   const wanted = broken.map((guard) => ({ ...guard, examples: new Array<Example>() }));
   const open = (): typeof wanted =>
     wanted.filter(({ guard, examples }) => !OF_THE_FEED.has(guard) && examples.length < GUARD_EXAMPLES);

@@ -1,4 +1,4 @@
-/** What a scratch holds of a row and of its user. This process wrote it a moment ago, so only its kind is looked at. */
+/** A row as a planner takes it, and what is found of its user. The scratch holds both as JSON. */
 import type { InvalidUnit } from "../core/change.ts";
 import type { Person } from "../core/person.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
@@ -11,37 +11,32 @@ export type PlannedRecord = MappedRecord & {
   readonly madeBefore?: number;
 };
 
-export type Held = Extract<PlannedRecord, { kind: "change" }>;
+/** A row that is not at fault as a whole. */
+export type TakenRow = Extract<PlannedRecord, { kind: "change" }>;
 
 /** What was found of a row's user. One verdict a unit, in the row's order. */
 export interface Match {
   readonly username: string;
   readonly found: boolean;
   readonly verdicts: readonly Verdict[];
-  readonly federated?: readonly string[];
-  readonly changed?: true;
-  readonly lookedAt?: number;
-  readonly person?: Person;
+  readonly federated?: readonly string[] | undefined;
+  /** The user is not as the row's plan expects. */
+  readonly changed?: boolean | undefined;
+  readonly lookedAt?: number | undefined;
+  readonly person?: Person | undefined;
 }
 
 export interface Verdict {
+  /** `asked`: a change that is `awaiting` where the ledger shows that it was sent already. */
   deed: Deed | "asked";
-  readonly message?: boolean;
-  readonly before?: string;
-  readonly was?: NonNullable<JudgedUnit["was"]>;
-  readonly beforeName?: string;
-  readonly invalid?: InvalidUnit;
+  readonly message?: boolean | undefined;
+  readonly before?: string | undefined;
+  readonly was?: NonNullable<JudgedUnit["was"]> | undefined;
+  readonly beforeName?: string | undefined;
+  readonly invalid?: InvalidUnit | undefined;
 }
 
 /** The user of a row that is compared with nothing. */
-export function unseen({ change }: Held): Match {
+export function unseen({ change }: TakenRow): Match {
   return { username: change.username, found: false, verdicts: change.units.map(() => ({ deed: "write" })) };
-}
-
-export function isRecord(value: unknown): value is PlannedRecord {
-  return typeof value === "object" && value !== null && "kind" in value;
-}
-
-export function isMatch(value: unknown): value is Match {
-  return typeof value === "object" && value !== null && "verdicts" in value;
 }

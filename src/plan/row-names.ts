@@ -112,7 +112,8 @@ export function createRowNames(
     person(username, user, attribute, askedAt) {
       // What cannot be written does not pass on.
       const stays = attribute === "username" || attribute === "sub" || profile.attributes[attribute]?.mutable === false;
-      return { account: accountOf(user), ...(stays ? {} : { name: { attribute, value: username, askedAt } }) };
+      const account = accountOf(user);
+      return stays ? { account } : { account, name: { attribute, value: username, askedAt } };
     },
   };
 }

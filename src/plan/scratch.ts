@@ -13,11 +13,11 @@ export interface ScratchRow {
   readonly row: number;
   readonly body: string;
   /** Absent where nobody matches. */
-  readonly user?: string;
+  readonly user?: string | undefined;
   /** Absent where nothing was found of the user beside the row. */
-  readonly match?: string;
+  readonly match?: string | undefined;
   /** Why the whole row is at fault. */
-  readonly fault?: string;
+  readonly fault?: string | undefined;
   /** By unit: why it is not sent as the row says it. */
   readonly settled: ReadonlyMap<string, string>;
 }
@@ -52,7 +52,7 @@ export interface Scratch {
   /** All matches are in. */
   indexMatches(): void;
   /** Rows that several users match, each with the one whose value is verified where it is of one alone. */
-  ambiguous(): Iterable<{ readonly row: number; readonly verified?: string }>;
+  ambiguous(): Iterable<{ readonly row: number; readonly verified?: string | undefined }>;
   /** Leaves a row one of its users, or none. */
   choose(row: number, user: string | undefined): void;
   fault(row: number, reason: string): void;
@@ -107,50 +107,78 @@ export function openScratch(directory: string): Scratch {
     rmSync(place, { recursive: true, force: true });
   }
   const salt = randomBytes(16).toString("hex");
-  const statement = (sql: string) => db.prepare(sql);
-  const insertRow = statement("INSERT INTO rows VALUES (?, ?, ?)");
-  const insertWant = statement("INSERT OR IGNORE INTO wants VALUES (?)");
-  const selectRows = statement("SELECT row, body FROM rows WHERE key = ?");
-  const upsertMatch = statement("INSERT OR REPLACE INTO matches VALUES (?, ?, ?, ?)");
-  const selectWant = statement("SELECT 1 FROM wants WHERE alias = ?");
-  const insertOwner = statement("INSERT OR IGNORE INTO owners VALUES (?, ?)");
-  const insertClaim = statement("INSERT INTO claims VALUES (?, ?, ?, ?)");
-  const deleteMatches = statement("DELETE FROM matches WHERE row = ? AND user <> ?");
-  const deleteClaims = statement("DELETE FROM claims WHERE row = ? AND user <> ?");
-  const selectContested = statement(`SELECT (SELECT min(user) FROM claims WHERE alias = ?1) <> ?2
-    OR (SELECT max(user) FROM claims WHERE alias = ?1) <> ?2 AS contested`);
-  const insertFault = statement("INSERT OR REPLACE INTO faults VALUES (?, ?)");
-  const insertSettled = statement("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)");
-  const insertChanged = statement("INSERT OR IGNORE INTO changed VALUES (?)");
-  const upsertTally = statement(`INSERT INTO tally VALUES (?, ?, 1, ?, 0)
-    ON CONFLICT DO UPDATE SET users = users + 1, differs = differs OR before <> excluded.before`);
-  const countOf = (sql: string, ...values: readonly string[]): number =>
-    Number(statement(sql).get(...values)?.["n"] ?? 0);
-
   return {
     name: (kind, value) => hash("sha256", `${salt}${kind}\0${value}`, "base64url").slice(0, 22),
+    ...rowTables(db),
+    ...matchTables(db),
+    ...claimTables(db),
+    ...countTables(db),
+    close: () => db.close(),
+  };
+}
+
+/** The rows as they were taken, and what was settled of them. */
+function rowTables(db: DatabaseSync): Pick<Scratch, "addRow" | "index" | "rowsOf" | "fault" | "settle" | "rows"> {
+  const insertRow = db.prepare("INSERT INTO rows VALUES (?, ?, ?)");
+  const selectRows = db.prepare("SELECT row, body FROM rows WHERE key = ?");
+  const insertFault = db.prepare("INSERT OR REPLACE INTO faults VALUES (?, ?)");
+  const insertSettled = db.prepare("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)");
+  return {
     addRow: (row, key, body) => void insertRow.run(row, key, body),
-    addWant: (alias) => void insertWant.run(alias),
     index: () => db.exec("CREATE INDEX rows_by_key ON rows (key)"),
     *rowsOf(key) {
       for (const found of selectRows.iterate(key)) yield rowBody(found);
     },
+    fault: (row, reason) => void insertFault.run(row, reason),
+    settle: (row, unit, as) => void insertSettled.run(row, unit, as),
+    *rows() {
+      const settled = db.prepare("SELECT row, unit, reason FROM settled ORDER BY row").iterate();
+      let next = settled.next();
+      const all = db.prepare(`SELECT rows.row, rows.body, matches.user, matches.body AS match, faults.reason AS fault
+        FROM rows LEFT JOIN matches USING (row) LEFT JOIN faults USING (row) ORDER BY rows.row`);
+      for (const { row, body, user, match, fault } of all.iterate()) {
+        const settledUnits = new Map<string, string>();
+        for (; next.done !== true && next.value["row"] === row; next = settled.next()) {
+          settledUnits.set(text(next.value["unit"]), text(next.value["reason"]));
+        }
+        yield {
+          row: Number(row),
+          body: text(body),
+          user: textIfAny(user),
+          match: textIfAny(match),
+          fault: textIfAny(fault),
+          settled: settledUnits,
+        };
+      }
+    },
+  };
+}
+
+/** Which users the rows are for. */
+function matchTables(
+  db: DatabaseSync,
+): Pick<
+  Scratch,
+  "addMatch" | "rematch" | "forgetMatches" | "indexMatches" | "ambiguous" | "choose" | "doubles" | "users"
+> {
+  const upsertMatch = db.prepare("INSERT OR REPLACE INTO matches VALUES (?, ?, ?, ?)");
+  const deleteMatches = db.prepare("DELETE FROM matches WHERE row = ? AND user <> ?");
+  const deleteClaims = db.prepare("DELETE FROM claims WHERE row = ? AND user <> ?");
+  return {
     addMatch: (row, user, isVerified, body) => void upsertMatch.run(row, user, isVerified ? 1 : 0, body),
-    isWanted: (alias) => selectWant.get(alias) !== undefined,
-    addOwner: (alias, user) => void insertOwner.run(alias, user),
-    addClaim: (alias, { user, row, attribute }) => void insertClaim.run(alias, user, row, attribute),
+    rematch: (row, body) => void db.prepare("UPDATE matches SET body = ? WHERE row = ?").run(body, row),
     forgetMatches: () => db.exec("DELETE FROM matches; DELETE FROM owners; DELETE FROM claims"),
     indexMatches: () =>
       db.exec(`CREATE INDEX matches_by_user ON matches (user); CREATE INDEX claims_by_alias ON claims (alias, user);
         CREATE INDEX claims_by_row ON claims (row)`),
     *ambiguous() {
-      const page = statement(`SELECT row, sum(verified) AS many, max(iif(verified, user, NULL)) AS one
+      const page = db.prepare(`SELECT row, sum(verified) AS many, max(iif(verified, user, NULL)) AS one
         FROM matches WHERE row > ? GROUP BY row HAVING count(*) > 1 ORDER BY row LIMIT ${AMBIGUOUS_PAGE}`);
       for (let last = 0; ;) {
         const found = page.all(last);
         for (const { row, many, one } of found) {
           last = Number(row);
-          yield { row: last, ...(many === 1 ? { verified: text(one) } : {}) };
+          yield { row: last, verified: many === 1 ? text(one) : undefined };
         }
         if (found.length < AMBIGUOUS_PAGE) return;
       }
@@ -159,12 +187,11 @@ export function openScratch(directory: string): Scratch {
       deleteMatches.run(row, user ?? "");
       deleteClaims.run(row, user ?? "");
     },
-    fault: (row, reason) => void insertFault.run(row, reason),
     *doubles() {
-      const rowsOfUser = statement(
+      const rowsOfUser = db.prepare(
         "SELECT matches.row, rows.body FROM matches CROSS JOIN rows USING (row) WHERE user = ? ORDER BY matches.row",
       );
-      for (const { user } of statement("SELECT user FROM matches GROUP BY user HAVING count(*) > 1").iterate()) {
+      for (const { user } of db.prepare("SELECT user FROM matches GROUP BY user HAVING count(*) > 1").iterate()) {
         yield {
           *[Symbol.iterator]() {
             for (const found of rowsOfUser.iterate(text(user))) yield rowBody(found);
@@ -172,9 +199,27 @@ export function openScratch(directory: string): Scratch {
         };
       }
     },
-    settle: (row, unit, as) => void insertSettled.run(row, unit, as),
+    users: () => countOf(db, "SELECT count(DISTINCT user) AS n FROM matches"),
+  };
+}
+
+/** Sign-in names: which of them rows want, who has them, and who is to have them. */
+function claimTables(
+  db: DatabaseSync,
+): Pick<Scratch, "addWant" | "isWanted" | "addOwner" | "addClaim" | "disputed" | "isContested" | "owner" | "claimOf"> {
+  const insertWant = db.prepare("INSERT OR IGNORE INTO wants VALUES (?)");
+  const selectWant = db.prepare("SELECT 1 FROM wants WHERE alias = ?");
+  const insertOwner = db.prepare("INSERT OR IGNORE INTO owners VALUES (?, ?)");
+  const insertClaim = db.prepare("INSERT INTO claims VALUES (?, ?, ?, ?)");
+  const selectContested = db.prepare(`SELECT (SELECT min(user) FROM claims WHERE alias = ?1) <> ?2
+    OR (SELECT max(user) FROM claims WHERE alias = ?1) <> ?2 AS contested`);
+  return {
+    addWant: (alias) => void insertWant.run(alias),
+    isWanted: (alias) => selectWant.get(alias) !== undefined,
+    addOwner: (alias, user) => void insertOwner.run(alias, user),
+    addClaim: (alias, { user, row, attribute }) => void insertClaim.run(alias, user, row, attribute),
     *disputed() {
-      const found = statement(`SELECT alias, user, row, attribute FROM claims AS c WHERE alias IS NOT NULL AND (
+      const found = db.prepare(`SELECT alias, user, row, attribute FROM claims AS c WHERE alias IS NOT NULL AND (
         EXISTS (SELECT 1 FROM owners AS o WHERE o.alias = c.alias) OR
         (SELECT min(user) FROM claims WHERE alias = c.alias) <> (SELECT max(user) FROM claims WHERE alias = c.alias))`);
       for (const { alias, user, row, attribute } of found.iterate()) {
@@ -183,50 +228,46 @@ export function openScratch(directory: string): Scratch {
     },
     isContested: (alias, user) => selectContested.get(alias, user)?.["contested"] === 1,
     owner(alias) {
-      const found = statement("SELECT user FROM owners WHERE alias = ? LIMIT 1").get(alias);
+      const found = db.prepare("SELECT user FROM owners WHERE alias = ? LIMIT 1").get(alias);
       return found && text(found["user"]);
     },
     claimOf(user, attribute) {
-      const found = statement("SELECT alias FROM claims WHERE user = ? AND attribute = ? LIMIT 1").get(user, attribute);
+      const found = db
+        .prepare("SELECT alias FROM claims WHERE user = ? AND attribute = ? LIMIT 1")
+        .get(user, attribute);
       return found && { alias: found["alias"] === null ? null : text(found["alias"]) };
     },
-    rematch: (row, body) => void statement("UPDATE matches SET body = ? WHERE row = ?").run(body, row),
-    *rows() {
-      const settled = statement("SELECT row, unit, reason FROM settled ORDER BY row").iterate();
-      let next = settled.next();
-      const all = statement(`SELECT rows.row, rows.body, matches.user, matches.body AS match, faults.reason AS fault
-        FROM rows LEFT JOIN matches USING (row) LEFT JOIN faults USING (row) ORDER BY rows.row`);
-      for (const { row, body, user, match, fault } of all.iterate()) {
-        const mine = new Map<string, string>();
-        for (; next.done !== true && next.value["row"] === row; next = settled.next()) {
-          mine.set(text(next.value["unit"]), text(next.value["reason"]));
-        }
-        yield {
-          row: Number(row),
-          body: text(body),
-          ...(typeof user === "string" ? { user } : {}),
-          ...(typeof match === "string" ? { match } : {}),
-          ...(typeof fault === "string" ? { fault } : {}),
-          settled: mine,
-        };
-      }
-    },
-    users: () => countOf("SELECT count(DISTINCT user) AS n FROM matches"),
+  };
+}
+
+/** What is counted while the finished plan is walked. */
+function countTables(db: DatabaseSync): Pick<Scratch, "noteChanged" | "changed" | "tally" | "commonest"> {
+  const insertChanged = db.prepare("INSERT OR IGNORE INTO changed VALUES (?)");
+  const upsertTally = db.prepare(`INSERT INTO tally VALUES (?, ?, 1, ?, 0)
+    ON CONFLICT DO UPDATE SET users = users + 1, differs = differs OR before <> excluded.before`);
+  return {
     noteChanged: (user) => void insertChanged.run(user),
-    changed: () => countOf("SELECT count(*) AS n FROM changed"),
+    changed: () => countOf(db, "SELECT count(*) AS n FROM changed"),
     tally: (attribute, value, before) => void upsertTally.run(attribute, value, before),
     commonest() {
-      const found = statement(
-        "SELECT attribute, value, max(users) AS users FROM tally WHERE differs GROUP BY attribute",
-      ).all();
+      const found = db
+        .prepare("SELECT attribute, value, max(users) AS users FROM tally WHERE differs GROUP BY attribute")
+        .all();
       return found.map(({ attribute, value, users }) => ({
         attribute: text(attribute),
         value: text(value),
         users: Number(users),
       }));
     },
-    close: () => db.close(),
   };
+}
+
+function countOf(db: DatabaseSync, sql: string): number {
+  return Number(db.prepare(sql).get()?.["n"] ?? 0);
+}
+
+function textIfAny(value: SQLOutputValue | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 function text(value: SQLOutputValue | undefined): string {

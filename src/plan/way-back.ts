@@ -4,6 +4,7 @@
  * any more, because a change of it waits.
  */
 import { z } from "zod";
+import { defined } from "../core/defined.ts";
 import { CLOCKS_APART_MS } from "../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
@@ -76,9 +77,7 @@ function kept(keyring: Keyring, { unit, deed, was }: JudgedUnit): z.infer<typeof
   if (!isSent(deed) || was === undefined) return [];
   const { name } = unit;
   const { value, flag } = was;
-  return [
-    { name, value, ...(flag === undefined ? {} : { flag }), after: stateName(keyring, name, afterOf(unit, was)) },
-  ];
+  return [{ name, value, flag, after: stateName(keyring, name, afterOf(unit, was)) }];
 }
 
 /** What is there once the unit is written. */
@@ -132,10 +131,11 @@ export async function openWayBack(
     const wanted = Object.fromEntries(units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
     if (changeWaits(await mailboxes.read(user), unit.name, wanted)) return { kind: "fault", line, ...CHANGE_WAITS };
     // Who has the username by now may be another: then nothing is put back.
-    const whose = sub === undefined ? {} : { person: { account: { sub, createdAt: 0 } } };
-    const asOld = sub === undefined ? { madeBefore: begunAt + CLOCKS_APART_MS } : {};
-    const change = { username, units, version, ...whose };
-    return { kind: "change", line, invalid: [], change, before: { [unit.name]: unit.after }, ...asOld };
+    const person = sub === undefined ? undefined : { account: { sub, createdAt: 0 } };
+    const madeBefore = sub === undefined ? begunAt + CLOCKS_APART_MS : undefined;
+    const change = defined({ username, units, version, person });
+    const before = { [unit.name]: unit.after };
+    return defined({ kind: "change" as const, line, invalid: [], change, before, madeBefore });
   };
   return {
     usernames: [...usernames],

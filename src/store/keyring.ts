@@ -103,16 +103,12 @@ export function bodyOf(
   { clientMetadata, token }: Manner = {},
   { account, name }: Person = {},
 ): string {
-  const beside = {
-    ...(clientMetadata === undefined ? {} : { metadata: clientMetadata }),
-    ...(token === undefined ? {} : { token }),
-    ...(account === undefined ? {} : { account }),
-    ...(name === undefined ? {} : { name }),
-  };
+  // JSON leaves out what is undefined.
+  const beside = { metadata: clientMetadata, token, account, name };
   switch (value.kind) {
     case "text": {
       const { text, verified } = value;
-      return JSON.stringify({ text, ...(verified === undefined ? {} : { verified }), ...beside });
+      return JSON.stringify({ text, verified, ...beside });
     }
     case "clear":
       return JSON.stringify({ clear: true, ...beside });

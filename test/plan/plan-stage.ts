@@ -6,7 +6,7 @@ import { DEFAULT_GUARDS, type GuardSettings } from "../../src/core/guards.ts";
 import type { Ledger } from "../../src/core/mailbox.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src/plan/plan.ts";
-import type { Baseline } from "../../src/plan/planner.ts";
+import type { Baseline } from "../../src/plan/baseline.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { createKeyring } from "../../src/store/keyring.ts";
 import { temporaryDirectory } from "../cli/command-run.ts";

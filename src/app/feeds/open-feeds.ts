@@ -6,7 +6,7 @@ import type { FeedSetting } from "../../config/config-file.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
 import type { Own } from "../../lifecycle.ts";
-import type { Baseline } from "../../plan/planner.ts";
+import type { Baseline } from "../../plan/baseline.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { AppError } from "../app-error.ts";
 import { keepsBefore } from "../plans/before-images.ts";

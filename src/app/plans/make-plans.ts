@@ -4,7 +4,7 @@ import { PAGE_USERS } from "../../cognito/pool-scan.ts";
 import type { Own } from "../../lifecycle.ts";
 import type { Healing } from "../../plan/healing.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../plan/plan.ts";
-import type { Baseline } from "../../plan/planner.ts";
+import type { Baseline } from "../../plan/baseline.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { isEnded, type Run, type Runs } from "../../store/runs.ts";

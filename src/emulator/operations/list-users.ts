@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { defined } from "../../core/defined.ts";
 import { invalidParameter } from "../service-error.ts";
 import { listAttributes } from "../user.ts";
 import type { ListedUser } from "../user-list.ts";
@@ -35,7 +36,7 @@ export const listUsers = defineOperation({
     const limit = Limit === null || Limit === undefined || Limit === 0 ? MAX_PAGE : Limit;
     const request = { filter: Filter ?? "", limit, token: PaginationToken ?? undefined };
     const { page, token } = readPage(pool.directory, request, list);
-    return {
+    return defined({
       Users: page.map((listed) => ({
         Username: listed.user.username,
         Attributes: chosenAttributes(listed, AttributesToGet ?? undefined),
@@ -44,7 +45,7 @@ export const listUsers = defineOperation({
         Enabled: listed.user.enabled,
         UserStatus: listed.user.status,
       })),
-      ...(token === undefined ? {} : { PaginationToken: token }),
-    };
+      PaginationToken: token,
+    });
   },
 });

@@ -67,27 +67,7 @@ export async function openDatabase(directory: string, schema: string): Promise<D
     startParams: [...PGlite.defaultStartParams, ...LOW_MEMORY],
   });
   const turns = createTurns();
-
-  const runOn = async <Row>(
-    session: PGlite | Transaction,
-    sql: string,
-    params: readonly unknown[] | undefined,
-  ): Promise<SessionResult<Row>> => {
-    await nextTurnOfTheLoop();
-    if (pglite.closed) throw new Error(CLOSED);
-    try {
-      if (params) {
-        const { rows, affectedRows = 0 } = await session.query<Row>(sql, [...params]);
-        return { rows, rowCount: affectedRows };
-      }
-      const { rows, affectedRows = 0 } = (await session.exec(sql)).at(-1) ?? { rows: [] };
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `exec` has no type for its rows: the caller does
-      return { rows: rows as Row[], rowCount: affectedRows };
-    } catch (error) {
-      throw withoutData(error);
-    }
-  };
-  const pool = new SessionPool((sql, params) => runOn(pglite, sql, params), turns);
+  const pool = new SessionPool((sql, params) => runStatement(pglite, pglite, sql, params), turns);
   pglite.onNotification((channel, payload) => pool.notify(channel, payload));
 
   const alone = async <T>(act: () => Promise<T>): Promise<T> => {
@@ -98,34 +78,69 @@ export async function openDatabase(directory: string, schema: string): Promise<D
       done();
     }
   };
-  const query = async <Row>(sql: string, params?: readonly unknown[]): Promise<readonly Row[]> =>
+  const query: Session["query"] = async <Row>(sql: string, params?: readonly unknown[]) =>
     (await pool.query<Row>(sql, params)).rows;
-
-  // A statement stops everything else in the process: one for all tables takes seconds where 100,000 users wait, and
-  // nearly all of that goes into the statistics of columns that nobody searches by.
-  const tidy = async (): Promise<void> => {
-    for (const { name, own } of await query<{ name: string; own: boolean }>(TABLES)) {
-      await query(`VACUUM ${name}`);
-      if (!own) await query(`ANALYZE ${name}`);
-    }
-    await query("CHECKPOINT");
-  };
-  const written = async (): Promise<number> => {
-    const rows = await query<{ bytes: number }>("SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS bytes");
-    return rows[0]?.bytes ?? 0;
-  };
 
   await query(`SET search_path TO ${schema}`);
   await query(STATISTICS);
-  let tidiedAt = await written();
+  const tidying = await startTidying(query);
+
+  let closed: Promise<void> | undefined;
+  return {
+    pool,
+    query,
+    tidy: () => tidy(query),
+    transaction: (act) =>
+      alone(async () => {
+        if (pglite.closed) throw new Error(CLOSED);
+        return pglite.transaction((tx) =>
+          act({
+            query: async <Row>(sql: string, params?: readonly unknown[]) =>
+              (await runStatement<Row>(pglite, tx, sql, params)).rows,
+          }),
+        );
+      }),
+    close() {
+      tidying.stop();
+      closed ??= alone(() => pglite.close());
+      return closed;
+    },
+  };
+}
+
+/** Runs a statement on the session, or within the transaction that it is in. */
+async function runStatement<Row>(
+  pglite: PGlite,
+  session: PGlite | Transaction,
+  sql: string,
+  params: readonly unknown[] | undefined,
+): Promise<SessionResult<Row>> {
+  await nextTurnOfTheLoop();
+  if (pglite.closed) throw new Error(CLOSED);
+  try {
+    if (params) {
+      const { rows, affectedRows = 0 } = await session.query<Row>(sql, [...params]);
+      return { rows, rowCount: affectedRows };
+    }
+    const { rows, affectedRows = 0 } = (await session.exec(sql)).at(-1) ?? { rows: [] };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `exec` has no type for its rows: the caller does
+    return { rows: rows as Row[], rowCount: affectedRows };
+  } catch (error) {
+    throw withoutData(error);
+  }
+}
+
+/** Tidies by a timer, once enough was written since the last time. */
+async function startTidying(query: Session["query"]): Promise<{ stop(): void }> {
+  let tidiedAt = await bytesWritten(query);
   let looking = false;
   const look = async (): Promise<void> => {
     if (looking) return;
     looking = true;
     try {
-      if ((await written()) - tidiedAt < TIDY_AFTER_BYTES) return;
-      await tidy();
-      tidiedAt = await written();
+      if ((await bytesWritten(query)) - tidiedAt < TIDY_AFTER_BYTES) return;
+      await tidy(query);
+      tidiedAt = await bytesWritten(query);
     } finally {
       looking = false;
     }
@@ -135,27 +150,24 @@ export async function openDatabase(directory: string, schema: string): Promise<D
     look().catch(() => undefined);
   }, LOOK_EVERY_MS);
   timer.unref();
+  return { stop: () => clearInterval(timer) };
+}
 
-  let closed: Promise<void> | undefined;
-  return {
-    pool,
-    query,
-    tidy,
-    transaction: (act) =>
-      alone(async () => {
-        if (pglite.closed) throw new Error(CLOSED);
-        return pglite.transaction((tx) =>
-          act({
-            query: async <Row>(sql: string, params?: readonly unknown[]) => (await runOn<Row>(tx, sql, params)).rows,
-          }),
-        );
-      }),
-    close() {
-      clearInterval(timer);
-      closed ??= alone(() => pglite.close());
-      return closed;
-    },
-  };
+/**
+ * A statement stops everything else in the process: one for all tables takes seconds where 100,000 users wait, and
+ * nearly all of that goes into the statistics of columns that nobody searches by.
+ */
+async function tidy(query: Session["query"]): Promise<void> {
+  for (const { name, own } of await query<{ name: string; own: boolean }>(TABLES)) {
+    await query(`VACUUM ${name}`);
+    if (!own) await query(`ANALYZE ${name}`);
+  }
+  await query("CHECKPOINT");
+}
+
+async function bytesWritten(query: Session["query"]): Promise<number> {
+  const rows = await query<{ bytes: number }>("SELECT (pg_current_wal_insert_lsn() - '0/0')::float8 AS bytes");
+  return rows[0]?.bytes ?? 0;
 }
 
 /** PGlite hangs the parameters on its errors, and PostgreSQL names rows in them: people's data, which goes no further. */

@@ -5,13 +5,14 @@
  */
 import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
+import { defined } from "../../core/defined.ts";
 import { buriedOf } from "../../core/letter.ts";
 import { dueAt, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
 import { type Settlements } from "../../core/settlement.ts";
-import type { Mailboxes, Page, Put } from "../mailboxes.ts";
+import type { ClaimAnswer, Mailboxes, Page, Put, SettleAnswer, Swept } from "../mailboxes.ts";
 import { runCancelled, runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
@@ -22,66 +23,12 @@ const WALK_PAGE = 1000;
 
 export function createMailboxes(database: StoreDatabase, now: () => number): Mailboxes {
   return {
-    put: (page) =>
-      database.transaction(async (session) => {
-        const { moved, cursor } = await moveProgress(session, page);
-        const at = now();
-        if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [], at, arrival: 0 };
-        return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
-      }),
-
+    put: (page) => database.transaction((session) => putPage(session, page, now)),
     claim: (user, token, leaseMs) =>
-      database.transaction(async (session) => {
-        const at = now();
-        const before = await readUser(session, user);
-        const cancelled = await cancelledRuns(session, [before]);
-        const { state, entries, result } = claim(before, user, token, leaseMs, at, (run) => cancelled.has(run));
-        if (state !== before) await writeUsers(session, new Map([[user, state]]), at);
-        await postEntries(session, entries);
-        switch (result.is) {
-          case "claimed": {
-            const { pool, username, priority } = result.mailbox;
-            const { units, leaseUntil, sent } = result.claim;
-            return { is: "claimed", pool, username, priority, units, leaseUntil, ...(sent ? { sent } : {}) };
-          }
-          case "busy":
-          case "later":
-            return { is: result.is, retryInMs: Math.max(0, result.retryAt - at) };
-          case "idle":
-            return result;
-        }
-      }),
-
+      database.transaction((session) => claimUser(session, user, { token, leaseMs, at: now() })),
     settle: (user, token, settlements, leaseMs) =>
-      database.transaction(async (session) => {
-        const at = now();
-        const before = await readUser(session, user);
-        const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at);
-        if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at);
-        await writeLetters(session, result.letters);
-        await postEntries(session, entries);
-        const told = { ...result, letters: result.letters.map(buriedOf) };
-        if (!state.mailbox) return told;
-        return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - at), priority: state.mailbox.priority };
-      }),
-
-    sweep: (pool, { holder, leaseMs, offset, limit }) =>
-      database.transaction(async (session) => {
-        const at = now();
-        const leases = await session.query(
-          `INSERT INTO poolsync.sweeps AS old VALUES ($1, $2, $3)
-           ON CONFLICT (pool) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
-           WHERE old.holder = excluded.holder OR old.lease_until <= $4 RETURNING holder`,
-          [pool, holder, at + leaseMs, at],
-        );
-        if (leases.length === 0) return [];
-        return session.query<{ user: string; priority: number; dueAt: number }>(
-          `SELECT user_key AS user, priority, due_at AS "dueAt" FROM poolsync.users
-           WHERE pool = $1 AND due_at <= $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
-          [pool, at, offset, limit],
-        );
-      }),
-
+      database.transaction((session) => settleUser(session, user, settlements, { token, leaseMs, at: now() })),
+    sweep: (pool, lease) => database.transaction((session) => sweepPool(session, pool, lease, now())),
     async dueCount(pool) {
       const rows = await database.query<{ n: number }>(
         "SELECT count(*) AS n FROM poolsync.users WHERE pool = $1 AND due_at IS NOT NULL",
@@ -89,54 +36,131 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
       );
       return rows[0]?.n ?? 0;
     },
-
     read: (user) => readUser(database, user),
-
     async ledgers(users) {
       const states = await readUsers(database, users);
       return new Map(Array.from(states, ([user, { ledger }]) => [user, ledger]));
     },
-
-    replay: (ids, priority) =>
-      database.transaction(async (session) => {
-        const letters = await takeLetters(session, ids);
-        const states = await readUsers(session, [...new Set(letters.map(({ user }) => user))]);
-        const entries: Entry[] = [];
-        const at = now();
-        for (const letter of letters) {
-          const outcome = replay(states.get(letter.user) ?? NO_STATE, letter, priority, at);
-          states.set(letter.user, outcome.state);
-          entries.push(...outcome.entries);
-        }
-        await writeUsers(session, states, at);
-        await postEntries(session, entries);
-        return letters.map(({ id, user, pool }) => {
-          return { user, priority: states.get(user)?.mailbox?.priority ?? priority, letter: id, pool };
-        });
-      }),
-
-    recount: () =>
-      database.transaction(async (session) => {
-        const counts = new Map<string, { pending: number; dead: number }>();
-        const countOf = (run: string): { pending: number; dead: number } => {
-          const count = counts.get(run) ?? { pending: 0, dead: 0 };
-          counts.set(run, count);
-          return count;
-        };
-        for await (const mailboxes of everyMailbox(session, WALK_PAGE)) {
-          for (const { pending, claim: current } of mailboxes) {
-            for (const { run } of Object.values(pending)) countOf(run).pending++;
-            for (const { run } of Object.values(current?.units ?? {})) countOf(run).pending++;
-          }
-        }
-        const dead = await session.query<{ run: string; n: number }>(
-          "SELECT run, count(*) AS n FROM poolsync.letters GROUP BY run",
-          [],
-        );
-        for (const { run, n } of dead) countOf(run).dead += n;
-        return counts;
-      }),
+    replay: (ids, priority) => database.transaction((session) => replayLetters(session, ids, priority, now())),
+    recount: () => database.transaction(recountRuns),
   };
+}
+
+async function putPage(session: Session, page: Page, now: () => number): Promise<Put> {
+  const { moved, cursor } = await moveProgress(session, page);
+  const at = now();
+  if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [], at, arrival: 0 };
+  return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
+}
+
+/** Who claims or settles, until when, and the time of the step in epoch ms. */
+interface ClaimStep {
+  readonly token: string;
+  readonly leaseMs: number;
+  readonly at: number;
+}
+
+async function claimUser(session: Session, user: string, { token, leaseMs, at }: ClaimStep): Promise<ClaimAnswer> {
+  const before = await readUser(session, user);
+  const cancelled = await cancelledRuns(session, [before]);
+  const { state, entries, result } = claim(before, user, token, leaseMs, at, (run) => cancelled.has(run));
+  if (state !== before) await writeUsers(session, new Map([[user, state]]), at);
+  await postEntries(session, entries);
+  switch (result.is) {
+    case "claimed": {
+      const { pool, username, priority } = result.mailbox;
+      const { units, leaseUntil, sent } = result.claim;
+      return defined({ is: "claimed" as const, pool, username, priority, units, leaseUntil, sent });
+    }
+    case "busy":
+    case "later":
+      return { is: result.is, retryInMs: Math.max(0, result.retryAt - at) };
+    case "idle":
+      return result;
+  }
+}
+
+async function settleUser(
+  session: Session,
+  user: string,
+  settlements: Settlements,
+  { token, leaseMs, at }: ClaimStep,
+): Promise<SettleAnswer> {
+  const before = await readUser(session, user);
+  const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at);
+  if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at);
+  await writeLetters(session, result.letters);
+  await postEntries(session, entries);
+  const settled = { ...result, letters: result.letters.map(buriedOf) };
+  if (!state.mailbox) return settled;
+  return { ...settled, dueInMs: Math.max(0, dueAt(state.mailbox) - at), priority: state.mailbox.priority };
+}
+
+async function sweepPool(
+  session: Session,
+  pool: string,
+  { holder, leaseMs, offset, limit }: Parameters<Mailboxes["sweep"]>[1],
+  at: number,
+): Promise<readonly Swept[]> {
+  const leases = await session.query(
+    `INSERT INTO poolsync.sweeps AS old VALUES ($1, $2, $3)
+     ON CONFLICT (pool) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+     WHERE old.holder = excluded.holder OR old.lease_until <= $4 RETURNING holder`,
+    [pool, holder, at + leaseMs, at],
+  );
+  if (leases.length === 0) return [];
+  return session.query<Swept>(
+    `SELECT user_key AS user, priority, due_at AS "dueAt" FROM poolsync.users
+     WHERE pool = $1 AND due_at <= $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
+    [pool, at, offset, limit],
+  );
+}
+
+async function replayLetters(
+  session: Session,
+  ids: readonly string[],
+  priority: number,
+  at: number,
+): ReturnType<Mailboxes["replay"]> {
+  const letters = await takeLetters(session, ids);
+  const states = await readUsers(session, [...new Set(letters.map(({ user }) => user))]);
+  const entries: Entry[] = [];
+  for (const letter of letters) {
+    const outcome = replay(states.get(letter.user) ?? NO_STATE, letter, priority, at);
+    states.set(letter.user, outcome.state);
+    entries.push(...outcome.entries);
+  }
+  await writeUsers(session, states, at);
+  await postEntries(session, entries);
+  return letters.map(({ id, user, pool }) => {
+    return { user, priority: states.get(user)?.mailbox?.priority ?? priority, letter: id, pool };
+  });
+}
+
+interface RunCount {
+  pending: number;
+  dead: number;
+}
+
+async function recountRuns(session: Session): Promise<ReadonlyMap<string, RunCount>> {
+  const counts = new Map<string, RunCount>();
+  const countOf = (run: string): RunCount => {
+    const count = counts.get(run) ?? { pending: 0, dead: 0 };
+    counts.set(run, count);
+    return count;
+  };
+  for await (const mailboxes of everyMailbox(session, WALK_PAGE)) {
+    for (const { pending, claim: current } of mailboxes) {
+      for (const { run } of Object.values(pending)) countOf(run).pending++;
+      for (const { run } of Object.values(current?.units ?? {})) countOf(run).pending++;
+    }
+  }
+  const dead = await session.query<{ run: string; n: number }>(
+    "SELECT run, count(*) AS n FROM poolsync.letters GROUP BY run",
+    [],
+  );
+  for (const { run, n } of dead) countOf(run).dead += n;
+  return counts;
 }
 
 /** Moves the run's cursor and rows, where the cursor is the one that the page was read from. */

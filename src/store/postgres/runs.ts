@@ -1,3 +1,4 @@
+import { defined } from "../../core/defined.ts";
 import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
@@ -103,16 +104,16 @@ async function readRun(session: Session, id: string): Promise<Run | undefined> {
 }
 
 function runOf(row: RunRow): Run {
-  return {
+  return defined({
     id: row.id,
     pool: row.pool,
     feed: row.feed,
     identity: row.identity,
     asOf: row.as_of,
     startedAt: row.started_at,
-    ...(row.finished_at === null ? {} : { finishedAt: row.finished_at }),
+    finishedAt: row.finished_at ?? undefined,
     state: row.state,
     cursor: row.cursor ?? "",
     rows: { read: row.rows_read ?? 0, faulty: row.rows_faulty ?? 0 },
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { defined } from "../../core/defined.ts";
 import type { Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
@@ -128,10 +129,10 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
         if (error) throw error;
         return value;
       });
-      return {
-        ...(typeof mailbox === "string" ? { mailbox: parseDocument(mailboxDocument, mailbox, "a mailbox") } : {}),
+      return defined({
+        mailbox: typeof mailbox === "string" ? parseDocument(mailboxDocument, mailbox, "a mailbox") : undefined,
         ledger: typeof ledger === "string" ? parseDocument(ledgerDocument, ledger, "a ledger") : {},
-      };
+      });
     },
 
     async ledgers(users) {

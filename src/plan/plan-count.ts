@@ -1,0 +1,86 @@
+/** What a plan comes to, and the name that it has of what it would write. */
+import { createHash } from "node:crypto";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import { bodyOf, type Keyring } from "../store/keyring.ts";
+import type { Baseline } from "./baseline.ts";
+import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
+import {
+  createTally,
+  exampleOf,
+  type Example,
+  type FederatedTally,
+  type PlanFigures,
+  type ScanFigures,
+} from "./figures.ts";
+import { isSent } from "./judged-row.ts";
+import type { ConcludedPlanner } from "./planner.ts";
+import type { Scratch } from "./scratch.ts";
+
+export interface CountDeps {
+  readonly profile: Pick<PoolProfile, "arn">;
+  readonly keyring: Pick<Keyring, "signer">;
+  /** The attributes that an identity provider gives its users; undefined where that may not be asked. */
+  readonly providerAttributes: (provider: string, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>;
+}
+
+/** What was found out for the plans of all feeds at once. */
+export interface SharedFacts {
+  readonly baseline: Baseline;
+  readonly pace: PlanFigures["pace"];
+  readonly scan: ScanFigures | undefined;
+}
+
+const EXAMPLES = 50;
+
+/** Walks all rows once: counts them, and names exactly what would be written. */
+export async function countPlan(
+  deps: CountDeps,
+  planner: ConcludedPlanner,
+  scratch: Scratch,
+  facts: SharedFacts,
+  signal: AbortSignal,
+): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[] }> {
+  const tally = createTally();
+  const digest = deps.keyring.signer("plan").update(deps.profile.arn);
+  const examples: Example[] = [];
+  let rows = 0;
+  for (const row of planner.rows()) {
+    if ((rows += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
+    signal.throwIfAborted();
+    tally.add(row);
+    if (row.kind === "fault") continue;
+    const sent = row.units.filter(({ deed }) => isSent(deed));
+    if (sent.length > 0) scratch.noteChanged(row.user);
+    for (const judged of sent) {
+      const { unit, before = "" } = judged;
+      digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
+      // The guard against one value for many users needs to know which values it would replace: only a scan does.
+      if (unit.value.kind === "text" && facts.baseline === "live")
+        scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));
+      if (examples.length < EXAMPLES) examples.push(exampleOf(row, judged));
+    }
+  }
+  const federated = await countOverwritten(deps, tally.federated, signal);
+  const figures = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
+  const id = `p-${createHash("sha256").update(digest.digest()).digest("hex").slice(0, 16)}`;
+  return { figures, id, examples };
+}
+
+/** Whose values an identity provider would overwrite at the next sign-in. */
+async function countOverwritten(
+  { providerAttributes }: CountDeps,
+  tallies: Iterable<FederatedTally>,
+  signal: AbortSignal,
+): Promise<PlanFigures["federated"]> {
+  let [users, overwritten] = [0, 0];
+  const unchecked = new Set<string>();
+  const known = new Map<string, ReadonlySet<string> | undefined>();
+  for (const { provider, attributes, users: usersOfProvider } of tallies) {
+    users += usersOfProvider;
+    if (!known.has(provider)) known.set(provider, await providerAttributes(provider, signal));
+    const given = known.get(provider);
+    if (given === undefined) unchecked.add(provider);
+    else if (attributes.some((name) => given.has(name))) overwritten += usersOfProvider;
+  }
+  return { users, overwritten, unchecked: [...unchecked] };
+}

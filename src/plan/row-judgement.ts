@@ -1,0 +1,55 @@
+/** What a row would do, once everything is known of it. */
+import type { InvalidUnit } from "../core/change.ts";
+import { isPlanFault, PLAN_FAULTS, type PlanFault } from "../core/plan-fault.ts";
+import { canonicalUsername } from "../core/pool-schema.ts";
+import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import type { Planning } from "./planning.ts";
+import { unseen, type Match, type TakenRow } from "./row-match.ts";
+import type { ScratchRow } from "./scratch.ts";
+
+export function createRowJudgement({ profile, guards, names, bodies }: Planning): (row: ScratchRow) => JudgedRow {
+  const protectedUsers = new Set(guards.protectUsers.map((name) => canonicalUsername(profile, name)));
+
+  return ({ row, body, user, match: text, fault, settled }) => {
+    const record = bodies.record(body);
+    if (record.kind === "fault") return record;
+    const { line } = record;
+    if (fault !== undefined && isPlanFault(fault)) return faultyRow(line, fault);
+    if (user === undefined) return faultyRow(line, "user-unknown");
+    const match = text === undefined ? unseen(record) : bodies.match(text);
+    const { username, found, federated = [], changed, lookedAt, person } = match;
+    if (protectedUsers.has(canonicalUsername(profile, username))) return faultyRow(line, "protected-user");
+    if (changed) return faultyRow(line, "changed-since-plan");
+    const { version = { timeMs: 0, sequence: row } } = record.change;
+    const looksToFind = found ? 0 : names.looksToFind(record.change.username);
+    const judged = judgeUnits(record, match, settled);
+    return { kind: "user", line, user, username, found, version, ...judged, federated, looksToFind, lookedAt, person };
+  };
+}
+
+/** `settled` says of units why they are not sent as the row has them. */
+function judgeUnits(
+  { change, invalid: invalidBefore }: TakenRow,
+  { verdicts }: Match,
+  settled: ScratchRow["settled"],
+): { readonly units: readonly JudgedUnit[]; readonly invalid: readonly InvalidUnit[] } {
+  const invalid = [...invalidBefore];
+  const units: JudgedUnit[] = [];
+  for (const [at, unit] of change.units.entries()) {
+    const diff = verdicts[at];
+    const reason = settled.get(unit.name);
+    if (diff === undefined) throw new TypeError("Expected a verdict for each unit in the scratch");
+    if (diff.invalid) invalid.push(diff.invalid);
+    else if (reason !== undefined && isPlanFault(reason)) {
+      invalid.push({ name: unit.name, reason, detail: PLAN_FAULTS[reason] });
+    } else {
+      const deed = reason === "superseded" ? reason : diff.deed === "asked" ? "change" : diff.deed;
+      units.push({ ...diff, unit, deed, message: diff.message === true && isSent(deed) });
+    }
+  }
+  return { units, invalid };
+}
+
+function faultyRow(line: number, reason: PlanFault): JudgedRow {
+  return { kind: "fault", line, reason, detail: PLAN_FAULTS[reason] };
+}
