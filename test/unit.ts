@@ -44,8 +44,6 @@ async function main(): Promise<number> {
       stdio: "inherit",
       env: {
         ...process.env,
-        // Random cases are run in full by `npm test`.
-        POOLSYNC_TEST_RUNS: process.env["POOLSYNC_TEST_RUNS"] ?? "50",
         NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compileCache(),
       },
     });

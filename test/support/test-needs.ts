@@ -7,6 +7,9 @@ import { dirname, join } from "node:path";
 const PACKAGES = /^(bullmq|ioredis|undici|testcontainers|@electric-sql\/.*|@aws-sdk\/.*|@smithy\/undici-http-handler)$/;
 const BUILTINS = /^node:(child_process|cluster|dgram|dns|http|http2|https|net|tls|worker_threads)(\/.*)?$/;
 
+/** What searches random or simulated cases takes many seconds, which an inner loop does not have. */
+const SEARCHING = /^fast-check$|\/bench\//;
+
 const REDIS = join(import.meta.dirname, "redis.ts");
 const MADE_DIRECTORY = join(import.meta.dirname, "made-directory.ts");
 
@@ -14,7 +17,7 @@ export interface TestNeeds {
   readonly redis: boolean;
   /** The data directory that is made once for all tests. */
   readonly dataDirectory: boolean;
-  /** Neither Redis, engine, emulator, another process nor the network. */
+  /** Neither Redis, engine, emulator, another process nor the network, and no search of random or simulated cases. */
   readonly isUnit: boolean;
 }
 
@@ -27,16 +30,18 @@ export function isOutside(specifier: string): boolean {
 export function needsOf(file: string): TestNeeds {
   const files = new Set([file]);
   let outside = false;
+  let searches = false;
   // A set hands out what is added to it on the way.
   for (const path of files) {
     for (const specifier of importsOf(path)) {
       if (isOutside(specifier)) outside = true;
+      if (SEARCHING.test(specifier)) searches = true;
       const target = join(dirname(path), specifier);
       if (specifier.startsWith(".") && existsSync(target)) files.add(target);
     }
   }
   const redis = files.has(REDIS);
-  return { redis, dataDirectory: files.has(MADE_DIRECTORY), isUnit: !outside && !redis };
+  return { redis, dataDirectory: files.has(MADE_DIRECTORY), isUnit: !outside && !searches && !redis };
 }
 
 /** The modules that a file loads, and the files that it names as modules, such as a script that it starts. */
