@@ -105,6 +105,21 @@ describe("a call that comes through after its claim was taken over", () => {
     assert.deepEqual([u.books.applied, u.books.stale, u.books.pending], [1, 0, 1]);
   });
 
+  test("has a value sent again that a look found there before it came through", () => {
+    const u = user();
+    u.put("name", "x", 3);
+    u.claim("a");
+    const late = u.flying("name");
+    u.now += LEASE_MS;
+    u.put("name", "y", 4);
+    u.claim("b");
+    const looked = u.flying("name");
+    u.settle("a", { name: u.applied(late) });
+    u.settle("b", { name: { is: "unchanged", version: looked } });
+    assert.equal(u.known("name")?.digest, "");
+    assert.deepEqual(u.words("c"), { name: "y" });
+  });
+
   test("has nothing sent again of an account that another came in the place of", () => {
     const u = user();
     const former = { account: accountMark(1, "former") };
