@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- <scenario>`: prints tables and keeps the figures in bench/results.json. Exits with 1 only where
- * something was lost or failed: figures are told, not judged, on a machine that is small and noisy.
+ * `npm run bench -- <scenario>`: prints tables, and with `--save` keeps the figures in bench/results.json. Exits with 1
+ * only where something was lost or failed: figures are told, not judged, on a machine that is small and noisy.
  */
 import { table } from "../src/views/table.ts";
 import { paceSim } from "./pace-sim.ts";
@@ -16,7 +16,8 @@ const SCENARIOS: readonly Scenario[] = [quota, throughput, feed, latency, paceSi
 const WIDTH = 180;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const [name = "", ...args] = process.argv.slice(2);
+const isSaved = process.argv.includes("--save");
+const [name = "", ...args] = process.argv.slice(2).filter((arg) => arg !== "--save");
 const scenario = SCENARIOS.find((each) => each.name === name);
 if (scenario === undefined) {
   say(`Expected one of the scenarios, such as \`npm run bench -- throughput\`, got \`${name}\`:\n`);
@@ -25,10 +26,13 @@ if (scenario === undefined) {
 } else {
   const command = ["npm run bench --", name, ...args].join(" ");
   const kept = (await readResults())[name]?.figures;
-  const keep = (figures: object): Promise<void> => keepResult(name, command, figures);
+  const keep = async (figures: object): Promise<void> => {
+    if (isSaved) await keepResult(name, command, figures);
+  };
   const outcome = await scenario.run({ args, say, kept, keep });
   await keep(outcome.figures);
   print(outcome);
+  if (!isSaved) say("These figures are not kept: with `--save` they go to bench/results.json.");
   if (outcome.failed > 0) process.exitCode = 1;
 }
 

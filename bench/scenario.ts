@@ -1,4 +1,4 @@
-/** What a scenario of the bench is: it runs, prints tables and leaves figures that bench/results.json keeps. */
+/** What a scenario of the bench is: it runs, prints tables and leaves figures, which bench/results.json may keep. */
 import type { Column } from "../src/views/table.ts";
 
 export interface Scenario {
@@ -15,7 +15,7 @@ export interface BenchContext {
   readonly say: (line: string) => void;
   /** The scenario's figures of the last time, for one that goes on where it was cut. */
   readonly kept: unknown;
-  /** Keeps what there is so far. What `run` answers is kept anyhow. */
+  /** Keeps what there is so far, where figures are kept. What `run` answers is kept then anyhow. */
   readonly keep: (figures: object) => Promise<void>;
 }
 

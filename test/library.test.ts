@@ -20,7 +20,7 @@ async function open(t: TestContext, place: Place = "embedded"): Promise<{ emulat
   const pool = emulator.pools.add({ id: POOL });
   pool.addUser({ username: "jane", attributes: { nickname: "jj", email: "jane@example.com", email_verified: "true" } });
   const { url, namespace } = testRedis();
-  await putMadeDirectory(join(directory, "data"));
+  putMadeDirectory(join(directory, "data"));
   const poolsync = await openPoolsync({
     endpoint: emulator.url,
     region: "eu-west-1",

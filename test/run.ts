@@ -7,8 +7,9 @@ import { constants, tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
+import { needsOf } from "./support/test-needs.ts";
 
-// What `npm test` runs: it finds a real Redis, runs the tests against it and ends with their exit code.
+// What `npm test` runs: it finds a real Redis where a test file needs one, runs the tests and ends with their exit code.
 //   npm test -- [--install] [part of a file's name, or a glob]... [an option of `node --test`]...
 
 const root = dirname(import.meta.dirname);
@@ -21,6 +22,7 @@ const wanted = args.filter((arg) => !arg.startsWith("-"));
 const files = globSync("test/**/*.test.ts", { cwd: root })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
   .sort();
+const needs = files.map((file) => needsOf(join(root, file)));
 
 let interrupted: NodeJS.Signals | undefined;
 let tests: ChildProcess | undefined;
@@ -42,10 +44,10 @@ if (files.length === 0) {
 }
 
 async function main(): Promise<number> {
-  let redis: ProvidedRedis;
+  let redis: ProvidedRedis | undefined;
   try {
     const { POOLSYNC_TEST_REDIS_URL: url, POOLSYNC_TEST_REDIS_IMAGE: image } = process.env;
-    redis = await provideRedis({ url, image, install, say });
+    if (needs.some((need) => need.redis)) redis = await provideRedis({ url, image, install, say });
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? withCause(error) : String(error)}\n`);
     return 1;
@@ -53,15 +55,15 @@ async function main(): Promise<number> {
   const run = randomBytes(4).toString("hex");
   const scratch = await mkdtemp(join(tmpdir(), "poolsync-tests-"));
   try {
-    await makeDirectory(dataDirIn(scratch));
+    if (needs.some((need) => need.dataDirectory)) await makeDirectory(dataDirIn(scratch));
     if (interrupted) return 128 + constants.signals[interrupted];
-    say(`Redis: ${redis.origin}.`);
-    const exitCode = await runTests(redis.url, run, scratch);
+    say(redis ? `Redis: ${redis.origin}.` : "No Redis: no file that was asked for needs one.");
+    const exitCode = await runTests(redis?.url ?? "", run, scratch);
     return interrupted ? 128 + constants.signals[interrupted] : exitCode;
   } finally {
     await rm(scratch, { recursive: true, force: true });
-    if (!redis.ours) await removeKeys(redis.url, run);
-    await redis.stop();
+    if (redis?.ours === false) await removeKeys(redis.url, run);
+    await redis?.stop();
   }
 }
 

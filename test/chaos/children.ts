@@ -5,6 +5,7 @@ import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
+const { NODE_COMPILE_CACHE } = process.env;
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 export interface ChildSpec {
@@ -58,7 +59,7 @@ export function openChildren(directory: string): Children {
       const log = openSync(join(directory, `${name}.log`), "a");
       const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ROOT + file, ...args], {
         cwd: directory,
-        env: { PATH: process.env["PATH"], HOME: directory, ...env },
+        env: { PATH: process.env["PATH"], HOME: directory, NODE_COMPILE_CACHE, ...env },
         stdio: [stdin ? "pipe" : "ignore", onLine ? "pipe" : "ignore", log],
       });
       closeSync(log);

@@ -4,7 +4,8 @@ import { approvedRuns, expireWaiting } from "../../src/app/runs/approvals.ts";
 import { createLog } from "../../src/log.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { testRedis } from "../support/redis.ts";
-import { runCommand, temporaryDirectory } from "./command-run.ts";
+import { runCommand } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 test("a run that nobody approves in time has expired, and one that was approved goes on", async () => {
   const { url: redisUrl, namespace } = testRedis();

@@ -5,7 +5,8 @@ import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { emulatorWith, POOL, runCommand } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const failure = z.strictObject({ error: z.strictObject({ kind: z.string(), message: z.string() }) });
 

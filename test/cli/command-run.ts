@@ -1,6 +1,4 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Readable, Writable } from "node:stream";
@@ -9,6 +7,7 @@ import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 
@@ -65,24 +64,20 @@ function collector(columns: number | undefined) {
 /** With a data directory in it, `data`. */
 export async function directoryWithData() {
   const directory = await temporaryDirectory();
-  await putMadeDirectory(join(directory.path, "data"));
+  putMadeDirectory(join(directory.path, "data"));
   return directory;
 }
 
-export async function temporaryDirectory(): Promise<{ readonly path: string; remove(): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), "poolsync-test-"));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
-}
-
-/** An empty pool that this process's environment points to, and a directory, until the test ends. */
+/** An empty pool that this process's environment points to, and a directory, until the test ends: see `setStage`. */
 export async function onePool(
   t: TestContext,
   definition: Omit<PoolDefinition, "id"> = {},
   options: EmulatorOptions = {},
+  hasData = true,
 ) {
   const emulator = await startEmulator({ quotas: "unmetered", ...options });
   const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await directoryWithData();
+  const directory = await (hasData ? directoryWithData() : temporaryDirectory());
   t.after(async () => {
     await emulator.close();
     restore();

@@ -31,7 +31,7 @@ const listed = z.object({ runs: z.array(runShown) });
 export async function setDirectoryStage(users: number, options: EmulatorOptions = {}) {
   const { url, namespace } = testRedis();
   const environment = { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace };
-  const stage = await setStage(users, options);
+  const stage = await setStage(users, options, false);
   const { emulator, at } = stage;
   const processes: TestProcess[] = [];
   const command = (...words: readonly string[]): Promise<Said> => runCommand([...words, "--json"], { environment });

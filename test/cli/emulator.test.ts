@@ -7,7 +7,8 @@ import { z } from "zod";
 import { createClient } from "../emulator/sdk-client.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
-import { runCommand, temporaryDirectory } from "./command-run.ts";
+import { runCommand } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 test("the emulator says where it listens, and ends with the first signal", async () => {
   const words = ["emulator", "--port", "0", "--users", "3", "--rate", "UserUpdate=100", "--latency", "1-2"];

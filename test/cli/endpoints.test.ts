@@ -9,7 +9,8 @@ import { openPoolsync, type PoolsyncOptions } from "../../src/index.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { runFile } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { emulatorWith, POOL, runCommand } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const OWN = "AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER";
 const IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";

@@ -8,7 +8,8 @@ import { openFeedFile, type FeedFileOptions } from "../../src/app/feeds/feed-fil
 import { exampleAws } from "../support/aws-environment.ts";
 import { ANSWERS, startClosingServer } from "../support/closing-server.ts";
 import { until } from "../support/condition.ts";
-import { POOL, runCommand, setStage, temporaryDirectory } from "./command-run.ts";
+import { POOL, runCommand, setStage } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 describe("the file of a feed", () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;

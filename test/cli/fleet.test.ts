@@ -9,7 +9,8 @@ import { freePort } from "../chaos/redis-processes.ts";
 import { until } from "../support/condition.ts";
 import { runFile, type TestProcess } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { emulatorWith, POOL, runCommand } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 describe("a fleet on Redis", () => {
   const redis = testRedis();

@@ -8,7 +8,8 @@ import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
-import { emulatorWith, POOL, temporaryDirectory } from "./command-run.ts";
+import { emulatorWith, POOL } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const USERS = 60;
 const document = z.object({

@@ -49,7 +49,7 @@ export async function setPeople(t: TestContext, options: PeopleOptions = {}) {
   const clock = movableClock();
   t.after(() => clock.putBack());
   const definition = { schema: [{ name: "cost_center" }], ...options.pool };
-  const { emulator, pool, directory } = await onePool(t, definition, options.emulator);
+  const { emulator, pool, directory } = await onePool(t, definition, options.emulator, options.movesClock === true);
   const at = (name: string): string => join(directory, name);
   const dataDir = at("data");
   await writeFile(at("poolsync.yaml"), options.config ?? "");

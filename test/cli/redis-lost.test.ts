@@ -8,7 +8,8 @@ import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { startLoneRedis, type LoneRedis } from "../chaos/lone-redis.ts";
 import { freePort, redisVersion } from "../chaos/redis-processes.ts";
-import { emulatorWith, POOL, runCommand, temporaryDirectory } from "./command-run.ts";
+import { emulatorWith, POOL, runCommand } from "./command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const skip = redisVersion() === "none" ? "there is no redis-server on the PATH that could be killed" : false;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { compareUnit, mayAwait, providersOf, type Comparison } from "../../src/core/comparison.ts";
+import { compareAsked, compareUnit, mayAwait, providersOf, type Comparison } from "../../src/core/comparison.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { UnitValue } from "../../src/core/unit.ts";
 import { PROFILE } from "../support/pool-profile.ts";
@@ -170,6 +170,23 @@ describe("the identity providers of a user", () => {
     test(`are read from the identities: ${title}`, () => {
       const attributes = new Map(identities === undefined ? [] : [["identities", identities]]);
       assert.deepEqual(providersOf({ attributes }), names);
+    });
+  }
+});
+
+describe("a call that a person asks for", () => {
+  const asked: [title: string, name: string, value: UnitValue, says: ReturnType<typeof compareAsked>["is"]][] = [
+    ["is made although an equal value is there", "given_name", text("Ana"), "rewrite"],
+    ["is made where another is there", "given_name", text("Anna"), "change"],
+    ["is not made for the address that is there, flag and all", "email", text(ANA.email, "mark"), "unchanged"],
+    ["is made for an address in another spelling", "email", text("Ana@example.com", "mark"), "change"],
+    ["is not made for a flag that is there", "email_verified", flag(true), "unchanged"],
+  ];
+  for (const [title, name, value, says] of asked) {
+    test(title, () => {
+      const attributes = new Map(Object.entries({ ...ANA, given_name: "Ana" }));
+      const profile = { ...PROFILE, caseSensitive: false };
+      assert.equal(compareAsked(profile, { name, value }, { attributes }).is, says);
     });
   }
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LEASE_MS, user } from "./mailbox-user.ts";
+import { accountMark } from "../../src/core/person.ts";
 import { QUIET_MS, SUSPECT_MS, dueAt } from "../../src/core/mailbox.ts";
 
 describe("a value among its rivals", () => {
@@ -102,6 +103,35 @@ describe("a call that comes through after its claim was taken over", () => {
     assert.equal(u.books.unchanged, 0, "the term that is left is the one that was booked");
     assert.deepEqual(u.words("d"), { name: "y" });
     assert.deepEqual([u.books.applied, u.books.stale, u.books.pending], [1, 0, 1]);
+  });
+
+  test("has a value sent again that a look found there before it came through", () => {
+    const u = user();
+    u.put("name", "x", 3);
+    u.claim("a");
+    const late = u.flying("name");
+    u.now += LEASE_MS;
+    u.put("name", "y", 4);
+    u.claim("b");
+    const looked = u.flying("name");
+    u.settle("a", { name: u.applied(late) });
+    u.settle("b", { name: { is: "unchanged", version: looked } });
+    assert.equal(u.known("name")?.digest, "");
+    assert.deepEqual(u.words("c"), { name: "y" });
+  });
+
+  test("has nothing sent again of an account that another came in the place of", () => {
+    const u = user();
+    const former = { account: accountMark(1, "former") };
+    u.put("name", "x", 3, former);
+    u.claim("a");
+    const late = u.flying("name");
+    u.now += LEASE_MS;
+    u.put("name", "y", 4, former);
+    u.deliver("b");
+    u.put("locale", "z", 5, { account: accountMark(2, "later") });
+    u.settle("a", { name: u.applied(late) });
+    assert.deepEqual(u.words("c"), { locale: "z" });
   });
 
   test("keeps what is older than it out, though the value that took its place was buried", () => {

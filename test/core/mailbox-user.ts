@@ -40,14 +40,20 @@ export function user() {
       return outcome;
     },
     /** `version` is a small number: milliseconds from an hour before the start. */
-    put(name: string, word: string, version?: number, more: Pick<Wanted, "sendUnless" | "look"> = {}): void {
+    put(
+      name: string,
+      word: string,
+      version?: number,
+      { account, ...more }: Pick<Wanted, "sendUnless" | "look"> & { account?: string } = {},
+    ): void {
+      const found = account === undefined ? {} : { account };
       const ordinal =
         version === undefined ? {} : { ordinal: ordinalText({ timeMs: START - 3_600_000 + version, sequence: 0 }) };
       const units = [{ name, digest: word, body: word, ...ordinal, ...more }];
       self.take(
         put(
           state,
-          { user: "u", pool: "p", username: "n", priority: 10, run: "r", units },
+          { user: "u", pool: "p", username: "n", priority: 10, run: "r", units, ...found },
           [++arrivals],
           self.now,
           (run) => self.cancelled.has(run),

@@ -49,8 +49,9 @@ describe("what is repeated of what somebody typed", () => {
   });
 
   test("takes time by its length alone", () => {
-    const began = performance.now();
+    // Of CPU: a machine that is busy with others is slow for any text.
+    const began = process.cpuUsage();
     for (const text of ["a".repeat(4e6), "eyJ".repeat(1e6), ".".repeat(4e6), "a1B.".repeat(1e6)]) withoutTokens(text);
-    assert.ok(performance.now() - began < 10_000);
+    assert.ok(process.cpuUsage(began).user < 10_000_000);
   });
 });

@@ -8,7 +8,9 @@ import type { Plan } from "../../src/plan/plan.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 
-const USERS = 5000;
+const USERS = 700;
+/** Long enough that the plan takes several chunks: sealing a few long values takes less time than many short ones. */
+const NAME = "Zoë-of-the-plan".padEnd(1000, "!");
 const TARGET = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-west-1", arn: "arn" };
 const SECRET = freshSecret();
 const keyring = createKeyring(SECRET, Buffer.alloc(32, 7));
@@ -38,7 +40,7 @@ function planOf(rows: () => Iterable<JudgedRow>): Plan {
 }
 
 const common = { kind: "user", found: true, version: { timeMs: 5, sequence: 6 }, invalid: [], federated: [] } as const;
-const unit = { name: "given_name", value: { kind: "text", text: "Zoë-of-the-plan" } } as const;
+const unit = { name: "given_name", value: { kind: "text", text: NAME } } as const;
 function* manyRows(): Generator<JudgedRow> {
   for (let line = 2; line < USERS + 2; line += 1) {
     const units = [{ unit, deed: "change", message: false, beforeName: "digest" }] as const;

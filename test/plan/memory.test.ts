@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { z } from "zod";
-import { temporaryDirectory } from "../cli/command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 /** More than a call can have arguments, which is what a list of them must not be spread into. */
 const ROWS = 150_000;

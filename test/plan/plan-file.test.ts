@@ -7,7 +7,7 @@ import { openPlanFile, writePlanFile } from "../../src/plan/plan-file.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { createTally } from "../../src/plan/figures.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
-import { temporaryDirectory } from "../cli/command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const MADE_AT = 1_800_000_000_000;
 const DAY_MS = 24 * 60 * 60_000;

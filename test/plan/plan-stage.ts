@@ -9,7 +9,7 @@ import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src
 import type { Baseline } from "../../src/plan/baseline.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { createKeyring } from "../../src/store/keyring.ts";
-import { temporaryDirectory } from "../cli/command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 
 const NAMES = ["given_name", "nickname", "preferred_username", "email", "phone_number", "custom:id"];

@@ -17,7 +17,7 @@ after(() => restore?.());
 deliverySuite("delivery on the embedded engine", async () => {
   const directory = await mkdtemp(join(tmpdir(), "poolsync-delivery-"));
   const dataDir = join(directory, "data");
-  await putMadeDirectory(dataDir);
+  putMadeDirectory(dataDir);
   const engine = await openEngine({ dataDir, namespace: "test", key: randomBytes(32) });
   return {
     engine,

@@ -8,7 +8,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { emulatorWith, POOL, temporaryDirectory } from "../cli/command-run.ts";
+import { emulatorWith, POOL } from "../cli/command-run.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 
 const BOUND_MB = 300;

@@ -50,7 +50,7 @@ export async function openLibrary(listLagMs = 0): Promise<LibraryStage> {
   const clock = movableClock();
   const directory = await mkdtemp(join(tmpdir(), "poolsync-people-"));
   const dataDir = join(directory, "data");
-  await putMadeDirectory(dataDir);
+  putMadeDirectory(dataDir);
   const emulator = await startEmulator({ quotas: "unmetered", shortPages: 0, listLagMs });
   const settings = { endpoint: emulator.url, region: "eu-west-1", logLevel: "silent", ratePerSecond: 500 };
   const poolsync = await openPoolsync({ ...settings, dataDir });

@@ -13,12 +13,14 @@ export interface TestProcess {
   kill(signal: NodeJS.Signals): Promise<void>;
 }
 
+const { NODE_COMPILE_CACHE } = process.env;
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** Runs a file of the project: `workers/deliver.ts`, or `src/cli/main.ts` with its arguments. */
 export function runFile(file: string, args: readonly string[], env: Readonly<Record<string, string>>): TestProcess {
   const child = spawn(process.execPath, [ROOT + file, ...args], {
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...env },
+    // The cache of compiled sources spares each process a quarter of its start.
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], NODE_COMPILE_CACHE, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stdout = "";

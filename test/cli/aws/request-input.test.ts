@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { recordInput, requestInput, type RequestFlags } from "../../../src/cli/aws/request-input.ts";
 import { AppError } from "../../../src/app/app-error.ts";
-import { temporaryDirectory } from "../command-run.ts";
+import { temporaryDirectory } from "../../support/temporary-directory.ts";
 
 const NICKNAME = { Name: "nickname", Value: "Dan" };
 
