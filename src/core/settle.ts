@@ -7,7 +7,6 @@ import {
   enter,
   enterSeen,
   finish,
-  isFlag,
   keepQuiet,
   letNothingOlderFollow,
   NOT_LOOKED_AT,
@@ -20,7 +19,7 @@ import type { Draft, Outcome, Owner } from "./draft.ts";
 import type { Letter } from "./letter.ts";
 import { QUIET_MS, type Held, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
-import { contactOf } from "./unit.ts";
+import { contactOf, isFlag } from "./unit.ts";
 
 export interface Settled {
   /** True where the token was no longer current: nothing was booked. */

@@ -50,3 +50,13 @@ export function contactOf(name: string): string | undefined {
 export function isContact(name: string): boolean {
   return flagOf(name) !== undefined;
 }
+
+/** True for the flag of an address or number, which is a unit where it stands alone. */
+export function isFlag(name: string): boolean {
+  return contactOf(name) !== undefined;
+}
+
+/** True for a unit that is one attribute, and no address, number or flag. */
+export function isPlain(name: string): boolean {
+  return !isContact(name) && !isFlag(name);
+}
