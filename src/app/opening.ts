@@ -91,7 +91,7 @@ export async function openEngineOf(config: Config, own: Own, { log, io }: Told):
     log,
     ...sayingTo(io, config, log),
   });
-  engine.answer(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
+  engine.answer?.(() => standingOf(engine, { ceilingOf: ceilings(config), verify: false }));
   return own(engine, (opened) => opened.close());
 }
 

@@ -3,21 +3,18 @@
  * itself, at the top of the pace, so no worker needs to be running and Cognito's own answer comes back. It is put
  * like any other change first: order, checks and books are the same, and what this process cannot finish stays queued.
  */
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
+import { hearCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
 import type { OwnAnswer } from "../cognito/own-writer.ts";
 import { SlotTooLate } from "../cognito/quota-governor.ts";
 import type { Change } from "../core/change.ts";
 import type { Held, UserState } from "../core/mailbox.ts";
 import { ordinalText, versionText } from "../core/version.ts";
 import { directRunId } from "../store/runs.ts";
-import { deliverClaim } from "./claim-delivery.ts";
-import type { DeliveryMeans } from "./delivery-means.ts";
-import { giveBackClaim } from "./claim-session.ts";
-import { publishLetters } from "../queues/dead-letters.ts";
+import type { DeliveryDeps } from "./delivery-deps.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createProducer, type Producer } from "./producer.ts";
+import { createUserTurn, type UserTurn } from "./user-turn.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
 
 /** What became of one unit. `stale` and `superseded`: something newer is there, or on its way. */
@@ -64,9 +61,9 @@ export interface Direct {
 const LOOK_EVERY_MS = 100;
 const FIRST = 0;
 
-export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
+export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
   const { store, keyring, queues, wakeUps } = engine;
-  const { profile, updates, holds, leaseMs } = means;
+  const { profile } = deps;
   const producer = createProducer({ engine, profile, run: directRunId(profile.id), priority: PRIORITY.direct });
 
   async function submit(change: Change, { wake }: { readonly wake: boolean }): Promise<Submitted> {
@@ -94,33 +91,29 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
   }
 
   /** Delivers what is due of the user, unless somebody else does. Answers when to look again, in ms. */
-  async function deliver(heard: HeardCalls, user: string, own: Set<string>, options: DirectOptions): Promise<Attempt> {
+  async function deliver(turn: UserTurn, user: string, own: Set<string>, options: DirectOptions): Promise<Attempt> {
     const signal = AbortSignal.any([options.signal, store.foreign]);
-    const hold = await holds.ask("pool");
-    if (hold.is === "held") return { againInMs: hold.retryInMs };
-    const slot = await updates.acquire({ priority: FIRST, deadlineMs: options.waitMs, signal });
-    try {
-      const askedAt = performance.now();
-      const token = randomUUID();
-      const answer = await store.mailboxes.claim(user, token, leaseMs);
-      if (answer.is === "idle") return { againInMs: 0 };
-      if (answer.is !== "claimed") return { againInMs: answer.retryInMs, busy: answer.is === "busy" };
-      const { writer, ownWriter, directory } = heard;
-      const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-      if (!(await slot.begin())) {
-        await giveBackClaim(store.mailboxes, keyring, inHand, leaseMs);
+    const request = { user, priority: FIRST, deadlineMs: options.waitMs, waiting: signal, calls: signal };
+    const end = await turn.take(request).catch((error: unknown) => {
+      if (error instanceof SlotTooLate) return { is: "too-late" } as const;
+      throw error;
+    });
+    switch (end.is) {
+      case "too-late":
+        return { againInMs: options.waitMs };
+      case "on-hold":
+      case "later":
+        return { againInMs: end.retryInMs };
+      case "busy":
+        return { againInMs: end.retryInMs, busy: true };
+      case "idle":
+      case "kept-back":
         return { againInMs: 0 };
+      case "delivered": {
+        for (const version of end.versions) own.add(version);
+        const { hold, dueInMs = 0 } = end.result;
+        return { againInMs: dueInMs, held: hold !== undefined };
       }
-      for (const { version } of Object.values(answer.units)) own.add(version);
-      const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, signal);
-      await publishLetters(queues, store.letters, delivered.letters);
-      const { hold: wanted, answered, dueInMs = 0 } = delivered;
-      if (wanted && wanted.scope !== "process") await holds.place(wanted.scope, wanted.failure.kind);
-      else if (answered && !wanted) await holds.lift("pool");
-      return { againInMs: dueInMs, ...(wanted ? { held: true } : {}) };
-    } finally {
-      // Does nothing where a call was made in it.
-      slot.giveBack();
     }
   }
 
@@ -148,7 +141,9 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
     userKey: (username) => producer.userKey(username),
     submit,
     async deliverNow({ user, versions, digests }, options) {
-      const heard = hearCalls(means);
+      const heard = hearCalls(deps);
+      const { writer, ownWriter, directory } = heard;
+      const turn = createUserTurn({ ...deps, writer, ownWriter, directory, queues });
       /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
       const own = new Set<string>();
       const endsAt = performance.now() + options.waitMs;
@@ -176,12 +171,7 @@ export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
           }
           const isFree = busy && state.mailbox?.claim === undefined;
           if (isFree || performance.now() >= tryAt) {
-            const attempt = await deliver(heard, user, own, { ...options, waitMs: leftMs }).catch(
-              (error: unknown): Attempt => {
-                if (error instanceof SlotTooLate) return { againInMs: leftMs };
-                throw error;
-              },
-            );
+            const attempt = await deliver(turn, user, own, { ...options, waitMs: leftMs });
             ({ held = false, busy = false } = attempt);
             tryAt = performance.now() + attempt.againInMs;
           }
