@@ -3,7 +3,7 @@
  * few calls as can be, and each call is settled before the next is begun. No call is begun after the lease's end, and
  * one that is under way is aborted there.
  */
-import { type Slot, SlotTooLate } from "../cognito/quota-governor.ts";
+import { type Slot, SlotTooLate } from "../cognito/slot.ts";
 import { type ClaimCall, createClaimCall } from "./claim-call.ts";
 import { prepareClaim } from "./claim-preparation.ts";
 import { sendClaim } from "./claim-sending.ts";

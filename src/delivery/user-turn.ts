@@ -15,7 +15,7 @@
  * waits for Cognito's own answer, which a refusal of somebody else's call does not give.
  */
 import { randomUUID } from "node:crypto";
-import type { Slot } from "../cognito/quota-governor.ts";
+import type { Slot } from "../cognito/slot.ts";
 import { publishLetters } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { ClaimAnswer } from "../store/mailboxes.ts";
