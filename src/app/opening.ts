@@ -50,7 +50,7 @@ export async function openOwnedEngine(
     log,
     ...(say === undefined ? {} : { say }),
   });
-  engine.answer(() => statusOf(engine, { ceilingOf, verify: false }));
+  engine.answer?.(() => statusOf(engine, { ceilingOf, verify: false }));
   return own(engine, (opened) => opened.close());
 }
 

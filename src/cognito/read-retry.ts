@@ -10,7 +10,8 @@ import { fullJitter } from "../core/backoff.ts";
 import type { FailureKind } from "../core/failure.ts";
 import { readAdvice } from "../core/read-advice.ts";
 import type { Refusal } from "./fault.ts";
-import { SlotTooLate, type QuotaGovernor, type Slot } from "./quota-governor.ts";
+import type { QuotaGovernor } from "./quota-governor.ts";
+import { SlotTooLate, type Slot } from "./slot.ts";
 
 /** For how long a command, or a call of the library, tries one read. */
 export const READS_WITHIN_MS = 30_000;

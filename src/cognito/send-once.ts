@@ -3,10 +3,11 @@
  * and phone numbers is looked up first, as a delivery does.
  */
 import { contactsIn } from "../core/comparison.ts";
-import { contactsAfter, planContact, type Attribute, type Contacts } from "../core/contact.ts";
+import { contactsAfter, type Attribute, type Contacts } from "../core/contact.ts";
+import { inCalls, planUnit } from "../core/payload.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Person } from "../core/person.ts";
-import { contactOf, isContact, type Unit } from "../core/unit.ts";
+import { isPlain, type Unit } from "../core/unit.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
 import { hearCalls, saidRefusal, type Calls, type SaidRefusal } from "./heard-calls.ts";
 import { retryRead, type Reads } from "./read-retry.ts";
@@ -45,9 +46,8 @@ export async function sendOnce(
   const heard = hearCalls(means);
   const subs = createSubProbe(profile.id, means.directory);
   const outcomes = new Map<string, "applied" | "unchanged">();
-  const isFlag = ({ name }: Unit): boolean => contactOf(name) !== undefined;
   let there: Contacts | undefined;
-  if (units.some((unit) => isFlag(unit) || isContact(unit.name))) {
+  if (units.some(({ name }) => !isPlain(name))) {
     const ignoresCase = !profile.caseSensitive;
     const { account } = person;
     const name = account === undefined ? { username } : { sub: account.sub };
@@ -57,16 +57,22 @@ export async function sendOnce(
     if (!read.ok) return refused(saidRefusal("ListUsers", read, [username]));
     there = contactsIn(read.user);
   }
-  for (const part of [units.filter((unit) => !isFlag(unit)), ...units.filter(isFlag).map((unit) => [unit])]) {
+  const byName = new Map(units.map((unit) => [unit.name, unit]));
+  const manner = clientMetadata === undefined ? {} : { clientMetadata };
+  // One change has one version.
+  const calls = inCalls(
+    [...byName.keys()],
+    () => manner,
+    () => "",
+  );
+  for (const { names } of calls) {
     const attributes: Attribute[] = [];
     const sent: string[] = [];
-    for (const { name, value } of part) {
-      if (!isContact(name) && contactOf(name) === undefined) {
-        attributes.push({ Name: name, Value: value.kind === "text" ? value.text : "" });
-        sent.push(name);
-        continue;
-      }
-      const plan = planContact({ caseSensitive: true }, name, value, there);
+    for (const name of names) {
+      const unit = byName.get(name);
+      if (unit === undefined) continue;
+      // Who asks for another spelling of an address gets it, though the pool takes both for the same.
+      const plan = planUnit({ caseSensitive: true }, unit, there);
       if (plan.do === "bury") return { ok: false, unit: name, kind: plan.kind, reason: plan.reason };
       if (plan.do === "unchanged") outcomes.set(name, "unchanged");
       else {
@@ -80,7 +86,7 @@ export async function sendOnce(
       const within = {
         signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
         notAfter: performance.now() + callMs,
-        ...(clientMetadata === undefined ? {} : { clientMetadata }),
+        ...manner,
       };
       const write = () => heard.writer.write(profile.id, subs.called(username, person), attributes, within);
       let said = await write();

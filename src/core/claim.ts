@@ -6,7 +6,6 @@ import {
   draft,
   enter,
   finish,
-  isFlag,
   letNothingOlderFollow,
   isStale,
   otherOf,
@@ -24,7 +23,7 @@ import {
   type Mailbox,
   type UserState,
 } from "./mailbox.ts";
-import { contactOf } from "./unit.ts";
+import { contactOf, isFlag } from "./unit.ts";
 
 export type Claimed =
   | { readonly is: "claimed"; readonly mailbox: Mailbox; readonly claim: Claim }

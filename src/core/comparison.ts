@@ -2,9 +2,10 @@
  * What a wanted unit would do to a user as the pool lists them. Nothing here decides what is sent: that is found out
  * again when it is delivered. It decides what a plan says, and which values are known to be there already.
  */
-import { contactsOf, planContact, type Attribute, type Contacts } from "./contact.ts";
+import { contactsOf, type Attribute, type Contacts } from "./contact.ts";
+import { planUnit, textOf } from "./payload.ts";
 import type { PoolProfile } from "./pool-schema.ts";
-import { contactOf, isContact, type Unit } from "./unit.ts";
+import { isPlain, type Unit } from "./unit.ts";
 
 /** A user as ListUsers shows them. */
 export interface ListedUser {
@@ -40,20 +41,21 @@ export type Comparison =
  */
 export function compareUnit(
   profile: PoolProfile,
-  { name, value }: Unit,
+  unit: Unit,
   user: Pick<ListedUser, "attributes">,
   lastSentIsEqual = false,
 ): Comparison {
+  const { name, value } = unit;
   const there = user.attributes.get(name) ?? "";
-  if (!isContact(name) && contactOf(name) === undefined) {
-    const wanted = value.kind === "text" ? value.text : "";
+  if (isPlain(name)) {
+    const wanted = textOf(value);
     if (wanted === there) return { is: "unchanged" };
     return { is: wanted === "" ? "clear" : there === "" ? "set" : "change", message: false };
   }
-  const plan = planContact(profile, name, value, contactsIn(user));
+  const plan = planUnit(profile, unit, contactsIn(user));
   if (plan.do === "unchanged") return { is: "unchanged" };
   if (plan.do === "bury") return { is: "invalid", reason: plan.reason };
-  if (lastSentIsEqual && mayAwait(profile, { name, value })) return { is: "awaiting" };
+  if (lastSentIsEqual && mayAwait(profile, unit)) return { is: "awaiting" };
   const message = isMessaged(profile, name, plan.attributes);
   return { is: value.kind === "clear" ? "clear" : there === "" ? "set" : "change", message };
 }
@@ -68,8 +70,7 @@ export function compareAsked(
   user: Pick<ListedUser, "attributes">,
 ): Comparison | { readonly is: "rewrite" } {
   const said = compareUnit({ ...profile, caseSensitive: true }, unit, user);
-  const isPlain = !isContact(unit.name) && contactOf(unit.name) === undefined;
-  return isPlain && said.is === "unchanged" ? { is: "rewrite" } : said;
+  return isPlain(unit.name) && said.is === "unchanged" ? { is: "rewrite" } : said;
 }
 
 /** True where success does not mean that the value is there: the pool holds it back until the person confirms it. */

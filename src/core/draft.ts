@@ -84,10 +84,6 @@ export function take<T>(record: Record<string, T>, name: string): T | undefined 
   return value;
 }
 
-export function isFlag(name: string): boolean {
-  return contactOf(name) !== undefined;
-}
-
 /** The flag of a contact, the contact of a flag: writing one changes what is known of the other. */
 export function otherOf(name: string): string | undefined {
   return flagOf(name) ?? contactOf(name);

@@ -54,6 +54,22 @@ const IDLE_MS = 1000;
 /** A ceiling that nobody has reserved with for so long is forgotten. */
 const LANE_MS = 10_000;
 
+/** The numbers of the rule, for the Redis scripts. */
+export const PACE_RULE = {
+  REST_MS,
+  PROBE,
+  RISE,
+  DEEPEST_CUT,
+  MEMORY_MS,
+  SLOWEST_SHARE,
+  SLOWEST,
+  HORIZON_MS,
+  AHEAD_MS,
+  CATCH_UP_MS,
+  IDLE_MS,
+  LANE_MS,
+} as const;
+
 export interface Wishes {
   /** How many slots at most. */
   readonly most: number;

@@ -42,19 +42,20 @@ export function calledName(username: string, { account }: Person): string {
   return account === undefined || account.federated === true ? username : account.sub;
 }
 
-const TIME_DIGITS = 15;
+/** The width of the time at which the account was made, in its mark. */
+export const MADE_AT_DIGITS = 15;
 
 /**
  * An account as the stores compare it: when it was made, in fixed-width digits, and a keyed digest of its sub. Of two
  * accounts that had one username the later one is the successor.
  */
 export function accountMark(createdAt: number, digest: string): string {
-  return `${String(Math.max(0, Math.floor(createdAt))).padStart(TIME_DIGITS, "0")}.${digest}`;
+  return `${String(Math.max(0, Math.floor(createdAt))).padStart(MADE_AT_DIGITS, "0")}.${digest}`;
 }
 
 /** When the account of a mark was made, in epoch ms. */
 export function madeAt(mark: string): number {
-  return Number(mark.slice(0, TIME_DIGITS));
+  return Number(mark.slice(0, MADE_AT_DIGITS));
 }
 
 /** True where the account came in the place of the other, which then is no more. */

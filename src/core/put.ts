@@ -7,7 +7,6 @@ import {
   enterSeen,
   finish,
   forgetFormer,
-  isFlag,
   isStale,
   otherOf,
   place,
@@ -17,6 +16,7 @@ import {
 } from "./draft.ts";
 import { isBelieved, type Held, type SendUnless, type UserState } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";
+import { isFlag } from "./unit.ts";
 import { isTooFarAhead, ordinalText, versionText } from "./version.ts";
 
 /** A wanted unit as a producer puts it; the store gives it its arrival. */

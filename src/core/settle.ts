@@ -7,7 +7,6 @@ import {
   enter,
   enterSeen,
   finish,
-  isFlag,
   keepQuiet,
   letNothingOlderFollow,
   NOT_LOOKED_AT,
@@ -20,7 +19,7 @@ import type { Draft, Outcome, Owner } from "./draft.ts";
 import type { Letter } from "./letter.ts";
 import { QUIET_MS, type Held, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
-import { contactOf } from "./unit.ts";
+import { contactOf, isFlag } from "./unit.ts";
 
 export interface Settled {
   /** True where the token was no longer current: nothing was booked. */
@@ -79,30 +78,8 @@ function settleUnit(
     (isFlag(name) && address !== undefined && address.version < held.version);
   switch (settlement.is) {
     case "applied":
-    case "unchanged": {
-      const applied = d.ledger[name];
-      // A late settle may have moved the ledger beyond what this claim wrote.
-      const isNewer = applied && applied.version > held.version && !cameBefore(applied.account, held.account);
-      const newer = isNewer ? applied.version : undefined;
-      if (settlement.is === "applied") {
-        const account = held.account ?? NOT_LOOKED_AT;
-        enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, { at: nowMs, account });
-        // An address that was settled a moment ago in the same claim has another flag now.
-        blank(d, otherOf(name), nowMs);
-      } else if (newer !== undefined || doubted) {
-        enter(d, name, newer ?? held.version, "", { account: settlement.account });
-      } else if (settlement.awaiting === true) {
-        enter(d, name, held.version, held.digest, { account: settlement.account });
-      } else {
-        enterSeen(d, name, held, wasLast, settlement.account);
-      }
-      if (doubted) {
-        place(d, name, { ...held, notBefore: 0 });
-        return undefined;
-      }
-      done(d, name, held, settlement.is);
-      return undefined;
-    }
+    case "unchanged":
+      return settleDone(d, name, held, settlement, { wasLast, doubted }, nowMs);
     case "retry": {
       if (settlement.fateUnknown) {
         keepQuiet(d, name, held.digest, nowMs);
@@ -119,40 +96,80 @@ function settleUnit(
       });
       return undefined;
     }
-    case "bury": {
-      if (settlement.fateUnknown) {
-        keepQuiet(d, name, held.digest, nowMs);
-        letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
-      }
-      const rivals = [pending[name], pending[contactOf(name) ?? name]];
-      if (rivals.some((rival) => rival && rival.version > held.version && !cameBefore(held.account, rival.account))) {
-        book(d, held.run, "superseded", 1);
-        return undefined;
-      }
-      book(d, held.run, "dead", 1);
-      // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
-      resend(d, name);
-      const { pool, username } = d.mailbox;
-      const { version, run, digest, account } = held;
-      const { letter: id, kind, reason, owner, body = held.body } = settlement;
-      return {
-        id,
-        user: d.user,
-        pool,
-        username,
-        unit: name,
-        kind,
-        reason,
-        ...(owner === undefined ? {} : { owner }),
-        version,
-        run,
-        digest,
-        body,
-        ...(account === undefined ? {} : { account }),
-        buriedAt: nowMs,
-      };
-    }
+    case "bury":
+      return settleBuried(d, name, held, settlement, nowMs);
   }
+}
+
+/** The unit is there as it was wanted, unless something newer came meanwhile or it is in doubt. */
+function settleDone(
+  d: Draft,
+  name: string,
+  held: Held,
+  settlement: Extract<Settlement, { is: "applied" | "unchanged" }>,
+  { wasLast, doubted }: { readonly wasLast: boolean; readonly doubted: boolean },
+  nowMs: number,
+): undefined {
+  const applied = d.ledger[name];
+  // A late settle may have moved the ledger beyond what this claim wrote.
+  const isNewer = applied && applied.version > held.version && !cameBefore(applied.account, held.account);
+  const newer = isNewer ? applied.version : undefined;
+  if (settlement.is === "applied") {
+    const account = held.account ?? NOT_LOOKED_AT;
+    enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, { at: nowMs, account });
+    // An address that was settled a moment ago in the same claim has another flag now.
+    blank(d, otherOf(name), nowMs);
+  } else if (newer !== undefined || doubted) {
+    enter(d, name, newer ?? held.version, "", { account: settlement.account });
+  } else if (settlement.awaiting === true) {
+    enter(d, name, held.version, held.digest, { account: settlement.account });
+  } else {
+    enterSeen(d, name, held, wasLast, settlement.account);
+  }
+  if (doubted) place(d, name, { ...held, notBefore: 0 });
+  else done(d, name, held, settlement.is);
+}
+
+/** The unit becomes a letter, unless something newer of it waits. */
+function settleBuried(
+  d: Draft,
+  name: string,
+  held: Held,
+  settlement: Extract<Settlement, { is: "bury" }>,
+  nowMs: number,
+): Letter | undefined {
+  const { pending } = d.mailbox;
+  if (settlement.fateUnknown) {
+    keepQuiet(d, name, held.digest, nowMs);
+    letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
+  }
+  const rivals = [pending[name], pending[contactOf(name) ?? name]];
+  if (rivals.some((rival) => rival && rival.version > held.version && !cameBefore(held.account, rival.account))) {
+    book(d, held.run, "superseded", 1);
+    return undefined;
+  }
+  book(d, held.run, "dead", 1);
+  // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
+  resend(d, name);
+  const { pool, username } = d.mailbox;
+  const { version, run, digest, account } = held;
+  const { letter: id, kind, reason, owner, body = held.body } = settlement;
+  return {
+    id,
+    user: d.user,
+    pool,
+    username,
+    unit: name,
+    kind,
+    reason,
+    ...(owner === undefined ? {} : { owner }),
+    version,
+    run,
+    digest,
+    body,
+    ...(account === undefined ? {} : { account }),
+    buriedAt: nowMs,
+  };
 }
 
 /** What a worker wrote after its claim was taken over may have put an older value over a newer one. */

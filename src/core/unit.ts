@@ -25,8 +25,16 @@ export interface Unit {
   readonly value: UnitValue;
 }
 
-const FLAG_OF: Readonly<Record<string, string>> = { email: "email_verified", phone_number: "phone_number_verified" };
-const CONTACT_OF: Readonly<Record<string, string>> = { email_verified: "email", phone_number_verified: "phone_number" };
+/** The flag of each contact, by the contact's name. */
+export const FLAG_OF: Readonly<Record<string, string>> = {
+  email: "email_verified",
+  phone_number: "phone_number_verified",
+};
+/** The contact of each flag, by the flag's name. */
+export const CONTACT_OF: Readonly<Record<string, string>> = {
+  email_verified: "email",
+  phone_number_verified: "phone_number",
+};
 
 /** `email_verified` for `email`, `phone_number_verified` for `phone_number`, else undefined. */
 export function flagOf(name: string): string | undefined {
@@ -41,4 +49,14 @@ export function contactOf(name: string): string | undefined {
 /** True for the units whose writing Cognito may answer with a message to the person. */
 export function isContact(name: string): boolean {
   return flagOf(name) !== undefined;
+}
+
+/** True for the flag of an address or number, which is a unit where it stands alone. */
+export function isFlag(name: string): boolean {
+  return contactOf(name) !== undefined;
+}
+
+/** True for a unit that is one attribute, and no address, number or flag. */
+export function isPlain(name: string): boolean {
+  return !isContact(name) && !isFlag(name);
 }

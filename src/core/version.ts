@@ -9,8 +9,10 @@
  * put, and stays with it for ever.
  */
 
-const TIME_DIGITS = 15;
-const COUNT_DIGITS = 16;
+/** The width of the time in a version. */
+export const TIME_DIGITS = 15;
+/** The width of the sequence and of the arrival in a version. */
+export const COUNT_DIGITS = 16;
 
 /** How far ahead of the store's clock a version may lie. Beyond it the change is invalid. */
 export const MAX_LEAD_MS = 5 * 60_000;

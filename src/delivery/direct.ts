@@ -3,21 +3,18 @@
  * itself, at the top of the pace, so no worker needs to be running and Cognito's own answer comes back. It is put
  * like any other change first: order, checks and books are the same, and what this process cannot finish stays queued.
  */
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
 import type { OwnAnswer } from "../cognito/own-writer.ts";
-import { SlotTooLate } from "../cognito/quota-governor.ts";
+import { SlotTooLate } from "../cognito/slot.ts";
 import type { Change } from "../core/change.ts";
 import type { Held, UserState } from "../core/mailbox.ts";
 import { ordinalText, versionText } from "../core/version.ts";
 import { directRunId } from "../store/runs.ts";
-import { deliverClaim } from "./claim-delivery.ts";
-import type { DeliveryMeans } from "./delivery-means.ts";
-import { giveBackClaim } from "./claim-session.ts";
-import { publishLetters } from "../queues/dead-letters.ts";
+import type { DeliveryDeps } from "./delivery-deps.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createProducer, type Producer } from "./producer.ts";
+import { createUserTurn, type UserTurn } from "./user-turn.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
 
 /** What became of one unit. `stale` and `superseded`: something newer is there, or on its way. */
@@ -64,141 +61,167 @@ export interface Direct {
 const LOOK_EVERY_MS = 100;
 const FIRST = 0;
 
-export function createDirect(engine: Engine, means: DeliveryMeans): Direct {
-  const { store, keyring, queues, wakeUps } = engine;
-  const { profile, updates, holds, leaseMs } = means;
+export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
+  const { queues, wakeUps } = engine;
+  const { profile } = deps;
   const producer = createProducer({ engine, profile, run: directRunId(profile.id), priority: PRIORITY.direct });
-
-  async function submit(change: Change, { wake }: { readonly wake: boolean }): Promise<Submitted> {
-    await store.runs.direct(profile.id);
-    const user = producer.userKey(change.username);
-    const facts = { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) };
-    const { at, arrival } = await producer.put([change], facts);
-    const ordinal = ordinalText(change.version ?? { timeMs: at, sequence: 0 });
-    const { mailbox, ledger } = await store.mailboxes.read(user);
-    const versions = new Map<string, string>();
-    const digests = new Map(change.units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
-    const queued: string[] = [];
-    for (const [index, { name }] of change.units.entries()) {
-      const waiting = mailbox?.pending[name] ?? mailbox?.claim?.units[name];
-      const put = versionText(ordinal, arrival + index);
-      // Whoever put an equal value in the same moment has made this change as well.
-      const isSame = waiting !== undefined && waiting.digest === digests.get(name) && waiting.version < put;
-      const version = isSame ? waiting.version : put;
-      versions.set(name, version);
-      if ([waiting, ledger[name]].every((newest) => newest === undefined || newest.version <= version)) {
-        queued.push(name);
-      }
-    }
-    return { user, versions, digests, queued };
-  }
-
-  /** Delivers what is due of the user, unless somebody else does. Answers when to look again, in ms. */
-  async function deliver(heard: HeardCalls, user: string, own: Set<string>, options: DirectOptions): Promise<Attempt> {
-    const signal = AbortSignal.any([options.signal, store.foreign]);
-    const hold = await holds.ask("pool");
-    if (hold.is === "held") return { againInMs: hold.retryInMs };
-    const slot = await updates.acquire({ priority: FIRST, deadlineMs: options.waitMs, signal });
-    try {
-      const askedAt = performance.now();
-      const token = randomUUID();
-      const answer = await store.mailboxes.claim(user, token, leaseMs);
-      if (answer.is === "idle") return { againInMs: 0 };
-      if (answer.is !== "claimed") return { againInMs: answer.retryInMs, busy: answer.is === "busy" };
-      const { writer, ownWriter, directory } = heard;
-      const inHand = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
-      if (!(await slot.begin())) {
-        await giveBackClaim(store.mailboxes, keyring, inHand, leaseMs);
-        return { againInMs: 0 };
-      }
-      for (const { version } of Object.values(answer.units)) own.add(version);
-      const delivered = await deliverClaim({ ...means, writer, ownWriter, directory }, inHand, slot, signal);
-      await publishLetters(queues, store.letters, delivered.letters);
-      const { hold: wanted, answered, dueInMs = 0 } = delivered;
-      if (wanted && wanted.scope !== "process") await holds.place(wanted.scope, wanted.failure.kind);
-      else if (answered && !wanted) await holds.lift("pool");
-      return { againInMs: dueInMs, ...(wanted ? { held: true } : {}) };
-    } finally {
-      // Does nothing where a call was made in it.
-      slot.giveBack();
-    }
-  }
-
-  async function outcomeOf(
-    user: string,
-    { unit, version, digest }: { readonly unit: string; readonly version: string; readonly digest: string },
-    { mailbox, ledger }: UserState,
-    changed: (unit: string) => boolean,
-  ): Promise<UnitOutcome> {
-    // A newer change to the same value is this one as well.
-    const isThis = (held: Held | undefined): boolean =>
-      held !== undefined && (held.version === version || (held.version > version && held.digest === digest));
-    if (isThis(mailbox?.pending[unit]) || isThis(mailbox?.claim?.units[unit])) return { is: "pending" };
-    const id = keyring.letterId(user, unit, version);
-    const letter = await store.letters.get(id);
-    if (letter) return { is: "dead", letter: id, kind: letter.kind, reason: letter.reason };
-    const entry = ledger[unit];
-    if (entry?.version === version) return { is: changed(unit) ? "applied" : "unchanged" };
-    if (entry && entry.version > version && entry.digest === digest) return { is: "applied" };
-    return { is: "superseded" };
-  }
-
   return {
     check: (change) => producer.check(change),
     userKey: (username) => producer.userKey(username),
-    submit,
-    async deliverNow({ user, versions, digests }, options) {
-      const heard = hearCalls(means);
-      /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
-      const own = new Set<string>();
-      const endsAt = performance.now() + options.waitMs;
-      const changed = (unit: string): boolean => heard.written.has(unit) || !own.has(versions.get(unit) ?? "");
-      let isPending = true;
+    submit: (change, { wake }) => submit(engine, profile.id, producer, change, wake),
+    async deliverNow(submitted, options) {
+      const heard = hearCalls(deps);
+      const { writer, ownWriter, directory } = heard;
+      const turn = createUserTurn({ ...deps, writer, ownWriter, directory, queues });
+      const waited: Waited = { isPending: true };
       try {
-        let held = false;
-        let busy = false;
-        let tryAt = 0;
-        for (;;) {
-          options.signal.throwIfAborted();
-          store.foreign.throwIfAborted();
-          const state = await store.mailboxes.read(user);
-          const outcomes = new Map<string, UnitOutcome>();
-          for (const [unit, version] of versions) {
-            const asked = { unit, version, digest: digests.get(unit) ?? "" };
-            outcomes.set(unit, await outcomeOf(user, asked, state, changed));
-          }
-          const leftMs = endsAt - performance.now();
-          isPending = [...outcomes.values()].some(({ is }) => is === "pending");
-          if (!isPending || held || leftMs <= 0) {
-            const { refusal, ownAnswer } = heard;
-            const said = { ...(refusal && { refusal }), ...(ownAnswer && { ownAnswer }) };
-            return { outcomes, ...said };
-          }
-          const isFree = busy && state.mailbox?.claim === undefined;
-          if (isFree || performance.now() >= tryAt) {
-            const attempt = await deliver(heard, user, own, { ...options, waitMs: leftMs }).catch(
-              (error: unknown): Attempt => {
-                if (error instanceof SlotTooLate) return { againInMs: leftMs };
-                throw error;
-              },
-            );
-            ({ held = false, busy = false } = attempt);
-            tryAt = performance.now() + attempt.againInMs;
-          }
-          const pauseMs = Math.min(tryAt - performance.now(), LOOK_EVERY_MS, endsAt - performance.now());
-          if (!held && pauseMs > 0) await sleep(pauseMs, undefined, { signal: options.signal });
-        }
+        const outcomes = await waitForOutcomes(engine, { turn, heard, submitted, waited }, options);
+        const { refusal, ownAnswer } = heard;
+        return { outcomes, ...(refusal && { refusal }), ...(ownAnswer && { ownAnswer }) };
       } finally {
-        if (isPending) await wakeUps.wake(profile.id, [{ user, priority: PRIORITY.direct }]);
+        const { user } = submitted;
+        if (waited.isPending) await wakeUps.wake(profile.id, [{ user, priority: PRIORITY.direct }]);
       }
     },
   };
 }
 
+interface Waiting {
+  readonly turn: UserTurn;
+  readonly heard: HeardCalls;
+  readonly submitted: Submitted;
+  readonly waited: Waited;
+}
+
+/** Whether something stays queued when the wait ends, however it ends. */
+interface Waited {
+  isPending: boolean;
+}
+
+async function submit(
+  { store, keyring }: Engine,
+  pool: string,
+  producer: Producer,
+  change: Change,
+  wake: boolean,
+): Promise<Submitted> {
+  await store.runs.direct(pool);
+  const user = producer.userKey(change.username);
+  const facts = { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) };
+  const { at, arrival } = await producer.put([change], facts);
+  const ordinal = ordinalText(change.version ?? { timeMs: at, sequence: 0 });
+  const { mailbox, ledger } = await store.mailboxes.read(user);
+  const versions = new Map<string, string>();
+  const digests = new Map(change.units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
+  const queued: string[] = [];
+  for (const [index, { name }] of change.units.entries()) {
+    const waiting = mailbox?.pending[name] ?? mailbox?.claim?.units[name];
+    const put = versionText(ordinal, arrival + index);
+    // Whoever put an equal value in the same moment has made this change as well.
+    const isSame = waiting !== undefined && waiting.digest === digests.get(name) && waiting.version < put;
+    const version = isSame ? waiting.version : put;
+    versions.set(name, version);
+    if ([waiting, ledger[name]].every((newest) => newest === undefined || newest.version <= version)) {
+      queued.push(name);
+    }
+  }
+  return { user, versions, digests, queued };
+}
+
+/** Delivers the user's mailbox by itself, or looks at what others make of it, until nothing is pending or time is up. */
+async function waitForOutcomes(
+  engine: Engine,
+  { turn, heard, submitted: { user, versions, digests }, waited }: Waiting,
+  { waitMs, signal }: DirectOptions,
+): Promise<ReadonlyMap<string, UnitOutcome>> {
+  const { mailboxes, foreign } = engine.store;
+  /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
+  const own = new Set<string>();
+  const changed = (unit: string): boolean => heard.written.has(unit) || !own.has(versions.get(unit) ?? "");
+  const endsAt = performance.now() + waitMs;
+  let held = false;
+  let busy = false;
+  let tryAt = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    foreign.throwIfAborted();
+    const state = await mailboxes.read(user);
+    const outcomes = new Map<string, UnitOutcome>();
+    for (const [unit, version] of versions) {
+      const asked = { unit, version, digest: digests.get(unit) ?? "" };
+      outcomes.set(unit, await outcomeOf(engine, user, asked, state, changed));
+    }
+    const leftMs = endsAt - performance.now();
+    waited.isPending = [...outcomes.values()].some(({ is }) => is === "pending");
+    if (!waited.isPending || held || leftMs <= 0) return outcomes;
+    const isFree = busy && state.mailbox?.claim === undefined;
+    if (isFree || performance.now() >= tryAt) {
+      const attempt = await attemptDelivery(turn, user, own, leftMs, AbortSignal.any([signal, foreign]));
+      ({ held = false, busy = false } = attempt);
+      tryAt = performance.now() + attempt.againInMs;
+    }
+    const pauseMs = Math.min(tryAt - performance.now(), LOOK_EVERY_MS, endsAt - performance.now());
+    if (!held && pauseMs > 0) await sleep(pauseMs, undefined, { signal });
+  }
+}
+
+/** Delivers what is due of the user, unless somebody else does. `own` is given the versions that were in hand. */
+async function attemptDelivery(
+  turn: UserTurn,
+  user: string,
+  own: Set<string>,
+  leftMs: number,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const request = { user, priority: FIRST, deadlineMs: leftMs, waiting: signal, calls: signal };
+  const end = await turn.take(request).catch((error: unknown) => {
+    if (error instanceof SlotTooLate) return { is: "too-late" } as const;
+    throw error;
+  });
+  switch (end.is) {
+    case "too-late":
+      return { againInMs: leftMs };
+    case "on-hold":
+    case "later":
+      return { againInMs: end.retryInMs };
+    case "busy":
+      return { againInMs: end.retryInMs, busy: true };
+    case "idle":
+    case "kept-back":
+      return { againInMs: 0 };
+    case "delivered": {
+      for (const version of end.versions) own.add(version);
+      const { hold, dueInMs = 0 } = end.result;
+      return { againInMs: dueInMs, held: hold !== undefined };
+    }
+  }
+}
+
+/** When to try again, in ms, and what kept this try from delivering. */
 interface Attempt {
   readonly againInMs: number;
   /** Another process has the user in hand, and may be done before its lease ends. */
   readonly busy?: boolean;
   /** No further try would go better: what was refused holds for this process or the pool. */
   readonly held?: boolean;
+}
+
+async function outcomeOf(
+  { store, keyring }: Engine,
+  user: string,
+  { unit, version, digest }: { readonly unit: string; readonly version: string; readonly digest: string },
+  { mailbox, ledger }: UserState,
+  changed: (unit: string) => boolean,
+): Promise<UnitOutcome> {
+  // A newer change to the same value is this one as well.
+  const isThis = (held: Held | undefined): boolean =>
+    held !== undefined && (held.version === version || (held.version > version && held.digest === digest));
+  if (isThis(mailbox?.pending[unit]) || isThis(mailbox?.claim?.units[unit])) return { is: "pending" };
+  const id = keyring.letterId(user, unit, version);
+  const letter = await store.letters.get(id);
+  if (letter) return { is: "dead", letter: id, kind: letter.kind, reason: letter.reason };
+  const entry = ledger[unit];
+  if (entry?.version === version) return { is: changed(unit) ? "applied" : "unchanged" };
+  if (entry && entry.version > version && entry.digest === digest) return { is: "applied" };
+  return { is: "superseded" };
 }

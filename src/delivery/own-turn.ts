@@ -25,12 +25,13 @@ export interface OwnTurn {
 
 const LOOK_EVERY_MS = 100;
 
-/** Makes the call in the user's turn. `call` says whether the values were written. */
+/** Makes the call while nobody else delivers to the user. `call` says whether the values were written. */
 export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promise<boolean>): Promise<void> {
   const { store, keyring, wakeUps } = engine;
   const { pool, units, leaseMs, signal } = turn;
   const known = await whoIsKnown(engine, turn);
-  // Of whom nothing waits or was written, nothing can come after this call that is older, and no memory is wrong.
+  // Nothing waits for this user, and nothing was written to them: no older value can follow the call, and no ledger is
+  // made wrong by it.
   if (known === undefined) return void (await call());
   const { user, username } = known;
   const token = randomUUID();
@@ -75,7 +76,10 @@ export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promi
   }
 }
 
-/** Without the pool's profile nobody knows whether it ignores case: the user has either spelling's key. */
+/**
+ * The user as the store knows them; undefined where it does not. Without the pool's profile nobody knows whether it
+ * ignores case, so the user has the key of one spelling or of the other.
+ */
 async function whoIsKnown(
   { store, keyring }: Engine,
   { pool, username }: OwnTurn,

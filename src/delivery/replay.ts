@@ -5,16 +5,10 @@
  */
 import type { Letter } from "../core/letter.ts";
 import { mannerOf } from "../store/keyring.ts";
-import type { LetterFilter } from "../store/letters.ts";
 import { retractGone, retractLetters } from "../queues/dead-letters.ts";
 import type { Engine } from "../queues/engine.ts";
+import type { ReplayOrder } from "../queues/replay-orders.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
-
-/** Which letters, and how many at most. Holds no value and no username. */
-export interface ReplayOrder extends LetterFilter {
-  readonly until: number;
-  readonly limit?: number;
-}
 
 export interface Replayed {
   /** Letters that were put again. */
@@ -134,6 +128,3 @@ async function inPages(
   }
   if (page.length > 0) await each(page);
 }
-
-/** The queue of orders that a fleet carries out. */
-export const REPLAY_QUEUE = "replay";

@@ -60,7 +60,7 @@ const ASK_AGAIN_MS = 1_000;
 
 type Answer = Extract<Named, { is: "one" }>;
 
-export function createUserNames(means: {
+interface UserNamesDeps {
   readonly store: Store;
   readonly keyring: Keyring;
   readonly profile: PoolProfile;
@@ -69,10 +69,11 @@ export function createUserNames(means: {
   readonly reads: Reads;
   /** How long a reservation lives. */
   readonly leaseMs: number;
-}): UserNames {
-  const { store, keyring, profile, directory, lists, reads, leaseMs } = means;
-  /** By attribute and value. */
-  const answers = new Map<string, Answer>();
+}
+
+export function createUserNames(deps: UserNamesDeps): UserNames {
+  const { store, keyring, profile, leaseMs } = deps;
+  const answers = createAnswers();
 
   const digestOf = (alias: Alias): string =>
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
@@ -83,28 +84,8 @@ export function createUserNames(means: {
     return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
   }
 
-  function keep(alias: Alias, answer: Answer): void {
-    const key = keyOf(alias);
-    answers.delete(key);
-    answers.set(key, answer);
-    const [oldest] = answers.keys();
-    if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
-  }
-
-  async function ask(text: string, said: Identifier | undefined, signal: AbortSignal | undefined, inBulk: boolean) {
-    const pace = { governor: lists, priority: PRIORITY, sparesThrottles: inBulk };
-    const call = { operation: "ListUsers", pool: profile.id, reads, pace, signal } as const;
-    const askedAt = await store.now();
-    const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, said);
-    if (!found.ok) {
-      const { kind, advice } = found.failure;
-      throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);
-    }
-    return { found, askedAt };
-  }
-
   async function askWhose(text: string, said: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
-    const { found, askedAt } = await ask(text, said, signal, inBulk);
+    const { found, askedAt } = await ask(deps, text, said, signal, inBulk);
     if (found.is === "none") return { is: "none" } as const;
     if (found.is === "many") return { is: "many", usernames: found.usernames } as const;
     const { username, user, by = "username" } = found;
@@ -114,7 +95,7 @@ export function createUserNames(means: {
     const name = { attribute: by, value: text, askedAt };
     const answer = { is: "one", username, person: { account, name }, user, by, askedAt } as const;
     const alias = { attribute: by, value: text };
-    keep(alias, answer);
+    answers.keep(keyOf(alias), answer);
     await store.setLink(profile.id, digestOf(alias), keyring.seal(JSON.stringify({ username, askedAt })));
     return answer;
   }
@@ -147,7 +128,7 @@ export function createUserNames(means: {
 
     async changed(aliases) {
       for (const alias of aliases) {
-        answers.delete(keyOf(alias));
+        answers.drop(keyOf(alias));
         await store.dropLink(profile.id, digestOf(alias));
       }
     },
@@ -157,6 +138,46 @@ export function createUserNames(means: {
       return sealed === undefined ? undefined : hintOf(keyring.open(sealed));
     },
   };
+}
+
+interface Answers {
+  get(key: string): Answer | undefined;
+  keep(key: string, answer: Answer): void;
+  drop(key: string): void;
+}
+
+/** The last answers of this process, by attribute and value. The oldest gives way. */
+function createAnswers(): Answers {
+  const answers = new Map<string, Answer>();
+  return {
+    get: (key) => answers.get(key),
+    keep(key, answer) {
+      answers.delete(key);
+      answers.set(key, answer);
+      const [oldest] = answers.keys();
+      if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
+    },
+    drop: (key) => void answers.delete(key),
+  };
+}
+
+/** Throws a CognitoError where the pool cannot be asked. `askedAt` is from before it was. */
+async function ask(
+  { store, profile, directory, lists, reads }: UserNamesDeps,
+  text: string,
+  said: Identifier | undefined,
+  signal: AbortSignal | undefined,
+  inBulk: boolean,
+) {
+  const pace = { governor: lists, priority: PRIORITY, sparesThrottles: inBulk };
+  const call = { operation: "ListUsers", pool: profile.id, reads, pace, signal } as const;
+  const askedAt = await store.now();
+  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, said);
+  if (!found.ok) {
+    const { kind, advice } = found.failure;
+    throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);
+  }
+  return { found, askedAt };
 }
 
 /** As what a text may have been answered for. */

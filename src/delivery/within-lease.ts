@@ -1,4 +1,4 @@
-import { SlotTooLate } from "../cognito/quota-governor.ts";
+import { SlotTooLate } from "../cognito/slot.ts";
 
 /**
  * Makes a call under a signal that ends with the lease, `leaseLeftMs` from now, or where the delivery is aborted.

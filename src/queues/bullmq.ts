@@ -5,6 +5,7 @@
  *   being run, and swallows what was added meanwhile. Any worker's check decides, so it must hold for all of them.
  * - `stalledInterval` is the same everywhere: the check is throttled by whoever ran it last.
  * - What has ended is removed. Nothing reads it, and an id that is kept would be in the way.
+ * - A processor says what becomes of its job (`JobEnd`); the errors by which BullMQ is told so are thrown here alone.
  * - Nobody sets a limit of BullMQ's on a queue: the pace is poolsync's own, and a global concurrency makes idle workers
  *   of the embedded engine spin.
  *
@@ -14,6 +15,7 @@
 import {
   createPostgresBackend,
   DelayedError,
+  type Job,
   Queue,
   runMigrations,
   withBackend,
@@ -55,6 +57,28 @@ export type JobQueue<Data> = Pick<
   | "removeJobScheduler"
 >;
 
+/** A job as its processor has it. */
+export type JobInHand<Data> = Pick<Job<Data>, "id" | "data" | "deduplicationId" | "updateData">;
+
+/** What becomes of a job whose processor is through with it; nothing: it is done, and removed. */
+export type JobEnd<Data> =
+  /** It is processed again after so many ms. */
+  | { readonly is: "asleep"; readonly forMs: number }
+  /**
+   * Somebody else is to process it, or this worker when it goes on; `data` is what is left of it. On Redis it goes to the
+   * head of the queue; on the embedded engine to its end, but there nobody else works.
+   */
+  | { readonly is: "put-back"; readonly data?: Data };
+
+export type Process<Data> = (job: JobInHand<Data>) => Promise<JobEnd<Data> | void>;
+
+export interface JobWorkerOptions {
+  /** Jobs at a time. */
+  readonly concurrency: number;
+  /** Told where a job could not be put back. It stays with its worker then, until its lock ends and it is stalled. */
+  readonly onStuck?: (error: unknown) => void;
+}
+
 /** A worker of either engine. */
 export type JobWorker<Data> = Pick<
   Worker<Data>,
@@ -65,17 +89,9 @@ export interface Queues {
   /** The same object for the same name. It is closed with the others. */
   queue<Data>(name: string): JobQueue<Data>;
   /** Begins to work at once. Whoever made it closes it; if nobody has, it is closed before the queues are. */
-  worker<Data>(name: string, process: Processor<Data>, options: { readonly concurrency: number }): JobWorker<Data>;
+  worker<Data>(name: string, process: Process<Data>, options: JobWorkerOptions): JobWorker<Data>;
   /** Waits for the jobs that are under way. */
   close(): Promise<void>;
-}
-
-export interface QueuesOptions {
-  /**
-   * Told of lost connections and the like. BullMQ and ioredis try again by themselves, and a call that cannot be
-   * carried out fails where it was made: without a listener nothing is lost.
-   */
-  readonly onError?: (error: Error) => void;
 }
 
 /**
@@ -94,13 +110,16 @@ const WORKER_RULES = {
 } as const;
 
 /**
+ * BullMQ's processor: it ends the job as ours says.
+ *
  * Why a job failed stays in BullMQ's events long after the job. An error that is not ours may quote somebody's data, so
  * its name is all that BullMQ gets; who processes the job logs what may be logged.
  */
-function discreet<Data>(process: Processor<Data>): Processor<Data> {
-  return async (job, token, signal): Promise<unknown> => {
+function processorOf<Data>(process: Process<Data>, onStuck: (error: unknown) => void): Processor<Data> {
+  return async (job, token): Promise<void> => {
     try {
-      return await process(job, token, signal);
+      const end = await process(job);
+      if (end) await endJob(job, token, end, onStuck);
     } catch (error) {
       if (error instanceof DelayedError || error instanceof WaitingError) throw error;
       // oxlint-disable-next-line eslint/preserve-caught-error -- BullMQ would keep the cause's text with the stack
@@ -109,8 +128,31 @@ function discreet<Data>(process: Processor<Data>): Processor<Data> {
   };
 }
 
+/** Moves a job to where it is to wait, and throws the error by which BullMQ knows that it was moved. */
+async function endJob<Data>(
+  job: Job<Data>,
+  token: string | undefined,
+  end: JobEnd<Data>,
+  onStuck: (error: unknown) => void,
+): Promise<never> {
+  if (end.is === "asleep") {
+    await job.moveToDelayed(Date.now() + end.forMs, token);
+    throw new DelayedError();
+  }
+  // Where this fails the job is processed once more as it was: what was done of it already finds nothing to do.
+  if (end.data !== undefined) await job.updateData(end.data).catch(onStuck);
+  await job.moveToWait(token).catch(onStuck);
+  throw new WaitingError();
+}
+
+/**
+ * BullMQ and ioredis try again by themselves when a connection is lost, and a call that cannot be carried out fails where
+ * it was made. BullMQ wants a listener all the same.
+ */
+function ignoreLostConnection(): void {}
+
 /** Connects to Redis, or makes BullMQ's tables in the embedded database. */
-export async function openQueues(engine: QueueEngine, { onError = () => {} }: QueuesOptions = {}): Promise<Queues> {
+export async function openQueues(engine: QueueEngine): Promise<Queues> {
   const maker =
     engine.kind === "redis" ? await makeOnRedis(engine.url, engine.namespace) : await makeOnPostgres(engine.database);
   const queues = new Map<string, JobQueue<unknown> & Closable>();
@@ -118,14 +160,14 @@ export async function openQueues(engine: QueueEngine, { onError = () => {} }: Qu
   return {
     queue<Data>(name: string): JobQueue<Data> {
       const known = queues.get(name) ?? maker.queue<unknown>(name, {});
-      if (!queues.has(name)) known.on("error", onError);
+      if (!queues.has(name)) known.on("error", ignoreLostConnection);
       queues.set(name, known);
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a queue's jobs carry is known to who names it
       return known as JobQueue<Data>;
     },
-    worker(name, process, options) {
-      const worker = maker.worker(name, discreet(process), { ...WORKER_RULES, ...options });
-      worker.on("error", onError);
+    worker(name, process, { concurrency, onStuck = () => {} }) {
+      const worker = maker.worker(name, processorOf(process, onStuck), { ...WORKER_RULES, concurrency });
+      worker.on("error", ignoreLostConnection);
       workers.add(worker);
       return worker;
     },

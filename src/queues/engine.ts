@@ -35,8 +35,8 @@ export interface Engine {
   readonly keyring: Keyring;
   /** False while the connection to Redis is lost, or silent: it heals by itself, and calls wait for it. */
   readonly connected: boolean;
-  /** What a process is told that finds the data directory in use. On Redis nobody has to ask. */
-  answer(status: () => Promise<unknown>): void;
+  /** What a process is told that finds the data directory in use. Absent on Redis, where nobody has to ask. */
+  readonly answer?: (status: () => Promise<unknown>) => void;
   close(): Promise<void>;
 }
 
@@ -50,7 +50,6 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
       store,
       open: () => openQueues({ kind: "redis", url: redisUrl, namespace }),
       key,
-      answer: () => undefined,
       isConnected: watch.isConnected,
       stopWatching: watch.begin(() => store.look()),
     });
@@ -72,7 +71,7 @@ interface Parts {
   readonly store: Store;
   readonly open: () => Promise<Queues> | Queues;
   readonly key: Uint8Array | undefined;
-  readonly answer: Engine["answer"];
+  readonly answer?: NonNullable<Engine["answer"]>;
   readonly isConnected: () => boolean;
   readonly stopWatching: () => void;
 }
@@ -85,12 +84,12 @@ async function assemble({ store, open, key, answer, isConnected, stopWatching }:
       kind: store.kind,
       store,
       queues,
-      wakeUps: createWakeUps(queues),
+      wakeUps: createWakeUps(queues, store.kind === "embedded"),
       keyring,
       get connected() {
         return isConnected();
       },
-      answer,
+      ...(answer ? { answer } : {}),
       async close() {
         stopWatching();
         try {

@@ -1,12 +1,23 @@
 /**
- * Replay orders in a fleet: a job carries the order, any replayer carries it out. An order is never lost: while it is
+ * Replay orders in a fleet: a job carries the order, any replayer carries it out, by the function that it is given. An order is never lost: while it is
  * carried out its job stays, and one that was cut, by a signal or by death, is carried out again for what is left.
  */
-import { DelayedError } from "bullmq";
 import { z } from "zod";
 import type { Log } from "../log.ts";
 import type { Engine } from "./engine.ts";
-import { carryOut, REPLAY_QUEUE, type ReplayOrder } from "../delivery/replay.ts";
+import type { LetterFilter } from "../store/letters.ts";
+
+/** The queue of orders that a fleet carries out. */
+export const REPLAY_QUEUE = "replay";
+
+/** Which letters, and how many at most. Holds no value and no username. */
+export interface ReplayOrder extends LetterFilter {
+  readonly until: number;
+  readonly limit?: number;
+}
+
+/** Carries an order out, and answers how many letters were put again. Carried out twice, it does what is left. */
+export type ExecuteReplay = (order: ReplayOrder, signal: AbortSignal) => Promise<{ readonly letters: number }>;
 
 const orderData = z.strictObject({
   pool: z.string().optional(),
@@ -34,24 +45,24 @@ export interface Replayer {
   stop(): Promise<void>;
 }
 
-export function startReplayer(engine: Engine, log: Log): Replayer {
+export function startReplayer(engine: Engine, log: Log, execute: ExecuteReplay): Replayer {
   const stopping = new AbortController();
   const signal = AbortSignal.any([stopping.signal, engine.store.foreign]);
   const worker = engine.queues.worker<ReplayOrder>(
     REPLAY_QUEUE,
-    async (job, token) => {
+    async (job) => {
       const order = parseOrder(job.data);
       if (order === undefined) {
         // Written by another version, or by hand: carrying it out again would not make it readable.
         log.error({ order: job.id }, "replay order refused");
-        return;
+        return undefined;
       }
       log.info({ order: job.id, kind: order.kind, pool: order.pool }, "replay started");
       let letters = 0;
       try {
         for (let left = order.limit; left === undefined || left > 0;) {
           const limit = left === undefined ? undefined : Math.min(left, PIECE);
-          const replayed = await carryOut(engine, { ...order, ...(limit === undefined ? {} : { limit }) }, signal);
+          const replayed = await execute({ ...order, ...(limit === undefined ? {} : { limit }) }, signal);
           letters += replayed.letters;
           if (left === undefined || limit === undefined || replayed.letters < limit) break;
           left -= replayed.letters;
@@ -59,10 +70,10 @@ export function startReplayer(engine: Engine, log: Log): Replayer {
         }
       } catch (error) {
         if (!signal.aborted) log.warn({ order: job.id, err: error }, "replay cut, to be carried out again");
-        await job.moveToDelayed(Date.now() + (signal.aborted ? 0 : AGAIN_MS), token);
-        throw new DelayedError();
+        return { is: "asleep", forMs: signal.aborted ? 0 : AGAIN_MS };
       }
       log.info({ order: job.id, letters }, "replay finished");
+      return undefined;
     },
     { concurrency: 1 },
   );

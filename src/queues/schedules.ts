@@ -3,7 +3,6 @@
  * takes it, it stays one, so that a fleet that was down catches up once. Any directory worker takes it, and that of one
  * that was killed is taken by another.
  */
-import { DelayedError } from "bullmq";
 import { z } from "zod";
 import type { JobQueue, Queues } from "./bullmq.ts";
 
@@ -88,15 +87,14 @@ export function startFeedWorker(queues: Queues, options: FeedWorkerOptions): Fee
   const signal = AbortSignal.any([stopping.signal, options.ending]);
   const worker = queues.worker<FeedOrder>(
     QUEUE,
-    async (job, token) => {
+    async (job) => {
       const order = orderData.safeParse(job.data);
       if (!order.success) return options.onUnreadable(job.id);
       try {
-        await options.carryOut(order.data, signal);
+        return await options.carryOut(order.data, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
-        await job.moveToDelayed(Date.now(), token);
-        throw new DelayedError();
+        return { is: "asleep", forMs: 0 };
       }
     },
     { concurrency: options.concurrency },

@@ -43,7 +43,7 @@ export interface WakeUp {
 }
 
 /** True for the job of one user alone, which may sleep, and which no other is added beside. */
-export function isOwn(job: Pick<Job<WakeUp>, "deduplicationId">): boolean {
+export function isSingleUserJob(job: Pick<Job<WakeUp>, "deduplicationId">): boolean {
   return job.deduplicationId !== undefined;
 }
 
@@ -53,10 +53,11 @@ export interface WakeUps {
   /** Adds one that sleeps, to a bulk run's queue, where the user has none of their own there. */
   sleep(pool: string, user: string, forMs: number): Promise<void>;
   /**
-   * Throws all wake-ups of a pool away. For the embedded engine at its start: jobs that are marked as running belong to
-   * a process that is gone, and waiting for their locks to end would only lose time. The sweep adds what is due.
+   * At the start of a process that alone works the queues, as on the embedded engine: throws all wake-ups of a pool away,
+   * and answers true. Jobs that are marked as running belong to a process that is gone, and waiting for their locks to
+   * end would only lose time. Who is due is to be woken then. Where others work it does nothing, and answers false.
    */
-  reset(pool: string): Promise<void>;
+  reset(pool: string): Promise<boolean>;
   /**
    * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of who added it; or since when
    * its users have been due, where that was known. Who of a bulk run has been due since before that is in none. Jobs of
@@ -72,7 +73,8 @@ export function wakeUpQueue(pool: string, lane: Lane): string {
   return lane === "urgent" ? `wake-up-urgent-${pool}` : `wake-up-${pool}`;
 }
 
-export function createWakeUps(queues: Queues): WakeUps {
+/** `worksAlone`: no other process has workers for the queues. */
+export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
   const queueOf = (pool: string, lane: Lane): JobQueue<WakeUp> => queues.queue<WakeUp>(wakeUpQueue(pool, lane));
   const ofLane = <Wanted extends Due>(dues: readonly Wanted[], lane: Lane): readonly Wanted[] =>
     dues.filter(({ priority }) => priority < PRIORITY.bulk === (lane === "urgent"));
@@ -114,11 +116,13 @@ export function createWakeUps(queues: Queues): WakeUps {
     async oldest(pool) {
       const queue = queueOf(pool, "bulk");
       const jobs = await Promise.all([queue.getWaiting(0, WAITING_PAGE - 1), queue.getActive()]);
-      const times = jobs.flat().flatMap((job) => (isOwn(job) ? [] : job.timestamp));
+      const times = jobs.flat().flatMap((job) => (isSingleUserJob(job) ? [] : job.timestamp));
       return times.length === 0 ? undefined : Math.min(...times);
     },
     async reset(pool) {
+      if (!worksAlone) return false;
       for (const lane of LANES) await queueOf(pool, lane).obliterate({ force: true });
+      return true;
     },
     async rewake(pool, dues) {
       for (const lane of LANES) {

@@ -18,6 +18,8 @@ export interface Hold {
 
 export const FIRST_PROBE_MS = 5_000;
 export const LONGEST_PROBE_MS = 10 * 60_000;
+/** How many times as long the next probe takes to come. */
+export const PROBE_GROWTH = 2;
 
 export interface Holds {
   /** Places a hold; one that is there stays as it is. Answers true where it is new. */

@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
-import { sendOrder } from "../../src/queues/replay-orders.ts";
-import { REPLAY_QUEUE } from "../../src/delivery/replay.ts";
+import { REPLAY_QUEUE, sendOrder } from "../../src/queues/replay-orders.ts";
 import { until } from "../support/condition.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";

@@ -3,8 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { DelayedError, type Job } from "bullmq";
-import { openQueues, type JobQueue, type JobWorker, type Queues } from "../../src/queues/bullmq.ts";
+import {
+  openQueues,
+  type JobEnd,
+  type JobInHand,
+  type JobQueue,
+  type JobWorker,
+  type Queues,
+} from "../../src/queues/bullmq.ts";
 import { openDatabase, type Database } from "../../src/store/postgres/database.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 import { testRedis } from "../support/redis.ts";
@@ -18,9 +24,9 @@ function createDesk() {
   const waiting: ((arrival: Arrival) => void)[] = [];
   const arrivals: Arrival[] = [];
   return {
-    process: (job: Job<Work>, token?: string) =>
-      new Promise<void>((resolve, reject) => {
-        const arrival: Arrival = { job, token, done: () => resolve(), fails: reject };
+    process: (job: JobInHand<Work>) =>
+      new Promise<JobEnd<Work> | void>((resolve, reject) => {
+        const arrival: Arrival = { job, done: resolve, fails: reject };
         const taker = waiting.shift();
         if (taker) taker(arrival);
         else arrivals.push(arrival);
@@ -38,9 +44,8 @@ function createDesk() {
 }
 
 interface Arrival {
-  readonly job: Job<Work>;
-  readonly token: string | undefined;
-  done(): void;
+  readonly job: JobInHand<Work>;
+  done(end?: JobEnd<Work>): void;
   fails(error: Error): void;
 }
 
@@ -145,15 +150,14 @@ function keepsTheRules(open: () => Promise<Opened>): void {
     await queue.addBulk([wakeUp("ann", 1)]);
     await work(name, async (desk) => {
       const running = await desk.next();
-      await running.job.moveToDelayed(Date.now() + 300, running.token);
-      running.fails(new DelayedError());
+      running.done({ is: "asleep", forMs: 300 });
       await eventually(async () => (await queue.getJobCounts())["delayed"], 1);
       assert.equal(await queue.getDeduplicationJobId("ann"), running.job.id);
       await queue.addBulk([wakeUp("ann", 2)]);
       assert.equal(await left(queue)(), 1);
       const again = await desk.next();
       assert.equal(again.job.id, running.job.id);
-      assert.equal(again.job.attemptsMade, 0);
+      assert.equal((await queue.getJob(again.job.id ?? ""))?.attemptsMade, 0);
       again.done();
       await eventually(left(queue), 0);
       assert.equal(await queue.getDeduplicationJobId("ann"), null);
@@ -166,10 +170,25 @@ function keepsTheRules(open: () => Promise<Opened>): void {
     await work(name, async (desk) => {
       const running = await desk.next();
       await queue.addBulk([wakeUp("ann", 2)]);
-      await running.job.moveToDelayed(Date.now() + 100, running.token);
-      running.fails(new DelayedError());
+      running.done({ is: "asleep", forMs: 100 });
       (await desk.next()).done();
       (await desk.next()).done();
+      await eventually(left(queue), 0);
+    });
+  });
+
+  test("a job that is put back is the next, with what is left of it", async () => {
+    const { name, queue } = fresh();
+    await queue.addBulk([wakeUp("ann", 1)]);
+    await work(name, async (desk) => {
+      const running = await desk.next();
+      running.done({ is: "put-back", data: { n: 2 } });
+      const again = await desk.next();
+      assert.deepEqual([again.job.id, again.job.data.n], [running.job.id, 2]);
+      again.done({ is: "put-back" });
+      const last = await desk.next();
+      assert.deepEqual([last.job.id, last.job.data.n], [running.job.id, 2]);
+      last.done();
       await eventually(left(queue), 0);
     });
   });
@@ -179,8 +198,7 @@ function keepsTheRules(open: () => Promise<Opened>): void {
     await queue.addBulk([wakeUp("ann", 1)]);
     await work(name, async (desk) => {
       const running = await desk.next();
-      await running.job.moveToDelayed(Date.now() + 3_600_000, running.token);
-      running.fails(new DelayedError());
+      running.done({ is: "asleep", forMs: 3_600_000 });
       await eventually(async () => (await queue.getJobCounts())["delayed"], 1);
       const [sleeper] = await queue.getDelayed();
       await sleeper?.promote();

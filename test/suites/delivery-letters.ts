@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLog } from "../../src/log.ts";
 import { deadLetterQueue, publishLetters, republishLetters } from "../../src/queues/dead-letters.ts";
-import { carryOut, discard, REPLAY_QUEUE, type ReplayOrder } from "../../src/delivery/replay.ts";
-import { sendOrder, startReplayer } from "../../src/queues/replay-orders.ts";
+import { carryOut, discard } from "../../src/delivery/replay.ts";
+import { REPLAY_QUEUE, type ReplayOrder, sendOrder, startReplayer } from "../../src/queues/replay-orders.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, type Stage, text } from "../support/delivery-stage.ts";
@@ -194,7 +194,9 @@ export function letterSuite(open: OpenStage): void {
     // Of another version, or by hand: it is dropped, and those behind it are carried out.
     await queue.add("order", { everything: true });
     await sendOrder(stage.engine, orderFor(stage, { kind: "user-not-found" }));
-    const replayer = startReplayer(stage.engine, createLog("silent"));
+    const replayer = startReplayer(stage.engine, createLog("silent"), (order, signal) =>
+      carryOut(stage.engine, order, signal),
+    );
     t.after(() => replayer.stop());
     await until("no order is left", async () => {
       const counts = await queue.getJobCounts();

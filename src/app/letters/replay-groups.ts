@@ -2,12 +2,12 @@
 import { imbalance, type Books } from "../../core/books.ts";
 import { counted } from "../../core/amounts.ts";
 import type { Letter } from "../../core/letter.ts";
-import { carryOut, isReplayable, type ReplayOrder } from "../../delivery/replay.ts";
+import { carryOut, isReplayable } from "../../delivery/replay.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Interrupts } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
-import { sendOrder } from "../../queues/replay-orders.ts";
+import { sendOrder, type ReplayOrder } from "../../queues/replay-orders.ts";
 import type { LetterFilter } from "../../store/letters.ts";
 import { AppError } from "../app-error.ts";
 import type { Standstill } from "../runs/run-observer.ts";

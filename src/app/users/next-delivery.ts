@@ -2,14 +2,15 @@
 import { hasEnded } from "../../core/access-token.ts";
 import { aliasTaken, canonicalAlias, isAliasAttribute, type Alias } from "../../core/alias-claims.ts";
 import { compareAsked, compareUnit, contactsIn, type ListedUser } from "../../core/comparison.ts";
-import { planContact, type Attribute } from "../../core/contact.ts";
+import type { Attribute } from "../../core/contact.ts";
 import type { LostPerson } from "../../core/failure.ts";
-import { together, type Manner } from "../../core/manner.ts";
+import type { Manner } from "../../core/manner.ts";
 import type { SendUnless } from "../../core/mailbox.ts";
+import { inCalls, planUnit } from "../../core/payload.ts";
 import type { Person } from "../../core/person.ts";
 import { checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
-import { contactOf, isContact, type Unit } from "../../core/unit.ts";
 import { mask, shownValue } from "../../core/masking.ts";
+import { isPlain, type Unit } from "../../core/unit.ts";
 
 export interface NextCall {
   readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes";
@@ -56,7 +57,7 @@ export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waitin
   if (taken && isAnothers(taken)) return "letter (alias-exists)";
   if (sendUnless === "written" && isBelieved) return "unchanged";
   if (listed === undefined) return "unknown (not listed)";
-  const looks = sendUnless === "there" || isContact(unit.name) || contactOf(unit.name) !== undefined;
+  const looks = sendUnless === "there" || !isPlain(unit.name);
   const said =
     sendUnless === undefined || !looks
       ? compareAsked(profile, unit, listed)
@@ -76,21 +77,18 @@ function lostPerson(profile: PoolProfile, { account, name }: Person, listed: Lis
   return isSame ? undefined : "no-longer-theirs";
 }
 
-/** The calls in their order. A flag that stands alone goes last, in a call of its own. */
+/** The calls in their order. */
 export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): NextCall[] {
   const { profile, listed } = prospect;
   const byName = new Map(waiting.map((each) => [each.unit.name, each]));
   const stays = (would: string): boolean => would.startsWith("letter") || would === "unchanged" || would === "awaiting";
   const goes = waiting.filter((each) => !stays(wouldBe(prospect, each)));
-  const names = (flags: boolean): string[] =>
-    goes.map(({ unit }) => unit.name).filter((name) => (contactOf(name) !== undefined) === flags);
-  const values = together(
-    names(false),
+  const calls = inCalls(
+    goes.map(({ unit }) => unit.name),
     (name) => byName.get(name)?.manner ?? {},
     (name) => byName.get(name)?.version ?? "",
   );
-  const alone = names(true).map((name) => ({ manner: byName.get(name)?.manner ?? {}, names: [name] }));
-  return [...values, ...alone].flatMap(({ manner, names: sent }) => {
+  return calls.flatMap(({ manner, names: sent }) => {
     const attributes = sent.flatMap((name) => {
       const unit = byName.get(name)?.unit;
       return (unit && attributesOf(profile, unit, listed)) ?? [];
@@ -112,12 +110,9 @@ function callOf({ clientMetadata, token }: Manner, attributes: readonly Attribut
 /** Undefined where nothing is sent for it. */
 function attributesOf(
   profile: PoolProfile,
-  { name, value }: Unit,
+  unit: Unit,
   listed: ListedUser | undefined,
 ): readonly Attribute[] | undefined {
-  if (!isContact(name) && contactOf(name) === undefined) {
-    return [{ Name: name, Value: value.kind === "text" ? value.text : "" }];
-  }
-  const plan = planContact(profile, name, value, contactsIn(listed));
+  const plan = planUnit(profile, unit, contactsIn(listed));
   return plan.do === "send" ? plan.attributes : undefined;
 }

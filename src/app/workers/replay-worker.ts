@@ -1,4 +1,5 @@
 /** The process that executes replay orders, as one of a fleet. */
+import { carryOut } from "../../delivery/replay.ts";
 import { withOwned } from "../../lifecycle.ts";
 import { startReplayer } from "../../queues/replay-orders.ts";
 import { openConfiguredEngine } from "../opening.ts";
@@ -15,7 +16,10 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
     let isConnected = (): boolean => false;
     await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, own);
     const engine = await openConfiguredEngine(config, own, { log });
-    own(startReplayer(engine, log), (replayer) => replayer.stop());
+    own(
+      startReplayer(engine, log, (order, signal) => carryOut(engine, order, signal)),
+      (replayer) => replayer.stop(),
+    );
     isConnected = () => engine.connected;
     log.info({ namespace: config.namespace }, "replay worker started");
     await drained(engine, interrupts);

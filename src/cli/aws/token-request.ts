@@ -7,7 +7,7 @@ import { createUserDirectory } from "../../cognito/user-directory.ts";
 import { choosePool, type ChosenPool } from "../../config/config.ts";
 import { claimsOf, hasEnded, type TokenClaims } from "../../core/access-token.ts";
 import { checkOwnRequest, type OwnRequest } from "../../core/attribute-request.ts";
-import type { Attribute } from "../../core/contact.ts";
+import { attributeOf, textOf } from "../../core/payload.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { inOwnTurn } from "../../delivery/own-turn.ts";
@@ -127,7 +127,7 @@ async function atOnce(
     const slot = await updates.acquire({ priority: 0, signal });
     try {
       engine?.store.foreign.throwIfAborted();
-      const written = await writer.write(token, attributesOf(request), { clientMetadata, signal });
+      const written = await writer.write(token, units.map(attributeOf), { clientMetadata, signal });
       if (!written.ok) {
         if (written.failure.outcome === "wait" && written.failure.answered) await slot.throttled();
         throw refused(request, written);
@@ -181,12 +181,8 @@ async function bucketOf(engine: Engine | undefined, claims: TokenClaims | undefi
   return `${account}:${region}:UserUpdate`;
 }
 
-function attributesOf({ units }: OwnRequest): Attribute[] {
-  return units.map(({ name, value }) => ({ Name: name, Value: value.kind === "text" ? value.text : "" }));
-}
-
 function refused(request: OwnRequest, refusal: Parameters<typeof saidRefusal>[1]): AppError {
-  const values = [request.token, ...attributesOf(request).map(({ Value }) => Value)];
+  const values = [request.token, ...request.units.map(({ value }) => textOf(value))];
   const said = saidRefusal(OPERATION, refusal, values);
   return new AppError(said.kind, refusedText(said, { instead: adviceToUser(said.kind) }));
 }

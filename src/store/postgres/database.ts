@@ -59,7 +59,10 @@ function compileWebAssemblyOnce(): void {
   setFlagsFromString("--no-wasm-dynamic-tiering");
 }
 
-/** Opens the database of a directory, which is made where it is not there. `schema` is the one of unqualified names. */
+/**
+ * Opens the database of a directory, which is made where it is not there. `schema` is the one of unqualified names. It is
+ * long because everything in it shares the one session of PGlite, which nobody else may touch.
+ */
 export async function openDatabase(directory: string, schema: string): Promise<Database> {
   compileWebAssemblyOnce();
   const pglite = await PGlite.create({

@@ -1,4 +1,4 @@
-import { FIRST_PROBE_MS, LONGEST_PROBE_MS, type Hold, type Holds, type HoldScope } from "../holds.ts";
+import { FIRST_PROBE_MS, LONGEST_PROBE_MS, PROBE_GROWTH, type Hold, type Holds, type HoldScope } from "../holds.ts";
 import type { StoreDatabase } from "./database.ts";
 
 interface HoldRow {
@@ -29,7 +29,7 @@ export function createHolds(database: StoreDatabase, now: () => number): Holds {
         if (!row) return { is: "free" };
         const hold = holdOf(row);
         if (at < hold.probeAt) return { is: "held", hold, retryInMs: hold.probeAt - at };
-        const probeEveryMs = Math.min(LONGEST_PROBE_MS, hold.probeEveryMs * 2);
+        const probeEveryMs = Math.min(LONGEST_PROBE_MS, hold.probeEveryMs * PROBE_GROWTH);
         const probeAt = at + probeEveryMs;
         await session.query(`UPDATE poolsync.holds SET probe_at = $3, probe_every_ms = $4 ${where}`, [
           pool,

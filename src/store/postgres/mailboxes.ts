@@ -21,6 +21,7 @@ import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users
 
 const WALK_PAGE = 1000;
 
+/** The port to mailboxes: as long as it has methods, of which each is one transaction or one query. */
 export function createMailboxes(database: StoreDatabase, now: () => number): Mailboxes {
   return {
     put: (page) => database.transaction((session) => putPage(session, page, now)),

@@ -48,6 +48,7 @@ interface Step {
 
 type SettlementList = readonly (Settlement & { readonly name: string })[];
 
+/** The port to mailboxes: as long as it has methods, of which each is one script. */
 export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Mailboxes {
   /** The pool of a user stands in their documents only, and the keys of all due sets that are touched are declared. */
   const keysOfAllPools = (token: string) => [

@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { BELIEVED_MS, CLOCKS_APART_MS, QUIET_MS, SUSPECT_MS } from "../../core/mailbox.ts";
+import { PACE_RULE } from "../../core/pace.ts";
+import { MADE_AT_DIGITS } from "../../core/person.ts";
+import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
+import { COUNT_DIGITS, MAX_LEAD_MS, TIME_DIGITS } from "../../core/version.ts";
+import { PROBE_GROWTH } from "../holds.ts";
 import type { RedisClient } from "./connection.ts";
-import { FORMAT } from "./format.ts";
+import { FOREIGN, FORMAT } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
 const MAILBOX = ["account", "documents", "mailbox"] as const;
@@ -29,6 +35,30 @@ const PRELUDES = {
   "pace-view": ["pace"],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
+type LuaConstant = number | string | Readonly<Record<string, string>>;
+
+/**
+ * The rules' own constants, by the file in lua/ that needs them, each a local above that file. So no number of a rule
+ * stands in Lua and in TypeScript.
+ */
+const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>> = {
+  fence: { FORMAT, FOREIGN },
+  account: { MADE_AT_DIGITS },
+  mailbox: {
+    SUSPECT_MS,
+    QUIET_MS,
+    BELIEVED_MS,
+    MAX_LEAD_MS,
+    CLOCKS_APART_MS,
+    TIME_DIGITS,
+    COUNT_DIGITS,
+    FLAG_OF,
+    CONTACT_OF,
+  },
+  pace: PACE_RULE,
+  "hold-ask": { PROBE_GROWTH },
+};
+
 export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
@@ -40,7 +70,18 @@ export interface Scripts {
 }
 
 function lua(name: string): string {
-  return readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
+  const file = readFileSync(new URL(`./lua/${name}.lua`, import.meta.url), "utf8");
+  const constants = Object.entries(CONSTANTS[name] ?? {});
+  return [...constants.map(([constant, value]) => `local ${constant} = ${literal(value)}`), file].join("\n");
+}
+
+/** A constant in Lua. The texts are names of ours, without a quote or a backslash. */
+function literal(value: LuaConstant): string {
+  if (typeof value === "number") return String(value);
+  if (typeof value === "string") return `'${value}'`;
+  return `{ ${Object.entries(value)
+    .map(([name, text]) => `${name} = ${literal(text)}`)
+    .join(", ")} }`;
 }
 
 /**
@@ -52,7 +93,7 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
   const load = (name: ScriptName) => {
     const known = loaded.get(name);
     if (known) return known;
-    const text = [clock, `local FORMAT = '${FORMAT}'`, lua("fence"), ...PRELUDES[name].map(lua), lua(name)].join("\n");
+    const text = [clock, lua("fence"), ...PRELUDES[name].map(lua), lua(name)].join("\n");
     const script = { text, sha: createHash("sha1").update(text).digest("hex") };
     loaded.set(name, script);
     return script;

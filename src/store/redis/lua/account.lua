@@ -1,7 +1,7 @@
--- Whose an account's mark is: core/person.ts, said in Lua. Prepended to mailbox.lua.
+-- Whose an account's mark is: core/person.ts, said in Lua. Prepended to mailbox.lua. MADE_AT_DIGITS is set by scripts.ts.
 
 local function made_at(mark)
-  return tonumber(string.sub(mark, 1, 15))
+  return tonumber(string.sub(mark, 1, MADE_AT_DIGITS))
 end
 
 -- True where the account came in the place of the other, which then is no more.

@@ -1,10 +1,10 @@
 -- The fence: prepended to every script, behind the clock. Another version may have brought the documents to a form that
 -- the script behind would spoil, while the process that runs it was under way. A namespace without a format is let
--- pass. FORMAT is set by scripts.ts.
+-- pass. FORMAT and FOREIGN are set by scripts.ts.
 --
 -- KEYS[1] memory; it is taken away here, and what the script behind calls KEYS[1] comes next
--- Output  the error FOREIGNFORMAT and the format that is there, before anything was written
+-- Output  the error FOREIGN and the format that is there, before anything was written
 do
   local there = redis.call('HGET', table.remove(KEYS, 1), 'format')
-  if there and there ~= FORMAT then return redis.error_reply('FOREIGNFORMAT ' .. there) end
+  if there and there ~= FORMAT then return redis.error_reply(FOREIGN .. ' ' .. there) end
 end

@@ -1,5 +1,7 @@
 -- May this pool be tried? The first that asks at the probe's time gets the probe, and the next one moves away.
 --
+-- PROBE_GROWTH is set by scripts.ts.
+--
 -- KEYS[1] holds
 -- ARGV[1] pool   ARGV[2] scope   ARGV[3] longest ms between probes   ARGV[4] fresh text of this call, by which it is
 --         known again when it is sent twice
@@ -12,7 +14,7 @@ if hold.prober == ARGV[4] then return cjson.encode({ is = 'probe', hold = hold }
 if now < hold.probeAt then
   return cjson.encode({ is = 'held', hold = hold, retryInMs = hold.probeAt - now })
 end
-hold.probeEveryMs = math.min(tonumber(ARGV[3]), hold.probeEveryMs * 2)
+hold.probeEveryMs = math.min(tonumber(ARGV[3]), hold.probeEveryMs * PROBE_GROWTH)
 hold.probeAt = now + hold.probeEveryMs
 hold.prober = ARGV[4]
 redis.call('HSET', KEYS[1], field, cjson.encode(hold))

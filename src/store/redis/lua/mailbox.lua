@@ -2,6 +2,8 @@
 -- function the same as there; test/store/mailbox-model.test.ts compares the two step by step. Lua tables have no
 -- order: where it matters the script makes its own, and `place` gives the same end whichever of two units comes first.
 --
+-- The rule's numbers and the names of flags and contacts are core's: scripts.ts sets them above this file.
+--
 -- Versions are fixed-width digits, so `<` on them is version order in any locale that Redis may collate by.
 --
 -- KEYS[1] mailboxes  KEYS[2] ledger  KEYS[3] books  KEYS[4] letters  KEYS[5] letter-times  KEYS[6] pools
@@ -12,16 +14,8 @@
 local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, RUNS, ONCE = unpack(KEYS, 1, 8)
 local NOW = now_ms()
 
-local SUSPECT_MS = 15 * 60000
-local QUIET_MS = 15000
-local BELIEVED_MS = 60 * 60000
-local MAX_LEAD_MS = 5 * 60000
-local CLOCKS_APART_MS = 60000
 -- How long an answer is kept for a call that the client sends again after a reconnect.
 local ONCE_MS = 5 * 60000
-
-local FLAG_OF = { email = 'email_verified', phone_number = 'phone_number_verified' }
-local CONTACT_OF = { email_verified = 'email', phone_number_verified = 'phone_number' }
 
 local DUE = string.sub(MAILBOXES, 1, -#'mailboxes' - 1) .. 'due:'
 local KNOWN = {}
@@ -68,11 +62,11 @@ local function take(record, name)
 end
 
 local function ordinal_of(version)
-  return string.sub(version, 1, 32)
+  return string.sub(version, 1, TIME_DIGITS + 1 + COUNT_DIGITS)
 end
 
 local function is_too_far_ahead(ordinal)
-  return tonumber(string.sub(ordinal, 1, 15)) > NOW + MAX_LEAD_MS
+  return tonumber(string.sub(ordinal, 1, TIME_DIGITS)) > NOW + MAX_LEAD_MS
 end
 
 -- A user's documents, as they were read, as a draft: without a mailbox where there is none.

@@ -1,10 +1,8 @@
--- The rule of core/pace.ts, said in Lua: prepended to reserve, throttled and pace-view.
+-- The rule of core/pace.ts, said in Lua: prepended to reserve, throttled and pace-view. Its numbers are those of core:
+-- scripts.ts sets them above this file.
 --
 -- KEYS[1] saw:<bucket>   ARGV[1] ceiling in calls a second
 -- State that is lost, or whose time has come, is made anew from the ceiling.
-local REST_MS, PROBE, RISE = 270, 0.038, 0.055
-local DEEPEST_CUT, MEMORY_MS, SLOWEST_SHARE, SLOWEST = 0.75, 7500, 0.03, 1
-local HORIZON_MS, AHEAD_MS, CATCH_UP_MS, IDLE_MS, LANE_MS = 1000, 20, 50, 1000, 10000
 -- Far longer than a rate needs to come back; the last cut can be shown for as long.
 local KEEP_MS = 60 * 60000
 local FIELDS = { 'nextAt', 'urgentAt', 'capacity', 'granted', 'countedFrom', 'freshFrom', 'cutAt' }

@@ -68,6 +68,8 @@ local function known_by(d, wanted, found)
   return may_believe and is_believed(entry, wanted.digest) and 'ledger' or nil
 end
 
+local ORDINAL = '%0' .. TIME_DIGITS .. '.0f.%0' .. COUNT_DIGITS .. '.0f'
+local VERSION = '%s.%0' .. COUNT_DIGITS .. '.0f'
 local ahead, waits = 0, {}
 for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
@@ -75,14 +77,14 @@ for _, change in ipairs(changes) do
   if change.account then forget_former(d, change.account) end
   for _, wanted in ipairs(change.units) do
     arrival = arrival + 1
-    local ordinal = wanted.ordinal or string.format('%015.0f.%016.0f', NOW, 0)
+    local ordinal = wanted.ordinal or string.format(ORDINAL, NOW, 0)
     if is_too_far_ahead(ordinal) then
       ahead = ahead + 1
     elseif wanted.overruled then
       book(run, 'superseded', 1)
     else
       local held = {
-        version = string.format('%s.%016.0f', ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
+        version = string.format(VERSION, ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
         attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account,
       }
       local name, found = wanted.name, found_by_look(d, wanted, change.account)

@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
 import type { HoldWatch } from "./hold-watch.ts";
 import type { UserNames } from "./user-names.ts";
 
-export interface DeliveryMeans {
+export interface DeliveryDeps {
   readonly store: Store;
   readonly keyring: Keyring;
   readonly profile: PoolProfile;

@@ -1,0 +1,87 @@
+/**
+ * Looks every two seconds at which users of a pool are due in the store, and wakes those again whose wake-up was lost. One
+ * process of a fleet sweeps at a time. It rests while no work is taken.
+ */
+import { randomBytes } from "node:crypto";
+import type { Log } from "../log.ts";
+import type { Engine } from "../queues/engine.ts";
+import { PRIORITY } from "../queues/wake-ups.ts";
+import type { Swept } from "../store/mailboxes.ts";
+import type { Gate } from "./gate.ts";
+
+export interface Sweeper {
+  /** Where this process alone works the wake-ups, makes them anew. To be called before any is processed. */
+  renew(): Promise<void>;
+  start(): void;
+  /** Begins no further sweep, and resolves when the one that is under way has ended. */
+  stop(): Promise<void>;
+}
+
+const SWEEP_EVERY_MS = 2000;
+const SWEEP_LEASE_MS = 1500;
+const SWEEP_PAGE = 500;
+/**
+ * How far the clocks of the fleet and of the store may be apart. Only a user who has been due for longer than the oldest
+ * shared job has waited, and for this much longer, is taken for one whom no job will wake.
+ */
+const CLOCKS_MS = 1_000;
+
+export function createSweeper(
+  { store, wakeUps }: Pick<Engine, "store" | "wakeUps">,
+  pool: string,
+  gate: Pick<Gate, "takesWork" | "isStopped" | "hasMemory" | "waitsForMemory">,
+  log: Log,
+): Sweeper {
+  const holder = randomBytes(8).toString("hex");
+  let nextPageAt = SWEEP_PAGE;
+  let sweeping: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const due = (offset: number): Promise<readonly Swept[]> =>
+    store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
+
+  /**
+   * Wakes those again whom no job will wake: those who have waited longest, and each time another page of the others,
+   * because one whose change is urgent may be among them.
+   */
+  async function sweep(): Promise<void> {
+    const first = await due(0);
+    const further = first.length === SWEEP_PAGE ? await due(nextPageAt) : [];
+    nextPageAt = further.length === SWEEP_PAGE ? nextPageAt + SWEEP_PAGE : SWEEP_PAGE;
+    // The jobs are looked at after the users: whoever is put meanwhile has a job by then.
+    const oldest = (await wakeUps.oldest(pool)) ?? Infinity;
+    const isLost = ({ priority, dueAt }: Swept): boolean => priority < PRIORITY.bulk || dueAt < oldest - CLOCKS_MS;
+    await wakeUps.rewake(pool, [...first, ...further].filter(isLost));
+  }
+
+  async function sweepOnce(): Promise<void> {
+    try {
+      await sweep();
+      gate.hasMemory();
+    } catch (error) {
+      if (!gate.isStopped && !gate.waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
+    } finally {
+      sweeping = undefined;
+    }
+  }
+
+  return {
+    async renew() {
+      if (!(await wakeUps.reset(pool))) return;
+      for (let offset = 0, swept = SWEEP_PAGE; swept === SWEEP_PAGE; offset += SWEEP_PAGE) {
+        const dues = await due(offset);
+        await wakeUps.wake(pool, dues);
+        swept = dues.length;
+      }
+    },
+    start() {
+      timer = setInterval(() => {
+        if (sweeping === undefined && gate.takesWork) sweeping = sweepOnce();
+      }, SWEEP_EVERY_MS);
+    },
+    async stop() {
+      clearInterval(timer);
+      await sweeping;
+    },
+  };
+}
