@@ -78,7 +78,7 @@ const ALL: readonly (Deed | "invalid")[] = [...DEEDS, "invalid"];
 export function createTally(): Tally {
   let read = 0;
   let newlyActive = 0;
-  /** Users whom nothing but the question whose their name is makes a look necessary for. */
+  /** Users who are looked at for one reason only: the row named them by a name that may have passed to somebody else. */
   let named = 0;
   const [faults, invalid]: [Counts, Counts] = [{}, {}];
   const attributes = new Map<string, Record<Deed | "invalid", number>>();
@@ -115,7 +115,7 @@ export function createTally(): Tally {
       calls.updates += flags + (sent.length > flags ? 1 : 0);
       const isLookedAt = flags > 0 || sent.some(({ unit, deed }) => isContact(unit.name) || deed === "write");
       if (isLookedAt) calls.lists += 1;
-      // Whose the name is that the row gave is asked again where that was a minute ago: the answer serves for both.
+      // A name is looked up again once its last look is a minute old. One look serves for the name and for the contacts.
       else if (row.person?.account?.federated === true) calls.lists += 1;
       else if (row.person?.name !== undefined) named += 1;
       calls.lists += row.looksToFind ?? 0;

@@ -34,7 +34,7 @@ export interface PlanMeans {
   /** Where the scratch is kept. */
   readonly directory: string;
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
-  /** The whole pool, or those of it whom the plan is about: `names` has the name that each row has of its user. */
+  /** Lists the whole pool, or the users whom the rows name: `names` gives the name of each row's user. */
   readonly scan: (signal: AbortSignal, names: () => Iterable<UserName>) => AsyncIterable<ScanPage>;
   /** The store's clock, epoch ms. */
   readonly now: () => Promise<number>;

@@ -3,7 +3,7 @@
  *
  *   taking     `take` is given every row of the feed. `index` begins the next phase.
  *   meeting    `meet` is given every user whom the scan of the pool lists, and `forget` takes them back where the scan
- *              begins again; `names` says whom the scan may be confined to. By the baselines other than `live` nobody
+ *              begins again; `names` gives the users to whom the scan may be confined. By the baselines other than `live` nobody
  *              is met. `conclude` finds out what the rows mean to each other, and begins the next phase.
  *   concluded  `rows` walks the rows, as often as is wanted, each with what it would do.
  */

@@ -8,7 +8,7 @@ export interface RowMatch {
   readonly row: number;
   /** Names the user within the plan. */
   readonly user: string;
-  /** Of several users who have the row's name, the row is for the one of whom this is true. */
+  /** Where several users have the row's name, the row means the one with whom this is true. */
   readonly isVerified: boolean;
   readonly taken: TakenRow;
   readonly match: Match;

@@ -15,7 +15,7 @@ export interface LedTo {
   /** As the rows have it. */
   readonly key: string;
   readonly attribute: string;
-  /** Of several users who have the name it is the one of whom this is true. */
+  /** Where several users have the name, the row means the one with whom this is true. */
   readonly isTheirs: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface RowNames {
   readonly areAliases: boolean;
   /** Whether a plan that was made before named the user by what is still theirs, as far as the user alone shows it. */
   stillBears(user: ListedUser, name: PersonName): boolean;
-  /** Whom a row is for, whose name is the user's by this attribute. `askedAt` as in PersonName. */
+  /** The person of a row that names the user by this attribute. `askedAt` as in PersonName. */
   person(username: string, user: ListedUser, attribute: string, askedAt: number): Person;
 }
 

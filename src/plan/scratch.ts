@@ -51,7 +51,7 @@ export interface Scratch {
   forgetMatches(): void;
   /** All matches are in. */
   indexMatches(): void;
-  /** Rows that several users match, each with the one whose value is verified where it is of one alone. */
+  /** Rows that several users match, each with the user who has the value verified, where exactly one has. */
   ambiguous(): Iterable<{ readonly row: number; readonly verified?: string | undefined }>;
   /** Leaves a row one of its users, or none. */
   choose(row: number, user: string | undefined): void;
