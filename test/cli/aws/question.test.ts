@@ -35,7 +35,7 @@ describe("the question before a change", () => {
   test("writes nothing with any other answer", async () => {
     await assert.rejects(ask(terminal("\n", true), ["This deletes nickname."], never), {
       kind: "declined",
-      exitCode: 3,
+      category: "guarded",
     });
   });
 
