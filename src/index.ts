@@ -115,8 +115,8 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   checkOptions(settings);
   const log = createLog(settings.logLevel);
   const placeOf = await placesOf(settings);
-  const scope = createScope();
-  const { own } = scope;
+  const opened = createScope();
+  const { own } = opened;
   const closing = new AbortController();
   const engine = await openOwnedEngine(
     {
@@ -200,7 +200,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       closing.abort(new Error("Expected poolsync to be open until its calls have ended, and it was closed"));
       // One that failed has told whoever asked for it.
       await Promise.allSettled([...pools.values(), ...deliveries.values()]);
-      await scope.close();
+      await opened.close();
     },
   };
 }

@@ -7,13 +7,13 @@
 export type Own = <T>(thing: T, close: (thing: T) => Promise<void> | void) => T;
 
 /** What is open together, and is closed together. */
-export interface Scope {
+export interface OpenScope {
   readonly own: Own;
   /** Closes what it owns in reverse order. Every close is tried; rejects with the first error. */
   close(): Promise<void>;
 }
 
-export function createScope(): Scope {
+export function createScope(): OpenScope {
   const closers: (() => Promise<void> | void)[] = [];
   return {
     own(thing, close) {
@@ -36,16 +36,16 @@ export function createScope(): Scope {
 
 /** Runs `use`, and closes what it owned. An error of `use` goes before one of closing. */
 export async function withOwned<R>(use: (own: Own) => Promise<R>): Promise<R> {
-  const scope = createScope();
+  const opened = createScope();
   let value: R;
   try {
-    value = await use(scope.own);
+    value = await use(opened.own);
   } catch (error) {
     // What went wrong first is what is told.
-    await scope.close().catch(() => undefined);
+    await opened.close().catch(() => undefined);
     throw error;
   }
-  await scope.close();
+  await opened.close();
   return value;
 }
 
