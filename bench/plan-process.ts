@@ -13,7 +13,7 @@ import { createQuotaGovernor } from "../src/cognito/quota-governor.ts";
 import { DEFAULT_GUARDS } from "../src/core/guards.ts";
 import type { PoolProfile } from "../src/core/pool-schema.ts";
 import { mapHeaders } from "../src/feeds/headers.ts";
-import { withOwned } from "../src/lifecycle.ts";
+import { withScope } from "../src/lifecycle.ts";
 import { buildPlans } from "../src/plan/plan.ts";
 import { createKeyring, freshSecret } from "../src/store/keyring.ts";
 import { createPace } from "../src/store/postgres/pace.ts";
@@ -37,14 +37,14 @@ const PROFILE: PoolProfile = {
 
 const directory = await mkdtemp(join(tmpdir(), "poolsync-bench-plan-"));
 try {
-  await withOwned(async (own) => {
+  await withScope(async (scope) => {
     const signal = new AbortController().signal;
-    const cognito = own(createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 2 }), (client) =>
+    const cognito = scope.defer(createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 2 }), (client) =>
       client.close(),
     );
     const pace = createPace(() => performance.timeOrigin + performance.now());
     const rate = 1_000_000;
-    const lists = own(
+    const lists = scope.defer(
       createQuotaGovernor({ pace, bucket: "lists", ceilingPerSecond: rate, concurrency: 2 }),
       (governor) => governor.close(),
     );
@@ -57,7 +57,7 @@ try {
       spoolDir: directory,
       stdin,
       now: Date.now(),
-      own,
+      scope,
       signal,
     });
     const checkedAt = performance.now();
@@ -80,7 +80,7 @@ try {
       signal,
     );
     if (!plan) throw new Error("Expected a plan");
-    own(plan, (made) => made.close());
+    scope.defer(plan, (made) => made.close());
     const plannedAt = performance.now();
     let put = 0;
     for await (const row of plan.feedRows()) put += row.kind === "change" ? 1 : 0;

@@ -11,7 +11,7 @@ import { columnsOf, type Io } from "../src/cli/io.ts";
 import { run } from "../src/cli/program.ts";
 import { indent } from "../src/views/table.ts";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
-import { withOwned } from "../src/lifecycle.ts";
+import { withScope } from "../src/lifecycle.ts";
 import { hrExport, SEED_CUSTOM_ATTRIBUTES, SEED_USERS, seedUsers } from "./seed.ts";
 
 const POOL = "eu-west-1_Example";
@@ -32,18 +32,18 @@ const AWS_SETTINGS = {
 
 /** Runs the demonstration. Leaves nothing behind, also when it is interrupted. */
 export async function demonstrate(io: Io): Promise<number> {
-  return withOwned(async (own) => {
-    const emulator = own(await openPool(), (opened) => opened.close());
-    const directory = own(await mkdtemp(join(tmpdir(), "poolsync-demo-")), (path) =>
+  return withScope(async (scope) => {
+    const emulator = scope.defer(await openPool(), (opened) => opened.close());
+    const directory = scope.defer(await mkdtemp(join(tmpdir(), "poolsync-demo-")), (path) =>
       rm(path, { recursive: true, force: true }),
     );
     await copyFile(new URL("poolsync.yaml", import.meta.url), join(directory, "poolsync.yaml"));
     await copyFile(new URL("hr-export.csv", import.meta.url), join(directory, "hr-export.csv"));
     const endpoint = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url };
-    own(setEnvironment({ ...AWS_SETTINGS, ...endpoint }), (restore) => restore());
+    scope.defer(setEnvironment({ ...AWS_SETTINGS, ...endpoint }), (restore) => restore());
     const before = process.cwd();
     process.chdir(directory);
-    own(before, (path) => process.chdir(path));
+    scope.defer(before, (path) => process.chdir(path));
 
     const say = (text: string): void => void io.stdout.write(`${indent("", text, columnsOf(io.stdout))}\n`);
     const environment = {

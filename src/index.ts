@@ -24,7 +24,7 @@ import { quoted } from "./core/quoted.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
 import type { Pool } from "./delivery/pool.ts";
-import { createScope, type Own } from "./lifecycle.ts";
+import { openScope, type Scope } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
 import type { Engine } from "./queues/engine.ts";
 
@@ -115,8 +115,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   checkOptions(settings);
   const log = createLog(settings.logLevel);
   const placeOf = await placesOf(settings);
-  const opened = createScope();
-  const { own } = opened;
+  const scope = openScope();
   const closing = new AbortController();
   const engine = await openOwnedEngine(
     {
@@ -126,10 +125,10 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       ...(key === undefined ? {} : { key: Buffer.from(key) }),
       ceilingOf: () => ratePerSecond,
     },
-    own,
+    scope,
     { log },
   );
-  const clients = openClients({ concurrency }, own);
+  const clients = openClients({ concurrency }, scope);
   const pools = new Map<string, Promise<Pool>>();
   const deliveries = new Map<string, Promise<Delivery>>();
 
@@ -137,7 +136,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   const poolOf = (id: string): Promise<Pool> => {
     const known = pools.get(id);
     if (known) return known;
-    const deps = { concurrency, log, engine, clients, own, signal: closing.signal };
+    const deps = { concurrency, log, engine, clients, scope, signal: closing.signal };
     const opening = openChosenPool(deps, { ...placeOf(id), ratePerSecond }).catch((error: unknown) => {
       throw closing.signal.aborted ? closing.signal.reason : error;
     });
@@ -190,7 +189,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     },
     async deliver(id) {
       const pool = await poolOf(id);
-      const delivery = deliveries.get(id) ?? startDelivery(pool, own);
+      const delivery = deliveries.get(id) ?? startDelivery(pool, scope);
       deliveries.set(id, delivery);
       delivery.catch(() => deliveries.delete(id));
       await delivery;
@@ -200,7 +199,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       closing.abort(new Error("Expected poolsync to be open until its calls have ended, and it was closed"));
       // One that failed has told whoever asked for it.
       await Promise.allSettled([...pools.values(), ...deliveries.values()]);
-      await opened.close();
+      await scope.close();
     },
   };
 }
@@ -218,8 +217,8 @@ async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promi
   }
 }
 
-async function startDelivery(pool: Pool, own: Own): Promise<Delivery> {
-  return own(await pool.deliver(), (delivery) => delivery.stop(DRAIN_MS));
+async function startDelivery(pool: Pool, scope: Scope): Promise<Delivery> {
+  return scope.defer(await pool.deliver(), (delivery) => delivery.stop(DRAIN_MS));
 }
 
 /** The key of a user whose change is invalid: whose it is has to be asked all the same. */

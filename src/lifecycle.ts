@@ -3,20 +3,22 @@
  * first signal drains: no new work is taken, and what is under way is finished. The second aborts.
  */
 
-/** Names what was opened, and how it is closed; gives it back. */
-export type Own = <T>(thing: T, close: (thing: T) => Promise<void> | void) => T;
+/** Closes what was opened in it, in reverse order. */
+export interface Scope {
+  /** Names what was opened, and how it is closed; gives it back. */
+  defer<T>(thing: T, close: (thing: T) => Promise<void> | void): T;
+}
 
-/** What is open together, and is closed together. */
-export interface OpenScope {
-  readonly own: Own;
-  /** Closes what it owns in reverse order. Every close is tried; rejects with the first error. */
+/** A scope that is closed by hand. */
+export interface OpenScope extends Scope {
+  /** Closes in reverse order. Every close is tried; rejects with the first error. */
   close(): Promise<void>;
 }
 
-export function createScope(): OpenScope {
+export function openScope(): OpenScope {
   const closers: (() => Promise<void> | void)[] = [];
   return {
-    own(thing, close) {
+    defer(thing, close) {
       closers.push(() => close(thing));
       return thing;
     },
@@ -34,18 +36,18 @@ export function createScope(): OpenScope {
   };
 }
 
-/** Runs `use`, and closes what it owned. An error of `use` goes before one of closing. */
-export async function withOwned<R>(use: (own: Own) => Promise<R>): Promise<R> {
-  const opened = createScope();
+/** Runs `use`, and closes what it deferred. An error of `use` goes before one of closing. */
+export async function withScope<R>(use: (scope: Scope) => Promise<R>): Promise<R> {
+  const scope = openScope();
   let value: R;
   try {
-    value = await use(opened.own);
+    value = await use(scope);
   } catch (error) {
     // What went wrong first is what is told.
-    await opened.close().catch(() => undefined);
+    await scope.close().catch(() => undefined);
     throw error;
   }
-  await opened.close();
+  await scope.close();
   return value;
 }
 
@@ -86,7 +88,7 @@ export function listenForSignals(): Interrupts & { release(): void } {
  * Redis that is lost or silent. What the store was not told is then as after a kill, which loses nothing. To be owned
  * first. `onOverdue` is told just before.
  */
-export function endInTime(interrupts: Interrupts, withinMs: number, own: Own, onOverdue: () => void): void {
+export function endInTime(interrupts: Interrupts, withinMs: number, scope: Scope, onOverdue: () => void): void {
   let timer: NodeJS.Timeout | undefined;
   const onDrain = (): void => {
     timer = setTimeout(() => {
@@ -94,7 +96,7 @@ export function endInTime(interrupts: Interrupts, withinMs: number, own: Own, on
       process.exit(1);
     }, withinMs);
   };
-  own(interrupts.drain, (drain) => {
+  scope.defer(interrupts.drain, (drain) => {
     drain.removeEventListener("abort", onDrain);
     clearTimeout(timer);
   });

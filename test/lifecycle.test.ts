@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { listenForSignals, withOwned } from "../src/lifecycle.ts";
+import { listenForSignals, withScope } from "../src/lifecycle.ts";
 
 test("what was opened is closed in reverse order", async () => {
   const closed: string[] = [];
-  const result = await withOwned(async (own) => {
-    own("first", (name) => void closed.push(name));
-    own("second", async (name) => void closed.push(name));
+  const result = await withScope(async (scope) => {
+    scope.defer("first", (name) => void closed.push(name));
+    scope.defer("second", async (name) => void closed.push(name));
     return 7;
   });
   assert.equal(result, 7);
@@ -15,9 +15,9 @@ test("what was opened is closed in reverse order", async () => {
 
 test("the first error is kept, and everything is closed all the same", async () => {
   const closed: string[] = [];
-  const using = withOwned(async (own) => {
-    own("first", (name) => void closed.push(name));
-    own("second", () => {
+  const using = withScope(async (scope) => {
+    scope.defer("first", (name) => void closed.push(name));
+    scope.defer("second", () => {
       throw new Error("closing failed");
     });
     throw new Error("using failed");
@@ -25,7 +25,7 @@ test("the first error is kept, and everything is closed all the same", async () 
   await assert.rejects(using, { message: "using failed" });
   assert.deepEqual(closed, ["first"]);
   await assert.rejects(
-    withOwned(async (own) => own(1, () => Promise.reject(new Error("closing failed")))),
+    withScope(async (scope) => scope.defer(1, () => Promise.reject(new Error("closing failed")))),
     { message: "closing failed" },
   );
 });

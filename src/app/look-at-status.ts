@@ -1,7 +1,7 @@
 /** How a namespace stands, asked of the process that has the data directory where this one cannot open it. */
 import type { Config } from "../config/config.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
-import { withOwned } from "../lifecycle.ts";
+import { withScope } from "../lifecycle.ts";
 import { askHolder } from "../store/postgres/directory-lock.ts";
 import { StoreError } from "../store/store-error.ts";
 import { AppError } from "./app-error.ts";
@@ -11,9 +11,9 @@ import { parseStatus, statusOf, type NamespaceStatus } from "./status.ts";
 /** `verify`: recounts everything. Throws an AppError `in-use` where a recount is wanted and another process is there. */
 export async function lookAtStatus(opened: Opened, verify: boolean): Promise<NamespaceStatus> {
   const { config } = opened;
-  return withOwned(async (own) => {
+  return withScope(async (scope) => {
     try {
-      const engine = await openConfiguredEngine(config, own, opened);
+      const engine = await openConfiguredEngine(config, scope, opened);
       return await statusOf(engine, { ceilingOf: ceilings(config), verify });
     } catch (error) {
       if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;

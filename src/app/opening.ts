@@ -9,7 +9,7 @@ import { CognitoError } from "../cognito/cognito-error.ts";
 import type { Reads } from "../cognito/read-retry.ts";
 import { poolCeiling, type ChosenPool, type Config } from "../config/config.ts";
 import { openPool, type Pool } from "../delivery/pool.ts";
-import type { Own } from "../lifecycle.ts";
+import type { Scope } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
 import { readEarly } from "./app-error.ts";
@@ -33,13 +33,17 @@ export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | 
 }
 
 /** The engine that the configuration names. */
-export function openConfiguredEngine(config: Config, own: Own, opened: Pick<Opened, "log" | "say">): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, own, opened);
+export function openConfiguredEngine(
+  config: Config,
+  scope: Scope,
+  opened: Pick<Opened, "log" | "say">,
+): Promise<Engine> {
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened);
 }
 
 export async function openOwnedEngine(
   { redisUrl, namespace, dataDir, key, ceilingOf }: EngineSettings,
-  own: Own,
+  scope: Scope,
   { log, say }: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
   const engine = await openEngine({
@@ -51,7 +55,7 @@ export async function openOwnedEngine(
     ...(say === undefined ? {} : { say }),
   });
   engine.answer?.(() => statusOf(engine, { ceilingOf, verify: false }));
-  return own(engine, (opened) => opened.close());
+  return scope.defer(engine, (opened) => opened.close());
 }
 
 /** The ceiling of a pool's UserUpdate calls, as configured. */
@@ -59,8 +63,8 @@ export function ceilings(config: Config): (pool: string) => number {
   return (pool) => poolCeiling(config, pool);
 }
 
-export function openClients(settings: ClientSettings, own: Own): CognitoClients {
-  return own(createCognitoClients(settings), (clients) => clients.close());
+export function openClients(settings: ClientSettings, scope: Scope): CognitoClients {
+  return scope.defer(createCognitoClients(settings), (clients) => clients.close());
 }
 
 export interface PoolDeps {
@@ -68,7 +72,7 @@ export interface PoolDeps {
   readonly log: Log;
   readonly engine: Engine;
   readonly clients: CognitoClients;
-  readonly own: Own;
+  readonly scope: Scope;
   /** As in a call of the library where absent. */
   readonly reads?: Reads;
   readonly say?: Say | undefined;
@@ -81,14 +85,14 @@ export type PoolPlace = Omit<ChosenPool, "region"> & { readonly region?: string 
 
 /** Throws an `interrupted` AppError where the signal ends the opening. */
 export async function openChosenPool(deps: PoolDeps, chosen: PoolPlace): Promise<Pool> {
-  const { concurrency, log, engine, clients, own, reads, signal } = deps;
+  const { concurrency, log, engine, clients, scope, reads, signal } = deps;
   const { id, ratePerSecond } = chosen;
   const cognito = clients.of(chosen);
   sayPassedRegion(deps, chosen);
   try {
     const settings = { engine, cognito, pool: id, ratePerSecond, concurrency, log, signal };
     const opening = openPool(reads === undefined ? settings : { ...settings, reads });
-    return own(await readEarly(signal, opening), (opened) => opened.close());
+    return scope.defer(await readEarly(signal, opening), (opened) => opened.close());
   } catch (error) {
     throw withRegionHint(error, chosen);
   }

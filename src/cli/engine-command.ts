@@ -1,6 +1,6 @@
 import { openConfiguredEngine } from "../app/opening.ts";
 import { EXIT } from "../exit-codes.ts";
-import { withOwned } from "../lifecycle.ts";
+import { withScope } from "../lifecycle.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { Io } from "./io.ts";
 import { openConfig, type EngineFlags, type OpenedCommand } from "./opening.ts";
@@ -12,7 +12,7 @@ export async function printEngine(
   act: (engine: Engine, opened: OpenedCommand) => Promise<string>,
 ): Promise<number> {
   const opened = await openConfig(io, flags);
-  const text = await withOwned(async (own) => act(await openConfiguredEngine(opened.config, own, opened), opened));
+  const text = await withScope(async (scope) => act(await openConfiguredEngine(opened.config, scope, opened), opened));
   io.stdout.write(text);
   return EXIT.done;
 }

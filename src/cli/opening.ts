@@ -5,7 +5,7 @@ import type { Opened } from "../app/opening.ts";
 import { READS_WITHIN_MS } from "../cognito/read-retry.ts";
 import { readConfig, type Flags, type PoolFlags } from "../config/config.ts";
 import { toldReads } from "../delivery/told-reads.ts";
-import type { Own } from "../lifecycle.ts";
+import type { Scope } from "../lifecycle.ts";
 import { createLog } from "../log.ts";
 import { tell, type Io } from "./io.ts";
 
@@ -62,7 +62,7 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
 }
 
 /** What opening feeds wants of a command. */
-export function feedsDeps(io: Io, opened: Opened, own: Own): FeedsDeps {
+export function feedsDeps(io: Io, opened: Opened, scope: Scope): FeedsDeps {
   const { stdin, environment, interrupts } = io;
-  return { ...opened, own, stdin, environment, signal: interrupts.drain };
+  return { ...opened, scope, stdin, environment, signal: interrupts.drain };
 }

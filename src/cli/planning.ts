@@ -1,7 +1,7 @@
 /** Plans as a command makes them: with a line that tells how far it is. */
 import type { OpenedFeeds } from "../app/feeds/open-feeds.ts";
 import { planFeeds, type PlannedFeed } from "../app/plans/make-plans.ts";
-import type { Own } from "../lifecycle.ts";
+import type { Scope } from "../lifecycle.ts";
 import type { Baseline } from "../plan/baseline.ts";
 import { tell, type Io } from "./io.ts";
 import type { OpenedCommand } from "./opening.ts";
@@ -10,13 +10,13 @@ import { createPlanningLine } from "./planning-line.ts";
 export async function planShown(
   io: Io,
   opened: OpenedCommand,
-  own: Own,
+  scope: Scope,
   feeds: OpenedFeeds,
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = feeds;
   const line = createPlanningLine(io, opened.interactive);
-  const deps = { own, engine, pool, observe: line.observe, signal: io.interrupts.drain };
+  const deps = { scope, engine, pool, observe: line.observe, signal: io.interrupts.drain };
   try {
     return await planFeeds(opened, deps, feeds, baseline);
   } finally {

@@ -4,7 +4,7 @@ import { logRun } from "../app/runs/run-log.ts";
 import { isComplete } from "../app/runs/run-summary.ts";
 import { stopDeliveries } from "../app/runs/stop-deliveries.ts";
 import { EXIT } from "../exit-codes.ts";
-import type { Own } from "../lifecycle.ts";
+import type { Scope } from "../lifecycle.ts";
 import type { Io } from "./io.ts";
 import type { CognitoFlags, OpenedCommand } from "./opening.ts";
 import { showRun } from "./run-display.ts";
@@ -40,12 +40,12 @@ export function runContext(
 export async function deliverRun(
   io: Io,
   opened: OpenedCommand,
-  own: Own,
+  scope: Scope,
   { engine, pool, source }: Pick<RunContext, "engine" | "pool"> & { readonly source: RunSource },
   flags: RunFlags,
 ): Promise<number> {
   const deliveries = [await pool.deliver()];
-  own(deliveries, (all) => stopDeliveries(all, io.interrupts));
+  scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
   const summary = await runFeed(runContext(io, opened, { engine, pool, deliveries }, flags), source);
   if (flags.json === true) io.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
   return isComplete(summary) ? EXIT.done : EXIT.partial;

@@ -41,7 +41,7 @@ export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { own, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
+  const { scope, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
   const exits = new Map<string, number>();
   const dataDir = join(directory, "data");
   const env = { ...stage.env, POOLSYNC_DATA_DIR: dataDir };
@@ -58,7 +58,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   /** Set where this life was killed. */
   let backInMs: number | undefined;
   let replayOrdered = false;
-  const faults = own(
+  const faults = scope.defer(
     startFaults({
       plan,
       tally,
@@ -190,12 +190,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   });
   const users = await stage.addLate();
 
-  const engine = own(await open(), (opened) => opened.close());
-  const cognito = own(createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 8 }), (client) =>
+  const engine = scope.defer(await open(), (opened) => opened.close());
+  const cognito = scope.defer(createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 8 }), (client) =>
     client.close(),
   );
   const log = createLog("silent");
-  const pool = own(
+  const pool = scope.defer(
     await openPool({ engine, cognito, pool: POOL, ratePerSecond: RATE, concurrency: 8, log }),
     (opened) => opened.close(),
   );

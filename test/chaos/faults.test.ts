@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { withOwned } from "../../src/lifecycle.ts";
+import { withScope } from "../../src/lifecycle.ts";
 import { until } from "../support/condition.ts";
 import { openChildren, type Child, type Children } from "./children.ts";
 import { startFaults, type FaultMeans } from "./faults.ts";
@@ -77,8 +77,8 @@ test("a run that is given up while the emulator is killed leaves no life of it",
   const directory = await directoryOf(t);
   let lives: readonly Child[] = [];
   const killed: Fault = { kind: "kill", victim: { of: "emulator", index: 0 }, backInMs: FOR_EVER_MS };
-  const givenUp = withOwned(async (own) => {
-    const opened = recorded(own(openChildren(directory), (children) => children.close()));
+  const givenUp = withScope(async (scope) => {
+    const opened = recorded(scope.defer(openChildren(directory), (children) => children.close()));
     lives = opened.lives;
     const service = await startService(opened.children, directory, ["ann"]);
     const next: Fault = { kind: "suspend", victim: { of: "emulator", index: 0 }, forMs: FOR_EVER_MS };
@@ -86,7 +86,7 @@ test("a run that is given up while the emulator is killed leaves no life of it",
       { atMs: 0, fault: killed },
       { atMs: FOR_EVER_MS, fault: next },
     ]);
-    own(startFaults(means), (faults) => faults.stop());
+    scope.defer(startFaults(means), (faults) => faults.stop());
     await until("the emulator is killed", () => !service.child.alive);
     throw new Error("the run is given up");
   });
@@ -176,7 +176,7 @@ test("a Sentinel fleet that fails while it starts leaves no server and no Sentin
   await writeFile(join(directory, "sentinel-1"), "");
   const nobody = { random: Math.random, lost: () => assert.fail(), changed: () => assert.fail() };
   await assert.rejects(
-    withOwned((own) => startSentinelFleet(own, directory, nobody)),
+    withScope((scope) => startSentinelFleet(scope, directory, nobody)),
     { code: "EEXIST" },
   );
   for (const name of ["redis-0", "redis-1", "redis-2", "sentinel-0"]) {

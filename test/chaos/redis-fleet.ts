@@ -1,5 +1,5 @@
 /** A run's own Redis, as the plan has it. */
-import type { Own } from "../../src/lifecycle.ts";
+import type { Scope } from "../../src/lifecycle.ts";
 import { startLoneRedis, type LoneRedis } from "./lone-redis.ts";
 import type { Topology } from "./plan.ts";
 import { startSentinelFleet, type SentinelFleet, type SentinelFleetOptions } from "./sentinel-fleet.ts";
@@ -8,12 +8,12 @@ export type RedisFleet = LoneRedis | SentinelFleet;
 
 /** `own` gets what it opens. */
 export async function startRedisFleet(
-  own: Own,
+  scope: Scope,
   directory: string,
   topology: Topology,
   options: SentinelFleetOptions,
 ): Promise<RedisFleet> {
-  if (topology === "sentinel") return startSentinelFleet(own, directory, options);
+  if (topology === "sentinel") return startSentinelFleet(scope, directory, options);
   const appendfsync = topology === "aof-always" ? "always" : "everysec";
-  return own(await startLoneRedis(directory, appendfsync, options.random), (redis) => redis.close());
+  return scope.defer(await startLoneRedis(directory, appendfsync, options.random), (redis) => redis.close());
 }

@@ -37,10 +37,10 @@ export function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { own, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
+  const { scope, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
   const lives: Lives = { exits: new Map(), over: false };
   try {
-    const redis = await startRedisFleet(own, directory, plan.topology ?? "aof-everysec", {
+    const redis = await startRedisFleet(scope, directory, plan.topology ?? "aof-everysec", {
       random: random.next,
       lost: (loss) => model.lost(loss),
       changed: () => tally.add("the master changed"),
@@ -53,7 +53,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       POOLSYNC_POOLS: POOL,
       POOLSYNC_CONCURRENCY: "8",
     };
-    const engine = own(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
+    const engine = scope.defer(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
       opened.close(),
     );
 
@@ -112,7 +112,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
           throw error;
         }
       });
-    const faults = own(
+    const faults = scope.defer(
       startFaults({
         plan,
         tally,
@@ -204,7 +204,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       asks: asks.all,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
-    const look = own(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
+    const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
     return {
       standing,

@@ -2,7 +2,7 @@
  * A master with two replicas under three Sentinels. Each of the six stands behind a proxy of its own, by whose address
  * all others know it: clients, replicas and Sentinels alike go through proxies.
  */
-import type { Own } from "../../src/lifecycle.ts";
+import type { Scope } from "../../src/lifecycle.ts";
 import { until } from "../support/condition.ts";
 import { createMasterWatch } from "./master-watch.ts";
 import type { Loss } from "./model.ts";
@@ -49,18 +49,18 @@ const NOTICED_WITHIN_MS = 1_000;
 
 /** `own` gets each part as it is opened, so that a fleet which fails half way leaves nothing behind. */
 export async function startSentinelFleet(
-  own: Own,
+  scope: Scope,
   directory: string,
   { random, lost, changed }: SentinelFleetOptions,
 ): Promise<SentinelFleet> {
-  const processes = own(openRedisProcesses(directory), (opened) => opened.close());
+  const processes = scope.defer(openRedisProcesses(directory), (opened) => opened.close());
   async function start(
     name: string,
     linesOf: (announced: number) => readonly string[],
     kind: "server" | "sentinel",
   ): Promise<Node> {
     const port = await freePort();
-    const link = own(await startTcpProxy(port, random), (proxy) => proxy.close());
+    const link = scope.defer(await startTcpProxy(port, random), (proxy) => proxy.close());
     return { server: await processes.start(name, port, linesOf(link.port), kind), link };
   }
   const servers: Node[] = [];
@@ -96,7 +96,9 @@ export async function startSentinelFleet(
       return all && Array.isArray(others) && others.length === SIZE - 1;
     });
   }
-  own(createMasterWatch({ servers: servers.map(({ server }) => server), lost, changed }), (watch) => watch.stop());
+  scope.defer(createMasterWatch({ servers: servers.map(({ server }) => server), lost, changed }), (watch) =>
+    watch.stop(),
+  );
 
   async function namedBy({ server }: Node): Promise<number> {
     try {

@@ -2,7 +2,7 @@
  * What both chaos runs stand on: the model, the load, the emulator behind its proxy, and the environment of their
  * processes; and how a run that was played is judged.
  */
-import { withOwned, type Own } from "../../src/lifecycle.ts";
+import { withScope, type Scope } from "../../src/lifecycle.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "../support/aws-environment.ts";
 import { randomFrom, type Random } from "../support/random.ts";
 import { createAccounts } from "./accounts.ts";
@@ -40,7 +40,7 @@ export const RATE = 150;
 const CLOCK_SLACK_MS = 50;
 
 export interface Stage {
-  readonly own: Own;
+  readonly scope: Scope;
   readonly random: Random;
   readonly tally: ReturnType<typeof createTally>;
   readonly model: Model;
@@ -100,7 +100,7 @@ export async function onStage(
 ): Promise<ChaosReport> {
   const { plan, directory, say } = settings;
   const startedAt = Date.now();
-  return withOwned(async (own) => {
+  return withScope(async (scope) => {
     const random = randomFrom(plan.seed * 17 + 3);
     const tally = createTally();
     const model = createModel();
@@ -108,13 +108,13 @@ export async function onStage(
     const named = createNamedLoad(plan.seed);
     const seeds = namedSeeds(startedAt);
     const asks = createAsks(plan.seed);
-    const children = own(openChildren(directory), (opened) => opened.close());
-    own(exampleAws(), (restore) => restore());
+    const children = scope.defer(openChildren(directory), (opened) => opened.close());
+    scope.defer(exampleAws(), (restore) => restore());
     const there = load.users.filter((user) => !load.missing.has(user));
     const service = await startService(children, directory, [...there, ...ASKED, ...extras], seeds);
-    const emulatorLink = own(await startTcpProxy(service.port, random.next), (proxy) => proxy.close());
-    const others = own(startOthers(plan, service, there), (started) => started.stop());
-    const handovers = own(startHandovers(plan, service), (started) => started.stop());
+    const emulatorLink = scope.defer(await startTcpProxy(service.port, random.next), (proxy) => proxy.close());
+    const others = scope.defer(startOthers(plan, service, there), (started) => started.stop());
+    const handovers = scope.defer(startHandovers(plan, service), (started) => started.stop());
     const endpoint = `http://127.0.0.1:${emulatorLink.port}`;
     const env = {
       ...AWS_ENVIRONMENT,
@@ -124,7 +124,7 @@ export async function onStage(
       AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint,
     };
     const played = await play({
-      own,
+      scope,
       random,
       tally,
       model,

@@ -17,7 +17,7 @@ import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
 import type { FeedRecord } from "../../feeds/record.ts";
 import type { Source } from "../../feeds/source.ts";
-import type { Own } from "../../lifecycle.ts";
+import type { Scope } from "../../lifecycle.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 
@@ -55,7 +55,7 @@ export interface InputOptions {
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   readonly now: number;
-  readonly own: Own;
+  readonly scope: Scope;
   /** Interrupts the first pass. */
   readonly signal: AbortSignal;
 }
@@ -79,7 +79,7 @@ export async function openInput(path: string, options: InputOptions): Promise<Fe
 }
 
 async function readInput(path: string, options: InputOptions): Promise<FeedInput> {
-  const { flags, feed, spoolDir, stdin, environment, own, signal } = options;
+  const { flags, feed, spoolDir, stdin, environment, scope, signal } = options;
   const file = await openFeedFile(path, {
     feed: feed?.name,
     fetch: feed?.setting.fetch,
@@ -92,7 +92,7 @@ async function readInput(path: string, options: InputOptions): Promise<FeedInput
   });
   // Nothing was said of what is known already.
   if (file.is === "unchanged") throw new Error("Expected a file that was fetched for the first time to be new");
-  const source = own(file.source, (opened) => opened.close());
+  const source = scope.defer(file.source, (opened) => opened.close());
   return inputOf(source, path === "-" ? "standard input" : basename(source.name), options);
 }
 

@@ -5,7 +5,7 @@ import { ConfigError } from "../../config/config-error.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
-import type { Own } from "../../lifecycle.ts";
+import type { Scope } from "../../lifecycle.ts";
 import type { Baseline } from "../../plan/baseline.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { AppError } from "../app-error.ts";
@@ -25,7 +25,7 @@ export interface FeedsRequest extends FeedOptions, PoolFlags {
 }
 
 export interface FeedsDeps extends Opened {
-  readonly own: Own;
+  readonly scope: Scope;
   readonly stdin: Readable;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
@@ -59,7 +59,7 @@ const MOST_SINGLE_LOOKS = 1000;
 
 /** Opens and checks the files, the engine and the pool, in this order. */
 export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<OpenedFeeds> {
-  const { config, log, own, signal } = deps;
+  const { config, log, scope, signal } = deps;
   const { files } = flags;
   if (flags.feed !== undefined && !Object.hasOwn(config.feeds, flags.feed)) {
     const names = Object.keys(config.feeds).join(", ") || "none";
@@ -87,13 +87,13 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
         stdin: deps.stdin,
         environment: deps.environment,
         now: Date.now(),
-        own,
+        scope,
         signal,
       }),
     );
   }
-  const engine = await openConfiguredEngine(config, own, deps);
-  const clients = openClients(config, own);
+  const engine = await openConfiguredEngine(config, scope, deps);
+  const clients = openClients(config, scope);
   const pool = await openChosenPool({ ...deps, concurrency: config.concurrency, engine, clients }, chosen);
   const guards = setting?.guards ?? config.guards;
   const notOwned = setting?.notOwned ?? [];

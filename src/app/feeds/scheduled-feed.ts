@@ -10,7 +10,7 @@ import { choosePool, type Config } from "../../config/config.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import type { CognitoClients } from "../../cognito/client.ts";
-import { withOwned, type Own } from "../../lifecycle.ts";
+import { withScope, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
 import { keepPlan, openKeptPlan } from "../../plan/kept-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -53,7 +53,7 @@ interface Pass extends PassDeps {
   readonly feed: ScheduledFeed;
   readonly file: string;
   readonly pool: Pool;
-  readonly own: Own;
+  readonly scope: Scope;
   readonly context: RunContext;
   readonly signal: AbortSignal;
 }
@@ -68,11 +68,11 @@ export async function passFeed(
   const { config, log, engine } = deps;
   const { file, pool: poolName } = feed.setting;
   if (file === undefined || poolName === undefined) throw new Error("Expected a scheduled feed to have file and pool");
-  await withOwned(async (own) => {
+  await withScope(async (scope) => {
     await expireWaiting(engine, log);
     const reads = toldReads(log, { patience: { spent: false } });
     const { concurrency } = config;
-    const pool = await openChosenPool({ ...deps, concurrency, own, reads, signal }, choosePool(config, poolName));
+    const pool = await openChosenPool({ ...deps, concurrency, scope, reads, signal }, choosePool(config, poolName));
     const reports = join(config.dataDir, REPORTS);
     await mkdir(reports, { recursive: true, mode: 0o700 });
     const context: RunContext = {
@@ -86,7 +86,7 @@ export async function passFeed(
       observe: logRun(log),
       reportPath: (run) => join(reports, `${run}.ndjson`),
     };
-    const pass: Pass = { ...deps, feed, file, pool, own, context, signal };
+    const pass: Pass = { ...deps, feed, file, pool, scope, context, signal };
     const settled = await settleEarlier(pass);
     await runAllApproved(pass);
     if (order.run === undefined) await readAndPut(pass, settled);
@@ -99,11 +99,11 @@ async function runAllApproved(pass: Pass): Promise<void> {
 }
 
 /** Exactly the plan that was shown, for those who are still as it found them. */
-async function runApproved({ engine, own, config, pool, context, log, signal }: Pass, run: Run): Promise<void> {
+async function runApproved({ engine, scope, config, pool, context, log, signal }: Pass, run: Run): Promise<void> {
   const { plans } = engine.store;
   const written = await openKeptPlan(plans, engine.keyring, { run: run.id, now: 0 });
   if (written === undefined) return;
-  const source = await replan({ own, pool, engine, directory: config.dataDir, signal }, written);
+  const source = await replan({ scope, pool, engine, directory: config.dataDir, signal }, written);
   try {
     await runFeed(context, { ...source, identity: run.identity, run: run.id });
   } catch (error) {
@@ -136,7 +136,7 @@ async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass)
 }
 
 async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<void> {
-  const { config, log, engine, feed, file, pool, own, context, signal } = pass;
+  const { config, log, engine, feed, file, pool, scope, context, signal } = pass;
   const { name, setting } = feed;
   const { store } = engine;
   const poolId = pool.profile.id;
@@ -155,7 +155,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     signal,
   });
   if (opened.is === "unchanged") return log.info({ feed: name, pool: poolId }, "feed unchanged");
-  const source = own(opened.source, (each) => each.close());
+  const source = scope.defer(opened.source, (each) => each.close());
   const flags = {};
   const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
   const mapping = mappingOf(input, feed, flags, pool.profile);
@@ -183,7 +183,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   }
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
-  const deps = { own, engine, pool, signal };
+  const deps = { scope, engine, pool, signal };
   const [planned] = await planFeeds({ config, log }, deps, { feeds, looksAtEach: false }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
   if (!mayGoOn(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);

@@ -1,7 +1,7 @@
 /** Plans of feeds: made with one scan of the pool, and held against their guards. */
 import type { Log } from "../../log.ts";
 import { PAGE_USERS } from "../../cognito/pool-scan.ts";
-import type { Own } from "../../lifecycle.ts";
+import type { Scope } from "../../lifecycle.ts";
 import type { Healing } from "../../plan/healing.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../plan/plan.ts";
 import type { Baseline } from "../../plan/baseline.ts";
@@ -30,7 +30,7 @@ export const LATEST_RUNS = 500;
 export type PlanObserver = (event: { readonly is: "rows" | "users"; readonly read: number }) => void;
 
 export interface PlanningDeps {
-  readonly own: Own;
+  readonly scope: Scope;
   readonly engine: Engine;
   readonly pool: Pool;
   /** Where scratch files are made. */
@@ -94,7 +94,7 @@ interface ScanChoice extends Partial<Pick<PlanMeans, "scan" | "unlisted">> {
 
 /** Plans inputs whose identity and records are known. The plans are closed with what owns them. */
 export async function planAll(
-  { own, pool, engine, directory, observe, signal }: PlanningDeps,
+  { scope, pool, engine, directory, observe, signal }: PlanningDeps,
   inputs: readonly PlanInput[],
   baseline: Baseline,
   { scan = (until) => pool.scan(until), unlisted = "fault", healing }: ScanChoice = {},
@@ -116,7 +116,7 @@ export async function planAll(
       rows: (read) => observe?.({ is: "rows", read }),
       scanned: (read) => observe?.({ is: "users", read }),
     });
-    for (const plan of plans) own(plan, (opened) => opened.close());
+    for (const plan of plans) scope.defer(plan, (opened) => opened.close());
     return plans;
   } catch (cause) {
     if (!signal.aborted) throw cause;

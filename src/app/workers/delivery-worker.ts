@@ -2,7 +2,7 @@
 import { workerPools } from "../../config/config.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import { toldReads } from "../../delivery/told-reads.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../opening.ts";
 import { stopDeliveries } from "../runs/stop-deliveries.ts";
@@ -18,23 +18,23 @@ export async function runDeliveryWorker(
 ): Promise<void> {
   demandRedis(config);
   const chosen = workerPools(config);
-  await withOwned(async (own) => {
-    endWorkerInTime({ log, interrupts }, drainSeconds, own);
+  await withScope(async (scope) => {
+    endWorkerInTime({ log, interrupts }, drainSeconds, scope);
     const deliveries: Delivery[] = [];
     const ready = (): boolean =>
       !interrupts.drain.aborted &&
       deliveries.length === chosen.length &&
       deliveries.every((delivery) => delivery.ready);
-    await openHealth(config, log, ready, own);
-    const engine = await openConfiguredEngine(config, own, { log });
-    const clients = openClients(config, own);
+    await openHealth(config, log, ready, scope);
+    const engine = await openConfiguredEngine(config, scope, { log });
+    const clients = openClients(config, scope);
     const { concurrency } = config;
     await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {
       const reads = toldReads(log, { withinMs: Infinity, onWait });
-      const pool = await openChosenPool({ concurrency, log, engine, clients, own, reads, signal }, choice);
+      const pool = await openChosenPool({ concurrency, log, engine, clients, scope, reads, signal }, choice);
       await republishLetters(engine.queues, engine.store.letters, choice.id);
       deliveries.push(
-        own(await pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)),
+        scope.defer(await pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)),
       );
     });
     if (!interrupts.drain.aborted) {

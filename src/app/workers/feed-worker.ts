@@ -3,7 +3,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError } from "../../config/config-error.ts";
 import type { Config } from "../../config/config.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "../../queues/schedules.ts";
 import { expireWaiting } from "../runs/approvals.ts";
 import { AppError, failureOf, messageOf } from "../app-error.ts";
@@ -19,12 +19,12 @@ const FEED_STOPS_WITHIN_SECONDS = 20;
 export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Promise<void> {
   demandRedis(config);
   const feeds = scheduledFeeds(config);
-  await withOwned(async (own) => {
-    endWorkerInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, own);
+  await withScope(async (scope) => {
+    endWorkerInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, scope);
     let isReady = (): boolean => false;
-    await openHealth(config, log, () => isReady() && !interrupts.drain.aborted, own);
-    const engine = await openConfiguredEngine(config, own, { log });
-    const clients = openClients(config, own);
+    await openHealth(config, log, () => isReady() && !interrupts.drain.aborted, scope);
+    const engine = await openConfiguredEngine(config, scope, { log });
+    const clients = openClients(config, scope);
     const deps: PassDeps = { config, log, engine, clients };
     await expireWaiting(engine, log);
     await forgetReports(config);
@@ -37,7 +37,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
       carryOut: (order, signal) => handleOrder(deps, feeds, order, signal),
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
-    own(worker, (each) => each.stop());
+    scope.defer(worker, (each) => each.stop());
     isReady = () => engine.connected;
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
     await drained(engine, interrupts);

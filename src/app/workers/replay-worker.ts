@@ -1,6 +1,6 @@
 /** The process that executes replay orders, as one of a fleet. */
 import { carryOut } from "../../delivery/replay.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { startReplayer } from "../../queues/replay-orders.ts";
 import { openConfiguredEngine } from "../opening.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
@@ -11,12 +11,12 @@ import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } fr
  */
 export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): Promise<void> {
   demandRedis(config);
-  await withOwned(async (own) => {
-    endWorkerInTime({ log, interrupts }, 0, own);
+  await withScope(async (scope) => {
+    endWorkerInTime({ log, interrupts }, 0, scope);
     let isConnected = (): boolean => false;
-    await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, own);
-    const engine = await openConfiguredEngine(config, own, { log });
-    own(
+    await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, scope);
+    const engine = await openConfiguredEngine(config, scope, { log });
+    scope.defer(
       startReplayer(engine, log, (order, signal) => carryOut(engine, order, signal)),
       (replayer) => replayer.stop(),
     );

@@ -2,7 +2,7 @@
 import { ConfigError } from "../../config/config-error.ts";
 import type { Config } from "../../config/config.ts";
 import { startHealth } from "../../http/health.ts";
-import { aborted, endInTime, type Interrupts, type Own } from "../../lifecycle.ts";
+import { aborted, endInTime, type Interrupts, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { AppError } from "../app-error.ts";
@@ -16,9 +16,13 @@ export interface WorkerDeps {
 /** What closing may take once everything is drained. */
 const CLOSE_SECONDS = 4;
 
-/** Ends a worker that has not closed in time. To be owned first. */
-export function endWorkerInTime({ log, interrupts }: Omit<WorkerDeps, "config">, drainSeconds: number, own: Own): void {
-  endInTime(interrupts, (drainSeconds + CLOSE_SECONDS) * 1000, own, () => log.error({}, "ended without closing"));
+/** Ends a worker that has not closed in time. To be deferred first. */
+export function endWorkerInTime(
+  { log, interrupts }: Omit<WorkerDeps, "config">,
+  drainSeconds: number,
+  scope: Scope,
+): void {
+  endInTime(interrupts, (drainSeconds + CLOSE_SECONDS) * 1000, scope, () => log.error({}, "ended without closing"));
 }
 
 /**
@@ -47,7 +51,7 @@ export async function openHealth(
   { health: { host, port } }: Config,
   log: Log,
   ready: () => boolean,
-  own: Own,
+  scope: Scope,
 ): Promise<void> {
   if (port === undefined) return;
   const health = await startHealth({ host, port, ready }).catch((cause: unknown) => {
@@ -55,6 +59,6 @@ export async function openHealth(
     const why = code === "EADDRINUSE" ? "is taken by another process" : `cannot be listened at (${code})`;
     throw new AppError("port", `Port ${port} of ${host} ${why}: set another POOLSYNC_HEALTH_PORT.`, { cause });
   });
-  own(health, (opened) => opened.close());
+  scope.defer(health, (opened) => opened.close());
   log.info({ host, port: health.port }, "health checks are answered");
 }

@@ -4,7 +4,7 @@ import type { CognitoClient } from "../../cognito/client.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../../cognito/quota-governor.ts";
 import type { ChosenPool } from "../../config/config.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import type { Own } from "../../lifecycle.ts";
+import type { Scope } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pace } from "../../store/pace.ts";
 import { createPace } from "../../store/postgres/pace.ts";
@@ -27,19 +27,19 @@ export interface RequestContext extends OpenedCommand {
 export function requestContext(
   opened: OpenedCommand,
   { io, flags, mode }: Pick<RequestContext, "io" | "flags" | "mode">,
-  own: Own,
+  scope: Scope,
 ): RequestContext {
   const { config } = opened;
   const { concurrency } = config;
-  const clients = openClients(config, own);
+  const clients = openClients(config, scope);
   const alone = createPace(() => Date.now());
   const governors = new Map<string, QuotaGovernor>();
   const pools = new Map<string, Promise<Pool>>();
   const signal = io.interrupts.drain;
   let opening: Promise<Engine> | undefined;
-  const engine = (): Promise<Engine> => (opening ??= openConfiguredEngine(config, own, opened));
+  const engine = (): Promise<Engine> => (opening ??= openConfiguredEngine(config, scope, opened));
   const open = async (chosen: ChosenPool): Promise<Pool> =>
-    openChosenPool({ ...opened, concurrency, engine: await engine(), clients, own, signal }, chosen);
+    openChosenPool({ ...opened, concurrency, engine: await engine(), clients, scope, signal }, chosen);
   return {
     ...opened,
     io,
@@ -59,7 +59,7 @@ export function requestContext(
     governor(bucket, ceilingPerSecond, pace = alone) {
       const known = governors.get(bucket);
       if (known) return known;
-      const governor = own(createQuotaGovernor({ pace, bucket, ceilingPerSecond, concurrency }), (made) =>
+      const governor = scope.defer(createQuotaGovernor({ pace, bucket, ceilingPerSecond, concurrency }), (made) =>
         made.close(),
       );
       governors.set(bucket, governor);

@@ -1,6 +1,6 @@
 /** `poolsync admin-update-user-attributes`: one user, in the AWS CLI's words, through poolsync's pace, order and books. */
 import type { Command } from "commander";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { refuseNow } from "../aws/engine-guard.ts";
 import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
@@ -43,8 +43,8 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
     const opened = await openConfig(io, flags, "warn");
     const { config } = opened;
     if (mode === "now") refuseNow(config);
-    return withOwned(async (own) => {
-      const requests = requestContext(opened, { io, flags, mode }, own);
+    return withScope(async (scope) => {
+      const requests = requestContext(opened, { io, flags, mode }, scope);
       return answerAll((request) => answerAdminRequest(requests, request), { atOnce: config.concurrency, userOf });
     });
   });

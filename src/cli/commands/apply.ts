@@ -4,7 +4,7 @@ import { AppError } from "../../app/app-error.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
 import { replan } from "../../app/plans/replan.ts";
 import { choosePool } from "../../config/config.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { openPlanFile } from "../../plan/plan-file.ts";
 import type { Context } from "../command.ts";
 import type { Io } from "../io.ts";
@@ -44,14 +44,14 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const opened = await openConfig(io, flags);
   const { config, log } = opened;
   const signal = io.interrupts.drain;
-  return withOwned(async (own) => {
-    const engine = await openConfiguredEngine(config, own, opened);
+  return withScope(async (scope) => {
+    const engine = await openConfiguredEngine(config, scope, opened);
     const file = await openPlanFile(path, engine.keyring, Date.now());
     const { id, feed, guarded, target } = file.header;
     const chosen = choosePool(config, target.pool, flags);
-    const clients = openClients(config, own);
+    const clients = openClients(config, scope);
     const { concurrency } = config;
-    const pool = await openChosenPool({ ...opened, concurrency, engine, clients, own, signal }, chosen);
+    const pool = await openChosenPool({ ...opened, concurrency, engine, clients, scope, signal }, chosen);
     if (guarded && flags.approve?.includes(id) !== true) {
       throw new AppError(
         "guarded",
@@ -61,9 +61,9 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
     }
     if (guarded) log.warn({ plan: id, pool: pool.profile.id, feed, guards: [] }, "guards overridden");
     const line = createPlanningLine(io, opened.interactive);
-    const deps = { own, pool, engine, directory: config.dataDir, observe: line.observe, signal };
+    const deps = { scope, pool, engine, directory: config.dataDir, observe: line.observe, signal };
     const source = await replan(deps, file).finally(line.clear);
     const identity = `plan ${file.signature}`;
-    return deliverRun(io, opened, own, { engine, pool, source: { ...source, identity } }, flags);
+    return deliverRun(io, opened, scope, { engine, pool, source: { ...source, identity } }, flags);
   });
 }

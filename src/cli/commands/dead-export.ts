@@ -10,7 +10,7 @@ import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.t
 import { openConfiguredEngine } from "../../app/opening.ts";
 import { counted } from "../../core/amounts.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { leftOutSentences } from "../../views/letter-export.ts";
 import { usageError } from "../aws/usage-error.ts";
 import type { Context } from "../command.ts";
@@ -48,8 +48,8 @@ async function writeLetters({ io, data }: Context, flags: ExportFlags): Promise<
     throw usageError("Expected --out with --json: the letters themselves are not one JSON document.");
   }
   const showValues = flags.showValues === true;
-  return withOwned(async (own) => {
-    const engine = await openConfiguredEngine(opened.config, own, opened);
+  return withScope(async (scope) => {
+    const engine = await openConfiguredEngine(opened.config, scope, opened);
     const filters = await filtersOf(engine, opened.config, flags);
     const request = { filters, limit: flags.limit, showValues };
     const pool = await poolOfLetters(engine, request);

@@ -8,7 +8,7 @@ import { ConfigError } from "../../config/config-error.ts";
 import { choosePool } from "../../config/config.ts";
 import { count, counted } from "../../core/amounts.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { withOwned, type Own } from "../../lifecycle.ts";
+import { withScope, type Scope } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
 import { byKind, groupsText, leftOut, movement } from "../../views/replay.ts";
@@ -63,8 +63,8 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
   const print = (document: object, text: string): void => {
     io.stdout.write(json ? `${JSON.stringify(document, undefined, 2)}\n` : text);
   };
-  return withOwned(async (own) => {
-    const engine = await openConfiguredEngine(config, own, opened);
+  return withScope(async (scope) => {
+    const engine = await openConfiguredEngine(config, scope, opened);
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until });
     const request = { filters, until, limit: flags.limit };
@@ -84,11 +84,11 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       return EXIT.done;
     }
     const pools = [...new Set(groups.map(({ pool }) => pool))];
-    const opening = await openPools(io, opened, own, engine, pools, flags);
+    const opening = await openPools(io, opened, scope, engine, pools, flags);
     const stands = await openReplay(engine, request);
     const deliveries = await Promise.all(opening.map((pool) => pool.deliver()));
-    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const progress = own(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
+    scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    const progress = scope.defer(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
     const { interrupts } = io;
     const deps = {
       engine,
@@ -122,14 +122,14 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
 async function openPools(
   io: Io,
   opened: OpenedCommand,
-  own: Own,
+  scope: Scope,
   engine: Engine,
   pools: readonly string[],
   flags: ReplayFlags,
 ) {
   const { config } = opened;
-  const clients = openClients(config, own);
-  const deps = { ...opened, concurrency: config.concurrency, engine, clients, own, signal: io.interrupts.drain };
+  const clients = openClients(config, scope);
+  const deps = { ...opened, concurrency: config.concurrency, engine, clients, scope, signal: io.interrupts.drain };
   const opening = [];
   for (const id of pools) {
     opening.push(await openChosenPool(deps, choosePool(config, id, flags)));

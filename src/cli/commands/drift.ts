@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { openFeeds } from "../../app/feeds/open-feeds.ts";
 import { findDriftOf } from "../../app/plans/find-drift.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { driftDocument, driftText } from "../../views/drift.ts";
 import type { Context } from "../command.ts";
 import { feedOptions, type FeedsFlags } from "../feed-options.ts";
@@ -33,10 +33,10 @@ usage or configuration; 130 interrupted.`,
 
 async function drift(io: Io, files: readonly string[], flags: DriftFlags): Promise<number> {
   const opened = await openConfig(io, flags);
-  return withOwned(async (own) => {
-    const feeds = await openFeeds(feedsDeps(io, opened, own), { ...flags, files, baseline: "live" });
+  return withScope(async (scope) => {
+    const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files, baseline: "live" });
     sayNotOwned(io, feeds);
-    const found = await findDriftOf(feeds, await planShown(io, opened, own, feeds, "live"));
+    const found = await findDriftOf(feeds, await planShown(io, opened, scope, feeds, "live"));
     if (flags.json === true) io.stdout.write(`${JSON.stringify(driftDocument(found), undefined, 2)}\n`);
     else io.stdout.write(driftText(found, columnsOf(io.stdout)));
     return found.sum.drifted > 0 ? EXIT.partial : EXIT.done;

@@ -4,7 +4,7 @@ import { startEmulator, type Emulator } from "../../emulator/emulator.ts";
 import type { UserSeed } from "../../emulator/pool-definition.ts";
 import { CATEGORIES, type Quotas } from "../../emulator/quota.ts";
 import { lag, latency, quota, readSeed, seconds } from "../emulator-options.ts";
-import { aborted, withOwned } from "../../lifecycle.ts";
+import { aborted, withScope } from "../../lifecycle.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { AppError } from "../../app/app-error.ts";
@@ -65,8 +65,8 @@ Examples:
 
 async function serve({ io }: Context, flags: EmulatorFlags): Promise<number> {
   const seed = flags.seedFile === undefined ? undefined : await readSeed(flags.seedFile);
-  return withOwned(async (own) => {
-    const emulator = own(await start(flags), (opened) => opened.close());
+  return withScope(async (scope) => {
+    const emulator = scope.defer(await start(flags), (opened) => opened.close());
     const { id, users } = fill(emulator, flags, seed);
     const { url: endpoint } = emulator;
     if (flags.json === true) {

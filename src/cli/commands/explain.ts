@@ -5,7 +5,7 @@ import { openChosenPool, openClients, openConfiguredEngine } from "../../app/ope
 import { explain } from "../../app/users/explain.ts";
 import { choosePool } from "../../config/config.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { explanationText } from "../../views/explanation.ts";
 import { NOBODY, refusedText, severalHaveIt } from "../aws/refusal-text.ts";
 import { usageError } from "../aws/usage-error.ts";
@@ -45,11 +45,11 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
   }
   const chosen = choosePool(config, userPoolId, flags);
   const signal = io.interrupts.drain;
-  return withOwned(async (own) => {
-    const engine = await openConfiguredEngine(config, own, opened);
-    const clients = openClients(config, own);
+  return withScope(async (scope) => {
+    const engine = await openConfiguredEngine(config, scope, opened);
+    const clients = openClients(config, scope);
     const { concurrency } = config;
-    const pool = await openChosenPool({ ...opened, concurrency, engine, clients, own, signal }, chosen);
+    const pool = await openChosenPool({ ...opened, concurrency, engine, clients, scope, signal }, chosen);
     const deps = { engine, pool, cognito: clients.of(chosen), reads, signal };
     const explained = await readEarly(signal, explain(deps, username));
     if (explained.is === "none") throw new AppError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));

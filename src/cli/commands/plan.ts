@@ -1,7 +1,7 @@
 /** `poolsync plan`: what a sync would do, and nothing of it done. */
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { writePlanFile } from "../../plan/plan-file.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -51,15 +51,15 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
     if (files.length > 1 && flags[option] !== undefined)
       throw usage(`--${option}`, "Expected one file to plan with it");
   }
-  return withOwned(async (own) => {
-    const feeds = await openFeeds(feedsDeps(io, opened, own), { ...flags, files });
+  return withScope(async (scope) => {
+    const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files });
     sayNotOwned(io, feeds);
     const { engine, pool, baseline } = feeds;
     if (flags.out !== undefined && baseline !== "live") {
       throw usage("--out", "Expected --baseline live with it: a plan is applied to those who are as it found them");
     }
     if (baseline === undefined) throw usage("--stream", "Expected a feed that can be read twice");
-    const planned = await planShown(io, opened, own, feeds, baseline);
+    const planned = await planShown(io, opened, scope, feeds, baseline);
     const where = { pool: pool.profile.id, log: opened.log };
     const stopped = planned.filter((feed) => !mayGoOn({ ...feed, unfinished: undefined }, flags.approve ?? [], where));
     for (const feed of planned)

@@ -6,7 +6,7 @@ import { mayGoOn } from "../../app/plans/make-plans.ts";
 import { isComplete } from "../../app/runs/run-summary.ts";
 import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
 import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
@@ -55,11 +55,11 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
       "Expected REDIS_URL: the embedded engine has no workers that could deliver after this command has ended",
     );
   }
-  return withOwned(async (own) => {
-    const feeds = await openFeeds(feedsDeps(io, opened, own), { ...flags, files });
+  return withScope(async (scope) => {
+    const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files });
     sayNotOwned(io, feeds);
     const { engine, pool, baseline } = feeds;
-    const planned = baseline === undefined ? undefined : await planShown(io, opened, own, feeds, baseline);
+    const planned = baseline === undefined ? undefined : await planShown(io, opened, scope, feeds, baseline);
     const id = pool.profile.id;
     // All plans are looked at before the first is carried out.
     const stopped = planned?.filter((feed) => !mayGoOn(feed, flags.approve ?? [], { pool: id, log })) ?? [];
@@ -72,7 +72,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     }
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
     const deliveries = flags.detach === true ? [] : [await pool.deliver()];
-    own(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
     const context = runContext(io, opened, { engine, pool, deliveries }, flags);
     const summaries = await runFeeds(context, { name: flags.feed, feeds: feeds.feeds, planned });
     if (flags.json === true) {

@@ -5,7 +5,7 @@ import { mayGoOn } from "../../app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../app/plans/undo-run.ts";
 import { choosePool } from "../../config/config.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { planDocument, planText } from "../../views/plan-view.ts";
 import type { Context } from "../command.ts";
 import { stopAtGuards } from "../guard-stop.ts";
@@ -51,17 +51,17 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const opened = await openConfig(io, flags);
   const { config, log } = opened;
   const signal = io.interrupts.drain;
-  return withOwned(async (own) => {
-    const engine = await openConfiguredEngine(config, own, opened);
+  return withScope(async (scope) => {
+    const engine = await openConfiguredEngine(config, scope, opened);
     const run = await findUndoable(engine.store, id);
-    const clients = openClients(config, own);
+    const clients = openClients(config, scope);
     const { concurrency } = config;
     const pool = await openChosenPool(
-      { ...opened, concurrency, engine, clients, own, signal },
+      { ...opened, concurrency, engine, clients, scope, signal },
       choosePool(config, run.pool, flags),
     );
     const line = createPlanningLine(io, opened.interactive);
-    const deps = { own, pool, engine, directory: config.dataDir, observe: line.observe, signal };
+    const deps = { scope, pool, engine, directory: config.dataDir, observe: line.observe, signal };
     const { plan, source } = await planWayBack(deps, config, run).finally(line.clear);
     const where = { pool: run.pool, log };
     if (!mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], where)) {
@@ -74,6 +74,6 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
       } else io.stdout.write(planText(plan, { pool: run.pool, plain }, columnsOf(io.stdout)));
       return EXIT.done;
     }
-    return deliverRun(io, opened, own, { engine, pool, source }, flags);
+    return deliverRun(io, opened, scope, { engine, pool, source }, flags);
   });
 }

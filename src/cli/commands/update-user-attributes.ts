@@ -1,7 +1,7 @@
 /** `poolsync update-user-attributes`: a user's own change with the user's own token, in the AWS CLI's words. */
 import type { Command } from "commander";
 import { claimsOf } from "../../core/access-token.ts";
-import { withOwned } from "../../lifecycle.ts";
+import { withScope } from "../../lifecycle.ts";
 import { refuseNow } from "../aws/engine-guard.ts";
 import type { RequestInput } from "../aws/request-input.ts";
 import { modeOf, modeOptions, requestOptions, type OneFlags } from "../aws/request-options.ts";
@@ -46,8 +46,8 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
         "Expected POOLSYNC_KEY with --queue: without it the token would be stored in clear. Leave --queue out: the call is then made at once, and the token is kept nowhere.",
       );
     }
-    return withOwned(async (own) => {
-      const requests = requestContext(opened, { io, flags, mode }, own);
+    return withScope(async (scope) => {
+      const requests = requestContext(opened, { io, flags, mode }, scope);
       return answerAll((request) => answerTokenRequest(requests, request), { atOnce: config.concurrency, userOf });
     });
   });
