@@ -2,7 +2,7 @@
 import { scrub } from "../core/scrub.ts";
 import type { AttributeWriter } from "./attribute-writer.ts";
 import type { Refusal } from "./fault.ts";
-import type { OwnAnswer, OwnWriter } from "./own-writer.ts";
+import type { TokenAnswer, TokenWriter } from "./token-writer.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** A refused call as the AWS CLI would tell of it. Holds none of the values that were sent. */
@@ -18,9 +18,9 @@ export interface SaidRefusal {
 export interface HeardCalls {
   readonly writer: AttributeWriter;
   readonly directory: UserDirectory;
-  readonly ownWriter: OwnWriter;
+  readonly tokenWriter: TokenWriter;
   /** What Cognito answered to the user's own calls. */
-  readonly ownAnswer: OwnAnswer | undefined;
+  readonly tokenAnswer: TokenAnswer | undefined;
   /** What was refused last. */
   readonly refusal: SaidRefusal | undefined;
   /** Names of attributes that were written. */
@@ -39,12 +39,12 @@ export function saidRefusal(
 
 export interface Calls {
   readonly writer: AttributeWriter;
-  readonly ownWriter: OwnWriter;
+  readonly tokenWriter: TokenWriter;
   readonly directory: UserDirectory;
 }
 
-export function hearCalls({ writer, ownWriter, directory }: Calls): HeardCalls {
-  let ownAnswer: OwnAnswer | undefined;
+export function hearCalls({ writer, tokenWriter, directory }: Calls): HeardCalls {
+  let tokenAnswer: TokenAnswer | undefined;
   let refusal: SaidRefusal | undefined;
   const written = new Set<string>();
   return {
@@ -75,21 +75,24 @@ export function hearCalls({ writer, ownWriter, directory }: Calls): HeardCalls {
         return said;
       },
     },
-    ownWriter: {
+    tokenWriter: {
       async write(token, attributes, options) {
-        const said = await ownWriter.write(token, attributes, options);
+        const said = await tokenWriter.write(token, attributes, options);
         const values = attributes.map(({ Value }) => Value);
         if (!said.ok) refusal = saidRefusal("UpdateUserAttributes", said, [token, ...values]);
         else {
           for (const { Name } of attributes) written.add(Name);
-          const codes = [...(ownAnswer?.CodeDeliveryDetailsList ?? []), ...(said.answer.CodeDeliveryDetailsList ?? [])];
-          ownAnswer = codes.length === 0 ? {} : { CodeDeliveryDetailsList: codes };
+          const codes = [
+            ...(tokenAnswer?.CodeDeliveryDetailsList ?? []),
+            ...(said.answer.CodeDeliveryDetailsList ?? []),
+          ];
+          tokenAnswer = codes.length === 0 ? {} : { CodeDeliveryDetailsList: codes };
         }
         return said;
       },
     },
-    get ownAnswer() {
-      return ownAnswer;
+    get tokenAnswer() {
+      return tokenAnswer;
     },
     get refusal() {
       return refusal;

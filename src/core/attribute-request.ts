@@ -23,7 +23,7 @@ export interface AdminRequest extends AttributeRequest {
   readonly username: string;
 }
 
-export interface OwnRequest extends AttributeRequest {
+export interface TokenRequest extends AttributeRequest {
   readonly token: string;
 }
 
@@ -77,10 +77,10 @@ export function checkAdminRequest(input: Input): Checked<AdminRequest> {
 }
 
 /** Checks a request of UpdateUserAttributes, by which nobody sets a verified flag or what administrators write. */
-export function checkOwnRequest(input: Input): Checked<OwnRequest> {
+export function checkTokenRequest(input: Input): Checked<TokenRequest> {
   const faults = unknownMembers(input, ["AccessToken", "UserAttributes", "ClientMetadata"]);
   const token = textOf(faults, "AccessToken", input["AccessToken"], TOKEN);
-  const units = unitsOf(faults, input["UserAttributes"], { own: true });
+  const units = unitsOf(faults, input["UserAttributes"], { byToken: true });
   const metadata = metadataOf(faults, input["ClientMetadata"]);
   return faults.length > 0 ? { faults } : { request: { token, units, ...metadata } };
 }
@@ -113,7 +113,7 @@ interface Named {
   readonly text: string;
 }
 
-function unitsOf(faults: RequestFault[], list: unknown, { own = false } = {}): Unit[] {
+function unitsOf(faults: RequestFault[], list: unknown, { byToken = false } = {}): Unit[] {
   const at = "UserAttributes";
   if (list === undefined || list === null) {
     faults.push({ at, detail: `Expected \`${at}\`, which is required` });
@@ -134,7 +134,7 @@ function unitsOf(faults: RequestFault[], list: unknown, { own = false } = {}): U
     }
     named.set(attribute.name, attribute);
   }
-  return [...named.values()].flatMap((attribute) => unitOf(faults, attribute, named, own));
+  return [...named.values()].flatMap((attribute) => unitOf(faults, attribute, named, byToken));
 }
 
 function attributeOf(faults: RequestFault[], at: string, item: unknown): Named | undefined {
@@ -174,14 +174,14 @@ function unitOf(
   faults: RequestFault[],
   { at, name, text }: Named,
   all: ReadonlyMap<string, Named>,
-  own: boolean,
+  byToken: boolean,
 ): Unit[] {
   const fault = (detail: string): Unit[] => {
     faults.push({ at: `${at}.Value`, detail });
     return [];
   };
   const contact = contactOf(name);
-  if (own && (contact !== undefined || name.startsWith("dev:"))) {
+  if (byToken && (contact !== undefined || name.startsWith("dev:"))) {
     return fault(`\`${name}\` is set by administrators only: users cannot write it with their own token`);
   }
   if (contact !== undefined) {

@@ -9,7 +9,7 @@ import {
   letNothingOlderFollow,
   isStale,
   otherOf,
-  ownNames,
+  withoutPrototype,
   place,
   type Outcome,
 } from "./draft.ts";
@@ -63,7 +63,7 @@ export function claim(
     }
   }
   discardCancelled(d, isCancelled);
-  const units = ownNames<Held>();
+  const units = withoutPrototype<Held>();
   const sent: string[] = [];
   // Flags come last: whether one must be sent depends on whether its contact is.
   const waiting = Object.entries(d.mailbox.pending).toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)));

@@ -54,20 +54,20 @@ export function draft(state: UserState, owner: Owner): Draft {
       pool: mailbox?.pool ?? owner.pool,
       username: mailbox?.username ?? owner.username,
       priority: Math.min(mailbox?.priority ?? owner.priority, owner.priority),
-      pending: ownNames(mailbox?.pending),
-      ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: ownNames(mailbox.claim.units) } } : {}),
-      suspects: ownNames(mailbox?.suspects),
-      kept: ownNames(mailbox?.kept),
-      doubts: ownNames(mailbox?.doubts),
-      unknown: ownNames(mailbox?.unknown),
+      pending: withoutPrototype(mailbox?.pending),
+      ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: withoutPrototype(mailbox.claim.units) } } : {}),
+      suspects: withoutPrototype(mailbox?.suspects),
+      kept: withoutPrototype(mailbox?.kept),
+      doubts: withoutPrototype(mailbox?.doubts),
+      unknown: withoutPrototype(mailbox?.unknown),
     },
-    ledger: ownNames(ledger),
+    ledger: withoutPrototype(ledger),
     entries: [],
   };
 }
 
 /** A copy that has the names of the record and no others: a unit may be called `constructor` or `__proto__`. */
-export function ownNames<T>(record: Readonly<Record<string, T>> = {}): Record<string, T> {
+export function withoutPrototype<T>(record: Readonly<Record<string, T>> = {}): Record<string, T> {
   const copy = { ...record };
   Object.setPrototypeOf(copy, null);
   return copy;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
 import type { AttributeWriter, WriteAnswer } from "../cognito/attribute-writer.ts";
-import type { OwnWriter } from "../cognito/own-writer.ts";
+import type { TokenWriter } from "../cognito/token-writer.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import { type Slot, SlotTooLate } from "../cognito/slot.ts";
 import { fullJitter } from "../core/backoff.ts";
@@ -18,7 +18,7 @@ const SHORT_RETRY_MS = 200;
 export interface CallMeans {
   readonly pool: string;
   readonly writer: AttributeWriter;
-  readonly ownWriter: OwnWriter;
+  readonly tokenWriter: TokenWriter;
   readonly updates: QuotaGovernor;
 }
 
@@ -47,7 +47,7 @@ export interface ClaimCall {
   settled(): void;
 }
 
-export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans, caller: Caller): ClaimCall {
+export function createClaimCall({ pool, writer, tokenWriter, updates }: CallMeans, caller: Caller): ClaimCall {
   const { priority, session, aliases, signal } = caller;
   let slot: Slot | undefined = caller.first;
   let written: Slot | undefined;
@@ -74,7 +74,7 @@ export function createClaimCall({ pool, writer, ownWriter, updates }: CallMeans,
         }
         said = await withinLease(session.leaseLeftMs(), signal, (ending) => {
           const within = { signal: ending, notAfter, ...beside };
-          if (token !== undefined) return ownWriter.write(token, payload, within);
+          if (token !== undefined) return tokenWriter.write(token, payload, within);
           return writer.write(pool, username, payload, within);
         });
         if (said.ok) return said;

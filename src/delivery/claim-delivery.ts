@@ -34,10 +34,10 @@ export async function deliverClaim(
 ): Promise<ClaimResult> {
   const work = openClaimWork(deps, claim, signal);
   const { session, aliases } = work;
-  const { profile, writer, ownWriter, updates } = deps;
+  const { profile, writer, tokenWriter, updates } = deps;
   const { priority } = claim.answer;
   const call = createClaimCall(
-    { pool: profile.id, writer, ownWriter, updates },
+    { pool: profile.id, writer, tokenWriter, updates },
     { priority, session, aliases, first, signal, onMayHold },
   );
   let late = false;

@@ -1,6 +1,6 @@
 /** What deliveries of one pool need of the world. */
 import type { AttributeWriter } from "../cognito/attribute-writer.ts";
-import type { OwnWriter } from "../cognito/own-writer.ts";
+import type { TokenWriter } from "../cognito/token-writer.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { SubProbe } from "../cognito/sub-probe.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
@@ -16,7 +16,7 @@ export interface DeliveryDeps {
   readonly profile: PoolProfile;
   readonly writer: AttributeWriter;
   /** For changes that users make themselves. */
-  readonly ownWriter: OwnWriter;
+  readonly tokenWriter: TokenWriter;
   readonly directory: UserDirectory;
   readonly names: Pick<UserNames, "changed">;
   readonly subs: SubProbe;

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
-import type { OwnAnswer } from "../cognito/own-writer.ts";
+import type { TokenAnswer } from "../cognito/token-writer.ts";
 import { SlotTooLate } from "../cognito/slot.ts";
 import type { Change } from "../core/change.ts";
 import type { Held, UserState } from "../core/mailbox.ts";
@@ -38,7 +38,7 @@ export interface Delivered {
   /** The last call that was refused, where one was. */
   readonly refusal?: SaidRefusal;
   /** What Cognito answered to the user's own call, where one was made here. */
-  readonly ownAnswer?: OwnAnswer;
+  readonly tokenAnswer?: TokenAnswer;
 }
 
 export interface DirectOptions {
@@ -71,13 +71,13 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
     submit: (change, { wake }) => submit(engine, profile.id, producer, change, wake),
     async deliverNow(submitted, options) {
       const heard = hearCalls(deps);
-      const { writer, ownWriter, directory } = heard;
-      const turn = createUserTurn({ ...deps, writer, ownWriter, directory, queues });
+      const { writer, tokenWriter, directory } = heard;
+      const turn = createUserTurn({ ...deps, writer, tokenWriter, directory, queues });
       const waited: Waited = { isPending: true };
       try {
         const outcomes = await waitForOutcomes(engine, { turn, heard, submitted, waited }, options);
-        const { refusal, ownAnswer } = heard;
-        return { outcomes, ...(refusal && { refusal }), ...(ownAnswer && { ownAnswer }) };
+        const { refusal, tokenAnswer } = heard;
+        return { outcomes, ...(refusal && { refusal }), ...(tokenAnswer && { tokenAnswer }) };
       } finally {
         const { user } = submitted;
         if (waited.isPending) await wakeUps.wake(profile.id, [{ user, priority: PRIORITY.direct }]);

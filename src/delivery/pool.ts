@@ -4,7 +4,7 @@
  */
 import type { CognitoClient } from "../cognito/client.ts";
 import { createAttributeWriter } from "../cognito/attribute-writer.ts";
-import { createOwnWriter } from "../cognito/own-writer.ts";
+import { createTokenWriter } from "../cognito/token-writer.ts";
 import { readProvider } from "../cognito/identity-provider.ts";
 import { readPoolProfile } from "../cognito/pool-profile.ts";
 import { scanPool, scanUsers, type ScanPage, type UserName } from "../cognito/pool-scan.ts";
@@ -110,7 +110,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       log.warn({ pool: profile.id }, "the pool's service takes no sub: users are written by username"),
     ),
     writer: createAttributeWriter(cognito),
-    ownWriter: createOwnWriter(cognito),
+    tokenWriter: createTokenWriter(cognito),
     directory,
     updates,
     lists,

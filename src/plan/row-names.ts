@@ -77,8 +77,8 @@ export function createRowNames(
           if (value === "" || known.has(key)) continue;
           known.add(key);
           // Of what may be either, a username is somebody's before an alias is.
-          const isOwn = mayBe.length > 1 && (attribute === "username" || attribute === "sub");
-          const isTheirs = isOwn || user.attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
+          const isOwnName = mayBe.length > 1 && (attribute === "username" || attribute === "sub");
+          const isTheirs = isOwnName || user.attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
           yield { key, attribute, isTheirs };
         }
       }
@@ -100,8 +100,8 @@ export function createRowNames(
         const name = nameOf(attribute, username);
         yield `given ${name}`;
         const own = units.find((unit) => unit.name === attribute)?.value;
-        const isOwn = own?.kind === "text" && nameOf(attribute, own.text) === name;
-        if (isAliasAttribute(attribute) && !isOwn) yield name;
+        const keepsIt = own?.kind === "text" && nameOf(attribute, own.text) === name;
+        if (isAliasAttribute(attribute) && !keepsIt) yield name;
       }
     },
     get areAliases() {

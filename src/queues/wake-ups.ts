@@ -78,17 +78,21 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
   const queueOf = (pool: string, lane: Lane): JobQueue<WakeUp> => queues.queue<WakeUp>(wakeUpQueue(pool, lane));
   const ofLane = <Wanted extends Due>(dues: readonly Wanted[], lane: Lane): readonly Wanted[] =>
     dues.filter(({ priority }) => priority < PRIORITY.bulk === (lane === "urgent"));
-  const addOwn = (queue: JobQueue<WakeUp>, dues: readonly Due[], keepLastIfActive: boolean): Promise<Job<WakeUp>[]> =>
+  const addSingleUserJobs = (
+    queue: JobQueue<WakeUp>,
+    dues: readonly Due[],
+    keepLastIfActive: boolean,
+  ): Promise<Job<WakeUp>[]> =>
     queue.addBulk(
       dues.map(({ user }) => ({
         name: NAME,
         data: { users: [user] },
-        opts: { deduplication: { ...own(user), ...(keepLastIfActive ? { keepLastIfActive } : {}) } },
+        opts: { deduplication: { ...deduplicationOf(user), ...(keepLastIfActive ? { keepLastIfActive } : {}) } },
       })),
     );
   async function addShared(queue: JobQueue<WakeUp>, dues: readonly (Due | Swept)[]): Promise<void> {
     const each = Math.min(USERS_A_JOB, Math.ceil(dues.length / JOBS_A_PAGE));
-    if (each <= 1) return void (await addOwn(queue, dues, true));
+    if (each <= 1) return void (await addSingleUserJobs(queue, dues, true));
     const jobs = Array.from({ length: Math.ceil(dues.length / each) }, (_, nth) =>
       dues.slice(nth * each, (nth + 1) * each),
     );
@@ -106,12 +110,12 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
       const [urgent, bulk] = [ofLane(dues, "urgent"), ofLane(dues, "bulk")];
       if (bulk.length > 0) await addShared(queueOf(pool, "bulk"), bulk);
       if (urgent.length === 0) return;
-      const jobs = await addOwn(queueOf(pool, "urgent"), urgent, true);
+      const jobs = await addSingleUserJobs(queueOf(pool, "urgent"), urgent, true);
       // Of a user whose job was there already, it is that job: it may sleep until a back-off or a lease ends.
       await Promise.all(jobs.map((job) => ignoreRace(job.promote())));
     },
     async sleep(pool, user, forMs) {
-      await queueOf(pool, "bulk").add(NAME, { users: [user] }, { delay: forMs, deduplication: own(user) });
+      await queueOf(pool, "bulk").add(NAME, { users: [user] }, { delay: forMs, deduplication: deduplicationOf(user) });
     },
     async oldest(pool) {
       const queue = queueOf(pool, "bulk");
@@ -131,7 +135,7 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
         const queue = queueOf(pool, lane);
         // A job that is running is not asked to run again: it waits for the pace, and whoever is then still due is met by
         // the next sweep. A second job of each would take slots for nothing.
-        const jobs = await addOwn(queue, some, false);
+        const jobs = await addSingleUserJobs(queue, some, false);
         const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
         const asleep =
           sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);
@@ -141,7 +145,7 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
   };
 }
 
-function own(user: string): { readonly id: string } {
+function deduplicationOf(user: string): { readonly id: string } {
   return { id: user.slice(0, DEDUPLICATED_BY) };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkAdminRequest, checkOwnRequest } from "../../src/core/attribute-request.ts";
+import { checkAdminRequest, checkTokenRequest } from "../../src/core/attribute-request.ts";
 import type { Unit } from "../../src/core/unit.ts";
 
 const GOOD = {
@@ -199,19 +199,19 @@ describe("a request with a user's own token", () => {
   ];
   for (const [title, input, fault] of refused) {
     test(`is refused with ${title}`, () => {
-      const checked = checkOwnRequest({ ...TOKEN, ...input });
+      const checked = checkTokenRequest({ ...TOKEN, ...input });
       assert.ok("faults" in checked);
       assert.match(checked.faults.map(({ detail }) => detail).join("; "), fault);
     });
   }
   test("may be of any letter, digit, dash, underscore, equals sign and dot, however long, and carries its metadata", () => {
     const token = `Az09-_=.${"x".repeat(10_000)}`;
-    const checked = checkOwnRequest({ ...TOKEN, AccessToken: token, ClientMetadata: { a: "b" } });
+    const checked = checkTokenRequest({ ...TOKEN, AccessToken: token, ClientMetadata: { a: "b" } });
     assert.ok("request" in checked);
     assert.deepEqual([checked.request.token, checked.request.clientMetadata], [token, { a: "b" }]);
   });
   test("asks for its addresses to be verified", () => {
-    assert.deepEqual(checkOwnRequest({ ...TOKEN, ...attributes(["email", "j@e.com"]) }), {
+    assert.deepEqual(checkTokenRequest({ ...TOKEN, ...attributes(["email", "j@e.com"]) }), {
       request: {
         token: "aaa.bbb.ccc",
         units: [{ name: "email", value: { kind: "text", text: "j@e.com", verified: "ask" } }],

@@ -8,7 +8,7 @@ import { failureSuite } from "./delivery-failures.ts";
 import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
 import { mannerSuite } from "./delivery-manner.ts";
-import { ownSuite } from "./delivery-own.ts";
+import { ownSuite } from "./delivery-token.ts";
 import { orderSuite } from "./delivery-order.ts";
 import { sharedSuite } from "./delivery-shared.ts";
 

@@ -3,7 +3,7 @@ import { createAttributeWriter } from "../../cognito/attribute-writer.ts";
 import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
 import { accountOf } from "../../cognito/listed-user.ts";
 import { findByName } from "../../cognito/name-search.ts";
-import { createOwnWriter } from "../../cognito/own-writer.ts";
+import { createTokenWriter } from "../../cognito/token-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
 import { retryRead } from "../../cognito/read-retry.ts";
 import { sendOnce } from "../../cognito/send-once.ts";
@@ -98,7 +98,7 @@ async function sendNow(
   if (flags.force !== true) await ask(io, risksOf(profile, request.units), signal);
   const updates = context.governor(chosen.id, chosen.ratePerSecond);
   const directory = createUserDirectory(cognito);
-  const calls = { writer: createAttributeWriter(cognito), ownWriter: createOwnWriter(cognito), directory };
+  const calls = { writer: createAttributeWriter(cognito), tokenWriter: createTokenWriter(cognito), directory };
   const found = await find(context, profile, directory, request.username);
   const { username, user } = found;
   const sent = await sendOnce(

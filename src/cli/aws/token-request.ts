@@ -1,16 +1,16 @@
 /** One request of `update-user-attributes`: looked at, sent at once, or put through the queue with its token sealed. */
 import { CognitoError } from "../../cognito/cognito-error.ts";
 import { saidRefusal } from "../../cognito/heard-calls.ts";
-import { createOwnWriter, type OwnAnswer } from "../../cognito/own-writer.ts";
+import { createTokenWriter, type TokenAnswer } from "../../cognito/token-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
 import { createUserDirectory } from "../../cognito/user-directory.ts";
 import { choosePool, type ChosenPool } from "../../config/config.ts";
 import { claimsOf, hasEnded, type TokenClaims } from "../../core/access-token.ts";
-import { checkOwnRequest, type OwnRequest } from "../../core/attribute-request.ts";
+import { checkTokenRequest, type TokenRequest } from "../../core/attribute-request.ts";
 import { attributeOf, textOf } from "../../core/payload.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Engine } from "../../queues/engine.ts";
-import { inOwnTurn } from "../../delivery/own-turn.ts";
+import { makeTokenChange } from "../../delivery/token-change.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { adviceToUser } from "../../core/advice.ts";
 import { dryRun } from "./dry-run.ts";
@@ -32,7 +32,7 @@ const UNSAID = "unsaid_pool";
 /** Carries one request out, and answers what is printed. */
 export async function answerTokenRequest(context: RequestContext, input: RequestInput): Promise<string> {
   const { config, flags, mode } = context;
-  const checked = checkOwnRequest(input);
+  const checked = checkTokenRequest(input);
   if ("faults" in checked) throw requestFaults(checked.faults);
   const { request } = checked;
   const claims = claimsOf(request.token);
@@ -55,7 +55,7 @@ export async function answerTokenRequest(context: RequestContext, input: Request
 }
 
 interface Own {
-  readonly request: OwnRequest;
+  readonly request: TokenRequest;
   readonly claims: TokenClaims;
   readonly input: RequestInput;
 }
@@ -105,7 +105,7 @@ async function throughQueue(context: RequestContext, pool: Pool, { request, clai
   const { user, delivered } = result;
   const failure = failureOf(io, flags, user, delivered, { adviseOn: adviceToUser });
   if (failure !== undefined) throw failure;
-  return answered(context, OPERATION, { outcomes: delivered.outcomes, input, answer: delivered.ownAnswer ?? {} });
+  return answered(context, OPERATION, { outcomes: delivered.outcomes, input, answer: delivered.tokenAnswer ?? {} });
 }
 
 /** The call is made now, in the user's turn where an engine says whose that is. */
@@ -121,8 +121,8 @@ async function atOnce(
   const bucket = await bucketOf(engine, claims, chosen.region);
   const updates = context.governor(bucket, chosen.ratePerSecond, engine?.store.pace);
   const cognito = context.cognito(chosen);
-  const writer = createOwnWriter(cognito);
-  let answer: OwnAnswer = {};
+  const writer = createTokenWriter(cognito);
+  let answer: TokenAnswer = {};
   const call = async (): Promise<boolean> => {
     const slot = await updates.acquire({ priority: 0, signal });
     try {
@@ -143,7 +143,7 @@ async function atOnce(
     else {
       const { pool, username } = claims;
       const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
-      await inOwnTurn(engine, { pool, username, units, leaseMs, signal }, call);
+      await makeTokenChange(engine, { pool, username, units, leaseMs, signal }, call);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -181,7 +181,7 @@ async function bucketOf(engine: Engine | undefined, claims: TokenClaims | undefi
   return `${account}:${region}:UserUpdate`;
 }
 
-function refused(request: OwnRequest, refusal: Parameters<typeof saidRefusal>[1]): AppError {
+function refused(request: TokenRequest, refusal: Parameters<typeof saidRefusal>[1]): AppError {
   const values = [request.token, ...request.units.map(({ value }) => textOf(value))];
   const said = saidRefusal(OPERATION, refusal, values);
   return new AppError(said.kind, refusedText(said, { instead: adviceToUser(said.kind) }));

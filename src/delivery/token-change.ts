@@ -13,7 +13,7 @@ import { giveBackClaim } from "./claim-session.ts";
 import type { Engine } from "../queues/engine.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
 
-export interface OwnTurn {
+export interface TokenChange {
   readonly pool: string;
   /** As the token has it. */
   readonly username: string;
@@ -26,7 +26,7 @@ export interface OwnTurn {
 const LOOK_EVERY_MS = 100;
 
 /** Makes the call while nobody else delivers to the user. `call` says whether the values were written. */
-export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promise<boolean>): Promise<void> {
+export async function makeTokenChange(engine: Engine, turn: TokenChange, call: () => Promise<boolean>): Promise<void> {
   const { store, keyring, wakeUps } = engine;
   const { pool, units, leaseMs, signal } = turn;
   const known = await whoIsKnown(engine, turn);
@@ -82,7 +82,7 @@ export async function inOwnTurn(engine: Engine, turn: OwnTurn, call: () => Promi
  */
 async function whoIsKnown(
   { store, keyring }: Engine,
-  { pool, username }: OwnTurn,
+  { pool, username }: TokenChange,
 ): Promise<{ readonly user: string; readonly username: string } | undefined> {
   for (const spelling of new Set([username, username.toLowerCase()])) {
     const user = keyring.userKey(pool, spelling);

@@ -13,12 +13,12 @@ export interface CodeDelivery {
   readonly AttributeName?: string | undefined;
 }
 
-export interface OwnAnswer {
+export interface TokenAnswer {
   /** Absent where no code was sent. */
   readonly CodeDeliveryDetailsList?: readonly CodeDelivery[] | undefined;
 }
 
-export interface OwnWriter {
+export interface TokenWriter {
   /** A blank value deletes. Whatever goes wrong is an answer; nothing is thrown. No credentials are looked for. */
   write(
     token: string,
@@ -29,7 +29,7 @@ export interface OwnWriter {
       /** By performance.now(): from then on the request is not sent. */
       readonly notAfter?: number;
     },
-  ): Promise<{ readonly ok: true; readonly answer: OwnAnswer } | Refusal>;
+  ): Promise<{ readonly ok: true; readonly answer: TokenAnswer } | Refusal>;
 }
 
 const TEXT = z.string().exactOptional();
@@ -39,7 +39,7 @@ const ANSWER = z.object({
     .exactOptional(),
 });
 
-export function createOwnWriter(cognito: CognitoClient): OwnWriter {
+export function createTokenWriter(cognito: CognitoClient): TokenWriter {
   return {
     async write(token, attributes, { clientMetadata, signal, notAfter }) {
       const within = AbortSignal.any([signal, AbortSignal.timeout(cognito.callMs)]);
