@@ -19,7 +19,7 @@ import {
   mayGoAt,
   SUSPECT_MS,
   type Claim,
-  type Held,
+  type QueuedUnit,
   type Mailbox,
   type UserState,
 } from "./mailbox.ts";
@@ -55,37 +55,37 @@ export function claim(
   if (dead) {
     delete d.mailbox.claim;
     d.mailbox.doubts = {};
-    for (const [name, held] of Object.entries(dead.units)) {
-      book(d, held.run, "pending", -1);
-      letNothingOlderFollow(d, name, held, nowMs + SUSPECT_MS);
-      place(d, name, { ...held, deaths: held.deaths + 1 });
+    for (const [name, unit] of Object.entries(dead.units)) {
+      book(d, unit.run, "pending", -1);
+      letNothingOlderFollow(d, name, unit, nowMs + SUSPECT_MS);
+      place(d, name, { ...unit, deaths: unit.deaths + 1 });
       d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
     }
   }
   discardCancelled(d, isCancelled);
-  const units = withoutPrototype<Held>();
+  const units = withoutPrototype<QueuedUnit>();
   const sent: string[] = [];
   // Flags come last: whether one must be sent depends on whether its contact is.
   const waiting = Object.entries(d.mailbox.pending).toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)));
-  for (const [name, held] of waiting) {
-    if (mayGoAt(d.mailbox.pending, name, held) > nowMs) continue;
+  for (const [name, unit] of waiting) {
+    if (mayGoAt(d.mailbox.pending, name, unit) > nowMs) continue;
     delete d.mailbox.pending[name];
     const applied = d.ledger[name];
     const contact = contactOf(name);
-    if (isStale(d, name, held)) {
-      book(d, held.run, "pending", -1);
-      book(d, held.run, "stale", 1);
+    if (isStale(d, name, unit)) {
+      book(d, unit.run, "pending", -1);
+      book(d, unit.run, "stale", 1);
     } else if (
-      held.sendUnless === "written" &&
-      isBelieved(applied, held.digest, nowMs) &&
+      unit.sendUnless === "written" &&
+      isBelieved(applied, unit.digest, nowMs) &&
       !(contact !== undefined && units[contact])
     ) {
-      enter(d, name, held.version, held.digest);
-      book(d, held.run, "pending", -1);
-      done(d, name, held, "unchanged");
+      enter(d, name, unit.version, unit.digest);
+      book(d, unit.run, "pending", -1);
+      done(d, name, unit, "unchanged");
     } else {
-      units[name] = held;
-      if (held.sendUnless !== undefined && applied?.digest === held.digest) sent.push(name);
+      units[name] = unit;
+      if (unit.sendUnless !== undefined && applied?.digest === unit.digest) sent.push(name);
     }
   }
   if (Object.keys(units).length === 0) {

@@ -6,7 +6,7 @@ import type { Entry, Term } from "./books.ts";
 import {
   isOfFormer,
   QUIET_MS,
-  type Held,
+  type QueuedUnit,
   type Kept,
   type LedgerEntry,
   type SendUnless,
@@ -28,8 +28,8 @@ export interface Draft {
     pool: string;
     username: string;
     priority: number;
-    pending: Record<string, Held>;
-    claim?: { token: string; leaseUntil: number; units: Record<string, Held>; sent?: readonly string[] };
+    pending: Record<string, QueuedUnit>;
+    claim?: { token: string; leaseUntil: number; units: Record<string, QueuedUnit>; sent?: readonly string[] };
     suspects: Record<string, { until: number }>;
     kept: Record<string, Kept>;
     doubts: Record<string, string>;
@@ -91,11 +91,11 @@ export function otherOf(name: string): string | undefined {
 
 /** What a cancelled run has put, and what is not in flight, is not sent any more. */
 export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean): void {
-  for (const [name, held] of Object.entries(d.mailbox.pending)) {
-    if (!isCancelled(held.run)) continue;
+  for (const [name, unit] of Object.entries(d.mailbox.pending)) {
+    if (!isCancelled(unit.run)) continue;
     delete d.mailbox.pending[name];
-    book(d, held.run, "pending", -1);
-    book(d, held.run, "discarded", 1);
+    book(d, unit.run, "pending", -1);
+    book(d, unit.run, "discarded", 1);
   }
 }
 
@@ -106,14 +106,14 @@ export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean
 export function forgetFormer(d: Draft, account: string): void {
   for (const [name, entry] of Object.entries(d.ledger)) if (isOfFormer(entry, account)) delete d.ledger[name];
   const { pending, kept } = d.mailbox;
-  for (const [name, held] of Object.entries(pending)) {
-    if (held.account === undefined || !isSuccessor(account, held.account)) continue;
+  for (const [name, unit] of Object.entries(pending)) {
+    if (unit.account === undefined || !isSuccessor(account, unit.account)) continue;
     delete pending[name];
-    book(d, held.run, "pending", -1);
-    book(d, held.run, "discarded", 1);
+    book(d, unit.run, "pending", -1);
+    book(d, unit.run, "discarded", 1);
   }
-  for (const [name, held] of Object.entries(kept)) {
-    if (held.account !== undefined && isSuccessor(account, held.account)) delete kept[name];
+  for (const [name, unit] of Object.entries(kept)) {
+    if (unit.account !== undefined && isSuccessor(account, unit.account)) delete kept[name];
   }
 }
 
@@ -152,8 +152,8 @@ export function blank(d: Draft, name: string | undefined, at?: number): void {
  * A look found the value there: nothing older than it follows. It is poolsync's own where it was the last that poolsync
  * wrote, but an address or number is not waited for any more once it was seen. `account`: at which it was seen.
  */
-export function enterSeen(d: Draft, name: string, held: Held, wasLast: boolean, account = held.account): void {
-  enter(d, name, held.version, wasLast && !isContact(name) ? held.digest : "", { account });
+export function enterSeen(d: Draft, name: string, unit: QueuedUnit, wasLast: boolean, account = unit.account): void {
+  enter(d, name, unit.version, wasLast && !isContact(name) ? unit.digest : "", { account });
 }
 
 /** Of two that say the same value, what lets less of it go unsent. */
@@ -163,8 +163,8 @@ function stricter(one: SendUnless | undefined, other: SendUnless | undefined): S
 }
 
 /** The unit with what may keep it from being sent. */
-function sentUnless(held: Held, sendUnless: SendUnless | undefined): Held {
-  const { sendUnless: _before, ...rest } = held;
+function sentUnless(unit: QueuedUnit, sendUnless: SendUnless | undefined): QueuedUnit {
+  const { sendUnless: _before, ...rest } = unit;
   return sendUnless === undefined ? rest : { ...rest, sendUnless };
 }
 
@@ -197,7 +197,7 @@ export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number)
 export function letNothingOlderFollow(
   d: Draft,
   name: string,
-  { version, account = NOT_LOOKED_AT }: Held,
+  { version, account = NOT_LOOKED_AT }: QueuedUnit,
   until: number,
 ): void {
   const applied = d.ledger[name];
@@ -212,9 +212,9 @@ function isSuspect(d: Draft, name: string): boolean {
 }
 
 /** Books a unit as done, and keeps it where a suspect may yet undo it. */
-export function done(d: Draft, name: string, held: Held, term: Kept["term"]): void {
-  book(d, held.run, term, 1);
-  if (isSuspect(d, name)) d.mailbox.kept[name] = { ...held, term };
+export function done(d: Draft, name: string, unit: QueuedUnit, term: Kept["term"]): void {
+  book(d, unit.run, term, 1);
+  if (isSuspect(d, name)) d.mailbox.kept[name] = { ...unit, term };
 }
 
 /** Sends again what was kept, unless something newer is on its way. */
@@ -224,17 +224,17 @@ export function resend(d: Draft, name: string): void {
   const last = take(kept, name);
   const applied = d.ledger[name];
   if (!last || (applied && applied.version > last.version)) return;
-  const { term, ...held } = last;
-  pending[name] = { ...held, attempts: 0, faults: 0, deaths: 0, notBefore: quietUntil(d, name, held.digest) };
-  book(d, held.run, term, -1);
-  book(d, held.run, "pending", 1);
+  const { term, ...unit } = last;
+  pending[name] = { ...unit, attempts: 0, faults: 0, deaths: 0, notBefore: quietUntil(d, name, unit.digest) };
+  book(d, unit.run, term, -1);
+  book(d, unit.run, "pending", 1);
   // Writing an address takes its flag away, so what the flag was set to goes after it.
   const flag = flagOf(name);
   if (flag !== undefined) resend(d, flag);
 }
 
 /** True where the ledger has something newer of the unit, or of the contact that it speaks of. */
-export function isStale(d: Draft, name: string, { version, account }: Held): boolean {
+export function isStale(d: Draft, name: string, { version, account }: QueuedUnit): boolean {
   const contact = contactOf(name);
   return [d.ledger[name], contact === undefined ? undefined : d.ledger[contact]].some(
     (applied) => applied && version < applied.version && !cameBefore(applied.account, account),
@@ -246,37 +246,37 @@ export function cameBefore(one: string | undefined, other: string | undefined): 
   return one !== undefined && other !== undefined && isSuccessor(other, one);
 }
 
-/** True where `held` says nothing that `other` does not say as well or better. */
-function yieldsTo(held: Held, other: Held | undefined): boolean {
+/** True where `unit` says nothing that `other` does not say as well or better. */
+function yieldsTo(unit: QueuedUnit, other: QueuedUnit | undefined): boolean {
   if (!other) return false;
-  if (held.version <= other.version) return true;
-  return held.digest === other.digest && ordinalOf(held.version) === ordinalOf(other.version);
+  if (unit.version <= other.version) return true;
+  return unit.digest === other.digest && ordinalOf(unit.version) === ordinalOf(other.version);
 }
 
 /**
  * Puts a value among the pending ones, against the ledger, what is pending and what is in flight. Books where it
  * ended (`pending`, `stale` or `superseded`) and the loser it replaced.
  */
-export function place(d: Draft, name: string, held: Held): void {
+export function place(d: Draft, name: string, unit: QueuedUnit): void {
   const { pending, claim } = d.mailbox;
   const contact = contactOf(name);
   // What is for an account that is no more, as from a dead claim or a letter, takes no place of who came after.
   const others = [pending[name], claim?.units[name]];
-  if (others.some((other) => cameBefore(held.account, other?.account))) return book(d, held.run, "discarded", 1);
-  if (isStale(d, name, held)) return book(d, held.run, "stale", 1);
+  if (others.some((other) => cameBefore(unit.account, other?.account))) return book(d, unit.run, "discarded", 1);
+  if (isStale(d, name, unit)) return book(d, unit.run, "stale", 1);
   if (contact !== undefined) {
     // A flag for "the value that is there" yields to any newer value.
     const values = [pending[contact], claim?.units[contact]];
-    if (values.some((value) => value && value.version > held.version)) return book(d, held.run, "superseded", 1);
+    if (values.some((value) => value && value.version > unit.version)) return book(d, unit.run, "superseded", 1);
   }
   // What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
   const waiting = pending[name];
   // Somebody who asked for this very value, whose change ends here, is not left to a memory.
-  const strict = waiting?.digest === held.digest ? stricter(waiting.sendUnless, held.sendUnless) : held.sendUnless;
+  const strict = waiting?.digest === unit.digest ? stricter(waiting.sendUnless, unit.sendUnless) : unit.sendUnless;
   const rival = waiting ?? claim?.units[name];
-  if (!cameBefore(rival?.account, held.account) && yieldsTo(held, rival)) {
-    if (waiting?.digest === held.digest) pending[name] = sentUnless(waiting, strict);
-    return book(d, held.run, "superseded", 1);
+  if (!cameBefore(rival?.account, unit.account) && yieldsTo(unit, rival)) {
+    if (waiting?.digest === unit.digest) pending[name] = sentUnless(waiting, strict);
+    return book(d, unit.run, "superseded", 1);
   }
 
   const loser = take(pending, name);
@@ -285,14 +285,14 @@ export function place(d: Draft, name: string, held: Held): void {
     book(d, loser.run, "superseded", 1);
   }
   const flag = flagOf(name);
-  if (flag !== undefined && pending[flag] && pending[flag].version < held.version) {
+  if (flag !== undefined && pending[flag] && pending[flag].version < unit.version) {
     book(d, pending[flag].run, "pending", -1);
     book(d, pending[flag].run, "superseded", 1);
     delete pending[flag];
   }
-  const notBefore = Math.max(held.notBefore, quietUntil(d, name, held.digest));
-  pending[name] = { ...sentUnless(held, strict), notBefore };
-  book(d, held.run, "pending", 1);
+  const notBefore = Math.max(unit.notBefore, quietUntil(d, name, unit.digest));
+  pending[name] = { ...sentUnless(unit, strict), notBefore };
+  book(d, unit.run, "pending", 1);
 }
 
 /** Forgets what has expired, and the mailbox itself when nothing is left in it. */

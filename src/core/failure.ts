@@ -327,7 +327,7 @@ export const MAX_ATTEMPTS = 8;
 export const MAX_FAULTS = 40;
 export const MAX_DEATHS = 10;
 
-/** What a unit has been through; see `Held` in mailbox.ts. */
+/** What a unit has been through; see `QueuedUnit` in mailbox.ts. */
 export interface Trials {
   readonly attempts: number;
   readonly faults: number;

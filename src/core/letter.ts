@@ -16,7 +16,7 @@ export interface Letter {
   readonly run: string;
   readonly digest: string;
   readonly body: string;
-  /** See `Held`. */
+  /** See `QueuedUnit`. */
   readonly account?: string;
   /** Epoch ms. */
   readonly buriedAt: number;

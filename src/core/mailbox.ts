@@ -14,7 +14,7 @@ import { isSuccessor, madeAt } from "./person.ts";
 import { contactOf } from "./unit.ts";
 
 /** A wanted value of one unit, on its way. `body` is the unit's value as the keyring sealed it. */
-export interface Held {
+export interface QueuedUnit {
   readonly version: string;
   /** Keyed digest of the value: equal digests are equal values. */
   readonly digest: string;
@@ -40,10 +40,10 @@ export interface Held {
  */
 export type SendUnless = "written" | "there";
 
-export type Units = Readonly<Record<string, Held>>;
+export type Units = Readonly<Record<string, QueuedUnit>>;
 
 /** A unit that is done, and the term of the books that it is in. */
-export interface Kept extends Held {
+export interface Kept extends QueuedUnit {
   readonly term: "applied" | "unchanged";
 }
 
@@ -128,15 +128,15 @@ export function isOfFormer({ account, at }: LedgerEntry, mark: string): boolean 
 }
 
 /** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */
-export function mayGoAt(pending: Units, name: string, held: Held): number {
+export function mayGoAt(pending: Units, name: string, unit: QueuedUnit): number {
   const contact = contactOf(name);
-  return Math.max(held.notBefore, (contact === undefined ? undefined : pending[contact])?.notBefore ?? 0);
+  return Math.max(unit.notBefore, (contact === undefined ? undefined : pending[contact])?.notBefore ?? 0);
 }
 
 /** When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit. */
 export function dueAt(mailbox: Mailbox): number {
   if (mailbox.claim) return mailbox.claim.leaseUntil;
-  const times = Object.entries(mailbox.pending).map(([name, held]) => mayGoAt(mailbox.pending, name, held));
+  const times = Object.entries(mailbox.pending).map(([name, unit]) => mayGoAt(mailbox.pending, name, unit));
   if (times.length > 0) return Math.min(...times);
   return Math.max(
     0,

@@ -14,7 +14,7 @@ import {
   type Outcome,
   type Owner,
 } from "./draft.ts";
-import { isBelieved, type Held, type SendUnless, type UserState } from "./mailbox.ts";
+import { isBelieved, type QueuedUnit, type SendUnless, type UserState } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";
 import { isFlag } from "./unit.ts";
 import { isTooFarAhead, ordinalText, versionText } from "./version.ts";
@@ -70,7 +70,7 @@ export function put(
     const isOld = look === undefined || wroteSince(d, name, look.at) || lagged(d, name, account);
     const found = isOld ? undefined : look.found;
     const sendUnless = found === "other" ? undefined : wanted.sendUnless;
-    const held: Held = {
+    const unit: QueuedUnit = {
       version: versionText(ordinal, arrival),
       digest: wanted.digest,
       body: wanted.body,
@@ -83,11 +83,11 @@ export function put(
       ...(account === undefined ? {} : { account }),
     };
     // Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
-    if (found === "other" && d.ledger[name]?.digest === held.digest) blank(d, name);
-    const known = isQuiet(d, name) && !isStale(d, name, held) ? knownBy(d, wanted, found, nowMs) : undefined;
-    if (known === undefined) return place(d, name, held);
-    if (known === "look") enterSeen(d, name, held, d.ledger[name]?.digest === held.digest);
-    else enter(d, name, held.version, held.digest, { account });
+    if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
+    const known = isQuiet(d, name) && !isStale(d, name, unit) ? knownBy(d, wanted, found, nowMs) : undefined;
+    if (known === undefined) return place(d, name, unit);
+    if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest);
+    else enter(d, name, unit.version, unit.digest, { account });
     book(d, change.run, "unchanged", 1);
   });
   return finish(d, nowMs);

@@ -1,6 +1,6 @@
 import { book, draft, finish, place, type Outcome } from "./draft.ts";
 import type { Letter } from "./letter.ts";
-import type { Held, UserState } from "./mailbox.ts";
+import type { QueuedUnit, UserState } from "./mailbox.ts";
 
 /**
  * A letter is put again, under its old version and its old run: `dead` goes down by one, and up goes what became of
@@ -10,7 +10,7 @@ export function replay(state: UserState, letter: Letter, priority: number, nowMs
   const { user, pool, username, unit, version, digest, body, run, account } = letter;
   const d = draft(state, { user, pool, username, priority });
   book(d, run, "dead", -1);
-  const held: Held = { version, digest, body, run, attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
-  place(d, unit, account === undefined ? held : { ...held, account });
+  const queued: QueuedUnit = { version, digest, body, run, attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
+  place(d, unit, account === undefined ? queued : { ...queued, account });
   return finish(d, nowMs);
 }

@@ -17,7 +17,7 @@ import {
 } from "./draft.ts";
 import type { Draft, Outcome, Owner } from "./draft.ts";
 import type { Letter } from "./letter.ts";
-import { QUIET_MS, type Held, type UserState } from "./mailbox.ts";
+import { QUIET_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
 import { contactOf, isFlag } from "./unit.ts";
 
@@ -49,11 +49,11 @@ export function settle(
   if (!current) throw new Error("Expected the mailbox to hold the claim that was just compared");
   const letters: Letter[] = [];
   for (const [name, settlement] of Object.entries(settlements)) {
-    const held = current.units[name];
-    if (!held || held.version !== settlement.version) continue;
+    const unit = current.units[name];
+    if (!unit || unit.version !== settlement.version) continue;
     delete current.units[name];
-    book(d, held.run, "pending", -1);
-    const letter = settleUnit(d, name, held, settlement, current.sent?.includes(name) === true, nowMs);
+    book(d, unit.run, "pending", -1);
+    const letter = settleUnit(d, name, unit, settlement, current.sent?.includes(name) === true, nowMs);
     if (letter) letters.push(letter);
   }
   if (Object.keys(current.units).length === 0) delete d.mailbox.claim;
@@ -65,7 +65,7 @@ export function settle(
 function settleUnit(
   d: Draft,
   name: string,
-  held: Held,
+  unit: QueuedUnit,
   settlement: Settlement,
   wasLast: boolean,
   nowMs: number,
@@ -75,29 +75,29 @@ function settleUnit(
   const address = pending[contactOf(name) ?? name];
   const doubted =
     take(d.mailbox.doubts, name) !== undefined ||
-    (isFlag(name) && address !== undefined && address.version < held.version);
+    (isFlag(name) && address !== undefined && address.version < unit.version);
   switch (settlement.is) {
     case "applied":
     case "unchanged":
-      return settleDone(d, name, held, settlement, { wasLast, doubted }, nowMs);
+      return settleDone(d, name, unit, settlement, { wasLast, doubted }, nowMs);
     case "retry": {
       if (settlement.fateUnknown) {
-        keepQuiet(d, name, held.digest, nowMs);
-        letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
+        keepQuiet(d, name, unit.digest, nowMs);
+        letNothingOlderFollow(d, name, unit, nowMs + QUIET_MS);
       } else if (wasLast && !doubted) {
         // Nothing was written: what was the last of ours still is, and may await the person.
-        enter(d, name, d.ledger[name]?.version ?? held.version, held.digest);
+        enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
       }
       place(d, name, {
-        ...held,
-        attempts: held.attempts + (settlement.counts === "attempt" ? 1 : 0),
-        faults: held.faults + (settlement.counts === "fault" ? 1 : 0),
+        ...unit,
+        attempts: unit.attempts + (settlement.counts === "attempt" ? 1 : 0),
+        faults: unit.faults + (settlement.counts === "fault" ? 1 : 0),
         notBefore: settlement.at,
       });
       return undefined;
     }
     case "bury":
-      return settleBuried(d, name, held, settlement, nowMs);
+      return settleBuried(d, name, unit, settlement, nowMs);
   }
 }
 
@@ -105,55 +105,55 @@ function settleUnit(
 function settleDone(
   d: Draft,
   name: string,
-  held: Held,
+  unit: QueuedUnit,
   settlement: Extract<Settlement, { is: "applied" | "unchanged" }>,
   { wasLast, doubted }: { readonly wasLast: boolean; readonly doubted: boolean },
   nowMs: number,
 ): undefined {
   const applied = d.ledger[name];
   // A late settle may have moved the ledger beyond what this claim wrote.
-  const isNewer = applied && applied.version > held.version && !cameBefore(applied.account, held.account);
+  const isNewer = applied && applied.version > unit.version && !cameBefore(applied.account, unit.account);
   const newer = isNewer ? applied.version : undefined;
   if (settlement.is === "applied") {
-    const account = held.account ?? NOT_LOOKED_AT;
-    enter(d, name, newer ?? held.version, newer || doubted ? "" : held.digest, { at: nowMs, account });
+    const account = unit.account ?? NOT_LOOKED_AT;
+    enter(d, name, newer ?? unit.version, newer || doubted ? "" : unit.digest, { at: nowMs, account });
     // An address that was settled a moment ago in the same claim has another flag now.
     blank(d, otherOf(name), nowMs);
   } else if (newer !== undefined || doubted) {
-    enter(d, name, newer ?? held.version, "", { account: settlement.account });
+    enter(d, name, newer ?? unit.version, "", { account: settlement.account });
   } else if (settlement.awaiting === true) {
-    enter(d, name, held.version, held.digest, { account: settlement.account });
+    enter(d, name, unit.version, unit.digest, { account: settlement.account });
   } else {
-    enterSeen(d, name, held, wasLast, settlement.account);
+    enterSeen(d, name, unit, wasLast, settlement.account);
   }
-  if (doubted) place(d, name, { ...held, notBefore: 0 });
-  else done(d, name, held, settlement.is);
+  if (doubted) place(d, name, { ...unit, notBefore: 0 });
+  else done(d, name, unit, settlement.is);
 }
 
 /** The unit becomes a letter, unless something newer of it waits. */
 function settleBuried(
   d: Draft,
   name: string,
-  held: Held,
+  unit: QueuedUnit,
   settlement: Extract<Settlement, { is: "bury" }>,
   nowMs: number,
 ): Letter | undefined {
   const { pending } = d.mailbox;
   if (settlement.fateUnknown) {
-    keepQuiet(d, name, held.digest, nowMs);
-    letNothingOlderFollow(d, name, held, nowMs + QUIET_MS);
+    keepQuiet(d, name, unit.digest, nowMs);
+    letNothingOlderFollow(d, name, unit, nowMs + QUIET_MS);
   }
   const rivals = [pending[name], pending[contactOf(name) ?? name]];
-  if (rivals.some((rival) => rival && rival.version > held.version && !cameBefore(held.account, rival.account))) {
-    book(d, held.run, "superseded", 1);
+  if (rivals.some((rival) => rival && rival.version > unit.version && !cameBefore(unit.account, rival.account))) {
+    book(d, unit.run, "superseded", 1);
     return undefined;
   }
-  book(d, held.run, "dead", 1);
+  book(d, unit.run, "dead", 1);
   // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
   resend(d, name);
   const { pool, username } = d.mailbox;
-  const { version, run, digest, account } = held;
-  const { letter: id, kind, reason, owner, body = held.body } = settlement;
+  const { version, run, digest, account } = unit;
+  const { letter: id, kind, reason, owner, body = unit.body } = settlement;
   return {
     id,
     user: d.user,

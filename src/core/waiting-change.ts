@@ -1,4 +1,4 @@
-import type { Held, UserState } from "./mailbox.ts";
+import type { QueuedUnit, UserState } from "./mailbox.ts";
 import { contactOf, flagOf } from "./unit.ts";
 
 /**
@@ -16,14 +16,14 @@ export function changeWaits(
   for (const name of [unit, flagOf(unit), contactOf(unit)]) {
     if (name === undefined) continue;
     const last = named(ledger, name);
-    const held = [named(pending, name), named(claim?.units ?? {}, name)];
-    if (held.some((one) => one && one.digest !== named(wanted, name) && isNews(one, last))) return true;
+    const queued = [named(pending, name), named(claim?.units ?? {}, name)];
+    if (queued.some((one) => one && one.digest !== named(wanted, name) && isNews(one, last))) return true;
   }
   return false;
 }
 
 /** Of a write that nobody heard of the ledger has the version, and no digest: it is still under way. */
-function isNews({ version, digest }: Held, last: UserState["ledger"][string] | undefined): boolean {
+function isNews({ version, digest }: QueuedUnit, last: UserState["ledger"][string] | undefined): boolean {
   return !last || (version >= last.version && digest !== last.digest);
 }
 

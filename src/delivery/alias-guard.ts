@@ -94,11 +94,11 @@ export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGua
     },
     async keep(units, until) {
       for (const unit of units) {
-        const held = reserved.get(unit);
-        if (!held || held.endsAt >= until) continue;
+        const taken = reserved.get(unit);
+        if (!taken || taken.endsAt >= until) continue;
         // One that has ended may have been another's meanwhile: then the look was made too long ago.
-        if (held.endsAt <= performance.now()) return false;
-        if ((await reserve(unit, held.digest)).is !== "free") return false;
+        if (taken.endsAt <= performance.now()) return false;
+        if ((await reserve(unit, taken.digest)).is !== "free") return false;
       }
       return true;
     },

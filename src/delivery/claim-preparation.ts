@@ -12,7 +12,7 @@ import { answerFor, checkPerson, isFormers, type PersonAnswer } from "./person-c
 import type { Recipient } from "./recipients.ts";
 
 /** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
-const HELD_LOOK_MS = 60_000;
+const ON_HOLD_LOOK_MS = 60_000;
 /** An alias that another wants is looked at again after this: it is given back at once where neither may have it. */
 const RESERVED_LOOK_MS = 5_000;
 
@@ -62,7 +62,7 @@ async function deferContacts({ deps, session, open }: ClaimWork): Promise<void> 
   if (hold.is !== "held") return;
   session.defer(
     contacts.map(({ name }) => name),
-    Math.min(hold.retryInMs, HELD_LOOK_MS),
+    Math.min(hold.retryInMs, ON_HOLD_LOOK_MS),
   );
 }
 

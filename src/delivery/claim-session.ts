@@ -3,7 +3,7 @@
  * long the lease has to run. Nothing is told to the store before `settle`, and what is told renews the lease.
  */
 import type { Buried } from "../core/letter.ts";
-import type { Held } from "../core/mailbox.ts";
+import type { QueuedUnit } from "../core/mailbox.ts";
 import type { Settlement } from "../core/settlement.ts";
 import { withoutToken, type Keyring } from "../store/keyring.ts";
 import type { ClaimAnswer, Mailboxes } from "../store/mailboxes.ts";
@@ -38,7 +38,7 @@ export interface BuriedBy {
 export interface ClaimSession {
   /** Names of the units about which nothing is concluded yet. */
   open(): string[];
-  held(name: string): Held;
+  claimedUnit(name: string): QueuedUnit;
   conclude(name: string, settlement: Settlement): void;
   applied(name: string): void;
   /**
@@ -79,7 +79,7 @@ export function openClaimSession(
   let applied = 0;
   let left: Pick<Told, "dueInMs" | "priority"> = {};
 
-  const held = (name: string): Held => {
+  const claimedUnit = (name: string): QueuedUnit => {
     const unit = answer.units[name];
     if (!unit) throw new RangeError(`Expected \`${name}\` to be a unit of the claim`);
     return unit;
@@ -91,16 +91,16 @@ export function openClaimSession(
 
   return {
     open: () => [...open],
-    held,
+    claimedUnit,
     conclude,
-    applied: (name) => conclude(name, { is: "applied", version: held(name).version }),
+    applied: (name) => conclude(name, { is: "applied", version: claimedUnit(name).version }),
     unchanged(name, { awaiting = false, account } = {}) {
-      const { version } = held(name);
+      const { version } = claimedUnit(name);
       const whose = account === undefined ? {} : { account };
       conclude(name, { is: "unchanged", version, ...(awaiting ? { awaiting } : {}), ...whose });
     },
     bury(name, kind, reason, { owner, fateUnknown = false } = {}) {
-      const { version, body } = held(name);
+      const { version, body } = claimedUnit(name);
       const tokenless = withoutToken(keyring.open(body));
       conclude(name, {
         is: "bury",
@@ -115,7 +115,7 @@ export function openClaimSession(
     },
     defer(names, inMs) {
       for (const name of names) {
-        const { version } = held(name);
+        const { version } = claimedUnit(name);
         conclude(name, { is: "retry", version, at: inMs, counts: "nothing", fateUnknown: false });
       }
     },

@@ -5,7 +5,7 @@
 import { decide, isExhausted, type Failure } from "../core/failure.ts";
 import { hasEnded } from "../core/access-token.ts";
 import type { Attribute } from "../core/contact.ts";
-import type { Held } from "../core/mailbox.ts";
+import type { QueuedUnit } from "../core/mailbox.ts";
 import type { Manner } from "../core/manner.ts";
 import { attributeOf } from "../core/payload.ts";
 import type { Person } from "../core/person.ts";
@@ -27,7 +27,7 @@ export interface HoldWanted {
 export interface ClaimedUnit {
   readonly name: string;
   /** As the store gave it. */
-  readonly claimed: Held;
+  readonly claimed: QueuedUnit;
   readonly value: UnitValue;
   readonly manner: Manner;
   readonly person: Person;
@@ -121,7 +121,7 @@ function openUnits(
 ): ReadonlyMap<string, ClaimedUnit> {
   const units = new Map<string, ClaimedUnit>();
   for (const name of session.open()) {
-    const claimed = session.held(name);
+    const claimed = session.claimedUnit(name);
     if (isExhausted(claimed)) {
       session.bury(name, "gave-up", "exhausted");
       continue;

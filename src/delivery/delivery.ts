@@ -27,7 +27,7 @@ export interface Delivery {
   /** True while this process takes work: false while its credentials are refused, and while Redis is lost or full. */
   readonly ready: boolean;
   /** Why it does not, as a failure kind. */
-  readonly heldBy: string | undefined;
+  readonly onHoldFor: string | undefined;
   /**
    * Takes no more work and waits for what is under way; after `drainMs` the calls in flight are aborted, and what
    * they carried stays queued.
@@ -105,7 +105,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     get ready() {
       return engine.connected && gate.refusedAs === undefined && !gate.isFull && !gate.isStopped;
     },
-    get heldBy() {
+    get onHoldFor() {
       return gate.refusedAs;
     },
     abort: () => gate.abort(),

@@ -8,7 +8,7 @@ import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-c
 import type { TokenAnswer } from "../cognito/token-writer.ts";
 import { SlotTooLate } from "../cognito/slot.ts";
 import type { Change } from "../core/change.ts";
-import type { Held, UserState } from "../core/mailbox.ts";
+import type { QueuedUnit, UserState } from "../core/mailbox.ts";
 import { ordinalText, versionText } from "../core/version.ts";
 import { directRunId } from "../store/runs.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
@@ -139,7 +139,7 @@ async function waitForOutcomes(
   const own = new Set<string>();
   const changed = (unit: string): boolean => heard.written.has(unit) || !own.has(versions.get(unit) ?? "");
   const endsAt = performance.now() + waitMs;
-  let held = false;
+  let onHold = false;
   let busy = false;
   let tryAt = 0;
   for (;;) {
@@ -153,15 +153,15 @@ async function waitForOutcomes(
     }
     const leftMs = endsAt - performance.now();
     waited.isPending = [...outcomes.values()].some(({ is }) => is === "pending");
-    if (!waited.isPending || held || leftMs <= 0) return outcomes;
+    if (!waited.isPending || onHold || leftMs <= 0) return outcomes;
     const isFree = busy && state.mailbox?.claim === undefined;
     if (isFree || performance.now() >= tryAt) {
       const attempt = await attemptDelivery(turn, user, own, leftMs, AbortSignal.any([signal, foreign]));
-      ({ held = false, busy = false } = attempt);
+      ({ onHold = false, busy = false } = attempt);
       tryAt = performance.now() + attempt.againInMs;
     }
     const pauseMs = Math.min(tryAt - performance.now(), LOOK_EVERY_MS, endsAt - performance.now());
-    if (!held && pauseMs > 0) await sleep(pauseMs, undefined, { signal });
+    if (!onHold && pauseMs > 0) await sleep(pauseMs, undefined, { signal });
   }
 }
 
@@ -192,7 +192,7 @@ async function attemptDelivery(
     case "delivered": {
       for (const version of end.versions) own.add(version);
       const { hold, dueInMs = 0 } = end.result;
-      return { againInMs: dueInMs, held: hold !== undefined };
+      return { againInMs: dueInMs, onHold: hold !== undefined };
     }
   }
 }
@@ -203,7 +203,7 @@ interface Attempt {
   /** Another process has the user in hand, and may be done before its lease ends. */
   readonly busy?: boolean;
   /** No further try would go better: what was refused holds for this process or the pool. */
-  readonly held?: boolean;
+  readonly onHold?: boolean;
 }
 
 async function outcomeOf(
@@ -214,8 +214,8 @@ async function outcomeOf(
   changed: (unit: string) => boolean,
 ): Promise<UnitOutcome> {
   // A newer change to the same value is this one as well.
-  const isThis = (held: Held | undefined): boolean =>
-    held !== undefined && (held.version === version || (held.version > version && held.digest === digest));
+  const isThis = (unit: QueuedUnit | undefined): boolean =>
+    unit !== undefined && (unit.version === version || (unit.version > version && unit.digest === digest));
   if (isThis(mailbox?.pending[unit]) || isThis(mailbox?.claim?.units[unit])) return { is: "pending" };
   const id = keyring.letterId(user, unit, version);
   const letter = await store.letters.get(id);

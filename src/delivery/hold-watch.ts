@@ -34,19 +34,19 @@ export interface HoldEvents {
 export function createHoldWatch(holds: Holds, pool: string, events: HoldEvents): HoldWatch {
   const freeUntil = new Map<HoldScope, number>();
   let lastRefused: string | undefined;
-  let poolHeld = false;
+  let poolOnHold = false;
   return {
     async ask(scope) {
       if ((freeUntil.get(scope) ?? 0) > performance.now()) return { is: "free" };
       const answer = await holds.ask(pool, scope);
-      if (scope === "pool") poolHeld = answer.is !== "free";
+      if (scope === "pool") poolOnHold = answer.is !== "free";
       if (answer.is === "free") freeUntil.set(scope, performance.now() + BELIEVED_MS);
       else freeUntil.delete(scope);
       return answer.is === "held" ? { is: "held", retryInMs: answer.retryInMs } : { is: answer.is };
     },
     async place(scope, kind) {
       freeUntil.delete(scope);
-      if (scope === "pool") poolHeld = true;
+      if (scope === "pool") poolOnHold = true;
       const fresh = await holds.place(pool, scope, kind);
       if (fresh) events.placed(scope, kind);
       return fresh;
@@ -54,11 +54,11 @@ export function createHoldWatch(holds: Holds, pool: string, events: HoldEvents):
     async lift(scope) {
       if ((freeUntil.get(scope) ?? 0) > performance.now()) return;
       if (await holds.lift(pool, scope)) events.lifted(scope);
-      if (scope === "pool") poolHeld = false;
+      if (scope === "pool") poolOnHold = false;
       freeUntil.set(scope, performance.now() + BELIEVED_MS);
     },
     refused(user) {
-      const alike = poolHeld || (lastRefused !== undefined && lastRefused !== user);
+      const alike = poolOnHold || (lastRefused !== undefined && lastRefused !== user);
       lastRefused ??= user;
       return alike;
     },

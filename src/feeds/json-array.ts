@@ -58,7 +58,7 @@ function createCutter(name: string, maxLength: number): Cutter {
   let escaped = false;
   let startLine = 1;
   /** What the current element has from earlier pieces. */
-  let held = "";
+  let partial = "";
   let prelude = "";
 
   function misplaced(): FeedError {
@@ -120,17 +120,17 @@ function createCutter(name: string, maxLength: number): Cutter {
         else if (state !== "element") {
           if (passBetween(char)) from = at;
         } else if (passElement(char)) {
-          const json = held + piece.slice(from, at);
+          const json = partial + piece.slice(from, at);
           if (json.length > maxLength) throw tooLong(name, startLine, maxLength);
-          held = "";
+          partial = "";
           if (char === "}") throw misplaced();
           state = char === "," ? "next" : "after";
           yield { line: startLine, json };
         }
       }
       if (state !== "element") return;
-      held += piece.slice(from);
-      if (held.length > maxLength) throw tooLong(name, startLine, maxLength);
+      partial += piece.slice(from);
+      if (partial.length > maxLength) throw tooLong(name, startLine, maxLength);
     },
     end() {
       if (state === "after" && !wrapped) return;

@@ -15,27 +15,27 @@ const ZIP = Buffer.from("PK\u0003\u0004", "latin1");
 export async function* readText(source: Source): AsyncGenerator<string> {
   let encoding: string | undefined;
   let decoder: TextDecoder | undefined;
-  let held: Buffer = EMPTY;
+  let buffer: Buffer = EMPTY;
   let offset = 0;
   for await (const chunk of source.open()) {
-    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    buffer = buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]);
     if (decoder === undefined || encoding === undefined) {
-      if (held.length < ZIP.length) continue;
-      encoding = encodingOf(held, source);
+      if (buffer.length < ZIP.length) continue;
+      encoding = encodingOf(buffer, source);
       decoder = new TextDecoder(encoding, { fatal: true });
     }
-    const whole = held.subarray(0, wholeLength(held, encoding));
+    const whole = buffer.subarray(0, wholeLength(buffer, encoding));
     const text = decode(decoder, whole, encoding, offset, source);
     offset += whole.length;
-    held = held.subarray(whole.length);
+    buffer = buffer.subarray(whole.length);
     if (text !== "") yield text;
   }
-  if (offset === 0 && held.length === 0) {
+  if (offset === 0 && buffer.length === 0) {
     throw new FeedError("empty", `\`${source.name}\` is empty; check the export that wrote it.`);
   }
-  encoding ??= encodingOf(held, source);
+  encoding ??= encodingOf(buffer, source);
   decoder ??= new TextDecoder(encoding, { fatal: true });
-  const text = decode(decoder, held, encoding, offset, source, true);
+  const text = decode(decoder, buffer, encoding, offset, source, true);
   if (text !== "") yield text;
 }
 

@@ -45,19 +45,19 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
   const gzip = createGzip();
   // A fault of the lines destroys the packer with it, and so comes out of the loop below.
   const piped = pipeline(Readable.from(ended()), gzip).catch(() => undefined);
-  let held = Buffer.alloc(0);
+  let buffer = Buffer.alloc(0);
   let bytes = 0;
   for await (const piece of gzip) {
     if (!Buffer.isBuffer(piece)) throw new TypeError("Expected bytes of the packed plan");
     bytes += piece.length;
     if (bytes > MAX_BYTES) throw new PlanTooLargeError(`Expected at most ${MAX_BYTES} bytes of a packed plan`);
-    held = Buffer.concat([held, piece]);
-    for (; held.length >= CHUNK_BYTES; held = held.subarray(CHUNK_BYTES)) {
-      yield held.subarray(0, CHUNK_BYTES).toString("base64");
+    buffer = Buffer.concat([buffer, piece]);
+    for (; buffer.length >= CHUNK_BYTES; buffer = buffer.subarray(CHUNK_BYTES)) {
+      yield buffer.subarray(0, CHUNK_BYTES).toString("base64");
     }
   }
   await piped;
-  if (held.length > 0) yield held.toString("base64");
+  if (buffer.length > 0) yield buffer.toString("base64");
 }
 
 /**

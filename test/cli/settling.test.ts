@@ -23,7 +23,7 @@ test("a run that nobody delivers is told of once, and is waited for all the same
       pools: [pool],
       allPut: () => true,
       onLook: () => ((looks += 1) > 4 ? stopping.abort() : undefined),
-      onHeld: () => assert.fail("nothing is held"),
+      onHold: () => assert.fail("nothing is held"),
       onStill: () => (told += 1),
       stillMs: 0,
       signal: stopping.signal,

@@ -19,7 +19,7 @@ import { replay } from "../../src/core/replay.ts";
 import { settle } from "../../src/core/settle.ts";
 import type { Outcome } from "../../src/core/draft.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import type { Held, UserState } from "../../src/core/mailbox.ts";
+import type { QueuedUnit, UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import { contactOf, flagOf } from "../../src/core/unit.ts";
 import { ordinalOf, ordinalText } from "../../src/core/version.ts";
@@ -35,7 +35,7 @@ const STEPS = 40;
 /** A worker between its claim and its settle. */
 interface Flight {
   readonly token: string;
-  readonly units: Record<string, Held>;
+  readonly units: Record<string, QueuedUnit>;
   readonly leaseUntil: number;
   /** Units that were given back: a flag does not go where its address did not. */
   readonly retried: Set<string>;
@@ -44,7 +44,7 @@ interface Flight {
 /** A call that was given up and may yet come through. */
 interface Stray {
   readonly name: string;
-  readonly held: Held;
+  readonly held: QueuedUnit;
   readonly until: number;
 }
 
@@ -92,7 +92,7 @@ function life(random: Random) {
         Object.values(book).every((count) => count === 0 || count === 1),
         `${run} is in one term: ${JSON.stringify(book)}`,
       );
-      assert.equal(book.pending, waiting.filter((held) => held.run === run).length, `${run} is pending once`);
+      assert.equal(book.pending, waiting.filter((queued) => queued.run === run).length, `${run} is pending once`);
     }
     for (const { name, run, version, digest } of puts) {
       if (books.get(run)?.unchanged === 1) isDone(name, { version, digest });
@@ -148,8 +148,8 @@ function life(random: Random) {
     const late = state.mailbox?.claim?.token !== flight.token;
     const settlements: Record<string, Settlement> = {};
     // An address goes before its flag, and a flag not without the address that it was claimed with.
-    const held = Object.entries(flight.units).toSorted(([one]) => (contactOf(one) === undefined ? -1 : 1));
-    for (const [name, unit] of held) {
+    const queued = Object.entries(flight.units).toSorted(([one]) => (contactOf(one) === undefined ? -1 : 1));
+    for (const [name, unit] of queued) {
       const contact = contactOf(name);
       if (random.chance(0.1) || (contact !== undefined && flight.units[contact] && !settlements[contact])) continue;
       const waits = contact !== undefined && flight.retried.has(contact);
@@ -167,13 +167,13 @@ function life(random: Random) {
     for (const letter of result.letters) letters.set(letter.id, letter);
     if (late) return;
     for (const [name, { is, version }] of Object.entries(settlements)) {
-      const unit = held.find(([other]) => other === name)?.[1];
+      const unit = queued.find(([other]) => other === name)?.[1];
       if (unit && (is === "applied" || is === "unchanged")) isDone(name, { version, digest: unit.digest });
     }
   }
 
-  function settlementOf(name: string, held: Held, late: boolean): Settlement {
-    const { version } = held;
+  function settlementOf(name: string, queued: QueuedUnit, late: boolean): Settlement {
+    const { version } = queued;
     const choice = random.below(10);
     if (choice < 1)
       return {
@@ -187,22 +187,22 @@ function life(random: Random) {
     if (choice < 2)
       return { is: "retry", version, at: now + random.below(3_000), counts: "attempt", fateUnknown: false };
     if (choice < 4) {
-      if (random.chance(0.5)) strays.push({ name, held, until: now + QUIET_MS });
+      if (random.chance(0.5)) strays.push({ name, held: queued, until: now + QUIET_MS });
       return { is: "retry", version, at: now + random.below(3_000), counts: "fault", fateUnknown: true };
     }
     // Who looks before it writes finds a value there; a suspended worker's look may be long ago, so it is not asked.
     const there = pool[name];
-    if (choice < 5 && !late && flagOf(name) === undefined && there?.digest === held.digest) {
+    if (choice < 5 && !late && flagOf(name) === undefined && there?.digest === queued.digest) {
       return { is: "unchanged", version };
     }
-    write(name, held);
+    write(name, queued);
     return { is: "applied", version };
   }
 
   function comeThrough(all: boolean): void {
     const due = strays.filter(({ until }) => all || until <= now || random.chance(0.3));
     strays = strays.filter((stray) => !due.includes(stray));
-    for (const { name, held } of due) write(name, held);
+    for (const { name, held: queued } of due) write(name, queued);
   }
 
   function pass(ms: number): void {
@@ -234,7 +234,7 @@ function life(random: Random) {
         // A worker dies; what it had sent came through before.
         if (!flight || random.chance(0.5)) return;
         if (now < flight.leaseUntil)
-          for (const [name, held] of random.some(Object.entries(flight.units), 0.5)) write(name, held);
+          for (const [name, queued] of random.some(Object.entries(flight.units), 0.5)) write(name, queued);
         say(`dies ${flight.token}`);
         flights = flights.filter((other) => other !== flight);
         return;
@@ -277,12 +277,12 @@ function life(random: Random) {
     for (let tries = 0; tries < 100 && state.mailbox; tries += 1) {
       const flight = claimOne();
       if (flight) {
-        for (const [name, held] of Object.entries(flight.units).toSorted(([one]) =>
+        for (const [name, queued] of Object.entries(flight.units).toSorted(([one]) =>
           contactOf(one) === undefined ? -1 : 1,
         )) {
-          write(name, held);
-          isDone(name, held);
-          take(settle(state, "u", flight.token, { [name]: { is: "applied", version: held.version } }, LEASE_MS, now));
+          write(name, queued);
+          isDone(name, queued);
+          take(settle(state, "u", flight.token, { [name]: { is: "applied", version: queued.version } }, LEASE_MS, now));
         }
         flights = [];
       } else {

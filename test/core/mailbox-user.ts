@@ -67,7 +67,7 @@ export function user() {
     words(token: string): Record<string, string> {
       const claimed = self.claim(token);
       return claimed.is === "claimed"
-        ? Object.fromEntries(Object.entries(claimed.claim.units).map(([name, held]) => [name, held.body]))
+        ? Object.fromEntries(Object.entries(claimed.claim.units).map(([name, unit]) => [name, unit.body]))
         : {};
     },
     settle(token: string, settlements: Record<string, Settlement>): Settled {
@@ -82,9 +82,9 @@ export function user() {
       const entries = Object.entries(claimed.claim.units);
       self.settle(
         token,
-        Object.fromEntries(entries.map(([name, held]) => [name, { is: "applied", version: held.version }])),
+        Object.fromEntries(entries.map(([name, unit]) => [name, { is: "applied", version: unit.version }])),
       );
-      return Object.fromEntries(entries.map(([name, held]) => [name, held.body]));
+      return Object.fromEntries(entries.map(([name, unit]) => [name, unit.body]));
     },
     replay(letter: Letter): void {
       self.take(replay(state, letter, 10, self.now));

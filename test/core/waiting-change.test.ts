@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Held, Ledger, Mailbox, Units } from "../../src/core/mailbox.ts";
+import type { QueuedUnit, Ledger, Mailbox, Units } from "../../src/core/mailbox.ts";
 import { changeWaits } from "../../src/core/waiting-change.ts";
 
 const UNTRIED = { attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
-const held = (version: string, digest: string): Held => ({ version, digest, body: "", run: "r-b", ...UNTRIED });
+const held = (version: string, digest: string): QueuedUnit => ({ version, digest, body: "", run: "r-b", ...UNTRIED });
 const NOTHING = { suspects: {}, kept: {}, doubts: {}, unknown: {} };
 const mailbox = (pending: Units, claimed?: Units): Mailbox => ({
   pool: "eu-west-1_A",

@@ -143,11 +143,11 @@ describe("the embedded store's directory", () => {
       const answer = await store.mailboxes.claim("odd", "token", LEASE_MS);
       assert.ok(answer.is === "claimed");
       assert.equal(answer.username, odd);
-      const [[name, held]] = Object.entries(answer.units) as [[string, (typeof answer.units)[string]]];
-      assert.equal(held.body, body);
+      const [[name, unit]] = Object.entries(answer.units) as [[string, (typeof answer.units)[string]]];
+      assert.equal(unit.body, body);
       const bury = {
         is: "bury",
-        version: held.version,
+        version: unit.version,
         letter: "odd-letter",
         kind: "invalid-value",
         reason: odd,

@@ -163,7 +163,7 @@ export function holdSuite(open: OpenStage): void {
       for (const username of ["ann", "bob", "cem"]) await stage.put(username, NICKNAME);
       const delivery = await stage.deliver();
       await until("it is not ready", () => !delivery.ready);
-      assert.equal(delivery.heldBy, kind);
+      assert.equal(delivery.onHoldFor, kind);
       assert.equal(await stage.holdOf("pool"), undefined, "others may go on");
       stage.emulator.faults.clear();
       await stage.settled();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { imbalance } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import type { Held, Ledger, LedgerEntry, Mailbox } from "../../src/core/mailbox.ts";
+import type { QueuedUnit, Ledger, LedgerEntry, Mailbox } from "../../src/core/mailbox.ts";
 import type { Settlement, Settlements } from "../../src/core/settlement.ts";
 import { isContact } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
@@ -76,8 +76,8 @@ export async function createUser(suite: Suite) {
     },
     /** A claim whose worker dies at once. Answers the version of the unit that it held. */
     async dies(token: string, name: string): Promise<string> {
-      const held = heldOf(await self.claimInTime(token, SHORT_MS), name);
-      return held.version;
+      const unit = heldOf(await self.claimInTime(token, SHORT_MS), name);
+      return unit.version;
     },
     settle: (token: string, settlements: Settlements, leaseMs = LONG_MS): Promise<SettleAnswer> =>
       mailboxes.settle(user, token, settlements, leaseMs),
@@ -141,7 +141,7 @@ export const retry = (
 ): Settlement => ({ is: "retry", version, at: inMs, counts, fateUnknown });
 
 /** The unit in the claim. Throws where the claim was not given, or holds no such unit. */
-export function heldOf(answer: ClaimAnswer, name: string): Held {
+export function heldOf(answer: ClaimAnswer, name: string): QueuedUnit {
   const held = answer.is === "claimed" ? answer.units[name] : undefined;
   assert.ok(held, `the claim holds ${name}`);
   return held;
@@ -151,7 +151,7 @@ function wordsOf(answer: ClaimAnswer): Record<string, string> {
   return answer.is === "claimed" ? bodies(answer.units) : {};
 }
 
-function bodies(units: Readonly<Record<string, Held>>): Record<string, string> {
+function bodies(units: Readonly<Record<string, QueuedUnit>>): Record<string, string> {
   return Object.fromEntries(Object.entries(units).map(([name, { body }]) => [name, body]));
 }
 

@@ -39,7 +39,7 @@ export function atOnceCases(suite: Suite): void {
       const [idle, busy, fresh, late, waiting] = await createUsers(5);
       assert.ok(idle && busy && fresh && late && waiting);
       for (const u of [busy, fresh, late, waiting]) await u.put("name", "x", 1);
-      const held = heldOf(await busy.claim("a"), "name");
+      const unit = heldOf(await busy.claim("a"), "name");
       const forgotten = await late.dies("a", "name");
       const taken = heldOf(await late.claimInTime("b"), "name");
       const { version } = heldOf(await waiting.claim("a"), "name");
@@ -54,7 +54,7 @@ export function atOnceCases(suite: Suite): void {
       assert.deepEqual([tooLate.late, retried.late], [true, false]);
       assert.equal(taken.version, forgotten);
       assert.equal((await waiting.mailbox())?.pending["name"]?.attempts, 1);
-      assert.equal((await busy.mailbox())?.claim?.units["name"]?.version, held.version);
+      assert.equal((await busy.mailbox())?.claim?.units["name"]?.version, unit.version);
       for (const u of [busy, fresh, late, waiting]) assert.deepEqual(await u.books(), { received: 1, pending: 1 });
     });
   });

@@ -185,9 +185,9 @@ export function claimCases(suite: Suite): void {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
       const version = await u.dies("a", "name");
-      const held = heldOf(await u.claimInTime("b"), "name");
-      const { deaths, attempts, faults } = held;
-      assert.deepEqual([held.version, deaths, attempts, faults], [version, 1, 0, 0]);
+      const unit = heldOf(await u.claimInTime("b"), "name");
+      const { deaths, attempts, faults } = unit;
+      assert.deepEqual([unit.version, deaths, attempts, faults], [version, 1, 0, 0]);
       assert.deepEqual(await u.books(), { received: 1, pending: 1 });
     });
 

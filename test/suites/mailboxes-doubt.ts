@@ -42,13 +42,13 @@ export function doubtCases(suite: Suite): void {
       await u.put("name", "x", 1);
       const late = await u.dies("a", "name");
       await u.put("name", "y", 2);
-      const held = heldOf(await u.claimInTime("b"), "name");
+      const unit = heldOf(await u.claimInTime("b"), "name");
       assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
-      await u.settle("b", { name: applied(held.version) });
+      await u.settle("b", { name: applied(unit.version) });
       assert.deepEqual(await u.books(), { received: 2, superseded: 1, pending: 1 });
       assert.deepEqual(await u.deliver("c"), { name: "y" });
       assert.deepEqual(await u.pending(), {});
-      assert.deepEqual(await u.known(), { name: { version: held.version, digest: "y" } });
+      assert.deepEqual(await u.known(), { name: { version: unit.version, digest: "y" } });
       assert.deepEqual(await u.books(), { received: 2, superseded: 1, applied: 1 });
     });
 

@@ -144,8 +144,8 @@ export function letterCases(suite: Suite): void {
       assert.deepEqual(await replay(letter.id), [{ user: u.user, priority: 1, letter: letter.id, pool: u.pool }]);
       assert.deepEqual(await u.books(), { received: 1, pending: 1 });
       assert.equal(await suite.store.letters.get(letter.id), undefined);
-      const held = heldOf(await u.claimInTime("b"), "name");
-      assert.deepEqual([held.version, held.run, held.attempts, held.body], [version, u.run, 0, "x"]);
+      const unit = heldOf(await u.claimInTime("b"), "name");
+      assert.deepEqual([unit.version, unit.run, unit.attempts, unit.body], [version, u.run, 0, "x"]);
       await u.settle("b", { name: applied(version) });
       assert.deepEqual(await u.books(), { received: 1, applied: 1 });
     });

@@ -166,8 +166,8 @@ export function settleCases(suite: Suite): void {
       const { version } = heldOf(await u.claim("a"), "name");
       await u.put("name", "y", 2);
       await u.settle("a", { name: retry(version, LONG_MS, { counts: "attempt" }) });
-      const held = heldOf(await u.claimInTime("b"), "name");
-      assert.deepEqual([held.body, held.attempts], ["y", 0]);
+      const unit = heldOf(await u.claimInTime("b"), "name");
+      assert.deepEqual([unit.body, unit.attempts], ["y", 0]);
       assert.deepEqual(await u.books(), { received: 2, superseded: 1, pending: 1 });
     });
 
@@ -211,8 +211,8 @@ export function settleCases(suite: Suite): void {
       const { version } = heldOf(await u.claim("a"), "name");
       await u.settle("a", { name: retry(version, 0, fate) });
       await u.put("name", "x", 2);
-      const held = heldOf(await u.claimInTime("b"), "name");
-      assert.deepEqual([held.body, held.faults], ["x", 0]);
+      const unit = heldOf(await u.claimInTime("b"), "name");
+      assert.deepEqual([unit.body, unit.faults], ["x", 0]);
     });
 
     test("makes the flag of an address wait, and the address of a flag", async () => {
@@ -234,9 +234,9 @@ export function settleCases(suite: Suite): void {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
       const late = await u.dies("a", "name");
-      const held = heldOf(await u.claimInTime("b"), "name");
+      const unit = heldOf(await u.claimInTime("b"), "name");
       await u.settle("a", { name: retry(late, 0, fate) });
-      const { dueInMs } = await u.settle("b", { name: retry(held.version, 0, fate) });
+      const { dueInMs } = await u.settle("b", { name: retry(unit.version, 0, fate) });
       assert.ok(dueInMs !== undefined && dueInMs > QUIET_MS / 2);
     });
 

@@ -3,7 +3,7 @@ import { after, before, type TestContext } from "node:test";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { type Books, imbalance } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import type { Held, SendUnless } from "../../src/core/mailbox.ts";
+import type { QueuedUnit, SendUnless } from "../../src/core/mailbox.ts";
 import type { Manner } from "../../src/core/manner.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
@@ -61,7 +61,7 @@ export interface Stage {
   /** Puts the same for several users, as one page. */
   putPage(usernames: readonly string[], units: readonly Unit[], options?: PutOptions): Promise<void>;
   /** One unit of a user, wherever it waits or is on its way. */
-  held(username: string, unit: string): Promise<Held | undefined>;
+  held(username: string, unit: string): Promise<QueuedUnit | undefined>;
   key(username: string): string;
   books(): Promise<Books>;
   /** Until nothing of the run is pending. */

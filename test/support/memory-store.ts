@@ -150,7 +150,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       };
       for (const { mailbox } of users.values()) {
         for (const part of [mailbox?.pending, mailbox?.claim?.units]) {
-          for (const held of Object.values(part ?? {})) count(held.run, "pending");
+          for (const unit of Object.values(part ?? {})) count(unit.run, "pending");
         }
       }
       for (const letter of letters.values()) count(letter.run, "dead");

@@ -31,13 +31,13 @@ export async function inFeedTurn(
     await sleep(Math.min(LOOK_MS, asked.retryInMs), undefined, { signal: within });
   }
   const lost = new AbortController();
-  let heldUntil = performance.now() + LEASE_MS;
+  let leaseEndsAt = performance.now() + LEASE_MS;
   const renew = async (): Promise<void> => {
     const askedAt = performance.now();
     // A store that cannot be asked leaves the lease as it is: it is lost when it ends.
     const asked = await reservations.take(AMONG, feed, holder, LEASE_MS).catch(() => undefined);
-    if (asked?.is === "taken") heldUntil = askedAt + LEASE_MS;
-    if (asked?.is === "held" || performance.now() > heldUntil) lost.abort(new TurnLostError(feed));
+    if (asked?.is === "taken") leaseEndsAt = askedAt + LEASE_MS;
+    if (asked?.is === "held" || performance.now() > leaseEndsAt) lost.abort(new TurnLostError(feed));
   };
   const timer = setInterval(() => void renew(), RENEW_MS);
   try {

@@ -93,7 +93,7 @@ async function waitUntilHealed(context: RunContext, runs: readonly string[]): Pr
     pools: [pool.profile.id],
     allPut: () => true,
     onLook: () => {},
-    onHeld: (standstill) => observe({ is: "held", standstill }),
+    onHold: (standstill) => observe({ is: "held", standstill }),
     signal: interrupts.drain,
   });
 }

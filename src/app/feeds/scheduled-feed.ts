@@ -127,7 +127,7 @@ async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass)
       deliveries: context.deliveries,
       allPut: () => true,
       onLook: () => {},
-      onHeld: () => {},
+      onHold: () => {},
       onStill: () => log.warn({ run: run.id, pool: run.pool }, "nothing is delivered"),
     });
     if (await runs.turn(run.id, ["delivering"], "finished")) settled.add(run.identity);

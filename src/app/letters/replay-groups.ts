@@ -88,7 +88,7 @@ export async function replayAndWait(
   request: ReplayRequest,
   { runs, before }: Pick<ReplayOutcome, "runs" | "before">,
 ): Promise<ReplayOutcome> {
-  const { engine, log, interrupts, deliveries, pools, onLook, onHeld } = deps;
+  const { engine, log, interrupts, deliveries, pools, onLook, onHeld: onHold } = deps;
   let replayed = 0;
   try {
     for (const order of ordersOf(request)) {
@@ -103,7 +103,7 @@ export async function replayAndWait(
       runs,
       allPut: () => true,
       onLook: (books) => onLook(replayed, before, books),
-      onHeld,
+      onHold,
       signal: interrupts.drain,
     });
     const diedAgain = Math.max(0, after.dead - (before.dead - replayed));

@@ -154,7 +154,7 @@ async function settle(context: RunContext, source: RunSource, progress: Progress
     pools: [run.pool],
     allPut: () => progress.endsAt !== undefined,
     onLook: (books) => observe({ is: "progress", books, rows: progress.rows, totalRows: source.totalRows }),
-    onHeld: (standstill) => observe({ is: "held", standstill }),
+    onHold: (standstill) => observe({ is: "held", standstill }),
     ...(deliveries.length === 0 ? { onStill: () => observe({ is: "stalled", run, while: "delivering" }) } : {}),
     signal,
   });

@@ -19,7 +19,7 @@ export interface SettlingOptions {
   readonly allPut: () => boolean;
   readonly onLook: (books: Books) => void;
   /** Told once a reason. */
-  readonly onHeld: (standstill: Standstill) => void;
+  readonly onHold: (standstill: Standstill) => void;
   /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
   readonly onStill?: () => void;
   readonly stillMs?: number;
@@ -67,14 +67,14 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
   return sum;
 }
 
-async function tellHolds({ engine, deliveries, pools, onHeld }: SettlingOptions, told: Set<string>): Promise<void> {
+async function tellHolds({ engine, deliveries, pools, onHold }: SettlingOptions, told: Set<string>): Promise<void> {
   const tell = (standstill: Standstill): void => {
     const key = Object.values(standstill).join(" ");
     if (told.has(key)) return;
     told.add(key);
-    onHeld(standstill);
+    onHold(standstill);
   };
-  for (const { heldBy } of deliveries) if (heldBy !== undefined) tell({ scope: "process", kind: heldBy });
+  for (const { onHoldFor } of deliveries) if (onHoldFor !== undefined) tell({ scope: "process", kind: onHoldFor });
   for (const { pool, scope, kind } of await engine.store.holds.list()) {
     if (pools.includes(pool)) tell({ pool, scope, kind });
   }

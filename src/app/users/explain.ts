@@ -7,7 +7,7 @@ import { canonicalAlias, isAliasAttribute, type Alias } from "../../core/alias-c
 import type { ListedUser } from "../../core/comparison.ts";
 import { questionsOf } from "../../core/identifier.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import { isBelieved, isOfFormer, type Held, type UserState } from "../../core/mailbox.ts";
+import { isBelieved, isOfFormer, type QueuedUnit, type UserState } from "../../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } from "../../core/unit.ts";
 import { timeOf } from "../../core/version.ts";
@@ -167,24 +167,24 @@ function ledgerOf(
 }
 
 interface OpenUnit extends Waiting {
-  readonly held: Held;
+  readonly queued: QueuedUnit;
   /** In a process's hands. */
   readonly inHand: boolean;
 }
 
 function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number): OpenUnit[] {
-  const each = (units: Readonly<Record<string, Held>>, inHand: boolean): OpenUnit[] =>
-    Object.entries(units).map(([name, held]) => {
-      const body = keyring.open(held.body);
-      const isLast = ledger[name]?.digest === held.digest;
-      const isWritten = isBelieved(ledger[name], held.digest, nowMs);
+  const each = (units: Readonly<Record<string, QueuedUnit>>, inHand: boolean): OpenUnit[] =>
+    Object.entries(units).map(([name, queued]) => {
+      const body = keyring.open(queued.body);
+      const isLast = ledger[name]?.digest === queued.digest;
+      const isWritten = isBelieved(ledger[name], queued.digest, nowMs);
       return {
         unit: { name, value: valueOf(body) },
         person: personOf(body),
         manner: mannerOf(body),
-        version: held.version,
-        held,
-        sendUnless: held.sendUnless,
+        version: queued.version,
+        queued,
+        sendUnless: queued.sendUnless,
         isLast,
         isBelieved: isWritten,
         inHand,
@@ -195,8 +195,8 @@ function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number
 
 function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect: Prospect): PendingUnit[] {
   return units.map((open) => {
-    const { unit, held, inHand } = open;
-    const { version, run, attempts, faults, deaths, notBefore } = held;
+    const { unit, queued, inHand } = open;
+    const { version, run, attempts, faults, deaths, notBefore } = queued;
     const { name } = open.person;
     return {
       attribute: unit.name,
@@ -221,10 +221,10 @@ function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanati
   const free = units.filter(({ unit: { name }, inHand }) => {
     return !inHand && !(contactsWait && (isContact(name) || contactOf(name) !== undefined));
   });
-  const atMs = Math.max(prospect.nowMs, Math.min(...free.map(({ held }) => held.notBefore)));
+  const atMs = Math.max(prospect.nowMs, Math.min(...free.map(({ queued }) => queued.notBefore)));
   return nextCalls(
     prospect,
-    free.filter(({ held }) => held.notBefore <= atMs),
+    free.filter(({ queued }) => queued.notBefore <= atMs),
   );
 }
 

@@ -221,14 +221,14 @@ async function putChanges(
 
 /** Those of the runs whose units wait, or are in a claim, that somebody has cancelled. */
 async function cancelledRuns(session: Session, states: readonly UserState[]): Promise<ReadonlySet<string>> {
-  const held = states.flatMap(({ mailbox }) => [
+  const units = states.flatMap(({ mailbox }) => [
     ...Object.values(mailbox?.pending ?? {}),
     ...Object.values(mailbox?.claim?.units ?? {}),
   ]);
-  if (held.length === 0) return new Set();
+  if (units.length === 0) return new Set();
   const rows = await session.query<{ id: string }>(
     "SELECT id FROM poolsync.runs WHERE state = 'cancelled' AND id = ANY($1::text[])",
-    [[...new Set(held.map(({ run }) => run))]],
+    [[...new Set(units.map(({ run }) => run))]],
   );
   return new Set(rows.map(({ id }) => id));
 }

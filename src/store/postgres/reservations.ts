@@ -8,11 +8,11 @@ export function createReservations(database: StoreDatabase, now: () => number): 
       database.transaction(async (session) => {
         const at = now();
         await session.query("DELETE FROM poolsync.reservations WHERE ends_at <= $1", [at]);
-        const [held] = await session.query<{ ends_at: number }>(
+        const [taken] = await session.query<{ ends_at: number }>(
           "SELECT ends_at FROM poolsync.reservations WHERE pool = $1 AND alias = $2 AND user_key <> $3",
           [pool, alias, user],
         );
-        if (held) return { is: "held", retryInMs: held.ends_at - at };
+        if (taken) return { is: "held", retryInMs: taken.ends_at - at };
         await session.query(
           `INSERT INTO poolsync.reservations VALUES ($1, $2, $3, $4)
            ON CONFLICT (pool, alias) DO UPDATE SET ends_at = excluded.ends_at`,
@@ -28,12 +28,12 @@ export function createReservations(database: StoreDatabase, now: () => number): 
       ]);
     },
     async holder(pool, alias) {
-      const [held] = await database.query<{ user_key: string; ends_at: number }>(
+      const [taken] = await database.query<{ user_key: string; ends_at: number }>(
         "SELECT user_key, ends_at FROM poolsync.reservations WHERE pool = $1 AND alias = $2",
         [pool, alias],
       );
-      const endsInMs = (held?.ends_at ?? 0) - now();
-      return held && endsInMs > 0 ? { holder: held.user_key, endsInMs } : undefined;
+      const endsInMs = (taken?.ends_at ?? 0) - now();
+      return taken && endsInMs > 0 ? { holder: taken.user_key, endsInMs } : undefined;
     },
   };
 }

@@ -15,7 +15,7 @@ function byName<T>(shape: z.ZodType<T>) {
 
 /** A count that is 0 is left out. */
 const count = z.number().default(0);
-const held = z.object({
+const queuedUnit = z.object({
   version: z.string(),
   digest: z.string(),
   body: z.string(),
@@ -27,7 +27,7 @@ const held = z.object({
   sendUnless: z.exactOptional(z.enum(["written", "there"])),
   account: z.exactOptional(z.string()),
 });
-const units = byName(held);
+const units = byName(queuedUnit);
 const sent = z.exactOptional(z.array(z.string()));
 
 export const mailboxDocument = z.object({
@@ -38,7 +38,7 @@ export const mailboxDocument = z.object({
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units, sent })),
   // Left out where they are empty.
   suspects: byName(z.object({ until: z.number() })).default({}),
-  kept: byName(held.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
+  kept: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
   doubts: byName(z.string()).default({}),
   unknown: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
 });

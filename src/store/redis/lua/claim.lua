@@ -15,11 +15,11 @@ local function claim(d, token, lease_ms)
   if dead then
     mailbox.claim = nil
     mailbox.doubts = {}
-    for name, held in pairs(dead.units) do
-      book(held.run, 'pending', -1)
-      let_nothing_older_follow(d, name, held, NOW + SUSPECT_MS)
-      held.deaths = held.deaths + 1
-      place(d, name, held)
+    for name, unit in pairs(dead.units) do
+      book(unit.run, 'pending', -1)
+      let_nothing_older_follow(d, name, unit, NOW + SUSPECT_MS)
+      unit.deaths = unit.deaths + 1
+      place(d, name, unit)
       mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }
     end
   end
@@ -27,26 +27,26 @@ local function claim(d, token, lease_ms)
   discard_cancelled(mailbox)
 
   local units, sent = {}, {}
-  local function take_due(name, held)
-    if may_go_at(mailbox.pending, name, held) > NOW then return end
+  local function take_due(name, unit)
+    if may_go_at(mailbox.pending, name, unit) > NOW then return end
     mailbox.pending[name] = nil
     local applied = d.ledger[name]
     local contact = CONTACT_OF[name]
-    if is_stale(d, name, held) then
-      book(held.run, 'pending', -1)
-      book(held.run, 'stale', 1)
-    elseif held.sendUnless == 'written' and is_believed(applied, held.digest) and not (contact and units[contact]) then
-      enter(d, name, held.version, held.digest)
-      book(held.run, 'pending', -1)
-      done(d, name, held, 'unchanged')
+    if is_stale(d, name, unit) then
+      book(unit.run, 'pending', -1)
+      book(unit.run, 'stale', 1)
+    elseif unit.sendUnless == 'written' and is_believed(applied, unit.digest) and not (contact and units[contact]) then
+      enter(d, name, unit.version, unit.digest)
+      book(unit.run, 'pending', -1)
+      done(d, name, unit, 'unchanged')
     else
-      units[name] = held
-      if held.sendUnless and applied and applied.digest == held.digest then sent[#sent + 1] = name end
+      units[name] = unit
+      if unit.sendUnless and applied and applied.digest == unit.digest then sent[#sent + 1] = name end
     end
   end
   -- Flags come last: whether one must be sent depends on whether its contact is.
-  for name, held in pairs(mailbox.pending) do
-    if not CONTACT_OF[name] then take_due(name, held) end
+  for name, unit in pairs(mailbox.pending) do
+    if not CONTACT_OF[name] then take_due(name, unit) end
   end
   for flag in pairs(CONTACT_OF) do
     if mailbox.pending[flag] then take_due(flag, mailbox.pending[flag]) end

@@ -8,19 +8,19 @@ end
 -- puts it back, and so do the shapes of documents.ts.
 local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
 local function fill(units)
-  for _, held in pairs(units) do
-    held.attempts = held.attempts or 0
-    held.faults = held.faults or 0
-    held.deaths = held.deaths or 0
-    held.notBefore = held.notBefore or 0
+  for _, unit in pairs(units) do
+    unit.attempts = unit.attempts or 0
+    unit.faults = unit.faults or 0
+    unit.deaths = unit.deaths or 0
+    unit.notBefore = unit.notBefore or 0
   end
 end
 local function strip(units)
-  for _, held in pairs(units) do
-    if held.attempts == 0 then held.attempts = nil end
-    if held.faults == 0 then held.faults = nil end
-    if held.deaths == 0 then held.deaths = nil end
-    if held.notBefore == 0 then held.notBefore = nil end
+  for _, unit in pairs(units) do
+    if unit.attempts == 0 then unit.attempts = nil end
+    if unit.faults == 0 then unit.faults = nil end
+    if unit.deaths == 0 then unit.deaths = nil end
+    if unit.notBefore == 0 then unit.notBefore = nil end
   end
 end
 local function whole(mailbox)

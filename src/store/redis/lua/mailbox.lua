@@ -116,8 +116,8 @@ local function blank(d, name, at)
 end
 
 -- A look found the value there: it stays poolsync's own where it was the last that poolsync wrote.
-local function enter_seen(d, name, held, was_last, account)
-  enter(d, name, held.version, was_last and not FLAG_OF[name] and held.digest or '', nil, account or held.account)
+local function enter_seen(d, name, unit, was_last, account)
+  enter(d, name, unit.version, was_last and not FLAG_OF[name] and unit.digest or '', nil, account or unit.account)
 end
 
 -- True where the ledger is taken for the pool.
@@ -134,9 +134,9 @@ end
 
 -- The value may have been written, and nobody heard of it: the ledger takes its version. `till`: the call may still come
 -- then.
-local function let_nothing_older_follow(d, name, held, till)
-  local applied, version = d.ledger[name], held.version
-  enter(d, name, applied and applied.version > version and applied.version or version, '', till, held.account or '')
+local function let_nothing_older_follow(d, name, unit, till)
+  local applied, version = d.ledger[name], unit.version
+  enter(d, name, applied and applied.version > version and applied.version or version, '', till, unit.account or '')
   blank(d, other_of(name), till)
 end
 
@@ -167,12 +167,12 @@ local function is_suspect(d, name)
   return d.mailbox.suspects[name] ~= nil or (other ~= nil and d.mailbox.suspects[other] ~= nil)
 end
 
--- Books a unit as done, and keeps it where a suspect may yet undo it; `held` is the caller's no longer.
-local function done(d, name, held, term)
-  book(held.run, term, 1)
+-- Books a unit as done, and keeps it where a suspect may yet undo it; `unit` is the caller's no longer.
+local function done(d, name, unit, term)
+  book(unit.run, term, 1)
   if is_suspect(d, name) then
-    held.term = term
-    d.mailbox.kept[name] = held
+    unit.term = term
+    d.mailbox.kept[name] = unit
   end
 end
 
@@ -192,19 +192,19 @@ local function resend(d, name)
 end
 
 -- True where the ledger has something newer of the unit, or of the contact that it speaks of.
-local function is_stale(d, name, held)
+local function is_stale(d, name, unit)
   local applied = d.ledger[name]
   local contact_applied = CONTACT_OF[name] and d.ledger[CONTACT_OF[name]]
   local function overtakes(entry)
-    return entry and held.version < entry.version and not came_before(entry.account, held.account)
+    return entry and unit.version < entry.version and not came_before(entry.account, unit.account)
   end
   return overtakes(applied) or overtakes(contact_applied)
 end
 
-local function yields_to(held, other)
+local function yields_to(unit, other)
   if not other then return false end
-  if held.version <= other.version then return true end
-  return held.digest == other.digest and ordinal_of(held.version) == ordinal_of(other.version)
+  if unit.version <= other.version then return true end
+  return unit.digest == other.digest and ordinal_of(unit.version) == ordinal_of(other.version)
 end
 
 local function supersede(pending, name)
@@ -213,55 +213,55 @@ local function supersede(pending, name)
   book(loser.run, 'superseded', 1)
 end
 
--- Puts a value among the pending ones; `held` is the caller's no longer.
-local function place(d, name, held)
+-- Puts a value among the pending ones; `unit` is the caller's no longer.
+local function place(d, name, unit)
   local pending = d.mailbox.pending
   local flying = d.mailbox.claim and d.mailbox.claim.units or {}
   local contact, flag = CONTACT_OF[name], FLAG_OF[name]
   -- What is for an account that is no more, as from a dead claim or a letter, takes no place of who came after.
   local function is_void_by(other)
-    return other and came_before(held.account, other.account)
+    return other and came_before(unit.account, other.account)
   end
-  if is_void_by(pending[name]) or is_void_by(flying[name]) then return book(held.run, 'discarded', 1) end
-  if is_stale(d, name, held) then return book(held.run, 'stale', 1) end
+  if is_void_by(pending[name]) or is_void_by(flying[name]) then return book(unit.run, 'discarded', 1) end
+  if is_stale(d, name, unit) then return book(unit.run, 'stale', 1) end
   if contact then
     local waits, flies = pending[contact], flying[contact]
-    if (waits and waits.version > held.version) or (flies and flies.version > held.version) then
-      return book(held.run, 'superseded', 1)
+    if (waits and waits.version > unit.version) or (flies and flies.version > unit.version) then
+      return book(unit.run, 'superseded', 1)
     end
   end
   -- What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
   local waiting = pending[name]
   -- Somebody who asked for this very value, whose change ends here, is not left to a memory.
-  local is_same = waiting and waiting.digest == held.digest
+  local is_same = waiting and waiting.digest == unit.digest
   local strict
-  if is_same then strict = stricter(waiting.sendUnless, held.sendUnless) else strict = held.sendUnless end
+  if is_same then strict = stricter(waiting.sendUnless, unit.sendUnless) else strict = unit.sendUnless end
   local rival = waiting or flying[name]
-  if not (rival and came_before(rival.account, held.account)) and yields_to(held, rival) then
+  if not (rival and came_before(rival.account, unit.account)) and yields_to(unit, rival) then
     if is_same then waiting.sendUnless = strict end
-    return book(held.run, 'superseded', 1)
+    return book(unit.run, 'superseded', 1)
   end
-  held.sendUnless = strict
+  unit.sendUnless = strict
 
   if waiting then supersede(pending, name) end
-  if flag and pending[flag] and pending[flag].version < held.version then supersede(pending, flag) end
-  held.notBefore = math.max(held.notBefore, quiet_until(d, name, held.digest))
-  pending[name] = held
-  book(held.run, 'pending', 1)
+  if flag and pending[flag] and pending[flag].version < unit.version then supersede(pending, flag) end
+  unit.notBefore = math.max(unit.notBefore, quiet_until(d, name, unit.digest))
+  pending[name] = unit
+  book(unit.run, 'pending', 1)
 end
 
 -- When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of.
-local function may_go_at(pending, name, held)
+local function may_go_at(pending, name, unit)
   local contact = CONTACT_OF[name] and pending[CONTACT_OF[name]]
-  return math.max(held.notBefore, contact and contact.notBefore or 0)
+  return math.max(unit.notBefore, contact and contact.notBefore or 0)
 end
 
 -- When the mailbox wants to be looked at next, in epoch ms.
 local function due_at(mailbox)
   if mailbox.claim then return mailbox.claim.leaseUntil end
   local at
-  for name, held in pairs(mailbox.pending) do
-    local time = may_go_at(mailbox.pending, name, held)
+  for name, unit in pairs(mailbox.pending) do
+    local time = may_go_at(mailbox.pending, name, unit)
     if not at or time < at then at = time end
   end
   if at then return at end
@@ -277,11 +277,11 @@ end
 
 -- What a cancelled run has put, and what is not in flight, is not sent any more.
 local function discard_cancelled(mailbox)
-  for name, held in pairs(mailbox.pending) do
-    if is_cancelled(held.run) then
+  for name, unit in pairs(mailbox.pending) do
+    if is_cancelled(unit.run) then
       mailbox.pending[name] = nil
-      book(held.run, 'pending', -1)
-      book(held.run, 'discarded', 1)
+      book(unit.run, 'pending', -1)
+      book(unit.run, 'discarded', 1)
     end
   end
 end
@@ -299,15 +299,15 @@ local function forget_former(d, account)
     end
   end
   local mailbox = d.mailbox
-  for name, held in pairs(mailbox.pending) do
-    if held.account and is_successor(account, held.account) then
+  for name, unit in pairs(mailbox.pending) do
+    if unit.account and is_successor(account, unit.account) then
       mailbox.pending[name] = nil
-      book(held.run, 'pending', -1)
-      book(held.run, 'discarded', 1)
+      book(unit.run, 'pending', -1)
+      book(unit.run, 'discarded', 1)
     end
   end
-  for name, held in pairs(mailbox.kept) do
-    if held.account and is_successor(account, held.account) then mailbox.kept[name] = nil end
+  for name, unit in pairs(mailbox.kept) do
+    if unit.account and is_successor(account, unit.account) then mailbox.kept[name] = nil end
   end
 end
 

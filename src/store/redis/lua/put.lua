@@ -83,23 +83,23 @@ for _, change in ipairs(changes) do
     elseif wanted.overruled then
       book(run, 'superseded', 1)
     else
-      local held = {
+      local unit = {
         version = string.format(VERSION, ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
         attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account,
       }
       local name, found = wanted.name, found_by_look(d, wanted, change.account)
-      if found ~= 'other' then held.sendUnless = wanted.sendUnless end
+      if found ~= 'other' then unit.sendUnless = wanted.sendUnless end
       -- Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
-      if found == 'other' and d.ledger[name] and d.ledger[name].digest == held.digest then blank(d, name) end
-      local known = is_quiet(d, name) and not is_stale(d, name, held) and known_by(d, wanted, found)
+      if found == 'other' and d.ledger[name] and d.ledger[name].digest == unit.digest then blank(d, name) end
+      local known = is_quiet(d, name) and not is_stale(d, name, unit) and known_by(d, wanted, found)
       if known == 'look' then
-        enter_seen(d, name, held, d.ledger[name] and d.ledger[name].digest == held.digest)
+        enter_seen(d, name, unit, d.ledger[name] and d.ledger[name].digest == unit.digest)
         book(run, 'unchanged', 1)
       elseif known then
-        enter(d, name, held.version, held.digest, nil, held.account)
+        enter(d, name, unit.version, unit.digest, nil, unit.account)
         book(run, 'unchanged', 1)
       else
-        place(d, name, held)
+        place(d, name, unit)
       end
     end
   end

@@ -6,71 +6,71 @@
 -- units settled and answers what is left.
 
 -- Answers the letter where the unit becomes one. `was_last`: the ledger had this very value when it was claimed.
-local function settle_unit(d, name, held, settlement, was_last)
+local function settle_unit(d, name, unit, settlement, was_last)
   local mailbox = d.mailbox
   -- A flag that was set before an older address arrived has been said of that address: it goes again, after it.
   local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
-  local said_of_another = address and address.version < held.version
+  local said_of_another = address and address.version < unit.version
   local doubted = take(mailbox.doubts, name) ~= nil or said_of_another
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
-    local is_newer = applied and applied.version > held.version and not came_before(applied.account, held.account)
+    local is_newer = applied and applied.version > unit.version and not came_before(applied.account, unit.account)
     local newer = is_newer and applied.version
     local unsure = newer or doubted
     if settlement.is == 'applied' then
-      enter(d, name, newer or held.version, unsure and '' or held.digest, NOW, held.account or '')
+      enter(d, name, newer or unit.version, unsure and '' or unit.digest, NOW, unit.account or '')
       -- An address that was settled a moment ago in the same claim has another flag now.
       blank(d, other_of(name), NOW)
     elseif unsure then
-      enter(d, name, newer or held.version, '', nil, settlement.account)
+      enter(d, name, newer or unit.version, '', nil, settlement.account)
     elseif settlement.awaiting then
-      enter(d, name, held.version, held.digest, nil, settlement.account)
+      enter(d, name, unit.version, unit.digest, nil, settlement.account)
     else
-      enter_seen(d, name, held, was_last, settlement.account)
+      enter_seen(d, name, unit, was_last, settlement.account)
     end
     if doubted then
-      held.notBefore = 0
-      place(d, name, held)
+      unit.notBefore = 0
+      place(d, name, unit)
     else
-      done(d, name, held, settlement.is)
+      done(d, name, unit, settlement.is)
     end
     return nil
   end
   if settlement.is == 'retry' then
     if settlement.fateUnknown then
-      keep_quiet(d, name, held.digest)
-      let_nothing_older_follow(d, name, held, NOW + QUIET_MS)
+      keep_quiet(d, name, unit.digest)
+      let_nothing_older_follow(d, name, unit, NOW + QUIET_MS)
     elseif was_last and not doubted then
       -- Nothing was written: what was the last of ours still is, and may await the person.
-      enter(d, name, d.ledger[name] and d.ledger[name].version or held.version, held.digest)
+      enter(d, name, d.ledger[name] and d.ledger[name].version or unit.version, unit.digest)
     end
-    if settlement.counts == 'attempt' then held.attempts = held.attempts + 1 end
-    if settlement.counts == 'fault' then held.faults = held.faults + 1 end
-    held.notBefore = NOW + settlement.at
-    place(d, name, held)
+    if settlement.counts == 'attempt' then unit.attempts = unit.attempts + 1 end
+    if settlement.counts == 'fault' then unit.faults = unit.faults + 1 end
+    unit.notBefore = NOW + settlement.at
+    place(d, name, unit)
     return nil
   end
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
   if settlement.fateUnknown then
-    keep_quiet(d, name, held.digest)
-    let_nothing_older_follow(d, name, held, NOW + QUIET_MS)
+    keep_quiet(d, name, unit.digest)
+    let_nothing_older_follow(d, name, unit, NOW + QUIET_MS)
   end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   local function overtakes(other)
-    return other and other.version > held.version and not came_before(held.account, other.account)
+    return other and other.version > unit.version and not came_before(unit.account, other.account)
   end
   if overtakes(rival) or overtakes(contact) then
-    book(held.run, 'superseded', 1)
+    book(unit.run, 'superseded', 1)
     return nil
   end
-  book(held.run, 'dead', 1)
+  book(unit.run, 'dead', 1)
   -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
   resend(d, name)
   return {
     id = settlement.letter, user = d.user, pool = mailbox.pool, username = mailbox.username, unit = name,
-    kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = held.version, run = held.run, digest = held.digest,
-    body = settlement.body or held.body, account = held.account, buriedAt = NOW,
+    kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = unit.version, run = unit.run, digest = unit.digest,
+    body = settlement.body or unit.body, account = unit.account, buriedAt = NOW,
   }
 end
 
@@ -125,11 +125,11 @@ local function settle(d, token, lease_ms, settlements)
     for _, name in ipairs(claim.sent or {}) do was_last[name] = true end
     for _, settlement in ipairs(settlements) do
       local name = settlement.name
-      local held = claim.units[name]
-      if held and held.version == settlement.version then
+      local unit = claim.units[name]
+      if unit and unit.version == settlement.version then
         claim.units[name] = nil
-        book(held.run, 'pending', -1)
-        local letter = settle_unit(d, name, held, settlement, was_last[name])
+        book(unit.run, 'pending', -1)
+        local letter = settle_unit(d, name, unit, settlement, was_last[name])
         if letter then table.insert(letters, letter) end
       end
     end
