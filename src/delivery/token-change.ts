@@ -26,10 +26,14 @@ export interface TokenChange {
 const LOOK_EVERY_MS = 100;
 
 /** Makes the call while nobody else delivers to the user. `call` says whether the values were written. */
-export async function makeTokenChange(engine: Engine, turn: TokenChange, call: () => Promise<boolean>): Promise<void> {
+export async function makeTokenChange(
+  engine: Engine,
+  change: TokenChange,
+  call: () => Promise<boolean>,
+): Promise<void> {
   const { store, keyring, wakeUps } = engine;
-  const { pool, units, leaseMs, signal } = turn;
-  const known = await whoIsKnown(engine, turn);
+  const { pool, units, leaseMs, signal } = change;
+  const known = await whoIsKnown(engine, change);
   // Nothing waits for this user, and nothing was written to them: no older value can follow the call, and no ledger is
   // made wrong by it.
   if (known === undefined) return void (await call());

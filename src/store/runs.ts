@@ -67,7 +67,7 @@ export interface Runs {
    * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering`, and of which nothing
    * is pending, is over, and not cancelled any more.
    */
-  turn(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
+  transition(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
   /**
    * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
    * dead, those that wait for an approval and the standing ones. The total of the books keeps what they had.

@@ -19,10 +19,10 @@ test("a run that nobody approves in time has expired, and one that was approved 
     const expiresAt = Date.now() + 60_000;
     for (const id of ["late", "approved", "waiting"]) {
       await runs.begin({ id, pool: "pool", feed: "hr", identity: id, asOf: 0 });
-      await runs.turn(id, ["reading"], "needs-approval");
+      await runs.transition(id, ["reading"], "needs-approval");
       await plans.keep({ run: id, expiresAt: id === "waiting" ? expiresAt + 60_000 : expiresAt }, chunk());
     }
-    await runs.turn("approved", ["needs-approval"], "reading");
+    await runs.transition("approved", ["needs-approval"], "reading");
     await expireWaiting(engine, createLog("silent"), expiresAt);
     const states = await Promise.all(["late", "approved", "waiting"].map(async (id) => (await runs.get(id))?.state));
     assert.deepEqual(states, ["expired", "reading", "needs-approval"]);

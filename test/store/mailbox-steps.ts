@@ -357,8 +357,8 @@ const discard = choice.chain((backs) =>
 /** Now and then one run is cancelled: it stays so, and nothing more is put into it. */
 const cancel = command(`cancel ${CANCELLABLE}`, async (model, store) => {
   const open = ["reading", "delivering"] as const;
-  const said = await model.memory.store.runs.turn(CANCELLABLE, open, "cancelled");
-  assert.equal(await store.runs.turn(CANCELLABLE, open, "cancelled"), said);
+  const said = await model.memory.store.runs.transition(CANCELLABLE, open, "cancelled");
+  assert.equal(await store.runs.transition(CANCELLABLE, open, "cancelled"), said);
   if (said) for (const key of model.cancellable) model.buried.add(key);
 });
 

@@ -81,7 +81,7 @@ export function orderSuite(open: OpenStage): void {
   test("what a cancelled run has put is discarded, and costs no call", async (t) => {
     const stage = await open(t, ["ann", "ben"]);
     await stage.put("ann", nickname("annie"), { unheard: true });
-    assert.equal(await stage.engine.store.runs.turn(stage.run, ["reading"], "cancelled"), true);
+    assert.equal(await stage.engine.store.runs.transition(stage.run, ["reading"], "cancelled"), true);
     await stage.deliver();
     await stage.settled();
     assert.equal(stage.calls(), 0);

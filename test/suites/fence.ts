@@ -89,7 +89,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         begin: ({ runs }) => runs.begin(begun("other")),
         direct: ({ runs }) => runs.direct("another pool"),
         advance: ({ runs }) => runs.advance("run", "delivering"),
-        turn: ({ runs }) => runs.turn("run", ["reading"], "cancelled"),
+        transition: ({ runs }) => runs.transition("run", ["reading"], "cancelled"),
         sweep: ({ runs }) => runs.sweep(Date.now() + LEASE_MS),
       },
       holds: {

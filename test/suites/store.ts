@@ -171,15 +171,15 @@ function runSuite(name: string, open: Open, time: Time): void {
     test("turn from one of some states only, and of several who ask one gets it", async () => {
       const { runs } = suite.store;
       const { run } = await runs.begin(wanted());
-      assert.equal(await runs.turn(run.id, ["reading"], "needs-approval"), true);
+      assert.equal(await runs.transition(run.id, ["reading"], "needs-approval"), true);
       assert.equal((await runs.get(run.id))?.finishedAt, undefined);
       const turned = await Promise.all([
-        runs.turn(run.id, ["needs-approval"], "reading"),
-        runs.turn(run.id, ["needs-approval"], "cancelled"),
-        runs.turn(run.id, ["needs-approval"], "expired"),
+        runs.transition(run.id, ["needs-approval"], "reading"),
+        runs.transition(run.id, ["needs-approval"], "cancelled"),
+        runs.transition(run.id, ["needs-approval"], "expired"),
       ]);
       assert.equal(turned.filter(Boolean).length, 1);
-      assert.equal(await runs.turn(suite.fresh("run"), ["reading"], "cancelled"), false);
+      assert.equal(await runs.transition(suite.fresh("run"), ["reading"], "cancelled"), false);
     });
 
     test("are not cancelled any more once they were put whole and delivered", async () => {
@@ -188,10 +188,10 @@ function runSuite(name: string, open: Open, time: Time): void {
       await u.put("name", "x", 1);
       await runs.advance(u.run, "delivering");
       await u.deliver("a");
-      assert.equal(await runs.turn(u.run, ["reading", "delivering"], "cancelled"), false);
+      assert.equal(await runs.transition(u.run, ["reading", "delivering"], "cancelled"), false);
       assert.equal((await runs.get(u.run))?.state, "delivering");
       await u.put("name", "y", 2);
-      assert.equal(await runs.turn(u.run, ["reading", "delivering"], "cancelled"), true);
+      assert.equal(await runs.transition(u.run, ["reading", "delivering"], "cancelled"), true);
     });
 
     test("that are cancelled take nothing more, and what they put is discarded instead of claimed", async () => {
@@ -200,7 +200,7 @@ function runSuite(name: string, open: Open, time: Time): void {
       const other = await u.newRun();
       await u.put("name", "x", 1);
       await u.put("nickname", "n", 1, { run: other });
-      assert.equal(await runs.turn(u.run, ["reading"], "cancelled"), true);
+      assert.equal(await runs.transition(u.run, ["reading"], "cancelled"), true);
       await assert.rejects(u.put("name", "y", 2), { name: "StoreError", kind: "run-cancelled" });
       assert.deepEqual(await u.words("a"), { nickname: "n" });
       assert.deepEqual(await u.books(), { received: 1, discarded: 1 });
@@ -213,7 +213,7 @@ function runSuite(name: string, open: Open, time: Time): void {
       const [corrected, older] = [await u.newRun(), await u.newRun()];
       await u.put("name", "x", 5);
       await u.put("nickname", "n", 5);
-      assert.equal(await runs.turn(u.run, ["reading"], "cancelled"), true);
+      assert.equal(await runs.transition(u.run, ["reading"], "cancelled"), true);
       await u.put("name", "x", 5, { run: corrected });
       await u.put("nickname", "m", 4, { run: older });
       assert.deepEqual(await u.books(), { received: 2, discarded: 2 });
@@ -225,9 +225,9 @@ function runSuite(name: string, open: Open, time: Time): void {
       for (const state of ["cancelled", "expired"] as const) {
         const first = wanted();
         await runs.begin(first);
-        assert.equal(await runs.turn(first.id, ["reading", "delivering"], state), true);
+        assert.equal(await runs.transition(first.id, ["reading", "delivering"], state), true);
         await runs.advance(first.id, "finished");
-        assert.equal(await runs.turn(first.id, [state], "reading"), false);
+        assert.equal(await runs.transition(first.id, [state], "reading"), false);
         const ended = await runs.get(first.id);
         assert.equal(ended?.state, state);
         assert.ok(ended.finishedAt !== undefined);
@@ -243,7 +243,7 @@ function runSuite(name: string, open: Open, time: Time): void {
         const changes = change ? [{ user: suite.fresh("user"), username: "p:u", units }] : [];
         const page = { pool: suite.fresh("pool"), run: run.id, priority: 10, changes, invalid: 2 };
         await mailboxes.put({ ...page, rows: { read: 1, faulty: 0 }, cursor: { from: "", to: "1" } });
-        await runs.turn(run.id, ["reading"], state);
+        await runs.transition(run.id, ["reading"], state);
         return run;
       };
       const [old, open, waiting] = [

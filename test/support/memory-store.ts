@@ -216,7 +216,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       if (!runs.has(id)) throw runLost(id);
       turnRun(id, RUN_STATES, state);
     },
-    async turn(id, from, to) {
+    async transition(id, from, to) {
       return turnRun(id, from, to);
     },
     async sweep(before) {

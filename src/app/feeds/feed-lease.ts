@@ -16,7 +16,7 @@ const AMONG = "feeds";
  * Runs `act` in the feed's turn. `signal` of `act` aborts with `within`, or when the turn is lost. Resolves to false
  * where another has the turn: for longer than one that died could have it.
  */
-export async function inFeedTurn(
+export async function withFeedLease(
   reservations: Reservations,
   feed: string,
   within: AbortSignal,
@@ -37,7 +37,7 @@ export async function inFeedTurn(
     // A store that cannot be asked leaves the lease as it is: it is lost when it ends.
     const asked = await reservations.take(AMONG, feed, holder, LEASE_MS).catch(() => undefined);
     if (asked?.is === "taken") leaseEndsAt = askedAt + LEASE_MS;
-    if (asked?.is === "held" || performance.now() > leaseEndsAt) lost.abort(new TurnLostError(feed));
+    if (asked?.is === "held" || performance.now() > leaseEndsAt) lost.abort(new LeaseLostError(feed));
   };
   const timer = setInterval(() => void renew(), RENEW_MS);
   try {
@@ -50,7 +50,7 @@ export async function inFeedTurn(
 }
 
 /** The store could not be reached for as long as the lease. Whoever has the turn now goes on with the run. */
-class TurnLostError extends Error {
+class LeaseLostError extends Error {
   readonly kind = "turn-lost";
   constructor(feed: string) {
     super(

@@ -9,7 +9,7 @@ import { runFeed, type RunSource } from "../runs/run-feed.ts";
 import type { RunSummary } from "../runs/run-summary.ts";
 import { waitUntilSettled } from "../runs/settling.ts";
 import { recordsOf } from "./feed-input.ts";
-import { inFeedTurn } from "./feed-lease.ts";
+import { withFeedLease } from "./feed-lease.ts";
 import type { OpenedFeed } from "./open-feeds.ts";
 
 export interface FeedsToRun {
@@ -53,7 +53,7 @@ async function underLease(
   let had: boolean;
   let lease = drain;
   try {
-    had = await inFeedTurn(engine.store.reservations, feed, drain, (within) => {
+    had = await withFeedLease(engine.store.reservations, feed, drain, (within) => {
       lease = within;
       return act({ ...context, interrupts: { ...interrupts, drain: within } });
     });

@@ -130,7 +130,7 @@ async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass)
       onHold: () => {},
       onStill: () => log.warn({ run: run.id, pool: run.pool }, "nothing is delivered"),
     });
-    if (await runs.turn(run.id, ["delivering"], "finished")) settled.add(run.identity);
+    if (await runs.transition(run.id, ["delivering"], "finished")) settled.add(run.identity);
   }
   return settled;
 }
@@ -177,7 +177,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     if (run.identity === identity || run === waiting) continue;
     const isWaiting = run.state === "needs-approval";
     // Newer content goes before: what the older says would be stale, or is stopped for the same reason again.
-    if (!(await store.runs.turn(run.id, [run.state], isWaiting ? "cancelled" : "failed"))) continue;
+    if (!(await store.runs.transition(run.id, [run.state], isWaiting ? "cancelled" : "failed"))) continue;
     await store.plans.drop(run.id);
     log.warn({ run: run.id, pool: poolId, feed: name }, "run overtaken");
   }
@@ -187,7 +187,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const [planned] = await planFeeds({ config, log }, deps, { feeds, looksAtEach: false }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
   if (!mayGoOn(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
-  if (waiting) await store.runs.turn(waiting.id, [waiting.state], "cancelled");
+  if (waiting) await store.runs.transition(waiting.id, [waiting.state], "cancelled");
   const healed = await replayLetters(engine, planned.healable, signal);
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
   await runFeed(context, plannedSource(planned, pool.profile.id));
@@ -211,7 +211,7 @@ async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, ide
   const { plan, input, guards } = planned;
   const wanted = { id: freshRunId(), pool: pool.profile.id, feed: feed.name, asOf: input.asOfMs };
   const { run } = await store.runs.begin({ ...wanted, identity: waitingIdentity(identity) });
-  await store.runs.turn(run.id, ["reading"], "needs-approval");
+  await store.runs.transition(run.id, ["reading"], "needs-approval");
   const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };
   if (!(await keepPlan(store.plans, plan, { target: pool.target, keyring }, facts))) {
     await store.runs.advance(run.id, "failed");

@@ -11,7 +11,7 @@ export function waitingIdentity(identity: string): string {
 /** Ends the runs that nobody has approved in time, and takes away the plans of those that have ended. */
 export async function expireWaiting({ store }: Engine, log: Log, now = Date.now()): Promise<void> {
   for (const { run: id, expiresAt } of await store.plans.list()) {
-    if (expiresAt <= now && (await store.runs.turn(id, ["needs-approval"], "expired"))) {
+    if (expiresAt <= now && (await store.runs.transition(id, ["needs-approval"], "expired"))) {
       log.warn({ run: id }, "run expired");
     }
     const run = await store.runs.get(id);

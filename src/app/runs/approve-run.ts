@@ -28,7 +28,8 @@ export async function approveRun(engine: Engine, log: Log, id: string): Promise<
   if (kept === undefined) {
     throw new AppError("not-waiting", `The plan of run ${id} is being made: try again in a moment.`);
   }
-  if (!(await runs.turn(id, ["needs-approval"], "reading"))) throw notWaiting(id, (await findRun(engine, id)).state);
+  if (!(await runs.transition(id, ["needs-approval"], "reading")))
+    throw notWaiting(id, (await findRun(engine, id)).state);
   const plan = kept.header.id;
   log.warn({ run: id, plan, pool, feed }, "run approved");
   await orderApproved(engine.queues, { feed, run: id });

@@ -18,7 +18,7 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
   const { pool, feed } = await findRun(engine, id);
   // Those of applications and of single commands have no end.
   const isOpen =
-    id !== directRunId(pool) && (await runs.turn(id, ["needs-approval", "reading", "delivering"], "cancelled"));
+    id !== directRunId(pool) && (await runs.transition(id, ["needs-approval", "reading", "delivering"], "cancelled"));
   const books = await runs.books(id);
   if (!isOpen) throw notOpen(await findRun(engine, id), books);
   await plans.drop(id);

@@ -8,7 +8,7 @@ import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "
 import { expireWaiting } from "../runs/approvals.ts";
 import { AppError, failureOf, messageOf } from "../app-error.ts";
 import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
-import { inFeedTurn } from "../feeds/feed-lease.ts";
+import { withFeedLease } from "../feeds/feed-lease.ts";
 import { openClients, openConfiguredEngine } from "../opening.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
@@ -68,11 +68,11 @@ async function handleOrder(
   const { log, engine } = deps;
   const feed = feeds.get(order.feed);
   if (feed === undefined) return log.warn({ feed: order.feed }, "feed has no schedule any more");
-  let turn: AbortSignal = signal;
+  let leaseSignal: AbortSignal = signal;
   let had: boolean;
   try {
-    had = await inFeedTurn(engine.store.reservations, feed.name, signal, (within) => {
-      turn = within;
+    had = await withFeedLease(engine.store.reservations, feed.name, signal, (within) => {
+      leaseSignal = within;
       return passFeed(deps, feed, order, within);
     });
   } catch (error) {
@@ -80,7 +80,7 @@ async function handleOrder(
       log.info({ feed: feed.name }, "feed cut, to go on");
       throw error;
     }
-    const failure = failureOf(turn.aborted ? turn.reason : error);
+    const failure = failureOf(leaseSignal.aborted ? leaseSignal.reason : error);
     const { kind } = failure;
     const reason = messageOf(failure);
     if (error instanceof AppError && error.kind === "cancelled") {

@@ -17,7 +17,7 @@ export function answerTable(title: string, value: unknown, terminalWidth: number
   const sections: Section[] = [];
   build(sections, title, value, 0);
   if (sections.length === 0) return "";
-  if (Math.max(...sections.map(widthOf)) > terminalWidth) sections.forEach(turn);
+  if (Math.max(...sections.map(widthOf)) > terminalWidth) sections.forEach(transpose);
   const width = Math.max(...sections.map(widthOf));
   return `${"-".repeat(width)}\n${sections.map((section) => render(section, width)).join("")}`;
 }
@@ -81,7 +81,7 @@ function keysOf(objects: readonly object[]): { plain: string[]; nested: string[]
 }
 
 /** Where the table is too wide, a section of one row has a line for each of its names. */
-function turn(section: Section): void {
+function transpose(section: Section): void {
   const [row, ...others] = section.rows;
   if (row === undefined || others.length > 0 || section.headers.length === 0) return;
   section.rows.splice(0, 1, ...section.headers.map((header, column) => [header, row[column] ?? ""]));

@@ -9,11 +9,11 @@
  * Nothing is cleaned up by itself in PGlite: neither dead rows nor the write-ahead log. A timer does both once enough
  * was written.
  */
-import { setImmediate as nextTurnOfTheLoop } from "node:timers/promises";
+import { setImmediate as yieldToEventLoop } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { SessionPool, type SessionResult } from "./session-pool.ts";
-import { createTurns } from "./turns.ts";
+import { createMutex } from "./mutex.ts";
 
 export interface Session {
   /** One statement with parameters; or several in one text without, which answers the last one's rows. */
@@ -69,12 +69,12 @@ export async function openDatabase(directory: string, schema: string): Promise<D
     dataDir: directory,
     startParams: [...PGlite.defaultStartParams, ...LOW_MEMORY],
   });
-  const turns = createTurns();
-  const pool = new SessionPool((sql, params) => runStatement(pglite, pglite, sql, params), turns);
+  const mutex = createMutex();
+  const pool = new SessionPool((sql, params) => runStatement(pglite, pglite, sql, params), mutex);
   pglite.onNotification((channel, payload) => pool.notify(channel, payload));
 
   const alone = async <T>(act: () => Promise<T>): Promise<T> => {
-    const done = await turns();
+    const done = await mutex();
     try {
       return await act();
     } finally {
@@ -118,7 +118,7 @@ async function runStatement<Row>(
   sql: string,
   params: readonly unknown[] | undefined,
 ): Promise<SessionResult<Row>> {
-  await nextTurnOfTheLoop();
+  await yieldToEventLoop();
   if (pglite.closed) throw new Error(CLOSED);
   try {
     if (params) {

@@ -47,15 +47,15 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
       return { run, resumed: false };
     });
 
-  const turn: Runs["turn"] = async (id, from, to) => {
-    const turned = await database.write(
+  const transition: Runs["transition"] = async (id, from, to) => {
+    const changed = await database.write(
       `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
          AND ($2 <> 'cancelled' OR state <> 'delivering' OR EXISTS (
            SELECT 1 FROM poolsync.books WHERE run = id AND term = 'pending' AND n > 0)) RETURNING id`,
       [id, to, isEnded(to) ? now() : null, from],
     );
-    return turned.length > 0;
+    return changed.length > 0;
   };
 
   return {
@@ -69,10 +69,10 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
       return rows.map(runOf);
     },
     async advance(id, state) {
-      await turn(id, RUN_STATES, state);
+      await transition(id, RUN_STATES, state);
       if (!(await readRun(database, id))) throw runLost(id);
     },
-    turn,
+    transition,
     sweep: (before) =>
       database.transaction(async (session) => {
         const gone = await session.query<{ id: string }>(

@@ -4,7 +4,7 @@
  * that nobody else's statement falls into it.
  */
 import { EventEmitter } from "node:events";
-import type { Turns } from "./turns.ts";
+import type { Mutex } from "./mutex.ts";
 
 export interface SessionResult<Row> {
   readonly rows: Row[];
@@ -18,19 +18,19 @@ export class SessionPool extends EventEmitter {
   /** Tells BullMQ that a lost connection is noticed: this one cannot be lost. An idle worker may then wait long. */
   readonly options = { keepAlive: true };
   readonly #run: Run;
-  readonly #turns: Turns;
+  readonly #mutex: Mutex;
   readonly #clients = new Set<SessionClient>();
 
-  constructor(run: Run, turns: Turns) {
+  constructor(run: Run, mutex: Mutex) {
     super();
     this.#run = run;
-    this.#turns = turns;
+    this.#mutex = mutex;
     // Every queue and worker adds a listener.
     this.setMaxListeners(0);
   }
 
   async query<Row>(sql: string, params?: readonly unknown[]): Promise<SessionResult<Row>> {
-    const done = await this.#turns();
+    const done = await this.#mutex();
     try {
       return await this.#run<Row>(sql, params);
     } finally {
@@ -39,7 +39,7 @@ export class SessionPool extends EventEmitter {
   }
 
   async connect(): Promise<SessionClient> {
-    const client = new SessionClient(this.#run, this.#turns, () => this.#clients.delete(client));
+    const client = new SessionClient(this.#run, this.#mutex, () => this.#clients.delete(client));
     this.#clients.add(client);
     return client;
   }
@@ -55,20 +55,20 @@ export class SessionPool extends EventEmitter {
 
 export class SessionClient extends EventEmitter {
   readonly #run: Run;
-  readonly #turns: Turns;
+  readonly #mutex: Mutex;
   readonly #onRelease: () => void;
   #done: (() => void) | undefined;
 
-  constructor(run: Run, turns: Turns, onRelease: () => void) {
+  constructor(run: Run, mutex: Mutex, onRelease: () => void) {
     super();
     this.#run = run;
-    this.#turns = turns;
+    this.#mutex = mutex;
     this.#onRelease = onRelease;
   }
 
   async query<Row>(sql: string, params?: readonly unknown[]): Promise<SessionResult<Row>> {
     const held = this.#done;
-    const done = held ?? (await this.#turns());
+    const done = held ?? (await this.#mutex());
     let keeps = held !== undefined && !/^\s*(COMMIT|ROLLBACK)\b/i.test(sql);
     try {
       const result = await this.#run<Row>(sql, params);

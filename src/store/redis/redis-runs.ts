@@ -55,7 +55,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
       if (advanced === 0) throw runLost(id);
     },
 
-    async turn(id, from, to) {
+    async transition(id, from, to) {
       return (await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, to, ...from])) === 1;
     },
 

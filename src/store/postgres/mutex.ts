@@ -1,7 +1,7 @@
 /** A queue of one: who has the turn is alone until it is given back. First come, first served. */
-export type Turns = () => Promise<() => void>;
+export type Mutex = () => Promise<() => void>;
 
-export function createTurns(): Turns {
+export function createMutex(): Mutex {
   let last: Promise<void> = Promise.resolve();
   return async () => {
     const before = last;
