@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { wantsStacks } from "../config/config.ts";
 import { withoutTokens } from "../core/quoted.ts";
-import { asTyped, type CarriedFlags } from "./command-line.ts";
+import { asTyped, type PassedFlags } from "./command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { placesOf, reportFailure } from "./failure-report.ts";
 import type { Context } from "./command.ts";
@@ -39,7 +39,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes("--json");
   let exitCode: number = EXIT.done;
-  let flags: CarriedFlags = {};
+  let flags: PassedFlags = {};
   const context: Context = {
     io: { ...io, stdout: new Screen(io.stdout) },
     data: io.stdout,
@@ -47,7 +47,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       (action) =>
       async (...args) => {
         const command = args.at(-1);
-        if (command instanceof Command) flags = command.opts<CarriedFlags>();
+        if (command instanceof Command) flags = command.opts<PassedFlags>();
         exitCode = await action(...args);
       },
   };

@@ -4,13 +4,13 @@ import { counted } from "../core/amounts.ts";
 import { summaryText } from "../views/run-summary.ts";
 import { standstillText } from "../views/standstill.ts";
 import { indent } from "../views/table.ts";
-import { commandLine, type CarriedFlags } from "./command-line.ts";
+import { commandLine, type PassedFlags } from "./command-line.ts";
 import { columnsOf, tell, type Io } from "./io.ts";
 import { createProgress } from "./progress.ts";
 
 export interface RunDisplay {
   readonly interactive: boolean;
-  readonly flags: CarriedFlags & { readonly json?: boolean };
+  readonly flags: PassedFlags & { readonly json?: boolean };
 }
 
 /** An observer of the runs of one command, one after another. */
@@ -53,7 +53,7 @@ export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver
   };
 }
 
-function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags: CarriedFlags): string {
+function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags: PassedFlags): string {
   const width = columnsOf(io.stdout);
   const command = (...words: readonly string[]): string => commandLine(io, words, flags);
   const { run, feed, rows, books, resumed } = summary;

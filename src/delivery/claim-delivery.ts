@@ -42,7 +42,7 @@ export async function deliverClaim(
   );
   let late = false;
   try {
-    await carryThrough(work, call, signal);
+    await changeAndWait(work, call, signal);
     if (session.untold) await session.settle();
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
@@ -55,7 +55,7 @@ export async function deliverClaim(
 }
 
 /** Concludes every unit. What can be sent no more within the lease, or before the end of the process, is for later. */
-async function carryThrough(work: ClaimWork, call: ClaimCall, signal: AbortSignal): Promise<void> {
+async function changeAndWait(work: ClaimWork, call: ClaimCall, signal: AbortSignal): Promise<void> {
   const { session } = work;
   try {
     await prepareClaim(work);

@@ -21,7 +21,7 @@ export interface Replayed {
 const PAGE = 200;
 
 /** Carries an order out. Rejects at the next letter when `signal` aborts; carrying it out again does the rest. */
-export async function carryOut(engine: Engine, order: ReplayOrder, signal?: AbortSignal): Promise<Replayed> {
+export async function executeReplay(engine: Engine, order: ReplayOrder, signal?: AbortSignal): Promise<Replayed> {
   const done = nothingYet();
   await inPages(
     engine,

@@ -77,7 +77,7 @@ export interface FeedWorkerOptions {
   /** Ends what is under way, as a stop does. */
   readonly ending: AbortSignal;
   /** One that rejects is tried again, a few times. `signal` aborts when the worker stops. */
-  readonly carryOut: (order: FeedOrder, signal: AbortSignal) => Promise<void>;
+  readonly handle: (order: FeedOrder, signal: AbortSignal) => Promise<void>;
   /** Told of an order that cannot be read: another version wrote it. */
   readonly onUnreadable: (job: string | undefined) => void;
 }
@@ -91,7 +91,7 @@ export function startFeedWorker(queues: Queues, options: FeedWorkerOptions): Fee
       const order = orderData.safeParse(job.data);
       if (!order.success) return options.onUnreadable(job.id);
       try {
-        return await options.carryOut(order.data, signal);
+        return await options.handle(order.data, signal);
       } catch (error) {
         if (!signal.aborted) throw error;
         return { is: "asleep", forMs: 0 };

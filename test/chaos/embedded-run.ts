@@ -10,7 +10,7 @@ import { createLog } from "../../src/log.ts";
 import { deadLetterQueue, republishLetters } from "../../src/queues/dead-letters.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { openPool } from "../../src/delivery/pool.ts";
-import { carryOut } from "../../src/delivery/replay.ts";
+import { executeReplay } from "../../src/delivery/replay.ts";
 import { until } from "../support/condition.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
@@ -206,7 +206,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     service,
     users,
     calmAt,
-    replayAll: async () => void (await carryOut(engine, { until: Date.now() })),
+    replayAll: async () => void (await executeReplay(engine, { until: Date.now() })),
     lastWord: () => others.lastWord(),
     drained: async () => (await engine.store.runs.books()).pending === 0,
   });

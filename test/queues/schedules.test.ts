@@ -20,8 +20,8 @@ describe("schedules of feeds", () => {
   const place = (queues: Queues, schedules: Readonly<Record<string, Schedule>>) =>
     placeSchedules(queues, new Map(Object.entries(schedules)));
   const ending = new AbortController().signal;
-  function worker(queues: Queues, carryOut: (order: FeedOrder) => Promise<void>) {
-    return startFeedWorker(queues, { concurrency: 2, ending, carryOut, onUnreadable: () => {} });
+  function worker(queues: Queues, handle: (order: FeedOrder) => Promise<void>) {
+    return startFeedWorker(queues, { concurrency: 2, ending, handle, onUnreadable: () => {} });
   }
 
   test("are placed once, changed, and removed when their feed has left", async () => {
@@ -75,7 +75,7 @@ describe("schedules of feeds", () => {
     const first = startFeedWorker(queues, {
       concurrency: 1,
       ending,
-      carryOut: (order, signal) => {
+      handle: (order, signal) => {
         seen.push(order.feed);
         gate.resolve();
         return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("cut"))));

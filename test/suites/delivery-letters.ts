@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLog } from "../../src/log.ts";
 import { deadLetterQueue, publishLetters, republishLetters } from "../../src/queues/dead-letters.ts";
-import { carryOut, discard } from "../../src/delivery/replay.ts";
+import { executeReplay, discard } from "../../src/delivery/replay.ts";
 import { REPLAY_QUEUE, type ReplayOrder, sendOrder, startReplayer } from "../../src/queues/replay-orders.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
@@ -87,7 +87,7 @@ export function letterSuite(open: OpenStage): void {
   test("a replay is carried out once its cause is mended", async (t) => {
     const { stage, ids } = await withLetters(open, t);
     stage.users.addUser({ username: "ann" });
-    const { letters, runs, pools } = await carryOut(stage.engine, orderFor(stage));
+    const { letters, runs, pools } = await executeReplay(stage.engine, orderFor(stage));
     assert.deepEqual([letters, [...runs], [...pools]], [2, [stage.run], [stage.id]]);
     await stage.settled();
     assert.deepEqual(stage.attributes("ann"), { given_name: "Ann", nickname: "annie" });
@@ -98,7 +98,7 @@ export function letterSuite(open: OpenStage): void {
 
   test("a replay whose cause is not mended ends as the same letters again", async (t) => {
     const { stage, ids } = await withLetters(open, t);
-    await carryOut(stage.engine, orderFor(stage));
+    await executeReplay(stage.engine, orderFor(stage));
     await stage.settled();
     const letters = await stage.letters();
     assert.deepEqual(letters.map(({ id }) => id).toSorted(), ids.toSorted());
@@ -109,10 +109,10 @@ export function letterSuite(open: OpenStage): void {
   test("a replay that is carried out a second time changes nothing", async (t) => {
     const { stage } = await withLetters(open, t);
     stage.users.addUser({ username: "ann" });
-    await carryOut(stage.engine, orderFor(stage));
+    await executeReplay(stage.engine, orderFor(stage));
     await stage.settled();
     const before = await stage.books();
-    assert.equal((await carryOut(stage.engine, orderFor(stage))).letters, 0);
+    assert.equal((await executeReplay(stage.engine, orderFor(stage))).letters, 0);
     assert.deepEqual(await stage.books(), before);
     assert.equal(stage.writes().length, 1);
   });
@@ -122,7 +122,7 @@ export function letterSuite(open: OpenStage): void {
     stage.users.addUser({ username: "ann" });
     await stage.put("ann", [text("nickname", "nan")]);
     await stage.settled();
-    await carryOut(stage.engine, orderFor(stage));
+    await executeReplay(stage.engine, orderFor(stage));
     await stage.settled();
     assert.deepEqual(stage.attributes("ann"), { nickname: "nan", given_name: "Ann" });
     const { applied, stale } = await stage.books();
@@ -132,12 +132,12 @@ export function letterSuite(open: OpenStage): void {
   test("an order takes the letters that its filter names, and no more than its limit", async (t) => {
     const { stage } = await withLetters(open, t);
     await bury(stage, ["bob", "cem", "dan"]);
-    const one = await carryOut(stage.engine, orderFor(stage, { unit: "given_name" }));
+    const one = await executeReplay(stage.engine, orderFor(stage, { unit: "given_name" }));
     assert.equal(one.letters, 1);
-    const two = await carryOut(stage.engine, orderFor(stage, { kind: "gave-up", limit: 2 }));
+    const two = await executeReplay(stage.engine, orderFor(stage, { kind: "gave-up", limit: 2 }));
     assert.equal(two.letters, 2);
     await stage.settled();
-    const none = await carryOut(stage.engine, orderFor(stage, { until: 1 }));
+    const none = await executeReplay(stage.engine, orderFor(stage, { until: 1 }));
     assert.equal(none.letters, 0);
   });
 
@@ -145,21 +145,21 @@ export function letterSuite(open: OpenStage): void {
     const stage = await open(t);
     const many = Array.from({ length: 250 }, (_, index) => `user${index}`);
     await bury(stage, many);
-    assert.equal((await carryOut(stage.engine, orderFor(stage))).letters, 250);
+    assert.equal((await executeReplay(stage.engine, orderFor(stage))).letters, 250);
     const { dead, pending } = await stage.books();
     assert.deepEqual({ dead, pending }, { dead: 0, pending: 250 });
   });
 
   test("a replay that is cut leaves the rest as letters", async (t) => {
     const { stage } = await withLetters(open, t);
-    await assert.rejects(carryOut(stage.engine, orderFor(stage), AbortSignal.abort()));
+    await assert.rejects(executeReplay(stage.engine, orderFor(stage), AbortSignal.abort()));
     assert.equal((await stage.books()).dead, 2);
   });
 
   test("replayed letters do not overtake direct changes", async (t) => {
     const { stage, delivery } = await withLetters(open, t);
     await delivery.stop(10_000);
-    await carryOut(stage.engine, orderFor(stage));
+    await executeReplay(stage.engine, orderFor(stage));
     const { mailbox } = await stage.engine.store.mailboxes.read(stage.key("ann"));
     assert.equal(mailbox?.priority, PRIORITY.bulk);
   });
@@ -170,7 +170,7 @@ export function letterSuite(open: OpenStage): void {
     const { dead, discarded } = await stage.books();
     assert.deepEqual({ dead, discarded }, { dead: 0, discarded: 2 });
     assert.deepEqual([await stage.letters(), await published(stage, "user-not-found", ids)], [[], []]);
-    assert.equal((await carryOut(stage.engine, orderFor(stage))).letters, 0);
+    assert.equal((await executeReplay(stage.engine, orderFor(stage))).letters, 0);
   });
 
   test("a newer value that waits makes a burial superfluous", async (t) => {
@@ -195,7 +195,7 @@ export function letterSuite(open: OpenStage): void {
     await queue.add("order", { everything: true });
     await sendOrder(stage.engine, orderFor(stage, { kind: "user-not-found" }));
     const replayer = startReplayer(stage.engine, createLog("silent"), (order, signal) =>
-      carryOut(stage.engine, order, signal),
+      executeReplay(stage.engine, order, signal),
     );
     t.after(() => replayer.stop());
     await until("no order is left", async () => {

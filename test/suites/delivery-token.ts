@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Unit } from "../../src/core/unit.ts";
-import { carryOut } from "../../src/delivery/replay.ts";
+import { executeReplay } from "../../src/delivery/replay.ts";
 import { mannerOf } from "../../src/store/keyring.ts";
 import { until } from "../support/condition.ts";
 import { contact, text, type OpenStage, type Stage } from "../support/delivery-stage.ts";
@@ -49,12 +49,12 @@ export function ownSuite(openStage: OpenStage): void {
     assert.deepEqual(mannerOf(stage.engine.keyring.open(letter.body)), { token: "" });
 
     const order = { pool: stage.id, until: Date.now() + 60_000 };
-    assert.equal((await carryOut(stage.engine, order)).letters, 0);
+    assert.equal((await executeReplay(stage.engine, order)).letters, 0);
     assert.equal((await stage.letters()).length, 1);
     await putOwn(stage, "ana", [text("name", "3")], tokenOf(stage, "ana"));
     await stage.engine.wakeUps.wake(stage.id, [{ user: stage.key("ana"), priority: 1 }]);
     await stage.settled();
-    assert.equal((await carryOut(stage.engine, order)).letters, 1);
+    assert.equal((await executeReplay(stage.engine, order)).letters, 1);
     const { stale, dead, applied } = await stage.books();
     assert.deepEqual({ stale, dead, applied }, { stale: 1, dead: 0, applied: 2 });
     assert.equal(stage.attributes("ana")["name"], "3");

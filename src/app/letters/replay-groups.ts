@@ -2,7 +2,7 @@
 import { imbalance, type Books } from "../../core/books.ts";
 import { counted } from "../../core/amounts.ts";
 import type { Letter } from "../../core/letter.ts";
-import { carryOut, isReplayable } from "../../delivery/replay.ts";
+import { executeReplay, isReplayable } from "../../delivery/replay.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Interrupts } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
@@ -93,7 +93,7 @@ export async function replayAndWait(
   try {
     for (const order of ordersOf(request)) {
       const limit = order.limit === undefined ? {} : { limit: order.limit - replayed };
-      replayed += (await carryOut(engine, { ...order, ...limit }, interrupts.drain)).letters;
+      replayed += (await executeReplay(engine, { ...order, ...limit }, interrupts.drain)).letters;
     }
     log.info({ letters: replayed, pools }, "letters replayed");
     const after = await waitUntilSettled({

@@ -34,7 +34,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
       // A feed that waits for its turn is not to hold up another.
       concurrency: feeds.size * 2,
       ending: engine.store.foreign,
-      carryOut: (order, signal) => handleOrder(deps, feeds, order, signal),
+      handle: (order, signal) => handleOrder(deps, feeds, order, signal),
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
     scope.defer(worker, (each) => each.stop());

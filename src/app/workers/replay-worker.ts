@@ -1,5 +1,5 @@
 /** The process that executes replay orders, as one of a fleet. */
-import { carryOut } from "../../delivery/replay.ts";
+import { executeReplay } from "../../delivery/replay.ts";
 import { withScope } from "../../lifecycle.ts";
 import { startReplayer } from "../../queues/replay-orders.ts";
 import { openConfiguredEngine } from "../opening.ts";
@@ -17,7 +17,7 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
     await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, scope);
     const engine = await openConfiguredEngine(config, scope, { log });
     scope.defer(
-      startReplayer(engine, log, (order, signal) => carryOut(engine, order, signal)),
+      startReplayer(engine, log, (order, signal) => executeReplay(engine, order, signal)),
       (replayer) => replayer.stop(),
     );
     isConnected = () => engine.connected;

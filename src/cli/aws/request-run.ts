@@ -11,7 +11,7 @@ import { inputSkeleton, outputSkeleton, type Operation } from "./skeleton.ts";
 import { usageError } from "./usage-error.ts";
 
 /** Carries a request out and answers what is printed. */
-type CarryOut = (request: RequestInput) => Promise<string>;
+type RunRequest = (request: RequestInput) => Promise<string>;
 
 export interface Spread {
   /** How many requests are under way at a time. */
@@ -30,7 +30,7 @@ export async function runRequests(
   operation: Operation,
   input: string | undefined,
   flags: OneFlags,
-  open: (answerAll: (carryOut: CarryOut, spread: Spread) => Promise<number>) => Promise<number>,
+  open: (answerAll: (runRequest: RunRequest, spread: Spread) => Promise<number>) => Promise<number>,
 ): Promise<number> {
   if (input !== undefined && input !== "-")
     throw usageError("Expected `-` for standard input, or nothing, got another word");
@@ -46,17 +46,22 @@ export async function runRequests(
     return EXIT.done;
   }
   if (input === undefined) {
-    return open(async (carryOut) => {
-      io.stdout.write(await carryOut(said));
+    return open(async (runRequest) => {
+      io.stdout.write(await runRequest(said));
       return EXIT.done;
     });
   }
-  return open((carryOut, spread) => answerMany(io, said, carryOut, spread));
+  return open((runRequest, spread) => answerMany(io, said, runRequest, spread));
 }
 
 type Answer = { readonly line: number } & ({ readonly printed: string } | { readonly error: unknown });
 
-async function answerMany(io: Io, said: RequestInput, carryOut: CarryOut, { atOnce, userOf }: Spread): Promise<number> {
+async function answerMany(
+  io: Io,
+  said: RequestInput,
+  runRequest: RunRequest,
+  { atOnce, userOf }: Spread,
+): Promise<number> {
   let failed = 0;
   const underWay: Promise<Answer>[] = [];
   const lastOf = new Map<string, Promise<Answer>>();
@@ -73,7 +78,7 @@ async function answerMany(io: Io, said: RequestInput, carryOut: CarryOut, { atOn
     const answer = (async (): Promise<Answer> => {
       await before;
       try {
-        return { line, printed: await carryOut(request) };
+        return { line, printed: await runRequest(request) };
       } catch (error) {
         return { line, error };
       }
