@@ -3,7 +3,7 @@ import { SingleBar } from "cli-progress";
 import { count, duration } from "../core/amounts.ts";
 import { columnsOf, type Output } from "./io.ts";
 
-export interface Standing {
+export interface ProgressSnapshot {
   /** Rows put so far. */
   readonly rows: number;
   /** Absent where the feed is read once, as it comes. */
@@ -17,7 +17,7 @@ export interface Standing {
 }
 
 export interface Progress {
-  show(standing: Standing): void;
+  show(snapshot: ProgressSnapshot): void;
   /** Leaves the line, so that something can be said. The next `show` draws it again. */
   clear(): void;
   stop(): void;
@@ -37,14 +37,14 @@ export function createProgress(output: Output, lively: boolean): Progress {
     bar = undefined;
   };
   return {
-    show(standing) {
-      before ??= standing.received - standing.unchanged - standing.pending;
-      const { done, rate, etaMs } = judge(standing, before, performance.now() - startedAt);
+    show(snapshot) {
+      before ??= snapshot.received - snapshot.unchanged - snapshot.pending;
+      const { done, rate, etaMs } = judge(snapshot, before, performance.now() - startedAt);
       const columns = columnsOf(output);
       const words = [
-        `${count(standing.rows)} rows`,
-        `${count(standing.applied)} applied`,
-        ...(standing.dead > 0 ? [`${count(standing.dead)} dead`] : []),
+        `${count(snapshot.rows)} rows`,
+        `${count(snapshot.applied)} applied`,
+        ...(snapshot.dead > 0 ? [`${count(snapshot.dead)} dead`] : []),
         `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
         ...(etaMs === undefined ? [] : [`${duration(etaMs)} left`]),
       ];
@@ -76,11 +76,11 @@ export function createProgress(output: Output, lively: boolean): Progress {
 
 /** How far it is, how fast, and how long it may take: estimated from the share of the rows that were put. */
 function judge(
-  standing: Standing,
+  snapshot: ProgressSnapshot,
   before: number,
   elapsedMs: number,
 ): { done: number; rate: number; etaMs: number | undefined } {
-  const { rows, totalRows, received, unchanged, pending } = standing;
+  const { rows, totalRows, received, unchanged, pending } = snapshot;
   const work = received - unchanged;
   const settled = work - pending;
   const rate = elapsedMs > 0 ? ((settled - before) / elapsedMs) * 1000 : 0;

@@ -12,11 +12,11 @@ export interface UserRow {
 export type Overruled = { readonly row: number; readonly unit: string; readonly as: "rows-disagree" | "superseded" };
 
 /** What the rows of a user met so far say of one unit. */
-interface Standing {
+interface NewestValue {
   timeMs: number;
   /** Of those of that time, the row that was met last, and what the first of them says. */
   row: number;
-  readonly said: string;
+  readonly value: string;
   disagree: boolean;
 }
 
@@ -35,25 +35,25 @@ export interface DuplicateRows {
  * which of them is right. An older one does not stand because the newer ones disagree.
  */
 export function createDuplicateRows(last: boolean): DuplicateRows {
-  const standing = new Map<string, Standing>();
+  const newest = new Map<string, NewestValue>();
   return {
     meet({ row, version: { timeMs }, units }) {
       for (const { name, value } of units) {
-        const known = standing.get(name);
+        const known = newest.get(name);
         if (known && known.timeMs > timeMs) continue;
         const said = JSON.stringify(value);
-        if (known?.timeMs !== timeMs) standing.set(name, { timeMs, row, said, disagree: false });
+        if (known?.timeMs !== timeMs) newest.set(name, { timeMs, row, value: said, disagree: false });
         else {
           known.row = row;
-          known.disagree ||= known.said !== said;
+          known.disagree ||= known.value !== said;
         }
       }
     },
     overruled({ row, units }) {
       return units.flatMap(({ name: unit }) => {
-        const stands = standing.get(unit);
-        if (stands?.disagree === true && !last) return { row, unit, as: "rows-disagree" };
-        return stands?.row === row ? [] : { row, unit, as: "superseded" };
+        const newestValue = newest.get(unit);
+        if (newestValue?.disagree === true && !last) return { row, unit, as: "rows-disagree" };
+        return newestValue?.row === row ? [] : { row, unit, as: "superseded" };
       });
     },
   };

@@ -12,7 +12,7 @@ export function deadLetterQueue(kind: string): string {
   return `dead-${kind}`;
 }
 
-function byKind(letters: readonly Standing[]): Map<string, string[]> {
+function byKind(letters: readonly LetterRef[]): Map<string, string[]> {
   const kinds = new Map<string, string[]>();
   for (const { id, kind } of letters) {
     const ids = kinds.get(kind);
@@ -22,13 +22,13 @@ function byKind(letters: readonly Standing[]): Map<string, string[]> {
   return kinds;
 }
 
-type Standing = Pick<Letter, "id" | "kind">;
+type LetterRef = Pick<Letter, "id" | "kind">;
 
 /**
  * Stands a job for each letter in the queue of its kind. The same letter twice is one job; one that was replayed or
  * discarded since it was written is none.
  */
-export async function publishLetters(queues: Queues, port: Letters, letters: readonly Standing[]): Promise<void> {
+export async function publishLetters(queues: Queues, port: Letters, letters: readonly LetterRef[]): Promise<void> {
   for (const [kind, ids] of byKind(letters)) {
     await queues
       .queue(deadLetterQueue(kind))
@@ -38,7 +38,7 @@ export async function publishLetters(queues: Queues, port: Letters, letters: rea
 }
 
 /** Takes the jobs of those letters away that are not there any more. Answers how many. */
-export async function retractGone(queues: Queues, port: Letters, letters: readonly Standing[]): Promise<number> {
+export async function retractGone(queues: Queues, port: Letters, letters: readonly LetterRef[]): Promise<number> {
   const found = await Promise.all(letters.map(({ id }) => port.get(id)));
   const gone = letters.filter((_, index) => found[index] === undefined);
   await retractLetters(queues, gone);
@@ -46,7 +46,7 @@ export async function retractGone(queues: Queues, port: Letters, letters: readon
 }
 
 /** Takes the jobs of letters away that were replayed or discarded. */
-export async function retractLetters(queues: Queues, letters: readonly Standing[]): Promise<void> {
+export async function retractLetters(queues: Queues, letters: readonly LetterRef[]): Promise<void> {
   for (const [kind, ids] of byKind(letters)) {
     const queue = queues.queue(deadLetterQueue(kind));
     await Promise.all(ids.map((id) => queue.remove(id)));
@@ -72,9 +72,9 @@ export async function republishLetters(queues: Queues, letters: Letters, pool: s
     const queue = queues.queue(deadLetterQueue(kind));
     for (let from = 0; ;) {
       const jobs = await queue.getWaiting(from, from + PAGE - 1);
-      const standing = jobs.flatMap(({ id }) => (id === undefined ? [] : [{ id, kind }]));
+      const letterRefs = jobs.flatMap(({ id }) => (id === undefined ? [] : [{ id, kind }]));
       // Those behind the ones that are taken away move up.
-      from += jobs.length - (await retractGone(queues, letters, standing));
+      from += jobs.length - (await retractGone(queues, letters, letterRefs));
       if (jobs.length < PAGE) break;
     }
   }

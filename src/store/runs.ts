@@ -42,7 +42,7 @@ export interface Run {
   readonly rows: { readonly read: number; readonly faulty: number };
 }
 
-/** The id of a pool's standing run. */
+/** The id of a pool's direct run. */
 export function directRunId(pool: string): string {
   return `direct:${pool}`;
 }
@@ -55,7 +55,7 @@ export interface Runs {
   begin(
     run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">,
   ): Promise<{ readonly run: Run; readonly resumed: boolean }>;
-  /** The standing run of changes from an application or the command line: `direct:<pool>`, as of when it began. */
+  /** The direct run: of changes from an application or the command line, `direct:<pool>`, as of when it began. */
   direct(pool: string): Promise<Run>;
   get(id: string): Promise<Run | undefined>;
   /** Newest first. */
@@ -70,7 +70,7 @@ export interface Runs {
   transition(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
   /**
    * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
-   * dead, those that wait for an approval and the standing ones. The total of the books keeps what they had.
+   * dead, those that wait for an approval and direct runs. The total of the books keeps what they had.
    */
   sweep(before: number): Promise<number>;
   /** Of one run, or in total. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Writable } from "node:stream";
 import { test } from "node:test";
-import { createProgress, type Standing } from "../../src/cli/progress.ts";
+import { createProgress, type ProgressSnapshot } from "../../src/cli/progress.ts";
 
-function shown(standing: Standing): string {
+function shown(snapshot: ProgressSnapshot): string {
   const parts: string[] = [];
   const output = Object.assign(
     new Writable({
@@ -16,18 +16,18 @@ function shown(standing: Standing): string {
     { isTTY: true, columns: 60, cursorTo: () => true, clearLine: () => true, moveCursor: () => true },
   );
   const progress = createProgress(output, true);
-  progress.show(standing);
+  progress.show(snapshot);
   progress.stop();
   return parts.join("");
 }
 
 test("a run that goes on begins its progress where it stands, and its speed at nothing", () => {
-  const standing = { rows: 100, totalRows: 100, received: 200, applied: 178, unchanged: 0, dead: 0, pending: 22 };
-  assert.match(shown(standing), / 89% {2}100 rows · 178 applied · 0\.0\/s/);
+  const snapshot = { rows: 100, totalRows: 100, received: 200, applied: 178, unchanged: 0, dead: 0, pending: 22 };
+  assert.match(shown(snapshot), / 89% {2}100 rows · 178 applied · 0\.0\/s/);
 });
 
 test("values that were there already are no progress, unless there is nothing else", () => {
-  const standing = { rows: 100, totalRows: 100, received: 800, applied: 15, unchanged: 740, dead: 0, pending: 45 };
-  assert.match(shown(standing), / 25% {2}100 rows · 15 applied/);
-  assert.match(shown({ ...standing, rows: 50, applied: 0, unchanged: 800, pending: 0 }), / 50% {2}50 rows/);
+  const snapshot = { rows: 100, totalRows: 100, received: 800, applied: 15, unchanged: 740, dead: 0, pending: 45 };
+  assert.match(shown(snapshot), / 25% {2}100 rows · 15 applied/);
+  assert.match(shown({ ...snapshot, rows: 50, applied: 0, unchanged: 800, pending: 0 }), / 50% {2}50 rows/);
 });

@@ -1,5 +1,5 @@
 -- Forgets some runs that began before a time, with their books; their part of the total stays. A run of which something
--- is pending or dead stays, and one that waits for an approval, and the standing ones.
+-- is pending or dead stays, and one that waits for an approval, and direct runs.
 --
 -- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities   KEYS[4] cursors   KEYS[5] books
 -- ARGV[1] before, epoch ms   ARGV[2] how many to pass over   ARGV[3] how many to look at   ARGV[4] the books' terms, JSON
