@@ -33,7 +33,7 @@ export interface Submitted {
   readonly queued: readonly string[];
 }
 
-export interface Delivered {
+export interface ChangeResult {
   readonly outcomes: ReadonlyMap<string, UnitOutcome>;
   /** The last call that was refused, where one was. */
   readonly refusal?: SaidRefusal;
@@ -54,7 +54,7 @@ export interface Direct {
   /** Puts a sound change. `wake` has workers deliver it; without it the caller is to deliver it. */
   submit(change: Change, options: { readonly wake: boolean }): Promise<Submitted>;
   /** Rejects with the signal's reason when it aborts: what is pending then stays queued. */
-  deliverNow(submitted: Submitted, options: DirectOptions): Promise<Delivered>;
+  deliverNow(submitted: Submitted, options: DirectOptions): Promise<ChangeResult>;
 }
 
 /** How often another process's delivery of the same user is looked at. */

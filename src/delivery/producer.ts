@@ -14,7 +14,7 @@ import {
 } from "../core/pool-schema.ts";
 import { MAX_LEAD_MS, ordinalText } from "../core/version.ts";
 import { bodyOf } from "../store/keyring.ts";
-import type { Page, Put, UserChange } from "../store/mailboxes.ts";
+import type { Page, Put, UserUnits } from "../store/mailboxes.ts";
 import type { Engine } from "../queues/engine.ts";
 
 export interface ProducerOptions {
@@ -60,7 +60,7 @@ export function createProducer(options: ProducerOptions): Producer {
   const { engine, profile, run, priority, sendUnless } = options;
   const { store, keyring, wakeUps } = engine;
 
-  const userOf = (username: string): Pick<UserChange, "user" | "username"> => {
+  const userOf = (username: string): Pick<UserUnits, "user" | "username"> => {
     const canonical = canonicalUsername(profile, username);
     return { user: keyring.userKey(profile.id, canonical), username: keyring.seal(canonical) };
   };
@@ -95,7 +95,7 @@ export function createProducer(options: ProducerOptions): Producer {
     userKey: (username) => userOf(username).user,
     async put(changes, { quietly = false, ...facts }) {
       // One entry an account: the rows of a user who stands twice in a page are told apart by their versions.
-      const users = new Map<string, UserChange & { units: Wanted[] }>();
+      const users = new Map<string, UserUnits & { units: Wanted[] }>();
       for (const change of changes) {
         if (change.units.length === 0) continue;
         const named = userOf(change.username);

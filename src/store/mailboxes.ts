@@ -15,7 +15,7 @@ import type { Settled } from "../core/settle.ts";
 import type { Settlements } from "../core/settlement.ts";
 
 /** The changes of one user in a page. */
-export interface UserChange {
+export interface UserUnits {
   /** Opaque, keyed: see keyring.ts. */
   readonly user: string;
   /** The canonical username, sealed. */
@@ -30,7 +30,7 @@ export interface Page {
   readonly pool: string;
   readonly run: string;
   readonly priority: number;
-  readonly changes: readonly UserChange[];
+  readonly changes: readonly UserUnits[];
   /** Units that were found invalid before they were put: they count as received and invalid. */
   readonly invalid: number;
   /** Rows of the feed: how many this page stands for, and how many of them were faulty as a whole. */

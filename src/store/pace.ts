@@ -6,16 +6,16 @@
  * The highest ceiling that was lately asked with is the fleet's. Those who ask with a lower one have so much between
  * them, as a share of the fleet's rate, and take nothing from the rate of the others.
  */
-export interface Reservation {
+export interface SlotGrant {
   /** How long to wait before the call may be begun, in ms. May have a fraction. */
   readonly waitMs: number;
   /** The slot's time by the store's clock in epoch ms: given back with a throttle. */
   readonly slotAt: number;
 }
 
-export interface Reservations {
+export interface SlotGrants {
   /** The soonest first. None where the next would be more than a second ahead: so far none is promised. */
-  readonly slots: readonly Reservation[];
+  readonly slots: readonly SlotGrant[];
   /** Where there are no slots: how long to wait before asking again, in ms. Else 0. */
   readonly askAgainMs: number;
 }
@@ -37,7 +37,7 @@ export interface PaceView {
 
 export interface Pace {
   /** Reserves slots. One that was reserved counts as a call that was granted, unless `throttled` says otherwise. */
-  reserve(bucket: string, ceilingPerSecond: number, wishes: SlotWishes): Promise<Reservations>;
+  reserve(bucket: string, ceilingPerSecond: number, wishes: SlotWishes): Promise<SlotGrants>;
   /** A call that went in the slot `slotAt` was throttled: slows everybody down. Answers true where the rate was cut. */
   throttled(bucket: string, ceilingPerSecond: number, slotAt: number): Promise<boolean>;
   view(bucket: string, ceilingPerSecond: number): Promise<PaceView>;

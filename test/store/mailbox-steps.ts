@@ -11,7 +11,7 @@ import type { SendUnless, Units } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import type { UserChange } from "../../src/store/mailboxes.ts";
+import type { UserUnits } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { openMemoryStore } from "../support/memory-store.ts";
 
@@ -145,7 +145,7 @@ const put = fc
     const text = `put into ${pool} by ${run} (priority ${priority}): ${mine.map(sayWanted).join(" ")}${extras}`;
     return command(text, async (model, store) => {
       const { nowMs } = model.memory.clock;
-      const changes: UserChange[] = [];
+      const changes: UserUnits[] = [];
       const madeAt = account === "now" ? nowMs : account === "second" ? 2 : 1;
       const whose = account === undefined ? {} : { account: accountMark(madeAt, account) };
       for (const { user, unit, word, atMs, look, sendUnless } of mine) {

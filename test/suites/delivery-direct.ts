@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { Unit } from "../../src/core/unit.ts";
-import type { Delivered, Submitted } from "../../src/delivery/direct.ts";
+import type { ChangeResult, Submitted } from "../../src/delivery/direct.ts";
 import type { Pool } from "../../src/delivery/pool.ts";
 import { contact, text, type OpenStage } from "../support/delivery-stage.ts";
 
@@ -15,11 +15,11 @@ async function submit(pool: Pool, username: string, units: readonly Unit[]): Pro
   return direct.submit(checked.sound, { wake: false });
 }
 
-async function update(pool: Pool, username: string, units: readonly Unit[], waitMs = 20_000): Promise<Delivered> {
+async function update(pool: Pool, username: string, units: readonly Unit[], waitMs = 20_000): Promise<ChangeResult> {
   return pool.direct().deliverNow(await submit(pool, username, units), { ...WAIT, waitMs });
 }
 
-const outcomes = ({ outcomes: said }: Delivered): object =>
+const outcomes = ({ outcomes: said }: ChangeResult): object =>
   Object.fromEntries([...said].map(([unit, { is }]) => [unit, is]));
 
 /** A change whose outcome is waited for, on either engine. */

@@ -6,7 +6,7 @@ import type { QueuedUnit, Ledger, LedgerEntry, Mailbox } from "../../src/core/ma
 import type { Settlement, Settlements } from "../../src/core/settlement.ts";
 import { isContact } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
-import type { ClaimAnswer, Page, Put, SettleAnswer, UserChange } from "../../src/store/mailboxes.ts";
+import type { ClaimAnswer, Page, Put, SettleAnswer, UserUnits } from "../../src/store/mailboxes.ts";
 import type { Suite } from "./open-store.ts";
 
 /** A lease that no case outlives. */
@@ -24,7 +24,7 @@ export function ordinal(version: number): string {
 }
 
 /** A wanted unit whose value, digest and body are one word. */
-export function wanted(name: string, word: string, version: AnyVersion): UserChange["units"][number] {
+export function wanted(name: string, word: string, version: AnyVersion): UserUnits["units"][number] {
   const text = typeof version === "number" ? ordinal(version) : version;
   return { name, digest: word, body: word, ...(text === undefined ? {} : { ordinal: text }) };
 }
@@ -40,7 +40,7 @@ export async function createUser(suite: Suite) {
     return id;
   };
   const run = await newRun();
-  const page = (units: UserChange["units"], rest: Partial<Page> = {}): Page => ({
+  const page = (units: UserUnits["units"], rest: Partial<Page> = {}): Page => ({
     pool,
     run,
     priority: 10,
@@ -58,7 +58,7 @@ export async function createUser(suite: Suite) {
     page,
     put: (name: string, word: string, version: AnyVersion, rest: Partial<Page> = {}): Promise<Put> =>
       mailboxes.put(page([wanted(name, word, version)], rest)),
-    putAll: (...units: UserChange["units"]): Promise<Put> => mailboxes.put(page(units)),
+    putAll: (...units: UserUnits["units"]): Promise<Put> => mailboxes.put(page(units)),
     claim: (token: string, leaseMs = LONG_MS): Promise<ClaimAnswer> => mailboxes.claim(user, token, leaseMs),
 
     /** Claims as soon as that may be done: lets the time pass that the store asks for. */

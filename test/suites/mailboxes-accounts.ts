@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { accountMark } from "../../src/core/person.ts";
-import type { UserChange } from "../../src/store/mailboxes.ts";
+import type { UserUnits } from "../../src/store/mailboxes.ts";
 import { createUser, heldOf, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
@@ -13,7 +13,7 @@ export function accountCases(suite: Suite): void {
   const createFound = async () => {
     const u = await createUser(suite);
     const { mailboxes } = suite.store;
-    const put = (account: string | undefined, ...units: UserChange["units"]) => {
+    const put = (account: string | undefined, ...units: UserUnits["units"]) => {
       const { changes, ...page } = u.page(units);
       const whose = account === undefined ? {} : { account };
       return mailboxes.put({ ...page, changes: changes.map((change) => ({ ...change, ...whose })) });

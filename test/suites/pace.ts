@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { openForSuite } from "./open-store.ts";
 import type { Open, Time } from "./open-store.ts";
-import type { Reservation } from "../../src/store/pace.ts";
+import type { SlotGrant } from "../../src/store/pace.ts";
 
 /** Times are doubles: a thousandth of a millisecond is lost somewhere. */
 const TINY_MS = 0.01;
@@ -11,7 +11,7 @@ const TINY_MS = 0.01;
 export function paceSuite(name: string, open: Open, time: Time): void {
   describe(`pace: ${name}`, () => {
     const suite = openForSuite(open, time);
-    const reserve = async (bucket: string, ceiling: number, urgent = false): Promise<Reservation> => {
+    const reserve = async (bucket: string, ceiling: number, urgent = false): Promise<SlotGrant> => {
       const [slot] = (await suite.store.pace.reserve(bucket, ceiling, { most: 1, urgent })).slots;
       assert.ok(slot);
       return slot;

@@ -1,7 +1,7 @@
 /** One change of one user: put like any other, and then waited for at the top of the pace, or left to workers. */
 import type { Change, InvalidUnit } from "../../core/change.ts";
 import type { Person } from "../../core/person.ts";
-import type { Delivered } from "../../delivery/direct.ts";
+import type { ChangeResult } from "../../delivery/direct.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import type { Log } from "../../log.ts";
 
@@ -30,7 +30,7 @@ export type ChangeOutcome =
   | { readonly is: "unasked"; readonly cause: unknown }
   /** `user`: the opaque key. `queued`: units that are on their way. */
   | { readonly is: "queued"; readonly user: string; readonly queued: readonly string[] }
-  | { readonly is: "delivered"; readonly user: string; readonly username: string; readonly delivered: Delivered }
+  | { readonly is: "delivered"; readonly user: string; readonly username: string; readonly delivered: ChangeResult }
   /** The signal ended the waiting; the change stays queued. */
   | { readonly is: "interrupted"; readonly user: string; readonly cause: unknown };
 

@@ -4,7 +4,7 @@ import type { RequestFault } from "../../core/attribute-request.ts";
 import { checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
 import type { InvalidUnit } from "../../core/change.ts";
-import type { Delivered } from "../../delivery/direct.ts";
+import type { ChangeResult } from "../../delivery/direct.ts";
 import { commandLine } from "../command-line.ts";
 import { AppError } from "../../app/app-error.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
@@ -97,7 +97,7 @@ export function failureOf(
   io: Io,
   flags: OneFlags,
   user: string,
-  { outcomes, refusal }: Delivered,
+  { outcomes, refusal }: ChangeResult,
   {
     meant,
     adviseOn = adviceOf,
