@@ -14,7 +14,7 @@ import { openChosenPool, openClients, openOwnedEngine, type PoolPlace } from "./
 import { changeAndWait } from "./app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
 import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
-import type { SaidRefusal } from "./cognito/heard-calls.ts";
+import type { CallRefusal } from "./cognito/recorded-calls.ts";
 import { readAwsSettings, regionInId } from "./config/config.ts";
 import { LOG_LEVELS } from "./config/settings.ts";
 import type { Books } from "./core/books.ts";
@@ -30,7 +30,7 @@ import type { Engine } from "./queues/engine.ts";
 
 export type { Enqueued } from "./app/users/enqueue-change.ts";
 export type { UserChange } from "./app/users/change-request.ts";
-export type { SaidRefusal } from "./cognito/heard-calls.ts";
+export type { CallRefusal as SaidRefusal } from "./cognito/recorded-calls.ts";
 export type { Books } from "./core/books.ts";
 export type { InvalidUnit } from "./core/change.ts";
 export type { Verified } from "./core/unit.ts";
@@ -76,7 +76,7 @@ export interface Updated {
   /** Attributes that cannot be written, and why: where there are any, nothing was written. */
   readonly invalid: readonly InvalidUnit[];
   /** The call that was refused last, in Cognito's words without the values; absent where none was. */
-  readonly refusal?: SaidRefusal;
+  readonly refusal?: CallRefusal;
 }
 
 export interface Poolsync {

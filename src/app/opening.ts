@@ -123,9 +123,9 @@ export function sayPassedRegion(
   const pools = reported.get(client) ?? new Set();
   if (pools.has(id)) return;
   reported.set(client, pools.add(id));
-  const { region: other, saidBy } = passedRegion;
-  log.warn({ pool: id, region, other, saidBy }, "region of the pool's id used");
+  const { region: other, givenBy } = passedRegion;
+  log.warn({ pool: id, region, other, saidBy: givenBy }, "region of the pool's id used");
   say?.(
-    `The id of pool ${id} names the Region ${region}, and ${saidBy} says ${other}: ${region} is used. For the other one give --region.`,
+    `The id of pool ${id} names the Region ${region}, and ${givenBy} says ${other}: ${region} is used. For the other one give --region.`,
   );
 }

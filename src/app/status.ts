@@ -111,9 +111,9 @@ async function recount(engine: Engine, total: Books): Promise<NonNullable<Namesp
   const counted = await mailboxes.recount();
   const known = new Set([...(await runs.list(RECOUNTED_RUNS)).map(({ id }) => id), ...counted.keys()]);
   const differences: NonNullable<NamespaceStatus["verified"]>["differences"] = [];
-  const compare = (run: string, said: Books, seen: { readonly pending: number; readonly dead: number }): void => {
+  const compare = (run: string, booked: Books, seen: { readonly pending: number; readonly dead: number }): void => {
     for (const term of ["pending", "dead"] as const) {
-      if (said[term] !== seen[term]) differences.push({ run, term, books: said[term], counted: seen[term] });
+      if (booked[term] !== seen[term]) differences.push({ run, term, books: booked[term], counted: seen[term] });
     }
   };
   const sum = { pending: 0, dead: 0 };

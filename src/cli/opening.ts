@@ -4,7 +4,7 @@ import type { FeedsDeps } from "../app/feeds/open-feeds.ts";
 import type { Opened } from "../app/opening.ts";
 import { READS_WITHIN_MS } from "../cognito/read-retry.ts";
 import { readConfig, type Flags, type PoolFlags } from "../config/config.ts";
-import { toldReads } from "../delivery/told-reads.ts";
+import { reportedReads } from "../delivery/reported-reads.ts";
 import type { Scope } from "../lifecycle.ts";
 import { createLog } from "../log.ts";
 import { tell, type Io } from "./io.ts";
@@ -52,7 +52,7 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
   const say = (sentence: string): void => tell(io, plain ? sentence : OVER_THE_BAR + sentence);
   // Where the log is not silent, it says the same.
   const told = atTerminal && log.level === "silent" ? { say } : {};
-  const reads = toldReads(log, {
+  const reads = reportedReads(log, {
     // Whoever lets a single call take longer means it.
     withinMs: io.readsWithinMs ?? Math.max(READS_WITHIN_MS, connectTimeoutMs + requestTimeoutMs),
     patience: { spent: false },

@@ -48,16 +48,16 @@ export function createProgress(output: Output, lively: boolean): Progress {
         `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
         ...(etaMs === undefined ? [] : [`${duration(etaMs)} left`]),
       ];
-      const told = fit(words, columns - 7);
+      const line = fit(words, columns - 7);
       // What is told grows, so the bar takes what is left.
-      const size = columns >= FEWEST_FOR_BAR ? Math.max(0, Math.min(30, columns - told.length - 10)) : 0;
+      const size = columns >= FEWEST_FOR_BAR ? Math.max(0, Math.min(30, columns - line.length - 10)) : 0;
       if (bar === undefined) {
         bar = new SingleBar({
           stream: output,
-          format: (_options, { progress }, { said, size = 0 }: { said?: string; size?: number }) => {
+          format: (_options, { progress }, { words: given, size = 0 }: { words?: string; size?: number }) => {
             const filled = Math.round(progress * size);
             const drawn = size > 0 ? `${"█".repeat(filled)}${"░".repeat(size - filled)} ` : "";
-            return `${drawn}${String(Math.floor(progress * 100)).padStart(3)}%  ${said ?? ""}`;
+            return `${drawn}${String(Math.floor(progress * 100)).padStart(3)}%  ${given ?? ""}`;
           },
           clearOnComplete: true,
           hideCursor: true,
@@ -65,9 +65,9 @@ export function createProgress(output: Output, lively: boolean): Progress {
           gracefulExit: false,
           emptyOnZero: true,
         });
-        bar.start(1000, 0, { said: told, size });
+        bar.start(1000, 0, { words: line, size });
       }
-      bar.update(Math.floor(done * 1000), { said: told, size });
+      bar.update(Math.floor(done * 1000), { words: line, size });
     },
     clear: stop,
     stop,
@@ -93,11 +93,11 @@ function judge(
 
 /** As many of the words as fit, from the left; the first always. */
 function fit(words: readonly string[], room: number): string {
-  let told = "";
+  let line = "";
   for (const word of words) {
-    const next = told === "" ? word : `${told} · ${word}`;
-    if (told !== "" && next.length > room) break;
-    told = next;
+    const next = line === "" ? word : `${line} · ${word}`;
+    if (line !== "" && next.length > room) break;
+    line = next;
   }
-  return told;
+  return line;
 }

@@ -23,8 +23,13 @@ export class TooLateToSend extends Error {}
 /** `signal` is the one that the call was made under. */
 export function refusalOf(thrown: unknown, signal?: AbortSignal): Refusal {
   if (thrown instanceof TooLateToSend) return notBegun(AbortSignal.abort());
-  const said = signalOf(thrown, signal);
-  return { ok: false, failure: classify(said), name: said.name, message: said.message ?? "" };
+  const failureSignal = signalOf(thrown, signal);
+  return {
+    ok: false,
+    failure: classify(failureSignal),
+    name: failureSignal.name,
+    message: failureSignal.message ?? "",
+  };
 }
 
 /** The answer for a call that was not begun, because its signal had ended: nothing can have been applied. */

@@ -18,7 +18,7 @@ export async function readProvider(
   provider: string,
   call: Omit<ReadCall, "operation">,
 ): Promise<ReadonlySet<string> | undefined> {
-  const said = await retryRead({ ...call, operation: "DescribeIdentityProvider" }, async (signal) => {
+  const response = await retryRead({ ...call, operation: "DescribeIdentityProvider" }, async (signal) => {
     try {
       const command = new DescribeIdentityProviderCommand({ UserPoolId: call.pool, ProviderName: provider });
       return { ok: true, answer: ANSWER.safeParse(await cognito.within({ signal }, (sdk) => sdk.send(command))) };
@@ -26,6 +26,6 @@ export async function readProvider(
       return refusalOf(thrown, signal);
     }
   });
-  if (!said.ok || !said.answer.success) return undefined;
-  return new Set(Object.keys(said.answer.data.IdentityProvider.AttributeMapping ?? {}));
+  if (!response.ok || !response.answer.success) return undefined;
+  return new Set(Object.keys(response.answer.data.IdentityProvider.AttributeMapping ?? {}));
 }

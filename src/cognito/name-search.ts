@@ -25,11 +25,11 @@ export interface NameSearch {
 export async function findByName(
   { profile, directory, read }: NameSearch,
   text: string,
-  said?: Identifier,
+  given?: Identifier,
 ): Promise<({ readonly ok: true } & Found) | (Refusal & { readonly by: Question })> {
-  const questions = questionsOf(profile, text, said);
+  const questions = questionsOf(profile, text, given);
   // The list of users lags: what may be a username is taken for one although nobody has it.
-  const mayBeNew = identifierOf(profile, text, said) === "username";
+  const mayBeNew = identifierOf(profile, text, given) === "username";
   for (const by of questions) {
     // What can be nothing else any more needs no question.
     if (mayBeNew && by === "username" && by === questions.at(-1)) break;

@@ -33,7 +33,7 @@ const DESCRIPTION = z.object({
   UserAttributeUpdateSettings: z.object({ AttributesRequireVerificationBeforeUpdate: NAMES }).nullish(),
 });
 /** How much of the endpoint's own words a message repeats. */
-const MAX_SAID = 300;
+const MAX_REPEATED = 300;
 
 /**
  * Throws a CognitoError that says what to do, or the signal's reason. Nothing of a person is in a pool's description, so
@@ -64,8 +64,8 @@ export async function readPoolProfile(
   if (!answer.ok) {
     const { failure, message } = answer;
     // The SDK's messages go on about response objects in further lines, and for a bare status it has no words.
-    const [said] = /^[^\n]*[^\n.]/.exec(message.slice(0, MAX_SAID)) ?? [];
-    const why = said === undefined || said === "UnknownError" ? failure.kind : said;
+    const [firstSentence] = /^[^\n]*[^\n.]/.exec(message.slice(0, MAX_REPEATED)) ?? [];
+    const why = firstSentence === undefined || firstSentence === "UnknownError" ? failure.kind : firstSentence;
     throw new CognitoError(failure.kind, `Cannot read user pool ${poolId}: ${why}. ${failure.advice}`, { cause });
   }
   const pool = DESCRIPTION.safeParse(answer.described);

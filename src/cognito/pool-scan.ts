@@ -157,7 +157,7 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
   const input = defined({ UserPoolId: poolId, Limit: PAGE_USERS, Filter: filter, PaginationToken: token });
   const pace = { governor: lists, priority: PRIORITY, sparesThrottles: true };
   const call = { operation: "ListUsers", pool: poolId, reads, pace, signal, random } as const;
-  const said = await retryRead(call, async (ending) => {
+  const response = await retryRead(call, async (ending) => {
     try {
       const askedAt = performance.now();
       const answer = await cognito.within({ signal: ending }, (sdk) => sdk.send(new ListUsersCommand(input)));
@@ -166,14 +166,14 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
       return refusalOf(thrown, ending);
     }
   });
-  if (said.ok) {
-    if (said.page.success) return { ...said.page.data, askedAt: said.askedAt };
+  if (response.ok) {
+    if (response.page.success) return { ...response.page.data, askedAt: response.askedAt };
     throw new CognitoError(
       "misconfigured",
       `The endpoint answered for the users of pool ${poolId} not in Cognito's form: check the endpoint's address.`,
     );
   }
-  const { failure } = said;
+  const { failure } = response;
   if (failure.kind === "invalid-value" && token !== undefined) throw new TokenRefused();
   throw new CognitoError(failure.kind, `The users of pool ${poolId} could not be listed. ${failure.advice}`);
 }

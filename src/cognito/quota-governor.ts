@@ -89,9 +89,9 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
       },
       async throttled() {
         // Told before the next slot is asked for.
-        const told = pace.throttled(bucket, ceilingPerSecond, due.slotAt);
+        const report = pace.throttled(bucket, ceilingPerSecond, due.slotAt);
         if (place.end()) pump();
-        await told;
+        await report;
         if (episodes.count()) episodes.begin((await pace.view(bucket, ceilingPerSecond)).ratePerSecond);
       },
     });

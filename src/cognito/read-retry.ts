@@ -90,14 +90,14 @@ export async function retryRead<T extends { readonly ok: true }>(
     begunAt ??= performance.now();
     try {
       signal?.throwIfAborted();
-      const said = await within(leftMs(), signal, read);
+      const response = await within(leftMs(), signal, read);
       signal?.throwIfAborted();
-      if (said.ok) {
+      if (response.ok) {
         if (patience) patience.spent = false;
-        return said;
+        return response;
       }
-      const { outcome, kind } = said.failure;
-      if (outcome !== "wait" && outcome !== "retry") return advised(said);
+      const { outcome, kind } = response.failure;
+      if (outcome !== "wait" && outcome !== "retry") return advised(response);
       if (kind === "throttled" && slot) {
         await slot.throttled();
         if (pace?.sparesThrottles) {
@@ -108,8 +108,8 @@ export async function retryRead<T extends { readonly ok: true }>(
       }
       const isOver = leftMs() < FIRST_WAIT_MS;
       // A try that was cut because the time was up says less than the one before.
-      if (!isOver || kind !== "timed-out" || !last) last = said;
-      if (patience?.spent) return advised(said);
+      if (!isOver || kind !== "timed-out" || !last) last = response;
+      if (patience?.spent) return advised(response);
       if (isOver) return givenUp(last);
       failures += 1;
       onWait?.({ operation, pool, kind, forMs: triedMs() });

@@ -9,7 +9,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Person } from "../core/person.ts";
 import { isPlain, type Unit } from "../core/unit.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
-import { hearCalls, saidRefusal, type Calls, type SaidRefusal } from "./heard-calls.ts";
+import { recordCalls, callRefusal, type Calls, type CallRefusal } from "./recorded-calls.ts";
 import { retryRead, type Reads } from "./read-retry.ts";
 import { createSubProbe } from "./sub-probe.ts";
 
@@ -24,7 +24,7 @@ export interface SendMeans extends Calls {
 
 export type Sent =
   | { readonly ok: true; readonly outcomes: ReadonlyMap<string, "applied" | "unchanged"> }
-  | { readonly ok: false; readonly refusal: SaidRefusal }
+  | { readonly ok: false; readonly refusal: CallRefusal }
   /** No call could be made for this unit. */
   | { readonly ok: false; readonly unit: string; readonly kind: string; readonly reason: string };
 
@@ -43,7 +43,7 @@ export async function sendOnce(
   signal: AbortSignal,
 ): Promise<Sent> {
   const { profile, updates, callMs, reads, clientMetadata } = means;
-  const heard = hearCalls(means);
+  const recorded = recordCalls(means);
   const subs = createSubProbe(profile.id, means.directory);
   const outcomes = new Map<string, "applied" | "unchanged">();
   let there: Contacts | undefined;
@@ -54,7 +54,7 @@ export async function sendOnce(
     const read = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
       means.directory.readUser(profile.id, name, { signal: ending, ignoresCase }),
     );
-    if (!read.ok) return refused(saidRefusal("ListUsers", read, [username]));
+    if (!read.ok) return refused(callRefusal("ListUsers", read, [username]));
     there = contactsIn(read.user);
   }
   const byName = new Map(units.map((unit) => [unit.name, unit]));
@@ -88,12 +88,14 @@ export async function sendOnce(
         notAfter: performance.now() + callMs,
         ...manner,
       };
-      const write = () => heard.writer.write(profile.id, subs.called(username, person), attributes, within);
-      let said = await write();
+      const write = () => recorded.writer.write(profile.id, subs.called(username, person), attributes, within);
+      let response = await write();
       const sub = person.account?.sub;
-      const isNobody = !said.ok && said.failure.kind === "user-not-found" && sub === subs.called(username, person);
-      if (isNobody && sub !== undefined && (await subs.isInVain(username, sub, within.signal))) said = await write();
-      if (!said.ok) return refused(heard.refusal);
+      const isNobody =
+        !response.ok && response.failure.kind === "user-not-found" && sub === subs.called(username, person);
+      if (isNobody && sub !== undefined && (await subs.isInVain(username, sub, within.signal)))
+        response = await write();
+      if (!response.ok) return refused(recorded.refusal);
     } finally {
       slot.done();
     }
@@ -103,7 +105,7 @@ export async function sendOnce(
   return { ok: true, outcomes };
 }
 
-function refused(refusal: SaidRefusal | undefined): Sent {
+function refused(refusal: CallRefusal | undefined): Sent {
   if (refusal === undefined) throw new Error("Expected the call that was refused to have been heard");
   return { ok: false, refusal };
 }

@@ -74,10 +74,10 @@ export interface ConfigFile {
 /** A file of more bytes than this is no configuration. */
 const MAX_BYTES = 1024 * 1024;
 
-const reserve = z.union([z.string(), z.number()], { error: form(RESERVE_FORM) }).transform((said, context) => {
-  const read = parseReserve(String(said));
+const reserve = z.union([z.string(), z.number()], { error: form(RESERVE_FORM) }).transform((given, context) => {
+  const read = parseReserve(String(given));
   if (read) return read;
-  context.addIssue({ code: "custom", message: form(RESERVE_FORM)({ input: said }) });
+  context.addIssue({ code: "custom", message: form(RESERVE_FORM)({ input: given }) });
   return z.NEVER;
 });
 const rate = z.number({ error: form("a number above 0") }).gt(0, { error: form("a number above 0") });
@@ -121,7 +121,7 @@ const attributeMap = map(ATTRIBUTE_FORM, {
   verifiedColumn: text("a column's name").optional(),
 });
 /** A column's name alone is short for a map with that column. */
-const attribute = z.preprocess((said) => (typeof said === "string" ? { column: said } : said), attributeMap);
+const attribute = z.preprocess((given) => (typeof given === "string" ? { column: given } : given), attributeMap);
 
 const SHARE_FORM = "a share such as 20%, or `off`";
 /** Undefined for `off`. */
@@ -132,12 +132,12 @@ const share = z
       z
         .string()
         .regex(/^\d{1,3}(\.\d+)?%$/)
-        .transform((said) => Number(said.slice(0, -1)) / 100)
+        .transform((given) => Number(given.slice(0, -1)) / 100)
         .refine((value) => value <= 1),
     ],
     { error: form(SHARE_FORM) },
   )
-  .transform((said) => (said === "off" ? undefined : said));
+  .transform((given) => (given === "off" ? undefined : given));
 const names = (wanted: string) => z.array(scalar(wanted), { error: form(`a list, each ${wanted}`) });
 const guards = map("a map of guards", {
   changed: z.exactOptional(share),
@@ -230,13 +230,13 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     problems.push({ path: issue.path.length === 0 ? name : at(...issue.path), message: issue.message });
   }
   // A key that is misspelled explains what is missing.
-  const told = new Set(problems.map((problem) => problem.path));
+  const reportedPaths = new Set(problems.map((problem) => problem.path));
   for (const { path: place, message } of [...attributeFaults(content), ...scheduleFaults(content)]) {
-    if (!told.has(at(...place))) problems.push({ path: at(...place), message });
+    if (!reportedPaths.has(at(...place))) problems.push({ path: at(...place), message });
   }
   if (!parsed.success || problems.length > 0) return { problems };
-  const { pools = {}, feeds = {}, guards: said = {}, heal = false, keepBefore = false, ...rest } = parsed.data;
-  const common: GuardSettings = { ...DEFAULT_GUARDS, ...said };
+  const { pools = {}, feeds = {}, guards: given = {}, heal = false, keepBefore = false, ...rest } = parsed.data;
+  const common: GuardSettings = { ...DEFAULT_GUARDS, ...given };
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, setting] of Object.entries(feeds)) {
     const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, ...others } = setting;
@@ -251,7 +251,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
         duplicates: duplicates === "last" ? duplicates : undefined,
         usernameColumn: typeof username === "string" ? username : username.column,
         identifier: typeof username === "string" ? undefined : username.is,
-        attributes: Object.entries(attributes).map(([attributeName, said]) => attributeOf(attributeName, said)),
+        attributes: Object.entries(attributes).map(([attributeName, given]) => attributeOf(attributeName, given)),
         ignored: ignore ?? [],
         unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
         versionColumn: version,
@@ -305,8 +305,8 @@ async function contentOf(
  * was made of it, so that a wrong form elsewhere hides nothing.
  */
 function attributeFaults(content: unknown): { readonly path: readonly string[]; readonly message: string }[] {
-  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([feedName, said]) => {
-    const { attributes } = entriesOf(said);
+  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([feedName, entry]) => {
+    const { attributes } = entriesOf(entry);
     const path = ["feeds", feedName, "attributes"];
     const entries = Object.entries(entriesOf(attributes));
     if (attributes !== undefined && typeof attributes === "object" && entries.length === 0) {
@@ -322,29 +322,29 @@ function attributeFaults(content: unknown): { readonly path: readonly string[]; 
   });
 }
 
-function attributeFault(name: string, said: Entries): string | undefined {
-  const sources = ["column", "constant", "template"].filter((source) => said[source] !== undefined);
+function attributeFault(name: string, entry: Entries): string | undefined {
+  const sources = ["column", "constant", "template"].filter((source) => entry[source] !== undefined);
   if (sources.length !== 1) return "Expected exactly one of `column`, `constant` and `template`";
   if (!isContact(name)) {
-    if (said["verified"] !== undefined || said["verifiedColumn"] !== undefined) {
+    if (entry["verified"] !== undefined || entry["verifiedColumn"] !== undefined) {
       return "Expected `verified` and `verifiedColumn` for email and phone_number only";
     }
-    if (contactOf(name) !== undefined && said["onBlank"] === "clear")
+    if (contactOf(name) !== undefined && entry["onBlank"] === "clear")
       return "Expected a flag to be true or false: it cannot be cleared";
     return undefined;
   }
-  if (said["verified"] === undefined && said["verifiedColumn"] === undefined) {
+  if (entry["verified"] === undefined && entry["verifiedColumn"] === undefined) {
     return "Expected `verified` to be mark (the source has verified it), ask (Cognito asks each person) or keep (the flag stays as it was), or a `verifiedColumn`: Cognito takes a changed value as unverified";
   }
   return undefined;
 }
 
-function attributeOf(name: string, said: z.output<typeof attributeMap>): AttributeMapping {
-  const { column, constant, template, verified, verifiedColumn } = said;
+function attributeOf(name: string, entry: z.output<typeof attributeMap>): AttributeMapping {
+  const { column, constant, template, verified, verifiedColumn } = entry;
   return defined({
     name,
-    transforms: said.transforms ?? TRIM,
-    onBlank: said.onBlank ?? "skip",
+    transforms: entry.transforms ?? TRIM,
+    onBlank: entry.onBlank ?? "skip",
     column,
     constant,
     template,

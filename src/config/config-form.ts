@@ -30,12 +30,12 @@ export function map<T extends z.ZodRawShape>(wanted: string, shape: T) {
     error: (issue: Issue) => {
       if (issue.code !== "unrecognized_keys") return form(wanted)(issue);
       const { keys = [] } = issue;
-      const told = keys.slice(0, LISTED).map((key) => {
+      const messages = keys.slice(0, LISTED).map((key) => {
         const [nearest] = closest(key, Object.keys(shape), 1);
         const hint = nearest === undefined ? `there are ${Object.keys(shape).join(", ")}` : `did you mean ${nearest}?`;
         return `Unknown key ${shown(key)} (${hint})`;
       });
-      return told.join("; ") + (keys.length > LISTED ? `; and ${keys.length - LISTED} more` : "");
+      return messages.join("; ") + (keys.length > LISTED ? `; and ${keys.length - LISTED} more` : "");
     },
   });
 }

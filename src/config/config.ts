@@ -17,7 +17,7 @@ import {
   type AwsSettings,
   type CallTarget,
   type PassedRegion,
-  type Said,
+  type GivenValue,
 } from "../core/call-target.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
 import { effectiveCeiling, type QuotaReserve } from "../core/effective-ceiling.ts";
@@ -303,8 +303,8 @@ export function choosePool(
   const found = callTarget(config.aws, {
     service: "COGNITO_IDENTITY_PROVIDER",
     region: flags.region ?? setting?.region,
-    profile: said(flags.profile, "--profile") ?? said(setting?.profile, inFile("profile")),
-    endpoint: said(flags.endpointUrl, "--endpoint-url") ?? said(setting?.endpoint, inFile("endpoint")),
+    profile: givenAt(flags.profile, "--profile") ?? givenAt(setting?.profile, inFile("profile")),
+    endpoint: givenAt(flags.endpointUrl, "--endpoint-url") ?? givenAt(setting?.endpoint, inFile("endpoint")),
     regionOfId,
   });
   if ("fault" in found) throw new ConfigError([found.fault]);
@@ -330,14 +330,14 @@ export function bucketTarget(aws: AwsSettings, feed: string, { region, profile, 
   const found = callTarget(aws, {
     service: "S3",
     region,
-    profile: said(profile, inFile("profile")),
-    endpoint: said(endpoint, inFile("endpoint")),
+    profile: givenAt(profile, inFile("profile")),
+    endpoint: givenAt(endpoint, inFile("endpoint")),
   });
   if ("fault" in found) throw new ConfigError([found.fault]);
   return found.target;
 }
 
-function said(value: string | undefined, path: string): Said | undefined {
+function givenAt(value: string | undefined, path: string): GivenValue | undefined {
   return value === undefined ? undefined : { value, path };
 }
 

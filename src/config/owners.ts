@@ -75,7 +75,7 @@ export function shareOut<Feed extends OwnedFeed>(
       const owner = owners.get(key);
       if (owner !== undefined && owner !== NEWEST && owner !== name) notOwned.push({ attribute, owner });
       // Told once, at the second of the feeds.
-      if (owner !== undefined || those.length < 2 || those[1] !== name || isToldOtherwise(problems, attribute))
+      if (owner !== undefined || those.length < 2 || those[1] !== name || isReportedOtherwise(problems, attribute))
         continue;
       problems.push({
         path: ["feeds", name, "attributes", attribute],
@@ -92,7 +92,7 @@ export function shareOut<Feed extends OwnedFeed>(
 }
 
 /** A wrong owner explains that the attribute has none. */
-function isToldOtherwise(problems: readonly OwnerProblem[], attribute: string): boolean {
+function isReportedOtherwise(problems: readonly OwnerProblem[], attribute: string): boolean {
   return problems.some(({ path }) => path[2] === "owner" && path[3] === attribute);
 }
 

@@ -27,10 +27,10 @@ const MAX_MEGABYTES = 100_000;
 const LONGEST_TIMEOUT_MS = 6 * 3_600_000;
 
 function span(wanted: string, fits: (ms: number) => boolean) {
-  return z.string({ error: form(wanted) }).transform((said, context) => {
-    const ms = parseSpan(said);
+  return z.string({ error: form(wanted) }).transform((text, context) => {
+    const ms = parseSpan(text);
     if (ms !== undefined && fits(ms)) return ms;
-    context.addIssue({ code: "custom", message: form(wanted)({ input: said }) });
+    context.addIssue({ code: "custom", message: form(wanted)({ input: text }) });
     return z.NEVER;
   });
 }
@@ -49,29 +49,29 @@ export const scheduleForm = map(SCHEDULE_FORM, {
   cron: cron.optional(),
   timezone: timezone.optional(),
   every: span(`${SPAN_FORM}, of a minute at least`, (ms) => ms >= LEAST_EVERY_MS).optional(),
-}).transform((said, context): ScheduleSetting => {
-  const { cron: expression, timezone: zone, every } = said;
+}).transform((given, context): ScheduleSetting => {
+  const { cron: expression, timezone: zone, every } = given;
   if (expression !== undefined && every === undefined) return { cron: expression, timezone: zone ?? "UTC" };
   if (every !== undefined && expression === undefined && zone === undefined) return { everyMs: every };
   context.addIssue({ code: "custom", message: `Expected ${SCHEDULE_FORM}: one of \`cron\` and \`every\`` });
   return z.NEVER;
 });
 
-function isCron(said: string): boolean {
-  const fields = said.trim().split(/\s+/);
+function isCron(expression: string): boolean {
+  const fields = expression.trim().split(/\s+/);
   if (fields.length !== 5) return false;
   try {
     // A day that never comes, such as 31 February, is found only by looking for the next one.
-    CronExpressionParser.parse(said, { tz: "UTC" }).next();
+    CronExpressionParser.parse(expression, { tz: "UTC" }).next();
     return true;
   } catch {
     return false;
   }
 }
 
-function isTimeZone(said: string): boolean {
+function isTimeZone(zone: string): boolean {
   try {
-    new Intl.DateTimeFormat("en", { timeZone: said });
+    new Intl.DateTimeFormat("en", { timeZone: zone });
     return true;
   } catch {
     return false;
@@ -108,8 +108,8 @@ export const keepRunsForm = span(`${SPAN_FORM}, of a day at least`, (ms) => ms >
 
 /** What is wrong with feeds beside the form of each key: looked for in what the file says. */
 export function scheduleFaults(content: unknown): { readonly path: readonly string[]; readonly message: string }[] {
-  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([name, said]) => {
-    const { file, pool, schedule } = entriesOf(said);
+  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([name, entry]) => {
+    const { file, pool, schedule } = entriesOf(entry);
     const path = ["feeds", name];
     const faults: { path: string[]; message: string }[] = [];
     if (typeof file === "string" && parseLocation(file) === undefined) {

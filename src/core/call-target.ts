@@ -18,7 +18,7 @@ export interface AwsFiles {
 }
 
 /** A profile or an endpoint, and where it was said: `--profile`, `AWS_PROFILE`, `poolsync.yaml: pools.staff.profile`. */
-export interface Said {
+export interface GivenValue {
   readonly value: string;
   readonly path: string;
 }
@@ -30,21 +30,21 @@ export interface AwsSettings extends AwsFiles {
   /** AWS_DEFAULT_REGION. */
   readonly defaultRegion?: string;
   /** AWS_PROFILE, else AWS_DEFAULT_PROFILE. */
-  readonly profile?: Said;
+  readonly profile?: GivenValue;
   /** True where AWS_ACCESS_KEY_ID is set. */
   readonly hasKeys: boolean;
   /** AWS_IGNORE_CONFIGURED_ENDPOINT_URLS, where it is set. */
   readonly ignoresEndpoints?: boolean;
   /** Of the variables, by service: its own goes before AWS_ENDPOINT_URL. */
-  readonly endpoints: Readonly<Partial<Record<Service, Said>>>;
+  readonly endpoints: Readonly<Partial<Record<Service, GivenValue>>>;
 }
 
 /** What was said to poolsync itself: by a flag, `poolsync.yaml` or an application. It goes before all else. */
-export interface SaidTarget {
+export interface GivenTarget {
   readonly service: Service;
   readonly region?: string | undefined;
-  readonly profile?: Said | undefined;
-  readonly endpoint?: Said | undefined;
+  readonly profile?: GivenValue | undefined;
+  readonly endpoint?: GivenValue | undefined;
   /** The Region that the pool's id begins with, where it begins with one. */
   readonly regionOfId?: string | undefined;
 }
@@ -64,7 +64,7 @@ export interface CallTarget {
 export interface PassedRegion {
   readonly region: string;
   /** Whose it is: `AWS_DEFAULT_REGION`, `profile staff`. */
-  readonly saidBy: string;
+  readonly givenBy: string;
 }
 
 export interface TargetFault {
@@ -79,15 +79,15 @@ export type FoundTarget =
 /** AWS's variables; what is blank is not said. */
 export function awsSettings(environment: Section, files: AwsFiles): AwsSettings {
   const value = (name: string): string | undefined => textOf(environment[name]);
-  const first = (...names: readonly string[]): Said | undefined =>
-    names.map((path) => ({ path, value: value(path) ?? "" })).find((said) => said.value !== "");
+  const first = (...names: readonly string[]): GivenValue | undefined =>
+    names.map((path) => ({ path, value: value(path) ?? "" })).find((candidate) => candidate.value !== "");
   const region = value("AWS_REGION");
   const defaultRegion = value("AWS_DEFAULT_REGION");
   const profile = first("AWS_PROFILE", "AWS_DEFAULT_PROFILE");
   const ignores = value("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
   const endpoints = SERVICES.flatMap((service) => {
-    const said = first(`AWS_ENDPOINT_URL_${service}`, "AWS_ENDPOINT_URL");
-    return said === undefined ? [] : [[service, said] as const];
+    const found = first(`AWS_ENDPOINT_URL_${service}`, "AWS_ENDPOINT_URL");
+    return found === undefined ? [] : [[service, found] as const];
   });
   return {
     ...files,
@@ -101,14 +101,14 @@ export function awsSettings(environment: Section, files: AwsFiles): AwsSettings 
 }
 
 /** Only a profile that is named must be there: without one, none is needed. */
-export function callTarget(aws: AwsSettings, said: SaidTarget): FoundTarget {
-  const named = said.profile ?? aws.profile;
+export function callTarget(aws: AwsSettings, given: GivenTarget): FoundTarget {
+  const named = given.profile ?? aws.profile;
   const name = named?.value ?? "default";
   const section = sectionOf(aws.profiles, name);
   if (named !== undefined && section === undefined) return { fault: noProfile(aws, named) };
   const profile = { name, section: section ?? {} };
-  const { region, passed } = regionOf(aws, said, profile);
-  const endpoint = endpointOf(aws, said.service, profile, said.endpoint);
+  const { region, passed } = regionOf(aws, given, profile);
+  const endpoint = endpointOf(aws, given.service, profile, given.endpoint);
   if ("fault" in endpoint) return endpoint;
   const roles = profile.section["role_arn"] === undefined ? {} : endpointOf(aws, "STS", profile);
   if ("fault" in roles) return roles;
@@ -117,7 +117,7 @@ export function callTarget(aws: AwsSettings, said: SaidTarget): FoundTarget {
       ...(region === undefined ? {} : { region }),
       ...(endpoint.url === undefined ? {} : { endpoint: endpoint.url }),
       ...(named === undefined ? {} : { profile: name }),
-      ...(said.profile === undefined && aws.hasKeys ? { keysOfEnvironment: true } : {}),
+      ...(given.profile === undefined && aws.hasKeys ? { keysOfEnvironment: true } : {}),
       ...(roles.url === undefined ? {} : { roleEndpoint: roles.url }),
     },
     ...(passed === undefined ? {} : { passed }),
@@ -133,7 +133,7 @@ function sectionOf(sections: Readonly<Record<string, Section>>, name: string): S
   return Object.hasOwn(sections, name) ? sections[name] : undefined;
 }
 
-function noProfile({ profiles }: AwsSettings, { value, path }: Said): TargetFault {
+function noProfile({ profiles }: AwsSettings, { value, path }: GivenValue): TargetFault {
   const names = Object.keys(profiles).slice(0, LISTED);
   const there = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
   const message = `Expected a profile of AWS's configuration files (${there}), got ${quoted(value)}: ${LOOK}`;
@@ -142,15 +142,15 @@ function noProfile({ profiles }: AwsSettings, { value, path }: Said): TargetFaul
 
 function regionOf(
   aws: AwsSettings,
-  { region, regionOfId }: SaidTarget,
+  { region, regionOfId }: GivenTarget,
   { name, section }: Profile,
 ): { readonly region?: string | undefined; readonly passed?: PassedRegion } {
   const first = region ?? aws.region;
   if (first !== undefined) return { region: first };
-  const saidBy = aws.defaultRegion === undefined ? `profile ${name}` : "AWS_DEFAULT_REGION";
+  const givenBy = aws.defaultRegion === undefined ? `profile ${name}` : "AWS_DEFAULT_REGION";
   const last = aws.defaultRegion ?? textOf(section["region"]);
   if (regionOfId === undefined || last === undefined || last === regionOfId) return { region: regionOfId ?? last };
-  return { region: regionOfId, passed: { region: last, saidBy } };
+  return { region: regionOfId, passed: { region: last, givenBy } };
 }
 
 /** What was said to poolsync, else to AWS: its variables, then its files; nothing where those are to be ignored. */
@@ -158,9 +158,9 @@ function endpointOf(
   aws: AwsSettings,
   service: Service,
   profile: Profile,
-  said?: Said,
+  given?: GivenValue,
 ): { readonly url?: string } | { readonly fault: TargetFault } {
-  const found = said ?? configuredEndpoint(aws, service, profile);
+  const found = given ?? configuredEndpoint(aws, service, profile);
   if (found === undefined) return {};
   if ("fault" in found) return found;
   const { value, path } = found;
@@ -172,7 +172,7 @@ function configuredEndpoint(
   aws: AwsSettings,
   service: Service,
   { name, section }: Profile,
-): Said | { readonly fault: TargetFault } | undefined {
+): GivenValue | { readonly fault: TargetFault } | undefined {
   const ignored = aws.ignoresEndpoints ?? isTrue(section["ignore_configured_endpoint_urls"] ?? "");
   if (ignored) return undefined;
   const variable = aws.endpoints[service];

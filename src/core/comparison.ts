@@ -69,8 +69,8 @@ export function compareAsked(
   unit: Unit,
   user: Pick<ListedUser, "attributes">,
 ): Comparison | { readonly is: "rewrite" } {
-  const said = compareUnit({ ...profile, caseSensitive: true }, unit, user);
-  return isPlain(unit.name) && said.is === "unchanged" ? { is: "rewrite" } : said;
+  const comparison = compareUnit({ ...profile, caseSensitive: true }, unit, user);
+  return isPlain(unit.name) && comparison.is === "unchanged" ? { is: "rewrite" } : comparison;
 }
 
 /** True where success does not mean that the value is there: the pool holds it back until the person confirms it. */

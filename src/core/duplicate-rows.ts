@@ -41,11 +41,11 @@ export function createDuplicateRows(last: boolean): DuplicateRows {
       for (const { name, value } of units) {
         const known = newest.get(name);
         if (known && known.timeMs > timeMs) continue;
-        const said = JSON.stringify(value);
-        if (known?.timeMs !== timeMs) newest.set(name, { timeMs, row, value: said, disagree: false });
+        const text = JSON.stringify(value);
+        if (known?.timeMs !== timeMs) newest.set(name, { timeMs, row, value: text, disagree: false });
         else {
           known.row = row;
-          known.disagree ||= known.value !== said;
+          known.disagree ||= known.value !== text;
         }
       }
     },

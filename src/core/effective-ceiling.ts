@@ -25,7 +25,7 @@ export const RESERVE_FORM = "calls a second such as `5`, or a share of the rate 
 export function parseReserve(text: string): QuotaReserve | undefined {
   const [, digits, percent] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(text.trim()) ?? [];
   if (digits === undefined) return undefined;
-  const said = Number(digits);
-  if (percent === "") return { callsPerSecond: said };
-  return said < 100 ? { percent: said } : undefined;
+  const amount = Number(digits);
+  if (percent === "") return { callsPerSecond: amount };
+  return amount < 100 ? { percent: amount } : undefined;
 }

@@ -22,9 +22,9 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function identifierOf(
   { usernameAttributes, aliasAttributes }: SignIn,
   text: string,
-  said?: Identifier,
+  given?: Identifier,
 ): Identifier {
-  if (said !== undefined && said !== "username") return said;
+  if (given !== undefined && given !== "username") return given;
   // There the username of every user of the pool's own is its sub.
   if (usernameAttributes.length > 0 && UUID.test(text)) return "username";
   const names = [...usernameAttributes, ...aliasAttributes];
@@ -34,11 +34,11 @@ export function identifierOf(
 }
 
 /** What a text may be, in the order in which it is asked whose it is; the first that anybody has decides. */
-export function questionsOf(profile: SignIn, text: string, said?: Identifier): readonly Question[] {
-  const identifier = identifierOf(profile, text, said);
+export function questionsOf(profile: SignIn, text: string, given?: Identifier): readonly Question[] {
+  const identifier = identifierOf(profile, text, given);
   // A provider's users have what comes after its name in their usernames, which may be an address: AzureAD_jane@….
-  if (identifier === "email" && said !== "email")
-    return said === "username" ? ["username", "email"] : ["email", "username"];
+  if (identifier === "email" && given !== "email")
+    return given === "username" ? ["username", "email"] : ["email", "username"];
   if (identifier !== "username") return [identifier];
   const { usernameAttributes, aliasAttributes } = profile;
   // Cognito takes each for a username.

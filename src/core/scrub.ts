@@ -4,14 +4,14 @@
  */
 export function scrub(message: string, values: readonly string[]): string {
   const wanted = [...new Set(values)].filter((value) => value !== "").toSorted((a, b) => b.length - a.length);
-  let said = message.replaceAll(TOKEN, "***");
+  let scrubbed = message.replaceAll(TOKEN, "***");
   for (const value of wanted) {
     const form = value.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
     // Within a word a short value is chance: `a` is in nearly every message.
-    said = said.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${form}(?![\\p{L}\\p{N}])`, "gu"), "***");
-    if (value.length >= LONG) said = said.replaceAll(value, "***");
+    scrubbed = scrubbed.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${form}(?![\\p{L}\\p{N}])`, "gu"), "***");
+    if (value.length >= LONG) scrubbed = scrubbed.replaceAll(value, "***");
   }
-  return said;
+  return scrubbed;
 }
 
 const LONG = 6;

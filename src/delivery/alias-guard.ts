@@ -56,8 +56,8 @@ export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGua
 
   async function reserve(unit: string, digest: string): Promise<AliasAnswer> {
     const endsAt = performance.now() + leaseMs;
-    const said = await store.reservations.take(profile.id, digest, user, leaseMs);
-    if (said.is === "held") return { is: "wait", inMs: said.retryInMs };
+    const reservation = await store.reservations.take(profile.id, digest, user, leaseMs);
+    if (reservation.is === "held") return { is: "wait", inMs: reservation.retryInMs };
     reserved.set(unit, { digest, endsAt });
     return { is: "free" };
   }
@@ -65,11 +65,11 @@ export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGua
   /** Looks the owner up. A call of its own, paced like any other. */
   async function look(alias: Alias, verified: boolean): Promise<AliasAnswer> {
     const ignoresCase = !profile.caseSensitive;
-    const said = await lookWithinLease(lists, seeker, (ending) =>
+    const response = await lookWithinLease(lists, seeker, (ending) =>
       directory.owners(profile.id, alias, { signal: ending, ignoresCase, verified }),
     );
-    if (!said.ok) return { is: "unknown", failure: said.failure };
-    const owner = said.owners.find(({ username: name, sub }) => !isSelf(name) && sub !== username);
+    if (!response.ok) return { is: "unknown", failure: response.failure };
+    const owner = response.owners.find(({ username: name, sub }) => !isSelf(name) && sub !== username);
     if (!owner) return { is: "free" };
     return { is: "owned", owner: keyring.userKey(profile.id, canonicalUsername(profile, owner.username)) };
   }

@@ -26,15 +26,15 @@ export async function belowBacklog(
 ): Promise<void> {
   let fewest = Infinity;
   let stillSince = performance.now();
-  let told = false;
+  let isReported = false;
   for (;;) {
     const due = await mailboxes.dueCount(pool);
     if (due < limit) return;
     if (due < fewest) {
       fewest = due;
       stillSince = performance.now();
-    } else if (!told && performance.now() - stillSince >= stillMs) {
-      told = true;
+    } else if (!isReported && performance.now() - stillSince >= stillMs) {
+      isReported = true;
       onStill?.();
     }
     await sleep(LOOK_MS, undefined, signal ? { signal } : {});

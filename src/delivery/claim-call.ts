@@ -62,9 +62,9 @@ export function createClaimCall({ pool, writer, tokenWriter, updates }: CallMean
 
   const make: ClaimCall["make"] = async (username, units, payload, { clientMetadata, token }) => {
     const beside = clientMetadata === undefined ? {} : { clientMetadata };
-    let said: WriteAnswer | undefined;
+    let response: WriteAnswer | undefined;
     const once = async (): Promise<WriteAnswer> => {
-      if (said) await session.settle();
+      if (response) await session.settle();
       const taken = await takeSlot();
       try {
         const notAfter = session.leaseEndsAt;
@@ -72,20 +72,20 @@ export function createClaimCall({ pool, writer, tokenWriter, updates }: CallMean
           taken.giveBack();
           throw new SlotTooLate();
         }
-        said = await withinLease(session.leaseLeftMs(), signal, (ending) => {
+        response = await withinLease(session.leaseLeftMs(), signal, (ending) => {
           const within = { signal: ending, notAfter, ...beside };
           if (token !== undefined) return tokenWriter.write(token, payload, within);
           return writer.write(pool, username, payload, within);
         });
-        if (said.ok) return said;
-        const { outcome, answered, fateUnknown, holdsWhenRepeated = false } = said.failure;
+        if (response.ok) return response;
+        const { outcome, answered, fateUnknown, holdsWhenRepeated = false } = response.failure;
         if (outcome.startsWith("hold") || holdsWhenRepeated) caller.onMayHold();
         const throttled = outcome === "wait" && answered;
         if (throttled) await taken.throttled();
         if (throttled || (outcome === "retry" && !fateUnknown)) throw new NotTaken();
-        return said;
+        return response;
       } finally {
-        if (said?.ok) written = taken;
+        if (response?.ok) written = taken;
         else taken.done();
       }
     };
@@ -101,7 +101,7 @@ export function createClaimCall({ pool, writer, tokenWriter, updates }: CallMean
     } catch (error) {
       // No further try can be made: what was said last stands, also where the shutdown came right after it.
       const isOver = error instanceof NotTaken || error instanceof SlotTooLate || signal.aborted;
-      if (said && isOver && !(error instanceof ClaimLost)) return said;
+      if (response && isOver && !(error instanceof ClaimLost)) return response;
       throw error;
     }
   };

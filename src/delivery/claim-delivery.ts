@@ -7,11 +7,11 @@ import { type Slot, SlotTooLate } from "../cognito/slot.ts";
 import { type ClaimCall, createClaimCall } from "./claim-call.ts";
 import { prepareClaim } from "./claim-preparation.ts";
 import { sendClaim } from "./claim-sending.ts";
-import { type ClaimInHand, ClaimLost, type Told } from "./claim-session.ts";
+import { type ClaimInHand, ClaimLost, type ClaimReport } from "./claim-session.ts";
 import { type ClaimWork, type HoldWanted, LATER_MS, openClaimWork } from "./claim-work.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
 
-export interface ClaimResult extends Told {
+export interface ClaimResult extends ClaimReport {
   /** The settle came too late, and the claim is somebody else's. */
   readonly late: boolean;
   /** The failure that asks for a hold, of the process or of the pool. */
@@ -43,7 +43,7 @@ export async function deliverClaim(
   let late = false;
   try {
     await changeAndWait(work, call, signal);
-    if (session.untold) await session.settle();
+    if (session.hasUnreported) await session.settle();
   } catch (error) {
     if (!(error instanceof ClaimLost)) throw error;
     late = true;
@@ -51,7 +51,7 @@ export async function deliverClaim(
     call.settled();
   }
   const { hold, answered } = work;
-  return { ...session.told(), late, answered, ...(hold ? { hold } : {}) };
+  return { ...session.report(), late, answered, ...(hold ? { hold } : {}) };
 }
 
 /** Concludes every unit. What can be sent no more within the lease, or before the end of the process, is for later. */

@@ -17,7 +17,7 @@ export interface ClaimInHand {
 }
 
 /** What came of it so far. */
-export interface Told {
+export interface ClaimReport {
   readonly letters: readonly Buried[];
   readonly doubted: readonly string[];
   /** Units that were applied. */
@@ -52,12 +52,12 @@ export interface ClaimSession {
   /** Tells the store what was concluded, and renews the lease. Throws ClaimLost where the claim is somebody else's. */
   settle(): Promise<void>;
   /** True where something was concluded that the store does not know. */
-  readonly untold: boolean;
+  readonly hasUnreported: boolean;
   /** By performance.now(). */
   readonly leaseEndsAt: number;
   /** What is left of the lease, in ms. */
   leaseLeftMs(): number;
-  told(): Told;
+  report(): ClaimReport;
 }
 
 /** The lease ended and somebody else took over: leave at once. */
@@ -73,11 +73,11 @@ export function openClaimSession(
 ): ClaimSession {
   const open = new Set(Object.keys(answer.units));
   let leaseEndsAt = inHand.leaseEndsAt;
-  let untold: Record<string, Settlement> = {};
+  let unreported: Record<string, Settlement> = {};
   const letters: Buried[] = [];
   const doubted: string[] = [];
   let applied = 0;
-  let left: Pick<Told, "dueInMs" | "priority"> = {};
+  let left: Pick<ClaimReport, "dueInMs" | "priority"> = {};
 
   const claimedUnit = (name: string): QueuedUnit => {
     const unit = answer.units[name];
@@ -86,7 +86,7 @@ export function openClaimSession(
   };
   const conclude = (name: string, settlement: Settlement): void => {
     if (!open.delete(name)) throw new RangeError(`Expected \`${name}\` to be open, and it is concluded`);
-    untold[name] = settlement;
+    unreported[name] = settlement;
   };
 
   return {
@@ -120,26 +120,26 @@ export function openClaimSession(
       }
     },
     async settle() {
-      const telling = untold;
+      const settlements = unreported;
       const askedAt = performance.now();
-      const said = await mailboxes.settle(user, token, telling, leaseMs);
-      untold = {};
-      letters.push(...said.letters);
-      doubted.push(...said.doubted);
-      if (said.late) throw new ClaimLost("The claim was taken over before it was settled");
-      applied += Object.values(telling).filter((settlement) => settlement.is === "applied").length;
+      const response = await mailboxes.settle(user, token, settlements, leaseMs);
+      unreported = {};
+      letters.push(...response.letters);
+      doubted.push(...response.doubted);
+      if (response.late) throw new ClaimLost("The claim was taken over before it was settled");
+      applied += Object.values(settlements).filter((settlement) => settlement.is === "applied").length;
       leaseEndsAt = askedAt + leaseMs;
-      const { dueInMs, priority } = said;
+      const { dueInMs, priority } = response;
       left = { ...(dueInMs === undefined ? {} : { dueInMs }), ...(priority === undefined ? {} : { priority }) };
     },
-    get untold() {
-      return Object.keys(untold).length > 0;
+    get hasUnreported() {
+      return Object.keys(unreported).length > 0;
     },
     get leaseEndsAt() {
       return leaseEndsAt;
     },
     leaseLeftMs: () => leaseEndsAt - performance.now(),
-    told: () => ({ letters, doubted, applied, ...left }),
+    report: () => ({ letters, doubted, applied, ...left }),
   };
 }
 

@@ -4,7 +4,7 @@
  * like any other change first: order, checks and books are the same, and what this process cannot finish stays queued.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { hearCalls, type HeardCalls, type SaidRefusal } from "../cognito/heard-calls.ts";
+import { recordCalls, type RecordedCalls, type CallRefusal } from "../cognito/recorded-calls.ts";
 import type { TokenAnswer } from "../cognito/token-writer.ts";
 import { SlotTooLate } from "../cognito/slot.ts";
 import type { Change } from "../core/change.ts";
@@ -36,7 +36,7 @@ export interface Submitted {
 export interface ChangeResult {
   readonly outcomes: ReadonlyMap<string, UnitOutcome>;
   /** The last call that was refused, where one was. */
-  readonly refusal?: SaidRefusal;
+  readonly refusal?: CallRefusal;
   /** What Cognito answered to the user's own call, where one was made here. */
   readonly tokenAnswer?: TokenAnswer;
 }
@@ -70,13 +70,13 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
     userKey: (username) => producer.userKey(username),
     submit: (change, { wake }) => submit(engine, profile.id, producer, change, wake),
     async deliverNow(submitted, options) {
-      const heard = hearCalls(deps);
-      const { writer, tokenWriter, directory } = heard;
+      const recorded = recordCalls(deps);
+      const { writer, tokenWriter, directory } = recorded;
       const turn = createUserTurn({ ...deps, writer, tokenWriter, directory, queues });
       const waited: Waited = { isPending: true };
       try {
-        const outcomes = await waitForOutcomes(engine, { turn, heard, submitted, waited }, options);
-        const { refusal, tokenAnswer } = heard;
+        const outcomes = await waitForOutcomes(engine, { turn, heard: recorded, submitted, waited }, options);
+        const { refusal, tokenAnswer } = recorded;
         return { outcomes, ...(refusal && { refusal }), ...(tokenAnswer && { tokenAnswer }) };
       } finally {
         const { user } = submitted;
@@ -88,7 +88,7 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
 
 interface Waiting {
   readonly turn: UserTurn;
-  readonly heard: HeardCalls;
+  readonly heard: RecordedCalls;
   readonly submitted: Submitted;
   readonly waited: Waited;
 }
@@ -131,13 +131,13 @@ async function submit(
 /** Delivers the user's mailbox by itself, or looks at what others make of it, until nothing is pending or time is up. */
 async function waitForOutcomes(
   engine: Engine,
-  { turn, heard, submitted: { user, versions, digests }, waited }: Waiting,
+  { turn, heard: recorded, submitted: { user, versions, digests }, waited }: Waiting,
   { waitMs, signal }: DirectOptions,
 ): Promise<ReadonlyMap<string, UnitOutcome>> {
   const { mailboxes, foreign } = engine.store;
   /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
   const own = new Set<string>();
-  const changed = (unit: string): boolean => heard.written.has(unit) || !own.has(versions.get(unit) ?? "");
+  const changed = (unit: string): boolean => recorded.written.has(unit) || !own.has(versions.get(unit) ?? "");
   const endsAt = performance.now() + waitMs;
   let onHold = false;
   let busy = false;

@@ -19,9 +19,9 @@ export async function lookWithinLease<T extends { readonly ok: true }>(
   const { priority, signal } = seeker;
   const slot = await lists.acquire({ priority, deadlineMs: seeker.leaseLeftMs(), signal });
   try {
-    const said = await withinLease(seeker.leaseLeftMs(), signal, look);
-    if (!said.ok && said.failure.outcome === "wait" && said.failure.answered) await slot.throttled();
-    return said;
+    const response = await withinLease(seeker.leaseLeftMs(), signal, look);
+    if (!response.ok && response.failure.outcome === "wait" && response.failure.answered) await slot.throttled();
+    return response;
   } finally {
     slot.done();
   }

@@ -93,13 +93,13 @@ async function checkAlias(
   if (reserved !== undefined && reserved.holder !== seeker.user) return { is: "wait", inMs: reserved.endsInMs };
   if (isRecent) return { is: "theirs" };
   const ignoresCase = !profile.caseSensitive;
-  const said = await lookWithinLease(lists, seeker, (signal) =>
+  const response = await lookWithinLease(lists, seeker, (signal) =>
     directory.resolve(profile.id, alias.attribute, alias.value, { signal, ignoresCase }),
   );
-  if (!said.ok) return { is: "unknown", failure: said.failure };
-  switch (said.is) {
+  if (!response.ok) return { is: "unknown", failure: response.failure };
+  switch (response.is) {
     case "one":
-      return said.user.sub === account.sub ? { is: "theirs", user: said.user } : PASSED_ON;
+      return response.user.sub === account.sub ? { is: "theirs", user: response.user } : PASSED_ON;
     case "many":
       return PASSED_ON;
     case "none": {

@@ -19,7 +19,7 @@ import { type Delivery, startDelivery } from "./delivery.ts";
 import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
-import { toldReads } from "./told-reads.ts";
+import { reportedReads } from "./reported-reads.ts";
 import { createSubProbe } from "../cognito/sub-probe.ts";
 import { createUserNames, type UserNames } from "./user-names.ts";
 
@@ -68,7 +68,7 @@ const LEASE_MARGIN_MS = 5000;
  * pool at another endpoint.
  */
 export async function openPool(settings: PoolSettings): Promise<Pool> {
-  const { engine, cognito, log, concurrency, reads = toldReads(log), signal } = settings;
+  const { engine, cognito, log, concurrency, reads = reportedReads(log), signal } = settings;
   const profile = await readPoolProfile(cognito, settings.pool, { reads, ...(signal ? { signal } : {}) });
   const target: Target = {
     pool: profile.id,

@@ -45,7 +45,7 @@ export interface UserNames {
    * Rejects with a CognitoError where the pool cannot be asked, and with the signal's reason. `inBulk`: one of many, for
    * which a throttle is no failure, as for the pages of a scan.
    */
-  whose(text: string, said?: Identifier, signal?: AbortSignal, options?: { readonly inBulk: boolean }): Promise<Named>;
+  whose(text: string, given?: Identifier, signal?: AbortSignal, options?: { readonly inBulk: boolean }): Promise<Named>;
   /** What was answered of these is not so any more: poolsync itself has written them. */
   changed(aliases: readonly Alias[]): Promise<void>;
   hint(alias: Alias): Promise<NameHint | undefined>;
@@ -84,8 +84,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
   }
 
-  async function askWhose(text: string, said: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
-    const { found, askedAt } = await ask(deps, text, said, signal, inBulk);
+  async function askWhose(text: string, given: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
+    const { found, askedAt } = await ask(deps, text, given, signal, inBulk);
     if (found.is === "none") return { is: "none" } as const;
     if (found.is === "many") return { is: "many", usernames: found.usernames } as const;
     const { username, user, by = "username" } = found;
@@ -101,8 +101,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
   }
 
   /** What this process was answered within the last minute, unless the value is about to change hands. */
-  async function recent(text: string, said: Identifier | undefined): Promise<Answer | undefined> {
-    for (const attribute of namesAs(text, said)) {
+  async function recent(text: string, given: Identifier | undefined): Promise<Answer | undefined> {
+    for (const attribute of namesAs(text, given)) {
       const known = answers.get(keyOf({ attribute, value: text }));
       if (known?.askedAt === undefined || !isFresh(known.askedAt, await store.now())) continue;
       if ((await reservedFor({ attribute, value: text })) === undefined) return known;
@@ -111,12 +111,12 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
   }
 
   return {
-    async whose(text, said, signal, { inBulk } = { inBulk: false }) {
-      const known = await recent(text, said);
+    async whose(text, given, signal, { inBulk } = { inBulk: false }) {
+      const known = await recent(text, given);
       if (known !== undefined) return known;
       const endsAt = performance.now() + leaseMs;
       for (;;) {
-        const named = await askWhose(text, said, signal, inBulk);
+        const named = await askWhose(text, given, signal, inBulk);
         if (named.is !== "one" || !isAliasAttribute(named.by)) return named;
         const holder = await reservedFor({ attribute: named.by, value: text });
         if (holder === undefined || holder === keyring.userKey(profile.id, named.username)) return named;
@@ -165,14 +165,14 @@ function createAnswers(): Answers {
 async function ask(
   { store, profile, directory, lists, reads }: UserNamesDeps,
   text: string,
-  said: Identifier | undefined,
+  given: Identifier | undefined,
   signal: AbortSignal | undefined,
   inBulk: boolean,
 ) {
   const pace = { governor: lists, priority: PRIORITY, sparesThrottles: inBulk };
   const call = { operation: "ListUsers", pool: profile.id, reads, pace, signal } as const;
   const askedAt = await store.now();
-  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, said);
+  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, given);
   if (!found.ok) {
     const { kind, advice } = found.failure;
     throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);
@@ -181,10 +181,10 @@ async function ask(
 }
 
 /** As what a text may have been answered for. */
-function namesAs(text: string, said: Identifier | undefined): Alias["attribute"][] {
-  if (said === "email" || said === "phone_number") return [said];
+function namesAs(text: string, given: Identifier | undefined): Alias["attribute"][] {
+  if (given === "email" || given === "phone_number") return [given];
   // An answer that was given for an address says nothing of a username.
-  if (said !== undefined) return [];
+  if (given !== undefined) return [];
   return text.includes("@") ? ["email", "preferred_username"] : ["phone_number", "preferred_username"];
 }
 

@@ -84,7 +84,7 @@ export function createApi(context: ApiContext): Api {
         throw error;
       }
       const act = operation.answer.bind(operation, body, account);
-      const answer = response.destroyed ? log.unheard(act) : act();
+      const answer = response.destroyed ? log.unanswered(act) : act();
       await halfLatency(latencyMs);
       sendAnswer(response, id, answer);
     } catch (error) {
@@ -159,7 +159,7 @@ async function suffer(
 /** A write whose answer nobody will see; one that is refused leaves no trace but its count. */
 function applyUnheard({ account, counters, log }: ApiContext, { operation, body }: Call): void {
   try {
-    log.unheard(() => operation.answer(body, account));
+    log.unanswered(() => operation.answer(body, account));
   } catch (error) {
     if (!(error instanceof ServiceError)) throw error;
     countError(counters, operation.name, error.name);

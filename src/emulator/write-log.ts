@@ -18,7 +18,7 @@ interface Write {
   /** What came with the call; absent where nothing did. */
   readonly clientMetadata?: Readonly<Record<string, string>>;
   /** True where the caller had gone by then, or was not answered: it cannot know of the write. */
-  readonly unheard?: true;
+  readonly unanswered?: true;
 }
 
 /** Every applied write in the order in which it took effect. In memory, for the emulator's own data only. */
@@ -31,7 +31,7 @@ export interface WriteLog {
 export interface WriteRecorder extends WriteLog {
   append(write: Omit<Write, "seq" | "at" | "unheard">): void;
   /** Whatever `act` appends while it runs is unheard. */
-  unheard<T>(act: () => T): T;
+  unanswered<T>(act: () => T): T;
 }
 
 export function createWriteLog(now: () => number): WriteRecorder {
@@ -42,9 +42,9 @@ export function createWriteLog(now: () => number): WriteRecorder {
     since: (seq) => writes.slice(Math.max(0, seq)),
     append(write) {
       const recorded: Write = { seq: writes.length + 1, at: now(), ...write };
-      writes.push(isUnheard ? { ...recorded, unheard: true } : recorded);
+      writes.push(isUnheard ? { ...recorded, unanswered: true } : recorded);
     },
-    unheard(act) {
+    unanswered(act) {
       isUnheard = true;
       try {
         return act();

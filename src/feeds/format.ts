@@ -52,19 +52,19 @@ export async function openFeed(source: Source, options: ReadOptions = {}): Promi
   if (begin.startsWith("{")) {
     return { format: "ndjson", headers: undefined, records: readNdjson(text, name, maxRecordLength) };
   }
-  const said = SEPARATOR_LINE.exec(head);
-  if (said === null) {
+  const separator = SEPARATOR_LINE.exec(head);
+  if (separator === null) {
     const csv = await readCsv(text, name, delimiterOf(begin), maxRecordLength);
     return { format: "csv", ...csv };
   }
-  const delimiter = DELIMITERS.find((one) => one === said[1]);
+  const delimiter = DELIMITERS.find((one) => one === separator[1]);
   if (delimiter === undefined) {
     throw new FeedError(
       "format",
       `\`${name}\` says a delimiter in its first line that is not supported; use a comma, a semicolon or a tab.`,
     );
   }
-  const csv = await readCsv(blankLine(text, said[0].length), name, delimiter, maxRecordLength);
+  const csv = await readCsv(blankLine(text, separator[0].length), name, delimiter, maxRecordLength);
   return { format: "csv", ...csv };
 }
 

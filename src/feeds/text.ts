@@ -42,9 +42,9 @@ export async function* readText(source: Source): AsyncGenerator<string> {
 function encodingOf(head: Buffer, source: Source): string {
   const mark =
     head[0] === 0xff && head[1] === 0xfe ? "utf-16le" : head[0] === 0xfe && head[1] === 0xff ? "utf-16be" : undefined;
-  const said = source.encoding === undefined ? undefined : new TextDecoder(source.encoding).encoding;
+  const declared = source.encoding === undefined ? undefined : new TextDecoder(source.encoding).encoding;
   // "utf-16" alone means little-endian to a decoder, but the mark knows better.
-  const encoding = said === "utf-16le" && mark !== undefined ? mark : (said ?? mark ?? "utf-8");
+  const encoding = declared === "utf-16le" && mark !== undefined ? mark : (declared ?? mark ?? "utf-8");
   if (head.subarray(0, ZIP.length).equals(ZIP)) {
     throw new FeedError("binary", `\`${source.name}\` is a ZIP or Excel file, not text; export it as CSV (UTF-8).`);
   }

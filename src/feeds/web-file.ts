@@ -71,11 +71,11 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
       return { is: "unchanged" };
     }
     if (statusCode !== 200) throw refused(name, statusCode);
-    if (Number(said(headers, "content-length") ?? 0) > limits.maxBytes) throw tooLong(name, limits.maxBytes);
-    const packed = said(headers, "content-encoding") ?? "identity";
+    if (Number(headerOf(headers, "content-length") ?? 0) > limits.maxBytes) throw tooLong(name, limits.maxBytes);
+    const packed = headerOf(headers, "content-encoding") ?? "identity";
     if (!AS_IT_LIES.has(packed.toLowerCase())) throw packedUnasked(name, packed);
-    const etag = said(headers, "etag");
-    const modified = Date.parse(said(headers, "last-modified") ?? "");
+    const etag = headerOf(headers, "etag");
+    const modified = Date.parse(headerOf(headers, "last-modified") ?? "");
     return {
       is: "new",
       modifiedAtMs: Number.isNaN(modified) ? Date.now() : modified,
@@ -92,7 +92,7 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
 type Answer = Dispatcher.ResponseData;
 
 /** The first value of a header, which may be there several times. */
-function said(headers: Answer["headers"], name: string): string | undefined {
+function headerOf(headers: Answer["headers"], name: string): string | undefined {
   const value = headers[name];
   return typeof value === "string" ? value : value?.[0];
 }
@@ -119,7 +119,7 @@ async function follow(
     // It may break before anybody reads it, or be given up: whoever reads it is told, and nobody else needs to be.
     answer.body.on("error", () => {});
     if (!REDIRECTS.includes(answer.statusCode)) return answer;
-    const to = said(answer.headers, "location") ?? "";
+    const to = headerOf(answer.headers, "location") ?? "";
     const next = URL.canParse(to, at.href) ? new URL(to, at.href) : undefined;
     // From a server of another machine this machine's own are out of reach.
     const isAllowed = next && isSecure(next) && (next.protocol === "https:" || at.protocol === "http:");

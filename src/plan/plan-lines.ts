@@ -201,8 +201,8 @@ export async function readPlan(
 }
 
 function summaryOf({ id, feed, summary }: PlanHeader, keyring: Keyring): PlanSummary | undefined {
-  const said: unknown = summary === undefined ? undefined : JSON.parse(keyring.open(summary));
-  return isSummary(said) ? { ...said, id, feed } : undefined;
+  const parsed: unknown = summary === undefined ? undefined : JSON.parse(keyring.open(summary));
+  return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
 }
 
 /** It was signed by this namespace, so it has its form; only its parts are looked for. */

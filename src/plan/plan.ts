@@ -74,7 +74,7 @@ export interface Plan {
 const GUARD_EXAMPLES = 10;
 /** Guards that are broken by the feed as a whole, and by no row of it. */
 const OF_THE_FEED: ReadonlySet<string> = new Set(["rows", "emptyColumn", "missingColumn"]);
-const TOLD_EVERY = 1000;
+const REPORT_EVERY_ROWS = 1000;
 
 /** The plan of one feed while it is worked out. */
 interface Draft {
@@ -97,7 +97,7 @@ export async function buildPlans(
     const drafts: Draft[] = [];
     let rows = 0;
     const onRow = (): void => {
-      if ((rows += 1) % TOLD_EVERY === 0) progress.rows?.(rows);
+      if ((rows += 1) % REPORT_EVERY_ROWS === 0) progress.rows?.(rows);
     };
     for (const input of inputs) {
       const scratch = openScratch(deps.directory);

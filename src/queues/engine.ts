@@ -45,7 +45,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key, log = createLog("silent"), say = () => undefined } = settings;
   if (redisUrl !== undefined) {
     const watch = createRedisWatch(redisConnection(redisUrl).place, log, say);
-    const store = await openRedisStore({ url: redisUrl, namespace, onConnection: watch.told });
+    const store = await openRedisStore({ url: redisUrl, namespace, onConnection: watch.report });
     return assemble({
       store,
       open: () => openQueues({ kind: "redis", url: redisUrl, namespace }),

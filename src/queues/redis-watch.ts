@@ -6,7 +6,7 @@ import type { Log } from "../log.ts";
 
 export interface RedisWatch {
   /** Told by the connection when it is lost, and when it is back. */
-  readonly told: (is: "lost" | "back") => void;
+  readonly report: (is: "lost" | "back") => void;
   readonly isConnected: () => boolean;
   /** Looks every few seconds, by a call that Redis answers at once. What is returned ends it. */
   readonly begin: (look: () => Promise<void>) => () => void;
@@ -54,7 +54,7 @@ export function createRedisWatch(place: string, log: Log, say: (sentence: string
   }
 
   return {
-    told(is) {
+    report(is) {
       if (is === "lost") return begins("lost");
       ends("lost");
       // A look that the loss left without an answer is asked again on the new connection, which may be silent as well.

@@ -19,7 +19,7 @@ test("a journal is the writes of all lives, each numbered once, and what they le
   write(first, { given_name: "Ann", nickname: "A" });
   assert.equal((await read()).length, 1);
   const second = journaledLog(path);
-  second.unheard(() => write(second, { given_name: "Anna", nickname: "" }));
+  second.unanswered(() => write(second, { given_name: "Anna", nickname: "" }));
   // A line that is being written is read when it is there.
   await appendFile(path, '{"at":1,"username":"bob",');
   assert.deepEqual(

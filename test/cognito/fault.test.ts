@@ -57,8 +57,11 @@ describe("whatever is thrown", () => {
   ];
   for (const [title, error, name, isAnswered, fateUnknown] of table) {
     test(`is told: ${title}`, () => {
-      const said = signalOf(error);
-      assert.deepEqual([said.name, said.answered, said.fateUnknown], [name, isAnswered, fateUnknown]);
+      const failureSignal = signalOf(error);
+      assert.deepEqual(
+        [failureSignal.name, failureSignal.answered, failureSignal.fateUnknown],
+        [name, isAnswered, fateUnknown],
+      );
       assert.doesNotMatch(JSON.stringify(refusalOf(error).failure), /MARKER/);
     });
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { awsSettings, callTarget, type AwsFiles, type SaidTarget } from "../../src/core/call-target.ts";
+import { awsSettings, callTarget, type AwsFiles, type GivenTarget } from "../../src/core/call-target.ts";
 
 const FILES: AwsFiles = {
   profiles: {
@@ -21,7 +21,7 @@ const FILES: AwsFiles = {
 type Case = readonly [
   title: string,
   environment: Readonly<Record<string, string>>,
-  said: Partial<SaidTarget>,
+  said: Partial<GivenTarget>,
   wanted: Readonly<Record<string, unknown>>,
 ];
 
@@ -135,16 +135,16 @@ describe("where calls go", () => {
       const found = callTarget(awsSettings(environment, FILES), { service: "COGNITO_IDENTITY_PROVIDER", regionOfId });
       return "target" in found ? found.passed : undefined;
     };
-    assert.deepEqual(passed({}), { region: "eu-central-1", saidBy: "profile default" });
-    assert.deepEqual(passed({ AWS_PROFILE: "all" }), { region: "us-east-1", saidBy: "profile all" });
+    assert.deepEqual(passed({}), { region: "eu-central-1", givenBy: "profile default" });
+    assert.deepEqual(passed({ AWS_PROFILE: "all" }), { region: "us-east-1", givenBy: "profile all" });
     const variable = { AWS_DEFAULT_REGION: "eu-west-4" };
-    assert.deepEqual(passed(variable), { region: "eu-west-4", saidBy: "AWS_DEFAULT_REGION" });
+    assert.deepEqual(passed(variable), { region: "eu-west-4", givenBy: "AWS_DEFAULT_REGION" });
     assert.equal(passed({}, "eu-central-1"), undefined);
     assert.equal(passed({ AWS_REGION: "eu-west-2" }), undefined);
   });
 
   test("what is named and not there, or no URL, is a fault and never passed over", () => {
-    const faults: readonly (readonly [Readonly<Record<string, string>>, Partial<SaidTarget>, string, RegExp])[] = [
+    const faults: readonly (readonly [Readonly<Record<string, string>>, Partial<GivenTarget>, string, RegExp])[] = [
       [{}, { profile: flag("nope") }, "--flag", /there are default, .*, got `nope`: look in ~\/\.aws\/config/],
       [{ AWS_PROFILE: "nope" }, {}, "AWS_PROFILE", /got `nope`/],
       [{ AWS_DEFAULT_PROFILE: "nope", AWS_ACCESS_KEY_ID: "x" }, {}, "AWS_DEFAULT_PROFILE", /got `nope`/],

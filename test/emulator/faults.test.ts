@@ -126,9 +126,9 @@ describe("scripted faults", () => {
     await assert.rejects(call, { name: "AbortError" });
     await until(() => on.emulator.log.writes.length === 1);
     assert.equal(on.pool.user("anna")?.attributes["name"], "x");
-    assert.equal(on.emulator.log.writes[0]?.unheard, true, "the log says that nobody heard of it");
+    assert.equal(on.emulator.log.writes[0]?.unanswered, true, "the log says that nobody heard of it");
     await update(on, "anna");
-    assert.equal(on.emulator.log.writes[1]?.unheard, undefined);
+    assert.equal(on.emulator.log.writes[1]?.unanswered, undefined);
   });
 
   test("closing drops what hangs, what is late and what is slow", async () => {

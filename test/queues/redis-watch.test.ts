@@ -43,8 +43,8 @@ test("a Redis that does not answer is said to be silent once, and to be back onc
   assert.match(told[0] ?? "", /does not answer/);
   assert.equal(watch.isConnected(), false);
   // Its connection is given up meanwhile: that is the same trouble.
-  watch.told("lost");
-  watch.told("back");
+  watch.report("lost");
+  watch.report("back");
   assert.equal(watch.isConnected(), false);
   looks[0]?.answer();
   await pass(1);
@@ -55,10 +55,10 @@ test("a Redis that does not answer is said to be silent once, and to be back onc
 test("a connection that is lost is not said to be silent as well", async (t) => {
   const { watch, told, looks, pass } = watched(t);
   await pass(2_000);
-  watch.told("lost");
+  watch.report("lost");
   await pass(60_000);
   assert.equal(told.length, 1);
-  watch.told("back");
+  watch.report("back");
   looks[0]?.answer();
   await pass(1);
   assert.equal(told.length, 2);
@@ -69,9 +69,9 @@ test("a connection that is back and does not answer is said to be silent", async
   const { watch, told, looks, pass } = watched(t);
   await pass(2_000);
   await pass(1_000);
-  watch.told("lost");
+  watch.report("lost");
   await pass(5_000);
-  watch.told("back");
+  watch.report("back");
   assert.equal(watch.isConnected(), true);
   // The look that the loss left without an answer is the one that is waited for.
   await pass(3_900);
@@ -88,9 +88,9 @@ test("a connection that is back and does not answer is said to be silent", async
 test("a look that is answered on the new connection leaves no deadline behind", async (t) => {
   const { watch, looks, pass } = watched(t);
   await pass(2_000);
-  watch.told("lost");
+  watch.report("lost");
   await pass(1_000);
-  watch.told("back");
+  watch.report("back");
   looks[0]?.answer();
   await pass(1);
   // A second look, answered late but in time.

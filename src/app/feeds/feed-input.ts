@@ -142,14 +142,14 @@ async function peek(feed: Feed): Promise<{ begun: Feed; headers: readonly string
   return { begun: { ...feed, records: records() }, headers };
 }
 
-function asOf(said: string, source: Source, now: number): number {
-  if (said !== "") {
-    const atMs = parseInstant(said);
+function asOf(given: string, source: Source, now: number): number {
+  if (given !== "") {
+    const atMs = parseInstant(given);
     const form = "a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds";
-    if (atMs === undefined) throw new ConfigError([{ path: "--as-of", message: `Expected ${form}, got \`${said}\`` }]);
+    if (atMs === undefined) throw new ConfigError([{ path: "--as-of", message: `Expected ${form}, got \`${given}\`` }]);
     if (atMs > now + MAX_LEAD_MS) {
       throw new ConfigError([
-        { path: "--as-of", message: `Expected a time that is not in the future, got \`${said}\`` },
+        { path: "--as-of", message: `Expected a time that is not in the future, got \`${given}\`` },
       ]);
     }
     return atMs;
@@ -187,13 +187,13 @@ export function mappingOf(
     });
     return { ...mapped, ...duplicates };
   }
-  const said = feed.setting.mapping;
+  const configured = feed.setting.mapping;
   const mapping: Mapping = {
-    ...said,
+    ...configured,
     ...duplicates,
     ...(usernameColumn === undefined ? {} : { usernameColumn }),
     ...(ignoreUnknown === true ? { unknown: "ignore" } : {}),
-    attributes: said.attributes.map((attribute) =>
+    attributes: configured.attributes.map((attribute) =>
       verified !== undefined && isContact(attribute.name) ? { ...attribute, verified } : attribute,
     ),
   };

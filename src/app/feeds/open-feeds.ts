@@ -109,21 +109,21 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
   return { engine, pool, feeds, baseline, looksAtEach, notOwned };
 }
 
-function baselineOf(feeds: readonly OpenedFeed[], said: Baseline | undefined, keeps: boolean): Baseline | undefined {
+function baselineOf(feeds: readonly OpenedFeed[], given: Baseline | undefined, keeps: boolean): Baseline | undefined {
   const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
   if (feeds.some(({ input }) => input.checked === undefined)) {
-    if (matched || keeps || (said !== undefined && said !== "none")) {
+    if (matched || keeps || (given !== undefined && given !== "none")) {
       throw usage("--baseline", "Expected a feed that can be read twice; leave --stream out, and it is spooled");
     }
     return undefined;
   }
-  if (matched && said !== undefined && said !== "live") {
+  if (matched && given !== undefined && given !== "live") {
     throw usage("--baseline", "Expected live, because the feed's `match` finds users by a scan of the pool only");
   }
-  if (keeps && said !== undefined && said !== "live") {
+  if (keeps && given !== undefined && given !== "live") {
     throw usage("--baseline", "Expected live, because `keepBefore` keeps what a scan of the pool finds");
   }
-  return said ?? "live";
+  return given ?? "live";
 }
 
 /** Of all feeds that were checked. */

@@ -17,7 +17,7 @@ import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { replayLetters } from "../../delivery/replay.ts";
 import type { FeedOrder } from "../../queues/schedules.ts";
-import { toldReads } from "../../delivery/told-reads.ts";
+import { reportedReads } from "../../delivery/reported-reads.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
 import type { RunContext } from "../runs/run-context.ts";
@@ -70,7 +70,7 @@ export async function passFeed(
   if (file === undefined || poolName === undefined) throw new Error("Expected a scheduled feed to have file and pool");
   await withScope(async (scope) => {
     await expireWaiting(engine, log);
-    const reads = toldReads(log, { patience: { spent: false } });
+    const reads = reportedReads(log, { patience: { spent: false } });
     const { concurrency } = config;
     const pool = await openChosenPool({ ...deps, concurrency, scope, reads, signal }, choosePool(config, poolName));
     const reports = join(config.dataDir, REPORTS);

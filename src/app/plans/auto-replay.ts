@@ -16,9 +16,9 @@ export async function healingOf(config: Config, { store, keyring }: Engine, pool
   /** By run. A letter whose run is forgotten is of no feed that is known. */
   const known = new Map<string, boolean>();
   async function mayHeal({ run }: Letter): Promise<boolean> {
-    const said = known.get(run) ?? heals(config, (await store.runs.get(run))?.feed ?? "");
-    known.set(run, said);
-    return said;
+    const isHealing = known.get(run) ?? heals(config, (await store.runs.get(run))?.feed ?? "");
+    known.set(run, isHealing);
+    return isHealing;
   }
   async function* letters() {
     for (const kind of HEALING_KINDS) {

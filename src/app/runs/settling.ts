@@ -33,10 +33,10 @@ const STILL_MS = 60_000;
 /** Resolves to the books of the runs together. */
 export async function waitUntilSettled(options: SettlingOptions): Promise<Books> {
   const { engine, runs, allPut, onLook, onStill, stillMs = STILL_MS, signal } = options;
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let before = EMPTY_BOOKS;
   let movedAt = performance.now();
-  let toldStill = false;
+  let isStallReported = false;
   for (;;) {
     engine.store.foreign.throwIfAborted();
     const put = allPut();
@@ -44,12 +44,12 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
     onLook(books);
     if (put && books.pending === 0) return books;
     if (TERMS.some((term) => books[term] !== before[term])) movedAt = performance.now();
-    else if (put && !toldStill && performance.now() - movedAt >= stillMs) {
-      toldStill = true;
+    else if (put && !isStallReported && performance.now() - movedAt >= stillMs) {
+      isStallReported = true;
       onStill?.();
     }
     before = books;
-    await tellHolds(options, told);
+    await tellHolds(options, reported);
     await sleep(LOOK_EVERY_MS, undefined, { signal });
   }
 }
@@ -67,11 +67,11 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
   return sum;
 }
 
-async function tellHolds({ engine, deliveries, pools, onHold }: SettlingOptions, told: Set<string>): Promise<void> {
+async function tellHolds({ engine, deliveries, pools, onHold }: SettlingOptions, reported: Set<string>): Promise<void> {
   const tell = (standstill: Standstill): void => {
     const key = Object.values(standstill).join(" ");
-    if (told.has(key)) return;
-    told.add(key);
+    if (reported.has(key)) return;
+    reported.add(key);
     onHold(standstill);
   };
   for (const { onHoldFor } of deliveries) if (onHoldFor !== undefined) tell({ scope: "process", kind: onHoldFor });

@@ -259,19 +259,19 @@ async function owners(
     const key = aliasKey(profile, alias);
     if (found.has(key)) continue;
     const look = { ignoresCase: !profile.caseSensitive, verified: aliasAttributes.includes(name) };
-    const said = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
+    const response = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
       directory.owners(profile.id, alias, { ...look, signal: ending }),
     );
-    if (!said.ok) return { found, refused: said };
-    found.set(key, { attribute: name, text: value.text, owners: said.owners.map(({ username }) => username) });
+    if (!response.ok) return { found, refused: response };
+    found.set(key, { attribute: name, text: value.text, owners: response.owners.map(({ username }) => username) });
   }
   return { found };
 }
 
 /** What could not be found out, and why. */
-function unasked(what: string, said: { readonly ok: true } | ReadRefusal | undefined): string[] {
-  if (said === undefined || said.ok) return [];
-  const { kind, advice } = said.failure;
+function unasked(what: string, response: { readonly ok: true } | ReadRefusal | undefined): string[] {
+  if (response === undefined || response.ok) return [];
+  const { kind, advice } = response.failure;
   return [`The pool could not be asked ${what} (${kind}). ${advice}`];
 }
 
@@ -280,34 +280,37 @@ function reasons(
   listed: ListedUser | null | undefined,
   { pending, letters, holds, ledger }: Pick<Explanation, "pending" | "letters" | "holds" | "ledger">,
 ): string[] {
-  const said: string[] = [];
+  const sentences: string[] = [];
   const listedSub = listed?.sub;
-  if (listed === null) said.push("The pool does not list this user: the username is another, or the user is new.");
+  if (listed === null) sentences.push("The pool does not list this user: the username is another, or the user is new.");
   for (const { scope, kind, advice } of holds) {
-    said.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
+    sentences.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
   }
-  if (mailbox?.claim) said.push("A process has the user in hand.");
+  if (mailbox?.claim) sentences.push("A process has the user in hand.");
   for (const { attribute, would } of pending) {
-    if (would === "letter (alias-exists)") said.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
+    if (would === "letter (alias-exists)")
+      sentences.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
   }
   for (const { attribute, would, namedBy } of pending) {
     if (would === "letter (no-longer-theirs)") {
-      said.push(`\`${attribute}\` was put for ${namedBy ?? "another name"}, which this user does not have any more.`);
+      sentences.push(
+        `\`${attribute}\` was put for ${namedBy ?? "another name"}, which this user does not have any more.`,
+      );
     }
     if (would === "letter (account-gone)") {
-      said.push(`\`${attribute}\` was put for an account that had this username before.`);
+      sentences.push(`\`${attribute}\` was put for an account that had this username before.`);
     }
   }
   for (const { attribute, notBefore, attempts, faults } of pending) {
     if (notBefore === undefined) continue;
     const failed = attempts + faults;
     const times = failed === 1 ? "once" : `${failed} times`;
-    said.push(
+    sentences.push(
       `\`${attribute}\` ${failed === 0 ? "waits, and" : `failed ${times}, and`} is tried again at ${notBefore}.`,
     );
   }
   if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
-    said.push(
+    sentences.push(
       "What is pending is delivered by a worker, by the next sync of the pool, or by the next one-user command for this user.",
     );
   }
@@ -318,27 +321,29 @@ function reasons(
       isOfAnother ? ` It is for the account ${sub}, which had this username before.` : "",
       namedBy === undefined ? "" : ` It was put for ${namedBy}.`,
     ].join("");
-    said.push(
+    sentences.push(
       `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
     );
   }
   if (ledger.some(({ formerAccount }) => formerAccount === true)) {
-    said.push("The account was deleted and made anew since poolsync wrote it: what it wrote before counts no more.");
+    sentences.push(
+      "The account was deleted and made anew since poolsync wrote it: what it wrote before counts no more.",
+    );
   }
   for (const { attribute, changedSince } of ledger) {
     if (changedSince === true) {
-      said.push(
+      sentences.push(
         `The pool holds another \`${attribute}\` than poolsync wrote last: somebody else changed it, or it waits for the person.`,
       );
     }
   }
-  if (said.length === 0 && ledger.length === 0) said.push("poolsync was never asked to change this user.");
-  else if (said.length === 0) {
-    said.push(
+  if (sentences.length === 0 && ledger.length === 0) sentences.push("poolsync was never asked to change this user.");
+  else if (sentences.length === 0) {
+    sentences.push(
       ledger.some(({ known }) => known) ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.",
     );
   }
-  return said;
+  return sentences;
 }
 
 /** What the pool has of a unit, in each of the ways in which it may have been asked for. */

@@ -58,11 +58,11 @@ export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waitin
   if (sendUnless === "written" && isBelieved) return "unchanged";
   if (listed === undefined) return "unknown (not listed)";
   const looks = sendUnless === "there" || !isPlain(unit.name);
-  const said =
+  const comparison =
     sendUnless === undefined || !looks
       ? compareAsked(profile, unit, listed)
       : compareUnit(profile, unit, listed, isLast);
-  return said.is === "invalid" ? `letter (${said.reason})` : said.is;
+  return comparison.is === "invalid" ? `letter (${comparison.reason})` : comparison.is;
 }
 
 /** Why the user whom the pool lists is not, or not any more, whom a change was put for. */

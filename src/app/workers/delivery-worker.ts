@@ -1,7 +1,7 @@
 /** The process that delivers to pools, as one of a fleet. */
 import { workerPools } from "../../config/config.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
-import { toldReads } from "../../delivery/told-reads.ts";
+import { reportedReads } from "../../delivery/reported-reads.ts";
 import { withScope } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../opening.ts";
@@ -30,7 +30,7 @@ export async function runDeliveryWorker(
     const clients = openClients(config, scope);
     const { concurrency } = config;
     await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {
-      const reads = toldReads(log, { withinMs: Infinity, onWait });
+      const reads = reportedReads(log, { withinMs: Infinity, onWait });
       const pool = await openChosenPool({ concurrency, log, engine, clients, scope, reads, signal }, choice);
       await republishLetters(engine.queues, engine.store.letters, choice.id);
       deliveries.push(

@@ -1,6 +1,6 @@
 /** One request of `admin-update-user-attributes`: looked at, sent now, or put through the engine. */
 import { createAttributeWriter } from "../../cognito/attribute-writer.ts";
-import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
+import { callRefusal, type CallRefusal } from "../../cognito/recorded-calls.ts";
 import { accountOf } from "../../cognito/listed-user.ts";
 import { findByName } from "../../cognito/name-search.ts";
 import { createTokenWriter } from "../../cognito/token-writer.ts";
@@ -127,7 +127,7 @@ async function refused(
   context: RequestContext,
   chosen: ChosenPool,
   username: string,
-  refusal: SaidRefusal,
+  refusal: CallRefusal,
 ): Promise<AppError> {
   const { kind, operation, advice } = refusal;
   const meant = kind === "user-not-found" ? await nearMiss(context, chosen, username) : undefined;
@@ -145,7 +145,7 @@ async function find(
   const call = { operation: "ListUsers", pool: profile.id, reads, signal } as const;
   const finding = findByName({ profile, directory, read: (once) => retryRead(call, once) }, name);
   const found = await readEarly(signal, finding);
-  if (!found.ok) throw new AppError(found.failure.kind, refusedText(saidRefusal("ListUsers", found, [name])));
+  if (!found.ok) throw new AppError(found.failure.kind, refusedText(callRefusal("ListUsers", found, [name])));
   if (found.is === "one") return found;
   throw found.is === "none" ? new AppError(NOBODY.kind, refusedText(NOBODY)) : severalHaveIt(found.usernames);
 }
@@ -158,7 +158,7 @@ async function look(context: RequestContext, chosen: ChosenPool, request: AdminR
   const { units } = request;
   const directory = createUserDirectory(cognito);
   const found = await find(context, profile, directory, request.username);
-  const said = await dryRun({ ...context, ...found, directory, profile, units });
-  if ("text" in said) return said.text;
-  throw await refused(context, chosen, said.username, said.refusal);
+  const given = await dryRun({ ...context, ...found, directory, profile, units });
+  if ("text" in given) return given.text;
+  throw await refused(context, chosen, given.username, given.refusal);
 }

@@ -1,7 +1,7 @@
 /** `--dry-run` of one user's change: read with ListUsers, which bills nobody, and nothing is sent. */
 import type { UserDirectory } from "../../cognito/user-directory.ts";
 import { retryRead, type Reads } from "../../cognito/read-retry.ts";
-import { saidRefusal, type SaidRefusal } from "../../cognito/heard-calls.ts";
+import { callRefusal, type CallRefusal } from "../../cognito/recorded-calls.ts";
 import { compareAsked, type ListedUser } from "../../core/comparison.ts";
 import type { Question } from "../../core/identifier.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
@@ -33,7 +33,7 @@ export interface DryRun {
 /** What would change, and whom Cognito would write to. */
 export async function dryRun(
   means: DryRun,
-): Promise<{ readonly text: string } | { readonly refusal: SaidRefusal; readonly username: string }> {
+): Promise<{ readonly text: string } | { readonly refusal: CallRefusal; readonly username: string }> {
   const { io, flags, directory, profile, username, units, reads, signal } = means;
   const read = async () => {
     const ignoresCase = !profile.caseSensitive;
@@ -42,7 +42,7 @@ export async function dryRun(
     );
   };
   const found = means.user ? { ok: true as const, user: means.user } : await readEarly(signal, read());
-  if (!found.ok) return { refusal: saidRefusal("ListUsers", found, [username]), username };
+  if (!found.ok) return { refusal: callRefusal("ListUsers", found, [username]), username };
   if (found.user === undefined) return { refusal: NOBODY, username };
   const { user } = found;
   const changes = units.map((unit) => {

@@ -16,8 +16,8 @@ export function readParameterFile(option: string, value: string): string | undef
     throw parameterError(option, `Expected text, got bytes: name the file with ${TEXT} instead of ${BYTES}`);
   }
   if (!value.startsWith(TEXT)) return undefined;
-  const said = value.slice(TEXT.length);
-  const path = /^~(?=$|\/)/.test(said) ? join(homedir(), said.slice(1)) : said;
+  const given = value.slice(TEXT.length);
+  const path = /^~(?=$|\/)/.test(given) ? join(homedir(), given.slice(1)) : given;
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);

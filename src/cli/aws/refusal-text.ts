@@ -1,5 +1,5 @@
 /** What became of a request, as the AWS CLI tells of it, and under it what poolsync knows. */
-import type { SaidRefusal } from "../../cognito/heard-calls.ts";
+import type { CallRefusal } from "../../cognito/recorded-calls.ts";
 import type { RequestFault } from "../../core/attribute-request.ts";
 import { checkUnit, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Unit } from "../../core/unit.ts";
@@ -63,7 +63,7 @@ export function answered(
 
 /** The AWS CLI's line, the advice, and a username that may have been meant. */
 export function refusedText(
-  { name, operation, message, advice }: SaidRefusal,
+  { name, operation, message, advice }: CallRefusal,
   { meant, instead = advice }: { readonly meant?: string | undefined; readonly instead?: string } = {},
 ): string {
   const lines = [`An error occurred (${name}) when calling the ${operation} operation: ${message}`.trimEnd(), instead];
@@ -72,7 +72,7 @@ export function refusedText(
 }
 
 /** Nobody has the alias by which the user was named: Cognito would say the same of the username. */
-export const NOBODY: SaidRefusal = {
+export const NOBODY: CallRefusal = {
   operation: "AdminUpdateUserAttributes",
   name: "UserNotFoundException",
   message: "User does not exist.",

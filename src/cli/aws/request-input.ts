@@ -39,11 +39,11 @@ export type RequestInput = Readonly<Record<string, unknown>>;
 export function requestInput(flags: RequestFlags): RequestInput {
   const { userPoolId, username, accessToken, userAttributes, clientMetadata, cliInputJson } = flags;
   const words = { userPoolId, username, accessToken, userAttributes, clientMetadata };
-  const said = Object.entries(words).flatMap(([flag, value]) => {
+  const given = Object.entries(words).flatMap(([flag, value]) => {
     const member = MEMBERS.find(({ name }) => name.toLowerCase() === flag.toLowerCase());
     return member === undefined || value === undefined ? [] : [[member.name, readMember(member, value)] as const];
   });
-  return { ...(cliInputJson === undefined ? {} : cliInput(cliInputJson)), ...Object.fromEntries(said) };
+  return { ...(cliInputJson === undefined ? {} : cliInput(cliInputJson)), ...Object.fromEntries(given) };
 }
 
 /**
@@ -113,9 +113,9 @@ function readJson(option: string, text: string): unknown {
 }
 
 /** JSON as text or from a file: an object whose entries are the request's members. */
-function cliInput(said: string): RequestInput {
+function cliInput(given: string): RequestInput {
   const option = "--cli-input-json";
-  const value = readJson(option, readParameterFile(option, said) ?? said);
+  const value = readJson(option, readParameterFile(option, given) ?? given);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw parameterError(option, "Invalid type: expecting map, received something else");
   }

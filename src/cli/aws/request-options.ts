@@ -50,7 +50,7 @@ export function modeOptions(command: Command): Command {
 
 /** What is to be done with the request. Throws an AppError where two are said. */
 export function modeOf(flags: OneFlags): Mode {
-  const said = MODES.filter((mode) => flags[mode] === true);
-  if (said.length > 1) throw usageError("Expected one of --wait, --queue, --now and --dry-run, got several");
-  return said[0] ?? "wait";
+  const given = MODES.filter((mode) => flags[mode] === true);
+  if (given.length > 1) throw usageError("Expected one of --wait, --queue, --now and --dry-run, got several");
+  return given[0] ?? "wait";
 }

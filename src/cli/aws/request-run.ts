@@ -40,25 +40,25 @@ export async function runRequests(
     return EXIT.done;
   }
   checkAnswerFlags(operation, flags);
-  const said = requestInput(flags);
+  const given = requestInput(flags);
   if (skeleton === "output") {
-    io.stdout.write(answerText(operation, outputSkeleton(operation), said, flags, columnsOf(io.stdout)));
+    io.stdout.write(answerText(operation, outputSkeleton(operation), given, flags, columnsOf(io.stdout)));
     return EXIT.done;
   }
   if (input === undefined) {
     return open(async (runRequest) => {
-      io.stdout.write(await runRequest(said));
+      io.stdout.write(await runRequest(given));
       return EXIT.done;
     });
   }
-  return open((runRequest, spread) => answerMany(io, said, runRequest, spread));
+  return open((runRequest, spread) => answerMany(io, given, runRequest, spread));
 }
 
 type Answer = { readonly line: number } & ({ readonly printed: string } | { readonly error: unknown });
 
 async function answerMany(
   io: Io,
-  said: RequestInput,
+  given: RequestInput,
   runRequest: RunRequest,
   { atOnce, userOf }: Spread,
 ): Promise<number> {
@@ -69,7 +69,7 @@ async function answerMany(
     if ("error" in read) return Promise.resolve({ line, error: read.error });
     let request: RequestInput;
     try {
-      request = { ...recordInput(read.properties), ...said };
+      request = { ...recordInput(read.properties), ...given };
     } catch (error) {
       return Promise.resolve({ line, error });
     }

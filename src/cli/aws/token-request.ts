@@ -1,6 +1,6 @@
 /** One request of `update-user-attributes`: looked at, sent at once, or put through the queue with its token sealed. */
 import { CognitoError } from "../../cognito/cognito-error.ts";
-import { saidRefusal } from "../../cognito/heard-calls.ts";
+import { callRefusal } from "../../cognito/recorded-calls.ts";
 import { createTokenWriter, type TokenAnswer } from "../../cognito/token-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
 import { createUserDirectory } from "../../cognito/user-directory.ts";
@@ -27,7 +27,7 @@ const OPERATION = "UpdateUserAttributes";
 /** Of one call: connect and request time-outs, and a margin. */
 const LEASE_MARGIN_MS = 5000;
 /** Stands for the pool of a token that does not say it: then --region or AWS_REGION must. */
-const UNSAID = "unsaid_pool";
+const NOT_GIVEN = "unsaid_pool";
 
 /** Carries one request out, and answers what is printed. */
 export async function answerTokenRequest(context: RequestContext, input: RequestInput): Promise<string> {
@@ -36,7 +36,7 @@ export async function answerTokenRequest(context: RequestContext, input: Request
   if ("faults" in checked) throw requestFaults(checked.faults);
   const { request } = checked;
   const claims = claimsOf(request.token);
-  const chosen = choosePool(config, claims?.pool ?? UNSAID, flags);
+  const chosen = choosePool(config, claims?.pool ?? NOT_GIVEN, flags);
   if (mode === "wait" || mode === "now") {
     const pool = await queuePool(context, chosen, claims);
     if (pool !== undefined && claims !== undefined) return throughQueue(context, pool, { request, claims, input });
@@ -167,9 +167,9 @@ async function look(
   checkUnits(profile, request.units);
   const username = canonicalUsername(profile, claims.username);
   const directory = createUserDirectory(cognito);
-  const said = await dryRun({ ...context, directory, profile, username, units: request.units });
-  if ("text" in said) return said.text;
-  const { refusal } = said;
+  const given = await dryRun({ ...context, directory, profile, username, units: request.units });
+  if ("text" in given) return given.text;
+  const { refusal } = given;
   const instead = refusal.operation === "ListUsers" ? refusal.advice : adviceToUser(refusal.kind);
   throw new AppError(refusal.kind, refusedText(refusal, { instead }));
 }
@@ -181,8 +181,8 @@ async function bucketOf(engine: Engine | undefined, claims: TokenClaims | undefi
   return `${account}:${region}:UserUpdate`;
 }
 
-function refused(request: TokenRequest, refusal: Parameters<typeof saidRefusal>[1]): AppError {
+function refused(request: TokenRequest, refusal: Parameters<typeof callRefusal>[1]): AppError {
   const values = [request.token, ...request.units.map(({ value }) => textOf(value))];
-  const said = saidRefusal(OPERATION, refusal, values);
-  return new AppError(said.kind, refusedText(said, { instead: adviceToUser(said.kind) }));
+  const given = callRefusal(OPERATION, refusal, values);
+  return new AppError(given.kind, refusedText(given, { instead: adviceToUser(given.kind) }));
 }

@@ -41,8 +41,8 @@ export async function prepareDirectory(directory: string): Promise<void> {
  */
 export async function preparePostgres(directory: string): Promise<string> {
   const postgres = join(directory, "postgres");
-  const said = await readMarker(directory);
-  if (!said?.ready) {
+  const stored = await readMarker(directory);
+  if (!stored?.ready) {
     await writeMarker(directory, { format: FORMAT, postgres: POSTGRES, ready: false });
     await rm(postgres, { recursive: true, force: true });
     await mkdir(postgres, { mode: 0o700 });
@@ -65,10 +65,10 @@ async function contents(directory: string): Promise<readonly string[]> {
 /** Undefined where the directory is empty. */
 async function readMarker(directory: string): Promise<Marker | undefined> {
   if ((await contents(directory)).length === 0) return undefined;
-  let said: Marker;
+  let parsed: Marker;
   try {
     const content: unknown = JSON.parse(await readFile(join(directory, MARKER), "utf8"));
-    said = marker.parse(content);
+    parsed = marker.parse(content);
   } catch (cause) {
     throw new StoreError(
       "foreign-format",
@@ -76,17 +76,17 @@ async function readMarker(directory: string): Promise<Marker | undefined> {
       { cause },
     );
   }
-  if (said.format > FORMAT || said.postgres !== POSTGRES) {
+  if (parsed.format > FORMAT || parsed.postgres !== POSTGRES) {
     throw new StoreError(
       "foreign-format",
-      `The data directory ${directory} holds format ${said.format} on PostgreSQL ${said.postgres}, and this version of poolsync knows format ${FORMAT} on PostgreSQL ${POSTGRES}: use the version of poolsync that wrote it, or another --data-dir.`,
+      `The data directory ${directory} holds format ${parsed.format} on PostgreSQL ${parsed.postgres}, and this version of poolsync knows format ${FORMAT} on PostgreSQL ${POSTGRES}: use the version of poolsync that wrote it, or another --data-dir.`,
     );
   }
-  return said;
+  return parsed;
 }
 
-async function writeMarker(directory: string, said: Marker): Promise<void> {
-  await writeFile(join(directory, DRAFT), `${JSON.stringify(said)}\n`, { mode: 0o600 });
+async function writeMarker(directory: string, content: Marker): Promise<void> {
+  await writeFile(join(directory, DRAFT), `${JSON.stringify(content)}\n`, { mode: 0o600 });
   await rename(join(directory, DRAFT), join(directory, MARKER));
 }
 

@@ -117,7 +117,7 @@ function answerOn(socket: Socket, status: () => Promise<unknown>): void {
     if (!asked.startsWith(QUESTION.slice(0, asked.length))) socket.destroy();
     if (asked !== QUESTION) return;
     status().then(
-      (said) => socket.end(`${JSON.stringify(said)}\n`),
+      (status) => socket.end(`${JSON.stringify(status)}\n`),
       // No answer is an answer: the asker says that the process does not tell how it stands.
       () => socket.destroy(),
     );

@@ -201,10 +201,10 @@ async function putChanges(
   const cancelled = await cancelledRuns(session, [...states.values()]);
   const entries: Entry[] = [];
   let ahead = 0;
-  for (const said of changes) {
-    const { user } = said;
-    const arrivals = said.units.map(() => ++arrival);
-    const change = { ...said, pool, priority, run };
+  for (const userUnits of changes) {
+    const { user } = userUnits;
+    const arrivals = userUnits.units.map(() => ++arrival);
+    const change = { ...userUnits, pool, priority, run };
     const outcome = put(states.get(user) ?? NO_STATE, change, arrivals, at, (of) => cancelled.has(of));
     states.set(user, outcome.state);
     for (const entry of outcome.entries) {

@@ -9,11 +9,11 @@ export const FORMAT = "1";
 /** The code with which lua/fence.lua refuses; the format that is there follows it. */
 export const FOREIGN = "FOREIGNFORMAT";
 
-export function foreignFormat(said: string, cause?: unknown): StoreError {
-  const there = /^[\w.-]{1,20}$/.test(said) ? said : "unknown";
+export function foreignFormat(stored: string, cause?: unknown): StoreError {
+  const shown = /^[\w.-]{1,20}$/.test(stored) ? stored : "unknown";
   return new StoreError(
     "foreign-format",
-    `The namespace in Redis was written by another version of poolsync (format ${there}, this one reads ${FORMAT}): run that version, or choose another namespace`,
+    `The namespace in Redis was written by another version of poolsync (format ${shown}, this one reads ${FORMAT}): run that version, or choose another namespace`,
     { cause },
   );
 }

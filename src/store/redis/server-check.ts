@@ -21,7 +21,7 @@ const CONNECT_WITHIN_MS = 8000;
  */
 export async function connectRedis(
   connection: RedisConnection,
-  told: (is: "lost" | "back") => void = () => {},
+  report: (is: "lost" | "back") => void = () => {},
 ): Promise<RedisClient> {
   let open = false;
   let lastError: Error | undefined;
@@ -35,12 +35,12 @@ export async function connectRedis(
   redis.on("reconnecting", () => {
     if (!open || lost) return;
     lost = true;
-    told("lost");
+    report("lost");
   });
   redis.on("ready", () => {
     if (!lost) return;
     lost = false;
-    told("back");
+    report("back");
   });
   try {
     for (const info of await within(CONNECT_WITHIN_MS, () => firstWords(redis))) checkServer(info, connection.place);

@@ -10,8 +10,8 @@ local function settle_unit(d, name, unit, settlement, was_last)
   local mailbox = d.mailbox
   -- A flag that was set before an older address arrived has been said of that address: it goes again, after it.
   local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
-  local said_of_another = address and address.version < unit.version
-  local doubted = take(mailbox.doubts, name) ~= nil or said_of_another
+  local is_for_another = address and address.version < unit.version
+  local doubted = take(mailbox.doubts, name) ~= nil or is_for_another
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
@@ -138,18 +138,18 @@ local function settle(d, token, lease_ms, settlements)
 
   local at
   if d.existed then at = close(d) else close_ledger(d) end
-  local told = {}
+  local summaries = {}
   d.letters = {}
   for n, letter in ipairs(letters) do
     d.letters[n] = { id = letter.id, pool = letter.pool, text = cjson.encode(letter) }
     -- The answer is kept for a while: it says nothing of what is in the letter.
-    told[n] = { id = letter.id, user = letter.user, unit = letter.unit, kind = letter.kind }
+    summaries[n] = { id = letter.id, user = letter.user, unit = letter.unit, kind = letter.kind }
   end
   -- An empty table would be written as an object where a list is meant: it is left out.
   return cjson.encode({
     late = late,
     doubted = #doubted > 0 and doubted or nil,
-    letters = #told > 0 and told or nil,
+    letters = #summaries > 0 and summaries or nil,
     dueInMs = at and math.max(0, at - NOW) or nil,
     priority = at and d.mailbox.priority or nil,
   })

@@ -1,4 +1,4 @@
-/** Listens to the calls that are made for one change, so that who made it is told what Cognito said. */
+/** Records the calls that are made for one change, so that its caller learns what Cognito answered. */
 import { scrub } from "../core/scrub.ts";
 import type { AttributeWriter } from "./attribute-writer.ts";
 import type { Refusal } from "./fault.ts";
@@ -6,7 +6,7 @@ import type { TokenAnswer, TokenWriter } from "./token-writer.ts";
 import type { UserDirectory } from "./user-directory.ts";
 
 /** A refused call as the AWS CLI would tell of it. Holds none of the values that were sent. */
-export interface SaidRefusal {
+export interface CallRefusal {
   readonly operation: "AdminUpdateUserAttributes" | "UpdateUserAttributes" | "ListUsers";
   /** `UserNotFoundException` */
   readonly name: string;
@@ -15,24 +15,24 @@ export interface SaidRefusal {
   readonly advice: string;
 }
 
-export interface HeardCalls {
+export interface RecordedCalls {
   readonly writer: AttributeWriter;
   readonly directory: UserDirectory;
   readonly tokenWriter: TokenWriter;
   /** What Cognito answered to the user's own calls. */
   readonly tokenAnswer: TokenAnswer | undefined;
   /** What was refused last. */
-  readonly refusal: SaidRefusal | undefined;
+  readonly refusal: CallRefusal | undefined;
   /** Names of attributes that were written. */
   readonly written: ReadonlySet<string>;
 }
 
 /** The refusal without the values. */
-export function saidRefusal(
-  operation: SaidRefusal["operation"],
+export function callRefusal(
+  operation: CallRefusal["operation"],
   { failure, name, message }: Refusal,
   values: readonly string[],
-): SaidRefusal {
+): CallRefusal {
   const { kind, advice } = failure;
   return { operation, name, message: scrub(message, values).trim(), kind, advice };
 }
@@ -43,52 +43,55 @@ export interface Calls {
   readonly directory: UserDirectory;
 }
 
-export function hearCalls({ writer, tokenWriter, directory }: Calls): HeardCalls {
+export function recordCalls({ writer, tokenWriter, directory }: Calls): RecordedCalls {
   let tokenAnswer: TokenAnswer | undefined;
-  let refusal: SaidRefusal | undefined;
+  let refusal: CallRefusal | undefined;
   const written = new Set<string>();
   return {
     writer: {
       async write(poolId, username, attributes, options) {
-        const said = await writer.write(poolId, username, attributes, options);
-        if (said.ok) for (const { Name } of attributes) written.add(Name);
+        const response = await writer.write(poolId, username, attributes, options);
+        if (response.ok) for (const { Name } of attributes) written.add(Name);
         else
-          refusal = saidRefusal("AdminUpdateUserAttributes", said, [username, ...attributes.map(({ Value }) => Value)]);
-        return said;
+          refusal = callRefusal("AdminUpdateUserAttributes", response, [
+            username,
+            ...attributes.map(({ Value }) => Value),
+          ]);
+        return response;
       },
     },
     directory: {
       ...directory,
       async readUser(poolId, name, look) {
-        const said = await directory.readUser(poolId, name, look);
-        if (!said.ok) refusal = saidRefusal("ListUsers", said, Object.values(name));
-        return said;
+        const response = await directory.readUser(poolId, name, look);
+        if (!response.ok) refusal = callRefusal("ListUsers", response, Object.values(name));
+        return response;
       },
       async resolve(poolId, attribute, value, look) {
-        const said = await directory.resolve(poolId, attribute, value, look);
-        if (!said.ok) refusal = saidRefusal("ListUsers", said, [value]);
-        return said;
+        const response = await directory.resolve(poolId, attribute, value, look);
+        if (!response.ok) refusal = callRefusal("ListUsers", response, [value]);
+        return response;
       },
       async owners(poolId, alias, look) {
-        const said = await directory.owners(poolId, alias, look);
-        if (!said.ok) refusal = saidRefusal("ListUsers", said, [alias.value]);
-        return said;
+        const response = await directory.owners(poolId, alias, look);
+        if (!response.ok) refusal = callRefusal("ListUsers", response, [alias.value]);
+        return response;
       },
     },
     tokenWriter: {
       async write(token, attributes, options) {
-        const said = await tokenWriter.write(token, attributes, options);
+        const response = await tokenWriter.write(token, attributes, options);
         const values = attributes.map(({ Value }) => Value);
-        if (!said.ok) refusal = saidRefusal("UpdateUserAttributes", said, [token, ...values]);
+        if (!response.ok) refusal = callRefusal("UpdateUserAttributes", response, [token, ...values]);
         else {
           for (const { Name } of attributes) written.add(Name);
           const codes = [
             ...(tokenAnswer?.CodeDeliveryDetailsList ?? []),
-            ...(said.answer.CodeDeliveryDetailsList ?? []),
+            ...(response.answer.CodeDeliveryDetailsList ?? []),
           ];
           tokenAnswer = codes.length === 0 ? {} : { CodeDeliveryDetailsList: codes };
         }
-        return said;
+        return response;
       },
     },
     get tokenAnswer() {

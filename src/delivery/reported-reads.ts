@@ -3,19 +3,19 @@ import { READS_WITHIN_MS, type Reads, type WaitingRead } from "../cognito/read-r
 import type { Log } from "../log.ts";
 
 /** A read that is answered before is worth no word. */
-const TOLD_FROM_MS = 1_000;
-const TOLD_EVERY_MS = 10_000;
+const REPORT_FROM_MS = 1_000;
+const REPORT_EVERY_MS = 10_000;
 
-export interface ToldReads extends Omit<Reads, "withinMs"> {
+export interface ReportedReads extends Omit<Reads, "withinMs"> {
   /** 30 seconds unless said; Infinity: for ever. */
   readonly withinMs?: number;
   readonly say?: (sentence: string) => void;
 }
 
-export function toldReads(log: Log, options: ToldReads = {}): Reads {
+export function reportedReads(log: Log, options: ReportedReads = {}): Reads {
   const { withinMs = READS_WITHIN_MS, say, onWait, ...rest } = options;
   /** When each was told last. */
-  const told = new Map<string, number>();
+  const reportedAt = new Map<string, number>();
   return {
     ...rest,
     withinMs,
@@ -24,8 +24,8 @@ export function toldReads(log: Log, options: ToldReads = {}): Reads {
       const { operation, pool, kind, forMs } = waiting;
       const what = `${operation} ${pool} ${kind}`;
       const now = performance.now();
-      if (forMs < TOLD_FROM_MS || now - (told.get(what) ?? -Infinity) < TOLD_EVERY_MS) return;
-      told.set(what, now);
+      if (forMs < REPORT_FROM_MS || now - (reportedAt.get(what) ?? -Infinity) < REPORT_EVERY_MS) return;
+      reportedAt.set(what, now);
       log.warn({ pool, operation, kind, forMs: Math.round(forMs) }, "read tried again");
       say?.(sentenceOf(waiting, withinMs));
     },
