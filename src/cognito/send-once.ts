@@ -13,7 +13,7 @@ import { recordCalls, callRefusal, type Calls, type CallRefusal } from "./record
 import { retryRead, type Reads } from "./read-retry.ts";
 import { createSubProbe } from "./sub-probe.ts";
 
-export interface SendMeans extends Calls {
+export interface SendDeps extends Calls {
   readonly profile: PoolProfile;
   readonly updates: QuotaGovernor;
   readonly callMs: number;
@@ -37,14 +37,14 @@ export interface Whom {
 
 /** Sends units that have passed `checkUnit`. A flag that stands alone is sent after the values, in a call of its own. */
 export async function sendOnce(
-  means: SendMeans,
+  deps: SendDeps,
   { username, person }: Whom,
   units: readonly Unit[],
   signal: AbortSignal,
 ): Promise<Sent> {
-  const { profile, updates, callMs, reads, clientMetadata } = means;
-  const recorded = recordCalls(means);
-  const subs = createSubProbe(profile.id, means.directory);
+  const { profile, updates, callMs, reads, clientMetadata } = deps;
+  const recorded = recordCalls(deps);
+  const subs = createSubProbe(profile.id, deps.directory);
   const outcomes = new Map<string, "applied" | "unchanged">();
   let there: Contacts | undefined;
   if (units.some(({ name }) => !isPlain(name))) {
@@ -52,7 +52,7 @@ export async function sendOnce(
     const { account } = person;
     const name = account === undefined ? { username } : { sub: account.sub };
     const read = await retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
-      means.directory.readUser(profile.id, name, { signal: ending, ignoresCase }),
+      deps.directory.readUser(profile.id, name, { signal: ending, ignoresCase }),
     );
     if (!read.ok) return refused(callRefusal("ListUsers", read, [username]));
     there = contactsIn(read.user);

@@ -14,7 +14,7 @@ import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
 import { lookWithinLease, type Seeker } from "./lease-look.ts";
 
-export interface AliasMeans {
+export interface AliasDeps {
   readonly store: Pick<Store, "reservations">;
   readonly keyring: Pick<Keyring, "linkDigest" | "userKey">;
   readonly profile: PoolProfile;
@@ -48,8 +48,8 @@ export interface AliasGuard {
   ownerOf(alias: Alias): Promise<string | undefined>;
 }
 
-export function openAliasGuard(means: AliasMeans, seeker: AliasSeeker): AliasGuard {
-  const { store, keyring, profile, directory, lists, leaseMs } = means;
+export function openAliasGuard(deps: AliasDeps, seeker: AliasSeeker): AliasGuard {
+  const { store, keyring, profile, directory, lists, leaseMs } = deps;
   const { user, username } = seeker;
   /** By unit. The end by performance.now(), from a look at the clock before it was asked for. */
   const reserved = new Map<string, { readonly digest: string; readonly endsAt: number }>();

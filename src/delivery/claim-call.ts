@@ -15,7 +15,7 @@ import { withinLease } from "./within-lease.ts";
 const SHORT_RETRIES = 2;
 const SHORT_RETRY_MS = 200;
 
-export interface CallMeans {
+export interface CallDeps {
   readonly pool: string;
   readonly writer: AttributeWriter;
   readonly tokenWriter: TokenWriter;
@@ -47,7 +47,7 @@ export interface ClaimCall {
   settled(): void;
 }
 
-export function createClaimCall({ pool, writer, tokenWriter, updates }: CallMeans, caller: Caller): ClaimCall {
+export function createClaimCall({ pool, writer, tokenWriter, updates }: CallDeps, caller: Caller): ClaimCall {
   const { priority, session, aliases, signal } = caller;
   let slot: Slot | undefined = caller.first;
   let written: Slot | undefined;

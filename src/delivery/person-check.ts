@@ -17,7 +17,7 @@ import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
 import { lookWithinLease, type Seeker } from "./lease-look.ts";
 
-export interface PersonMeans {
+export interface PersonDeps {
   readonly store: Pick<Store, "mailboxes" | "reservations">;
   readonly keyring: Pick<Keyring, "accountMark" | "linkDigest">;
   readonly profile: PoolProfile;
@@ -48,31 +48,31 @@ const PASSED_ON = { is: "lost", reason: "no-longer-theirs" } as const;
 
 /** `nowMs`: by the store's clock. `called`: the `Username` of the call that is to be made. */
 export async function checkPerson(
-  means: PersonMeans,
+  deps: PersonDeps,
   seeker: ClaimSeeker,
   { account, name }: Person,
   { nowMs, called }: { readonly nowMs: number; readonly called: string },
 ): Promise<PersonAnswer> {
   if (account === undefined) return { is: "theirs" };
   const answer: PersonAnswer =
-    name === undefined ? { is: "theirs" } : await checkName(means, seeker, account, name, nowMs);
+    name === undefined ? { is: "theirs" } : await checkName(deps, seeker, account, name, nowMs);
   const isKnown = answer.is !== "theirs" || answer.user !== undefined;
-  return isKnown || called === account.sub ? answer : checkAccount(means, seeker, account);
+  return isKnown || called === account.sub ? answer : checkAccount(deps, seeker, account);
 }
 
 async function checkName(
-  means: PersonMeans,
+  deps: PersonDeps,
   seeker: ClaimSeeker,
   account: Account,
   { attribute, value, askedAt }: PersonName,
   nowMs: number,
 ): Promise<PersonAnswer> {
-  const { profile } = means;
+  const { profile } = deps;
   const isRecent = isFresh(askedAt, nowMs);
-  if (isAliasAttribute(attribute)) return checkAlias(means, seeker, account, { attribute, value }, isRecent);
+  if (isAliasAttribute(attribute)) return checkAlias(deps, seeker, account, { attribute, value }, isRecent);
   // What cannot be written does not pass on.
   if (isRecent || profile.attributes[attribute]?.mutable === false) return { is: "theirs" };
-  const read = await readUser(means, seeker, account);
+  const read = await readUser(deps, seeker, account);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   const { user } = read;
   // Of whom the list does not show, the call is the authority.
@@ -81,13 +81,13 @@ async function checkName(
 }
 
 async function checkAlias(
-  means: PersonMeans,
+  deps: PersonDeps,
   seeker: ClaimSeeker,
   account: Account,
   alias: Alias,
   isRecent: boolean,
 ): Promise<PersonAnswer> {
-  const { store, keyring, profile, directory, lists } = means;
+  const { store, keyring, profile, directory, lists } = deps;
   const digest = keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
   const reserved = await store.reservations.holder(profile.id, digest);
   if (reserved !== undefined && reserved.holder !== seeker.user) return { is: "wait", inMs: reserved.endsInMs };
@@ -104,11 +104,11 @@ async function checkAlias(
       return PASSED_ON;
     case "none": {
       // It was given up, or the account was deleted: then the call will say so.
-      const read = await readUser(means, seeker, account);
+      const read = await readUser(deps, seeker, account);
       if (!read.ok) return { is: "unknown", failure: read.failure };
       const { user } = read;
       if (user === undefined) return { is: "theirs" };
-      return { is: "given-up", user, by: await changesOf(means, seeker.user, alias.attribute) };
+      return { is: "given-up", user, by: await changesOf(deps, seeker.user, alias.attribute) };
     }
   }
 }
@@ -117,15 +117,15 @@ async function checkAlias(
  * Whom the call names by the username: users of a provider, and everybody where the service takes no sub. One who was
  * deleted may be there again under it, as another account.
  */
-async function checkAccount(means: PersonMeans, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
-  const read = await readUser(means, seeker, account);
+async function checkAccount(deps: PersonDeps, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
+  const read = await readUser(deps, seeker, account);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   // The list has shown it before: where it does not any more, it is no more.
   return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
 }
 
 /** Ordinals of the changes that poolsync knows of a unit: under way, waiting, and written last. */
-async function changesOf({ store }: PersonMeans, user: string, unit: string): Promise<readonly string[]> {
+async function changesOf({ store }: PersonDeps, user: string, unit: string): Promise<readonly string[]> {
   const { mailbox, ledger } = await store.mailboxes.read(user);
   const known = [mailbox?.claim?.units[unit], mailbox?.pending[unit], ledger[unit]];
   return known.flatMap((one) => (one === undefined ? [] : [ordinalOf(one.version)]));
@@ -137,14 +137,14 @@ export function answerFor(answer: PersonAnswer, { version }: { readonly version:
   return answer.by.includes(ordinalOf(version)) ? { is: "theirs", user: answer.user } : PASSED_ON;
 }
 
-function readUser({ profile, directory, lists }: PersonMeans, seeker: ClaimSeeker, { sub }: Account) {
+function readUser({ profile, directory, lists }: PersonDeps, seeker: ClaimSeeker, { sub }: Account) {
   const ignoresCase = !profile.caseSensitive;
   return lookWithinLease(lists, seeker, (signal) => directory.readUser(profile.id, { sub }, { signal, ignoresCase }));
 }
 
 /** True where what was sent last of a unit was sent to an account that had the username before. */
 export async function isFormers(
-  { store, keyring, profile }: Pick<PersonMeans, "store" | "keyring" | "profile">,
+  { store, keyring, profile }: Pick<PersonDeps, "store" | "keyring" | "profile">,
   user: string,
   unit: string,
   listed: ListedUser,

@@ -17,7 +17,7 @@ export interface Drifted {
   readonly wanted: UnitValue;
 }
 
-export interface DriftMeans {
+export interface DriftDeps {
   readonly pool: string;
   readonly keyring: Pick<Keyring, "accountMark" | "userKey" | "valueDigest">;
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
@@ -37,7 +37,7 @@ const BATCH = 500;
 
 /** `rows` are of a plan that is compared with the live pool. */
 export async function findDrift(
-  { pool, keyring, ledgers }: DriftMeans,
+  { pool, keyring, ledgers }: DriftDeps,
   rows: Iterable<JudgedRow>,
   each: (drifted: Drifted) => void,
 ): Promise<DriftFigures> {

@@ -28,7 +28,7 @@ export interface PlanInput {
   readonly rowsBefore?: number;
 }
 
-export interface PlanMeans {
+export interface PlanDeps {
   readonly profile: PoolProfile;
   readonly keyring: Keyring;
   /** Where the scratch is kept. */
@@ -86,7 +86,7 @@ interface Draft {
 
 /** Works the plans of several feeds out with one scan of the pool. Whoever gets them closes them. */
 export async function buildPlans(
-  deps: PlanMeans,
+  deps: PlanDeps,
   inputs: readonly PlanInput[],
   baseline: Baseline,
   signal: AbortSignal,
@@ -116,7 +116,7 @@ export async function buildPlans(
 }
 
 async function takeAll(
-  deps: PlanMeans & { readonly scratch: Scratch; readonly baseline: Baseline },
+  deps: PlanDeps & { readonly scratch: Scratch; readonly baseline: Baseline },
   input: PlanInput,
   signal: AbortSignal,
   onRow: () => void,
@@ -141,7 +141,7 @@ function forgetSpoken(silent: Set<string>, record: Extract<PlannedRecord, { kind
 }
 
 async function meetAll(
-  { scan, now, healing }: PlanMeans,
+  { scan, now, healing }: PlanDeps,
   drafts: readonly Draft[],
   signal: AbortSignal,
   { scanned }: PlanProgress,
@@ -171,7 +171,7 @@ async function meetAll(
 }
 
 async function concludePlan(
-  deps: PlanMeans,
+  deps: PlanDeps,
   { input, scratch, planner: meeting, emptyColumns }: Draft,
   facts: SharedFacts,
   signal: AbortSignal,

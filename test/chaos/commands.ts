@@ -63,12 +63,12 @@ export function createCommand({ children, model, asks, env }: CommandMeans): Com
 const EVERY_MS = 3_000;
 
 /** One after another, until they are to finish. */
-export function startCommands(means: CommandMeans & { readonly lives: Lives }): {
+export function startCommands(deps: CommandMeans & { readonly lives: Lives }): {
   unacknowledged(): number;
   finish(): Promise<void>;
 } {
-  const { lives } = means;
-  const command = createCommand(means);
+  const { lives } = deps;
+  const command = createCommand(deps);
   let finishing = false;
   const loop = (async () => {
     while (!lives.over && (!finishing || command.unfinished)) {

@@ -82,11 +82,11 @@ test("a run that is given up while the emulator is killed leaves no life of it",
     lives = opened.lives;
     const service = await startService(opened.children, directory, ["ann"]);
     const next: Fault = { kind: "suspend", victim: { of: "emulator", index: 0 }, forMs: FOR_EVER_MS };
-    const means = meansOf(service, [
+    const deps = meansOf(service, [
       { atMs: 0, fault: killed },
       { atMs: FOR_EVER_MS, fault: next },
     ]);
-    scope.defer(startFaults(means), (faults) => faults.stop());
+    scope.defer(startFaults(deps), (faults) => faults.stop());
     await until("the emulator is killed", () => !service.child.alive);
     throw new Error("the run is given up");
   });
@@ -115,16 +115,16 @@ test("faults that were stopped end what lasts, and begin nothing more", async (t
   t.after(() => children.close());
   const service = await startService(children, directory, ["ann"]);
   const held: Fault = { kind: "suspend", victim: { of: "emulator", index: 0 }, forMs: FOR_EVER_MS };
-  const means = meansOf(service, [
+  const deps = meansOf(service, [
     { atMs: 0, fault: held },
     { atMs: FOR_EVER_MS, fault: held },
   ]);
-  const faults = startFaults(means);
+  const faults = startFaults(deps);
   await until("the emulator is suspended", () => service.child.suspended);
   await faults.stop();
   assert.equal(service.child.suspended, false);
   assert.equal(faults.over(), false);
-  assert.deepEqual(means.tally.counts, {});
+  assert.deepEqual(deps.tally.counts, {});
   await assert.rejects(faults.ended(), { name: "AbortError" });
   await assert.rejects(
     faults.whileRedisIsUp(async () => {}),
@@ -139,7 +139,7 @@ test("an emulator that is dead is neither killed nor suspended", async (t) => {
   const service = await startService(children, directory, ["ann"]);
   await service.kill();
   const victim = { of: "emulator", index: 0 } as const;
-  const means = meansOf(
+  const deps = meansOf(
     service,
     [
       { atMs: 0, fault: { kind: "suspend", victim, forMs: 1 } },
@@ -147,10 +147,10 @@ test("an emulator that is dead is neither killed nor suspended", async (t) => {
     ],
     1,
   );
-  const faults = startFaults(means);
+  const faults = startFaults(deps);
   t.after(() => faults.stop());
   await faults.ended();
-  assert.deepEqual(means.tally.counts, { "suspend emulator, in vain": 1, "kill emulator, in vain": 1 });
+  assert.deepEqual(deps.tally.counts, { "suspend emulator, in vain": 1, "kill emulator, in vain": 1 });
 });
 
 test("an emulator that is killed while it answers with a fault begins again with it, or without it where that ended", async (t) => {

@@ -37,8 +37,8 @@ export interface Faults {
   stop(): Promise<void>;
 }
 
-export function startFaults(means: FaultMeans): Faults {
-  const { plan, tally, model, service, links, redis, victims, say } = means;
+export function startFaults(deps: FaultMeans): Faults {
+  const { plan, tally, model, service, links, redis, victims, say } = deps;
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
   const givenUp = new AbortController();
@@ -149,10 +149,10 @@ export function startFaults(means: FaultMeans): Faults {
         await oneByOne(() => redis.failover(fault.by));
         return true;
       case "replay":
-        await oneByOne(() => means.orderReplay());
+        await oneByOne(() => deps.orderReplay());
         return true;
       case "twin-feed":
-        return means.twinFeed();
+        return deps.twinFeed();
     }
   }
 

@@ -120,7 +120,7 @@ test("6 holds where everything was delivered in time, and breaks where something
 describe("the wait for everything to be delivered", () => {
   const { store } = openMemoryStore(NOW);
   // Since faults ended all of the time has passed but for the least that is waited.
-  const means = {
+  const deps = {
     engine: { store },
     service: { attributesOf: async () => ({}), writes: async () => [] },
     users: [],
@@ -130,14 +130,14 @@ describe("the wait for everything to be delivered", () => {
   };
 
   test("says that it was not where its time is over", async () => {
-    const { drain } = await settleDown({ ...means, drained: async () => false });
+    const { drain } = await settleDown({ ...deps, drained: async () => false });
     assert.equal(drain.drained, false);
     assert.equal(judgeDrain(drain).holds, false);
   });
 
   test("fails where the store does not say", async () => {
     const drained = () => Promise.reject(new Error("the store does not answer"));
-    await assert.rejects(settleDown({ ...means, drained }), /the store does not answer/);
+    await assert.rejects(settleDown({ ...deps, drained }), /the store does not answer/);
   });
 });
 

@@ -21,8 +21,8 @@ describe("the file of a feed", () => {
 
   async function textOf(file: string, rest: Partial<FeedFileOptions> = {}): Promise<string> {
     const signal = new AbortController().signal;
-    const means = { feed: "hr", fetch: undefined, environment: {}, spoolDir: at("spool"), signal };
-    const opened = await openFeedFile(file, { ...means, ...rest });
+    const deps = { feed: "hr", fetch: undefined, environment: {}, spoolDir: at("spool"), signal };
+    const opened = await openFeedFile(file, { ...deps, ...rest });
     assert.ok(opened.is === "opened");
     try {
       return Buffer.concat(await Array.fromAsync(opened.source.open())).toString("utf8");

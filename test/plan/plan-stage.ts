@@ -5,7 +5,7 @@ import type { ListedUser } from "../../src/core/comparison.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "../../src/core/guards.ts";
 import type { Ledger } from "../../src/core/mailbox.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
-import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../src/plan/plan.ts";
+import { buildPlans, type Plan, type PlanInput, type PlanDeps } from "../../src/plan/plan.ts";
 import type { Baseline } from "../../src/plan/baseline.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { createKeyring } from "../../src/store/keyring.ts";
@@ -30,9 +30,9 @@ export interface PlanFacts {
   readonly mapping?: Partial<PlanInput["mapping"]>;
   readonly guards?: Partial<GuardSettings>;
   readonly ledger?: Ledger;
-  readonly scan?: PlanMeans["scan"];
-  readonly unlisted?: PlanMeans["unlisted"];
-  readonly provider?: PlanMeans["providerAttributes"];
+  readonly scan?: PlanDeps["scan"];
+  readonly unlisted?: PlanDeps["unlisted"];
+  readonly provider?: PlanDeps["providerAttributes"];
   /** 20 calls a second unless said. */
   readonly updatesPerSecond?: number;
 }
@@ -50,7 +50,7 @@ export function openPlanStage() {
     async function* everybody() {
       yield { users: pool, askedAt: 0, again: false };
     }
-    const means: PlanMeans = {
+    const deps: PlanDeps = {
       profile,
       keyring: createKeyring(SECRET),
       directory: directory?.path ?? assert.fail("Expected the stage to be open"),
@@ -67,7 +67,7 @@ export function openPlanStage() {
       mapping: { attributes: [], ...mapping },
       guards: { ...DEFAULT_GUARDS, ...guards },
     };
-    const [made] = await buildPlans(means, [input], baseline, new AbortController().signal);
+    const [made] = await buildPlans(deps, [input], baseline, new AbortController().signal);
     assert.ok(made);
     opened.push(made);
     return made;

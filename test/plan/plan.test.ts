@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
 import type { Unit, UnitValue } from "../../src/core/unit.ts";
-import type { Plan, PlanInput, PlanMeans } from "../../src/plan/plan.ts";
+import type { Plan, PlanInput, PlanDeps } from "../../src/plan/plan.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { createKeyring } from "../../src/store/keyring.ts";
 import { openPlanStage, SECRET, STAFF } from "./plan-stage.ts";
@@ -207,7 +207,7 @@ describe("a plan", () => {
   test("compares with what was written last, at no call", async () => {
     const keyring = createKeyring(SECRET);
     const digest = keyring.valueDigest("given_name", text("x"));
-    const scan: PlanMeans["scan"] = () => assert.fail("nobody scans");
+    const scan: PlanDeps["scan"] = () => assert.fail("nobody scans");
     const rows = [row("ann", { given_name: text("x"), nickname: text("n") })];
     const made = await plan(rows, { scan, baseline: "ledger", ledger: { given_name: { version: "1", digest } } });
     assert.deepEqual(verdicts(made), [{ given_name: "unchanged", nickname: "write" }]);

@@ -3,7 +3,7 @@ import type { Log } from "../../log.ts";
 import { PAGE_USERS } from "../../cognito/pool-scan.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { Healing } from "../../plan/healing.ts";
-import { buildPlans, type Plan, type PlanInput, type PlanMeans } from "../../plan/plan.ts";
+import { buildPlans, type Plan, type PlanInput, type PlanDeps } from "../../plan/plan.ts";
 import type { Baseline } from "../../plan/baseline.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
@@ -76,7 +76,7 @@ export async function planFeeds(
 }
 
 /** Of a few rows: a look at each user, or at everybody where the pool has so few that this takes fewer calls. */
-function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanMeans, "scan" | "unlisted"> {
+function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanDeps, "scan" | "unlisted"> {
   const { estimatedUsers = Infinity, caseSensitive, aliasAttributes } = pool.profile;
   // The list minds the case of usernames where the pool does not: a text that may be either is found by a scan only.
   const mayBeEither = !caseSensitive && aliasAttributes.includes("preferred_username");
@@ -88,7 +88,7 @@ function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanMeans, "sc
 }
 
 /** How the pool is read, and what the scan looks at besides. */
-interface ScanChoice extends Partial<Pick<PlanMeans, "scan" | "unlisted">> {
+interface ScanChoice extends Partial<Pick<PlanDeps, "scan" | "unlisted">> {
   readonly healing?: Healing | undefined;
 }
 
@@ -100,7 +100,7 @@ export async function planAll(
   { scan = (until) => pool.scan(until), unlisted = "fault", healing }: ScanChoice = {},
 ): Promise<readonly Plan[]> {
   try {
-    const means: PlanMeans = {
+    const deps: PlanDeps = {
       profile: pool.profile,
       keyring: engine.keyring,
       directory,
@@ -112,7 +112,7 @@ export async function planAll(
       pace: () => pool.pace(),
       providerAttributes: (provider, until) => pool.providerAttributes(provider, until),
     };
-    const plans = await buildPlans(means, inputs, baseline, signal, {
+    const plans = await buildPlans(deps, inputs, baseline, signal, {
       rows: (read) => observe?.({ is: "rows", read }),
       scanned: (read) => observe?.({ is: "users", read }),
     });

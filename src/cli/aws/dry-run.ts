@@ -32,16 +32,16 @@ export interface DryRun {
 
 /** What would change, and whom Cognito would write to. */
 export async function dryRun(
-  means: DryRun,
+  deps: DryRun,
 ): Promise<{ readonly text: string } | { readonly refusal: CallRefusal; readonly username: string }> {
-  const { io, flags, directory, profile, username, units, reads, signal } = means;
+  const { io, flags, directory, profile, username, units, reads, signal } = deps;
   const read = async () => {
     const ignoresCase = !profile.caseSensitive;
     return retryRead({ operation: "ListUsers", pool: profile.id, reads, signal }, (ending) =>
       directory.readUser(profile.id, { username }, { ignoresCase, signal: ending }),
     );
   };
-  const found = means.user ? { ok: true as const, user: means.user } : await readEarly(signal, read());
+  const found = deps.user ? { ok: true as const, user: deps.user } : await readEarly(signal, read());
   if (!found.ok) return { refusal: callRefusal("ListUsers", found, [username]), username };
   if (found.user === undefined) return { refusal: NOBODY, username };
   const { user } = found;
@@ -54,7 +54,7 @@ export async function dryRun(
       ...("reason" in more ? { reason: more.reason } : {}),
     };
   });
-  const { by = "username" } = means;
+  const { by = "username" } = deps;
   const whose = by === "username" ? undefined : { username: printable(user.username), by };
   if (flags.json === true)
     return { text: `${JSON.stringify({ ...(whose && { found: whose }), changes }, undefined, 2)}\n` };
