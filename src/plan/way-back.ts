@@ -10,7 +10,7 @@ import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { changeWaits } from "../core/waiting-change.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { Before, Befores } from "../store/befores.ts";
+import type { BeforeImage, BeforeImages } from "../store/before-images.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
 import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
 import type { PlannedRecord } from "./row-match.ts";
@@ -19,11 +19,11 @@ import { stateName } from "./unit-state.ts";
 /** How long what was there before a run is kept. */
 const KEPT_MS = 30 * 24 * 60 * 60_000;
 /** Of how many rows that are to be written one run may keep it: what is kept is in Redis's memory. */
-export const MOST_KEPT_ROWS = 200_000;
+export const MAX_IMAGE_ROWS = 200_000;
 
 const BATCH = 500;
 
-const unitKept = z.object({
+const imageForm = z.object({
   name: z.string(),
   /** What was there; blank where nothing was. */
   value: z.string(),
@@ -32,7 +32,7 @@ const unitKept = z.object({
   /** Names what the run left there. */
   after: z.string(),
 });
-const entryKept = unitKept.extend({
+const entryForm = imageForm.extend({
   username: z.string(),
   line: z.number(),
   /** Of the account that the run was to write; absent in what was kept before accounts were. */
@@ -43,8 +43,8 @@ const entryKept = unitKept.extend({
  * Keeps what the plan's scan found of everything that the run is to write. Answers false where that is more than may be
  * kept; what was kept till then goes by itself.
  */
-export async function keepBefore(
-  befores: Befores,
+export async function keepBeforeImages(
+  beforeImages: BeforeImages,
   { keyring, pool }: { readonly keyring: Keyring; readonly pool: string },
   run: string,
   rows: Iterable<JudgedRow>,
@@ -53,15 +53,15 @@ export async function keepBefore(
   /** By user and unit: what a cut run has written of a user is known apart from what it has not. */
   const batch = new Map<string, string>();
   const flush = async (): Promise<void> => {
-    const all = [...batch].map(([unit, body]): Before => ({ unit, body }));
-    if (all.length > 0) await befores.keep(run, all, KEPT_MS);
+    const all = [...batch].map(([unit, body]): BeforeImage => ({ unit, body }));
+    if (all.length > 0) await beforeImages.keep(run, all, KEPT_MS);
     batch.clear();
   };
   for (const row of rows) {
     if (row.kind === "fault") continue;
-    const units = row.units.flatMap((judged) => kept(keyring, judged));
+    const units = row.units.flatMap((judged) => imagesOf(keyring, judged));
     if (units.length === 0) continue;
-    if ((written += 1) > MOST_KEPT_ROWS) return false;
+    if ((written += 1) > MAX_IMAGE_ROWS) return false;
     const { username, line, person } = row;
     const sub = person?.account?.sub;
     const user = keyring.userKey(pool, username);
@@ -73,7 +73,7 @@ export async function keepBefore(
   return true;
 }
 
-function kept(keyring: Keyring, { unit, deed, was }: JudgedUnit): z.infer<typeof unitKept>[] {
+function imagesOf(keyring: Keyring, { unit, deed, was }: JudgedUnit): z.infer<typeof imageForm>[] {
   if (!isSent(deed) || was === undefined) return [];
   const { name } = unit;
   const { value, flag } = was;
@@ -111,13 +111,13 @@ const CHANGE_WAITS = {
  * run's beginning: of what was kept before accounts were, nobody younger is meant.
  */
 export async function openWayBack(
-  { befores, mailboxes }: { readonly befores: Befores; readonly mailboxes: Pick<Mailboxes, "read"> },
+  { beforeImages, mailboxes }: { readonly beforeImages: BeforeImages; readonly mailboxes: Pick<Mailboxes, "read"> },
   { keyring, profile }: { readonly keyring: Keyring; readonly profile: PoolProfile },
   run: string,
   { timeMs, begunAt }: { readonly timeMs: number; readonly begunAt: number },
 ): Promise<WayBack | undefined> {
   const usernames = new Set<string>();
-  for await (const body of befores.read(run))
+  for await (const body of beforeImages.read(run))
     usernames.add(canonicalUsername(profile, entryOf(keyring, body).username));
   if (usernames.size === 0) return undefined;
   let sequence = 0;
@@ -142,7 +142,7 @@ export async function openWayBack(
     async *records() {
       sequence = 0;
       let bodies: string[] = [];
-      for await (const body of befores.read(run)) {
+      for await (const body of beforeImages.read(run)) {
         bodies.push(body);
         if (bodies.length < LOOKS) continue;
         yield* await Promise.all(bodies.map(recordOf));
@@ -153,12 +153,12 @@ export async function openWayBack(
   };
 }
 
-function entryOf(keyring: Keyring, body: string): z.infer<typeof entryKept> {
-  return entryKept.parse(JSON.parse(keyring.open(body)));
+function entryOf(keyring: Keyring, body: string): z.infer<typeof entryForm> {
+  return entryForm.parse(JSON.parse(keyring.open(body)));
 }
 
 /** What puts a unit back as it was. `isGone` says that the run left nothing there. */
-function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof unitKept>, isGone: boolean): Unit[] {
+function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof imageForm>, isGone: boolean): Unit[] {
   if (contactOf(name) !== undefined) return [{ name, value: { kind: "as-is", verified: isTrue(flag) } }];
   if (value === "") return [{ name, value: { kind: "clear" } }];
   if (!isContact(name)) return [{ name, value: { kind: "text", text: value } }];
@@ -166,6 +166,6 @@ function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof unit
   if (!profile.autoVerified.includes(name)) return [{ name, value: { kind: "text", text: value, verified: "ask" } }];
   // Cognito would ask the person who had it unverified: so it comes with the flag that is there, which is then taken
   // away. Where nothing is there, it comes unverified.
-  const kept: Unit = { name, value: { kind: "text", text: value, verified: "keep" } };
-  return isGone ? [kept] : [kept, { name: `${name}_verified`, value: { kind: "as-is", verified: false } }];
+  const restored: Unit = { name, value: { kind: "text", text: value, verified: "keep" } };
+  return isGone ? [restored] : [restored, { name: `${name}_verified`, value: { kind: "as-is", verified: false } }];
 }

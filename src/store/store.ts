@@ -1,5 +1,5 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
-import type { Befores } from "./befores.ts";
+import type { BeforeImages } from "./before-images.ts";
 import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -26,7 +26,7 @@ export interface Store {
   readonly runs: Runs;
   readonly holds: Holds;
   readonly reservations: Reservations;
-  readonly befores: Befores;
+  readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
   /**

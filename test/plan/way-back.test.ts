@@ -4,7 +4,7 @@ import type { Account } from "../../src/core/person.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
 import type { JudgedRow, JudgedUnit } from "../../src/plan/judged-row.ts";
 import { stateName } from "../../src/plan/unit-state.ts";
-import { keepBefore, openWayBack } from "../../src/plan/way-back.ts";
+import { keepBeforeImages, openWayBack } from "../../src/plan/way-back.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { PROFILE } from "../support/pool-profile.ts";
@@ -37,8 +37,8 @@ const judged = (unit: Unit, was: State, deed: JudgedUnit["deed"] = "change"): Ju
 
 async function wayBackOf(rows: readonly JudgedRow[], of = PROFILE) {
   const { store } = openMemoryStore();
-  assert.equal(await keepBefore(store.befores, { keyring, pool: of.id }, "run", rows), true);
-  const bodies = await Array.fromAsync(store.befores.read("run"));
+  assert.equal(await keepBeforeImages(store.beforeImages, { keyring, pool: of.id }, "run", rows), true);
+  const bodies = await Array.fromAsync(store.beforeImages.read("run"));
   const back = await openWayBack(store, { keyring, profile: of }, "run", { timeMs: 5, begunAt: 0 });
   return { bodies, back, records: back ? await Array.fromAsync(back.records()) : [] };
 }

@@ -45,7 +45,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   runs: ["get", "list", "books"],
   holds: ["list"],
   reservations: ["holder"],
-  befores: ["read"],
+  beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
   store: ["kind", "foreign", "targets", "noted", "now", "link", "pools", "close"],
@@ -101,7 +101,9 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         take: ({ reservations }) => reservations.take(POOL, "other", "bob", LEASE_MS),
         release: ({ reservations }) => reservations.release(POOL, "alias", "ann"),
       },
-      befores: { keep: ({ befores }) => befores.keep("run", [{ unit: "unit", body: "p:{}" }], LEASE_MS) },
+      beforeImages: {
+        keep: ({ beforeImages }) => beforeImages.keep("run", [{ unit: "unit", body: "p:{}" }], LEASE_MS),
+      },
       pace: {
         reserve: ({ pace }) => pace.reserve("bucket", 10, { most: 1, urgent: false }),
         throttled: ({ pace }) => pace.throttled("bucket", 10, 0),

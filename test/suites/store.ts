@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
-import { beforeSuite } from "./befores.ts";
+import { beforeImagesSuite } from "./before-images.ts";
 import { holdSuite } from "./holds.ts";
 import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
@@ -16,7 +16,7 @@ export function storeSuite(name: string, open: Open, time: Time): void {
   runSuite(name, open, time);
   holdSuite(name, open, time);
   reservationSuite(name, open, time);
-  beforeSuite(name, open, time);
+  beforeImagesSuite(name, open, time);
   paceSuite(name, open, time);
 
   describe(`plans that wait: ${name}`, () => {

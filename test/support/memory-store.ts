@@ -9,7 +9,7 @@ import type { Outcome } from "../../src/core/draft.ts";
 import { buriedOf, type Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import type { Befores } from "../../src/store/befores.ts";
+import type { BeforeImages } from "../../src/store/before-images.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
 import type { Hold, Holds } from "../../src/store/holds.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
@@ -266,7 +266,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   };
 
   const earlier = new Map<string, { bodies: Map<string, string>; expiresAt: number }>();
-  const befores: Befores = {
+  const beforeImages: BeforeImages = {
     async keep(run, more, forMs) {
       const there = earlier.get(run) ?? { bodies: new Map<string, string>(), expiresAt: 0 };
       for (const { unit, body } of more) if (!there.bodies.has(unit)) there.bodies.set(unit, body);
@@ -333,7 +333,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     runs: runsPort,
     holds,
     reservations,
-    befores,
+    beforeImages,
     pace,
     plans,
     async note(name, value) {

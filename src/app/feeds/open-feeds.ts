@@ -9,7 +9,7 @@ import type { Scope } from "../../lifecycle.ts";
 import type { Baseline } from "../../plan/baseline.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { AppError } from "../app-error.ts";
-import { keepsBefore } from "../plans/before-images.ts";
+import { keepsBeforeImages } from "../plans/before-images.ts";
 import { mappingOf, openInput, type FeedInput, type FeedOptions } from "./feed-input.ts";
 import { openChosenPool, openClients, openConfiguredEngine, type Opened } from "../opening.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -102,7 +102,7 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
     log.info({ feed: feed.name, attributes }, "attributes left to their owner");
   }
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));
-  const keeps = feeds.some(({ input: { name } }) => keepsBefore(config, name));
+  const keeps = feeds.some(({ input: { name } }) => keepsBeforeImages(config, name));
   const baseline = baselineOf(feeds, flags.baseline, keeps);
   const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
   const looksAtEach = flags.baseline === undefined && !matched && !keeps && rowsOf(feeds) <= MOST_SINGLE_LOOKS;

@@ -10,7 +10,7 @@ import type { JudgedRow } from "../../plan/judged-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
 import { AppError } from "../app-error.ts";
-import { keepBeforeRun, keepsBefore } from "../plans/before-images.ts";
+import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
 import { cancelledSentence } from "./cancel-run.ts";
 import { createReportFile, type ReportFile } from "./report-file.ts";
@@ -115,7 +115,8 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
   const { run, report } = progress;
   const users = new Set(source.guards.protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(source.guards.protectAttributes);
-  if (source.judged && keepsBefore(config, source.name)) await keepBeforeRun(engine, run, source.judged());
+  if (source.judged && keepsBeforeImages(config, source.name))
+    await keepBeforeImagesOfRun(engine, run, source.judged());
   const cursor = await putFeed({
     engine,
     profile: pool.profile,

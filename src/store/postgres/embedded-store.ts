@@ -9,7 +9,7 @@ import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
-import { createBefores } from "./befores.ts";
+import { createBeforeImages } from "./before-images.ts";
 import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
 import { createMailboxes } from "./mailboxes.ts";
@@ -103,7 +103,7 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
     letters: createLetters(database, now),
     runs: createRuns(database, now),
     holds: createHolds(database, now),
-    befores: createBefores(database, now),
+    beforeImages: createBeforeImages(database, now),
     reservations: createReservations(database, now),
     pace: createPace(now),
     plans: createPlans(database),

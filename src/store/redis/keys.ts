@@ -56,7 +56,7 @@ export interface Keys {
   pace(bucket: string): string;
   sweep(pool: string): string;
   links(pool: string): string;
-  before(run: string): string;
+  beforeImages(run: string): string;
   reservation(pool: string, alias: string): string;
   once(token: string): string;
 }
@@ -92,7 +92,7 @@ export function createKeys(namespace: string): Keys {
     pace: (bucket) => `${prefix}saw:${bucket}`,
     sweep: (pool) => `${prefix}sweep:${pool}`,
     links: (pool) => `${prefix}links:${pool}`,
-    before: (run) => `${prefix}before:${run}`,
+    beforeImages: (run) => `${prefix}before:${run}`,
     reservation: (pool, alias) => `${prefix}alias:${pool}:${alias}`,
     once: (token) => `${prefix}once:${token}`,
   };

@@ -7,7 +7,7 @@ import { FORMAT, foreignFormat } from "./format.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
-import { createRedisBefores } from "./redis-befores.ts";
+import { createRedisBeforeImages } from "./redis-before-images.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
 import { createRedisMailboxes } from "./redis-mailboxes.ts";
@@ -68,7 +68,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     letters: createRedisLetters(redis, keys, scripts),
     runs: createRedisRuns(redis, keys, scripts),
     holds: createRedisHolds(redis, keys, scripts),
-    befores: createRedisBefores(redis, keys, scripts),
+    beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),

@@ -24,7 +24,7 @@ const PRELUDES = {
   advance: [],
   "sweep-runs": [],
   now: [],
-  "keep-befores": [],
+  "keep-before-images": [],
   "hold-place": [],
   "hold-ask": [],
   "reservation-take": [],

@@ -1,20 +1,20 @@
 /**
- * The port to what was there before a run: a sealed text for each unit of each user that it was to change, so that the
- * run can be undone. It is kept for a time and then gone by itself.
+ * The port to before images, which say what was there before a run: a sealed text for each unit of each user that it
+ * was to change, so that the run can be undone. It is kept for a time and then gone by itself.
  */
-export interface Before {
+export interface BeforeImage {
   /** Whose and which, opaque. */
   readonly unit: string;
   /** Sealed, and nothing to the store. */
   readonly body: string;
 }
 
-export interface Befores {
+export interface BeforeImages {
   /**
    * Keeps what was there before a run wrote, all of these or none, for `forMs` from now. A unit's first text stays: a
    * run that was cut and goes on finds there what it has written itself.
    */
-  keep(run: string, befores: readonly Before[], forMs: number): Promise<void>;
+  keep(run: string, beforeImages: readonly BeforeImage[], forMs: number): Promise<void>;
   /** The texts that are kept of a run, in any order; none where nothing is, or no more. */
   read(run: string): AsyncIterable<string>;
 }

@@ -4,17 +4,17 @@ import { openForSuite } from "./open-store.ts";
 import type { Open, Time } from "./open-store.ts";
 
 /** What every store must do with what was there before a run. */
-export function beforeSuite(name: string, open: Open, time: Time): void {
+export function beforeImagesSuite(name: string, open: Open, time: Time): void {
   describe(`what was there before: ${name}`, () => {
     const suite = openForSuite(open, time);
     const DAY_MS = 86_400_000;
-    const read = async (run: string) => (await Array.fromAsync(suite.store.befores.read(run))).toSorted();
+    const read = async (run: string) => (await Array.fromAsync(suite.store.beforeImages.read(run))).toSorted();
 
     test("is kept by run, and a unit's first text stays", async () => {
-      const { befores } = suite.store;
+      const { beforeImages } = suite.store;
       const [run, other] = [suite.fresh("run"), suite.fresh("run")];
       assert.deepEqual(await read(run), []);
-      await befores.keep(
+      await beforeImages.keep(
         run,
         [
           { unit: "ann", body: "ann 1" },
@@ -22,7 +22,7 @@ export function beforeSuite(name: string, open: Open, time: Time): void {
         ],
         DAY_MS,
       );
-      await befores.keep(
+      await beforeImages.keep(
         run,
         [
           { unit: "ann", body: "ann 2" },
@@ -30,7 +30,7 @@ export function beforeSuite(name: string, open: Open, time: Time): void {
         ],
         DAY_MS,
       );
-      await befores.keep(other, [{ unit: "ann", body: "ann 3" }], DAY_MS);
+      await beforeImages.keep(other, [{ unit: "ann", body: "ann 3" }], DAY_MS);
       assert.deepEqual(await read(run), ["ann 1", "bob 1", "cem 2"]);
       assert.deepEqual(await read(other), ["ann 3"]);
     });
@@ -38,13 +38,13 @@ export function beforeSuite(name: string, open: Open, time: Time): void {
     test("is read whole, whatever it comes to", async () => {
       const run = suite.fresh("run");
       const many = Array.from({ length: 1200 }, (_, nth) => ({ unit: `user ${nth}`, body: `body ${nth}` }));
-      await suite.store.befores.keep(run, many, DAY_MS);
+      await suite.store.beforeImages.keep(run, many, DAY_MS);
       assert.deepEqual(await read(run), many.map(({ body }) => body).toSorted());
     });
 
     test("is gone after its time", async () => {
       const run = suite.fresh("run");
-      await suite.store.befores.keep(run, [{ unit: "ann", body: "x" }], 50);
+      await suite.store.beforeImages.keep(run, [{ unit: "ann", body: "x" }], 50);
       await suite.passes(100);
       await suite.becomes(async () => (await read(run)).length === 0);
     });

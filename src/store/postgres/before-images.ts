@@ -1,19 +1,19 @@
-import type { Befores } from "../befores.ts";
+import type { BeforeImages } from "../before-images.ts";
 import type { StoreDatabase } from "./database.ts";
 
 const PAGE = 500;
 
-/** The port to what was there before a run. */
-export function createBefores(database: StoreDatabase, now: () => number): Befores {
+/** The port to before images. */
+export function createBeforeImages(database: StoreDatabase, now: () => number): BeforeImages {
   return {
-    async keep(run, befores, forMs) {
+    async keep(run, beforeImages, forMs) {
       const at = now();
       await database.write("DELETE FROM poolsync.befores WHERE expires_at <= $1", [at]);
       await database.write(
         `INSERT INTO poolsync.befores
          SELECT $1, unit, body, $4 FROM unnest($2::text[], $3::text[]) AS new (unit, body)
          ON CONFLICT (run, unit) DO UPDATE SET expires_at = excluded.expires_at`,
-        [run, befores.map(({ unit }) => unit), befores.map(({ body }) => body), at + forMs],
+        [run, beforeImages.map(({ unit }) => unit), beforeImages.map(({ body }) => body), at + forMs],
       );
     },
     async *read(run) {
