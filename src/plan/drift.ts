@@ -5,7 +5,7 @@
 import { isOfFormer, type Ledger } from "../core/mailbox.ts";
 import { contactOf, isContact, type Unit, type UnitValue, VERIFIED } from "../core/unit.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { JudgedRow, JudgedUnit } from "./judged-row.ts";
+import type { PlannedRow, PlannedUnit } from "./planned-row.ts";
 
 export interface Drifted {
   readonly username: string;
@@ -31,14 +31,14 @@ export interface DriftFigures {
   drifted: number;
 }
 
-type UserRow = Extract<JudgedRow, { kind: "user" }>;
+type UserRow = Extract<PlannedRow, { kind: "user" }>;
 
 const BATCH = 500;
 
 /** `rows` are of a plan that is compared with the live pool. */
 export async function findDrift(
   { pool, keyring, ledgers }: DriftDeps,
-  rows: Iterable<JudgedRow>,
+  rows: Iterable<PlannedRow>,
   each: (drifted: Drifted) => void,
 ): Promise<DriftFigures> {
   const figures = { compared: 0, unknown: 0, drifted: 0 };
@@ -48,10 +48,10 @@ export async function findDrift(
     for (const [at, { username, units, person }] of batch.entries()) {
       const mark = person?.account && keyring.accountMark(pool, person.account);
       const ledger = known.get(keys[at] ?? "") ?? {};
-      for (const judged of units) {
+      for (const plannedUnit of units) {
         // The row that stands instead is compared: what this one says of the pool was found out for its own value.
-        if (judged.deed === "superseded") continue;
-        const { unit, before } = judged;
+        if (plannedUnit.action === "superseded") continue;
+        const { unit, before } = plannedUnit;
         const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
         // What was written to an account that is no more, nobody has changed.
         const isFormer = last !== undefined && mark !== undefined && isOfFormer(last, mark);
@@ -60,9 +60,9 @@ export async function findDrift(
           continue;
         }
         figures.compared += 1;
-        if (isAsWritten(last.digest, judged, (value) => keyring.valueDigest(unit.name, value))) continue;
+        if (isAsWritten(last.digest, plannedUnit, (value) => keyring.valueDigest(unit.name, value))) continue;
         figures.drifted += 1;
-        const now = judged.deed === "unchanged" ? textOf(unit) : before;
+        const now = plannedUnit.action === "unchanged" ? textOf(unit) : before;
         const { version } = last;
         each({ username, attribute: unit.name, version, wanted: unit.value, now });
       }
@@ -83,21 +83,21 @@ export async function findDrift(
 /** True where the digest is one of what is there now, in any of the ways in which it may have been written. */
 function isAsWritten(
   digest: string,
-  { unit, deed, before }: JudgedUnit,
+  { unit, action, before }: PlannedUnit,
   digestOf: (value: UnitValue) => string,
 ): boolean {
   const { name, value } = unit;
   // It is there in the pool's own sense of equal; or it was sent, and waits until the person confirms it.
-  if ((deed === "unchanged" || deed === "awaiting") && digestOf(value) === digest) return true;
+  if ((action === "unchanged" || action === "awaiting") && digestOf(value) === digest) return true;
   if (contactOf(name) !== undefined) {
     const wanted = value.kind === "as-is" && value.verified;
-    return digestOf({ kind: "as-is", verified: deed === "unchanged" ? wanted : !wanted }) === digest;
+    return digestOf({ kind: "as-is", verified: action === "unchanged" ? wanted : !wanted }) === digest;
   }
-  const now = deed === "unchanged" ? textOf(unit) : before;
+  const now = action === "unchanged" ? textOf(unit) : before;
   if (now === undefined || now === "") return digestOf({ kind: "clear" }) === digest;
   if (!isContact(name)) return digestOf({ kind: "text", text: now }) === digest;
   // The same address is to be marked again: so its flag was taken away meanwhile.
-  const lostFlag = deed !== "unchanged" && value.kind === "text" && value.verified === "mark" && value.text === now;
+  const lostFlag = action !== "unchanged" && value.kind === "text" && value.verified === "mark" && value.text === now;
   return VERIFIED.some(
     (verified) => !(lostFlag && verified === "mark") && digestOf({ kind: "text", text: now, verified }) === digest,
   );

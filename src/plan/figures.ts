@@ -2,10 +2,10 @@
 import { defined } from "../core/defined.ts";
 import type { GuardFigures } from "../core/guards.ts";
 import { contactOf, isContact } from "../core/unit.ts";
-import { DEEDS, isSent, type Deed, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { ACTIONS, isSent, type Action, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { Baseline } from "./baseline.ts";
 
-export type Deeds = Readonly<Record<Deed | "invalid", number>>;
+export type ActionCounts = Readonly<Record<Action | "invalid", number>>;
 
 export interface PlanFigures {
   readonly baseline: Baseline;
@@ -13,7 +13,7 @@ export interface PlanFigures {
   /** Rows that are at fault as a whole, by reason: unknown and ambiguous users among them. */
   readonly faults: Readonly<Record<string, number>>;
   readonly users: { readonly matched: number; readonly changed: number; readonly unchanged: number };
-  readonly attributes: Readonly<Record<string, Deeds>>;
+  readonly attributes: Readonly<Record<string, ActionCounts>>;
   /** Values that cannot be written, by reason: alias conflicts among them. */
   readonly invalid: Readonly<Record<string, number>>;
   /** Users who sign in through a provider that would overwrite what is written at their next sign-in. */
@@ -44,7 +44,7 @@ export interface Example {
   readonly line: number;
   readonly username: string;
   readonly attribute: string;
-  readonly deed: Deed;
+  readonly deed: Action;
   readonly before?: string;
   readonly after?: string;
 }
@@ -57,7 +57,7 @@ export interface FederatedTally {
 }
 
 export interface Tally {
-  add(row: JudgedRow): void;
+  add(row: PlannedRow): void;
   readonly federated: Iterable<FederatedTally>;
   figures(facts: {
     readonly baseline: Baseline;
@@ -73,7 +73,7 @@ export interface Tally {
 const BELIEVED_S = 60;
 
 type Counts = Record<string, number>;
-const ALL: readonly (Deed | "invalid")[] = [...DEEDS, "invalid"];
+const ALL: readonly (Action | "invalid")[] = [...ACTIONS, "invalid"];
 
 export function createTally(): Tally {
   let read = 0;
@@ -81,12 +81,12 @@ export function createTally(): Tally {
   /** Users who are looked at for one reason only: the row named them by a name that may have passed to somebody else. */
   let named = 0;
   const [faults, invalid]: [Counts, Counts] = [{}, {}];
-  const attributes = new Map<string, Record<Deed | "invalid", number>>();
+  const attributes = new Map<string, Record<Action | "invalid", number>>();
   const federated = new Map<string, FederatedTally>();
   const messages = { email: 0, phone_number: 0 };
   const calls = { updates: 0, lists: 0 };
   const count = (counts: Counts, word: string): void => void (counts[word] = (counts[word] ?? 0) + 1);
-  const deedsOf = (name: string): Record<Deed | "invalid", number> => {
+  const countsOf = (name: string): Record<Action | "invalid", number> => {
     const known = attributes.get(name);
     if (known) return known;
     const fresh = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, invalid: 0 };
@@ -101,11 +101,11 @@ export function createTally(): Tally {
       if (row.kind === "fault") return count(faults, row.reason);
       for (const { name, reason } of row.invalid) {
         count(invalid, reason);
-        deedsOf(name).invalid += 1;
+        countsOf(name).invalid += 1;
       }
-      const sent = row.units.filter(({ deed }) => isSent(deed));
-      for (const { unit, deed, message } of row.units) {
-        deedsOf(unit.name)[deed] += 1;
+      const sent = row.units.filter(({ action }) => isSent(action));
+      for (const { unit, action, message } of row.units) {
+        countsOf(unit.name)[action] += 1;
         if (message && (unit.name === "email" || unit.name === "phone_number")) messages[unit.name] += 1;
       }
       if (sent.length === 0) return;
@@ -113,7 +113,7 @@ export function createTally(): Tally {
       // What goes together is one call; a flag that is set alone has its own. Contacts are read before they are written.
       const flags = sent.filter(({ unit }) => contactOf(unit.name) !== undefined).length;
       calls.updates += flags + (sent.length > flags ? 1 : 0);
-      const isLookedAt = flags > 0 || sent.some(({ unit, deed }) => isContact(unit.name) || deed === "write");
+      const isLookedAt = flags > 0 || sent.some(({ unit, action }) => isContact(unit.name) || action === "write");
       if (isLookedAt) calls.lists += 1;
       // A name is looked up again once its last look is a minute old. One look serves for the name and for the contacts.
       else if (row.person?.account?.federated === true) calls.lists += 1;
@@ -168,14 +168,14 @@ export function guardFiguresOf(
 }
 
 /** The sum of all attributes. */
-export function totalDeeds({ attributes }: Pick<PlanFigures, "attributes">): Deeds {
+export function totalActions({ attributes }: Pick<PlanFigures, "attributes">): ActionCounts {
   const sum = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, invalid: 0 };
-  for (const deeds of Object.values(attributes)) for (const deed of ALL) sum[deed] += deeds[deed];
+  for (const counts of Object.values(attributes)) for (const action of ALL) sum[action] += counts[action];
   return sum;
 }
 
-export function exampleOf(row: Extract<JudgedRow, { kind: "user" }>, { unit, deed, before }: JudgedUnit): Example {
+export function exampleOf(row: Extract<PlannedRow, { kind: "user" }>, { unit, action, before }: PlannedUnit): Example {
   const { name, value } = unit;
   const after = value.kind === "text" ? value.text : value.kind === "as-is" ? String(value.verified) : undefined;
-  return defined({ line: row.line, username: row.username, attribute: name, deed, before, after });
+  return defined({ line: row.line, username: row.username, attribute: name, deed: action, before, after });
 }

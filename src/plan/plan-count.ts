@@ -12,7 +12,7 @@ import {
   type PlanFigures,
   type ScanFigures,
 } from "./figures.ts";
-import { isSent } from "./judged-row.ts";
+import { isSent } from "./planned-row.ts";
 import type { ConcludedPlanner } from "./planner.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -49,15 +49,15 @@ export async function countPlan(
     signal.throwIfAborted();
     tally.add(row);
     if (row.kind === "fault") continue;
-    const sent = row.units.filter(({ deed }) => isSent(deed));
+    const sent = row.units.filter(({ action }) => isSent(action));
     if (sent.length > 0) scratch.noteChanged(row.user);
-    for (const judged of sent) {
-      const { unit, before = "" } = judged;
+    for (const plannedUnit of sent) {
+      const { unit, before = "" } = plannedUnit;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
       // The guard against one value for many users needs to know which values it would replace: only a scan does.
       if (unit.value.kind === "text" && facts.baseline === "live")
         scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));
-      if (examples.length < EXAMPLES) examples.push(exampleOf(row, judged));
+      if (examples.length < EXAMPLES) examples.push(exampleOf(row, plannedUnit));
     }
   }
   const federated = await countOverwritten(deps, tally.federated, signal);

@@ -9,7 +9,7 @@ import type { GuardSettings } from "../core/guards.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
 import type { Target } from "../store/store.ts";
-import { isSent } from "./judged-row.ts";
+import { isSent } from "./planned-row.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedRecord } from "./row-match.ts";
 
@@ -108,8 +108,8 @@ export function* planLines(
   yield signed(head);
   for (const row of plan.rows()) {
     if (row.kind === "fault") continue;
-    const units = row.units.flatMap(({ unit, deed, beforeName }) =>
-      isSent(deed)
+    const units = row.units.flatMap(({ unit, action, beforeName }) =>
+      isSent(action)
         ? [
             {
               name: unit.name,

@@ -10,7 +10,7 @@ import type { Baseline } from "./baseline.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import { exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
 import type { Healing } from "./healing.ts";
-import { feedRowOf, isSent, type JudgedRow } from "./judged-row.ts";
+import { feedRowOf, isSent, type PlannedRow } from "./planned-row.ts";
 import { countPlan, type SharedFacts } from "./plan-count.ts";
 import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
 import type { Unlisted } from "./planning.ts";
@@ -65,7 +65,7 @@ export interface Plan {
   /** Some of what would change. */
   readonly examples: readonly Example[];
   /** Every row in the feed's order. */
-  rows(): Iterable<JudgedRow>;
+  rows(): Iterable<PlannedRow>;
   /** Every row as it is put. */
   feedRows(): AsyncIterable<FeedRow>;
   close(): void;
@@ -215,17 +215,17 @@ function withExamples(
   if (open().length === 0) return wanted;
   for (const row of planner.rows()) {
     if (row.kind === "fault") continue;
-    for (const judged of row.units) {
-      const { unit, deed } = judged;
-      if (!isSent(deed)) continue;
+    for (const plannedUnit of row.units) {
+      const { unit, action } = plannedUnit;
+      if (!isSent(action)) continue;
       for (const { guard, attribute, value, examples } of open()) {
         const fits =
           guard === "changed" ||
           (unit.name === attribute &&
             (guard === "cleared"
-              ? deed === "clear"
+              ? action === "clear"
               : unit.value.kind === "text" && scratch.name("value", unit.value.text) === value));
-        if (fits) examples.push(exampleOf(row, judged));
+        if (fits) examples.push(exampleOf(row, plannedUnit));
       }
     }
     if (open().length === 0) break;

@@ -9,7 +9,7 @@
  */
 import type { UserName } from "../cognito/pool-scan.ts";
 import type { ListedUser } from "../core/comparison.ts";
-import type { JudgedRow } from "./judged-row.ts";
+import type { PlannedRow } from "./planned-row.ts";
 import { createPlanning, type PlannerOptions, type Planning } from "./planning.ts";
 import { settleConflicts } from "./row-conflicts.ts";
 import { createRowIntake, type RowIntake } from "./row-intake.ts";
@@ -36,7 +36,7 @@ export interface MeetingPlanner {
 }
 
 export interface ConcludedPlanner {
-  rows(): Iterable<JudgedRow>;
+  rows(): Iterable<PlannedRow>;
 }
 
 export function createPlanner(options: PlannerOptions): TakingPlanner {

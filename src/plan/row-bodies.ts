@@ -56,5 +56,5 @@ function isRecord(value: unknown): value is PlannedRecord {
 }
 
 function isMatch(value: unknown): value is Match {
-  return typeof value === "object" && value !== null && "verdicts" in value;
+  return typeof value === "object" && value !== null && "diffs" in value;
 }

@@ -70,7 +70,7 @@ async function settleAwaiting(planning: Planning): Promise<void> {
   for (const { row, body, match: text } of scratch.rows()) {
     if (text === undefined) continue;
     const match = bodies.match(text);
-    if (!match.verdicts.some(({ deed }) => deed === "asked")) continue;
+    if (!match.diffs.some(({ action }) => action === "asked")) continue;
     await decideAsked(planning, bodies.taken(body), match);
     scratch.rematch(row, bodies.seal(match));
   }
@@ -82,13 +82,13 @@ async function decideAsked({ profile, keyring, ledgers }: Planning, taken: Taken
   const ledger = (await ledgers([key])).get(key) ?? {};
   const account = match.person?.account;
   const mark = account && keyring.accountMark(profile.id, account);
-  for (const [at, diff] of match.verdicts.entries()) {
+  for (const [at, diff] of match.diffs.entries()) {
     const unit = taken.change.units[at];
-    if (diff.deed !== "asked" || unit === undefined) continue;
+    if (diff.action !== "asked" || unit === undefined) continue;
     const last = ledger[unit.name];
     const isFormer = last !== undefined && mark !== undefined && isOfFormer(last, mark);
     const wasSent = !isFormer && last?.digest === keyring.valueDigest(unit.name, unit.value);
-    diff.deed = wasSent ? "awaiting" : diff.before === undefined ? "set" : "change";
+    diff.action = wasSent ? "awaiting" : diff.before === undefined ? "set" : "change";
   }
 }
 

@@ -2,12 +2,12 @@
 import type { InvalidUnit } from "../core/change.ts";
 import { isPlanFault, PLAN_FAULTS, type PlanFault } from "../core/plan-fault.ts";
 import { canonicalUsername } from "../core/pool-schema.ts";
-import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { Planning } from "./planning.ts";
 import { unseen, type Match, type TakenRow } from "./row-match.ts";
 import type { ScratchRow } from "./scratch.ts";
 
-export function createRowJudgement({ profile, guards, names, bodies }: Planning): (row: ScratchRow) => JudgedRow {
+export function createRowJudgement({ profile, guards, names, bodies }: Planning): (row: ScratchRow) => PlannedRow {
   const protectedUsers = new Set(guards.protectUsers.map((name) => canonicalUsername(profile, name)));
 
   return ({ row, body, user, match: text, fault, settled }) => {
@@ -22,34 +22,46 @@ export function createRowJudgement({ profile, guards, names, bodies }: Planning)
     if (changed) return faultyRow(line, "changed-since-plan");
     const { version = { timeMs: 0, sequence: row } } = record.change;
     const looksToFind = found ? 0 : names.looksToFind(record.change.username);
-    const judged = judgeUnits(record, match, settled);
-    return { kind: "user", line, user, username, found, version, ...judged, federated, looksToFind, lookedAt, person };
+    const plannedUnit = judgeUnits(record, match, settled);
+    return {
+      kind: "user",
+      line,
+      user,
+      username,
+      found,
+      version,
+      ...plannedUnit,
+      federated,
+      looksToFind,
+      lookedAt,
+      person,
+    };
   };
 }
 
 /** `settled` says of units why they are not sent as the row has them. */
 function judgeUnits(
   { change, invalid: invalidBefore }: TakenRow,
-  { verdicts }: Match,
+  { diffs }: Match,
   settled: ScratchRow["settled"],
-): { readonly units: readonly JudgedUnit[]; readonly invalid: readonly InvalidUnit[] } {
+): { readonly units: readonly PlannedUnit[]; readonly invalid: readonly InvalidUnit[] } {
   const invalid = [...invalidBefore];
-  const units: JudgedUnit[] = [];
+  const units: PlannedUnit[] = [];
   for (const [at, unit] of change.units.entries()) {
-    const diff = verdicts[at];
+    const diff = diffs[at];
     const reason = settled.get(unit.name);
     if (diff === undefined) throw new TypeError("Expected a verdict for each unit in the scratch");
     if (diff.invalid) invalid.push(diff.invalid);
     else if (reason !== undefined && isPlanFault(reason)) {
       invalid.push({ name: unit.name, reason, detail: PLAN_FAULTS[reason] });
     } else {
-      const deed = reason === "superseded" ? reason : diff.deed === "asked" ? "change" : diff.deed;
-      units.push({ ...diff, unit, deed, message: diff.message === true && isSent(deed) });
+      const action = reason === "superseded" ? reason : diff.action === "asked" ? "change" : diff.action;
+      units.push({ ...diff, unit, action, message: diff.message === true && isSent(action) });
     }
   }
   return { units, invalid };
 }
 
-function faultyRow(line: number, reason: PlanFault): JudgedRow {
+function faultyRow(line: number, reason: PlanFault): PlannedRow {
   return { kind: "fault", line, reason, detail: PLAN_FAULTS[reason] };
 }

@@ -1,6 +1,6 @@
 /** Which user each row is for, with the sign-in names that the row would give the user or take from them. */
 import type { Planning } from "./planning.ts";
-import type { Match, TakenRow, Verdict } from "./row-match.ts";
+import type { Match, TakenRow, UnitDiff } from "./row-match.ts";
 import type { Unit } from "../core/unit.ts";
 
 /** A row and a user whom its name leads to. */
@@ -20,8 +20,8 @@ export interface RowMatches {
 
 export function createRowMatches({ scratch, baseline, bodies, names, poolAliases }: Planning): RowMatches {
   /** What the unit makes of the user's sign-in name: the name it gives, null where it takes it, undefined for neither. */
-  function claimedAlias({ name, value }: Unit, diff: Verdict | undefined): string | null | undefined {
-    if (!poolAliases.has(name) || diff === undefined || diff.deed === "unchanged" || diff.invalid) return undefined;
+  function claimedAlias({ name, value }: Unit, diff: UnitDiff | undefined): string | null | undefined {
+    if (!poolAliases.has(name) || diff === undefined || diff.action === "unchanged" || diff.invalid) return undefined;
     if (value.kind !== "text") return null;
     const claimed = names.nameOf(name, value.text);
     // The value stays where only its flag changes.
@@ -33,7 +33,7 @@ export function createRowMatches({ scratch, baseline, bodies, names, poolAliases
       // Without a baseline the match follows from the row, and is not written a second time.
       scratch.addMatch(row, user, isVerified, baseline === "none" ? null : bodies.seal(match));
       for (const [at, unit] of taken.change.units.entries()) {
-        const alias = claimedAlias(unit, match.verdicts[at]);
+        const alias = claimedAlias(unit, match.diffs[at]);
         if (alias !== undefined) scratch.addClaim(alias, { user, row, attribute: unit.name });
       }
     },

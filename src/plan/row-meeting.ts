@@ -5,7 +5,7 @@ import { isContact } from "../core/unit.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import type { Planning } from "./planning.ts";
 import type { WalkedRow } from "./row-bodies.ts";
-import { unseen, type Verdict } from "./row-match.ts";
+import { unseen, type UnitDiff } from "./row-match.ts";
 import type { RowMatches } from "./row-matches.ts";
 import { lookAt } from "./user-look.ts";
 
@@ -85,11 +85,11 @@ async function compareWithLedgers(
   const known = await ledgers(keyed.map(({ user }) => user));
   for (const { row, taken, user } of keyed) {
     const ledger = known.get(user) ?? {};
-    const verdicts = taken.change.units.map((unit): Verdict => {
+    const diffs = taken.change.units.map((unit): UnitDiff => {
       const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
-      return { deed: last?.digest === keyring.valueDigest(unit.name, unit.value) ? "unchanged" : "write" };
+      return { action: last?.digest === keyring.valueDigest(unit.name, unit.value) ? "unchanged" : "write" };
     });
-    const match = { username: taken.change.username, found: false, verdicts };
+    const match = { username: taken.change.username, found: false, diffs };
     matches.add({ row, user, isVerified: false, taken, match });
   }
 }

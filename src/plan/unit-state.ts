@@ -2,9 +2,9 @@
 import type { ListedUser } from "../core/comparison.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { JudgedUnit } from "./judged-row.ts";
+import type { PlannedUnit } from "./planned-row.ts";
 
-export type UnitState = NonNullable<JudgedUnit["was"]>;
+export type UnitState = NonNullable<PlannedUnit["was"]>;
 
 /** The value, and of an address or number its flag. */
 export function stateOf(name: string, { attributes }: Pick<ListedUser, "attributes">): UnitState {

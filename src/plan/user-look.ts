@@ -3,7 +3,7 @@ import { compareUnit, mayAwait, providersOf, type ListedUser } from "../core/com
 import { canonicalUsername } from "../core/pool-schema.ts";
 import type { Unit } from "../core/unit.ts";
 import type { Planning } from "./planning.ts";
-import type { Match, TakenRow, Verdict } from "./row-match.ts";
+import type { Match, TakenRow, UnitDiff } from "./row-match.ts";
 import { stateName, stateOf } from "./unit-state.ts";
 
 type Looking = Pick<Planning, "profile" | "keyring" | "names">;
@@ -20,7 +20,7 @@ export function lookAt(looking: Looking, taken: TakenRow, user: ListedUser): Mat
   return {
     username: canonicalUsername(looking.profile, user.username),
     found: true,
-    verdicts: looks.map(({ diff }) => diff),
+    diffs: looks.map(({ diff }) => diff),
     federated: federated.length > 0 ? federated : undefined,
     changed: isOther || !isWhomItMeant(looking, taken, user) ? true : undefined,
   };
@@ -28,7 +28,7 @@ export function lookAt(looking: Looking, taken: TakenRow, user: ListedUser): Mat
 
 interface UnitLook {
   readonly unit: Unit;
-  readonly diff: Verdict;
+  readonly diff: UnitDiff;
   /** Names what is there; absent where the unit changes nothing. */
   readonly beforeName?: string;
 }
@@ -36,18 +36,18 @@ interface UnitLook {
 function lookAtUnit({ profile, keyring }: Looking, unit: Unit, user: ListedUser): UnitLook {
   const { name } = unit;
   const comparison = compareUnit(profile, unit, user);
-  if (comparison.is === "unchanged") return { unit, diff: { deed: "unchanged" } };
+  if (comparison.is === "unchanged") return { unit, diff: { action: "unchanged" } };
   const was = stateOf(name, user);
   const beforeName = stateName(keyring, name, was);
   if (comparison.is === "invalid") {
     const detail = `The pool would refuse \`${name}\`: the user has no value that could be verified.`;
-    return { unit, diff: { deed: "write", invalid: { name, reason: comparison.reason, detail } }, beforeName };
+    return { unit, diff: { action: "write", invalid: { name, reason: comparison.reason, detail } }, beforeName };
   }
-  if (comparison.is === "awaiting") return { unit, diff: { deed: "awaiting" }, beforeName };
+  if (comparison.is === "awaiting") return { unit, diff: { action: "awaiting" }, beforeName };
   const before = user.attributes.get(name) || undefined;
   const message = comparison.message || undefined;
-  const deed = message === true && mayAwait(profile, unit) ? "asked" : comparison.is;
-  return { unit, diff: { deed, beforeName, was, before, message }, beforeName };
+  const action = message === true && mayAwait(profile, unit) ? "asked" : comparison.is;
+  return { unit, diff: { action, beforeName, was, before, message }, beforeName };
 }
 
 /** False where the row comes from a plan that was made before, and its name has passed to another user since. */

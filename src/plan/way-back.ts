@@ -12,7 +12,7 @@ import { changeWaits } from "../core/waiting-change.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { BeforeImage, BeforeImages } from "../store/before-images.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
-import { isSent, type JudgedRow, type JudgedUnit } from "./judged-row.ts";
+import { isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { PlannedRecord } from "./row-match.ts";
 import { stateName } from "./unit-state.ts";
 
@@ -47,7 +47,7 @@ export async function keepBeforeImages(
   beforeImages: BeforeImages,
   { keyring, pool }: { readonly keyring: Keyring; readonly pool: string },
   run: string,
-  rows: Iterable<JudgedRow>,
+  rows: Iterable<PlannedRow>,
 ): Promise<boolean> {
   let written = 0;
   /** By user and unit: what a cut run has written of a user is known apart from what it has not. */
@@ -59,7 +59,7 @@ export async function keepBeforeImages(
   };
   for (const row of rows) {
     if (row.kind === "fault") continue;
-    const units = row.units.flatMap((judged) => imagesOf(keyring, judged));
+    const units = row.units.flatMap((plannedUnit) => imagesOf(keyring, plannedUnit));
     if (units.length === 0) continue;
     if ((written += 1) > MAX_IMAGE_ROWS) return false;
     const { username, line, person } = row;
@@ -73,15 +73,15 @@ export async function keepBeforeImages(
   return true;
 }
 
-function imagesOf(keyring: Keyring, { unit, deed, was }: JudgedUnit): z.infer<typeof imageForm>[] {
-  if (!isSent(deed) || was === undefined) return [];
+function imagesOf(keyring: Keyring, { unit, action, was }: PlannedUnit): z.infer<typeof imageForm>[] {
+  if (!isSent(action) || was === undefined) return [];
   const { name } = unit;
   const { value, flag } = was;
   return [{ name, value, flag, after: stateName(keyring, name, afterOf(unit, was)) }];
 }
 
 /** What is there once the unit is written. */
-function afterOf({ name, value }: Unit, was: NonNullable<JudgedUnit["was"]>): NonNullable<JudgedUnit["was"]> {
+function afterOf({ name, value }: Unit, was: NonNullable<PlannedUnit["was"]>): NonNullable<PlannedUnit["was"]> {
   if (value.kind === "as-is") return { value: was.value, flag: String(value.verified) };
   if (value.kind === "clear") return isContact(name) ? { value: "", flag: "" } : { value: "" };
   if (!isContact(name)) return { value: value.text };

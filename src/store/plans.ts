@@ -2,7 +2,7 @@
  * The port to plans that wait for somebody's approval: each is kept under its run, in chunks of text that mean nothing
  * here. Their time is the caller's clock: it is days.
  */
-export interface KeptPlan {
+export interface StoredPlan {
   readonly run: string;
   /** Epoch ms. */
   readonly expiresAt: number;
@@ -10,10 +10,10 @@ export interface KeptPlan {
 
 export interface Plans {
   /** Keeps a plan. It is listed once it is there whole; what another keeps under the same run meanwhile is replaced. */
-  keep(plan: KeptPlan, chunks: AsyncIterable<string>): Promise<void>;
+  keep(plan: StoredPlan, chunks: AsyncIterable<string>): Promise<void>;
   /** The chunks in their order; none where nothing is kept. */
   read(run: string): AsyncIterable<string>;
   /** Those that expire first, first. */
-  list(): Promise<readonly KeptPlan[]>;
+  list(): Promise<readonly StoredPlan[]>;
   drop(run: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /** A plan as one HTML page with nothing outside of it, to be sent to whoever approves it. */
 import { guardSentence } from "../core/guards.ts";
-import type { Deed } from "../plan/judged-row.ts";
+import type { Action } from "../plan/planned-row.ts";
 import type { Example } from "../plan/figures.ts";
 import { count, duration } from "../core/amounts.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
@@ -36,10 +36,10 @@ export function planPage({ id, feed, figures, broken, examples }: PlanSummary, f
   const shown = (some: readonly Example[]) => some.map((example) => (showValues ? example : masked(example)));
   const most = Math.max(
     1,
-    ...Object.values(attributes).map((deeds) => deeds.set + deeds.change + deeds.clear + deeds.write),
+    ...Object.values(attributes).map((counts) => counts.set + counts.change + counts.clear + counts.write),
   );
   const kinds = (["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "invalid"] as const).filter(
-    (kind) => Object.values(attributes).some((deeds) => deeds[kind] > 0),
+    (kind) => Object.values(attributes).some((counts) => counts[kind] > 0),
   );
   const share = users.matched === 0 ? 0 : users.changed / users.matched;
   const compared =
@@ -66,9 +66,9 @@ ${broken.length === 0 ? "" : `<p>Nothing goes on unless somebody approves just t
 <h2>Attributes</h2>
 <div class="wide" tabindex="0"><table><thead><tr><th>attribute</th>${kinds.map((kind) => `<th class="n">${kind}</th>`).join("")}<th>written</th></tr></thead><tbody>
 ${Object.entries(attributes)
-  .map(([name, deeds]) => {
-    const written = deeds.set + deeds.change + deeds.clear + deeds.write;
-    return `<tr><td><code>${text(name)}</code></td>${kinds.map((kind) => `<td class="n">${count(deeds[kind])}</td>`).join("")}<td>${bar(written / most)}</td></tr>`;
+  .map(([name, counts]) => {
+    const written = counts.set + counts.change + counts.clear + counts.write;
+    return `<tr><td><code>${text(name)}</code></td>${kinds.map((kind) => `<td class="n">${count(counts[kind])}</td>`).join("")}<td>${bar(written / most)}</td></tr>`;
   })
   .join("\n")}
 </tbody></table></div>
@@ -102,15 +102,15 @@ function reasonTable(title: string, counts: Readonly<Record<string, number>>): s
   return `<h2>${title}</h2><div class="wide" tabindex="0"><table><thead><tr><th>reason</th><th class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
-const DEED_WORDS: Partial<Record<Deed, string>> = { write: "is written" };
+const ACTION_WORDS: Partial<Record<Action, string>> = { write: "is written" };
 
 function exampleTable(
   examples: readonly (Omit<Example, "before" | "after"> & { before?: string; after?: string })[],
 ): string {
   if (examples.length === 0) return "";
   const body = examples.map(
-    ({ line, username, attribute, deed, before = "–", after = "–" }) =>
-      `<tr><td class="n">${line}</td><td>${text(username)}</td><td><code>${text(attribute)}</code></td><td>${DEED_WORDS[deed] ?? deed}</td><td>${text(before)}</td><td>${text(after)}</td></tr>`,
+    ({ line, username, attribute, deed: action, before = "–", after = "–" }) =>
+      `<tr><td class="n">${line}</td><td>${text(username)}</td><td><code>${text(attribute)}</code></td><td>${ACTION_WORDS[action] ?? action}</td><td>${text(before)}</td><td>${text(after)}</td></tr>`,
   );
   return `<div class="wide" tabindex="0"><table><thead><tr><th class="n">line</th><th>username</th><th>attribute</th><th></th><th>before</th><th>after</th></tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
 }

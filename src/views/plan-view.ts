@@ -1,7 +1,7 @@
 /** A plan as a document for machines, and as text for people. */
 import { guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
-import { totalDeeds } from "../plan/figures.ts";
+import { totalActions } from "../plan/figures.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "../core/amounts.ts";
 import { indent, table } from "./table.ts";
@@ -103,7 +103,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
   if (healable > 0) {
     sentences.push(`A sync would also replay ${counted(healable, "dead letter")} whose cause is gone.`);
   }
-  const { invalid: wrong, write: unlisted } = totalDeeds(figures);
+  const { invalid: wrong, write: unlisted } = totalActions(figures);
   if (figures.baseline === "live" && unlisted > 0) {
     sentences.push(
       `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
@@ -138,7 +138,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
 function attributesText(figures: PlanFigures, width: number, bars: boolean): string {
   const written = figures.baseline !== "live";
   const all = Object.entries(figures.attributes);
-  const most = Math.max(1, ...all.map(([, deeds]) => deeds.set + deeds.change + deeds.clear + deeds.write));
+  const most = Math.max(1, ...all.map(([, counts]) => counts.set + counts.change + counts.clear + counts.write));
   const kinds = (written ? ["write", "clear", "unchanged"] : ["set", "change", "clear", "unchanged"]) as readonly (
     | "write"
     | "set"
@@ -148,7 +148,7 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
   )[];
   const more = (written ? [] : ["write"]) as readonly "write"[];
   const rest = ([...more, "awaiting", "superseded", "invalid"] as const).filter((kind) =>
-    all.some(([, deeds]) => deeds[kind] > 0),
+    all.some(([, counts]) => counts[kind] > 0),
   );
   return table(
     [
@@ -156,14 +156,14 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
       ...[...kinds, ...rest].map((kind) => ({
         title: kind.toUpperCase(),
         align: "right" as const,
-        spare: all.every(([, deeds]) => deeds[kind] === 0),
+        spare: all.every(([, counts]) => counts[kind] === 0),
       })),
       ...(bars ? [{ title: "", spare: true }] : []),
     ],
-    all.map(([name, deeds]) => [
+    all.map(([name, counts]) => [
       name,
-      ...[...kinds, ...rest].map((kind) => count(deeds[kind])),
-      ...(bars ? [bar((deeds.set + deeds.change + deeds.clear + deeds.write) / most)] : []),
+      ...[...kinds, ...rest].map((kind) => count(counts[kind])),
+      ...(bars ? [bar((counts.set + counts.change + counts.clear + counts.write) / most)] : []),
     ]),
     width,
   );

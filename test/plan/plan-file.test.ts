@@ -37,9 +37,9 @@ const PLAN: Plan = {
       federated: [],
     } as const;
     const unit = { name: "given_name", value: { kind: "text", text: "Zoë-of-the-plan" } } as const;
-    yield { ...common, line: 3, user: "1", username: "ann", units: [{ unit, deed: "unchanged", message: false }] };
+    yield { ...common, line: 3, user: "1", username: "ann", units: [{ unit, action: "unchanged", message: false }] };
     const units = [
-      { unit, deed: "change", message: false, before: "Zoe-of-before", beforeName: "name of Zoe" },
+      { unit, action: "change", message: false, before: "Zoe-of-before", beforeName: "name of Zoe" },
     ] as const;
     yield { ...common, line: 4, user: "2", username: "bobs-own-name", units };
   },

@@ -41,7 +41,7 @@ describe("the names of a plan's rows", () => {
     const all = [...plan.rows()];
     return {
       whom: all.map((each) => (each.kind === "fault" ? each.reason : each.username)),
-      deeds: all.map((each) => (each.kind === "fault" ? "" : (each.units[0]?.deed ?? ""))),
+      deeds: all.map((each) => (each.kind === "fault" ? "" : (each.units[0]?.action ?? ""))),
       lists: plan.figures.calls.lists,
     };
   }
@@ -95,8 +95,8 @@ describe("the names of a plan's rows", () => {
       invalid: [],
       change: { username: "ann", units: [{ name: "email", value }], version: { timeMs: 1, sequence: 1 } },
     };
-    const { deeds } = await meant([asking], [{ ...ann, createdAt: 1 }], { ledger: sent, profile: HOLDS_BACK });
-    assert.deepEqual(deeds, ["change"]);
+    const { deeds: counts } = await meant([asking], [{ ...ann, createdAt: 1 }], { ledger: sent, profile: HOLDS_BACK });
+    assert.deepEqual(counts, ["change"]);
     const mine = { email: { ...sent.email, account: keyring.accountMark(SIGN_IN.id, { sub: SUB, createdAt: 1 }) } };
     const again = await meant([asking], [{ ...ann, createdAt: 1 }], { ledger: mine, profile: HOLDS_BACK });
     assert.deepEqual(again.deeds, ["awaiting"]);

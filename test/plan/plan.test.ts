@@ -31,11 +31,11 @@ describe("a plan", () => {
   after(() => stage.close());
 
   /** What becomes of each row: the fault of the whole, or each unit's deed or fault. */
-  function verdicts(made: Plan): (string | Record<string, string>)[] {
+  function diffs(made: Plan): (string | Record<string, string>)[] {
     return Array.from(made.rows(), (each) => {
       if (each.kind === "fault") return each.reason;
       const said: Record<string, string> = {};
-      for (const { unit, deed } of each.units) said[unit.name] = deed;
+      for (const { unit, action } of each.units) said[unit.name] = action;
       for (const { name, reason } of each.invalid) said[name] = reason;
       return said;
     });
@@ -83,7 +83,7 @@ describe("a plan", () => {
         ],
       },
     );
-    assert.deepEqual(verdicts(made), [
+    assert.deepEqual(diffs(made), [
       { given_name: "unchanged", nickname: "clear", "custom:id": "set" },
       { given_name: "change", nickname: "set", "custom:wrong": "attribute-unknown" },
       "user-unknown",
@@ -136,7 +136,7 @@ describe("a plan", () => {
       person("eve", { email: "free@x", email_verified: "false" }),
     ];
     const becomes = async (wanted: Readonly<Record<string, string>>) =>
-      verdicts(
+      diffs(
         await plan(
           Object.entries(wanted).map(([name, address]) => row(name, { email: mail(address) })),
           { pool },
@@ -162,7 +162,7 @@ describe("a plan", () => {
       person("bob", { email: "bob@x", email_verified: "true" }),
     ];
     const made = await plan([row("ann", { email: mail("bob@x") }), row("bob", { email: { kind: "clear" } })], { pool });
-    assert.deepEqual(verdicts(made), [{ email: "alias-chain" }, { email: "clear" }]);
+    assert.deepEqual(diffs(made), [{ email: "alias-chain" }, { email: "clear" }]);
   });
 
   test("counts the messages that Cognito would send, and sends none again that await their confirmation", async () => {
@@ -174,7 +174,7 @@ describe("a plan", () => {
     assert.deepEqual(fresh.figures.calls, { updates: 1, lists: 1 });
     const digest = createKeyring(SECRET).valueDigest("email", mail("new@x", "ask"));
     const sent = await plan(rows, { pool, profile, ledger: { email: { version: "1", digest } } });
-    assert.deepEqual([verdicts(sent), sent.figures.messages.email], [[{ email: "awaiting" }], 0]);
+    assert.deepEqual([diffs(sent), sent.figures.messages.email], [[{ email: "awaiting" }], 0]);
   });
 
   test("tells whose values a provider overwrites, or that this could not be looked at", async () => {
@@ -200,7 +200,7 @@ describe("a plan", () => {
       yield { users: [person("ann", { given_name: "New" })], askedAt: 0, again: true };
     }
     const made = await plan([row("ann", { given_name: text("New") })], { scan });
-    assert.deepEqual(verdicts(made), [{ given_name: "unchanged" }]);
+    assert.deepEqual(diffs(made), [{ given_name: "unchanged" }]);
     assert.equal(made.figures.scan?.begunAgain, true);
   });
 
@@ -210,10 +210,8 @@ describe("a plan", () => {
     const scan: PlanDeps["scan"] = () => assert.fail("nobody scans");
     const rows = [row("ann", { given_name: text("x"), nickname: text("n") })];
     const made = await plan(rows, { scan, baseline: "ledger", ledger: { given_name: { version: "1", digest } } });
-    assert.deepEqual(verdicts(made), [{ given_name: "unchanged", nickname: "write" }]);
-    assert.deepEqual(verdicts(await plan(rows, { scan, baseline: "none" })), [
-      { given_name: "write", nickname: "write" },
-    ]);
+    assert.deepEqual(diffs(made), [{ given_name: "unchanged", nickname: "write" }]);
+    assert.deepEqual(diffs(await plan(rows, { scan, baseline: "none" })), [{ given_name: "write", nickname: "write" }]);
   });
 
   test("breaks a guard with ten examples of just that", async () => {
@@ -235,7 +233,7 @@ describe("a plan", () => {
         ["sameValue", "custom:id", 120, 10],
       ],
     );
-    assert.ok(broken[1]?.examples.every(({ deed }) => deed === "clear"));
+    assert.ok(broken[1]?.examples.every(({ deed: action }) => action === "clear"));
     assert.ok(broken[2]?.examples.every(({ after }) => after === "boss"));
   });
 

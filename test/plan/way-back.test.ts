@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Account } from "../../src/core/person.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
-import type { JudgedRow, JudgedUnit } from "../../src/plan/judged-row.ts";
+import type { PlannedRow, PlannedUnit } from "../../src/plan/planned-row.ts";
 import { stateName } from "../../src/plan/unit-state.ts";
 import { keepBeforeImages, openWayBack } from "../../src/plan/way-back.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
@@ -17,25 +17,25 @@ const text = (name: string, value: string, verified?: Verified): Unit => ({
 });
 const clear = (name: string): Unit => ({ name, value: { kind: "clear" } });
 const flag = (name: string, verified: boolean): Unit => ({ name, value: { kind: "as-is", verified } });
-type State = NonNullable<JudgedUnit["was"]>;
+type State = NonNullable<PlannedUnit["was"]>;
 
-function row(username: string, ...units: readonly JudgedUnit[]): JudgedRow {
+function row(username: string, ...units: readonly PlannedUnit[]): PlannedRow {
   const version = { timeMs: 1, sequence: 1 };
   return { kind: "user", line: 2, user: username, username, found: true, version, units, invalid: [], federated: [] };
 }
 /** The same of an account that a look found. */
-function found(username: string, account: Account, ...units: readonly JudgedUnit[]): JudgedRow {
+function found(username: string, account: Account, ...units: readonly PlannedUnit[]): PlannedRow {
   const one = row(username, ...units);
   return one.kind === "user" ? { ...one, person: { account } } : one;
 }
-const judged = (unit: Unit, was: State, deed: JudgedUnit["deed"] = "change"): JudgedUnit => ({
+const judged = (unit: Unit, was: State, action: PlannedUnit["action"] = "change"): PlannedUnit => ({
   unit,
-  deed,
+  action,
   was,
   message: false,
 });
 
-async function wayBackOf(rows: readonly JudgedRow[], of = PROFILE) {
+async function wayBackOf(rows: readonly PlannedRow[], of = PROFILE) {
   const { store } = openMemoryStore();
   assert.equal(await keepBeforeImages(store.beforeImages, { keyring, pool: of.id }, "run", rows), true);
   const bodies = await Array.fromAsync(store.beforeImages.read("run"));
@@ -139,7 +139,7 @@ describe("the way back of a run", () => {
         judged(text("given_name", "new"), { value: "secret-old" }),
         judged(text("family_name", "same"), { value: "same" }, "unchanged"),
       ),
-      row("bob", { unit: text("nickname", "new"), deed: "write", message: false }),
+      row("bob", { unit: text("nickname", "new"), action: "write", message: false }),
     ];
     const { bodies, back, records } = await wayBackOf(rows);
     assert.deepEqual(back?.usernames, ["ann"]);

@@ -12,7 +12,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import type { CognitoClients } from "../../cognito/client.ts";
 import { withScope, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
-import { keepPlan, openKeptPlan } from "../../plan/kept-plan.ts";
+import { storePlan, openStoredPlan } from "../../plan/stored-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { replayLetters } from "../../delivery/replay.ts";
@@ -101,7 +101,7 @@ async function runAllApproved(pass: Pass): Promise<void> {
 /** Exactly the plan that was shown, for those who are still as it found them. */
 async function runApproved({ engine, scope, config, pool, context, log, signal }: Pass, run: Run): Promise<void> {
   const { plans } = engine.store;
-  const written = await openKeptPlan(plans, engine.keyring, { run: run.id, now: 0 });
+  const written = await openStoredPlan(plans, engine.keyring, { run: run.id, now: 0 });
   if (written === undefined) return;
   const source = await replan({ scope, pool, engine, directory: config.dataDir, signal }, written);
   try {
@@ -213,7 +213,7 @@ async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, ide
   const { run } = await store.runs.begin({ ...wanted, identity: waitingIdentity(identity) });
   await store.runs.transition(run.id, ["reading"], "needs-approval");
   const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };
-  if (!(await keepPlan(store.plans, plan, { target: pool.target, keyring }, facts))) {
+  if (!(await storePlan(store.plans, plan, { target: pool.target, keyring }, facts))) {
     await store.runs.advance(run.id, "failed");
     throw new AppError(
       "guarded",

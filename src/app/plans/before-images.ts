@@ -1,6 +1,6 @@
 /** What was there before a run, kept so that `poolsync undo` can put it there again. */
 import type { Config } from "../../config/config.ts";
-import type { JudgedRow } from "../../plan/judged-row.ts";
+import type { PlannedRow } from "../../plan/planned-row.ts";
 import { keepBeforeImages, MAX_IMAGE_ROWS } from "../../plan/way-back.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
@@ -19,7 +19,7 @@ export function keepsBeforeImages(
 export async function keepBeforeImagesOfRun(
   { store, keyring }: Engine,
   run: Run,
-  rows: Iterable<JudgedRow>,
+  rows: Iterable<PlannedRow>,
 ): Promise<void> {
   if (await keepBeforeImages(store.beforeImages, { keyring, pool: run.pool }, run.id, rows)) return;
   throw new AppError(

@@ -164,7 +164,7 @@ export function plannedSource({ input, mapping, guards, plan, unfinished }: Plan
     rereadable: true,
     guards,
     records: () => plan.feedRows(),
-    judged: () => plan.rows(),
+    plannedRows: () => plan.rows(),
     ...(checked ? { totalRows: checked.records + checked.faults } : {}),
     ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),
   };

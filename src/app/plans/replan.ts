@@ -50,6 +50,6 @@ export async function replan(deps: PlanningDeps, written: WrittenPlan): Promise<
     rereadable: true,
     guards,
     records,
-    judged: () => plan.rows(),
+    plannedRows: () => plan.rows(),
   };
 }

@@ -69,7 +69,7 @@ export async function planWayBack(
     rereadable: true,
     guards,
     records: () => plan.feedRows(),
-    judged: () => plan.rows(),
+    plannedRows: () => plan.rows(),
   };
   return { plan, source };
 }

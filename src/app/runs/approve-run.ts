@@ -1,7 +1,7 @@
 /** Has a run go on whose plan broke a guard, with exactly the plan that was shown. */
 import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Log } from "../../log.ts";
-import { openKeptPlan } from "../../plan/kept-plan.ts";
+import { openStoredPlan } from "../../plan/stored-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { orderApproved } from "../../queues/schedules.ts";
 import type { Run } from "../../store/runs.ts";
@@ -24,7 +24,7 @@ export async function approveRun(engine: Engine, log: Log, id: string): Promise<
   const { state, pool, feed } = await findRun(engine, id);
   if (state !== "needs-approval") throw notWaiting(id, state);
   // An altered plan is found here, by whoever approves it.
-  const kept = await openKeptPlan(plans, engine.keyring, { run: id, now: Date.now() });
+  const kept = await openStoredPlan(plans, engine.keyring, { run: id, now: Date.now() });
   if (kept === undefined) {
     throw new AppError("not-waiting", `The plan of run ${id} is being made: try again in a moment.`);
   }

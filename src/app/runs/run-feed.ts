@@ -6,7 +6,7 @@ import type { Identifier } from "../../core/identifier.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
 import { putFeed, type FeedRow } from "../../delivery/feed-run.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
-import type { JudgedRow } from "../../plan/judged-row.ts";
+import type { PlannedRow } from "../../plan/planned-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
 import { AppError } from "../app-error.ts";
@@ -28,7 +28,7 @@ export interface RunSource {
   readonly asOfMs: number;
   readonly totalRows?: number;
   /** What the plan's scan found, to be kept where the run is to be undone; absent where nothing was looked at. */
-  readonly judged?: () => Iterable<JudgedRow>;
+  readonly plannedRows?: () => Iterable<PlannedRow>;
   /** Dead letters that were replayed before it; absent where none may heal. */
   readonly healed?: number;
   /** Whether `records` may be called again. */
@@ -115,8 +115,8 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
   const { run, report } = progress;
   const users = new Set(source.guards.protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(source.guards.protectAttributes);
-  if (source.judged && keepsBeforeImages(config, source.name))
-    await keepBeforeImagesOfRun(engine, run, source.judged());
+  if (source.plannedRows && keepsBeforeImages(config, source.name))
+    await keepBeforeImagesOfRun(engine, run, source.plannedRows());
   const cursor = await putFeed({
     engine,
     profile: pool.profile,

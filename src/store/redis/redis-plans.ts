@@ -1,4 +1,4 @@
-import type { KeptPlan, Plans } from "../plans.ts";
+import type { StoredPlan, Plans } from "../plans.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
@@ -29,7 +29,7 @@ export function createRedisPlans(redis: RedisClient, keys: Keys, scripts: Script
 
     async list() {
       const found = await redis.zrange(keys.plans, "0", "-1", "WITHSCORES");
-      const plans: KeptPlan[] = [];
+      const plans: StoredPlan[] = [];
       for (let at = 0; at + 1 < found.length; at += 2) {
         plans.push({ run: found[at] ?? "", expiresAt: Number(found[at + 1]) });
       }

@@ -19,7 +19,7 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const CHUNK_BYTES = 192 * 1024;
 
 /** Keeps a plan under its run. Answers false, and keeps nothing, where it is too large. */
-export async function keepPlan(
+export async function storePlan(
   plans: Plans,
   plan: Plan,
   where: { readonly target: Target; readonly keyring: Keyring },
@@ -64,7 +64,7 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
  * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, or has
  * expired by `now`: 0 for one that was approved in time.
  */
-export async function openKeptPlan(
+export async function openStoredPlan(
   plans: Plans,
   keyring: Keyring,
   { run, now }: { readonly run: string; readonly now: number },

@@ -7,12 +7,12 @@ import type { Unit } from "../core/unit.ts";
 import type { FeedRow } from "../delivery/feed-run.ts";
 
 /** What a unit would do. `write`: it is sent, and nobody looked at what is there. */
-export const DEEDS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded"] as const;
-export type Deed = (typeof DEEDS)[number];
+export const ACTIONS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded"] as const;
+export type Action = (typeof ACTIONS)[number];
 
-export interface JudgedUnit {
+export interface PlannedUnit {
   readonly unit: Unit;
-  readonly deed: Deed;
+  readonly action: Action;
   /** Cognito would write to the person. */
   readonly message: boolean;
   /** What is there, where somebody looked and there is something. */
@@ -23,7 +23,7 @@ export interface JudgedUnit {
   readonly beforeName?: string | undefined;
 }
 
-export type JudgedRow =
+export type PlannedRow =
   | { readonly kind: "fault"; readonly line: number; readonly reason: string; readonly detail: string }
   | {
       readonly kind: "user";
@@ -34,7 +34,7 @@ export type JudgedRow =
       readonly username: string;
       readonly found: boolean;
       readonly version: NonNullable<Change["version"]>;
-      readonly units: readonly JudgedUnit[];
+      readonly units: readonly PlannedUnit[];
       readonly invalid: readonly InvalidUnit[];
       readonly federated: readonly string[];
       /** Epoch ms by the store's clock: before the look at the user began. Absent where nobody looked. */
@@ -45,17 +45,17 @@ export type JudgedRow =
       readonly person?: Person | undefined;
     };
 
-/** The deeds that cost a call. */
-export function isSent(deed: Deed): boolean {
-  return deed === "set" || deed === "change" || deed === "clear" || deed === "write";
+/** The actions that cost a call. */
+export function isSent(action: Action): boolean {
+  return action === "set" || action === "change" || action === "clear" || action === "write";
 }
 
 /** The row as the store is to have it: all its units, so that books and versions are right, each with what was seen. */
-export function feedRowOf(row: JudgedRow): FeedRow {
+export function feedRowOf(row: PlannedRow): FeedRow {
   if (row.kind === "fault") return row;
   const { line, username, version, invalid, found, lookedAt, person } = row;
   const units = row.units.map(({ unit }) => unit);
-  const overruled = row.units.filter(({ deed }) => deed === "superseded").map(({ unit }) => unit.name);
+  const overruled = row.units.filter(({ action }) => action === "superseded").map(({ unit }) => unit.name);
   const change = defined({
     username,
     units,
@@ -64,8 +64,8 @@ export function feedRowOf(row: JudgedRow): FeedRow {
     overruled: overruled.length > 0 ? new Set(overruled) : undefined,
   });
   if (lookedAt === undefined) return { kind: "change", line, found, invalid, change };
-  const looked = row.units.flatMap(({ unit, deed }) => {
-    const what = FOUND[deed];
+  const looked = row.units.flatMap(({ unit, action }) => {
+    const what = FOUND[action];
     return what === undefined ? [] : [[unit.name, what] as const];
   });
   return {
@@ -77,8 +77,8 @@ export function feedRowOf(row: JudgedRow): FeedRow {
   };
 }
 
-/** What a look at the user must have found, for a deed to come of it. */
-const FOUND: Readonly<Partial<Record<Deed, Found>>> = {
+/** What a look at the user must have found, for this action to follow. */
+const FOUND: Readonly<Partial<Record<Action, Found>>> = {
   unchanged: "there",
   awaiting: "awaiting",
   set: "other",

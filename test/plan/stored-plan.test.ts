@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
 import { createTally } from "../../src/plan/figures.ts";
-import type { JudgedRow } from "../../src/plan/judged-row.ts";
-import { APPROVAL_MS, keepPlan, openKeptPlan } from "../../src/plan/kept-plan.ts";
+import type { PlannedRow } from "../../src/plan/planned-row.ts";
+import { APPROVAL_MS, storePlan, openStoredPlan } from "../../src/plan/stored-plan.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
@@ -15,7 +15,7 @@ const TARGET = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-w
 const SECRET = freshSecret();
 const keyring = createKeyring(SECRET, Buffer.alloc(32, 7));
 
-function planOf(rows: () => Iterable<JudgedRow>): Plan {
+function planOf(rows: () => Iterable<PlannedRow>): Plan {
   const pace = { updatesPerSecond: 1, listsPerSecond: 1 };
   const federated = { users: 0, overwritten: 0, unchecked: [] };
   const figures = createTally().figures({ baseline: "live", matched: USERS, changed: USERS, pace, federated });
@@ -41,9 +41,9 @@ function planOf(rows: () => Iterable<JudgedRow>): Plan {
 
 const common = { kind: "user", found: true, version: { timeMs: 5, sequence: 6 }, invalid: [], federated: [] } as const;
 const unit = { name: "given_name", value: { kind: "text", text: NAME } } as const;
-function* manyRows(): Generator<JudgedRow> {
+function* manyRows(): Generator<PlannedRow> {
   for (let line = 2; line < USERS + 2; line += 1) {
-    const units = [{ unit, deed: "change", message: false, beforeName: "digest" }] as const;
+    const units = [{ unit, action: "change", message: false, beforeName: "digest" }] as const;
     yield { ...common, line, user: String(line), username: `u${line}`, units };
   }
 }
@@ -54,7 +54,7 @@ describe("a plan that waits in the store", () => {
   const where = { target: TARGET, keyring };
   async function kept(plan = planOf(manyRows)) {
     const { store } = openMemoryStore();
-    assert.equal(await keepPlan(store.plans, plan, where, { ...facts, run: "r" }), true);
+    assert.equal(await storePlan(store.plans, plan, where, { ...facts, run: "r" }), true);
     return { plans: store.plans, chunks: await Array.fromAsync(store.plans.read("r")) };
   }
 
@@ -62,7 +62,7 @@ describe("a plan that waits in the store", () => {
     const { plans, chunks } = await kept();
     assert.ok(chunks.length > 1);
     assert.ok(chunks.every((chunk) => !Buffer.from(chunk, "base64").includes("Zoë-of-the-plan")));
-    const written = await openKeptPlan(plans, keyring, { run: "r", now });
+    const written = await openStoredPlan(plans, keyring, { run: "r", now });
     assert.equal(written?.header.expiresAt, now + APPROVAL_MS);
     assert.deepEqual(written.summary, { ...written.summary, id: "p-1", feed: "hr" });
     assert.deepEqual(
@@ -77,7 +77,7 @@ describe("a plan that waits in the store", () => {
       [first.change.username, first.change.units, first.before],
       ["u2", [unit], { given_name: "digest" }],
     );
-    assert.equal(await openKeptPlan(plans, keyring, { run: "other", now }), undefined);
+    assert.equal(await openStoredPlan(plans, keyring, { run: "other", now }), undefined);
   });
 
   test("is refused where it was altered, cut off, is of another namespace or has expired", async () => {
@@ -88,7 +88,7 @@ describe("a plan that waits in the store", () => {
         yield* some;
       }
       await store.plans.keep({ run: "r", expiresAt: now }, given());
-      await assert.rejects(openKeptPlan(store.plans, ring, { run: "r", now: at }), { name: "PlanFileError" });
+      await assert.rejects(openStoredPlan(store.plans, ring, { run: "r", now: at }), { name: "PlanFileError" });
     };
     await refused(chunks.slice(0, -1));
     await refused(chunks.slice(1));
@@ -96,7 +96,7 @@ describe("a plan that waits in the store", () => {
     await refused(chunks.map((chunk, nth) => (nth === 1 ? chunk.replaceAll("A", "B") : chunk)));
     await refused(chunks, createKeyring(freshSecret(), Buffer.alloc(32, 7)));
     await refused(chunks, keyring, now + APPROVAL_MS);
-    assert.ok(await openKeptPlan(plans, keyring, { run: "r", now: 0 }));
+    assert.ok(await openStoredPlan(plans, keyring, { run: "r", now: 0 }));
   });
 
   test("is not kept at all where it could not be read to its end", async () => {
@@ -105,7 +105,7 @@ describe("a plan that waits in the store", () => {
       yield* manyRows();
       throw new Error("the scratch is gone");
     });
-    await assert.rejects(keepPlan(store.plans, broken, where, { ...facts, run: "r" }), /the scratch is gone/);
+    await assert.rejects(storePlan(store.plans, broken, where, { ...facts, run: "r" }), /the scratch is gone/);
     assert.deepEqual(await store.plans.list(), []);
   });
 });
