@@ -7,7 +7,7 @@ import { openEngine } from "../src/queues/engine.ts";
 import { openPool } from "../src/delivery/pool.ts";
 import { createProducer } from "../src/delivery/producer.ts";
 import { PRIORITY } from "../src/queues/wake-ups.ts";
-import { mannerOf } from "../src/store/keyring.ts";
+import { callOptionsOf } from "../src/store/keyring.ts";
 import { AWS_ENVIRONMENT, exampleAws } from "./support/aws-environment.ts";
 import { until } from "./support/condition.ts";
 import { text } from "./support/delivery-stage.ts";
@@ -63,7 +63,7 @@ describe("nobody's token shows", () => {
     const changes = fates.map((fate) => ({
       username: username(`own.${fate}`),
       units: [text("given_name", value(fate))],
-      manner: { token: tokenOf(fate), clientMetadata: { [VALUE]: VALUE } },
+      callOptions: { token: tokenOf(fate), clientMetadata: { [VALUE]: VALUE } },
     }));
     await producer.put(changes, { invalid: 0, rows: { read: changes.length, faulty: 0 } });
     await opened.close();
@@ -94,7 +94,7 @@ describe("nobody's token shows", () => {
       "token-expired",
       "token-expired",
     ]);
-    for (const { body } of letters) assert.equal(mannerOf(engine.keyring.open(body)).token, "");
+    for (const { body } of letters) assert.equal(callOptionsOf(engine.keyring.open(body)).token, "");
     for (const dump of [waiting, await dumpRedis(url, namespace)]) {
       assert.ok(dump.size > 5);
       for (const [name, content] of dump) assertNoNeedle(name + content, name);
@@ -135,7 +135,11 @@ describe("nobody's token shows", () => {
       await pool.close();
       cognito.close();
     });
-    const change = { username: "jane", units: [text("given_name", value("x"))], manner: { token: `a.b.${VALUE}` } };
+    const change = {
+      username: "jane",
+      units: [text("given_name", value("x"))],
+      callOptions: { token: `a.b.${VALUE}` },
+    };
     await assert.rejects(pool.direct().submit(change, { wake: true }), /POOLSYNC_KEY to be set: a user's token is not/);
     for (const [name, content] of await dumpRedis(url, namespace)) assertNoNeedle(name + content, name);
   });

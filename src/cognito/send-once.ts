@@ -58,11 +58,11 @@ export async function sendOnce(
     there = contactsIn(read.user);
   }
   const byName = new Map(units.map((unit) => [unit.name, unit]));
-  const manner = clientMetadata === undefined ? {} : { clientMetadata };
+  const callOptions = clientMetadata === undefined ? {} : { clientMetadata };
   // One change has one version.
   const calls = inCalls(
     [...byName.keys()],
-    () => manner,
+    () => callOptions,
     () => "",
   );
   for (const { names } of calls) {
@@ -86,7 +86,7 @@ export async function sendOnce(
       const within = {
         signal: AbortSignal.any([signal, AbortSignal.timeout(callMs)]),
         notAfter: performance.now() + callMs,
-        ...manner,
+        ...callOptions,
       };
       const write = () => recorded.writer.write(profile.id, subs.called(username, person), attributes, within);
       let response = await write();

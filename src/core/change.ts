@@ -1,4 +1,4 @@
-import type { Manner } from "./manner.ts";
+import type { CallOptions } from "./call-options.ts";
 import type { Person } from "./person.ts";
 import type { Found } from "./put.ts";
 import type { Ordinal } from "./version.ts";
@@ -14,7 +14,7 @@ export interface Change {
   /** Absent where the source has no clock of its own: the run's as-of, or the store's time, is taken. */
   readonly version?: Ordinal;
   /** How all of its units are sent; plainly where it is absent. */
-  readonly manner?: Manner;
+  readonly callOptions?: CallOptions;
   /** Units that another row of the same feed stands instead of: they are counted, and never sent. */
   readonly overruled?: ReadonlySet<string>;
   /** Absent where nobody looked at the pool. */

@@ -5,7 +5,7 @@
  * depends on what they leave there.
  */
 import { planContact, type Attribute, type ContactPlan, type Contacts } from "./contact.ts";
-import { together, type Manner, type Together } from "./manner.ts";
+import { together, type CallOptions, type Together } from "./call-options.ts";
 import type { PoolProfile } from "./pool-schema.ts";
 import { isFlag, isPlain, type Unit, type UnitValue } from "./unit.ts";
 
@@ -35,13 +35,13 @@ export function planUnit(
 /** Which of some units go in which call, by name, in the order of the calls. */
 export function inCalls(
   names: readonly string[],
-  mannerOf: (name: string) => Manner,
+  mannerOf: (name: string) => CallOptions,
   versionOf: (name: string) => string,
 ): Together[] {
   const values = names.filter((name) => !isFlag(name));
   const flags = names.filter(isFlag);
   return [
     ...together(values, mannerOf, versionOf),
-    ...flags.map((name) => ({ manner: mannerOf(name), names: [name] })),
+    ...flags.map((name) => ({ callOptions: mannerOf(name), names: [name] })),
   ];
 }

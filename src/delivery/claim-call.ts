@@ -7,7 +7,7 @@ import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import { type Slot, SlotTooLate } from "../cognito/slot.ts";
 import { fullJitter } from "../core/backoff.ts";
 import type { Attribute } from "../core/contact.ts";
-import type { Manner } from "../core/manner.ts";
+import type { CallOptions } from "../core/call-options.ts";
 import type { AliasGuard } from "./alias-guard.ts";
 import { ClaimLost, type ClaimSession } from "./claim-session.ts";
 import { withinLease } from "./within-lease.ts";
@@ -39,7 +39,12 @@ export interface ClaimCall {
    * One call with the attributes of these units, for the user of this name. Throws SlotTooLate where it cannot be made
    * within the lease, and ClaimLost where the claim is somebody else's.
    */
-  make(username: string, units: readonly string[], payload: readonly Attribute[], manner: Manner): Promise<WriteAnswer>;
+  make(
+    username: string,
+    units: readonly string[],
+    payload: readonly Attribute[],
+    callOptions: CallOptions,
+  ): Promise<WriteAnswer>;
   /**
    * The store knows what was written, or never will. Until then the call has its place among those in flight: so few are
    * written twice where this process is killed.

@@ -38,7 +38,7 @@ async function checkPeople(work: ClaimWork): Promise<void> {
   const { deps, claim, session, seeker, recipients } = work;
   const nowMs = claim.answer.leaseUntil - deps.leaseMs;
   const asked = new Map<string, PersonAnswer>();
-  const units = work.open().filter(({ manner }) => manner.token === undefined);
+  const units = work.open().filter(({ callOptions }) => callOptions.token === undefined);
   // Of those who were named alike, who was asked for first says whether it is asked again.
   const since = ({ person }: ClaimedUnit): number => person.name?.askedAt ?? 0;
   for (const unit of units.toSorted((a, b) => since(a) - since(b))) {

@@ -6,7 +6,7 @@ import type { Refusal } from "../cognito/fault.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
 import { contactsAfter, type Attribute } from "../core/contact.ts";
 import type { Failure, LostPerson } from "../core/failure.ts";
-import { sharesFate } from "../core/manner.ts";
+import { sharesFate } from "../core/call-options.ts";
 import { inCalls } from "../core/payload.ts";
 import { judgeRefusal } from "../core/refused-call.ts";
 import { isContact, isFlag } from "../core/unit.ts";
@@ -50,7 +50,7 @@ function grouped(units: readonly ClaimedUnit[]): (readonly ClaimedUnit[])[] {
   const byName = new Map(units.map((unit) => [unit.name, unit]));
   const calls = inCalls(
     [...byName.keys()],
-    (name) => byName.get(name)?.manner ?? {},
+    (name) => byName.get(name)?.callOptions ?? {},
     (name) => byName.get(name)?.claimed.version ?? "",
   );
   return calls.map(({ names }) => names.flatMap((name) => byName.get(name) ?? []));
@@ -66,16 +66,16 @@ async function sendPart(work: ClaimWork, call: ClaimCall, whole: Part): Promise<
   const parts: Part[] = [whole];
   for (let part = parts.shift(); part; part = parts.shift()) {
     const { to, units } = part;
-    const manner = units[0]?.manner ?? {};
+    const callOptions = units[0]?.callOptions ?? {};
     if (!units.every(work.isOpen)) continue;
     const names = units.map(({ name }) => name);
     const payload = payloadOf(units);
-    const response = await call.make(to.called, names, payload, manner);
+    const response = await call.make(to.called, names, payload, callOptions);
     if (response.ok) await succeed(work, part, payload);
     else {
       await fail(work, part, response, parts);
       // Only an answer about the user proves that the pool and the credentials are well.
-      work.answered ||= response.failure.outcome === "bury" && !work.hold && manner.token === undefined;
+      work.answered ||= response.failure.outcome === "bury" && !work.hold && callOptions.token === undefined;
     }
     await session.settle();
     call.settled();
@@ -90,7 +90,7 @@ async function succeed(work: ClaimWork, { to, units }: Part, payload: readonly A
   if (to.view) to.view.there = contactsAfter(profile, to.view.there, payload);
   work.answered = true;
   // A call with the user's own token says nothing of this process or of the pool's service.
-  if (units[0]?.manner.token === undefined) {
+  if (units[0]?.callOptions.token === undefined) {
     holds.succeeded();
     subs.wentThrough(username, to.called);
   }
@@ -136,9 +136,11 @@ async function fail(work: ClaimWork, part: Part, { failure, message }: Refusal, 
 
 /** The units that are refused with those of a part, for the person's sake or for what goes beside the values. */
 function unitsAlike(work: ClaimWork, { to, units }: Part, { kind }: Failure): ClaimedUnit[] {
-  const refused = units[0]?.manner ?? {};
+  const refused = units[0]?.callOptions ?? {};
   const byLambda = kind === "refused-by-lambda";
-  return work.open().filter(({ recipient, manner }) => recipient === to && sharesFate(refused, manner, byLambda));
+  return work
+    .open()
+    .filter(({ recipient, callOptions }) => recipient === to && sharesFate(refused, callOptions, byLambda));
 }
 
 /** Nobody has the sub that was called: true where that is so because the pool's service takes none. */

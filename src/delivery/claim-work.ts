@@ -6,12 +6,12 @@ import { decide, isExhausted, type Failure } from "../core/failure.ts";
 import { hasEnded } from "../core/access-token.ts";
 import type { Attribute } from "../core/contact.ts";
 import type { QueuedUnit } from "../core/mailbox.ts";
-import type { Manner } from "../core/manner.ts";
+import type { CallOptions } from "../core/call-options.ts";
 import { attributeOf } from "../core/payload.ts";
 import type { Person } from "../core/person.ts";
 import { checkUnit } from "../core/pool-schema.ts";
 import { isPlain, type UnitValue } from "../core/unit.ts";
-import { mannerOf, personOf, valueOf } from "../store/keyring.ts";
+import { callOptionsOf, personOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
 import { type AliasGuard, type AliasSeeker, openAliasGuard } from "./alias-guard.ts";
 import { type ClaimInHand, type ClaimSession, openClaimSession } from "./claim-session.ts";
@@ -29,7 +29,7 @@ export interface ClaimedUnit {
   /** As the store gave it. */
   readonly claimed: QueuedUnit;
   readonly value: UnitValue;
-  readonly manner: Manner;
+  readonly callOptions: CallOptions;
   readonly person: Person;
   /** Whose account it is sent to. */
   readonly recipient: Recipient;
@@ -88,7 +88,7 @@ export function openClaimWork(deps: DeliveryDeps, claim: ClaimInHand, signal: Ab
     isOpen: ({ name }) => session.open().includes(name),
     settleFailure(failed, failure) {
       // What a user's own token is refused says nothing of the pool.
-      const byToken = failed[0]?.manner.token !== undefined;
+      const byToken = failed[0]?.callOptions.token !== undefined;
       const alike = failure.holdsWhenRepeated === true && !byToken && holds.refused(claim.user);
       const { fateUnknown } = failure;
       for (const { name, claimed, owner } of failed) {
@@ -128,8 +128,8 @@ function openUnits(
     }
     const body = keyring.open(claimed.body);
     const value = valueOf(body);
-    const manner = mannerOf(body);
-    if (manner.token !== undefined && hasEnded(manner.token, Date.now())) {
+    const callOptions = callOptionsOf(body);
+    if (callOptions.token !== undefined && hasEnded(callOptions.token, Date.now())) {
       session.bury(name, "token-expired", "token-expired");
       continue;
     }
@@ -141,7 +141,7 @@ function openUnits(
     const person = personOf(body);
     const recipient = recipients.of(person);
     const attributes = isPlain(name) ? [attributeOf({ name, value })] : [];
-    units.set(name, { name, claimed, value, manner, person, recipient, attributes });
+    units.set(name, { name, claimed, value, callOptions, person, recipient, attributes });
   }
   return units;
 }

@@ -66,7 +66,7 @@ export function createProducer(options: ProducerOptions): Producer {
   };
 
   const wantedOf = (change: Change): Wanted[] => {
-    if (change.manner?.token !== undefined && !keyring.encrypts) {
+    if (change.callOptions?.token !== undefined && !keyring.encrypts) {
       throw new TypeError("Expected POOLSYNC_KEY to be set: a user's token is not stored in clear");
     }
     return change.units.map(({ name, value }) => ({
@@ -76,7 +76,7 @@ export function createProducer(options: ProducerOptions): Producer {
       ...lookOf(change, name),
       ...(change.overruled?.has(name) === true ? { overruled: true } : {}),
       digest: keyring.valueDigest(name, value),
-      body: keyring.seal(bodyOf(value, change.manner, change.person)),
+      body: keyring.seal(bodyOf(value, change.callOptions, change.person)),
     }));
   };
 

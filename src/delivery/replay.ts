@@ -4,7 +4,7 @@
  * letter is one atomic step, so an order that was cut is simply carried out again.
  */
 import type { Letter } from "../core/letter.ts";
-import { mannerOf } from "../store/keyring.ts";
+import { callOptionsOf } from "../store/keyring.ts";
 import { retractGone, retractLetters } from "../queues/dead-letters.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { ReplayOrder } from "../queues/replay-orders.ts";
@@ -92,7 +92,7 @@ export async function isReplayable(
   { keyring, store }: Engine,
   { user, unit, version, body }: Letter,
 ): Promise<boolean> {
-  if (mannerOf(keyring.open(body)).token === undefined) return true;
+  if (callOptionsOf(keyring.open(body)).token === undefined) return true;
   const { mailbox, ledger } = await store.mailboxes.read(user);
   const others = [ledger[unit], mailbox?.pending[unit], mailbox?.claim?.units[unit]];
   return others.some((other) => other !== undefined && other.version > version);

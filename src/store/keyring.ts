@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
 import { z } from "zod";
-import type { Manner } from "../core/manner.ts";
+import type { CallOptions } from "../core/call-options.ts";
 import { accountMark, type Account, type Person } from "../core/person.ts";
 import type { UnitValue } from "../core/unit.ts";
 
@@ -100,7 +100,7 @@ export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyri
 /** A value as text, the same text for equal values, and how and to whom it is sent. */
 export function bodyOf(
   value: UnitValue,
-  { clientMetadata, token }: Manner = {},
+  { clientMetadata, token }: CallOptions = {},
   { account, name }: Person = {},
 ): string {
   // JSON leaves out what is undefined.
@@ -118,7 +118,7 @@ export function bodyOf(
 }
 
 /** How the value of a body is sent. */
-export function mannerOf(body: string): Manner {
+export function callOptionsOf(body: string): CallOptions {
   const parsed: unknown = JSON.parse(body);
   if (typeof parsed !== "object" || parsed === null) return {};
   const metadata = "metadata" in parsed ? parsed.metadata : undefined;
@@ -146,8 +146,8 @@ export function personOf(body: string): Person {
 
 /** The same body without a user's token, though it goes on saying that there was one; undefined where none is in it. */
 export function withoutToken(body: string): string | undefined {
-  const manner = mannerOf(body);
-  return manner.token ? bodyOf(valueOf(body), { ...manner, token: "" }, personOf(body)) : undefined;
+  const callOptions = callOptionsOf(body);
+  return callOptions.token ? bodyOf(valueOf(body), { ...callOptions, token: "" }, personOf(body)) : undefined;
 }
 
 /** The value of a body. */

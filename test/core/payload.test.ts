@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Contacts } from "../../src/core/contact.ts";
-import type { Manner } from "../../src/core/manner.ts";
+import type { CallOptions } from "../../src/core/call-options.ts";
 import { attributeOf, inCalls, planUnit, textOf } from "../../src/core/payload.ts";
 import { isFlag, isPlain, type Unit, type UnitValue } from "../../src/core/unit.ts";
 
@@ -69,10 +69,10 @@ describe("what is sent", () => {
 });
 
 describe("calls", () => {
-  const blue: Manner = { clientMetadata: { colour: "blue" } };
+  const blue: CallOptions = { clientMetadata: { colour: "blue" } };
   const table: readonly (readonly [
     title: string,
-    units: Readonly<Record<string, readonly [version: string, manner?: Manner]>>,
+    units: Readonly<Record<string, readonly [version: string, manner?: CallOptions]>>,
     calls: readonly (readonly string[])[],
   ])[] = [
     ["are none for nothing", {}, []],
@@ -100,7 +100,8 @@ describe("calls", () => {
         found.map(({ names }) => names),
         calls,
       );
-      for (const { manner, names } of found) for (const name of names) assert.equal(manner, units[name]?.[1] ?? manner);
+      for (const { callOptions, names } of found)
+        for (const name of names) assert.equal(callOptions, units[name]?.[1] ?? callOptions);
     });
   }
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { UnitValue } from "../../src/core/unit.ts";
-import { bodyOf, createKeyring, freshSecret, mannerOf, valueOf, withoutToken } from "../../src/store/keyring.ts";
-import type { Manner } from "../../src/core/manner.ts";
+import { bodyOf, createKeyring, freshSecret, callOptionsOf, valueOf, withoutToken } from "../../src/store/keyring.ts";
+import type { CallOptions } from "../../src/core/call-options.ts";
 
 const SECRET = Buffer.alloc(32, 7).toString("base64url");
 const KEY = Buffer.alloc(32, 1);
@@ -76,26 +76,26 @@ describe("a keyring", () => {
   });
 
   test("reads back how a value is sent, which is no part of the value", () => {
-    const manners: readonly Manner[] = [
+    const manners: readonly CallOptions[] = [
       {},
       { clientMetadata: { reason: "a", "": "" } },
       { token: "a.b.c" },
       { token: "", clientMetadata: Object.fromEntries([["__proto__", "x"]]) },
     ];
     for (const value of values) {
-      for (const manner of manners) {
-        assert.deepEqual(mannerOf(bodyOf(value, manner)), manner);
-        assert.deepEqual(valueOf(bodyOf(value, manner)), value);
+      for (const callOptions of manners) {
+        assert.deepEqual(callOptionsOf(bodyOf(value, callOptions)), callOptions);
+        assert.deepEqual(valueOf(bodyOf(value, callOptions)), value);
       }
     }
   });
 
   test("takes a token out of a body, and leaves that there was one", () => {
     const value = { kind: "text", text: "x" } as const;
-    const manner = { token: "a.b.c", clientMetadata: { a: "b" } };
-    const without = withoutToken(bodyOf(value, manner));
+    const callOptions = { token: "a.b.c", clientMetadata: { a: "b" } };
+    const without = withoutToken(bodyOf(value, callOptions));
     assert.ok(without !== undefined && !without.includes("a.b.c"));
-    assert.deepEqual([valueOf(without), mannerOf(without)], [value, { ...manner, token: "" }]);
+    assert.deepEqual([valueOf(without), callOptionsOf(without)], [value, { ...callOptions, token: "" }]);
     assert.equal(withoutToken(without), undefined);
     assert.equal(withoutToken(bodyOf(value)), undefined);
   });

@@ -54,7 +54,7 @@ export function holdSuite(open: OpenStage): void {
     const stage = await open(t, ["ann", ...others], { concurrency: 1 });
     stage.emulator.faults.add({ operation: "UpdateUserAttributes", error: "NotAuthorizedException" });
     const token = stage.emulator.mintAccessToken(stage.id, "ann", { expiresInSeconds: 600 });
-    await stage.put("ann", [text("name", "Ann")], { unheard: true, manner: { token } });
+    await stage.put("ann", [text("name", "Ann")], { unheard: true, callOptions: { token } });
     await stage.put("ann", NICKNAME);
     for (const username of others) await stage.put(username, NICKNAME);
     await stage.deliver();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Unit } from "../../src/core/unit.ts";
 import { executeReplay } from "../../src/delivery/replay.ts";
-import { mannerOf } from "../../src/store/keyring.ts";
+import { callOptionsOf } from "../../src/store/keyring.ts";
 import { until } from "../support/condition.ts";
 import { contact, text, type OpenStage, type Stage } from "../support/delivery-stage.ts";
 
@@ -11,7 +11,7 @@ const OWN = "UpdateUserAttributes";
 const tokenOf = (stage: Stage, username: string, expiresInSeconds = 600): string =>
   stage.emulator.mintAccessToken(stage.id, username, { expiresInSeconds });
 const putOwn = (stage: Stage, username: string, units: readonly Unit[], token: string): Promise<string> =>
-  stage.put(username, units, { unheard: true, manner: { token } });
+  stage.put(username, units, { unheard: true, callOptions: { token } });
 const calls = (stage: Stage): (readonly [operation: string, attributes: object])[] =>
   stage.emulator.log.writes.map(({ operation, attributes }) => [operation, attributes]);
 const kinds = async (stage: Stage): Promise<string[]> =>
@@ -46,7 +46,7 @@ export function ownSuite(openStage: OpenStage): void {
     assert.deepEqual(stage.attributes("ana")["nickname"], "2");
     const [letter] = await stage.letters();
     assert.ok(letter);
-    assert.deepEqual(mannerOf(stage.engine.keyring.open(letter.body)), { token: "" });
+    assert.deepEqual(callOptionsOf(stage.engine.keyring.open(letter.body)), { token: "" });
 
     const order = { pool: stage.id, until: Date.now() + 60_000 };
     assert.equal((await executeReplay(stage.engine, order)).letters, 0);

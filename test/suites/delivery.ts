@@ -7,7 +7,7 @@ import { directSuite } from "./delivery-direct.ts";
 import { failureSuite } from "./delivery-failures.ts";
 import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
-import { mannerSuite } from "./delivery-manner.ts";
+import { mannerSuite } from "./delivery-call-options.ts";
 import { ownSuite } from "./delivery-token.ts";
 import { orderSuite } from "./delivery-order.ts";
 import { sharedSuite } from "./delivery-shared.ts";

@@ -4,7 +4,7 @@ import { createCognitoClient } from "../../src/cognito/client.ts";
 import { type Books, imbalance } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import type { QueuedUnit, SendUnless } from "../../src/core/mailbox.ts";
-import type { Manner } from "../../src/core/manner.ts";
+import type { CallOptions } from "../../src/core/call-options.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { Unit, Verified } from "../../src/core/unit.ts";
 import { type Emulator, type EmulatorOptions, startEmulator } from "../../src/emulator/emulator.ts";
@@ -36,7 +36,7 @@ export interface PutOptions {
   readonly priority?: number;
   /** What the producer takes for the pool's profile. */
   readonly profile?: PoolProfile;
-  readonly manner?: Manner;
+  readonly callOptions?: CallOptions;
   /** The wake-up is lost. */
   readonly unheard?: true;
   readonly sendUnless?: SendUnless;
@@ -146,10 +146,15 @@ async function openStage(
   const books = (): Promise<Books> => engine.store.runs.books(run);
   async function putPage(usernames: readonly string[], units: readonly Unit[], put: PutOptions = {}): Promise<void> {
     const producer = producerOf(put);
-    const { manner } = put;
+    const { callOptions } = put;
     const changes = usernames.map((username) => {
       const version = { timeMs, sequence: put.sequence ?? ++sequence };
-      const checked = producer.check({ username, units, version, ...(manner === undefined ? {} : { manner }) });
+      const checked = producer.check({
+        username,
+        units,
+        version,
+        ...(callOptions === undefined ? {} : { callOptions }),
+      });
       assert.ok("sound" in checked);
       assert.deepEqual(checked.invalid, []);
       return checked.sound;

@@ -4,7 +4,7 @@ import type { Letter } from "../../core/letter.ts";
 import { flagOf } from "../../core/unit.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
-import { mannerOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { callOptionsOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { AppError } from "../app-error.ts";
 import { groupLetters, lettersOf } from "./letter-groups.ts";
 
@@ -79,7 +79,7 @@ function rowOf(
     left.flags += 1;
     return undefined;
   }
-  const { clientMetadata, token } = mannerOf(body);
+  const { clientMetadata, token } = callOptionsOf(body);
   // A file is synced in an administrator's right, and the user's reaches no further than the token.
   if (token !== undefined) {
     left.own += 1;

@@ -1,7 +1,7 @@
 /** Dead letters as people see them. The command line shows usernames; values are masked unless they are asked for. */
 import type { Letter } from "../../core/letter.ts";
 import { timeOf } from "../../core/version.ts";
-import { mannerOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { mask, printable, valueText } from "../../core/masking.ts";
 import { adviceToUser, adviceOf } from "../../core/advice.ts";
 
@@ -37,7 +37,7 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
   const { id, kind, reason, owner, pool, unit, run, version, buriedAt } = letter;
   const body = keyring.open(letter.body);
   const value = valueOf(body);
-  const { clientMetadata, token } = mannerOf(body);
+  const { clientMetadata, token } = callOptionsOf(body);
   const { account, name } = personOf(body);
   return {
     id,

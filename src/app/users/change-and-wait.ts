@@ -68,7 +68,7 @@ type Whose =
   | Extract<ChangeOutcome, { is: "none" | "many" }>;
 
 /** A token names its user by the username itself; people name others by what those sign in with as well. */
-function whose({ names }: Pool, { username, manner }: Change, signal: AbortSignal): Promise<Whose> {
-  if (manner?.token !== undefined) return Promise.resolve({ is: "one", username, person: {} });
+function whose({ names }: Pool, { username, callOptions }: Change, signal: AbortSignal): Promise<Whose> {
+  if (callOptions?.token !== undefined) return Promise.resolve({ is: "one", username, person: {} });
   return names.whose(username, undefined, signal);
 }

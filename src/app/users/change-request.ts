@@ -39,14 +39,14 @@ export function changeOf(said: UserChange): Change {
   }
   const units = Object.entries(attributes).map(([name, value]) => unitOf(name, value, verified, attributes));
   const faults: RequestFault[] = [];
-  const manner = metadataOf(faults, said.clientMetadata);
+  const callOptions = metadataOf(faults, said.clientMetadata);
   const [fault] = faults;
   if (fault) throw new TypeError(fault.detail.replaceAll("ClientMetadata", "clientMetadata"));
   return {
     username,
     units,
     ...(version === undefined ? {} : { version }),
-    ...(manner.clientMetadata === undefined ? {} : { manner }),
+    ...(callOptions.clientMetadata === undefined ? {} : { callOptions }),
   };
 }
 

@@ -13,7 +13,7 @@ import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } fro
 import { timeOf } from "../../core/version.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Named, NameHint } from "../../delivery/user-names.ts";
-import { mannerOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
 import { viewLetter, type LetterView } from "../letters/letter-view.ts";
 import type { Explanation, LedgerUnit, PendingUnit } from "./explanation.ts";
@@ -181,7 +181,7 @@ function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number
       return {
         unit: { name, value: valueOf(body) },
         person: personOf(body),
-        manner: mannerOf(body),
+        callOptions: callOptionsOf(body),
         version: queued.version,
         queued,
         sendUnless: queued.sendUnless,

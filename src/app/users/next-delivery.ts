@@ -4,7 +4,7 @@ import { aliasTaken, canonicalAlias, isAliasAttribute, type Alias } from "../../
 import { compareAsked, compareUnit, contactsIn, type ListedUser } from "../../core/comparison.ts";
 import type { Attribute } from "../../core/contact.ts";
 import type { LostPerson } from "../../core/failure.ts";
-import type { Manner } from "../../core/manner.ts";
+import type { CallOptions } from "../../core/call-options.ts";
 import type { SendUnless } from "../../core/mailbox.ts";
 import { inCalls, planUnit } from "../../core/payload.ts";
 import type { Person } from "../../core/person.ts";
@@ -25,7 +25,7 @@ export interface Waiting {
   readonly unit: Unit;
   /** Whom it was put for. */
   readonly person: Person;
-  readonly manner: Manner;
+  readonly callOptions: CallOptions;
   readonly version: string;
   readonly sendUnless: SendUnless | undefined;
   /** The ledger has this very value as the last that was written. */
@@ -47,8 +47,8 @@ export interface Prospect {
  * What would become of a unit: `set`, `change`, `clear`, `rewrite`, `unchanged`, `awaiting`, or why it would be a letter.
  */
 export function wouldBe({ profile, listed, isAnothers, nowMs }: Prospect, waiting: Waiting): string {
-  const { unit, person, manner, sendUnless, isLast, isBelieved } = waiting;
-  if (manner.token !== undefined && hasEnded(manner.token, nowMs)) return "letter (token-expired)";
+  const { unit, person, callOptions, sendUnless, isLast, isBelieved } = waiting;
+  if (callOptions.token !== undefined && hasEnded(callOptions.token, nowMs)) return "letter (token-expired)";
   const wrong = checkUnit(profile, unit);
   if (wrong) return `letter (${wrong.reason})`;
   const lost = listed && lostPerson(profile, person, listed);
@@ -85,19 +85,19 @@ export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): Next
   const goes = waiting.filter((each) => !stays(wouldBe(prospect, each)));
   const calls = inCalls(
     goes.map(({ unit }) => unit.name),
-    (name) => byName.get(name)?.manner ?? {},
+    (name) => byName.get(name)?.callOptions ?? {},
     (name) => byName.get(name)?.version ?? "",
   );
-  return calls.flatMap(({ manner, names: sent }) => {
+  return calls.flatMap(({ callOptions, names: sent }) => {
     const attributes = sent.flatMap((name) => {
       const unit = byName.get(name)?.unit;
       return (unit && attributesOf(profile, unit, listed)) ?? [];
     });
-    return attributes.length === 0 ? [] : [callOf(manner, attributes)];
+    return attributes.length === 0 ? [] : [callOf(callOptions, attributes)];
   });
 }
 
-function callOf({ clientMetadata, token }: Manner, attributes: readonly Attribute[]): NextCall {
+function callOf({ clientMetadata, token }: CallOptions, attributes: readonly Attribute[]): NextCall {
   const masked = (text: string, name: string): string => (text === "" ? "" : shownValue(name, text));
   const metadata = Object.entries(clientMetadata ?? {}).map(([name, text]) => [name, mask(text)] as const);
   return {

@@ -64,8 +64,8 @@ async function throughEngine(
 ): Promise<string> {
   const { io, flags } = context;
   const pool = await context.pool(chosen);
-  const manner = clientMetadata === undefined ? {} : { manner: { clientMetadata } };
-  const result = await changeThroughEngine(context, pool, { username, units, ...manner });
+  const callOptions = clientMetadata === undefined ? {} : { callOptions: { clientMetadata } };
+  const result = await changeThroughEngine(context, pool, { username, units, ...callOptions });
   if (result.is === "queued") return result.text;
   const { user, delivered } = result;
   const unknown = delivered.refusal?.kind === "user-not-found";

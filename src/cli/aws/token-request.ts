@@ -99,8 +99,8 @@ async function withCredentials<T>(reading: Promise<T>, why: string): Promise<T> 
 async function throughQueue(context: RequestContext, pool: Pool, { request, claims, input }: Own): Promise<string> {
   const { io, flags } = context;
   const { token, units, clientMetadata } = request;
-  const manner = { token, ...(clientMetadata === undefined ? {} : { clientMetadata }) };
-  const result = await changeThroughEngine(context, pool, { username: claims.username, units, manner });
+  const callOptions = { token, ...(clientMetadata === undefined ? {} : { clientMetadata }) };
+  const result = await changeThroughEngine(context, pool, { username: claims.username, units, callOptions });
   if (result.is === "queued") return result.text;
   const { user, delivered } = result;
   const failure = failureOf(io, flags, user, delivered, { adviseOn: adviceToUser });

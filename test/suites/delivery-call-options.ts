@@ -6,7 +6,10 @@ import { asIs, contact, text, type OpenStage, type Stage } from "../support/deli
 type Metadata = Readonly<Record<string, string>>;
 
 const putWith = (stage: Stage, units: readonly Unit[], clientMetadata?: Metadata): Promise<string> =>
-  stage.put("ana", units, { unheard: true, ...(clientMetadata === undefined ? {} : { manner: { clientMetadata } }) });
+  stage.put("ana", units, {
+    unheard: true,
+    ...(clientMetadata === undefined ? {} : { callOptions: { clientMetadata } }),
+  });
 
 /** What each call wrote, and what came with it. */
 const calls = (stage: Stage): (readonly [attributes: object, metadata: Metadata | undefined])[] =>
@@ -42,7 +45,7 @@ export function mannerSuite(openStage: OpenStage): void {
     await stage.settled();
     assert.deepEqual(calls(stage), [[{ name: "2" }, { reason: "b" }]]);
     await stage.put("ana", [text("name", "2")], {
-      manner: { clientMetadata: { reason: "c" } },
+      callOptions: { clientMetadata: { reason: "c" } },
       sendUnless: "written",
     });
     await stage.settled();

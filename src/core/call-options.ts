@@ -2,7 +2,7 @@
  * How values are sent: what goes with the call, and in whose right it is made. It belongs to the change, stays with each
  * of its values, and is no part of them: equal values are equal in whatever manner they are to be sent.
  */
-export interface Manner {
+export interface CallOptions {
   /** What the pool's Lambda triggers are given with the call. */
   readonly clientMetadata?: Readonly<Record<string, string>>;
   /**
@@ -14,28 +14,28 @@ export interface Manner {
 
 /** Names of values that go in one call, if they can. */
 export interface Together {
-  readonly manner: Manner;
+  readonly callOptions: CallOptions;
   readonly names: readonly string[];
 }
 
 /** The same text for values that may share a call. */
-export function mannerKey({ clientMetadata = {}, token }: Manner): string {
+export function callOptionsKey({ clientMetadata = {}, token }: CallOptions): string {
   return JSON.stringify([token ?? null, Object.entries(clientMetadata).toSorted(([a], [b]) => (a < b ? -1 : 1))]);
 }
 
 /** Which values go together, by name: in the order of the oldest version of each. */
 export function together(
   names: Iterable<string>,
-  mannerOf: (name: string) => Manner,
+  optionsOf: (name: string) => CallOptions,
   versionOf: (name: string) => string,
 ): Together[] {
-  const groups = new Map<string, { manner: Manner; names: string[]; oldest: string }>();
+  const groups = new Map<string, { callOptions: CallOptions; names: string[]; oldest: string }>();
   for (const name of names) {
-    const manner = mannerOf(name);
+    const callOptions = optionsOf(name);
     const version = versionOf(name);
-    const key = mannerKey(manner);
+    const key = callOptionsKey(callOptions);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { manner, names: [name], oldest: version });
+    if (group === undefined) groups.set(key, { callOptions, names: [name], oldest: version });
     else {
       group.names.push(name);
       if (version < group.oldest) group.oldest = version;
@@ -48,6 +48,6 @@ export function together(
  * Whether a refusal that is not one value's fault speaks of the other as well. Of a token it speaks only to what goes
  * with that token; a Lambda trigger may have refused what it was given beside the values.
  */
-export function sharesFate(refused: Manner, other: Manner, byLambda: boolean): boolean {
-  return byLambda ? mannerKey(refused) === mannerKey(other) : refused.token === other.token;
+export function sharesFate(refused: CallOptions, other: CallOptions, byLambda: boolean): boolean {
+  return byLambda ? callOptionsKey(refused) === callOptionsKey(other) : refused.token === other.token;
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { mannerKey, sharesFate, together, type Manner } from "../../src/core/manner.ts";
+import { callOptionsKey, sharesFate, together, type CallOptions } from "../../src/core/call-options.ts";
 
 describe("the manner in which values are sent", () => {
-  const keys: [title: string, one: Manner, other: Manner, equal: boolean][] = [
+  const keys: [title: string, one: CallOptions, other: CallOptions, equal: boolean][] = [
     ["nothing and blank metadata", {}, { clientMetadata: {} }, true],
     ["metadata in another order", { clientMetadata: { a: "1", b: "2" } }, { clientMetadata: { b: "2", a: "1" } }, true],
     ["other metadata", { clientMetadata: { a: "1" } }, { clientMetadata: { a: "2" } }, false],
@@ -14,13 +14,13 @@ describe("the manner in which values are sent", () => {
   ];
   for (const [title, one, other, equal] of keys) {
     test(`is ${equal ? "the same" : "another"} with ${title}`, () => {
-      assert.equal(mannerKey(one) === mannerKey(other), equal);
+      assert.equal(callOptionsKey(one) === callOptionsKey(other), equal);
     });
   }
 
   test("groups values in the order of the oldest version of each, whatever their names", () => {
-    const a: Manner = { clientMetadata: { reason: "a" } };
-    const said: Record<string, [manner: Manner, version: string]> = {
+    const a: CallOptions = { clientMetadata: { reason: "a" } };
+    const said: Record<string, [manner: CallOptions, version: string]> = {
       x: [a, "5"],
       y: [{}, "2"],
       z: [a, "1"],
@@ -37,7 +37,7 @@ describe("the manner in which values are sent", () => {
     );
   });
 
-  const fates: [title: string, one: Manner, other: Manner, byLambda: boolean, shared: boolean][] = [
+  const fates: [title: string, one: CallOptions, other: CallOptions, byLambda: boolean, shared: boolean][] = [
     ["of administrators' calls", { clientMetadata: { a: "1" } }, {}, false, true],
     ["of administrators' calls, where a trigger refused", { clientMetadata: { a: "1" } }, {}, true, false],
     [
