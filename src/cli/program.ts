@@ -81,7 +81,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   if (io.calledAs !== undefined && io.calledAs !== "poolsync") {
     program.addHelpText("afterAll", `\nWhere it says poolsync, type: ${io.calledAs}`);
   }
-  for (const load of wanted(argv)) (await load())(program, context);
+  for (const load of isRequested(argv)) (await load())(program, context);
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
@@ -102,7 +102,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
 }
 
 /** The command that the line begins with, or all of them where it is to be told what there is. */
-function wanted([name = ""]: readonly string[]): Iterable<() => Promise<Add>> {
+function isRequested([name = ""]: readonly string[]): Iterable<() => Promise<Add>> {
   const named = COMMANDS.get(name);
   return named ? [named] : COMMANDS.values();
 }

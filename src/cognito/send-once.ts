@@ -46,7 +46,7 @@ export async function sendOnce(
   const recorded = recordCalls(deps);
   const subs = createSubProbe(profile.id, deps.directory);
   const outcomes = new Map<string, "applied" | "unchanged">();
-  let there: Contacts | undefined;
+  let contacts: Contacts | undefined;
   if (units.some(({ name }) => !isPlain(name))) {
     const ignoresCase = !profile.caseSensitive;
     const { account } = person;
@@ -55,7 +55,7 @@ export async function sendOnce(
       deps.directory.readUser(profile.id, name, { signal: ending, ignoresCase }),
     );
     if (!read.ok) return refused(callRefusal("ListUsers", read, [username]));
-    there = contactsIn(read.user);
+    contacts = contactsIn(read.user);
   }
   const byName = new Map(units.map((unit) => [unit.name, unit]));
   const callOptions = clientMetadata === undefined ? {} : { clientMetadata };
@@ -72,7 +72,7 @@ export async function sendOnce(
       const unit = byName.get(name);
       if (unit === undefined) continue;
       // Who asks for another spelling of an address gets it, though the pool takes both for the same.
-      const plan = planUnit({ caseSensitive: true }, unit, there);
+      const plan = planUnit({ caseSensitive: true }, unit, contacts);
       if (plan.do === "bury") return { ok: false, unit: name, kind: plan.kind, reason: plan.reason };
       if (plan.do === "unchanged") outcomes.set(name, "unchanged");
       else {
@@ -99,7 +99,7 @@ export async function sendOnce(
     } finally {
       slot.done();
     }
-    there = contactsAfter(profile, there, attributes);
+    contacts = contactsAfter(profile, contacts, attributes);
     for (const name of sent) outcomes.set(name, "applied");
   }
   return { ok: true, outcomes };

@@ -138,7 +138,7 @@ const share = z
     { error: form(SHARE_FORM) },
   )
   .transform((given) => (given === "off" ? undefined : given));
-const names = (wanted: string) => z.array(scalar(wanted), { error: form(`a list, each ${wanted}`) });
+const names = (expected: string) => z.array(scalar(expected), { error: form(`a list, each ${expected}`) });
 const guards = map("a map of guards", {
   changed: z.exactOptional(share),
   cleared: z.exactOptional(share),

@@ -13,8 +13,8 @@ interface Issue {
 }
 
 /** The message of what does not have the wanted form. */
-export function form(wanted: string) {
-  return ({ input }: Issue): string => `Expected ${wanted}, got ${shown(input)}`;
+export function form(expected: string) {
+  return ({ input }: Issue): string => `Expected ${expected}, got ${shown(input)}`;
 }
 
 function shown(input: unknown): string {
@@ -25,10 +25,10 @@ function shown(input: unknown): string {
 }
 
 /** A map with these keys and no other. */
-export function map<T extends z.ZodRawShape>(wanted: string, shape: T) {
+export function map<T extends z.ZodRawShape>(expected: string, shape: T) {
   return z.strictObject(shape, {
     error: (issue: Issue) => {
-      if (issue.code !== "unrecognized_keys") return form(wanted)(issue);
+      if (issue.code !== "unrecognized_keys") return form(expected)(issue);
       const { keys = [] } = issue;
       const messages = keys.slice(0, LISTED).map((key) => {
         const [nearest] = closest(key, Object.keys(shape), 1);
@@ -41,11 +41,11 @@ export function map<T extends z.ZodRawShape>(wanted: string, shape: T) {
 }
 
 /** A text that is not blank. */
-export const text = (wanted: string) => z.string({ error: form(wanted) }).min(1, { error: form(wanted) });
+export const text = (expected: string) => z.string({ error: form(expected) }).min(1, { error: form(expected) });
 
 /** YAML reads 1, true or a date where the user means text. */
-export const scalar = (wanted: string) =>
-  z.union([z.string(), z.number(), z.boolean()], { error: form(wanted) }).transform(String);
+export const scalar = (expected: string) =>
+  z.union([z.string(), z.number(), z.boolean()], { error: form(expected) }).transform(String);
 
 export type Entries = Readonly<Record<string, unknown>>;
 

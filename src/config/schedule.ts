@@ -26,11 +26,11 @@ const LEAST_KEPT_MS = 86_400_000;
 const MAX_MEGABYTES = 100_000;
 const LONGEST_TIMEOUT_MS = 6 * 3_600_000;
 
-function span(wanted: string, fits: (ms: number) => boolean) {
-  return z.string({ error: form(wanted) }).transform((text, context) => {
+function span(expected: string, fits: (ms: number) => boolean) {
+  return z.string({ error: form(expected) }).transform((text, context) => {
     const ms = parseSpan(text);
     if (ms !== undefined && fits(ms)) return ms;
-    context.addIssue({ code: "custom", message: form(wanted)({ input: text }) });
+    context.addIssue({ code: "custom", message: form(expected)({ input: text }) });
     return z.NEVER;
   });
 }

@@ -33,7 +33,7 @@ export function canonicalAlias(profile: Pick<PoolProfile, "caseSensitive">, { at
 export function aliasTaken(
   { aliasAttributes }: Pick<PoolProfile, "aliasAttributes">,
   sent: readonly Attribute[],
-  there: Contacts | undefined,
+  contacts: Contacts | undefined,
 ): Alias | undefined {
   const valueOf = (name: string): string => sent.find(({ Name }) => Name === name)?.Value ?? "";
   for (const { Name, Value } of sent) {
@@ -42,7 +42,9 @@ export function aliasTaken(
     if (attribute === "preferred_username") return Value === "" ? undefined : { attribute, value: Value };
     if (valueOf(flagOf(attribute) ?? "") !== "true") continue;
     // The flag alone speaks of the value that is there.
-    const value = sent.some((each) => each.Name === attribute) ? valueOf(attribute) : (there?.[attribute]?.value ?? "");
+    const value = sent.some((each) => each.Name === attribute)
+      ? valueOf(attribute)
+      : (contacts?.[attribute]?.value ?? "");
     if (value !== "") return { attribute, value };
   }
   return undefined;

@@ -135,8 +135,8 @@ function sectionOf(sections: Readonly<Record<string, Section>>, name: string): S
 
 function noProfile({ profiles }: AwsSettings, { value, path }: GivenValue): TargetFault {
   const names = Object.keys(profiles).slice(0, LISTED);
-  const there = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
-  const message = `Expected a profile of AWS's configuration files (${there}), got ${quoted(value)}: ${LOOK}`;
+  const known = names.length === 0 ? "there is none" : `there are ${names.join(", ")}`;
+  const message = `Expected a profile of AWS's configuration files (${known}), got ${quoted(value)}: ${LOOK}`;
   return { path, message };
 }
 

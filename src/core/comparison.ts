@@ -46,18 +46,18 @@ export function compareUnit(
   lastSentIsEqual = false,
 ): Comparison {
   const { name, value } = unit;
-  const there = user.attributes.get(name) ?? "";
+  const current = user.attributes.get(name) ?? "";
   if (isPlain(name)) {
-    const wanted = textOf(value);
-    if (wanted === there) return { is: "unchanged" };
-    return { is: wanted === "" ? "clear" : there === "" ? "set" : "change", message: false };
+    const desired = textOf(value);
+    if (desired === current) return { is: "unchanged" };
+    return { is: desired === "" ? "clear" : current === "" ? "set" : "change", message: false };
   }
   const plan = planUnit(profile, unit, contactsIn(user));
   if (plan.do === "unchanged") return { is: "unchanged" };
   if (plan.do === "bury") return { is: "invalid", reason: plan.reason };
   if (lastSentIsEqual && mayAwait(profile, unit)) return { is: "awaiting" };
   const message = isMessaged(profile, name, plan.attributes);
-  return { is: value.kind === "clear" ? "clear" : there === "" ? "set" : "change", message };
+  return { is: value.kind === "clear" ? "clear" : current === "" ? "set" : "change", message };
 }
 
 /**

@@ -65,18 +65,18 @@ export function planContact(
   if (flag === undefined || (name !== "email" && name !== "phone_number")) {
     throw new TypeError(`Expected \`${name}\` to be email or phone_number`);
   }
-  const there = contacts?.[name];
-  if (value.kind === "clear") return contacts && !there ? UNCHANGED : send([name, ""]);
-  const equal = there !== undefined && isSame(profile, name, there.value, value.text);
+  const current = contacts?.[name];
+  if (value.kind === "clear") return contacts && !current ? UNCHANGED : send([name, ""]);
+  const equal = current !== undefined && isSame(profile, name, current.value, value.text);
   switch (value.verified) {
     case "mark":
-      return equal && there.verified ? UNCHANGED : send([name, value.text], [flag, "true"]);
+      return equal && current.verified ? UNCHANGED : send([name, value.text], [flag, "true"]);
     case "ask":
       return equal ? UNCHANGED : send([name, value.text]);
     case "keep":
       if (!contacts) return NOT_LISTED;
       // Who has no value has verified none.
-      return equal ? UNCHANGED : send([name, value.text], [flag, String(there?.verified ?? false)]);
+      return equal ? UNCHANGED : send([name, value.text], [flag, String(current?.verified ?? false)]);
     default:
       throw new TypeError(`Expected \`${name}\` to say what becomes of its flag`);
   }
@@ -113,9 +113,9 @@ function planFlag(name: string, verified: boolean, contacts: Contacts | undefine
     throw new TypeError(`Expected \`${name}\` to be email_verified or phone_number_verified`);
   }
   if (!contacts) return NOT_LISTED;
-  const there = contacts[contact];
-  if (!there) return { do: "bury", kind: "invalid-value", reason: "no-value-to-verify" };
-  return there.verified === verified ? UNCHANGED : send([name, String(verified)]);
+  const current = contacts[contact];
+  if (!current) return { do: "bury", kind: "invalid-value", reason: "no-value-to-verify" };
+  return current.verified === verified ? UNCHANGED : send([name, String(verified)]);
 }
 
 function isSame(profile: Pick<PoolProfile, "caseSensitive">, name: string, one: string, other: string): boolean {

@@ -20,7 +20,7 @@ import { isFlag } from "./unit.ts";
 import { isTooFarAhead, ordinalText, versionText } from "./version.ts";
 
 /** A wanted unit as a producer puts it; the store gives it its arrival. */
-export interface Wanted {
+export interface DesiredUnit {
   readonly name: string;
   /** Absent where the source has no clock: the store's time is taken. */
   readonly ordinal?: string;
@@ -50,7 +50,7 @@ export type Found = "there" | "other" | "awaiting";
  */
 export function put(
   state: UserState,
-  change: Owner & { readonly run: string; readonly units: readonly Wanted[]; readonly account?: string },
+  change: Owner & { readonly run: string; readonly units: readonly DesiredUnit[]; readonly account?: string },
   arrivals: readonly number[],
   nowMs: number,
   isCancelled: (run: string) => boolean,
@@ -59,21 +59,21 @@ export function put(
   discardCancelled(d, isCancelled);
   const { account } = change;
   if (account !== undefined) forgetFormer(d, account);
-  change.units.forEach((wanted, index) => {
+  change.units.forEach((desired, index) => {
     const arrival = arrivals[index];
     if (arrival === undefined) throw new RangeError(`Expected an arrival for unit ${index}, got none`);
-    const ordinal = wanted.ordinal ?? ordinalText({ timeMs: nowMs, sequence: 0 });
+    const ordinal = desired.ordinal ?? ordinalText({ timeMs: nowMs, sequence: 0 });
     book(d, change.run, "received", 1);
     if (isTooFarAhead(ordinal, nowMs)) return book(d, change.run, "invalid", 1);
-    if (wanted.overruled === true) return book(d, change.run, "superseded", 1);
-    const { name, look } = wanted;
+    if (desired.overruled === true) return book(d, change.run, "superseded", 1);
+    const { name, look } = desired;
     const isOld = look === undefined || wroteSince(d, name, look.at) || lagged(d, name, account);
     const found = isOld ? undefined : look.found;
-    const sendUnless = found === "other" ? undefined : wanted.sendUnless;
+    const sendUnless = found === "other" ? undefined : desired.sendUnless;
     const unit: QueuedUnit = {
       version: versionText(ordinal, arrival),
-      digest: wanted.digest,
-      body: wanted.body,
+      digest: desired.digest,
+      body: desired.body,
       run: change.run,
       attempts: 0,
       faults: 0,
@@ -84,7 +84,7 @@ export function put(
     };
     // Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
-    const known = isQuiet(d, name) && !isStale(d, name, unit) ? knownBy(d, wanted, found, nowMs) : undefined;
+    const known = isQuiet(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, unit);
     if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest);
     else enter(d, name, unit.version, unit.digest, { account });
@@ -119,7 +119,7 @@ function isQuiet({ mailbox: { pending, claim, suspects, unknown } }: Draft, name
  */
 function knownBy(
   { ledger }: Draft,
-  { name, digest, look, sendUnless }: Wanted,
+  { name, digest, look, sendUnless }: DesiredUnit,
   found: Found | undefined,
   nowMs: number,
 ): "look" | "ledger" | undefined {

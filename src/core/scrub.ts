@@ -3,9 +3,9 @@
  * left in part.
  */
 export function scrub(message: string, values: readonly string[]): string {
-  const wanted = [...new Set(values)].filter((value) => value !== "").toSorted((a, b) => b.length - a.length);
+  const longestFirst = [...new Set(values)].filter((value) => value !== "").toSorted((a, b) => b.length - a.length);
   let scrubbed = message.replaceAll(TOKEN, "***");
-  for (const value of wanted) {
+  for (const value of longestFirst) {
     const form = value.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
     // Within a word a short value is chance: `a` is in nearly every message.
     scrubbed = scrubbed.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${form}(?![\\p{L}\\p{N}])`, "gu"), "***");

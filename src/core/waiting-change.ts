@@ -9,7 +9,7 @@ import { contactOf, flagOf } from "./unit.ts";
 export function changeWaits(
   { mailbox, ledger }: UserState,
   unit: string,
-  wanted: Readonly<Record<string, string>>,
+  desired: Readonly<Record<string, string>>,
 ): boolean {
   if (!mailbox) return false;
   const { pending, claim } = mailbox;
@@ -17,7 +17,7 @@ export function changeWaits(
     if (name === undefined) continue;
     const last = named(ledger, name);
     const queued = [named(pending, name), named(claim?.units ?? {}, name)];
-    if (queued.some((one) => one && one.digest !== named(wanted, name) && isNews(one, last))) return true;
+    if (queued.some((one) => one && one.digest !== named(desired, name) && isNews(one, last))) return true;
   }
   return false;
 }

@@ -41,7 +41,7 @@ export type AliasAnswer =
 
 export interface AliasGuard {
   /** May these attributes of one unit be sent? Costs a call of UserList where they would give the user an alias. */
-  ask(unit: string, sent: readonly Attribute[], there: Contacts | undefined): Promise<AliasAnswer>;
+  ask(unit: string, sent: readonly Attribute[], contacts: Contacts | undefined): Promise<AliasAnswer>;
   /** Keeps what was reserved for these units until the end of the call. False where it is somebody else's by now. */
   keep(units: readonly string[], until: number): Promise<boolean>;
   /** The key of another user who has the value that Cognito refused for its owner's sake; undefined where none is found. */
@@ -79,8 +79,8 @@ export function openAliasGuard(deps: AliasDeps, seeker: AliasSeeker): AliasGuard
   }
 
   return {
-    async ask(unit, sent, there) {
-      const alias = aliasTaken(profile, sent, there);
+    async ask(unit, sent, contacts) {
+      const alias = aliasTaken(profile, sent, contacts);
       if (!alias) return { is: "free" };
       const digest = keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
       const asked = await reserve(unit, digest);

@@ -8,14 +8,14 @@ import { type ClaimCall, createClaimCall } from "./claim-call.ts";
 import { prepareClaim } from "./claim-preparation.ts";
 import { sendClaim } from "./claim-sending.ts";
 import { type ClaimInHand, ClaimLost, type ClaimReport } from "./claim-session.ts";
-import { type ClaimWork, type HoldWanted, LATER_MS, openClaimWork } from "./claim-work.ts";
+import { type ClaimWork, type HoldRequest, LATER_MS, openClaimWork } from "./claim-work.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
 
 export interface ClaimResult extends ClaimReport {
   /** The settle came too late, and the claim is somebody else's. */
   readonly late: boolean;
   /** The failure that asks for a hold, of the process or of the pool. */
-  readonly hold?: HoldWanted;
+  readonly hold?: HoldRequest;
   /** True where a call went through as far as the user: what it met there is no matter. */
   readonly answered: boolean;
 }

@@ -106,7 +106,7 @@ export function planContactUnit(work: ClaimWork, unit: ClaimedUnit, wasAnothers 
   // Who asks for another spelling of an address gets it, though the pool takes both for the same.
   const isAsked = claimed.sendUnless === undefined;
   const caseSensitive = isAsked || profile.caseSensitive;
-  const plan = planUnit({ caseSensitive }, unit, recipient.view?.there);
+  const plan = planUnit({ caseSensitive }, unit, recipient.view?.contacts);
   const awaits = !wasAnothers && claim.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
   if (plan.do === "unchanged") session.unchanged(name, { account: markOf(work, unit) });
   else if (plan.do === "send" && awaits) session.unchanged(name, { awaiting: true, account: markOf(work, unit) });
@@ -124,7 +124,7 @@ export async function guardAliases(work: ClaimWork, units: readonly ClaimedUnit[
   const { session, aliases } = work;
   for (const unit of units) {
     const { name, attributes, recipient } = unit;
-    const answer = await aliases.ask(name, attributes, recipient.view?.there);
+    const answer = await aliases.ask(name, attributes, recipient.view?.contacts);
     if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
     else if (answer.is === "owned") session.bury(name, "alias-exists", "alias-exists", { owner: answer.owner });
     else if (answer.is === "unknown") work.readFailed([unit], answer.failure);

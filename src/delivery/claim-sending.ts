@@ -87,7 +87,7 @@ async function succeed(work: ClaimWork, { to, units }: Part, payload: readonly A
   const { holds, names, profile, subs } = deps;
   for (const { name } of units) session.applied(name);
   await names.changed(aliasesChanged(payload, to));
-  if (to.view) to.view.there = contactsAfter(profile, to.view.there, payload);
+  if (to.view) to.view.contacts = contactsAfter(profile, to.view.contacts, payload);
   work.answered = true;
   // A call with the user's own token says nothing of this process or of the pool's service.
   if (units[0]?.callOptions.token === undefined) {

@@ -18,7 +18,7 @@ import { type ClaimInHand, type ClaimSession, openClaimSession } from "./claim-s
 import type { DeliveryDeps } from "./delivery-deps.ts";
 import { createRecipients, type Recipient, type Recipients } from "./recipients.ts";
 
-export interface HoldWanted {
+export interface HoldRequest {
   readonly scope: "process" | HoldScope;
   readonly failure: Failure;
 }
@@ -49,7 +49,7 @@ export interface ClaimWork {
   readonly aliases: AliasGuard;
   readonly recipients: Recipients;
   /** The failure that asks for a hold, of the process or of the pool. No call is made once there is one. */
-  hold: HoldWanted | undefined;
+  hold: HoldRequest | undefined;
   /** True where a call went through as far as the user: what it met there is no matter. */
   answered: boolean;
   /** The units about which nothing is concluded yet, in the claim's order. */

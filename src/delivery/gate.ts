@@ -9,7 +9,7 @@ import { FIRST_PAUSE_MS, NEW_GATE, nextGate, type GateEvent } from "../core/deli
 import type { Log } from "../log.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import { StoreError } from "../store/store-error.ts";
-import type { HoldWanted } from "./claim-work.ts";
+import type { HoldRequest } from "./claim-work.ts";
 import type { TurnGate } from "./user-turn.ts";
 
 export interface Gate extends TurnGate {
@@ -99,7 +99,7 @@ export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
         resolve();
       };
     },
-    onHold({ scope, failure }: HoldWanted) {
+    onHold({ scope, failure }: HoldRequest) {
       if (scope === "pool") step({ is: "on-hold", forMs: FIRST_PAUSE_MS });
       if (scope !== "process") return;
       const { kind, advice } = failure;

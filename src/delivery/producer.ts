@@ -4,7 +4,7 @@
  */
 import type { Change, InvalidUnit } from "../core/change.ts";
 import type { SendUnless } from "../core/mailbox.ts";
-import type { Wanted } from "../core/put.ts";
+import type { DesiredUnit } from "../core/put.ts";
 import {
   canonicalUsername,
   checkUnit,
@@ -65,7 +65,7 @@ export function createProducer(options: ProducerOptions): Producer {
     return { user: keyring.userKey(profile.id, canonical), username: keyring.seal(canonical) };
   };
 
-  const wantedOf = (change: Change): Wanted[] => {
+  const desiredUnitOf = (change: Change): DesiredUnit[] => {
     if (change.callOptions?.token !== undefined && !keyring.encrypts) {
       throw new TypeError("Expected POOLSYNC_KEY to be set: a user's token is not stored in clear");
     }
@@ -95,7 +95,7 @@ export function createProducer(options: ProducerOptions): Producer {
     userKey: (username) => userOf(username).user,
     async put(changes, { quietly = false, ...facts }) {
       // One entry an account: the rows of a user who stands twice in a page are told apart by their versions.
-      const users = new Map<string, UserUnits & { units: Wanted[] }>();
+      const users = new Map<string, UserUnits & { units: DesiredUnit[] }>();
       for (const change of changes) {
         if (change.units.length === 0) continue;
         const named = userOf(change.username);
@@ -103,8 +103,8 @@ export function createProducer(options: ProducerOptions): Producer {
         const whose = account === undefined ? {} : { account: keyring.accountMark(profile.id, account) };
         const key = `${named.user} ${whose.account ?? ""}`;
         const known = users.get(key);
-        if (known) known.units.push(...wantedOf(change));
-        else users.set(key, { ...named, ...whose, units: wantedOf(change) });
+        if (known) known.units.push(...desiredUnitOf(change));
+        else users.set(key, { ...named, ...whose, units: desiredUnitOf(change) });
       }
       const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
       const put = await store.mailboxes.put(page);
@@ -118,7 +118,7 @@ export function createProducer(options: ProducerOptions): Producer {
   };
 }
 
-function lookOf({ look }: Change, unit: string): Pick<Wanted, "look"> {
+function lookOf({ look }: Change, unit: string): Pick<DesiredUnit, "look"> {
   const found = look?.found.get(unit);
   return look === undefined || found === undefined ? {} : { look: { at: look.at, found } };
 }

@@ -12,7 +12,7 @@ import type { SubProbe } from "../cognito/sub-probe.ts";
 export interface View {
   readonly listed: ListedUser;
   /** As the calls of this claim have left them. */
-  there: Contacts | undefined;
+  contacts: Contacts | undefined;
 }
 
 export interface Recipient {
@@ -48,7 +48,7 @@ export function createRecipients(username: string, subs: Pick<SubProbe, "called"
     },
     all: () => [...recipients.values()],
     seen(recipient, user) {
-      const view = views.get(user.sub) ?? { listed: user, there: contactsIn(user) };
+      const view = views.get(user.sub) ?? { listed: user, contacts: contactsIn(user) };
       views.set(user.sub, view);
       recipient.view = view;
     },
@@ -60,7 +60,7 @@ export function aliasesChanged(payload: readonly Attribute[], { view }: Recipien
   return payload.flatMap(({ Name: attribute, Value }) => {
     if (!isAliasAttribute(attribute)) return [];
     const had =
-      attribute === "preferred_username" ? view?.listed.attributes.get(attribute) : view?.there?.[attribute]?.value;
+      attribute === "preferred_username" ? view?.listed.attributes.get(attribute) : view?.contacts?.[attribute]?.value;
     return [Value, had ?? ""].filter((value) => value !== "").map((value) => ({ attribute, value }));
   });
 }

@@ -60,7 +60,7 @@ export async function makeTokenChange(
     if (older.length > 0) {
       await store.runs.direct(pool);
       const look = { at: await store.now(), found: "there" } as const;
-      const wanted = older.map(({ name, value }) => ({
+      const desired = older.map(({ name, value }) => ({
         name,
         digest: keyring.valueDigest(name, value),
         body: keyring.seal(bodyOf(value)),
@@ -71,7 +71,7 @@ export async function makeTokenChange(
         pool,
         run: directRunId(pool),
         priority: PRIORITY.direct,
-        changes: [{ user, username: keyring.seal(username), units: wanted }],
+        changes: [{ user, username: keyring.seal(username), units: desired }],
         invalid: 0,
         rows: { read: 1, faulty: 0 },
       });

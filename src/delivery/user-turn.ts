@@ -21,7 +21,7 @@ import type { Queues } from "../queues/bullmq.ts";
 import type { ClaimAnswer } from "../store/mailboxes.ts";
 import { deliverClaim, type ClaimResult } from "./claim-delivery.ts";
 import { giveBackClaim } from "./claim-session.ts";
-import type { HoldWanted } from "./claim-work.ts";
+import type { HoldRequest } from "./claim-work.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
 import type { HoldAnswer } from "./hold-watch.ts";
 
@@ -59,7 +59,7 @@ export interface TurnGate {
   /** A call was refused in a way that may end in a hold. What is returned says that it is known what it leads to. */
   holdUp(): () => void;
   /** A delivery asks for a hold, which is placed by now where it is the pool's. */
-  onHold(hold: HoldWanted): void;
+  onHold(hold: HoldRequest): void;
   /** A call went through. */
   onAnswer(): void;
 }

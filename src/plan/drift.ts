@@ -14,7 +14,7 @@ export interface Drifted {
   readonly version: string;
   /** What is there now; absent where nothing is. */
   readonly now?: string | undefined;
-  readonly wanted: UnitValue;
+  readonly desired: UnitValue;
 }
 
 export interface DriftDeps {
@@ -64,7 +64,7 @@ export async function findDrift(
         figures.drifted += 1;
         const now = plannedUnit.action === "unchanged" ? textOf(unit) : before;
         const { version } = last;
-        each({ username, attribute: unit.name, version, wanted: unit.value, now });
+        each({ username, attribute: unit.name, version, desired: unit.value, now });
       }
     }
   };
@@ -90,8 +90,8 @@ function isAsWritten(
   // It is there in the pool's own sense of equal; or it was sent, and waits until the person confirms it.
   if ((action === "unchanged" || action === "awaiting") && digestOf(value) === digest) return true;
   if (contactOf(name) !== undefined) {
-    const wanted = value.kind === "as-is" && value.verified;
-    return digestOf({ kind: "as-is", verified: action === "unchanged" ? wanted : !wanted }) === digest;
+    const desired = value.kind === "as-is" && value.verified;
+    return digestOf({ kind: "as-is", verified: action === "unchanged" ? desired : !desired }) === digest;
   }
   const now = action === "unchanged" ? textOf(unit) : before;
   if (now === undefined || now === "") return digestOf({ kind: "clear" }) === digest;

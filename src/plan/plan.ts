@@ -209,10 +209,10 @@ function withExamples(
   planner: ConcludedPlanner,
   scratch: Scratch,
 ): readonly BrokenExample[] {
-  const wanted = broken.map((guard) => ({ ...guard, examples: new Array<Example>() }));
-  const open = (): typeof wanted =>
-    wanted.filter(({ guard, examples }) => !OF_THE_FEED.has(guard) && examples.length < GUARD_EXAMPLES);
-  if (open().length === 0) return wanted;
+  const desired = broken.map((guard) => ({ ...guard, examples: new Array<Example>() }));
+  const open = (): typeof desired =>
+    desired.filter(({ guard, examples }) => !OF_THE_FEED.has(guard) && examples.length < GUARD_EXAMPLES);
+  if (open().length === 0) return desired;
   for (const row of planner.rows()) {
     if (row.kind === "fault") continue;
     for (const plannedUnit of row.units) {
@@ -230,5 +230,5 @@ function withExamples(
     }
     if (open().length === 0) break;
   }
-  return wanted;
+  return desired;
 }

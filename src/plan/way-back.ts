@@ -128,8 +128,8 @@ export async function openWayBack(
     const isGone = unit.after === stateName(keyring, unit.name, { value: "", flag: "" });
     const units = backOf(profile, unit, isGone);
     // What an undoing that was cut has left waits to be delivered, and is put once more.
-    const wanted = Object.fromEntries(units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
-    if (changeWaits(await mailboxes.read(user), unit.name, wanted)) return { kind: "fault", line, ...CHANGE_WAITS };
+    const desired = Object.fromEntries(units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
+    if (changeWaits(await mailboxes.read(user), unit.name, desired)) return { kind: "fault", line, ...CHANGE_WAITS };
     // Who has the username by now may be another: then nothing is put back.
     const person = sub === undefined ? undefined : { account: { sub, createdAt: 0 } };
     const madeBefore = sub === undefined ? begunAt + CLOCKS_APART_MS : undefined;

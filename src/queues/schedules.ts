@@ -47,13 +47,13 @@ export async function placeSchedules(queues: Queues, schedules: ReadonlyMap<stri
 
 /** True where the scheduler is as it should be, and its next order is there: a Redis that lost its last writes may lack it. */
 async function isPlaced(queue: JobQueue<FeedOrder>, feed: string, schedule: Schedule): Promise<boolean> {
-  const there = await queue.getJobScheduler(idOf(feed));
-  if (there?.next === undefined) return false;
+  const scheduler = await queue.getJobScheduler(idOf(feed));
+  if (scheduler?.next === undefined) return false;
   const isSame =
     "cron" in schedule
-      ? there.pattern === schedule.cron && there.tz === schedule.timezone
-      : there.every === schedule.everyMs;
-  return isSame && (await queue.getJob(`repeat:${idOf(feed)}:${there.next}`)) !== undefined;
+      ? scheduler.pattern === schedule.cron && scheduler.tz === schedule.timezone
+      : scheduler.every === schedule.everyMs;
+  return isSame && (await queue.getJob(`repeat:${idOf(feed)}:${scheduler.next}`)) !== undefined;
 }
 
 /** A colon has a meaning in BullMQ's ids. */

@@ -10,7 +10,7 @@
  */
 import type { Buried } from "../core/letter.ts";
 import type { Ledger, Units, UserState } from "../core/mailbox.ts";
-import type { Wanted } from "../core/put.ts";
+import type { DesiredUnit } from "../core/put.ts";
 import type { Settled } from "../core/settle.ts";
 import type { Settlements } from "../core/settlement.ts";
 
@@ -22,7 +22,7 @@ export interface UserUnits {
   readonly username: string;
   /** The mark of the account that a look found; absent where nobody has looked. */
   readonly account?: string;
-  readonly units: readonly Wanted[];
+  readonly units: readonly DesiredUnit[];
 }
 
 /** A page of changes of one run into one pool, put as one. */

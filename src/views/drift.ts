@@ -12,13 +12,13 @@ export function driftDocument({ pool, sum, missing, listed }: DriftFound): objec
   return { pool, ...sum, missingColumns: missing, changed: listed.map(masked) };
 }
 
-function masked({ username, attribute, version, now, wanted }: Drifted) {
+function masked({ username, attribute, version, now, desired }: Drifted) {
   return {
     username: printable(username),
     attribute,
     version: new Date(timeOf(version)).toISOString(),
     now: now === undefined || now === "" ? null : shownValue(attribute, now),
-    feed: valueText(wanted, false),
+    feed: valueText(desired, false),
   };
 }
 

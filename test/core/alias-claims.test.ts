@@ -53,7 +53,7 @@ describe("the judgement of who may have an alias", () => {
 describe("what a call takes from others", () => {
   const profile = { aliasAttributes: ["email", "preferred_username"] };
   const sent = (...pairs: readonly (readonly [string, string])[]) => pairs.map(([Name, Value]) => ({ Name, Value }));
-  const there = { email: { value: "there@example.com", verified: false } };
+  const contacts = { email: { value: "there@example.com", verified: false } };
   const email = (value: string) => ({ attribute: "email", value });
 
   for (const [title, attributes, taken] of [
@@ -72,7 +72,7 @@ describe("what a call takes from others", () => {
     ["nothing by a preferred username that is cleared", sent(["preferred_username", ""]), undefined],
     ["nothing by any other attribute", sent(["nickname", "ann"]), undefined],
   ] as const) {
-    test(title, () => assert.deepEqual(aliasTaken(profile, attributes, there), taken));
+    test(title, () => assert.deepEqual(aliasTaken(profile, attributes, contacts), taken));
   }
 
   test("nothing by the flag of an address that is not there", () => {

@@ -143,9 +143,9 @@ const cases: readonly Case[] = [
 ];
 
 describe("the comparison of a wanted value with the user", () => {
-  for (const { title, name, value, there, profile = VERIFIES, lastSent = false, says } of cases) {
+  for (const { title, name, value, there: current, profile = VERIFIES, lastSent = false, says } of cases) {
     test(`${title}: ${says.is}`, () => {
-      const user = { attributes: new Map(Object.entries(there)) };
+      const user = { attributes: new Map(Object.entries(current)) };
       assert.deepEqual(compareUnit(profile, { name, value }, user, lastSent), says);
     });
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import { claim } from "../../src/core/claim.ts";
-import { put, type Wanted } from "../../src/core/put.ts";
+import { put, type DesiredUnit } from "../../src/core/put.ts";
 import { replay } from "../../src/core/replay.ts";
 import { settle } from "../../src/core/settle.ts";
 import type { Claimed } from "../../src/core/claim.ts";
@@ -44,7 +44,7 @@ export function user() {
       name: string,
       word: string,
       version?: number,
-      { account, ...more }: Pick<Wanted, "sendUnless" | "look"> & { account?: string } = {},
+      { account, ...more }: Pick<DesiredUnit, "sendUnless" | "look"> & { account?: string } = {},
     ): void {
       const found = account === undefined ? {} : { account };
       const ordinal =

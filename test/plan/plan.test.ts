@@ -135,10 +135,10 @@ describe("a plan", () => {
       person("dan", verified("dan@x")),
       person("eve", { email: "free@x", email_verified: "false" }),
     ];
-    const becomes = async (wanted: Readonly<Record<string, string>>) =>
+    const becomes = async (desired: Readonly<Record<string, string>>) =>
       diffs(
         await plan(
-          Object.entries(wanted).map(([name, address]) => row(name, { email: mail(address) })),
+          Object.entries(desired).map(([name, address]) => row(name, { email: mail(address) })),
           { pool },
         ),
       ).map((each) => (typeof each === "string" ? each : each["email"]));

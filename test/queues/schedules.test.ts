@@ -34,9 +34,9 @@ describe("schedules of feeds", () => {
     assert.deepEqual(await place(queues, { hr: cron, "c:r m": { everyMs: 3_600_000 } }), { placed: [], removed: [] });
     const later = { ...cron, timezone: "Europe/London" };
     assert.deepEqual(await place(queues, { hr: later }), { placed: ["hr"], removed: ["c:r m"] });
-    const there = await queues.queue("directory").getJobSchedulers();
+    const scheduler = await queues.queue("directory").getJobSchedulers();
     assert.deepEqual(
-      there.map(({ key, pattern, tz }) => [key, pattern, tz]),
+      scheduler.map(({ key, pattern, tz }) => [key, pattern, tz]),
       [["hr", "30 2 * * *", "Europe/London"]],
     );
     assert.deepEqual(await place(queues, {}), { placed: [], removed: ["hr"] });

@@ -209,8 +209,8 @@ async function unfinishedRuns({ engine, feed, pool }: Pass): Promise<readonly Ru
 async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, identity: string): Promise<void> {
   const { store, keyring } = engine;
   const { plan, input, guards } = planned;
-  const wanted = { id: freshRunId(), pool: pool.profile.id, feed: feed.name, asOf: input.asOfMs };
-  const { run } = await store.runs.begin({ ...wanted, identity: waitingIdentity(identity) });
+  const beginning = { id: freshRunId(), pool: pool.profile.id, feed: feed.name, asOf: input.asOfMs };
+  const { run } = await store.runs.begin({ ...beginning, identity: waitingIdentity(identity) });
   await store.runs.transition(run.id, ["reading"], "needs-approval");
   const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };
   if (!(await storePlan(store.plans, plan, { target: pool.target, keyring }, facts))) {

@@ -35,13 +35,13 @@ export async function filtersOf(
     ...(until === undefined ? {} : { until }),
   };
   if (user === undefined) return [filter];
-  const wanted = user.toLowerCase();
+  const beginning = user.toLowerCase();
   const exact = new Set<string>();
   const alike = new Set<string>();
   for await (const letter of engine.store.letters.list(filter)) {
     const username = engine.keyring.open(letter.username);
     if (username === user || letter.user === user) exact.add(letter.user);
-    else if (username.toLowerCase() === wanted) alike.add(letter.user);
+    else if (username.toLowerCase() === beginning) alike.add(letter.user);
   }
   return [...(exact.size > 0 ? exact : alike)].map((key) => ({ ...filter, user: key }));
 }

@@ -201,18 +201,18 @@ async function beginRun({ engine, pool }: RunContext, source: RunSource): Promis
     if (run.state === "cancelled") throw await cancelled(runs, run.id);
     return { run, resumed: true };
   }
-  const wanted = {
+  const beginning = {
     id: freshRunId(),
     pool: pool.profile.id,
     feed: source.name,
     identity: source.identity,
     asOf: source.asOfMs,
   };
-  const begun = await runs.begin(wanted);
+  const begun = await runs.begin(beginning);
   // A run that was put with --detach is over when nothing of it is pending; the same command then means a new one.
   if (!begun.resumed || begun.run.state !== "delivering" || (await runs.books(begun.run.id)).pending > 0) return begun;
   await runs.advance(begun.run.id, "finished");
-  return runs.begin(wanted);
+  return runs.begin(beginning);
 }
 
 async function interruptedRun(context: RunContext, run: Run, source: RunSource, cause: unknown): Promise<AppError> {

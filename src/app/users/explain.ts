@@ -69,18 +69,18 @@ export async function explainUser(
   const found = named.user ? { ok: true as const, user: named.user } : await look(deps, username);
   const listed = found.ok ? found.user : undefined;
   const letters: LetterView[] = [];
-  const wanted: Unit[] = [];
+  const desired: Unit[] = [];
   for await (const letter of store.letters.list({ pool: profile.id, user })) {
     letters.push(viewLetter(letter, keyring, false));
-    wanted.push({ name: letter.unit, value: valueOf(keyring.open(letter.body)) });
+    desired.push({ name: letter.unit, value: valueOf(keyring.open(letter.body)) });
   }
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
   const nowMs = await store.now();
   const units = unitsOf(state, keyring, nowMs);
-  wanted.push(...units.map(({ unit }) => unit));
-  const looked = await owners(deps, wanted);
+  desired.push(...units.map(({ unit }) => unit));
+  const looked = await owners(deps, desired);
   const prospect: Prospect = {
     profile,
     listed,
@@ -162,7 +162,7 @@ function ledgerOf(
     };
     if (isFormer || !known || listed === undefined) return unit;
     const digestOf = (value: UnitValue): string => keyring.valueDigest(attribute, value);
-    return { ...unit, changedSince: !valuesThere(listed, attribute).some((value) => digestOf(value) === digest) };
+    return { ...unit, changedSince: !valuesInPool(listed, attribute).some((value) => digestOf(value) === digest) };
   });
 }
 
@@ -247,12 +247,12 @@ interface OwnedAlias {
  */
 async function owners(
   { cognito, profile, reads, signal }: UserDeps,
-  wanted: readonly Unit[],
+  desired: readonly Unit[],
 ): Promise<{ readonly found: ReadonlyMap<string, OwnedAlias>; readonly refused?: ReadRefusal }> {
   const { usernameAttributes, aliasAttributes } = profile;
   const directory = createUserDirectory(cognito);
   const found = new Map<string, OwnedAlias>();
-  for (const { name, value } of wanted) {
+  for (const { name, value } of desired) {
     if (value.kind !== "text" || !isAliasAttribute(name)) continue;
     if (![...usernameAttributes, ...aliasAttributes].includes(name)) continue;
     const alias = { attribute: name, value: value.text };
@@ -347,16 +347,16 @@ function reasons(
 }
 
 /** What the pool has of a unit, in each of the ways in which it may have been asked for. */
-function valuesThere({ attributes }: ListedUser, name: string): readonly UnitValue[] {
-  const there = attributes.get(name) ?? "";
-  if (contactOf(name) !== undefined) return [{ kind: "as-is", verified: there.toLowerCase() === "true" }];
-  if (there === "") return [{ kind: "clear" }];
+function valuesInPool({ attributes }: ListedUser, name: string): readonly UnitValue[] {
+  const current = attributes.get(name) ?? "";
+  if (contactOf(name) !== undefined) return [{ kind: "as-is", verified: current.toLowerCase() === "true" }];
+  if (current === "") return [{ kind: "clear" }];
   const flag = flagOf(name);
-  if (flag === undefined) return [{ kind: "text", text: there }];
+  if (flag === undefined) return [{ kind: "text", text: current }];
   const isVerified = attributes.get(flag)?.toLowerCase() === "true";
   return VERIFIED.filter((verified) => isVerified || verified !== "mark").map((verified) => ({
     kind: "text",
-    text: there,
+    text: current,
     verified,
   }));
 }

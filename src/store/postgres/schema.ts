@@ -135,30 +135,30 @@ export async function migrate(database: Database): Promise<void> {
       CREATE SCHEMA IF NOT EXISTS poolsync;
       CREATE TABLE IF NOT EXISTS poolsync.format (steps integer NOT NULL);
     `);
-    const there = await formatThere(session);
-    const done = there ?? 0;
+    const stored = await storedFormat(session);
+    const done = stored ?? 0;
     if (done > FORMAT) throw foreignFormat(done);
     for (const step of STEPS.slice(done)) await session.query(step);
-    if (there === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [FORMAT]);
+    if (stored === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [FORMAT]);
     else if (done < FORMAT) await session.query("UPDATE poolsync.format SET steps = $1", [FORMAT]);
   });
 }
 
 /** Throws a StoreError `foreign-format` where the tables are not, or no more, of the form that this version writes. */
 export async function demandFormat(session: Session): Promise<void> {
-  const there = await formatThere(session);
-  if (there !== undefined && there !== FORMAT) throw foreignFormat(there);
+  const stored = await storedFormat(session);
+  if (stored !== undefined && stored !== FORMAT) throw foreignFormat(stored);
 }
 
-async function formatThere(session: Session): Promise<number | undefined> {
+async function storedFormat(session: Session): Promise<number | undefined> {
   const rows = await session.query<{ steps: number }>("SELECT steps FROM poolsync.format");
   return rows[0]?.steps;
 }
 
-function foreignFormat(there: number): StoreError {
-  const next = there > FORMAT ? "use the newer version that wrote it" : "start again, which brings it to that format";
+function foreignFormat(stored: number): StoreError {
+  const next = stored > FORMAT ? "use the newer version that wrote it" : "start again, which brings it to that format";
   return new StoreError(
     "foreign-format",
-    `The data directory holds format ${there}, and this version of poolsync knows ${FORMAT}: ${next}.`,
+    `The data directory holds format ${stored}, and this version of poolsync knows ${FORMAT}: ${next}.`,
   );
 }

@@ -76,8 +76,8 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
 
     look: () =>
       fence.step(async () => {
-        const there = await redis.hget(keys.memory, "format");
-        if (there !== null && there !== FORMAT) throw foreignFormat(there);
+        const stored = await redis.hget(keys.memory, "format");
+        if (stored !== null && stored !== FORMAT) throw foreignFormat(stored);
       }),
 
     remember,

@@ -32,15 +32,15 @@ local first = count > 0 and arrival + 1 or 0
 
 -- What the look found, or nil where nobody looked, a call of poolsync's may have changed it since, or the list lagged: it
 -- showed an account that another has come in the place of.
-local function found_by_look(d, wanted, account)
-  local look = wanted.look
+local function found_by_look(d, desired, account)
+  local look = desired.look
   if not look then return nil end
   local function wrote_since(touched)
     local entry = touched and d.ledger[touched]
     return entry and entry.at and entry.at >= look.at
   end
-  if wrote_since(wanted.name) or wrote_since(other_of(wanted.name)) then return nil end
-  local ours = d.ledger[wanted.name] and d.ledger[wanted.name].account
+  if wrote_since(desired.name) or wrote_since(other_of(desired.name)) then return nil end
+  local ours = d.ledger[desired.name] and d.ledger[desired.name].account
   if ours and account and is_successor(ours, account) then return nil end
   return look.found
 end
@@ -58,14 +58,14 @@ end
 
 -- By what the value is known to be there, so that no call and no place in the mailbox is spent on it: `look`, `ledger`
 -- or nil. A flag always waits its turn: an address that comes with it, or an older one, may take it away.
-local function known_by(d, wanted, found)
-  local entry = d.ledger[wanted.name]
-  if CONTACT_OF[wanted.name] then return nil end
+local function known_by(d, desired, found)
+  local entry = d.ledger[desired.name]
+  if CONTACT_OF[desired.name] then return nil end
   if found == 'there' then return 'look' end
-  if found == 'awaiting' then return entry and entry.digest == wanted.digest and 'ledger' or nil end
+  if found == 'awaiting' then return entry and entry.digest == desired.digest and 'ledger' or nil end
   if found == 'other' then return nil end
-  local may_believe = wanted.look or wanted.sendUnless == 'written'
-  return may_believe and is_believed(entry, wanted.digest) and 'ledger' or nil
+  local may_believe = desired.look or desired.sendUnless == 'written'
+  return may_believe and is_believed(entry, desired.digest) and 'ledger' or nil
 end
 
 local ORDINAL = '%0' .. TIME_DIGITS .. '.0f.%0' .. COUNT_DIGITS .. '.0f'
@@ -75,23 +75,23 @@ for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
   discard_cancelled(d.mailbox)
   if change.account then forget_former(d, change.account) end
-  for _, wanted in ipairs(change.units) do
+  for _, desired in ipairs(change.units) do
     arrival = arrival + 1
-    local ordinal = wanted.ordinal or string.format(ORDINAL, NOW, 0)
+    local ordinal = desired.ordinal or string.format(ORDINAL, NOW, 0)
     if is_too_far_ahead(ordinal) then
       ahead = ahead + 1
-    elseif wanted.overruled then
+    elseif desired.overruled then
       book(run, 'superseded', 1)
     else
       local unit = {
-        version = string.format(VERSION, ordinal, arrival), digest = wanted.digest, body = wanted.body, run = run,
+        version = string.format(VERSION, ordinal, arrival), digest = desired.digest, body = desired.body, run = run,
         attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account,
       }
-      local name, found = wanted.name, found_by_look(d, wanted, change.account)
-      if found ~= 'other' then unit.sendUnless = wanted.sendUnless end
+      local name, found = desired.name, found_by_look(d, desired, change.account)
+      if found ~= 'other' then unit.sendUnless = desired.sendUnless end
       -- Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
       if found == 'other' and d.ledger[name] and d.ledger[name].digest == unit.digest then blank(d, name) end
-      local known = is_quiet(d, name) and not is_stale(d, name, unit) and known_by(d, wanted, found)
+      local known = is_quiet(d, name) and not is_stale(d, name, unit) and known_by(d, desired, found)
       if known == 'look' then
         enter_seen(d, name, unit, d.ledger[name] and d.ledger[name].digest == unit.digest)
         book(run, 'unchanged', 1)
