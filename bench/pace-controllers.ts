@@ -17,7 +17,7 @@ export function poolsyncPace({ ceilingPerSecond: ceiling }: Scene): Controller {
   return {
     reserve(now) {
       const at = EPOCH + now;
-      const reserved = reserve(state, ceiling, at, { most: 1, urgent: false });
+      const reserved = reserve(state, ceiling, at, { maxSlots: 1, urgent: false });
       ({ state } = reserved);
       const [slotAt] = reserved.slots;
       return { slotAt, waitMs: slotAt === undefined ? reserved.askAgainMs : Math.max(0, slotAt - at) };

@@ -114,7 +114,7 @@ const NOTHING = { process: 0, slotAt: 0, reservedAt: 0, endsAt: 0, granted: fals
 function createSharedBucket(scene: Scene, random: Random, onOther: (at: number) => void) {
   const perMs = scene.quotaPerSecond / 1000;
   const size = scene.quotaPerSecond * scene.burstSeconds;
-  const wishes: number[] = [];
+  const request: number[] = [];
   let tokens = size;
   let levelAt = 0;
   // Thinned from the densest stream that there can be: what others ask for changes with time.
@@ -131,13 +131,13 @@ function createSharedBucket(scene: Scene, random: Random, onOther: (at: number) 
     take(at: number): boolean {
       for (; otherAt <= at; otherAt = nextAfter(otherAt)) {
         if (random() >= scene.others(otherAt)) continue;
-        wishes.push(otherAt);
+        request.push(otherAt);
         onOther(otherAt);
         takeAt(otherAt);
       }
       return takeAt(at);
     },
-    wantedByOthers: (from: number, to: number) => wishes.filter((at) => at >= from && at < to).length,
+    wantedByOthers: (from: number, to: number) => request.filter((at) => at >= from && at < to).length,
   };
 }
 

@@ -24,7 +24,7 @@
  */
 import type { Pace } from "../store/pace.ts";
 import { createCallPlaces } from "./call-places.ts";
-import type { Slot, SlotWish } from "./slot.ts";
+import type { Slot, SlotRequest } from "./slot.ts";
 import { createSlotStock, type DueSlot } from "./slot-stock.ts";
 import { type Episode, watchEpisodes } from "./throttle-episodes.ts";
 import { createWaitingLine, type Waiter } from "./waiting-line.ts";
@@ -46,7 +46,7 @@ export interface QuotaGovernor {
    * Rejects with a SlotTooLate where the deadline cannot be met, as soon as that is known; with the signal's reason
    * when it aborts; with a GovernorClosed; with the store's error where the pace cannot be asked.
    */
-  acquire(wish: SlotWish): Promise<Slot>;
+  acquire(request: SlotRequest): Promise<Slot>;
   /** Rejects who waits. Slots that are out may still be ended. */
   close(): Promise<void>;
 }
@@ -65,7 +65,7 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   const line = createWaitingLine();
   const places = createCallPlaces({ concurrency, preparing, isUrgentNext: () => line.first()?.urgent === true });
   const stock = createSlotStock({
-    reserve: (wishes) => pace.reserve(bucket, ceilingPerSecond, wishes),
+    reserve: (request) => pace.reserve(bucket, ceilingPerSecond, request),
     // Whoever waits learns of the store's fault, and tries again in its own time.
     failed: (error, urgent) => line.reject(error, urgent),
     reserved: (soonestAt) => line.rejectLate(soonestAt),
@@ -114,9 +114,9 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
   }
 
   return {
-    async acquire(wish) {
+    async acquire(request) {
       if (closed) throw new GovernorClosed();
-      const given = line.join(wish);
+      const given = line.join(request);
       pump();
       return given;
     },

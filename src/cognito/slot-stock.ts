@@ -22,7 +22,7 @@ export interface SlotStock {
 }
 
 export interface StockOptions {
-  readonly reserve: (wishes: { readonly most: number; readonly urgent: boolean }) => ReturnType<Pace["reserve"]>;
+  readonly reserve: (request: { readonly maxSlots: number; readonly urgent: boolean }) => ReturnType<Pace["reserve"]>;
   /** Slots came; or none, and then none can be had before. */
   readonly reserved: (soonestAt: number) => void;
   readonly failed: (error: unknown, urgent: boolean) => void;
@@ -44,10 +44,10 @@ export function createSlotStock({ reserve, reserved, failed, answered }: StockOp
   /** The store promised no slot, because the next is too far ahead: it is not asked again before. */
   const askAgainAt = { urgent: 0, any: 0 };
 
-  function ask(most: number, urgent: boolean): void {
+  function ask(maxSlots: number, urgent: boolean): void {
     const kind = urgent ? "urgent" : "any";
-    asked[kind] = most;
-    void reserve({ most, urgent })
+    asked[kind] = maxSlots;
+    void reserve({ maxSlots, urgent })
       .then(
         (answer) => {
           const now = performance.now();

@@ -19,7 +19,7 @@ export interface Slot {
   throttled(): Promise<void>;
 }
 
-export interface SlotWish {
+export interface SlotRequest {
   /** 0 (first) to 9 (last); what lies outside is moved to the nearer end. 0 and 1 are urgent. */
   readonly priority: number;
   /** How long the caller can wait, in ms. */

@@ -1,5 +1,5 @@
 /** Who waits for a slot of a governor: the most urgent goes first, and of equals who came first. */
-import { SlotTooLate, type Slot, type SlotWish } from "./slot.ts";
+import { SlotTooLate, type Slot, type SlotRequest } from "./slot.ts";
 
 export interface Waiter {
   readonly urgent: boolean;
@@ -11,7 +11,7 @@ export interface Waiter {
 
 export interface WaitingLine {
   /** Throws the signal's reason, or SlotTooLate, where there is nothing to wait for. */
-  join(wish: SlotWish): Promise<Slot>;
+  join(wish: SlotRequest): Promise<Slot>;
   first(): Waiter | undefined;
   /** How many wait, */
   readonly size: number;

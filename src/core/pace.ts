@@ -70,9 +70,9 @@ export const PACE_RULE = {
   LANE_MS,
 } as const;
 
-export interface Wishes {
+export interface ReserveOptions {
   /** How many slots at most. */
-  readonly most: number;
+  readonly maxSlots: number;
   /** Overtakes slots that are reserved and not yet due. */
   readonly urgent: boolean;
 }
@@ -120,7 +120,7 @@ export function reserve(
   stored: PaceState,
   ceiling: number,
   now: number,
-  { most, urgent }: Wishes,
+  { maxSlots, urgent }: ReserveOptions,
 ): { readonly state: PaceState; readonly slots: readonly number[]; readonly askAgainMs: number } {
   const top = fleetCeiling(stored, ceiling, now);
   const before = healed(stored, top, now);
@@ -129,7 +129,7 @@ export function reserve(
   let lane = before.lanes[String(ceiling)] ?? 0;
   let firstAt = 0;
   const slots: number[] = [];
-  while (slots.length < most) {
+  while (slots.length < maxSlots) {
     const free = Math.max(now - CATCH_UP_MS, nextAt);
     const slot = urgent ? Math.min(free, Math.max(now - CATCH_UP_MS, urgentAt)) : free;
     // Whoever has a lower ceiling spends the fleet's slot and makes the call later, so that no slot waits for a lane.

@@ -20,9 +20,9 @@ export interface SlotGrants {
   readonly askAgainMs: number;
 }
 
-export interface SlotWishes {
+export interface SlotsRequest {
   /** How many at most. More than one is given only where they come almost at once. */
-  readonly most: number;
+  readonly maxSlots: number;
   /** Overtakes slots that are reserved and not yet due. */
   readonly urgent: boolean;
 }
@@ -37,7 +37,7 @@ export interface PaceView {
 
 export interface Pace {
   /** Reserves slots. One that was reserved counts as a call that was granted, unless `throttled` says otherwise. */
-  reserve(bucket: string, ceilingPerSecond: number, wishes: SlotWishes): Promise<SlotGrants>;
+  reserve(bucket: string, ceilingPerSecond: number, request: SlotsRequest): Promise<SlotGrants>;
   /** A call that went in the slot `slotAt` was throttled: slows everybody down. Answers true where the rate was cut. */
   throttled(bucket: string, ceilingPerSecond: number, slotAt: number): Promise<boolean>;
   view(bucket: string, ceilingPerSecond: number): Promise<PaceView>;

@@ -8,7 +8,7 @@ import type { Episode } from "../../src/cognito/throttle-episodes.ts";
 import type { GovernorOptions, QuotaGovernor } from "../../src/cognito/quota-governor.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createRandom } from "../../src/emulator/random.ts";
-import type { Pace, SlotWishes } from "../../src/store/pace.ts";
+import type { Pace, SlotsRequest } from "../../src/store/pace.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 
@@ -20,12 +20,12 @@ function scriptedPace(waitMs: (nth: number) => number | Promise<number> = () => 
     reserved: 0,
     asking: 0,
     mostAsking: 0,
-    wishes: new Array<SlotWishes>(),
+    wishes: new Array<SlotsRequest>(),
     throttled: new Array<number>(),
   };
   const pace: Pace = {
-    async reserve(_bucket, _ceiling, wishes) {
-      seen.wishes.push(wishes);
+    async reserve(_bucket, _ceiling, request) {
+      seen.wishes.push(request);
       seen.reserved += 1;
       const nth = seen.reserved;
       seen.asking += 1;

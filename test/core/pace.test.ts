@@ -8,7 +8,7 @@ const REST_MS = 270;
 const TINY = 1e-3;
 
 const one = (state: PaceState, ceiling: number, now: number, urgent = false) =>
-  reserve(state, ceiling, now, { most: 1, urgent });
+  reserve(state, ceiling, now, { maxSlots: 1, urgent });
 
 /** The times of the next slots, from `NOW`, and the state after them. */
 function slots(count: number, state: PaceState, nowMs: number, ceiling = CEILING) {
@@ -169,7 +169,8 @@ describe("the pace", () => {
   });
 
   test("reserves in one go what comes within 20 ms", () => {
-    const many = (ceiling: number) => reserve(freshPace(ceiling, NOW), ceiling, NOW, { most: 10, urgent: false }).slots;
+    const many = (ceiling: number) =>
+      reserve(freshPace(ceiling, NOW), ceiling, NOW, { maxSlots: 10, urgent: false }).slots;
     assert.deepEqual(
       [20, 100, 200, 1000].map((ceiling) => many(ceiling).length),
       [1, 3, 5, 10],

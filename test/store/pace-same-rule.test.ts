@@ -27,9 +27,9 @@ test(`the script and the rule say the same of any row of signals (seed ${SEED})`
         const ceiling = random.pick(ceilings);
         const before = state ?? freshPace(ceiling, now);
         if (random.chance(0.75)) {
-          const wishes = { most: 1 + random.below(4), urgent: random.chance(0.2) };
-          const { state: after, slots, askAgainMs } = reserve(before, ceiling, now, wishes);
-          const answer = await pace.reserve(bucket, ceiling, wishes);
+          const request = { maxSlots: 1 + random.below(4), urgent: random.chance(0.2) };
+          const { state: after, slots, askAgainMs } = reserve(before, ceiling, now, request);
+          const answer = await pace.reserve(bucket, ceiling, request);
           const expected = slots.map((slotAt) => ({ waitMs: Math.max(0, slotAt - now), slotAt }));
           assert.deepEqual(answer, { slots: expected, askAgainMs }, told);
           taken.push(...slots);

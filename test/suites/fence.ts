@@ -105,7 +105,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         keep: ({ beforeImages }) => beforeImages.keep("run", [{ unit: "unit", body: "p:{}" }], LEASE_MS),
       },
       pace: {
-        reserve: ({ pace }) => pace.reserve("bucket", 10, { most: 1, urgent: false }),
+        reserve: ({ pace }) => pace.reserve("bucket", 10, { maxSlots: 1, urgent: false }),
         throttled: ({ pace }) => pace.throttled("bucket", 10, 0),
       },
       plans: {

@@ -12,7 +12,7 @@ export function paceSuite(name: string, open: Open, time: Time): void {
   describe(`pace: ${name}`, () => {
     const suite = openForSuite(open, time);
     const reserve = async (bucket: string, ceiling: number, urgent = false): Promise<SlotGrant> => {
-      const [slot] = (await suite.store.pace.reserve(bucket, ceiling, { most: 1, urgent })).slots;
+      const [slot] = (await suite.store.pace.reserve(bucket, ceiling, { maxSlots: 1, urgent })).slots;
       assert.ok(slot);
       return slot;
     };
@@ -106,8 +106,8 @@ export function paceSuite(name: string, open: Open, time: Time): void {
     test("slots that come almost at once are reserved in one go, and no others", async () => {
       const { pace } = suite.store;
       const bucket = suite.fresh("bucket");
-      const many = async (of: string, ceiling: number, most: number) =>
-        (await pace.reserve(of, ceiling, { most, urgent: false })).slots;
+      const many = async (of: string, ceiling: number, maxSlots: number) =>
+        (await pace.reserve(of, ceiling, { maxSlots, urgent: false })).slots;
       const slots = await many(bucket, 200, 100);
       assert.ok(slots.length >= 4 && slots.length <= 5, `Expected 20 ms of slots, got ${slots.length}`);
       assert.equal(slots[0]?.waitMs, 0);
@@ -123,7 +123,7 @@ export function paceSuite(name: string, open: Open, time: Time): void {
       const bucket = suite.fresh("bucket");
       const [first, second] = [await reserve(bucket, 1.5), await reserve(bucket, 1.5)];
       assert.ok(Math.abs(second.slotAt - first.slotAt - 1000 / 1.5) < TINY_MS);
-      const third = await pace.reserve(bucket, 1.5, { most: 1, urgent: false });
+      const third = await pace.reserve(bucket, 1.5, { maxSlots: 1, urgent: false });
       assert.deepEqual(third.slots, []);
       assert.ok(third.askAgainMs > 0 && third.askAgainMs <= 334);
       await suite.passes(third.askAgainMs + 1);
@@ -172,7 +172,7 @@ export function paceSuite(name: string, open: Open, time: Time): void {
       const bucket = suite.fresh("bucket");
       await reserve(bucket, 10);
       await suite.passes(-3_600_000);
-      const { askAgainMs } = await pace.reserve(bucket, 10, { most: 1, urgent: false });
+      const { askAgainMs } = await pace.reserve(bucket, 10, { maxSlots: 1, urgent: false });
       assert.ok(askAgainMs > 0 && askAgainMs < 500, `Expected to wait for less than half a second, got ${askAgainMs}`);
       await suite.passes(Math.ceil(askAgainMs));
       assert.ok((await reserve(bucket, 10)).waitMs <= 1000 + TINY_MS);

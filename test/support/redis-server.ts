@@ -41,15 +41,15 @@ const SETTINGS = ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noe
  * A real Redis, the first of: one that is named, a container where a runtime answers, `redis-server` from the PATH,
  * Debian's package where it may be installed. Throws with the remedies where there is none.
  */
-export async function provideRedis(wishes: RedisWishes): Promise<ProvidedRedis> {
-  if (wishes.url !== undefined && wishes.url !== "") {
-    return { url: wishes.url, origin: "POOLSYNC_TEST_REDIS_URL", ours: false, stop: () => Promise.resolve() };
+export async function provideRedis(request: RedisWishes): Promise<ProvidedRedis> {
+  if (request.url !== undefined && request.url !== "") {
+    return { url: request.url, origin: "POOLSYNC_TEST_REDIS_URL", ours: false, stop: () => Promise.resolve() };
   }
-  const contained = (await containerRuntimeAnswers()) ? await startContainer(wishes) : undefined;
+  const contained = (await containerRuntimeAnswers()) ? await startContainer(request) : undefined;
   if (contained) return contained;
   if (serverOnPath()) return await startServer("redis-server on the PATH");
-  if (wishes.install && process.getuid?.() === 0) {
-    installServer(wishes.say);
+  if (request.install && process.getuid?.() === 0) {
+    installServer(request.say);
     return await startServer("Debian's redis-server, which was just installed");
   }
   throw new Error(

@@ -6,10 +6,10 @@ export function createPace(now: () => number): Pace {
   const buckets = new Map<string, PaceState>();
   const stateOf = (bucket: string, ceiling: number, at: number) => buckets.get(bucket) ?? freshPace(ceiling, at);
   return {
-    async reserve(bucket, ceilingPerSecond, wishes) {
+    async reserve(bucket, ceilingPerSecond, request) {
       const at = now();
       const before = stateOf(bucket, ceilingPerSecond, at);
-      const { state, slots, askAgainMs } = reserve(before, ceilingPerSecond, at, wishes);
+      const { state, slots, askAgainMs } = reserve(before, ceilingPerSecond, at, request);
       buckets.set(bucket, state);
       return { slots: slots.map((slotAt) => ({ waitMs: Math.max(0, slotAt - at), slotAt })), askAgainMs };
     },

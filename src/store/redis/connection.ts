@@ -177,7 +177,7 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
       redisOptions: { ...connection.redisOptions, ...options },
     });
   }
-  return new GatheringRedis({
+  return new BatchingRedis({
     ...connection.options,
     ...options,
     retryStrategy: retry,
@@ -191,7 +191,7 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
  * on the server. Unlike ioredis' own pipelining it changes nothing of what happens when the connection is lost: each
  * command that was not answered is sent again.
  */
-class GatheringRedis extends Redis {
+class BatchingRedis extends Redis {
   #gathering = false;
 
   override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {

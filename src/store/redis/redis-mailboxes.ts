@@ -20,7 +20,7 @@ import {
   sweepReply,
 } from "./documents.ts";
 import type { KnownPools } from "./known-pools.ts";
-import { createGathering } from "./gathering.ts";
+import { createBatcher } from "./batcher.ts";
 import { scanHash } from "./scan-hash.ts";
 
 /** More letters than this are replayed in several steps, so that no script holds the server up for long. */
@@ -56,9 +56,9 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     ...[...pools.names].map((pool) => keys.due(pool)),
   ];
 
-  const inTrips = createGathering<Step, string>({
-    most: STEPS_PER_TRIP,
-    about: ({ user }) => user,
+  const inBatches = createBatcher<Step, string>({
+    maxSize: STEPS_PER_TRIP,
+    keyOf: ({ user }) => user,
     async send(steps) {
       const mayBury = steps.some(({ settlements }) => settlements?.some(({ is }) => is === "bury"));
       const args = steps.flatMap(({ user, token, leaseMs, settlements }) => [
@@ -102,14 +102,14 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     },
 
     async claim(user, token, leaseMs) {
-      const reply = await inPool(() => inTrips({ user, token, leaseMs }));
+      const reply = await inPool(() => inBatches({ user, token, leaseMs }));
       const answer = parseDocument(claimReply, reply, "the answer to a claim");
       return answer.is === "claimed" ? { ...answer, units: inOrder(answer.units) } : answer;
     },
 
     async settle(user, token, settlements, leaseMs) {
       const step = { user, token, leaseMs, settlements: listOf(settlements) };
-      const reply = await inPool(() => inTrips(step));
+      const reply = await inPool(() => inBatches(step));
       return parseDocument(settleReply, reply, "the answer to a settle");
     },
 

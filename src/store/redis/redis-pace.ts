@@ -6,8 +6,8 @@ import type { Scripts } from "./scripts.ts";
 /** One pace for the whole fleet: each step is one script on the server, by the server's clock. */
 export function createRedisPace(keys: Keys, scripts: Scripts): Pace {
   return {
-    async reserve(bucket, ceilingPerSecond, { most, urgent }) {
-      const reply = await scripts.run("reserve", [keys.pace(bucket)], [ceilingPerSecond, most, urgent ? 1 : 0]);
+    async reserve(bucket, ceilingPerSecond, { maxSlots, urgent }) {
+      const reply = await scripts.run("reserve", [keys.pace(bucket)], [ceilingPerSecond, maxSlots, urgent ? 1 : 0]);
       return parseDocument(reserveReply, reply, "the answer to a reservation");
     },
 

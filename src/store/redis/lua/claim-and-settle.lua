@@ -1,4 +1,4 @@
--- Claims and settles of several users, gathered by the client: see gathering.ts. Each is a step of its own: what is wrong
+-- Claims and settles of several users, gathered by the client: see batcher.ts. Each is a step of its own: what is wrong
 -- with one user's documents fails that step alone, before anything of it is booked or written. What the server refuses
 -- (it is full, a replica, without its replicas) is refused by the writing, which no step does, and fails the call.
 --

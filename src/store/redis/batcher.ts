@@ -3,29 +3,29 @@
  * A busy process so makes few trips, and nobody waits for longer than the turn. To wait for the trip before as well was
  * measured: it gathers no more, and is slower where more is asked for than one trip takes.
  */
-export interface GatheringOptions<Request, Answer> {
+export interface BatcherOptions<Request, Answer> {
   /** How many requests one trip takes. */
-  readonly most: number;
+  readonly maxSize: number;
   /** Who a request is about: two about the same never share a trip, and go in the order in which they were asked for. */
-  readonly about: (request: Request) => string;
+  readonly keyOf: (request: Request) => string;
   /** Answers each request, in their order; an error is the answer to that one alone. A rejection is everybody's. */
   readonly send: (requests: readonly Request[]) => Promise<readonly (Answer | Error)[]>;
 }
 
-interface Asked<Request, Answer> {
+interface BatchedRequest<Request, Answer> {
   readonly request: Request;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-export function createGathering<Request, Answer>({
-  most,
-  about,
+export function createBatcher<Request, Answer>({
+  maxSize,
+  keyOf,
   send,
-}: GatheringOptions<Request, Answer>): (request: Request) => Promise<Answer> {
-  let gathered: Asked<Request, Answer>[] = [];
+}: BatcherOptions<Request, Answer>): (request: Request) => Promise<Answer> {
+  let queued: BatchedRequest<Request, Answer>[] = [];
 
-  async function travel(trip: readonly Asked<Request, Answer>[]): Promise<void> {
+  async function travel(trip: readonly BatchedRequest<Request, Answer>[]): Promise<void> {
     try {
       const answers = await send(trip.map(({ request }) => request));
       if (answers.length !== trip.length) {
@@ -41,28 +41,32 @@ export function createGathering<Request, Answer>({
   }
 
   function go(): void {
-    const trips = tripsOf(gathered, most, ({ request }) => about(request));
-    gathered = [];
+    const trips = tripsOf(queued, maxSize, ({ request }) => keyOf(request));
+    queued = [];
     for (const trip of trips) void travel(trip);
   }
 
   return (request) =>
     new Promise((resolve, reject) => {
-      if (gathered.length === 0) setImmediate(go);
-      gathered.push({ request, resolve, reject });
+      if (queued.length === 0) setImmediate(go);
+      queued.push({ request, resolve, reject });
     });
 }
 
 /** Items as trips of at most so many, each with one item about the same; those about the same stay in their order. */
-export function tripsOf<T>(items: readonly T[], most: number, about: (item: T) => string): readonly (readonly T[])[] {
+export function tripsOf<T>(
+  items: readonly T[],
+  maxSize: number,
+  keyOf: (item: T) => string,
+): readonly (readonly T[])[] {
   const trips: T[][] = [];
   let left = items;
   while (left.length > 0) {
     const going = new Map<string, T>();
     const staying: T[] = [];
     for (const item of left) {
-      const whom = about(item);
-      if (going.size < most && !going.has(whom)) going.set(whom, item);
+      const key = keyOf(item);
+      if (going.size < maxSize && !going.has(key)) going.set(key, item);
       else staying.push(item);
     }
     trips.push([...going.values()]);

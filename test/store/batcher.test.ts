@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { createGathering, tripsOf } from "../../src/store/redis/gathering.ts";
+import { createBatcher, tripsOf } from "../../src/store/redis/batcher.ts";
 
 describe("trips", () => {
   const cases: readonly { name: string; items: string; most: number; trips: readonly string[] }[] = [
@@ -33,12 +33,12 @@ describe("trips", () => {
 
 describe("a gathering", () => {
   /** Requests are words, about their first letter; each is answered by the test. */
-  function open(most = 50) {
+  function open(maxSize = 50) {
     const trips: { words: readonly string[]; answer: (answers: readonly (string | Error)[]) => void }[] = [];
     const refusals: ((reason: Error) => void)[] = [];
-    const ask = createGathering<string, string>({
-      most,
-      about: (word) => word.slice(0, 1),
+    const ask = createBatcher<string, string>({
+      maxSize,
+      keyOf: (word) => word.slice(0, 1),
       send: (words) =>
         new Promise((resolve, reject) => {
           trips.push({ words, answer: resolve });
