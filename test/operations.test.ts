@@ -21,7 +21,7 @@ import {
   LOST_PERSON,
 } from "../src/core/failure.ts";
 import { IDENTIFIERS } from "../src/core/identifier.ts";
-import { QUIET_MS, SUSPECT_MS } from "../src/core/mailbox.ts";
+import { COOLDOWN_MS, ABANDONED_CALL_MS } from "../src/core/mailbox.ts";
 import { PLAN_FAULTS } from "../src/core/plan-fault.ts";
 import { INVALID_REASONS } from "../src/core/pool-schema.ts";
 import { VERIFIED } from "../src/core/unit.ts";
@@ -139,8 +139,8 @@ describe("the page on operations, on failures", () => {
       faults: `${MAX_FAULTS}`,
       deaths: `${MAX_DEATHS}`,
       "back-off": `1 second, doubling to ${LONGEST_BACKOFF_MS / 60_000} minutes`,
-      "quiet interval": `${QUIET_MS / 1000} seconds`,
-      suspicion: `${SUSPECT_MS / 60_000} minutes`,
+      "quiet interval": `${COOLDOWN_MS / 1000} seconds`,
+      suspicion: `${ABANDONED_CALL_MS / 60_000} minutes`,
       "lead of a version": `${MAX_LEAD_MS / 60_000} minutes`,
       "first probe of a hold": `${FIRST_PROBE_MS / 1000} seconds`,
       "longest probe of a hold": `${LONGEST_PROBE_MS / 60_000} minutes`,

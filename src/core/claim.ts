@@ -6,7 +6,7 @@ import {
   draft,
   enter,
   finish,
-  letNothingOlderFollow,
+  fenceVersion,
   isStale,
   otherOf,
   withoutPrototype,
@@ -17,7 +17,7 @@ import {
   dueAt,
   isBelieved,
   mayGoAt,
-  SUSPECT_MS,
+  ABANDONED_CALL_MS,
   type Claim,
   type QueuedUnit,
   type Mailbox,
@@ -57,9 +57,9 @@ export function claim(
     d.mailbox.doubts = {};
     for (const [name, unit] of Object.entries(dead.units)) {
       book(d, unit.run, "pending", -1);
-      letNothingOlderFollow(d, name, unit, nowMs + SUSPECT_MS);
+      fenceVersion(d, name, unit, nowMs + ABANDONED_CALL_MS);
       place(d, name, { ...unit, deaths: unit.deaths + 1 });
-      d.mailbox.suspects[name] = { until: nowMs + SUSPECT_MS };
+      d.mailbox.suspects[name] = { until: nowMs + ABANDONED_CALL_MS };
     }
   }
   discardCancelled(d, isCancelled);

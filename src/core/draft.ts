@@ -5,9 +5,9 @@
 import type { Entry, Term } from "./books.ts";
 import {
   isOfFormer,
-  QUIET_MS,
+  COOLDOWN_MS,
   type QueuedUnit,
-  type Kept,
+  type SettledUnit,
   type LedgerEntry,
   type SendUnless,
   type UserState,
@@ -31,7 +31,7 @@ export interface Draft {
     pending: Record<string, QueuedUnit>;
     claim?: { token: string; leaseUntil: number; units: Record<string, QueuedUnit>; sent?: readonly string[] };
     suspects: Record<string, { until: number }>;
-    kept: Record<string, Kept>;
+    kept: Record<string, SettledUnit>;
     doubts: Record<string, string>;
     unknown: Record<string, { digest: string; until: number }>;
   };
@@ -168,24 +168,24 @@ function sentUnless(unit: QueuedUnit, sendUnless: SendUnless | undefined): Queue
   return sendUnless === undefined ? rest : { ...rest, sendUnless };
 }
 
-/** Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag. */
-function quietUntil(d: Draft, name: string, digest: string): number {
+/** Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag. */
+function cooldownUntil(d: Draft, name: string, digest: string): number {
   const other = otherOf(name);
-  const fate = d.mailbox.unknown[name];
-  const otherFate = other === undefined ? undefined : d.mailbox.unknown[other];
-  return Math.max(fate && fate.digest !== digest ? fate.until : 0, otherFate?.until ?? 0);
+  const unresolved = d.mailbox.unknown[name];
+  const otherUnresolved = other === undefined ? undefined : d.mailbox.unknown[other];
+  return Math.max(unresolved && unresolved.digest !== digest ? unresolved.until : 0, otherUnresolved?.until ?? 0);
 }
 
-/** A call's fate is unknown: what waits, waits for it. A blank digest stands for any value. */
-export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number): void {
+/** A call is unresolved: what is pending waits for it. A blank digest stands for any value. */
+export function startCooldown(d: Draft, name: string, digest: string, nowMs: number): void {
   const { pending, unknown } = d.mailbox;
   const before = unknown[name];
   const mixed = before && before.until > nowMs && before.digest !== digest;
-  unknown[name] = { digest: mixed ? "" : digest, until: nowMs + QUIET_MS };
+  unknown[name] = { digest: mixed ? "" : digest, until: nowMs + COOLDOWN_MS };
   for (const touched of [name, otherOf(name)]) {
     const waiting = touched === undefined ? undefined : pending[touched];
     if (touched === undefined || !waiting) continue;
-    const notBefore = Math.max(waiting.notBefore, quietUntil(d, touched, waiting.digest));
+    const notBefore = Math.max(waiting.notBefore, cooldownUntil(d, touched, waiting.digest));
     pending[touched] = { ...waiting, notBefore };
   }
 }
@@ -194,7 +194,7 @@ export function keepQuiet(d: Draft, name: string, digest: string, nowMs: number)
  * The value may have been written, and nobody heard of it: the ledger takes its version. The same version may be sent
  * again, as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
  */
-export function letNothingOlderFollow(
+export function fenceVersion(
   d: Draft,
   name: string,
   { version, account = NOT_LOOKED_AT }: QueuedUnit,
@@ -206,15 +206,15 @@ export function letNothingOlderFollow(
 }
 
 /** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
-function isSuspect(d: Draft, name: string): boolean {
+function hasAbandonedCall(d: Draft, name: string): boolean {
   const other = otherOf(name);
   return d.mailbox.suspects[name] !== undefined || (other !== undefined && d.mailbox.suspects[other] !== undefined);
 }
 
-/** Books a unit as done, and keeps it where a suspect may yet undo it. */
-export function done(d: Draft, name: string, unit: QueuedUnit, term: Kept["term"]): void {
+/** Books a unit as done, and keeps it where an abandoned call may yet undo it. */
+export function done(d: Draft, name: string, unit: QueuedUnit, term: SettledUnit["term"]): void {
   book(d, unit.run, term, 1);
-  if (isSuspect(d, name)) d.mailbox.kept[name] = { ...unit, term };
+  if (hasAbandonedCall(d, name)) d.mailbox.kept[name] = { ...unit, term };
 }
 
 /** Sends again what was kept, unless something newer is on its way. */
@@ -225,7 +225,7 @@ export function resend(d: Draft, name: string): void {
   const applied = d.ledger[name];
   if (!last || (applied && applied.version > last.version)) return;
   const { term, ...unit } = last;
-  pending[name] = { ...unit, attempts: 0, faults: 0, deaths: 0, notBefore: quietUntil(d, name, unit.digest) };
+  pending[name] = { ...unit, attempts: 0, faults: 0, deaths: 0, notBefore: cooldownUntil(d, name, unit.digest) };
   book(d, unit.run, term, -1);
   book(d, unit.run, "pending", 1);
   // Writing an address takes its flag away, so what the flag was set to goes after it.
@@ -290,7 +290,7 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
     book(d, pending[flag].run, "superseded", 1);
     delete pending[flag];
   }
-  const notBefore = Math.max(unit.notBefore, quietUntil(d, name, unit.digest));
+  const notBefore = Math.max(unit.notBefore, cooldownUntil(d, name, unit.digest));
   pending[name] = { ...sentUnless(unit, strict), notBefore };
   book(d, unit.run, "pending", 1);
 }
@@ -298,15 +298,15 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
 /** Forgets what has expired, and the mailbox itself when nothing is left in it. */
 export function finish(d: Draft, nowMs: number): Outcome {
   const { mailbox } = d;
-  for (const [name, suspect] of Object.entries(mailbox.suspects)) {
-    if (suspect.until > nowMs) continue;
+  for (const [name, abandoned] of Object.entries(mailbox.suspects)) {
+    if (abandoned.until > nowMs) continue;
     delete mailbox.suspects[name];
   }
   for (const name of Object.keys(mailbox.kept)) {
-    if (!isSuspect(d, name)) delete mailbox.kept[name];
+    if (!hasAbandonedCall(d, name)) delete mailbox.kept[name];
   }
-  for (const [name, fate] of Object.entries(mailbox.unknown)) {
-    if (fate.until <= nowMs) delete mailbox.unknown[name];
+  for (const [name, unresolved] of Object.entries(mailbox.unknown)) {
+    if (unresolved.until <= nowMs) delete mailbox.unknown[name];
   }
   const empty = [mailbox.pending, mailbox.suspects, mailbox.unknown].every((part) => Object.keys(part).length === 0);
   const state = empty && !mailbox.claim ? { ledger: { ...d.ledger } } : asDocuments(d);

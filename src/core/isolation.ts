@@ -12,20 +12,20 @@ const CONTACTS = ["email", "phone_number"];
  * The units that a failure of this kind can be about, in the order they were sent. `sent` are the names of the
  * call's attributes: `email_verified` beside `email` belongs to the unit `email`, alone it is a unit itself.
  */
-export function suspects(kind: FailureKind, sent: readonly string[]): readonly string[] {
+export function possibleCulprits(kind: FailureKind, sent: readonly string[]): readonly string[] {
   const units = unitsOf(sent);
-  const among = kind === "alias-exists" ? ALIASES : kind === "delivery-failed" ? CONTACTS : undefined;
-  if (among === undefined) return units;
-  const found = units.filter((unit) => among.includes(contactOf(unit) ?? unit));
+  const allowed = kind === "alias-exists" ? ALIASES : kind === "delivery-failed" ? CONTACTS : undefined;
+  if (allowed === undefined) return units;
+  const found = units.filter((unit) => allowed.includes(contactOf(unit) ?? unit));
   return found.length > 0 ? found : units;
 }
 
 /**
  * The units at fault as the message says it, or undefined where it does not say: then the suspects are sent in
- * halves. `sent` as for {@link suspects}, in the order of the call.
+ * halves. `sent` as for {@link possibleCulprits}, in the order of the call.
  */
 export function culprits(kind: FailureKind, message: string, sent: readonly string[]): readonly string[] | undefined {
-  const units = suspects(kind, sent);
+  const units = possibleCulprits(kind, sent);
   if (units.length === 1) return units;
   const named = kind === "invalid-value" ? namedInvalid(message, sent) : namedAliases(message);
   const found = units.filter((unit) => named.includes(unit) || named.includes(contactOf(unit) ?? unit));

@@ -43,7 +43,7 @@ export type SendUnless = "written" | "there";
 export type Units = Readonly<Record<string, QueuedUnit>>;
 
 /** A unit that is done, and the term of the books that it is in. */
-export interface Kept extends QueuedUnit {
+export interface SettledUnit extends QueuedUnit {
   readonly term: "applied" | "unchanged";
 }
 
@@ -64,13 +64,22 @@ export interface Mailbox {
   readonly priority: number;
   readonly pending: Units;
   readonly claim?: Claim;
-  /** Units of claims that ended without a settle: a call of theirs may still come through, until the time given. */
+  /**
+   * Abandoned calls: units of claims that ended without a settle. A call of theirs may still be applied until the time
+   * given.
+   */
   readonly suspects: Readonly<Record<string, { readonly until: number }>>;
-  /** What was settled last of a suspect and of its flag, kept as long as the suspect is, to be sent again if it shows up. */
-  readonly kept: Readonly<Record<string, Kept>>;
-  /** Units in flight that a late settle may have overwritten: sent once more when this claim settles. */
+  /**
+   * The value that was settled last, of a unit with an abandoned call and of its flag. It is kept as long as that call
+   * may still be applied, and is sent again if it was.
+   */
+  readonly kept: Readonly<Record<string, SettledUnit>>;
+  /**
+   * Overwritten: units in flight over which a late settle may have written. They are sent once more when this claim
+   * settles.
+   */
   readonly doubts: Readonly<Record<string, string>>;
-  /** Calls whose fate is unknown: a different value waits until the time given. */
+  /** Unresolved calls: nobody knows whether they were applied. A different value waits until the time given. */
   readonly unknown: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
 }
 
@@ -101,9 +110,9 @@ export interface UserState {
 }
 
 /** How long a claim that ended without a settle is remembered, in ms. Longer suspensions are documented as lost. */
-export const SUSPECT_MS = 15 * 60_000;
+export const ABANDONED_CALL_MS = 15 * 60_000;
 /** How long a different value waits after a call whose fate is unknown, in ms. */
-export const QUIET_MS = 15_000;
+export const COOLDOWN_MS = 15_000;
 /** How long a value that poolsync wrote is taken for there, of changes that come one by one, in ms. */
 export const BELIEVED_MS = 60 * 60_000;
 
@@ -140,7 +149,7 @@ export function dueAt(mailbox: Mailbox): number {
   if (times.length > 0) return Math.min(...times);
   return Math.max(
     0,
-    ...Object.values(mailbox.suspects).map((suspect) => suspect.until),
-    ...Object.values(mailbox.unknown).map((fate) => fate.until),
+    ...Object.values(mailbox.suspects).map((abandoned) => abandoned.until),
+    ...Object.values(mailbox.unknown).map((unresolved) => unresolved.until),
   );
 }

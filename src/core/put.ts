@@ -84,7 +84,7 @@ export function put(
     };
     // Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
-    const known = isQuiet(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
+    const known = isUndisturbed(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, unit);
     if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest);
     else enter(d, name, unit.version, unit.digest, { account });
@@ -105,7 +105,7 @@ function lagged({ ledger }: Draft, name: string, account: string | undefined): b
 }
 
 /** True where nothing is under way that could change the unit, or its contact or flag, after this. */
-function isQuiet({ mailbox: { pending, claim, suspects, unknown } }: Draft, name: string): boolean {
+function isUndisturbed({ mailbox: { pending, claim, suspects, unknown } }: Draft, name: string): boolean {
   return [name, otherOf(name)].every(
     (touched) =>
       touched === undefined || !(pending[touched] || claim?.units[touched] || suspects[touched] || unknown[touched]),

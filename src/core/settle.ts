@@ -7,8 +7,8 @@ import {
   enter,
   enterSeen,
   finish,
-  keepQuiet,
-  letNothingOlderFollow,
+  startCooldown,
+  fenceVersion,
   NOT_LOOKED_AT,
   otherOf,
   place,
@@ -17,7 +17,7 @@ import {
 } from "./draft.ts";
 import type { Draft, Outcome, Owner } from "./draft.ts";
 import type { Letter } from "./letter.ts";
-import { QUIET_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
+import { COOLDOWN_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
 import { contactOf, isFlag } from "./unit.ts";
 
@@ -82,8 +82,8 @@ function settleUnit(
       return settleDone(d, name, unit, settlement, { wasLast, doubted }, nowMs);
     case "retry": {
       if (settlement.fateUnknown) {
-        keepQuiet(d, name, unit.digest, nowMs);
-        letNothingOlderFollow(d, name, unit, nowMs + QUIET_MS);
+        startCooldown(d, name, unit.digest, nowMs);
+        fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
       } else if (wasLast && !doubted) {
         // Nothing was written: what was the last of ours still is, and may await the person.
         enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
@@ -140,8 +140,8 @@ function settleBuried(
 ): Letter | undefined {
   const { pending } = d.mailbox;
   if (settlement.fateUnknown) {
-    keepQuiet(d, name, unit.digest, nowMs);
-    letNothingOlderFollow(d, name, unit, nowMs + QUIET_MS);
+    startCooldown(d, name, unit.digest, nowMs);
+    fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
   }
   const rivals = [pending[name], pending[contactOf(name) ?? name]];
   if (rivals.some((rival) => rival && rival.version > unit.version && !cameBefore(unit.account, rival.account))) {
@@ -149,7 +149,8 @@ function settleBuried(
     return undefined;
   }
   book(d, unit.run, "dead", 1);
-  // A suspect may have come through while this unit was on its way: then what was done last is no longer there.
+  // An abandoned call may have been applied while this unit was on its way: then the value that was settled last is no
+  // longer there.
   resend(d, name);
   const { pool, username } = d.mailbox;
   const { version, run, digest, account } = unit;
@@ -188,8 +189,8 @@ function settleLate(
     const fateUnknown = (is === "retry" || is === "bury") && settlement.fateUnknown === true;
     if (is !== "applied" && !fateUnknown) continue;
     // The call may come after what is sent next, whatever that is.
-    const mayComeUntil = nowMs + (fateUnknown ? QUIET_MS : 0);
-    if (fateUnknown) keepQuiet(d, name, "", nowMs);
+    const mayComeUntil = nowMs + (fateUnknown ? COOLDOWN_MS : 0);
+    if (fateUnknown) startCooldown(d, name, "", nowMs);
     for (const touched of [name, otherOf(name)]) {
       if (touched === undefined) continue;
       blank(d, touched, mayComeUntil);

@@ -3,7 +3,7 @@
  * and finds nothing to do then: no longer than a claim that died is remembered, and one a user and queue.
  */
 import { z } from "zod";
-import { SUSPECT_MS } from "../../src/core/mailbox.ts";
+import { ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import type { Engine } from "../../src/queues/engine.ts";
 import { LANES, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { POOL } from "./service.ts";
@@ -55,7 +55,7 @@ export async function wakeUpsLeft(engine: Engine, slept: ReadonlySet<string>): P
     for (const { data, delay } of await engine.queues.queue(wakeUpQueue(POOL, lane)).getDelayed()) {
       const [user] = wakeUp.parse(data).users;
       if (known.has(user)) wrong.push(`${user} has two wake-ups in one queue`);
-      if (delay > SUSPECT_MS + SLACK_MS) wrong.push(`a wake-up of ${user} sleeps for ${delay} ms`);
+      if (delay > ABANDONED_CALL_MS + SLACK_MS) wrong.push(`a wake-up of ${user} sleeps for ${delay} ms`);
       known.add(user);
       sleeping.add(user);
       jobs += 1;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { FailureKind } from "../../src/core/failure.ts";
-import { culprits, halves, suspects } from "../../src/core/isolation.ts";
+import { culprits, halves, possibleCulprits } from "../../src/core/isolation.ts";
 
 const SENT = ["name", "family_name", "custom:x", "custom:xy", "email", "email_verified", "phone_number"];
 
@@ -86,7 +86,8 @@ describe("the suspects", () => {
     ["invalid-value", ["email", "email_verified", "name"], ["email", "name"]],
   ];
   for (const [kind, sent, found] of table) {
-    test(`of ${kind} among ${sent.join()} are ${found.join()}`, () => assert.deepEqual(suspects(kind, sent), found));
+    test(`of ${kind} among ${sent.join()} are ${found.join()}`, () =>
+      assert.deepEqual(possibleCulprits(kind, sent), found));
   }
 
   test("of a message that could not be sent are told apart by the medium", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LEASE_MS, user } from "./mailbox-user.ts";
 import { accountMark } from "../../src/core/person.ts";
-import { QUIET_MS, SUSPECT_MS, dueAt } from "../../src/core/mailbox.ts";
+import { COOLDOWN_MS, ABANDONED_CALL_MS, dueAt } from "../../src/core/mailbox.ts";
 
 describe("a value among its rivals", () => {
   test("the last to arrive of three with one version wins, though it equals the one in flight", () => {
@@ -187,8 +187,8 @@ describe("a call that comes through after its claim was taken over", () => {
     u.put("name", "y", 4);
     u.deliver("b");
     u.settle("a", { name: u.retry(late, 0, { fateUnknown: true }) });
-    assert.deepEqual(u.claim("c"), { is: "later", retryAt: u.now + QUIET_MS });
-    u.now += QUIET_MS;
+    assert.deepEqual(u.claim("c"), { is: "later", retryAt: u.now + COOLDOWN_MS });
+    u.now += COOLDOWN_MS;
     assert.deepEqual(u.words("c"), { name: "y" });
   });
 
@@ -210,7 +210,7 @@ describe("a call that comes through after its claim was taken over", () => {
     u.now += LEASE_MS;
     u.deliver("b");
     assert.ok(u.state.mailbox?.kept["name"]);
-    u.now += SUSPECT_MS;
+    u.now += ABANDONED_CALL_MS;
     assert.deepEqual(u.claim("c"), { is: "idle" });
     assert.equal(u.state.mailbox, undefined);
   });

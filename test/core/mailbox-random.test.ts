@@ -13,7 +13,7 @@ import { test } from "node:test";
 import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
 import type { Books } from "../../src/core/books.ts";
 import { claim } from "../../src/core/claim.ts";
-import { QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import { COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import { put } from "../../src/core/put.ts";
 import { replay } from "../../src/core/replay.ts";
 import { settle } from "../../src/core/settle.ts";
@@ -187,7 +187,7 @@ function life(random: Random) {
     if (choice < 2)
       return { is: "retry", version, at: now + random.below(3_000), counts: "attempt", fateUnknown: false };
     if (choice < 4) {
-      if (random.chance(0.5)) strays.push({ name, held: queued, until: now + QUIET_MS });
+      if (random.chance(0.5)) strays.push({ name, held: queued, until: now + COOLDOWN_MS });
       return { is: "retry", version, at: now + random.below(3_000), counts: "fault", fateUnknown: true };
     }
     // Who looks before it writes finds a value there; a suspended worker's look may be long ago, so it is not asked.
@@ -209,7 +209,7 @@ function life(random: Random) {
     // No stray comes through after its quiet interval, and no worker after what is remembered of it.
     const limit = Math.min(
       ...strays.map(({ until }) => until),
-      ...flights.map((flight) => flight.leaseUntil + SUSPECT_MS),
+      ...flights.map((flight) => flight.leaseUntil + ABANDONED_CALL_MS),
     );
     now = Math.min(now + ms, limit - 1);
   }
@@ -262,7 +262,7 @@ function life(random: Random) {
         return;
       }
       default:
-        return pass(random.pick([1, 100, LEASE_MS, 3_000, QUIET_MS]));
+        return pass(random.pick([1, 100, LEASE_MS, 3_000, COOLDOWN_MS]));
     }
   }
 
@@ -286,7 +286,7 @@ function life(random: Random) {
         }
         flights = [];
       } else {
-        now += QUIET_MS;
+        now += COOLDOWN_MS;
       }
     }
     assert.equal(state.mailbox, undefined, "the mailbox is gone in the end");

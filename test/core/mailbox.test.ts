@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LEASE_MS, START, user } from "./mailbox-user.ts";
 import { claim } from "../../src/core/claim.ts";
-import { BELIEVED_MS, QUIET_MS, SUSPECT_MS, dueAt } from "../../src/core/mailbox.ts";
+import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS, dueAt } from "../../src/core/mailbox.ts";
 import { put } from "../../src/core/put.ts";
 import { MAX_LEAD_MS, ordinalText, timeOf, versionText } from "../../src/core/version.ts";
 
@@ -79,7 +79,7 @@ describe("a mailbox", () => {
     u.claim("b");
     u.now += LEASE_MS;
     u.deliver("c");
-    assert.equal(due(), u.now + SUSPECT_MS);
+    assert.equal(due(), u.now + ABANDONED_CALL_MS);
   });
 
   test("is due when a quiet interval ends, and is gone then", () => {
@@ -89,8 +89,8 @@ describe("a mailbox", () => {
     u.settle("a", { name: u.retry(u.flying("name"), 0, { fateUnknown: true, counts: "fault" }) });
     u.deliver("b");
     assert.ok(u.state.mailbox);
-    assert.equal(dueAt(u.state.mailbox), START + QUIET_MS);
-    u.now += QUIET_MS;
+    assert.equal(dueAt(u.state.mailbox), START + COOLDOWN_MS);
+    u.now += COOLDOWN_MS;
     assert.deepEqual(u.claim("c"), { is: "idle" });
     assert.equal(u.state.mailbox, undefined);
   });
@@ -140,8 +140,8 @@ describe("a memory of what was written", () => {
     u.claim("a");
     u.settle("a", { name: u.retry(u.flying("name"), 0, { fateUnknown: true }) });
     u.put("name", "y", 2);
-    const lookedAt = u.now + QUIET_MS - 1;
-    u.now += QUIET_MS;
+    const lookedAt = u.now + COOLDOWN_MS - 1;
+    u.now += COOLDOWN_MS;
     u.deliver("b");
     u.now += 1;
     u.put("name", "x", 3, { sendUnless: "there", look: { at: lookedAt, found: "there" } });
@@ -155,9 +155,9 @@ describe("a memory of what was written", () => {
     u.now += LEASE_MS;
     u.deliver("b");
     const { at } = u.state.ledger["name"] ?? {};
-    assert.equal(at, u.now + SUSPECT_MS);
+    assert.equal(at, u.now + ABANDONED_CALL_MS);
     const lookedAt = u.now + 1000;
-    u.now += SUSPECT_MS;
+    u.now += ABANDONED_CALL_MS;
     u.claim("c");
     u.put("name", "z", 4, { sendUnless: "there", look: { at: lookedAt, found: "there" } });
     assert.equal(u.state.mailbox?.pending["name"]?.body, "z");

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
-import { BELIEVED_MS, QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import type { SendUnless, Units } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
@@ -116,7 +116,7 @@ const wanted: fc.Arbitrary<Wanted> = fc.record({
   look: fc.option(
     fc.record({
       found: fc.constantFrom<Found[]>("there", "other", "awaiting"),
-      agoMs: fc.constantFrom(0, 0, 1, 1000, SUSPECT_MS),
+      agoMs: fc.constantFrom(0, 0, 1, 1000, ABANDONED_CALL_MS),
     }),
     { nil: undefined },
   ),
@@ -328,7 +328,7 @@ const loseWorker = fc
   );
 
 const pass = fc
-  .constantFrom(1, 700, LEASE_MS, QUIET_MS, SUSPECT_MS, BELIEVED_MS)
+  .constantFrom(1, 700, LEASE_MS, COOLDOWN_MS, ABANDONED_CALL_MS, BELIEVED_MS)
   .chain((ms) => command(`${ms} ms pass`, (model, _store, real) => passBoth(model, real, ms)));
 
 /** Which letters, the youngest first; always one among them that is nobody's. */
@@ -380,7 +380,7 @@ export async function drain(model: Model, real: Real): Promise<void> {
       await settleBoth(model, store, flight, Object.fromEntries(applied));
     }
     if (open === 0) return;
-    await passBoth(model, real, QUIET_MS);
+    await passBoth(model, real, COOLDOWN_MS);
   }
   throw new Error("Expected every mailbox to be empty in the end, and one was not");
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { QUIET_MS, SUSPECT_MS } from "../../src/core/mailbox.ts";
+import { COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import { LONG_MS, applied, createUser, heldOf, ordinal, retry, unchanged, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
@@ -212,7 +212,7 @@ export function doubtCases(suite: Suite): void {
       await u.deliver("b");
       await u.settle("a", { name: retry(late, 0, { counts: "fault", fateUnknown: true }) });
       const answer = await u.claim("c");
-      assert.ok(answer.is === "later" && answer.retryInMs > QUIET_MS / 2 && answer.retryInMs <= QUIET_MS);
+      assert.ok(answer.is === "later" && answer.retryInMs > COOLDOWN_MS / 2 && answer.retryInMs <= COOLDOWN_MS);
       if (suite.movesTime) assert.deepEqual(await u.deliver("c"), { name: "y" });
     });
 
@@ -233,8 +233,8 @@ export function doubtCases(suite: Suite): void {
       await u.dies("a", "name");
       await u.deliver("b");
       const answer = await u.claim("c");
-      assert.ok(answer.is === "later" && answer.retryInMs === SUSPECT_MS);
-      await suite.passes(SUSPECT_MS);
+      assert.ok(answer.is === "later" && answer.retryInMs === ABANDONED_CALL_MS);
+      await suite.passes(ABANDONED_CALL_MS);
       assert.deepEqual(await u.claim("c"), { is: "idle" });
       assert.equal(await u.mailbox(), undefined);
     });

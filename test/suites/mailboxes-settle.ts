@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { QUIET_MS } from "../../src/core/mailbox.ts";
+import { COOLDOWN_MS } from "../../src/core/mailbox.ts";
 import { LONG_MS, applied, createUser, heldOf, retry, unchanged, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
@@ -191,7 +191,7 @@ export function settleCases(suite: Suite): void {
       await u.settle("a", { name: retry(version, 0, fate) });
       await u.put("name", "y", 2);
       const answer = await u.claim("b");
-      assert.ok(answer.is === "later" && answer.retryInMs > QUIET_MS / 2 && answer.retryInMs <= QUIET_MS);
+      assert.ok(answer.is === "later" && answer.retryInMs > COOLDOWN_MS / 2 && answer.retryInMs <= COOLDOWN_MS);
       if (suite.movesTime) assert.deepEqual(await u.deliver("b"), { name: "y" });
     });
 
@@ -201,7 +201,7 @@ export function settleCases(suite: Suite): void {
       const { version } = heldOf(await u.claim("a"), "name");
       await u.put("name", "y", 2);
       const { dueInMs } = await u.settle("a", { name: retry(version, 0, fate) });
-      assert.ok(dueInMs !== undefined && dueInMs > QUIET_MS / 2 && dueInMs <= QUIET_MS);
+      assert.ok(dueInMs !== undefined && dueInMs > COOLDOWN_MS / 2 && dueInMs <= COOLDOWN_MS);
       assert.equal((await u.claim("b")).is, "later");
     });
 
@@ -237,7 +237,7 @@ export function settleCases(suite: Suite): void {
       const unit = heldOf(await u.claimInTime("b"), "name");
       await u.settle("a", { name: retry(late, 0, fate) });
       const { dueInMs } = await u.settle("b", { name: retry(unit.version, 0, fate) });
-      assert.ok(dueInMs !== undefined && dueInMs > QUIET_MS / 2);
+      assert.ok(dueInMs !== undefined && dueInMs > COOLDOWN_MS / 2);
     });
 
     test("leaves other units alone", async () => {

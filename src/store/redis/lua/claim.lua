@@ -17,10 +17,10 @@ local function claim(d, token, lease_ms)
     mailbox.doubts = {}
     for name, unit in pairs(dead.units) do
       book(unit.run, 'pending', -1)
-      let_nothing_older_follow(d, name, unit, NOW + SUSPECT_MS)
+      fence_version(d, name, unit, NOW + ABANDONED_CALL_MS)
       unit.deaths = unit.deaths + 1
       place(d, name, unit)
-      mailbox.suspects[name] = { ['until'] = NOW + SUSPECT_MS }
+      mailbox.suspects[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
     end
   end
 

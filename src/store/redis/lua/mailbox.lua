@@ -134,43 +134,43 @@ end
 
 -- The value may have been written, and nobody heard of it: the ledger takes its version. `till`: the call may still come
 -- then.
-local function let_nothing_older_follow(d, name, unit, till)
+local function fence_version(d, name, unit, till)
   local applied, version = d.ledger[name], unit.version
   enter(d, name, applied and applied.version > version and applied.version or version, '', till, unit.account or '')
   blank(d, other_of(name), till)
 end
 
--- Until when a value waits for calls of unknown fate: those of a different value, and of its contact or flag.
-local function quiet_until(d, name, digest)
-  local fate = d.mailbox.unknown[name]
-  local other_fate = other_of(name) and d.mailbox.unknown[other_of(name)]
-  return math.max(fate and fate.digest ~= digest and fate['until'] or 0, other_fate and other_fate['until'] or 0)
+-- Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag.
+local function cooldown_until(d, name, digest)
+  local unresolved = d.mailbox.unknown[name]
+  local other_unresolved = other_of(name) and d.mailbox.unknown[other_of(name)]
+  return math.max(unresolved and unresolved.digest ~= digest and unresolved['until'] or 0, other_unresolved and other_unresolved['until'] or 0)
 end
 
--- A call's fate is unknown: what waits, waits for it. A blank digest stands for any value.
-local function keep_quiet(d, name, digest)
+-- A call is unresolved: what is pending waits for it. A blank digest stands for any value.
+local function start_cooldown(d, name, digest)
   local pending, unknown = d.mailbox.pending, d.mailbox.unknown
   local before = unknown[name]
   local mixed = before and before['until'] > NOW and before.digest ~= digest
-  unknown[name] = { digest = mixed and '' or digest, ['until'] = NOW + QUIET_MS }
+  unknown[name] = { digest = mixed and '' or digest, ['until'] = NOW + COOLDOWN_MS }
   local function wait(touched)
     local waiting = touched and pending[touched]
-    if waiting then waiting.notBefore = math.max(waiting.notBefore, quiet_until(d, touched, waiting.digest)) end
+    if waiting then waiting.notBefore = math.max(waiting.notBefore, cooldown_until(d, touched, waiting.digest)) end
   end
   wait(name)
   wait(other_of(name))
 end
 
 -- True where a call that was given up may still change the unit: one for itself, its contact or its flag.
-local function is_suspect(d, name)
+local function has_abandoned_call(d, name)
   local other = other_of(name)
   return d.mailbox.suspects[name] ~= nil or (other ~= nil and d.mailbox.suspects[other] ~= nil)
 end
 
--- Books a unit as done, and keeps it where a suspect may yet undo it; `unit` is the caller's no longer.
+-- Books a unit as done, and keeps it where an abandoned call may yet undo it; `unit` is the caller's no longer.
 local function done(d, name, unit, term)
   book(unit.run, term, 1)
-  if is_suspect(d, name) then
+  if has_abandoned_call(d, name) then
     unit.term = term
     d.mailbox.kept[name] = unit
   end
@@ -185,7 +185,7 @@ local function resend(d, name)
   if not last or (applied and applied.version > last.version) then return end
   book(last.run, take(last, 'term'), -1)
   book(last.run, 'pending', 1)
-  last.attempts, last.faults, last.deaths, last.notBefore = 0, 0, 0, quiet_until(d, name, last.digest)
+  last.attempts, last.faults, last.deaths, last.notBefore = 0, 0, 0, cooldown_until(d, name, last.digest)
   mailbox.pending[name] = last
   -- Writing an address takes its flag away, so what the flag was set to goes after it.
   if FLAG_OF[name] then resend(d, FLAG_OF[name]) end
@@ -245,7 +245,7 @@ local function place(d, name, unit)
 
   if waiting then supersede(pending, name) end
   if flag and pending[flag] and pending[flag].version < unit.version then supersede(pending, flag) end
-  unit.notBefore = math.max(unit.notBefore, quiet_until(d, name, unit.digest))
+  unit.notBefore = math.max(unit.notBefore, cooldown_until(d, name, unit.digest))
   pending[name] = unit
   book(unit.run, 'pending', 1)
 end
@@ -266,8 +266,8 @@ local function due_at(mailbox)
   end
   if at then return at end
   at = 0
-  for _, suspect in pairs(mailbox.suspects) do at = math.max(at, suspect['until']) end
-  for _, fate in pairs(mailbox.unknown) do at = math.max(at, fate['until']) end
+  for _, abandoned in pairs(mailbox.suspects) do at = math.max(at, abandoned['until']) end
+  for _, unresolved in pairs(mailbox.unknown) do at = math.max(at, unresolved['until']) end
   return at
 end
 
@@ -315,14 +315,14 @@ end
 -- is due, or nil where nothing is left in it.
 local function close(d)
   local mailbox = d.mailbox
-  for name, suspect in pairs(mailbox.suspects) do
-    if suspect['until'] <= NOW then mailbox.suspects[name] = nil end
+  for name, abandoned in pairs(mailbox.suspects) do
+    if abandoned['until'] <= NOW then mailbox.suspects[name] = nil end
   end
   for name in pairs(mailbox.kept) do
-    if not is_suspect(d, name) then mailbox.kept[name] = nil end
+    if not has_abandoned_call(d, name) then mailbox.kept[name] = nil end
   end
-  for name, fate in pairs(mailbox.unknown) do
-    if fate['until'] <= NOW then mailbox.unknown[name] = nil end
+  for name, unresolved in pairs(mailbox.unknown) do
+    if unresolved['until'] <= NOW then mailbox.unknown[name] = nil end
   end
   close_ledger(d)
   if not mailbox.claim and is_empty(mailbox.pending) and is_empty(mailbox.suspects) and is_empty(mailbox.unknown) then

@@ -46,7 +46,7 @@ local function found_by_look(d, desired, account)
 end
 
 -- True where nothing is under way that could change the unit, or its contact or flag, after this.
-local function is_quiet(d, name)
+local function is_undisturbed(d, name)
   local mailbox = d.mailbox
   local flying = mailbox.claim and mailbox.claim.units or {}
   local function stirs(touched)
@@ -91,7 +91,7 @@ for _, change in ipairs(changes) do
       if found ~= 'other' then unit.sendUnless = desired.sendUnless end
       -- Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
       if found == 'other' and d.ledger[name] and d.ledger[name].digest == unit.digest then blank(d, name) end
-      local known = is_quiet(d, name) and not is_stale(d, name, unit) and known_by(d, desired, found)
+      local known = is_undisturbed(d, name) and not is_stale(d, name, unit) and known_by(d, desired, found)
       if known == 'look' then
         enter_seen(d, name, unit, d.ledger[name] and d.ledger[name].digest == unit.digest)
         book(run, 'unchanged', 1)

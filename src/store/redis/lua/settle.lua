@@ -39,8 +39,8 @@ local function settle_unit(d, name, unit, settlement, was_last)
   end
   if settlement.is == 'retry' then
     if settlement.fateUnknown then
-      keep_quiet(d, name, unit.digest)
-      let_nothing_older_follow(d, name, unit, NOW + QUIET_MS)
+      start_cooldown(d, name, unit.digest)
+      fence_version(d, name, unit, NOW + COOLDOWN_MS)
     elseif was_last and not doubted then
       -- Nothing was written: what was the last of ours still is, and may await the person.
       enter(d, name, d.ledger[name] and d.ledger[name].version or unit.version, unit.digest)
@@ -53,8 +53,8 @@ local function settle_unit(d, name, unit, settlement, was_last)
   end
   if settlement.is ~= 'bury' then error('Expected a settlement to be applied, unchanged, retry or bury') end
   if settlement.fateUnknown then
-    keep_quiet(d, name, unit.digest)
-    let_nothing_older_follow(d, name, unit, NOW + QUIET_MS)
+    start_cooldown(d, name, unit.digest)
+    fence_version(d, name, unit, NOW + COOLDOWN_MS)
   end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   local function overtakes(other)
@@ -65,7 +65,8 @@ local function settle_unit(d, name, unit, settlement, was_last)
     return nil
   end
   book(unit.run, 'dead', 1)
-  -- A suspect may have come through while this unit was on its way: then what was done last is no longer there.
+  -- An abandoned call may have been applied while this unit was on its way: then the value that was settled last is no
+  -- longer there.
   resend(d, name)
   return {
     id = settlement.letter, user = d.user, pool = mailbox.pool, username = mailbox.username, unit = name,
@@ -100,8 +101,8 @@ local function settle_late(d, settlements)
     local fate_unknown = (settlement.is == 'retry' or settlement.is == 'bury') and settlement.fateUnknown
     if settlement.is == 'applied' or fate_unknown then
       -- The call may come after what is sent next, whatever that is.
-      if fate_unknown then keep_quiet(d, name, '') end
-      local till = NOW + (fate_unknown and QUIET_MS or 0)
+      if fate_unknown then start_cooldown(d, name, '') end
+      local till = NOW + (fate_unknown and COOLDOWN_MS or 0)
       touch(name, version, till)
       if other_of(name) then touch(other_of(name), version, till) end
       local applied = d.ledger[name]
