@@ -3,7 +3,7 @@ import type { Buried } from "../core/letter.ts";
 import type { Log } from "../log.ts";
 
 export interface BurialLog {
-  note(letters: readonly Buried[]): void;
+  add(letters: readonly Buried[]): void;
   /** Writes what is left, and stops. */
   close(): void;
 }
@@ -18,7 +18,7 @@ export function createBurialLog(log: Log, pool: string): BurialLog {
   };
   const timer = setInterval(flush, EVERY_MS).unref();
   return {
-    note(letters) {
+    add(letters) {
       for (const { kind, user } of letters)
         counts.set(kind, { units: (counts.get(kind)?.units ?? 0) + 1, lastUser: user });
     },

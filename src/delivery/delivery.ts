@@ -69,7 +69,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     gate,
     report(user, { late, doubted, letters }) {
       if (late) log.warn({ pool, user, doubted }, "settle came too late");
-      burials.note(letters);
+      burials.add(letters);
     },
   });
   const process = createWakeUpProcessor({ pool, wakeUps, turn, gate, log });

@@ -50,7 +50,7 @@ export async function countPlan(
     tally.add(row);
     if (row.kind === "fault") continue;
     const sent = row.units.filter(({ action }) => isSent(action));
-    if (sent.length > 0) scratch.noteChanged(row.user);
+    if (sent.length > 0) scratch.markChanged(row.user);
     for (const plannedUnit of sent) {
       const { unit, before = "" } = plannedUnit;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));

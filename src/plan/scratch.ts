@@ -68,7 +68,7 @@ export interface Scratch {
   rematch(row: number, body: string): void;
   rows(): Iterable<ScratchRow>;
   users(): number;
-  noteChanged(user: string): void;
+  markChanged(user: string): void;
   changed(): number;
   tally(attribute: string, value: string, before: string): void;
   /** The value of each attribute that most users are given, of those that replace different ones. */
@@ -241,12 +241,12 @@ function claimTables(
 }
 
 /** What is counted while the finished plan is walked. */
-function countTables(db: DatabaseSync): Pick<Scratch, "noteChanged" | "changed" | "tally" | "commonest"> {
+function countTables(db: DatabaseSync): Pick<Scratch, "markChanged" | "changed" | "tally" | "commonest"> {
   const insertChanged = db.prepare("INSERT OR IGNORE INTO changed VALUES (?)");
   const upsertTally = db.prepare(`INSERT INTO tally VALUES (?, ?, 1, ?, 0)
     ON CONFLICT DO UPDATE SET users = users + 1, differs = differs OR before <> excluded.before`);
   return {
-    noteChanged: (user) => void insertChanged.run(user),
+    markChanged: (user) => void insertChanged.run(user),
     changed: () => countOf(db, "SELECT count(*) AS n FROM changed"),
     tally: (attribute, value, before) => void upsertTally.run(attribute, value, before),
     commonest() {

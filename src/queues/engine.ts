@@ -110,14 +110,14 @@ async function openKeyring(store: Store, key: Uint8Array | undefined): Promise<K
   const mark = key
     ? createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16)
     : "none";
-  const remembered = await store.remember("key", mark);
-  if (remembered !== mark) {
+  const stored = await store.setOnce("key", mark);
+  if (stored !== mark) {
     throw new StoreError(
       "wrong-key",
-      remembered === "none"
+      stored === "none"
         ? "This namespace holds values that are not encrypted, and POOLSYNC_KEY is set: unset it, or use another POOLSYNC_NAMESPACE (or --data-dir) for encrypted values."
         : "This namespace was written with another POOLSYNC_KEY: set that key, or use another POOLSYNC_NAMESPACE (or --data-dir).",
     );
   }
-  return createKeyring(await store.remember("digest-key", freshSecret()), key);
+  return createKeyring(await store.setOnce("digest-key", freshSecret()), key);
 }

@@ -44,10 +44,10 @@ export interface Store {
    * A text that belongs to the namespace (the digest key when none is configured, the id of the one that is): the
    * first writer's stays. Answers the one that is there.
    */
-  remember(name: string, value: string): Promise<string>;
+  setOnce(name: string, value: string): Promise<string>;
   /** A text that changes: the last writer's stays. */
-  note(name: string, value: string): Promise<void>;
-  noted(name: string): Promise<string | undefined>;
+  setValue(name: string, value: string): Promise<void>;
+  getValue(name: string): Promise<string | undefined>;
   /** Whose a name was when it was asked last, sealed, by a digest of the name: a hint for people, and nothing to write by. */
   link(pool: string, digest: string): Promise<string | undefined>;
   setLink(pool: string, digest: string, sealed: string): Promise<void>;

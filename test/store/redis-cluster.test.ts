@@ -67,19 +67,19 @@ test("a command waits for as long as a failover takes, and is carried out then",
   assert.equal(await other.ask((client) => client.cluster("KEYSLOT", `{poolsync:${NAMESPACE}}`)), SLOT);
   const store = await openRedisStore({ url, namespace: NAMESPACE });
   t.after(() => store.close());
-  await store.note("before", "1");
+  await store.setValue("before", "1");
   await owner.kill();
   const killedAt = performance.now();
   const settled: string[] = [];
   const writing = ["a", "b", "c"].map(async (name) => {
-    await store.note(name, "1");
+    await store.setValue(name, "1");
     settled.push(name);
   });
   await until("a failover has had its time", () => performance.now() - killedAt > AWAY_MS);
   assert.deepEqual(settled, []);
   await told(other, "SETSLOT", String(SLOT), "NODE", String(await told(other, "MYID")));
   await Promise.all(writing);
-  assert.equal(await store.noted("c"), "1");
+  assert.equal(await store.getValue("c"), "1");
 });
 
 test("a cluster in which nobody has the keys is told so at the start, in bounded time", { skip }, async (t) => {
@@ -94,9 +94,9 @@ test("a cluster in which nobody has the keys is told so at the start, in bounded
 test("a store is closed in bounded time although commands wait", { skip }, async (t) => {
   const { url, owner } = await openCluster(t);
   const store = await openRedisStore({ url, namespace: NAMESPACE });
-  await store.note("before", "1");
+  await store.setValue("before", "1");
   await owner.kill();
-  void store.note("after", "1").catch(() => undefined);
+  void store.setValue("after", "1").catch(() => undefined);
   const closingAt = performance.now();
   await store.close();
   assert.ok(performance.now() - closingAt < 10_000);

@@ -48,7 +48,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
-  store: ["kind", "foreign", "targets", "noted", "now", "link", "pools", "close"],
+  store: ["kind", "foreign", "targets", "getValue", "now", "link", "pools", "close"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -115,8 +115,8 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       store: {
         look: (to) => to.look(),
         target: (to) => to.target({ pool: "other", endpoint: "localhost", region: "eu-west-1", arn: "arn" }),
-        remember: (to) => to.remember("name", "value"),
-        note: (to) => to.note("name", "value"),
+        setOnce: (to) => to.setOnce("name", "value"),
+        setValue: (to) => to.setValue("name", "value"),
         setLink: (to) => to.setLink(POOL, "digest", "p:ann"),
         dropLink: (to) => to.dropLink(POOL, "digest"),
       },

@@ -76,19 +76,19 @@ export function storeSuite(name: string, open: Open, time: Time): void {
     test("is the first text under a name, for all who write at once", async () => {
       const { store } = suite;
       const text = suite.fresh("text");
-      const answers = await Promise.all(["a", "b", "c"].map((value) => store.remember(text, value)));
+      const answers = await Promise.all(["a", "b", "c"].map((value) => store.setOnce(text, value)));
       assert.equal(new Set(answers).size, 1);
-      assert.equal(await store.remember(text, "later"), answers[0]);
-      assert.equal(await store.remember(suite.fresh("text"), "other"), "other");
+      assert.equal(await store.setOnce(text, "later"), answers[0]);
+      assert.equal(await store.setOnce(suite.fresh("text"), "other"), "other");
     });
 
     test("is the last note under a name", async () => {
       const { store } = suite;
       const note = suite.fresh("note");
-      assert.equal(await store.noted(note), undefined);
-      await store.note(note, "a");
-      await store.note(note, "b");
-      assert.equal(await store.noted(note), "b");
+      assert.equal(await store.getValue(note), undefined);
+      await store.setValue(note, "a");
+      await store.setValue(note, "b");
+      assert.equal(await store.getValue(note), "b");
     });
 
     test("is the last link from an address in a pool", async () => {

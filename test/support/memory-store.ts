@@ -336,10 +336,10 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     beforeImages,
     pace,
     plans,
-    async note(name, value) {
+    async setValue(name, value) {
       memory.set(`note ${name}`, value);
     },
-    async noted(name) {
+    async getValue(name) {
       return memory.get(`note ${name}`);
     },
     async targets() {
@@ -350,7 +350,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       targets.set(target.pool, there);
       return there;
     },
-    async remember(name, value) {
+    async setOnce(name, value) {
       return once(`memory ${name}`, value);
     },
     async link(pool, digest) {

@@ -140,12 +140,12 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const { name, setting } = feed;
   const { store } = engine;
   const poolId = pool.profile.id;
-  const noteName = `fetched ${name}`;
+  const valueName = `fetched ${name}`;
   // Another mapping makes other changes of the same content.
   const of = createHash("sha256")
     .update(JSON.stringify([setting, name, poolId]))
     .digest("base64url");
-  const known = fetchedNote.safeParse(JSON.parse((await store.noted(noteName)) ?? "null")).data;
+  const known = fetchedNote.safeParse(JSON.parse((await store.getValue(valueName)) ?? "null")).data;
   const opened = await openFeedFile(file, {
     feed: name,
     fetch: setting.fetch,
@@ -160,11 +160,11 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
   const mapping = mappingOf(input, feed, flags, pool.profile);
   const identity = identityOf(input, pool.profile.id, mapping);
-  const note = async (): Promise<void> => {
-    if (opened.etag !== undefined) await store.note(noteName, JSON.stringify({ etag: opened.etag, of }));
+  const storeEtag = async (): Promise<void> => {
+    if (opened.etag !== undefined) await store.setValue(valueName, JSON.stringify({ etag: opened.etag, of }));
   };
   // The pass that was cut had put all of it.
-  if (settled.has(identity)) return note();
+  if (settled.has(identity)) return storeEtag();
   const unfinished = await unfinishedRuns(pass);
   // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
   // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
@@ -191,7 +191,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const healed = await replayLetters(engine, planned.healable, signal);
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
   await runFeed(context, plannedSource(planned, pool.profile.id));
-  await note();
+  await storeEtag();
 }
 
 /** Runs of the feed that another pass has begun, and not brought to their end. */

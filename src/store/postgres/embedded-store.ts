@@ -120,18 +120,18 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
       return found(rows[0]);
     },
     targets: () => database.query<Target>("SELECT * FROM poolsync.targets ORDER BY pool", []),
-    async remember(name, value) {
+    async setOnce(name, value) {
       await database.write("INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING", [name, value]);
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
       return found(rows[0]).value;
     },
-    async note(name, value) {
+    async setValue(name, value) {
       await database.write(
         "INSERT INTO poolsync.notes VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         [name, value],
       );
     },
-    async noted(name) {
+    async getValue(name) {
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.notes WHERE name = $1", [name]);
       return rows[0]?.value;
     },

@@ -30,7 +30,7 @@ export const LETTERS_PER_STEP = 200;
 const STEPS_PER_TRIP = 50;
 
 /** The whole answer of a step that needs the due set of a pool which this process has not met. */
-const ELSEWHERE = /^\{"elsewhere":"([^"\\]+)"\}$/;
+const MISSING_POOL_KEY = /^\{"missing_pool_key":"([^"\\]+)"\}$/;
 
 /** The keys that lua/mailbox.lua declares, in its order. `token` names this very call: see `once` in keys.ts. */
 export function mailboxKeys(keys: Keys, token: string): readonly string[] {
@@ -77,9 +77,9 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
   async function inPool(ask: () => Promise<string>): Promise<string> {
     for (;;) {
       const reply = await ask();
-      const elsewhere = ELSEWHERE.exec(reply)?.[1];
-      if (elsewhere === undefined) return reply;
-      pools.add(elsewhere);
+      const pool = MISSING_POOL_KEY.exec(reply)?.[1];
+      if (pool === undefined) return reply;
+      pools.add(pool);
     }
   }
 

@@ -53,11 +53,11 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
   const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
     await scripts.run("command", [key], [command, ...args]);
   };
-  const remember = async (name: string, value: string) => {
+  const setOnce = async (name: string, value: string) => {
     await write(keys.memory, "HSETNX", name, value);
     return (await redis.hget(keys.memory, name)) ?? value;
   };
-  await remember("format", FORMAT);
+  await setOnce("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   return {
     kind: "redis",
@@ -80,11 +80,11 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
         if (stored !== null && stored !== FORMAT) throw foreignFormat(stored);
       }),
 
-    remember,
+    setOnce,
 
-    note: (name, value) => write(keys.notes, "HSET", name, value),
+    setValue: (name, value) => write(keys.notes, "HSET", name, value),
 
-    async noted(name) {
+    async getValue(name) {
       return (await redis.hget(keys.notes, name)) ?? undefined;
     },
 

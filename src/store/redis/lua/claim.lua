@@ -1,11 +1,11 @@
 -- A worker asks for what is due of one user, under a fresh token and a lease. Prepended to claim-and-settle.
 --
 -- Answers JSON: the mailbox with the claim in it, as it is kept | {is: busy | later, retryInMs} | {is: idle}
--- | {elsewhere}
+-- | {missing_pool_key}
 local function claim(d, token, lease_ms)
   local mailbox = d.mailbox
   if not mailbox then return cjson.encode({ is = 'idle' }) end
-  if not KNOWN[mailbox.pool] then return elsewhere(mailbox.pool) end
+  if not KNOWN[mailbox.pool] then return missing_pool_key(mailbox.pool) end
   local dead = mailbox.claim
   if dead and dead.leaseUntil > NOW then
     -- Sent again after a reconnect: the token is fresh, so nobody else can say it.

@@ -9,7 +9,7 @@
 -- KEYS[1] mailboxes  KEYS[2] ledger  KEYS[3] books  KEYS[4] letters  KEYS[5] letter-times  KEYS[6] pools
 -- KEYS[7] runs  KEYS[8] once:<token>, what this very call answered before; then the script's own; then due:<pool>, one
 --         for each pool that the caller knows. A script, or a step of one, that meets another pool answers
---         {"elsewhere":"<pool>"} before it has written anything, and is asked for again with that pool's key as
+--         {"missing_pool_key":"<pool>"} before it has written anything, and is asked for again with that pool's key as
 --         well: so every key is declared.
 local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, RUNS, ONCE = unpack(KEYS, 1, 8)
 local NOW = now_ms()
@@ -23,8 +23,8 @@ for i = 9, #KEYS do
   if string.sub(KEYS[i], 1, #DUE) == DUE then KNOWN[string.sub(KEYS[i], #DUE + 1)] = KEYS[i] end
 end
 
-local function elsewhere(pool)
-  return cjson.encode({ elsewhere = pool })
+local function missing_pool_key(pool)
+  return cjson.encode({ missing_pool_key = pool })
 end
 
 -- What a cancelled run has put is not written any more.

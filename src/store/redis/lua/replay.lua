@@ -2,7 +2,7 @@
 --
 -- KEYS    those of mailbox.lua
 -- ARGV[1] letter ids, JSON list   ARGV[2] priority
--- Output  JSON {due?: [{user, priority, letter, pool}]}, an entry a letter that was there; or {elsewhere}
+-- Output  JSON {due?: [{user, priority, letter, pool}]}, an entry a letter that was there; or {missing_pool_key}
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
@@ -12,7 +12,7 @@ for _, id in ipairs(cjson.decode(ARGV[1])) do
   local text = redis.call('HGET', LETTERS, id)
   if text then
     local letter = cjson.decode(text)
-    if not KNOWN[letter.pool] then return elsewhere(letter.pool) end
+    if not KNOWN[letter.pool] then return missing_pool_key(letter.pool) end
     letters[#letters + 1] = letter
   end
 end

@@ -1,9 +1,9 @@
 -- A worker says what became of some units of its claim; letters are written in the same step. With a token that is no
 -- longer current nothing is booked but doubts. Prepended to claim-and-settle.
 --
--- `settlements` in their order: [{name, is, version, …}]; `at` of a retry is whole ms from now.
--- Answers JSON: {late, doubted?, letters?, dueInMs?, priority?}, or {elsewhere}. Said twice, the second time finds its
--- units settled and answers what is left.
+-- `settlements` in their order: [{name, is, version, …}]; `at` of a retry is whole ms from now. Answers JSON: {late,
+-- doubted?, letters?, dueInMs?, priority?}, or {missing_pool_key}. Said twice, the second time finds its units settled
+-- and answers what is left.
 
 -- Answers the letter where the unit becomes one. `was_last`: the ledger had this very value when it was claimed.
 local function settle_unit(d, name, unit, settlement, was_last)
@@ -114,7 +114,7 @@ end
 
 -- Leaves in the draft the letters that are to be written with it.
 local function settle(d, token, lease_ms, settlements)
-  if d.mailbox and not KNOWN[d.mailbox.pool] then return elsewhere(d.mailbox.pool) end
+  if d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
   local late = not (d.mailbox and d.mailbox.claim and d.mailbox.claim.token == token)
   local doubted, letters = {}, {}
   if late then
