@@ -28,7 +28,7 @@ export const LETTER_KINDS = [
 ] as const;
 export type LetterKind = (typeof LETTER_KINDS)[number];
 
-/** Reasons of letters of the kind `user-not-found` that nobody mends by making the user. */
+/** Reasons of letters of the kind `user-not-found` that making the user does not fix. */
 export const LOST_PERSON = {
   /** The account that was found when the change was put was deleted since. */
   "account-gone":

@@ -11,7 +11,7 @@ import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { flagOf } from "../core/unit.ts";
 import { personOf, valueOf, type Keyring } from "../store/keyring.ts";
 
-/** The kinds of letters that may mend themselves. */
+/** The kinds of letters whose cause may go away without anybody fixing the value. */
 export const HEALING_KINDS = ["alias-exists", "user-not-found"] as const;
 
 /** More letters are not held in memory: those beyond are looked at by a later scan, when these are gone. */
@@ -25,15 +25,15 @@ export interface Healing {
   healable(): readonly string[];
 }
 
-interface Patient {
+interface AutoReplayCandidate {
   readonly id: string;
   /** Canonical. */
   readonly username: string;
   /** Of the account that it is for; absent where it is for whoever has the username. */
   readonly sub?: string | undefined;
   /** Epoch ms. Whom it was refused for is not younger. */
-  readonly wasThereAt?: number | undefined;
-  isThere: boolean;
+  readonly existedAt?: number | undefined;
+  observedInPool: boolean;
   isOwned: boolean;
 }
 
@@ -43,34 +43,34 @@ export async function openHealing(
   keyring: Pick<Keyring, "open">,
   letters: AsyncIterable<Letter>,
 ): Promise<Healing> {
-  const patients: Patient[] = [];
-  const byUser = new Map<string, Patient[]>();
-  const byAlias = new Map<string, Patient[]>();
+  const candidates: AutoReplayCandidate[] = [];
+  const byUser = new Map<string, AutoReplayCandidate[]>();
+  const byAlias = new Map<string, AutoReplayCandidate[]>();
   const attributes = new Set<AliasAttribute>();
   const aliasOf = (attribute: AliasAttribute, value: string): string =>
     JSON.stringify([attribute, canonicalAlias(profile, { attribute, value })]);
 
   for await (const { id, kind, reason, unit, username, buriedAt, body: sealed } of letters) {
-    if (patients.length >= MOST_LETTERS) break;
+    if (candidates.length >= MOST_LETTERS) break;
     // Who is meant by now is for a person to say.
     if (isLostPerson(reason)) continue;
     const body = keyring.open(sealed);
-    const patient = {
+    const candidate = {
       id,
       username: canonicalUsername(profile, keyring.open(username)),
       sub: personOf(body).account?.sub,
-      wasThereAt: kind === "alias-exists" ? buriedAt : undefined,
-      isThere: false,
+      existedAt: kind === "alias-exists" ? buriedAt : undefined,
+      observedInPool: false,
       isOwned: false,
     };
     if (kind === "alias-exists") {
       const value = valueOf(body);
       if (!isAliasAttribute(unit) || value.kind !== "text") continue;
       attributes.add(unit);
-      enter(byAlias, aliasOf(unit, value.text), patient);
+      enter(byAlias, aliasOf(unit, value.text), candidate);
     }
-    patients.push(patient);
-    enter(byUser, patient.username, patient);
+    candidates.push(candidate);
+    enter(byUser, candidate.username, candidate);
   }
 
   /** Addresses and numbers that people sign in with beside a username are theirs only once they are verified. */
@@ -80,9 +80,9 @@ export async function openHealing(
   }
 
   /** Who was deleted and made anew is another. */
-  function isFor({ username, sub, wasThereAt = Infinity }: Patient, user: ListedUser): boolean {
+  function isFor({ username, sub, existedAt = Infinity }: AutoReplayCandidate, user: ListedUser): boolean {
     if (sub !== undefined) return sub === user.sub;
-    if (user.createdAt > wasThereAt + CLOCKS_APART_MS) return false;
+    if (user.createdAt > existedAt + CLOCKS_APART_MS) return false;
     return username === canonicalUsername(profile, user.username) || username === user.sub;
   }
 
@@ -90,25 +90,25 @@ export async function openHealing(
     meet(user) {
       const username = canonicalUsername(profile, user.username);
       for (const name of new Set([username, user.sub])) {
-        for (const patient of byUser.get(name) ?? []) patient.isThere ||= isFor(patient, user);
+        for (const candidate of byUser.get(name) ?? []) candidate.observedInPool ||= isFor(candidate, user);
       }
       for (const attribute of attributes) {
         const value = user.attributes.get(attribute) ?? "";
         if (value === "" || !owns(user, attribute)) continue;
-        for (const patient of byAlias.get(aliasOf(attribute, value)) ?? []) {
-          if (!isFor(patient, user)) patient.isOwned = true;
+        for (const candidate of byAlias.get(aliasOf(attribute, value)) ?? []) {
+          if (!isFor(candidate, user)) candidate.isOwned = true;
         }
       }
     },
     forget() {
-      for (const patient of patients) [patient.isThere, patient.isOwned] = [false, false];
+      for (const candidate of candidates) [candidate.observedInPool, candidate.isOwned] = [false, false];
     },
-    healable: () => patients.filter(({ isThere, isOwned }) => isThere && !isOwned).map(({ id }) => id),
+    healable: () => candidates.filter(({ observedInPool, isOwned }) => observedInPool && !isOwned).map(({ id }) => id),
   };
 }
 
-function enter(map: Map<string, Patient[]>, key: string, patient: Patient): void {
+function enter(map: Map<string, AutoReplayCandidate[]>, key: string, candidate: AutoReplayCandidate): void {
   const known = map.get(key);
-  if (known) known.push(patient);
-  else map.set(key, [patient]);
+  if (known) known.push(candidate);
+  else map.set(key, [candidate]);
 }

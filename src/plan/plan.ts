@@ -124,20 +124,20 @@ async function takeAll(
   const { profile, keyring, ledgers, unlisted, scratch, baseline } = deps;
   const { mapping, guards } = input;
   const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards, unlisted });
-  const silent = new Set(mapping.attributes.filter(({ column }) => column !== undefined).map(({ name }) => name));
+  const emptyOnes = new Set(mapping.attributes.filter(({ column }) => column !== undefined).map(({ name }) => name));
   for await (const record of input.records) {
     signal.throwIfAborted();
     planner.take(record);
-    if (record.kind === "change" && silent.size > 0) forgetSpoken(silent, record);
+    if (record.kind === "change" && emptyOnes.size > 0) dropFilled(emptyOnes, record);
     onRow();
   }
-  return { input, scratch, planner: planner.index(), emptyColumns: [...silent] };
+  return { input, scratch, planner: planner.index(), emptyColumns: [...emptyOnes] };
 }
 
-/** Attributes of which a row says something, be it wrong, are not silent. */
-function forgetSpoken(silent: Set<string>, record: Extract<PlannedRecord, { kind: "change" }>): void {
-  for (const { name, value } of record.change.units) if (value.kind !== "clear") silent.delete(name);
-  for (const { name } of record.invalid) silent.delete(name);
+/** An attribute is not empty where a row has a value for it, even a wrong one. */
+function dropFilled(emptyOnes: Set<string>, record: Extract<PlannedRecord, { kind: "change" }>): void {
+  for (const { name, value } of record.change.units) if (value.kind !== "clear") emptyOnes.delete(name);
+  for (const { name } of record.invalid) emptyOnes.delete(name);
 }
 
 async function meetAll(
