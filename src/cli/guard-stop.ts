@@ -18,7 +18,7 @@ export function stopAtGuards(
     io.stdout.write(`${JSON.stringify({ error, plans: documents }, undefined, 2)}\n`);
   } else {
     for (const plan of plans) {
-      if (plan.broken.length > 0) io.stdout.write(planText(plan, { pool, plain: true }, columnsOf(io.stdout)));
+      if (plan.broken.length > 0) io.stdout.write(planText(plan, { pool, noColor: true }, columnsOf(io.stdout)));
     }
     tell(io, message);
   }

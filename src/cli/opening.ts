@@ -45,11 +45,11 @@ const OVER_THE_BAR = "\r\u001b[2K";
 /** Reads the configuration. Opens nothing. `level`: of what is logged where nobody says, and nobody looks on. */
 export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Promise<OpenedCommand> {
   const config = await readConfig(flags, io.environment);
-  const { plain, connectTimeoutMs, requestTimeoutMs } = config;
+  const { noColor, connectTimeoutMs, requestTimeoutMs } = config;
   const atTerminal = io.stderr.isTTY === true;
   // At a terminal the command says itself what matters; log lines would tear its progress bar.
   const log = createLog(config.logLevel ?? (atTerminal ? "silent" : level));
-  const say = (sentence: string): void => tell(io, plain ? sentence : OVER_THE_BAR + sentence);
+  const say = (sentence: string): void => tell(io, noColor ? sentence : OVER_THE_BAR + sentence);
   // Where the log is not silent, it says the same.
   const told = atTerminal && log.level === "silent" ? { say } : {};
   const reads = reportedReads(log, {
@@ -58,7 +58,7 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
     patience: { spent: false },
     ...told,
   });
-  return { config, log, reads, interactive: atTerminal && flags.json !== true && !plain, ...told };
+  return { config, log, reads, interactive: atTerminal && flags.json !== true && !noColor, ...told };
 }
 
 /** What opening feeds wants of a command. */

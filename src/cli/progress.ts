@@ -26,8 +26,8 @@ export interface Progress {
 const NO_PROGRESS: Progress = { show: () => undefined, clear: () => undefined, stop: () => undefined };
 const FEWEST_FOR_BAR = 70;
 
-export function createProgress(output: Output, lively: boolean): Progress {
-  if (!lively) return NO_PROGRESS;
+export function createProgress(output: Output, interactive: boolean): Progress {
+  if (!interactive) return NO_PROGRESS;
   const startedAt = performance.now();
   let bar: SingleBar | undefined;
   /** What an earlier command had settled already: it says nothing of the speed of this one. */

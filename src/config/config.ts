@@ -72,7 +72,7 @@ export interface Config {
   readonly keepRunsMs: number;
   readonly aws: AwsSettings;
   /** True where NO_COLOR is set. */
-  readonly plain: boolean;
+  readonly noColor: boolean;
   /** The configuration file that was read. */
   readonly file?: string;
 }
@@ -160,7 +160,7 @@ export async function readConfig(
     heal: file?.heal ?? false,
     keepBefore: file?.keepBefore ?? false,
     keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
-    plain: (environment["NO_COLOR"] ?? "") !== "",
+    noColor: (environment["NO_COLOR"] ?? "") !== "",
     ...defined({ redisUrl, key, givenRate, givenReserve, logLevel }),
     ...defined({ rate: file?.rate, reserve: file?.reserve, file: file && path }),
   });
@@ -283,8 +283,8 @@ export function namedPool({ poolSettings }: Config, nameOrId: string, path = "--
   const id = setting?.id ?? nameOrId;
   if (!POOL_ID.test(id)) {
     const names = Object.keys(poolSettings);
-    const among = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
-    const message = `Expected the id of a user pool such as eu-west-1_Example${among}, got ${quoted(nameOrId)}`;
+    const known = names.length === 0 ? "" : `, or one of the pools of ${DEFAULT_FILE} (${names.join(", ")})`;
+    const message = `Expected the id of a user pool such as eu-west-1_Example${known}, got ${quoted(nameOrId)}`;
     throw new ConfigError([{ path, message }]);
   }
   return name === undefined || setting === undefined ? { id } : { id, name, setting };

@@ -59,8 +59,8 @@ export function shareOut<Feed extends OwnedFeed>(
       const those = mappers.get(keyOf(id, attribute)) ?? [];
       if (who === NEWEST || those.includes(who)) owners.set(keyOf(id, attribute), who);
       else {
-        const among = those.length === 0 ? "none maps it into the pool" : those.join(", ");
-        const message = `Expected a feed that maps \`${attribute}\` (${among}) or \`newest\`, got \`${who}\``;
+        const known = those.length === 0 ? "none maps it into the pool" : those.join(", ");
+        const message = `Expected a feed that maps \`${attribute}\` (${known}) or \`newest\`, got \`${who}\``;
         problems.push({ path: ["pools", poolName, "owner", attribute], message });
       }
     }

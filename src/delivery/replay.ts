@@ -112,14 +112,14 @@ async function inPages(
   engine: Engine,
   order: ReplayOrder,
   each: (page: Letter[]) => Promise<void>,
-  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+  include: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): Promise<void> {
   const { limit = Number.POSITIVE_INFINITY, ...filter } = order;
   let taken = 0;
   let page: Letter[] = [];
   for await (const letter of engine.store.letters.list(filter)) {
     if (taken >= limit) break;
-    if (!(await isMeant(letter))) continue;
+    if (!(await include(letter))) continue;
     taken += 1;
     page.push(letter);
     if (page.length < PAGE) continue;

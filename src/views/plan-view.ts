@@ -44,17 +44,17 @@ function mask(value: string): string {
 export interface PlanLook {
   readonly pool: string;
   /** Without bars. */
-  readonly plain: boolean;
+  readonly noColor: boolean;
   readonly showValues?: boolean;
 }
 
 const BAR = 20;
 const WIDE_ENOUGH = 70;
 
-export function planText(plan: PlanSummary, { pool, plain, showValues = false }: PlanLook, width: number): string {
+export function planText(plan: PlanSummary, { pool, noColor, showValues = false }: PlanLook, width: number): string {
   const { id, feed, figures, broken } = plan;
   const { rows, users } = figures;
-  const bars = !plain && width >= WIDE_ENOUGH;
+  const bars = !noColor && width >= WIDE_ENOUGH;
   const line = (text: string): string => indent("  ", text, width);
   const parts = [
     indent("", `${feed} → ${pool}, plan ${id}`, width),

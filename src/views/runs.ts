@@ -76,16 +76,16 @@ export function runDocument({ run, summary, kept }: ShownRun, showValues: boolea
 interface RunLook {
   readonly width: number;
   /** Without bars. */
-  readonly plain: boolean;
+  readonly noColor: boolean;
   readonly showValues: boolean;
   readonly command: SummaryWords["command"];
 }
 
 export function runText({ run, summary, kept, othersDeliver }: ShownRun, look: RunLook): string {
-  const { width, plain, showValues, command } = look;
+  const { width, noColor, showValues, command } = look;
   const { id, pool, state } = run;
   if (state === "needs-approval") {
-    const plan = kept?.summary ? planText(kept.summary, { pool, plain, showValues }, width) : "";
+    const plan = kept?.summary ? planText(kept.summary, { pool, noColor, showValues }, width) : "";
     const until = kept ? ` until ${new Date(kept.header.expiresAt).toISOString()}` : "";
     const sentence = `Nothing of it was written. It waits for an approval${until}: \`${command("runs", "approve", id)}\`, or \`${command("runs", "cancel", id)}\`.`;
     return `${plan}\n${indent("", sentence, width)}`;

@@ -41,12 +41,12 @@ describe("one user, in the AWS CLI's words", () => {
   test("is not found with --now, and the username that was meant is named", async () => {
     const said = await admin([...change("U1", "Name=nickname,Value=Dan"), "--now"]);
     assert.equal(said.code, EXIT.failed);
-    const [first, , meant] = said.stderr.split("\n");
+    const [first, , suggestion] = said.stderr.split("\n");
     assert.equal(
       first,
       "An error occurred (UserNotFoundException) when calling the AdminUpdateUserAttributes operation: User does not exist.",
     );
-    assert.equal(meant, "Did you mean `u1`?");
+    assert.equal(suggestion, "Did you mean `u1`?");
   });
 
   test("is only looked at with --dry-run", async () => {

@@ -10,7 +10,7 @@ const LEASE_MS = 15_000;
 const RENEW_MS = 5_000;
 const LOOK_MS = 500;
 /** The lease's name among those of aliases, none of whose pools is called so. */
-const AMONG = "feeds";
+const SCOPE = "feeds";
 
 /**
  * Runs `act` in the feed's turn. `signal` of `act` aborts with `within`, or when the turn is lost. Resolves to false
@@ -25,7 +25,7 @@ export async function withFeedLease(
   const holder = randomUUID();
   const waitUntil = performance.now() + LEASE_MS + RENEW_MS;
   for (;;) {
-    const asked = await reservations.take(AMONG, feed, holder, LEASE_MS);
+    const asked = await reservations.take(SCOPE, feed, holder, LEASE_MS);
     if (asked.is === "taken") break;
     if (performance.now() >= waitUntil) return false;
     await sleep(Math.min(LOOK_MS, asked.retryInMs), undefined, { signal: within });
@@ -35,7 +35,7 @@ export async function withFeedLease(
   const renew = async (): Promise<void> => {
     const askedAt = performance.now();
     // A store that cannot be asked leaves the lease as it is: it is lost when it ends.
-    const asked = await reservations.take(AMONG, feed, holder, LEASE_MS).catch(() => undefined);
+    const asked = await reservations.take(SCOPE, feed, holder, LEASE_MS).catch(() => undefined);
     if (asked?.is === "taken") leaseEndsAt = askedAt + LEASE_MS;
     if (asked?.is === "held" || performance.now() > leaseEndsAt) lost.abort(new LeaseLostError(feed));
   };
@@ -44,7 +44,7 @@ export async function withFeedLease(
     await act(AbortSignal.any([within, lost.signal]));
   } finally {
     clearInterval(timer);
-    await reservations.release(AMONG, feed, holder).catch(() => undefined);
+    await reservations.release(SCOPE, feed, holder).catch(() => undefined);
   }
   return true;
 }

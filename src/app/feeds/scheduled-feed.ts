@@ -27,7 +27,7 @@ import { AppError } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 import { identityOf, inputOf, mappingOf } from "./feed-input.ts";
 import { openChosenPool } from "../opening.ts";
-import { LATEST_RUNS, mayGoOn, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
+import { LATEST_RUNS, isApproved, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
 import { replan } from "../plans/replan.ts";
 import { waitUntilSettled } from "../runs/settling.ts";
 
@@ -186,7 +186,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const deps = { scope, engine, pool, signal };
   const [planned] = await planFeeds({ config, log }, deps, { feeds, looksAtEach: false }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
-  if (!mayGoOn(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
+  if (!isApproved(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
   if (waiting) await store.runs.transition(waiting.id, [waiting.state], "cancelled");
   const healed = await replayLetters(engine, planned.healable, signal);
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");

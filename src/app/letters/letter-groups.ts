@@ -20,10 +20,10 @@ export async function groupLetters(
   engine: Engine,
   filters: readonly LetterFilter[],
   limit = Infinity,
-  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+  include: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): Promise<LetterGroup[]> {
   const groups = new Map<string, LetterGroup>();
-  for await (const letter of lettersOf(engine, filters, limit, isMeant)) {
+  for await (const letter of lettersOf(engine, filters, limit, include)) {
     const { kind, pool, reason, buriedAt } = letter;
     const key = JSON.stringify([kind, pool, reason]);
     const known = groups.get(key) ?? {
@@ -50,13 +50,13 @@ export async function* lettersOf(
   engine: Engine,
   filters: readonly LetterFilter[],
   limit = Infinity,
-  isMeant: (letter: Letter) => Promise<boolean> | boolean = () => true,
+  include: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): AsyncGenerator<Letter> {
   let taken = 0;
   for (const filter of filters) {
     for await (const letter of engine.store.letters.list(filter)) {
       if (taken >= limit) return;
-      if (!(await isMeant(letter))) continue;
+      if (!(await include(letter))) continue;
       taken += 1;
       yield letter;
     }

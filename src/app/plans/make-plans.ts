@@ -140,17 +140,17 @@ function lastGood(runs: readonly Run[], pool: string, feed: string): Run | undef
  * True where the plan may be carried out: it breaks no guard, or just this plan was approved, or it is the rest of a
  * run whose plan passed before.
  */
-export function mayGoOn(
+export function isApproved(
   { plan, unfinished }: Pick<PlannedFeed, "plan" | "unfinished">,
   approved: readonly string[],
   { pool, log }: { readonly pool: string; readonly log: Log },
 ): boolean {
   if (plan.broken.length === 0 || unfinished !== undefined) return true;
   const guards = plan.broken.map(({ guard }) => guard);
-  const isApproved = approved.includes(plan.id);
-  if (isApproved) log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards overridden");
+  const isNamed = approved.includes(plan.id);
+  if (isNamed) log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards overridden");
   else log.warn({ plan: plan.id, pool, feed: plan.feed, guards }, "guards broken");
-  return isApproved;
+  return isNamed;
 }
 
 /** A feed as it was planned, to be put. */

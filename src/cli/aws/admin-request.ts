@@ -69,8 +69,8 @@ async function throughEngine(
   if (result.is === "queued") return result.text;
   const { user, delivered } = result;
   const unknown = delivered.refusal?.kind === "user-not-found";
-  const meant = unknown ? await nearMiss(context, chosen, result.username) : undefined;
-  const failure = failureOf(io, flags, user, delivered, { meant });
+  const suggestion = unknown ? await nearMiss(context, chosen, result.username) : undefined;
+  const failure = failureOf(io, flags, user, delivered, { suggestion });
   if (failure !== undefined) throw failure;
   return answered(context, OPERATION, { outcomes: delivered.outcomes, input });
 }
@@ -130,9 +130,9 @@ async function refused(
   refusal: CallRefusal,
 ): Promise<AppError> {
   const { kind, operation, advice } = refusal;
-  const meant = kind === "user-not-found" ? await nearMiss(context, chosen, username) : undefined;
+  const suggestion = kind === "user-not-found" ? await nearMiss(context, chosen, username) : undefined;
   const instead = operation === "ListUsers" ? advice : adviceOnce(kind);
-  return new AppError(kind, refusedText(refusal, { meant, instead }));
+  return new AppError(kind, refusedText(refusal, { suggestion, instead }));
 }
 
 /** Whose the name is. Throws an AppError where that is nobody's, several people's, or the pool does not say. */

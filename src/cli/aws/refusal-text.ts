@@ -64,10 +64,10 @@ export function answered(
 /** The AWS CLI's line, the advice, and a username that may have been meant. */
 export function refusedText(
   { name, operation, message, advice }: CallRefusal,
-  { meant, instead = advice }: { readonly meant?: string | undefined; readonly instead?: string } = {},
+  { suggestion, instead = advice }: { readonly suggestion?: string | undefined; readonly instead?: string } = {},
 ): string {
   const lines = [`An error occurred (${name}) when calling the ${operation} operation: ${message}`.trimEnd(), instead];
-  if (meant !== undefined) lines.push(`Did you mean \`${meant}\`?`);
+  if (suggestion !== undefined) lines.push(`Did you mean \`${suggestion}\`?`);
   return lines.join("\n");
 }
 
@@ -99,11 +99,11 @@ export function failureOf(
   user: string,
   { outcomes, refusal }: ChangeResult,
   {
-    meant,
+    suggestion,
     adviseOn = adviceOf,
-  }: { readonly meant?: string | undefined; readonly adviseOn?: (kind: string, reason?: string) => string } = {},
+  }: { readonly suggestion?: string | undefined; readonly adviseOn?: (kind: string, reason?: string) => string } = {},
 ): AppError | undefined {
-  const lines = refusal === undefined ? [] : [refusedText(refusal, { meant, instead: adviseOn(refusal.kind) })];
+  const lines = refusal === undefined ? [] : [refusedText(refusal, { suggestion, instead: adviseOn(refusal.kind) })];
   const all = [...outcomes];
   const [died] = all.flatMap(([, outcome]) => (outcome.is === "dead" ? [outcome] : []));
   const named = (is: string): string[] => all.filter(([, outcome]) => outcome.is === is).map(([unit]) => unit);

@@ -14,7 +14,7 @@ import { planShown, sayNotOwned } from "../planning.ts";
 import { planDocument, planText } from "../../views/plan-view.ts";
 import { planPage } from "../../views/plan-page.ts";
 import { guardedMessage } from "../../views/guards.ts";
-import { mayGoOn, type PlannedFeed } from "../../app/plans/make-plans.ts";
+import { isApproved, type PlannedFeed } from "../../app/plans/make-plans.ts";
 import type { Context } from "../command.ts";
 
 interface PlanFlags extends FeedsFlags {
@@ -61,7 +61,7 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
     if (baseline === undefined) throw usage("--stream", "Expected a feed that can be read twice");
     const planned = await planShown(io, opened, scope, feeds, baseline);
     const where = { pool: pool.profile.id, log: opened.log };
-    const stopped = planned.filter((feed) => !mayGoOn({ ...feed, unfinished: undefined }, flags.approve ?? [], where));
+    const stopped = planned.filter((feed) => !isApproved({ ...feed, unfinished: undefined }, flags.approve ?? [], where));
     for (const feed of planned)
       await writeFiles(feed, { ...where, target: pool.target, keyring: engine.keyring }, flags);
     const plans = planned.map((feed) => feed.plan);
@@ -71,8 +71,8 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
       io.stdout.write(`${JSON.stringify(documents.length === 1 ? only : { plans: documents }, undefined, 2)}\n`);
       return stopped.length > 0 ? EXIT.guarded : EXIT.done;
     }
-    const plain = io.stdout.isTTY !== true || opened.config.plain;
-    const look = { pool: where.pool, plain, showValues: flags.showValues === true };
+    const noColor = io.stdout.isTTY !== true || opened.config.noColor;
+    const look = { pool: where.pool, noColor, showValues: flags.showValues === true };
     for (const plan of plans) io.stdout.write(planText(plan, look, columnsOf(io.stdout)));
     if (stopped.length > 0) tell(io, guardedMessage(stopped.map((feed) => feed.plan)));
     else if (flags.out !== undefined)

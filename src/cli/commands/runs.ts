@@ -78,8 +78,8 @@ function refuseUnknown(runs: Command): void {
   const [word] = runs.args;
   const names = runs.commands.map((each) => each.name());
   if (word === undefined || word.startsWith("-") || names.includes(word)) return;
-  const [meant] = closest(word, names, 1);
-  const hint = meant === undefined ? "" : `\n(Did you mean ${meant}?)`;
+  const [suggestion] = closest(word, names, 1);
+  const hint = suggestion === undefined ? "" : `\n(Did you mean ${suggestion}?)`;
   runs.error(`error: unknown command '${word}'${hint}`, { code: "commander.unknownCommand" });
 }
 
@@ -98,8 +98,8 @@ function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
     const showValues = flags.showValues === true;
     if (flags.json === true) return `${JSON.stringify(runDocument(shown, showValues), undefined, 2)}\n`;
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
-    const plain = io.stdout.isTTY !== true || config.plain;
-    return runText(shown, { width: columnsOf(io.stdout), plain, showValues, command });
+    const noColor = io.stdout.isTTY !== true || config.noColor;
+    return runText(shown, { width: columnsOf(io.stdout), noColor, showValues, command });
   });
 }
 

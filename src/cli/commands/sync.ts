@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { runFeeds } from "../../app/feeds/run-feeds.ts";
-import { mayGoOn } from "../../app/plans/make-plans.ts";
+import { isApproved } from "../../app/plans/make-plans.ts";
 import { isComplete } from "../../app/runs/run-summary.ts";
 import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -62,7 +62,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const planned = baseline === undefined ? undefined : await planShown(io, opened, scope, feeds, baseline);
     const id = pool.profile.id;
     // All plans are looked at before the first is carried out.
-    const stopped = planned?.filter((feed) => !mayGoOn(feed, flags.approve ?? [], { pool: id, log })) ?? [];
+    const stopped = planned?.filter((feed) => !isApproved(feed, flags.approve ?? [], { pool: id, log })) ?? [];
     if (planned !== undefined && stopped.length > 0) {
       const plans = planned.map(({ plan }) => plan);
       const code = stopAtGuards(io, plans, flags, id);

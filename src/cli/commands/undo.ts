@@ -1,7 +1,7 @@
 /** `poolsync undo`: puts back what was there before a run, but for what has changed since. */
 import type { Command } from "commander";
 import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
-import { mayGoOn } from "../../app/plans/make-plans.ts";
+import { isApproved } from "../../app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../app/plans/undo-run.ts";
 import { choosePool } from "../../config/config.ts";
 import { EXIT } from "../../exit-codes.ts";
@@ -64,14 +64,14 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
     const deps = { scope, pool, engine, directory: config.dataDir, observe: line.observe, signal };
     const { plan, source } = await planWayBack(deps, config, run).finally(line.clear);
     const where = { pool: run.pool, log };
-    if (!mayGoOn({ plan, unfinished: undefined }, flags.approve ?? [], where)) {
+    if (!isApproved({ plan, unfinished: undefined }, flags.approve ?? [], where)) {
       return stopAtGuards(io, [plan], flags, run.pool);
     }
     if (flags.dryRun === true) {
-      const plain = io.stdout.isTTY !== true || config.plain;
+      const noColor = io.stdout.isTTY !== true || config.noColor;
       if (flags.json === true) {
         io.stdout.write(`${JSON.stringify(planDocument(plan, run.pool, false), undefined, 2)}\n`);
-      } else io.stdout.write(planText(plan, { pool: run.pool, plain }, columnsOf(io.stdout)));
+      } else io.stdout.write(planText(plan, { pool: run.pool, noColor }, columnsOf(io.stdout)));
       return EXIT.done;
     }
     return deliverRun(io, opened, scope, { engine, pool, source }, flags);

@@ -21,7 +21,7 @@ describe("a request as the command line says it", () => {
   });
   after(() => directory.remove());
 
-  const meant: [title: string, flags: () => RequestFlags, input: object][] = [
+  const suggestion: [title: string, flags: () => RequestFlags, input: object][] = [
     ["texts", () => ({ userPoolId: "eu-west-1_A", username: "jane" }), { UserPoolId: "eu-west-1_A", Username: "jane" }],
     [
       "structures, a word each",
@@ -63,7 +63,7 @@ describe("a request as the command line says it", () => {
     ],
     ["a whole request as text", () => ({ cliInputJson: '{"Username":"jane"}' }), { Username: "jane" }],
   ];
-  for (const [title, flags, input] of meant) {
+  for (const [title, flags, input] of suggestion) {
     test(`takes ${title}`, () => assert.deepEqual(requestInput(flags()), input));
   }
 
