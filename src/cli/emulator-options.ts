@@ -35,7 +35,7 @@ export async function readSeed(path: string): Promise<z.infer<typeof seedFile>> 
 export function quota(value: string, before: Quotas | undefined): Quotas {
   if (value === "unmetered") return "unmetered";
   const [, name, number] = /^(\w+)=(\d+(?:\.\d+)?)$/.exec(value) ?? [];
-  const category: Category | undefined = CATEGORIES.find((each) => each === name);
+  const category: Category | undefined = CATEGORIES.find((item) => item === name);
   if (category === undefined || Number(number) <= 0) {
     throw new InvalidArgumentError(
       `Expected \`unmetered\`, or a category and a number above 0, such as ${CATEGORIES[0] ?? ""}=100.`,

@@ -5,7 +5,7 @@ import { parseInstant } from "../feeds/date.ts";
 /** One of some words. */
 export function choice<T extends string>(flag: string, words: readonly T[]): (value: string) => T {
   return (value) => {
-    const word = words.find((each) => each === value);
+    const word = words.find((candidate) => candidate === value);
     if (word === undefined) throw new InvalidArgumentError(`Expected ${flag} to be one of ${words.join(", ")}.`);
     return word;
   };

@@ -278,7 +278,7 @@ interface NamedPool {
 export function namedPool({ poolSettings }: Config, nameOrId: string, path = "--user-pool-id"): NamedPool {
   const name = Object.hasOwn(poolSettings, nameOrId)
     ? nameOrId
-    : Object.keys(poolSettings).find((each) => poolSettings[each]?.id === nameOrId);
+    : Object.keys(poolSettings).find((key) => poolSettings[key]?.id === nameOrId);
   const setting = name === undefined ? undefined : poolSettings[name];
   const id = setting?.id ?? nameOrId;
   if (!POOL_ID.test(id)) {

@@ -56,10 +56,10 @@ export function shareOut<Feed extends OwnedFeed>(
   const owners = new Map<string, string>();
   for (const [poolName, { id, owner = {} }] of Object.entries(pools)) {
     for (const [attribute, who] of Object.entries(owner)) {
-      const those = mappers.get(keyOf(id, attribute)) ?? [];
-      if (who === NEWEST || those.includes(who)) owners.set(keyOf(id, attribute), who);
+      const feeds = mappers.get(keyOf(id, attribute)) ?? [];
+      if (who === NEWEST || feeds.includes(who)) owners.set(keyOf(id, attribute), who);
       else {
-        const known = those.length === 0 ? "none maps it into the pool" : those.join(", ");
+        const known = feeds.length === 0 ? "none maps it into the pool" : feeds.join(", ");
         const message = `Expected a feed that maps \`${attribute}\` (${known}) or \`newest\`, got \`${who}\``;
         problems.push({ path: ["pools", poolName, "owner", attribute], message });
       }
@@ -71,15 +71,15 @@ export function shareOut<Feed extends OwnedFeed>(
     const notOwned: NotOwned[] = [];
     for (const { name: attribute } of pool === undefined ? [] : feed.mapping.attributes) {
       const key = keyOf(pool ?? "", attribute);
-      const those = mappers.get(key) ?? [];
+      const feeds = mappers.get(key) ?? [];
       const owner = owners.get(key);
       if (owner !== undefined && owner !== NEWEST && owner !== name) notOwned.push({ attribute, owner });
       // Told once, at the second of the feeds.
-      if (owner !== undefined || those.length < 2 || those[1] !== name || isReportedOtherwise(problems, attribute))
+      if (owner !== undefined || feeds.length < 2 || feeds[1] !== name || isReportedOtherwise(problems, attribute))
         continue;
       problems.push({
         path: ["feeds", name, "attributes", attribute],
-        message: `Expected one feed to map \`${attribute}\` into pool ${pool}, got ${those.join(", ")}: say under the pool whose it is, such as \`owner: { ${attribute}: ${those[0]} }\`, or that the \`newest\` value stands`,
+        message: `Expected one feed to map \`${attribute}\` into pool ${pool}, got ${feeds.join(", ")}: say under the pool whose it is, such as \`owner: { ${attribute}: ${feeds[0]} }\`, or that the \`newest\` value stands`,
       });
     }
     if (notOwned.length > 0 && notOwned.length === feed.mapping.attributes.length) {

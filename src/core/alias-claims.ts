@@ -42,7 +42,7 @@ export function aliasTaken(
     if (attribute === "preferred_username") return Value === "" ? undefined : { attribute, value: Value };
     if (valueOf(flagOf(attribute) ?? "") !== "true") continue;
     // The flag alone speaks of the value that is there.
-    const value = sent.some((each) => each.Name === attribute)
+    const value = sent.some((sentAttribute) => sentAttribute.Name === attribute)
       ? valueOf(attribute)
       : (contacts?.[attribute]?.value ?? "");
     if (value !== "") return { attribute, value };

@@ -147,15 +147,15 @@ async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> 
   const { names, identifier, isProtected, report, signal } = options;
   const changes: Row[] = [];
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
-    const few = page.changes.slice(at, at + LOOKUPS);
+    const batch = page.changes.slice(at, at + LOOKUPS);
     const users = await Promise.all(
-      few.map(({ change, found }) =>
+      batch.map(({ change, found }) =>
         found
           ? Promise.resolve({ is: "one" as const, username: change.username, person: change.person ?? {} })
           : names.whose(change.username, identifier, signal, { inBulk: true }),
       ),
     );
-    for (const [index, row] of few.entries()) {
+    for (const [index, row] of batch.entries()) {
       const { line } = row;
       const user = users[index];
       if (user?.is === "one" && isProtected?.user(user.username) !== true) {

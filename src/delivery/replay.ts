@@ -111,7 +111,7 @@ export async function discard(engine: Engine, order: ReplayOrder): Promise<numbe
 async function inPages(
   engine: Engine,
   order: ReplayOrder,
-  each: (page: Letter[]) => Promise<void>,
+  handlePage: (page: Letter[]) => Promise<void>,
   include: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): Promise<void> {
   const { limit = Number.POSITIVE_INFINITY, ...filter } = order;
@@ -123,8 +123,8 @@ async function inPages(
     taken += 1;
     page.push(letter);
     if (page.length < PAGE) continue;
-    await each(page);
+    await handlePage(page);
     page = [];
   }
-  if (page.length > 0) await each(page);
+  if (page.length > 0) await handlePage(page);
 }

@@ -212,8 +212,8 @@ function verifiedProblem(name: string, column: string): string {
 
 function unknownProblem(unknown: readonly string[], names: readonly string[]): string {
   const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
-  const each = unknown.slice(0, LISTED).map((header) => `${show(header)}${orClosest(closest(header, names))}`);
-  return `${count} no attribute of the pool: ${list(each, unknown.length)}; rename them, map them in poolsync.yaml, or ignore them with --ignore-unknown`;
+  const listed = unknown.slice(0, LISTED).map((header) => `${show(header)}${orClosest(closest(header, names))}`);
+  return `${count} no attribute of the pool: ${list(listed, unknown.length)}; rename them, map them in poolsync.yaml, or ignore them with --ignore-unknown`;
 }
 
 function orClosest(names: readonly string[]): string {

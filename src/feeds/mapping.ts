@@ -77,7 +77,7 @@ export function mappedColumns(mapping: Mapping): ReadonlySet<string> {
 
 /** The columns that one attribute is made of. */
 export function columnsOf({ column, template, verifiedColumn }: AttributeMapping): readonly string[] {
-  const named = [column, verifiedColumn].filter((each) => each !== undefined);
+  const named = [column, verifiedColumn].filter((name) => name !== undefined);
   return template === undefined ? named : [...named, ...templateColumns(template)];
 }
 

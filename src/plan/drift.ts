@@ -39,7 +39,7 @@ const BATCH = 500;
 export async function findDrift(
   { pool, keyring, ledgers }: DriftDeps,
   rows: Iterable<PlannedRow>,
-  each: (drifted: Drifted) => void,
+  onDrift: (drifted: Drifted) => void,
 ): Promise<DriftFigures> {
   const figures = { compared: 0, unknown: 0, drifted: 0 };
   const compare = async (batch: readonly UserRow[]): Promise<void> => {
@@ -64,7 +64,7 @@ export async function findDrift(
         figures.drifted += 1;
         const now = plannedUnit.action === "unchanged" ? textOf(unit) : before;
         const { version } = last;
-        each({ username, attribute: unit.name, version, desired: unit.value, now });
+        onDrift({ username, attribute: unit.name, version, desired: unit.value, now });
       }
     }
   };

@@ -131,7 +131,7 @@ export function createTally(): Tally {
       // What is delivered within the first minute is not asked again.
       calls.lists += Math.max(0, named - Math.round(pace.updatesPerSecond * BELIEVED_S));
       named = 0;
-      const faulty = Object.values(faults).reduce((sum, each) => sum + each, 0);
+      const faulty = Object.values(faults).reduce((sum, amount) => sum + amount, 0);
       const seconds = Math.max(calls.updates / pace.updatesPerSecond, calls.lists / pace.listsPerSecond);
       return {
         baseline,

@@ -70,7 +70,7 @@ export async function openStoredPlan(
   { run, now }: { readonly run: string; readonly now: number },
 ): Promise<WrittenPlan | undefined> {
   const kept = await plans.list();
-  if (!kept.some((each) => each.run === run)) return undefined;
+  if (!kept.some((entry) => entry.run === run)) return undefined;
   return readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now });
 }
 

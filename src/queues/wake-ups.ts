@@ -91,16 +91,16 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
       })),
     );
   async function addShared(queue: JobQueue<WakeUp>, dues: readonly (Due | Swept)[]): Promise<void> {
-    const each = Math.min(USERS_A_JOB, Math.ceil(dues.length / JOBS_A_PAGE));
-    if (each <= 1) return void (await addSingleUserJobs(queue, dues, true));
-    const jobs = Array.from({ length: Math.ceil(dues.length / each) }, (_, nth) =>
-      dues.slice(nth * each, (nth + 1) * each),
+    const usersPerJob = Math.min(USERS_A_JOB, Math.ceil(dues.length / JOBS_A_PAGE));
+    if (usersPerJob <= 1) return void (await addSingleUserJobs(queue, dues, true));
+    const jobs = Array.from({ length: Math.ceil(dues.length / usersPerJob) }, (_, index) =>
+      dues.slice(index * usersPerJob, (index + 1) * usersPerJob),
     );
     await queue.addBulk(
-      jobs.map((some) => {
-        const times = some.flatMap((due) => ("dueAt" in due ? due.dueAt : []));
+      jobs.map((jobDues) => {
+        const times = jobDues.flatMap((due) => ("dueAt" in due ? due.dueAt : []));
         const opts = times.length === 0 ? {} : { timestamp: Math.min(...times) };
-        return { name: NAME, data: { users: some.map(({ user }) => user) }, opts };
+        return { name: NAME, data: { users: jobDues.map(({ user }) => user) }, opts };
       }),
     );
   }
@@ -130,12 +130,12 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
     },
     async rewake(pool, dues) {
       for (const lane of LANES) {
-        const some = ofLane(dues, lane);
-        if (some.length === 0) continue;
+        const laneDues = ofLane(dues, lane);
+        if (laneDues.length === 0) continue;
         const queue = queueOf(pool, lane);
         // A job that is running is not asked to run again: it waits for the pace, and whoever is then still due is met by
         // the next sweep. A second job of each would take slots for nothing.
-        const jobs = await addSingleUserJobs(queue, some, false);
+        const jobs = await addSingleUserJobs(queue, laneDues, false);
         const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
         const asleep =
           sleepers.length < DELAYED_PAGE ? new Set(sleepers.map(({ id }) => id)) : await delayedAmong(queue, jobs);

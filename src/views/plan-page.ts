@@ -33,7 +33,7 @@ th{background:var(--soft);font-weight:600}.n{text-align:right}
 export function planPage({ id, feed, figures, broken, examples }: PlanSummary, facts: PageFacts): string {
   const { pool, showValues, madeAt } = facts;
   const { rows, users, attributes, faults, baseline, scan } = figures;
-  const shown = (some: readonly Example[]) => some.map((example) => (showValues ? example : masked(example)));
+  const shown = (list: readonly Example[]) => list.map((example) => (showValues ? example : masked(example)));
   const most = Math.max(
     1,
     ...Object.values(attributes).map((counts) => counts.set + counts.change + counts.clear + counts.write),
@@ -97,7 +97,7 @@ function reasonTable(title: string, counts: Readonly<Record<string, number>>): s
   const rows = Object.entries(counts).toSorted(([, a], [, b]) => b - a);
   if (rows.length === 0) return "";
   const body = rows.map(
-    ([reason, some]) => `<tr><td><code>${text(reason)}</code></td><td class="n">${count(some)}</td></tr>`,
+    ([reason, amount]) => `<tr><td><code>${text(reason)}</code></td><td class="n">${count(amount)}</td></tr>`,
   );
   return `<h2>${title}</h2><div class="wide" tabindex="0"><table><thead><tr><th>reason</th><th class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
@@ -116,7 +116,7 @@ function exampleTable(
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {
-  return Object.values(counts).reduce((total, some) => total + some, 0);
+  return Object.values(counts).reduce((total, amount) => total + amount, 0);
 }
 
 /** A sentence whose names stand in backticks. */

@@ -18,10 +18,10 @@ export function planDocument({ id, feed, figures, broken, examples }: PlanSummar
     pool,
     ...figures,
     finishesAt: new Date(Date.now() + figures.durationMs).toISOString(),
-    guards: broken.map(({ examples: some, value: _digest, ...guard }) => ({
+    guards: broken.map(({ examples: guardExamples, value: _digest, ...guard }) => ({
       ...guard,
       sentence: guardSentence(guard),
-      examples: some.map(shown),
+      examples: guardExamples.map(shown),
     })),
     examples: examples.map(shown),
   };
@@ -67,12 +67,12 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   if (figures.baseline === "none") parts.push(line(`${counted(users.changed, "user")} would be written`));
   else {
     parts.push(line(`${counted(users.matched, "user")} matched`));
-    for (const [what, some] of [
+    for (const [what, amount] of [
       ["change", users.changed],
       ["stay as they are", users.unchanged],
     ] as const) {
-      const share = users.matched === 0 ? 0 : some / users.matched;
-      parts.push(line(`${bars ? `${bar(share)} ` : ""}${count(some)} ${what} (${percent(share)})`));
+      const share = users.matched === 0 ? 0 : amount / users.matched;
+      parts.push(line(`${bars ? `${bar(share)} ` : ""}${count(amount)} ${what} (${percent(share)})`));
     }
   }
   parts.push("\n", attributesText(figures, width, bars), "\n");
@@ -201,7 +201,7 @@ function bar(share: number): string {
 function reasons(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .toSorted(([, a], [, b]) => b - a)
-    .map(([reason, some]) => `${reason} ${count(some)}`)
+    .map(([reason, amount]) => `${reason} ${count(amount)}`)
     .join(", ");
 }
 

@@ -35,16 +35,16 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       })
       .join(GAP)
       .trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)].map((each) => `${each}\n`).join("");
+  return [line(columns.map(({ title }) => title)), ...rows.map(line)].map((text) => `${text}\n`).join("");
 }
 
 function shrink(columns: readonly Column[], natural: readonly number[], room: number): number[] | undefined {
   const widths = [...natural];
-  let over = widths.reduce((sum, each) => sum + each, 0) - room;
+  let over = widths.reduce((sum, amount) => sum + amount, 0) - room;
   while (over > 0) {
     const wide = columns
       .map((column, index) => ({ index, width: widths[index] ?? 0, shrinks: column.shrinks === true }))
-      .filter((each) => each.shrinks && each.width > NARROWEST)
+      .filter((candidate) => candidate.shrinks && candidate.width > NARROWEST)
       .toSorted((a, b) => b.width - a.width)[0];
     if (wide === undefined) return undefined;
     widths[wide.index] = wide.width - 1;

@@ -85,7 +85,7 @@ export async function setDirectoryStage(users: number, options: EmulatorOptions 
     nameOf: (user: string): string | undefined => emulator.pools.get(POOL)?.user(user)?.attributes["given_name"],
     updates: (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0,
     clear: async (): Promise<void> => {
-      for (const each of processes) await each.kill("SIGKILL");
+      for (const item of processes) await item.kill("SIGKILL");
       await stage.clear();
     },
   };

@@ -207,7 +207,7 @@ describe("the directory worker", () => {
     await until("the run is put", async () => (await stateOf()) === "delivering");
     await timeComes();
     const sync = runCommand(byHand("--json"), { environment });
-    const said = () => workers.map((each) => each.stderr()).join("");
+    const said = () => workers.map((item) => item.stderr()).join("");
     await until("the other finds it under way", () => said().includes("feed is under way already"));
     const refused = await sync;
     assert.match(refused.stdout, /"kind":\s*"feed-busy"/);

@@ -245,7 +245,7 @@ describe("calls go where it is said", () => {
     const logged = child
       .stderr()
       .split("\n")
-      .filter((each) => each.includes("region of the pool's id used"));
+      .filter((item) => item.includes("region of the pool's id used"));
     assert.equal(logged.length, 1);
     assert.match(String(logged[0]), /"region":"eu-west-1","other":"eu-north-1","saidBy":"AWS_DEFAULT_REGION"/);
   });

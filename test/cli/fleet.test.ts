@@ -33,7 +33,7 @@ describe("a fleet on Redis", () => {
     await writeFile(join(directory.path, "users.csv"), "username,given_name\nu0,A\nu1,B\nu2,C\nlate,D\n");
   });
   after(async () => {
-    for (const each of processes) await each.kill("SIGKILL");
+    for (const item of processes) await item.kill("SIGKILL");
     await emulator.close();
     restore();
     await directory.remove();
@@ -70,11 +70,11 @@ describe("a fleet on Redis", () => {
     const replayer = start("workers/replay.ts");
     await until("the letter is applied", async () => (await booksOf())["applied"] === 4);
 
-    for (const each of [worker, replayer]) {
-      await each.kill("SIGTERM");
-      assert.equal(await each.ended(), 0, each.stderr());
-      for (const line of each.stderr().trim().split("\n")) z.object({ msg: z.string() }).parse(JSON.parse(line));
-      assert.doesNotMatch(each.stderr(), /"late"|u0/);
+    for (const item of [worker, replayer]) {
+      await item.kill("SIGTERM");
+      assert.equal(await item.ended(), 0, item.stderr());
+      for (const line of item.stderr().trim().split("\n")) z.object({ msg: z.string() }).parse(JSON.parse(line));
+      assert.doesNotMatch(item.stderr(), /"late"|u0/);
     }
     assert.match(worker.stderr(), /worker started[^]*worker draining[^]*worker stopped/);
     assert.match(replayer.stderr(), /replay finished/);
@@ -93,7 +93,7 @@ describe("a fleet on Redis", () => {
     const worker = start("workers/deliver.ts", { POOLSYNC_POOLS: `${POOL},${other}`, POOLSYNC_HEALTH_PORT: `${port}` });
     const stopped = start("workers/deliver.ts");
     const waits = new RegExp(`"pool":"${POOL}","operation":"DescribeUserPool","kind":"throttled",.*"read tried again"`);
-    for (const each of [worker, stopped]) await until("it says what it waits for", () => waits.test(each.stderr()));
+    for (const item of [worker, stopped]) await until("it says what it waits for", () => waits.test(item.stderr()));
 
     await stopped.kill("SIGTERM");
     assert.equal(await stopped.ended(), 0, stopped.stderr());

@@ -82,8 +82,8 @@ describe("one user, refused", () => {
     assert.deepEqual(
       said.stderr
         .split("\n")
-        .filter((each) => each.startsWith("Line"))
-        .map((each) => each.slice(0, 26)),
+        .filter((item) => item.startsWith("Line"))
+        .map((item) => item.slice(0, 26)),
       ["Line 3: Expected one whole", "Line 5: An error occurred ", "Line 6: Parameter validati"],
     );
     const nicknames = stage.emulator.log.writes
@@ -93,11 +93,11 @@ describe("one user, refused", () => {
     const inOrder = await runCommand(
       ["admin-update-user-attributes", "-", "--data-dir", `${stage.directory}/data`, "--select", "^Username"],
       {
-        stdin: Array.from({ length: 12 }, (_, each) => line(`u${each % 2}`, `${each}`)).join("\n"),
+        stdin: Array.from({ length: 12 }, (_, item) => line(`u${item % 2}`, `${item}`)).join("\n"),
       },
     );
     assert.equal(inOrder.code, EXIT.done, inOrder.stderr);
-    assert.equal(inOrder.stdout, Array.from({ length: 12 }, (_, each) => `"u${each % 2}"\n`).join(""));
+    assert.equal(inOrder.stdout, Array.from({ length: 12 }, (_, item) => `"u${item % 2}"\n`).join(""));
     assert.deepEqual(
       [0, 1].map((number) => stage.emulator.pools.get(POOL)?.user(`u${number}`)?.attributes["nickname"]),
       ["10", "11"],

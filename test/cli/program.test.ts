@@ -17,7 +17,7 @@ test("a command that is loaded alone is the one that the help lists", async () =
   const { stdout } = await runCommand(["--help"]);
   const names = Array.from(stdout.matchAll(/^  ([a-z]+(?:-[a-z]+)*) /gm), ([, name = ""]) => name);
   assert.ok(names.length > 10);
-  for (const name of names.filter((each) => each !== "help")) {
+  for (const name of names.filter((item) => item !== "help")) {
     const [alone, amongAll] = [await runCommand([name, "--help"]), await runCommand(["help", name])];
     assert.match(alone.stdout, new RegExp(`^Usage: poolsync ${name} `));
     assert.deepEqual(alone, amongAll);

@@ -53,8 +53,8 @@ async function startFleet(t: TestContext): Promise<Fleet> {
       POOLSYNC_HEALTH_PORT: String(ports[index]),
     }),
   );
-  t.after(() => Promise.all(processes.map((each) => each.kill("SIGKILL"))));
-  const logs = () => processes.map((each) => each.stderr());
+  t.after(() => Promise.all(processes.map((item) => item.kill("SIGKILL"))));
+  const logs = () => processes.map((item) => item.stderr());
   await until("both answer", () => logs().every((log) => log.includes("health checks are answered")));
   const file = join(directory, "users.csv");
   return {

@@ -45,7 +45,7 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     assert.deepEqual(written(), []);
     const disk = await onDisk();
     assert.ok(disk.length > 100_000);
-    for (const part of secret.split(".").filter((each) => each.length > 20)) assert.equal(disk.includes(part), false);
+    for (const part of secret.split(".").filter((item) => item.length > 20)) assert.equal(disk.includes(part), false);
     const admin = ["admin-update-user-attributes", "--user-pool-id", POOL, "--username", "u0"];
     const next = await inData([...admin, "--user-attributes", "Name=locale,Value=en"]);
     assert.equal(next.code, EXIT.done, next.stderr);

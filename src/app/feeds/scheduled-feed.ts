@@ -155,7 +155,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     signal,
   });
   if (opened.is === "unchanged") return log.info({ feed: name, pool: poolId }, "feed unchanged");
-  const source = scope.defer(opened.source, (each) => each.close());
+  const source = scope.defer(opened.source, (opened) => opened.close());
   const flags = {};
   const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
   const mapping = mappingOf(input, feed, flags, pool.profile);

@@ -126,7 +126,7 @@ export async function planAll(
 
 /** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */
 async function unfinishedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<Run | undefined> {
-  const run = latest.find((each) => each.identity === identity && !isEnded(each.state));
+  const run = latest.find((candidate) => candidate.identity === identity && !isEnded(candidate.state));
   if (run?.state !== "delivering") return run;
   return (await runs.books(run.id)).pending > 0 ? run : undefined;
 }

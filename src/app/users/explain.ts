@@ -173,7 +173,7 @@ interface OpenUnit extends Waiting {
 }
 
 function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number): OpenUnit[] {
-  const each = (units: Readonly<Record<string, QueuedUnit>>, inHand: boolean): OpenUnit[] =>
+  const openUnits = (units: Readonly<Record<string, QueuedUnit>>, inHand: boolean): OpenUnit[] =>
     Object.entries(units).map(([name, queued]) => {
       const body = keyring.open(queued.body);
       const isLast = ledger[name]?.digest === queued.digest;
@@ -190,7 +190,7 @@ function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number
         inHand,
       };
     });
-  return [...each(mailbox?.claim?.units ?? {}, true), ...each(mailbox?.pending ?? {}, false)];
+  return [...openUnits(mailbox?.claim?.units ?? {}, true), ...openUnits(mailbox?.pending ?? {}, false)];
 }
 
 function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect: Prospect): PendingUnit[] {

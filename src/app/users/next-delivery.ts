@@ -80,9 +80,9 @@ function lostPerson(profile: PoolProfile, { account, name }: Person, listed: Lis
 /** The calls in their order. */
 export function nextCalls(prospect: Prospect, waiting: readonly Waiting[]): NextCall[] {
   const { profile, listed } = prospect;
-  const byName = new Map(waiting.map((each) => [each.unit.name, each]));
+  const byName = new Map(waiting.map((entry) => [entry.unit.name, entry]));
   const stays = (would: string): boolean => would.startsWith("letter") || would === "unchanged" || would === "awaiting";
-  const goes = waiting.filter((each) => !stays(wouldBe(prospect, each)));
+  const goes = waiting.filter((entry) => !stays(wouldBe(prospect, entry)));
   const calls = inCalls(
     goes.map(({ unit }) => unit.name),
     (name) => byName.get(name)?.callOptions ?? {},

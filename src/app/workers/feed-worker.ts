@@ -37,7 +37,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
       handle: (order, signal) => handleOrder(deps, feeds, order, signal),
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
-    scope.defer(worker, (each) => each.stop());
+    scope.defer(worker, (started) => started.stop());
     isReady = () => engine.connected;
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
     await drained(engine, interrupts);

@@ -37,7 +37,7 @@ function build(sections: Section[], title: string | undefined, value: unknown, d
     if (isNested(value[0]) && !Array.isArray(value[0])) return buildList(sections, title ?? "", value, depth);
     for (const item of value) {
       if (!isNested(item)) sections.at(-1)?.rows.push([plainText(item)]);
-      else if (Array.isArray(item) && item.every((each) => !isNested(each)))
+      else if (Array.isArray(item) && item.every((item) => !isNested(item)))
         sections.at(-1)?.rows.push(item.map(plainText));
       else build(sections, undefined, item, 0);
     }
@@ -103,11 +103,11 @@ function widthOf(section: Section): number {
 
 /** The columns scaled to the table, what is left over or lacking spread from the right or the left. */
 function scaled(section: Section, width: number): number[] {
-  const wide = widestOf(section).map((each) => each + PADDING);
+  const wide = widestOf(section).map((item) => item + PADDING);
   if (wide.length === 0) return [];
-  const factor = width / wide.reduce((sum, each) => sum + each, 0);
-  const widths = wide.map((each) => roundHalfEven(factor * each));
-  let over = widths.reduce((sum, each) => sum + each, 0) - width;
+  const factor = width / wide.reduce((sum, item) => sum + item, 0);
+  const widths = wide.map((item) => roundHalfEven(factor * item));
+  let over = widths.reduce((sum, item) => sum + item, 0) - width;
   while (over !== 0) {
     const order = over < 0 ? [...widths.keys()].toReversed() : [...widths.keys()];
     const step = over < 0 ? 1 : -1;
@@ -139,25 +139,25 @@ function render(section: Section, width: number): string {
   if (headers.length > 0 || rows.length > 0) {
     const widths = scaled(section, room);
     if (widths.length === 0) return framed(edge, lines);
-    const rule = widths.map((each, column) =>
-      column === 0 ? `+${"-".repeat(each - 2)}+` : `${"-".repeat(each - 1)}+`,
+    const rule = widths.map((item, column) =>
+      column === 0 ? `+${"-".repeat(item - 2)}+` : `${"-".repeat(item - 1)}+`,
     );
     if (headers.length > 0) {
       lines.push(
         rule.join(""),
-        widths.map((each, column) => centred(headers[column] ?? "", each, column === 0)).join(""),
+        widths.map((item, column) => centred(headers[column] ?? "", item, column === 0)).join(""),
       );
     }
     lines.push(rule.join(""));
     for (const row of rows)
-      lines.push(widths.map((each, column) => left(row[column] ?? "", each, column === 0)).join(""));
+      lines.push(widths.map((item, column) => left(row[column] ?? "", item, column === 0)).join(""));
     lines.push(rule.join(""));
   }
   return framed(edge, lines);
 }
 
 function framed(edge: string, lines: readonly string[]): string {
-  return lines.map((each) => `${edge}${each}${edge}\n`).join("");
+  return lines.map((item) => `${edge}${item}${edge}\n`).join("");
 }
 
 function centred(text: string, length: number, isFirst: boolean): string {

@@ -84,11 +84,11 @@ const MOST_NAMED = 5;
 
 /** Of the aliases that pools let several users have, nobody's has been verified, or several. */
 export function severalHaveIt(usernames: readonly string[]): AppError {
-  const some = usernames.slice(0, MOST_NAMED).map((name) => `\`${printable(name)}\``);
-  const more = usernames.length > some.length ? ` and ${usernames.length - some.length} more` : "";
+  const listed = usernames.slice(0, MOST_NAMED).map((name) => `\`${printable(name)}\``);
+  const more = usernames.length > listed.length ? ` and ${usernames.length - listed.length} more` : "";
   return new AppError(
     "user-ambiguous",
-    `Several users of the pool have this address or number (${some.join(", ")}${more}): name one by the username.`,
+    `Several users of the pool have this address or number (${listed.join(", ")}${more}): name one by the username.`,
   );
 }
 

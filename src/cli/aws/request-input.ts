@@ -79,9 +79,9 @@ function readMember({ option, form }: Member, words: string | readonly string[])
   if (form === "map") return isJson ? readJson(option, text) : readShorthand(option, text);
   if (!isJson) {
     const all = more.length === 0 && typeof words === "string" ? apart(text) : [text, ...more];
-    return all.map((each) => readShorthand(option, each));
+    return all.map((item) => readShorthand(option, item));
   }
-  const read = [text, ...more].map((each) => readJson(option, each));
+  const read = [text, ...more].map((item) => readJson(option, item));
   // One word is the list itself, or its only structure; several words are a structure each.
   return read.length === 1 && Array.isArray(read[0]) ? read[0] : read;
 }

@@ -61,12 +61,14 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
     if (baseline === undefined) throw usage("--stream", "Expected a feed that can be read twice");
     const planned = await planShown(io, opened, scope, feeds, baseline);
     const where = { pool: pool.profile.id, log: opened.log };
-    const stopped = planned.filter((feed) => !isApproved({ ...feed, unfinished: undefined }, flags.approve ?? [], where));
+    const stopped = planned.filter(
+      (feed) => !isApproved({ ...feed, unfinished: undefined }, flags.approve ?? [], where),
+    );
     for (const feed of planned)
       await writeFiles(feed, { ...where, target: pool.target, keyring: engine.keyring }, flags);
     const plans = planned.map((feed) => feed.plan);
     if (flags.json === true) {
-      const documents = plans.map((each) => planDocument(each, where.pool, flags.showValues === true));
+      const documents = plans.map((item) => planDocument(item, where.pool, flags.showValues === true));
       const [only] = documents;
       io.stdout.write(`${JSON.stringify(documents.length === 1 ? only : { plans: documents }, undefined, 2)}\n`);
       return stopped.length > 0 ? EXIT.guarded : EXIT.done;

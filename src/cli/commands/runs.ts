@@ -76,7 +76,7 @@ made are skipped and reported.`,
 /** A word that is no command would go to `list`, which knows of no arguments and so of no near word. */
 function refuseUnknown(runs: Command): void {
   const [word] = runs.args;
-  const names = runs.commands.map((each) => each.name());
+  const names = runs.commands.map((item) => item.name());
   if (word === undefined || word.startsWith("-") || names.includes(word)) return;
   const [suggestion] = closest(word, names, 1);
   const hint = suggestion === undefined ? "" : `\n(Did you mean ${suggestion}?)`;
