@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { ordinalText, timeOf } from "../../src/core/version.ts";
 import { bodyOf, valueOf } from "../../src/store/keyring.ts";
 import { createUser, ordinal, wanted, withoutPlace } from "./mailbox-user.ts";
-import { putThereCases } from "./mailboxes-put-there.ts";
+import { putThereCases } from "./mailboxes-put-look.ts";
 import type { Suite } from "./open-store.ts";
 
 export function putCases(suite: Suite): void {
