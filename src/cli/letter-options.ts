@@ -1,7 +1,7 @@
 /** The options of the commands on dead letters. */
 import type { Command } from "commander";
 import { LETTER_KINDS } from "../core/failure.ts";
-import { choice, moment, whole } from "./option-values.ts";
+import { choice, moment, integer } from "./option-values.ts";
 
 export function filterOptions(command: Command): Command {
   return command
@@ -15,5 +15,5 @@ export function filterOptions(command: Command): Command {
       moment(Date.now),
     )
     .option("--until <time>", "buried before", moment(Date.now))
-    .option("--limit <number>", "so many at most, the oldest first", whole(1));
+    .option("--limit <number>", "so many at most, the oldest first", integer(1));
 }

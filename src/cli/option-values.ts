@@ -17,7 +17,7 @@ export function several(value: string, before: readonly string[] | undefined): r
 }
 
 /** A whole number from `least`. */
-export function whole(least: number): (value: string) => number {
+export function integer(least: number): (value: string) => number {
   return (value) => {
     const number = Number(value);
     if (!Number.isSafeInteger(number) || number < least || value.trim() === "") {

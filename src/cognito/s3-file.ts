@@ -48,7 +48,7 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
     const answer = await client.send(command, { abortSignal: within });
     if ((answer.ContentLength ?? 0) > limits.maxBytes) throw tooLong(name, limits.maxBytes);
     if (answer.Body === undefined) throw new FeedError("fetch", `\`${name}\` has no content: check the key.`);
-    const body = whole(answer.Body.transformToWebStream(), answer.ContentLength, name);
+    const body = completeBody(answer.Body.transformToWebStream(), answer.ContentLength, name);
     return {
       is: "new",
       modifiedAtMs: answer.LastModified?.getTime() ?? Date.now(),
@@ -76,7 +76,7 @@ async function loadClient(name: string): Promise<typeof S3> {
 }
 
 /** Throws where fewer bytes came than were announced. */
-async function* whole(body: AsyncIterable<Uint8Array>, announced: number | undefined, name: string) {
+async function* completeBody(body: AsyncIterable<Uint8Array>, announced: number | undefined, name: string) {
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;

@@ -12,7 +12,7 @@ function numeric(form: string, fits: (value: number) => boolean) {
     .transform(Number);
 }
 
-function whole(what: string, most: number) {
+function integer(what: string, most: number) {
   const fits = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
   return numeric(`${what} from 1 to ${most}`, fits);
 }
@@ -39,11 +39,11 @@ export const settings = {
     context.addIssue({ code: "custom", message: expected(RESERVE_FORM)({ input: text }) });
     return z.NEVER;
   }),
-  concurrency: whole("a whole number", 1000),
+  concurrency: integer("a whole number", 1000),
   seconds: numeric("a number of seconds above 0, 300 at most", (value) => value > 0 && value <= 300),
   logLevel: z.enum(LOG_LEVELS, { error: expected(`one of ${LOG_LEVELS.join(", ")}`) }),
   healthHost: z.string().regex(/^[A-Za-z0-9.:-]+$/, { error: expected("a host name or an address") }),
-  healthPort: whole("a port", 65_535),
+  healthPort: integer("a port", 65_535),
   pools: z.string().transform((text) =>
     text
       .split(",")

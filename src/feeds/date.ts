@@ -98,9 +98,9 @@ export function datePattern(pattern: string): ((text: string) => Day | DateFault
   const [first, second, third] = order;
   if (first === undefined || second === undefined || third === undefined) return undefined;
   if (order.length !== 3 || new Set(order).size !== 3) return undefined;
-  const whole = new RegExp(`^${form}$`);
+  const exact = new RegExp(`^${form}$`);
   return (text) => {
-    const match = whole.exec(text);
+    const match = exact.exec(text);
     return (match && fromParts(match, [first, second, third])) ?? "not-a-date";
   };
 }

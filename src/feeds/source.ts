@@ -243,13 +243,13 @@ async function* unpack(raw: AsyncGenerator<Buffer>, name: string): AsyncGenerato
     length += next.value.length;
   }
   const first = Buffer.concat(head);
-  const whole = prepend(first, raw);
+  const rejoined = prepend(first, raw);
   if (first[0] !== 0x1f || first[1] !== 0x8b) {
-    yield* whole;
+    yield* rejoined;
     return;
   }
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  const input = Readable.from(whole, { objectMode: false, highWaterMark: CHUNK_BYTES });
+  const input = Readable.from(rejoined, { objectMode: false, highWaterMark: CHUNK_BYTES });
   // A fault of the input destroys the unpacker with it, and so comes out of the loop below.
   const piped = pipeline(input, gunzip).catch(() => {});
   try {

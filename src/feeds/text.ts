@@ -24,10 +24,10 @@ export async function* readText(source: Source): AsyncGenerator<string> {
       encoding = encodingOf(buffer, source);
       decoder = new TextDecoder(encoding, { fatal: true });
     }
-    const whole = buffer.subarray(0, wholeLength(buffer, encoding));
-    const text = decode(decoder, whole, encoding, offset, source);
-    offset += whole.length;
-    buffer = buffer.subarray(whole.length);
+    const complete = buffer.subarray(0, completeLength(buffer, encoding));
+    const text = decode(decoder, complete, encoding, offset, source);
+    offset += complete.length;
+    buffer = buffer.subarray(complete.length);
     if (text !== "") yield text;
   }
   if (offset === 0 && buffer.length === 0) {
@@ -91,7 +91,7 @@ function undecodable(source: Source, encoding: string, at: number): FeedError {
 }
 
 /** How many of the bytes are whole characters, so that a fault is always found within one piece. */
-function wholeLength(bytes: Buffer, encoding: string): number {
+function completeLength(bytes: Buffer, encoding: string): number {
   const length = bytes.length;
   if (encoding === "utf-8") {
     for (let back = 1; back <= Math.min(3, length); back++) {
@@ -205,9 +205,9 @@ export async function* readLines(text: AsyncIterable<string>, name: string, maxL
   for await (const piece of text) {
     let from = 0;
     for (let end = piece.indexOf("\n"); end >= 0; end = piece.indexOf("\n", from)) {
-      const whole = rest + piece.slice(from, end);
-      if (whole.length > maxLength) throw tooLong(name, line, maxLength);
-      yield { line, text: whole.endsWith("\r") ? whole.slice(0, -1) : whole, ended: true };
+      const fullLine = rest + piece.slice(from, end);
+      if (fullLine.length > maxLength) throw tooLong(name, line, maxLength);
+      yield { line, text: fullLine.endsWith("\r") ? fullLine.slice(0, -1) : fullLine, ended: true };
       rest = "";
       from = end + 1;
       line++;

@@ -9,7 +9,7 @@ import { commandLine } from "../command-line.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { AppError } from "../../app/app-error.ts";
 import { columnsOf, type Io } from "../io.ts";
-import { whole } from "../option-values.ts";
+import { integer } from "../option-values.ts";
 import type { Context } from "../command.ts";
 import { counted } from "../../core/amounts.ts";
 import { indent } from "../../views/table.ts";
@@ -35,10 +35,10 @@ export function addEmulator(program: Command, context: Context): void {
   program
     .command("emulator")
     .description("Stand in for Cognito's user-pool API on this machine, with its quotas and checks.")
-    .option("--port <port>", `listen on this port (default: ${PORT}; 0 takes any that is free)`, whole(0))
+    .option("--port <port>", `listen on this port (default: ${PORT}; 0 takes any that is free)`, integer(0))
     .option("--host <address>", "listen at this address (default: 127.0.0.1; whoever reaches another one may write)")
     .option("--pool-id <id>", `id of the user pool (default: ${POOL_ID})`)
-    .option("--users <number>", `make up so many users, user00001 and so on (default: ${USERS})`, whole(0))
+    .option("--users <number>", `make up so many users, user00001 and so on (default: ${USERS})`, integer(0))
     .option("--seed-file <file>", 'JSON: { "pool": { "schema": […] }, "users": [{ "username", "attributes" }] }')
     .option(
       "--rate <category=number>",

@@ -11,7 +11,7 @@ import { commandLine } from "../command-line.ts";
 import { columnsOf } from "../io.ts";
 import { printEngine } from "../engine-command.ts";
 import { engineOptions, type EngineFlags } from "../opening.ts";
-import { whole } from "../option-values.ts";
+import { integer } from "../option-values.ts";
 
 interface ListFlags extends EngineFlags {
   readonly limit?: number;
@@ -33,7 +33,7 @@ export function addRuns(program: Command, context: Context): void {
     runs
       .command("list", { isDefault: true })
       .description("The latest runs, also without the word `list`.")
-      .option("--limit <number>", `so many at most (default: ${LISTED})`, whole(1)),
+      .option("--limit <number>", `so many at most (default: ${LISTED})`, integer(1)),
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs list\n  $ poolsync runs list --limit 100 --json")
     .action(context.act((flags: ListFlags) => list(context, flags)));

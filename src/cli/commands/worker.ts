@@ -4,7 +4,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { createLog } from "../../log.ts";
 import { DRAIN_SECONDS, runDeliveryWorker } from "../../app/workers/delivery-worker.ts";
 import { openConfig, type EngineFlags } from "../opening.ts";
-import { whole } from "../option-values.ts";
+import { integer } from "../option-values.ts";
 import type { Context } from "../command.ts";
 
 interface WorkerFlags extends EngineFlags {
@@ -22,7 +22,7 @@ export function addWorker(program: Command, context: Context): void {
     .option(
       "--drain-timeout <seconds>",
       `how long calls under way may take to end (default: ${DRAIN_SECONDS})`,
-      whole(0),
+      integer(0),
     )
     .option("--health-port <port>", "answer /healthz and /readyz here (default: POOLSYNC_HEALTH_PORT, else nowhere)")
     .option("--config <file>", "configuration file (default: ./poolsync.yaml, if it is there)")

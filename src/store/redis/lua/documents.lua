@@ -4,7 +4,7 @@ local function is_empty(record)
   return next(record) == nil
 end
 
--- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `whole`
+-- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `inflate`
 -- puts it back, and so do the shapes of documents.ts.
 local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
 local function fill(units)
@@ -23,7 +23,7 @@ local function strip(units)
     if unit.notBefore == 0 then unit.notBefore = nil end
   end
 end
-local function whole(mailbox)
+local function inflate(mailbox)
   for _, shelf in ipairs(SHELVES) do mailbox[shelf] = mailbox[shelf] or {} end
   fill(mailbox.pending)
   fill(mailbox.kept)

@@ -73,7 +73,7 @@ end
 local function open(user, document, ledger)
   local d = { user = user, read = document, existed = document and true or false, ledger_changed = false }
   d.ledger = ledger and cjson.decode(ledger) or {}
-  if document then d.mailbox = whole(cjson.decode(document)) end
+  if document then d.mailbox = inflate(cjson.decode(document)) end
   return d
 end
 
