@@ -105,7 +105,7 @@ const DRAIN_MS = 25_000;
 const WAIT_MS = 60_000;
 const NEVER = (): AbortSignal => new AbortController().signal;
 
-/** Opens the store. Throws a TypeError for an option that cannot be; a StoreError whose message ends with the next step. */
+/** Opens the store. Throws a TypeError for an invalid option; a StoreError whose message ends with the next step. */
 export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> {
   const settings = { ...DEFAULTS, ...options };
   const { redisUrl, dataDir, namespace, key, ratePerSecond, concurrency } = settings;
@@ -204,7 +204,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   };
 }
 
-/** What others wait for as well goes on where one of them does not wait any longer. */
+/** A promise that several callers wait for goes on where one of them stops waiting. */
 async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);
@@ -247,7 +247,7 @@ async function placesOf({ region, endpoint, profile }: PoolsyncOptions): Promise
     if ("fault" in found) throw new TypeError(`${found.fault.path}: ${found.fault.message}`);
     return found;
   };
-  // Before anything is opened for what cannot be.
+  // Checks the target before anything is opened.
   targetOf();
   return (id) => {
     const { target, passed } = targetOf(regionInId(id));

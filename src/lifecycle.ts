@@ -85,8 +85,8 @@ export function listenForSignals(): Interrupts & { release(): void } {
 
 /**
  * Ends the process with exit code 1 where it has not closed `withinMs` after the first signal: closing waits for a
- * Redis that is lost or silent. What the store was not told is then as after a kill, which loses nothing. To be owned
- * first. `onOverdue` is told just before.
+ * Redis that is lost or silent. What the store was not told is then as after a kill, which loses nothing. To be
+ * deferred first. `onOverdue` is told just before.
  */
 export function endInTime(interrupts: Interrupts, withinMs: number, scope: Scope, onOverdue: () => void): void {
   let timer: NodeJS.Timeout | undefined;

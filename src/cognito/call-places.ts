@@ -30,12 +30,16 @@ export interface CallPlaces {
 export function createCallPlaces({ concurrency, preparing, isUrgentNext }: PlaceOptions): CallPlaces {
   /** Places that are taken and have not ended. */
   let taken = 0;
-  /** Those of them whose call has begun, */
+  /** Of these, the slots whose call has begun. */
   let begun = 0;
-  /** and those whose call is ready to, the first came first: of urgent waiters, and of the others. */
+  /**
+   * Of these, the slots whose call is ready to begin, in the order of arrival: of urgent callers, and of the others.
+   */
   const ready = { urgent: new Set<() => void>(), other: new Set<() => void>() };
 
-  /** Lets the next call begin that is ready; but an urgent waiter who has no slot yet goes before those of the others. */
+  /**
+   * Lets the next call begin that is ready; but an urgent caller without a slot goes before the calls of the others.
+   */
   function beginNext(): void {
     if (begun >= concurrency) return;
     const [next] = ready.urgent.size > 0 || isUrgentNext() ? ready.urgent : ready.other;

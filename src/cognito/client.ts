@@ -14,7 +14,10 @@ import { credentialsFor } from "./credentials.ts";
 import { TooLateToSend } from "./fault.ts";
 import { Sha256 } from "./sha256.ts";
 
-/** Where it calls is said to it whole: the SDK itself heeds no endpoint of the environment, and none of AWS's files. */
+/**
+ * These options say completely where the client calls: the SDK itself reads no endpoint from the environment or from
+ * AWS's files.
+ */
 export interface ClientOptions extends CallTarget {
   /** The most calls in flight: each has a socket. */
   readonly concurrency: number;
@@ -25,14 +28,16 @@ export interface ClientOptions extends CallTarget {
 export interface CallLimits {
   readonly signal?: AbortSignal | undefined;
   /**
-   * By performance.now(): from then on the request is not sent. It is looked at as the last thing before the wire,
+   * By performance.now(): from then on the request is not sent. The client checks it as the last thing before the wire,
    * because a process that was suspended goes on in the middle of its work, before any timer can abort it.
    */
   readonly notAfter?: number | undefined;
 }
 
 export interface CognitoClient {
-  /** Makes the call within its limits. For the files of this room only. Throws TooLateToSend, and what the SDK does. */
+  /**
+   * Makes the call within its limits. Only for the files of this folder. Throws TooLateToSend, and what the SDK does.
+   */
   within<T>(limits: CallLimits, call: (sdk: CognitoIdentityProviderClient) => Promise<T>): Promise<T>;
   /** How long a call may take before it fails by time-out, in ms. */
   readonly callMs: number;
@@ -41,12 +46,15 @@ export interface CognitoClient {
   close(): void;
 }
 
-/** The most bytes of one answer that are read: a page of ListUsers with every attribute at its limit is below. */
+/** How many bytes of one answer are read at most. A page of ListUsers with every attribute at its limit stays below. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 3_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** Of the call under way. As options of a call they would have the SDK's middleware put together anew for each. */
+/**
+ * The limits of the call under way. If they were options of the call, the SDK would build its middleware anew for each
+ * call.
+ */
 const limitsOfCall = new AsyncLocalStorage<CallLimits>();
 
 /** Sends each request of a call within the call's limits, but not those for credentials, which calls share. */
@@ -87,7 +95,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const sdk = new CognitoIdentityProviderClient({
     ...defined({ region, endpoint, profile }),
-    // By itself the SDK would take the endpoint of AWS_PROFILE's profile, whichever is meant.
+    // By itself the SDK would take the endpoint of AWS_PROFILE's profile, even where another profile is meant.
     ignoreConfiguredEndpointUrls: true,
     credentials: credentialsFor(options),
     // With `maxAttempts: 1` the SDK would keep account of its one attempt, which is a tenth of what a call costs.

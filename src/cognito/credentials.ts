@@ -4,7 +4,9 @@ import { defaultProvider } from "@aws-sdk/credential-provider-node";
 import { defined } from "../core/defined.ts";
 import type { CallTarget } from "../core/call-target.ts";
 
-/** The provider would warn of keys in the environment that a profile goes before, on the console, as if nobody meant it. */
+/**
+ * Where a profile goes before keys in the environment, the provider would print a warning, as if that were a mistake.
+ */
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**

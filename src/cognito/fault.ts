@@ -1,7 +1,7 @@
 /**
- * Turns whatever the SDK throws into a failure. Cognito echoes usernames and values in its messages, so nothing of
- * the thrown error goes on but its name, its status and what classify() makes of them. Its words go as far as the code
- * that looks for the attribute at fault, and, scrubbed, to the terminal of who typed the values.
+ * Turns whatever the SDK throws into a failure. Cognito echoes usernames and values in its messages, so nothing of the
+ * thrown error goes on but its name, its status and what classify() makes of them. Its words go as far as the code that
+ * looks for the attribute at fault, and, scrubbed, to the terminal of the person who typed the values.
  */
 import { defined } from "../core/defined.ts";
 import { classify } from "../core/failure.ts";

@@ -1,4 +1,4 @@
-/** Reads what an identity provider gives its users at every sign-in, and so overwrites. */
+/** Reads which attributes an identity provider sets, and so overwrites, at every sign-in of its users. */
 import { DescribeIdentityProviderCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import type { CognitoClient } from "./client.ts";
@@ -10,8 +10,8 @@ const ANSWER = z.object({
 });
 
 /**
- * The attributes of the pool that the provider's mapping names. Undefined where that cannot be asked: a plan says that it
- * could not look, and for this alone it does not fail.
+ * The attributes of the pool that the provider's mapping names. Undefined where Cognito cannot be asked: the plan then
+ * says that it could not look, and does not fail for this alone.
  */
 export async function readProvider(
   cognito: CognitoClient,

@@ -1,4 +1,4 @@
-/** Asks a pool whose a name is, with ListUsers, which bills nobody. Nothing is remembered here. */
+/** Asks a pool with ListUsers, which bills nobody, for the user who has a name. Nothing is cached here. */
 import { defined } from "../core/defined.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { type Identifier, identifierOf, type Question, questionsOf } from "../core/identifier.ts";
@@ -7,7 +7,7 @@ import type { Refusal } from "./fault.ts";
 import type { Look, UserDirectory } from "./user-directory.ts";
 
 export type Found =
-  /** `by` is the question that found them; absent where the username was taken for what it is. */
+  /** `by` is the question that found the user; absent where the text was taken as a username without a question. */
   | { readonly is: "one"; readonly username: string; readonly user?: ListedUser; readonly by?: Question }
   | { readonly is: "none"; readonly by: Question }
   | { readonly is: "many"; readonly by: Question; readonly usernames: readonly string[] };
@@ -28,17 +28,18 @@ export async function findByName(
   given?: Identifier,
 ): Promise<({ readonly ok: true } & Found) | (Refusal & { readonly by: Question })> {
   const questions = questionsOf(profile, text, given);
-  // The list of users lags: what may be a username is taken for one although nobody has it.
+  // The list of users lags: a text that may be a username is taken for one even where nobody is listed with it.
   const mayBeNew = identifierOf(profile, text, given) === "username";
   for (const by of questions) {
-    // What can be nothing else any more needs no question.
+    // A text that can only be a username by now needs no question.
     if (mayBeNew && by === "username" && by === questions.at(-1)) break;
     const answer = await read((signal) => ask(directory, profile, by, text, { signal }));
     if (!answer.ok) return { ...answer, by };
     if (answer.is === "one") {
       const { user } = answer;
       const found = { ok: true, is: "one", username: canonicalUsername(profile, user.username), user, by } as const;
-      // The list minds the case of usernames where the pool does not: so somebody may have this one all the same.
+      // The list compares usernames by case even where the pool does not, so somebody may have this username all the
+      // same.
       if (by !== "preferred_username" || profile.caseSensitive) return found;
       const other = await read((signal) => namesake(directory, profile, text, user, signal));
       if (!other.ok) return { ...other, by };
@@ -70,7 +71,7 @@ async function ask(
 ) {
   const look = defined({ signal, ignoresCase: !profile.caseSensitive });
   if (by !== "username") return directory.resolve(profile.id, by, text, look);
-  // Of usernames the list minds the case, also where the pool does not.
+  // The list compares usernames by case, even where the pool does not.
   for (const username of new Set([text, canonicalUsername(profile, text)])) {
     const read = await directory.readUser(profile.id, { username }, look);
     if (!read.ok) return read;
@@ -80,8 +81,8 @@ async function ask(
 }
 
 /**
- * Who has a username that somebody else has as a preferred one, by Cognito itself; where it may not be asked, it is who
- * was found.
+ * Asks Cognito itself for the user of a username that somebody else has as a preferred username. Where it may not be
+ * asked, the answer is the user that was found.
  */
 async function namesake(
   directory: NameSearch["directory"],
@@ -102,5 +103,5 @@ async function namesake(
 type Namesake =
   | { readonly ok: true; readonly is: "nobody" }
   | { readonly ok: true; readonly is: "another"; readonly user: ListedUser }
-  /** Somebody whom the list does not show yet. */
+  /** A user that the list does not show yet. */
   | { readonly ok: true; readonly is: "unlisted" };

@@ -33,7 +33,7 @@ export interface ScanOptions {
 
 /** The most users that one call lists. */
 export const PAGE_USERS = 60;
-/** A scan goes after the lookups of deliveries, which people wait for. */
+/** A scan yields to the lookups of deliveries, because people wait for those. */
 const PRIORITY = 9;
 /** Blank pages in a row beyond which a chain of tokens is taken for endless. */
 const MOST_BLANK_PAGES = 1000;
@@ -99,10 +99,12 @@ export async function* scanPool(options: ScanOptions): AsyncGenerator<ScanPage> 
   }
 }
 
-/** So many lookups are under way at a time: their pace is that of the quota. */
+/** How many lookups are under way at a time. The quota sets their pace. */
 const LOOKUPS = 10;
 
-/** Some users by what names them, a call each: for so few that a scan of everybody would take more calls. */
+/**
+ * Looks some users up by a name, with a call for each: for so few users that a scan of the pool would take more calls.
+ */
 export async function* scanUsers(
   options: ScanOptions & { readonly ignoresCase: boolean },
   names: Iterable<UserName>,
@@ -131,7 +133,7 @@ async function scanUser(
   const folded = (text: string): string => (folds ? text.toLowerCase() : text);
   const valueOf = (user: ListedUser): string =>
     attribute === "username" ? user.username : (user.attributes.get(attribute) ?? "");
-  // Of usernames the list minds the case, also where the pool does not.
+  // The list compares usernames by case, even where the pool does not.
   const spellings = folds && attribute === "username" ? new Set([value, value.toLowerCase()]) : [value];
   const pages: ScanPage[] = [];
   for (const spelling of spellings) {
@@ -149,7 +151,7 @@ async function scanUser(
   return pages;
 }
 
-/** What a pool that ignores case takes for the same in any. */
+/** Attributes whose values are equal in any case where the pool ignores case. */
 const FOLDED: ReadonlySet<string> = new Set(["username", "email", "preferred_username"]);
 
 async function ask(options: ScanOptions, token: string | undefined, filter?: string): Promise<Page> {

@@ -1,7 +1,7 @@
 /**
- * Paces the calls of one quota bucket in this process. The rate itself belongs to the fleet (store/pace.ts); here slots
- * are reserved for whoever waits, slept for, and handed to the most urgent waiter *at the moment when they are due*, so
- * that a single change overtakes a bulk run, and a process that dies wastes little.
+ * Paces the calls of one quota bucket in this process. The rate itself belongs to the fleet (store/pace.ts); here a
+ * process reserves slots for its waiting callers, sleeps until a slot is due, and hands it *only then* to the most
+ * urgent caller, so that a single change overtakes a bulk run, and a process that dies wastes little.
  *
  * A trip to the store reserves one slot where slots are far apart, and those of the next 20 ms where they are not; the
  * next trip is made shortly before the last of them is due, so that the way to the store costs no slot. While the pace
@@ -9,7 +9,7 @@
  * that this and other processes hold.
  *
  * Where the caller has to prepare its call in the slot, as many again are prepared while all calls that may be are in
- * flight. A slot that grows old meanwhile lapses, so that nobody holds anything behind calls that hang.
+ * flight. A slot that grows old meanwhile lapses, so that no caller keeps a slot behind calls that hang.
  *
  * | a slot is  | which means                           | and becomes                                            |
  * | ---------- | ------------------------------------- | ------------------------------------------------------ |
@@ -36,7 +36,7 @@ export interface GovernorOptions {
   readonly ceilingPerSecond: number;
   /** Calls in flight, at most. */
   readonly concurrency: number;
-  /** Slots that are out beside for calls that are only prepared, at most. Absent: every slot counts as a call. */
+  /** How many more slots may be out for calls that are only being prepared. Absent: every slot counts as a call. */
   readonly preparing?: number;
   readonly onEpisode?: (episode: Episode) => void;
 }
@@ -47,7 +47,7 @@ export interface QuotaGovernor {
    * when it aborts; with a GovernorClosed; with the store's error where the pace cannot be asked.
    */
   acquire(request: SlotRequest): Promise<Slot>;
-  /** Rejects who waits. Slots that are out may still be ended. */
+  /** Rejects the callers that wait. Slots that are out may still be ended. */
   close(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ export function createQuotaGovernor(options: GovernorOptions): QuotaGovernor {
         pump();
       },
       async throttled() {
-        // Told before the next slot is asked for.
+        // The store learns of the throttle before the next slot is asked for.
         const report = pace.throttled(bucket, ceilingPerSecond, due.slotAt);
         if (place.end()) pump();
         await report;

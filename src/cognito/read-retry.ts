@@ -1,7 +1,8 @@
 /**
- * How reads of a pool are tried again: one policy for DescribeUserPool, ListUsers and DescribeIdentityProvider. What
- * passes by itself (throttles, 5xx, resets, time-outs) is tried again with full jitter, for so long in all; anything
- * else is answered at once. The reads of a delivery are none of this: what they fail with is settled with their units.
+ * How reads of a pool are tried again: one policy for DescribeUserPool, ListUsers and DescribeIdentityProvider. Faults
+ * that pass by themselves (throttles, 5xx, resets, time-outs) are tried again with full jitter, for a limited time in
+ * all; any other fault is answered at once. The reads of a delivery do not come here: their faults are settled with
+ * their units.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import pRetry from "p-retry";
@@ -21,7 +22,7 @@ const LONGEST_WAIT_MS = 10_000;
 export interface Reads {
   /** How long one read is tried, its calls included, from its first call on. Infinity: until it is answered. */
   readonly withinMs: number;
-  /** Told of every try that failed and is followed by another. */
+  /** Called for every try that failed and is followed by another. */
   readonly onWait?: (waiting: WaitingRead) => void;
   /**
    * Shared by the reads of one command: after one that was tried for its whole time others are tried once, until one is
@@ -80,7 +81,7 @@ export async function retryRead<T extends { readonly ok: true }>(
   const once = async (): Promise<T | ReadRefusal> => {
     let slot: Slot | undefined;
     try {
-      // Others may be before it in the line: until its first call its time has not begun.
+      // Other callers may be before it in the line, so its time begins only with its first call.
       const deadlineMs = begunAt === undefined ? Infinity : leftMs();
       slot = await pace?.governor.acquire(defined({ priority: pace.priority, deadlineMs, signal }));
     } catch (error) {

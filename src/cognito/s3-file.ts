@@ -14,7 +14,7 @@ export interface S3FileOptions {
   readonly key: string;
   /** At an endpoint that is not AWS's own, buckets are in the path. */
   readonly target: CallTarget;
-  /** What is known already: it is not sent again where it is still the same. */
+  /** The ETag of the version that is known: the file is not sent again where it is still the same. */
   readonly etag?: string | undefined;
   readonly limits: FetchLimits;
   readonly signal: AbortSignal;

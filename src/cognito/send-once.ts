@@ -1,6 +1,6 @@
 /**
- * One user's change in one call, with no engine: no order, no queue and no books. What is known of e-mail addresses
- * and phone numbers is looked up first, as a delivery does.
+ * One user's change in one call, with no engine: no order, no queue and no books. The user's e-mail address and phone
+ * number are looked up first, as in a delivery.
  */
 import { contactsIn } from "../core/comparison.ts";
 import { contactsAfter, type Attribute, type Contacts } from "../core/contact.ts";
@@ -28,7 +28,7 @@ export type Sent =
   /** No call could be made for this unit. */
   | { readonly ok: false; readonly unit: string; readonly kind: string; readonly reason: string };
 
-/** Whom it is for: a person without an account is whoever has the username. */
+/** The user that the change is for. Without an account it is the user who has the username at the call. */
 export interface Whom {
   /** Canonical. */
   readonly username: string;

@@ -15,7 +15,7 @@ export interface SubProbe {
   isInVain(username: string, sub: string, signal: AbortSignal): Promise<boolean>;
 }
 
-/** `onUsernames` is told once, where it turns out that the service takes no sub. */
+/** `onUsernames` is called once, when it turns out that the service takes no sub. */
 export function createSubProbe(
   poolId: string,
   directory: Pick<UserDirectory, "subBehind">,

@@ -40,12 +40,12 @@ export interface UserDirectory {
    */
   resolve(poolId: string, attribute: LinkAttribute, value: string, look?: Look): Promise<ResolveAnswer>;
   /**
-   * The sub of the user whom Cognito itself takes this name for: a username, an alias or a sub. AdminGetUser, which
+   * The sub of the user that Cognito itself finds by this name: a username, an alias or a sub. AdminGetUser, which
    * makes the user a billed one.
    */
   subBehind(poolId: string, name: string, look?: Look): Promise<{ readonly ok: true; readonly sub: string } | Refusal>;
   /**
-   * Who has this value as what people sign in with: everybody who has it, or with `verified` who has verified it. A
+   * The users who have this value as a sign-in name: all of them, or with `verified` those who have verified it. A
    * preferred username is nothing that could be verified.
    */
   owners(
@@ -55,7 +55,7 @@ export interface UserDirectory {
   ): Promise<{ readonly ok: true; readonly owners: readonly AliasOwner[] } | Refusal>;
 }
 
-/** Who has an alias, by both of their names. */
+/** A user who has an alias, by username and sub. */
 export interface AliasOwner {
   readonly username: string;
   readonly sub: string;

@@ -5,7 +5,10 @@ import type { CognitoClient } from "./client.ts";
 import { LISTED_PAGE, listedUsers } from "./listed-user.ts";
 
 export interface UserSearch {
-  /** Usernames that begin alike, in whatever case: among them is what a slip of the pen meant. None where it fails. */
+  /**
+   * Usernames that begin alike, in any case: a mistyped username is probably meant to be one of them. None where it
+   * fails.
+   */
   similar(poolId: string, username: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 

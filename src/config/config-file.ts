@@ -32,7 +32,7 @@ export interface PoolSetting {
   readonly endpoint?: string | undefined;
   readonly rate?: number | undefined;
   readonly reserve?: QuotaReserve | undefined;
-  /** By attribute: the feed whose it is, or `newest`. */
+  /** By attribute: the feed that owns it, or `newest`. */
   readonly owner?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface FeedSetting {
   readonly mapping: Mapping;
   /** Those of the feed over those of the file over the defaults. */
   readonly guards: GuardSettings;
-  /** What it maps and another feed owns: it is not in the mapping any more. */
+  /** Attributes that this feed maps and another feed owns: they are no longer in the mapping. */
   readonly notOwned: readonly NotOwned[];
   /** Dead letters of its runs are replayed where a scan shows that their cause is gone. */
   readonly heal: boolean;
@@ -285,7 +285,7 @@ async function contentOf(
     visit(document, {
       Alias: () => void references++,
       Pair(_, { key }) {
-        // What has this name would be lost on the way, without a word.
+        // A key of this name would be lost silently.
         if (isScalar(key) && key.value === "__proto__") unusable ??= key.range?.[0] ?? 0;
       },
     });

@@ -48,7 +48,7 @@ export interface Config {
   readonly givenRate?: number;
   /** What holds where neither flag nor environment nor pool says a rate: the file's. */
   readonly rate?: number;
-  /** What is left to others, said in the same places. */
+  /** The part that is left to others, configured in the same places. */
   readonly givenReserve?: QuotaReserve;
   readonly reserve?: QuotaReserve;
   readonly concurrency: number;
@@ -79,7 +79,7 @@ export interface Config {
 
 /** Cognito's own quota of UserUpdate. */
 const DEFAULT_RATE = 25;
-/** Where nobody says a rate. A rate that is said is said to be used. */
+/** Applies where no rate is configured. A configured rate is used in full. */
 const DEFAULT_RESERVE: QuotaReserve = { percent: 20 };
 const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
@@ -229,8 +229,8 @@ export function authorizationOf(
 }
 
 /**
- * How a shell calls the program whose script this is: by its name where it is installed, and as the user did where it
- * is not on the PATH. npm names the script and the package that it runs.
+ * How a shell calls this program: by its name where it is installed, and as the user called it where it is not on the
+ * PATH. npm names the script and the package that it runs.
  */
 export function calledAs(
   script: string,

@@ -1,6 +1,7 @@
 /**
- * Whose an attribute is that several feeds map into one pool: `owner:` under the pool names a feed, or says that the
- * newest value stands. Where nobody says it the feeds would overwrite each other, run by run, so that is refused.
+ * Decides which feed owns an attribute that several feeds map into one pool: `owner:` under the pool names a feed, or
+ * says that the newest value stands. Without an owner the feeds would overwrite each other, run by run, so that is
+ * refused.
  */
 import { z } from "zod";
 import { form, text } from "./config-form.ts";
@@ -35,7 +36,10 @@ export interface OwnerProblem {
   readonly message: string;
 }
 
-/** The feeds without what is not theirs. Of a feed whose pool only the command line says nothing is known here. */
+/**
+ * The feeds, each without the attributes that it does not own. A feed whose pool only the command line names stays as
+ * it is.
+ */
 export function shareOut<Feed extends OwnedFeed>(
   pools: Readonly<Record<string, OwnedPool>>,
   feeds: Readonly<Record<string, Feed>>,
@@ -74,7 +78,7 @@ export function shareOut<Feed extends OwnedFeed>(
       const feeds = mappers.get(key) ?? [];
       const owner = owners.get(key);
       if (owner !== undefined && owner !== NEWEST && owner !== name) notOwned.push({ attribute, owner });
-      // Told once, at the second of the feeds.
+      // Reported once, at the second of the feeds.
       if (owner !== undefined || feeds.length < 2 || feeds[1] !== name || isReportedOtherwise(problems, attribute))
         continue;
       problems.push({
@@ -91,12 +95,12 @@ export function shareOut<Feed extends OwnedFeed>(
   return { feeds: shared, problems };
 }
 
-/** A wrong owner explains that the attribute has none. */
+/** A wrong owner is a problem of its own: that the attribute then has none is not reported as well. */
 function isReportedOtherwise(problems: readonly OwnerProblem[], attribute: string): boolean {
   return problems.some(({ path }) => path[2] === "owner" && path[3] === attribute);
 }
 
-/** The mapping without these attributes. The columns that were theirs alone are ignored. */
+/** The mapping without these attributes. Columns that only these attributes read are ignored. */
 function without(mapping: Mapping, notOwned: readonly NotOwned[]): Mapping {
   const names = new Set(notOwned.map(({ attribute }) => attribute));
   const left = { ...mapping, attributes: mapping.attributes.filter(({ name }) => !names.has(name)) };

@@ -1,7 +1,7 @@
 /**
- * Who wants an address, number or preferred username that people sign in with, against who has it. An alias has one
- * owner: Cognito either refuses the second, or moves it silently away from the first. So what is not free is not
- * written, and the plan says why.
+ * Compares the users who want an address, number or preferred username for sign-in with the user who has it. An alias
+ * has one owner: Cognito either refuses the second, or moves it silently away from the first. So a value that is not
+ * free is not written, and the plan says why.
  */
 
 import type { Attribute, Contacts } from "./contact.ts";
@@ -26,9 +26,9 @@ export function canonicalAlias(profile: Pick<PoolProfile, "caseSensitive">, { at
 }
 
 /**
- * The alias that these attributes of one unit would make the user's, and take from whoever has it: an address or number
- * of an alias pool that the call says is verified, or a preferred username. Undefined where they take nothing: in a
- * pool whose usernames are addresses or numbers Cognito itself refuses the second who wants one.
+ * The alias that these attributes of one unit would give to the user, and take from its owner: an address or number of
+ * an alias pool that the call says is verified, or a preferred username. Undefined where they take nothing: in a pool
+ * whose usernames are addresses or numbers Cognito itself refuses the second user.
  */
 export function aliasTaken(
   { aliasAttributes }: Pick<PoolProfile, "aliasAttributes">,
@@ -92,7 +92,7 @@ export function judgeClaim(
     if (step.is === "stays") return "alias-owned";
     if (step.to === undefined) return "alias-chain";
     if (step.to === claimant) return "alias-swap";
-    // Others swap among themselves: what they have they keep.
+    // The others swap among themselves, so they keep what they have.
     if (step.to === owner) return "alias-owned";
     at = step.to;
   }

@@ -1,13 +1,13 @@
 /**
- * How values are sent: what goes with the call, and in whose right it is made. It belongs to the change, stays with each
- * of its values, and is no part of them: equal values are equal in whatever manner they are to be sent.
+ * How values are sent: what goes with the call, and with whose rights it is made. It belongs to the change, stays with
+ * each of its values, and is no part of them: equal values are equal in whatever manner they are to be sent.
  */
 export interface CallOptions {
   /** What the pool's Lambda triggers are given with the call. */
   readonly clientMetadata?: Readonly<Record<string, string>>;
   /**
-   * The user's own access token: the call is UpdateUserAttributes, in the user's right. Blank where the token is gone,
-   * because the right never becomes an administrator's. Absent: AdminUpdateUserAttributes.
+   * The user's own access token: the call is UpdateUserAttributes, with the user's rights. Blank where the token is
+   * gone: such a change is never made with an administrator's rights. Absent: AdminUpdateUserAttributes.
    */
   readonly token?: string;
 }

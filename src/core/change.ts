@@ -8,14 +8,14 @@ import type { Unit } from "./unit.ts";
 export interface Change {
   /** As the source spells it; made canonical by the pool's profile. */
   readonly username: string;
-  /** Absent where the username was all that was said, and nobody has looked. */
+  /** Absent where the source gave only a username, and nobody has looked the user up. */
   readonly person?: Person;
   readonly units: readonly Unit[];
   /** Absent where the source has no clock of its own: the run's as-of, or the store's time, is taken. */
   readonly version?: Ordinal;
   /** How all of its units are sent; plainly where it is absent. */
   readonly callOptions?: CallOptions;
-  /** Units that another row of the same feed stands instead of: they are counted, and never sent. */
+  /** Units that another row of the same feed overrules: they are counted, and never sent. */
   readonly overruled?: ReadonlySet<string>;
   /** Absent where nobody looked at the pool. */
   readonly look?: {

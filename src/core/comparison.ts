@@ -1,6 +1,6 @@
 /**
- * What a wanted unit would do to a user as the pool lists them. Nothing here decides what is sent: that is found out
- * again when it is delivered. It decides what a plan says, and which values are known to be there already.
+ * What a wanted unit would do to a user as the pool lists them. It decides what a plan says, and which values the pool
+ * is known to have already. It does not decide what is sent: a delivery compares again.
  */
 import { contactsOf, type Attribute, type Contacts } from "./contact.ts";
 import { planUnit, textOf } from "./payload.ts";

@@ -75,7 +75,7 @@ export function planContact(
       return equal ? UNCHANGED : send([name, value.text]);
     case "keep":
       if (!contacts) return NOT_LISTED;
-      // Who has no value has verified none.
+      // A user without a value has not verified one.
       return equal ? UNCHANGED : send([name, value.text], [flag, String(current?.verified ?? false)]);
     default:
       throw new TypeError(`Expected \`${name}\` to say what becomes of its flag`);
@@ -83,8 +83,8 @@ export function planContact(
 }
 
 /**
- * What is there once these attributes are written. A value that the pool holds back until the person confirms it is
- * not there yet. Undefined stays undefined: who was not listed is not known any better.
+ * What is there once these attributes are written. A value that the pool holds back until the person confirms it is not
+ * there yet. Undefined stays undefined: a call tells nothing about a user that was not listed.
  */
 export function contactsAfter(
   { requireVerificationBeforeUpdate }: Pick<PoolProfile, "requireVerificationBeforeUpdate">,

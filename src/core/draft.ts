@@ -100,8 +100,8 @@ export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean
 }
 
 /**
- * A look found the user in an account that came in the place of another: what is known of that one, and what waits for
- * it, is void.
+ * A look found that another account has the username now. What the ledger knows of the former account, and what waits
+ * for it, is void.
  */
 export function forgetFormer(d: Draft, account: string): void {
   for (const [name, entry] of Object.entries(d.ledger)) if (isOfFormer(entry, account)) delete d.ledger[name];
@@ -122,7 +122,7 @@ export const NOT_LOOKED_AT = "";
 
 /**
  * What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
- * `account`: whose value it is; unless said, whose it was.
+ * `account`: the account that has the value; unless given, the one from before.
  */
 export function enter(
   d: Draft,
@@ -142,7 +142,7 @@ export function enter(
   };
 }
 
-/** What the ledger knew of the value that is there, it knows no longer. */
+/** Marks the value that is there as unknown to the ledger. */
 export function blank(d: Draft, name: string | undefined, at?: number): void {
   const entry = name === undefined ? undefined : d.ledger[name];
   if (name !== undefined && entry) enter(d, name, entry.version, "", at === undefined ? {} : { at });
@@ -156,7 +156,7 @@ export function enterSeen(d: Draft, name: string, unit: QueuedUnit, wasLast: boo
   enter(d, name, unit.version, wasLast && !isContact(name) ? unit.digest : "", { account });
 }
 
-/** Of two that say the same value, what lets less of it go unsent. */
+/** Of two reasons not to send the same value, the one that skips less. */
 function stricter(one: SendUnless | undefined, other: SendUnless | undefined): SendUnless | undefined {
   if (one === undefined || other === undefined) return undefined;
   return one === "there" ? one : other;
@@ -191,8 +191,8 @@ export function startCooldown(d: Draft, name: string, digest: string, nowMs: num
 }
 
 /**
- * The value may have been written, and nobody heard of it: the ledger takes its version. The same version may be sent
- * again, as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
+ * The value may have been written without an answer: the ledger takes its version. The same version may be sent again,
+ * as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
  */
 export function fenceVersion(
   d: Draft,
@@ -241,7 +241,10 @@ export function isStale(d: Draft, name: string, { version, account }: QueuedUnit
   );
 }
 
-/** True where the one account had the username before the other. Of one that nobody looked at that is not known. */
+/**
+ * True where the one account had the username before the other. False where nobody looked at one of them, because then
+ * it is not known.
+ */
 export function cameBefore(one: string | undefined, other: string | undefined): boolean {
   return one !== undefined && other !== undefined && isSuccessor(other, one);
 }
@@ -260,7 +263,7 @@ function yieldsTo(unit: QueuedUnit, other: QueuedUnit | undefined): boolean {
 export function place(d: Draft, name: string, unit: QueuedUnit): void {
   const { pending, claim } = d.mailbox;
   const contact = contactOf(name);
-  // What is for an account that is no more, as from a dead claim or a letter, takes no place of who came after.
+  // A value for an account that no longer exists, as from a dead claim or a letter, replaces no value of its successor.
   const others = [pending[name], claim?.units[name]];
   if (others.some((other) => cameBefore(unit.account, other?.account))) return book(d, unit.run, "discarded", 1);
   if (isStale(d, name, unit)) return book(d, unit.run, "stale", 1);
@@ -271,7 +274,7 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
   }
   // What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
   const waiting = pending[name];
-  // Somebody who asked for this very value, whose change ends here, is not left to a memory.
+  // The change that ends here asked for the very same value, so the stricter condition of the two holds from now on.
   const strict = waiting?.digest === unit.digest ? stricter(waiting.sendUnless, unit.sendUnless) : unit.sendUnless;
   const rival = waiting ?? claim?.units[name];
   if (!cameBefore(rival?.account, unit.account) && yieldsTo(unit, rival)) {

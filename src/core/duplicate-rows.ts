@@ -11,10 +11,10 @@ export interface UserRow {
 /** What becomes of a unit of a row because of another row: two values of one time disagree, or a newer one stands. */
 export type Overruled = { readonly row: number; readonly unit: string; readonly as: "rows-disagree" | "superseded" };
 
-/** What the rows of a user met so far say of one unit. */
+/** The newest value of one unit in the rows of a user met so far. */
 interface NewestValue {
   timeMs: number;
-  /** Of those of that time, the row that was met last, and what the first of them says. */
+  /** Of the rows of that time: the one that was met last, and the value of the first. */
   row: number;
   readonly value: string;
   disagree: boolean;

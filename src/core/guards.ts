@@ -1,7 +1,7 @@
 /**
  * What a plan must not do unless somebody approves it: the marks of a sync that goes wrong for everyone. They look at
- * the figures of the whole plan, before the first write. Shares mean nothing of a few, so each guard wants a number of
- * users or rows before it looks at all.
+ * the figures of the whole plan, before the first write. A share of a few users means nothing, so each guard needs a
+ * minimum of users or rows before it applies.
  */
 
 /** A share from 0 to 1; undefined where the guard is switched off. */
@@ -18,7 +18,7 @@ export interface GuardSettings {
   readonly rows: Limit;
   /** Whether a mapped column must be there, and say something in some row. */
   readonly emptyColumn: boolean;
-  /** How many there must be of what a share is of. */
+  /** How many users or rows there must be before a share is looked at. */
   readonly from: number;
   /** Users and attributes that are never written, whatever is approved. */
   readonly protectUsers: readonly string[];

@@ -7,7 +7,7 @@ import type { PoolProfile } from "./pool-schema.ts";
 export const IDENTIFIERS = ["username", "email", "phone_number", "sub"] as const;
 export type Identifier = (typeof IDENTIFIERS)[number];
 
-/** By what the pool can be asked who somebody is. */
+/** The attributes by which the pool can be asked for a user. */
 export type Question = Identifier | "preferred_username";
 
 type SignIn = Pick<PoolProfile, "usernameAttributes" | "aliasAttributes">;
@@ -33,7 +33,7 @@ export function identifierOf(
   return "username";
 }
 
-/** What a text may be, in the order in which it is asked whose it is; the first that anybody has decides. */
+/** What a text may be, in the order in which the pool is asked. The first question that finds a user decides. */
 export function questionsOf(profile: SignIn, text: string, given?: Identifier): readonly Question[] {
   const identifier = identifierOf(profile, text, given);
   // A provider's users have what comes after its name in their usernames, which may be an address: AzureAD_jane@….

@@ -29,7 +29,10 @@ export interface QueuedUnit {
   /** Epoch ms before which it is not claimed; 0 where it may go at once. */
   readonly notBefore: number;
   readonly sendUnless?: SendUnless;
-  /** The mark of the account that it is for (core/person.ts); absent where it is for whoever has the username. */
+  /**
+   * The mark of the account that it is for (core/person.ts); absent where it is for the user who has the username at
+   * the call.
+   */
   readonly account?: string;
 }
 
@@ -117,8 +120,8 @@ export const COOLDOWN_MS = 15_000;
 export const BELIEVED_MS = 60 * 60_000;
 
 /**
- * How far Cognito's clock may be ahead of the store's, in ms: who is made, and is written a moment later, must not be taken
- * for somebody who came after that.
+ * How far Cognito's clock may be ahead of the store's, in ms: an account that is created, and written a moment later,
+ * must not be taken for its own successor.
  */
 export const CLOCKS_APART_MS = 60_000;
 

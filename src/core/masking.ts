@@ -13,7 +13,7 @@ export function valueText(value: UnitValue, show: boolean): string {
   }
 }
 
-/** What the pool has of an attribute, as it may be shown: masked, unless it is a flag, which says of nobody who they are. */
+/** What the pool has of an attribute, as it may be shown: masked, unless it is a flag, which identifies nobody. */
 export function shownValue(name: string, text: string): string {
   return contactOf(name) === undefined ? mask(text) : printable(text);
 }

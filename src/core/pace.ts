@@ -8,7 +8,7 @@
  * - Then it goes at a little more than the capacity, so that the reserve is spent slowly.
  * - When the reserve must be spent and no throttle has come, the capacity has risen: the rate rises ever faster.
  *
- * A call that was granted is not told: it is a slot that nobody complained of. The Redis scripts say the same in Lua.
+ * A call that Cognito granted is not reported: it is a slot without a throttle. The Redis scripts say the same in Lua.
  * docs/adr/0004 compares the rule with others. Times are epoch ms with a fraction.
  */
 export interface PaceState {
@@ -45,7 +45,10 @@ const SLOWEST_SHARE = 0.03;
 const SLOWEST = 1;
 /** No slot is promised further ahead. It bounds what processes that die, or a rate that was slow, can hold up. */
 const HORIZON_MS = 1000;
-/** Slots that are reserved in one go, beyond the first, lie within this: who dies with them holds up nobody for long. */
+/**
+ * Slots that are reserved in one go, beyond the first, lie within this time: a process that dies with them holds up the
+ * others only briefly.
+ */
 const AHEAD_MS = 20;
 /** So late may a slot be reserved and not be lost: the rate holds although processes wake late. */
 const CATCH_UP_MS = 50;
@@ -132,7 +135,8 @@ export function reserve(
   while (slots.length < maxSlots) {
     const free = Math.max(now - CATCH_UP_MS, nextAt);
     const slot = urgent ? Math.min(free, Math.max(now - CATCH_UP_MS, urgentAt)) : free;
-    // Whoever has a lower ceiling spends the fleet's slot and makes the call later, so that no slot waits for a lane.
+    // A process with a lower ceiling spends the fleet's slot and makes the call later, so that no slot waits for a
+    // lane.
     firstAt = ceiling < top ? Math.max(slot, lane) : slot;
     if (firstAt > now + (slots.length === 0 ? HORIZON_MS : AHEAD_MS)) break;
     const rate = rateAt(before, top, free);

@@ -1,7 +1,7 @@
 /**
- * Whom a change is for: how it named its person, and which account that was found to be. Names pass from one person to
- * another, and a username that was deleted and made anew is another account; the account's `sub` is the one thing that
- * stays.
+ * Says which user a change is for: how the change named its person, and which account was found by that name. Names
+ * pass from one person to another, and a username that was deleted and made anew is another account; the account's
+ * `sub` is the one thing that stays.
  */
 
 /** A user of a pool as a look found it. */
@@ -22,14 +22,14 @@ export interface PersonName {
   readonly askedAt: number;
 }
 
-/** Without an account, the change is for whoever has the username when it is sent: nobody has looked. */
+/** Without an account nobody has looked: the change is for the user who has the username when it is sent. */
 export interface Person {
   readonly account?: Account;
   /** Absent where the username named the person. */
   readonly name?: PersonName;
 }
 
-/** How long an answer to whose name it is may be used by who asked, in ms. */
+/** How long a process may use its own answer about the user who has a name, in ms. */
 const NAME_BELIEVED_MS = 60_000;
 
 /** True where it was asked so short a time ago that it need not be asked again. Both by the store's clock. */
@@ -58,7 +58,7 @@ export function madeAt(mark: string): number {
   return Number(mark.slice(0, MADE_AT_DIGITS));
 }
 
-/** True where the account came in the place of the other, which then is no more. */
+/** True where the account replaced the other one, which then no longer exists. */
 export function isSuccessor(mark: string, other: string): boolean {
   return mark !== other && madeAt(mark) >= madeAt(other);
 }

@@ -45,8 +45,8 @@ export type Found = "there" | "other" | "awaiting";
 
 /**
  * A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
- * put is discarded first: nothing yields to it. `account` is the mark of the one that a look found: what belongs to one
- * that had the username before is void.
+ * put is discarded first: nothing yields to it. `account` is the mark of the account that a look found: values for an
+ * account that had the username before are void.
  */
 export function put(
   state: UserState,
@@ -82,7 +82,7 @@ export function put(
       ...(sendUnless === undefined ? {} : { sendUnless }),
       ...(account === undefined ? {} : { account }),
     };
-    // Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
+    // Somebody else has changed the value since poolsync wrote it, so the ledger does not know it any more.
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
     const known = isUndisturbed(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, unit);
@@ -98,7 +98,7 @@ function wroteSince({ ledger }: Draft, name: string, lookedAt: number): boolean 
   return [name, otherOf(name)].some((touched) => touched !== undefined && (ledger[touched]?.at ?? -1) >= lookedAt);
 }
 
-/** True where the list lagged: it showed an account that another has come in the place of since. */
+/** True where the list lagged: it showed an account that another one has replaced since. */
 function lagged({ ledger }: Draft, name: string, account: string | undefined): boolean {
   const ours = ledger[name]?.account;
   return ours !== undefined && account !== undefined && isSuccessor(ours, account);
@@ -113,9 +113,10 @@ function isUndisturbed({ mailbox: { pending, claim, suspects, unknown } }: Draft
 }
 
 /**
- * By what the value is known to be there, so that no call and no place in the mailbox is spent on it. A look decides,
- * unless poolsync wrote after it; a person who asks without one is left to no memory. A flag for the value that is there
- * always waits its turn: an address that comes with it, or an older one that is still to come, may take it away.
+ * Says how poolsync knows that the value is there, so that it spends no call and no place in the mailbox on it. A look
+ * decides, unless poolsync wrote after it; the ledger is no answer to a person who asks without a look. A flag for the
+ * value that is there always waits its turn: an address that comes with it, or an older one that is still to come, may
+ * take it away.
  */
 function knownBy(
   { ledger }: Draft,

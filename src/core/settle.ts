@@ -71,7 +71,8 @@ function settleUnit(
   nowMs: number,
 ): Letter | undefined {
   const { pending } = d.mailbox;
-  // A flag that was set before an older address arrived has been said of that address: it goes again, after it.
+  // An older address arrived after this flag was claimed. Writing that address resets the flag, so the flag goes again
+  // after it.
   const address = pending[contactOf(name) ?? name];
   const doubted =
     take(d.mailbox.doubts, name) !== undefined ||
@@ -85,7 +86,7 @@ function settleUnit(
         startCooldown(d, name, unit.digest, nowMs);
         fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
       } else if (wasLast && !doubted) {
-        // Nothing was written: what was the last of ours still is, and may await the person.
+        // Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
         enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
       }
       place(d, name, {
@@ -188,7 +189,7 @@ function settleLate(
     const { is, version } = settlement;
     const fateUnknown = (is === "retry" || is === "bury") && settlement.fateUnknown === true;
     if (is !== "applied" && !fateUnknown) continue;
-    // The call may come after what is sent next, whatever that is.
+    // The call may be applied after whatever is sent next.
     const mayComeUntil = nowMs + (fateUnknown ? COOLDOWN_MS : 0);
     if (fateUnknown) startCooldown(d, name, "", nowMs);
     for (const touched of [name, otherOf(name)]) {

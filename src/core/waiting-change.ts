@@ -22,7 +22,7 @@ export function changeWaits(
   return false;
 }
 
-/** Of a write that nobody heard of the ledger has the version, and no digest: it is still under way. */
+/** Where a write had no answer, the ledger has its version and no digest: the write is still under way. */
 function isNews({ version, digest }: QueuedUnit, last: UserState["ledger"][string] | undefined): boolean {
   return !last || (version >= last.version && digest !== last.digest);
 }

@@ -1,8 +1,8 @@
 /**
  * Keeps one delivery from taking an alias away from somebody. Cognito moves a verified address or number of an alias
- * pool without a word, and its former owner can no longer sign in with it. So before such a call its owner is looked
- * up, under a reservation: of two workers that would give one address to two people one waits, until the list of users
- * shows who got it.
+ * pool silently, and its former owner can no longer sign in with it. So before such a call its owner is looked up,
+ * under a reservation: where two workers would give one address to two people, one of them waits until the list of
+ * users shows its owner.
  */
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
@@ -24,7 +24,7 @@ export interface AliasDeps {
   readonly leaseMs: number;
 }
 
-/** Who wants an alias. */
+/** The user who wants an alias. */
 export interface AliasSeeker extends Seeker {
   readonly user: string;
   readonly username: string;
@@ -44,7 +44,7 @@ export interface AliasGuard {
   ask(unit: string, sent: readonly Attribute[], contacts: Contacts | undefined): Promise<AliasAnswer>;
   /** Keeps what was reserved for these units until the end of the call. False where it is somebody else's by now. */
   keep(units: readonly string[], until: number): Promise<boolean>;
-  /** The key of another user who has the value that Cognito refused for its owner's sake; undefined where none is found. */
+  /** The key of the user who has the value that Cognito refused because it is taken; undefined where none is found. */
   ownerOf(alias: Alias): Promise<string | undefined>;
 }
 
@@ -96,14 +96,14 @@ export function openAliasGuard(deps: AliasDeps, seeker: AliasSeeker): AliasGuard
       for (const unit of units) {
         const taken = reserved.get(unit);
         if (!taken || taken.endsAt >= until) continue;
-        // One that has ended may have been another's meanwhile: then the look was made too long ago.
+        // A reservation that has ended may have been another user's meanwhile: then the look was made too long ago.
         if (taken.endsAt <= performance.now()) return false;
         if ((await reserve(unit, taken.digest)).is !== "free") return false;
       }
       return true;
     },
     async ownerOf(alias) {
-      // The letter is worth more than the name in it: where there is no time to look, it goes without.
+      // The letter matters more than the owner in it: where there is no time to look, it is written without one.
       if (seeker.leaseLeftMs() <= 0) return undefined;
       const answer = await look(alias, !profile.usernameAttributes.includes(alias.attribute));
       return answer.is === "owned" ? answer.owner : undefined;

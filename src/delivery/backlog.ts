@@ -1,11 +1,11 @@
-/** Back pressure: while too many users of a pool are due, who puts changes into it waits. */
+/** Back pressure: a producer waits while too many users of its pool are due. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Mailboxes } from "../store/mailboxes.ts";
 
 export interface BacklogOptions {
   /** Users due in a pool beyond which a producer waits. */
   readonly limit?: number;
-  /** Told once, after `stillMs` of waiting in which nobody was delivered: there may be no worker. */
+  /** Called once, after `stillMs` of waiting without a delivery: there may be no worker. */
   readonly onStill?: () => void;
   readonly stillMs?: number;
 }

@@ -22,7 +22,7 @@ export interface CallDeps {
   readonly updates: QuotaGovernor;
 }
 
-/** Whose claim it is that the calls are for. */
+/** The claim that the calls are made for. */
 export interface Caller {
   readonly priority: number;
   readonly session: Pick<ClaimSession, "leaseEndsAt" | "leaseLeftMs" | "settle">;
@@ -30,7 +30,7 @@ export interface Caller {
   /** Was taken before the claim, and is used for the first call. */
   readonly first: Slot;
   readonly signal: AbortSignal;
-  /** Told of a refusal that may end in a hold, before anybody else gets the place of the call. */
+  /** Called for a refusal that may end in a hold, before another call gets the place of this one. */
   readonly onMayHold: () => void;
 }
 

@@ -1,6 +1,6 @@
 /**
  * A claim in a worker's hands: which of its units are still open, what has been found out about the others, and how
- * long the lease has to run. Nothing is told to the store before `settle`, and what is told renews the lease.
+ * long the lease has to run. The store learns of it only at `settle`, which renews the lease as well.
  */
 import type { Buried } from "../core/letter.ts";
 import type { QueuedUnit } from "../core/mailbox.ts";
@@ -143,7 +143,7 @@ export function openClaimSession(
   };
 }
 
-/** Leaves everything of a claim as it was, for whoever claims it next. Somebody who has taken it over keeps it. */
+/** Gives a claim back unchanged, so that another worker can claim it. A worker that has taken it over keeps it. */
 export async function giveBackClaim(...claim: Parameters<typeof openClaimSession>): Promise<void> {
   const session = openClaimSession(...claim);
   session.defer(session.open(), 0);

@@ -29,7 +29,7 @@ export interface RowIssue {
 /** A record as it is put: `found` says that its user is known to be in the pool, by the username. */
 export type FeedRow = (MappedRecord & { readonly found?: boolean }) | RestOfRows;
 
-/** Stands for rows that there is nothing to put of, so that a run counts its feed whole. */
+/** Stands for rows without anything to put, so that a run counts all rows of its feed. */
 export interface RestOfRows {
   readonly kind: "rest";
   readonly read: number;
@@ -48,7 +48,7 @@ export interface FeedRunOptions {
   readonly isProtected?: { user(username: string): boolean; attribute(name: string): boolean };
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
-  /** Told when the feed waits because many users are due, and nobody seems to deliver. */
+  /** Called when the feed waits because many users are due, and no worker seems to deliver. */
   readonly onStill?: () => void;
   readonly signal: AbortSignal;
 }

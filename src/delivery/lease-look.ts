@@ -3,7 +3,7 @@ import type { Refusal } from "../cognito/fault.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import { withinLease } from "./within-lease.ts";
 
-/** Whose claim it is, and how long there is to look. */
+/** The claim that a look is made for, and how much of its lease is left. */
 export interface Seeker {
   readonly priority: number;
   readonly signal: AbortSignal;

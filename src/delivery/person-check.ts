@@ -1,7 +1,8 @@
 /**
- * Asks once more whom a unit is for, before its call: whose the name is that it was put for, by the question that found
- * the account, because in an alias pool the former owner of an address keeps it, unverified; and whether a provider's
- * user is still the account that was found, because Cognito takes no sub of theirs.
+ * Checks once more, before the call, that a unit still reaches its person. It asks whether the name that the change was
+ * put for still leads to the account, by the question that found the account, because in an alias pool the former owner
+ * of an address keeps it, unverified. And it asks whether a provider's user is still the account that was found,
+ * because Cognito takes no sub for such a user.
  */
 import { accountOf } from "../cognito/listed-user.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
@@ -25,7 +26,7 @@ export interface PersonDeps {
   readonly lists: QuotaGovernor;
 }
 
-/** Whose claim it is. */
+/** The user whose claim the check is made for. */
 export interface ClaimSeeker extends Seeker {
   /** The user's key. */
   readonly user: string;
@@ -70,12 +71,12 @@ async function checkName(
   const { profile } = deps;
   const isRecent = isFresh(askedAt, nowMs);
   if (isAliasAttribute(attribute)) return checkAlias(deps, seeker, account, { attribute, value }, isRecent);
-  // What cannot be written does not pass on.
+  // A value that cannot be written never passes to another user.
   if (isRecent || profile.attributes[attribute]?.mutable === false) return { is: "theirs" };
   const read = await readUser(deps, seeker, account);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   const { user } = read;
-  // Of whom the list does not show, the call is the authority.
+  // Where the list does not show the user, the call decides.
   if (user === undefined) return { is: "theirs" };
   return user.attributes.get(attribute) === value ? { is: "theirs", user } : PASSED_ON;
 }
@@ -114,13 +115,13 @@ async function checkAlias(
 }
 
 /**
- * Whom the call names by the username: users of a provider, and everybody where the service takes no sub. One who was
- * deleted may be there again under it, as another account.
+ * Checks the account of a user that the call names by username: a provider's user, or any user where the service takes
+ * no sub. A deleted user may exist again under that username, as another account.
  */
 async function checkAccount(deps: PersonDeps, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
   const read = await readUser(deps, seeker, account);
   if (!read.ok) return { is: "unknown", failure: read.failure };
-  // The list has shown it before: where it does not any more, it is no more.
+  // The list has shown the account before: where it no longer does, the account is gone.
   return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
 }
 

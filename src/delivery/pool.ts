@@ -31,7 +31,10 @@ export interface PoolSettings {
   readonly ratePerSecond: number;
   readonly concurrency: number;
   readonly log: Log;
-  /** How reads are tried again that are no part of a delivery. As a call of the library, told in the log, unless said. */
+  /**
+   * How reads are tried again that are no part of a delivery. Unless given: as in a call of the library, with reports
+   * in the log.
+   */
   readonly reads?: Reads;
   /** Ends the opening. */
   readonly signal?: AbortSignal;
@@ -39,7 +42,7 @@ export interface PoolSettings {
 
 export interface Pool {
   readonly profile: PoolProfile;
-  /** From what people know of users to the users. */
+  /** Finds users by what people know of them. */
   readonly names: UserNames;
   /** Starts delivering in this process. */
   deliver(): Promise<Delivery>;

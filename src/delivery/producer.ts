@@ -32,7 +32,7 @@ export interface PageFacts {
   readonly invalid: number;
   readonly rows: Page["rows"];
   readonly cursor?: NonNullable<Page["cursor"]>;
-  /** Nobody is woken: the caller delivers the page itself. */
+  /** No user is woken: the caller delivers the page itself. */
   readonly quietly?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
  * The accounts that the units of one claim are for. Mostly it is one; a username that was deleted and made anew has
- * several, and what was put by the username alone is for whoever has that now.
+ * several, and a change that was put by the username alone is for the account that has it now.
  */
 import { type Alias, isAliasAttribute } from "../core/alias-claims.ts";
 import { contactsIn, type ListedUser } from "../core/comparison.ts";
@@ -38,7 +38,7 @@ export function createRecipients(username: string, subs: Pick<SubProbe, "called"
     of(person) {
       const { account } = person;
       const called = subs.called(username, person);
-      // Who is called by the username, and was made anew, has the name of the one before.
+      // A user that is called by username, and was made anew, has the name of the former account.
       const key = account === undefined || called === account.sub ? called : `${called} ${account.sub}`;
       const known = recipients.get(key);
       if (known !== undefined) return known;

@@ -70,7 +70,7 @@ async function putAgain(engine: Engine, page: readonly Letter[], done: Done, sig
     page.map(({ id }) => id),
     PRIORITY.bulk,
   );
-  // Who wrote a letter a moment ago may have stood its job only now.
+  // The worker that wrote a letter a moment ago may have added its job only now.
   await retractGone(engine.queues, engine.store.letters, page);
   const replayed = new Set(dues.map(({ letter }) => letter));
   for (const pool of new Set(dues.map((due) => due.pool))) {

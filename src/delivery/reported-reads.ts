@@ -1,8 +1,8 @@
-/** How reads are tried again, and told of: in the log, and in a sentence to who looks on. */
+/** How reads are tried again and reported: in the log, and in a sentence to the person at the terminal. */
 import { READS_WITHIN_MS, type Reads, type WaitingRead } from "../cognito/read-retry.ts";
 import type { Log } from "../log.ts";
 
-/** A read that is answered before is worth no word. */
+/** A read that is answered sooner is not reported. */
 const REPORT_FROM_MS = 1_000;
 const REPORT_EVERY_MS = 10_000;
 
@@ -14,7 +14,7 @@ export interface ReportedReads extends Omit<Reads, "withinMs"> {
 
 export function reportedReads(log: Log, options: ReportedReads = {}): Reads {
   const { withinMs = READS_WITHIN_MS, say, onWait, ...rest } = options;
-  /** When each was told last. */
+  /** When each read was reported last. */
   const reportedAt = new Map<string, number>();
   return {
     ...rest,

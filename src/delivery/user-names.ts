@@ -1,7 +1,8 @@
 /**
- * Whose a name is: an address, a number, a sub or a preferred username is asked of the pool with ListUsers, which bills
- * nobody. Names pass from one person to another, so nothing is written by what the store remembers of them: that is a
- * hint for people. A process may use its own answer for a minute, unless somebody is about to get the value.
+ * Finds the user who has a name: an address, a number, a sub or a preferred username is looked up in the pool with
+ * ListUsers, which bills nobody. Names pass from one person to another, so poolsync never writes by what the store
+ * remembers of them: that is a hint for people. A process may use its own answer for a minute, unless a user is about
+ * to get the value.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { CognitoError } from "../cognito/cognito-error.ts";
@@ -33,7 +34,7 @@ export type Named =
   | { readonly is: "none" }
   | { readonly is: "many"; readonly usernames: readonly string[] };
 
-/** Whose a name was, by what the store remembers. */
+/** The user who had a name when it was asked last, as the store remembers it. */
 export interface NameHint {
   readonly username: string;
   /** Epoch ms; absent where that was not kept. */
@@ -46,7 +47,7 @@ export interface UserNames {
    * which a throttle is no failure, as for the pages of a scan.
    */
   whose(text: string, given?: Identifier, signal?: AbortSignal, options?: { readonly inBulk: boolean }): Promise<Named>;
-  /** What was answered of these is not so any more: poolsync itself has written them. */
+  /** The answers about these aliases are outdated: poolsync itself has written them. */
   changed(aliases: readonly Alias[]): Promise<void>;
   hint(alias: Alias): Promise<NameHint | undefined>;
 }
@@ -55,7 +56,7 @@ export interface UserNames {
 const PRIORITY = 9;
 /** Answers that are kept at a time. */
 const MOST_ANSWERS = 10_000;
-/** How often is asked again while somebody is about to get a name that the pool still shows as another's. */
+/** How often the pool is asked again while a user is about to get a name that it still shows as another user's. */
 const ASK_AGAIN_MS = 1_000;
 
 type Answer = Extract<Named, { is: "one" }>;
@@ -79,7 +80,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
   const keyOf = (alias: Alias): string => JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
 
-  /** Who is about to get the name, or got it a moment ago. */
+  /** The user who is about to get the name, or got it a moment ago. */
   async function reservedFor(alias: Alias): Promise<string | undefined> {
     return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
   }
@@ -120,7 +121,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
         if (named.is !== "one" || !isAliasAttribute(named.by)) return named;
         const holder = await reservedFor({ attribute: named.by, value: text });
         if (holder === undefined || holder === keyring.userKey(profile.id, named.username)) return named;
-        // Somebody else is about to get the name, and the list of users lags. What it says once that has ended is so.
+        // Another user is about to get the name, and the list of users lags. Once the reservation has ended, the list
+        // is right.
         if (performance.now() >= endsAt) return named;
         await sleep(ASK_AGAIN_MS, undefined, { ...(signal && { signal }) });
       }
@@ -180,7 +182,7 @@ async function ask(
   return { found, askedAt };
 }
 
-/** As what a text may have been answered for. */
+/** The attributes under which an answer for this text may be kept. */
 function namesAs(text: string, given: Identifier | undefined): Alias["attribute"][] {
   if (given === "email" || given === "phone_number") return [given];
   // An answer that was given for an address says nothing of a username.

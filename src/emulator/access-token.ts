@@ -49,7 +49,7 @@ export function mintToken(subject: TokenSubject, id: string, now: number, option
   return `${encode({ kid: "emulator", alg: "none" })}.${encode(claims)}.unsigned`;
 }
 
-/** Whom a token speaks for, without a look at its scope or its end. Undefined for what is no token. */
+/** The user that a token is for, without a look at its scope or its end. Undefined for what is no token. */
 export function subjectOfToken(token: string): TokenSubject | undefined {
   const claims = readClaims(token);
   return (
@@ -68,7 +68,9 @@ function readClaims(token: string): z.infer<typeof CLAIMS> | undefined {
   }
 }
 
-/** Whom a token speaks for. Throws NotAuthorizedException for one that is malformed, expired or without the scope. */
+/**
+ * The user that a token is for. Throws NotAuthorizedException for one that is malformed, expired or without the scope.
+ */
 export function verifyToken(token: string, now: number): TokenSubject {
   const claims = readClaims(token);
   const subject = subjectOfToken(token);

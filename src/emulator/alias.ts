@@ -13,7 +13,7 @@ import type { IndexedAttribute, UserDirectory } from "./user-directory.ts";
  *   `preferred_username` has no flag; it is unique.
  */
 export interface Aliases {
-  /** The user whom an alias names. */
+  /** The user that an alias names. */
   owner(alias: string): User | undefined;
   /** Throws AliasExistsException where another user has a value that these attributes would need for themselves. */
   refuse(user: User | undefined, attributes: Attributes): void;

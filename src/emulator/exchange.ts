@@ -20,7 +20,7 @@ export function readBody(request: IncomingMessage, maxBytes: number): Promise<st
   });
 }
 
-/** Sends a body whole. To a caller who has gone this is nothing. */
+/** Sends a whole body. Does nothing where the caller has gone. */
 export function send(
   response: ServerResponse,
   status: number,

@@ -14,7 +14,7 @@ export interface UserDirectory {
   /** Deleted ones that a lagging list still shows. No other way leads to them. */
   readonly deleted: readonly User[];
   add(user: User): void;
-  /** Its names and values are free at once. Of the deleted ones those are forgotten whom no list shows any more. */
+  /** Its names and values are free at once. Deleted users that no list shows any more are forgotten. */
   remove(user: User, at: number): void;
   /** Puts other attributes in place and keeps the index right. */
   replace(user: User, attributes: Attributes): void;

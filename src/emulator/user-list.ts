@@ -64,7 +64,10 @@ function shownState(user: User, now: number): ShownState | undefined {
 
 const byOrdinal = (one: User, other: User): number => one.ordinal - other.ordinal;
 
-/** Users among whom all matches are, in the order of their creation, found without a scan where the filter allows it. */
+/**
+ * A set of users that contains all matches, in the order of their creation, found without a scan where the filter
+ * allows it.
+ */
 function candidates(directory: UserDirectory, filter: UserFilter | undefined, lags: boolean): readonly User[] {
   const { users, deleted } = directory;
   if (filter?.kind === "equal") {

@@ -45,8 +45,8 @@ export interface UserPool {
   /** A copy of the user with this username, sub or alias. */
   user(name: string): UserView | undefined;
   /**
-   * Its username and aliases are free at once; whoever else has its address keeps it as it is, verified or not. Throws
-   * UserNotFoundException.
+   * Its username and aliases are free at once; any other user who has its address keeps it as it is, verified or not.
+   * Throws UserNotFoundException.
    */
   removeUser(name: string): void;
   /** What the person does with the code: the value that was held back, or the one that is there, becomes verified. */

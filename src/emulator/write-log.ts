@@ -7,7 +7,7 @@ interface Write {
   readonly pool: string;
   /** The user's own name, not the alias that the caller may have used. */
   readonly username: string;
-  /** Tells users of one username apart, of whom the earlier was deleted. */
+  /** Tells users of one username apart where the earlier one was deleted. */
   readonly sub: string;
   /** What the caller wrote and what took effect: blank for what was deleted. Empty where the user was. */
   readonly attributes: Readonly<Record<string, string>>;

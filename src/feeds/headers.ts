@@ -30,7 +30,7 @@ const STANDARD_ATTRIBUTES: readonly string[] = [
   "zoneinfo",
 ];
 
-/** Names that say who a row is about. A `sub` beside a username is left alone. */
+/** Names of columns that say which user a row is about. A `sub` beside a username is left alone. */
 const USERNAME_HEADERS = [["username", "user_name", "cognito:username"], ["sub"]];
 /** How many columns one message lists. */
 const LISTED = 20;

@@ -15,7 +15,7 @@ export interface WebFileOptions {
   readonly url: URL;
   /** The value of the `Authorization` header. */
   readonly authorization?: string | undefined;
-  /** What is known already: it is not sent again where it is still the same. */
+  /** The ETag of the version that is known: the file is not sent again where it is still the same. */
   readonly etag?: string | undefined;
   readonly limits: FetchLimits;
   readonly signal: AbortSignal;
@@ -116,12 +116,12 @@ async function follow(
         ...defined({ authorization: isSameHost ? authorization : undefined, "if-none-match": etag }),
       },
     });
-    // It may break before anybody reads it, or be given up: whoever reads it is told, and nobody else needs to be.
+    // It may break before it is read, or be given up: its reader gets the error, and nobody else needs it.
     answer.body.on("error", () => {});
     if (!REDIRECTS.includes(answer.statusCode)) return answer;
     const to = headerOf(answer.headers, "location") ?? "";
     const next = URL.canParse(to, at.href) ? new URL(to, at.href) : undefined;
-    // From a server of another machine this machine's own are out of reach.
+    // A server of another machine may not redirect to servers of this one.
     const isAllowed = next && isSecure(next) && (next.protocol === "https:" || at.protocol === "http:");
     if (!isAllowed || hops >= MOST_REDIRECTS) {
       const why = isAllowed ? `${MOST_REDIRECTS} times` : "to an address that is not https";

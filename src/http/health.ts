@@ -1,5 +1,5 @@
 /**
- * Two answers for whoever watches the process, and nothing else: `/healthz` says that it runs, `/readyz` whether it
+ * Two answers for a supervisor of the process, and nothing else: `/healthz` says that it runs, `/readyz` whether it
  * takes work. They carry no data and need no credential.
  */
 import { createServer } from "node:http";

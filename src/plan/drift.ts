@@ -1,6 +1,6 @@
 /**
  * What changed in the pool since poolsync wrote it: the ledger has a digest of each value that was written last, and a
- * value of another digest was written by somebody else. Which user and attribute are looked at is the feed's to say.
+ * value of another digest was written by somebody else. The feed decides which users and attributes are looked at.
  */
 import { isOfFormer, type Ledger } from "../core/mailbox.ts";
 import { contactOf, isContact, type Unit, type UnitValue, VERIFIED } from "../core/unit.ts";
@@ -49,11 +49,11 @@ export async function findDrift(
       const mark = person?.account && keyring.accountMark(pool, person.account);
       const ledger = known.get(keys[at] ?? "") ?? {};
       for (const plannedUnit of units) {
-        // The row that stands instead is compared: what this one says of the pool was found out for its own value.
+        // Another row stands instead, and that row is compared: this one was compared with its own value only.
         if (plannedUnit.action === "superseded") continue;
         const { unit, before } = plannedUnit;
         const last = Object.hasOwn(ledger, unit.name) ? ledger[unit.name] : undefined;
-        // What was written to an account that is no more, nobody has changed.
+        // Nobody has changed a value that was written to an account that no longer exists.
         const isFormer = last !== undefined && mark !== undefined && isOfFormer(last, mark);
         if (last === undefined || last.digest === "" || isFormer) {
           figures.unknown += 1;
@@ -96,7 +96,7 @@ function isAsWritten(
   const now = action === "unchanged" ? textOf(unit) : before;
   if (now === undefined || now === "") return digestOf({ kind: "clear" }) === digest;
   if (!isContact(name)) return digestOf({ kind: "text", text: now }) === digest;
-  // The same address is to be marked again: so its flag was taken away meanwhile.
+  // The same address is to be marked again, so its flag was taken away meanwhile.
   const lostFlag = action !== "unchanged" && value.kind === "text" && value.verified === "mark" && value.text === now;
   return VERIFIED.some(
     (verified) => !(lostFlag && verified === "mark") && digestOf({ kind: "text", text: now, verified }) === digest,

@@ -19,7 +19,7 @@ export interface PlanFigures {
   /** Users who sign in through a provider that would overwrite what is written at their next sign-in. */
   readonly federated: { readonly users: number; readonly overwritten: number; readonly unchecked: readonly string[] };
   readonly messages: { readonly email: number; readonly phone_number: number };
-  /** At most: who was active this month already is billed once. */
+  /** At most: a user who was active this month already is billed once. */
   readonly newlyActive: number;
   readonly calls: { readonly updates: number; readonly lists: number };
   /** At the pace of the moment. */
@@ -49,7 +49,7 @@ export interface Example {
   readonly after?: string;
 }
 
-/** Who would be overwritten: which of the attributes that a provider's users are given here it gives them as well. */
+/** Users that a provider may overwrite, by the provider and the attributes that the plan writes to them. */
 export interface FederatedTally {
   readonly provider: string;
   readonly attributes: readonly string[];
@@ -128,7 +128,7 @@ export function createTally(): Tally {
       }
     },
     figures({ baseline, matched, changed, pace, federated: overwritten, scan }) {
-      // What is delivered within the first minute is not asked again.
+      // Names of users that are delivered within the first minute are not asked for again.
       calls.lists += Math.max(0, named - Math.round(pace.updatesPerSecond * BELIEVED_S));
       named = 0;
       const faulty = Object.values(faults).reduce((sum, amount) => sum + amount, 0);
@@ -152,7 +152,7 @@ export function createTally(): Tally {
   };
 }
 
-/** What the guards look at. What is there is known by a scan only. */
+/** The figures that the guards look at. Only a scan knows what is there. */
 export function guardFiguresOf(
   figures: PlanFigures,
   facts: Pick<GuardFigures, "rowsBefore" | "emptyColumns" | "missingColumns"> & {

@@ -1,6 +1,6 @@
 /**
- * Looks at dead letters again while the pool is scanned: a letter of a user who was not there may be sent once the user
- * is, and one whose alias had another owner once that is free.
+ * Looks at dead letters again while the pool is scanned: a letter of a user who was missing may be sent once the user
+ * exists, and a letter whose alias had another owner once the alias is free.
  */
 import { canonicalAlias, isAliasAttribute, type AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
@@ -29,15 +29,18 @@ interface AutoReplayCandidate {
   readonly id: string;
   /** Canonical. */
   readonly username: string;
-  /** Of the account that it is for; absent where it is for whoever has the username. */
+  /** Of the account that it is for; absent where it is for the user who has the username at the call. */
   readonly sub?: string | undefined;
-  /** Epoch ms. Whom it was refused for is not younger. */
+  /** Epoch ms. The user that it was refused for was created before that. */
   readonly existedAt?: number | undefined;
   observedInPool: boolean;
   isOwned: boolean;
 }
 
-/** `letters` are of one pool, of the healing kinds. What is said of a flag alone is nobody's value, and is left out. */
+/**
+ * `letters` are of one pool, of the healing kinds. A letter about a flag alone has no value to look for, and is left
+ * out.
+ */
 export async function openHealing(
   profile: PoolProfile,
   keyring: Pick<Keyring, "open">,
@@ -52,7 +55,7 @@ export async function openHealing(
 
   for await (const { id, kind, reason, unit, username, buriedAt, body: sealed } of letters) {
     if (candidates.length >= MOST_LETTERS) break;
-    // Who is meant by now is for a person to say.
+    // A person has to say which user is meant by now.
     if (isLostPerson(reason)) continue;
     const body = keyring.open(sealed);
     const candidate = {
@@ -79,7 +82,7 @@ export async function openHealing(
     return flag === undefined || profile.usernameAttributes.includes(attribute) || has.get(flag) === "true";
   }
 
-  /** Who was deleted and made anew is another. */
+  /** A user that was deleted and made anew is another user. */
   function isFor({ username, sub, existedAt = Infinity }: AutoReplayCandidate, user: ListedUser): boolean {
     if (sub !== undefined) return sub === user.sub;
     if (user.createdAt > existedAt + CLOCKS_APART_MS) return false;

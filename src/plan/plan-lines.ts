@@ -1,6 +1,6 @@
 /**
  * A plan as lines of JSON, to be carried out later: one a user, between a header and a signature by the namespace's own
- * key. So it is carried out by those who share the namespace, as it was written, and not for ever.
+ * key. So only processes of the namespace can carry it out, unaltered and for a limited time.
  */
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
@@ -214,7 +214,7 @@ function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    // What it holds may be a person's data; that it is altered is said by whoever asked.
+    // The text may hold a person's data. The caller says that it was altered.
     return undefined;
   }
 }

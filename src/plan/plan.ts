@@ -84,7 +84,7 @@ interface Draft {
   readonly emptyColumns: readonly string[];
 }
 
-/** Works the plans of several feeds out with one scan of the pool. Whoever gets them closes them. */
+/** Works the plans of several feeds out with one scan of the pool. The caller closes them. */
 export async function buildPlans(
   deps: PlanDeps,
   inputs: readonly PlanInput[],
@@ -146,7 +146,7 @@ async function meetAll(
   signal: AbortSignal,
   { scanned }: PlanProgress,
 ): Promise<ScanFigures> {
-  // Looks are told apart from writes by the store's clock, which is asked once.
+  // The store's clock tells looks apart from writes. It is asked once.
   const begunAt = performance.now();
   const storeAhead = (await now()) - performance.now();
   const names = function* (): Generator<UserName> {

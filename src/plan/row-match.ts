@@ -7,7 +7,7 @@ import type { Action, PlannedUnit } from "./planned-row.ts";
 /** A record, and for one of a plan file what it found there: the digests of the values, by unit. */
 export type PlannedRecord = MappedRecord & {
   readonly before?: Readonly<Record<string, string>>;
-  /** Epoch ms: whoever was made later is not the user who was meant. */
+  /** Epoch ms: a user that was created later is not the user who was meant. */
   readonly madeBefore?: number;
 };
 

@@ -24,26 +24,29 @@ export interface RowNames {
   readonly nameOf: (attribute: string, value: string) => string;
   /** The row's user, by the name that the row has. */
   keyOf(username: string): string;
-  /** By which of its rows' names a feed may mean a user. */
+  /** The names by which rows of the feed may mean a user. */
   leadingTo(user: ListedUser): Iterable<LedTo>;
   /** What is asked of the pool to find a row's user. */
   asked(username: string): Iterable<UserName>;
   /** Looks that it takes, at least, to find a row's user when it is put. */
   looksToFind(username: string): number;
   mayBeUsername(username: string): boolean;
-  /** What a row gives its user as a name by which rows of the feed may mean somebody; undefined where it is theirs already. */
+  /**
+   * The name that a row would give to its user, where rows of the feed may mean somebody by it; undefined where the
+   * user has it already.
+   */
   givenBy(username: string, attribute: string, value: string): string | undefined;
   /** The row's name, as others may give it away: by `givenBy`, or as an alias that they want, but for what it gives its own user. */
   givenAway(username: string, units: readonly Unit[]): Iterable<string>;
   /** Whether rows are named by what people sign in with beside a username. */
   readonly areAliases: boolean;
-  /** Whether a plan that was made before named the user by what is still theirs, as far as the user alone shows it. */
+  /** Whether the user still has the name by which an earlier plan named them, as far as the user alone shows it. */
   stillBears(user: ListedUser, name: PersonName): boolean;
   /** The person of a row that names the user by this attribute. `askedAt` as in PersonName. */
   person(username: string, user: ListedUser, attribute: string, askedAt: number): Person;
 }
 
-/** Where the pool ignores case, it does so of these. */
+/** Where the pool ignores case, it ignores it in these attributes. */
 const FOLDED: ReadonlySet<string> = new Set(["username", "email", "preferred_username"]);
 
 export function createRowNames(
@@ -76,7 +79,7 @@ export function createRowNames(
           const key = nameOf(kind, value);
           if (value === "" || known.has(key)) continue;
           known.add(key);
-          // Of what may be either, a username is somebody's before an alias is.
+          // Where a text may be either, a username goes before an alias.
           const isOwnName = mayBe.length > 1 && (attribute === "username" || attribute === "sub");
           const isTheirs = isOwnName || user.attributes.get(`${attribute}_verified`)?.toLowerCase() === "true";
           yield { key, attribute, isTheirs };
@@ -110,7 +113,7 @@ export function createRowNames(
     stillBears: (user, { attribute, value }) =>
       nameOf(attribute, valueOf(user, attribute)) === nameOf(attribute, value),
     person(username, user, attribute, askedAt) {
-      // What cannot be written does not pass on.
+      // A value that cannot be written never passes to another user.
       const stays = attribute === "username" || attribute === "sub" || profile.attributes[attribute]?.mutable === false;
       const account = accountOf(user);
       return stays ? { account } : { account, name: { attribute, value: username, askedAt } };

@@ -53,10 +53,10 @@ export interface Scratch {
   indexMatches(): void;
   /** Rows that several users match, each with the user who has the value verified, where exactly one has. */
   ambiguous(): Iterable<{ readonly row: number; readonly verified?: string | undefined }>;
-  /** Leaves a row one of its users, or none. */
+  /** Keeps one of the users of a row, or none. */
   choose(row: number, user: string | undefined): void;
   fault(row: number, reason: string): void;
-  /** Users whom several rows match, with those rows: they may be all of the feed, and can be walked several times. */
+  /** Users that several rows match, with those rows: they may be all of the feed, and can be walked several times. */
   doubles(): Iterable<Iterable<RowBody>>;
   settle(row: number, unit: string, as: string): void;
   /** Claims of an alias that somebody has, or that others want too. */

@@ -91,7 +91,7 @@ async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> 
     }
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && String(cause.code).startsWith("Z_"))) throw cause;
-    // What does not unpack was cut off or altered, and has no signature: that is what is said of it.
+    // Data that does not unpack was cut off or altered, and so has no signature: the error says that.
   } finally {
     input.destroy();
     gunzip.destroy();

@@ -1,7 +1,7 @@
 /**
  * The way back of a run: what was there before each of its writes, kept sealed, and the rows that would put it there
- * again. What is no longer as the run wrote it is left alone: each row says what must be there. So is what will not be
- * any more, because a change of it waits.
+ * again. A value that was changed since the run wrote it is left alone: each row says what must be there. So is a value
+ * that is about to change, because a change of it waits.
  */
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
@@ -18,7 +18,7 @@ import { stateName } from "./unit-state.ts";
 
 /** How long what was there before a run is kept. */
 const KEPT_MS = 30 * 24 * 60 * 60_000;
-/** Of how many rows that are to be written one run may keep it: what is kept is in Redis's memory. */
+/** How many rows that are to be written one run may keep: what is kept is in Redis's memory. */
 export const MAX_IMAGE_ROWS = 200_000;
 
 const BATCH = 500;
@@ -107,8 +107,8 @@ const CHANGE_WAITS = {
 };
 
 /**
- * Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing; `begunAt` that of the
- * run's beginning: of what was kept before accounts were, nobody younger is meant.
+ * Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing; `begunAt` is when
+ * the run began: where no account was kept, a user that was created later is never meant.
  */
 export async function openWayBack(
   { beforeImages, mailboxes }: { readonly beforeImages: BeforeImages; readonly mailboxes: Pick<Mailboxes, "read"> },
@@ -127,10 +127,10 @@ export async function openWayBack(
     const version = { timeMs, sequence: (sequence += 1) };
     const isGone = unit.after === stateName(keyring, unit.name, { value: "", flag: "" });
     const units = backOf(profile, unit, isGone);
-    // What an undoing that was cut has left waits to be delivered, and is put once more.
+    // Values that an undo left when it was cut wait to be delivered, and are put once more.
     const desired = Object.fromEntries(units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));
     if (changeWaits(await mailboxes.read(user), unit.name, desired)) return { kind: "fault", line, ...CHANGE_WAITS };
-    // Who has the username by now may be another: then nothing is put back.
+    // Another user may have the username by now: then nothing is put back.
     const person = sub === undefined ? undefined : { account: { sub, createdAt: 0 } };
     const madeBefore = sub === undefined ? begunAt + CLOCKS_APART_MS : undefined;
     const change = defined({ username, units, version, person });
@@ -164,8 +164,8 @@ function backOf(profile: PoolProfile, { name, value, flag }: z.infer<typeof imag
   if (!isContact(name)) return [{ name, value: { kind: "text", text: value } }];
   if (isTrue(flag)) return [{ name, value: { kind: "text", text: value, verified: "mark" } }];
   if (!profile.autoVerified.includes(name)) return [{ name, value: { kind: "text", text: value, verified: "ask" } }];
-  // Cognito would ask the person who had it unverified: so it comes with the flag that is there, which is then taken
-  // away. Where nothing is there, it comes unverified.
+  // Cognito would ask the person to verify a value that was unverified before. So the value keeps the flag that is
+  // there, and the flag is then taken away. Where nothing is there, the value comes unverified.
   const restored: Unit = { name, value: { kind: "text", text: value, verified: "keep" } };
   return isGone ? [restored] : [restored, { name: `${name}_verified`, value: { kind: "as-is", verified: false } }];
 }

@@ -88,7 +88,7 @@ export type JobWorker<Data> = Pick<
 export interface Queues {
   /** The same object for the same name. It is closed with the others. */
   queue<Data>(name: string): JobQueue<Data>;
-  /** Begins to work at once. Whoever made it closes it; if nobody has, it is closed before the queues are. */
+  /** Begins to work at once. Its maker closes it; otherwise it is closed before the queues are. */
   worker<Data>(name: string, process: Process<Data>, options: JobWorkerOptions): JobWorker<Data>;
   /** Waits for the jobs that are under way. */
   close(): Promise<void>;
@@ -113,7 +113,7 @@ const WORKER_RULES = {
  * BullMQ's processor: it ends the job as ours says.
  *
  * Why a job failed stays in BullMQ's events long after the job. An error that is not ours may quote somebody's data, so
- * its name is all that BullMQ gets; who processes the job logs what may be logged.
+ * its name is all that BullMQ gets; the processor of the job logs what may be logged.
  */
 function processorOf<Data>(process: Process<Data>, onStuck: (error: unknown) => void): Processor<Data> {
   return async (job, token): Promise<void> => {

@@ -37,7 +37,7 @@ export async function publishLetters(queues: Queues, port: Letters, letters: rea
   await retractGone(queues, port, letters);
 }
 
-/** Takes the jobs of those letters away that are not there any more. Answers how many. */
+/** Takes away the jobs of letters that no longer exist. Answers how many. */
 export async function retractGone(queues: Queues, port: Letters, letters: readonly LetterRef[]): Promise<number> {
   const found = await Promise.all(letters.map(({ id }) => port.get(id)));
   const gone = letters.filter((_, index) => found[index] === undefined);
@@ -73,7 +73,7 @@ export async function republishLetters(queues: Queues, letters: Letters, pool: s
     for (let from = 0; ;) {
       const jobs = await queue.getWaiting(from, from + PAGE - 1);
       const letterRefs = jobs.flatMap(({ id }) => (id === undefined ? [] : [{ id, kind }]));
-      // Those behind the ones that are taken away move up.
+      // Jobs behind those that were taken away move up.
       from += jobs.length - (await retractGone(queues, letters, letterRefs));
       if (jobs.length < PAGE) break;
     }

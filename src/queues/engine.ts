@@ -23,7 +23,7 @@ export interface EngineSettings {
   readonly key?: Uint8Array;
   /** Told when Redis is lost or silent, and when that is over. */
   readonly log?: Log;
-  /** The same in a sentence, for who looks on. */
+  /** The same in a sentence, for the person at the terminal. */
   readonly say?: (sentence: string) => void;
 }
 

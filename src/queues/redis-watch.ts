@@ -5,7 +5,7 @@
 import type { Log } from "../log.ts";
 
 export interface RedisWatch {
-  /** Told by the connection when it is lost, and when it is back. */
+  /** The connection calls it when it is lost, and when it is back. */
   readonly report: (is: "lost" | "back") => void;
   readonly isConnected: () => boolean;
   /** Looks every few seconds, by a call that Redis answers at once. What is returned ends it. */

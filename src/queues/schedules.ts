@@ -1,7 +1,7 @@
 /**
  * When feeds run by themselves. BullMQ's job schedulers put one order of a feed into the queue at a time: while nobody
- * takes it, it stays one, so that a fleet that was down catches up once. Any directory worker takes it, and that of one
- * that was killed is taken by another.
+ * takes it, it stays one, so that a fleet that was down catches up once. Any directory worker takes it; where that
+ * worker is killed, another one takes it.
  */
 import { z } from "zod";
 import type { JobQueue, Queues } from "./bullmq.ts";
@@ -25,7 +25,9 @@ export interface Placed {
   readonly removed: readonly string[];
 }
 
-/** Schedules these feeds and no other. One that is there as it should be stays, and with it what it has missed. */
+/**
+ * Schedules these feeds and no other. A scheduler that is right already stays, and with it the time that it has missed.
+ */
 export async function placeSchedules(queues: Queues, schedules: ReadonlyMap<string, Schedule>): Promise<Placed> {
   const queue = queues.queue<FeedOrder>(QUEUE);
   const [placed, removed]: [string[], string[]] = [[], []];
@@ -78,7 +80,7 @@ export interface FeedWorkerOptions {
   readonly ending: AbortSignal;
   /** One that rejects is tried again, a few times. `signal` aborts when the worker stops. */
   readonly handle: (order: FeedOrder, signal: AbortSignal) => Promise<void>;
-  /** Told of an order that cannot be read: another version wrote it. */
+  /** Called for an order that cannot be read: another version wrote it. */
   readonly onUnreadable: (job: string | undefined) => void;
 }
 

@@ -13,7 +13,7 @@ import type { Job } from "bullmq";
 import type { Due, Swept } from "../store/mailboxes.ts";
 import type { JobQueue, Queues } from "./bullmq.ts";
 
-/** Who overtakes whom: a single change a bulk run. Lower goes first. */
+/** The priorities: a single change overtakes a bulk run. Lower goes first. */
 export const PRIORITY = { direct: 1, bulk: 10 } as const;
 
 export const LANES = ["urgent", "bulk"] as const;
@@ -27,9 +27,9 @@ const NAME = "wake-up";
  */
 const DEDUPLICATED_BY = 11;
 
-/** A page is shared by so many jobs, so that as many calls may be made of it at a time; */
+/** How many jobs share the users of a page, so that as many calls may be made at a time. */
 const JOBS_A_PAGE = 25;
-/** but a job has no more users than this: nobody else takes them while it runs. */
+/** How many users a job has at most: nobody else takes them while it runs. */
 const USERS_A_JOB = 25;
 
 /** How many waiting jobs a sweep looks through for one that is shared. */
@@ -42,7 +42,7 @@ export interface WakeUp {
   readonly users: readonly string[];
 }
 
-/** True for the job of one user alone, which may sleep, and which no other is added beside. */
+/** True for the job of a single user. It may sleep, and no second one is added beside it. */
 export function isSingleUserJob(job: Pick<Job<WakeUp>, "deduplicationId">): boolean {
   return job.deduplicationId !== undefined;
 }
@@ -59,9 +59,9 @@ export interface WakeUps {
    */
   reset(pool: string): Promise<boolean>;
   /**
-   * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of who added it; or since when
-   * its users have been due, where that was known. Who of a bulk run has been due since before that is in none. Jobs of
-   * one user do not count: a sweep does not double them.
+   * When the oldest shared job that waits or is worked on was added, epoch ms by the clock of the process that added
+   * it; or since when its users have been due, where that was known. A user of a bulk run who has been due for longer
+   * is in no shared job. Jobs of one user do not count: a sweep does not double them.
    */
   oldest(pool: string): Promise<number | undefined>;
   /** The sweep: adds again what may be lost, and promotes sleepers whose user is due. */
@@ -111,7 +111,7 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
       if (bulk.length > 0) await addShared(queueOf(pool, "bulk"), bulk);
       if (urgent.length === 0) return;
       const jobs = await addSingleUserJobs(queueOf(pool, "urgent"), urgent, true);
-      // Of a user whose job was there already, it is that job: it may sleep until a back-off or a lease ends.
+      // Where a user had a job already, this is that job: it may sleep until a back-off or a lease ends.
       await Promise.all(jobs.map((job) => ignoreRace(job.promote())));
     },
     async sleep(pool, user, forMs) {
@@ -133,8 +133,8 @@ export function createWakeUps(queues: Queues, worksAlone: boolean): WakeUps {
         const laneDues = ofLane(dues, lane);
         if (laneDues.length === 0) continue;
         const queue = queueOf(pool, lane);
-        // A job that is running is not asked to run again: it waits for the pace, and whoever is then still due is met by
-        // the next sweep. A second job of each would take slots for nothing.
+        // A job that is running is not asked to run again: it waits for the pace, and the next sweep meets every user
+        // who is still due then. A second job of each would take slots for nothing.
         const jobs = await addSingleUserJobs(queue, laneDues, false);
         const sleepers = await queue.getDelayed(0, DELAYED_PAGE - 1);
         const asleep =

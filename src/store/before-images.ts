@@ -3,9 +3,9 @@
  * was to change, so that the run can be undone. It is kept for a time and then gone by itself.
  */
 export interface BeforeImage {
-  /** Whose and which, opaque. */
+  /** Names the user and the unit, opaque. */
   readonly unit: string;
-  /** Sealed, and nothing to the store. */
+  /** Sealed: the store cannot read it. */
   readonly body: string;
 }
 

@@ -1,7 +1,7 @@
 /**
  * A store that another version of poolsync has brought to another format is not written to any more: each step looks at
- * the format, in the same script or transaction that would write. Here is told that one has met another, for who waits,
- * retries or has calls in flight.
+ * the format, in the same script or transaction that would write. The fence announces that a step has met another
+ * format, to callers that wait, retry or have calls in flight.
  */
 import { StoreError } from "./store-error.ts";
 

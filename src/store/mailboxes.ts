@@ -4,8 +4,8 @@
  * is written in core/mailbox.ts; both stores pass test/suites/mailboxes.ts. Claims and settles of one user that are
  * asked for at once are carried out in their order.
  *
- * Who may hold a mailbox: the worker whose token its claim carries, until the lease ends. Who comes later takes over;
- * who settles too late changes nothing but is remembered as a doubt. Times are the store's own clock, never a
+ * The worker whose token the claim carries holds the mailbox until the lease ends. Then another worker may take over; a
+ * worker that settles too late books nothing, and what it wrote is in doubt. Times are the store's own clock, never a
  * caller's.
  */
 import type { Buried } from "../core/letter.ts";
@@ -44,9 +44,9 @@ export interface Put {
   readonly accepted: boolean;
   /** The run's cursor after the step. */
   readonly cursor: string;
-  /** How many units ended as invalid for lying ahead of the store's clock. */
+  /** How many units ended as invalid because their version lies ahead of the store's clock. */
   readonly ahead: number;
-  /** Users of the page who have something to do: the others have in the pool what was wanted, or something newer. */
+  /** Users of the page who have something to do. For the others the pool has what was wanted, or something newer. */
   readonly waiting: readonly string[];
   /** Epoch ms by the store's clock: the time of units that say none. */
   readonly at: number;

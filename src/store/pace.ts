@@ -3,8 +3,8 @@
  * Redis the whole fleet shares it; embedded there is one process. Both carry out core/pace.ts and pass
  * test/suites/pace.ts. State that is lost is made anew from the ceiling: it heals by itself.
  *
- * The highest ceiling that was lately asked with is the fleet's. Those who ask with a lower one have so much between
- * them, as a share of the fleet's rate, and take nothing from the rate of the others.
+ * The highest ceiling that was lately asked with is the fleet's. Processes that ask with a lower ceiling share that
+ * part of the fleet's rate, and take nothing from the rate of the others.
  */
 export interface SlotGrant {
   /** How long to wait before the call may be begun, in ms. May have a fraction. */

@@ -48,7 +48,10 @@ export interface Store {
   /** A text that changes: the last writer's stays. */
   setValue(name: string, value: string): Promise<void>;
   getValue(name: string): Promise<string | undefined>;
-  /** Whose a name was when it was asked last, sealed, by a digest of the name: a hint for people, and nothing to write by. */
+  /**
+   * The user who had a name when it was asked last, sealed, by a digest of the name: a hint for people, by which
+   * poolsync never writes.
+   */
   link(pool: string, digest: string): Promise<string | undefined>;
   setLink(pool: string, digest: string, sealed: string): Promise<void>;
   dropLink(pool: string, digest: string): Promise<void>;

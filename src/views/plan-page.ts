@@ -1,4 +1,4 @@
-/** A plan as one HTML page with nothing outside of it, to be sent to whoever approves it. */
+/** A plan as one HTML page with nothing outside of it, to be sent to the person who approves it. */
 import { guardSentence } from "../core/guards.ts";
 import type { Action } from "../plan/planned-row.ts";
 import type { Example } from "../plan/figures.ts";

@@ -58,7 +58,7 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     ...(name === undefined
       ? {}
       : { namedBy: `${name.attribute} ${showValues ? printable(name.value) : mask(name.value)}` }),
-    // What lies there without its token is sent by nobody.
+    // Nobody can send a letter without its token.
     advice: token === undefined ? adviceOf(kind, reason) : adviceToUser(kind, reason),
   };
 }

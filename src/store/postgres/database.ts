@@ -2,9 +2,9 @@
  * The embedded PostgreSQL: PGlite in a directory, one session for the store and for BullMQ. It survives the death of
  * the process at any moment, but not a power cut: PGlite never waits for the disk.
  *
- * Statements run on the main thread. Each one lets the event loop turn once first, or timers, sockets and the renewal
- * of locks would starve under load. A turn belongs to one statement or one transaction, so that nothing of BullMQ's
- * falls into a transaction of the store's, and the other way round.
+ * Statements run on the main thread. Each one first yields to the event loop, or timers, sockets and the renewal of
+ * locks would starve under load. A mutex lets one statement or one transaction run at a time, so that no statement of
+ * BullMQ's falls into a transaction of the store's, or the other way round.
  *
  * Nothing is cleaned up by itself in PGlite: neither dead rows nor the write-ahead log. A timer does both once enough
  * was written.

@@ -2,11 +2,11 @@
  * The lock of a data directory: a Unix socket in it. A socket that can be connected to is a living process, which is
  * asked for its status over the same socket; the kernel ends it with the process, however that dies.
  *
- * The socket's name carries a number, `lock.7.sock`, and the highest number counts. Who finds it dead makes the next
- * one, under another name first and then by a hard link, because a link never replaces what is there: of two that
- * race, one gets the number. A socket is thus never seen before somebody listens on it. The highest is never removed,
- * not even by its own process when it ends, so that the numbers only grow; whoever comes late with a low number sees
- * a higher one beside its own, and steps back.
+ * The socket's name carries a number, `lock.7.sock`, and the highest number counts. A process that finds it dead makes
+ * the next one, under another name first and then by a hard link, because a link never replaces what is there: of two
+ * that race, one gets the number. A socket is thus never seen before somebody listens on it. The highest is never
+ * removed, not even by its own process when it ends, so that the numbers only grow; a process that comes late with a
+ * low number sees a higher one beside its own, and steps back.
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -19,7 +19,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import { StoreError } from "../store-error.ts";
 
 export interface DirectoryLock {
-  /** What {@link askHolder} is told from now on: anything that JSON can say. */
+  /** Sets the answer that {@link askHolder} gets from now on: anything that JSON can say. */
   answer(status: () => Promise<unknown>): void;
   release(): Promise<void>;
 }
@@ -107,7 +107,7 @@ async function tryNumber(directory: string, short: string, number: number): Prom
 }
 
 function answerOn(socket: Socket, status: () => Promise<unknown>): void {
-  // Who only looks whether anybody is here hangs up at once, and may do so while it is being answered.
+  // A process that only looks whether the lock is taken hangs up at once, perhaps while it is being answered.
   socket.on("error", () => socket.destroy());
   socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
   socket.setEncoding("utf8");

@@ -24,7 +24,10 @@ export interface EmbeddedStore extends Store {
   readonly kind: "embedded";
   /** BullMQ's queues are in it as well. */
   readonly database: Database;
-  /** What another process is told that asks who holds the directory: see `askHolder` in directory-lock.ts. */
+  /**
+   * Sets the answer for another process that asks for the holder of the directory: see `askHolder` in
+   * directory-lock.ts.
+   */
   answer(status: () => Promise<unknown>): void;
 }
 
@@ -48,7 +51,7 @@ export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedSto
     try {
       await migrate(database);
       await markReady(directory);
-      // Whoever had a claim or a sweep was the process before this one, and is dead.
+      // Every claim and every sweep belongs to the process before this one, which is dead.
       await endLeases(database, now());
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, lock, now);

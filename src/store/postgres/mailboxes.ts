@@ -219,7 +219,7 @@ async function putChanges(
   return { ahead, waiting, arrival: first };
 }
 
-/** Those of the runs whose units wait, or are in a claim, that somebody has cancelled. */
+/** The cancelled ones among the runs whose units wait or are in a claim. */
 async function cancelledRuns(session: Session, states: readonly UserState[]): Promise<ReadonlySet<string>> {
   const units = states.flatMap(({ mailbox }) => [
     ...Object.values(mailbox?.pending ?? {}),
@@ -233,7 +233,7 @@ async function cancelledRuns(session: Session, states: readonly UserState[]): Pr
   return new Set(rows.map(({ id }) => id));
 }
 
-/** A user of whom nothing is known is no row. */
+/** A user without mailbox and ledger gets no row. */
 function withSomething(states: ReadonlyMap<string, UserState>): ReadonlyMap<string, UserState> {
   return new Map([...states].filter(([, { mailbox, ledger }]) => mailbox || Object.keys(ledger).length > 0));
 }

@@ -1,4 +1,4 @@
-/** A queue of one: who has the turn is alone until it is given back. First come, first served. */
+/** A mutex: its holder is alone until it gives the mutex back. First come, first served. */
 export type Mutex = () => Promise<() => void>;
 
 export function createMutex(): Mutex {

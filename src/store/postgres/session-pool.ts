@@ -1,6 +1,6 @@
 /**
  * PGlite's one session in the shape of node-postgres' `Pool`, as far as BullMQ's PostgreSQL backend uses it. Every
- * client is the same session. A client that has begun a transaction keeps the turn until it commits or rolls back, so
+ * client is the same session. A client that has begun a transaction keeps the mutex until it commits or rolls back, so
  * that nobody else's statement falls into it.
  */
 import { EventEmitter } from "node:events";
@@ -11,7 +11,7 @@ export interface SessionResult<Row> {
   readonly rowCount: number;
 }
 
-/** Runs one statement, or several in one text without parameters. The caller has the turn. */
+/** Runs one statement, or several in one text without parameters. The caller has the mutex. */
 export type Run = <Row>(sql: string, params?: readonly unknown[]) => Promise<SessionResult<Row>>;
 
 export class SessionPool extends EventEmitter {
@@ -86,7 +86,7 @@ export class SessionClient extends EventEmitter {
     if (!done) return;
     this.#done = undefined;
     // Released within a transaction, which nobody can end any more. A session that cannot roll back is broken, and
-    // says so to the next who asks.
+    // tells the next client so.
     void this.#run("ROLLBACK")
       .catch(() => undefined)
       .finally(() => done());

@@ -10,7 +10,7 @@ interface UserRow {
 
 export const NO_STATE: UserState = { ledger: {} };
 
-/** The states of those who have one. */
+/** The states of the users that have one. */
 export async function readUsers(session: Session, users: readonly string[]): Promise<Map<string, UserState>> {
   const rows = await session.query<UserRow>(
     "SELECT user_key, mailbox, ledger FROM poolsync.users WHERE user_key = ANY($1::text[])",
@@ -23,7 +23,7 @@ export async function readUser(session: Session, user: string): Promise<UserStat
   return (await readUsers(session, [user])).get(user) ?? NO_STATE;
 }
 
-/** Who is due at once keeps an earlier place in the row: who has waited longest goes first. */
+/** A user who is due at once keeps an earlier place in the queue: the one who has waited longest goes first. */
 export async function writeUsers(
   session: Session,
   states: ReadonlyMap<string, UserState>,
@@ -71,7 +71,7 @@ export async function* everyMailbox(session: Session, pageSize: number): AsyncGe
 }
 
 /**
- * Ends every lease: who held a claim was the process before this one, and is dead. The next claim of such a user
+ * Ends every lease: every claim belongs to the process before this one, which is dead. The next claim of such a user
  * takes over.
  */
 export async function endLeases(session: Session, nowMs: number): Promise<void> {

@@ -1,14 +1,18 @@
 /**
- * Sends together what is asked for apart: what is asked for in one turn of the event loop goes at its end, in one trip.
- * A busy process so makes few trips, and nobody waits for longer than the turn. To wait for the trip before as well was
- * measured: it gathers no more, and is slower where more is asked for than one trip takes.
+ * Batches requests: those of one turn of the event loop go together at its end, in one trip. So a busy process makes
+ * few trips, and no request waits for longer than the turn. Waiting for the previous trip as well was measured: batches
+ * grow no larger, and it is slower where there are more requests than one trip takes.
  */
 export interface BatcherOptions<Request, Answer> {
   /** How many requests one trip takes. */
   readonly maxSize: number;
-  /** Who a request is about: two about the same never share a trip, and go in the order in which they were asked for. */
+  /**
+   * The key of a request: two requests with one key never share a trip, and go in the order in which they were made.
+   */
   readonly keyOf: (request: Request) => string;
-  /** Answers each request, in their order; an error is the answer to that one alone. A rejection is everybody's. */
+  /**
+   * Answers each request, in their order; an error is the answer to that one alone. A rejection rejects all of them.
+   */
   readonly send: (requests: readonly Request[]) => Promise<readonly (Answer | Error)[]>;
 }
 
@@ -53,7 +57,7 @@ export function createBatcher<Request, Answer>({
     });
 }
 
-/** Items as trips of at most so many, each with one item about the same; those about the same stay in their order. */
+/** Splits items into trips of at most `maxSize`, with one item of a key in each. Items of one key keep their order. */
 export function tripsOf<T>(
   items: readonly T[],
   maxSize: number,

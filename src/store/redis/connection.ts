@@ -1,4 +1,4 @@
-/** `REDIS_URL`, read once for both who connect: the store, and BullMQ in src/queues. */
+/** `REDIS_URL`, read once for both of its users: the store, and BullMQ in src/queues. */
 import { Cluster, Redis } from "ioredis";
 import type { ClusterNode, RedisOptions } from "ioredis";
 import { StoreError } from "../store-error.ts";
@@ -115,12 +115,12 @@ const SILENT_FOR_MS = 30_000;
 /** A Sentinel that hangs is passed over for the next one after this. */
 const SENTINEL_WITHIN_MS = 2000;
 
-/** Who does not answer a QUIT within this is left without a goodbye. */
+/** A server that does not answer a QUIT within this time is left without a goodbye. */
 const GOODBYE_WITHIN_MS = 2000;
 
 /**
  * Ends a connection, also one that is lost or silent: there a QUIT would wait, and nobody is there to say goodbye to.
- * Resolves by itself after that: what a cluster has not answered by then is never settled, so whoever closes awaits no
+ * Resolves by itself after that: what a cluster has not answered by then is never settled, so the caller awaits no
  * command of it.
  */
 export async function closeRedis(redis: RedisClient): Promise<void> {

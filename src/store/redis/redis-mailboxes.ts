@@ -178,7 +178,10 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
   };
 }
 
-/** Lua has no order. Flags come last, as in core/mailbox.ts: who settles in this order blanks what a flag has touched. */
+/**
+ * Lua has no order. Flags come last, as in core/mailbox.ts: a worker that settles in this order blanks what a flag has
+ * touched.
+ */
 function inOrder(units: Units): Units {
   const rank = (name: string) => (contactOf(name) === undefined ? 0 : 1);
   const entries = Object.entries(units).toSorted(([a], [b]) => rank(a) - rank(b) || (a < b ? -1 : 1));

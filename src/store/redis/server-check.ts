@@ -17,7 +17,8 @@ const CONNECT_WITHIN_MS = 8000;
 /**
  * A connected client of a server that is fit for poolsync. Throws a StoreError with one sentence and the next step:
  * nobody answers (after a few seconds), credentials refused, too old, or with a policy that throws data away. Later
- * losses of the connection are healed by reconnecting: each is told to `told` once, and once that it is over.
+ * losses of the connection are healed by reconnecting: `report` is called once when it is lost, and once when it is
+ * back.
  */
 export async function connectRedis(
   connection: RedisConnection,
@@ -30,7 +31,7 @@ export async function connectRedis(
     withoutCommand(error);
     lastError = error;
   });
-  // Who ends a connection on purpose does not reconnect.
+  // A connection that is ended on purpose does not reconnect.
   let lost = false;
   redis.on("reconnecting", () => {
     if (!open || lost) return;
@@ -88,7 +89,7 @@ export function checkServer(info: string, place: string): void {
       `Redis at ${place} is version ${version}, and poolsync needs ${oldestMajor}.${oldestMinor} or newer: upgrade it, or name another server in REDIS_URL`,
     );
   }
-  // Refused even where maxmemory is 0, which is no limit: whoever sets a limit later would lose changes in silence.
+  // Refused even where maxmemory is 0, which is no limit: once somebody sets a limit, changes would be lost silently.
   const policy = field("maxmemory_policy");
   if (policy !== undefined && policy !== "noeviction") {
     throw new StoreError(

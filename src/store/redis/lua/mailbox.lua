@@ -1,4 +1,4 @@
--- The state machine of core/mailbox.ts, said in Lua: prepended to put, claim-and-settle, replay and discard. Function by
+-- The state machine of core/mailbox.ts in Lua: prepended to put, claim-and-settle, replay and discard. Function by
 -- function the same as there; test/store/mailbox-model.test.ts compares the two step by step. Lua tables have no
 -- order: where it matters the script makes its own, and `place` gives the same end whichever of two units comes first.
 --
@@ -84,7 +84,7 @@ local function empty_mailbox(owner)
   }
 end
 
--- The same, read here; `owner` says whose mailbox it is where there is none yet.
+-- The same, read here; `owner` names the user where there is no mailbox yet.
 local function draft(user, owner)
   local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
   if d.mailbox then
@@ -96,7 +96,7 @@ local function draft(user, owner)
 end
 
 -- What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
--- `account`: whose value it is, blank where nobody looked; unless said, whose it was.
+-- `account`: the account that has the value, blank where nobody looked; unless given, the one from before.
 local function enter(d, name, version, digest, at, account)
   local before = d.ledger[name] or {}
   if not at or (before.at and before.at > at) then at = before.at end
@@ -110,7 +110,7 @@ local function other_of(name)
   return FLAG_OF[name] or CONTACT_OF[name]
 end
 
--- What the ledger knew of the value that is there, it knows no longer.
+-- Marks the value that is there as unknown to the ledger.
 local function blank(d, name, at)
   if name and d.ledger[name] then enter(d, name, d.ledger[name].version, '', at) end
 end
@@ -126,13 +126,13 @@ local function is_believed(entry, digest)
   return entry.at <= NOW and NOW - entry.at < BELIEVED_MS
 end
 
--- Of two that say the same value, what lets less of it go unsent.
+-- Of two reasons not to send the same value, the one that skips less.
 local function stricter(one, other)
   if not one or not other then return nil end
   return one == 'there' and one or other
 end
 
--- The value may have been written, and nobody heard of it: the ledger takes its version. `till`: the call may still come
+-- The value may have been written without an answer: the ledger takes its version. `till`: the call may still come
 -- then.
 local function fence_version(d, name, unit, till)
   local applied, version = d.ledger[name], unit.version
@@ -218,7 +218,7 @@ local function place(d, name, unit)
   local pending = d.mailbox.pending
   local flying = d.mailbox.claim and d.mailbox.claim.units or {}
   local contact, flag = CONTACT_OF[name], FLAG_OF[name]
-  -- What is for an account that is no more, as from a dead claim or a letter, takes no place of who came after.
+  -- A value for an account that no longer exists, as from a dead claim or a letter, replaces no value of its successor.
   local function is_void_by(other)
     return other and came_before(unit.account, other.account)
   end
@@ -232,7 +232,7 @@ local function place(d, name, unit)
   end
   -- What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
   local waiting = pending[name]
-  -- Somebody who asked for this very value, whose change ends here, is not left to a memory.
+  -- The change that ends here asked for the very same value, so the stricter condition of the two holds from now on.
   local is_same = waiting and waiting.digest == unit.digest
   local strict
   if is_same then strict = stricter(waiting.sendUnless, unit.sendUnless) else strict = unit.sendUnless end
@@ -286,8 +286,8 @@ local function discard_cancelled(mailbox)
   end
 end
 
--- A look found the user in an account that came in the place of another: what is known of that one, and what waits for
--- it, is void. Of a call that went by the username it is the time that tells.
+-- A look found that another account has the username now. What the ledger knows of the former account, and what waits
+-- for it, is void. Where a call went by the username, its time tells which account it reached.
 local function forget_former(d, account)
   for name, entry in pairs(d.ledger) do
     local is_former
@@ -360,7 +360,7 @@ local function write(drafts)
     if d.ended then
       redis.call('ZREM', due, d.user)
     elseif d.text and d.at_once then
-      -- "At once" keeps its place in the row: who has waited longest goes first.
+      -- "At once" keeps its place in the queue: the user who has waited longest goes first.
       redis.call('ZADD', due, 'LT', d.score, d.user)
     elseif d.text then
       redis.call('ZADD', due, d.score, d.user)

@@ -1,4 +1,4 @@
--- The rule of core/pace.ts, said in Lua: prepended to reserve, throttled and pace-view. Its numbers are those of core:
+-- The rule of core/pace.ts in Lua: prepended to reserve, throttled and pace-view. Its numbers are those of core:
 -- scripts.ts sets them above this file.
 --
 -- KEYS[1] saw:<bucket>   ARGV[1] ceiling in calls a second

@@ -30,8 +30,8 @@ local arrival = 0
 if count > 0 then arrival = redis.call('INCRBY', ARRIVALS, count) - count end
 local first = count > 0 and arrival + 1 or 0
 
--- What the look found, or nil where nobody looked, a call of poolsync's may have changed it since, or the list lagged: it
--- showed an account that another has come in the place of.
+-- What the look found, or nil where nobody looked, a call of poolsync's may have changed it since, or the list lagged:
+-- it showed an account that another one has replaced.
 local function found_by_look(d, desired, account)
   local look = desired.look
   if not look then return nil end
@@ -56,8 +56,8 @@ local function is_undisturbed(d, name)
   return not stirs(name) and not stirs(other_of(name))
 end
 
--- By what the value is known to be there, so that no call and no place in the mailbox is spent on it: `look`, `ledger`
--- or nil. A flag always waits its turn: an address that comes with it, or an older one, may take it away.
+-- Says how poolsync knows that the value is there, so that it spends no call and no place in the mailbox on it: `look`,
+-- `ledger` or nil. A flag always waits its turn: an address that comes with it, or an older one, may take it away.
 local function known_by(d, desired, found)
   local entry = d.ledger[desired.name]
   if CONTACT_OF[desired.name] then return nil end
@@ -89,7 +89,7 @@ for _, change in ipairs(changes) do
       }
       local name, found = desired.name, found_by_look(d, desired, change.account)
       if found ~= 'other' then unit.sendUnless = desired.sendUnless end
-      -- Somebody else changed what poolsync wrote last: that it was sent once says nothing any more.
+      -- Somebody else has changed the value since poolsync wrote it, so the ledger does not know it any more.
       if found == 'other' and d.ledger[name] and d.ledger[name].digest == unit.digest then blank(d, name) end
       local known = is_undisturbed(d, name) and not is_stale(d, name, unit) and known_by(d, desired, found)
       if known == 'look' then

@@ -1,4 +1,4 @@
--- Who has an alias reserved, and for how long still.
+-- The user who has an alias reserved, and for how much longer.
 --
 -- KEYS[1] alias:<pool>:<digest>
 -- Output  JSON {holder, endsInMs}; blank where nobody has

@@ -1,4 +1,4 @@
--- Reserves an alias for a user. Who has it already has it anew.
+-- Reserves an alias for a user. Its holder has it anew.
 --
 -- KEYS[1] alias:<pool>:<digest>
 -- ARGV[1] user   ARGV[2] for how long, in ms

@@ -10,7 +10,7 @@ local slots, askAgainMs, isIdle = {}, 0, now - s.nextAt > IDLE_MS
 while #slots < most do
   local free = math.max(earliest, s.nextAt)
   local slot = urgent and math.min(free, math.max(earliest, s.urgentAt)) or free
-  -- Whoever has a lower ceiling spends the fleet's slot and makes the call later, so that no slot waits for a lane.
+  -- A process with a lower ceiling spends the fleet's slot and makes the call later, so that no slot waits for a lane.
   local at = ceiling < top and math.max(slot, lane) or slot
   if #slots == 0 and at > now + HORIZON_MS then
     askAgainMs = at - HORIZON_MS - now

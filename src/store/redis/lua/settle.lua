@@ -8,7 +8,8 @@
 -- Answers the letter where the unit becomes one. `was_last`: the ledger had this very value when it was claimed.
 local function settle_unit(d, name, unit, settlement, was_last)
   local mailbox = d.mailbox
-  -- A flag that was set before an older address arrived has been said of that address: it goes again, after it.
+  -- An older address arrived after this flag was claimed. Writing that address resets the flag, so the flag goes again
+  -- after it.
   local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
   local is_for_another = address and address.version < unit.version
   local doubted = take(mailbox.doubts, name) ~= nil or is_for_another
@@ -42,7 +43,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
       start_cooldown(d, name, unit.digest)
       fence_version(d, name, unit, NOW + COOLDOWN_MS)
     elseif was_last and not doubted then
-      -- Nothing was written: what was the last of ours still is, and may await the person.
+      -- Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
       enter(d, name, d.ledger[name] and d.ledger[name].version or unit.version, unit.digest)
     end
     if settlement.counts == 'attempt' then unit.attempts = unit.attempts + 1 end
@@ -100,7 +101,7 @@ local function settle_late(d, settlements)
     local name, version = settlement.name, settlement.version
     local fate_unknown = (settlement.is == 'retry' or settlement.is == 'bury') and settlement.fateUnknown
     if settlement.is == 'applied' or fate_unknown then
-      -- The call may come after what is sent next, whatever that is.
+      -- The call may be applied after whatever is sent next.
       if fate_unknown then start_cooldown(d, name, '') end
       local till = NOW + (fate_unknown and COOLDOWN_MS or 0)
       touch(name, version, till)

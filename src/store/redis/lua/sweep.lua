@@ -15,7 +15,7 @@ for i = 1, #users, 2 do
   local user, due_at = users[i], tonumber(users[i + 1])
   local document = redis.call('HGET', KEYS[3], user)
   if document then
-    -- A damaged one keeps nobody else from being swept; whoever claims it says what is wrong.
+    -- A damaged one keeps no other user from being swept; the worker that claims it says what is wrong.
     local is_sound, mailbox = pcall(cjson.decode, document)
     due[#due + 1] = { user = user, priority = is_sound and mailbox.priority or 10, dueAt = due_at }
   end
