@@ -18,7 +18,12 @@ const WORDS: readonly Word[] = [
   { old: /^carry(Out|s?Out[A-Z]\w*)$|^carryOut\w+$|^carried(Out|Run)\w*$/, say: "runFeed, executeReplay, handleOrder" },
   { old: /^\w*Means$|^means$/, say: "deps, …Deps" },
   { old: /^Befores$|^\w*[kK]eptBefore$/, say: "BeforeImages" },
-  { old: /^Deeds?$|^deeds?$/, say: "Action, action" },
+  {
+    old: /^Deeds?$|^deeds?$/,
+    say: "Action, action",
+    // A field of what `plan --json` prints and of plans that are kept.
+    except: ["plan/figures.ts", "views/plan-page.ts"],
+  },
   { old: /^Verdict$/, say: "UnitDiff" },
   { old: /^JudgedRow\w*$/, say: "PlannedRow" },
   { old: /^Manner$|^mannerKey$/, say: "CallOptions" },
@@ -36,7 +41,7 @@ const WORDS: readonly Word[] = [
     old: /^Own$|^isOwn$|^Own(Writer|Turn|Answer|Request)$|^inOwnTurn$|^withOwned$/,
     say: "Scope, Token…, isSingleUserJob",
   },
-  { old: /^Held$|^heldBy$|^isHeldUp$/, say: "QueuedUnit, onHoldFor, isOnHold" },
+  { old: /^Held$|^heldBy$|^isOnHold$/, say: "QueuedUnit, onHoldFor, isOnHold" },
   { old: /^Standing$|^parseStanding$/, say: "NamespaceStatus, ProgressSnapshot, LetterRef" },
   { old: /^(in)?(feed|Feed)Turn$|^(in|with)Turn$|^openTurn$/, say: "lease, transition, mutex" },
   { old: /^emptyColumnSilent$|^silentColumns?$/, say: "emptyColumn" },

@@ -51,14 +51,14 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
   const log = createLog(config.logLevel ?? (atTerminal ? "silent" : level));
   const say = (sentence: string): void => tell(io, noColor ? sentence : OVER_THE_BAR + sentence);
   // Where the log is not silent, it says the same.
-  const told = atTerminal && log.level === "silent" ? { say } : {};
+  const saying = atTerminal && log.level === "silent" ? { say } : {};
   const reads = reportedReads(log, {
     // Whoever lets a single call take longer means it.
     withinMs: io.readsWithinMs ?? Math.max(READS_WITHIN_MS, connectTimeoutMs + requestTimeoutMs),
     patience: { spent: false },
-    ...told,
+    ...saying,
   });
-  return { config, log, reads, interactive: atTerminal && flags.json !== true && !noColor, ...told };
+  return { config, log, reads, interactive: atTerminal && flags.json !== true && !noColor, ...saying };
 }
 
 /** What opening feeds wants of a command. */

@@ -31,7 +31,7 @@ export function createWaitingLine(): WaitingLine {
   const lines = Array.from({ length: PRIORITIES }, () => new Set<Waiter>());
   const urgentLines = lines.slice(0, URGENT + 1);
   const all = (): Waiter[] => lines.flatMap((line) => [...line]);
-  const count = (some: readonly Set<Waiter>[]): number => some.reduce((sum, { size }) => sum + size, 0);
+  const count = (sets: readonly Set<Waiter>[]): number => sets.reduce((sum, { size }) => sum + size, 0);
 
   return {
     join({ priority, deadlineMs = Infinity, signal }) {

@@ -107,7 +107,7 @@ async function fail(work: ClaimWork, part: Part, { failure, message }: Refusal, 
   const names = units.map(({ name }) => name);
   const sent = payloadOf(units).map(({ Name }) => Name);
   const judgement = judgeRefusal(failure, message, { names, sent, ...(splitBy ? { splitBy } : {}) });
-  const named = (some: readonly string[]): ClaimedUnit[] => units.filter(({ name }) => some.includes(name));
+  const named = (list: readonly string[]): ClaimedUnit[] => units.filter(({ name }) => list.includes(name));
   switch (judgement.is) {
     case "put-off":
       work.settleFailure(units, failure);

@@ -75,7 +75,7 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
       const turn = createUserTurn({ ...deps, writer, tokenWriter, directory, queues });
       const waited: Waited = { isPending: true };
       try {
-        const outcomes = await waitForOutcomes(engine, { turn, heard: recorded, submitted, waited }, options);
+        const outcomes = await waitForOutcomes(engine, { turn, recorded, submitted, waited }, options);
         const { refusal, tokenAnswer } = recorded;
         return { outcomes, ...(refusal && { refusal }), ...(tokenAnswer && { tokenAnswer }) };
       } finally {
@@ -88,7 +88,7 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
 
 interface Waiting {
   readonly turn: UserTurn;
-  readonly heard: RecordedCalls;
+  readonly recorded: RecordedCalls;
   readonly submitted: Submitted;
   readonly waited: Waited;
 }
@@ -131,7 +131,7 @@ async function submit(
 /** Delivers the user's mailbox by itself, or looks at what others make of it, until nothing is pending or time is up. */
 async function waitForOutcomes(
   engine: Engine,
-  { turn, heard: recorded, submitted: { user, versions, digests }, waited }: Waiting,
+  { turn, recorded, submitted: { user, versions, digests }, waited }: Waiting,
   { waitMs, signal }: DirectOptions,
 ): Promise<ReadonlyMap<string, UnitOutcome>> {
   const { mailboxes, foreign } = engine.store;

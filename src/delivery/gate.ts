@@ -85,7 +85,7 @@ export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
     get isRefused() {
       return state.is === "paused" && state.refusedAs !== undefined;
     },
-    get isHeldUp() {
+    get isOnHold() {
       return state.is !== "taking" || refusals.size > 0;
     },
     get refusals() {

@@ -53,7 +53,7 @@ export interface TurnGate {
   /** True while this process takes no work because its credentials are refused. */
   readonly isRefused: boolean;
   /** True while no call may begin: no work is taken, or a refusal may yet end in a hold. */
-  readonly isHeldUp: boolean;
+  readonly isOnHold: boolean;
   /** Resolves once it is known what the refusals lead to; undefined where there are none. */
   readonly refusals: Promise<unknown> | undefined;
   /** A call was refused in a way that may end in a hold. What is returned says that it is known what it leads to. */
@@ -113,7 +113,7 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
     const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
     const mayBegin = await slot.begin();
     // The gate may have shut while others made their calls. It does not hold up a probe, because the next is far away.
-    if (!mayBegin || (!isProbe && gate?.isHeldUp === true)) {
+    if (!mayBegin || (!isProbe && gate?.isOnHold === true)) {
       await giveBackClaim(store.mailboxes, keyring, claim, leaseMs);
       return { is: "kept-back" };
     }

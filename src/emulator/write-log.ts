@@ -29,27 +29,27 @@ export interface WriteLog {
 }
 
 export interface WriteRecorder extends WriteLog {
-  append(write: Omit<Write, "seq" | "at" | "unheard">): void;
-  /** Whatever `act` appends while it runs is unheard. */
+  append(write: Omit<Write, "seq" | "at" | "unanswered">): void;
+  /** Whatever `act` appends while it runs is unanswered. */
   unanswered<T>(act: () => T): T;
 }
 
 export function createWriteLog(now: () => number): WriteRecorder {
   const writes: Write[] = [];
-  let isUnheard = false;
+  let isUnanswered = false;
   return {
     writes,
     since: (seq) => writes.slice(Math.max(0, seq)),
     append(write) {
       const recorded: Write = { seq: writes.length + 1, at: now(), ...write };
-      writes.push(isUnheard ? { ...recorded, unanswered: true } : recorded);
+      writes.push(isUnanswered ? { ...recorded, unanswered: true } : recorded);
     },
     unanswered(act) {
-      isUnheard = true;
+      isUnanswered = true;
       try {
         return act();
       } finally {
-        isUnheard = false;
+        isUnanswered = false;
       }
     },
   };

@@ -23,7 +23,7 @@ test("a journal is the writes of all lives, each numbered once, and what they le
   // A line that is being written is read when it is there.
   await appendFile(path, '{"at":1,"username":"bob",');
   assert.deepEqual(
-    (await read()).map(({ seq, unheard }) => [seq, unheard]),
+    (await read()).map(({ seq, unanswered }) => [seq, unanswered]),
     [
       [1, undefined],
       [2, true],

@@ -25,7 +25,7 @@ const line = z
     sub: z.string().optional(),
     operation: z.string().optional(),
     attributes: z.record(z.string(), z.string()),
-    unheard: z.boolean().optional(),
+    unanswered: z.boolean().optional(),
     clientMetadata: z.object({ writer: z.literal(BY_OTHERS.writer) }).optional(),
   })
   .transform(({ clientMetadata, operation = "", ...write }) => {

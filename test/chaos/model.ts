@@ -63,7 +63,7 @@ export interface LoggedWrite {
   /** Where the account was made, or deleted, and not only written. */
   readonly deed?: "made" | "deleted" | undefined;
   /** Its caller had gone by then. */
-  readonly unheard?: boolean | undefined;
+  readonly unanswered?: boolean | undefined;
   /** Somebody else wrote it, and not poolsync. */
   readonly others?: boolean | undefined;
 }

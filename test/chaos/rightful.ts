@@ -52,7 +52,7 @@ function judgeRightful(on: Standing, bearers: Bearers, { looks, refused }: Named
       const own = bearers.of(name).filter((bearing) => bearing.sub === sub && bearing.from <= at);
       const last = own.at(-1);
       const sinceMs = last === undefined ? Infinity : Math.max(0, at - last.to);
-      const allowedMs = ASKED_WITHIN_MS + LIST_LAG_MS + LONGEST_CALL_MS + (isHeldUp(on, write) ? HELD_UP_MS : 0);
+      const allowedMs = ASKED_WITHIN_MS + LIST_LAG_MS + LONGEST_CALL_MS + (isOnHold(on, write) ? HELD_UP_MS : 0);
       if (sinceMs <= allowedMs) {
         if (sinceMs > 0) inWindow += 1;
         widestMs = Math.max(widestMs, sinceMs);
@@ -95,7 +95,7 @@ function namesOf({ model }: Standing, { attributes }: LoggedWrite): readonly Nam
   return [...names.values()];
 }
 
-const isHeldUp = ({ evidence, userKeys }: Standing, { seq, at, username }: LoggedWrite): boolean =>
+const isOnHold = ({ evidence, userKeys }: Standing, { seq, at, username }: LoggedWrite): boolean =>
   evidence.unheard.has(seq) || lateShows(evidence, userKeys.get(username), at);
 
 /**

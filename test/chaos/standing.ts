@@ -39,7 +39,7 @@ export async function evidenceOf(directory: string, writes: readonly LoggedWrite
     const { data } = lateLine.safeParse(JSON.parse(line));
     if (data) lateSettles.push({ user: data.user, at: Date.parse(data.time) });
   }
-  const unheard = new Set(writes.filter((write) => write.unheard === true).map(({ seq }) => seq));
+  const unheard = new Set(writes.filter((write) => write.unanswered === true).map(({ seq }) => seq));
   return { lateSettles, unheard };
 }
 

@@ -33,8 +33,8 @@ export async function runFeeds(
     const healed = await replayHealed(within, planned);
     healedRuns.push(...(healed?.runs ?? []));
     for (const [index, source] of sources.entries()) {
-      const told = index === 0 && healed ? { healed: healed.letters } : {};
-      summaries.push(await runFeed(within, { ...source, ...told }));
+      const facts = index === 0 && healed ? { healed: healed.letters } : {};
+      summaries.push(await runFeed(within, { ...source, ...facts }));
     }
   });
   await waitUntilHealed(context, healedRuns);

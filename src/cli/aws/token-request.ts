@@ -54,7 +54,7 @@ export async function answerTokenRequest(context: RequestContext, input: Request
   return throughQueue(context, pool, { request, claims, input });
 }
 
-interface Own {
+interface SealedRequest {
   readonly request: TokenRequest;
   readonly claims: TokenClaims;
   readonly input: RequestInput;
@@ -96,7 +96,11 @@ async function withCredentials<T>(reading: Promise<T>, why: string): Promise<T> 
   }
 }
 
-async function throughQueue(context: RequestContext, pool: Pool, { request, claims, input }: Own): Promise<string> {
+async function throughQueue(
+  context: RequestContext,
+  pool: Pool,
+  { request, claims, input }: SealedRequest,
+): Promise<string> {
   const { io, flags } = context;
   const { token, units, clientMetadata } = request;
   const callOptions = { token, ...(clientMetadata === undefined ? {} : { clientMetadata }) };
@@ -112,7 +116,7 @@ async function throughQueue(context: RequestContext, pool: Pool, { request, clai
 async function atOnce(
   context: RequestContext,
   chosen: ChosenPool,
-  { request, claims, input }: Omit<Own, "claims"> & { readonly claims: TokenClaims | undefined },
+  { request, claims, input }: Omit<SealedRequest, "claims"> & { readonly claims: TokenClaims | undefined },
 ): Promise<string> {
   const { config, io, flags, signal } = context;
   const { token, units, clientMetadata } = request;
@@ -156,7 +160,7 @@ async function atOnce(
 async function look(
   context: RequestContext,
   chosen: ChosenPool,
-  { request, claims }: Omit<Own, "input">,
+  { request, claims }: Omit<SealedRequest, "input">,
 ): Promise<string> {
   const { reads, signal } = context;
   const cognito = context.cognito(chosen);
