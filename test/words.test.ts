@@ -41,7 +41,7 @@ const WORDS: readonly Word[] = [
     old: /^Own$|^isOwn$|^Own(Writer|Turn|Answer|Request)$|^inOwnTurn$|^withOwned$/,
     say: "Scope, Token…, isSingleUserJob",
   },
-  { old: /^Held$|^heldBy$|^isOnHold$/, say: "QueuedUnit, onHoldFor, isOnHold" },
+  { old: /^Held$|^heldBy$|^isHeldUp$/, say: "QueuedUnit, onHoldFor, isOnHold" },
   { old: /^Standing$|^parseStanding$/, say: "NamespaceStatus, ProgressSnapshot, LetterRef" },
   { old: /^(in)?(feed|Feed)Turn$|^(in|with)Turn$|^openTurn$/, say: "lease, transition, mutex" },
   { old: /^emptyColumnSilent$|^silentColumns?$/, say: "emptyColumn" },
