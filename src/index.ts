@@ -11,7 +11,7 @@
  *     await poolsync.close();
  */
 import { openChosenPool, openClients, openOwnedEngine, type PoolPlace } from "./app/opening.ts";
-import { changeAndWait } from "./app/users/change-and-wait.ts";
+import { changeAndWait, type ChangeOutcome } from "./app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
 import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
 import type { CallRefusal } from "./cognito/recorded-calls.ts";
@@ -164,28 +164,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       const reading = AbortSignal.any([signal, closing.signal]);
       const pool = await unlessAborted(poolOf(id), reading);
       const outcome = await changeAndWait(pool, change, { reading, signal, waitMs, log });
-      switch (outcome.is) {
-        case "delivered": {
-          const { user, delivered } = outcome;
-          const { outcomes, refusal } = delivered;
-          const updated = { user, attributes: Object.fromEntries(outcomes), invalid: [] };
-          return refusal === undefined ? updated : { ...updated, refusal };
-        }
-        case "invalid": {
-          const { invalid } = outcome;
-          return { user: await userKeyOf(engine, pool, change.username, reading), attributes: {}, invalid };
-        }
-        case "fault":
-          throw new TypeError(outcome.fault.detail);
-        case "none":
-        case "many":
-          throw notOneUser(outcome.is);
-        case "unasked":
-        case "interrupted":
-          throw outcome.cause;
-        case "queued":
-          throw new Error("Expected a change that is waited for not to be left to workers");
-      }
+      return updatedBy(outcome, () => userKeyOf(engine, pool, change.username, reading));
     },
     async deliver(id) {
       const pool = await poolOf(id);
@@ -219,6 +198,29 @@ async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promi
 
 async function startDelivery(pool: Pool, scope: Scope): Promise<Delivery> {
   return scope.defer(await pool.deliver(), (delivery) => delivery.stop(DRAIN_MS));
+}
+
+/** What is told of a change that was waited for. `findUser`: the key of its user, where nothing was put. */
+async function updatedBy(outcome: ChangeOutcome, findUser: () => Promise<string>): Promise<Updated> {
+  switch (outcome.is) {
+    case "delivered": {
+      const { outcomes, refusal } = outcome.delivered;
+      const updated = { user: outcome.user, attributes: Object.fromEntries(outcomes), invalid: [] };
+      return refusal === undefined ? updated : { ...updated, refusal };
+    }
+    case "invalid":
+      return { user: await findUser(), attributes: {}, invalid: outcome.invalid };
+    case "fault":
+      throw new TypeError(outcome.fault.detail);
+    case "none":
+    case "many":
+      throw notOneUser(outcome.is);
+    case "unasked":
+    case "interrupted":
+      throw outcome.cause;
+    case "queued":
+      throw new Error("Expected a change that is waited for not to be left to workers");
+  }
 }
 
 /** The key of a user whose change is invalid: whose it is has to be asked all the same. */

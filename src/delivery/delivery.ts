@@ -40,7 +40,10 @@ export interface Delivery {
 /** How many users are in hand for each call in flight: one is claimed and one is settled meanwhile. */
 const PLACES_A_CALL = 3;
 
-/** Begins at once. Rejects where the store is of another format by now. */
+/**
+ * Begins at once. Rejects where the store is of another format by now. One function of 85 lines, which does nothing but
+ * put the parts together.
+ */
 export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
   const { engine, profile, concurrency, log } = options;
   const { store, keyring, queues, wakeUps } = engine;

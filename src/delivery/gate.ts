@@ -47,6 +47,7 @@ export interface GateOptions {
   readonly resume: () => void;
 }
 
+/** One function of 85 lines: its methods are a line or two each, and share one state. */
 export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
   const waiting = new AbortController();
   const calls = new AbortController();

@@ -11,101 +11,90 @@ function foundText({ by, at, before }: Explanation["found"]): string {
 }
 
 export function explanationText(explanation: Explanation, width: number): string {
-  const { pool, user, username, found, listed, pending, ledger, letters, aliases, next, because } = explanation;
-  const part = (title: string, body: string, none: string): string =>
-    `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
-  const note = ({ known, changedSince, formerAccount }: Explanation["ledger"][number]): string =>
-    formerAccount === true
-      ? "of the account before"
-      : !known
-        ? "may have been written, or was found there"
-        : changedSince === true
-          ? "the pool holds another"
-          : "";
-  const isSure = ledger.every((unit) => note(unit) === "");
+  const { pool, user, username, found, listed, because } = explanation;
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
     indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
     indent("", foundText(found), width),
     indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
-    part(
-      "The pool has",
-      table(
-        [
-          { title: "ATTRIBUTE", shrinks: true },
-          { title: "VALUE", shrinks: true },
-        ],
-        Object.entries(listed?.attributes ?? {}),
-        width,
-      ),
-      "The user is not listed.",
-    ),
-    part(
-      "Waiting",
-      table(
-        [
-          { title: "ATTRIBUTE", shrinks: true },
-          { title: "VALUE", shrinks: true },
-          { title: "VERSION" },
-          { title: "RUN", shrinks: true },
-          { title: "WOULD", shrinks: true },
-        ],
-        pending.map(({ attribute, value, version, run: of, would }) => {
-          // The standing run of this very pool: its name says nothing more.
-          return [attribute, value, seconds(version), of === directRunId(pool.id) ? "direct" : of, would];
-        }),
-        width,
-      ),
-      "Nothing.",
-    ),
-    part(
-      "Written or found last",
-      table(
-        [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }, ...(isSure ? [] : [{ title: "NOTE" }])],
-        ledger.map((unit) => [unit.attribute, seconds(unit.version), note(unit)]),
-        width,
-      ),
-      "Nothing.",
-    ),
-    part(
-      "Dead letters",
-      table(
-        [
-          { title: "LETTER" },
-          { title: "ATTRIBUTE", shrinks: true },
-          { title: "KIND" },
-          { title: "REASON", shrinks: true },
-        ],
-        letters.map(({ id, attribute, kind, reason }) => [id, attribute, kind, reason]),
-        width,
-      ),
-      "None.",
-    ),
-    ...(aliases.length === 0
-      ? []
-      : [
-          part(
-            "Who has what is wanted",
-            table(
-              [{ title: "ATTRIBUTE" }, { title: "VALUE", shrinks: true }, { title: "OWNER", shrinks: true }],
-              aliases.map(({ attribute, value, owners }) => [attribute, value, owners.join(", ") || "nobody"]),
-              width,
-            ),
-            "",
-          ),
-        ]),
-    ...(pending.length === 0
-      ? []
-      : [
-          part(
-            "The next delivery would send",
-            next.map((call) => indent("  ", callText(call), width)).join(""),
-            "Nothing.",
-          ),
-        ]),
+    listedText(listed, width),
+    pendingText(explanation, width),
+    ledgerText(explanation.ledger, width),
+    lettersText(explanation.letters, width),
+    aliasesText(explanation.aliases, width),
+    nextText(explanation, width),
     "\n",
     ...because.map((sentence) => indent("", sentence, width)),
   ].join("");
+}
+
+/** A titled part; `none` is what it says where it is empty. */
+function part(title: string, body: string, none: string): string {
+  return `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
+}
+
+function listedText(listed: Explanation["listed"], width: number): string {
+  const columns = [
+    { title: "ATTRIBUTE", shrinks: true },
+    { title: "VALUE", shrinks: true },
+  ];
+  return part(
+    "The pool has",
+    table(columns, Object.entries(listed?.attributes ?? {}), width),
+    "The user is not listed.",
+  );
+}
+
+function pendingText({ pool, pending }: Explanation, width: number): string {
+  const columns = [
+    { title: "ATTRIBUTE", shrinks: true },
+    { title: "VALUE", shrinks: true },
+    { title: "VERSION" },
+    { title: "RUN", shrinks: true },
+    { title: "WOULD", shrinks: true },
+  ];
+  const rows = pending.map(({ attribute, value, version, run, would }) => {
+    // The direct run of this very pool: its id says nothing more.
+    return [attribute, value, seconds(version), run === directRunId(pool.id) ? "direct" : run, would];
+  });
+  return part("Waiting", table(columns, rows, width), "Nothing.");
+}
+
+function ledgerText(ledger: Explanation["ledger"], width: number): string {
+  const isSure = ledger.every((unit) => noteOf(unit) === "");
+  const columns = [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }, ...(isSure ? [] : [{ title: "NOTE" }])];
+  const rows = ledger.map((unit) => [unit.attribute, seconds(unit.version), noteOf(unit)]);
+  return part("Written or found last", table(columns, rows, width), "Nothing.");
+}
+
+function noteOf({ known, changedSince, formerAccount }: Explanation["ledger"][number]): string {
+  if (formerAccount === true) return "of the account before";
+  if (!known) return "may have been written, or was found there";
+  return changedSince === true ? "the pool holds another" : "";
+}
+
+function lettersText(letters: Explanation["letters"], width: number): string {
+  const columns = [
+    { title: "LETTER" },
+    { title: "ATTRIBUTE", shrinks: true },
+    { title: "KIND" },
+    { title: "REASON", shrinks: true },
+  ];
+  const rows = letters.map(({ id, attribute, kind, reason }) => [id, attribute, kind, reason]);
+  return part("Dead letters", table(columns, rows, width), "None.");
+}
+
+function aliasesText(aliases: Explanation["aliases"], width: number): string {
+  if (aliases.length === 0) return "";
+  const columns = [{ title: "ATTRIBUTE" }, { title: "VALUE", shrinks: true }, { title: "OWNER", shrinks: true }];
+  const rows = aliases.map(({ attribute, value, owners }) => [attribute, value, owners.join(", ") || "nobody"]);
+  return part("Who has what is wanted", table(columns, rows, width), "");
+}
+
+function nextText({ pending, next }: Explanation, width: number): string {
+  if (pending.length === 0) return "";
+  const calls = next.map((call) => indent("  ", callText(call), width)).join("");
+  return part("The next delivery would send", calls, "Nothing.");
 }
 
 function callText({ operation, attributes, metadata = {} }: Explanation["next"][number]): string {

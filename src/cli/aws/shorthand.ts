@@ -25,7 +25,10 @@ const FURTHER = new RegExp(String.raw`${START}(?:\\,|[\s!#-&(-+\--<>-\uffff])*`,
 /** Deeper than this nothing is written by hand. */
 const DEEPEST = 100;
 
-/** Parses one word, such as `Name=given_name,Value=Jane`. Throws a ShorthandError. */
+/**
+ * Parses one word, such as `Name=given_name,Value=Jane`. Throws a ShorthandError. One function of 125 lines: a parser by
+ * descent, whose rules call one another and share how far they are.
+ */
 export function parseShorthand(text: string, read: ReadReference = () => undefined): Record<string, Shorthand> {
   let at = 0;
   /** The value that is being read was introduced with `@=`. */
