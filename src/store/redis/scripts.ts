@@ -45,8 +45,8 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
   fence: { FORMAT, FOREIGN },
   account: { MADE_AT_DIGITS },
   mailbox: {
-    SUSPECT_MS: ABANDONED_CALL_MS,
-    QUIET_MS: COOLDOWN_MS,
+    ABANDONED_CALL_MS,
+    COOLDOWN_MS,
     BELIEVED_MS,
     MAX_LEAD_MS,
     CLOCKS_APART_MS,
