@@ -24,7 +24,7 @@ import { quoted } from "./core/quoted.ts";
 import type { Delivery } from "./delivery/delivery.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
 import type { Pool } from "./delivery/pool.ts";
-import { openScope, type Scope } from "./lifecycle.ts";
+import { openScope } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
 import type { Engine } from "./queues/engine.ts";
 
@@ -163,12 +163,12 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       });
       const reading = AbortSignal.any([signal, closing.signal]);
       const pool = await unlessAborted(poolOf(id), reading);
-      const outcome = await changeAndWait(pool, change, { reading, signal, waitMs, log });
+      const outcome = await changeAndWait(pool, change, { reading, signal, waitMs });
       return updatedBy(outcome, () => userKeyOf(engine, pool, change.username, reading));
     },
     async deliver(id) {
       const pool = await poolOf(id);
-      const delivery = deliveries.get(id) ?? startDelivery(pool, scope);
+      const delivery = deliveries.get(id) ?? pool.deliver();
       deliveries.set(id, delivery);
       delivery.catch(() => deliveries.delete(id));
       await delivery;
@@ -178,7 +178,11 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       closing.abort(new Error("Expected poolsync to be open until its calls have ended, and it was closed"));
       // One that failed has told whoever asked for it.
       await Promise.allSettled([...pools.values(), ...deliveries.values()]);
-      await scope.close();
+      try {
+        await Promise.all([...deliveries.values()].map(async (delivery) => (await delivery).stop(DRAIN_MS)));
+      } finally {
+        await scope.close();
+      }
     },
   };
 }
@@ -194,10 +198,6 @@ async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promi
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
-}
-
-async function startDelivery(pool: Pool, scope: Scope): Promise<Delivery> {
-  return scope.defer(await pool.deliver(), (delivery) => delivery.stop(DRAIN_MS));
 }
 
 /** What is told of a change that was waited for. `findUser`: the key of its user, where nothing was put. */

@@ -12,7 +12,9 @@ export async function printEngine(
   act: (engine: Engine, opened: OpenedCommand) => Promise<string>,
 ): Promise<number> {
   const opened = await openConfig(io, flags);
-  const text = await withScope(async (scope) => act(await openConfiguredEngine(opened.config, scope, opened), opened));
-  io.stdout.write(text);
-  return EXIT.done;
+  return withScope(async (scope) => {
+    const engine = await openConfiguredEngine(opened.config, scope, opened);
+    io.stdout.write(await act(engine, opened));
+    return EXIT.done;
+  });
 }

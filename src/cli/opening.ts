@@ -64,5 +64,9 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
 /** What opening feeds wants of a command. */
 export function feedsDeps(io: Io, opened: Opened, scope: Scope): FeedsDeps {
   const { stdin, environment, interrupts } = io;
-  return { ...opened, scope, stdin, environment, signal: interrupts.drain };
+  const onNotOwned: FeedsDeps["onNotOwned"] = (notOwned) => {
+    const owners = notOwned.map(({ attribute, owner }) => `${attribute} (${owner})`).join(", ");
+    tell(io, `Left to the feeds that own them, as poolsync.yaml says: ${owners}.`);
+  };
+  return { ...opened, scope, stdin, environment, onNotOwned, signal: interrupts.drain };
 }

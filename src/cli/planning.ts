@@ -3,7 +3,7 @@ import type { OpenedFeeds } from "../app/feeds/open-feeds.ts";
 import { planFeeds, type PlannedFeed } from "../app/plans/make-plans.ts";
 import type { Scope } from "../lifecycle.ts";
 import type { Baseline } from "../plan/baseline.ts";
-import { tell, type Io } from "./io.ts";
+import type { Io } from "./io.ts";
 import type { OpenedCommand } from "./opening.ts";
 import { createPlanningLine } from "./planning-line.ts";
 
@@ -22,11 +22,4 @@ export async function planShown(
   } finally {
     line.clear();
   }
-}
-
-/** Said once, when the feeds are opened. */
-export function sayNotOwned(io: Io, { notOwned }: OpenedFeeds): void {
-  if (notOwned.length === 0) return;
-  const whose = notOwned.map(({ attribute, owner }) => `${attribute} (${owner})`).join(", ");
-  tell(io, `Left to the feeds that own them, as poolsync.yaml says: ${whose}.`);
 }

@@ -84,7 +84,7 @@ export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
     calls: calls.signal,
 
     get isRefused() {
-      return state.is === "paused" && state.refusedAs !== undefined;
+      return state.is !== "taking" && state.refusedAs !== undefined;
     },
     get isOnHold() {
       return state.is !== "taking" || refusals.size > 0;

@@ -29,6 +29,8 @@ export interface FeedsDeps extends Opened {
   readonly stdin: Readable;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Told before the columns are held against the pool, where attributes are left to the feeds that own them. */
+  readonly onNotOwned?: (notOwned: FeedSetting["notOwned"]) => void;
   readonly signal: AbortSignal;
 }
 
@@ -50,8 +52,6 @@ export interface OpenedFeeds {
    * the list lags.
    */
   readonly looksAtEach: boolean;
-  /** Attributes that are left to the feeds that own them, as the configuration says. */
-  readonly notOwned: FeedSetting["notOwned"];
 }
 
 /** Of files of more rows everybody in the pool is looked at, 60 a call. */
@@ -100,13 +100,14 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
   if (feed !== undefined && notOwned.length > 0) {
     const attributes = notOwned.map(({ attribute }) => attribute);
     log.info({ feed: feed.name, attributes }, "attributes left to their owner");
+    deps.onNotOwned?.(notOwned);
   }
   const feeds = inputs.map((input) => ({ input, mapping: mappingOf(input, feed, flags, pool.profile), guards }));
   const keeps = feeds.some(({ input: { name } }) => keepsBeforeImages(config, name));
   const baseline = baselineOf(feeds, flags.baseline, keeps);
   const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
   const looksAtEach = flags.baseline === undefined && !matched && !keeps && rowsOf(feeds) <= MOST_SINGLE_LOOKS;
-  return { engine, pool, feeds, baseline, looksAtEach, notOwned };
+  return { engine, pool, feeds, baseline, looksAtEach };
 }
 
 function baselineOf(feeds: readonly OpenedFeed[], given: Baseline | undefined, keeps: boolean): Baseline | undefined {

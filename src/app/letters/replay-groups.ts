@@ -60,6 +60,8 @@ export interface ReplayDeps {
   readonly pools: readonly string[];
   /** Told how far it is: letters that were put again, and what the books of their runs have become. */
   readonly onLook: (replayed: number, before: Books, now: Books) => void;
+  /** A signal stops it: what follows is the end of the calls in flight. */
+  readonly onStopped: () => void;
   readonly onHeld: (standstill: Standstill) => void;
 }
 
@@ -110,6 +112,7 @@ export async function replayAndWait(
     return { replayed, runs, before, after, balanced: imbalance(after) === 0, diedAgain };
   } catch (error) {
     if (!interrupts.drain.aborted) throw error;
+    deps.onStopped();
     await stopDeliveries(deliveries, interrupts);
     const { pending } = await booksOf(engine.store.runs, runs);
     throw new AppError(

@@ -3,7 +3,6 @@ import type { Change, InvalidUnit } from "../../core/change.ts";
 import type { Person } from "../../core/person.ts";
 import type { ChangeResult } from "../../delivery/direct.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import type { Log } from "../../log.ts";
 
 export interface ChangeOptions {
   /** Who has the name is asked until it aborts. */
@@ -16,7 +15,8 @@ export interface ChangeOptions {
   readonly leave?: boolean;
   /** Asked before anything is put; it throws where somebody declines. */
   readonly consent?: () => Promise<void>;
-  readonly log: Log;
+  /** Told the opaque key of the user once the change is put. */
+  readonly onPut?: (user: string) => void;
 }
 
 export type ChangeOutcome =
@@ -36,7 +36,7 @@ export type ChangeOutcome =
 
 /** Rejects as reads of the pool and of the store do. */
 export async function changeAndWait(pool: Pool, change: Change, options: ChangeOptions): Promise<ChangeOutcome> {
-  const { reading, signal, waitMs, leave = false, consent, log } = options;
+  const { reading, signal, waitMs, leave = false, consent, onPut } = options;
   const direct = pool.direct();
   const checked = direct.check(change);
   if ("fault" in checked) return { is: "fault", fault: checked.fault };
@@ -53,7 +53,7 @@ export async function changeAndWait(pool: Pool, change: Change, options: ChangeO
   await consent?.();
   const submitted = await direct.submit({ ...checked.sound, username, person }, { wake: leave });
   const { user, queued } = submitted;
-  log.info({ pool: pool.profile.id, user }, "change put");
+  onPut?.(user);
   if (leave) return { is: "queued", user, queued };
   try {
     return { is: "delivered", user, username, delivered: await direct.deliverNow(submitted, { waitMs, signal }) };

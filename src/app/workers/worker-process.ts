@@ -1,6 +1,6 @@
 /** What the long-running processes of a fleet have in common. All of them need Redis. */
-import { ConfigError } from "../../config/config-error.ts";
 import type { Config } from "../../config/config.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import { startHealth } from "../../http/health.ts";
 import { aborted, endInTime, type Interrupts, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
@@ -34,16 +34,14 @@ export async function drained({ store }: Engine, { drain }: Interrupts): Promise
   if (!drain.aborted) throw store.foreign.reason;
 }
 
-/** Throws a ConfigError for the embedded engine: it is one process, and has no fleet. */
+/** Throws an AppError for the embedded engine: it is one process, and has no fleet. */
 export function demandRedis(config: Config): void {
   if (config.redisUrl !== undefined) return;
-  throw new ConfigError([
-    {
-      path: "REDIS_URL",
-      message:
-        "Expected the Redis that the fleet shares, such as redis://127.0.0.1:6379; without Redis `poolsync sync` delivers by itself",
-    },
-  ]);
+  throw new AppError(
+    "configuration",
+    sentence`REDIS_URL: Expected the Redis that the fleet shares, such as redis://127.0.0.1:6379; without Redis ${nextStep("sync")} delivers by itself`,
+    { category: "usage" },
+  );
 }
 
 /** Answers the health checks where a port is set. */

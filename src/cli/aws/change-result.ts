@@ -26,7 +26,7 @@ export async function changeThroughEngine(
     waitMs: WAIT_MS,
     leave: mode === "queue",
     ...(flags.force === true ? {} : { consent: () => ask(io, risksOf(pool.profile, change.units), signal) }),
-    log,
+    onPut: (user) => log.info({ pool: pool.profile.id, user }, "change put"),
   });
   switch (outcome.is) {
     case "delivered":

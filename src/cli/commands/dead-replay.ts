@@ -96,6 +96,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       interrupts,
       deliveries,
       pools,
+      onStopped: () => progress.stop(),
       onLook: (...seen: Seen) => progress.show(progressOf(...seen)),
       onHeld(standstill: Parameters<typeof standstillText>[0]) {
         progress.clear();

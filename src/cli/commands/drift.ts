@@ -9,7 +9,7 @@ import type { Context } from "../command.ts";
 import { feedOptions, type FeedsFlags } from "../feed-options.ts";
 import { columnsOf, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
-import { planShown, sayNotOwned } from "../planning.ts";
+import { planShown } from "../planning.ts";
 
 type DriftFlags = FeedsFlags;
 
@@ -35,7 +35,6 @@ async function drift(io: Io, files: readonly string[], flags: DriftFlags): Promi
   const opened = await openConfig(io, flags);
   return withScope(async (scope) => {
     const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files, baseline: "live" });
-    sayNotOwned(io, feeds);
     const found = await findDriftOf(feeds, await planShown(io, opened, scope, feeds, "live"));
     if (flags.json === true) io.stdout.write(`${JSON.stringify(driftDocument(found), undefined, 2)}\n`);
     else io.stdout.write(driftText(found, columnsOf(io.stdout)));

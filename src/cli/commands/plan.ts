@@ -10,7 +10,7 @@ import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
-import { planShown, sayNotOwned } from "../planning.ts";
+import { planShown } from "../planning.ts";
 import { planDocument, planText } from "../../views/plan-view.ts";
 import { planPage } from "../../views/plan-page.ts";
 import { guardedMessage } from "../../views/guards.ts";
@@ -53,7 +53,6 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
   }
   return withScope(async (scope) => {
     const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files });
-    sayNotOwned(io, feeds);
     const { engine, pool, baseline } = feeds;
     if (flags.out !== undefined && baseline !== "live") {
       throw usage("--out", "Expected --baseline live with it: a plan is applied to those who are as it found them");

@@ -13,7 +13,7 @@ import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
 import { stopAtGuards } from "../guard-stop.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
-import { planShown, sayNotOwned } from "../planning.ts";
+import { planShown } from "../planning.ts";
 import { runContext, type RunFlags } from "../run-context.ts";
 
 interface SyncFlags extends FeedsFlags, RunFlags {}
@@ -57,7 +57,6 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
   }
   return withScope(async (scope) => {
     const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files });
-    sayNotOwned(io, feeds);
     const { engine, pool, baseline } = feeds;
     const planned = baseline === undefined ? undefined : await planShown(io, opened, scope, feeds, baseline);
     const id = pool.profile.id;
