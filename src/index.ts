@@ -11,6 +11,7 @@
  *     await poolsync.close();
  */
 import { openChosenPool, openClients, openOwnedEngine, type PoolPlace } from "./app/opening.ts";
+import { DRAIN_MS } from "./app/runs/stop-deliveries.ts";
 import { changeAndWait, type ChangeOutcome } from "./app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
 import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
@@ -101,7 +102,6 @@ export interface Poolsync {
 }
 
 const DEFAULTS = { namespace: "poolsync", ratePerSecond: 20, concurrency: 10, logLevel: "warn" } as const;
-const DRAIN_MS = 25_000;
 const WAIT_MS = 60_000;
 const NEVER = (): AbortSignal => new AbortController().signal;
 

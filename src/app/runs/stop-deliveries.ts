@@ -2,7 +2,7 @@ import type { Interrupts } from "../../lifecycle.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 
 /** Longer than any call may take: a call in flight is finished, and not cut. */
-const DRAIN_MS = 25_000;
+export const DRAIN_MS = 25_000;
 
 /**
  * Stops deliveries: what is in flight is finished, unless the user insists with a second signal. May be called again,

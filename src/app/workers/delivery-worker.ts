@@ -5,11 +5,11 @@ import { reportedReads } from "../../delivery/reported-reads.ts";
 import { withScope } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../opening.ts";
-import { stopDeliveries } from "../runs/stop-deliveries.ts";
+import { DRAIN_MS, stopDeliveries } from "../runs/stop-deliveries.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /** Longer than a call may take, shorter than the grace that process supervisors give. */
-export const DRAIN_SECONDS = 25;
+export const DRAIN_SECONDS = DRAIN_MS / 1000;
 
 /** Delivers to the configured pools until it is interrupted, then drains. */
 export async function runDeliveryWorker(
