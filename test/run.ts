@@ -19,9 +19,11 @@ const args = process.argv.slice(2);
 const install = args.includes("--install") || process.env["CI"] === "true";
 const options = args.filter((arg) => arg.startsWith("-") && arg !== "--install");
 const wanted = args.filter((arg) => !arg.startsWith("-"));
-const files = globSync("test/**/*.test.ts", { cwd: root })
-  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
-  .sort();
+const files = spread(
+  globSync("test/**/*.test.ts", { cwd: root })
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
+    .sort(),
+);
 const needs = files.map((file) => needsOf(join(root, file)));
 
 let interrupted: NodeJS.Signals | undefined;
@@ -41,6 +43,21 @@ if (files.length === 0) {
   process.exitCode = 64;
 } else {
   process.exitCode = await main();
+}
+
+/**
+ * Puts the files of test/chaos at equal distances, the last one first: they start whole fleets of processes, and starve
+ * one another where they run side by side. The longest of them is the last by its name.
+ */
+function spread(sorted: readonly string[]): readonly string[] {
+  const isChaos = (file: string): boolean => dirname(file).endsWith("chaos");
+  const fleets = sorted.filter(isChaos).toReversed();
+  const others = sorted.filter((file) => !isChaos(file));
+  const distance = Math.ceil(others.length / Math.max(1, fleets.length));
+  return [
+    ...fleets.flatMap((fleet, index) => [fleet, ...others.slice(index * distance, (index + 1) * distance)]),
+    ...others.slice(fleets.length * distance),
+  ];
 }
 
 async function main(): Promise<number> {

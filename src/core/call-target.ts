@@ -3,6 +3,7 @@
  * configuration files, in the order that the AWS CLI has. A call that is meant for an emulator must not reach AWS, so
  * what is named and not there is a fault, never passed over.
  */
+import { defined } from "./defined.ts";
 import { quoted } from "./quoted.ts";
 
 /** The last part of a service's own variable, `AWS_ENDPOINT_URL_…`; in lower case its key in a `services` section. */
@@ -93,10 +94,12 @@ export function awsSettings(environment: Section, files: AwsFiles): AwsSettings 
     ...files,
     hasKeys: value("AWS_ACCESS_KEY_ID") !== undefined,
     endpoints: Object.fromEntries(endpoints),
-    ...(region === undefined ? {} : { region }),
-    ...(defaultRegion === undefined ? {} : { defaultRegion }),
-    ...(profile === undefined ? {} : { profile }),
-    ...(ignores === undefined ? {} : { ignoresEndpoints: isTrue(ignores) }),
+    ...defined({
+      region,
+      defaultRegion,
+      profile,
+      ignoresEndpoints: ignores === undefined ? undefined : isTrue(ignores),
+    }),
   };
 }
 
@@ -114,11 +117,8 @@ export function callTarget(aws: AwsSettings, given: GivenTarget): FoundTarget {
   if ("fault" in roles) return roles;
   return {
     target: {
-      ...(region === undefined ? {} : { region }),
-      ...(endpoint.url === undefined ? {} : { endpoint: endpoint.url }),
-      ...(named === undefined ? {} : { profile: name }),
+      ...defined({ region, endpoint: endpoint.url, profile: named && name, roleEndpoint: roles.url }),
       ...(given.profile === undefined && aws.hasKeys ? { keysOfEnvironment: true } : {}),
-      ...(roles.url === undefined ? {} : { roleEndpoint: roles.url }),
     },
     ...(passed === undefined ? {} : { passed }),
   };

@@ -3,6 +3,7 @@
  * carried out its job stays, and one that was cut, by a signal or by death, is carried out again for what is left.
  */
 import { z } from "zod";
+import { defined } from "../core/defined.ts";
 import type { Log } from "../log.ts";
 import type { Engine } from "./engine.ts";
 import type { LetterFilter } from "../store/letters.ts";
@@ -88,15 +89,6 @@ export function startReplayer(engine: Engine, log: Log, execute: ExecuteReplay):
 function parseOrder(data: unknown): ReplayOrder | undefined {
   const parsed = orderData.safeParse(data);
   if (!parsed.success) return undefined;
-  const { pool, kind, user, unit, run, since, until, limit } = parsed.data;
-  return {
-    until,
-    ...(pool === undefined ? {} : { pool }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(user === undefined ? {} : { user }),
-    ...(unit === undefined ? {} : { unit }),
-    ...(run === undefined ? {} : { run }),
-    ...(since === undefined ? {} : { since }),
-    ...(limit === undefined ? {} : { limit }),
-  };
+  const { until, ...filter } = parsed.data;
+  return { until, ...defined(filter) };
 }

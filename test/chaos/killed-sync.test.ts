@@ -56,7 +56,8 @@ async function killedAndBegunAgain(t: TestContext, engine: Readonly<Record<strin
     POOLSYNC_DATA_DIR: join(directory, "data"),
   };
   const first = runFile("src/cli/main.ts", args, env);
-  await until("half of the users are written", () => emulator.log.writes.length >= USERS / 2);
+  // On a machine that is busy with other tests this takes as long as it takes.
+  await until("half of the users are written", () => emulator.log.writes.length >= USERS / 2, 180_000);
   await first.kill("SIGKILL");
   assert.equal(first.stdout(), "", "it was killed before its end");
 

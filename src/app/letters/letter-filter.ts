@@ -1,5 +1,6 @@
 /** From what somebody asks of dead letters to the filters that the store knows. */
 import { namedPool, type Config } from "../../config/config.ts";
+import { defined } from "../../core/defined.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
 
@@ -27,13 +28,7 @@ export async function filtersOf(
 ): Promise<readonly LetterFilter[]> {
   const { kind, attribute, since, until, user } = request;
   const pool = request.pool === undefined ? undefined : namedPool(config, request.pool, "--pool").id;
-  const filter: LetterFilter = {
-    ...(pool === undefined ? {} : { pool }),
-    ...(kind === undefined ? {} : { kind }),
-    ...(attribute === undefined ? {} : { unit: attribute }),
-    ...(since === undefined ? {} : { since }),
-    ...(until === undefined ? {} : { until }),
-  };
+  const filter: LetterFilter = defined({ pool, kind, unit: attribute, since, until });
   if (user === undefined) return [filter];
   const beginning = user.toLowerCase();
   const exact = new Set<string>();
