@@ -1,6 +1,6 @@
 /**
- * A feed's turn: one process of the fleet has it at a time, by a lease in the store that it renews while it works. The
- * turn of a process that died is free once its lease has ended.
+ * The lease of a feed: one process of the fleet works on the feed at a time, and renews its lease in the store while it
+ * does. Where a process died, the feed is free once its lease has ended.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,12 +9,12 @@ import type { Reservations } from "../../store/reservations.ts";
 const LEASE_MS = 15_000;
 const RENEW_MS = 5_000;
 const LOOK_MS = 500;
-/** The lease's name among those of aliases, none of whose pools is called so. */
+/** Reservations of feeds are kept apart from those of aliases, whose scope is a pool's id: no id has this form. */
 const SCOPE = "feeds";
 
 /**
- * Runs `act` in the feed's turn. `signal` of `act` aborts with `within`, or when the turn is lost. Resolves to false
- * where another has the turn: for longer than one that died could have it.
+ * Runs `act` under the feed's lease. The signal of `act` aborts with `within`, or when the lease is lost. Resolves to
+ * false where another process has the lease for longer than a dead one could have it.
  */
 export async function withFeedLease(
   reservations: Reservations,
@@ -49,7 +49,7 @@ export async function withFeedLease(
   return true;
 }
 
-/** The store could not be reached for as long as the lease. Whoever has the turn now goes on with the run. */
+/** The store could not be reached for as long as the lease. Whoever has the lease now goes on with the run. */
 class LeaseLostError extends Error {
   readonly kind = "turn-lost";
   constructor(feed: string) {

@@ -24,7 +24,7 @@
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
  * | P links:<pool>    | hash   | digest of an address, number or name -> whose it was, sealed       | until it is written |
  * | P alias:<pool>:   | string | `<end in epoch ms>\|<user>`: who may give themselves what has this | the reservation   |
- * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's turn;     |                   |
+ * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's lease;    |                   |
  * |                   |        | see store/reservations.ts                                          |                   |
  * | P plans           | zset   | run whose plan waits for an approval, by when it expires (epoch ms)| until it ended    |
  * | P plan:<run>      | list   | the plan in chunks: see plan/stored-plan.ts                          | as plans          |
