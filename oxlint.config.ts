@@ -224,8 +224,15 @@ export default defineConfig({
       rules: {
         "max-lines": ["error", { max: 60 }],
         "no-restricted-properties": ["error", environment, ...printing],
-        ...mayNotImport("workers", [{ ...outsiders, regex: "^(\\.\\./)+(test|bench|demo)/" }]),
+        ...mayNotImport("workers", [
+          ...notRooms(["cli", "views"], "A worker has no terminal: use src/app."),
+          { ...outsiders, regex: "^(\\.\\./)+(test|bench|demo)/" },
+        ]),
       },
+    },
+    {
+      files: ["demo/**"],
+      rules: mayNotImport("demo", notRooms(["cli"], "The demonstration is given the terminal that it types into.")),
     },
     { files: ["*.config.ts"], rules: { "import/no-default-export": "off" } },
     {

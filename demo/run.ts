@@ -5,10 +5,8 @@
 import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { commandLine } from "../src/cli/command-line.ts";
+import type { Writable } from "node:stream";
 import { EXIT } from "../src/exit-codes.ts";
-import { columnsOf, type Io } from "../src/cli/io.ts";
-import { run } from "../src/cli/program.ts";
 import { indent } from "../src/views/table.ts";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import { withScope } from "../src/lifecycle.ts";
@@ -30,8 +28,20 @@ const AWS_SETTINGS = {
   AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: undefined,
 };
 
+/** Where the demonstration types its commands: the terminal of the command that runs it. */
+export interface Terminal {
+  readonly stdout: Writable;
+  readonly width: number;
+  /** Aborts with the first signal. */
+  readonly drain: AbortSignal;
+  /** A command as one would type it. */
+  commandLine(words: readonly string[]): string;
+  /** Runs it. Answers its exit code. */
+  run(words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number>;
+}
+
 /** Runs the demonstration. Leaves nothing behind, also when it is interrupted. */
-export async function demonstrate(io: Io): Promise<number> {
+export async function demonstrate(terminal: Terminal): Promise<number> {
   return withScope(async (scope) => {
     const emulator = scope.defer(await openPool(), (opened) => opened.close());
     const directory = scope.defer(await mkdtemp(join(tmpdir(), "poolsync-demo-")), (path) =>
@@ -45,7 +55,7 @@ export async function demonstrate(io: Io): Promise<number> {
     process.chdir(directory);
     scope.defer(before, (path) => process.chdir(path));
 
-    const say = (text: string): void => void io.stdout.write(`${indent("", text, columnsOf(io.stdout))}\n`);
+    const say = (text: string): void => void terminal.stdout.write(`${indent("", text, terminal.width)}\n`);
     const environment = {
       ...AWS_SETTINGS,
       ...endpoint,
@@ -55,18 +65,18 @@ export async function demonstrate(io: Io): Promise<number> {
       NO_COLOR: process.env["NO_COLOR"],
     };
     const type = async (...words: readonly string[]): Promise<number> => {
-      if (io.interrupts.drain.aborted) return EXIT.interrupted;
-      io.stdout.write(`$ ${commandLine(io, words)}\n`);
-      const code = await run(words, { ...io, environment });
-      io.stdout.write("\n");
+      if (terminal.drain.aborted) return EXIT.interrupted;
+      terminal.stdout.write(`$ ${terminal.commandLine(words)}\n`);
+      const code = await terminal.run(words, environment);
+      terminal.stdout.write("\n");
       return code;
     };
 
     say(
       `A user pool of ${SEED_USERS.toLocaleString("en-US")} users, played by a stand-in for Cognito on this machine, and an HR export of 900 rows. The stand-in allows ${CALLS_PER_SECOND} updates a second, where AWS allows 25, so that this takes about a minute. All of it is in ${directory} and gone afterwards.`,
     );
-    io.stdout.write(`$ export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=${emulator.url}\n`);
-    io.stdout.write(`$ export POOLSYNC_RATE=${CALLS_PER_SECOND}\n`);
+    terminal.stdout.write(`$ export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=${emulator.url}\n`);
+    terminal.stdout.write(`$ export POOLSYNC_RATE=${CALLS_PER_SECOND}\n`);
     const steps: readonly {
       readonly before?: () => void;
       readonly words: readonly string[];
@@ -97,7 +107,7 @@ export async function demonstrate(io: Io): Promise<number> {
     for (const step of steps) {
       step.before?.();
       const code = await type(...step.words);
-      if (io.interrupts.drain.aborted) {
+      if (terminal.drain.aborted) {
         say(
           "That is what a sync of your own says. The pool of this demonstration was made up, and all of it is gone now.",
         );
@@ -109,7 +119,7 @@ export async function demonstrate(io: Io): Promise<number> {
     say(
       `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next:`,
     );
-    io.stdout.write(`$ ${commandLine(io, ["sync", "--help"])}\n`);
+    terminal.stdout.write(`$ ${terminal.commandLine(["sync", "--help"])}\n`);
     return EXIT.done;
   });
 }

@@ -43,6 +43,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const context: Context = {
     io: { ...io, stdout: new Screen(io.stdout) },
     data: io.stdout,
+    run,
     act:
       (action) =>
       async (...args) => {

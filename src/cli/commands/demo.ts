@@ -2,7 +2,8 @@
 import type { Command } from "commander";
 import { AppError } from "../../app/app-error.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
-import type { Io } from "../io.ts";
+import { commandLine } from "../command-line.ts";
+import { columnsOf, type Output } from "../io.ts";
 import type { Context } from "../command.ts";
 
 export function addDemo(program: Command, context: Context): void {
@@ -13,10 +14,10 @@ export function addDemo(program: Command, context: Context): void {
       "after",
       "\nExamples:\n  $ poolsync demo\n\nEverything is on this machine and in a temporary directory, and gone afterwards.",
     )
-    .action(context.act(() => demonstrate(context.io)));
+    .action(context.act(() => demonstrate(context)));
 }
 
-async function demonstrate(io: Io): Promise<number> {
+async function demonstrate({ io, run }: Context): Promise<number> {
   // By its address and not by name: nothing of src depends on the demonstration, and the package is without it.
   const address = new URL("../../../demo/run.ts", import.meta.url).href;
   let demo: unknown;
@@ -31,10 +32,28 @@ async function demonstrate(io: Io): Promise<number> {
     );
   }
   if (!isDemo(demo)) throw new TypeError("Expected demo/run.ts to export `demonstrate`");
-  return demo.demonstrate(io);
+  return demo.demonstrate({
+    stdout: io.stdout,
+    width: columnsOf(io.stdout),
+    drain: io.interrupts.drain,
+    commandLine: (words) => commandLine(io, words),
+    run: (words, environment) => run(words, { ...io, environment }),
+  });
 }
 
-function isDemo(module: unknown): module is { demonstrate(io: Io): Promise<number> } {
+/** As demo/run.ts says it. */
+interface Terminal {
+  readonly stdout: Output;
+  readonly width: number;
+  readonly drain: AbortSignal;
+  readonly commandLine: (words: readonly string[]) => string;
+  readonly run: (
+    words: readonly string[],
+    environment: Readonly<Record<string, string | undefined>>,
+  ) => Promise<number>;
+}
+
+function isDemo(module: unknown): module is { demonstrate(terminal: Terminal): Promise<number> } {
   return (
     typeof module === "object" && module !== null && "demonstrate" in module && typeof module.demonstrate === "function"
   );
