@@ -17,7 +17,8 @@ export function addDemo(program: Command, context: Context): void {
     .action(context.act(() => demonstrate(context)));
 }
 
-async function demonstrate({ io, run }: Context): Promise<number> {
+async function demonstrate(context: Context): Promise<number> {
+  const { io } = context;
   // By its address and not by name: nothing of src depends on the demonstration, and the package is without it.
   const address = new URL("../../../demo/run.ts", import.meta.url).href;
   let demo: unknown;
@@ -37,7 +38,7 @@ async function demonstrate({ io, run }: Context): Promise<number> {
     width: columnsOf(io.stdout),
     drain: io.interrupts.drain,
     commandLine: (words) => commandLine(io, words),
-    run: (words, environment) => run(words, { ...io, environment }),
+    run: (words, environment) => context.run(words, { ...io, environment }),
   });
 }
 
