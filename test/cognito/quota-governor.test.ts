@@ -66,8 +66,8 @@ describe("the quota governor", () => {
     const slots = await Promise.all(Array.from({ length: 10 }, () => governor.acquire({ priority: 5 })));
     assert.equal(seen.mostAsking, 1);
     assert.deepEqual(seen.wishes.slice(0, 2), [
-      { most: 1, urgent: false },
-      { most: 9, urgent: false },
+      { maxSlots: 1, urgent: false },
+      { maxSlots: 9, urgent: false },
     ]);
     assert.deepEqual(
       slots.map(({ slotAt }) => slotAt).toSorted((a, b) => a - b),
