@@ -7,6 +7,7 @@ import { constants, tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
+import { writeBatches } from "./support/batches.ts";
 import { needsOf } from "./support/test-needs.ts";
 
 // What `npm test` runs: it finds a real Redis where a test file needs one, runs the tests and ends with their exit code.
@@ -25,6 +26,8 @@ const files = spread(
     .sort(),
 );
 const needs = files.map((file) => needsOf(join(root, file)));
+/** Unit tests share processes where everything is run; a file that was asked for is run by itself. */
+const shared = wanted.length > 0 ? [] : files.filter((_, index) => needs[index]?.isUnit);
 
 let interrupted: NodeJS.Signals | undefined;
 let tests: ChildProcess | undefined;
@@ -98,7 +101,12 @@ async function makeDirectory(dataDir: string): Promise<void> {
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
-  const child = spawn(process.execPath, [...nodeArgs, ...options, ...files], {
+  const batches = await writeBatches(
+    scratch,
+    shared.map((file) => join(root, file)),
+  );
+  const alone = files.filter((file) => !shared.includes(file));
+  const child = spawn(process.execPath, [...nodeArgs, ...options, ...alone, ...batches], {
     cwd: root,
     stdio: "inherit",
     env: {

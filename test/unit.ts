@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { getCompileCacheDir } from "node:module";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { writeBatches } from "./support/batches.ts";
 import { needsOf } from "./support/test-needs.ts";
 
 // What `npm run test:unit` and `npm run test:watch` run: the test files that need nothing but their own process.
@@ -21,9 +22,6 @@ const files = globSync("test/**/*.test.ts", { cwd: root })
   .filter((file) => needsOf(file).isUnit)
   .sort();
 
-/** Starting a process for each file would take longer than the tests. Several more than cores end at about one time. */
-const BATCHES = 6;
-
 if (files.length === 0) {
   process.stderr.write(`Expected ${wanted.join(", ") || "test"} to name a unit test: \`npm test\` runs the others.\n`);
   process.exitCode = 64;
@@ -35,7 +33,7 @@ async function main(): Promise<number> {
   const scratch = await mkdtemp(join(tmpdir(), "poolsync-unit-"));
   try {
     // A watched file is run by itself, when it or what it imports has changed.
-    const run = options.includes("--watch") ? files : await writeBatches(scratch);
+    const run = options.includes("--watch") ? files : await writeBatches(scratch, files);
     const guard = pathToFileURL(join(import.meta.dirname, "support", "unit-guard.ts")).href;
     const nodeArgs = ["--test", `--test-concurrency=${availableParallelism()}`, "--test-timeout=60000"];
     const reporter = options.some((option) => option.startsWith("--test-reporter")) ? [] : ["--test-reporter=dot"];
@@ -61,17 +59,4 @@ async function main(): Promise<number> {
 function compileCache(): string {
   const folder = getCompileCacheDir();
   return folder === undefined ? "" : dirname(folder);
-}
-
-async function writeBatches(scratch: string): Promise<string[]> {
-  const batches = Array.from({ length: Math.min(BATCHES, files.length) }, (_, index) =>
-    files.filter((_file, at) => at % BATCHES === index),
-  );
-  return await Promise.all(
-    batches.map(async (batch, index) => {
-      const path = join(scratch, `batch-${index}.mjs`);
-      await writeFile(path, batch.map((file) => `import ${JSON.stringify(pathToFileURL(file).href)};\n`).join(""));
-      return path;
-    }),
-  );
 }
