@@ -22,6 +22,9 @@ const files = globSync("test/**/*.test.ts", { cwd: root })
   .filter((file) => needsOf(file).isUnit)
   .sort();
 
+/** Batches that run beside those which have a core: some tests wait more than they compute. */
+const WAITING = 2;
+
 if (files.length === 0) {
   process.stderr.write(`Expected ${wanted.join(", ") || "test"} to name a unit test: \`npm test\` runs the others.\n`);
   process.exitCode = 64;
@@ -35,7 +38,7 @@ async function main(): Promise<number> {
     // A watched file is run by itself, when it or what it imports has changed.
     const run = options.includes("--watch") ? files : await writeBatches(scratch, files);
     const guard = pathToFileURL(join(import.meta.dirname, "support", "unit-guard.ts")).href;
-    const nodeArgs = ["--test", `--test-concurrency=${availableParallelism()}`, "--test-timeout=60000"];
+    const nodeArgs = ["--test", `--test-concurrency=${availableParallelism() + WAITING}`, "--test-timeout=60000"];
     const reporter = options.some((option) => option.startsWith("--test-reporter")) ? [] : ["--test-reporter=dot"];
     const child = spawn(process.execPath, [...nodeArgs, `--import=${guard}`, ...reporter, ...options, ...run], {
       cwd: root,

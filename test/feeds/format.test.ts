@@ -211,12 +211,14 @@ describe("reading", () => {
       );
       let taken = 0;
       let most = 0;
+      let faults = 0;
       for await (const record of feed.records) {
-        assert.equal(record.kind, "record");
+        if (record.kind !== "record") faults += 1;
         taken += row.length;
         most = Math.max(most, made - taken);
         if (taken > 2_000_000) break;
       }
+      assert.equal(faults, 0);
       assert.ok(most < 500_000, `${most} bytes were read ahead`);
       assert.equal(ended, true);
     });

@@ -123,7 +123,10 @@ describe("gzip", () => {
   });
 
   test("that unpacks to one endless line is refused", async () => {
-    await assert.rejects(readAll(gzipSync(Buffer.alloc(40_000_000, "x"))), feedError("too-long", /line 1 on/));
+    await assert.rejects(
+      readAll(gzipSync(Buffer.alloc(40_000_000, "x"), { level: 1 })),
+      feedError("too-long", /line 1 on/),
+    );
   });
 });
 

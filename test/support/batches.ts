@@ -2,8 +2,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-/** Starting a process for each file would take longer than the tests. Several more than cores end at about one time. */
-const BATCHES = 6;
+/** Starting a process for each file would take longer than the tests. */
+const BATCHES = 4;
 
 /**
  * Writes files into `directory` that import the test files, each a share of them, and answers their paths. For unit
