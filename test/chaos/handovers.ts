@@ -81,7 +81,9 @@ export function startHandovers(plan: Plan, service: Pick<Service, "port" | "subO
       { Name: flagOf(name) ?? "", Value: "true" },
     ]);
     const input = { UserPoolId: POOL, Username: username, UserAttributes: attributes };
-    const command = new AdminCreateUserCommand({ ...input, MessageAction: "SUPPRESS" as const });
+    // A call of ours that was given up may still be applied, and leave the address with somebody else.
+    const options = { MessageAction: "SUPPRESS", ForceAliasCreation: true } as const;
+    const command = new AdminCreateUserCommand({ ...input, ...options });
     await surely(
       "somebody is made",
       () => cognito.within(limits(), (sdk) => sdk.send(command)),

@@ -80,7 +80,11 @@ export type OpenStage = (t: TestContext, seeds?: readonly (string | UserSeed)[],
 export const text = (name: string, value: string): Unit => ({ name, value: { kind: "text", text: value } });
 export const clear = (name: string): Unit => ({ name, value: { kind: "clear" } });
 export const asIs = (name: string, verified: boolean): Unit => ({ name, value: { kind: "as-is", verified } });
-export const contact = (name: "email" | "phone_number", value: string, verified: Verified): Unit => ({
+export const contact = <N extends "email" | "phone_number">(
+  name: N,
+  value: string,
+  verified: Verified,
+): Unit & { name: N } => ({
   name,
   value: { kind: "text", text: value, verified },
 });
