@@ -54,12 +54,12 @@ export function claim(
   const dead = d.mailbox.claim;
   if (dead) {
     delete d.mailbox.claim;
-    d.mailbox.doubts = {};
+    d.mailbox.overwritten = {};
     for (const [name, unit] of Object.entries(dead.units)) {
       book(d, unit.run, "pending", -1);
       fenceVersion(d, name, unit, nowMs + ABANDONED_CALL_MS);
       place(d, name, { ...unit, deaths: unit.deaths + 1 });
-      d.mailbox.suspects[name] = { until: nowMs + ABANDONED_CALL_MS };
+      d.mailbox.abandonedCalls[name] = { until: nowMs + ABANDONED_CALL_MS };
     }
   }
   discardCancelled(d, isCancelled);

@@ -30,10 +30,10 @@ export interface Draft {
     priority: number;
     pending: Record<string, QueuedUnit>;
     claim?: { token: string; leaseUntil: number; units: Record<string, QueuedUnit>; sent?: readonly string[] };
-    suspects: Record<string, { until: number }>;
-    kept: Record<string, SettledUnit>;
-    doubts: Record<string, string>;
-    unknown: Record<string, { digest: string; until: number }>;
+    abandonedCalls: Record<string, { until: number }>;
+    lastSettled: Record<string, SettledUnit>;
+    overwritten: Record<string, string>;
+    unresolvedCalls: Record<string, { digest: string; until: number }>;
   };
   ledger: Record<string, LedgerEntry>;
   entries: Entry[];
@@ -56,10 +56,10 @@ export function draft(state: UserState, owner: Owner): Draft {
       priority: Math.min(mailbox?.priority ?? owner.priority, owner.priority),
       pending: withoutPrototype(mailbox?.pending),
       ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: withoutPrototype(mailbox.claim.units) } } : {}),
-      suspects: withoutPrototype(mailbox?.suspects),
-      kept: withoutPrototype(mailbox?.kept),
-      doubts: withoutPrototype(mailbox?.doubts),
-      unknown: withoutPrototype(mailbox?.unknown),
+      abandonedCalls: withoutPrototype(mailbox?.abandonedCalls),
+      lastSettled: withoutPrototype(mailbox?.lastSettled),
+      overwritten: withoutPrototype(mailbox?.overwritten),
+      unresolvedCalls: withoutPrototype(mailbox?.unresolvedCalls),
     },
     ledger: withoutPrototype(ledger),
     entries: [],
@@ -105,15 +105,15 @@ export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean
  */
 export function forgetFormer(d: Draft, account: string): void {
   for (const [name, entry] of Object.entries(d.ledger)) if (isOfFormer(entry, account)) delete d.ledger[name];
-  const { pending, kept } = d.mailbox;
+  const { pending, lastSettled } = d.mailbox;
   for (const [name, unit] of Object.entries(pending)) {
     if (unit.account === undefined || !isSuccessor(account, unit.account)) continue;
     delete pending[name];
     book(d, unit.run, "pending", -1);
     book(d, unit.run, "discarded", 1);
   }
-  for (const [name, unit] of Object.entries(kept)) {
-    if (unit.account !== undefined && isSuccessor(account, unit.account)) delete kept[name];
+  for (const [name, unit] of Object.entries(lastSettled)) {
+    if (unit.account !== undefined && isSuccessor(account, unit.account)) delete lastSettled[name];
   }
 }
 
@@ -171,17 +171,17 @@ function sentUnless(unit: QueuedUnit, sendUnless: SendUnless | undefined): Queue
 /** Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag. */
 function cooldownUntil(d: Draft, name: string, digest: string): number {
   const other = otherOf(name);
-  const unresolved = d.mailbox.unknown[name];
-  const otherUnresolved = other === undefined ? undefined : d.mailbox.unknown[other];
+  const unresolved = d.mailbox.unresolvedCalls[name];
+  const otherUnresolved = other === undefined ? undefined : d.mailbox.unresolvedCalls[other];
   return Math.max(unresolved && unresolved.digest !== digest ? unresolved.until : 0, otherUnresolved?.until ?? 0);
 }
 
 /** A call is unresolved: what is pending waits for it. A blank digest stands for any value. */
 export function startCooldown(d: Draft, name: string, digest: string, nowMs: number): void {
-  const { pending, unknown } = d.mailbox;
-  const before = unknown[name];
+  const { pending, unresolvedCalls } = d.mailbox;
+  const before = unresolvedCalls[name];
   const mixed = before && before.until > nowMs && before.digest !== digest;
-  unknown[name] = { digest: mixed ? "" : digest, until: nowMs + COOLDOWN_MS };
+  unresolvedCalls[name] = { digest: mixed ? "" : digest, until: nowMs + COOLDOWN_MS };
   for (const touched of [name, otherOf(name)]) {
     const waiting = touched === undefined ? undefined : pending[touched];
     if (touched === undefined || !waiting) continue;
@@ -208,20 +208,20 @@ export function fenceVersion(
 /** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
 function hasAbandonedCall(d: Draft, name: string): boolean {
   const other = otherOf(name);
-  return d.mailbox.suspects[name] !== undefined || (other !== undefined && d.mailbox.suspects[other] !== undefined);
+  return d.mailbox.abandonedCalls[name] !== undefined || (other !== undefined && d.mailbox.abandonedCalls[other] !== undefined);
 }
 
 /** Books a unit as done, and keeps it where an abandoned call may yet undo it. */
 export function done(d: Draft, name: string, unit: QueuedUnit, term: SettledUnit["term"]): void {
   book(d, unit.run, term, 1);
-  if (hasAbandonedCall(d, name)) d.mailbox.kept[name] = { ...unit, term };
+  if (hasAbandonedCall(d, name)) d.mailbox.lastSettled[name] = { ...unit, term };
 }
 
 /** Sends again what was kept, unless something newer is on its way. */
 export function resend(d: Draft, name: string): void {
-  const { pending, claim, kept } = d.mailbox;
+  const { pending, claim, lastSettled } = d.mailbox;
   if (pending[name] || claim?.units[name]) return;
-  const last = take(kept, name);
+  const last = take(lastSettled, name);
   const applied = d.ledger[name];
   if (!last || (applied && applied.version > last.version)) return;
   const { term, ...unit } = last;
@@ -301,33 +301,33 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
 /** Forgets what has expired, and the mailbox itself when nothing is left in it. */
 export function finish(d: Draft, nowMs: number): Outcome {
   const { mailbox } = d;
-  for (const [name, abandoned] of Object.entries(mailbox.suspects)) {
+  for (const [name, abandoned] of Object.entries(mailbox.abandonedCalls)) {
     if (abandoned.until > nowMs) continue;
-    delete mailbox.suspects[name];
+    delete mailbox.abandonedCalls[name];
   }
-  for (const name of Object.keys(mailbox.kept)) {
-    if (!hasAbandonedCall(d, name)) delete mailbox.kept[name];
+  for (const name of Object.keys(mailbox.lastSettled)) {
+    if (!hasAbandonedCall(d, name)) delete mailbox.lastSettled[name];
   }
-  for (const [name, unresolved] of Object.entries(mailbox.unknown)) {
-    if (unresolved.until <= nowMs) delete mailbox.unknown[name];
+  for (const [name, unresolved] of Object.entries(mailbox.unresolvedCalls)) {
+    if (unresolved.until <= nowMs) delete mailbox.unresolvedCalls[name];
   }
-  const empty = [mailbox.pending, mailbox.suspects, mailbox.unknown].every((part) => Object.keys(part).length === 0);
+  const empty = [mailbox.pending, mailbox.abandonedCalls, mailbox.unresolvedCalls].every((part) => Object.keys(part).length === 0);
   const state = empty && !mailbox.claim ? { ledger: { ...d.ledger } } : asDocuments(d);
   return { state, entries: d.entries };
 }
 
 /** Plain objects, as they are stored and read. */
 function asDocuments({ mailbox, ledger }: Draft): UserState {
-  const { pending, claim, suspects, kept, doubts, unknown } = mailbox;
+  const { pending, claim, abandonedCalls, lastSettled, overwritten, unresolvedCalls } = mailbox;
   return {
     mailbox: {
       ...mailbox,
       pending: { ...pending },
       ...(claim ? { claim: { ...claim, units: { ...claim.units } } } : {}),
-      suspects: { ...suspects },
-      kept: { ...kept },
-      doubts: { ...doubts },
-      unknown: { ...unknown },
+      abandonedCalls: { ...abandonedCalls },
+      lastSettled: { ...lastSettled },
+      overwritten: { ...overwritten },
+      unresolvedCalls: { ...unresolvedCalls },
     },
     ledger: { ...ledger },
   };

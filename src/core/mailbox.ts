@@ -71,19 +71,19 @@ export interface Mailbox {
    * Abandoned calls: units of claims that ended without a settle. A call of theirs may still be applied until the time
    * given.
    */
-  readonly suspects: Readonly<Record<string, { readonly until: number }>>;
+  readonly abandonedCalls: Readonly<Record<string, { readonly until: number }>>;
   /**
    * The value that was settled last, of a unit with an abandoned call and of its flag. It is kept as long as that call
    * may still be applied, and is sent again if it was.
    */
-  readonly kept: Readonly<Record<string, SettledUnit>>;
+  readonly lastSettled: Readonly<Record<string, SettledUnit>>;
   /**
    * Overwritten: units in flight over which a late settle may have written. They are sent once more when this claim
    * settles.
    */
-  readonly doubts: Readonly<Record<string, string>>;
+  readonly overwritten: Readonly<Record<string, string>>;
   /** Unresolved calls: nobody knows whether they were applied. A different value waits until the time given. */
-  readonly unknown: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
+  readonly unresolvedCalls: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
 }
 
 /**
@@ -152,7 +152,7 @@ export function dueAt(mailbox: Mailbox): number {
   if (times.length > 0) return Math.min(...times);
   return Math.max(
     0,
-    ...Object.values(mailbox.suspects).map((abandoned) => abandoned.until),
-    ...Object.values(mailbox.unknown).map((unresolved) => unresolved.until),
+    ...Object.values(mailbox.abandonedCalls).map((abandoned) => abandoned.until),
+    ...Object.values(mailbox.unresolvedCalls).map((unresolved) => unresolved.until),
   );
 }

@@ -105,10 +105,10 @@ function lagged({ ledger }: Draft, name: string, account: string | undefined): b
 }
 
 /** True where nothing is under way that could change the unit, or its contact or flag, after this. */
-function isUndisturbed({ mailbox: { pending, claim, suspects, unknown } }: Draft, name: string): boolean {
+function isUndisturbed({ mailbox: { pending, claim, abandonedCalls, unresolvedCalls } }: Draft, name: string): boolean {
   return [name, otherOf(name)].every(
     (touched) =>
-      touched === undefined || !(pending[touched] || claim?.units[touched] || suspects[touched] || unknown[touched]),
+      touched === undefined || !(pending[touched] || claim?.units[touched] || abandonedCalls[touched] || unresolvedCalls[touched]),
   );
 }
 

@@ -75,7 +75,7 @@ function settleUnit(
   // after it.
   const address = pending[contactOf(name) ?? name];
   const doubted =
-    take(d.mailbox.doubts, name) !== undefined ||
+    take(d.mailbox.overwritten, name) !== undefined ||
     (isFlag(name) && address !== undefined && address.version < unit.version);
   switch (settlement.is) {
     case "applied":
@@ -184,7 +184,7 @@ function settleLate(
   const doubted = new Set<string>();
   const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
   const d = draft(state, owner);
-  const { claim: current, doubts } = d.mailbox;
+  const { claim: current, overwritten } = d.mailbox;
   for (const [name, settlement] of Object.entries(settlements)) {
     const { is, version } = settlement;
     const fateUnknown = (is === "retry" || is === "bury") && settlement.fateUnknown === true;
@@ -198,7 +198,7 @@ function settleLate(
       const flying = current?.units[touched];
       const applied = d.ledger[touched];
       if (flying && flying.version > version) {
-        doubts[touched] = version;
+        overwritten[touched] = version;
         doubted.add(touched);
       } else if (applied && applied.version > version) {
         doubted.add(touched);

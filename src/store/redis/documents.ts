@@ -37,10 +37,10 @@ export const mailboxDocument = z.object({
   pending: units,
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units, sent })),
   // Left out where they are empty.
-  suspects: byName(z.object({ until: z.number() })).default({}),
-  kept: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
-  doubts: byName(z.string()).default({}),
-  unknown: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
+  abandonedCalls: byName(z.object({ until: z.number() })).default({}),
+  lastSettled: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
+  overwritten: byName(z.string()).default({}),
+  unresolvedCalls: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
 });
 
 export const ledgerDocument = byName(

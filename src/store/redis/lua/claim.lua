@@ -14,13 +14,13 @@ local function claim(d, token, lease_ms)
   end
   if dead then
     mailbox.claim = nil
-    mailbox.doubts = {}
+    mailbox.overwritten = {}
     for name, unit in pairs(dead.units) do
       book(unit.run, 'pending', -1)
       fence_version(d, name, unit, NOW + ABANDONED_CALL_MS)
       unit.deaths = unit.deaths + 1
       place(d, name, unit)
-      mailbox.suspects[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
+      mailbox.abandonedCalls[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
     end
   end
 

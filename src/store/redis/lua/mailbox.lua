@@ -80,7 +80,7 @@ end
 local function empty_mailbox(owner)
   return {
     pool = owner.pool, username = owner.username, priority = owner.priority,
-    pending = {}, suspects = {}, kept = {}, doubts = {}, unknown = {},
+    pending = {}, abandonedCalls = {}, lastSettled = {}, overwritten = {}, unresolvedCalls = {},
   }
 end
 
@@ -142,17 +142,17 @@ end
 
 -- Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag.
 local function cooldown_until(d, name, digest)
-  local unresolved = d.mailbox.unknown[name]
-  local other_unresolved = other_of(name) and d.mailbox.unknown[other_of(name)]
+  local unresolved = d.mailbox.unresolvedCalls[name]
+  local other_unresolved = other_of(name) and d.mailbox.unresolvedCalls[other_of(name)]
   return math.max(unresolved and unresolved.digest ~= digest and unresolved['until'] or 0, other_unresolved and other_unresolved['until'] or 0)
 end
 
 -- A call is unresolved: what is pending waits for it. A blank digest stands for any value.
 local function start_cooldown(d, name, digest)
-  local pending, unknown = d.mailbox.pending, d.mailbox.unknown
-  local before = unknown[name]
+  local pending, unresolvedCalls = d.mailbox.pending, d.mailbox.unresolvedCalls
+  local before = unresolvedCalls[name]
   local mixed = before and before['until'] > NOW and before.digest ~= digest
-  unknown[name] = { digest = mixed and '' or digest, ['until'] = NOW + COOLDOWN_MS }
+  unresolvedCalls[name] = { digest = mixed and '' or digest, ['until'] = NOW + COOLDOWN_MS }
   local function wait(touched)
     local waiting = touched and pending[touched]
     if waiting then waiting.notBefore = math.max(waiting.notBefore, cooldown_until(d, touched, waiting.digest)) end
@@ -164,7 +164,7 @@ end
 -- True where a call that was given up may still change the unit: one for itself, its contact or its flag.
 local function has_abandoned_call(d, name)
   local other = other_of(name)
-  return d.mailbox.suspects[name] ~= nil or (other ~= nil and d.mailbox.suspects[other] ~= nil)
+  return d.mailbox.abandonedCalls[name] ~= nil or (other ~= nil and d.mailbox.abandonedCalls[other] ~= nil)
 end
 
 -- Books a unit as done, and keeps it where an abandoned call may yet undo it; `unit` is the caller's no longer.
@@ -172,7 +172,7 @@ local function done(d, name, unit, term)
   book(unit.run, term, 1)
   if has_abandoned_call(d, name) then
     unit.term = term
-    d.mailbox.kept[name] = unit
+    d.mailbox.lastSettled[name] = unit
   end
 end
 
@@ -180,7 +180,7 @@ end
 local function resend(d, name)
   local mailbox = d.mailbox
   if mailbox.pending[name] or (mailbox.claim and mailbox.claim.units[name]) then return end
-  local last = take(mailbox.kept, name)
+  local last = take(mailbox.lastSettled, name)
   local applied = d.ledger[name]
   if not last or (applied and applied.version > last.version) then return end
   book(last.run, take(last, 'term'), -1)
@@ -266,8 +266,8 @@ local function due_at(mailbox)
   end
   if at then return at end
   at = 0
-  for _, abandoned in pairs(mailbox.suspects) do at = math.max(at, abandoned['until']) end
-  for _, unresolved in pairs(mailbox.unknown) do at = math.max(at, unresolved['until']) end
+  for _, abandoned in pairs(mailbox.abandonedCalls) do at = math.max(at, abandoned['until']) end
+  for _, unresolved in pairs(mailbox.unresolvedCalls) do at = math.max(at, unresolved['until']) end
   return at
 end
 
@@ -306,8 +306,8 @@ local function forget_former(d, account)
       book(unit.run, 'discarded', 1)
     end
   end
-  for name, unit in pairs(mailbox.kept) do
-    if unit.account and is_successor(account, unit.account) then mailbox.kept[name] = nil end
+  for name, unit in pairs(mailbox.lastSettled) do
+    if unit.account and is_successor(account, unit.account) then mailbox.lastSettled[name] = nil end
   end
 end
 
@@ -315,17 +315,17 @@ end
 -- is due, or nil where nothing is left in it.
 local function close(d)
   local mailbox = d.mailbox
-  for name, abandoned in pairs(mailbox.suspects) do
-    if abandoned['until'] <= NOW then mailbox.suspects[name] = nil end
+  for name, abandoned in pairs(mailbox.abandonedCalls) do
+    if abandoned['until'] <= NOW then mailbox.abandonedCalls[name] = nil end
   end
-  for name in pairs(mailbox.kept) do
-    if not has_abandoned_call(d, name) then mailbox.kept[name] = nil end
+  for name in pairs(mailbox.lastSettled) do
+    if not has_abandoned_call(d, name) then mailbox.lastSettled[name] = nil end
   end
-  for name, unresolved in pairs(mailbox.unknown) do
-    if unresolved['until'] <= NOW then mailbox.unknown[name] = nil end
+  for name, unresolved in pairs(mailbox.unresolvedCalls) do
+    if unresolved['until'] <= NOW then mailbox.unresolvedCalls[name] = nil end
   end
   close_ledger(d)
-  if not mailbox.claim and is_empty(mailbox.pending) and is_empty(mailbox.suspects) and is_empty(mailbox.unknown) then
+  if not mailbox.claim and is_empty(mailbox.pending) and is_empty(mailbox.abandonedCalls) and is_empty(mailbox.unresolvedCalls) then
     d.ended = d.existed
     return nil
   end

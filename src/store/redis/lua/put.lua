@@ -51,7 +51,7 @@ local function is_undisturbed(d, name)
   local flying = mailbox.claim and mailbox.claim.units or {}
   local function stirs(touched)
     return touched
-      and (mailbox.pending[touched] or flying[touched] or mailbox.suspects[touched] or mailbox.unknown[touched])
+      and (mailbox.pending[touched] or flying[touched] or mailbox.abandonedCalls[touched] or mailbox.unresolvedCalls[touched])
   end
   return not stirs(name) and not stirs(other_of(name))
 end

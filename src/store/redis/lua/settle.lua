@@ -12,7 +12,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
   -- after it.
   local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
   local is_for_another = address and address.version < unit.version
-  local doubted = take(mailbox.doubts, name) ~= nil or is_for_another
+  local doubted = take(mailbox.overwritten, name) ~= nil or is_for_another
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
@@ -90,7 +90,7 @@ local function settle_late(d, settlements)
     local flying = mailbox.claim and mailbox.claim.units[name]
     local applied = d.ledger[name]
     if flying and flying.version > version then
-      mailbox.doubts[name] = version
+      mailbox.overwritten[name] = version
       doubt(name)
     elseif applied and applied.version > version then
       doubt(name)
