@@ -3,10 +3,13 @@
  * steps. Only the steps (put.ts, claim.ts, settle.ts, replay.ts) use it.
  */
 import type { Entry, Term } from "./books.ts";
+import { defined } from "./defined.ts";
+import type { PassageOf } from "./gate.ts";
 import {
   isOfFormer,
   COOLDOWN_MS,
   type QueuedUnit,
+  type ReplacedUnit,
   type SettledUnit,
   type LedgerEntry,
   type SendUnless,
@@ -37,6 +40,7 @@ export interface Draft {
   };
   ledger: Record<string, LedgerEntry>;
   entries: Entry[];
+  readonly passageOf: PassageOf;
 }
 
 export interface Owner {
@@ -46,7 +50,7 @@ export interface Owner {
   readonly priority: number;
 }
 
-export function draft(state: UserState, owner: Owner): Draft {
+export function draft(state: UserState, owner: Owner, passageOf: PassageOf): Draft {
   const { mailbox, ledger } = state;
   return {
     user: owner.user,
@@ -63,6 +67,7 @@ export function draft(state: UserState, owner: Owner): Draft {
     },
     ledger: withoutPrototype(ledger),
     entries: [],
+    passageOf,
   };
 }
 
@@ -89,15 +94,36 @@ export function otherOf(name: string): string | undefined {
   return flagOf(name) ?? contactOf(name);
 }
 
-/** What a cancelled run has put, and what is not in flight, is not sent any more. */
-export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean): void {
-  for (const [name, unit] of Object.entries(d.mailbox.pending)) {
-    if (!isCancelled(unit.run)) continue;
-    delete d.mailbox.pending[name];
-    book(d, unit.run, "pending", -1);
-    book(d, unit.run, "discarded", 1);
+/** What waits, as the gates stand now: what a cancelled run has put is discarded, and what a closed one keeps has its name. */
+export function applyGates(d: Draft): void {
+  const { pending } = d.mailbox;
+  for (const [name, unit] of Object.entries(pending)) {
+    const passage = d.passageOf(unit.run);
+    if (passage.is === "cancelled") {
+      delete pending[name];
+      book(d, unit.run, "pending", -1);
+      discard(d, name, unit);
+    } else pending[name] = behind(d, unit);
   }
 }
+
+/** The unit with the name of the gate that keeps it, if one does. */
+function behind(d: Draft, unit: QueuedUnit): QueuedUnit {
+  const passage = d.passageOf(unit.run);
+  const { gate: _before, ...free } = unit;
+  return passage.is === "closed" ? { ...free, gate: passage.gate } : free;
+}
+
+/** A unit of a cancelled run, which waits no more, is not sent. The value of another run that it superseded is. */
+export function discard(d: Draft, name: string, { run, replaced }: QueuedUnit): void {
+  book(d, run, "discarded", 1);
+  if (replaced === undefined || d.passageOf(replaced.run).is === "cancelled") return;
+  book(d, replaced.run, "superseded", -1);
+  place(d, name, { ...replaced, ...UNTRIED });
+}
+
+/** What nobody has tried to send. */
+export const UNTRIED = { attempts: 0, faults: 0, deaths: 0, notBefore: 0 } as const;
 
 /**
  * A look found that another account has the username now. What the ledger knows of the former account, and what waits
@@ -106,6 +132,7 @@ export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean
 export function forgetFormer(d: Draft, account: string): void {
   for (const [name, entry] of Object.entries(d.ledger)) if (isOfFormer(entry, account)) delete d.ledger[name];
   const { pending, lastSettled } = d.mailbox;
+  // What it superseded waited for the former account as well, or was older than its successor.
   for (const [name, unit] of Object.entries(pending)) {
     if (unit.account === undefined || !isSuccessor(account, unit.account)) continue;
     delete pending[name];
@@ -120,26 +147,43 @@ export function forgetFormer(d: Draft, account: string): void {
 /** The ledger's account of a call that went by the username. */
 export const NOT_LOOKED_AT = "";
 
+/** By which change, when, and how a unit was settled last: see LedgerEntry. */
+type Ending = Pick<LedgerEntry, "run" | "outcome" | "settledAt">;
+
+/** A value that was found there, or is taken for there. */
+export const unchangedBy = ({ run }: Pick<QueuedUnit, "run">, nowMs: number): Ending => ({
+  run,
+  outcome: "unchanged",
+  settledAt: nowMs,
+});
+
 /**
  * What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
- * `account`: the account that has the value; unless given, the one from before.
+ * `account`: the account that has the value; unless given, the one from before, and so is `ending`.
  */
 export function enter(
   d: Draft,
   name: string,
   version: string,
   digest: string,
-  { at, account }: { readonly at?: number; readonly account?: string | undefined } = {},
+  {
+    at,
+    account,
+    ending,
+  }: { readonly at?: number; readonly account?: string | undefined; readonly ending?: Ending } = {},
 ): void {
   const before = d.ledger[name];
   const last = at === undefined || (before?.at !== undefined && before.at > at) ? before?.at : at;
   const whose = account ?? before?.account ?? NOT_LOOKED_AT;
-  d.ledger[name] = {
+  d.ledger[name] = defined({
     version,
     digest,
-    ...(last === undefined ? {} : { at: last }),
-    ...(whose === NOT_LOOKED_AT ? {} : { account: whose }),
-  };
+    at: last,
+    account: whose === NOT_LOOKED_AT ? undefined : whose,
+    run: (ending ?? before)?.run,
+    outcome: (ending ?? before)?.outcome,
+    settledAt: (ending ?? before)?.settledAt,
+  });
 }
 
 /** Marks the value that is there as unknown to the ledger. */
@@ -152,8 +196,16 @@ export function blank(d: Draft, name: string | undefined, at?: number): void {
  * A look found the value there: nothing older than it follows. It is poolsync's own where it was the last that poolsync
  * wrote, but an address or number is not waited for any more once it was seen. `account`: at which it was seen.
  */
-export function enterSeen(d: Draft, name: string, unit: QueuedUnit, wasLast: boolean, account = unit.account): void {
-  enter(d, name, unit.version, wasLast && !isContact(name) ? unit.digest : "", { account });
+export function enterSeen(
+  d: Draft,
+  name: string,
+  unit: QueuedUnit,
+  wasLast: boolean,
+  nowMs: number,
+  account = unit.account,
+): void {
+  const ending = unchangedBy(unit, nowMs);
+  enter(d, name, unit.version, wasLast && !isContact(name) ? unit.digest : "", { account, ending });
 }
 
 /** Of two reasons not to send the same value, the one that skips less. */
@@ -197,24 +249,30 @@ export function startCooldown(d: Draft, name: string, digest: string, nowMs: num
 export function fenceVersion(
   d: Draft,
   name: string,
-  { version, account = NOT_LOOKED_AT }: QueuedUnit,
+  { version, run, account = NOT_LOOKED_AT }: QueuedUnit,
   until: number,
+  nowMs: number,
 ): void {
   const applied = d.ledger[name];
-  enter(d, name, applied && applied.version > version ? applied.version : version, "", { at: until, account });
+  const ending = { run, outcome: "unresolved", settledAt: nowMs } as const;
+  enter(d, name, applied && applied.version > version ? applied.version : version, "", { at: until, account, ending });
   blank(d, otherOf(name), until);
 }
 
 /** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
 function hasAbandonedCall(d: Draft, name: string): boolean {
   const other = otherOf(name);
-  return d.mailbox.abandonedCalls[name] !== undefined || (other !== undefined && d.mailbox.abandonedCalls[other] !== undefined);
+  return (
+    d.mailbox.abandonedCalls[name] !== undefined ||
+    (other !== undefined && d.mailbox.abandonedCalls[other] !== undefined)
+  );
 }
 
 /** Books a unit as done, and keeps it where an abandoned call may yet undo it. */
 export function done(d: Draft, name: string, unit: QueuedUnit, term: SettledUnit["term"]): void {
   book(d, unit.run, term, 1);
-  if (hasAbandonedCall(d, name)) d.mailbox.lastSettled[name] = { ...unit, term };
+  const { replaced: _over, ...settled } = unit;
+  if (hasAbandonedCall(d, name)) d.mailbox.lastSettled[name] = { ...settled, term };
 }
 
 /** Sends again what was kept, unless something newer is on its way. */
@@ -225,7 +283,7 @@ export function resend(d: Draft, name: string): void {
   const applied = d.ledger[name];
   if (!last || (applied && applied.version > last.version)) return;
   const { term, ...unit } = last;
-  pending[name] = { ...unit, attempts: 0, faults: 0, deaths: 0, notBefore: cooldownUntil(d, name, unit.digest) };
+  pending[name] = behind(d, { ...unit, ...UNTRIED, notBefore: cooldownUntil(d, name, unit.digest) });
   book(d, unit.run, term, -1);
   book(d, unit.run, "pending", 1);
   // Writing an address takes its flag away, so what the flag was set to goes after it.
@@ -250,18 +308,37 @@ export function cameBefore(one: string | undefined, other: string | undefined): 
 }
 
 /** True where `unit` says nothing that `other` does not say as well or better. */
-function yieldsTo(unit: QueuedUnit, other: QueuedUnit | undefined): boolean {
-  if (!other) return false;
+function yieldsTo(unit: QueuedUnit, other: QueuedUnit): boolean {
   if (unit.version <= other.version) return true;
   return unit.digest === other.digest && ordinalOf(unit.version) === ordinalOf(other.version);
 }
 
+/** The newest of some values that is of another run than this: what goes in its place where this run is cancelled. */
+function newestOfOthers(run: string, ...units: readonly (ReplacedUnit | undefined)[]): ReplacedUnit | undefined {
+  let newest: ReplacedUnit | undefined;
+  for (const unit of units) {
+    if (unit !== undefined && unit.run !== run && (newest === undefined || unit.version > newest.version))
+      newest = unit;
+  }
+  if (newest === undefined) return undefined;
+  const { version, digest, body, run: whose, sendUnless, account } = newest;
+  return defined({ version, digest, body, run: whose, sendUnless, account });
+}
+
+function replacing(unit: QueuedUnit, ...losers: readonly (QueuedUnit | undefined)[]): QueuedUnit {
+  const { replaced, ...rest } = unit;
+  const others = losers.flatMap((loser) => (loser === undefined ? [] : [loser, loser.replaced]));
+  const newest = newestOfOthers(unit.run, replaced, ...others);
+  return newest === undefined ? rest : { ...rest, replaced: newest };
+}
+
 /**
- * Puts a value among the pending ones, against the ledger, what is pending and what is in flight. Books where it
- * ended (`pending`, `stale` or `superseded`) and the loser it replaced.
+ * Puts a value among the pending ones, against the gates, the ledger, what is pending and what is in flight. Books where
+ * it ended (`pending`, `stale`, `superseded` or `discarded`) and the loser it replaced.
  */
 export function place(d: Draft, name: string, unit: QueuedUnit): void {
   const { pending, claim } = d.mailbox;
+  if (d.passageOf(unit.run).is === "cancelled") return discard(d, name, unit);
   const contact = contactOf(name);
   // A value for an account that no longer exists, as from a dead claim or a letter, replaces no value of its successor.
   const others = [pending[name], claim?.units[name]];
@@ -277,8 +354,10 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
   // The change that ends here asked for the very same value, so the stricter condition of the two holds from now on.
   const strict = waiting?.digest === unit.digest ? stricter(waiting.sendUnless, unit.sendUnless) : unit.sendUnless;
   const rival = waiting ?? claim?.units[name];
-  if (!cameBefore(rival?.account, unit.account) && yieldsTo(unit, rival)) {
-    if (waiting?.digest === unit.digest) pending[name] = sentUnless(waiting, strict);
+  if (rival && !cameBefore(rival.account, unit.account) && yieldsTo(unit, rival)) {
+    const winner = replacing(waiting?.digest === unit.digest ? sentUnless(rival, strict) : rival, unit);
+    if (waiting) pending[name] = winner;
+    else if (claim) claim.units[name] = winner;
     return book(d, unit.run, "superseded", 1);
   }
 
@@ -294,13 +373,14 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
     delete pending[flag];
   }
   const notBefore = Math.max(unit.notBefore, cooldownUntil(d, name, unit.digest));
-  pending[name] = { ...sentUnless(unit, strict), notBefore };
+  pending[name] = behind(d, replacing({ ...sentUnless(unit, strict), notBefore }, loser));
   book(d, unit.run, "pending", 1);
 }
 
-/** Forgets what has expired, and the mailbox itself when nothing is left in it. */
+/** Applies the gates, and forgets what has expired, and the mailbox itself when nothing is left in it. */
 export function finish(d: Draft, nowMs: number): Outcome {
   const { mailbox } = d;
+  applyGates(d);
   for (const [name, abandoned] of Object.entries(mailbox.abandonedCalls)) {
     if (abandoned.until > nowMs) continue;
     delete mailbox.abandonedCalls[name];
@@ -311,7 +391,9 @@ export function finish(d: Draft, nowMs: number): Outcome {
   for (const [name, unresolved] of Object.entries(mailbox.unresolvedCalls)) {
     if (unresolved.until <= nowMs) delete mailbox.unresolvedCalls[name];
   }
-  const empty = [mailbox.pending, mailbox.abandonedCalls, mailbox.unresolvedCalls].every((part) => Object.keys(part).length === 0);
+  const empty = [mailbox.pending, mailbox.abandonedCalls, mailbox.unresolvedCalls].every(
+    (part) => Object.keys(part).length === 0,
+  );
   const state = empty && !mailbox.claim ? { ledger: { ...d.ledger } } : asDocuments(d);
   return { state, entries: d.entries };
 }

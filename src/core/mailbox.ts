@@ -8,10 +8,11 @@
  *   when it has ended anybody may, and gets the dead claim's units merged back first (a *takeover*).
  * - A settle names the token. Where it is no longer current the settle is *late*: nothing is booked, and what it says
  *   was written is *in doubt*, so that the newest value is sent once more.
+ * - What a gate keeps (gate.ts) waits in `pending` with the gate's name, and is not due.
  * - A mailbox with nothing left to do or to remember is deleted.
  */
 import { isSuccessor, madeAt } from "./person.ts";
-import { contactOf } from "./unit.ts";
+import { contactOf, flagOf } from "./unit.ts";
 
 /** A wanted value of one unit, on its way. `body` is the unit's value as the keyring sealed it. */
 export interface QueuedUnit {
@@ -34,7 +35,14 @@ export interface QueuedUnit {
    * the call.
    */
   readonly account?: string;
+  /** The gate that keeps it while it waits (gate.ts). */
+  readonly gate?: string;
+  /** The newest value of another run that it superseded: it goes instead where the run of this one is cancelled. */
+  readonly replaced?: ReplacedUnit;
 }
+
+/** A value that gave way to one of another run, as it was put. */
+export type ReplacedUnit = Pick<QueuedUnit, "version" | "digest" | "body" | "run" | "sendUnless" | "account">;
 
 /**
  * What may keep a value from being sent: that poolsync wrote it within the hour (`written`: changes that come one by
@@ -102,6 +110,12 @@ export interface LedgerEntry {
   readonly at?: number;
   /** The mark of the account that has it; absent where the call went by the username, or was made before it was kept. */
   readonly account?: string;
+  /** The run of the change that was settled last. Absent in entries from before it was kept. */
+  readonly run?: string;
+  /** What became of it; absent where it was applied. `unresolved`: nobody knows whether its call was applied. */
+  readonly outcome?: "unchanged" | "unresolved";
+  /** Epoch ms: when; absent where that is `at`. */
+  readonly settledAt?: number;
 }
 
 /** By unit. */
@@ -139,20 +153,39 @@ export function isOfFormer({ account, at }: LedgerEntry, mark: string): boolean 
   return account === undefined ? at !== undefined && at + CLOCKS_APART_MS < madeAt(mark) : isSuccessor(mark, account);
 }
 
-/** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */
+/** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. Never, behind a gate. */
 export function mayGoAt(pending: Units, name: string, unit: QueuedUnit): number {
   const contact = contactOf(name);
-  return Math.max(unit.notBefore, (contact === undefined ? undefined : pending[contact])?.notBefore ?? 0);
+  const address = contact === undefined ? undefined : pending[contact];
+  if (unit.gate !== undefined || address?.gate !== undefined) return Infinity;
+  return Math.max(unit.notBefore, address?.notBefore ?? 0);
 }
 
-/** When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit. */
-export function dueAt(mailbox: Mailbox): number {
-  if (mailbox.claim) return mailbox.claim.leaseUntil;
-  const times = Object.entries(mailbox.pending).map(([name, unit]) => mayGoAt(mailbox.pending, name, unit));
-  if (times.length > 0) return Math.min(...times);
-  return Math.max(
-    0,
-    ...Object.values(mailbox.abandonedCalls).map((abandoned) => abandoned.until),
-    ...Object.values(mailbox.unresolvedCalls).map((unresolved) => unresolved.until),
+/** Whose units are meant: those of some runs; all, where it is absent. */
+export type Runs = ReadonlySet<string> | undefined;
+
+/** True where the unit is of these runs, or is the contact that a flag of these runs waits for. */
+export function isOf(runs: Runs, pending: Units, name: string): boolean {
+  if (runs === undefined) return true;
+  const flag = flagOf(name);
+  return [pending[name], flag === undefined ? undefined : pending[flag]].some((unit) => unit && runs.has(unit.run));
+}
+
+/**
+ * When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit, or when what it
+ * remembers of calls is over. Infinity where gates keep everything, or nothing is of these runs.
+ */
+export function dueAt({ claim, pending, abandonedCalls, unresolvedCalls }: Mailbox, runs?: Runs): number {
+  if (claim) return claim.leaseUntil;
+  const goesAt = Object.entries(pending).flatMap(([name, unit]) =>
+    isOf(runs, pending, name) ? mayGoAt(pending, name, unit) : [],
   );
+  const earliest = Math.min(...goesAt);
+  const remembered = [...Object.values(abandonedCalls), ...Object.values(unresolvedCalls)].map(({ until }) => until);
+  return earliest < Infinity || remembered.length === 0 ? earliest : Math.max(...remembered);
+}
+
+/** The gates that keep something in the mailbox. */
+export function gatesIn(mailbox: Mailbox | undefined): ReadonlySet<string> {
+  return new Set(Object.values(mailbox?.pending ?? {}).flatMap(({ gate }) => gate ?? []));
 }

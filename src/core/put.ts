@@ -1,7 +1,7 @@
 import {
+  applyGates,
   blank,
   book,
-  discardCancelled,
   draft,
   enter,
   enterSeen,
@@ -10,10 +10,13 @@ import {
   isStale,
   otherOf,
   place,
+  unchangedBy,
+  UNTRIED,
   type Draft,
   type Outcome,
   type Owner,
 } from "./draft.ts";
+import type { PassageOf } from "./gate.ts";
 import { isBelieved, type QueuedUnit, type SendUnless, type UserState } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";
 import { isFlag } from "./unit.ts";
@@ -53,10 +56,10 @@ export function put(
   change: Owner & { readonly run: string; readonly units: readonly DesiredUnit[]; readonly account?: string },
   arrivals: readonly number[],
   nowMs: number,
-  isCancelled: (run: string) => boolean,
+  passageOf: PassageOf,
 ): Outcome {
-  const d = draft(state, change);
-  discardCancelled(d, isCancelled);
+  const d = draft(state, change, passageOf);
+  applyGates(d);
   const { account } = change;
   if (account !== undefined) forgetFormer(d, account);
   change.units.forEach((desired, index) => {
@@ -75,10 +78,7 @@ export function put(
       digest: desired.digest,
       body: desired.body,
       run: change.run,
-      attempts: 0,
-      faults: 0,
-      deaths: 0,
-      notBefore: 0,
+      ...UNTRIED,
       ...(sendUnless === undefined ? {} : { sendUnless }),
       ...(account === undefined ? {} : { account }),
     };
@@ -86,8 +86,8 @@ export function put(
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
     const known = isUndisturbed(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
     if (known === undefined) return place(d, name, unit);
-    if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest);
-    else enter(d, name, unit.version, unit.digest, { account });
+    if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest, nowMs);
+    else enter(d, name, unit.version, unit.digest, { account, ending: unchangedBy(unit, nowMs) });
     book(d, change.run, "unchanged", 1);
   });
   return finish(d, nowMs);
@@ -108,7 +108,8 @@ function lagged({ ledger }: Draft, name: string, account: string | undefined): b
 function isUndisturbed({ mailbox: { pending, claim, abandonedCalls, unresolvedCalls } }: Draft, name: string): boolean {
   return [name, otherOf(name)].every(
     (touched) =>
-      touched === undefined || !(pending[touched] || claim?.units[touched] || abandonedCalls[touched] || unresolvedCalls[touched]),
+      touched === undefined ||
+      !(pending[touched] || claim?.units[touched] || abandonedCalls[touched] || unresolvedCalls[touched]),
   );
 }
 

@@ -2,6 +2,7 @@ import {
   blank,
   book,
   cameBefore,
+  discard,
   done,
   draft,
   enter,
@@ -14,8 +15,10 @@ import {
   place,
   resend,
   take,
+  unchangedBy,
 } from "./draft.ts";
 import type { Draft, Outcome, Owner } from "./draft.ts";
+import type { PassageOf } from "./gate.ts";
 import type { Letter } from "./letter.ts";
 import { COOLDOWN_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
@@ -41,10 +44,11 @@ export function settle(
   settlements: Settlements,
   leaseMs: number,
   nowMs: number,
+  passageOf: PassageOf,
 ): Outcome & { readonly result: Settled } {
   const { mailbox } = state;
-  if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs);
-  const d = draft(state, { user, ...mailbox });
+  if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs, passageOf);
+  const d = draft(state, { user, ...mailbox }, passageOf);
   const current = d.mailbox.claim;
   if (!current) throw new Error("Expected the mailbox to hold the claim that was just compared");
   const letters: Letter[] = [];
@@ -84,7 +88,7 @@ function settleUnit(
     case "retry": {
       if (settlement.fateUnknown) {
         startCooldown(d, name, unit.digest, nowMs);
-        fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
+        fenceVersion(d, name, unit, nowMs + COOLDOWN_MS, nowMs);
       } else if (wasLast && !doubted) {
         // Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
         enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
@@ -117,21 +121,22 @@ function settleDone(
   const newer = isNewer ? applied.version : undefined;
   if (settlement.is === "applied") {
     const account = unit.account ?? NOT_LOOKED_AT;
-    enter(d, name, newer ?? unit.version, newer || doubted ? "" : unit.digest, { at: nowMs, account });
+    const ending = { run: unit.run };
+    enter(d, name, newer ?? unit.version, newer || doubted ? "" : unit.digest, { at: nowMs, account, ending });
     // An address that was settled a moment ago in the same claim has another flag now.
     blank(d, otherOf(name), nowMs);
   } else if (newer !== undefined || doubted) {
-    enter(d, name, newer ?? unit.version, "", { account: settlement.account });
+    enter(d, name, newer ?? unit.version, "", { account: settlement.account, ending: unchangedBy(unit, nowMs) });
   } else if (settlement.awaiting === true) {
-    enter(d, name, unit.version, unit.digest, { account: settlement.account });
+    enter(d, name, unit.version, unit.digest, { account: settlement.account, ending: unchangedBy(unit, nowMs) });
   } else {
-    enterSeen(d, name, unit, wasLast, settlement.account);
+    enterSeen(d, name, unit, wasLast, nowMs, settlement.account);
   }
   if (doubted) place(d, name, { ...unit, notBefore: 0 });
   else done(d, name, unit, settlement.is);
 }
 
-/** The unit becomes a letter, unless something newer of it waits. */
+/** The unit becomes a letter, unless something newer of it waits, or its run was cancelled meanwhile. */
 function settleBuried(
   d: Draft,
   name: string,
@@ -142,7 +147,11 @@ function settleBuried(
   const { pending } = d.mailbox;
   if (settlement.fateUnknown) {
     startCooldown(d, name, unit.digest, nowMs);
-    fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
+    fenceVersion(d, name, unit, nowMs + COOLDOWN_MS, nowMs);
+  }
+  if (d.passageOf(unit.run).is === "cancelled") {
+    discard(d, name, unit);
+    return undefined;
   }
   const rivals = [pending[name], pending[contactOf(name) ?? name]];
   if (rivals.some((rival) => rival && rival.version > unit.version && !cameBefore(unit.account, rival.account))) {
@@ -180,10 +189,11 @@ function settleLate(
   user: string,
   settlements: Settlements,
   nowMs: number,
+  passageOf: PassageOf,
 ): Outcome & { readonly result: Settled } {
   const doubted = new Set<string>();
   const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
-  const d = draft(state, owner);
+  const d = draft(state, owner, passageOf);
   const { claim: current, overwritten } = d.mailbox;
   for (const [name, settlement] of Object.entries(settlements)) {
     const { is, version } = settlement;

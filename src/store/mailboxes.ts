@@ -79,6 +79,14 @@ export interface SettleAnswer extends Omit<Settled, "letters"> {
   readonly priority?: number;
 }
 
+/** What of a mailbox is meant. */
+export interface Selection {
+  /** Only what these runs have put; absent for everything. */
+  readonly runs?: readonly string[];
+  /** Of these runs, what a pause keeps as well. */
+  readonly despitePause?: boolean;
+}
+
 /** A user who has something to do. */
 export interface Due {
   readonly user: string;
@@ -88,6 +96,8 @@ export interface Due {
 export interface Swept extends Due {
   /** Epoch ms, by the store's clock. */
   readonly dueAt: number;
+  /** Whose changes wait, or are in a claim. */
+  readonly runs: readonly string[];
 }
 
 export interface Mailboxes {
@@ -96,10 +106,22 @@ export interface Mailboxes {
    * pages of a run whose beginning it has forgotten. And with `run-cancelled` where somebody has cancelled it.
    */
   put(page: Page): Promise<Put>;
-  /** `token` must be fresh: a random UUID. What a cancelled run has put is discarded, and not claimed. */
-  claim(user: string, token: string, leaseMs: number): Promise<ClaimAnswer>;
-  /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
-  settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;
+  /**
+   * `token` must be fresh: a random UUID. What a cancelled run has put is discarded, and not claimed; nor is what a gate
+   * keeps.
+   */
+  claim(user: string, token: string, leaseMs: number, selection?: Selection): Promise<ClaimAnswer>;
+  /**
+   * `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. `dueInMs` of the answer
+   * is that of what `runs` have put.
+   */
+  settle(
+    user: string,
+    token: string,
+    settlements: Settlements,
+    leaseMs: number,
+    runs?: readonly string[],
+  ): Promise<SettleAnswer>;
   /**
    * Users of a pool that are due, oldest first, `offset` from the start. The caller holds the sweep's lease, or gets
    * an empty list: one sweep a pool at a time.
@@ -108,8 +130,22 @@ export interface Mailboxes {
     pool: string,
     options: { holder: string; leaseMs: number; offset: number; limit: number },
   ): Promise<readonly Swept[]>;
-  /** How many users of the pool have something to do, now or later. */
+  /** How many users of the pool have something to do, now or later, that no gate keeps. */
   dueCount(pool: string): Promise<number>;
+  /**
+   * Brings users of a pool who are due to where the gates stand now, `offset` from the first: whom a gate keeps is due no
+   * more, and what a cancelled run has put is discarded. Answers how many were looked at, and how many of them are still
+   * due: the next page begins behind these.
+   */
+  sortOut(
+    pool: string,
+    options: { readonly offset: number; readonly limit: number },
+  ): Promise<{ readonly looked: number; readonly due: number }>;
+  /**
+   * Makes users due again whom a gate has kept, `limit` of them at most, and answers them; none where the gate is
+   * closed, or keeps nobody any more.
+   */
+  release(gate: string, limit: number): Promise<readonly (Due & { readonly pool: string })[]>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
   read(user: string): Promise<UserState>;
   /** The ledgers of those of the users who have one. */

@@ -24,8 +24,13 @@ export function isEnded(state: RunState): boolean {
   return state === "finished" || state === "failed" || state === "cancelled" || state === "expired";
 }
 
+/** Where a run's changes come from: a file that is read, events as they come, or single requests. */
+export const CHANGE_SOURCES = ["file", "events", "direct"] as const;
+export type ChangeSource = (typeof CHANGE_SOURCES)[number];
+
 export interface Run {
   readonly id: string;
+  readonly source: ChangeSource;
   readonly pool: string;
   /** A feed's name or a file's, or `direct`. */
   readonly feed: string;
@@ -53,7 +58,7 @@ export interface Runs {
    * was cut. One step.
    */
   begin(
-    run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">,
+    run: Pick<Run, "id" | "source" | "pool" | "feed" | "identity" | "asOf">,
   ): Promise<{ readonly run: Run; readonly resumed: boolean }>;
   /** The direct run: of changes from an application or the command line, `direct:<pool>`, as of when it began. */
   direct(pool: string): Promise<Run>;
@@ -63,6 +68,8 @@ export interface Runs {
   /** Rejects with a StoreError `run-lost` where there is no such run. One that has ended keeps the time at which it did. */
   advance(id: string, state: RunState): Promise<void>;
   /**
+   * The gate of a run that is cancelled, or waits for an approval, is closed in the same step (core/gate.ts).
+   *
    * Advances a run that is in one of these states, and answers whether it was: of several who ask at once one gets it.
    * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering`, and of which nothing
    * is pending, is over, and not cancelled any more.

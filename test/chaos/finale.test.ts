@@ -173,7 +173,7 @@ describe("7, that nothing leaks,", () => {
 
   test("breaks where a user is claimed, or has something pending", async () => {
     const { store } = openMemoryStore(NOW);
-    await store.runs.begin({ id: "run", pool: "pool", feed: "feed", identity: "", asOf: NOW });
+    await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: "feed", identity: "", asOf: NOW });
     const changes = [{ user: USER, username: USER, units: [{ name: NAME, digest: "d", body: "b" }] }];
     const rows = { read: 1, faulty: 0 };
     await store.mailboxes.put({ pool: "pool", run: "run", priority: 1, changes, invalid: 0, rows });

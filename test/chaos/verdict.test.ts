@@ -17,8 +17,8 @@ const NOW = 1_800_000_000_000;
 /** Two changes of one user were put, the second was applied over the first, and all is as it should be. */
 async function world() {
   const { store } = openMemoryStore(NOW);
-  await store.runs.begin({ id: "run", pool: "pool", feed: FEED, identity: "", asOf: NOW });
-  await store.runs.begin({ id: "direct", pool: "pool", feed: "direct", identity: "", asOf: NOW });
+  await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: FEED, identity: "", asOf: NOW });
+  await store.runs.begin({ id: "direct", source: "file", pool: "pool", feed: "direct", identity: "", asOf: NOW });
   const model = createModel();
   const writes = [];
   /** Of the changes in the store's words. */

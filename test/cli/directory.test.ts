@@ -178,7 +178,7 @@ describe("the directory worker", () => {
     const { REDIS_URL: redisUrl, POOLSYNC_NAMESPACE: namespace } = environment;
     const engine = await openEngine({ redisUrl, namespace, dataDir: at("engine") });
     try {
-      const other = { pool: POOL, feed: "hr", identity: "of older content", asOf: Date.now() };
+      const other = { source: "file" as const, pool: POOL, feed: "hr", identity: "of older content", asOf: Date.now() };
       await engine.store.runs.begin({ ...other, id: "r-older" });
       await engine.store.runs.advance(cut?.run ?? "", "reading");
     } finally {

@@ -10,7 +10,7 @@ test("a run that nobody delivers is told of once, and is waited for all the same
   try {
     const { runs, mailboxes } = engine.store;
     const pool = "eu-west-1_A";
-    const { run } = await runs.begin({ id: "r-1", pool, feed: "hr", identity: "", asOf: Date.now() });
+    const { run } = await runs.begin({ id: "r-1", source: "file", pool, feed: "hr", identity: "", asOf: Date.now() });
     const units = [{ name: "nickname", digest: "d", body: engine.keyring.seal("{}") }];
     const changes = [{ user: "0123", username: engine.keyring.seal("jane"), units }];
     await mailboxes.put({ pool, run: run.id, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } });

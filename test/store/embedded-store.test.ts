@@ -57,7 +57,7 @@ describe("the embedded store's directory", () => {
   test("it is made for its owner alone, and what was put is there when it is opened again", async () => {
     await withStore(async (store) => {
       for (const id of ["run", "killed"]) {
-        await store.runs.begin({ id, pool: POOL, feed: "feed", identity: "", asOf: 0 });
+        await store.runs.begin({ id, source: "file", pool: POOL, feed: "feed", identity: "", asOf: 0 });
       }
       await store.mailboxes.put(page(["ann"]));
     });

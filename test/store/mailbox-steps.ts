@@ -5,13 +5,14 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { ALL, feedGate, poolGate, runGate } from "../../src/core/gate.ts";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import type { SendUnless, Units } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import type { UserUnits } from "../../src/store/mailboxes.ts";
+import type { Selection, UserUnits } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { openMemoryStore } from "../support/memory-store.ts";
 
@@ -19,6 +20,8 @@ export const USERS = ["ann", "bob", "cem"] as const;
 export const POOLS = ["alpha", "beta"] as const;
 export const RUNS = ["run-1", "run-2"] as const;
 const CANCELLABLE = RUNS[1];
+/** What may be paused. Runs are of no pool of these, but of `any`, and each of a feed of its own. */
+export const GATES = [ALL, poolGate("any"), feedGate(`feed of ${RUNS[0]}`), feedGate(`feed of ${RUNS[1]}`)] as const;
 /** The last two are not names of attributes, but of what every plain object has already. */
 const UNITS = ["given_name", "email", "email_verified", "custom:x", "__proto__", "constructor"] as const;
 const LEASE_MS = 3000;
@@ -195,23 +198,45 @@ const put = fc
     });
   });
 
-async function claimBoth(model: Model, store: Store, real: Real, user: User, leaseMs: number) {
+interface ClaimWanted {
+  readonly user: User;
+  readonly leaseMs: number;
+  readonly selection: Selection;
+}
+
+async function claimBoth(model: Model, store: Store, real: Real, { user, leaseMs, selection }: ClaimWanted) {
   const token = `token-${(model.tokens += 1)}`;
-  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs);
-  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs), answer);
+  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs, selection);
+  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
   if (answer.is === "claimed") {
-    if (real.answersTwice) assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs), answer);
+    if (real.answersTwice) {
+      assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
+    }
     model.flights.push({ user, token, leaseMs, units: answer.units });
   }
   await sameDocuments(model, store, [user]);
   return answer;
 }
 
-const claim = fc.record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1) }).chain(({ user, leaseMs }) =>
-  command(`claim ${user} for ${leaseMs} ms`, async (model, store, real) => {
-    await claimBoth(model, store, real, user, leaseMs);
-  }),
+const anySelection = fc.constantFrom<Selection[]>(
+  {},
+  {},
+  {},
+  { runs: [RUNS[0]] },
+  { runs: [RUNS[1]] },
+  { runs: [RUNS[0]], despitePause: true },
 );
+
+const claim = fc
+  .record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1), selection: anySelection })
+  .chain((wantedClaim) =>
+    command(
+      `claim ${wantedClaim.user} for ${wantedClaim.leaseMs} ms ${JSON.stringify(wantedClaim.selection)}`,
+      async (model, store, real) => {
+        await claimBoth(model, store, real, wantedClaim);
+      },
+    ),
+  );
 
 type Fate =
   | {
@@ -278,10 +303,16 @@ function settlementOf(one: Fate, version: string, letter: string): Settlement | 
 /** The flight counted from the youngest; a worker that lost its claim long ago may still come back. */
 const flightAt = (model: Model, back: number) => model.flights[model.flights.length - 1 - back];
 
-async function settleBoth(model: Model, store: Store, flight: Flight, settlements: Record<string, Settlement>) {
+async function settleBoth(
+  model: Model,
+  store: Store,
+  flight: Flight,
+  settlements: Record<string, Settlement>,
+  runs?: readonly string[],
+) {
   const { user, token } = flight;
-  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS);
-  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS), answer);
+  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS, runs);
+  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS, runs), answer);
   for (const { id, unit } of answer.letters) {
     model.letters.push(id);
     model.buried.add(`${user} ${unit}`);
@@ -292,8 +323,12 @@ async function settleBoth(model: Model, store: Store, flight: Flight, settlement
 }
 
 const settle = fc
-  .record({ back: fc.constantFrom(0, 0, 1, 2), fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }) })
-  .chain(({ back, fates }) =>
+  .record({
+    back: fc.constantFrom(0, 0, 1, 2),
+    fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }),
+    runs: fc.constantFrom(undefined, undefined, [RUNS[0]]),
+  })
+  .chain(({ back, fates, runs }) =>
     command(`settle claim ${back} back: ${fates.map(sayFate).join(", ")}`, async (model, store) => {
       const flight = flightAt(model, back);
       if (!flight) return;
@@ -303,7 +338,7 @@ const settle = fc
         const settlement = one && settlementOf(one, version, letter);
         return settlement ? [[unit, settlement] as const] : [];
       });
-      await settleBoth(model, store, flight, Object.fromEntries(chosen));
+      await settleBoth(model, store, flight, Object.fromEntries(chosen), runs);
     }),
   );
 
@@ -362,15 +397,67 @@ const cancel = command(`cancel ${CANCELLABLE}`, async (model, store) => {
   if (said) for (const key of model.cancellable) model.buried.add(key);
 });
 
-/** Delivers all that is left, as a fleet would in the end. */
+const anyGate = fc.constantFrom(...GATES);
+const BY = { by: "zofia", reason: 'a "reason"' };
+
+const pause = anyGate.chain((gate) =>
+  command(`pause ${gate}`, async (model, store) => {
+    assert.equal(await store.gates.pause(gate, BY), await model.memory.store.gates.pause(gate, BY));
+  }),
+);
+
+const resume = anyGate.chain((gate) =>
+  command(`resume ${gate}`, async (model, store) => {
+    assert.equal(await store.gates.resume(gate), await model.memory.store.gates.resume(gate));
+  }),
+);
+
+/** A run waits for an approval, with what it has put, and goes on. */
+const approval = fc
+  .constantFrom<["needs-approval" | "reading", string][]>(["needs-approval", "waits"], ["reading", "is approved"])
+  .chain(([to, said]) =>
+    command(`${RUNS[0]} ${said}`, async (model, store) => {
+      const from = [to === "reading" ? "needs-approval" : "reading"] as const;
+      const turned = await model.memory.store.runs.transition(RUNS[0], from, to);
+      assert.equal(await store.runs.transition(RUNS[0], from, to), turned);
+    }),
+  );
+
+async function releaseBoth(model: Model, store: Store, gate: string): Promise<void> {
+  const byUser = (due: Awaited<ReturnType<Store["mailboxes"]["release"]>>) =>
+    due.toSorted((a, b) => (a.user < b.user ? -1 : 1));
+  const answer = byUser(await model.memory.store.mailboxes.release(gate, 100));
+  assert.deepEqual(byUser(await store.mailboxes.release(gate, 100)), answer);
+  await sameDocuments(model, store, USERS);
+}
+
+const release = fc
+  .constantFrom(...GATES, runGate(RUNS[0]))
+  .chain((gate) => command(`release ${gate}`, (model, store) => releaseBoth(model, store, gate)));
+
+const sortOut = fc.constantFrom(...POOLS).chain((pool) =>
+  command(`sort out ${pool}`, async (model, store) => {
+    const page = { offset: 0, limit: 100 };
+    const answer = await model.memory.store.mailboxes.sortOut(pool, page);
+    assert.deepEqual(await store.mailboxes.sortOut(pool, page), answer);
+    await sameDocuments(model, store, USERS);
+  }),
+);
+
+/** Delivers all that is left, as a fleet would in the end, once every gate is open. */
 export async function drain(model: Model, real: Real): Promise<void> {
   const [store] = real.stores;
   model.flights = [];
+  for (const { gates, runs } of [model.memory.store, store]) {
+    for (const gate of GATES) await gates.resume(gate);
+    await runs.transition(RUNS[0], ["needs-approval"], "reading");
+  }
+  for (const gate of await store.gates.opened()) await releaseBoth(model, store, gate);
   await passBoth(model, real, LEASE_MS);
   for (let tries = 0; tries < 100; tries += 1) {
     let open = 0;
     for (const user of USERS) {
-      const answer = await claimBoth(model, store, real, user, LEASE_MS);
+      const answer = await claimBoth(model, store, real, { user, leaseMs: LEASE_MS, selection: {} });
       if (answer.is !== "idle") open += 1;
       const flight = model.flights.at(-1);
       if (answer.is !== "claimed" || !flight) continue;
@@ -397,4 +484,9 @@ export const steps: fc.Arbitrary<Command>[] = [
   replay,
   discard,
   cancel,
+  pause,
+  resume,
+  approval,
+  release,
+  sortOut,
 ];

@@ -29,7 +29,7 @@ const NEWER = "001700000000002.0000000000000000.0000000000000001";
 /** Puts one change of each user, in a run that has their name. */
 async function putAll(store: Store, users: readonly string[], pool = "pool", word = "first"): Promise<void> {
   for (const user of users) {
-    await store.runs.begin({ id: user, pool, feed: "feed", identity: "", asOf: 0 });
+    await store.runs.begin({ id: user, source: "file", pool, feed: "feed", identity: "", asOf: 0 });
     const units = ["given_name", "nickname"].map((name) => ({ name, digest: word, body: `p:${user}` }));
     const changes = [{ user, username: `p:${user}`, units }];
     await store.mailboxes.put({

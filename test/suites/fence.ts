@@ -26,7 +26,7 @@ const page = (user: string) => ({
   invalid: 0,
   rows: { read: 1, faulty: 0 },
 });
-const begun = (id: string) => ({ id, pool: POOL, feed: "hr", identity: id, asOf: 0 });
+const begun = (id: string) => ({ id, source: "file" as const, pool: POOL, feed: "hr", identity: id, asOf: 0 });
 const sweep = { holder: "holder", leaseMs: LEASE_MS, offset: 0, limit: 10 };
 async function* chunks(): AsyncGenerator<string> {
   yield "chunk";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Runs } from "../../src/store/runs.ts";
 import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import { beforeImagesSuite } from "./before-images.ts";
@@ -109,9 +110,9 @@ export function storeSuite(name: string, open: Open, time: Time): void {
 function runSuite(name: string, open: Open, time: Time): void {
   describe(`runs: ${name}`, () => {
     const suite = openForSuite(open, time);
-    const wanted = (rest: { identity?: string } = {}) => {
+    const wanted = (rest: { identity?: string } = {}): Parameters<Runs["begin"]>[0] => {
       const id = suite.fresh("run");
-      return { id, pool: "pool", feed: "staff.csv", identity: id, asOf: 1_700_000_000_000, ...rest };
+      return { id, source: "file", pool: "pool", feed: "staff.csv", identity: id, asOf: 1_700_000_000_000, ...rest };
     };
 
     test("begin at the blank cursor", async () => {

@@ -1,15 +1,18 @@
 import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
 import { claim as claimStep } from "../../src/core/claim.ts";
-import { dueAt } from "../../src/core/mailbox.ts";
+import { gatesOf, OPEN, passage, runGate, type Passage } from "../../src/core/gate.ts";
+import { dueAt, gatesIn } from "../../src/core/mailbox.ts";
 import { put as putStep } from "../../src/core/put.ts";
 import { replay as replayStep } from "../../src/core/replay.ts";
 import { settle as settleStep } from "../../src/core/settle.ts";
+import { sortOut } from "../../src/core/sort-out.ts";
 import type { Outcome } from "../../src/core/draft.ts";
 import { buriedOf, type Letter } from "../../src/core/letter.ts";
-import type { UserState } from "../../src/core/mailbox.ts";
+import type { Mailbox, UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { BeforeImages } from "../../src/store/before-images.ts";
+import type { ClosedGate, Gates } from "../../src/store/gates.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
 import type { Hold, Holds } from "../../src/store/holds.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
@@ -47,10 +50,20 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     move(outcome.entries);
     return outcome;
   };
+  const closed = new Map<string, ClosedGate>();
+  const passageOf = (run: string): Passage => {
+    const there = runs.get(run);
+    return there ? passage(gatesOf(there), (gate) => closed.get(gate)?.state) : OPEN;
+  };
   const boxes = (pool: string) =>
-    [...users].flatMap(([user, { mailbox }]) =>
-      mailbox?.pool === pool ? [{ user, mailbox, at: dueAt(mailbox) }] : [],
-    );
+    [...users]
+      .flatMap(([user, { mailbox }]) => (mailbox?.pool === pool ? [{ user, mailbox, at: dueAt(mailbox) }] : []))
+      .filter(({ at }) => at < Infinity)
+      .toSorted((a, b) => a.at - b.at);
+  const runsOf = (mailbox: Mailbox): string[] => [
+    ...new Set([...Object.values(mailbox.pending), ...Object.values(mailbox.claim?.units ?? {})].map(({ run }) => run)),
+  ];
+  const setOf = (of: readonly string[] | undefined) => (of ? new Set(of) : undefined);
 
   const sweeps = new Map<string, { holder: string; until: number }>();
   const mailboxes: Mailboxes = {
@@ -76,7 +89,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
             change,
             units.map(() => ++arrivals),
             clock.nowMs,
-            (of) => runs.get(of)?.state === "cancelled",
+            passageOf,
           ),
         );
         ahead += entries.filter(({ term }) => term === "invalid").length;
@@ -91,27 +104,31 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         cursor: cursor?.to ?? at,
         rows: { read: read + rows.read, faulty: faulty + rows.faulty },
       });
-      const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => stateOf(user).mailbox);
+      const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) =>
+        boxes(pool).some((box) => box.user === user),
+      );
       return { accepted: true, cursor: cursor?.to ?? at, ahead, waiting, at: nowMs, arrival };
     },
-    async claim(user, token, leaseMs) {
-      const isCancelled = (run: string): boolean => runs.get(run)?.state === "cancelled";
-      const { result } = carryOut(user, claimStep(stateOf(user), user, token, leaseMs, clock.nowMs, isCancelled));
+    async claim(user, token, leaseMs, { runs: of, despitePause = false } = {}) {
+      const request = { token, leaseMs, runs: setOf(of), despitePause };
+      const { result } = carryOut(user, claimStep(stateOf(user), user, request, clock.nowMs, passageOf));
       if (result.is === "idle") return result;
       if (result.is !== "claimed") return { is: result.is, retryInMs: Math.max(0, result.retryAt - clock.nowMs) };
       const { pool, username, priority } = result.mailbox;
       const { units, leaseUntil, sent } = result.claim;
       return { is: "claimed", pool, username, priority, units, leaseUntil, ...(sent ? { sent } : {}) };
     },
-    async settle(user, token, settlements, leaseMs) {
+    async settle(user, token, settlements, leaseMs, of) {
       const at = (settlement: Settlement): Settlement =>
         settlement.is === "retry" ? { ...settlement, at: clock.nowMs + settlement.at } : settlement;
       const timed = Object.fromEntries(Object.entries(settlements).map(([name, settlement]) => [name, at(settlement)]));
-      const { result, state } = carryOut(user, settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs));
+      const step = settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs, passageOf);
+      const { result, state } = carryOut(user, step);
       for (const letter of result.letters) letters.set(letter.id, letter);
       const told = { ...result, letters: result.letters.map(buriedOf) };
-      if (!state.mailbox) return told;
-      return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs), priority: state.mailbox.priority };
+      const due = state.mailbox ? dueAt(state.mailbox, setOf(of)) : Infinity;
+      if (!state.mailbox || due === Infinity) return told;
+      return { ...told, dueInMs: Math.max(0, due - clock.nowMs), priority: state.mailbox.priority };
     },
     async sweep(pool, { holder, leaseMs, offset, limit }) {
       const lease = sweeps.get(pool);
@@ -119,9 +136,22 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       sweeps.set(pool, { holder, until: clock.nowMs + leaseMs });
       const due = boxes(pool).filter(({ at }) => at <= clock.nowMs);
       return due
-        .toSorted((a, b) => a.at - b.at)
         .slice(offset, offset + limit)
-        .map(({ user, mailbox, at }) => ({ user, priority: mailbox.priority, dueAt: at }));
+        .map(({ user, mailbox, at }) => ({ user, priority: mailbox.priority, dueAt: at, runs: runsOf(mailbox) }));
+    },
+    async sortOut(pool, { offset, limit }) {
+      const page = boxes(pool).slice(offset, offset + limit);
+      for (const { user } of page) carryOut(user, sortOut(stateOf(user), user, clock.nowMs, passageOf));
+      const still = new Set(boxes(pool).map(({ user }) => user));
+      return { looked: page.length, due: page.filter(({ user }) => still.has(user)).length };
+    },
+    async release(gate, limit) {
+      if (closed.has(gate)) return [];
+      const page = [...users].filter(([, { mailbox }]) => gatesIn(mailbox).has(gate)).slice(0, limit);
+      return page.flatMap(([user, before]) => {
+        const { mailbox } = carryOut(user, sortOut(before, user, clock.nowMs, passageOf)).state;
+        return mailbox && dueAt(mailbox) < Infinity ? { user, priority: mailbox.priority, pool: mailbox.pool } : [];
+      });
     },
     async dueCount(pool) {
       return boxes(pool).length;
@@ -138,7 +168,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         if (!letter) return [];
         letters.delete(id);
         const { user, pool } = letter;
-        const { state } = carryOut(user, replayStep(stateOf(user), letter, priority, clock.nowMs));
+        const { state } = carryOut(user, replayStep(stateOf(user), letter, priority, clock.nowMs, passageOf));
         return [{ user, priority: state.mailbox?.priority ?? priority, letter: id, pool }];
       });
     },
@@ -198,13 +228,17 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     const isDelivered = run.state === "delivering" && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
     if (to === "cancelled" && isDelivered) return false;
     runs.set(id, { ...run, state: to, ...(isEnded(to) ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
+    const state = to === "cancelled" ? to : to === "needs-approval" ? "waiting" : undefined;
+    if (state) closed.set(runGate(id), { gate: runGate(id), state, since: clock.nowMs });
+    else closed.delete(runGate(id));
     return true;
   };
   const runsPort: Runs = {
     begin,
     async direct(pool) {
       const id = directRunId(pool);
-      return runs.get(id) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: clock.nowMs })).run;
+      const direct = { id, source: "direct", pool, feed: "direct", identity: "", asOf: clock.nowMs } as const;
+      return runs.get(id) ?? (await begin(direct)).run;
     },
     async get(id) {
       return runs.get(id);
@@ -225,6 +259,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         return startedAt < before && state !== "needs-approval" && id !== directRunId(pool) && pending + dead === 0;
       });
       for (const { id } of gone) for (const each of [runs, books]) each.delete(id);
+      for (const { id } of gone) closed.delete(runGate(id));
       return gone.length;
     },
     async books(id = "") {
@@ -262,6 +297,27 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
     async list() {
       return [...held.values()];
+    },
+  };
+
+  const gates: Gates = {
+    async pause(gate, pause) {
+      if (closed.has(gate)) return false;
+      closed.set(gate, { gate, state: "paused", since: clock.nowMs, ...pause });
+      return true;
+    },
+    async resume(gate) {
+      return closed.get(gate)?.state === "paused" && closed.delete(gate);
+    },
+    async list() {
+      return [...closed.values()].toSorted((a, b) => a.since - b.since || (a.gate < b.gate ? -1 : 1));
+    },
+    async kept(gate) {
+      return [...users.values()].filter(({ mailbox }) => gatesIn(mailbox).has(gate)).length;
+    },
+    async opened() {
+      const keeping = [...users.values()].flatMap(({ mailbox }) => [...gatesIn(mailbox)]);
+      return [...new Set(keeping)].filter((gate) => !closed.has(gate)).toSorted();
     },
   };
 
@@ -332,6 +388,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     letters: lettersPort,
     runs: runsPort,
     holds,
+    gates,
     reservations,
     beforeImages,
     pace,

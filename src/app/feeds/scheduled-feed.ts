@@ -209,7 +209,13 @@ async function unfinishedRuns({ engine, feed, pool }: Pass): Promise<readonly Ru
 async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, identity: string): Promise<void> {
   const { store, keyring } = engine;
   const { plan, input, guards } = planned;
-  const beginning = { id: freshRunId(), pool: pool.profile.id, feed: feed.name, asOf: input.asOfMs };
+  const beginning = {
+    id: freshRunId(),
+    source: "file" as const,
+    pool: pool.profile.id,
+    feed: feed.name,
+    asOf: input.asOfMs,
+  };
   const { run } = await store.runs.begin({ ...beginning, identity: waitingIdentity(identity) });
   await store.runs.transition(run.id, ["reading"], "needs-approval");
   const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };

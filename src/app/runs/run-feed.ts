@@ -203,6 +203,7 @@ async function beginRun({ engine, pool }: RunContext, source: RunSource): Promis
   }
   const beginning = {
     id: freshRunId(),
+    source: "file" as const,
     pool: pool.profile.id,
     feed: source.name,
     identity: source.identity,

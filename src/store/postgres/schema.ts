@@ -123,6 +123,32 @@ const STEPS: readonly string[] = [
   );
   CREATE INDEX befores_end ON poolsync.befores (expires_at);
   `,
+  // Documents of users are brought to this form page by page: see takeover.ts.
+  `
+  ALTER TABLE poolsync.befores RENAME TO before_images;
+  ALTER INDEX poolsync.befores_end RENAME TO before_images_end;
+  ALTER TABLE poolsync.runs ADD COLUMN source text NOT NULL DEFAULT 'file';
+  ALTER TABLE poolsync.runs ALTER COLUMN source DROP DEFAULT;
+  UPDATE poolsync.runs SET source = 'direct' WHERE id = 'direct:' || pool;
+
+  CREATE TABLE poolsync.gates (
+    gate   text COLLATE "C" PRIMARY KEY,
+    state  text NOT NULL,
+    since  bigint NOT NULL,
+    paused_by text,
+    reason text
+  );
+  INSERT INTO poolsync.gates (gate, state, since)
+    SELECT 'run:' || id, 'cancelled', coalesce(finished_at, started_at) FROM poolsync.runs WHERE state = 'cancelled';
+  INSERT INTO poolsync.gates (gate, state, since)
+    SELECT 'run:' || id, 'waiting', started_at FROM poolsync.runs WHERE state = 'needs-approval';
+  -- Users of whom a gate keeps something.
+  CREATE TABLE poolsync.kept (
+    gate     text COLLATE "C",
+    user_key text COLLATE "C",
+    PRIMARY KEY (gate, user_key)
+  );
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

@@ -1,6 +1,6 @@
 /** The shapes of what Redis holds and of what the scripts answer: text is parsed into a type or refused. */
 import { z } from "zod";
-import { RUN_STATES } from "../runs.ts";
+import { CHANGE_SOURCES, RUN_STATES } from "../runs.ts";
 import { StoreError } from "../store-error.ts";
 
 /** An object by names. Unlike `z.record` it keeps a name `__proto__`: what was put must not be lost. */
@@ -15,6 +15,7 @@ function byName<T>(shape: z.ZodType<T>) {
 
 /** A count that is 0 is left out. */
 const count = z.number().default(0);
+const sendUnless = z.exactOptional(z.enum(["written", "there"]));
 const queuedUnit = z.object({
   version: z.string(),
   digest: z.string(),
@@ -24,8 +25,19 @@ const queuedUnit = z.object({
   faults: count,
   deaths: count,
   notBefore: count,
-  sendUnless: z.exactOptional(z.enum(["written", "there"])),
+  sendUnless,
   account: z.exactOptional(z.string()),
+  gate: z.exactOptional(z.string()),
+  replaced: z.exactOptional(
+    z.object({
+      version: z.string(),
+      digest: z.string(),
+      body: z.string(),
+      run: z.string(),
+      sendUnless,
+      account: z.exactOptional(z.string()),
+    }),
+  ),
 });
 const units = byName(queuedUnit);
 const sent = z.exactOptional(z.array(z.string()));
@@ -49,6 +61,9 @@ export const ledgerDocument = byName(
     digest: z.string(),
     at: z.exactOptional(z.number()),
     account: z.exactOptional(z.string()),
+    run: z.exactOptional(z.string()),
+    outcome: z.exactOptional(z.enum(["unchanged", "unresolved"])),
+    settledAt: z.exactOptional(z.number()),
   }),
 );
 
@@ -72,6 +87,7 @@ export const letterDocument = z.object({
 /** A run without its cursor and its rows, which move with each page and lie beside it. */
 export const runDocument = z.object({
   id: z.string(),
+  source: z.enum(CHANGE_SOURCES),
   pool: z.string(),
   feed: z.string(),
   identity: z.string(),
@@ -88,6 +104,14 @@ export const holdDocument = z.object({
   since: z.number(),
   probeAt: z.number(),
   probeEveryMs: z.number(),
+});
+
+/** A closed gate, without its name. */
+export const gateDocument = z.object({
+  state: z.enum(["cancelled", "waiting", "paused"]),
+  since: z.number(),
+  by: z.exactOptional(z.string()),
+  reason: z.exactOptional(z.string()),
 });
 
 export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
@@ -124,7 +148,11 @@ export const settleReply = z.object({
 });
 
 const due = z.object({ user: z.string(), priority: z.number() });
-export const sweepReply = z.object({ due: z.array(due.extend({ dueAt: z.number() })).default([]) });
+export const sweepReply = z.object({
+  due: z.array(due.extend({ dueAt: z.number(), runs: z.array(z.string()).default([]) })).default([]),
+});
+export const sortOutReply = z.object({ looked: z.number(), due: z.number() });
+export const releaseReply = z.object({ due: z.array(due.extend({ pool: z.string() })).default([]) });
 export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
 
 export const beginRunReply = z.object({ id: z.string(), resumed: z.boolean() });

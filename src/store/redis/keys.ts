@@ -18,6 +18,8 @@
  * | P pools           | hash   | pool -> how many letters it has                                    | for ever          |
  * | P arrivals        | string | counter: the arrival that was given last                           | for ever          |
  * | P holds           | hash   | `<pool>\|<scope>` -> `Hold` of store/holds.ts, JSON                | until lifted      |
+ * | P gates           | hash   | gate -> `ClosedGate` of store/gates.ts without its name, JSON       | until it is open  |
+ * | P kept            | zset   | `<gate>\\0<user>`, of whom the gate keeps something; all score 0   | as mailboxes      |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | P sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
@@ -47,6 +49,8 @@ export interface Keys {
   readonly pools: string;
   readonly arrivals: string;
   readonly holds: string;
+  readonly gates: string;
+  readonly kept: string;
   readonly targets: string;
   readonly memory: string;
   readonly plans: string;
@@ -83,6 +87,8 @@ export function createKeys(namespace: string): Keys {
     pools: `${prefix}pools`,
     arrivals: `${prefix}arrivals`,
     holds: `${prefix}holds`,
+    gates: `${prefix}gates`,
+    kept: `${prefix}kept`,
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,
     plans: `${prefix}plans`,

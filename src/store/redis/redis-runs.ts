@@ -11,6 +11,8 @@ const SWEEP_PAGE = 100;
 const SWEEP_PAGES = 50;
 
 export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts): Runs {
+  const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
+
   async function get(id: string): Promise<Run | undefined> {
     const [text, cursor, rows] = await Promise.all([
       redis.hget(keys.runs, id),
@@ -22,12 +24,14 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
 
-  async function begin(run: Pick<Run, "id" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" }) {
-    const { id, pool, feed, identity, asOf } = run;
+  async function begin(
+    run: Pick<Run, "id" | "source" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" },
+  ) {
+    const { id, source, pool, feed, identity, asOf } = run;
     const reply = await scripts.run(
       "begin-run",
       [keys.runs, keys.runIndex, keys.identities],
-      [id, pool, feed, identity, asOf],
+      [id, pool, feed, identity, asOf, source],
     );
     const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
     const current = await get(begun.id);
@@ -41,7 +45,9 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
 
     async direct(pool) {
       const id = directRunId(pool);
-      return (await get(id)) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: "" })).run;
+      return (
+        (await get(id)) ?? (await begin({ id, source: "direct", pool, feed: "direct", identity: "", asOf: "" })).run
+      );
     },
 
     async list(limit) {
@@ -51,12 +57,12 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async advance(id, state) {
-      const advanced = await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, state]);
+      const advanced = await scripts.run("advance", advanceKeys, [id, state]);
       if (advanced === 0) throw runLost(id);
     },
 
     async transition(id, from, to) {
-      return (await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, to, ...from])) === 1;
+      return (await scripts.run("advance", advanceKeys, [id, to, ...from])) === 1;
     },
 
     async sweep(before) {
@@ -65,7 +71,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
       for (let page = 0; page < SWEEP_PAGES; page += 1) {
         const reply = await scripts.run(
           "sweep-runs",
-          [keys.runs, keys.runIndex, keys.identities, keys.cursors, keys.books],
+          [keys.runs, keys.runIndex, keys.identities, keys.cursors, keys.books, keys.gates],
           [before, over, SWEEP_PAGE, terms],
         );
         const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");

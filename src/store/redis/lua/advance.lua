@@ -2,7 +2,9 @@
 -- that was cancelled, or has expired, stays so. One that was put whole, and of which nothing is pending, is over: it is
 -- not cancelled any more.
 --
--- KEYS[1] runs   KEYS[2] identities   KEYS[3] books
+-- The gate of one that is cancelled, or waits for an approval, is closed in the same step; that of any other is open.
+--
+-- KEYS[1] runs   KEYS[2] identities   KEYS[3] books   KEYS[4] gates
 -- ARGV[1] id   ARGV[2] state   ARGV[3]… the states that it may have; any where there are none
 -- Output  1; 0 where there is no such run; -1 where it has another state
 local text = redis.call('HGET', KEYS[1], ARGV[1])
@@ -23,4 +25,10 @@ if run.state == 'finished' or run.state == 'failed' or run.state == 'cancelled' 
   end
 end
 redis.call('HSET', KEYS[1], ARGV[1], cjson.encode(run))
+local gate = run.state == 'cancelled' and run.state or run.state == 'needs-approval' and 'waiting'
+if gate then
+  redis.call('HSET', KEYS[4], 'run:' .. run.id, cjson.encode({ state = gate, since = now_ms() }))
+else
+  redis.call('HDEL', KEYS[4], 'run:' .. run.id)
+end
 return 1

@@ -7,11 +7,11 @@
 -- Versions are fixed-width digits, so `<` on them is version order in any locale that Redis may collate by.
 --
 -- KEYS[1] mailboxes  KEYS[2] ledger  KEYS[3] books  KEYS[4] letters  KEYS[5] letter-times  KEYS[6] pools
--- KEYS[7] runs  KEYS[8] once:<token>, what this very call answered before; then the script's own; then due:<pool>, one
---         for each pool that the caller knows. A script, or a step of one, that meets another pool answers
+-- KEYS[7] runs  KEYS[8] gates  KEYS[9] kept  KEYS[10] once:<token>, what this very call answered before; then the
+--         script's own; then due:<pool>, one for each pool that the caller knows. A script, or a step of one, that meets another pool answers
 --         {"missing_pool_key":"<pool>"} before it has written anything, and is asked for again with that pool's key as
 --         well: so every key is declared.
-local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, RUNS, ONCE = unpack(KEYS, 1, 8)
+local MAILBOXES, LEDGER, BOOKS, LETTERS, LETTER_TIMES, POOLS, RUNS, GATES, KEPT, ONCE = unpack(KEYS, 1, 10)
 local NOW = now_ms()
 
 -- How long an answer is kept for a call that the client sends again after a reconnect.
@@ -19,7 +19,7 @@ local ONCE_MS = 5 * 60000
 
 local DUE = string.sub(MAILBOXES, 1, -#'mailboxes' - 1) .. 'due:'
 local KNOWN = {}
-for i = 9, #KEYS do
+for i = 11, #KEYS do
   if string.sub(KEYS[i], 1, #DUE) == DUE then KNOWN[string.sub(KEYS[i], #DUE + 1)] = KEYS[i] end
 end
 
@@ -27,14 +27,31 @@ local function missing_pool_key(pool)
   return cjson.encode({ missing_pool_key = pool })
 end
 
--- What a cancelled run has put is not written any more.
-local cancelled = {}
-local function is_cancelled(run)
-  if cancelled[run] == nil then
-    local text = redis.call('HGET', RUNS, run)
-    cancelled[run] = text and cjson.decode(text).state == 'cancelled' or false
+-- Whether what belongs to a run may be sent: `open`, `cancelled`, or `closed` with the gate's name. As core/gate.ts says.
+local OPEN = { is = 'open' }
+local passages = {}
+local has_gates
+local function passage_of(run)
+  if has_gates == nil then has_gates = redis.call('EXISTS', GATES) == 1 end
+  if not has_gates then return OPEN end
+  if passages[run] then return passages[run] end
+  passages[run] = OPEN
+  local text = redis.call('HGET', RUNS, run)
+  if text then
+    local stored = cjson.decode(text)
+    local names = { 'run:' .. run, 'all', 'pool:' .. stored.pool, 'feed:' .. stored.feed }
+    for n, gate in ipairs(redis.call('HMGET', GATES, unpack(names))) do
+      if gate then
+        local is_cancelled = cjson.decode(gate).state == 'cancelled'
+        passages[run] = is_cancelled and { is = 'cancelled' } or { is = 'closed', gate = names[n] }
+        break
+      end
+    end
   end
-  return cancelled[run]
+  return passages[run]
+end
+local function is_cancelled(run)
+  return passage_of(run).is == 'cancelled'
 end
 
 local function answer_once(reply)
@@ -69,11 +86,21 @@ local function is_too_far_ahead(ordinal)
   return tonumber(string.sub(ordinal, 1, TIME_DIGITS)) > NOW + MAX_LEAD_MS
 end
 
+-- The gates that keep something in a mailbox, as a set.
+local function gates_in(mailbox)
+  local gates = {}
+  for _, unit in pairs(mailbox and mailbox.pending or {}) do
+    if unit.gate then gates[unit.gate] = true end
+  end
+  return gates
+end
+
 -- A user's documents, as they were read, as a draft: without a mailbox where there is none.
 local function open(user, document, ledger)
   local d = { user = user, read = document, existed = document and true or false, ledger_changed = false }
   d.ledger = ledger and cjson.decode(ledger) or {}
   if document then d.mailbox = inflate(cjson.decode(document)) end
+  d.kept_by = gates_in(d.mailbox)
   return d
 end
 
@@ -95,13 +122,23 @@ local function draft(user, owner)
   return d
 end
 
+-- A value that was found there, or is taken for there.
+local function unchanged_by(unit)
+  return { run = unit.run, outcome = 'unchanged', settledAt = NOW }
+end
+
 -- What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
--- `account`: the account that has the value, blank where nobody looked; unless given, the one from before.
-local function enter(d, name, version, digest, at, account)
+-- `account`: the account that has the value, blank where nobody looked; unless given, the one from before, and so is
+-- `ending`.
+local function enter(d, name, version, digest, at, account, ending)
   local before = d.ledger[name] or {}
   if not at or (before.at and before.at > at) then at = before.at end
   account = account or before.account
-  d.ledger[name] = { version = version, digest = digest, at = at, account = account ~= '' and account or nil }
+  ending = ending or before
+  d.ledger[name] = {
+    version = version, digest = digest, at = at, account = account ~= '' and account or nil,
+    run = ending.run, outcome = ending.outcome, settledAt = ending.settledAt,
+  }
   d.ledger_changed = true
 end
 
@@ -117,7 +154,8 @@ end
 
 -- A look found the value there: it stays poolsync's own where it was the last that poolsync wrote.
 local function enter_seen(d, name, unit, was_last, account)
-  enter(d, name, unit.version, was_last and not FLAG_OF[name] and unit.digest or '', nil, account or unit.account)
+  local digest = was_last and not FLAG_OF[name] and unit.digest or ''
+  enter(d, name, unit.version, digest, nil, account or unit.account, unchanged_by(unit))
 end
 
 -- True where the ledger is taken for the pool.
@@ -136,7 +174,9 @@ end
 -- then.
 local function fence_version(d, name, unit, till)
   local applied, version = d.ledger[name], unit.version
-  enter(d, name, applied and applied.version > version and applied.version or version, '', till, unit.account or '')
+  local newest = applied and applied.version > version and applied.version or version
+  local ending = { run = unit.run, outcome = 'unresolved', settledAt = NOW }
+  enter(d, name, newest, '', till, unit.account or '', ending)
   blank(d, other_of(name), till)
 end
 
@@ -172,8 +212,16 @@ local function done(d, name, unit, term)
   book(unit.run, term, 1)
   if has_abandoned_call(d, name) then
     unit.term = term
+    unit.replaced = nil
     d.mailbox.lastSettled[name] = unit
   end
+end
+
+-- The unit with the name of the gate that keeps it, if one does.
+local function behind(unit)
+  local passage = passage_of(unit.run)
+  unit.gate = passage.is == 'closed' and passage.gate or nil
+  return unit
 end
 
 -- Sends again what was kept, unless something newer is on its way.
@@ -186,7 +234,7 @@ local function resend(d, name)
   book(last.run, take(last, 'term'), -1)
   book(last.run, 'pending', 1)
   last.attempts, last.faults, last.deaths, last.notBefore = 0, 0, 0, cooldown_until(d, name, last.digest)
-  mailbox.pending[name] = last
+  mailbox.pending[name] = behind(last)
   -- Writing an address takes its flag away, so what the flag was set to goes after it.
   if FLAG_OF[name] then resend(d, FLAG_OF[name]) end
 end
@@ -202,7 +250,6 @@ local function is_stale(d, name, unit)
 end
 
 local function yields_to(unit, other)
-  if not other then return false end
   if unit.version <= other.version then return true end
   return unit.digest == other.digest and ordinal_of(unit.version) == ordinal_of(other.version)
 end
@@ -213,9 +260,36 @@ local function supersede(pending, name)
   book(loser.run, 'superseded', 1)
 end
 
--- Puts a value among the pending ones; `unit` is the caller's no longer.
-local function place(d, name, unit)
+-- The unit keeps the newest value of another run that it superseded: its own from before, the loser, or the loser's.
+local function replace(unit, loser)
+  if not loser then return end
+  local newest
+  for _, one in ipairs({ unit.replaced or false, loser, loser.replaced or false }) do
+    if one and one.run ~= unit.run and (not newest or one.version > newest.version) then newest = one end
+  end
+  unit.replaced = newest and {
+    version = newest.version, digest = newest.digest, body = newest.body, run = newest.run,
+    sendUnless = newest.sendUnless, account = newest.account,
+  } or nil
+end
+
+local place
+
+-- A unit of a cancelled run, which waits no more, is not sent. The value of another run that it superseded is.
+local function discard(d, name, unit)
+  book(unit.run, 'discarded', 1)
+  local replaced = unit.replaced
+  if not replaced or is_cancelled(replaced.run) then return end
+  book(replaced.run, 'superseded', -1)
+  replaced.attempts, replaced.faults, replaced.deaths, replaced.notBefore = 0, 0, 0, 0
+  place(d, name, replaced)
+end
+
+-- Puts a value among the pending ones, against the gates, the ledger, what is pending and what is in flight; `unit` is
+-- the caller's no longer.
+function place(d, name, unit)
   local pending = d.mailbox.pending
+  if is_cancelled(unit.run) then return discard(d, name, unit) end
   local flying = d.mailbox.claim and d.mailbox.claim.units or {}
   local contact, flag = CONTACT_OF[name], FLAG_OF[name]
   -- A value for an account that no longer exists, as from a dead claim or a letter, replaces no value of its successor.
@@ -237,52 +311,66 @@ local function place(d, name, unit)
   local strict
   if is_same then strict = stricter(waiting.sendUnless, unit.sendUnless) else strict = unit.sendUnless end
   local rival = waiting or flying[name]
-  if not (rival and came_before(rival.account, unit.account)) and yields_to(unit, rival) then
+  if rival and not came_before(rival.account, unit.account) and yields_to(unit, rival) then
     if is_same then waiting.sendUnless = strict end
+    replace(rival, unit)
     return book(unit.run, 'superseded', 1)
   end
   unit.sendUnless = strict
 
+  replace(unit, waiting)
   if waiting then supersede(pending, name) end
   if flag and pending[flag] and pending[flag].version < unit.version then supersede(pending, flag) end
   unit.notBefore = math.max(unit.notBefore, cooldown_until(d, name, unit.digest))
-  pending[name] = unit
+  pending[name] = behind(unit)
   book(unit.run, 'pending', 1)
 end
 
--- When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of.
+-- When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. Never, behind a gate.
 local function may_go_at(pending, name, unit)
   local contact = CONTACT_OF[name] and pending[CONTACT_OF[name]]
+  if unit.gate or (contact and contact.gate) then return math.huge end
   return math.max(unit.notBefore, contact and contact.notBefore or 0)
 end
 
--- When the mailbox wants to be looked at next, in epoch ms.
-local function due_at(mailbox)
+-- True where the unit is of these runs, or is the contact that a flag of these runs waits for.
+local function is_of(runs, pending, name)
+  if not runs or runs[pending[name].run] then return true end
+  local flag = FLAG_OF[name] and pending[FLAG_OF[name]]
+  return flag and runs[flag.run] or false
+end
+
+-- When the mailbox wants to be looked at next, in epoch ms; never, where gates keep everything, or nothing is of these
+-- runs.
+local function due_at(mailbox, runs)
   if mailbox.claim then return mailbox.claim.leaseUntil end
-  local at
+  local at = math.huge
   for name, unit in pairs(mailbox.pending) do
-    local time = may_go_at(mailbox.pending, name, unit)
-    if not at or time < at then at = time end
+    if is_of(runs, mailbox.pending, name) then at = math.min(at, may_go_at(mailbox.pending, name, unit)) end
   end
-  if at then return at end
-  at = 0
-  for _, abandoned in pairs(mailbox.abandonedCalls) do at = math.max(at, abandoned['until']) end
-  for _, unresolved in pairs(mailbox.unresolvedCalls) do at = math.max(at, unresolved['until']) end
-  return at
+  if at < math.huge then return at end
+  local over
+  for _, abandoned in pairs(mailbox.abandonedCalls) do over = math.max(over or 0, abandoned['until']) end
+  for _, unresolved in pairs(mailbox.unresolvedCalls) do over = math.max(over or 0, unresolved['until']) end
+  return over or at
 end
 
 local function close_ledger(d)
   if d.ledger_changed then d.ledger_text = cjson.encode(d.ledger) end
 end
 
--- What a cancelled run has put, and what is not in flight, is not sent any more.
-local function discard_cancelled(mailbox)
-  for name, unit in pairs(mailbox.pending) do
-    if is_cancelled(unit.run) then
-      mailbox.pending[name] = nil
-      book(unit.run, 'pending', -1)
-      book(unit.run, 'discarded', 1)
-    end
+-- What waits, as the gates stand now: what a cancelled run has put is discarded, and what a closed one keeps has its
+-- name.
+local function apply_gates(d)
+  local pending = d.mailbox.pending
+  local gone = {}
+  for name, unit in pairs(pending) do
+    if is_cancelled(unit.run) then gone[#gone + 1] = name else behind(unit) end
+  end
+  for _, name in ipairs(gone) do
+    local unit = take(pending, name)
+    book(unit.run, 'pending', -1)
+    discard(d, name, unit)
   end
 end
 
@@ -311,10 +399,11 @@ local function forget_former(d, account)
   end
 end
 
--- Forgets what has expired, and makes the draft ready for `write`: it is nobody's from here on. Answers when the mailbox
--- is due, or nil where nothing is left in it.
-local function close(d)
+-- Applies the gates, forgets what has expired, and makes the draft ready for `write`: it is nobody's from here on. Answers
+-- when the mailbox is due, or nil where it is not: nothing is left in it, or nothing of these runs, or gates keep it.
+local function close(d, runs)
   local mailbox = d.mailbox
+  apply_gates(d)
   for name, abandoned in pairs(mailbox.abandonedCalls) do
     if abandoned['until'] <= NOW then mailbox.abandonedCalls[name] = nil end
   end
@@ -330,10 +419,13 @@ local function close(d)
     return nil
   end
   local at = due_at(mailbox)
+  local wanted = runs and due_at(mailbox, runs) or at
+  d.keeps = gates_in(mailbox)
+  d.is_due = at < math.huge
   d.at_once = at <= 0
-  d.score = string.format('%.0f', d.at_once and NOW or at)
+  if d.is_due then d.score = string.format('%.0f', d.at_once and NOW or at) end
   d.text = cjson.encode(slim(mailbox))
-  return at
+  return wanted < math.huge and wanted or nil
 end
 
 -- Writes the documents and the due sets of closed drafts, each of another user. What a full server refuses comes first:
@@ -357,7 +449,16 @@ local function write(drafts)
   if #ended > 0 then redis.call('HDEL', MAILBOXES, unpack(ended)) end
   for _, d in ipairs(drafts) do
     local due = d.mailbox and KNOWN[d.mailbox.pool]
-    if d.ended then
+    local keeps = d.text and d.keeps or {}
+    for gate in pairs(keeps) do
+      if not d.kept_by[gate] then redis.call('ZADD', KEPT, 0, gate .. '\0' .. d.user) end
+    end
+    if d.text or d.ended then
+      for gate in pairs(d.kept_by) do
+        if not keeps[gate] then redis.call('ZREM', KEPT, gate .. '\0' .. d.user) end
+      end
+    end
+    if d.ended or (d.text and not d.is_due) then
       redis.call('ZREM', due, d.user)
     elseif d.text and d.at_once then
       -- "At once" keeps its place in the queue: the user who has waited longest goes first.

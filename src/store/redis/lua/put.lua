@@ -1,6 +1,6 @@
 -- A page of changes arrives, with its invalid counts and the feed's cursor.
 --
--- KEYS    those of mailbox.lua, then KEYS[9] arrivals, KEYS[10] cursors, due:<pool> of the page
+-- KEYS    those of mailbox.lua, then KEYS[11] arrivals, KEYS[12] cursors, due:<pool> of the page
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
 -- ARGV[7] changes, JSON: [{user, username, account?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
@@ -10,7 +10,7 @@
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
-local ARRIVALS, CURSORS = KEYS[9], KEYS[10]
+local ARRIVALS, CURSORS = KEYS[11], KEYS[12]
 local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 if redis.call('HEXISTS', RUNS, run) == 0 then return '' end
@@ -73,7 +73,7 @@ local VERSION = '%s.%0' .. COUNT_DIGITS .. '.0f'
 local ahead, waits = 0, {}
 for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
-  discard_cancelled(d.mailbox)
+  apply_gates(d)
   if change.account then forget_former(d, change.account) end
   for _, desired in ipairs(change.units) do
     arrival = arrival + 1
@@ -96,7 +96,7 @@ for _, change in ipairs(changes) do
         enter_seen(d, name, unit, d.ledger[name] and d.ledger[name].digest == unit.digest)
         book(run, 'unchanged', 1)
       elseif known then
-        enter(d, name, unit.version, unit.digest, nil, unit.account)
+        enter(d, name, unit.version, unit.digest, nil, unit.account, unchanged_by(unit))
         book(run, 'unchanged', 1)
       else
         place(d, name, unit)

@@ -20,13 +20,14 @@ local function settle_unit(d, name, unit, settlement, was_last)
     local newer = is_newer and applied.version
     local unsure = newer or doubted
     if settlement.is == 'applied' then
-      enter(d, name, newer or unit.version, unsure and '' or unit.digest, NOW, unit.account or '')
+      local digest = unsure and '' or unit.digest
+      enter(d, name, newer or unit.version, digest, NOW, unit.account or '', { run = unit.run })
       -- An address that was settled a moment ago in the same claim has another flag now.
       blank(d, other_of(name), NOW)
     elseif unsure then
-      enter(d, name, newer or unit.version, '', nil, settlement.account)
+      enter(d, name, newer or unit.version, '', nil, settlement.account, unchanged_by(unit))
     elseif settlement.awaiting then
-      enter(d, name, unit.version, unit.digest, nil, settlement.account)
+      enter(d, name, unit.version, unit.digest, nil, settlement.account, unchanged_by(unit))
     else
       enter_seen(d, name, unit, was_last, settlement.account)
     end
@@ -56,6 +57,10 @@ local function settle_unit(d, name, unit, settlement, was_last)
   if settlement.fateUnknown then
     start_cooldown(d, name, unit.digest)
     fence_version(d, name, unit, NOW + COOLDOWN_MS)
+  end
+  if is_cancelled(unit.run) then
+    discard(d, name, unit)
+    return nil
   end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   local function overtakes(other)
@@ -114,7 +119,7 @@ local function settle_late(d, settlements)
 end
 
 -- Leaves in the draft the letters that are to be written with it.
-local function settle(d, token, lease_ms, settlements)
+local function settle(d, token, lease_ms, settlements, runs)
   if d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
   local late = not (d.mailbox and d.mailbox.claim and d.mailbox.claim.token == token)
   local doubted, letters = {}, {}
@@ -139,7 +144,7 @@ local function settle(d, token, lease_ms, settlements)
   end
 
   local at
-  if d.existed then at = close(d) else close_ledger(d) end
+  if d.existed then at = close(d, runs) else close_ledger(d) end
   local summaries = {}
   d.letters = {}
   for n, letter in ipairs(letters) do

@@ -1,7 +1,7 @@
 -- Forgets some runs that began before a time, with their books; their part of the total stays. A run of which something
 -- is pending or dead stays, and one that waits for an approval, and direct runs.
 --
--- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities   KEYS[4] cursors   KEYS[5] books
+-- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities   KEYS[4] cursors   KEYS[5] books   KEYS[6] gates
 -- ARGV[1] before, epoch ms   ARGV[2] how many to pass over   ARGV[3] how many to look at   ARGV[4] the books' terms, JSON
 -- Output  JSON {gone, stayed}
 local terms = cjson.decode(ARGV[4])
@@ -21,6 +21,7 @@ for _, id in ipairs(ids) do
     redis.call('HDEL', KEYS[1], id)
     redis.call('ZREM', KEYS[2], id)
     redis.call('HDEL', KEYS[4], id)
+    redis.call('HDEL', KEYS[6], 'run:' .. id)
     for _, term in ipairs(terms) do redis.call('HDEL', KEYS[5], id .. '|' .. term) end
   end
 end
