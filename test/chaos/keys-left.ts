@@ -15,14 +15,14 @@ export interface KeysLeft {
 }
 
 const OWN =
-  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|saw:.+|sweep:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
+  /^(2:(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|gates|kept|sweep:.+)|saw:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
 /** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
 
 /** Values are where they wait and where they are set aside, usernames in the links as well, and nowhere else. */
-const HOLDS_VALUES = /^(mailboxes|letters|links:.+)$/;
-const PASSING = /^(alias|before|once|plan|sweep):/;
+const HOLDS_VALUES = /^(2:mailboxes|2:letters|links:.+)$/;
+const PASSING = /^(alias|before|once|plan|2:sweep):/;
 /** BullMQ trims its events to about 10,000. */
 const MOST_EVENTS = 11_000;
 
@@ -56,7 +56,7 @@ export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLef
 }
 
 function kindOf(name: string): string | undefined {
-  if (OWN.test(name)) return name.replace(/:.*/, "");
+  if (OWN.test(name)) return name.replace(/^2:/, "").replace(/:.*/, "");
   const part = OF_QUEUE.exec(name)?.[1];
   if (part !== undefined) return `bull ${part}`;
   if (/^bull:wake-up-[^:]+:de:.+$/.test(name)) return "bull wake-up dedup";

@@ -24,7 +24,7 @@ fenceSuite("Redis", async () => {
       stores.push(() => store.close());
       return store;
     },
-    setFormat: async (is) => void (await redis.hset(memory, "format", is === "ours" ? "1" : "2")),
+    setFormat: async (is) => void (await redis.hset(memory, "format", is === "ours" ? "2" : "3")),
     dump: async () => Object.fromEntries(await dumpRedis(at.url, at.namespace)),
     async close() {
       for (const close of stores) await close();

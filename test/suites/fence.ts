@@ -1,6 +1,7 @@
 /** A store that another version has brought to another format, while this process has it open, is not written to. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { feedGate, poolGate } from "../../src/core/gate.ts";
 import type { ClaimAnswer } from "../../src/store/mailboxes.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -44,6 +45,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   letters: ["list", "get"],
   runs: ["get", "list", "books"],
   holds: ["list"],
+  gates: ["list", "kept", "opened"],
   reservations: ["holder"],
   beforeImages: ["read"],
   pace: ["view"],
@@ -63,13 +65,14 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
     before(async () => {
       fenced = await open();
       store = await fenced.openStore();
-      const { mailboxes, runs, holds, plans, reservations } = store;
+      const { mailboxes, runs, holds, gates, plans, reservations } = store;
       await runs.begin(begun("run"));
       for (const user of ["ann", "bob", "cem"]) await mailboxes.put(page(user));
       claim = await mailboxes.claim("ann", "token", LEASE_MS);
       const dying = await mailboxes.claim("bob", "token", LEASE_MS);
       await mailboxes.settle("bob", "token", settled(dying, "letter"), LEASE_MS);
       await holds.place("held", "pool", "pool-not-found");
+      await gates.pause(feedGate("paused"), { by: "ann", reason: "a test" });
       await plans.keep({ run: "run", expiresAt: Date.now() + LEASE_MS }, chunks());
       await reservations.take(POOL, "alias", "ann", LEASE_MS);
     });
@@ -82,6 +85,8 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         claim: ({ mailboxes }) => mailboxes.claim("cem", "other", LEASE_MS),
         settle: ({ mailboxes }) => mailboxes.settle("ann", "token", settled(claim), LEASE_MS),
         sweep: ({ mailboxes }) => mailboxes.sweep(POOL, sweep),
+        sortOut: ({ mailboxes }) => mailboxes.sortOut(POOL, { offset: 0, limit: 10 }),
+        release: ({ mailboxes }) => mailboxes.release(poolGate(POOL), 10),
         replay: ({ mailboxes }) => mailboxes.replay(["letter"], 1),
       },
       letters: { discard: ({ letters }) => letters.discard(["letter"]) },
@@ -91,6 +96,10 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         advance: ({ runs }) => runs.advance("run", "delivering"),
         transition: ({ runs }) => runs.transition("run", ["reading"], "cancelled"),
         sweep: ({ runs }) => runs.sweep(Date.now() + LEASE_MS),
+      },
+      gates: {
+        pause: ({ gates }) => gates.pause(poolGate(POOL), { by: "ann", reason: "a test" }),
+        resume: ({ gates }) => gates.resume(feedGate("paused")),
       },
       holds: {
         place: ({ holds }) => holds.place(POOL, "contacts", "sms-role"),

@@ -19,6 +19,7 @@ import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandFormat, migrate } from "./schema.ts";
+import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
 
 export interface EmbeddedStore extends Store {
@@ -51,6 +52,7 @@ export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedSto
     const database = await openOrExplain(directory);
     try {
       await migrate(database);
+      await upgradeUsers(database);
       await markReady(directory);
       // Every claim and every sweep belongs to the process before this one, which is dead.
       await endLeases(database, now());

@@ -123,7 +123,7 @@ const STEPS: readonly string[] = [
   );
   CREATE INDEX befores_end ON poolsync.befores (expires_at);
   `,
-  // Documents of users are brought to this form page by page: see takeover.ts.
+  // Documents of users are brought to this form page by page: see upgrade.ts.
   `
   ALTER TABLE poolsync.befores RENAME TO before_images;
   ALTER INDEX poolsync.befores_end RENAME TO before_images_end;
@@ -142,6 +142,9 @@ const STEPS: readonly string[] = [
     SELECT 'run:' || id, 'cancelled', coalesce(finished_at, started_at) FROM poolsync.runs WHERE state = 'cancelled';
   INSERT INTO poolsync.gates (gate, state, since)
     SELECT 'run:' || id, 'waiting', started_at FROM poolsync.runs WHERE state = 'needs-approval';
+  CREATE TABLE poolsync.upgrade (last_user text COLLATE "C" NOT NULL);
+  INSERT INTO poolsync.upgrade VALUES ('');
+
   -- Users of whom a gate keeps something.
   CREATE TABLE poolsync.kept (
     gate     text COLLATE "C",

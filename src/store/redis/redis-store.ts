@@ -18,6 +18,7 @@ import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
+import { upgrade } from "./upgrade.ts";
 import { answeredInTime, connectRedis } from "./server-check.ts";
 
 export interface RedisStoreOptions {
@@ -58,6 +59,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     await write(keys.memory, "HSETNX", name, value);
     return (await redis.hget(keys.memory, name)) ?? value;
   };
+  await upgrade(redis, keys, unfenced);
   await setOnce("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   return {

@@ -12,7 +12,7 @@ import { redisFault } from "./redis-error.ts";
 
 const MAILBOX = ["account", "documents", "mailbox"] as const;
 
-/** Each script and what is prepended to it, in lua/: behind the clock and the fence, which all have. */
+/** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
   command: [],
   put: MAILBOX,
@@ -38,7 +38,13 @@ const PRELUDES = {
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],
+  "upgrade-begin": [],
+  "upgrade-documents": [],
+  "upgrade-end": [],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** What brings another format to this one. */
+const UNFENCED: ReadonlySet<string> = new Set(["upgrade-begin", "upgrade-documents", "upgrade-end"]);
 
 type LuaConstant = number | string | Readonly<Record<string, string>>;
 
@@ -68,7 +74,7 @@ export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
   /**
-   * Each script is fenced: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
+   * A script is fenced, unless it upgrades: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
    * format that stands there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
    */
   run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
@@ -98,7 +104,8 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
   const load = (name: ScriptName) => {
     const known = loaded.get(name);
     if (known) return known;
-    const text = [clock, lua("fence"), ...PRELUDES[name].map(lua), lua(name)].join("\n");
+    const fence = UNFENCED.has(name) ? [] : [lua("fence")];
+    const text = [clock, ...fence, ...PRELUDES[name].map(lua), lua(name)].join("\n");
     const script = { text, sha: createHash("sha1").update(text).digest("hex") };
     loaded.set(name, script);
     return script;
