@@ -12,6 +12,8 @@ export interface ClaimInHand {
   readonly user: string;
   readonly token: string;
   readonly answer: Extract<ClaimAnswer, { is: "claimed" }>;
+  /** The runs whose changes were claimed; all, where it is absent. */
+  readonly runs?: readonly string[] | undefined;
   /** By performance.now(), from a look at the clock before the claim was asked for: never later than the store's. */
   readonly leaseEndsAt: number;
 }
@@ -122,7 +124,7 @@ export function openClaimSession(
     async settle() {
       const settlements = unreported;
       const askedAt = performance.now();
-      const response = await mailboxes.settle(user, token, settlements, leaseMs);
+      const response = await mailboxes.settle(user, token, settlements, leaseMs, inHand.runs);
       unreported = {};
       letters.push(...response.letters);
       doubted.push(...response.doubted);

@@ -7,6 +7,7 @@ import type { Log } from "../log.ts";
 import type { JobWorker } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
 import { LANES, PRIORITY, type WakeUp, wakeUpQueue } from "../queues/wake-ups.ts";
+import type { ClosedGate } from "../store/gates.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import { createBurialLog } from "./burial-log.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
@@ -24,10 +25,14 @@ export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "keyring" 
 }
 
 export interface Delivery {
+  /** Wakes everybody of whom something is delivered here, for when what that is has grown. */
+  wakeAll(): Promise<void>;
   /** True while this process takes work: false while its credentials are refused, and while Redis is lost or full. */
   readonly ready: boolean;
   /** Why it does not, as a failure kind. */
   readonly onHoldFor: string | undefined;
+  /** What somebody has paused that this process would deliver. */
+  readonly paused: readonly ClosedGate[];
   /**
    * Takes no more work and waits for what is under way; after `drainMs` the calls in flight are aborted, and what
    * they carried stays queued.
@@ -76,7 +81,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     },
   });
   const process = createWakeUpProcessor({ pool, wakeUps, turn, gate, log });
-  const sweeper = createSweeper(engine, pool, gate, log);
+  const sweeper = createSweeper(engine, { pool, gate, selection: options.selection, log });
 
   await sweeper.renew();
   // Single changes have places of their own, because all of a bulk run's may be waiting for the pace. How many calls are
@@ -111,7 +116,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     get onHoldFor() {
       return gate.refusedAs;
     },
+    get paused() {
+      return sweeper.paused;
+    },
     abort: () => gate.abort(),
+    wakeAll: () => sweeper.wakeAll(),
     async stop(drainMs) {
       gate.stop();
       store.foreign.removeEventListener("abort", onForeign);

@@ -44,8 +44,8 @@ export interface Pool {
   readonly profile: PoolProfile;
   /** Finds users by what people know of them. */
   readonly names: UserNames;
-  /** Starts delivering in this process. */
-  deliver(): Promise<Delivery>;
+  /** Starts delivering in this process: everything, or what these runs have put, of which more may come. */
+  deliver(runs?: ReadonlySet<string>): Promise<Delivery>;
   /** Where it lives. */
   readonly target: Target;
   /** Everybody in the pool, or those of these names, paced. */
@@ -137,7 +137,8 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
     },
     names,
-    deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
+    deliver: (runs) =>
+      startDelivery({ ...calls, engine, concurrency, log, ...(runs && { selection: () => ({ runs: [...runs] }) }) }),
     direct() {
       const holds = createHoldWatch(store.holds, profile.id, {
         placed: (scope, kind) => log.warn({ pool: profile.id, scope, kind }, "hold placed"),

@@ -1,17 +1,24 @@
 /**
  * Looks every two seconds at which users of a pool are due in the store, and wakes those again whose wake-up was lost. One
- * process of a fleet sweeps at a time. It rests while no work is taken.
+ * process of a fleet sweeps at a time. It rests while no work is taken. Before each sweep it looks at the gates
+ * (pause-watch.ts).
  */
 import { randomBytes } from "node:crypto";
 import type { Log } from "../log.ts";
 import type { Engine } from "../queues/engine.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
-import type { Swept } from "../store/mailboxes.ts";
+import type { Selection, Swept } from "../store/mailboxes.ts";
+import type { ClosedGate } from "../store/gates.ts";
+import { createPauseWatch } from "./pause-watch.ts";
 import type { Gate } from "./gate.ts";
 
 export interface Sweeper {
   /** Where this process alone works the wake-ups, makes them anew. To be called before any is processed. */
   renew(): Promise<void>;
+  /** Wakes everybody who is due. */
+  wakeAll(): Promise<void>;
+  /** What somebody has paused that this process would deliver. */
+  readonly paused: readonly ClosedGate[];
   start(): void;
   /** Begins no further sweep, and resolves when the one that is under way has ended. */
   stop(): Promise<void>;
@@ -26,19 +33,41 @@ const SWEEP_PAGE = 500;
  */
 const CLOCKS_MS = 1_000;
 
+export interface SweeperOptions {
+  readonly pool: string;
+  readonly gate: Pick<Gate, "takesWork" | "isStopped" | "hasMemory" | "waitsForMemory">;
+  /** What this process delivers; everything, where it is absent. */
+  readonly selection: (() => Selection) | undefined;
+  readonly log: Log;
+}
+
 export function createSweeper(
   { store, wakeUps }: Pick<Engine, "store" | "wakeUps">,
-  pool: string,
-  gate: Pick<Gate, "takesWork" | "isStopped" | "hasMemory" | "waitsForMemory">,
-  log: Log,
+  { pool, gate, selection, log }: SweeperOptions,
 ): Sweeper {
   const holder = randomBytes(8).toString("hex");
   let nextPageAt = SWEEP_PAGE;
   let sweeping: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
+  const pauses = createPauseWatch({ store, wakeUps }, pool, log);
+
   const due = (offset: number): Promise<readonly Swept[]> =>
     store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
+
+  /** Those of whom something is delivered here. */
+  function own(swept: readonly Swept[]): readonly Swept[] {
+    const { runs } = selection?.() ?? {};
+    return runs === undefined ? swept : swept.filter((one) => one.runs.some((run) => runs.includes(run)));
+  }
+
+  async function wakeAll(): Promise<void> {
+    for (let offset = 0, swept = SWEEP_PAGE; swept === SWEEP_PAGE; offset += SWEEP_PAGE) {
+      const dues = await due(offset);
+      await wakeUps.wake(pool, own(dues));
+      swept = dues.length;
+    }
+  }
 
   /**
    * Wakes those again whom no job will wake: those who have waited longest, and each time another page of the others,
@@ -51,11 +80,12 @@ export function createSweeper(
     // The jobs are looked at after the users: whoever is put meanwhile has a job by then.
     const oldest = (await wakeUps.oldest(pool)) ?? Infinity;
     const isLost = ({ priority, dueAt }: Swept): boolean => priority < PRIORITY.bulk || dueAt < oldest - CLOCKS_MS;
-    await wakeUps.rewake(pool, [...first, ...further].filter(isLost));
+    await wakeUps.rewake(pool, own([...first, ...further]).filter(isLost));
   }
 
   async function sweepOnce(): Promise<void> {
     try {
+      await pauses.look();
       await sweep();
       gate.hasMemory();
     } catch (error) {
@@ -67,12 +97,12 @@ export function createSweeper(
 
   return {
     async renew() {
-      if (!(await wakeUps.reset(pool))) return;
-      for (let offset = 0, swept = SWEEP_PAGE; swept === SWEEP_PAGE; offset += SWEEP_PAGE) {
-        const dues = await due(offset);
-        await wakeUps.wake(pool, dues);
-        swept = dues.length;
-      }
+      await pauses.look();
+      if (await wakeUps.reset(pool)) await wakeAll();
+    },
+    wakeAll,
+    get paused() {
+      return pauses.paused;
     },
     start() {
       timer = setInterval(() => {

@@ -40,7 +40,7 @@ export interface TurnRequest {
 export type TurnEnd =
   /** The pool is on hold. */
   | { readonly is: "on-hold"; readonly retryInMs: number }
-  /** There is nothing to deliver. */
+  /** There is nothing to deliver, or gates keep it. */
   | { readonly is: "idle" }
   /** Somebody else has the user's mailbox (`busy`), or nothing in it is due yet. */
   | { readonly is: "busy" | "later"; readonly retryInMs: number }
@@ -108,9 +108,10 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
     const { user } = request;
     const askedAt = performance.now();
     const token = randomUUID();
-    const answer: ClaimAnswer = await store.mailboxes.claim(user, token, leaseMs);
+    const selection = deps.selection?.();
+    const answer: ClaimAnswer = await store.mailboxes.claim(user, token, leaseMs, selection);
     if (answer.is !== "claimed") return answer;
-    const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+    const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs, runs: selection?.runs };
     const mayBegin = await slot.begin();
     // The gate may have shut while others made their calls. It does not hold up a probe, because the next is far away.
     if (!mayBegin || (!isProbe && gate?.isOnHold === true)) {

@@ -47,6 +47,9 @@ export interface Run {
   readonly rows: { readonly read: number; readonly faulty: number };
 }
 
+/** The feed of direct runs. */
+export const DIRECT = "direct";
+
 /** The id of a pool's direct run. */
 export function directRunId(pool: string): string {
   return `direct:${pool}`;

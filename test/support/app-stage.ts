@@ -141,10 +141,22 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     { drain = never(), detached = false }: SyncAsked = {},
   ): Promise<RunContext> {
     const interrupts = { drain, abort: never() };
-    const deliveries = detached ? [] : [await opened.pool.deliver()];
+    const ownRuns = detached ? undefined : new Set<string>();
+    const deliveries = detached ? [] : [await opened.pool.deliver(ownRuns)];
     within.defer(deliveries, (all) => stopDeliveries(all, interrupts));
     const reportPath = (): string => at("report.ndjson");
-    return { config, log: logged, engine, ...opened, deliveries, detached, interrupts, observe: () => {}, reportPath };
+    return {
+      config,
+      log: logged,
+      engine,
+      ...opened,
+      deliveries,
+      ownRuns,
+      detached,
+      interrupts,
+      observe: () => {},
+      reportPath,
+    };
   }
 
   /** Every one of the plans, whose feeds are put, unless guards stop one of them. */
@@ -240,7 +252,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
       inRequest(async (request) => {
         const { config, scope: within, engine } = request;
         const { approve = [], drain = never() } = asked;
-        const run = await findUndoable(engine.store, id);
+        const run = await findUndoable(engine.store, id, drain);
         const opened = await poolOf(request, run.pool);
         const deps = { scope: within, ...opened, engine, directory: config.dataDir, signal: drain };
         const { plan, source } = await planWayBack(deps, config, run);

@@ -32,6 +32,10 @@ export async function runFeeds(
   await underLease(context, name, async (within) => {
     const healed = await replayHealed(within, planned);
     healedRuns.push(...(healed?.runs ?? []));
+    for (const run of healedRuns) context.ownRuns?.add(run);
+    if (healedRuns.length > 0 && context.ownRuns) {
+      await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
+    }
     for (const [index, source] of sources.entries()) {
       const facts = index === 0 && healed ? { healed: healed.letters } : {};
       summaries.push(await runFeed(within, { ...source, ...facts }));

@@ -2,6 +2,7 @@
 import { counted } from "../../core/amounts.ts";
 import type { Books } from "../../core/books.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
+import { sortOutDue } from "../../delivery/kept-users.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { directRunId, type Run } from "../../store/runs.ts";
@@ -9,10 +10,15 @@ import { AppError } from "../app-error.ts";
 import { findRun } from "./find-run.ts";
 
 export interface CancelledRun extends Pick<Run, "feed" | "pool"> {
+  /** When it was cancelled: what is pending then is discarded, but for what is in a call. */
   readonly books: Books;
 }
 
-/** Throws an AppError `no-run`, or `not-open` for a run that has ended, or that has no end. */
+/**
+ * From the moment in which its state turns nothing more of it is sent; the books are tidied afterwards, here or by
+ * whoever meets what is left. Throws an AppError `no-run`, or `not-open` for a run that has
+ * ended, or that has no end.
+ */
 export async function cancelRun(engine: Engine, log: Log, id: string): Promise<CancelledRun> {
   const { runs, plans } = engine.store;
   const { pool, feed } = await findRun(engine, id);
@@ -23,6 +29,7 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
   if (!isOpen) throw notOpen(await findRun(engine, id), books);
   await plans.drop(id);
   log.warn({ run: id, pool, feed }, "run cancelled");
+  await sortOutDue(engine.store, pool);
   return { feed, pool, books };
 }
 

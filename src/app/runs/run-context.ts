@@ -14,6 +14,8 @@ export interface RunContext {
   readonly pool: Pool;
   /** None where others deliver. */
   readonly deliveries: readonly Delivery[];
+  /** The runs that these deliver, to which each that begins is added; everything, where it is absent. */
+  readonly ownRuns?: Set<string> | undefined;
   /** True where the run ends once everything is put. */
   readonly detached: boolean;
   readonly interrupts: Interrupts;

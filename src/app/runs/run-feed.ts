@@ -70,6 +70,9 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   const { runs } = engine.store;
   const startedAt = performance.now();
   const { run, resumed } = await beginRun(context, source);
+  context.ownRuns?.add(run.id);
+  // What it put before it was cut is to be woken.
+  if (resumed && context.ownRuns) await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
   observe({ is: "started", run, resumed });
   const report = createReportFile(context.reportPath(run.id));
   const progress: Progress = { run, report, rows: run.rows.read, endsAt: undefined };
@@ -224,7 +227,7 @@ async function interruptedRun(context: RunContext, run: Run, source: RunSource, 
   const changes = counted(pending, "change stays", "changes stay");
   const next = source.rereadable
     ? "the same command goes on where this one stopped"
-    : "the next sync into the pool delivers them, and what was not read is to be given again";
+    : "a worker delivers them, or the next sync into the pool with --leftovers; what was not read is to be given again";
   return new AppError("interrupted", `Interrupted. ${changes} queued, in run ${run.id}; ${next}.`, {
     cause,
     category: "interrupted",

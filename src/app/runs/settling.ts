@@ -4,9 +4,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EMPTY_BOOKS, post, TERMS, type Books } from "../../core/books.ts";
+import { ALL, feedGate, poolGate } from "../../core/gate.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Runs } from "../../store/runs.ts";
+import { pausedGates, pausedSentence } from "../gates/pause.ts";
 import type { Standstill } from "./run-observer.ts";
 
 export interface SettlingOptions {
@@ -67,9 +69,12 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
   return sum;
 }
 
-async function tellHolds({ engine, deliveries, pools, onHold }: SettlingOptions, reported: Set<string>): Promise<void> {
+async function tellHolds(
+  { engine, runs, deliveries, pools, onHold }: SettlingOptions,
+  reported: Set<string>,
+): Promise<void> {
   const tell = (standstill: Standstill): void => {
-    const key = Object.values(standstill).join(" ");
+    const key = JSON.stringify(standstill);
     if (reported.has(key)) return;
     reported.add(key);
     onHold(standstill);
@@ -77,5 +82,16 @@ async function tellHolds({ engine, deliveries, pools, onHold }: SettlingOptions,
   for (const { onHoldFor } of deliveries) if (onHoldFor !== undefined) tell({ scope: "process", kind: onHoldFor });
   for (const { pool, scope, kind } of await engine.store.holds.list()) {
     if (pools.includes(pool)) tell({ pool, scope, kind });
+  }
+  const paused = await pausedGates(engine.store);
+  if (paused.length === 0) return;
+  const feeds = await Promise.all(runs.map(async (id) => (await engine.store.runs.get(id))?.feed));
+  const concerns = new Set([
+    ALL,
+    ...pools.map(poolGate),
+    ...feeds.flatMap((feed) => (feed === undefined ? [] : feedGate(feed))),
+  ]);
+  for (const gate of paused) {
+    if (concerns.has(gate.gate)) tell({ scope: "paused", sentence: pausedSentence(gate) });
   }
 }

@@ -311,7 +311,7 @@ function reasons(
   }
   if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
     sentences.push(
-      "What is pending is delivered by a worker, by the next sync of the pool, or by the next one-user command for this user.",
+      "What is pending is delivered by a worker, by the command that goes on with its run, or by a sync with --leftovers.",
     );
   }
   for (const { attribute, kind, reason, id, owner, sub, namedBy, advice } of letters) {

@@ -16,15 +16,16 @@ const WAIT_MS = 60_000;
 
 /** Throws an AppError for a change that cannot be put, one that somebody declined, and an interruption. */
 export async function changeThroughEngine(
-  { io, flags, mode, log, signal }: RequestContext,
+  { io, flags, mode, log, signal, engine }: RequestContext,
   pool: Pool,
   change: Change,
 ): Promise<ChangeResult> {
-  const outcome = await changeAndWait(pool, change, {
+  const outcome = await changeAndWait(await engine(), pool, change, {
     reading: signal,
     signal,
     waitMs: WAIT_MS,
     leave: mode === "queue",
+    despitePause: flags.despitePause === true,
     ...(flags.force === true ? {} : { consent: () => ask(io, risksOf(pool.profile, change.units), signal) }),
     onPut: (user) => log.info({ pool: pool.profile.id, user }, "change put"),
   });

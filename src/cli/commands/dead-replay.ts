@@ -1,9 +1,9 @@
 /** `poolsync dead replay`: dead letters are put again under their old version, and delivered. */
 import type { Command } from "commander";
 import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
+import { demandNoPause } from "../../app/gates/pause.ts";
 import { findReplayable, openReplay, orderReplay, replayAndWait } from "../../app/letters/replay-groups.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
-import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { choosePool } from "../../config/config.ts";
 import { count, counted } from "../../core/amounts.ts";
@@ -18,12 +18,12 @@ import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { filterOptions } from "../letter-options.ts";
-import { cognitoOptions, engineOptions, openConfig, type CognitoFlags, type OpenedCommand } from "../opening.ts";
+import { cognitoOptions, engineOptions, openConfig, type OpenedCommand } from "../opening.ts";
+import { leftoversOption, startDelivering, type RunFlags } from "../run-context.ts";
 import { createProgress } from "../progress.ts";
 
-interface ReplayFlags extends CognitoFlags, LetterRequest {
+interface ReplayFlags extends RunFlags, LetterRequest {
   readonly dryRun?: boolean;
-  readonly detach?: boolean;
 }
 
 export function addReplay(dead: Command, context: Context): void {
@@ -32,7 +32,10 @@ export function addReplay(dead: Command, context: Context): void {
       .command("replay")
       .description("Put dead letters again under their old version, and wait for what becomes of them."),
   ).option("--dry-run", "count them, and do nothing");
-  cognitoOptions(command).option("--detach", "leave the order to the fleet's replay worker (needs REDIS_URL)");
+  leftoversOption(cognitoOptions(command)).option(
+    "--detach",
+    "leave the order to the fleet's replay worker (needs REDIS_URL)",
+  );
   engineOptions(command)
     .addHelpText(
       "after",
@@ -86,8 +89,14 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const pools = [...new Set(groups.map(({ pool }) => pool))];
     const opening = await openPools(io, opened, scope, engine, pools, flags);
     const stands = await openReplay(engine, request);
-    const deliveries = await Promise.all(opening.map((pool) => pool.deliver()));
-    scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    for (const pool of pools) await demandNoPause(engine.store, { pool });
+    const { deliveries } = await startDelivering(
+      io,
+      opened,
+      scope,
+      { engine, pools: opening, runs: stands.runs },
+      flags,
+    );
     const progress = scope.defer(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
     const { interrupts } = io;
     const deps = {

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { runFeeds } from "../../app/feeds/run-feeds.ts";
 import { isApproved } from "../../app/plans/make-plans.ts";
+import { demandNoPause } from "../../app/gates/pause.ts";
 import { isComplete } from "../../app/runs/run-summary.ts";
-import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
 import type { Context } from "../command.ts";
@@ -14,7 +14,7 @@ import { stopAtGuards } from "../guard-stop.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
 import { planShown } from "../planning.ts";
-import { runContext, type RunFlags } from "../run-context.ts";
+import { leftoversOption, runContext, startDelivering, type RunFlags } from "../run-context.ts";
 
 interface SyncFlags extends FeedsFlags, RunFlags {}
 
@@ -22,7 +22,7 @@ export function addSync(program: Command, context: Context): void {
   const command = program
     .command("sync")
     .description("Put the values of a file into a user pool, and wait until all is applied or set aside.");
-  cognitoOptions(planOptions(feedOptions(command)))
+  leftoversOption(cognitoOptions(planOptions(feedOptions(command))))
     .option("--detach", "put the changes and leave: workers deliver them (needs REDIS_URL)")
     .option("--stream", "read standard input once as it comes, without a first pass and without resuming")
     .option("--report <file>", "where rows that were not put are listed (default: here, under the name of the run)");
@@ -69,10 +69,15 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
       if (flags.json !== true) tell(io, `Look at the whole of it with \`${whole}\` and the same file and options.`);
       return code;
     }
+    const detached = flags.detach === true;
+    for (const { input } of detached ? [] : feeds.feeds)
+      await demandNoPause(engine.store, { pool: id, feed: input.name });
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
-    const deliveries = flags.detach === true ? [] : [await pool.deliver()];
-    scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const context = runContext(io, opened, { engine, pool, deliveries }, flags);
+    const runs = planned?.flatMap(({ unfinished }) => unfinished?.id ?? []) ?? [];
+    const started = detached
+      ? { deliveries: [], ownRuns: undefined }
+      : await startDelivering(io, opened, scope, { engine, pools: [pool], runs }, flags);
+    const context = runContext(io, opened, { engine, pool, ...started }, flags);
     const summaries = await runFeeds(context, { name: flags.feed, feeds: feeds.feeds, planned });
     if (flags.json === true) {
       const [only] = summaries;
