@@ -189,7 +189,12 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     const asked = changeOf({ pool: POOL, username, attributes, ...defined({ verified, clientMetadata }) });
     return inRequest(async (request) => {
       const opened = await poolOf(request);
-      return changeAndWait(opened.pool, asked, { reading: never(), signal: never(), waitMs: WAIT_MS, leave });
+      return changeAndWait(request.engine, opened.pool, asked, {
+        reading: never(),
+        signal: never(),
+        waitMs: WAIT_MS,
+        leave,
+      });
     });
   }
 
