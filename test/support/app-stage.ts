@@ -101,7 +101,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   putData?.(at("data"));
   const redis = putData ? undefined : testRedis();
   const where: Values = redis ? { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace } : {};
-  /** Of commands too. */
+  /** Commands of the same engine are given it too. */
   const environment: Values = { ...where, ...options.environment };
   const log = createLog("silent");
 
