@@ -1,17 +1,15 @@
-import assert from "node:assert/strict";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { Readable, Writable } from "node:stream";
+import type { TestContext } from "node:test";
 import { run } from "../../src/cli/program.ts";
-import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
-import { createCognitoClient } from "../../src/cognito/client.ts";
+import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
+import { openScope } from "../../src/lifecycle.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
+import { awsVariables, emulatorWith, openOnePool, type OnePool } from "../support/pool-stage.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
-import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 
-export const POOL = "eu-west-1_Example";
+export { byHand, emulatorWith, POOL } from "../support/pool-stage.ts";
 
 export interface Said {
   readonly code: number;
@@ -44,11 +42,6 @@ export async function runCommand(words: readonly string[], options: RunOptions =
   return { code, stdout: out.text(), stderr: err.text() };
 }
 
-/** What the test has set for AWS; the rest of this process's environment is nobody's business. */
-function awsVariables(): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("AWS_")));
-}
-
 function collector(columns: number | undefined) {
   const parts: string[] = [];
   const stream: Writable & { isTTY?: boolean; columns?: number } = new Writable({
@@ -68,53 +61,16 @@ export async function directoryWithData() {
   return directory;
 }
 
-/** An empty pool that this process's environment points to, and a directory, until the test ends: see `setStage`. */
-export async function onePool(
-  t: TestContext,
-  definition: Omit<PoolDefinition, "id"> = {},
-  options: EmulatorOptions = {},
-  hasData = true,
-) {
-  const emulator = await startEmulator({ quotas: "unmetered", ...options });
-  const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-  const directory = await (hasData ? directoryWithData() : temporaryDirectory());
-  t.after(async () => {
-    await emulator.close();
-    restore();
-    await directory.remove();
-  });
-  return { emulator, pool: emulator.pools.add({ id: POOL, ...definition }), directory: directory.path };
+/** An empty pool that this process's environment points to, and a directory with data, until the test ends. */
+export async function onePool(t: TestContext): Promise<OnePool> {
+  const scope = openScope();
+  t.after(() => scope.close());
+  const opened = await openOnePool(scope);
+  putMadeDirectory(join(opened.directory, "data"));
+  return opened;
 }
 
-/** A pool of users `u0`, `u1` and so on, whose e-mail addresses are verified. */
-export async function emulatorWith(users: number, options: EmulatorOptions = {}): Promise<Emulator> {
-  const emulator = await startEmulator({ quotas: "unmetered", ...options });
-  const pool = emulator.pools.add({ id: POOL, schema: [{ name: "team" }] });
-  for (let number = 0; number < users; number++) {
-    pool.addUser({
-      username: `u${number}`,
-      attributes: { given_name: "Old", email: `u${number}@example.com`, email_verified: "true" },
-    });
-  }
-  return emulator;
-}
-
-/** Writes past poolsync, as somebody in the console would. */
-export async function byHand(
-  emulator: Emulator,
-  username: string,
-  attributes: Readonly<Record<string, string>>,
-  pool = POOL,
-): Promise<void> {
-  const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
-  const sent = Object.entries(attributes).map(([Name, Value]) => ({ Name, Value }));
-  const options = { notAfter: Number.POSITIVE_INFINITY, signal: new AbortController().signal };
-  const written = await createAttributeWriter(cognito).write(pool, username, sent, options);
-  cognito.close();
-  assert.ok(written.ok);
-}
-
-/** Such a pool, which the SDK of this process finds, and a directory: with a data directory in it, unless not. */
+/** A pool of users that the SDK of this process finds, and a directory: with a data directory in it, unless not. */
 export async function setStage(users: number, options: EmulatorOptions = {}, hasData = true) {
   const emulator = await emulatorWith(users, options);
   const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });

@@ -5,8 +5,8 @@ import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { runFile } from "../support/process.ts";
-import { POOL } from "./command-run.ts";
-import { ANN, setPeople, type People } from "./people-stage.ts";
+import { ANN, setPeople, type People } from "../support/people-stage.ts";
+import { POOL } from "../support/pool-stage.ts";
 
 const BOB = "bob@example.com";
 const WARN = 40;
@@ -20,7 +20,7 @@ async function setTwo(t: TestContext, takesSubs: boolean): Promise<People> {
 }
 
 const reads = ({ emulator }: People): number => emulator.counters.operations["AdminGetUser"]?.calls ?? 0;
-const named = (name: string): string[] => [`Name=given_name,Value=${name}`];
+const APPLIED = { given_name: "applied" };
 
 /** Syncs in a process of its own, and answers its warnings. */
 async function warningsOf(people: People, text: string): Promise<string[]> {
@@ -28,6 +28,7 @@ async function warningsOf(people: People, text: string): Promise<string[]> {
   const words = ["--user-pool-id", POOL, "--username-column", "email", "--report", people.at("report.ndjson")];
   const sync = runFile("src/cli/main.ts", ["sync", path, ...words, "--data-dir", people.dataDir, "--json"], {
     ...AWS_ENVIRONMENT,
+    ...people.environment,
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: people.emulator.url,
     POOLSYNC_LOG_LEVEL: "warn",
     POOLSYNC_CONCURRENCY: "1",
@@ -54,10 +55,9 @@ describe("a service that takes no sub", () => {
   test("is asked for the username of a sub", async (t) => {
     const people = await setTwo(t, false);
     const sub = people.pool.user("ann")?.sub ?? "";
-    const waited = await people.update(sub, named("Ann"));
-    assert.equal(waited.code, EXIT.done, waited.stderr);
+    assert.deepEqual(await people.update(sub, { given_name: "Ann" }), APPLIED);
     assert.deepEqual(people.have("given_name", "ann"), ["Ann"]);
-    const atOnce = await people.update(sub, named("Anna"), "--now", "--data-dir", people.at("nowhere"));
+    const atOnce = await people.sendNow(sub, "Name=given_name,Value=Anna");
     assert.equal(atOnce.code, EXIT.done, atOnce.stderr);
     assert.deepEqual(people.have("given_name", "ann"), ["Anna"]);
   });
@@ -68,15 +68,14 @@ describe("a service that takes no sub", () => {
   ] as const) {
     test(`is not taken for one where an account is ${title}`, async (t) => {
       const people = await setTwo(t, false);
-      await people.update(ANN, named("Ann"), "--queue");
+      await people.queue(ANN, { given_name: "Ann" });
       people.remove("ann");
       if (isThereAgain) people.add("ann");
       await people.deliver();
       assert.deepEqual(people.have("given_name", "ann"), [""]);
       assert.ok(reads(people) > 0, "it was looked who has the username");
       // Nothing was concluded from who is gone: whoever is there is written.
-      const said = await people.update(BOB, named("Bob"));
-      assert.equal(said.code, EXIT.done, said.stderr);
+      assert.deepEqual(await people.update(BOB, { given_name: "Bob" }), APPLIED);
       assert.deepEqual(people.have("given_name", "bob"), ["Bob"]);
     });
   }
@@ -89,7 +88,7 @@ describe("a service that takes subs", () => {
       ["ann", ANN],
       ["bob", BOB],
     ] as const) {
-      await people.update(name, named("Former"), "--queue");
+      await people.queue(name, { given_name: "Former" });
       people.remove(who);
       people.add(who);
       await people.deliver();

@@ -26,6 +26,8 @@ export interface FeedsRequest extends FeedOptions, PoolFlags {
 
 export interface FeedsDeps extends Opened {
   readonly scope: Scope;
+  /** Of a caller who has one open, and closes it; absent where the feeds' scope is to have one of its own. */
+  readonly engine?: Engine | undefined;
   readonly stdin: Readable;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
@@ -92,7 +94,7 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
       }),
     );
   }
-  const engine = await openConfiguredEngine(config, scope, deps);
+  const engine = deps.engine ?? (await openConfiguredEngine(config, scope, deps));
   const clients = openClients(config, scope);
   const pool = await openChosenPool({ ...deps, concurrency: config.concurrency, engine, clients }, chosen);
   const guards = setting?.guards ?? config.guards;

@@ -1,19 +1,10 @@
 /** An address passes from one person to another: whoever has it when a command asks is written, and nobody else. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import { z } from "zod";
-import { EXIT } from "../../src/exit-codes.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
-import { POOL } from "./command-run.ts";
-import { ANN, passOn, setPeople, SIGN_INS, STALE_MS, type People } from "./people-stage.ts";
-
-const changes = z.object({ changes: z.array(z.object({ would: z.string() })) });
-const planned = z.object({ calls: z.object({ updates: z.number() }), users: z.object({ changed: z.number() }) });
-const explained = z.object({
-  username: z.string(),
-  listed: z.object({ attributes: z.record(z.string(), z.string()) }),
-});
-const drifted = z.object({ changed: z.array(z.object({ username: z.string(), now: z.string() })) });
+import { EXIT } from "../../src/exit-codes.ts";
+import { explanationText } from "../../src/views/explanation.ts";
+import { ANN, passOn, setPeople, SIGN_INS, STALE_MS, type People } from "../support/people-stage.ts";
 
 const HERS = "+390612345678";
 const firstNames = (people: People): string[] => people.have("given_name", "alee", "achu");
@@ -29,31 +20,31 @@ for (const [title, definition] of SIGN_INS) {
   describe(`an address that passes on, in ${title}`, () => {
     test("is its new owner's in the next file", async (t) => {
       const people = await setTwo(t, definition);
-      await people.sync(`email,given_name\n${ANN},First\n`);
+      await people.syncText(`email,given_name\n${ANN},First\n`);
       assert.deepEqual(firstNames(people), ["First", ""]);
       await passOn(people);
-      await people.sync(`email,given_name\n${ANN},Second\n`);
+      await people.syncText(`email,given_name\n${ANN},Second\n`);
       assert.deepEqual(firstNames(people), ["First", "Second"]);
     });
 
     test("is its new owner's in the files after one that was compared with the whole pool", async (t) => {
       const people = await setTwo(t, definition);
-      await people.sync(`email,given_name\n${ANN},First\n`, "--baseline", "ledger");
+      await people.syncText(`email,given_name\n${ANN},First\n`, { baseline: "ledger" });
       await passOn(people);
-      const names = ["live", "ledger", "none"];
-      for (const [nth, baseline] of names.entries()) {
-        await people.sync(`email,given_name\n${ANN},Later ${nth}\n`, "--baseline", baseline);
-        assert.deepEqual(firstNames(people), ["First", `Later ${nth}`], baseline);
+      const names = ["live", "ledger", "none"] as const;
+      for (const [index, baseline] of names.entries()) {
+        await people.syncText(`email,given_name\n${ANN},Later ${index}\n`, { baseline });
+        assert.deepEqual(firstNames(people), ["First", `Later ${index}`], baseline);
       }
     });
 
     test("is a new account's where the former one was deleted", async (t) => {
       const people = await setTwo(t, definition);
-      await people.sync(`email,given_name\n${ANN},First\n`, "--baseline", "none");
+      await people.syncText(`email,given_name\n${ANN},First\n`, { baseline: "none" });
       people.remove("alee");
       people.add("ann-2", { email: ANN });
-      const { books } = await people.sync(`email,given_name\n${ANN},Second\n`, "--baseline", "none");
-      assert.deepEqual(books, { applied: 1, unchanged: 0, dead: 0 });
+      const { books } = await people.syncText(`email,given_name\n${ANN},Second\n`, { baseline: "none" });
+      assert.deepEqual([books.applied, books.unchanged, books.dead], [1, 0, 0]);
       assert.deepEqual(people.have("given_name", "ann-2"), ["Second"]);
       assert.deepEqual(await people.letters(), []);
     });
@@ -64,8 +55,7 @@ for (const [title, definition] of SIGN_INS) {
         ["First", ["First", ""]],
         ["Second", ["First", "Second"]],
       ] as const) {
-        const said = await people.update(ANN, [`Name=given_name,Value=${value}`]);
-        assert.equal(said.code, EXIT.done, said.stderr);
+        assert.deepEqual(await people.update(ANN, { given_name: value }), { given_name: "applied" });
         assert.deepEqual(firstNames(people), expected);
         await passOn(people);
       }
@@ -74,52 +64,48 @@ for (const [title, definition] of SIGN_INS) {
     test("means one person in all commands", async (t) => {
       const people = await setTwo(t, definition);
       const text = `email,given_name\n${ANN},First\n`;
-      await people.sync(text);
+      await people.syncText(text);
       await passOn(people);
       const owner = people.inPool("achu");
-      const aFile = async (command: string) => {
-        const path = await people.file(text);
-        return people.run([command, path, "--user-pool-id", POOL, "--username-column", "email", "--json"]);
-      };
+      const byAddress = { usernameColumn: "email" };
 
-      const plan = await aFile("plan");
-      assert.equal(plan.code, EXIT.done, plan.stderr);
+      const { figures, broken } = await people.plan(await people.file(text), byAddress);
+      assert.deepEqual(broken, []);
       // The former owner has it already.
-      assert.deepEqual(planned.parse(JSON.parse(plan.stdout)), { calls: { updates: 1 }, users: { changed: 1 } });
-      const asked = ["Name=given_name,Value=First"];
-      const dry = await people.update(ANN, asked, "--dry-run", "--json");
+      assert.deepEqual([figures.calls.updates, figures.users.changed], [1, 1]);
+      const dry = await people.dryRun(ANN, "Name=given_name,Value=First");
       assert.equal(dry.code, EXIT.done, dry.stderr);
-      assert.deepEqual(changes.parse(JSON.parse(dry.stdout)), { changes: [{ would: "set" }] });
-      const where = ["--user-pool-id", POOL, "--username", ANN];
-      const told = await people.run(["explain", ...where, "--json"]);
-      assert.equal(explained.parse(JSON.parse(told.stdout)).username, owner);
-      const sentences = (await people.run(["explain", ...where])).stdout.replace(/\s+/g, " ");
+      assert.match(dry.stdout, /^given_name +set +none$/m);
+      const explanation = await people.explain(ANN);
+      assert.equal(explanation.username, owner);
+      const sentences = explanationText(explanation, 80).replace(/\s+/g, " ");
       assert.match(sentences, /found by [^.]*(e-?mail|address)[^.]*(\d{4}-\d\d-\d\d|ago|now)/i);
 
-      const said = await people.update(ANN, asked);
-      assert.equal(said.code, EXIT.done, said.stderr);
+      assert.deepEqual(await people.update(ANN, { given_name: "First" }), { given_name: "applied" });
       assert.deepEqual(firstNames(people), ["First", "First"]);
-      assert.equal((await people.sync(text)).books.unchanged, 1);
+      assert.equal((await people.syncText(text)).books.unchanged, 1);
       await people.byHand("achu", { given_name: "Theirs" });
-      const drift = drifted.parse(JSON.parse((await aFile("drift")).stdout));
-      assert.deepEqual(drift.changed, [{ username: owner, now: drift.changed[0]?.now }]);
+      const { listed } = await people.drift(await people.file(text), byAddress);
+      assert.deepEqual(
+        listed.map(({ username, now }) => [username, now]),
+        [[owner, "Theirs"]],
+      );
     });
 
     test("means its owner with --now", async (t) => {
       const people = await setTwo(t, definition);
       await passOn(people);
-      const asked = ["Name=given_name,Value=First"];
-      const dry = await people.update(ANN, asked, "--dry-run");
+      const asked = "Name=given_name,Value=First";
+      const dry = await people.dryRun(ANN, asked);
       assert.equal(dry.code, EXIT.done, dry.stderr);
-      const said = await people.update(ANN, asked, "--now", "--data-dir", people.at("nowhere"));
+      const said = await people.sendNow(ANN, asked);
       assert.equal(said.code, EXIT.done, said.stderr);
       assert.deepEqual(firstNames(people), ["", "First"]);
     });
 
     test("is nobody's for what was queued before", async (t) => {
       const people = await setTwo(t, definition, true);
-      const said = await people.update(ANN, ["Name=given_name,Value=First"], "--queue");
-      assert.equal(said.code, EXIT.done, said.stderr);
+      assert.deepEqual(await people.queue(ANN, { given_name: "First" }), ["given_name"]);
       await passOn(people);
       people.clock.pass(STALE_MS);
       await people.deliver();
@@ -134,16 +120,16 @@ describe("an address that another has verified since", () => {
 
   test("is that one's in the next file, though the former owner still has it", async (t) => {
     const people = await setTwo(t, pool);
-    await people.sync(`email,given_name\n${ANN},First\n`);
+    await people.syncText(`email,given_name\n${ANN},First\n`);
     await people.byHand("achu", { email: ANN, email_verified: "true" });
     assert.deepEqual(people.have("email", "alee", "achu"), [ANN, ANN]);
-    await people.sync(`email,given_name\n${ANN},Second\n`);
+    await people.syncText(`email,given_name\n${ANN},Second\n`);
     assert.deepEqual(firstNames(people), ["First", "Second"]);
   });
 
   test("is nobody's for what was queued before", async (t) => {
     const people = await setTwo(t, pool, true);
-    await people.update(ANN, ["Name=given_name,Value=First"], "--queue");
+    await people.queue(ANN, { given_name: "First" });
     await people.byHand("achu", { email: ANN, email_verified: "true" });
     people.clock.pass(STALE_MS);
     await people.deliver();
@@ -157,23 +143,22 @@ test("a number that passes on is its new owner's in the next file", async (t) =>
   const called = (phone_number: string) => ({ phone_number, phone_number_verified: "true" });
   people.add("alee", called(HERS));
   people.add("achu");
-  await people.sync(`phone_number,given_name\n${HERS},First\n`, "--baseline", "ledger");
+  await people.syncText(`phone_number,given_name\n${HERS},First\n`, { baseline: "ledger" });
   await people.byHand("alee", called("+390612345601"));
   await people.byHand("achu", called(HERS));
-  await people.sync(`phone_number,given_name\n${HERS},Second\n`, "--baseline", "ledger");
+  await people.syncText(`phone_number,given_name\n${HERS},Second\n`, { baseline: "ledger" });
   assert.deepEqual(firstNames(people), ["First", "Second"]);
 });
 
 describe("an address that poolsync itself moves", () => {
   test("is its new owner's in the next command", async (t) => {
     const people = await setTwo(t, { aliasAttributes: ["email"] });
-    await people.sync(`email,nickname\n${ANN},had it\n`, "--baseline", "ledger");
-    await people.sync(`username,email\nalee,former-${ANN}\n`, "--verified", "mark");
-    await people.sync(`username,email\nachu,${ANN}\n`, "--verified", "mark");
-    await people.sync(`email,nickname\n${ANN},has it\n`, "--baseline", "ledger");
+    await people.syncText(`email,nickname\n${ANN},had it\n`, { baseline: "ledger" });
+    await people.syncText(`username,email\nalee,former-${ANN}\n`, { verified: "mark" });
+    await people.syncText(`username,email\nachu,${ANN}\n`, { verified: "mark" });
+    await people.syncText(`email,nickname\n${ANN},has it\n`, { baseline: "ledger" });
     assert.deepEqual(people.have("nickname", "alee", "achu"), ["had it", "has it"]);
-    const said = await people.update(ANN, ["Name=given_name,Value=Second"]);
-    assert.equal(said.code, EXIT.done, said.stderr);
+    assert.deepEqual(await people.update(ANN, { given_name: "Second" }), { given_name: "applied" });
     assert.deepEqual(firstNames(people), ["", "Second"]);
   });
 });

@@ -1,72 +1,59 @@
 /** Memory is not the pool: what poolsync wrote once says nothing of what is there now. */
 import assert from "node:assert/strict";
-import { utimes, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { utimes } from "node:fs/promises";
 import { describe, test, type TestContext } from "node:test";
-import { z } from "zod";
-import { openPoolsync } from "../../src/index.ts";
+import { isComplete } from "../../src/app/runs/run-summary.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
-import { EXIT } from "../../src/exit-codes.ts";
+import { openPoolsync, type UserChange } from "../../src/index.ts";
+import { runCommand } from "../cli/command-run.ts";
+import { setApp, type Asked } from "../support/app-stage.ts";
 import { until } from "../support/condition.ts";
-import { byHand, onePool, POOL, runCommand, type Said } from "./command-run.ts";
+import { byHand, POOL } from "../support/pool-stage.ts";
 
-const outcomes = z.object({ attributes: z.array(z.object({ name: z.string(), outcome: z.string() })) });
-const dryRun = z.object({ changes: z.array(z.object({ attribute: z.string(), would: z.string() })) });
-const synced = z.object({ books: z.object({ applied: z.number(), unchanged: z.number(), dead: z.number() }) });
-const planned = z.object({ calls: z.object({ updates: z.number() }) });
-const explained = z.object({
-  because: z.array(z.string()),
-  ledger: z.array(z.object({ attribute: z.string(), changedSince: z.boolean().optional() })),
-});
+type Wanted = UserChange["attributes"];
+type More = Pick<UserChange, "verified">;
 
 async function setStage(t: TestContext, definition: Omit<PoolDefinition, "id"> = {}) {
-  const { emulator, pool, directory } = await onePool(t, { schema: [{ name: "cost_center" }], ...definition });
-  const dataDir = join(directory, "data");
-  const where = ["--data-dir", dataDir, "--user-pool-id", POOL];
-  const asks = (...words: string[]): Promise<Said> =>
-    runCommand(["admin-update-user-attributes", ...where, "--username", "ann", "--user-attributes", ...words]);
+  const app = await setApp(t, { pool: { schema: [{ name: "cost_center" }], ...definition } });
+  const { emulator, pool, environment } = app;
   return {
-    emulator,
-    pool,
-    dataDir,
-    where,
-    asks,
+    ...app,
     writes: (): number => emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0,
     has: (name: string): string | undefined => pool.user("ann")?.attributes[name],
-    async outcomes(...words: string[]): Promise<Record<string, string>> {
-      const said = await asks(...words, "--json");
-      assert.equal(said.code, EXIT.done, said.stderr);
-      const { attributes } = outcomes.parse(JSON.parse(said.stdout));
-      return Object.fromEntries(attributes.map(({ name, outcome }) => [name, outcome]));
+    async outcomes(wanted: Wanted, more: More = {}) {
+      const outcomes = await app.update("ann", wanted, more);
+      const others = Object.values(outcomes).filter((is) => is !== "applied" && is !== "unchanged");
+      assert.deepEqual(others, []);
+      return outcomes;
     },
-    async would(...words: string[]): Promise<Record<string, string>> {
-      const said = await asks(...words, "--dry-run", "--json");
-      const { changes } = dryRun.parse(JSON.parse(said.stdout));
-      return Object.fromEntries(changes.map(({ attribute, would }) => [attribute, would]));
+    /** What a dry run says, which is the command line's own, and opens no engine. */
+    async would(wanted: Wanted, { verified }: More = {}): Promise<Record<string, string>> {
+      const flag = verified === "mark" ? ["Name=email_verified,Value=true"] : [];
+      const attributes = Object.entries(wanted).map(([name, value]) => `Name=${name},Value=${value ?? ""}`);
+      const who = ["--user-pool-id", POOL, "--username", "ann", "--user-attributes", ...attributes, ...flag];
+      const said = await runCommand(["admin-update-user-attributes", ...who, "--dry-run"], { environment });
+      const [, ...rows] = said.stdout.trimEnd().split("\n");
+      const would = (row: string): [string, string] => {
+        const [attribute = "", what = ""] = row.split(/ {2,}/);
+        return [attribute, what];
+      };
+      return Object.fromEntries(rows.map(would));
     },
-    async file(text: string): Promise<string> {
-      const path = join(directory, "f.csv");
-      await writeFile(path, text);
-      return path;
+    async sync(path: string, asked: Asked = {}) {
+      const summary = await app.sync(path, asked);
+      assert.ok(isComplete(summary));
+      const { applied, unchanged, dead } = summary.books;
+      return { applied, unchanged, dead };
     },
-    async sync(path: string, ...words: string[]) {
-      const said = await runCommand(["sync", path, ...where, ...words, "--json"]);
-      assert.equal(said.code, EXIT.done, said.stderr + said.stdout);
-      return synced.parse(JSON.parse(said.stdout)).books;
-    },
-    async plannedCalls(path: string, ...words: string[]): Promise<number> {
-      const said = await runCommand(["plan", path, ...where, ...words, "--json"]);
-      assert.equal(said.code, EXIT.done, said.stderr + said.stdout);
-      return planned.parse(JSON.parse(said.stdout)).calls.updates;
-    },
-    async explains() {
-      const said = await runCommand(["explain", ...where, "--username", "ann", "--json"]);
-      return explained.parse(JSON.parse(said.stdout));
+    async plannedCalls(path: string, asked: Asked = {}): Promise<number> {
+      const { figures, broken } = await app.plan(path, asked);
+      assert.deepEqual(broken, []);
+      return figures.calls.updates;
     },
   };
 }
 
-const WANTED = "Name=custom:cost_center,Value=42";
+const WANTED = { "custom:cost_center": "42" };
 
 describe("what a person asks for", () => {
   test("is written again where somebody else has changed it, and all commands say so", async (t) => {
@@ -74,7 +61,7 @@ describe("what a person asks for", () => {
     stage.pool.addUser({ username: "ann" });
     assert.deepEqual(await stage.outcomes(WANTED), { "custom:cost_center": "applied" });
     await byHand(stage.emulator, "ann", { "custom:cost_center": "WRONG" });
-    const { because, ledger } = await stage.explains();
+    const { because, ledger } = await stage.explain("ann");
     assert.deepEqual(
       ledger.map(({ attribute, changedSince }) => [attribute, changedSince]),
       [["custom:cost_center", true]],
@@ -83,7 +70,7 @@ describe("what a person asks for", () => {
     assert.deepEqual(await stage.would(WANTED), { "custom:cost_center": "change" });
     assert.deepEqual(await stage.outcomes(WANTED), { "custom:cost_center": "applied" });
     assert.equal(stage.has("custom:cost_center"), "42");
-    assert.deepEqual((await stage.explains()).because, ["Nothing waits, and what poolsync wrote last is there."]);
+    assert.deepEqual((await stage.explain("ann")).because, ["Nothing waits, and what poolsync wrote last is there."]);
   });
 
   test("is sent although it is there: nobody looked, and memory decides nothing", async (t) => {
@@ -106,12 +93,12 @@ describe("what a person asks for", () => {
     test(`is an address with its flag where the pool has ${title}`, async (t) => {
       const stage = await setStage(t, { caseSensitive: false });
       stage.pool.addUser({ username: "ann" });
-      const words = ["Name=email,Value=ann@example.com", "Name=email_verified,Value=true"];
-      await stage.outcomes(...words);
+      const asked = [{ email: "ann@example.com" }, { verified: "mark" }] as const;
+      await stage.outcomes(...asked);
       if (Object.keys(elsewhere).length > 0) await byHand(stage.emulator, "ann", elsewhere);
       const before = stage.writes();
-      assert.deepEqual(await stage.would(...words), { email: would });
-      assert.deepEqual(await stage.outcomes(...words), { email: would === "unchanged" ? would : "applied" });
+      assert.deepEqual(await stage.would(...asked), { email: would });
+      assert.deepEqual(await stage.outcomes(...asked), { email: would === "unchanged" ? would : "applied" });
       assert.equal(stage.writes() - before, would === "unchanged" ? 0 : 1);
       assert.deepEqual([stage.has("email"), stage.has("email_verified")], ["ann@example.com", "true"]);
     });
@@ -120,12 +107,12 @@ describe("what a person asks for", () => {
   test("is a number, a flag alone and a cleared value as well", async (t) => {
     const stage = await setStage(t);
     stage.pool.addUser({ username: "ann", attributes: { email: "ann@example.com", email_verified: "true" } });
-    const words = ["Name=phone_number,Value=+14325551212", "Name=phone_number_verified,Value=true"];
-    await stage.outcomes(...words, "Name=nickname,Value=");
-    await stage.outcomes("Name=email_verified,Value=false");
+    const numbers = [{ phone_number: "+14325551212", nickname: null }, { verified: "mark" }] as const;
+    await stage.outcomes(...numbers);
+    await stage.outcomes({ email_verified: "false" });
     await byHand(stage.emulator, "ann", { phone_number: "+14325551213", nickname: "Nick", email_verified: "true" });
-    await stage.outcomes(...words, "Name=nickname,Value=");
-    await stage.outcomes("Name=email_verified,Value=false");
+    await stage.outcomes(...numbers);
+    await stage.outcomes({ email_verified: "false" });
     assert.deepEqual(
       ["phone_number", "phone_number_verified", "nickname", "email_verified"].map((name) => stage.has(name) ?? ""),
       ["+14325551212", "true", "", "false"],
@@ -135,7 +122,7 @@ describe("what a person asks for", () => {
   test("is the same of the library's update()", async (t) => {
     const stage = await setStage(t);
     stage.pool.addUser({ username: "ann" });
-    const poolsync = await openPoolsync({ dataDir: stage.dataDir, logLevel: "silent" });
+    const poolsync = await openPoolsync({ ...stage.place, logLevel: "silent" });
     t.after(() => poolsync.close());
     const change = {
       pool: POOL,
@@ -155,7 +142,7 @@ describe("what an application queues", () => {
   test("is not written again within the hour, and is where it asks with update()", async (t) => {
     const stage = await setStage(t);
     stage.pool.addUser({ username: "ann" });
-    const poolsync = await openPoolsync({ dataDir: stage.dataDir, logLevel: "silent" });
+    const poolsync = await openPoolsync({ ...stage.place, logLevel: "silent" });
     t.after(() => poolsync.close());
     await poolsync.deliver(POOL);
     const change = { pool: POOL, username: "ann", attributes: { nickname: "Ann" } };
@@ -170,27 +157,32 @@ describe("what an application queues", () => {
 });
 
 describe("a file", () => {
-  for (const words of [[], ["--baseline", "none"], ["--baseline", "ledger"], ["--stream"]]) {
-    test(`of one row is written again where somebody else has changed it: ${words.join(" ") || "by default"}`, async (t) => {
+  for (const [title, asked] of [
+    ["by default", {}],
+    ["--baseline none", { baseline: "none" }],
+    ["--baseline ledger", { baseline: "ledger" }],
+    ["--stream", { stream: true }],
+  ] as const) {
+    test(`of one row is written again where somebody else has changed it: ${title}`, async (t) => {
       const stage = await setStage(t);
       stage.pool.addUser({ username: "ann" });
       const path = await stage.file("username,custom:cost_center,email\nann,42,ann@example.com\n");
-      const all = ["--verified", "mark", ...words];
-      assert.equal((await stage.sync(path, ...all)).applied, 2);
+      const all = { verified: "mark", ...asked } as const;
+      assert.equal((await stage.sync(path, all)).applied, 2);
       await byHand(stage.emulator, "ann", { "custom:cost_center": "WRONG", email_verified: "false" });
       await utimes(path, new Date(), new Date());
-      assert.equal((await stage.sync(path, ...all)).applied, 2);
+      assert.equal((await stage.sync(path, all)).applied, 2);
       assert.deepEqual([stage.has("custom:cost_center"), stage.has("email_verified")], ["42", "true"]);
       await utimes(path, new Date(), new Date());
       const before = stage.writes();
-      assert.deepEqual(await stage.sync(path, ...all), { applied: 0, unchanged: 2, dead: 0 });
+      assert.deepEqual(await stage.sync(path, all), { applied: 0, unchanged: 2, dead: 0 });
       assert.equal(stage.writes(), before, "what is there is not sent");
     });
   }
 
   test("of every night makes no write where nothing differs, and just one where one value does", async (t) => {
     const stage = await setStage(t);
-    const names = ["ann", ...Array.from({ length: 1_200 }, (_, nth) => `u${nth}`)];
+    const names = ["ann", ...Array.from({ length: 1_200 }, (_, number) => `u${number}`)];
     for (const username of names) stage.pool.addUser({ username, attributes: { nickname: `Nick ${username}` } });
     const path = await stage.file(["username,nickname", ...names.map((name) => `${name},Nick ${name}`)].join("\n"));
     for (const [night, differs] of [false, true, false].entries()) {
@@ -213,25 +205,25 @@ describe("a file", () => {
     assert.deepEqual(await stage.sync(path), { applied: 1, unchanged: 1, dead: 0 });
     assert.equal(stage.writes(), 1);
     const byMail = await stage.file("email,nickname\nbob@example.com,Bobby\n");
-    assert.equal(await stage.plannedCalls(byMail, "--username-column", "email"), 1);
-    assert.equal((await stage.sync(byMail, "--username-column", "email")).applied, 1);
+    assert.equal(await stage.plannedCalls(byMail, { usernameColumn: "email" }), 1);
+    assert.equal((await stage.sync(byMail, { usernameColumn: "email" })).applied, 1);
   });
 
   test("is not written again where its address awaits the person, and is once it was confirmed and changed", async (t) => {
     const stage = await setStage(t, { autoVerified: ["email"], requireVerificationBeforeUpdate: ["email"] });
     stage.pool.addUser({ username: "ann", attributes: { email: "old@example.com", email_verified: "true" } });
     const path = await stage.file("username,email\nann,ann@example.com\n");
-    for (const words of [[], ["--baseline", "none"]]) {
+    for (const asked of [{}, { baseline: "none" }] as const) {
       await utimes(path, new Date(), new Date());
-      await stage.sync(path, "--verified", "ask", ...words);
+      await stage.sync(path, { verified: "ask", ...asked });
       assert.equal(stage.pool.messages.length, 1, "the person is written to once");
     }
     stage.pool.confirm("ann", "email");
     await utimes(path, new Date(), new Date());
-    assert.equal((await stage.sync(path, "--verified", "ask")).unchanged, 1);
+    assert.equal((await stage.sync(path, { verified: "ask" })).unchanged, 1);
     await byHand(stage.emulator, "ann", { email: "wrong@example.com", email_verified: "true" });
     await utimes(path, new Date(), new Date());
-    assert.equal((await stage.sync(path, "--verified", "ask")).applied, 1);
+    assert.equal((await stage.sync(path, { verified: "ask" })).applied, 1);
     assert.equal(stage.pool.messages.length, 2);
   });
 });

@@ -1,26 +1,24 @@
 /** A feed finds people by an attribute of the pool: while its changes wait, that may pass to another as an address does. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
-import { EXIT } from "../../src/exit-codes.ts";
+import { isComplete, type RunSummary } from "../../src/app/runs/run-summary.ts";
 import { until } from "../support/condition.ts";
-import { POOL } from "./command-run.ts";
-import { setPeople, STALE_MS, type People } from "./people-stage.ts";
+import { setPeople, STALE_MS, type People } from "../support/people-stage.ts";
+import { POOL } from "../support/pool-stage.ts";
 
 const FEED = `pool: ${POOL}, username: Id, match: "custom:employee_id", attributes: { given_name: Name }`;
 
 /** Two people with numbers of their own. */
-async function setTwo(t: TestContext, mutable: boolean): Promise<People> {
+async function setTwo(t: TestContext, mutable: boolean, movesClock = true): Promise<People> {
   const pool = { schema: [{ name: "employee_id", mutable }], aliasAttributes: ["email" as const] };
-  const people = await setPeople(t, { pool, movesClock: true, config: `feeds: { hr: { ${FEED} } }\n` });
+  const people = await setPeople(t, { pool, movesClock, config: `feeds: { hr: { ${FEED} } }\n` });
   people.add("alee", { "custom:employee_id": "7" });
   people.add("achu", { "custom:employee_id": "8" });
   return people;
 }
 
-const sync = async (people: People, name: string, drain = new AbortController().signal) => {
-  const path = await people.file(`Id,Name\n7,${name}\n`);
-  return people.run(["sync", path, "--feed", "hr", "--json"], { drain });
-};
+const sync = async (people: People, name: string, drain = new AbortController().signal): Promise<RunSummary> =>
+  people.sync(await people.file(`Id,Name\n7,${name}\n`), { feed: "hr", drain });
 
 /** Put, and not delivered: Cognito throttles, and somebody interrupts. */
 async function queue(people: People, name: string): Promise<void> {
@@ -29,7 +27,7 @@ async function queue(people: People, name: string): Promise<void> {
   const syncing = sync(people, name, stop.signal);
   await until("a call was throttled", () => people.emulator.faults.rules.some(({ fired }) => fired > 0));
   stop.abort();
-  assert.equal((await syncing).code, EXIT.interrupted);
+  await assert.rejects(syncing, { kind: "interrupted", category: "interrupted" });
   people.emulator.faults.clear();
 }
 
@@ -42,11 +40,10 @@ const looks = ({ emulator }: People): number => emulator.counters.operations["Li
 
 describe("an attribute by which a feed finds people", () => {
   test("is its new owner's in the next file", async (t) => {
-    const people = await setTwo(t, true);
-    assert.equal((await sync(people, "First")).code, EXIT.done);
+    const people = await setTwo(t, true, false);
+    assert.ok(isComplete(await sync(people, "First")));
     await passOn(people);
-    const second = await sync(people, "Second");
-    assert.equal(second.code, EXIT.done, second.stderr + second.stdout);
+    assert.ok(isComplete(await sync(people, "Second")));
     assert.deepEqual(people.have("given_name", "alee", "achu"), ["First", "Second"]);
   });
 
@@ -83,8 +80,7 @@ describe("an attribute by which a feed finds people", () => {
     people.clock.pass(STALE_MS);
     await people.deliver();
     assert.deepEqual(people.have("given_name", "alee"), [""]);
-    const next = await sync(people, "Second");
-    assert.equal(next.code, EXIT.done, next.stderr + next.stdout);
+    assert.ok(isComplete(await sync(people, "Second")));
     assert.deepEqual(people.have("given_name", "alee"), ["Second"]);
   });
 });
