@@ -1,12 +1,15 @@
 import { join } from "node:path";
 import { Readable, Writable } from "node:stream";
+import type { TestContext } from "node:test";
 import { run } from "../../src/cli/program.ts";
 import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
+import { openScope } from "../../src/lifecycle.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { awsVariables, directoryWithData, emulatorWith } from "../support/pool-stage.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
+import { awsVariables, emulatorWith, openOnePool, type OnePool } from "../support/pool-stage.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-export { byHand, directoryWithData, emulatorWith, onePool, POOL } from "../support/pool-stage.ts";
+export { byHand, emulatorWith, POOL } from "../support/pool-stage.ts";
 
 export interface Said {
   readonly code: number;
@@ -49,6 +52,22 @@ function collector(columns: number | undefined) {
   });
   if (columns !== undefined) Object.assign(stream, { isTTY: true, columns });
   return { stream, text: () => parts.join("") };
+}
+
+/** With a data directory in it, `data`. */
+export async function directoryWithData() {
+  const directory = await temporaryDirectory();
+  putMadeDirectory(join(directory.path, "data"));
+  return directory;
+}
+
+/** An empty pool that this process's environment points to, and a directory with data, until the test ends. */
+export async function onePool(t: TestContext): Promise<OnePool> {
+  const scope = openScope();
+  t.after(() => scope.close());
+  const opened = await openOnePool(scope);
+  putMadeDirectory(join(opened.directory, "data"));
+  return opened;
 }
 
 /** A pool of users that the SDK of this process finds, and a directory: with a data directory in it, unless not. */

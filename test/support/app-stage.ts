@@ -55,8 +55,11 @@ export interface AppOptions {
   /** Of poolsync.yaml. */
   readonly config?: string;
   readonly environment?: Values;
-  /** The embedded engine goes by this process's clock, which a test may move; without it Redis is quicker. */
-  readonly isEmbedded?: boolean;
+  /**
+   * Puts data where the embedded engine has it, which is then used. It goes by this process's clock, which a test may
+   * move. Where it is absent the engine is Redis, which is quicker.
+   */
+  readonly putData?: (dataDir: string) => void;
 }
 
 /** What is asked of feeds; of the one pool where no feed is named. */
@@ -90,34 +93,24 @@ const WAIT_MS = 60_000;
 export async function setApp(t: TestContext, options: AppOptions = {}) {
   const scope = openScope();
   t.after(() => scope.close());
-  const { isEmbedded = false } = options;
-  const { emulator, pool, directory } = await openOnePool(scope, options.pool, options.emulator, isEmbedded);
+  const { putData } = options;
+  const { emulator, pool, directory } = await openOnePool(scope, options.pool, options.emulator);
   const at = (name: string): string => join(directory, name);
   const configure = (yaml: string): Promise<void> => writeFile(at("poolsync.yaml"), yaml);
   await configure(options.config ?? "");
-  const redis = isEmbedded ? undefined : testRedis();
+  putData?.(at("data"));
+  const redis = putData ? undefined : testRedis();
   const where: Values = redis ? { REDIS_URL: redis.url, POOLSYNC_NAMESPACE: redis.namespace } : {};
-  /** Of commands too. */
+  /** Commands of the same engine are given it too. */
   const environment: Values = { ...where, ...options.environment };
   const log = createLog("silent");
 
-  let open: { readonly engine: Engine; close(): Promise<void> } | undefined;
-  /** Closes the engine until it is needed again: a data directory is one process's, and a command opens it itself. */
-  const release = async (): Promise<void> => {
-    const closing = open;
-    open = undefined;
-    await closing?.close();
-  };
-  scope.defer(release, (close) => close());
+  let opening: Promise<Engine> | undefined;
 
   async function inRequest<T>(act: (request: Request) => Promise<T>): Promise<T> {
     const known = { ...awsVariables(), HOME: "/nonexistent", ...environment };
     const config = await readConfig({ config: at("poolsync.yaml"), dataDir: at("data") }, known);
-    if (open === undefined) {
-      const held = openScope();
-      open = { engine: await openConfiguredEngine(config, held, { log }), close: () => held.close() };
-    }
-    const { engine } = open;
+    const engine = await (opening ??= openConfiguredEngine(config, scope, { log }));
     return withScope((within) => act({ config, log, reads: reportedReads(log), scope: within, engine }));
   }
 
@@ -211,7 +204,6 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     place: redis ? { redisUrl: redis.url, namespace: redis.namespace } : { dataDir: at("data") },
     dataDir: at("data"),
     configure,
-    release,
     trySync,
 
     async file(text: string, name = "people.csv"): Promise<string> {

@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { isComplete, type RunSummary } from "../../src/app/runs/run-summary.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
-import { runCommand, type RunOptions, type Said } from "../cli/command-run.ts";
+import { runCommand, type Said } from "../cli/command-run.ts";
 import { setApp, type AppOptions, type Asked } from "./app-stage.ts";
+import { putMadeDirectory } from "./made-directory.ts";
 import { movableClock } from "./movable-clock.ts";
 import { byHand, POOL } from "./pool-stage.ts";
 
@@ -20,7 +21,7 @@ export const SIGN_INS = [
 
 type Values = Readonly<Record<string, string>>;
 
-export interface PeopleOptions extends Omit<AppOptions, "isEmbedded"> {
+export interface PeopleOptions extends Omit<AppOptions, "putData"> {
   /** The embedded engine goes by this process's clock; without it Redis is quicker. */
   readonly movesClock?: boolean;
 }
@@ -32,15 +33,11 @@ export async function setPeople(t: TestContext, { movesClock = false, ...options
   const clock = movableClock();
   t.after(() => clock.putBack());
   const definition = { schema: [{ name: "cost_center" }], ...options.pool };
-  const app = await setApp(t, { ...options, pool: definition, isEmbedded: movesClock });
-  const { emulator, pool, at, dataDir, environment } = app;
+  const app = await setApp(t, { ...options, pool: definition, ...(movesClock ? { putData: putMadeDirectory } : {}) });
+  const { emulator, pool, at } = app;
   /** By the name that a test gives them, as the pool knows them. */
   const subs = new Map<string, string>();
   const inPool = (who: string): string => pool.user(subs.get(who) ?? who)?.username ?? who;
-  const run = async (words: readonly string[], more: RunOptions = {}): Promise<Said> => {
-    if (movesClock) await app.release();
-    return runCommand([...words, "--config", at("poolsync.yaml"), "--data-dir", dataDir], { environment, ...more });
-  };
   const wordsOf = (name: string, words: readonly string[]): string[] => {
     return ["admin-update-user-attributes", "--user-pool-id", POOL, "--username", name, "--user-attributes", ...words];
   };
@@ -49,8 +46,6 @@ export async function setPeople(t: TestContext, { movesClock = false, ...options
     ...app,
     clock,
     inPool,
-    /** Runs a command, which opens an engine of its own. */
-    run,
     /** Sends a change without an engine, as no use case does. */
     sendNow: (name: string, ...words: readonly string[]): Promise<Said> =>
       runCommand([...wordsOf(name, words), "--now", "--data-dir", at("nowhere")]),

@@ -1,15 +1,12 @@
 /** A pool at an emulator of its own, which the AWS SDK of this process finds. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { createAttributeWriter } from "../../src/cognito/attribute-writer.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { startEmulator, type Emulator, type EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import type { UserPool } from "../../src/emulator/user-pool.ts";
-import { openScope, type Scope } from "../../src/lifecycle.ts";
+import type { Scope } from "../../src/lifecycle.ts";
 import { exampleAws } from "./aws-environment.ts";
-import { putMadeDirectory } from "./made-directory.ts";
 import { temporaryDirectory } from "./temporary-directory.ts";
 
 export const POOL = "eu-west-1_Example";
@@ -19,40 +16,20 @@ export function awsVariables(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith("AWS_")));
 }
 
-/** With a data directory in it, `data`. */
-export async function directoryWithData() {
-  const directory = await temporaryDirectory();
-  putMadeDirectory(join(directory.path, "data"));
-  return directory;
-}
-
-/** A pool that this process's environment points to, and a directory, which may have data in it. */
+/** A pool that this process's environment points to, and a directory. */
 export interface OnePool {
   readonly emulator: Emulator;
   readonly pool: UserPool;
   readonly directory: string;
 }
 
-/** An empty pool and a directory, until the test ends: see `setStage`. */
-export function onePool(
-  t: TestContext,
-  definition: Omit<PoolDefinition, "id"> = {},
-  options: EmulatorOptions = {},
-  hasData = true,
-): Promise<OnePool> {
-  const scope = openScope();
-  t.after(() => scope.close());
-  return openOnePool(scope, definition, options, hasData);
-}
-
-/** The same until the scope is closed. */
+/** An empty pool and an empty directory, until the scope is closed. */
 export async function openOnePool(
   scope: Scope,
   definition: Omit<PoolDefinition, "id"> = {},
   options: EmulatorOptions = {},
-  hasData = false,
 ): Promise<OnePool> {
-  const directory = scope.defer(await (hasData ? directoryWithData() : temporaryDirectory()), (made) => made.remove());
+  const directory = scope.defer(await temporaryDirectory(), (made) => made.remove());
   const started = await startEmulator({ quotas: "unmetered", ...options });
   const emulator = scope.defer(started, (running) => running.close());
   scope.defer(exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url }), (restore) => restore());
