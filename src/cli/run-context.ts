@@ -63,8 +63,8 @@ function leftoversText(io: Io, left: readonly Leftover[], leftovers: boolean, fl
   const more = left.length > MOST_LISTED ? `, and ${count(left.length - MOST_LISTED)} more` : "";
   const what = `Left pending by earlier runs: ${listed.join(", ")}${more}.`;
   if (leftovers) return `${what} They are delivered as well.`;
-  const [{ id = "" } = {}] = left;
-  return `${what} They stay queued for a worker; --leftovers delivers them here, and \`${command("runs", "cancel", id)}\` discards them.`;
+  const first = command("runs", "cancel", left[0]?.id ?? "");
+  return `${what} They stay queued for a worker; --leftovers delivers them here, and \`${first}\` discards them.`;
 }
 
 /** The runs of one command: the log hears of them, and whoever looks on sees how far they are. */

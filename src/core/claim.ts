@@ -1,19 +1,6 @@
-import {
-  blank,
-  applyGates,
-  book,
-  done,
-  draft,
-  enter,
-  finish,
-  fenceVersion,
-  isStale,
-  otherOf,
-  withoutPrototype,
-  place,
-  unchangedBy,
-  type Outcome,
-} from "./draft.ts";
+import { book, draft, otherOf, withoutPrototype, type Outcome } from "./draft.ts";
+import { blank, enter, fenceVersion, isStale, unchangedBy } from "./ledger.ts";
+import { applyGates, done, finish, place } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import {
   dueAt,

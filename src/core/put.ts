@@ -1,21 +1,6 @@
-import {
-  applyGates,
-  blank,
-  book,
-  draft,
-  enter,
-  enterSeen,
-  finish,
-  forgetFormer,
-  isStale,
-  otherOf,
-  place,
-  unchangedBy,
-  UNTRIED,
-  type Draft,
-  type Outcome,
-  type Owner,
-} from "./draft.ts";
+import { book, draft, otherOf, type Draft, type Outcome, type Owner } from "./draft.ts";
+import { blank, enter, enterSeen, isStale, unchangedBy } from "./ledger.ts";
+import { applyGates, finish, forgetFormer, place, UNTRIED } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import { isBelieved, type QueuedUnit, type SendUnless, type UserState } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";

@@ -1,4 +1,5 @@
-import { book, draft, finish, place, UNTRIED, type Outcome } from "./draft.ts";
+import { book, draft, type Outcome } from "./draft.ts";
+import { finish, place, UNTRIED } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import type { Letter } from "./letter.ts";
 import type { QueuedUnit, UserState } from "./mailbox.ts";

@@ -1,23 +1,6 @@
-import {
-  blank,
-  book,
-  cameBefore,
-  discard,
-  done,
-  draft,
-  enter,
-  enterSeen,
-  finish,
-  startCooldown,
-  fenceVersion,
-  NOT_LOOKED_AT,
-  otherOf,
-  place,
-  resend,
-  take,
-  unchangedBy,
-} from "./draft.ts";
-import type { Draft, Outcome, Owner } from "./draft.ts";
+import { book, draft, otherOf, take, type Draft, type Outcome, type Owner } from "./draft.ts";
+import { blank, cameBefore, enter, enterSeen, fenceVersion, NOT_LOOKED_AT, unchangedBy } from "./ledger.ts";
+import { discard, done, finish, startCooldown, place, resend } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import type { Letter } from "./letter.ts";
 import { COOLDOWN_MS, type QueuedUnit, type UserState } from "./mailbox.ts";

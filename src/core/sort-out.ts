@@ -1,4 +1,5 @@
-import { draft, finish, type Outcome } from "./draft.ts";
+import { draft, type Outcome } from "./draft.ts";
+import { finish } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import type { UserState } from "./mailbox.ts";
 

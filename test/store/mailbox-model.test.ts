@@ -22,8 +22,8 @@ import type { Store } from "../../src/store/store.ts";
 import { fuzzParameters } from "../support/fuzz.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { testRedis } from "../support/redis.ts";
-import { drain, freshModel, GATES, poolOf, POOLS, RUNS, steps, USERS } from "./mailbox-steps.ts";
-import type { Model, Real } from "./mailbox-steps.ts";
+import { drain, steps } from "./mailbox-steps.ts";
+import { freshModel, GATES, poolOf, POOLS, RUNS, USERS, type Model, type Real } from "./model-step.ts";
 import { clockedRedis } from "./redis-clock.ts";
 
 const START_MS = 1_795_478_400_000;

@@ -5,96 +5,35 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ALL, feedGate, poolGate, runGate } from "../../src/core/gate.ts";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
-import type { SendUnless, Units } from "../../src/core/mailbox.ts";
+import type { SendUnless } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { Selection, UserUnits } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { openMemoryStore } from "../support/memory-store.ts";
 
-export const USERS = ["ann", "bob", "cem"] as const;
-export const POOLS = ["alpha", "beta"] as const;
-export const RUNS = ["run-1", "run-2"] as const;
-const CANCELLABLE = RUNS[1];
-/** What may be paused. Runs are of no pool of these, but of `any`, and each of a feed of its own. */
-export const GATES = [ALL, poolGate("any"), feedGate(`feed of ${RUNS[0]}`), feedGate(`feed of ${RUNS[1]}`)] as const;
-/** The last two are not names of attributes, but of what every plain object has already. */
-const UNITS = ["given_name", "email", "email_verified", "custom:x", "__proto__", "constructor"] as const;
-const LEASE_MS = 3000;
-
-type User = (typeof USERS)[number];
-type Unit = (typeof UNITS)[number];
-
-/** A worker between its claim and its last settle. */
-interface Flight {
-  readonly user: User;
-  readonly token: string;
-  readonly leaseMs: number;
-  units: Units;
-}
-
-/** What the rules hold, and what the commands need to remember. */
-export interface Model {
-  readonly memory: ReturnType<typeof openMemoryStore>;
-  flights: Flight[];
-  tokens: number;
-  readonly letters: string[];
-  readonly cursors: Map<string, string>;
-  /** The newest ordinal that was put of each unit of each user, and not refused as too far ahead. */
-  readonly newest: Map<string, { user: User; unit: Unit; ordinal: string }>;
-  /** Units that were set aside at least once, or discarded. */
-  readonly buried: Set<string>;
-  /** Units that were put by the run that may be cancelled. */
-  readonly cancellable: Set<string>;
-}
-
-export interface Real {
-  /** Two processes on Redis; the embedded store has one. */
-  readonly stores: readonly [Store, Store];
-  setClock(ms: number): Promise<void>;
-  /** Redis sends a claim again after a lost connection, and must be given the same answer. */
-  readonly answersTwice: boolean;
-}
-
-export type Command = fc.AsyncCommand<Model, Real>;
-
-/** A user belongs to one pool. */
-export const poolOf = (user: User) => (user === "bob" ? POOLS[1] : POOLS[0]);
-
-export function freshModel(memory: Model["memory"]): Model {
-  return {
-    memory,
-    flights: [],
-    tokens: 0,
-    letters: [],
-    cursors: new Map(),
-    newest: new Map(),
-    buried: new Set(),
-    cancellable: new Set(),
-  };
-}
-
-type Run = (model: Model, store: Store, real: Real) => Promise<void>;
-
-/** Each process may take each step. */
-function command(text: string, run: Run): fc.Arbitrary<Command> {
-  return fc.nat(1).map((process) => ({
-    check: () => true,
-    run: (model, real) => run(model, process === 0 ? real.stores[0] : real.stores[1], real),
-    toString: () => (process === 0 ? text : `${text} (by the other process)`),
-  }));
-}
-
-async function sameDocuments(model: Model, store: Store, users: readonly User[]): Promise<void> {
-  for (const user of users) {
-    const wanted = await model.memory.store.mailboxes.read(user);
-    assert.deepEqual(await store.mailboxes.read(user), wanted, `the documents of ${user}`);
-  }
-}
+import { gateSteps, releaseBoth } from "./gate-steps.ts";
+import {
+  CANCELLABLE,
+  command,
+  GATES,
+  LEASE_MS,
+  passBoth,
+  poolOf,
+  POOLS,
+  RUNS,
+  sameDocuments,
+  UNITS,
+  USERS,
+  type Command,
+  type Flight,
+  type Model,
+  type Real,
+  type Unit,
+  type User,
+} from "./model-step.ts";
 
 interface Wanted {
   readonly user: User;
@@ -342,11 +281,6 @@ const settle = fc
     }),
   );
 
-async function passBoth(model: Model, real: Real, ms: number): Promise<void> {
-  model.memory.clock.advance(ms);
-  await real.setClock(model.memory.clock.nowMs);
-}
-
 /** Its lease ends, as it does when the process is killed; or suspended, and comes back to settle too late. */
 const loseWorker = fc
   .record({ back: fc.constantFrom(0, 0, 1, 2), comesBack: fc.boolean() })
@@ -397,53 +331,6 @@ const cancel = command(`cancel ${CANCELLABLE}`, async (model, store) => {
   if (said) for (const key of model.cancellable) model.buried.add(key);
 });
 
-const anyGate = fc.constantFrom(...GATES);
-const BY = { by: "zofia", reason: 'a "reason"' };
-
-const pause = anyGate.chain((gate) =>
-  command(`pause ${gate}`, async (model, store) => {
-    assert.equal(await store.gates.pause(gate, BY), await model.memory.store.gates.pause(gate, BY));
-  }),
-);
-
-const resume = anyGate.chain((gate) =>
-  command(`resume ${gate}`, async (model, store) => {
-    assert.equal(await store.gates.resume(gate), await model.memory.store.gates.resume(gate));
-  }),
-);
-
-/** A run waits for an approval, with what it has put, and goes on. */
-const approval = fc
-  .constantFrom<["needs-approval" | "reading", string][]>(["needs-approval", "waits"], ["reading", "is approved"])
-  .chain(([to, said]) =>
-    command(`${RUNS[0]} ${said}`, async (model, store) => {
-      const from = [to === "reading" ? "needs-approval" : "reading"] as const;
-      const turned = await model.memory.store.runs.transition(RUNS[0], from, to);
-      assert.equal(await store.runs.transition(RUNS[0], from, to), turned);
-    }),
-  );
-
-async function releaseBoth(model: Model, store: Store, gate: string): Promise<void> {
-  const byUser = (due: Awaited<ReturnType<Store["mailboxes"]["release"]>>) =>
-    due.toSorted((a, b) => (a.user < b.user ? -1 : 1));
-  const answer = byUser(await model.memory.store.mailboxes.release(gate, 100));
-  assert.deepEqual(byUser(await store.mailboxes.release(gate, 100)), answer);
-  await sameDocuments(model, store, USERS);
-}
-
-const release = fc
-  .constantFrom(...GATES, runGate(RUNS[0]))
-  .chain((gate) => command(`release ${gate}`, (model, store) => releaseBoth(model, store, gate)));
-
-const sortOut = fc.constantFrom(...POOLS).chain((pool) =>
-  command(`sort out ${pool}`, async (model, store) => {
-    const page = { offset: 0, limit: 100 };
-    const answer = await model.memory.store.mailboxes.sortOut(pool, page);
-    assert.deepEqual(await store.mailboxes.sortOut(pool, page), answer);
-    await sameDocuments(model, store, USERS);
-  }),
-);
-
 /** Delivers all that is left, as a fleet would in the end, once every gate is open. */
 export async function drain(model: Model, real: Real): Promise<void> {
   const [store] = real.stores;
@@ -484,9 +371,5 @@ export const steps: fc.Arbitrary<Command>[] = [
   replay,
   discard,
   cancel,
-  pause,
-  resume,
-  approval,
-  release,
-  sortOut,
+  ...gateSteps,
 ];

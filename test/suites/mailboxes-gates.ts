@@ -66,9 +66,9 @@ export function gateCases(suite: Suite): void {
       const { gates } = suite.store;
       const gate = feedGate(suite.fresh("feed"));
       const paused = await Promise.all([1, 2, 3].map((nth) => gates.pause(gate, { by: `by ${nth}`, reason: "" })));
-      assert.deepEqual(paused.toSorted(), [false, false, true]);
+      assert.equal(paused.filter(Boolean).length, 1);
       const resumed = await Promise.all([1, 2, 3].map(() => gates.resume(gate)));
-      assert.deepEqual(resumed.toSorted(), [false, false, true]);
+      assert.equal(resumed.filter(Boolean).length, 1);
       assert.ok((await gates.list()).every((one) => one.gate !== gate));
     });
 
@@ -201,7 +201,8 @@ export function gateCases(suite: Suite): void {
       const u = await feeds();
       const { cancel, run } = await u.newFeed();
       await u.put("name", "x", 1, { run });
-      assert.deepEqual((await Promise.all([cancel(), cancel(), cancel()])).toSorted(), [false, false, true]);
+      const cancelled = await Promise.all([cancel(), cancel(), cancel()]);
+      assert.equal(cancelled.filter(Boolean).length, 1);
     });
 
     test("has nothing due any more, and what waits is discarded when it is met", async () => {

@@ -64,7 +64,7 @@ export async function pausedGates({ gates }: Pick<Store, "gates">): Promise<read
 }
 
 /** The pause that keeps what a feed, or single requests, put into a pool. */
-export async function pauseOf(
+async function pauseOf(
   store: Pick<Store, "gates">,
   { pool, feed }: { readonly pool: string; readonly feed?: string },
 ): Promise<PausedGate | undefined> {
