@@ -157,8 +157,11 @@ const STEPS: readonly string[] = [
 /** The number of the newest form of the tables. A data directory says which it holds. */
 export const FORMAT = STEPS.length;
 
-/** Brings the tables to the newest form. Throws a StoreError where they are newer than this version knows. */
-export async function migrate(database: Database): Promise<void> {
+/**
+ * Brings the tables to the newest form. Throws a StoreError where they are newer than this version knows. `format` is an
+ * older form, for tests that need tables as an older version left them.
+ */
+export async function migrate(database: Database, format = FORMAT): Promise<void> {
   await database.transaction(async (session) => {
     await session.query(`
       CREATE SCHEMA IF NOT EXISTS poolsync;
@@ -167,9 +170,9 @@ export async function migrate(database: Database): Promise<void> {
     const stored = await storedFormat(session);
     const done = stored ?? 0;
     if (done > FORMAT) throw foreignFormat(done);
-    for (const step of STEPS.slice(done)) await session.query(step);
-    if (stored === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [FORMAT]);
-    else if (done < FORMAT) await session.query("UPDATE poolsync.format SET steps = $1", [FORMAT]);
+    for (const step of STEPS.slice(done, format)) await session.query(step);
+    if (stored === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [format]);
+    else if (done < format) await session.query("UPDATE poolsync.format SET steps = $1", [format]);
   });
 }
 
