@@ -32,7 +32,7 @@ export interface Look {
 export type Found = "there" | "other" | "awaiting";
 
 /**
- * A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
+ * A change of one user arrives. `stale` of the answer: units of which something newer was written before. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
  * put is discarded first: nothing yields to it. `account` is the mark of the account that a look found: values for an
  * account that had the username before are void.
  */
@@ -42,8 +42,9 @@ export function put(
   arrivals: readonly number[],
   nowMs: number,
   passageOf: PassageOf,
-): Outcome {
+): Outcome & { readonly stale: readonly string[] } {
   const d = draft(state, change, passageOf);
+  const stale: string[] = [];
   applyGates(d);
   const { account } = change;
   if (account !== undefined) forgetFormer(d, account);
@@ -70,12 +71,17 @@ export function put(
     // Somebody else has changed the value since poolsync wrote it, so the ledger does not know it any more.
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
     const known = isUndisturbed(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
-    if (known === undefined) return place(d, name, unit);
+    if (known === undefined) {
+      const before = d.entries.length;
+      place(d, name, unit);
+      if (d.entries.slice(before).some(({ term }) => term === "stale")) stale.push(name);
+      return;
+    }
     if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest, nowMs);
     else enter(d, name, unit.version, unit.digest, { account, ending: unchangedBy(unit, nowMs) });
     book(d, change.run, "unchanged", 1);
   });
-  return finish(d, nowMs);
+  return { ...finish(d, nowMs), stale };
 }
 
 /** True where a call of poolsync's may have changed the unit, or its contact or flag, after the look began. */

@@ -46,6 +46,8 @@ export interface Put {
   readonly cursor: string;
   /** How many units ended as invalid because their version lies ahead of the store's clock. */
   readonly ahead: number;
+  /** Units of which something newer was written before. */
+  readonly stale: readonly { readonly user: string; readonly name: string }[];
   /** Users of the page who have something to do. For the others the pool has what was wanted, or something newer. */
   readonly waiting: readonly string[];
   /** Epoch ms by the store's clock: the time of units that say none. */

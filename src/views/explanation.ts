@@ -19,7 +19,7 @@ export function explanationText(explanation: Explanation, width: number): string
     indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
     listedText(listed, width),
     pendingText(explanation, width),
-    ledgerText(explanation.ledger, width),
+    ledgerText(explanation, width),
     lettersText(explanation.letters, width),
     aliasesText(explanation.aliases, width),
     nextText(explanation, width),
@@ -60,10 +60,22 @@ function pendingText({ pool, pending }: Explanation, width: number): string {
   return part("Waiting", table(columns, rows, width), "Nothing.");
 }
 
-function ledgerText(ledger: Explanation["ledger"], width: number): string {
+function ledgerText({ pool, ledger }: Explanation, width: number): string {
   const isSure = ledger.every((unit) => noteOf(unit) === "");
-  const columns = [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }, ...(isSure ? [] : [{ title: "NOTE" }])];
-  const rows = ledger.map((unit) => [unit.attribute, seconds(unit.version), noteOf(unit)]);
+  const columns = [
+    { title: "ATTRIBUTE", shrinks: true },
+    { title: "VERSION" },
+    { title: "SETTLED", spare: true },
+    { title: "RUN", spare: true },
+    ...(isSure ? [] : [{ title: "NOTE" }]),
+  ];
+  const rows = ledger.map((unit) => [
+    unit.attribute,
+    seconds(unit.version),
+    unit.at === undefined ? "" : seconds(unit.at),
+    unit.run === directRunId(pool.id) ? "direct" : (unit.run ?? ""),
+    noteOf(unit),
+  ]);
   return part("Written or found last", table(columns, rows, width), "Nothing.");
 }
 

@@ -45,6 +45,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   letters: ["list", "get"],
   runs: ["get", "list", "books"],
   holds: ["list"],
+  exceptions: ["about"],
   gates: ["list", "kept", "opened"],
   reservations: ["holder"],
   beforeImages: ["read"],
@@ -100,6 +101,10 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       gates: {
         pause: ({ gates }) => gates.pause(poolGate(POOL), { by: "ann", reason: "a test" }),
         resume: ({ gates }) => gates.resume(feedGate("paused")),
+      },
+      exceptions: {
+        note: ({ exceptions }) =>
+          exceptions.note([{ about: "ann", unit: "name", kind: "invalid", run: "run", reason: "too-long" }]),
       },
       holds: {
         place: ({ holds }) => holds.place(POOL, "contacts", "sms-role"),

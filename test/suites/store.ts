@@ -3,6 +3,7 @@ import type { Runs } from "../../src/store/runs.ts";
 import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import { beforeImagesSuite } from "./before-images.ts";
+import { exceptionSuite } from "./exceptions.ts";
 import { holdSuite } from "./holds.ts";
 import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
@@ -16,6 +17,7 @@ export function storeSuite(name: string, open: Open, time: Time): void {
   mailboxSuite(name, open, time);
   runSuite(name, open, time);
   holdSuite(name, open, time);
+  exceptionSuite(name, open, time);
   reservationSuite(name, open, time);
   beforeImagesSuite(name, open, time);
   paceSuite(name, open, time);

@@ -31,7 +31,7 @@ import type { RunSummary } from "../../src/app/runs/run-summary.ts";
 import { stopDeliveries } from "../../src/app/runs/stop-deliveries.ts";
 import { changeAndWait, type ChangeOutcome } from "../../src/app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "../../src/app/users/change-request.ts";
-import { explain } from "../../src/app/users/explain.ts";
+import { explain, type Explained } from "../../src/app/users/explain.ts";
 import type { Explanation } from "../../src/app/users/explanation.ts";
 import { choosePool, readConfig } from "../../src/config/config.ts";
 import { defined } from "../../src/core/defined.ts";
@@ -191,6 +191,9 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     });
   }
 
+  const tryExplain = (username: string): Promise<Explained> =>
+    inRequest(async (request) => explain({ ...request, ...(await poolOf(request)), signal: never() }, username));
+
   /** Dead letters by kind and reason. */
   const groups = (): Promise<readonly LetterGroup[]> =>
     inRequest(async ({ engine, config }) => groupLetters(engine, await filtersOf(engine, config, {})));
@@ -293,12 +296,13 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         await until("nothing is pending", async () => (await runs.books()).pending === 0, 20_000);
       }),
 
-    explain: (username: string): Promise<Explanation> =>
-      inRequest(async (request) => {
-        const explained = await explain({ ...request, ...(await poolOf(request)), signal: never() }, username);
-        assert.ok(explained.is === "one", explained.is);
-        return explained.explanation;
-      }),
+    tryExplain,
+
+    async explain(username: string): Promise<Explanation> {
+      const explained = await tryExplain(username);
+      assert.ok(explained.is === "one", explained.is);
+      return explained.explanation;
+    },
 
     groups,
 

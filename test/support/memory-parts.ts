@@ -1,5 +1,6 @@
 /** The parts of the store in memory that know nothing of mailboxes and runs. */
 import type { BeforeImages } from "../../src/store/before-images.ts";
+import { EXCEPTION_MS, MOST_EXCEPTIONS, type Exception, type Exceptions } from "../../src/store/exceptions.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS, type Hold, type Holds } from "../../src/store/holds.ts";
 import type { Plans } from "../../src/store/plans.ts";
 import type { Reservations } from "../../src/store/reservations.ts";
@@ -89,5 +90,23 @@ export function openMemoryParts(clock: { readonly nowMs: number }) {
     },
   };
 
-  return { holds, beforeImages, reservations, plans };
+  const noted = new Map<string, Map<string, Exception>>();
+  const exceptions: Exceptions = {
+    async note(more) {
+      for (const one of more) {
+        const units = noted.get(one.about) ?? new Map<string, Exception>();
+        noted.delete(one.about);
+        noted.set(one.about, units.set(one.unit, { ...one, at: clock.nowMs }));
+      }
+      for (const [about, units] of noted) {
+        const latest = Math.max(...[...units.values()].map(({ at }) => at));
+        if (latest <= clock.nowMs - EXCEPTION_MS || noted.size > MOST_EXCEPTIONS) noted.delete(about);
+      }
+    },
+    async about(key) {
+      return [...(noted.get(key)?.values() ?? [])];
+    },
+  };
+
+  return { holds, exceptions, beforeImages, reservations, plans };
 }

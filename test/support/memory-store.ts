@@ -70,15 +70,16 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const at = found.cursor;
       const nowMs = clock.nowMs;
       if (cursor && cursor.from !== at) {
-        return { accepted: false, cursor: at, ahead: 0, waiting: [], at: nowMs, arrival: 0 };
+        return { accepted: false, cursor: at, ahead: 0, stale: [], waiting: [], at: nowMs, arrival: 0 };
       }
       const arrival = changes.some(({ units }) => units.length > 0) ? arrivals + 1 : 0;
       poolsSeen.add(pool);
       let ahead = 0;
+      const staleUnits: { user: string; name: string }[] = [];
       for (const said of changes) {
         const { user, units } = said;
         const change = { ...said, pool, priority, run };
-        const { entries } = carryOut(
+        const { entries, stale } = carryOut(
           user,
           putStep(
             stateOf(user),
@@ -88,6 +89,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
             passageOf,
           ),
         );
+        staleUnits.push(...stale.map((name) => ({ user, name })));
         ahead += entries.filter(({ term }) => term === "invalid").length;
       }
       move([
@@ -103,7 +105,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) =>
         boxes(pool).some((box) => box.user === user),
       );
-      return { accepted: true, cursor: cursor?.to ?? at, ahead, waiting, at: nowMs, arrival };
+      return { accepted: true, cursor: cursor?.to ?? at, ahead, stale: staleUnits, waiting, at: nowMs, arrival };
     },
     async claim(user, token, leaseMs, { runs: of, despitePause = false } = {}) {
       const request = { token, leaseMs, runs: setOf(of), despitePause };
@@ -284,7 +286,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
-  const { holds, beforeImages, reservations, plans } = openMemoryParts(clock);
+  const { holds, exceptions, beforeImages, reservations, plans } = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
@@ -302,6 +304,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     runs: runsPort,
     holds,
     gates,
+    exceptions,
     reservations,
     beforeImages,
     pace,

@@ -27,7 +27,7 @@ import { AppError } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 import { identityOf, inputOf, mappingOf } from "./feed-input.ts";
 import { openChosenPool } from "../opening.ts";
-import { LATEST_RUNS, isApproved, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
+import { isApproved, latestFileRuns, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
 import { replan } from "../plans/replan.ts";
 import { waitUntilSettled } from "../runs/settling.ts";
 
@@ -117,7 +117,7 @@ async function runApproved({ engine, scope, config, pool, context, log, signal }
 async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass): Promise<ReadonlySet<string>> {
   const { runs } = engine.store;
   const settled = new Set<string>();
-  for (const run of await runs.list(LATEST_RUNS)) {
+  for (const run of await latestFileRuns(runs)) {
     if (run.feed !== feed.name || run.pool !== pool.profile.id || run.state !== "delivering") continue;
     await waitUntilSettled({
       engine,
@@ -196,7 +196,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
 
 /** Runs of the feed that another pass has begun, and not brought to their end. */
 async function unfinishedRuns({ engine, feed, pool }: Pass): Promise<readonly Run[]> {
-  const runs = await engine.store.runs.list(LATEST_RUNS);
+  const runs = await latestFileRuns(engine.store.runs);
   return runs.filter(
     (run) =>
       run.feed === feed.name &&

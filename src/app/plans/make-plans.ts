@@ -47,7 +47,7 @@ export async function planFeeds(
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = deps;
-  const runs = await engine.store.runs.list(LATEST_RUNS);
+  const runs = await latestFileRuns(engine.store.runs);
   const inputs: (PlanInput & { unfinished: Run | undefined })[] = [];
   for (const { input, mapping, guards } of feeds) {
     const identity = identityOf(input, pool.profile.id, mapping);
@@ -122,6 +122,14 @@ export async function planAll(
     if (!signal.aborted) throw cause;
     throw interruptedEarly(cause);
   }
+}
+
+/**
+ * The latest passes over files. A feed that ends, overtakes, goes on with or counts the rows of an earlier run means such
+ * a one: of runs of events and of single requests there is no whole that another replaces.
+ */
+export async function latestFileRuns(runs: Runs): Promise<readonly Run[]> {
+  return (await runs.list(LATEST_RUNS)).filter(({ source }) => source === "file");
 }
 
 /** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */

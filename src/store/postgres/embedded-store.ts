@@ -10,6 +10,7 @@ import { markReady, prepareDirectory, preparePostgres } from "./data-directory.t
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
 import { createBeforeImages } from "./before-images.ts";
+import { createExceptions } from "./exceptions.ts";
 import { createGates } from "./gates.ts";
 import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
@@ -110,6 +111,7 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
     runs: createRuns(database, now),
     holds: createHolds(database, now),
     gates: createGates(database, now),
+    exceptions: createExceptions(database, now),
     beforeImages: createBeforeImages(database, now),
     reservations: createReservations(database, now),
     pace: createPace(now),

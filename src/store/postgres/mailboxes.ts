@@ -56,7 +56,7 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
 async function putPage(session: Session, page: Page, now: () => number): Promise<Put> {
   const { moved, cursor } = await moveProgress(session, page);
   const at = now();
-  if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [], at, arrival: 0 };
+  if (!moved) return { accepted: false, cursor, ahead: 0, stale: [], waiting: [], at, arrival: 0 };
   return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
 }
 
@@ -278,7 +278,7 @@ async function putChanges(
   session: Session,
   page: Page,
   at: number,
-): Promise<Pick<Put, "ahead" | "waiting" | "arrival">> {
+): Promise<Pick<Put, "ahead" | "stale" | "waiting" | "arrival">> {
   const { pool, run, priority, changes, invalid } = page;
   const count = changes.reduce((sum, change) => sum + change.units.length, 0);
   const rows = await session.query<{ last: number }>("UPDATE poolsync.arrivals SET last = last + $1 RETURNING last", [
@@ -290,6 +290,7 @@ async function putChanges(
   const passageOf = await readPassages(session, before.values(), [run]);
   const states = new Map(before);
   const entries: Entry[] = [];
+  const stale: Put["stale"][number][] = [];
   let ahead = 0;
   for (const userUnits of changes) {
     const { user } = userUnits;
@@ -297,6 +298,7 @@ async function putChanges(
     const change = { ...userUnits, pool, priority, run };
     const outcome = put(states.get(user) ?? NO_STATE, change, arrivals, at, passageOf);
     states.set(user, outcome.state);
+    stale.push(...outcome.stale.map((name) => ({ user, name })));
     for (const entry of outcome.entries) {
       entries.push(entry);
       if (entry.term === "invalid") ahead += entry.by;
@@ -306,7 +308,7 @@ async function putChanges(
   await writeUsers(session, withSomething(states), at, before);
   await postEntries(session, entries);
   const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => isDue(states.get(user) ?? NO_STATE));
-  return { ahead, waiting, arrival: first };
+  return { ahead, stale, waiting, arrival: first };
 }
 
 /** A user without mailbox and ledger gets no row. */

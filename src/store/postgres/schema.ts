@@ -142,6 +142,18 @@ const STEPS: readonly string[] = [
     SELECT 'run:' || id, 'cancelled', coalesce(finished_at, started_at) FROM poolsync.runs WHERE state = 'cancelled';
   INSERT INTO poolsync.gates (gate, state, since)
     SELECT 'run:' || id, 'waiting', started_at FROM poolsync.runs WHERE state = 'needs-approval';
+  CREATE TABLE poolsync.exceptions (
+    about  text COLLATE "C",
+    unit   text COLLATE "C",
+    kind   text NOT NULL,
+    run    text NOT NULL,
+    line   bigint,
+    reason text NOT NULL,
+    at     bigint NOT NULL,
+    PRIMARY KEY (about, unit)
+  );
+  CREATE INDEX exceptions_age ON poolsync.exceptions (at);
+
   CREATE TABLE poolsync.upgrade (last_user text COLLATE "C" NOT NULL);
   INSERT INTO poolsync.upgrade VALUES ('');
 

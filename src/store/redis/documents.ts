@@ -1,5 +1,6 @@
 /** The shapes of what Redis holds and of what the scripts answer: text is parsed into a type or refused. */
 import { z } from "zod";
+import { EXCEPTION_KINDS } from "../exceptions.ts";
 import { CHANGE_SOURCES, RUN_STATES } from "../runs.ts";
 import { StoreError } from "../store-error.ts";
 
@@ -114,12 +115,24 @@ export const gateDocument = z.object({
   reason: z.exactOptional(z.string()),
 });
 
+/** Exceptions about one user or name, by unit. */
+export const exceptionsDocument = byName(
+  z.object({
+    kind: z.enum(EXCEPTION_KINDS),
+    run: z.string(),
+    line: z.exactOptional(z.number()),
+    reason: z.string(),
+    at: z.number(),
+  }),
+);
+
 export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
 
 export const putReply = z.object({
   accepted: z.boolean(),
   cursor: z.string(),
   ahead: z.number(),
+  stale: z.array(z.object({ user: z.string(), name: z.string() })).default([]),
   waiting: z.array(z.string()).default([]),
   at: z.number(),
   arrival: z.number(),

@@ -22,6 +22,9 @@
  * |   left:runs       |        | (upgrade.ts)                                                       |                   |
  * | N gates           | hash   | gate -> `ClosedGate` of store/gates.ts without its name, JSON       | until it is open  |
  * | N kept            | zset   | `<gate>\\0<user>`, of whom the gate keeps something; all score 0   | as mailboxes      |
+ * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
+ * |                   |        | by unit, JSON                                                      |                   |
+ * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
@@ -52,6 +55,8 @@ export interface Keys {
   readonly arrivals: string;
   readonly holds: string;
   readonly gates: string;
+  readonly exceptions: string;
+  readonly exceptionTimes: string;
   readonly kept: string;
   readonly targets: string;
   readonly memory: string;
@@ -95,6 +100,8 @@ export function createKeys(namespace: string): Keys {
     arrivals: `${now}arrivals`,
     holds: `${now}holds`,
     gates: `${now}gates`,
+    exceptions: `${now}exceptions`,
+    exceptionTimes: `${now}exception-times`,
     kept: `${now}kept`,
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,

@@ -8,6 +8,7 @@ import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
+import { createRedisExceptions } from "./redis-exceptions.ts";
 import { createRedisGates } from "./redis-gates.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
@@ -72,6 +73,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     runs: createRedisRuns(redis, keys, scripts),
     holds: createRedisHolds(redis, keys, scripts),
     gates: createRedisGates(redis, keys, scripts),
+    exceptions: createRedisExceptions(redis, keys, scripts),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),

@@ -27,6 +27,7 @@ const PRELUDES = {
   "sweep-runs": [],
   now: [],
   "keep-before-images": [],
+  "note-exceptions": [],
   "gate-pause": [],
   "gate-resume": [],
   "gates-opened": [],

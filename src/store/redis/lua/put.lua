@@ -5,7 +5,7 @@
 -- ARGV[7] changes, JSON: [{user, username, account?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
 -- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
--- Output  JSON {accepted, cursor, ahead, waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
+-- Output  JSON {accepted, cursor, ahead, stale?: [{user, name}], waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
 --         was given; blank where there is no such run, `cancelled` where it was cancelled
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
@@ -70,7 +70,7 @@ end
 
 local ORDINAL = '%0' .. TIME_DIGITS .. '.0f.%0' .. COUNT_DIGITS .. '.0f'
 local VERSION = '%s.%0' .. COUNT_DIGITS .. '.0f'
-local ahead, waits = 0, {}
+local ahead, waits, stale = 0, {}, {}
 for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
   apply_gates(d)
@@ -99,7 +99,9 @@ for _, change in ipairs(changes) do
         enter(d, name, unit.version, unit.digest, nil, unit.account, unchanged_by(unit))
         book(run, 'unchanged', 1)
       else
+        local before = moves[run .. '|stale'] or 0
         place(d, name, unit)
+        if (moves[run .. '|stale'] or 0) > before then stale[#stale + 1] = { user = change.user, name = name } end
       end
     end
   end
@@ -121,5 +123,6 @@ book(run, 'rows-faulty', tonumber(ARGV[6]))
 post()
 redis.call('HSETNX', POOLS, pool, 0)
 return answer_once({
-  accepted = true, cursor = cursor, ahead = ahead, waiting = #waiting > 0 and waiting or nil, at = NOW, arrival = first,
+  accepted = true, cursor = cursor, ahead = ahead, at = NOW, arrival = first,
+  stale = #stale > 0 and stale or nil, waiting = #waiting > 0 and waiting or nil,
 })
