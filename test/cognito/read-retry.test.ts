@@ -57,7 +57,7 @@ describe("a read of a pool", () => {
   ] as const) {
     test(`is tried again after ${name} (${status})`, async () => {
       const { read, calls } = script(refused(name, status), answered);
-      assert.deepEqual(await retryRead(call(LASTING), read), answered);
+      assert.deepEqual(await retryRead(call({ withinMs: 30_000 }), read), answered);
       assert.equal(calls(), 2);
     });
   }
