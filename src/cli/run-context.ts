@@ -45,7 +45,8 @@ export async function startDelivering(
     runs,
     leftovers,
     onLeft(left) {
-      for (const { id: run, feed, pending } of left) log.info({ run, feed, pending }, "left pending by an earlier run");
+      for (const { id: run, feed, pending } of left)
+        log.info({ pool, run, feed, pending }, "left pending by an earlier run");
       tell(io, leftoversText(io, left, leftovers, flags));
     },
   });

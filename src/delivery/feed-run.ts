@@ -15,17 +15,9 @@ import type { UserNames } from "./user-names.ts";
 import type { Engine } from "../queues/engine.ts";
 import { belowBacklog } from "./backlog.ts";
 import { createProducer, VERSION_AHEAD } from "./producer.ts";
+import type { RowIssue } from "./row-issue.ts";
 import { createRowExceptions, type RowExceptions } from "./row-exceptions.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
-
-/** What is wrong with a row, for the report: never a value or a username. */
-export interface RowIssue {
-  readonly line: number;
-  /** Absent where the whole row is at fault. */
-  readonly attribute?: string;
-  readonly reason: string;
-  readonly detail: string;
-}
 
 /** A record as it is put: `found` says that its user is known to be in the pool, by the username. */
 export type FeedRow =

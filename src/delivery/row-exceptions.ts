@@ -1,7 +1,7 @@
 /** Why rows of a page were not written, as the store keeps it for those who ask later: by opaque keys, without values. */
 import type { Exception, ExceptionKind } from "../store/exceptions.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { RowIssue } from "./feed-run.ts";
+import type { RowIssue } from "./row-issue.ts";
 
 const KINDS: Readonly<Record<string, ExceptionKind>> = {
   "user-unknown": "unmatched",
@@ -9,6 +9,8 @@ const KINDS: Readonly<Record<string, ExceptionKind>> = {
   "name-given-away": "unmatched",
   "rows-disagree": "disagreeing",
 };
+
+const STALE = "stale";
 
 /** The key of a name of which nobody has found the user. */
 export function nameKey(keyring: Pick<Keyring, "linkDigest">, pool: string, name: string): string {
@@ -37,7 +39,7 @@ export function createRowExceptions(
     },
     stale(user, unit, line) {
       const place = line === undefined ? {} : { line };
-      exceptions.push({ about: user, unit, kind: "stale", run, ...place, reason: "stale" });
+      exceptions.push({ about: user, unit, kind: STALE, run, ...place, reason: STALE });
     },
     take() {
       const taken = exceptions;

@@ -38,7 +38,7 @@ export async function pause(engine: Engine, log: Log, target: PauseTarget, by: P
     const there = (await pausedGates(store)).find((one) => one.gate === gate);
     throw new AppError("paused", there ? pausedSentence(there) : "It is being let go on: try again.");
   }
-  log.warn({ gate, ...by }, "paused");
+  log.warn({ gate, by: by.by, reason: by.reason }, "paused");
   for (const { pool } of await store.targets()) await sortOutDue(store, pool);
   return store.gates.kept(gate);
 }
