@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { demandNoPause } from "../app/gates/pause.ts";
 import type { Leftover } from "../app/runs/leftovers.ts";
-import { deliverOwn, type OwnDeliveries } from "../app/runs/own-deliveries.ts";
+import { deliverOwn, waitForOthers, type OwnDeliveries } from "../app/runs/own-deliveries.ts";
 import type { RunContext } from "../app/runs/run-context.ts";
 import { runFeed, type RunSource } from "../app/runs/run-feed.ts";
 import { logRun } from "../app/runs/run-log.ts";
@@ -45,7 +45,7 @@ export async function startDelivering(
     runs,
     leftovers,
     onLeft(left) {
-      for (const { id: run, feed, pending } of left)
+      for (const { id: run, pool, feed, pending } of left)
         log.info({ pool, run, feed, pending }, "left pending by an earlier run");
       tell(io, leftoversText(io, left, leftovers, flags));
     },
@@ -72,7 +72,13 @@ function leftoversText(io: Io, left: readonly Leftover[], leftovers: boolean, fl
 export function runContext(
   io: Io,
   { config, log, interactive }: OpenedCommand,
-  { engine, pool, deliveries, ownRuns }: Pick<RunContext, "engine" | "pool" | "deliveries" | "ownRuns">,
+  {
+    engine,
+    pool,
+    deliveries,
+    ownRuns,
+    leftRuns = [],
+  }: Pick<RunContext, "engine" | "pool" | "deliveries" | "ownRuns" | "leftRuns">,
   flags: RunFlags,
 ): RunContext {
   const observers = [logRun(log), showRun(io, { interactive, flags })];
@@ -83,6 +89,7 @@ export function runContext(
     pool,
     deliveries,
     ownRuns,
+    leftRuns,
     detached: flags.detach === true,
     interrupts: io.interrupts,
     observe: (event) => observers.forEach((observe) => observe(event)),
@@ -101,7 +108,9 @@ export async function deliverRun(
   await demandNoPause(engine.store, { pool: pool.profile.id, feed: source.name });
   const runs = source.run === undefined ? [] : [source.run];
   const started = await startDelivering(io, opened, scope, { engine, pools: [pool], runs }, flags);
-  const summary = await runFeed(runContext(io, opened, { engine, pool, ...started }, flags), source);
+  const context = runContext(io, opened, { engine, pool, ...started }, flags);
+  const summary = await runFeed(context, source);
+  await waitForOthers(context, [pool.profile.id], started.leftRuns);
   if (flags.json === true) io.stdout.write(`${JSON.stringify(summary, undefined, 2)}\n`);
   return isComplete(summary) ? EXIT.done : EXIT.partial;
 }

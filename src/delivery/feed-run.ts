@@ -47,6 +47,8 @@ export interface FeedRunOptions {
   readonly isProtected?: { user(username: string): boolean; attribute(name: string): boolean };
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
+  /** This process delivers what it puts, and leaves the rest of the pool: how much of that is due is not its backlog. */
+  readonly deliversOwn?: boolean;
   /** Called when the feed waits because many users are due, and no worker seems to deliver. */
   readonly onStill?: () => void;
   readonly signal: AbortSignal;
@@ -59,7 +61,7 @@ const PAGE_ROWS = 500;
  * stays put. Rejects with a StoreError `run-lost` where the store has forgotten what was put.
  */
 export async function putFeed(options: FeedRunOptions): Promise<string> {
-  const { engine, profile, run, report, progress, onStill, signal } = options;
+  const { engine, profile, run, report, progress, deliversOwn = false, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
@@ -69,10 +71,14 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   let page: Collected = { changes: [], invalid: 0, read: 0, faulty: 0 };
   const exceptions = createRowExceptions(engine.keyring, profile.id, run.id);
 
+  const { mailboxes, runs } = engine.store;
+  const countWaiting = async (): Promise<number> =>
+    deliversOwn ? (await runs.books(run.id)).pending : mailboxes.dueCount(profile.id);
+
   const flush = async (): Promise<void> => {
     if (page.read === 0) return;
     signal.throwIfAborted();
-    await belowBacklog(engine.store.mailboxes, profile.id, onStill ? { onStill } : {}, signal);
+    await belowBacklog(countWaiting, onStill ? { onStill } : {}, signal);
     const rowsFound = await linked(options, page, exceptions);
     const changes = rowsFound.map(({ change }) => change);
     const { invalid, read, faulty } = page;

@@ -42,10 +42,11 @@ export interface SweeperOptions {
 }
 
 export function createSweeper(
-  { store, wakeUps }: Pick<Engine, "store" | "wakeUps">,
+  { kind, store, wakeUps }: Pick<Engine, "kind" | "store" | "wakeUps">,
   { pool, gate, selection, log }: SweeperOptions,
 ): Sweeper {
-  const holder = randomBytes(8).toString("hex");
+  // Nobody else sweeps an embedded store: whoever comes next need not wait for the lease of whoever has ended.
+  const holder = kind === "embedded" ? "alone" : randomBytes(8).toString("hex");
   let nextPageAt = SWEEP_PAGE;
   let sweeping: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;

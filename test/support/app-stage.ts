@@ -21,7 +21,10 @@ import {
   type ReplayOutcome,
 } from "../../src/app/letters/replay-groups.ts";
 import { openChosenPool, openClients, openConfiguredEngine, type Opened } from "../../src/app/opening.ts";
+import { pause, resume, type Pause, type PauseTarget } from "../../src/app/gates/pause.ts";
 import { cancelRun, type CancelledRun } from "../../src/app/runs/cancel-run.ts";
+import type { Leftover } from "../../src/app/runs/leftovers.ts";
+import { deliverOwn } from "../../src/app/runs/own-deliveries.ts";
 import { findDriftOf, type DriftFound } from "../../src/app/plans/find-drift.ts";
 import { isApproved, planFeeds } from "../../src/app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../src/app/plans/undo-run.ts";
@@ -71,6 +74,10 @@ export interface SyncAsked extends Asked {
   readonly detached?: boolean;
   /** Interrupts it. */
   readonly drain?: AbortSignal;
+  /** Deliver what other runs left as well. */
+  readonly leftovers?: boolean;
+  /** Told what other runs left, before anything of it is sent. */
+  readonly onLeft?: (left: readonly Leftover[]) => void;
 }
 
 /** Plans that guards have stopped, or what runs came to. */
@@ -131,11 +138,13 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   async function contextOf(
     { config, log: logged, scope: within, engine }: Request,
     opened: Pick<RunContext, "pool">,
-    { drain = never(), detached = false }: SyncAsked = {},
+    { drain = never(), detached = false, leftovers = false, onLeft = () => {} }: SyncAsked = {},
+    runs: readonly string[] = [],
   ): Promise<RunContext> {
     const interrupts = { drain, abort: never() };
-    const ownRuns = detached ? undefined : new Set<string>();
-    const deliveries = detached ? [] : [await opened.pool.deliver(ownRuns)];
+    const { deliveries, ownRuns, leftRuns } = detached
+      ? { deliveries: [], ownRuns: undefined, leftRuns: [] }
+      : await deliverOwn(engine, [opened.pool], { runs, leftovers, onLeft });
     within.defer(deliveries, (all) => stopDeliveries(all, interrupts));
     const reportPath = (): string => at("report.ndjson");
     return {
@@ -145,6 +154,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
       ...opened,
       deliveries,
       ownRuns,
+      leftRuns,
       detached,
       interrupts,
       observe: () => {},
@@ -154,7 +164,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
 
   /** Every one of the plans, whose feeds are put, unless guards stop one of them. */
   function trySync(files: readonly string[], asked: SyncAsked = {}): Promise<Synced> {
-    const { approve = [], detached, drain = never(), ...flags } = asked;
+    const { approve = [], detached, drain = never(), leftovers, onLeft, ...flags } = asked;
     return inRequest(async (request) => {
       const opened = await feedsOf(request, files, flags, drain);
       const {
@@ -168,7 +178,8 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
       if (planned?.some((feed) => !isApproved(feed, approve, target)) === true) {
         return { stopped: planned.map(({ plan }) => summaryOf(plan)), summaries: [] };
       }
-      const context = await contextOf(request, opened, defined({ detached, drain }));
+      const runs = planned?.flatMap(({ unfinished }) => unfinished?.id ?? []) ?? [];
+      const context = await contextOf(request, opened, defined({ detached, drain, leftovers, onLeft }), runs);
       return { stopped: [], summaries: await runFeeds(context, { name: flags.feed, feeds, planned }) };
     });
   }
@@ -177,7 +188,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   function change(
     username: string,
     attributes: UserChange["attributes"],
-    { verified, clientMetadata, leave = false }: ChangeMore = {},
+    { verified, clientMetadata, leave = false, despitePause = false }: ChangeMore = {},
   ): Promise<ChangeOutcome> {
     const asked = changeOf({ pool: POOL, username, attributes, ...defined({ verified, clientMetadata }) });
     return inRequest(async (request) => {
@@ -187,6 +198,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         signal: never(),
         waitMs: WAIT_MS,
         leave,
+        despitePause,
       });
     });
   }
@@ -207,6 +219,8 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     place: redis ? { redisUrl: redis.url, namespace: redis.namespace } : { dataDir: at("data") },
     dataDir: at("data"),
     configure,
+    /** The engine itself. */
+    open: (): Promise<Engine> => inRequest(({ engine }) => Promise.resolve(engine)),
     trySync,
 
     async file(text: string, name = "people.csv"): Promise<string> {
@@ -264,13 +278,20 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
 
     cancel: (run: string): Promise<CancelledRun> => inRequest(({ engine }) => cancelRun(engine, log, run)),
 
+    /** Answers how many users are kept. */
+    pause: (target: PauseTarget, by: Pause): Promise<number> =>
+      inRequest(({ engine }) => pause(engine, log, target, by)),
+
+    /** Answers how many users are due again. */
+    resume: (target: PauseTarget): Promise<number> => inRequest(({ engine }) => resume(engine, log, target)),
+
     change,
 
     /** What became of each attribute of a change that was waited for. */
     async update(
       username: string,
       attributes: UserChange["attributes"],
-      more: Pick<UserChange, "verified"> = {},
+      more: Omit<ChangeMore, "leave"> = {},
     ): Promise<Values> {
       const outcome = await change(username, attributes, more);
       assert.ok(outcome.is === "delivered", outcome.is);
@@ -291,7 +312,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     /** Delivers all that waits. */
     deliver: (): Promise<void> =>
       inRequest(async (request) => {
-        await contextOf(request, await poolOf(request));
+        await contextOf(request, await poolOf(request), { leftovers: true });
         const { runs } = request.engine.store;
         await until("nothing is pending", async () => (await runs.books()).pending === 0, 20_000);
       }),
@@ -317,7 +338,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         const letters = { filters: await filtersOf(engine, config, asked), until: Date.now() };
         const { notReplayable } = await findReplayable(engine, letters);
         const stands = await openReplay(engine, letters);
-        const context = await contextOf(request, await poolOf(request));
+        const context = await contextOf(request, await poolOf(request), {}, stands.runs);
         const observer = { onLook: () => {}, onStopped: () => {}, onHeld: () => {} };
         return { ...(await replayAndWait({ ...context, ...observer, pools: [POOL] }, letters, stands)), notReplayable };
       }),
@@ -335,6 +356,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
 
 interface ChangeMore extends Pick<UserChange, "verified" | "clientMetadata"> {
   readonly leave?: boolean;
+  readonly despitePause?: boolean;
 }
 
 /** What is left of a plan once it is closed. */

@@ -4,10 +4,10 @@ import { replayLetters, type Replayed } from "../../delivery/replay.ts";
 import type { PlannedFeed } from "../plans/make-plans.ts";
 import { plannedSource } from "../plans/make-plans.ts";
 import { AppError, interruptedEarly } from "../app-error.ts";
+import { waitForOthers } from "../runs/own-deliveries.ts";
 import type { RunContext } from "../runs/run-context.ts";
 import { runFeed, type RunSource } from "../runs/run-feed.ts";
 import type { RunSummary } from "../runs/run-summary.ts";
-import { waitUntilSettled } from "../runs/settling.ts";
 import { recordsOf } from "./feed-input.ts";
 import { withFeedLease } from "./feed-lease.ts";
 import type { OpenedFeed } from "./open-feeds.ts";
@@ -41,7 +41,8 @@ export async function runFeeds(
       summaries.push(await runFeed(within, { ...source, ...facts }));
     }
   });
-  await waitUntilHealed(context, healedRuns);
+  // What was replayed belongs to other runs than these.
+  await waitForOthers(context, [pool], [...healedRuns, ...(context.leftRuns ?? [])]);
   return summaries;
 }
 
@@ -84,22 +85,6 @@ async function replayHealed(
   const healed = await replayLetters(engine, first.healable, interrupts.drain);
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
   return healed;
-}
-
-/** What was replayed belongs to other runs than these. */
-async function waitUntilHealed(context: RunContext, runs: readonly string[]): Promise<void> {
-  const { engine, deliveries, pool, interrupts, observe } = context;
-  if (deliveries.length === 0 || runs.length === 0) return;
-  await waitUntilSettled({
-    engine,
-    deliveries,
-    runs,
-    pools: [pool.profile.id],
-    allPut: () => true,
-    onLook: () => {},
-    onHold: (standstill) => observe({ is: "held", standstill }),
-    signal: interrupts.drain,
-  });
 }
 
 /** A feed that passes by once: nothing of it is known before. */

@@ -4,7 +4,7 @@ import type { Store } from "../../store/store.ts";
 import { LATEST_RUNS } from "../plans/make-plans.ts";
 import type { Run } from "../../store/runs.ts";
 
-export interface Leftover extends Pick<Run, "id" | "feed" | "startedAt"> {
+export interface Leftover extends Pick<Run, "id" | "pool" | "feed" | "startedAt"> {
   readonly pending: number;
 }
 
@@ -18,7 +18,7 @@ export async function leftoversOf(
   for (const { id, feed, startedAt, pool: of } of await runs.list(LATEST_RUNS)) {
     if (of !== pool || meant.has(id)) continue;
     const { pending } = await runs.books(id);
-    if (pending > 0) left.push({ id, feed, startedAt, pending });
+    if (pending > 0) left.push({ id, pool, feed, startedAt, pending });
   }
   return left;
 }

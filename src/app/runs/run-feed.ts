@@ -114,7 +114,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
 }
 
 async function put(context: RunContext, source: RunSource, progress: Progress, signal: AbortSignal): Promise<void> {
-  const { config, engine, pool, deliveries, observe } = context;
+  const { config, engine, pool, deliveries, ownRuns, observe } = context;
   const { run, report } = progress;
   const users = new Set(source.guards.protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(source.guards.protectAttributes);
@@ -130,6 +130,7 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
     records: source.records(run.asOf),
     report: (issue) => report.add(issue),
     progress: (rows) => (progress.rows = rows),
+    deliversOwn: ownRuns !== undefined,
     ...(deliveries.length === 0 ? { onStill: onceOnly(() => observe({ is: "stalled", run, while: "putting" })) } : {}),
     signal,
   });

@@ -4,6 +4,8 @@ import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.t
 import { demandNoPause } from "../../app/gates/pause.ts";
 import { findReplayable, openReplay, orderReplay, replayAndWait } from "../../app/letters/replay-groups.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { waitForOthers } from "../../app/runs/own-deliveries.ts";
+import type { RunEvent, Standstill } from "../../app/runs/run-observer.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { choosePool } from "../../config/config.ts";
 import { count, counted } from "../../core/amounts.ts";
@@ -90,7 +92,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const opening = await openPools(io, opened, scope, engine, pools, flags);
     const stands = await openReplay(engine, request);
     for (const pool of pools) await demandNoPause(engine.store, { pool });
-    const { deliveries } = await startDelivering(
+    const { deliveries, leftRuns } = await startDelivering(
       io,
       opened,
       scope,
@@ -99,6 +101,10 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     );
     const progress = scope.defer(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
     const { interrupts } = io;
+    const onHeld = (standstill: Standstill): void => {
+      progress.clear();
+      tell(io, standstillText(standstill));
+    };
     const deps = {
       engine,
       log,
@@ -107,12 +113,11 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       pools,
       onStopped: () => progress.stop(),
       onLook: (...seen: Seen) => progress.show(progressOf(...seen)),
-      onHeld(standstill: Parameters<typeof standstillText>[0]) {
-        progress.clear();
-        tell(io, standstillText(standstill));
-      },
+      onHeld,
     };
     const outcome = await replayAndWait(deps, request, stands).finally(() => progress.stop());
+    const observe = (event: RunEvent): void => void (event.is === "held" && onHeld(event.standstill));
+    await waitForOthers({ ...deps, observe }, pools, leftRuns);
     const { replayed, runs, before, after, balanced, diedAgain } = outcome;
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
     const again = diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`${command("dead", "list")}\`)`;

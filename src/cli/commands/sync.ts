@@ -75,7 +75,7 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
     const runs = planned?.flatMap(({ unfinished }) => unfinished?.id ?? []) ?? [];
     const started = detached
-      ? { deliveries: [], ownRuns: undefined }
+      ? { deliveries: [], ownRuns: undefined, leftRuns: [] }
       : await startDelivering(io, opened, scope, { engine, pools: [pool], runs }, flags);
     const context = runContext(io, opened, { engine, pool, ...started }, flags);
     const summaries = await runFeeds(context, { name: flags.feed, feeds: feeds.feeds, planned });
