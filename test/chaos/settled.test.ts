@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
+import { ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import { versionText } from "../../src/core/version.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { NO_EVIDENCE, type Evidence, type ToldSettle } from "./evidence.ts";
@@ -34,9 +35,20 @@ interface World {
   readonly ends?: readonly number[];
   readonly losses?: readonly Loss[];
   readonly unheard?: readonly number[];
+  /** Units of claims that ended without a settle. */
+  readonly abandoned?: readonly string[];
 }
 
-function standingOf({ writes, settles = [], applied, lateSettles = [], ends = [], losses = [], unheard = [] }: World) {
+function standingOf({
+  writes,
+  settles = [],
+  applied,
+  lateSettles = [],
+  ends = [],
+  losses = [],
+  unheard = [],
+  abandoned = [],
+}: World) {
   const model = createModel();
   for (const sequence of new Set(writes.map(([, each]) => each))) {
     const ordinal = ordinalOf(NOW - 1_000, sequence);
@@ -46,6 +58,17 @@ function standingOf({ writes, settles = [], applied, lateSettles = [], ends = []
   for (const loss of losses) model.lost(loss);
   const { store } = openMemoryStore(NOW);
   const books = { ...EMPTY_BOOKS, received: applied, applied };
+  const suspects = Object.fromEntries(abandoned.map((unit) => [unit, { until: NOW + ABANDONED_CALL_MS }]));
+  const mailbox = {
+    pool: "pool",
+    username: USER,
+    priority: 1,
+    pending: {},
+    kept: {},
+    doubts: {},
+    unknown: {},
+    suspects,
+  };
   const logged = writes.map(([at, sequence], index) => ({
     seq: index + 1,
     at: NOW + at,
@@ -58,7 +81,7 @@ function standingOf({ writes, settles = [], applied, lateSettles = [], ends = []
     engine: { store: { ...store, runs: { ...store.runs, books: async () => books } } },
     writes: logged,
     attributes: new Map(),
-    states: new Map(),
+    states: new Map([[USER, { ledger: {}, mailbox }]]),
     userKeys: new Map([[USER, KEY]]),
     letters: [],
     asks: [],
@@ -132,8 +155,18 @@ describe("1, that what the pool took is settled and counted,", () => {
   });
 
   test("allows once for each doubt and each burial of the unit", async () => {
-    assert.equal(await brokenIn({ ...both, applied: 1, settles: [...both.settles, told(30, 3, "bury")] }), "");
-    const before = { ...both, applied: 1, settles: [told(0, 3, "bury"), ...both.settles] };
+    const buried = { ...both, applied: 1, settles: [...both.settles, told(30, 3, "bury")] };
+    assert.match(await brokenIn(buried), /applied is 1, and 2/, "no claim ended without a settle");
+    assert.equal(await brokenIn({ ...buried, abandoned: [NAME] }), "");
+    assert.match(await brokenIn({ ...buried, abandoned: ["email"] }), /applied is 1, and 2/);
+    const long = { ...buried, writes: [...both.writes, [ABANDONED_CALL_MS, 2] as const], unheard: [3] };
+    assert.equal(await brokenIn(long), "", "the store may have forgotten such a claim");
+    const before = {
+      abandoned: [NAME],
+      ...both,
+      applied: 1,
+      settles: [told(0, 3, "bury"), ...both.settles],
+    };
     assert.match(await brokenIn(before), /applied is 1, and 2/, "nothing was settled yet");
     const doubted = { ...both, writes: [...both.writes, [28, 1] as const] };
     assert.equal(await brokenIn({ ...doubted, applied: 1, lateSettles: late(30, 1, [NAME]) }), "");

@@ -2,6 +2,7 @@
  * What the pool took, call by call, against what the processes say they settled, and both against the books: from below,
  * where invariant 1 has it from above.
  */
+import { ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import {
   HELD_UP_MS,
   isOfVersion,
@@ -34,6 +35,8 @@ interface ToldUnit {
   readonly is: "applied" | "late" | "unresolved" | "failed" | "buried" | "doubted";
 }
 
+/** What a run leaves is read so soon after its last write. */
+const READ_WITHIN_MS = 180_000;
 /** As long as the store is away a settle waits, and with it the line that tells of it. */
 const TOLD_WITHIN_MS = 60_000;
 /**
@@ -74,6 +77,7 @@ export async function judgeSettled(on: Standing): Promise<Verdict> {
     const index = taken.findLastIndex((at) => at <= until);
     if (index !== -1) taken.splice(index, 1);
   }
+  const mayKeep = keeping(on);
   let settled = 0;
   let maybeLost = 0;
   for (const line of told.filter(({ is }) => is === "applied")) {
@@ -92,7 +96,8 @@ export async function judgeSettled(on: Standing): Promise<Verdict> {
     // What was counted is taken back, or what is under way is not counted, once for each.
     else if (line.is === "doubted") leaveOut(line.user, line.unit, Infinity);
     // What was settled before may be sent once more.
-    else if (line.is === "buried") for (const unit of withPartner(line.unit)) leaveOut(line.user, unit, line.at);
+    else if (line.is === "buried" && mayKeep(line))
+      for (const unit of withPartner(line.unit)) leaveOut(line.user, unit, line.at);
   }
   const left = heard.filter(({ toldAt }) => toldAt === undefined);
   const unexplained = withoutEnded(left, evidence.ends);
@@ -123,6 +128,21 @@ function heardUnits({ model, writes }: Standing): HeardUnit[] {
     const ours = Object.entries(attributes).filter(([, value]) => changeIdOf(value) !== undefined);
     return ours.map(([unit, value]) => ({ seq, at, username, unit, said: model.saying(value) }));
   });
+}
+
+/**
+ * Answers of what unit a value may have been kept that was settled before, to be sent once more for a burial: where a
+ * claim ended without a settle. The store remembers such a claim for 15 minutes.
+ */
+function keeping({ userKeys, states, writes }: Standing): (line: Pick<ToldUnit, "user" | "unit">) => boolean {
+  const [from = 0, to = 0] = [writes[0]?.at, writes.at(-1)?.at];
+  if (to - from > ABANDONED_CALL_MS - READ_WITHIN_MS) return () => true;
+  const abandoned = new Set<string>();
+  for (const [username, { mailbox }] of states) {
+    const user = userKeys.get(username) ?? "";
+    for (const unit of Object.keys(mailbox?.suspects ?? {})) abandoned.add(keyOf(user, unit));
+  }
+  return ({ user, unit }) => withPartner(unit).some((name) => abandoned.has(keyOf(user, name)));
 }
 
 /** In the order in which they were told. */

@@ -152,6 +152,17 @@ describe("an invariant of the chaos run", () => {
       assert.equal(holds, isExcused, why);
       assert.equal(facts["ledgerEntriesMaybeLost"], isExcused ? 1 : 0, why);
     }
+    // What is written later is known to the store, unless it may have met a settle of what was lost.
+    for (const [afterMs, isExcused] of [
+      [60_000, true],
+      [60_001, false],
+    ] as const) {
+      const { standing, model, first } = await world();
+      model.lost({ from: NOW, to: NOW + 5, why: "a power cut" });
+      const writes = standing.writes.map((write) => ({ ...write, at: NOW + 5 + afterMs }));
+      const { holds } = judgeValues({ ...standing, writes, states: ledgerSays(first, standing) });
+      assert.equal(holds, isExcused, `${afterMs} ms later`);
+    }
     // What is lost of another attribute is no excuse for this one.
     const { standing, model, first } = await world();
     model.sent({ id: "c.9", username: USER, attributes: ["nickname"] }, NOW + 60_000);

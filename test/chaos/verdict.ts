@@ -162,6 +162,7 @@ export function judgeValues(on: Standing): Verdict {
       }`,
   );
   const touched = touchedByLosses(on);
+  const history = poolHistory(writes);
   let known = 0;
   let unknown = 0;
   // The ledger says what is there.
@@ -172,7 +173,8 @@ export function judgeValues(on: Standing): Verdict {
       const said = model.saying(value).filter(({ name }) => name === undefined);
       const ordinals = said.flatMap(({ ordinal }) => ordinal ?? []);
       if (ordinals.length === 0) continue;
-      if (touched.has(`${username} ${attribute}`)) {
+      const lostAt = touched.get(`${username} ${attribute}`) ?? -Infinity;
+      if ((history.of(username, attribute).at(-1)?.from ?? 0) <= lostAt + LOST_SHOWS_FOR_MS) {
         unknown += 1;
         continue;
       }
@@ -186,7 +188,7 @@ export function judgeValues(on: Standing): Verdict {
   }
   const acked = [...model.changes.values()].filter(({ ackedAt }) => ackedAt !== undefined).length;
   let left = 0;
-  for (const { stays } of poolHistory(writes).units) if (stays.at(-1)?.others === true) left += 1;
+  for (const { stays } of history.units) if (stays.at(-1)?.others === true) left += 1;
   const facts = { users: attributes.size, changes: model.changes.size, acknowledged: acked, letters: letters.length };
   return verdict(
     2,
@@ -196,22 +198,29 @@ export function judgeValues(on: Standing): Verdict {
   );
 }
 
+/** What was under way when Redis lost something comes no later: its settle may tell the ledger of a value that was lost. */
+const LOST_SHOWS_FOR_MS = 60_000;
+
 /**
- * Units that a loss can have touched, by user: of which something was put while Redis lost what it had, or written so
- * shortly before that the settle may be gone. Of no other unit has the store forgotten anything.
+ * Units that a loss can have touched, by user, with the end of the last such loss: something of them was put while Redis
+ * lost what it had, or written so shortly before that the settle may be gone. Of no other unit has the store forgotten
+ * anything, and nothing of what is written later.
  */
-function touchedByLosses({ model, writes }: Pick<Standing, "model" | "writes">): ReadonlySet<string> {
-  const touched = new Set<string>();
-  const touch = (username: string, attributes: readonly string[]): void => {
-    for (const attribute of attributes) for (const name of withPartner(attribute)) touched.add(`${username} ${name}`);
+function touchedByLosses({ model, writes }: Pick<Standing, "model" | "writes">): ReadonlyMap<string, number> {
+  const touched = new Map<string, number>();
+  const touch = (username: string, attributes: readonly string[], from: number, to: number): void => {
+    for (const loss of model.losses) {
+      if (!mayBeLostBetween([loss], from, to)) continue;
+      for (const unit of attributes.flatMap(withPartner)) {
+        const key = `${username} ${unit}`;
+        touched.set(key, Math.max(touched.get(key) ?? 0, loss.to));
+      }
+    }
   };
-  if (model.losses.length === 0) return touched;
-  for (const change of model.changes.values()) {
-    if (model.mayBeLost(change)) touch(change.username, change.attributes);
-  }
-  for (const { at, username, attributes, others = false } of writes) {
-    if (!others && mayBeLostBetween(model.losses, at, at + SETTLED_WITHIN_MS)) touch(username, Object.keys(attributes));
-  }
+  for (const { username, attributes, sentAt, ackedAt = Infinity } of model.changes.values())
+    touch(username, attributes, sentAt, ackedAt);
+  for (const { at, username, attributes, others = false } of writes)
+    if (!others) touch(username, Object.keys(attributes), at, at + SETTLED_WITHIN_MS);
   return touched;
 }
 
