@@ -67,10 +67,10 @@ export const LATER_MS = 1000;
 
 /** Opens the units of a claim; those that need no call to be known as wrong are concluded. */
 export function openClaimWork(deps: DeliveryDeps, claim: ClaimInHand, signal: AbortSignal): ClaimWork {
-  const { store, keyring, subs, holds, leaseMs } = deps;
+  const { settles, keyring, subs, holds, leaseMs } = deps;
   const username = keyring.open(claim.answer.username);
   if (keyring.userKey(deps.profile.id, username) !== claim.user) throw notTheirs(claim.user);
-  const session = openClaimSession(store.mailboxes, keyring, claim, leaseMs);
+  const session = openClaimSession(settles, keyring, claim, leaseMs);
   const recipients = createRecipients(username, subs);
   const { priority } = claim.answer;
   const seeker = { user: claim.user, username, priority, signal, leaseLeftMs: () => session.leaseLeftMs() };

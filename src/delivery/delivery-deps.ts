@@ -6,13 +6,15 @@ import type { SubProbe } from "../cognito/sub-probe.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
-import type { Selection } from "../store/mailboxes.ts";
+import type { Mailboxes, Selection } from "../store/mailboxes.ts";
 import type { Store } from "../store/store.ts";
 import type { HoldWatch } from "./hold-watch.ts";
 import type { UserNames } from "./user-names.ts";
 
 export interface DeliveryDeps {
   readonly store: Store;
+  /** Where claims are settled: the store, and the log is told. */
+  readonly settles: Pick<Mailboxes, "settle">;
   readonly keyring: Keyring;
   readonly profile: PoolProfile;
   readonly writer: AttributeWriter;

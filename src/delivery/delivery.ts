@@ -13,11 +13,12 @@ import { createBurialLog } from "./burial-log.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
 import { createGate } from "./gate.ts";
 import { createHoldWatch } from "./hold-watch.ts";
+import { logSettles } from "./settle-log.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createUserTurn } from "./user-turn.ts";
 import { createWakeUpProcessor } from "./wake-up-processor.ts";
 
-export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "keyring" | "holds"> {
+export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "settles" | "keyring" | "holds"> {
   readonly engine: Engine;
   /** Calls in flight, at most. */
   readonly concurrency: number;
@@ -71,14 +72,12 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   const turn = createUserTurn({
     ...options,
     store,
+    settles: logSettles(store.mailboxes, pool, log),
     keyring,
     holds,
     queues,
     gate,
-    report(user, { late, doubted, letters }) {
-      if (late) log.warn({ pool, user, doubted }, "settle came too late");
-      burials.add(letters);
-    },
+    report: ({ letters }) => burials.add(letters),
   });
   const process = createWakeUpProcessor({ pool, wakeUps, turn, gate, log });
   const sweeper = createSweeper(engine, { pool, gate, selection: options.selection, log });

@@ -20,6 +20,7 @@ import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
 import { reportedReads } from "./reported-reads.ts";
+import { logSettles } from "./settle-log.ts";
 import { createSubProbe } from "../cognito/sub-probe.ts";
 import { createUserNames, type UserNames } from "./user-names.ts";
 
@@ -144,7 +145,8 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
         placed: (scope, kind) => log.warn({ pool: profile.id, scope, kind }, "hold placed"),
         lifted: (scope) => log.info({ pool: profile.id, scope }, "hold lifted"),
       });
-      return createDirect(engine, { ...calls, store, keyring, holds });
+      const settles = logSettles(store.mailboxes, profile.id, log);
+      return createDirect(engine, { ...calls, store, settles, keyring, holds });
     },
     async close() {
       await Promise.all([updates.close(), lists.close(), providers.close()]);

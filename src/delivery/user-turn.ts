@@ -68,7 +68,7 @@ export interface TurnDeps extends DeliveryDeps {
   readonly queues: Queues;
   readonly gate?: TurnGate;
   /** Told of each claim that was delivered, before its letters are published. */
-  readonly report?: (user: string, result: ClaimResult) => void;
+  readonly report?: (result: ClaimResult) => void;
 }
 
 export interface UserTurn {
@@ -77,7 +77,7 @@ export interface UserTurn {
 }
 
 export function createUserTurn(deps: TurnDeps): UserTurn {
-  const { store, keyring, queues, updates, holds, leaseMs, gate, report } = deps;
+  const { store, settles, keyring, queues, updates, holds, leaseMs, gate, report } = deps;
 
   /** A slot is not kept while one waits for refusals: a delivery that was refused may need it for its next call. */
   async function takeSlot({ priority, deadlineMs = Infinity, waiting: signal }: TurnRequest): Promise<Slot> {
@@ -90,8 +90,8 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
     }
   }
 
-  async function conclude(user: string, result: ClaimResult): Promise<void> {
-    report?.(user, result);
+  async function conclude(result: ClaimResult): Promise<void> {
+    report?.(result);
     await publishLetters(queues, store.letters, result.letters);
     const { hold, answered } = result;
     if (hold !== undefined) {
@@ -115,7 +115,7 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
     const mayBegin = await slot.begin();
     // The gate may have shut while others made their calls. It does not hold up a probe, because the next is far away.
     if (!mayBegin || (!isProbe && gate?.isOnHold === true)) {
-      await giveBackClaim(store.mailboxes, keyring, claim, leaseMs);
+      await giveBackClaim(settles, keyring, claim, leaseMs);
       return { is: "kept-back" };
     }
     let release: (() => void) | undefined;
@@ -123,7 +123,7 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
       const result = await deliverClaim(deps, claim, slot, request.calls, () => {
         release ??= gate?.holdUp();
       });
-      await conclude(user, result);
+      await conclude(result);
       return { is: "delivered", result, versions: Object.values(answer.units).map(({ version }) => version) };
     } finally {
       release?.();

@@ -2,6 +2,7 @@
  * A chaos run of the embedded engine. One process has the data directory at a time: an application that queues and
  * delivers, a `sync` of a file, a replay. Whichever it is, it is killed again and again, and the next goes on.
  */
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCognitoClient } from "../../src/cognito/client.ts";
@@ -139,11 +140,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     unfinished = undefined;
   }
 
-  const open = (): Promise<Engine> => openEngine({ dataDir, namespace: NAMESPACE });
+  const openStore = (): Promise<Engine> => openEngine({ dataDir, namespace: NAMESPACE });
   const checkpoints: string[] = [];
   let looks = 0;
   async function checkpoint(): Promise<void> {
-    const engine = await open();
+    const engine = await openStore();
     try {
       const { wrong, total } = await auditBooks(engine, service);
       looks += 1;
@@ -190,11 +191,13 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   });
   const users = await stage.addLate();
 
-  const engine = scope.defer(await open(), (opened) => opened.close());
+  const engine = scope.defer(await openStore(), (opened) => opened.close());
   const cognito = scope.defer(createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 8 }), (client) =>
     client.close(),
   );
-  const log = createLog("silent");
+  // It delivers what is left, and tells of its settles as the others do.
+  const own = scope.defer(await open(join(directory, "finale.log"), "a"), (file) => file.close());
+  const log = createLog("debug", own.fd);
   const pool = scope.defer(
     await openPool({ engine, cognito, pool: POOL, ratePerSecond: RATE, concurrency: 8, log }),
     (opened) => opened.close(),
@@ -218,7 +221,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const standing = {
     ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED, ...(await stage.namedEver())])),
     asks: asks.all,
-    evidence: await evidenceOf(directory, await service.writes()),
+    evidence: await evidenceOf(directory, await service.writes(), children.ends),
   };
   let letterJobs = 0;
   for (const kind of LETTER_KINDS) letterJobs += await engine.queues.queue(deadLetterQueue(kind)).count();

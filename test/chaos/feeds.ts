@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { until } from "../support/condition.ts";
 import type { Random } from "../support/random.ts";
-import type { Child, Children } from "./children.ts";
+import { endsWell, type Child, type Children } from "./children.ts";
 import type { FeedFile, Load } from "./load.ts";
 import { GUARDS_OFF, PLAIN } from "./run-settings.ts";
 import type { Model } from "./model.ts";
@@ -105,8 +105,6 @@ export function startFeeds(options: FeedsOptions): Feeds {
     return children.start({ name, file: "src/cli/main.ts", args, env });
   }
 
-  const isDone = (end: number | string): boolean => end === 0 || end === 2;
-
   async function run({ feed, args: attended, report }: SyncedFile): Promise<void> {
     const name = feed.name.replace(".csv", "");
     const args = random.chance(DETACHED_SHARE) ? [...attended, "--detach"] : attended;
@@ -121,7 +119,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
       const end = await entry.child.ended;
       entry.child = undefined;
       if (lives.over) return;
-      if (isDone(end)) {
+      if (endsWell(end)) {
         await ackFile(model, { feed, report });
         running.delete(feed);
         return;
@@ -161,7 +159,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
       if (!first) return false;
       const [feed, { args }] = first;
       const twin = begin(feed, args, `${feed.name.replace(".csv", "")}-twin`);
-      void twin.ended.then((end) => (isDone(end) ? ackFile(model, { feed, report: "" }) : undefined));
+      void twin.ended.then((end) => (endsWell(end) ? ackFile(model, { feed, report: "" }) : undefined));
       return true;
     },
     unacknowledged: () => running.size,

@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
+import { NO_EVIDENCE } from "./evidence.ts";
 import { DRAIN_WITHIN_MS, judgeDrain, judgeReplays, settleDown, type Look, type Replays } from "./finale.ts";
 import type { KeysLeft } from "./keys-left.ts";
 import { judgeKeys, judgeRowsLeft } from "./leaks.ts";
@@ -37,7 +38,7 @@ function world(replayed: readonly string[] = []) {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks: [],
-    evidence: { lateSettles: [], unheard: new Set() },
+    evidence: NO_EVIDENCE,
   };
   return { standing, model };
 }

@@ -37,7 +37,7 @@ const say = (line: object): void => void process.stdout.write(`${JSON.stringify(
 const poolsync = await openPoolsync({
   namespace,
   ratePerSecond,
-  logLevel: "info",
+  logLevel: "debug",
   ...(redisUrl === undefined ? {} : { redisUrl }),
   ...(dataDir === undefined ? {} : { dataDir }),
 });

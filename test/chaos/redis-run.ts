@@ -197,7 +197,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const slept = await sleepers(engine);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
-    const evidence = await evidenceOf(directory, await service.writes());
+    const evidence = await evidenceOf(directory, await service.writes(), children.ends);
     const ever = [...load.users, ...ASKED, ...PROVOKED, ...(await stage.namedEver())];
     const standing = {
       ...(await readStanding(engine, model, service, [...users, ...PROVOKED], ever)),

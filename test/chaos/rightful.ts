@@ -5,10 +5,11 @@
 import { ordinalOf as ordinalOfVersion } from "../../src/core/version.ts";
 import type { AccountSeed } from "./accounts.ts";
 import { bearersOf, type Bearers, type Bearing } from "./bearers.ts";
+import { HELD_UP_MS, wasWrittenLate } from "./evidence.ts";
 import { BELIEVED_MS, isOlder, type LoggedWrite, type Name, type SentChange } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { LEASE_MS } from "./run-settings.ts";
-import { lateShows, verdict, type Standing, type Verdict } from "./verdict.ts";
+import { verdict, type Standing, type Verdict } from "./verdict.ts";
 
 /** What is known of them besides. */
 export interface NamedFacts {
@@ -27,7 +28,6 @@ export const ASKED_WITHIN_MS = 60_000;
  * its caller had gone, or was suspended in it, up to so much later: see the faults of plan.ts.
  */
 const LONGEST_CALL_MS = LEASE_MS;
-const HELD_UP_MS = 8_000;
 
 export function judgeNames(on: Standing, facts: NamedFacts): readonly Verdict[] {
   const bearers = bearersOf(facts.seeds, on.writes);
@@ -95,8 +95,14 @@ function namesOf({ model }: Standing, { attributes }: LoggedWrite): readonly Nam
   return [...names.values()];
 }
 
-const isOnHold = ({ evidence, userKeys }: Standing, { seq, at, username }: LoggedWrite): boolean =>
-  evidence.unheard.has(seq) || lateShows(evidence, userKeys.get(username), at);
+/** True where the caller had gone, or a late settle tells of one of the write's own values. */
+function isOnHold({ model, evidence, userKeys }: Standing, { seq, at, username, attributes }: LoggedWrite): boolean {
+  if (evidence.unheard.has(seq)) return true;
+  const user = userKeys.get(username);
+  return Object.entries(attributes).some(([unit, value]) =>
+    wasWrittenLate(evidence.lateSettles, { user, unit, said: model.saying(value), at }),
+  );
+}
 
 /**
  * Nothing acknowledged is lost: its value, or a newer one, was in the pool at somebody who bore the name, or is in a dead

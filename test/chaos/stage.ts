@@ -10,6 +10,7 @@ import { ASKED, createAsks, type Asks } from "./asks.ts";
 import { openChildren, type Children } from "./children.ts";
 import { judgeDrain, judgeReplays, type Finale } from "./finale.ts";
 import { judgeDone, judgeFound } from "./done.ts";
+import { CLOCK_SLACK_MS } from "./evidence.ts";
 import { createLoad, type Load, type Single } from "./load.ts";
 import { startHandovers, type Handovers } from "./handovers.ts";
 import { createModel, type LoggedWrite, type Model } from "./model.ts";
@@ -20,6 +21,7 @@ import { createTally, type ChaosReport } from "./report.ts";
 import { judgeNames, type NamedFacts } from "./rightful.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
 import { startService, type Service } from "./service.ts";
+import { judgeSettled } from "./settled.ts";
 import { marksIn } from "./standing.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 import {
@@ -36,8 +38,6 @@ import {
 
 export const NAMESPACE = "chaos";
 export const RATE = 150;
-/** How far a process that is given the store's time may see the store's clock from outside. */
-const CLOCK_SLACK_MS = 50;
 
 export interface Stage {
   readonly scope: Scope;
@@ -119,6 +119,8 @@ export async function onStage(
     const env = {
       ...AWS_ENVIRONMENT,
       POOLSYNC_RATE: String(RATE),
+      // So that their logs tell of each settle.
+      POOLSYNC_LOG_LEVEL: "debug",
       POOLSYNC_CONNECT_TIMEOUT: String(TIMEOUTS.connect),
       POOLSYNC_REQUEST_TIMEOUT: String(TIMEOUTS.request),
       AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint,
@@ -183,6 +185,7 @@ async function judge(played: Played, load: Load, directory: string, facts: Named
   const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked } = played;
   return [
     await judgeBooks(standing, checkpoints, looks),
+    await judgeSettled(standing),
     judgeValues(standing),
     judgeOrder(standing),
     ...(provoked ? [verdict(3, "the three ways, provoked", provoked.seen, provoked.wrong)] : []),
