@@ -58,16 +58,16 @@ function standingOf({
   for (const loss of losses) model.lost(loss);
   const { store } = openMemoryStore(NOW);
   const books = { ...EMPTY_BOOKS, received: applied, applied };
-  const suspects = Object.fromEntries(abandoned.map((unit) => [unit, { until: NOW + ABANDONED_CALL_MS }]));
+  const abandonedCalls = Object.fromEntries(abandoned.map((unit) => [unit, { until: NOW + ABANDONED_CALL_MS }]));
   const mailbox = {
     pool: "pool",
     username: USER,
     priority: 1,
     pending: {},
-    kept: {},
-    doubts: {},
-    unknown: {},
-    suspects,
+    lastSettled: {},
+    overwritten: {},
+    unresolvedCalls: {},
+    abandonedCalls,
   };
   const logged = writes.map(([at, sequence], index) => ({
     seq: index + 1,

@@ -140,7 +140,7 @@ function keeping({ userKeys, states, writes }: Standing): (line: Pick<ToldUnit, 
   const abandoned = new Set<string>();
   for (const [username, { mailbox }] of states) {
     const user = userKeys.get(username) ?? "";
-    for (const unit of Object.keys(mailbox?.suspects ?? {})) abandoned.add(keyOf(user, unit));
+    for (const unit of Object.keys(mailbox?.abandonedCalls ?? {})) abandoned.add(keyOf(user, unit));
   }
   return ({ user, unit }) => withPartner(unit).some((name) => abandoned.has(keyOf(user, name)));
 }

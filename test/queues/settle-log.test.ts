@@ -12,7 +12,7 @@ const LEASE_MS = 1_000;
 /** Ann's name and nickname were put and claimed; what is settled is logged. */
 async function claimed() {
   const { store, clock } = openMemoryStore();
-  await store.runs.begin({ id: "run", pool: "pool", feed: "feed", identity: "", asOf: 0 });
+  await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: "feed", identity: "", asOf: 0 });
   const units = ["given_name", "nickname"].map((name) => ({ name, digest: "digest", body: "body" }));
   const changes = [{ user: USER, username: "ann", units }];
   const rows = { read: 1, faulty: 0 };
