@@ -1,6 +1,6 @@
 /**
  * The delivery of one pool in one process, put together of its parts: workers fetch wake-ups (queues), the processor takes
- * the turns of their users (wake-up-processor.ts, user-turn.ts), the gate says whether work is taken (gate.ts), and the
+ * the turns of their users (wake-up-processor.ts, user-turn.ts), the intake says whether work is taken (intake.ts), and the
  * sweeper wakes those whose wake-up was lost (sweeper.ts).
  */
 import type { Log } from "../log.ts";
@@ -11,7 +11,7 @@ import type { ClosedGate } from "../store/gates.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import { createBurialLog } from "./burial-log.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
-import { createGate } from "./gate.ts";
+import { createIntake } from "./intake.ts";
 import { createHoldWatch } from "./hold-watch.ts";
 import { logSettles } from "./settle-log.ts";
 import { createSweeper } from "./sweeper.ts";
@@ -55,7 +55,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   const { store, keyring, queues, wakeUps } = engine;
   const pool = profile.id;
   await store.look();
-  const gate = createGate({
+  const intake = createIntake({
     pool,
     log,
     pause: pauseWorkers,
@@ -65,7 +65,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     placed: (scope, kind) => log.warn({ pool, scope, kind }, "hold placed"),
     lifted(scope) {
       log.info({ pool, scope }, "hold lifted");
-      if (scope === "pool") gate.lifted();
+      if (scope === "pool") intake.lifted();
     },
   });
   const burials = createBurialLog(log, pool);
@@ -76,11 +76,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     keyring,
     holds,
     queues,
-    gate,
+    intake,
     report: ({ letters }) => burials.add(letters),
   });
-  const process = createWakeUpProcessor({ pool, wakeUps, turn, gate, log });
-  const sweeper = createSweeper(engine, { pool, gate, selection: options.selection, log });
+  const process = createWakeUpProcessor({ pool, wakeUps, turn, intake, log });
+  const sweeper = createSweeper(engine, { pool, intake, selection: options.selection, log });
 
   await sweeper.renew();
   // Single changes have places of their own, because all of a bulk run's may be waiting for the pace. How many calls are
@@ -101,33 +101,33 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   /** Nothing may be written any more, and whoever started this is to stop it. */
   const onForeign = (): void => {
     log.error({ pool, err: store.foreign.reason }, "deliveries ended");
-    gate.stop();
+    intake.stop();
     pauseWorkers();
-    gate.abort();
+    intake.abort();
   };
   if (store.foreign.aborted) onForeign();
   else store.foreign.addEventListener("abort", onForeign, { once: true });
 
   return {
     get ready() {
-      return engine.connected && gate.refusedAs === undefined && !gate.isFull && !gate.isStopped;
+      return engine.connected && intake.refusedAs === undefined && !intake.isFull && !intake.isStopped;
     },
     get onHoldFor() {
-      return gate.refusedAs;
+      return intake.refusedAs;
     },
     get paused() {
       return sweeper.paused;
     },
-    abort: () => gate.abort(),
+    abort: () => intake.abort(),
     wakeAll: () => sweeper.wakeAll(),
     async stop(drainMs) {
-      gate.stop();
+      intake.stop();
       store.foreign.removeEventListener("abort", onForeign);
       const swept = sweeper.stop();
       // The workers fetch no more from now on: what is put back stays there.
       const closing = Promise.all(workers.map((worker) => worker.close()));
-      gate.turnAway();
-      const deadline = setTimeout(() => gate.abort(), drainMs);
+      intake.turnAway();
+      const deadline = setTimeout(() => intake.abort(), drainMs);
       try {
         await Promise.all([swept, closing]);
       } finally {

@@ -10,7 +10,7 @@ import { PRIORITY } from "../queues/wake-ups.ts";
 import type { Selection, Swept } from "../store/mailboxes.ts";
 import type { ClosedGate } from "../store/gates.ts";
 import { createPauseWatch } from "./pause-watch.ts";
-import type { Gate } from "./gate.ts";
+import type { Intake } from "./intake.ts";
 
 export interface Sweeper {
   /** Where this process alone works the wake-ups, makes them anew. To be called before any is processed. */
@@ -35,7 +35,7 @@ const CLOCKS_MS = 1_000;
 
 export interface SweeperOptions {
   readonly pool: string;
-  readonly gate: Pick<Gate, "takesWork" | "isStopped" | "hasMemory" | "waitsForMemory">;
+  readonly intake: Pick<Intake, "takesWork" | "isStopped" | "hasMemory" | "waitsForMemory">;
   /** What this process delivers; everything, where it is absent. */
   readonly selection: (() => Selection) | undefined;
   readonly log: Log;
@@ -43,7 +43,7 @@ export interface SweeperOptions {
 
 export function createSweeper(
   { kind, store, wakeUps }: Pick<Engine, "kind" | "store" | "wakeUps">,
-  { pool, gate, selection, log }: SweeperOptions,
+  { pool, intake, selection, log }: SweeperOptions,
 ): Sweeper {
   // Nobody else sweeps an embedded store: whoever comes next need not wait for the lease of whoever has ended.
   const holder = kind === "embedded" ? "alone" : randomBytes(8).toString("hex");
@@ -88,9 +88,9 @@ export function createSweeper(
     try {
       await pauses.look();
       await sweep();
-      gate.hasMemory();
+      intake.hasMemory();
     } catch (error) {
-      if (!gate.isStopped && !gate.waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
+      if (!intake.isStopped && !intake.waitsForMemory(error)) log.warn({ pool, err: error }, "sweep failed");
     } finally {
       sweeping = undefined;
     }
@@ -107,7 +107,7 @@ export function createSweeper(
     },
     start() {
       timer = setInterval(() => {
-        if (sweeping === undefined && gate.takesWork) sweeping = sweepOnce();
+        if (sweeping === undefined && intake.takesWork) sweeping = sweepOnce();
       }, SWEEP_EVERY_MS);
     },
     async stop() {

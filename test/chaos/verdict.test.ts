@@ -278,7 +278,7 @@ describe("what is left in Redis", () => {
   test("is strange, tells, or stays where it may not", async () => {
     const redis = new Redis(url);
     const key = (name: string): string => `{poolsync:${namespace}}:${name}`;
-    await redis.hset(key("mailboxes"), "u", `${MARK}-a.1`);
+    await redis.hset(key("2:mailboxes"), "u", `${MARK}-a.1`);
     await redis.hset(key("bull:wake-up-pool:7"), "data", `${MARK}-a.1`);
     await redis.set(key("once:1"), "{}");
     await redis.set(key("once:2"), "{}", "PX", 60_000);
