@@ -186,6 +186,6 @@ test("the due set of a pool that another process adds meanwhile goes with the ot
       return answer;
     },
   }));
-  assert.deepEqual(await redis.zrange(keys.due("eu-west-1_Late"), 0, -1), [userOf(0)]);
+  assert.deepEqual(await redis.zrange(keys.due("eu-west-1_Late"), "0", "-1"), [userOf(0)]);
   assert.equal(await redis.type(`${prefix}due:eu-west-1_Late`), "string");
 });

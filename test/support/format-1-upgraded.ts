@@ -38,10 +38,10 @@ export function closedGates({
 }
 
 /**
- * Every port answers what the fixture says. `claimsEndAt`: when the claims end that the store has found, where their
- * workers are known to be dead.
+ * Every port answers what the fixture says. `claimsEndAt`: when claims end that have not ended, where their workers are
+ * known to be dead.
  */
-export async function assertUpgraded(store: Store, figures: Figures, claimsEndAt?: number): Promise<void> {
+export async function assertUpgraded(store: Store, figures: Figures, claimsEndAt = Infinity): Promise<void> {
   await assertUsers(store, figures, claimsEndAt);
   await assertRuns(store, figures);
   const letters: Letter[] = [];
@@ -64,7 +64,7 @@ export async function assertUpgraded(store: Store, figures: Figures, claimsEndAt
   await assertPlans(store, figures);
 }
 
-async function assertUsers({ mailboxes, pools }: Store, figures: Figures, claimsEndAt?: number): Promise<void> {
+async function assertUsers({ mailboxes, pools }: Store, figures: Figures, claimsEndAt: number): Promise<void> {
   for (const user of new Set([...Object.keys(figures.mailboxes), ...Object.keys(figures.ledgers)])) {
     const { mailbox, ledger } = await mailboxes.read(user);
     const old = figures.mailboxes[user];
@@ -79,10 +79,10 @@ async function assertUsers({ mailboxes, pools }: Store, figures: Figures, claims
   assert.deepEqual(new Set(await pools()), busy);
 }
 
-function upgradedMailbox(old: OldMailbox, claimsEndAt?: number): Documents {
+function upgradedMailbox(old: OldMailbox, claimsEndAt: number): Documents {
   const { claim, ...rest } = old;
   if (claim === undefined) return withNewNames(rest);
-  return withNewNames({ ...rest, claim: { ...claim, leaseUntil: claimsEndAt ?? claim.leaseUntil } });
+  return withNewNames({ ...rest, claim: { ...claim, leaseUntil: Math.min(claimsEndAt, claim.leaseUntil) } });
 }
 
 async function assertRuns({ runs, mailboxes }: Store, figures: Figures): Promise<void> {
