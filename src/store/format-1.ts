@@ -26,16 +26,22 @@ export function upgradedMailbox(text: string): string {
   });
 }
 
-const run = z.looseObject({ id: z.string(), pool: z.string(), state: z.string(), startedAt: z.number() });
+const run = z.looseObject({
+  id: z.string(),
+  pool: z.string(),
+  state: z.string(),
+  startedAt: z.number(),
+  finishedAt: z.exactOptional(z.number()),
+});
 
 /** A run says where its changes come from; events did not exist. `gate` is its closed gate, as JSON. */
 export function upgradedRun(text: string): { readonly text: string; readonly gate?: string } {
   const document = parsed(run, text);
   if (document === undefined) return { text };
-  const { id, pool, state, startedAt } = document;
+  const { id, pool, state, startedAt, finishedAt = startedAt } = document;
   const upgraded = { text: JSON.stringify({ ...document, source: id === `direct:${pool}` ? "direct" : "file" }) };
   const closed = state === "cancelled" ? state : state === "needs-approval" ? "waiting" : undefined;
-  return closed === undefined ? upgraded : { ...upgraded, gate: JSON.stringify({ state: closed, since: startedAt }) };
+  return closed === undefined ? upgraded : { ...upgraded, gate: JSON.stringify({ state: closed, since: finishedAt }) };
 }
 
 function parsed<T>(shape: z.ZodType<T>, text: string): T | undefined {

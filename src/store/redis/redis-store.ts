@@ -19,7 +19,7 @@ import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
-import { upgrade } from "./upgrade.ts";
+import { upgrade, wantsUpgrade } from "./upgrade.ts";
 import { answeredInTime, connectRedis } from "./server-check.ts";
 
 export interface RedisStoreOptions {
@@ -40,14 +40,17 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
   const connection = redisConnection(url);
   const redis = await connectRedis(connection, onConnection);
   try {
-    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, createScripts(redis)));
+    const scripts = createScripts(redis);
+    // Many documents take longer than an answer may.
+    if (await answeredInTime(connection.place, () => wantsUpgrade(redis, keys))) await upgrade(redis, keys, scripts);
+    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts));
   } catch (error) {
     redis.disconnect();
     throw error;
   }
 }
 
-/** A store on a connection that is open; closing the store closes it. */
+/** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
   const fence = createFence();
   const scripts: Scripts = {
@@ -60,7 +63,6 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     await write(keys.memory, "HSETNX", name, value);
     return (await redis.hget(keys.memory, name)) ?? value;
   };
-  await upgrade(redis, keys, unfenced);
   await setOnce("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   return {

@@ -78,7 +78,7 @@ export interface Scripts {
    * A script is fenced, unless it upgrades: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
    * format that stands there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
    */
-  run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  run(name: ScriptName, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<unknown>;
 }
 
 function lua(name: string): string {

@@ -19,16 +19,17 @@ const UNDER_WAY = "1-to-2";
 const IN_PLACE = "taken over by a newer version of poolsync: stop this process and start that version";
 const PAGE = 200;
 
+/** True where the namespace is of format 1, or somebody has begun to bring it to format 2. */
+export async function wantsUpgrade(redis: RedisClient, keys: Keys): Promise<boolean> {
+  const stored = await redis.hget(keys.memory, "format");
+  return stored === LEFT || stored === UNDER_WAY;
+}
+
 /** Does nothing where the namespace has another format than 1, or none. */
 export async function upgrade(redis: RedisClient, keys: Keys, scripts: Scripts): Promise<void> {
-  const stored = await redis.hget(keys.memory, "format");
-  if (stored !== LEFT && stored !== UNDER_WAY) return;
-  const pools = await redis.hkeys(keys.targets);
+  if (!(await wantsUpgrade(redis, keys))) return;
+  await renameKeys(keys, scripts);
   const { mailboxes, runs } = keys.left;
-  const unchanged = [keys.ledger, keys.books, keys.runIndex, keys.identities, keys.cursors, keys.letters];
-  const counted = [keys.letterTimes, keys.pools, keys.arrivals, keys.holds, ...pools.map((pool) => keys.due(pool))];
-  const renamed = [mailboxes, runs, ...unchanged, ...counted].flatMap((key) => [keys.formerly(key), key]);
-  await scripts.run("upgrade-begin", [keys.memory, ...renamed], [LEFT, UNDER_WAY, IN_PLACE]);
   do {
     await moveDocuments(redis, scripts, [runs, keys.runs, keys.gates], (id, text) => {
       const { text: upgraded, gate } = upgradedRun(text);
@@ -42,7 +43,24 @@ export async function upgrade(redis: RedisClient, keys: Keys, scripts: Scripts):
   } while ((await scripts.run("upgrade-end", [keys.memory, mailboxes, runs], [UNDER_WAY, FORMAT])) !== 1);
 }
 
-/** Moves what a walk through the hash finds. A field is answered as its text, its gate and the gate's document. */
+/** The script says which pools there are: an older process may add one until its keys are taken away. */
+async function renameKeys(keys: Keys, scripts: Scripts): Promise<void> {
+  const { left, formerly } = keys;
+  const whole = [keys.ledger, keys.books, keys.runIndex, keys.identities, keys.cursors, keys.letters];
+  const counted = [keys.letterTimes, keys.pools, keys.arrivals, keys.holds];
+  for (let pools: readonly string[] = []; ;) {
+    const renamed = [left.mailboxes, left.runs, ...whole, ...counted, ...pools.map((pool) => keys.due(pool))];
+    const own = [keys.memory, keys.targets, formerly(keys.pools), ...renamed.flatMap((key) => [formerly(key), key])];
+    const reply = await scripts.run("upgrade-begin", own, [LEFT, UNDER_WAY, IN_PLACE, ...pools]);
+    if (!Array.isArray(reply)) return;
+    pools = reply.map(String);
+  }
+}
+
+/**
+ * Moves what a walk through the hash finds. A field is answered as its text, its gate and the gate's document. What is no
+ * text in UTF-8 moves as its bytes.
+ */
 async function moveDocuments(
   redis: RedisClient,
   scripts: Scripts,
@@ -51,13 +69,17 @@ async function moveDocuments(
 ): Promise<void> {
   let cursor = "0";
   do {
-    const [next, found] = await redis.hscan(own[0], cursor, "COUNT", PAGE);
-    cursor = next;
-    const args: string[] = [];
+    const [next, found] = await redis.hscanBuffer(own[0], cursor, "COUNT", PAGE);
+    cursor = next.toString();
+    const args: (string | Buffer)[] = [];
     for (let n = 0; n + 1 < found.length; n += 2) {
-      const [field = "", text = ""] = [found[n], found[n + 1]];
-      args.push(field, ...upgraded(field, text));
+      const [field = EMPTY, document = EMPTY] = [found[n], found[n + 1]];
+      const text = document.toString();
+      const [changed, gate, closed] = upgraded(field.toString(), text);
+      args.push(field, changed === text ? document : changed, gate, closed);
     }
     if (args.length > 0) await scripts.run("upgrade-documents", own, args);
   } while (cursor !== "0");
 }
+
+const EMPTY = Buffer.alloc(0);
