@@ -21,15 +21,17 @@ export async function releaseKept(
   gate: string,
   signal?: AbortSignal,
 ): Promise<number> {
-  for (let count = 0; ;) {
+  let [count, left] = [0, Infinity];
+  for (;;) {
     signal?.throwIfAborted();
     const released = await store.mailboxes.release(gate, PAGE);
     const pools = new Map<string, Due[]>();
     for (const { pool, ...due } of released) pools.set(pool, [...(pools.get(pool) ?? []), due]);
     for (const [pool, dues] of pools) await wakeUps.wake(pool, dues);
     count += released.length;
-    if (released.length === 0 && (await store.gates.kept(gate)) === 0) return count;
-    // Whoever of a page is kept by another gate as well is not in the answer.
-    if (released.length === 0 && !(await store.gates.opened()).includes(gate)) return count;
+    // Who is kept by another gate as well is not in the answer. It stays as it is where the gate is closed again.
+    const kept = await store.gates.kept(gate);
+    if (kept === 0 || kept >= left) return count;
+    left = kept;
   }
 }

@@ -33,18 +33,14 @@ for n, user in ipairs(users) do
   if seen[user] then
     answers[n] = seen[user]
   else
-    local posted = moves
-    moves = {}
-    local done_well, answer, d = pcall(carry_out, n, user)
+    local done_well, answer, d = guarded(carry_out, n, user)
     if done_well then
       answers[n] = answer
       drafts[#drafts + 1] = d
       if d.letters and #d.letters > 0 then with_letters[user] = answer end
-      for field, by in pairs(moves) do posted[field] = (posted[field] or 0) + by end
     else
       answers[n] = { err = 'ERR ' .. tostring(answer) }
     end
-    moves = posted
   end
 end
 

@@ -72,6 +72,19 @@ local function post()
   end
 end
 
+-- Runs an act of one user's documents. What is wrong with them fails that act alone: nothing of it is booked.
+local function guarded(act, ...)
+  local posted = moves
+  moves = {}
+  local done_well, answer, more = pcall(act, ...)
+  local own = moves
+  moves = posted
+  if done_well then
+    for field, by in pairs(own) do moves[field] = (moves[field] or 0) + by end
+  end
+  return done_well, answer, more
+end
+
 local function take(record, name)
   local value = record[name]
   record[name] = nil

@@ -9,19 +9,25 @@ if seen then return seen end
 local gate = ARGV[1]
 if redis.call('HEXISTS', GATES, gate) == 1 then return '{}' end
 local members = redis.call('ZRANGEBYLEX', KEPT, '[' .. gate .. '\0', '(' .. gate .. '\1', 'LIMIT', 0, ARGV[2])
-local drafts = {}
-for n, member in ipairs(members) do
+local function open_member(member)
   local user = string.sub(member, #gate + 2)
-  local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
-  if d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
-  drafts[n] = d
+  return open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
+end
+local opened = {}
+for _, member in ipairs(members) do
+  local done_well, d = guarded(open_member, member)
+  if done_well and d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
+  -- A damaged mailbox stays with the gate.
+  if done_well then opened[#opened + 1] = { member = member, d = d } end
 end
 local due, changed = {}, {}
-for n, d in ipairs(drafts) do
-  redis.call('ZREM', KEPT, members[n])
-  if d.mailbox then
+for _, one in ipairs(opened) do
+  local d, done_well, at = one.d, true, nil
+  if d.mailbox then done_well, at = guarded(close, d) end
+  if done_well then redis.call('ZREM', KEPT, one.member) end
+  if done_well and d.mailbox then
     changed[#changed + 1] = d
-    if close(d) then due[#due + 1] = { user = d.user, priority = d.mailbox.priority, pool = d.mailbox.pool } end
+    if at then due[#due + 1] = { user = d.user, priority = d.mailbox.priority, pool = d.mailbox.pool } end
   end
 end
 write(changed)

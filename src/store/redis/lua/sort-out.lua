@@ -9,10 +9,15 @@ if seen then return seen end
 local from = tonumber(ARGV[2])
 local users = redis.call('ZRANGE', KNOWN[ARGV[1]], from, from + tonumber(ARGV[3]) - 1)
 local due, drafts = 0, {}
-for _, user in ipairs(users) do
+local function sort_out(user)
   local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
-  if not d.mailbox or close(d) then due = due + 1 end
-  if d.mailbox then drafts[#drafts + 1] = d end
+  return d, d.mailbox and close(d)
+end
+for _, user in ipairs(users) do
+  -- A damaged mailbox stays where it is; the worker that claims it says what is wrong.
+  local done_well, d, at = guarded(sort_out, user)
+  if at or not done_well or not d.mailbox then due = due + 1 end
+  if done_well and d.mailbox then drafts[#drafts + 1] = d end
 end
 write(drafts)
 post()
