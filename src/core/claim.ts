@@ -30,15 +30,15 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** Only what these runs have put; absent for everything. */
   readonly runs?: Runs;
-  /** Of these runs, what a pause keeps as well. */
-  readonly despitePause?: boolean;
+  /** Units of these runs that are meant although a pause keeps them. */
+  readonly despitePause?: readonly string[];
 }
 
 /** A worker asks for what is due of one user. */
 export function claim(
   state: UserState,
   user: string,
-  { token, leaseMs, runs, despitePause = false }: ClaimRequest,
+  { token, leaseMs, runs, despitePause = [] }: ClaimRequest,
   nowMs: number,
   passageOf: PassageOf,
 ): Outcome & { readonly result: Claimed } {
@@ -60,10 +60,11 @@ export function claim(
     }
   }
   applyGates(d);
-  if (despitePause) {
-    for (const [name, { gate: _paused, ...unit }] of Object.entries(d.mailbox.pending)) {
-      if (runs?.has(unit.run) === true) d.mailbox.pending[name] = unit;
-    }
+  for (const name of despitePause) {
+    const kept = d.mailbox.pending[name];
+    if (kept === undefined || runs?.has(kept.run) !== true) continue;
+    const { gate: _paused, ...unit } = kept;
+    d.mailbox.pending[name] = unit;
   }
   const units = withoutPrototype<QueuedUnit>();
   const sent: string[] = [];

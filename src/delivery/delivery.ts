@@ -79,13 +79,21 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     intake,
     report: ({ letters }) => burials.add(letters),
   });
-  const process = createWakeUpProcessor({ pool, wakeUps, turn, intake, log });
-  const sweeper = createSweeper(engine, { pool, intake, selection: options.selection, log });
+  // Who delivers some runs takes no wake-up of a single change: that is never theirs, and nobody else would get it soon.
+  const lanes = options.selection === undefined ? LANES : (["bulk"] as const);
+  const process = createWakeUpProcessor({ pool, wakeUps, turn, intake, log, lanes });
+  const sweeper = createSweeper(engine, {
+    pool,
+    intake,
+    selection: options.selection,
+    deliver: (users) => process({ data: { users } }, PRIORITY.bulk),
+    log,
+  });
 
   await sweeper.renew();
   // Single changes have places of their own, because all of a bulk run's may be waiting for the pace. How many calls are
   // in flight is the governor's to say: somebody else is ready to call while a user is settled.
-  const workers: readonly JobWorker<WakeUp>[] = LANES.map((lane) => {
+  const workers: readonly JobWorker<WakeUp>[] = lanes.map((lane) => {
     const priority = lane === "urgent" ? PRIORITY.direct : PRIORITY.bulk;
     return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job) => process(job, priority), {
       concurrency: concurrency * PLACES_A_CALL,

@@ -76,8 +76,8 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
       const recorded = recordCalls(deps);
       const { writer, tokenWriter, directory } = recorded;
       const runs = [directRunId(profile.id)];
-      const { despitePause = false } = options;
-      const selection = (): Selection => ({ runs, despitePause });
+      const despitePause = options.despitePause === true ? { despitePause: [...submitted.versions.keys()] } : {};
+      const selection = (): Selection => ({ runs, ...despitePause });
       const turn = createUserTurn({ ...deps, writer, tokenWriter, directory, queues, selection });
       const waited: Waited = { isPending: true };
       try {

@@ -27,6 +27,8 @@ export interface Sweeper {
 const SWEEP_EVERY_MS = 2000;
 const SWEEP_LEASE_MS = 1500;
 const SWEEP_PAGE = 500;
+/** To how many users of its own a sweep delivers by itself. */
+const AT_ONCE = 25;
 /**
  * How far the clocks of the fleet and of the store may be apart. Only a user who has been due for longer than the oldest
  * shared job has waited, and for this much longer, is taken for one whom no job will wake.
@@ -38,12 +40,14 @@ export interface SweeperOptions {
   readonly intake: Pick<Intake, "takesWork" | "isStopped" | "hasMemory" | "waitsForMemory">;
   /** What this process delivers; everything, where it is absent. */
   readonly selection: (() => Selection) | undefined;
+  /** Delivers to users here, as one of their wake-ups would. */
+  readonly deliver: (users: readonly string[]) => Promise<unknown>;
   readonly log: Log;
 }
 
 export function createSweeper(
   { kind, store, wakeUps }: Pick<Engine, "kind" | "store" | "wakeUps">,
-  { pool, intake, selection, log }: SweeperOptions,
+  { pool, intake, selection, deliver, log }: SweeperOptions,
 ): Sweeper {
   // Nobody else sweeps an embedded store: whoever comes next need not wait for the lease of whoever has ended.
   const holder = kind === "embedded" ? "alone" : randomBytes(8).toString("hex");
@@ -56,10 +60,24 @@ export function createSweeper(
   const due = (offset: number): Promise<readonly Swept[]> =>
     store.mailboxes.sweep(pool, { holder, leaseMs: SWEEP_LEASE_MS, offset, limit: SWEEP_PAGE });
 
-  /** Those of whom something is delivered here. */
+  /** Those of whom something is delivered here, in the lane that is worked here. */
   function own(swept: readonly Swept[]): readonly Swept[] {
     const { runs } = selection?.() ?? {};
-    return runs === undefined ? swept : swept.filter((one) => one.runs.some((run) => runs.includes(run)));
+    if (runs === undefined) return swept;
+    return swept.flatMap((one) =>
+      one.runs.some((run) => runs.includes(run)) ? { ...one, priority: PRIORITY.bulk } : [],
+    );
+  }
+
+  /**
+   * Who delivers some runs may take wake-ups of others for nothing, and the others its own. Those of others are woken
+   * again; of its own it delivers some at once, whoever would take their wake-ups.
+   */
+  async function rewakeAmongOthers(lost: readonly Swept[]): Promise<void> {
+    const mine = own(lost);
+    const users = new Set(mine.map(({ user }) => user));
+    await wakeUps.rewake(pool, [...lost.filter(({ user }) => !users.has(user)), ...mine.slice(AT_ONCE)]);
+    await Promise.all(mine.slice(0, AT_ONCE).map(({ user }) => deliver([user])));
   }
 
   async function wakeAll(): Promise<void> {
@@ -81,7 +99,9 @@ export function createSweeper(
     // The jobs are looked at after the users: whoever is put meanwhile has a job by then.
     const oldest = (await wakeUps.oldest(pool)) ?? Infinity;
     const isLost = ({ priority, dueAt }: Swept): boolean => priority < PRIORITY.bulk || dueAt < oldest - CLOCKS_MS;
-    await wakeUps.rewake(pool, own([...first, ...further]).filter(isLost));
+    const lost = [...first, ...further].filter(isLost);
+    if (selection === undefined || kind === "embedded") await wakeUps.rewake(pool, own(lost));
+    else await rewakeAmongOthers(lost);
   }
 
   async function sweepOnce(): Promise<void> {

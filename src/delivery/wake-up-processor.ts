@@ -4,7 +4,7 @@
  */
 import type { Log } from "../log.ts";
 import type { JobEnd, JobInHand } from "../queues/bullmq.ts";
-import { isSingleUserJob, PRIORITY, type WakeUp, type WakeUps } from "../queues/wake-ups.ts";
+import { isSingleUserJob, PRIORITY, type Lane, type WakeUp, type WakeUps } from "../queues/wake-ups.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import type { Intake } from "./intake.ts";
 import type { UserTurn } from "./user-turn.ts";
@@ -15,6 +15,8 @@ export interface ProcessorDeps {
   readonly turn: UserTurn;
   readonly intake: Intake;
   readonly log: Log;
+  /** Those that this process works. */
+  readonly lanes: readonly Lane[];
 }
 
 /** What a user's turns left: nothing, a time to look again in ms, or everything, as this process takes no work just now. */
@@ -25,9 +27,12 @@ const STORE_FAILED_MS = 2_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
 const LATE_BY_MS = 5;
 
-export type WakeUpProcessor = (job: JobInHand<WakeUp>, priority: number) => Promise<JobEnd<WakeUp> | undefined>;
+export type WakeUpProcessor = (
+  job: Pick<JobInHand<WakeUp>, "data"> & Partial<Pick<JobInHand<WakeUp>, "deduplicationId">>,
+  priority: number,
+) => Promise<JobEnd<WakeUp> | undefined>;
 
-export function createWakeUpProcessor({ pool, wakeUps, turn, intake, log }: ProcessorDeps): WakeUpProcessor {
+export function createWakeUpProcessor({ pool, wakeUps, turn, intake, log, lanes }: ProcessorDeps): WakeUpProcessor {
   /** The job is shared, so the user gets one of their own. Where that fails a sweep wakes them: the others go on. */
   async function sleepAlone(user: string, forMs: number): Promise<void> {
     try {
@@ -71,7 +76,7 @@ export function createWakeUpProcessor({ pool, wakeUps, turn, intake, log }: Proc
       const { dueInMs, priority: left = priority } = end.result;
       if (dueInMs === undefined || dueInMs > 0) return dueInMs;
       if (!goesOn) {
-        if (left >= PRIORITY.bulk) return dueInMs;
+        if (left >= PRIORITY.bulk || !lanes.includes("urgent")) return dueInMs;
         await wakeUps.wake(pool, [{ user, priority: left }]);
         return undefined;
       }

@@ -85,8 +85,8 @@ export interface SettleAnswer extends Omit<Settled, "letters"> {
 export interface Selection {
   /** Only what these runs have put; absent for everything. */
   readonly runs?: readonly string[];
-  /** Of these runs, what a pause keeps as well. */
-  readonly despitePause?: boolean;
+  /** Units of these runs that are meant although a pause keeps them. */
+  readonly despitePause?: readonly string[];
 }
 
 /** A user who has something to do. */

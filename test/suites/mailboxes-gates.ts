@@ -185,13 +185,14 @@ export function gateCases(suite: Suite): void {
       await u.gates.pause(poolGate(u.pool), BY);
       await u.put("name", "x", 1, { run: direct.run });
       await u.put("nickname", "y", 1, { run: other.run });
-      const selection = { runs: [direct.run], despitePause: true };
+      await u.put("given_name", "z", 1, { run: direct.run });
+      const selection = { runs: [direct.run], despitePause: ["name", "nickname"] };
       const claimed = await u.mailboxes.claim(u.user, "a", LONG_MS, selection);
       assert.ok(claimed.is === "claimed");
       assert.deepEqual(Object.keys(claimed.units), ["name"]);
       const { version } = heldOf(claimed, "name");
       await u.mailboxes.settle(u.user, "a", { name: applied(version) }, LONG_MS, selection.runs);
-      assert.deepEqual(await u.pending(), { nickname: "y" });
+      assert.deepEqual(await u.pending(), { nickname: "y", given_name: "z" });
       await u.gates.resume(poolGate(u.pool));
     });
   });

@@ -29,7 +29,7 @@ import { findDriftOf, type DriftFound } from "../../src/app/plans/find-drift.ts"
 import { isApproved, planFeeds } from "../../src/app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../src/app/plans/undo-run.ts";
 import type { RunContext } from "../../src/app/runs/run-context.ts";
-import { runFeed } from "../../src/app/runs/run-feed.ts";
+import { runFeed, type RunSource } from "../../src/app/runs/run-feed.ts";
 import type { RunSummary } from "../../src/app/runs/run-summary.ts";
 import { stopDeliveries } from "../../src/app/runs/stop-deliveries.ts";
 import { changeAndWait, type ChangeOutcome } from "../../src/app/users/change-and-wait.ts";
@@ -275,6 +275,10 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         }
         return { stopped: [], summaries: [await runFeed(await contextOf(request, opened, asked), source)] };
       }),
+
+    /** The run of a source of the test's own. */
+    run: (source: RunSource): Promise<RunSummary> =>
+      inRequest(async (request) => runFeed(await contextOf(request, await poolOf(request)), source)),
 
     cancel: (run: string): Promise<CancelledRun> => inRequest(({ engine }) => cancelRun(engine, log, run)),
 

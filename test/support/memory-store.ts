@@ -107,7 +107,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       );
       return { accepted: true, cursor: cursor?.to ?? at, ahead, stale: staleUnits, waiting, at: nowMs, arrival };
     },
-    async claim(user, token, leaseMs, { runs: of, despitePause = false } = {}) {
+    async claim(user, token, leaseMs, { runs: of, despitePause = [] } = {}) {
       const request = { token, leaseMs, runs: setOf(of), despitePause };
       const { result } = carryOut(user, claimStep(stateOf(user), user, request, clock.nowMs, passageOf));
       if (result.is === "idle") return result;

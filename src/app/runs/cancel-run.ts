@@ -33,7 +33,11 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
   return { feed, pool, books };
 }
 
-function notOpen({ id, state }: Run, { applied }: Books): AppError {
+function notOpen({ id, pool, state }: Run, { applied }: Books): AppError {
+  if (id === directRunId(pool)) {
+    const ofAll = `Run ${id} is that of applications and single commands: it has no end, and cannot be cancelled.`;
+    return new AppError("not-open", sentence`${ofAll} See ${nextStep("runs", "list")}.`);
+  }
   const is = state === "delivering" ? "delivered" : state;
   const written =
     applied === 0 ? "" : ` ${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written.`;

@@ -70,7 +70,7 @@ interface ClaimStep extends Selection {
 const setOf = (runs: readonly string[] | undefined): Runs => (runs === undefined ? undefined : new Set(runs));
 
 async function claimUser(session: Session, user: string, step: ClaimStep): Promise<ClaimAnswer> {
-  const { token, leaseMs, at, despitePause = false } = step;
+  const { token, leaseMs, at, despitePause = [] } = step;
   const before = await readUser(session, user);
   const passageOf = await readPassages(session, [before]);
   const request = { token, leaseMs, runs: setOf(step.runs), despitePause };

@@ -1,5 +1,6 @@
 -- A worker asks for what is due of one user, under a fresh token and a lease. Prepended to claim-and-settle. `runs`: a
--- set of those whose changes are meant, or nil for all; `despite_pause`: of these also what a pause keeps.
+-- set of those whose changes are meant, or nil for all; `despite_pause`: a list of units of these that are meant although a
+-- pause keeps them, or nil.
 --
 -- Answers JSON: the mailbox with the claim in it, as it is kept | {is: busy | later, retryInMs} | {is: idle}
 -- | {missing_pool_key}
@@ -26,10 +27,9 @@ local function claim(d, token, lease_ms, runs, despite_pause)
   end
 
   apply_gates(d)
-  if despite_pause then
-    for name, unit in pairs(mailbox.pending) do
-      if runs[unit.run] then unit.gate = nil end
-    end
+  for _, name in ipairs(despite_pause or {}) do
+    local unit = mailbox.pending[name]
+    if unit and runs[unit.run] then unit.gate = nil end
   end
 
   local units, sent = {}, {}
