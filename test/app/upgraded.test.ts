@@ -42,7 +42,7 @@ interface Kind {
   readonly keyed: boolean;
   readonly figures: Figures;
   readonly madeAtMs: number;
-  load(t: TestContext, endpoint: string): Promise<Parameters<typeof openEngine>[0]>;
+  readonly load: (t: TestContext, endpoint: string) => Promise<Parameters<typeof openEngine>[0]>;
 }
 
 const KINDS: readonly Kind[] = [false, true].flatMap((keyed) => {
