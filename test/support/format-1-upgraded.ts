@@ -64,7 +64,8 @@ export async function assertUpgraded(store: Store, figures: Figures, claimsEndAt
   await assertPlans(store, figures);
 }
 
-async function assertUsers({ mailboxes, pools }: Store, figures: Figures, claimsEndAt: number): Promise<void> {
+async function assertUsers(store: Store, figures: Figures, claimsEndAt: number): Promise<void> {
+  const { mailboxes } = store;
   for (const user of new Set([...Object.keys(figures.mailboxes), ...Object.keys(figures.ledgers)])) {
     const { mailbox, ledger } = await mailboxes.read(user);
     const old = figures.mailboxes[user];
@@ -76,7 +77,7 @@ async function assertUsers({ mailboxes, pools }: Store, figures: Figures, claims
     assert.equal(await mailboxes.dueCount(pool), all.filter((mailbox) => mailbox.pool === pool).length);
   }
   const busy = new Set([...all, ...figures.letters].map(({ pool }) => pool));
-  assert.deepEqual(new Set(await pools()), busy);
+  assert.deepEqual(new Set(await store.pools()), busy);
 }
 
 function upgradedMailbox(old: OldMailbox, claimsEndAt: number): Documents {

@@ -45,12 +45,13 @@ export async function upgrade(redis: RedisClient, keys: Keys, scripts: Scripts):
 
 /** The script says which pools there are: an older process may add one until its keys are taken away. */
 async function renameKeys(keys: Keys, scripts: Scripts): Promise<void> {
-  const { left, formerly } = keys;
+  const { mailboxes, runs } = keys.left;
   const whole = [keys.ledger, keys.books, keys.runIndex, keys.identities, keys.cursors, keys.letters];
   const counted = [keys.letterTimes, keys.pools, keys.arrivals, keys.holds];
   for (let pools: readonly string[] = []; ;) {
-    const renamed = [left.mailboxes, left.runs, ...whole, ...counted, ...pools.map((pool) => keys.due(pool))];
-    const own = [keys.memory, keys.targets, formerly(keys.pools), ...renamed.flatMap((key) => [formerly(key), key])];
+    const renamed = [mailboxes, runs, ...whole, ...counted, ...pools.map((pool) => keys.due(pool))];
+    const own = [keys.memory, keys.targets, keys.formerly(keys.pools)];
+    own.push(...renamed.flatMap((key) => [keys.formerly(key), key]));
     const reply = await scripts.run("upgrade-begin", own, [LEFT, UNDER_WAY, IN_PLACE, ...pools]);
     if (!Array.isArray(reply)) return;
     pools = reply.map(String);
