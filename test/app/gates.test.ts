@@ -154,7 +154,7 @@ describe("a pause", () => {
         kind: "paused",
         message: /is paused since .* by anna@desk: a wrong export/,
       });
-      await assert.rejects(stage.resume({}), { kind: "not-paused", message: /Everything is not paused/ });
+      await assert.rejects(stage.resume({}), { kind: "not-paused", message: /There is no pause of everything/ });
       await assert.rejects(stage.resume({ feed: "hr" }), { kind: "not-paused" });
 
       await assert.rejects(stage.update("u0", { given_name: "Refused" }), { kind: "paused", message: /anna@desk/ });
