@@ -45,9 +45,10 @@ export async function startDelivering(
     runs,
     leftovers,
     onLeft(left) {
-      for (const { id: run, pool, feed, pending } of left)
+      for (const { id: run, pool, feed, pending } of left) {
         log.info({ pool, run, feed, pending }, "left pending by an earlier run");
-      tell(io, leftoversText(io, left, leftovers, flags));
+      }
+      tell(io, leftoversText(io, left, { leftovers, hasWorkers: engine.kind === "redis" }, flags));
     },
   });
   scope.defer(started.deliveries, (all) => stopDeliveries(all, io.interrupts));
@@ -56,7 +57,12 @@ export async function startDelivering(
 
 const MOST_LISTED = 5;
 
-function leftoversText(io: Io, left: readonly Leftover[], leftovers: boolean, flags: RunFlags): string {
+function leftoversText(
+  io: Io,
+  left: readonly Leftover[],
+  { leftovers, hasWorkers }: { readonly leftovers: boolean; readonly hasWorkers: boolean },
+  flags: RunFlags,
+): string {
   const command = (...words: readonly string[]): string => commandLine(io, words, flags);
   const listed = left
     .slice(0, MOST_LISTED)
@@ -65,7 +71,7 @@ function leftoversText(io: Io, left: readonly Leftover[], leftovers: boolean, fl
   const what = `Left pending by earlier runs: ${listed.join(", ")}${more}.`;
   if (leftovers) return `${what} They are delivered as well.`;
   const first = command("runs", "cancel", left[0]?.id ?? "");
-  return `${what} They stay queued for a worker; --leftovers delivers them here, and \`${first}\` discards them.`;
+  return `${what} They stay queued${hasWorkers ? " for a worker" : ""}; --leftovers delivers them here, and \`${first}\` discards them.`;
 }
 
 /** The runs of one command: the log hears of them, and whoever looks on sees how far they are. */

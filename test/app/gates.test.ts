@@ -91,7 +91,7 @@ describe("a run that is cancelled", () => {
       const answers = await Promise.allSettled([stage.cancel(run), stage.cancel(run)]);
       const [said, ...more] = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
       assert.ok(said !== undefined && more.length === 0, "one of two cancels it");
-      const refused = answers.flatMap((answer) => (answer.status === "rejected" ? [String(answer.reason)] : []));
+      const refused = answers.flatMap((answer) => (answer.status === "rejected" ? String(answer.reason) : []));
       assert.match(refused.join(), /is cancelled, and cannot be cancelled/);
       next.resolve();
       await assert.rejects(running, { kind: "cancelled" });
@@ -154,7 +154,7 @@ describe("a pause", () => {
         kind: "paused",
         message: /is paused since .* by anna@desk: a wrong export/,
       });
-      await assert.rejects(stage.resume({}), { kind: "not-paused", message: /Everything is not paused/ });
+      await assert.rejects(stage.resume({}), { kind: "not-paused", message: /There is no pause of everything/ });
       await assert.rejects(stage.resume({ feed: "hr" }), { kind: "not-paused" });
 
       await assert.rejects(stage.update("u0", { given_name: "Refused" }), { kind: "paused", message: /anna@desk/ });

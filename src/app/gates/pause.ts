@@ -47,10 +47,7 @@ export async function pause(engine: Engine, log: Log, target: PauseTarget, by: P
 export async function resume(engine: Engine, log: Log, target: PauseTarget): Promise<number> {
   const gate = gateOf(target);
   if (!(await engine.store.gates.resume(gate))) {
-    throw new AppError(
-      "not-paused",
-      sentence`${capitalised(gateName(gate))} is not paused: see ${nextStep("status")}.`,
-    );
+    throw new AppError("not-paused", sentence`There is no pause of ${gateName(gate)}: see ${nextStep("status")}.`);
   }
   log.info({ gate }, "resumed");
   return releaseKept(engine, gate);

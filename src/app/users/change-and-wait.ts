@@ -39,7 +39,7 @@ export type ChangeOutcome =
   /** The signal ended the waiting; the change stays queued. */
   | { readonly is: "interrupted"; readonly user: string; readonly cause: unknown };
 
-/** Rejects as reads of the pool and of the store do, and with an AppError `paused` where the change would be kept. */
+/** Rejects as reads of the pool and of the store do, and with an AppError `paused` where a change would be kept that somebody waits for. */
 export async function changeAndWait(
   { store }: Pick<Engine, "store">,
   pool: Pool,
@@ -47,7 +47,8 @@ export async function changeAndWait(
   options: ChangeOptions,
 ): Promise<ChangeOutcome> {
   const { reading, signal, waitMs, leave = false, despitePause = false, consent, onPut } = options;
-  if (!despitePause) await demandNoPause(store, { pool: pool.profile.id, feed: DIRECT });
+  // What nobody waits for is taken and kept, as all that workers deliver.
+  if (!despitePause && !leave) await demandNoPause(store, { pool: pool.profile.id, feed: DIRECT });
   const direct = pool.direct();
   const checked = direct.check(change);
   if ("fault" in checked) return { is: "fault", fault: checked.fault };
