@@ -13,8 +13,8 @@ import type { UserNames } from "./user-names.ts";
 
 export interface DeliveryDeps {
   readonly store: Store;
-  /** Where claims are settled: the store, and the log is told. */
-  readonly settles: Pick<Mailboxes, "settle">;
+  /** Where claims are made and settled: the store, and the log is told. */
+  readonly settles: Pick<Mailboxes, "claim" | "settle">;
   readonly keyring: Keyring;
   readonly profile: PoolProfile;
   readonly writer: AttributeWriter;

@@ -1,15 +1,24 @@
 /**
  * Settles in the log. One that came too late is told to whoever runs it all, with what its call may have written over
- * something newer. What became of each unit is told at `debug`, so that a pool's history can be held against the books.
+ * something newer. What was claimed, and what became of each unit, is told at `debug`, so that a pool's history can be
+ * held against the books and the gates.
  */
 import { defined } from "../core/defined.ts";
+import type { Units } from "../core/mailbox.ts";
 import type { Settlement, Settlements } from "../core/settlement.ts";
 import type { Log } from "../log.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
 
-/** Settles as the store does, and tells of it: units and versions, and no values. */
-export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<Mailboxes, "settle"> {
+/** Claims and settles as the store does, and tells of it: units, versions and runs, and no values. */
+export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<Mailboxes, "claim" | "settle"> {
   return {
+    async claim(user, token, leaseMs, selection) {
+      // A gate that was closed by then keeps nothing from having been claimed before.
+      const askedAt = Date.now();
+      const answer = await mailboxes.claim(user, token, leaseMs, selection);
+      if (answer.is === "claimed") log.debug({ pool, user, askedAt, units: claimedOf(answer.units) }, "units claimed");
+      return answer;
+    },
     async settle(user, token, settlements, leaseMs, runs) {
       try {
         const answer = await mailboxes.settle(user, token, settlements, leaseMs, runs);
@@ -23,6 +32,10 @@ export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<M
       }
     },
   };
+}
+
+function claimedOf(units: Units): Readonly<Record<string, object>> {
+  return Object.fromEntries(Object.entries(units).map(([name, { version, run }]) => [name, { version, run }]));
 }
 
 const fateOf = (settlement: Settlement): true | undefined =>

@@ -109,7 +109,7 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
     const askedAt = performance.now();
     const token = randomUUID();
     const selection = deps.selection?.();
-    const answer: ClaimAnswer = await store.mailboxes.claim(user, token, leaseMs, selection);
+    const answer: ClaimAnswer = await settles.claim(user, token, leaseMs, selection);
     if (answer.is !== "claimed") return answer;
     const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs, runs: selection?.runs };
     const mayBegin = await slot.begin();

@@ -6,6 +6,7 @@ import { openMemoryStore } from "../support/memory-store.ts";
 import { directRunId } from "../../src/store/runs.ts";
 import type { Ask } from "./asks.ts";
 import { judgeDone, judgeFound } from "./done.ts";
+import { noGates } from "./gate-records.ts";
 import {
   CALL_LASTS_MS,
   HELD_UP_MS,
@@ -41,6 +42,7 @@ function world(written: readonly Written[], asks: readonly Ask[] = []) {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks,
+    gates: noGates(),
     evidence: NO_EVIDENCE,
   };
   return { standing, model };

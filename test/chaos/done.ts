@@ -2,7 +2,7 @@
 import { directRunId } from "../../src/store/runs.ts";
 import type { Answered, Ask } from "./asks.ts";
 import { CALL_LASTS_MS, mayBeLostBetween, SETTLED_WITHIN_MS, wasDoubted, wasWrittenLate } from "./evidence.ts";
-import { BELIEVED_MS, foundText, isSaid, saidBy, type SentChange } from "./model.ts";
+import { BELIEVED_MS, fileOf, foundText, isSaid, saidBy, type SentChange } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { poolHistory, wasThere, type Stay } from "./pool-history.ts";
 import { POOL } from "./service.ts";
@@ -135,8 +135,8 @@ export async function judgeFound({ engine, model, writes }: Standing): Promise<V
   const direct = directRunId(POOL);
   const counts = new Map<string, number>();
   for (const change of model.changes.values()) {
-    const [, kind, file] = /^([fm])(\d+)\./.exec(change.id) ?? [];
-    const of = file === undefined ? direct : `${kind === "f" ? "feed" : "names"}-${file}.csv`;
+    const file = fileOf(change.id);
+    const of = file ?? direct;
     // A single change that was told twice was put twice, and a file's row once a run.
     counts.set(of, (counts.get(of) ?? 0) + there(change) * (file === undefined ? change.times : 1));
   }

@@ -17,6 +17,7 @@ import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
 import type { Child } from "./children.ts";
 import { createCommand } from "./commands.ts";
+import { createEmbeddedGates } from "./embedded-gates.ts";
 import { startFaults } from "./faults.ts";
 import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
@@ -128,19 +129,36 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     }
   }
 
+  const openStore = (): Promise<Engine> => openEngine({ dataDir, namespace: NAMESPACE });
+  const gates = createEmbeddedGates({
+    plan,
+    tally,
+    openStore,
+    command: async (words, killedAfterMs) => {
+      const child = children.start({ name: "gate", file: "src/cli/main.ts", args: [...words, "--json"], env });
+      const kill = killedAfterMs === undefined ? undefined : setTimeout(() => void child.kill(), killedAfterMs);
+      const end = await ended(child);
+      clearTimeout(kill);
+      return end;
+    },
+  });
+
   let unfinished: SyncedFile | undefined;
   /** The same command until it has come to its end; then another file. */
   async function feed(): Promise<void> {
     unfinished ??= await nextFile({ load, named, random }, directory);
     const { feed: file, report, args } = unfinished;
     for (const change of file.changes) model.sent(change, Date.now());
-    const end = await ended(children.start({ name: "sync", file: "src/cli/main.ts", args, env }));
+    const child = children.start({ name: "sync", file: "src/cli/main.ts", args, env });
+    // What is paused nobody lets go on while this process has the directory: somebody at a terminal interrupts it.
+    const interrupt = gates.isPaused ? setTimeout(() => child.signal("SIGTERM"), TURN_MS) : undefined;
+    const end = await ended(child);
+    clearTimeout(interrupt);
     if (end !== 0 && end !== 2) return;
     await ackFile(model, { feed: file, report });
     unfinished = undefined;
   }
 
-  const openStore = (): Promise<Engine> => openEngine({ dataDir, namespace: NAMESPACE });
   const checkpoints: string[] = [];
   let looks = 0;
   async function checkpoint(): Promise<void> {
@@ -164,9 +182,13 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       await application(() => random.pick(sources)());
       await command.give(ended);
     } else await feed();
+    await gates.between();
+    if (unfinished && gates.isCancelled(unfinished.feed.name)) unfinished = undefined;
     if (turn % LOOK_EVERY_TURNS === 0) await checkpoint();
   }
   await faults.ended();
+  await gates.finish();
+  if (unfinished && gates.isCancelled(unfinished.feed.name)) unfinished = undefined;
   const calmAt = Date.now();
   say("Faults have ended.");
   for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
@@ -221,6 +243,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const standing = {
     ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED, ...(await stage.namedEver())])),
     asks: asks.all,
+    gates: gates.records,
     evidence: await evidenceOf(directory, await service.writes(), children.ends),
   };
   let letterJobs = 0;

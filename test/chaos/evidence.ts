@@ -26,6 +26,14 @@ export interface ToldSettle {
   readonly failed: boolean;
 }
 
+/** What a process had in hand from some moment on, which it had asked for. */
+export interface ToldClaim {
+  readonly user: string;
+  readonly askedAt: number;
+  /** By unit. */
+  readonly units: Readonly<Record<string, { readonly version: string; readonly run: string }>>;
+}
+
 /** A process that was killed, or ended by itself and not well. */
 export interface End {
   readonly name: string;
@@ -37,10 +45,11 @@ export interface Evidence {
   /** Sequence numbers of writes whose caller had gone. */
   readonly unheard: ReadonlySet<number>;
   readonly settles: readonly ToldSettle[];
+  readonly claims: readonly ToldClaim[];
   readonly ends: readonly End[];
 }
 
-export const NO_EVIDENCE: Evidence = { lateSettles: [], unheard: new Set(), settles: [], ends: [] };
+export const NO_EVIDENCE: Evidence = { lateSettles: [], unheard: new Set(), settles: [], claims: [], ends: [] };
 
 /** A settle follows its write by no more than a lease and a little: it may be lost where the write is not. */
 export const SETTLED_WITHIN_MS = 10_000;

@@ -23,6 +23,8 @@ export interface FeedsOptions {
   readonly directory: string;
   readonly random: Random;
   readonly everyMs: number;
+  /** True where somebody has cancelled the run of a file: nobody puts it again. */
+  readonly isCancelled: (feed: string) => Promise<boolean>;
 }
 
 export interface Feeds {
@@ -126,6 +128,10 @@ export function startFeeds(options: FeedsOptions): Feeds {
       }
       const why = `sync ended with ${end}`;
       lives.exits.set(why, (lives.exits.get(why) ?? 0) + 1);
+      if (await options.isCancelled(feed.name)) {
+        running.delete(feed);
+        return;
+      }
       await sleep(entry.backInMs);
       entry.backInMs = AGAIN_MS;
     }

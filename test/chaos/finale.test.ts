@@ -8,6 +8,7 @@ import { NO_EVIDENCE } from "./evidence.ts";
 import { DRAIN_WITHIN_MS, judgeDrain, judgeReplays, settleDown, type Look, type Replays } from "./finale.ts";
 import type { KeysLeft } from "./keys-left.ts";
 import { judgeKeys, judgeRowsLeft } from "./leaks.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, ordinalOf, valueOf } from "./model.ts";
 import type { Standing } from "./verdict.ts";
 
@@ -38,6 +39,7 @@ function world(replayed: readonly string[] = []) {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks: [],
+    gates: noGates(),
     evidence: NO_EVIDENCE,
   };
   return { standing, model };
@@ -143,7 +145,7 @@ describe("the wait for everything to be delivered", () => {
 });
 
 describe("7, that nothing leaks,", () => {
-  const clean: KeysLeft = { known: {}, strange: [], woken: new Set(), telling: [], growing: [] };
+  const clean: KeysLeft = { known: {}, strange: [], woken: new Set(), telling: [], growing: [], old: [] };
   const noWakeUps = { sleeping: new Set<string>(), jobs: 0, wrong: [] };
   const none = { states: new Map<string, UserState>(), letters: [] };
 

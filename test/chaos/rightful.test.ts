@@ -6,6 +6,7 @@ import type { Letter } from "../../src/core/letter.ts";
 import { versionText } from "../../src/core/version.ts";
 import { seedOf } from "./accounts.ts";
 import { NO_EVIDENCE } from "./evidence.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, ordinalOf, valueOf, type LoggedWrite } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { ASKED_WITHIN_MS, judgeNames } from "./rightful.ts";
@@ -68,6 +69,7 @@ function judged(
     userKeys: new Map([["ann", "ann's key"]]),
     letters: [],
     asks: [],
+    gates: noGates(),
     evidence: NO_EVIDENCE,
     ...more,
   };

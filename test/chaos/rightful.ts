@@ -123,7 +123,7 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
   }
   const dead = new Map(letters.map((letter) => [`${letter.user} ${letter.unit}`, letter.version]));
   const wrong: string[] = [];
-  const counts = { there: 0, dead: 0, deleted: 0, maybeLost: 0 };
+  const counts = { there: 0, dead: 0, deleted: 0, maybeLost: 0, gaveWayTwice: 0 };
 
   function became(
     change: SentChange,
@@ -148,11 +148,12 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
 
   for (const change of model.changes.values()) {
     const { name, id, sentAt, ackedAt } = change;
-    if (!name || ackedAt === undefined) continue;
+    if (!name || ackedAt === undefined || model.isForgone(change)) continue;
     const askedFrom = sentAt - ASKED_WITHIN_MS - LIST_LAG_MS;
     const bearings = bearers.of(name).filter(({ from, to }) => to >= askedFrom && from <= ackedAt);
     for (const attribute of change.attributes) {
-      const is = model.mayBeLost(change) ? "maybeLost" : became(change, attribute, bearings);
+      const twice = model.gaveWayTwice(change, attribute) ? "gaveWayTwice" : undefined;
+      const is = model.mayBeLost(change) ? "maybeLost" : (became(change, attribute, bearings) ?? twice);
       if (is !== undefined) counts[is] += 1;
       else
         wrong.push(

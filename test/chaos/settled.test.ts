@@ -6,6 +6,7 @@ import { ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
 import { versionText } from "../../src/core/version.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { NO_EVIDENCE, type Evidence, type ToldSettle } from "./evidence.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, ordinalOf, valueOf, type Loss } from "./model.ts";
 import { judgeSettled } from "./settled.ts";
 import { judgeBooks } from "./verdict.ts";
@@ -85,6 +86,7 @@ function standingOf({
     userKeys: new Map([[USER, KEY]]),
     letters: [],
     asks: [],
+    gates: noGates(),
     evidence: { ...NO_EVIDENCE, lateSettles, settles, ends: ends.map((at) => ({ name: "worker-0", at: NOW + at })) },
   };
 }

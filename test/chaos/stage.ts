@@ -18,6 +18,7 @@ import { createNamedLoad, namedSeeds, type NamedLoad } from "./named.ts";
 import { startOthers, type Others } from "./others.ts";
 import type { Provoked } from "./provoke.ts";
 import { createTally, type ChaosReport } from "./report.ts";
+import { forgone, judgeCancels, judgeGatesLeft, judgePauses } from "./gated.ts";
 import { judgeNames, type NamedFacts } from "./rightful.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
 import { startService, type Service } from "./service.ts";
@@ -75,6 +76,8 @@ export interface Played {
   readonly leaks: Verdict;
   /** Keys of Redis that tell a value or a username. */
   readonly telling: readonly string[];
+  /** What is judged of this engine alone. */
+  readonly further?: readonly Verdict[];
   readonly exits: ReadonlyMap<string, number>;
   readonly provoked?: Provoked;
   readonly redisVersion?: string;
@@ -182,7 +185,9 @@ function namedThere(seeds: NamedFacts["seeds"], writes: readonly LoggedWrite[]):
 }
 
 async function judge(played: Played, load: Load, directory: string, facts: NamedFacts): Promise<readonly Verdict[]> {
-  const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked } = played;
+  const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked, further = [] } = played;
+  const runs = await standing.engine.store.runs.list(100_000);
+  for (const [file, at] of forgone(standing.gates, runs)) standing.model.forgo(file, at);
   return [
     await judgeBooks(standing, checkpoints, looks),
     await judgeSettled(standing),
@@ -198,5 +203,9 @@ async function judge(played: Played, load: Load, directory: string, facts: Named
     judgeDone(standing),
     await judgeFound(standing),
     ...judgeNames(standing, facts),
+    await judgeCancels(standing, runs),
+    judgePauses(standing, runs),
+    await judgeGatesLeft(standing, runs),
+    ...further,
   ];
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Engine } from "../../src/queues/engine.ts";
-import type { End, Evidence, LateSettle, ToldSettle } from "./evidence.ts";
+import type { End, Evidence, LateSettle, ToldClaim, ToldSettle } from "./evidence.ts";
 import { tells, type LoggedWrite, type Model } from "./model.ts";
 import { POOL, type Service } from "./service.ts";
 import type { Standing } from "./verdict.ts";
@@ -16,7 +16,7 @@ export async function readStanding(
   service: Service,
   inPool: readonly string[],
   users: readonly string[],
-): Promise<Omit<Standing, "asks" | "evidence">> {
+): Promise<Omit<Standing, "asks" | "gates" | "evidence">> {
   const attributes = new Map<string, Readonly<Record<string, string>>>();
   for (const user of inPool) attributes.set(user, await service.attributesOf(user));
   const states = new Map<string, UserState>();
@@ -31,7 +31,7 @@ export async function readStanding(
   return { model, engine, writes: await service.writes(), attributes, states, userKeys, letters };
 }
 
-/** What a process logs of its settles: see src/delivery/settle-log.ts. */
+/** What a process logs of its claims and settles: see src/delivery/settle-log.ts. */
 const settleLine = z.object({ time: z.string().transform((text) => Date.parse(text)), user: z.string() });
 const lateLine = settleLine.extend({
   msg: z.literal("settle came too late"),
@@ -43,7 +43,14 @@ const toldLine = settleLine.extend({
   msg: z.enum(["units settled", "settle failed"]),
   units: z.record(z.string(), outcome),
 });
-const ABOUT_SETTLES = /"msg":"(settle came too late|units settled|settle failed)"/;
+const claimLine = settleLine.extend({
+  msg: z.literal("units claimed"),
+  askedAt: z.number(),
+  units: z.record(z.string(), z.object({ version: z.string(), run: z.string() })),
+});
+const ABOUT_UNITS = /"msg":"(settle came too late|units settled|settle failed|units claimed)"/;
+/** They deliver nothing, so no call was under way when they ended. */
+const NO_DELIVERERS = new Set(["emulator", "gate", "old"]);
 
 export async function evidenceOf(
   directory: string,
@@ -52,18 +59,20 @@ export async function evidenceOf(
 ): Promise<Evidence> {
   const lateSettles: LateSettle[] = [];
   const settles: ToldSettle[] = [];
+  const claims: ToldClaim[] = [];
   for (const { line } of await logLines(directory)) {
     // Of a process that was killed the last line may be cut.
-    if (!ABOUT_SETTLES.test(line) || !line.endsWith("}")) continue;
-    const told = z.union([lateLine, toldLine]).parse(JSON.parse(line));
+    if (!ABOUT_UNITS.test(line) || !line.endsWith("}")) continue;
+    const told = z.union([lateLine, toldLine, claimLine]).parse(JSON.parse(line));
     const { user, time: at } = told;
     if (told.msg === "settle came too late") {
       const { written, doubted } = told;
       lateSettles.push({ user, at, written, doubted });
-    } else settles.push({ user, at, units: told.units, failed: told.msg === "settle failed" });
+    } else if (told.msg === "units claimed") claims.push({ user, askedAt: told.askedAt, units: told.units });
+    else settles.push({ user, at, units: told.units, failed: told.msg === "settle failed" });
   }
   const unheard = new Set(writes.filter((write) => write.unanswered === true).map(({ seq }) => seq));
-  return { lateSettles, unheard, settles, ends: ends.filter(({ name }) => name !== "emulator") };
+  return { lateSettles, unheard, settles, claims, ends: ends.filter(({ name }) => !NO_DELIVERERS.has(name)) };
 }
 
 export interface Marks {

@@ -15,6 +15,7 @@ import {
   type LateSettle,
 } from "./evidence.ts";
 import { keysLeft } from "./keys-left.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, MARK, ordinalOf, valueOf } from "./model.ts";
 import { judgeBooks, judgeClocks, judgeKept, judgeOrder, judgeSecrets, judgeValues, type Standing } from "./verdict.ts";
 
@@ -65,6 +66,7 @@ async function world() {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks: [],
+    gates: noGates(),
     evidence: NO_EVIDENCE,
   };
   const [first = "", second = ""] = versions;

@@ -14,6 +14,7 @@ import {
   withPartner,
   type Evidence,
 } from "./evidence.ts";
+import type { GateRecords } from "./gate-records.ts";
 import { changeIdOf, foundText, saidBy, type Broken, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
 import { poolHistory } from "./pool-history.ts";
 import type { Service } from "./service.ts";
@@ -89,6 +90,7 @@ export interface Standing {
   readonly letters: readonly Letter[];
   /** Single requests that were answered, or are to be. */
   readonly asks: readonly Ask[];
+  readonly gates: GateRecords;
   readonly evidence: Evidence;
 }
 
@@ -125,7 +127,7 @@ export async function judgeKept(
   let whole = 0;
   for (const { id, feed, state } of await runs.list(100_000)) {
     const units = files.get(feed);
-    if (units === undefined || state === "reading") continue;
+    if (units === undefined || state === "reading" || state === "cancelled") continue;
     whole += 1;
     const books = await runs.books(id);
     if (books.received !== units) wrong.push(`${id} received ${books.received} units of the ${units} of ${feed}`);
@@ -148,7 +150,14 @@ function unitsNotThere({ model, writes, attributes, userKeys, letters }: Standin
     const there = attributes.get(username) ?? {};
     return { value: there[attribute], verified: there[flagOf(attribute) ?? ""] === "true" };
   };
-  return model.broken(final, poolHistory(writes), isDead);
+  return model
+    .broken(final, poolHistory(writes), isDead)
+    .filter(({ expected, attribute }) => !gaveWayTwice(model, expected, attribute));
+}
+
+function gaveWayTwice(model: Model, id: string, attribute: string): boolean {
+  const change = model.changes.get(id);
+  return change !== undefined && model.gaveWayTwice(change, attribute);
 }
 
 /** 2: the newest acknowledged value is there. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pino } from "pino";
+import { z } from "zod";
 import { logSettles } from "../../src/delivery/settle-log.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
@@ -32,6 +33,20 @@ const unresolved = (version: string): Settlement => ({
   at: 0,
   counts: "fault",
   fateUnknown: true,
+});
+
+test("a claim is told with what it gives, and whose that is", async () => {
+  const { store, clock, name, nickname, log, lines } = await claimed();
+  clock.advance(LEASE_MS + 1);
+  const from = Date.now();
+  await logSettles(store.mailboxes, "pool", log).claim(USER, "another", LEASE_MS);
+  const line = z.object({ askedAt: z.number(), units: z.unknown(), msg: z.string() }).parse(JSON.parse(lines.join()));
+  assert.ok(line.askedAt >= from && line.askedAt <= Date.now());
+  const units = {
+    given_name: { version: name.version, run: "run" },
+    nickname: { version: nickname.version, run: "run" },
+  };
+  assert.deepEqual([line.units, line.msg], [units, "units claimed"]);
 });
 
 test("a settle is told with what became of each unit", async () => {
