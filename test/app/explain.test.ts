@@ -85,6 +85,21 @@ describe("explain", () => {
     );
   });
 
+  test("says by whom and why what waits is kept, and that nothing of it is sent", async (t) => {
+    const app = await setApp(t);
+    app.pool.addUser({ username: "jane" });
+    await app.pause({ pool: "eu-west-1_Example" }, { by: "zofia@desk", reason: "HR checks it" });
+    await app.queue("jane", { nickname: "Secretive" });
+    const { because, next } = await app.explain("jane");
+    assert.match(
+      because.join(" "),
+      /^Pool eu-west-1_Example is paused since \S+ by zofia@desk: HR checks it\. Let it go on/,
+    );
+    assert.deepEqual(next, []);
+    await app.resume({ pool: "eu-west-1_Example" });
+    assert.match((await app.explain("jane")).because.join(" "), /^What is pending is delivered by a worker/);
+  });
+
   test("says of a value whose call was given up that it may have been written", async (t) => {
     const app = await setApp(t);
     app.pool.addUser({ username: "jane" });

@@ -6,7 +6,7 @@ import { canonicalAlias, isAliasAttribute, type Alias } from "../../core/alias-c
 import type { ListedUser } from "../../core/comparison.ts";
 import { questionsOf } from "../../core/identifier.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import { isBelieved, type QueuedUnit, type UserState } from "../../core/mailbox.ts";
+import { gatesIn, isBelieved, type QueuedUnit, type UserState } from "../../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../../core/unit.ts";
 import { timeOf } from "../../core/version.ts";
@@ -14,6 +14,8 @@ import type { Engine } from "../../queues/engine.ts";
 import type { Named, NameHint } from "../../delivery/user-names.ts";
 import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
+import { pausedGates, pausedSentence } from "../gates/pause.ts";
+import { textOf } from "../../core/sentence.ts";
 import { viewLetter, type LetterView } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
 import { exceptionsOf, exceptionText, ledgerOf } from "./outcomes.ts";
@@ -84,6 +86,7 @@ export async function explainUser(
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
+  const pauses = (await pausedGates(store)).filter(({ gate }) => gatesIn(state.mailbox).has(gate));
   const nowMs = await store.now();
   const units = unitsOf(state, keyring, nowMs);
   desired.push(...units.map(({ unit }) => unit));
@@ -130,6 +133,7 @@ export async function explainUser(
     because: [
       ...unasked("for this user", found),
       ...unasked("who has what is wanted", looked.refused),
+      ...pauses.map((paused) => textOf(pausedSentence(paused))),
       ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, exceptions, holds, ledger }),
     ],
   };
@@ -207,11 +211,12 @@ function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect:
   });
 }
 
-/** What is in a process's hands is on its way already, and what is on hold or in a longer back-off is not next. */
+/** What is in a process's hands is on its way already, and what is kept, on hold or in a longer back-off is not next. */
 function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanation["holds"]): NextCall[] {
   if (holds.some(({ scope }) => scope === "pool")) return [];
   const contactsWait = holds.length > 0;
-  const free = units.filter(({ unit: { name }, inHand }) => {
+  const free = units.filter(({ unit: { name }, queued, inHand }) => {
+    if (queued.gate !== undefined) return false;
     return !inHand && !(contactsWait && (isContact(name) || contactOf(name) !== undefined));
   });
   const atMs = Math.max(prospect.nowMs, Math.min(...free.map(({ queued }) => queued.notBefore)));
@@ -308,7 +313,8 @@ function reasons(
       `\`${attribute}\` ${failed === 0 ? "waits, and" : `failed ${times}, and`} is tried again at ${notBefore}.`,
     );
   }
-  if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
+  const isKept = Object.values(mailbox?.pending ?? {}).every(({ gate }) => gate !== undefined);
+  if (pending.length > 0 && holds.length === 0 && !mailbox?.claim && !isKept) {
     sentences.push(
       "What is pending is delivered by a worker, by the command that goes on with its run, or by a sync with --leftovers.",
     );
