@@ -12,7 +12,9 @@ local members = redis.call('ZRANGEBYLEX', KEPT, '[' .. gate .. '\0', '(' .. gate
 local drafts = {}
 for n, member in ipairs(members) do
   local user = string.sub(member, #gate + 2)
-  local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
+  -- A damaged one keeps nobody else: whose mailbox it was is due again with the next change.
+  local is_sound, d = pcall(open, user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
+  if not is_sound then d = {} end
   if d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
   drafts[n] = d
 end

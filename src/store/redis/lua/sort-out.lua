@@ -10,9 +10,10 @@ local from = tonumber(ARGV[2])
 local users = redis.call('ZRANGE', KNOWN[ARGV[1]], from, from + tonumber(ARGV[3]) - 1)
 local due, drafts = 0, {}
 for _, user in ipairs(users) do
-  local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
-  if not d.mailbox or close(d) then due = due + 1 end
-  if d.mailbox then drafts[#drafts + 1] = d end
+  -- A damaged one stays due and keeps nobody else; the worker that claims it says what is wrong.
+  local is_sound, d = pcall(open, user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
+  if not is_sound or not d.mailbox or close(d) then due = due + 1 end
+  if is_sound and d.mailbox then drafts[#drafts + 1] = d end
 end
 write(drafts)
 post()
