@@ -18,6 +18,7 @@ export interface PauseWatch {
 export function createPauseWatch(engine: Pick<Engine, "store" | "wakeUps">, pool: string, log: Log): PauseWatch {
   const { gates } = engine.store;
   let known = new Map<string, ClosedGate>();
+  let isSorted = true;
 
   /** Others' pools have their own process. */
   const concerns = ({ gate, state }: ClosedGate): boolean =>
@@ -35,9 +36,11 @@ export function createPauseWatch(engine: Pick<Engine, "store" | "wakeUps">, pool
       }
       for (const [key, one] of known)
         if (!closed.has(key) && concerns(one)) log.info({ pool, gate: one.gate }, "resumed");
-      const isNews = [...closed.keys()].some((key) => !known.has(key));
+      if ([...closed.keys()].some((key) => !known.has(key))) isSorted = false;
       known = closed;
-      if (isNews) await sortOutDue(engine.store, pool);
+      // Where the store fails on the way, the next look does it.
+      if (!isSorted) await sortOutDue(engine.store, pool);
+      isSorted = true;
       for (const gate of await gates.opened()) await releaseKept(engine, gate);
     },
   };

@@ -6,7 +6,7 @@ import { putFeed } from "../../src/delivery/feed-run.ts";
 import { releaseKept, sortOutDue } from "../../src/delivery/kept-users.ts";
 import { createProducer } from "../../src/delivery/producer.ts";
 import { feedGate, poolGate } from "../../src/core/gate.ts";
-import { PRIORITY } from "../../src/queues/wake-ups.ts";
+import { PRIORITY, wakeUpQueue } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
 import { type OpenStage, type Stage, text } from "../support/delivery-stage.ts";
 
@@ -88,7 +88,7 @@ export function gateSuite(open: OpenStage): void {
       const values = stage.writes(username).map((written) => written["nickname"]);
       assert.ok(["first", "second", "first second"].includes(values.join(" ")), values.join(" "));
     }
-    assert.deepEqual(await stage.engine.store.gates.opened(), []);
+    assert.equal(await stage.engine.store.gates.kept(gate), 0);
   });
 
   test("whoever opened a gate was killed: the next sweeps make what it kept due", async (t) => {
@@ -148,6 +148,47 @@ export function gateSuite(open: OpenStage): void {
     assert.deepEqual(stage.writes("ann"), [{ nickname: "kept" }]);
   });
 
+  test("a process that delivers some runs leaves the others to those who deliver everything", async (t) => {
+    const users = people(60);
+    const stage = await open(t, users, { ratePerSecond: 40 });
+    const own = await otherRun(stage, "own");
+    const some = await stage.pool.deliver(new Set([own.run]));
+    t.after(() => some.stop(0));
+    await own.put(users.slice(0, 30), "own");
+    await stage.putPage(users.slice(30), nickname("others"));
+    await until("its own are written", async () => (await own.books()).pending === 0);
+    assert.deepEqual([(await own.books()).applied, (await stage.books()).applied], [30, 0]);
+    // The wake-up of a single change is left where whoever delivers everything finds it at once.
+    await stage.put("user30", nickname("single"), { priority: PRIORITY.direct });
+    await own.put(users.slice(0, 30), "own again");
+    await until("its own are written", async () => (await own.books()).applied === 60);
+    assert.equal(await stage.engine.queues.queue(wakeUpQueue(stage.id, "urgent")).count(), 1);
+    if (stage.engine.kind === "embedded") return;
+    await stage.deliver(await stage.open());
+    await until("the single one is written", () => stage.attributes("user30")["nickname"] === "single");
+    await stage.settled();
+    assert.equal((await stage.books()).applied, 30);
+  });
+
+  test("two processes that deliver runs of their own at once both come to their end", async (t) => {
+    const users = people(40);
+    const stage = await open(t, users, { ratePerSecond: 100 });
+    if (stage.engine.kind === "embedded") return t.skip("one process has it open");
+    const [one, other] = [await otherRun(stage, "one"), await otherRun(stage, "other")];
+    for (const [{ run }, pool] of [
+      [one, stage.pool],
+      [other, await stage.open()],
+    ] as const) {
+      const delivery = await pool.deliver(new Set([run]));
+      t.after(() => delivery.stop(0));
+    }
+    await Promise.all([one.put(users.slice(0, 20), "one"), other.put(users.slice(20), "other")]);
+    await until("both are delivered", async () => (await one.books()).applied + (await other.books()).applied === 40);
+  });
+}
+
+/** Alone on an engine: whoever delivers on it makes what is resumed due. */
+export function fullGateSuite(open: OpenStage): void {
   test("a feed that is paused with 20,000 due keeps no other of its pool waiting", async (t) => {
     const stage = await open(t, people(3));
     const { mailboxes, gates } = stage.engine.store;
@@ -176,47 +217,6 @@ export function gateSuite(open: OpenStage): void {
     assert.equal(await resume(stage, gate), DUE);
     assert.deepEqual([await mailboxes.dueCount(stage.id), await gates.kept(gate)], [DUE, 0]);
     assert.deepEqual([(await wrong.books()).pending, stage.writes().length], [DUE, 3]);
-  });
-
-  test("a process that delivers some runs leaves the others to those who deliver everything", async (t) => {
-    const users = people(60);
-    const stage = await open(t, users, { ratePerSecond: 40 });
-    const own = await otherRun(stage, "own");
-    const some = await stage.pool.deliver(new Set([own.run]));
-    t.after(() => some.stop(0));
-    await own.put(users.slice(0, 30), "own");
-    await stage.putPage(users.slice(30), nickname("others"));
-    await until("its own are written", async () => (await own.books()).pending === 0);
-    assert.deepEqual([(await own.books()).applied, (await stage.books()).applied], [30, 0]);
-    if (stage.engine.kind === "embedded") return;
-    await own.put(users.slice(0, 30), "own again");
-    await stage.deliver(await stage.open());
-    const begun = performance.now();
-    await stage.put("user30", nickname("single"), { priority: PRIORITY.direct });
-    await until("the single one is written", () => stage.attributes("user30")["nickname"] === "single");
-    const tookMs = performance.now() - begun;
-    assert.ok(tookMs < 3000, `it took ${Math.round(tookMs)} ms`);
-    await stage.settled();
-    assert.equal((await stage.books()).applied, 30);
-  });
-
-  test("two processes that deliver runs of their own at once both come to their end", async (t) => {
-    const users = people(80);
-    const stage = await open(t, users, { ratePerSecond: 100 });
-    if (stage.engine.kind === "embedded") return t.skip("one process has it open");
-    const [one, other] = [await otherRun(stage, "one"), await otherRun(stage, "other")];
-    for (const [{ run }, pool] of [
-      [one, stage.pool],
-      [other, await stage.open()],
-    ] as const) {
-      const delivery = await pool.deliver(new Set([run]));
-      t.after(() => delivery.stop(0));
-    }
-    const begun = performance.now();
-    await Promise.all([one.put(users.slice(0, 40), "one"), other.put(users.slice(40), "other")]);
-    await until("both are delivered", async () => (await one.books()).applied + (await other.books()).applied === 80);
-    const tookMs = performance.now() - begun;
-    assert.ok(tookMs < 20_000, `it took ${Math.round(tookMs)} ms`);
   });
 }
 
