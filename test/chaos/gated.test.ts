@@ -10,7 +10,7 @@ import { noGates, type Cancel, type Pause } from "./gate-records.ts";
 import { forgone, judgeCancels, judgeGatesLeft, judgePauses } from "./gated.ts";
 import { createModel, ordinalOf, valueOf } from "./model.ts";
 import { POOL } from "./service.ts";
-import { judgeValues, type Standing } from "./verdict.ts";
+import { judgeOrder, judgeValues, type Standing } from "./verdict.ts";
 
 const NOW = 1_800_000_000_000;
 const USER = "ann";
@@ -249,6 +249,40 @@ describe("2: where a file's run was cancelled", () => {
       model.forgo("feed-2.csv", NOW + 600);
       const nothing = { ...standing, writes: [], attributes: new Map([[USER, {}]]) };
       assert.equal(judgeValues(nothing).holds, holds);
+    }
+  });
+});
+
+describe("3: where a file's run was cancelled", () => {
+  /** The row was written first, and then the single change, which is older. */
+  async function wentBack(...told: Parameters<typeof settled>) {
+    const { standing, store, model } = await world({ row: { writtenAt: 40 }, single: { writtenAt: 20 } });
+    const [single, row] = standing.writes;
+    assert.ok(single && row);
+    const writes = [
+      { ...row, at: single.at },
+      { ...single, seq: 3, at: row.at },
+    ];
+    await store.runs.transition("run", ["reading"], "cancelled");
+    const evidence = { ...NO_EVIDENCE, settles: [settled(...told)] };
+    return { standing: { ...standing, writes, evidence }, model };
+  }
+  const settled = (is: string, failed: boolean) => {
+    const version = versionText(ordinalOf(NOW, 2), 2);
+    return { user: USER, at: NOW + 30, units: { [NAME]: { is, version, fateUnknown: true } }, failed };
+  };
+
+  test("what it had superseded goes over it, where nobody heard that it was applied", async () => {
+    const cases: readonly [...told: Parameters<typeof settled>, holds: boolean][] = [
+      ["retry", false, true],
+      ["applied", true, true],
+      ["applied", false, false],
+    ];
+    for (const [is, failed, holds] of cases) {
+      const { standing, model } = await wentBack(is, failed);
+      assert.equal(judgeOrder(standing).holds, false, "it was not cancelled");
+      model.forgo(FEED, NOW + 35);
+      assert.equal(judgeOrder(standing).holds, holds, `${is}${failed ? ", failed" : ""}`);
     }
   });
 });

@@ -274,7 +274,7 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
     const restored = ms.filter(Number.isFinite);
     facts[way] = `${ms.length} times, put right ${restored.length} times, after ${Math.max(0, ...restored)} ms at most`;
   }
-  return verdict(3, "no value goes back, but in the three known ways", facts, wrong);
+  return verdict(3, "no value goes back, but in the known ways", facts, wrong);
 }
 
 /** The known way in which a value went back; undefined for none. */
