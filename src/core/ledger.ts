@@ -9,7 +9,7 @@ import { contactOf, isContact } from "./unit.ts";
 export const NOT_LOOKED_AT = "";
 
 /** By which change, when, and how a unit was settled last: see LedgerEntry. */
-type Ending = Pick<LedgerEntry, "run" | "outcome" | "settledAt">;
+type Ending = Pick<LedgerEntry, "run" | "outcome" | "settledAt" | "fencedOver">;
 
 /** A value that was found there, or is taken for there. */
 export const unchangedBy = ({ run }: Pick<QueuedUnit, "run">, nowMs: number): Ending => ({
@@ -44,6 +44,7 @@ export function enter(
     run: (ending ?? before)?.run,
     outcome: (ending ?? before)?.outcome,
     settledAt: (ending ?? before)?.settledAt,
+    fencedOver: (ending ?? before)?.fencedOver,
   });
 }
 
@@ -81,9 +82,27 @@ export function fenceVersion(
   nowMs: number,
 ): void {
   const applied = d.ledger[name];
-  const ending = { run, outcome: "unresolved", settledAt: nowMs } as const;
+  const isAgain = applied?.version === version;
+  const fencedOver = (isAgain ? applied.fencedOver : undefined) ?? applied?.version ?? "";
+  const ending = { run, outcome: "unresolved", settledAt: nowMs, fencedOver } as const;
   enter(d, name, applied && applied.version > version ? applied.version : version, "", { at: until, account, ending });
   blank(d, otherOf(name), until);
+}
+
+/**
+ * A unit that may have been written without an answer is never sent again, and what it superseded is: that is stale only
+ * for what the ledger had before.
+ */
+export function liftFence(
+  d: Draft,
+  name: string,
+  { version, run }: QueuedUnit,
+  back: { readonly version: string },
+): void {
+  const entry = d.ledger[name];
+  if (entry?.fencedOver === undefined || entry.version !== version || entry.run !== run) return;
+  const { fencedOver, ...rest } = entry;
+  d.ledger[name] = { ...rest, version: fencedOver === "" ? back.version : fencedOver };
 }
 
 /** True where the ledger has something newer of the unit, or of the contact that it speaks of. */

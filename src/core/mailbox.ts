@@ -116,6 +116,11 @@ export interface LedgerEntry {
   readonly outcome?: "unchanged" | "unresolved";
   /** Epoch ms: when; absent where that is `at`. */
   readonly settledAt?: number;
+  /**
+   * Of an `unresolved` one, the version from before: it holds again where the run of that call is cancelled. Blank where
+   * there was none.
+   */
+  readonly fencedOver?: string;
 }
 
 /** By unit. */

@@ -1,7 +1,7 @@
 /** Which values of a draft wait, are done or are discarded: the same for all steps. */
 import { defined } from "./defined.ts";
 import { book, otherOf, take, type Draft, type Outcome } from "./draft.ts";
-import { cameBefore, isStale } from "./ledger.ts";
+import { cameBefore, isStale, liftFence } from "./ledger.ts";
 import {
   isOfFormer,
   COOLDOWN_MS,
@@ -39,9 +39,11 @@ function behind(d: Draft, unit: QueuedUnit): QueuedUnit {
 }
 
 /** A unit of a cancelled run, which waits no more, is not sent. The value of another run that it superseded is. */
-export function discard(d: Draft, name: string, { run, replaced }: QueuedUnit): void {
+export function discard(d: Draft, name: string, unit: QueuedUnit): void {
+  const { run, replaced } = unit;
   book(d, run, "discarded", 1);
   if (replaced === undefined || d.passageOf(replaced.run).is === "cancelled") return;
+  liftFence(d, name, unit, replaced);
   book(d, replaced.run, "superseded", -1);
   place(d, name, { ...replaced, ...UNTRIED });
 }

@@ -47,7 +47,7 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
   const steps = createGateSteps(engine, command);
   const givenUp = new AbortController();
   const { signal } = givenUp;
-  const { quietly, step } = createSilence();
+  const silence = createSilence();
   /** Files whose run somebody is about to cancel, and gates that somebody has paused. */
   const asking = new Map<string, Promise<unknown>>();
   const closed = new Set<string>();
@@ -72,7 +72,7 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
     picked.add(run.id);
     await sleep(afterMs, undefined, { signal });
     const both: readonly By[] = twice ? ["command", "use case"] : [by];
-    const cancelled = step(() => steps.cancel(run, both));
+    const cancelled = silence.step(() => steps.cancel(run, both));
     asking.set(run.feed, cancelled);
     const { answeredAt } = await cancelled.finally(() => asking.delete(run.feed));
     return answeredAt !== undefined;
@@ -87,10 +87,10 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
     if (closed.has(key)) return false;
     closed.add(key);
     try {
-      const pause = await step(() => steps.pause(target, by));
+      const pause = await silence.step(() => steps.pause(target, by));
       if (!pause) return false;
       await sleep(forMs, undefined, { signal });
-      await step(() => steps.resume(pause, target, resumedBy, killedAfterMs));
+      await silence.step(() => steps.resume(pause, target, resumedBy, killedAfterMs));
       return true;
     } finally {
       closed.delete(key);
@@ -120,7 +120,7 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
       await asking.get(feed)?.catch(() => undefined);
       return steps.records.cancels.some((cancel) => cancel.feed === feed && cancel.answeredAt !== undefined);
     },
-    whileQuiet: quietly,
+    whileQuiet: (act) => silence.quietly(act),
     async ended() {
       await done;
       await Promise.all(underWay);
@@ -138,27 +138,31 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
 function createSilence() {
   const steps = new Set<Promise<unknown>>();
   let silence: Promise<unknown> | undefined;
+  async function step<T>(act: () => Promise<T>): Promise<T> {
+    while (silence) await silence;
+    const one = act();
+    steps.add(one);
+    try {
+      return await one;
+    } finally {
+      steps.delete(one);
+    }
+  }
+
+  async function quietly<T>(act: () => Promise<T>): Promise<T> {
+    const quiet = Promise.withResolvers<undefined>();
+    silence = quiet.promise;
+    await Promise.allSettled(steps);
+    try {
+      return await act();
+    } finally {
+      silence = undefined;
+      quiet.resolve(undefined);
+    }
+  }
   return {
-    async step<T>(act: () => Promise<T>): Promise<T> {
-      while (silence) await silence;
-      const one = act();
-      steps.add(one);
-      try {
-        return await one;
-      } finally {
-        steps.delete(one);
-      }
-    },
-    async quietly<T>(act: () => Promise<T>): Promise<T> {
-      const quiet = Promise.withResolvers<undefined>();
-      silence = quiet.promise;
-      await Promise.allSettled(steps);
-      try {
-        return await act();
-      } finally {
-        silence = undefined;
-        quiet.resolve(undefined);
-      }
-    },
+    /** Is begun once nothing is done quietly. */
+    step: <T>(act: () => Promise<T>): Promise<T> => step(act),
+    quietly: <T>(act: () => Promise<T>): Promise<T> => quietly(act),
   };
 }

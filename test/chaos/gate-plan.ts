@@ -37,7 +37,7 @@ export function drawGateActs(random: Random, forMs: number): readonly GateAct[] 
   const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
   const acts: GateAct[] = [];
   for (let atMs = 5_000; atMs < forMs; atMs += between(4_000, 12_000)) {
-    const [afterMs, place] = [between(0, 1_500), random.next()];
+    const [afterMs, place] = [random.chance(0.5) ? 0 : between(0, 600), random.next()];
     acts.push({ kind: "cancel", atMs, afterMs, place, by: random.pick(BY), twice: random.chance(0.3) });
   }
   for (let atMs = 7_000; atMs < forMs; atMs += between(5_000, 15_000)) {

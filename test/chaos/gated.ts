@@ -76,6 +76,7 @@ export async function judgeCancels(on: Standing, runs: readonly Run[]): Promise<
   const wrong: string[] = [];
   const states = new Map(runs.map(({ id, state }) => [id, state]));
   const since = new Map<string, number>();
+  const isSure = new Set<string>();
   let maybeLost = 0;
   for (const cancel of gates.cancels) {
     const { run, answeredAt, did } = cancel;
@@ -84,9 +85,9 @@ export async function judgeCancels(on: Standing, runs: readonly Run[]): Promise<
     if (isForgotten) maybeLost += 1;
     if (did > 1 && !isForgotten) wrong.push(`${run} was cancelled ${did} times`);
     if (states.get(run) === "cancelled") {
-      // What Redis may have forgotten somebody may have said again.
-      const before = since.get(run);
-      if (before === undefined || !isForgotten) since.set(run, Math.min(before ?? Infinity, answeredAt));
+      // The first answer counts; of those that Redis may have forgotten the last one, because it was said again.
+      if (!isSure.has(run)) since.set(run, answeredAt);
+      if (!isForgotten) isSure.add(run);
     } else if (!isForgotten)
       wrong.push(`${run} was cancelled at ${answeredAt}, and is ${states.get(run) ?? "not there"}`);
   }

@@ -8,6 +8,7 @@ import { flagOf } from "../../src/core/unit.ts";
 import type { Ask } from "./asks.ts";
 import {
   CALL_LASTS_MS,
+  isOfVersion,
   mayBeLostBetween,
   SETTLED_WITHIN_MS,
   wasWrittenLate,
@@ -245,9 +246,13 @@ export function historyOf(model: Model, writes: readonly LoggedWrite[], username
   return `writes: ${said.join(", ")}`;
 }
 
-export type WayBack = "applied after it was given up" | "suspended before its write" | "lost writes of Redis";
+export type WayBack =
+  | "applied after it was given up"
+  | "suspended before its write"
+  | "lost writes of Redis"
+  | "over a cancelled call that nobody heard of";
 
-/** 3: no value goes back, but in three ways, each known by its evidence. */
+/** 3: no value goes back, but in the known ways, each known by its evidence. */
 export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Verdict {
   const backs = model.goingsBack(writes);
   const windows = new Map<WayBack, number[]>();
@@ -269,14 +274,14 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
     const restored = ms.filter(Number.isFinite);
     facts[way] = `${ms.length} times, put right ${restored.length} times, after ${Math.max(0, ...restored)} ms at most`;
   }
-  return verdict(3, "no value goes back, but in the three known ways", facts, wrong);
+  return verdict(3, "no value goes back, but in the known ways", facts, wrong);
 }
 
 /** The known way in which a value went back; undefined for none. */
 export function wayOf(
   back: GoingBack,
   model: Model,
-  { lateSettles, unheard }: Evidence,
+  { lateSettles, unheard, settles }: Evidence,
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
   const { username, attribute, seq, at, newerAt, newerLastAt } = back;
@@ -294,7 +299,15 @@ export function wayOf(
     const forgot = newerAt <= loss.to && newerLastAt >= loss.from - SETTLED_WITHIN_MS;
     return forgot || (newer !== undefined && mayBeLostBetween([loss], newer.sentAt, newer.ackedAt ?? Infinity));
   });
-  return lost ? "lost writes of Redis" : undefined;
+  if (lost) return "lost writes of Redis";
+  // What it had superseded is put back, and nobody knew that it had been applied.
+  const isCancelled = newer !== undefined && model.isForgone(newer);
+  const user = userKeys.get(username);
+  const wasHeard = settles.some(({ user: whose, units, failed }) => {
+    const told = whose === user && !failed ? units[attribute] : undefined;
+    return told?.is === "applied" && newer !== undefined && isOfVersion(newer, told.version);
+  });
+  return isCancelled && !wasHeard ? "over a cancelled call that nobody heard of" : undefined;
 }
 
 /** 8: who has no clock gets the store's time. */

@@ -309,6 +309,41 @@ export function gateCases(suite: Suite): void {
       await u.settle("a", { name: retry(version, 0) });
       assert.deepEqual(await u.deliver("b"), { name: "right" });
     });
+
+    for (const [how, isFirst] of [
+      ["that nobody heard of, before it is cancelled", true],
+      ["that nobody heard of, afterwards", false],
+    ] as const) {
+      test(`puts back what gave way to a call ${how}`, async () => {
+        const u = await feeds();
+        const [older, right, wrong] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
+        await u.put("name", "older", 1, { run: older.run });
+        await u.deliver("a");
+        await u.put("name", "right", 2, { run: right.run });
+        await u.put("name", "wrong", 3, { run: wrong.run });
+        const { version } = heldOf(await u.claim("b"), "name");
+        if (!isFirst) await wrong.cancel();
+        await u.settle("b", { name: { is: "retry", version, at: 0, counts: "fault", fateUnknown: true } });
+        if (isFirst) await wrong.cancel();
+        await u.sortOut();
+        assert.deepEqual(await u.pending(), { name: "right" });
+        assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
+        await u.put("name", "late", 0, { run: older.run });
+        assert.equal((await u.books(older.run))["stale"], 1, "what the ledger had before stands");
+      });
+    }
+
+    test("puts back what gave way to a value that a dead worker may have written", async () => {
+      const u = await feeds();
+      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
+      await u.put("name", "right", 1, { run: right.run });
+      await u.put("name", "wrong", 2, { run: wrong.run });
+      await u.claim("a", 1);
+      await wrong.cancel();
+      await suite.becomes(async () => (await u.claim("b")).is !== "busy");
+      assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
+      assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
+    });
   });
 
   describe("claims of some runs", () => {

@@ -65,6 +65,7 @@ export const ledgerDocument = byName(
     run: z.exactOptional(z.string()),
     outcome: z.exactOptional(z.enum(["unchanged", "unresolved"])),
     settledAt: z.exactOptional(z.number()),
+    fencedOver: z.exactOptional(z.string()),
   }),
 );
 

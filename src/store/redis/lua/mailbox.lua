@@ -150,7 +150,7 @@ local function enter(d, name, version, digest, at, account, ending)
   ending = ending or before
   d.ledger[name] = {
     version = version, digest = digest, at = at, account = account ~= '' and account or nil,
-    run = ending.run, outcome = ending.outcome, settledAt = ending.settledAt,
+    run = ending.run, outcome = ending.outcome, settledAt = ending.settledAt, fencedOver = ending.fencedOver,
   }
   d.ledger_changed = true
 end
@@ -188,9 +188,21 @@ end
 local function fence_version(d, name, unit, till)
   local applied, version = d.ledger[name], unit.version
   local newest = applied and applied.version > version and applied.version or version
-  local ending = { run = unit.run, outcome = 'unresolved', settledAt = NOW }
+  local is_again = applied and applied.version == version
+  local over = is_again and applied.fencedOver or applied and applied.version or ''
+  local ending = { run = unit.run, outcome = 'unresolved', settledAt = NOW, fencedOver = over }
   enter(d, name, newest, '', till, unit.account or '', ending)
   blank(d, other_of(name), till)
+end
+
+-- A unit that may have been written without an answer is never sent again, and what it superseded is: that is stale only
+-- for what the ledger had before.
+local function lift_fence(d, name, unit, back)
+  local entry = d.ledger[name]
+  if not entry or not entry.fencedOver or entry.version ~= unit.version or entry.run ~= unit.run then return end
+  entry.version = entry.fencedOver == '' and back.version or entry.fencedOver
+  entry.fencedOver = nil
+  d.ledger_changed = true
 end
 
 -- Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag.
@@ -293,6 +305,7 @@ local function discard(d, name, unit)
   book(unit.run, 'discarded', 1)
   local replaced = unit.replaced
   if not replaced or is_cancelled(replaced.run) then return end
+  lift_fence(d, name, unit, replaced)
   book(replaced.run, 'superseded', -1)
   replaced.attempts, replaced.faults, replaced.deaths, replaced.notBefore = 0, 0, 0, 0
   place(d, name, replaced)
