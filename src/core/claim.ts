@@ -1,13 +1,12 @@
 import { book, draft, otherOf, withoutPrototype, type Outcome } from "./draft.ts";
-import { blank, enter, fenceVersion, isStale, unchangedBy } from "./ledger.ts";
-import { applyGates, done, finish, place } from "./placing.ts";
+import { blank, enter, isStale, unchangedBy } from "./ledger.ts";
+import { applyGates, done, finish, takeOver } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import {
   dueAt,
   isBelieved,
   isOf,
   mayGoAt,
-  ABANDONED_CALL_MS,
   type Claim,
   type QueuedUnit,
   type Mailbox,
@@ -48,17 +47,7 @@ export function claim(
     return { state, entries: [], result: { is: "busy", retryAt: mailbox.claim.leaseUntil } };
   }
   const d = draft(state, { user, ...mailbox }, passageOf);
-  const dead = d.mailbox.claim;
-  if (dead) {
-    delete d.mailbox.claim;
-    d.mailbox.overwritten = {};
-    for (const [name, unit] of Object.entries(dead.units)) {
-      book(d, unit.run, "pending", -1);
-      fenceVersion(d, name, unit, nowMs + ABANDONED_CALL_MS, nowMs);
-      place(d, name, { ...unit, deaths: unit.deaths + 1 });
-      d.mailbox.abandonedCalls[name] = { until: nowMs + ABANDONED_CALL_MS };
-    }
-  }
+  takeOver(d, nowMs);
   applyGates(d);
   for (const name of despitePause) {
     const kept = d.mailbox.pending[name];

@@ -1,8 +1,9 @@
 /** Which values of a draft wait, are done or are discarded: the same for all steps. */
 import { defined } from "./defined.ts";
 import { book, otherOf, take, type Draft, type Outcome } from "./draft.ts";
-import { cameBefore, isStale, liftFence } from "./ledger.ts";
+import { cameBefore, fenceVersion, isStale, liftFence } from "./ledger.ts";
 import {
+  ABANDONED_CALL_MS,
   isOfFormer,
   COOLDOWN_MS,
   type QueuedUnit,
@@ -201,6 +202,20 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
   const notBefore = Math.max(unit.notBefore, cooldownUntil(d, name, unit.digest));
   pending[name] = behind(d, replacing({ ...sentUnless(unit, strict), notBefore }, loser));
   book(d, unit.run, "pending", 1);
+}
+
+/** Merges back the units of a claim whose lease has ended: its worker is dead, and its call may yet be applied. */
+export function takeOver(d: Draft, nowMs: number): void {
+  const dead = d.mailbox.claim;
+  if (!dead || dead.leaseUntil > nowMs) return;
+  delete d.mailbox.claim;
+  d.mailbox.overwritten = {};
+  for (const [name, unit] of Object.entries(dead.units)) {
+    book(d, unit.run, "pending", -1);
+    fenceVersion(d, name, unit, nowMs + ABANDONED_CALL_MS, nowMs);
+    place(d, name, { ...unit, deaths: unit.deaths + 1 });
+    d.mailbox.abandonedCalls[name] = { until: nowMs + ABANDONED_CALL_MS };
+  }
 }
 
 /** Applies the gates, and forgets what has expired, and the mailbox itself when nothing is left in it. */

@@ -117,7 +117,7 @@ describe("a run under way", () => {
     assert.match(
       text,
       new RegExp(
-        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that wait will be discarded instead of sent\\.`,
+        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that wait will be discarded instead of sent; calls in flight still go through\\.`,
       ),
     );
     const right = await file("right.csv", 1, "Right");

@@ -22,11 +22,14 @@ export interface CancelledRun extends Pick<Run, "feed" | "pool"> {
 export async function cancelRun(engine: Engine, log: Log, id: string): Promise<CancelledRun> {
   const { runs, plans } = engine.store;
   const { pool, feed } = await findRun(engine, id);
+  const before = await runs.books(id);
   // Those of applications and of single commands have no end.
   const isOpen =
     id !== directRunId(pool) && (await runs.transition(id, ["needs-approval", "reading", "delivering"], "cancelled"));
-  const books = await runs.books(id);
-  if (!isOpen) throw notOpen(await findRun(engine, id), books);
+  const now = await runs.books(id);
+  if (!isOpen) throw notOpen(await findRun(engine, id), now);
+  // What workers have met since it was cancelled is discarded already.
+  const books = { ...now, pending: now.pending + now.discarded - before.discarded };
   await plans.drop(id);
   log.warn({ run: id, pool, feed }, "run cancelled");
   await sortOutDue(engine.store, pool);
@@ -54,5 +57,5 @@ export function cancelledSentence({ applied, pending }: Pick<Books, "applied" | 
       ? "Nothing of it was written"
       : `${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written before`;
   if (pending === 0) return `${written}.`;
-  return `${written}, and ${counted(pending, "change that waits", "changes that wait")} will be discarded instead of sent.`;
+  return `${written}, and ${counted(pending, "change that waits", "changes that wait")} will be discarded instead of sent; calls in flight still go through.`;
 }

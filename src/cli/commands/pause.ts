@@ -26,7 +26,7 @@ export function addPause(program: Command, context: Context): void {
   const command = program
     .command("pause")
     .description("Send nothing more of a pool, a feed, or of everything, until `resume`. Changes are taken and kept.");
-  engineOptions(targetOptions(command).requiredOption("--reason <text>", "why: others see it"))
+  engineOptions(targetOptions(command).requiredOption("--reason <text>", "why (required): others see it"))
     .addHelpText(
       "after",
       `

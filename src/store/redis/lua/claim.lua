@@ -14,18 +14,7 @@ local function claim(d, token, lease_ms, runs, despite_pause)
     if dead.token == token then return d.read end
     return cjson.encode({ is = 'busy', retryInMs = dead.leaseUntil - NOW })
   end
-  if dead then
-    mailbox.claim = nil
-    mailbox.overwritten = {}
-    for name, unit in pairs(dead.units) do
-      book(unit.run, 'pending', -1)
-      fence_version(d, name, unit, NOW + ABANDONED_CALL_MS)
-      unit.deaths = unit.deaths + 1
-      place(d, name, unit)
-      mailbox.abandonedCalls[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
-    end
-  end
-
+  take_over(d)
   apply_gates(d)
   for _, name in ipairs(despite_pause or {}) do
     local unit = mailbox.pending[name]

@@ -425,6 +425,21 @@ local function forget_former(d, account)
   end
 end
 
+-- Merges back the units of a claim whose lease has ended: its worker is dead, and its call may yet be applied.
+local function take_over(d)
+  local mailbox, dead = d.mailbox, d.mailbox.claim
+  if not dead or dead.leaseUntil > NOW then return end
+  mailbox.claim = nil
+  mailbox.overwritten = {}
+  for name, unit in pairs(dead.units) do
+    book(unit.run, 'pending', -1)
+    fence_version(d, name, unit, NOW + ABANDONED_CALL_MS)
+    unit.deaths = unit.deaths + 1
+    place(d, name, unit)
+    mailbox.abandonedCalls[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
+  end
+end
+
 -- Applies the gates, forgets what has expired, and makes the draft ready for `write`: it is nobody's from here on. Answers
 -- when the mailbox is due, or nil where it is not: nothing is left in it, or nothing of these runs, or gates keep it.
 local function close(d, runs)

@@ -20,10 +20,14 @@ for _, member in ipairs(members) do
   -- A damaged mailbox stays with the gate.
   if done_well then opened[#opened + 1] = { member = member, d = d } end
 end
+local function sort_out(d)
+  take_over(d)
+  return close(d)
+end
 local due, changed = {}, {}
 for _, one in ipairs(opened) do
   local d, done_well, at = one.d, true, nil
-  if d.mailbox then done_well, at = guarded(close, d) end
+  if d.mailbox then done_well, at = guarded(sort_out, d) end
   if done_well then redis.call('ZREM', KEPT, one.member) end
   if done_well and d.mailbox then
     changed[#changed + 1] = d

@@ -11,7 +11,9 @@ local users = redis.call('ZRANGE', KNOWN[ARGV[1]], from, from + tonumber(ARGV[3]
 local due, drafts = 0, {}
 local function sort_out(user)
   local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
-  return d, d.mailbox and close(d)
+  if not d.mailbox then return d end
+  take_over(d)
+  return d, close(d)
 end
 for _, user in ipairs(users) do
   -- A damaged mailbox stays where it is; the worker that claims it says what is wrong.
