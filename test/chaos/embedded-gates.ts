@@ -24,6 +24,8 @@ export interface EmbeddedGates {
   /** Does what is due, between two lives. */
   between(): Promise<void>;
   isCancelled(feed: string): boolean;
+  /** How long after its beginning a run is to be interrupted, so that it can be cancelled; undefined where none is. */
+  readonly cancelsNextAfterMs: number | undefined;
   /** Everything goes on, and nothing more is done. */
   finish(): Promise<void>;
 }
@@ -107,13 +109,18 @@ export function createEmbeddedGates({ plan, tally, openStore, command }: Embedde
     }
   }
 
+  const isDue = ({ atMs }: GateAct): boolean => startedAt + atMs <= Date.now();
+
   return {
     records,
+    get cancelsNextAfterMs() {
+      for (const act of left) if (act.kind === "cancel" && isDue(act)) return act.afterMs;
+      return undefined;
+    },
     get isPaused() {
       return closed.length > 0;
     },
     async between() {
-      const isDue = ({ atMs }: GateAct): boolean => startedAt + atMs <= Date.now();
       const due = left.filter(isDue);
       if (due.length === 0 && closed.length === 0) return;
       await withSteps(async (steps, engine) => {

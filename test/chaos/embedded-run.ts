@@ -2,7 +2,7 @@
  * A chaos run of the embedded engine. One process has the data directory at a time: an application that queues and
  * delivers, a `sync` of a file, a replay. Whichever it is, it is killed again and again, and the next goes on.
  */
-import { open } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCognitoClient } from "../../src/cognito/client.ts";
@@ -34,6 +34,7 @@ import { auditBooks } from "./verdict.ts";
 import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const TICK_MS = 100;
+const BEGUN = '"msg":"run started"';
 const TURN_MS = 8_000;
 const LOOK_EVERY_TURNS = 4;
 
@@ -152,8 +153,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const child = children.start({ name: "sync", file: "src/cli/main.ts", args, env });
     // What is paused nobody lets go on while this process has the directory: somebody at a terminal interrupts it.
     const interrupt = gates.isPaused ? setTimeout(() => child.signal("SIGTERM"), TURN_MS) : undefined;
+    const afterMs = gates.cancelsNextAfterMs;
+    const wrong = afterMs === undefined ? undefined : interruptedOnceBegun(child, directory, afterMs);
     const end = await ended(child);
     clearTimeout(interrupt);
+    await wrong;
     if (end !== 0 && end !== 2) return;
     await ackFile(model, { feed: file, report });
     unfinished = undefined;
@@ -259,4 +263,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     telling: [],
     exits,
   };
+}
+
+/** Somebody at a terminal sees that the file is wrong, and interrupts its command so long after its run has begun. */
+async function interruptedOnceBegun(child: Child, directory: string, afterMs: number): Promise<void> {
+  const log = join(directory, `${child.name}.log`);
+  const begun = async (): Promise<number> => (await readFile(log, "utf8")).split(BEGUN).length;
+  const before = await begun();
+  while (child.alive && (await begun()) === before) await sleep(TICK_MS);
+  await sleep(afterMs);
+  if (child.alive) child.signal("SIGTERM");
 }
