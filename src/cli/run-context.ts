@@ -9,6 +9,7 @@ import { isComplete } from "../app/runs/run-summary.ts";
 import { stopDeliveries } from "../app/runs/stop-deliveries.ts";
 import { EXIT } from "../exit-codes.ts";
 import type { Scope } from "../lifecycle.ts";
+import { DIRECT } from "../store/runs.ts";
 import { count, counted } from "../core/amounts.ts";
 import type { Pool } from "../delivery/pool.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -69,9 +70,11 @@ function leftoversText(
     .map(({ id, feed, pending }) => `${id} of ${feed} (${counted(pending, "change")})`);
   const more = left.length > MOST_LISTED ? `, and ${count(left.length - MOST_LISTED)} more` : "";
   const what = `Left pending by earlier runs: ${listed.join(", ")}${more}.`;
-  if (leftovers) return `${what} They are delivered as well.`;
-  const first = command("runs", "cancel", left[0]?.id ?? "");
-  return `${what} They stay queued${hasWorkers ? " for a worker" : ""}; --leftovers delivers them here, and \`${first}\` discards them.`;
+  if (leftovers) return `${what} They are delivered as well, but for what somebody has paused.`;
+  // Changes of applications and of single commands have no end.
+  const cancelled = left.find(({ feed }) => feed !== DIRECT);
+  const discards = cancelled ? `, and \`${command("runs", "cancel", cancelled.id)}\` discards them` : "";
+  return `${what} They stay queued${hasWorkers ? " for a worker" : ""}; --leftovers delivers them here${discards}.`;
 }
 
 /** The runs of one command: the log hears of them, and whoever looks on sees how far they are. */

@@ -74,8 +74,8 @@ export interface Runs {
    * The gate of a run that is cancelled, or waits for an approval, is closed in the same step (core/gate.ts).
    *
    * Advances a run that is in one of these states, and answers whether it was: of several who ask at once one gets it.
-   * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering`, and of which nothing
-   * is pending, is over, and not cancelled any more.
+   * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering` or has
+   * ended, and of which nothing is pending, is over, and not cancelled any more.
    */
   transition(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
   /**

@@ -223,7 +223,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   const turnRun = (id: string, from: readonly RunState[], to: RunState): boolean => {
     const run = runs.get(id);
     if (!run || !from.includes(run.state) || run.state === "cancelled" || run.state === "expired") return false;
-    const isDelivered = run.state === "delivering" && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
+    const isPut = ["delivering", "finished", "failed"].includes(run.state);
+    const isDelivered = isPut && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
     if (to === "cancelled" && isDelivered) return false;
     runs.set(id, { ...run, state: to, ...(isEnded(to) ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
     const state = to === "cancelled" ? to : to === "needs-approval" ? "waiting" : undefined;

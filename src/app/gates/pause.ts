@@ -1,5 +1,6 @@
 /** Pauses a pool, a feed or everything, and lets it go on: a gate that only a person opens (core/gate.ts). */
 import { ALL, feedGate, poolGate } from "../../core/gate.ts";
+import { printable } from "../../core/masking.ts";
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
 import { releaseKept, sortOutDue } from "../../delivery/kept-users.ts";
 import type { Log } from "../../log.ts";
@@ -31,9 +32,10 @@ export type PausedGate = Omit<ClosedGate, keyof Pause> & Pause;
  * Obeyed by every process from the moment in which it is set; calls that are in flight end. Answers how many users are
  * kept. Throws an AppError `paused` where it was paused before.
  */
-export async function pause(engine: Engine, log: Log, target: PauseTarget, by: Pause): Promise<number> {
+export async function pause(engine: Engine, log: Log, target: PauseTarget, given: Pause): Promise<number> {
   const { store } = engine;
   const gate = gateOf(target);
+  const by = { by: printable(given.by), reason: printable(given.reason).slice(0, LONGEST_REASON) };
   if (!(await store.gates.pause(gate, by))) {
     const there = (await pausedGates(store)).find((one) => one.gate === gate);
     throw new AppError("paused", there ? pausedSentence(there) : "It is being let go on: try again.");
@@ -43,10 +45,15 @@ export async function pause(engine: Engine, log: Log, target: PauseTarget, by: P
   return store.gates.kept(gate);
 }
 
+/** Why, as others see it: in characters. */
+const LONGEST_REASON = 500;
+
 /** Answers how many users are due again. Throws an AppError `not-paused`. */
 export async function resume(engine: Engine, log: Log, target: PauseTarget): Promise<number> {
   const gate = gateOf(target);
-  if (!(await engine.store.gates.resume(gate))) {
+  const { gates } = engine.store;
+  // Whoever resumed it was cut before all that was kept was due again.
+  if (!(await gates.resume(gate)) && !(await gates.opened()).includes(gate)) {
     throw new AppError("not-paused", sentence`There is no pause of ${gateName(gate)}: see ${nextStep("status")}.`);
   }
   log.info({ gate }, "resumed");

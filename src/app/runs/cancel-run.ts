@@ -14,6 +14,9 @@ export interface CancelledRun extends Pick<Run, "feed" | "pool"> {
   readonly books: Books;
 }
 
+/** One that has failed, or has finished, is open again where something of it is pending, as after a replay. */
+const OPEN_STATES = ["needs-approval", "reading", "delivering", "failed", "finished"] as const;
+
 /**
  * From the moment in which its state turns nothing more of it is sent; the books are tidied afterwards, here or by
  * whoever meets what is left. Throws an AppError `no-run`, or `not-open` for a run that has
@@ -24,10 +27,15 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
   const { pool, feed } = await findRun(engine, id);
   const before = await runs.books(id);
   // Those of applications and of single commands have no end.
-  const isOpen =
-    id !== directRunId(pool) && (await runs.transition(id, ["needs-approval", "reading", "delivering"], "cancelled"));
+  const isOpen = id !== directRunId(pool) && (await runs.transition(id, OPEN_STATES, "cancelled"));
   const now = await runs.books(id);
-  if (!isOpen) throw notOpen(await findRun(engine, id), now);
+  if (!isOpen) {
+    const run = await findRun(engine, id);
+    // Whoever cancelled it was cut before its books were tidy.
+    if (run.state !== "cancelled" || now.pending === 0) throw notOpen(run, now);
+    await sortOutDue(engine.store, pool);
+    return { feed, pool, books: now };
+  }
   // What workers have met since it was cancelled is discarded already.
   const books = { ...now, pending: now.pending + now.discarded - before.discarded };
   await plans.drop(id);

@@ -15,8 +15,9 @@ export async function leftoversOf(
   meant: ReadonlySet<string> = new Set(),
 ): Promise<readonly Leftover[]> {
   const left: Leftover[] = [];
-  for (const { id, feed, startedAt, pool: of } of await runs.list(LATEST_RUNS)) {
-    if (of !== pool || meant.has(id)) continue;
+  for (const { id, feed, startedAt, state, pool: of } of await runs.list(LATEST_RUNS)) {
+    // What a cancelled run has put is discarded by whoever meets it.
+    if (of !== pool || meant.has(id) || state === "cancelled") continue;
     const { pending } = await runs.books(id);
     if (pending > 0) left.push({ id, pool, feed, startedAt, pending });
   }

@@ -92,6 +92,10 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const opening = await openPools(io, opened, scope, engine, pools, flags);
     const stands = await openReplay(engine, request);
     for (const pool of pools) await demandNoPause(engine.store, { pool });
+    for (const id of stands.runs) {
+      const run = await engine.store.runs.get(id);
+      if (run !== undefined) await demandNoPause(engine.store, run);
+    }
     const { deliveries, leftRuns } = await startDelivering(
       io,
       opened,

@@ -1,9 +1,14 @@
 /** `poolsync pause` and `poolsync resume`: what was put is kept, and nothing of it is sent, until somebody lets it go on. */
 import { hostname, userInfo } from "node:os";
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { gateName, gateOf, pause, resume, type PauseTarget } from "../../app/gates/pause.ts";
 import { choosePool, type Config } from "../../config/config.ts";
+import { LATEST_RUNS } from "../../app/plans/make-plans.ts";
 import { counted } from "../../core/amounts.ts";
+import { printable } from "../../core/masking.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { DIRECT } from "../../store/runs.ts";
 import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
 import { printEngine } from "../engine-command.ts";
@@ -54,6 +59,7 @@ export function addResume(program: Command, context: Context): void {
 function runPause({ io }: Context, flags: PauseFlags): Promise<number> {
   return printEngine(io, flags, async (engine, { config, log }) => {
     const target = targetOf(config, flags);
+    await demandKnown(engine, config, target);
     const by = { by: `${userInfo().username}@${hostname()}`, reason: flags.reason ?? "" };
     const users = await pause(engine, log, target, by);
     if (flags.json === true) return `${JSON.stringify({ gate: gateOf(target), ...by, users })}\n`;
@@ -83,8 +89,32 @@ function runResume({ io }: Context, flags: PauseFlags): Promise<number> {
 
 function targetOf(config: Config, { pool, feed }: PauseFlags): PauseTarget {
   if (pool !== undefined && feed !== undefined) throw usage("--feed", "Expected --pool or --feed, got both");
-  return { pool: pool === undefined ? undefined : choosePool(config, pool).id, feed };
+  if (feed?.trim() === "") throw usage("--feed", "Expected the name of a feed or of a file, got none");
+  // A file is known by its name, wherever it lies.
+  const name = feed === undefined || Object.hasOwn(config.feeds, feed) ? feed : basename(feed);
+  return { pool: pool === undefined ? undefined : choosePool(config, pool).id, feed: name };
 }
+
+/** A name that is mistyped pauses nothing, and that is found out too late. */
+async function demandKnown({ store }: Engine, config: Config, { pool, feed }: PauseTarget): Promise<void> {
+  const pools = [...(await store.targets()).map((target) => target.pool), ...poolIds(config)];
+  if (pool !== undefined && !pools.includes(pool)) {
+    throw usage(
+      "--pool",
+      `Expected a pool that this namespace or poolsync.yaml knows, got \`${printable(pool)}\` (there are: ${pools.join(", ") || "none"})`,
+    );
+  }
+  if (feed === undefined || feed === DIRECT || Object.hasOwn(config.feeds, feed)) return;
+  const runs = await store.runs.list(LATEST_RUNS);
+  if (runs.some((run) => run.feed === feed)) return;
+  const feeds = [...Object.keys(config.feeds), ...new Set(runs.map((run) => run.feed))];
+  throw usage(
+    "--feed",
+    `Expected a feed of poolsync.yaml, or a file that was synced, got \`${printable(feed)}\` (there are: ${feeds.slice(0, 10).join(", ") || "none"})`,
+  );
+}
+
+const poolIds = ({ poolSettings }: Config): string[] => Object.values(poolSettings).map(({ id }) => id);
 
 function namesOf({ pool, feed }: PauseFlags): string[] {
   if (pool !== undefined) return ["--pool", pool];

@@ -55,7 +55,7 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
       const changed = await session.query(
         `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
-         AND ($2 <> 'cancelled' OR state <> 'delivering' OR EXISTS (
+         AND ($2 <> 'cancelled' OR state NOT IN ('delivering', 'finished', 'failed') OR EXISTS (
            SELECT 1 FROM poolsync.books WHERE run = id AND term = 'pending' AND n > 0)) RETURNING id`,
         [id, to, isEnded(to) ? at : null, from],
       );

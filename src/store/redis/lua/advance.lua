@@ -1,5 +1,5 @@
 -- A run changes its state. One that has ended gives its identity back, so that the same command begins a new run. One
--- that was cancelled, or has expired, stays so. One that was put whole, and of which nothing is pending, is over: it is
+-- that was cancelled, or has expired, stays so. One that was put whole or has ended, and of which nothing is pending, is over: it is
 -- not cancelled any more.
 --
 -- The gate of one that is cancelled, or waits for an approval, is closed in the same step; that of any other is open.
@@ -13,7 +13,8 @@ local run = cjson.decode(text)
 if run.state == 'cancelled' or run.state == 'expired' then return -1 end
 local may = #ARGV == 2
 for at = 3, #ARGV do may = may or ARGV[at] == run.state end
-if ARGV[2] == 'cancelled' and run.state == 'delivering' then
+local is_put = run.state == 'delivering' or run.state == 'finished' or run.state == 'failed'
+if ARGV[2] == 'cancelled' and is_put then
   may = may and tonumber(redis.call('HGET', KEYS[3], run.id .. '|pending') or 0) > 0
 end
 if not may then return -1 end
