@@ -37,8 +37,11 @@ export interface QueuedUnit {
   readonly account?: string;
   /** The gate that keeps it while it waits (gate.ts). */
   readonly gate?: string;
-  /** The newest value of another run that it superseded: it goes instead where the run of this one is cancelled. */
-  readonly replaced?: ReplacedUnit;
+  /**
+   * Values of other runs that it superseded, the newest of each run, the newest first: of those whose run is not cancelled
+   * the first goes instead where the run of this one is.
+   */
+  readonly replaced?: readonly ReplacedUnit[];
 }
 
 /** A value that gave way to one of another run, as it was put. */
@@ -130,6 +133,9 @@ export interface UserState {
   readonly mailbox?: Mailbox;
   readonly ledger: Ledger;
 }
+
+/** So many values of other runs a value keeps that it superseded. */
+export const MOST_REPLACED = 3;
 
 /** How long a claim that ended without a settle is remembered, in ms. Longer suspensions are documented as lost. */
 export const ABANDONED_CALL_MS = 15 * 60_000;

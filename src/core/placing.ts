@@ -4,6 +4,7 @@ import { book, otherOf, take, type Draft, type Outcome } from "./draft.ts";
 import { cameBefore, fenceVersion, isStale, liftFence } from "./ledger.ts";
 import {
   ABANDONED_CALL_MS,
+  MOST_REPLACED,
   isOfFormer,
   COOLDOWN_MS,
   type QueuedUnit,
@@ -39,14 +40,14 @@ function behind(d: Draft, unit: QueuedUnit): QueuedUnit {
   return passage.is === "closed" ? { ...free, gate: passage.gate } : free;
 }
 
-/** A unit of a cancelled run, which waits no more, is not sent. The value of another run that it superseded is. */
+/** A unit of a cancelled run, which waits no more, is not sent. The newest value of another run that it superseded is. */
 export function discard(d: Draft, name: string, unit: QueuedUnit): void {
-  const { run, replaced } = unit;
-  book(d, run, "discarded", 1);
-  if (replaced === undefined || d.passageOf(replaced.run).is === "cancelled") return;
-  liftFence(d, name, unit, replaced);
-  book(d, replaced.run, "superseded", -1);
-  place(d, name, { ...replaced, ...UNTRIED });
+  book(d, unit.run, "discarded", 1);
+  const [back, ...older] = (unit.replaced ?? []).filter(({ run }) => d.passageOf(run).is !== "cancelled");
+  if (back === undefined) return;
+  liftFence(d, name, unit, back);
+  book(d, back.run, "superseded", -1);
+  place(d, name, { ...back, ...UNTRIED, ...(older.length > 0 ? { replaced: older } : {}) });
 }
 
 /**
@@ -140,23 +141,21 @@ function yieldsTo(unit: QueuedUnit, other: QueuedUnit): boolean {
   return unit.digest === other.digest && ordinalOf(unit.version) === ordinalOf(other.version);
 }
 
-/** The newest of some values that is of another run than this: what goes in its place where this run is cancelled. */
-function newestOfOthers(run: string, ...units: readonly (ReplacedUnit | undefined)[]): ReplacedUnit | undefined {
-  let newest: ReplacedUnit | undefined;
-  for (const unit of units) {
-    if (unit !== undefined && unit.run !== run && (newest === undefined || unit.version > newest.version))
-      newest = unit;
+/** The unit with what it superseded: its own from before, the loser, and the loser's. */
+function replacing(unit: QueuedUnit, loser: QueuedUnit | undefined): QueuedUnit {
+  if (loser === undefined) return unit;
+  const { replaced = [], ...rest } = unit;
+  const runs = new Set([unit.run]);
+  const kept: ReplacedUnit[] = [];
+  for (const one of [...replaced, loser, ...(loser.replaced ?? [])].toSorted((a, b) =>
+    a.version < b.version ? 1 : -1,
+  )) {
+    if (runs.has(one.run) || kept.length === MOST_REPLACED) continue;
+    runs.add(one.run);
+    const { version, digest, body, run, sendUnless, account } = one;
+    kept.push(defined({ version, digest, body, run, sendUnless, account }));
   }
-  if (newest === undefined) return undefined;
-  const { version, digest, body, run: whose, sendUnless, account } = newest;
-  return defined({ version, digest, body, run: whose, sendUnless, account });
-}
-
-function replacing(unit: QueuedUnit, ...losers: readonly (QueuedUnit | undefined)[]): QueuedUnit {
-  const { replaced, ...rest } = unit;
-  const others = losers.flatMap((loser) => (loser === undefined ? [] : [loser, loser.replaced]));
-  const newest = newestOfOthers(unit.run, replaced, ...others);
-  return newest === undefined ? rest : { ...rest, replaced: newest };
+  return kept.length === 0 ? rest : { ...rest, replaced: kept };
 }
 
 /**

@@ -288,6 +288,21 @@ export function gateCases(suite: Suite): void {
       assert.deepEqual(await u.books(wrong.run), { received: 3, superseded: 2, discarded: 1 });
     });
 
+    test("leaves the right value under two wrong files, whichever of them is cancelled first", async () => {
+      for (const first of [0, 1]) {
+        const u = await feeds();
+        const [right, ...wrong] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
+        await u.put("name", "right", 1, { run: right.run });
+        for (const [nth, { run }] of wrong.entries()) await u.put("name", `wrong ${nth}`, nth + 2, { run });
+        await wrong[first]?.cancel();
+        await u.sortOut();
+        await wrong[1 - first]?.cancel();
+        await u.sortOut();
+        assert.deepEqual(await u.deliver("a"), { name: "right" });
+        assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
+      }
+    });
+
     test("puts nothing back that its own value has overtaken in the pool", async () => {
       const u = await feeds();
       const [right, wrong] = [await u.newFeed(), await u.newFeed()];

@@ -85,5 +85,5 @@ function runsIn(mailbox: Mailbox | undefined): string[] {
     ...Object.values(mailbox?.claim?.units ?? {}),
     ...Object.values(mailbox?.lastSettled ?? {}),
   ];
-  return units.flatMap(({ run, replaced }) => (replaced === undefined ? [run] : [run, replaced.run]));
+  return units.flatMap(({ run, replaced = [] }) => [run, ...replaced.map((one) => one.run)]);
 }

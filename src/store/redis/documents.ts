@@ -30,14 +30,16 @@ const queuedUnit = z.object({
   account: z.exactOptional(z.string()),
   gate: z.exactOptional(z.string()),
   replaced: z.exactOptional(
-    z.object({
-      version: z.string(),
-      digest: z.string(),
-      body: z.string(),
-      run: z.string(),
-      sendUnless,
-      account: z.exactOptional(z.string()),
-    }),
+    z.array(
+      z.object({
+        version: z.string(),
+        digest: z.string(),
+        body: z.string(),
+        run: z.string(),
+        sendUnless,
+        account: z.exactOptional(z.string()),
+      }),
+    ),
   ),
 });
 const units = byName(queuedUnit);

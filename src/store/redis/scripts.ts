@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../core/mailbox.ts";
+import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS, MOST_REPLACED } from "../../core/mailbox.ts";
 import { PACE_RULE } from "../../core/pace.ts";
 import { MADE_AT_DIGITS } from "../../core/person.ts";
 import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
@@ -62,6 +62,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
     BELIEVED_MS,
     MAX_LEAD_MS,
     CLOCKS_APART_MS,
+    MOST_REPLACED,
     TIME_DIGITS,
     COUNT_DIGITS,
     FLAG_OF,

@@ -285,17 +285,25 @@ local function supersede(pending, name)
   book(loser.run, 'superseded', 1)
 end
 
--- The unit keeps the newest value of another run that it superseded: its own from before, the loser, or the loser's.
+-- The unit keeps what it superseded: its own from before, the loser, and the loser's. Of each other run the newest, the
+-- newest first.
 local function replace(unit, loser)
   if not loser then return end
-  local newest
-  for _, one in ipairs({ unit.replaced or false, loser, loser.replaced or false }) do
-    if one and one.run ~= unit.run and (not newest or one.version > newest.version) then newest = one end
+  local all = { loser }
+  for _, one in ipairs(unit.replaced or {}) do all[#all + 1] = one end
+  for _, one in ipairs(loser.replaced or {}) do all[#all + 1] = one end
+  table.sort(all, function(a, b) return a.version > b.version end)
+  local runs, kept = { [unit.run] = true }, {}
+  for _, one in ipairs(all) do
+    if not runs[one.run] and #kept < MOST_REPLACED then
+      runs[one.run] = true
+      kept[#kept + 1] = {
+        version = one.version, digest = one.digest, body = one.body, run = one.run,
+        sendUnless = one.sendUnless, account = one.account,
+      }
+    end
   end
-  unit.replaced = newest and {
-    version = newest.version, digest = newest.digest, body = newest.body, run = newest.run,
-    sendUnless = newest.sendUnless, account = newest.account,
-  } or nil
+  unit.replaced = #kept > 0 and kept or nil
 end
 
 local place
@@ -303,12 +311,18 @@ local place
 -- A unit of a cancelled run, which waits no more, is not sent. The value of another run that it superseded is.
 local function discard(d, name, unit)
   book(unit.run, 'discarded', 1)
-  local replaced = unit.replaced
-  if not replaced or is_cancelled(replaced.run) then return end
-  lift_fence(d, name, unit, replaced)
-  book(replaced.run, 'superseded', -1)
-  replaced.attempts, replaced.faults, replaced.deaths, replaced.notBefore = 0, 0, 0, 0
-  place(d, name, replaced)
+  local back, older
+  for _, one in ipairs(unit.replaced or {}) do
+    if not is_cancelled(one.run) then
+      if not back then back, older = one, {} else older[#older + 1] = one end
+    end
+  end
+  if not back then return end
+  lift_fence(d, name, unit, back)
+  book(back.run, 'superseded', -1)
+  back.attempts, back.faults, back.deaths, back.notBefore = 0, 0, 0, 0
+  back.replaced = #older > 0 and older or nil
+  place(d, name, back)
 end
 
 -- Puts a value among the pending ones, against the gates, the ledger, what is pending and what is in flight; `unit` is
