@@ -46,7 +46,9 @@ test("keys of format 1 are found that hold anything but the text in their place"
   const store = await openRedisStore({ url, namespace });
   t.after(() => store.close());
   const first = await keysLeft(redis, namespace);
-  assert.deepEqual([first.old, first.strange], [[], []]);
+  // Other tests have keys of their own in this Redis.
+  const strange = first.strange.filter((key) => key.includes(namespace));
+  assert.deepEqual([first.old, strange], [[], []]);
   assert.ok((first.known["in the place of format 1"] ?? 0) > 10);
   const key = `{poolsync:${namespace}}:mailboxes`;
   await redis.del(key);
