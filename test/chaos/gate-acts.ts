@@ -56,10 +56,11 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
   const underWay = new Set<Promise<unknown>>();
   const failures: unknown[] = [];
 
-  async function runAt(place: number): Promise<Run | undefined> {
+  async function runAt(place: number, reserves = false): Promise<Run | undefined> {
     for (let waitedMs = 0; waitedMs < FOUND_WITHIN_MS; waitedMs += LOOK_EVERY_MS) {
       const runs = (await steps.underWay()).filter(({ id }) => !picked.has(id));
       const run = runs[Math.floor(place * runs.length)];
+      if (run && reserves) picked.add(run.id);
       if (run) return run;
       await sleep(LOOK_EVERY_MS, undefined, { signal });
     }
@@ -67,9 +68,8 @@ export function startGateActs({ plan, tally, engine, command }: GateMeans): Gate
   }
 
   async function cancel({ place, afterMs, by, twice }: Extract<GateAct, { kind: "cancel" }>): Promise<boolean> {
-    const run = await runAt(place);
+    const run = await runAt(place, true);
     if (!run) return false;
-    picked.add(run.id);
     await sleep(afterMs, undefined, { signal });
     const both: readonly By[] = twice ? ["command", "use case"] : [by];
     const cancelled = silence.step(() => steps.cancel(run, both));
