@@ -65,12 +65,14 @@ describe("an answer that is lost on its way", () => {
       accepted: true,
       cursor: "",
       ahead: 0,
+      stale: [],
       waiting: ["ann"],
     });
     assert.deepEqual(withoutPlace(await cut(() => store.mailboxes.put(pageOf(["bob"], { run: "fed", cursor })))), {
       accepted: true,
       cursor: "1",
       ahead: 0,
+      stale: [],
       waiting: ["bob"],
     });
     assert.equal((await store.runs.books("run")).received, 2);
