@@ -47,7 +47,8 @@ async function paced(use: (governor: ReturnType<typeof createQuotaGovernor>, rat
   }
 }
 
-describe("a read of a pool", () => {
+// Most wait between two tries, and none for another.
+describe("a read of a pool", { concurrency: true }, () => {
   for (const [name, status] of [
     ["TooManyRequestsException", 400],
     ["ThrottlingException", 400],

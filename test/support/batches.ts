@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 /** Starting a process for each file would take longer than the tests. */
-const BATCHES = 4;
+const BATCHES = 3;
 
 /**
  * Writes files into `directory` that import the test files, each a share of them, and answers their paths. For unit
