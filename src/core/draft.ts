@@ -4,7 +4,7 @@
  */
 import type { Entry, Term } from "./books.ts";
 import type { PassageOf } from "./gate.ts";
-import type { QueuedUnit, SettledUnit, LedgerEntry, UserState } from "./mailbox.ts";
+import type { AbandonedCall, LedgerEntry, QueuedUnit, SettledUnit, UserState } from "./mailbox.ts";
 import { contactOf, flagOf } from "./unit.ts";
 
 /** What a step leaves behind. */
@@ -21,7 +21,7 @@ export interface Draft {
     priority: number;
     pending: Record<string, QueuedUnit>;
     claim?: { token: string; leaseUntil: number; units: Record<string, QueuedUnit>; sent?: readonly string[] };
-    abandonedCalls: Record<string, { until: number }>;
+    abandonedCalls: Record<string, AbandonedCall>;
     lastSettled: Record<string, SettledUnit>;
     overwritten: Record<string, string>;
     unresolvedCalls: Record<string, { digest: string; until: number }>;

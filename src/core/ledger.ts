@@ -103,6 +103,9 @@ export function liftFence(
   if (entry?.fencedOver === undefined || entry.version !== version || entry.run !== run) return;
   const { fencedOver, ...rest } = entry;
   d.ledger[name] = { ...rest, version: fencedOver === "" ? back.version : fencedOver };
+  const abandoned = d.mailbox.abandonedCalls[name];
+  if (abandoned && (abandoned.unwanted ?? "") < version)
+    d.mailbox.abandonedCalls[name] = { ...abandoned, unwanted: version };
 }
 
 /** True where the ledger has something newer of the unit, or of the contact that it speaks of. */

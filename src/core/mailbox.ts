@@ -70,6 +70,13 @@ export interface Claim {
   readonly sent?: readonly string[];
 }
 
+export interface AbandonedCall {
+  /** Epoch ms: the call may still be applied until then. */
+  readonly until: number;
+  /** The newest version of such calls whose run was cancelled since: what gave way to it is wanted again, and older. */
+  readonly unwanted?: string;
+}
+
 export interface Mailbox {
   readonly pool: string;
   /** The canonical username, sealed. */
@@ -78,11 +85,8 @@ export interface Mailbox {
   readonly priority: number;
   readonly pending: Units;
   readonly claim?: Claim;
-  /**
-   * Abandoned calls: units of claims that ended without a settle. A call of theirs may still be applied until the time
-   * given.
-   */
-  readonly abandonedCalls: Readonly<Record<string, { readonly until: number }>>;
+  /** Abandoned calls: units of claims that ended without a settle. */
+  readonly abandonedCalls: Readonly<Record<string, AbandonedCall>>;
   /**
    * The value that was settled last, of a unit with an abandoned call and of its flag. It is kept as long as that call
    * may still be applied, and is sent again if it was.

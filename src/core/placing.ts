@@ -212,8 +212,8 @@ export function takeOver(d: Draft, nowMs: number): void {
   for (const [name, unit] of Object.entries(dead.units)) {
     book(d, unit.run, "pending", -1);
     fenceVersion(d, name, unit, nowMs + ABANDONED_CALL_MS, nowMs);
+    d.mailbox.abandonedCalls[name] = { ...d.mailbox.abandonedCalls[name], until: nowMs + ABANDONED_CALL_MS };
     place(d, name, { ...unit, deaths: unit.deaths + 1 });
-    d.mailbox.abandonedCalls[name] = { until: nowMs + ABANDONED_CALL_MS };
   }
 }
 

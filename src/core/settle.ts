@@ -185,21 +185,22 @@ function settleLate(
     // The call may be applied after whatever is sent next.
     const mayComeUntil = nowMs + (fateUnknown ? COOLDOWN_MS : 0);
     if (fateUnknown) startCooldown(d, name, "", nowMs);
+    const before = d.ledger[name]?.version ?? "";
+    const isUnwanted = before < version && version <= (d.mailbox.abandonedCalls[name]?.unwanted ?? "");
     for (const touched of [name, otherOf(name)]) {
       if (touched === undefined) continue;
       blank(d, touched, mayComeUntil);
       const flying = current?.units[touched];
       const applied = d.ledger[touched];
-      if (flying && flying.version > version) {
+      if (flying && (isUnwanted || flying.version > version)) {
         overwritten[touched] = version;
         doubted.add(touched);
-      } else if (applied && applied.version > version) {
+      } else if (isUnwanted || (applied && applied.version > version)) {
         doubted.add(touched);
         resend(d, touched);
       }
     }
-    const applied = d.ledger[name];
-    if (is === "applied" && (!applied || applied.version < version)) enter(d, name, version, "", { at: nowMs });
+    if (is === "applied" && before < version && !isUnwanted) enter(d, name, version, "", { at: nowMs });
   }
   const result: Settled = { late: true, doubted: [...doubted], letters: [] };
   if (!state.mailbox) return { state: { ledger: { ...d.ledger } }, entries: [], result };

@@ -89,17 +89,18 @@ describe("a run that is cancelled", () => {
       await until("some of it is written", () => stage.writes().length > 2);
       const run = await stage.latest();
       const answers = await Promise.allSettled([stage.cancel(run), stage.cancel(run)]);
-      const [said, ...more] = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
-      assert.ok(said !== undefined && more.length === 0, "one of two cancels it");
-      const refused = answers.flatMap((answer) => (answer.status === "rejected" ? String(answer.reason) : []));
-      assert.match(refused.join(), /is cancelled, and cannot be cancelled/);
+      const said = answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value.books] : []));
+      // The other finds it cancelled: with its books not yet tidy it helps, and else it has come too late.
+      for (const answer of answers) {
+        if (answer.status === "rejected") assert.match(String(answer.reason), /is cancelled, and cannot be cancelled/);
+      }
       next.resolve();
       await assert.rejects(running, { kind: "cancelled" });
       await until("the books are tidy", async () => (await stage.runs.books(run)).pending === 0);
       const { received, applied, discarded } = await stage.runs.books(run);
       assert.deepEqual([received, applied + discarded], [500, 500]);
-      assert.equal(said.books.applied + said.books.pending, 500);
-      assert.ok(applied - said.books.applied <= 2, "but for the calls in flight");
+      assert.equal(Math.max(...said.map((books) => books.applied + books.pending)), 500);
+      for (const books of said) assert.ok(applied - books.applied <= 2, "but for the calls in flight");
       assert.equal(stage.writes().length, applied);
     });
   }

@@ -359,6 +359,26 @@ export function gateCases(suite: Suite): void {
       assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
       assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
     });
+
+    for (const when of ["waits", "is in flight", "was written"] as const) {
+      test(`sends last what it put back: a worker of the cancelled run wakes and writes while it ${when}`, async () => {
+        const u = await feeds();
+        const [right, wrong] = [await u.newFeed(), await u.newFeed()];
+        await u.put("name", "right", 1, { run: right.run });
+        await u.put("name", "wrong", 2, { run: wrong.run });
+        const late = await u.dies("a", "name");
+        await wrong.cancel();
+        const { version } = heldOf(await u.claimInTime("b"), "name");
+        if (when === "waits") await u.settle("b", { name: retry(version, 0) });
+        if (when === "was written") await u.settle("b", { name: applied(version) });
+        assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
+        if (when === "is in flight") await u.settle("b", { name: applied(version) });
+        assert.deepEqual(await u.deliver("c"), { name: "right" });
+        assert.deepEqual(await u.pending(), {});
+        assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
+        assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
+      });
+    }
   });
 
   describe("claims of some runs", () => {

@@ -52,7 +52,7 @@ export const mailboxDocument = z.object({
   pending: units,
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units, sent })),
   // Left out where they are empty.
-  abandonedCalls: byName(z.object({ until: z.number() })).default({}),
+  abandonedCalls: byName(z.object({ until: z.number(), unwanted: z.exactOptional(z.string()) })).default({}),
   lastSettled: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
   overwritten: byName(z.string()).default({}),
   unresolvedCalls: byName(z.object({ digest: z.string(), until: z.number() })).default({}),

@@ -203,6 +203,8 @@ local function lift_fence(d, name, unit, back)
   entry.version = entry.fencedOver == '' and back.version or entry.fencedOver
   entry.fencedOver = nil
   d.ledger_changed = true
+  local abandoned = d.mailbox.abandonedCalls[name]
+  if abandoned and (abandoned.unwanted or '') < unit.version then abandoned.unwanted = unit.version end
 end
 
 -- Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag.
@@ -449,8 +451,9 @@ local function take_over(d)
     book(unit.run, 'pending', -1)
     fence_version(d, name, unit, NOW + ABANDONED_CALL_MS)
     unit.deaths = unit.deaths + 1
+    local abandoned = mailbox.abandonedCalls[name]
+    mailbox.abandonedCalls[name] = { ['until'] = NOW + ABANDONED_CALL_MS, unwanted = abandoned and abandoned.unwanted }
     place(d, name, unit)
-    mailbox.abandonedCalls[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
   end
 end
 

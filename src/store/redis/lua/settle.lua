@@ -90,14 +90,14 @@ local function settle_late(d, settlements)
     end
     table.insert(doubted, name)
   end
-  local function touch(name, version, till)
+  local flying_units = mailbox.claim and mailbox.claim.units or {}
+  local function touch(name, version, till, is_unwanted)
     blank(d, name, till)
-    local flying = mailbox.claim and mailbox.claim.units[name]
-    local applied = d.ledger[name]
-    if flying and flying.version > version then
+    local flying, applied = flying_units[name], d.ledger[name]
+    if flying and (is_unwanted or flying.version > version) then
       mailbox.overwritten[name] = version
       doubt(name)
-    elseif applied and applied.version > version then
+    elseif is_unwanted or (applied and applied.version > version) then
       doubt(name)
       resend(d, name)
     end
@@ -109,10 +109,12 @@ local function settle_late(d, settlements)
       -- The call may be applied after whatever is sent next.
       if fate_unknown then start_cooldown(d, name, '') end
       local till = NOW + (fate_unknown and COOLDOWN_MS or 0)
-      touch(name, version, till)
-      if other_of(name) then touch(other_of(name), version, till) end
-      local applied = d.ledger[name]
-      if settlement.is == 'applied' and (not applied or applied.version < version) then enter(d, name, version, '', NOW) end
+      local before = d.ledger[name] and d.ledger[name].version or ''
+      local abandoned = mailbox.abandonedCalls[name]
+      local is_unwanted = before < version and version <= (abandoned and abandoned.unwanted or '')
+      touch(name, version, till, is_unwanted)
+      if other_of(name) then touch(other_of(name), version, till, is_unwanted) end
+      if settlement.is == 'applied' and before < version and not is_unwanted then enter(d, name, version, '', NOW) end
     end
   end
   return doubted
