@@ -1,18 +1,30 @@
 /** Users whom gates keep, brought in pages to where the gates stand. Each page is one step; what is left undone is done later. */
+import { gatesOf } from "../core/gate.ts";
 import type { Engine } from "../queues/engine.ts";
-import type { Due } from "../store/mailboxes.ts";
+import type { Due, Sorted } from "../store/mailboxes.ts";
+import type { Run } from "../store/runs.ts";
 import type { Store } from "../store/store.ts";
 
 const PAGE = 200;
 
-/** Those of a pool who are due: whom a gate keeps is due no more, and what a cancelled run has put is discarded. */
-export async function sortOutDue({ mailboxes }: Pick<Store, "mailboxes">, pool: string, signal?: AbortSignal) {
+/** Whom a gate keeps is due no more, and what a cancelled run has put is discarded. */
+export async function sortOut({ mailboxes }: Pick<Store, "mailboxes">, whose: Sorted, signal?: AbortSignal) {
   for (let offset = 0; ;) {
     signal?.throwIfAborted();
-    const { looked, due } = await mailboxes.sortOut(pool, { offset, limit: PAGE });
+    const { looked, left } = await mailboxes.sortOut(whose, { offset, limit: PAGE });
     if (looked < PAGE) return;
-    offset += due;
+    offset += left;
   }
+}
+
+/** What a cancelled run has put is discarded, also what a gate keeps. */
+export async function sortOutRun(
+  store: Pick<Store, "mailboxes">,
+  run: Pick<Run, "id" | "pool" | "feed">,
+  signal?: AbortSignal,
+): Promise<void> {
+  await sortOut(store, { pool: run.pool }, signal);
+  for (const gate of gatesOf(run)) await sortOut(store, { gate }, signal);
 }
 
 /** Those whom an open gate has kept are due again, and woken. Answers how many. */

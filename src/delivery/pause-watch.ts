@@ -7,7 +7,7 @@ import { ALL, poolGate } from "../core/gate.ts";
 import type { Log } from "../log.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { ClosedGate } from "../store/gates.ts";
-import { releaseKept, sortOutDue } from "./kept-users.ts";
+import { releaseKept, sortOut } from "./kept-users.ts";
 
 export interface PauseWatch {
   look(): Promise<void>;
@@ -39,7 +39,7 @@ export function createPauseWatch(engine: Pick<Engine, "store" | "wakeUps">, pool
       if ([...closed.keys()].some((key) => !known.has(key))) isSorted = false;
       known = closed;
       // Where the store fails on the way, the next look does it.
-      if (!isSorted) await sortOutDue(engine.store, pool);
+      if (!isSorted) await sortOut(engine.store, { pool });
       isSorted = true;
       for (const gate of await gates.opened()) await releaseKept(engine, gate);
     },

@@ -95,6 +95,9 @@ export interface Due {
   readonly priority: number;
 }
 
+/** The users of a pool who are due, or those whom a gate keeps. */
+export type Sorted = { readonly pool: string } | { readonly gate: string };
+
 export interface Swept extends Due {
   /** Epoch ms, by the store's clock. */
   readonly dueAt: number;
@@ -135,14 +138,14 @@ export interface Mailboxes {
   /** How many users of the pool have something to do, now or later, that no gate keeps. */
   dueCount(pool: string): Promise<number>;
   /**
-   * Brings users of a pool who are due to where the gates stand now, `offset` from the first: whom a gate keeps is due no
-   * more, and what a cancelled run has put is discarded. Answers how many were looked at, and how many of them are still
-   * due: the next page begins behind these.
+   * Brings users to where the gates stand now, `offset` from the first: whom a gate keeps is due no more, and what a
+   * cancelled run has put is discarded. Answers how many were looked at, and how many of them are still among those who
+   * are meant: the next page begins behind these.
    */
   sortOut(
-    pool: string,
+    whose: Sorted,
     options: { readonly offset: number; readonly limit: number },
-  ): Promise<{ readonly looked: number; readonly due: number }>;
+  ): Promise<{ readonly looked: number; readonly left: number }>;
   /**
    * Makes users due again whom a gate has kept, `limit` of them at most, and answers them; none where the gate is
    * closed, or keeps nobody any more.

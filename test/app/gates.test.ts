@@ -180,6 +180,17 @@ describe("a pause", () => {
     });
   }
 
+  test("holds up no cancel: what the run had put is discarded behind it", async (t) => {
+    const stage = await setStage(t, {});
+    await stage.pause({ pool: POOL }, ANNA);
+    const { run } = await stage.sync(await stage.rows("wrong.csv", "Wrong"), { detached: true });
+    await stage.queue("u0", { nickname: "Right" });
+    const { books } = await stage.cancel(run);
+    assert.deepEqual([books.applied, books.pending], [0, 10]);
+    const { discarded, pending } = await stage.runs.books(run);
+    assert.deepEqual([discarded, pending, await stage.gates.kept(poolGate(POOL))], [10, 0, 1]);
+  });
+
   test("of everything refuses an application that waits, and takes what it queues", async (t) => {
     const stage = await setStage(t);
     const poolsync = await openPoolsync({ ...stage.place, logLevel: "silent", ratePerSecond: 1000 });

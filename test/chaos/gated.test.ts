@@ -201,7 +201,7 @@ describe("15: in the end", () => {
     assert.equal(await broken(), "");
     await store.runs.transition("run", ["reading"], "cancelled");
     assert.match(await broken(), /run was cancelled, and 1 of it are pending/);
-    await store.mailboxes.sortOut(POOL, { offset: 0, limit: 10 });
+    await store.mailboxes.sortOut({ pool: POOL }, { offset: 0, limit: 10 });
     assert.equal(await broken(), "");
   });
 

@@ -43,11 +43,15 @@ const release = fc
   .constantFrom(...GATES, runGate(RUNS[0]))
   .chain((gate) => command(`release ${gate}`, (model, store) => releaseBoth(model, store, gate)));
 
-const sortOut = fc.constantFrom(...POOLS).chain((pool) =>
-  command(`sort out ${pool}`, async (model, store) => {
+const anyWhose = fc.oneof(
+  fc.constantFrom(...POOLS).map((pool) => ({ pool })),
+  fc.constantFrom(...GATES, runGate(RUNS[0])).map((gate) => ({ gate })),
+);
+const sortOut = anyWhose.chain((whose) =>
+  command(`sort out ${JSON.stringify(whose)}`, async (model, store) => {
     const page = { offset: 0, limit: 100 };
-    const answer = await model.memory.store.mailboxes.sortOut(pool, page);
-    assert.deepEqual(await store.mailboxes.sortOut(pool, page), answer);
+    const answer = await model.memory.store.mailboxes.sortOut(whose, page);
+    assert.deepEqual(await store.mailboxes.sortOut(whose, page), answer);
     await sameDocuments(model, store, USERS);
   }),
 );

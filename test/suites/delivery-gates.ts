@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { putFeed } from "../../src/delivery/feed-run.ts";
-import { releaseKept, sortOutDue } from "../../src/delivery/kept-users.ts";
+import { releaseKept, sortOut } from "../../src/delivery/kept-users.ts";
 import { createProducer } from "../../src/delivery/producer.ts";
 import { feedGate, poolGate } from "../../src/core/gate.ts";
 import { PRIORITY, wakeUpQueue } from "../../src/queues/wake-ups.ts";
@@ -19,7 +19,7 @@ const people = (count: number): string[] => Array.from({ length: count }, (_, nt
 /** As the command does. */
 async function pause({ engine, id }: Stage, gate: string): Promise<void> {
   assert.ok(await engine.store.gates.pause(gate, BY));
-  await sortOutDue(engine.store, id);
+  await sortOut(engine.store, { pool: id });
 }
 
 async function resume({ engine }: Stage, gate: string): Promise<number> {

@@ -86,7 +86,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         claim: ({ mailboxes }) => mailboxes.claim("cem", "other", LEASE_MS),
         settle: ({ mailboxes }) => mailboxes.settle("ann", "token", settled(claim), LEASE_MS),
         sweep: ({ mailboxes }) => mailboxes.sweep(POOL, sweep),
-        sortOut: ({ mailboxes }) => mailboxes.sortOut(POOL, { offset: 0, limit: 10 }),
+        sortOut: ({ mailboxes }) => mailboxes.sortOut({ pool: POOL }, { offset: 0, limit: 10 }),
         release: ({ mailboxes }) => mailboxes.release(poolGate(POOL), 10),
         replay: ({ mailboxes }) => mailboxes.replay(["letter"], 1),
       },

@@ -25,7 +25,7 @@ export function gateCases(suite: Suite): void {
       mailboxes,
       newFeed,
       due: () => mailboxes.dueCount(u.pool),
-      sortOut: () => mailboxes.sortOut(u.pool, { offset: 0, limit: 100 }),
+      sortOut: () => mailboxes.sortOut({ pool: u.pool }, { offset: 0, limit: 100 }),
     };
   }
 
@@ -45,7 +45,7 @@ export function gateCases(suite: Suite): void {
         t.after(() => u.gates.resume(gate));
         const [paused] = (await u.gates.list()).filter((one) => one.gate === gate);
         assert.deepEqual([paused?.state, paused?.by, paused?.reason], ["paused", BY.by, BY.reason]);
-        assert.deepEqual(await u.sortOut(), { looked: 1, due: 0 });
+        assert.deepEqual(await u.sortOut(), { looked: 1, left: 0 });
         assert.deepEqual((await u.put("name", "after", 2, { run })).waiting, []);
         assert.equal(await u.due(), 0);
         assert.deepEqual(await u.claim("a"), { is: "idle" });
@@ -81,8 +81,8 @@ export function gateCases(suite: Suite): void {
       await u.gates.pause(feedGate(paused.feed), BY);
       await u.put("name", "x", 1, { run: other.run });
       for (let offset = 0; ;) {
-        const { looked, due } = await u.mailboxes.sortOut(u.pool, { offset, limit: 7 });
-        offset += due;
+        const { looked, left } = await u.mailboxes.sortOut({ pool: u.pool }, { offset, limit: 7 });
+        offset += left;
         if (looked < 7) break;
       }
       assert.equal(await u.due(), 1);
@@ -211,7 +211,7 @@ export function gateCases(suite: Suite): void {
       const { cancel, run } = await u.newFeed();
       await u.put("name", "x", 1, { run });
       await cancel();
-      assert.deepEqual(await u.sortOut(), { looked: 1, due: 0 });
+      assert.deepEqual(await u.sortOut(), { looked: 1, left: 0 });
       assert.deepEqual(await u.books(run), { received: 1, discarded: 1 });
       assert.equal(await u.mailbox(), undefined);
     });
@@ -379,6 +379,39 @@ export function gateCases(suite: Suite): void {
         assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
       });
     }
+  });
+
+  describe("a run that is cancelled behind a pause", () => {
+    test("is discarded at once, and what it had superseded goes on", async () => {
+      const u = await feeds();
+      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
+      const gate = feedGate(wrong.feed);
+      await u.put("name", "right", 1, { run: right.run });
+      await u.gates.pause(gate, BY);
+      await u.put("name", "wrong", 2, { run: wrong.run });
+      await u.put("nickname", "wrong", 2, { run: wrong.run });
+      assert.equal(await u.due(), 0);
+      await wrong.cancel();
+      assert.deepEqual(await u.mailboxes.sortOut({ gate }, { offset: 0, limit: 10 }), { looked: 1, left: 0 });
+      assert.equal(await u.gates.kept(gate), 0);
+      assert.deepEqual(await u.books(wrong.run), { received: 2, discarded: 2 });
+      assert.deepEqual(await u.deliver("a"), { name: "right" });
+    });
+
+    test("leaves there what others have put", async () => {
+      const u = await feeds();
+      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
+      const gate = poolGate(u.pool);
+      await u.gates.pause(gate, BY);
+      await u.put("name", "wrong", 1, { run: wrong.run });
+      await u.put("nickname", "right", 1, { run: right.run });
+      await wrong.cancel();
+      assert.deepEqual(await u.mailboxes.sortOut({ gate }, { offset: 0, limit: 10 }), { looked: 1, left: 1 });
+      assert.deepEqual(await u.pending(), { nickname: "right" });
+      await u.gates.resume(gate);
+      await u.mailboxes.release(gate, 10);
+      assert.deepEqual(await u.deliver("a"), { nickname: "right" });
+    });
   });
 
   describe("claims of some runs", () => {

@@ -56,6 +56,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       .flatMap(([user, { mailbox }]) => (mailbox?.pool === pool ? [{ user, mailbox, at: dueAt(mailbox) }] : []))
       .filter(({ at }) => at < Infinity)
       .toSorted((a, b) => a.at - b.at);
+  const keptBy = (gate: string) =>
+    [...users].flatMap(([user, { mailbox }]) => (gatesIn(mailbox).has(gate) ? user : []));
   const runsOf = (mailbox: Mailbox): string[] => [
     ...new Set([...Object.values(mailbox.pending), ...Object.values(mailbox.claim?.units ?? {})].map(({ run }) => run)),
   ];
@@ -137,15 +139,18 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         .slice(offset, offset + limit)
         .map(({ user, mailbox, at }) => ({ user, priority: mailbox.priority, dueAt: at, runs: runsOf(mailbox) }));
     },
-    async sortOut(pool, { offset, limit }) {
-      const page = boxes(pool).slice(offset, offset + limit);
-      for (const { user } of page) carryOut(user, sortOut(stateOf(user), user, clock.nowMs, passageOf));
-      const still = new Set(boxes(pool).map(({ user }) => user));
-      return { looked: page.length, due: page.filter(({ user }) => still.has(user)).length };
+    async sortOut(whose, { offset, limit }) {
+      const meant = () => ("pool" in whose ? boxes(whose.pool).map(({ user }) => user) : keptBy(whose.gate));
+      const page = meant().slice(offset, offset + limit);
+      for (const user of page) carryOut(user, sortOut(stateOf(user), user, clock.nowMs, passageOf));
+      const still = new Set(meant());
+      return { looked: page.length, left: page.filter((user) => still.has(user)).length };
     },
     async release(gate, limit) {
       if (closed.has(gate)) return [];
-      const page = [...users].filter(([, { mailbox }]) => gatesIn(mailbox).has(gate)).slice(0, limit);
+      const page = keptBy(gate)
+        .slice(0, limit)
+        .map((user) => [user, stateOf(user)] as const);
       return page.flatMap(([user, before]) => {
         const { mailbox } = carryOut(user, sortOut(before, user, clock.nowMs, passageOf)).state;
         return mailbox && dueAt(mailbox) < Infinity ? { user, priority: mailbox.priority, pool: mailbox.pool } : [];

@@ -2,7 +2,7 @@
 import { ALL, feedGate, poolGate } from "../../core/gate.ts";
 import { printable } from "../../core/masking.ts";
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
-import { releaseKept, sortOutDue } from "../../delivery/kept-users.ts";
+import { releaseKept, sortOut } from "../../delivery/kept-users.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { ClosedGate } from "../../store/gates.ts";
@@ -41,7 +41,7 @@ export async function pause(engine: Engine, log: Log, target: PauseTarget, given
     throw new AppError("paused", there ? pausedSentence(there) : "It is being let go on: try again.");
   }
   log.warn({ gate, by: by.by, reason: by.reason }, "paused");
-  for (const { pool } of await store.targets()) await sortOutDue(store, pool);
+  for (const { pool } of await store.targets()) await sortOut(store, { pool });
   return store.gates.kept(gate);
 }
 

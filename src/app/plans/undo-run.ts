@@ -4,7 +4,7 @@ import { count } from "../../core/amounts.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Config } from "../../config/config.ts";
-import { sortOutDue } from "../../delivery/kept-users.ts";
+import { sortOutRun } from "../../delivery/kept-users.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { openWayBack } from "../../plan/way-back.ts";
 import type { Store } from "../../store/store.ts";
@@ -30,7 +30,7 @@ export async function findUndoable(store: Store, id: string, signal: AbortSignal
     const { pending } = await store.runs.books(id);
     if (pending === 0) return run;
     if (run.state !== "cancelled") throw stillPending(id, pending);
-    await sortOutDue(store, run.pool, signal);
+    await sortOutRun(store, run, signal);
     await sleep(LOOK_EVERY_MS, undefined, { signal });
   }
 }

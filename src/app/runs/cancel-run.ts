@@ -2,7 +2,7 @@
 import { counted } from "../../core/amounts.ts";
 import type { Books } from "../../core/books.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
-import { sortOutDue } from "../../delivery/kept-users.ts";
+import { sortOutRun } from "../../delivery/kept-users.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { directRunId, type Run } from "../../store/runs.ts";
@@ -33,14 +33,14 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
     const run = await findRun(engine, id);
     // Whoever cancelled it was cut before its books were tidy.
     if (run.state !== "cancelled" || now.pending === 0) throw notOpen(run, now);
-    await sortOutDue(engine.store, pool);
+    await sortOutRun(engine.store, run);
     return { feed, pool, books: now };
   }
   // What workers have met since it was cancelled is discarded already.
   const books = { ...now, pending: now.pending + now.discarded - before.discarded };
   await plans.drop(id);
   log.warn({ run: id, pool, feed }, "run cancelled");
-  await sortOutDue(engine.store, pool);
+  await sortOutRun(engine.store, { id, pool, feed });
   return { feed, pool, books };
 }
 

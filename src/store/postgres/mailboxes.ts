@@ -7,13 +7,13 @@ import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
 import { defined } from "../../core/defined.ts";
 import { buriedOf } from "../../core/letter.ts";
-import { dueAt, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
+import { dueAt, gatesIn, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
 import { sortOut } from "../../core/sort-out.ts";
 import { type Settlements } from "../../core/settlement.ts";
-import type { ClaimAnswer, Mailboxes, Page, Put, Selection, SettleAnswer, Swept } from "../mailboxes.ts";
+import type { ClaimAnswer, Mailboxes, Page, Put, Selection, SettleAnswer, Sorted, Swept } from "../mailboxes.ts";
 import { runCancelled, runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
@@ -41,7 +41,7 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
       );
       return rows[0]?.n ?? 0;
     },
-    sortOut: (pool, page) => database.transaction((session) => sortOutPage(session, pool, page, now())),
+    sortOut: (whose, page) => database.transaction((session) => sortOutPage(session, whose, page, now())),
     release: (gate, limit) => database.transaction((session) => releaseGate(session, gate, limit, now())),
     read: (user) => readUser(database, user),
     async ledgers(users) {
@@ -141,21 +141,27 @@ function isDue(state: UserState): state is UserState & { readonly mailbox: Mailb
 
 async function sortOutPage(
   session: Session,
-  pool: string,
+  whose: Sorted,
   { offset, limit }: Parameters<Mailboxes["sortOut"]>[1],
   at: number,
 ): ReturnType<Mailboxes["sortOut"]> {
-  const rows = await session.query<{ user: string }>(
-    `SELECT user_key AS user FROM poolsync.users
-     WHERE pool = $1 AND due_at IS NOT NULL ORDER BY due_at, user_key OFFSET $2 LIMIT $3`,
-    [pool, offset, limit],
-  );
+  const [from, name] =
+    "pool" in whose
+      ? ["poolsync.users WHERE pool = $1 AND due_at IS NOT NULL ORDER BY due_at, user_key", whose.pool]
+      : ["poolsync.kept WHERE gate = $1 ORDER BY user_key", whose.gate];
+  const rows = await session.query<{ user: string }>(`SELECT user_key AS user FROM ${from} OFFSET $2 LIMIT $3`, [
+    name,
+    offset,
+    limit,
+  ]);
   const after = await sortOutUsers(
     session,
     rows.map(({ user }) => user),
     at,
   );
-  return { looked: rows.length, due: [...after.values()].filter(isDue).length };
+  const isLeft = (state: UserState): boolean =>
+    "pool" in whose ? isDue(state) : gatesIn(state.mailbox).has(whose.gate);
+  return { looked: rows.length, left: [...after.values()].filter(isLeft).length };
 }
 
 async function releaseGate(

@@ -167,7 +167,7 @@ const due = z.object({ user: z.string(), priority: z.number() });
 export const sweepReply = z.object({
   due: z.array(due.extend({ dueAt: z.number(), runs: z.array(z.string()).default([]) })).default([]),
 });
-export const sortOutReply = z.object({ looked: z.number(), due: z.number() });
+export const sortOutReply = z.object({ looked: z.number(), left: z.number() });
 export const releaseReply = z.object({ due: z.array(due.extend({ pool: z.string() })).default([]) });
 export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
 

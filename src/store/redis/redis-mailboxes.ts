@@ -131,9 +131,11 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
 
     dueCount: (pool) => redis.zcard(keys.due(pool)),
 
-    async sortOut(pool, { offset, limit }) {
-      pools.add(pool);
-      const reply = await scripts.run("sort-out", keysOfAllPools(randomUUID()), [pool, offset, limit]);
+    async sortOut(whose, { offset, limit }) {
+      if ("pool" in whose) pools.add(whose.pool);
+      const args = ["pool" in whose ? "pool" : "gate", "pool" in whose ? whose.pool : whose.gate, offset, limit];
+      const token = randomUUID();
+      const reply = await inPool(async () => String(await scripts.run("sort-out", keysOfAllPools(token), args)));
       return parseDocument(sortOutReply, reply, "the answer to a sorting out");
     },
 
