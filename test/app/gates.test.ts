@@ -60,8 +60,9 @@ describe("a run that is cancelled", () => {
     });
 
     test(`while it is read puts no further page, and sends nothing more, on ${store}`, async (t) => {
-      const stage = await setStage(t, { ...options, config: "rate: 10\nconcurrency: 2\n" }, 600);
       const next = Promise.withResolvers<void>();
+      t.after(() => next.resolve());
+      const stage = await setStage(t, { ...options, config: "rate: 10\nconcurrency: 2\n" }, 600);
       const rowOf = (nth: number): FeedRow => ({
         kind: "change",
         line: nth + 2,

@@ -117,7 +117,7 @@ describe("undo", () => {
     interrupt.abort();
     await assert.rejects(cut, {
       category: "interrupted",
-      message: /[1-9]\d* changes stay queued.*; the same command goes on/,
+      message: /[1-9]\d* changes stay queued.*the same command goes on/,
     });
     assert.ok(stage.writes() < writes + 60);
 

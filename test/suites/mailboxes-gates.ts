@@ -1,34 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { ALL, feedGate, poolGate, runGate } from "../../src/core/gate.ts";
-import type { Letter } from "../../src/core/letter.ts";
-import { applied, createUser, heldOf, LONG_MS, retry, wanted } from "./mailbox-user.ts";
+import { BY, feedRuns } from "./feed-runs.ts";
+import { heldOf, LONG_MS, retry, wanted, applied } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
-const BY = { by: "zofia@desk", reason: "a wrong file" };
-
-/** What gates keep, what they discard, and how it goes on. */
+/** What gates keep, and how it goes on. */
 export function gateCases(suite: Suite): void {
-  /** A user, and runs of feeds that no other case has. */
-  async function feeds() {
-    const u = await createUser(suite);
-    const { runs, gates, mailboxes } = suite.store;
-    async function newFeed() {
-      const [feed, id] = [suite.fresh("feed"), suite.fresh("run")];
-      await runs.begin({ id, source: "file", pool: u.pool, feed, identity: "", asOf: 0 });
-      return { feed, run: id, cancel: () => runs.transition(id, ["reading"], "cancelled") };
-    }
-    return {
-      ...u,
-      runs,
-      gates,
-      mailboxes,
-      newFeed,
-      due: () => mailboxes.dueCount(u.pool),
-      sortOut: () => mailboxes.sortOut({ pool: u.pool }, { offset: 0, limit: 100 }),
-    };
-  }
-
   describe("gates that keep", () => {
     for (const [what, gateOf] of [
       ["everything", () => ALL],
@@ -36,7 +14,7 @@ export function gateCases(suite: Suite): void {
       ["a feed", ({ feed }: { feed: string }) => feedGate(feed)],
     ] as const) {
       test(`${what}: what is put, or waits, is not due until it is opened`, async (t) => {
-        const u = await feeds();
+        const u = await feedRuns(suite);
         const { feed, run } = await u.newFeed();
         const gate = gateOf({ pool: u.pool, feed });
         await u.put("name", "before", 1, { run });
@@ -73,7 +51,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("a feed that is paused does not count as a backlog, and another of the pool goes on", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const [paused, other] = [await u.newFeed(), await u.newFeed()];
       const users = Array.from({ length: 30 }, () => suite.fresh("user"));
       const changes = users.map((user) => ({ user, username: `p:${user}`, units: [wanted("name", "x", 1)] }));
@@ -100,7 +78,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("a user with changes of two feeds is kept for the one, and goes on for the other", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const [one, other] = [await u.newFeed(), await u.newFeed()];
       await u.gates.pause(feedGate(one.feed), BY);
       await u.put("name", "x", 1, { run: one.run });
@@ -112,7 +90,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("what two gates keep goes on when both are open, in any order", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const { feed, run } = await u.newFeed();
       const [inner, outer] = [feedGate(feed), poolGate(u.pool)];
       for (const gate of [inner, outer]) await u.gates.pause(gate, BY);
@@ -127,7 +105,7 @@ export function gateCases(suite: Suite): void {
 
     test("what comes back from a claim is kept: a retry, and what a dead worker had", async () => {
       for (const how of ["retry", "death"] as const) {
-        const u = await feeds();
+        const u = await feedRuns(suite);
         const { feed, run } = await u.newFeed();
         await u.put("name", "x", 1, { run });
         const { version } = heldOf(await u.claim("a", how === "death" ? 1 : LONG_MS), "name");
@@ -145,7 +123,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("a call that was in flight is applied", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const { feed, run } = await u.newFeed();
       await u.put("name", "x", 1, { run });
       const { version } = heldOf(await u.claim("a"), "name");
@@ -155,7 +133,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("a flag waits with the address that is kept", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const [one, other] = [await u.newFeed(), await u.newFeed()];
       await u.gates.pause(feedGate(one.feed), BY);
       await u.put("email", "new", 1, { run: one.run });
@@ -167,7 +145,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("a run that waits for an approval keeps what it has put, and goes on when it is approved", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const { run } = await u.newFeed();
       await u.put("name", "x", 1, { run });
       await u.runs.transition(run, ["reading"], "needs-approval");
@@ -180,7 +158,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("a single change goes through a pause where it is asked for, and nothing else of the user", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const [direct, other] = [await u.newFeed(), await u.newFeed()];
       await u.gates.pause(poolGate(u.pool), BY);
       await u.put("name", "x", 1, { run: direct.run });
@@ -197,226 +175,9 @@ export function gateCases(suite: Suite): void {
     });
   });
 
-  describe("a run that is cancelled", () => {
-    test("is cancelled once, by whoever says it first", async () => {
-      const u = await feeds();
-      const { cancel, run } = await u.newFeed();
-      await u.put("name", "x", 1, { run });
-      const cancelled = await Promise.all([cancel(), cancel(), cancel()]);
-      assert.equal(cancelled.filter(Boolean).length, 1);
-    });
-
-    test("has nothing due any more, and what waits is discarded when it is met", async () => {
-      const u = await feeds();
-      const { cancel, run } = await u.newFeed();
-      await u.put("name", "x", 1, { run });
-      await cancel();
-      assert.deepEqual(await u.sortOut(), { looked: 1, left: 0 });
-      assert.deepEqual(await u.books(run), { received: 1, discarded: 1 });
-      assert.equal(await u.mailbox(), undefined);
-    });
-
-    for (const [how, ends] of [
-      ["is applied", { applied: 1 }],
-      ["is retried", { discarded: 1 }],
-      ["would be a letter", { discarded: 1 }],
-      ["belonged to a worker that is dead", { discarded: 1 }],
-    ] as const) {
-      test(`while a claim is in flight, whose unit ${how}`, async () => {
-        const u = await feeds();
-        const { cancel, run } = await u.newFeed();
-        await u.put("name", "x", 1, { run });
-        const isDead = how === "belonged to a worker that is dead";
-        const { version } = heldOf(await u.claim("a", isDead ? 1 : LONG_MS), "name");
-        await cancel();
-        if (how === "is applied") await u.settle("a", { name: applied(version) });
-        else if (how === "is retried") await u.settle("a", { name: retry(version, 0) });
-        else if (isDead) await suite.becomes(async () => (await u.claim("b")).is !== "busy");
-        else {
-          const { letters } = await u.settle("a", { name: u.bury("name", version) });
-          assert.deepEqual(letters, []);
-        }
-        assert.deepEqual(await u.books(run), { received: 1, ...ends });
-        assert.deepEqual(await u.pending(), {});
-      });
-    }
-
-    test("has its letters discarded when they are replayed", async () => {
-      const u = await feeds();
-      const { cancel, run } = await u.newFeed();
-      await u.put("name", "x", 1, { run });
-      const letter: Letter = await u.buries("a", "name");
-      await u.put("nickname", "y", 1, { run });
-      await cancel();
-      await u.mailboxes.replay([letter.id], 10);
-      assert.deepEqual(await u.pending(), {});
-      assert.equal((await u.books(run))["dead"], undefined);
-      assert.equal((await u.books(run))["pending"], undefined);
-    });
-
-    test("leaves what another run has put, though it came before it or after it", async () => {
-      for (const [first, second] of [
-        ["right", "wrong"],
-        ["wrong", "right"],
-      ] as const) {
-        const u = await feeds();
-        const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-        const runs = { right: right.run, wrong: wrong.run };
-        // Whichever comes first, the wrong one is newer by its own clock.
-        const versions = { right: 1, wrong: 2 };
-        for (const word of [first, second]) await u.put("name", word, versions[word], { run: runs[word] });
-        assert.deepEqual(await u.pending(), { name: "wrong" });
-        assert.deepEqual(await u.books(right.run), { received: 1, superseded: 1 });
-        await wrong.cancel();
-        await u.sortOut();
-        assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
-        assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
-        assert.deepEqual(await u.deliver("a"), { name: "right" });
-      }
-    });
-
-    test("leaves the newest of several, whatever its own rows have superseded of one another", async () => {
-      const u = await feeds();
-      const [one, two, wrong] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
-      await u.put("name", "older", 1, { run: one.run });
-      await u.put("name", "newer", 2, { run: two.run });
-      for (const version of [3, 4, 5]) await u.put("name", `wrong ${version}`, version, { run: wrong.run });
-      await wrong.cancel();
-      assert.deepEqual(await u.deliver("a"), { name: "newer" });
-      assert.deepEqual(await u.books(one.run), { received: 1, superseded: 1 });
-      assert.deepEqual(await u.books(two.run), { received: 1, applied: 1 });
-      assert.deepEqual(await u.books(wrong.run), { received: 3, superseded: 2, discarded: 1 });
-    });
-
-    test("leaves the right value under two wrong files, whichever of them is cancelled first", async () => {
-      for (const first of [0, 1]) {
-        const u = await feeds();
-        const [right, ...wrong] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
-        await u.put("name", "right", 1, { run: right.run });
-        for (const [nth, { run }] of wrong.entries()) await u.put("name", `wrong ${nth}`, nth + 2, { run });
-        await wrong[first]?.cancel();
-        await u.sortOut();
-        await wrong[1 - first]?.cancel();
-        await u.sortOut();
-        assert.deepEqual(await u.deliver("a"), { name: "right" });
-        assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
-      }
-    });
-
-    test("puts nothing back that its own value has overtaken in the pool", async () => {
-      const u = await feeds();
-      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-      await u.put("name", "right", 1, { run: right.run });
-      await u.put("name", "wrong", 2, { run: wrong.run });
-      await u.deliver("a");
-      await wrong.cancel();
-      assert.deepEqual(await u.claim("b"), { is: "idle" });
-      assert.deepEqual(await u.books(right.run), { received: 1, superseded: 1 });
-    });
-
-    test("puts back what its call in flight has superseded, when that call fails", async () => {
-      const u = await feeds();
-      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-      await u.put("name", "right", 1, { run: right.run });
-      await u.put("name", "wrong", 2, { run: wrong.run });
-      const { version } = heldOf(await u.claim("a"), "name");
-      await wrong.cancel();
-      await u.settle("a", { name: retry(version, 0) });
-      assert.deepEqual(await u.deliver("b"), { name: "right" });
-    });
-
-    for (const [how, isFirst] of [
-      ["that nobody heard of, before it is cancelled", true],
-      ["that nobody heard of, afterwards", false],
-    ] as const) {
-      test(`puts back what gave way to a call ${how}`, async () => {
-        const u = await feeds();
-        const [older, right, wrong] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
-        await u.put("name", "older", 1, { run: older.run });
-        await u.deliver("a");
-        await u.put("name", "right", 2, { run: right.run });
-        await u.put("name", "wrong", 3, { run: wrong.run });
-        const { version } = heldOf(await u.claim("b"), "name");
-        if (!isFirst) await wrong.cancel();
-        await u.settle("b", { name: { is: "retry", version, at: 0, counts: "fault", fateUnknown: true } });
-        if (isFirst) await wrong.cancel();
-        await u.sortOut();
-        assert.deepEqual(await u.pending(), { name: "right" });
-        assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
-        await u.put("name", "late", 0, { run: older.run });
-        assert.equal((await u.books(older.run))["stale"], 1, "what the ledger had before stands");
-      });
-    }
-
-    test("puts back what gave way to a value that a dead worker may have written", async () => {
-      const u = await feeds();
-      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-      await u.put("name", "right", 1, { run: right.run });
-      await u.put("name", "wrong", 2, { run: wrong.run });
-      await u.claim("a", 1);
-      await wrong.cancel();
-      await suite.becomes(async () => (await u.claim("b")).is !== "busy");
-      assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
-      assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
-    });
-
-    for (const when of ["waits", "is in flight", "was written"] as const) {
-      test(`sends last what it put back: a worker of the cancelled run wakes and writes while it ${when}`, async () => {
-        const u = await feeds();
-        const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-        await u.put("name", "right", 1, { run: right.run });
-        await u.put("name", "wrong", 2, { run: wrong.run });
-        const late = await u.dies("a", "name");
-        await wrong.cancel();
-        const { version } = heldOf(await u.claimInTime("b"), "name");
-        if (when === "waits") await u.settle("b", { name: retry(version, 0) });
-        if (when === "was written") await u.settle("b", { name: applied(version) });
-        assert.deepEqual((await u.settle("a", { name: applied(late) })).doubted, ["name"]);
-        if (when === "is in flight") await u.settle("b", { name: applied(version) });
-        assert.deepEqual(await u.deliver("c"), { name: "right" });
-        assert.deepEqual(await u.pending(), {});
-        assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
-        assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
-      });
-    }
-  });
-
-  describe("a run that is cancelled behind a pause", () => {
-    test("is discarded at once, and what it had superseded goes on", async () => {
-      const u = await feeds();
-      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-      const gate = feedGate(wrong.feed);
-      await u.put("name", "right", 1, { run: right.run });
-      await u.gates.pause(gate, BY);
-      await u.put("name", "wrong", 2, { run: wrong.run });
-      await u.put("nickname", "wrong", 2, { run: wrong.run });
-      assert.equal(await u.due(), 0);
-      await wrong.cancel();
-      assert.deepEqual(await u.mailboxes.sortOut({ gate }, { offset: 0, limit: 10 }), { looked: 1, left: 0 });
-      assert.equal(await u.gates.kept(gate), 0);
-      assert.deepEqual(await u.books(wrong.run), { received: 2, discarded: 2 });
-      assert.deepEqual(await u.deliver("a"), { name: "right" });
-    });
-
-    test("leaves there what others have put", async () => {
-      const u = await feeds();
-      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
-      const gate = poolGate(u.pool);
-      await u.gates.pause(gate, BY);
-      await u.put("name", "wrong", 1, { run: wrong.run });
-      await u.put("nickname", "right", 1, { run: right.run });
-      await wrong.cancel();
-      assert.deepEqual(await u.mailboxes.sortOut({ gate }, { offset: 0, limit: 10 }), { looked: 1, left: 1 });
-      assert.deepEqual(await u.pending(), { nickname: "right" });
-      await u.gates.resume(gate);
-      await u.mailboxes.release(gate, 10);
-      assert.deepEqual(await u.deliver("a"), { nickname: "right" });
-    });
-  });
-
   describe("claims of some runs", () => {
     test("give what these have put, and say nothing of the rest", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const [own, other] = [await u.newFeed(), await u.newFeed()];
       await u.put("name", "x", 1, { run: own.run });
       await u.put("nickname", "y", 1, { run: other.run });
@@ -432,7 +193,7 @@ export function gateCases(suite: Suite): void {
     });
 
     test("take the address that a flag of theirs waits for", async () => {
-      const u = await feeds();
+      const u = await feedRuns(suite);
       const [own, other] = [await u.newFeed(), await u.newFeed()];
       await u.put("email", "new", 1, { run: other.run });
       await u.put("email_verified", "true", 2, { run: own.run });

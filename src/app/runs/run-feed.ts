@@ -4,6 +4,7 @@ import { counted } from "../../core/amounts.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import type { Identifier } from "../../core/identifier.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import { putFeed, type FeedRow } from "../../delivery/feed-run.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
@@ -226,10 +227,13 @@ async function interruptedRun(context: RunContext, run: Run, source: RunSource, 
   const { pending } = await engine.store.runs.books(run.id);
   observe({ is: "interrupted", run, pending });
   const changes = counted(pending, "change stays", "changes stay");
+  const others = engine.kind === "redis" ? "workers go on with them, " : "";
   const next = source.rereadable
-    ? "the same command goes on where this one stopped"
-    : "a worker delivers them, or the next sync into the pool with --leftovers; what was not read is to be given again";
-  return new AppError("interrupted", `Interrupted. ${changes} queued, in run ${run.id}; ${next}.`, {
+    ? `${others}the same command goes on where this one stopped`
+    : `${others || "the next sync into the pool with --leftovers delivers them, "}what was not read is to be given again`;
+  const queued = `Interrupted. ${changes} queued, in run ${run.id}: ${next}`;
+  const cancels = nextStep("runs", "cancel", run.id);
+  return new AppError("interrupted", sentence`${queued}, and ${cancels} discards them.`, {
     cause,
     category: "interrupted",
   });
