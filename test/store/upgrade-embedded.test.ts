@@ -94,6 +94,7 @@ for (const keyed of [false, true]) {
       expected.set("before_images", tables["befores"] ?? []);
       expected.set("format", [{ steps: FORMAT }]);
       expected.set("kept", []);
+      expected.set("exceptions", []);
       expected.set(
         "users",
         (tables["users"] ?? []).map((row) => userRow(row, madeAtMs)),
