@@ -188,7 +188,13 @@ describe("the embedded store's directory", () => {
       assert.equal((await store.mailboxes.recount()).get("killed")?.pending, books.pending);
       assert.equal(await store.mailboxes.dueCount("killed"), books.pending);
       const again = await store.mailboxes.put({ ...page([]), run: "killed", cursor: { from: "0", to: "1" } });
-      assert.deepEqual(withoutPlace(again), { accepted: false, cursor: String(pages), ahead: 0, stale: [], waiting: [] });
+      assert.deepEqual(withoutPlace(again), {
+        accepted: false,
+        cursor: String(pages),
+        ahead: 0,
+        stale: [],
+        waiting: [],
+      });
     });
   });
 
