@@ -200,6 +200,12 @@ export function dueAt({ claim, pending, abandonedCalls, unresolvedCalls }: Mailb
   return earliest < Infinity || remembered.length === 0 ? earliest : Math.max(...remembered);
 }
 
+/** True where a value of the run waits behind one that superseded it. */
+export function isBehind({ pending, claim }: Mailbox, run: string): boolean {
+  const units = [...Object.values(pending), ...Object.values(claim?.units ?? {})];
+  return units.some(({ replaced = [] }) => replaced.some((one) => one.run === run));
+}
+
 /** The gates that keep something in the mailbox. */
 export function gatesIn(mailbox: Mailbox | undefined): ReadonlySet<string> {
   return new Set(Object.values(mailbox?.pending ?? {}).flatMap(({ gate }) => gate ?? []));

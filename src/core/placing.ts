@@ -142,7 +142,7 @@ function yieldsTo(unit: QueuedUnit, other: QueuedUnit): boolean {
 }
 
 /** The unit with what it superseded: its own from before, the loser, and the loser's. */
-function replacing(unit: QueuedUnit, loser: QueuedUnit | undefined): QueuedUnit {
+export function replacing(unit: QueuedUnit, loser: QueuedUnit | undefined): QueuedUnit {
   if (loser === undefined) return unit;
   const { replaced = [], ...rest } = unit;
   const runs = new Set([unit.run]);

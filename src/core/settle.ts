@@ -1,6 +1,6 @@
 import { book, draft, otherOf, take, type Draft, type Outcome, type Owner } from "./draft.ts";
 import { blank, cameBefore, enter, enterSeen, fenceVersion, NOT_LOOKED_AT, unchangedBy } from "./ledger.ts";
-import { discard, done, finish, startCooldown, place, resend } from "./placing.ts";
+import { discard, done, finish, startCooldown, place, replacing, resend } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import type { Letter } from "./letter.ts";
 import { COOLDOWN_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
@@ -136,8 +136,12 @@ function settleBuried(
     discard(d, name, unit);
     return undefined;
   }
-  const rivals = [pending[name], pending[contactOf(name) ?? name]];
-  if (rivals.some((rival) => rival && rival.version > unit.version && !cameBefore(unit.account, rival.account))) {
+  const overtakes = (rival: QueuedUnit | undefined): rival is QueuedUnit =>
+    rival !== undefined && rival.version > unit.version && !cameBefore(unit.account, rival.account);
+  const newer = pending[name];
+  if (overtakes(newer) || overtakes(pending[contactOf(name) ?? name])) {
+    // It fails again, and becomes a letter, where the run of the newer one is cancelled.
+    if (overtakes(newer)) pending[name] = replacing(newer, unit);
     book(d, unit.run, "superseded", 1);
     return undefined;
   }

@@ -142,6 +142,8 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     }
     if (page.read >= PAGE_ROWS) await flush();
   }
+  // A stream that was cut off has an end as well.
+  signal.throwIfAborted();
   await flush();
   return cursor;
 }

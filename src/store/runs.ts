@@ -75,12 +75,18 @@ export interface Runs {
    *
    * Advances a run that is in one of these states, and answers whether it was: of several who ask at once one gets it.
    * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering` or has
-   * ended, and of which nothing is pending, is over, and not cancelled any more.
+   * ended, and of which nothing is pending, is over, and not cancelled any more; with `evenOver` it is.
    */
-  transition(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
+  transition(
+    id: string,
+    from: readonly RunState[],
+    to: RunState,
+    options?: { readonly evenOver?: boolean },
+  ): Promise<boolean>;
   /**
    * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
-   * dead, those that wait for an approval and direct runs. The total of the books keeps what they had.
+   * dead, those that wait for an approval and direct runs, and those of which something was superseded while anybody in
+   * their pool is due or kept: it may wait behind what superseded it. The total of the books keeps what they had.
    */
   sweep(before: number): Promise<number>;
   /** Of one run, or in total. */

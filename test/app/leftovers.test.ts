@@ -104,7 +104,7 @@ for (const [store, putData] of STORES) {
       // What nobody wants any more.
       const again = await stage.cut(await stage.rows("wronger.csv", "Wronger"));
       const cancelled = await stage.cancel(again.run);
-      assert.deepEqual([cancelled.books.applied, cancelled.books.pending], [ROWS - again.pending, again.pending]);
+      assert.deepEqual([cancelled.applied, cancelled.discarded], [ROWS - again.pending, again.pending]);
       const then = stage.writes();
       await stage.sync(await stage.one("last.csv", "Last"), {
         leftovers: true,

@@ -41,7 +41,7 @@ function settled(claimed: ClaimAnswer | undefined, bury?: string) {
 
 /** What only reads, by port. `recount` may go either way. */
 const READING: Readonly<Record<string, readonly string[]>> = {
-  mailboxes: ["dueCount", "read", "ledgers", "recount"],
+  mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount"],
   letters: ["list", "get"],
   runs: ["get", "list", "books"],
   holds: ["list"],

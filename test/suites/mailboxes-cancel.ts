@@ -171,6 +171,51 @@ export function cancelCases(suite: Suite): void {
       assert.deepEqual(await u.books(right.run), { received: 1, pending: 1 });
     });
 
+    test("puts back what was refused for good while its value waited: it fails again, and becomes a letter", async () => {
+      const u = await feedRuns(suite);
+      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
+      await u.put("name", "right", 1, { run: right.run });
+      const { version } = heldOf(await u.claim("a"), "name");
+      await u.put("name", "wrong", 2, { run: wrong.run });
+      const { letters } = await u.settle("a", { name: u.bury("name", version) });
+      assert.deepEqual(letters, []);
+      assert.deepEqual(await u.books(right.run), { received: 1, superseded: 1 });
+      await wrong.cancel();
+      await u.sortOut();
+      await u.buries("b", "name");
+      assert.deepEqual(await u.books(right.run), { received: 1, dead: 1 });
+      assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
+    });
+
+    test("is known to be behind another, and may be cancelled there, whichever comes first", async () => {
+      const u = await feedRuns(suite);
+      const [right, wrong, other] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
+      for (const [nth, { run }] of [right, wrong, other].entries())
+        await u.put("name", `value ${nth}`, nth + 1, { run });
+      for (const { run } of [right, wrong, other]) await u.runs.advance(run, "delivering");
+      assert.equal(await u.runs.transition(wrong.run, ["delivering"], "cancelled"), false, "nothing of it is pending");
+      assert.deepEqual([await u.mailboxes.isBehind(wrong.run), await u.mailboxes.isBehind(other.run)], [true, false]);
+      assert.equal(await u.runs.transition(wrong.run, ["delivering"], "cancelled", { evenOver: true }), true);
+      assert.equal(await u.runs.transition(other.run, ["delivering"], "cancelled"), true);
+      await u.sortOut();
+      assert.deepEqual(await u.deliver("a"), { name: "value 0" });
+    });
+
+    test("is not forgotten while its value waits behind another, so that it never comes back", async () => {
+      const u = await feedRuns(suite);
+      const [right, wrong, other] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
+      for (const [nth, { run }] of [right, wrong, other].entries())
+        await u.put("name", `value ${nth}`, nth + 1, { run });
+      await u.runs.transition(wrong.run, ["reading"], "cancelled");
+      await u.runs.advance(right.run, "finished");
+      const later = (await suite.store.now()) + LONG_MS;
+      await u.runs.sweep(later);
+      for (const { run } of [right, wrong]) assert.ok(await u.runs.get(run), "it is there");
+      await other.cancel();
+      await u.sortOut();
+      assert.deepEqual(await u.deliver("a"), { name: "value 0" });
+    });
+
     for (const when of ["waits", "is in flight", "was written"] as const) {
       test(`sends last what it put back: a worker of the cancelled run wakes and writes while it ${when}`, async () => {
         const u = await feedRuns(suite);

@@ -2,7 +2,7 @@ import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
 import { claim as claimStep } from "../../src/core/claim.ts";
 import { gatesOf, OPEN, passage, runGate, type Passage } from "../../src/core/gate.ts";
-import { dueAt, gatesIn } from "../../src/core/mailbox.ts";
+import { dueAt, gatesIn, isBehind } from "../../src/core/mailbox.ts";
 import { put as putStep } from "../../src/core/put.ts";
 import { replay as replayStep } from "../../src/core/replay.ts";
 import { settle as settleStep } from "../../src/core/settle.ts";
@@ -156,6 +156,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         return mailbox && dueAt(mailbox) < Infinity ? { user, priority: mailbox.priority, pool: mailbox.pool } : [];
       });
     },
+    async isBehind(run) {
+      return [...users.values()].some(({ mailbox }) => mailbox && isBehind(mailbox, run));
+    },
     async dueCount(pool) {
       return boxes(pool).length;
     },
@@ -225,12 +228,12 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     runs.set(run.id, run);
     return { run, resumed: false };
   };
-  const turnRun = (id: string, from: readonly RunState[], to: RunState): boolean => {
+  const turnRun = (id: string, from: readonly RunState[], to: RunState, evenOver = false): boolean => {
     const run = runs.get(id);
     if (!run || !from.includes(run.state) || run.state === "cancelled" || run.state === "expired") return false;
     const isPut = ["delivering", "finished", "failed"].includes(run.state);
     const isDelivered = isPut && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
-    if (to === "cancelled" && isDelivered) return false;
+    if (to === "cancelled" && isDelivered && !evenOver) return false;
     runs.set(id, { ...run, state: to, ...(isEnded(to) ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
     const state = to === "cancelled" ? to : to === "needs-approval" ? "waiting" : undefined;
     if (state) closed.set(runGate(id), { gate: runGate(id), state, since: clock.nowMs });
@@ -254,12 +257,14 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       if (!runs.has(id)) throw runLost(id);
       turnRun(id, RUN_STATES, state);
     },
-    async transition(id, from, to) {
-      return turnRun(id, from, to);
+    async transition(id, from, to, { evenOver } = {}) {
+      return turnRun(id, from, to, evenOver);
     },
     async sweep(before) {
       const gone = [...runs.values()].filter(({ id, pool, startedAt, state }) => {
-        const { pending, dead } = books.get(id) ?? EMPTY_BOOKS;
+        const { pending, dead, superseded } = books.get(id) ?? EMPTY_BOOKS;
+        const isKept = [...users.values()].some(({ mailbox }) => gatesIn(mailbox).size > 0);
+        if (superseded !== 0 && (isKept || boxes(pool).length > 0)) return false;
         return startedAt < before && state !== "needs-approval" && id !== directRunId(pool) && pending + dead === 0;
       });
       for (const { id } of gone) for (const each of [runs, books]) each.delete(id);

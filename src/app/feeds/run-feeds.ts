@@ -94,6 +94,7 @@ function passingSource({ input, mapping, guards }: OpenedFeed): RunSource {
     identity: "",
     asOfMs: input.asOfMs,
     rereadable: false,
+    stop: () => input.source.close(),
     guards,
     records: (asOfMs) => recordsOf(input, mapping, asOfMs),
     ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),

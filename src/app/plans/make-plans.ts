@@ -19,6 +19,8 @@ import type { Opened } from "../opening.ts";
 export interface PlannedFeed extends OpenedFeed {
   readonly plan: Plan;
   readonly unfinished: Run | undefined;
+  /** Earlier runs of the same content that have ended, and of which something waits again since another was cancelled. */
+  readonly returned: readonly string[];
   /** Dead letters of the pool whose cause the scan found gone, by id: with the first feed of a scan. */
   readonly healable: readonly string[];
 }
@@ -48,7 +50,7 @@ export async function planFeeds(
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = deps;
   const runs = await latestFileRuns(engine.store.runs);
-  const inputs: (PlanInput & { unfinished: Run | undefined })[] = [];
+  const inputs: (PlanInput & Pick<PlannedFeed, "unfinished" | "returned">)[] = [];
   for (const { input, mapping, guards } of feeds) {
     const identity = identityOf(input, pool.profile.id, mapping);
     const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
@@ -60,6 +62,7 @@ export async function planFeeds(
       mapping,
       guards,
       unfinished,
+      returned: await returnedOf(engine.store.runs, runs, identity),
       ...(rowsBefore === undefined ? {} : { rowsBefore }),
     });
   }
@@ -71,7 +74,8 @@ export async function planFeeds(
     if (!feed || !input) throw new Error("Expected a plan for each feed");
     const { changed, matched } = plan.figures.users;
     log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
-    return { ...feed, plan, unfinished: input.unfinished, healable: (index === 0 && healing?.healable()) || [] };
+    const { unfinished, returned } = input;
+    return { ...feed, plan, unfinished, returned, healable: (index === 0 && healing?.healable()) || [] };
   });
 }
 
@@ -137,6 +141,14 @@ async function unfinishedOf(runs: Runs, latest: readonly Run[], identity: string
   const run = latest.find((candidate) => candidate.identity === identity && !isEnded(candidate.state));
   if (run?.state !== "delivering") return run;
   return (await runs.books(run.id)).pending > 0 ? run : undefined;
+}
+
+async function returnedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<readonly string[]> {
+  const ended = latest.filter(
+    (run) => run.identity === identity && (run.state === "finished" || run.state === "failed"),
+  );
+  const waiting = await Promise.all(ended.map(async ({ id }) => ((await runs.books(id)).pending > 0 ? [id] : [])));
+  return waiting.flat();
 }
 
 /** The last run of the feed that came to its end. Runs are listed newest first. */

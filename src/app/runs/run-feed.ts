@@ -34,6 +34,8 @@ export interface RunSource {
   readonly healed?: number;
   /** Whether `records` may be called again. */
   readonly rereadable: boolean;
+  /** Ends a reading that is under way, which may wait for whoever writes; absent where it waits for nobody. */
+  readonly stop?: () => Promise<void>;
   readonly identifier?: Identifier;
   readonly guards: Pick<GuardSettings, "protectUsers" | "protectAttributes">;
   records(asOfMs: number): AsyncIterable<FeedRow>;
@@ -84,6 +86,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
     throw error;
   };
   const watch = watchForCancelling(runs, run.id, () => failed.abort());
+  // Whoever writes a stream may write nothing more.
+  signal.addEventListener("abort", () => void source.stop?.(), { once: true });
   const parts = [put(context, source, progress, signal).catch(stopBoth)];
   if (!detached) parts.push(settle(context, source, progress, signal).catch(stopBoth));
   try {
@@ -105,7 +109,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
     engine.store.foreign.throwIfAborted();
     const isRefused = error instanceof StoreError && error.kind === "run-cancelled";
     if (watch.isCancelled() || isRefused) throw await cancelled(runs, run.id);
-    if (isAbort(error) && interrupts.drain.aborted) throw await interruptedRun(context, run, source, error);
+    if (interrupts.drain.aborted && (isAbort(error) || source.stop))
+      throw await interruptedRun(context, run, source, error);
     // A feed that is not what it was cannot go on where it is; any other failure can.
     if (error instanceof FeedError) await runs.advance(run.id, "failed");
     throw error;
@@ -189,7 +194,9 @@ function watchForCancelling(runs: Runs, run: string, onCancelled: () => void) {
 }
 
 async function cancelled(runs: Runs, run: string): Promise<AppError> {
-  return new AppError("cancelled", `Run ${run} was cancelled. ${cancelledSentence(await runs.books(run))}`);
+  const { applied, discarded, pending } = await runs.books(run);
+  const became = cancelledSentence({ applied, discarded: discarded + pending, inFlight: 0 });
+  return new AppError("cancelled", `Run ${run} was cancelled. ${became}`);
 }
 
 /** An id that no other run has; those of later runs are later in the alphabet. */

@@ -70,14 +70,18 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
       return code;
     }
     const detached = flags.detach === true;
-    for (const { input } of detached ? [] : feeds.feeds)
-      await demandNoPause(engine.store, { pool: id, feed: input.name });
+    const unfinished = planned?.flatMap((feed) => feed.unfinished ?? []) ?? [];
+    // A run that goes on may have begun under another file's name.
+    const names = new Set([...feeds.feeds.map(({ input }) => input.name), ...unfinished.map(({ feed }) => feed)]);
+    for (const feed of detached ? [] : names) await demandNoPause(engine.store, { pool: id, feed });
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
-    const runs = planned?.flatMap(({ unfinished }) => unfinished?.id ?? []) ?? [];
+    const returned = planned?.flatMap((feed) => feed.returned) ?? [];
+    const runs = [...unfinished.map((run) => run.id), ...returned];
     const started = detached
       ? { deliveries: [], ownRuns: undefined, leftRuns: [] }
       : await startDelivering(io, opened, scope, { engine, pools: [pool], runs }, flags);
-    const context = runContext(io, opened, { engine, pool, ...started }, flags);
+    const leftRuns = [...returned, ...started.leftRuns];
+    const context = runContext(io, opened, { engine, pool, ...started, leftRuns }, flags);
     const summaries = await runFeeds(context, { name: flags.feed, feeds: feeds.feeds, planned });
     if (flags.json === true) {
       const [only] = summaries;

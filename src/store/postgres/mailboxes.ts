@@ -7,7 +7,7 @@ import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
 import { defined } from "../../core/defined.ts";
 import { buriedOf } from "../../core/letter.ts";
-import { dueAt, gatesIn, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
+import { dueAt, gatesIn, isBehind, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
@@ -49,6 +49,12 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
       return new Map(Array.from(states, ([user, { ledger }]) => [user, ledger]));
     },
     replay: (ids, priority) => database.transaction((session) => replayLetters(session, ids, priority, now())),
+    async isBehind(run) {
+      for await (const page of everyMailbox(database, WALK_PAGE)) {
+        if (page.some((mailbox) => isBehind(mailbox, run))) return true;
+      }
+      return false;
+    },
     recount: () => database.transaction(recountRuns),
   };
 }

@@ -49,15 +49,15 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
       return { run, resumed: false };
     });
 
-  const transition: Runs["transition"] = (id, from, to) =>
+  const transition: Runs["transition"] = (id, from, to, { evenOver = false } = {}) =>
     database.transaction(async (session) => {
       const at = now();
       const changed = await session.query(
         `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
-         AND ($2 <> 'cancelled' OR state NOT IN ('delivering', 'finished', 'failed') OR EXISTS (
+         AND ($5 OR $2 <> 'cancelled' OR state NOT IN ('delivering', 'finished', 'failed') OR EXISTS (
            SELECT 1 FROM poolsync.books WHERE run = id AND term = 'pending' AND n > 0)) RETURNING id`,
-        [id, to, isEnded(to) ? at : null, from],
+        [id, to, isEnded(to) ? at : null, from, evenOver],
       );
       if (changed.length === 0) return false;
       await turnGate(session, id, to, at);
@@ -86,6 +86,11 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
              SELECT id FROM poolsync.runs WHERE started_at < $1 AND state <> 'needs-approval' AND id <> 'direct:' || pool
              AND NOT EXISTS (
                SELECT 1 FROM poolsync.books WHERE run = id AND term IN ('pending', 'dead') AND n <> 0)
+             AND NOT (
+               EXISTS (SELECT 1 FROM poolsync.books WHERE run = id AND term = 'superseded' AND n <> 0)
+               AND (
+                 EXISTS (SELECT 1 FROM poolsync.users WHERE users.pool = runs.pool AND due_at IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM poolsync.kept)))
              ORDER BY started_at LIMIT $2) RETURNING id`,
           [before, SWEPT],
         );

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { defined } from "../../core/defined.ts";
-import type { Units } from "../../core/mailbox.ts";
+import { isBehind, type Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
 import type { Mailboxes, Selection } from "../mailboxes.ts";
@@ -180,6 +180,13 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
         due.push(...parseDocument(replayReply, reply, "the answer to a replay").due);
       }
       return due;
+    },
+
+    async isBehind(run) {
+      for await (const text of scanHash(redis, keys.mailboxes)) {
+        if (text.includes(run) && isBehind(parseDocument(mailboxDocument, text, "a mailbox"), run)) return true;
+      }
+      return false;
     },
 
     async recount() {

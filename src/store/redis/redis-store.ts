@@ -72,7 +72,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     },
     mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
     letters: createRedisLetters(redis, keys, scripts),
-    runs: createRedisRuns(redis, keys, scripts),
+    runs: createRedisRuns(redis, keys, scripts, pools),
     holds: createRedisHolds(redis, keys, scripts),
     gates: createRedisGates(redis, keys, scripts),
     exceptions: createRedisExceptions(redis, keys, scripts),

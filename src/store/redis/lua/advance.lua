@@ -5,16 +5,17 @@
 -- The gate of one that is cancelled, or waits for an approval, is closed in the same step; that of any other is open.
 --
 -- KEYS[1] runs   KEYS[2] identities   KEYS[3] books   KEYS[4] gates
--- ARGV[1] id   ARGV[2] state   ARGV[3]… the states that it may have; any where there are none
+-- ARGV[1] id   ARGV[2] state   ARGV[3] 1 to cancel one that is over as well   ARGV[4]… the states that it may have; any
+--         where there are none
 -- Output  1; 0 where there is no such run; -1 where it has another state
 local text = redis.call('HGET', KEYS[1], ARGV[1])
 if not text then return 0 end
 local run = cjson.decode(text)
 if run.state == 'cancelled' or run.state == 'expired' then return -1 end
-local may = #ARGV == 2
-for at = 3, #ARGV do may = may or ARGV[at] == run.state end
+local may = #ARGV == 3
+for at = 4, #ARGV do may = may or ARGV[at] == run.state end
 local is_put = run.state == 'delivering' or run.state == 'finished' or run.state == 'failed'
-if ARGV[2] == 'cancelled' and is_put then
+if ARGV[2] == 'cancelled' and is_put and ARGV[3] ~= '1' then
   may = may and tonumber(redis.call('HGET', KEYS[3], run.id .. '|pending') or 0) > 0
 end
 if not may then return -1 end

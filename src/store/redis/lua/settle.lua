@@ -67,6 +67,8 @@ local function settle_unit(d, name, unit, settlement, was_last)
     return other and other.version > unit.version and not came_before(unit.account, other.account)
   end
   if overtakes(rival) or overtakes(contact) then
+    -- It fails again, and becomes a letter, where the run of the newer one is cancelled.
+    if overtakes(rival) then replace(rival, unit) end
     book(unit.run, 'superseded', 1)
     return nil
   end
