@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
+import { openEngineToStop } from "../../app/opening.ts";
 import { listRuns, showRun } from "../../app/runs/look-at-runs.ts";
 import { closest } from "../../feeds/closest.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
@@ -113,10 +114,15 @@ function approve({ io }: Context, id: string, flags: EngineFlags): Promise<numbe
 }
 
 function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  return printEngine(io, flags, async (engine, { log }) => {
-    const { feed, pool, books } = await cancelRun(engine, log, id);
-    const { applied, pending } = books;
-    if (flags.json === true) return `${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`;
-    return indent("", `Run ${id} is cancelled. ${cancelledSentence(books)}`, columnsOf(io.stdout));
-  });
+  return printEngine(
+    io,
+    flags,
+    async (engine, { log }) => {
+      const { feed, pool, books } = await cancelRun(engine, log, id);
+      const { applied, pending } = books;
+      if (flags.json === true) return `${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`;
+      return indent("", `Run ${id} is cancelled. ${cancelledSentence(books)}`, columnsOf(io.stdout));
+    },
+    openEngineToStop,
+  );
 }
