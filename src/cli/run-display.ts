@@ -30,6 +30,7 @@ export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver
         return progress.show({ ...books, rows, ...(totalRows === undefined ? {} : { totalRows }) });
       }
       case "held":
+        progress.held(event.standstill);
         return say(asTyped(io, standstillText(event.standstill), flags));
       case "stalled": {
         if (event.while === "delivering") return;

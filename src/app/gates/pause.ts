@@ -113,6 +113,10 @@ export function pausedSentence({ gate, since, by, reason }: PausedGate): Sentenc
   return sentence`${paused} Let it go on with ${resumeOf(gate)}.`;
 }
 
+export function resumedSentence(gate: string): Sentence {
+  return [`${capitalised(gateName(gate))} goes on.`];
+}
+
 /** A line for those who look at a process. */
 export function pauseNote({ gate, by = "", reason = "" }: ClosedGate): string {
   return `${gateName(gate)} is paused by ${by}: ${reason}`;

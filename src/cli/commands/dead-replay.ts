@@ -106,6 +106,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const progress = scope.defer(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
     const { interrupts } = io;
     const onHeld = (standstill: Standstill): void => {
+      progress.held(standstill);
       progress.clear();
       tell(io, asTyped(io, standstillText(standstill), flags));
     };
