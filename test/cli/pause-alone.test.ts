@@ -102,6 +102,20 @@ test("a resume says what is due again, and where there is none, what is paused i
   );
 });
 
+test("explain tells what keeps a user's change, with the command as one would type it", async (t) => {
+  const { say, queue } = await setAlone(t);
+  await say("pause", "--pool", "staff", "--reason", "why");
+  await queue("u0");
+  const kept =
+    /Let it go on with `poolsync resume --pool eu-west-1_Example --config \S+ --data-dir \S+`\. Until then 1 change of this user is kept\.$/;
+  const user = ["explain", "--user-pool-id", POOL, "--username", "u0"];
+  assert.match(flat((await say(...user)).stdout), kept);
+  const { because } = z
+    .object({ because: z.array(z.string()) })
+    .parse(JSON.parse((await say(...user, "--json")).stdout));
+  assert.match(because.join(" "), kept);
+});
+
 test("what stops another process says to press Ctrl-C in that one first", async (t) => {
   const { dataDir, say } = await setAlone(t);
   const engine = await openEngine({ dataDir, namespace: "test" });

@@ -35,7 +35,7 @@ const STILL_MS = 60_000;
 /** Resolves to the books of the runs together. */
 export async function waitUntilSettled(options: SettlingOptions): Promise<Books> {
   const { engine, runs, allPut, onLook, onStill, stillMs = STILL_MS, signal } = options;
-  const told: Told = { reasons: new Set(), pauses: new Set() };
+  const reported: Reported = { reasons: new Set(), pauses: new Set() };
   let before = EMPTY_BOOKS;
   let movedAt = performance.now();
   let isStallReported = false;
@@ -51,7 +51,7 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
       onStill?.();
     }
     before = books;
-    await tellHolds(options, told);
+    await tellHolds(options, reported);
     await sleep(LOOK_EVERY_MS, undefined, { signal });
   }
 }
@@ -69,7 +69,7 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
   return sum;
 }
 
-interface Told {
+interface Reported {
   readonly reasons: Set<string>;
   /** Gates that are paused still, as far as was told. */
   readonly pauses: Set<string>;
@@ -77,7 +77,7 @@ interface Told {
 
 async function tellHolds(
   { engine, runs, deliveries, pools, onHold }: SettlingOptions,
-  { reasons, pauses }: Told,
+  { reasons, pauses }: Reported,
 ): Promise<void> {
   const tell = (standstill: Standstill): void => {
     const key = JSON.stringify(standstill);

@@ -20,7 +20,7 @@ const WAIT_MS = 60_000;
 
 /** Throws an AppError for a change that cannot be put, one that somebody declined, and an interruption. */
 export async function changeThroughEngine(
-  { io, flags, mode, log, signal, engine, told }: RequestContext,
+  { io, flags, mode, log, signal, engine, reported }: RequestContext,
   pool: Pool,
   change: Change,
 ): Promise<ChangeResult> {
@@ -38,8 +38,8 @@ export async function changeThroughEngine(
       return outcome;
     case "queued": {
       const paused = await pauseOf((await engine()).store, { pool: pool.profile.id, feed: DIRECT });
-      if (paused !== undefined && !told.has(paused.gate)) {
-        told.add(paused.gate);
+      if (paused !== undefined && !reported.has(paused.gate)) {
+        reported.add(paused.gate);
         tell(io, asTyped(io, keptSentence(paused), flags));
       }
       const queued = { User: outcome.user, Queued: outcome.queued };

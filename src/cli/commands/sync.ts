@@ -96,11 +96,11 @@ async function tellPauses(
   { pool, names }: { readonly pool: string; readonly names: readonly string[] },
   flags: SyncFlags,
 ): Promise<void> {
-  const told = new Set<string>();
+  const reported = new Set<string>();
   for (const feed of names) {
     const paused = await pauseOf(store, { pool, feed });
-    if (paused === undefined || told.has(paused.gate)) continue;
-    told.add(paused.gate);
+    if (paused === undefined || reported.has(paused.gate)) continue;
+    reported.add(paused.gate);
     tell(io, asTyped(io, keptSentence(paused), flags));
   }
 }
