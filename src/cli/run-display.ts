@@ -30,8 +30,8 @@ export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver
         return progress.show({ ...books, rows, ...(totalRows === undefined ? {} : { totalRows }) });
       }
       case "held":
-        if (event.standstill.scope === "paused") return say(asTyped(io, event.standstill.sentence, flags));
-        return say(standstillText(event.standstill));
+        progress.held(event.standstill);
+        return say(asTyped(io, standstillText(event.standstill), flags));
       case "stalled": {
         if (event.while === "delivering") return;
         const worker = commandLine(io, ["worker", "--pools", event.run.pool], flags);

@@ -1,5 +1,6 @@
 /** One user's path, as text for people. */
 import type { Explanation } from "../app/users/explanation.ts";
+import { textOf, type Sentence } from "../core/sentence.ts";
 import { directRunId } from "../store/runs.ts";
 import { indent, table } from "./table.ts";
 
@@ -10,7 +11,12 @@ function foundText({ by, at, before }: Explanation["found"]): string {
   return `${asked} ${before.at === undefined ? "Before" : `At ${seconds(before.at)}`} it was ${before.username}'s.`;
 }
 
-export function explanationText(explanation: Explanation, width: number): string {
+/** `say`: a sentence with its next steps as one would type them. */
+export function explanationText(
+  explanation: Explanation,
+  width: number,
+  say: (said: Sentence | string) => string = textOf,
+): string {
   const { pool, user, username, found, listed, because } = explanation;
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
@@ -24,7 +30,7 @@ export function explanationText(explanation: Explanation, width: number): string
     aliasesText(explanation.aliases, width),
     nextText(explanation, width),
     "\n",
-    ...because.map((sentence) => indent("", sentence, width)),
+    ...because.map((said) => indent("", say(said), width)),
   ].join("");
 }
 

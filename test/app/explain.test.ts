@@ -1,6 +1,7 @@
 /** One user's path as `explain` finds it, and as people are shown it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { textOf } from "../../src/core/sentence.ts";
 import { explanationText } from "../../src/views/explanation.ts";
 import { setApp, type App } from "../support/app-stage.ts";
 
@@ -90,14 +91,18 @@ describe("explain", () => {
     app.pool.addUser({ username: "jane" });
     await app.pause({ pool: "eu-west-1_Example" }, { by: "zofia@desk", reason: "HR checks it" });
     await app.queue("jane", { nickname: "Secretive" });
-    const { because, next } = await app.explain("jane");
+    await app.queue("jane", { locale: "pl" });
     assert.match(
-      because.join(" "),
-      /^Pool eu-west-1_Example is paused since \S+ by zofia@desk: HR checks it\. Let it go on/,
+      await app.because("jane"),
+      /^Pool eu-west-1_Example is paused since \S+ by zofia@desk: HR checks it\. Let it go on with `poolsync resume --pool eu-west-1_Example`\. Until then 2 changes of this user are kept\.$/,
     );
-    assert.deepEqual(next, []);
+    assert.deepEqual((await app.explain("jane")).next, []);
+    const typed = explanationText(await app.explain("jane"), 200, (said) =>
+      textOf(said, ({ words }) => `npm run -s poolsync -- ${words.join(" ")}`),
+    );
+    assert.match(typed, /Let it go on with npm run -s poolsync -- resume --pool eu-west-1_Example\.\n/);
     await app.resume({ pool: "eu-west-1_Example" });
-    assert.match((await app.explain("jane")).because.join(" "), /^What is pending is delivered by a worker/);
+    assert.match(await app.because("jane"), /^What is pending is delivered by a worker/);
   });
 
   test("says of a value whose call was given up that it may have been written", async (t) => {

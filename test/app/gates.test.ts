@@ -193,6 +193,29 @@ describe("a pause", () => {
     assert.deepEqual([discarded, pending, await stage.gates.kept(poolGate(POOL))], [10, 0, 1]);
   });
 
+  test("of a feed keeps only what the feed puts: single requests and an undo of its runs go through", async (t) => {
+    const environment = { POOLSYNC_KEY: Buffer.alloc(32, 5).toString("base64") };
+    const stage = await setStage(t, { config: `${QUICK}keepBefore: true\n`, environment });
+    const { run } = await stage.sync(await stage.rows("hr.csv", "Wrong", 4));
+    await stage.pause({ feed: "hr.csv" }, ANNA);
+    const kept = await stage.sync(await stage.rows("hr.csv", "Kept", 2), { detached: true });
+    assert.deepEqual(await stage.update("u0", { given_name: "Newer" }), { given_name: "applied" });
+    const { superseded, pending } = await stage.runs.books(kept.run);
+    assert.deepEqual([superseded, pending], [1, 1], "the newer one has superseded what is kept");
+
+    const { summaries } = await stage.undo(run);
+    assert.equal(summaries[0]?.books.applied, 2);
+    // What has changed since stays, and so does what is about to, because it is kept.
+    assert.deepEqual(
+      ["u0", "u1", "u2", "u3"].map((user) => stage.nameOf(user)),
+      ["Newer", "Wrong", "Old", "Old"],
+    );
+    await stage.cancel(kept.run);
+    const second = await stage.undo(run);
+    assert.equal(second.summaries[0]?.books.applied, 1);
+    assert.equal(stage.nameOf("u1"), "Old");
+  });
+
   test("of everything refuses an application that waits, and takes what it queues", async (t) => {
     const stage = await setStage(t);
     const poolsync = await openPoolsync({ ...stage.place, logLevel: "silent", ratePerSecond: 1000 });

@@ -103,7 +103,7 @@ describe("a fleet", () => {
     assert.match(
       flat(said.stdout),
       new RegExp(
-        `^Paused: pool ${POOL}\\. \\d+ users have something that is kept\\. Let it go on with \`poolsync resume --pool ${POOL} --config`,
+        `^Paused: pool ${POOL}\\. \\d+ users have something that is kept\\. Let it go on with \`poolsync resume --pool ${POOL} --config \\S+\`\\. Where the file is wrong, discard what is left: \`poolsync runs cancel ${wrong} --config`,
       ),
     );
     await until("the worker's log says so", () => worker.stderr().includes('"paused"'));
@@ -131,8 +131,15 @@ describe("a fleet", () => {
     }
 
     // What is queued is kept, and what is to go nevertheless goes at once and alone.
-    assert.equal((await say(...one("Name=zoneinfo,Value=Kept"), "--queue")).code, EXIT.done);
-    assert.equal((await sync(await file("later.csv", "Later", 3), "--detach")).code, EXIT.done);
+    const keeps = new RegExp(
+      `Pool ${POOL} is paused since .* by .+@.+: ${REASON}\\. Let it go on with \`poolsync resume --pool ${POOL} .*\`\\. What is put is kept until then\\.`,
+    );
+    const queued = await say(...one("Name=zoneinfo,Value=Kept"), "--queue");
+    assert.equal(queued.code, EXIT.done);
+    assert.match(flat(queued.stderr), keeps);
+    const detached = await sync(await file("later.csv", "Later", 3), "--detach");
+    assert.equal(detached.code, EXIT.done);
+    assert.match(flat(detached.stderr), keeps);
     const sent = updates();
     assert.equal((await say(...one("Name=nickname,Value=Now"), "--despite-pause")).code, EXIT.done);
     assert.equal((await say(...own("Name=nickname,Value=Now"), "--despite-pause")).code, EXIT.done);
@@ -144,7 +151,7 @@ describe("a fleet", () => {
     assert.equal(resumed.code, EXIT.done, resumed.stderr);
     assert.match(
       flat(resumed.stdout),
-      new RegExp(`^[Pp]ool ${POOL} goes on: \\d+ users are due again; a worker delivers what was kept\\.`),
+      new RegExp(`^Resumed: pool ${POOL}\\. \\d+ users are due again: a worker delivers them\\.\\s*$`),
     );
     await until("all of it is delivered", async () => (await booksOf(wrong)).books["pending"] === 0, 15_000);
     await until("what came later is, too", () => valueOf(2, "given_name") === "Later");

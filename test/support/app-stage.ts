@@ -38,6 +38,7 @@ import { explain, type Explained } from "../../src/app/users/explain.ts";
 import type { Explanation } from "../../src/app/users/explanation.ts";
 import { choosePool, readConfig } from "../../src/config/config.ts";
 import { defined } from "../../src/core/defined.ts";
+import { textOf } from "../../src/core/sentence.ts";
 import { reportedReads } from "../../src/delivery/reported-reads.ts";
 import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
@@ -322,6 +323,13 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
       }),
 
     tryExplain,
+
+    /** Why things stand so, as text. */
+    async because(username: string): Promise<string> {
+      const explained = await tryExplain(username);
+      assert.ok(explained.is === "one", explained.is);
+      return explained.explanation.because.map((said) => textOf(said)).join(" ");
+    },
 
     async explain(username: string): Promise<Explanation> {
       const explained = await tryExplain(username);

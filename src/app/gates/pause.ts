@@ -1,7 +1,7 @@
 /** Pauses a pool, a feed or everything, and lets it go on: a gate that only a person opens (core/gate.ts). */
 import { ALL, feedGate, poolGate } from "../../core/gate.ts";
 import { printable } from "../../core/masking.ts";
-import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
+import { nextStep, sentence, type NextStep, type Sentence } from "../../core/sentence.ts";
 import { releaseKept, sortOut } from "../../delivery/kept-users.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -28,6 +28,12 @@ export interface Pause {
 /** A gate by which somebody keeps changes. */
 export type PausedGate = Omit<ClosedGate, keyof Pause> & Pause;
 
+/** As it is stored, and shown: in one line, and cut where it is long. */
+export function asStored({ by, reason }: Pause): Pause {
+  // In characters: a half of one would be shown as something else.
+  return { by: printable(by), reason: Array.from(printable(reason.trim())).slice(0, LONGEST_REASON).join("") };
+}
+
 /**
  * Obeyed by every process from the moment in which it is set; calls that are in flight end. Answers how many users are
  * kept. Throws an AppError `paused` where it was paused before.
@@ -35,7 +41,7 @@ export type PausedGate = Omit<ClosedGate, keyof Pause> & Pause;
 export async function pause(engine: Engine, log: Log, target: PauseTarget, given: Pause): Promise<number> {
   const { store } = engine;
   const gate = gateOf(target);
-  const by = { by: printable(given.by), reason: printable(given.reason).slice(0, LONGEST_REASON) };
+  const by = asStored(given);
   if (!(await store.gates.pause(gate, by))) {
     const there = (await pausedGates(store)).find((one) => one.gate === gate);
     throw new AppError("paused", there ? pausedSentence(there) : "It is being let go on: try again.");
@@ -54,10 +60,20 @@ export async function resume(engine: Engine, log: Log, target: PauseTarget): Pro
   const { gates } = engine.store;
   // Whoever resumed it was cut before all that was kept was due again.
   if (!(await gates.resume(gate)) && !(await gates.opened()).includes(gate)) {
-    throw new AppError("not-paused", sentence`There is no pause of ${gateName(gate)}: see ${nextStep("status")}.`);
+    throw new AppError("not-paused", notPaused(gate, await pausedGates(engine.store)));
   }
   log.info({ gate }, "resumed");
   return releaseKept(engine, gate);
+}
+
+function notPaused(gate: string, paused: readonly PausedGate[]): Sentence {
+  const none = `There is no pause of ${gateName(gate)}`;
+  const [first, another] = paused;
+  if (first === undefined) return [`${none}: nothing is paused.`];
+  const names = paused.map((one) => gateName(one.gate)).join(", ");
+  const next = another === undefined ? resumeOf(first.gate) : nextStep("status");
+  const look = another === undefined ? "Let it go on with" : "See";
+  return sentence`${none}; paused is: ${names}. ${look} ${next}.`;
 }
 
 export async function pausedGates({ gates }: Pick<Store, "gates">): Promise<readonly PausedGate[]> {
@@ -68,7 +84,7 @@ export async function pausedGates({ gates }: Pick<Store, "gates">): Promise<read
 }
 
 /** The pause that keeps what a feed, or single requests, put into a pool. */
-async function pauseOf(
+export async function pauseOf(
   store: Pick<Store, "gates">,
   { pool, feed }: { readonly pool: string; readonly feed?: string },
 ): Promise<PausedGate | undefined> {
@@ -86,17 +102,29 @@ export function gateName(gate: string): string {
   return kind === undefined ? "everything" : `${kind} ${name}`;
 }
 
-export function pausedSentence({ gate, since, by, reason }: PausedGate): Sentence {
+function resumeOf(gate: string): NextStep {
   const [, kind, name = ""] = /^(pool|feed):(.*)$/s.exec(gate) ?? [];
-  const which = kind === undefined ? [] : [`--${kind}`, name];
+  return nextStep("resume", ...(kind === undefined ? [] : [`--${kind}`, name]));
+}
+
+export function pausedSentence({ gate, since, by, reason }: PausedGate): Sentence {
   const at = new Date(since).toISOString();
   const paused = `${capitalised(gateName(gate))} is paused since ${at} by ${by}: ${reason}.`;
-  return sentence`${paused} Let it go on with ${nextStep("resume", ...which)}.`;
+  return sentence`${paused} Let it go on with ${resumeOf(gate)}.`;
+}
+
+export function resumedSentence(gate: string): Sentence {
+  return [`${capitalised(gateName(gate))} goes on.`];
 }
 
 /** A line for those who look at a process. */
 export function pauseNote({ gate, by = "", reason = "" }: ClosedGate): string {
   return `${gateName(gate)} is paused by ${by}: ${reason}`;
+}
+
+/** For whoever puts, and does not wait for it. */
+export function keptSentence(paused: PausedGate): Sentence {
+  return [...pausedSentence(paused), " What is put is kept until then."];
 }
 
 /** Throws an AppError `paused` where what is put would be kept. */

@@ -14,7 +14,8 @@ export type Standstill =
       /** A failure kind. */
       readonly kind: string;
     }
-  | { readonly scope: "paused"; readonly sentence: Sentence };
+  /** `resumed`: a pause that was told of is over. */
+  | { readonly scope: "paused" | "resumed"; readonly gate: string; readonly sentence: Sentence };
 
 export type RunEvent =
   | { readonly is: "started"; readonly run: Run; readonly resumed: boolean }

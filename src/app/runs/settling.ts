@@ -8,7 +8,7 @@ import { ALL, feedGate, poolGate } from "../../core/gate.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Runs } from "../../store/runs.ts";
-import { pausedGates, pausedSentence } from "../gates/pause.ts";
+import { pausedGates, pausedSentence, resumedSentence } from "../gates/pause.ts";
 import type { Standstill } from "./run-observer.ts";
 
 export interface SettlingOptions {
@@ -20,7 +20,7 @@ export interface SettlingOptions {
   /** True once everything was put. */
   readonly allPut: () => boolean;
   readonly onLook: (books: Books) => void;
-  /** Told once a reason. */
+  /** Told once a reason, and once when a pause is over. */
   readonly onHold: (standstill: Standstill) => void;
   /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
   readonly onStill?: () => void;
@@ -35,7 +35,7 @@ const STILL_MS = 60_000;
 /** Resolves to the books of the runs together. */
 export async function waitUntilSettled(options: SettlingOptions): Promise<Books> {
   const { engine, runs, allPut, onLook, onStill, stillMs = STILL_MS, signal } = options;
-  const reported = new Set<string>();
+  const reported: Reported = { reasons: new Set(), pauses: new Set() };
   let before = EMPTY_BOOKS;
   let movedAt = performance.now();
   let isStallReported = false;
@@ -69,14 +69,20 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
   return sum;
 }
 
+interface Reported {
+  readonly reasons: Set<string>;
+  /** Gates that are paused still, as far as was told. */
+  readonly pauses: Set<string>;
+}
+
 async function tellHolds(
   { engine, runs, deliveries, pools, onHold }: SettlingOptions,
-  reported: Set<string>,
+  { reasons, pauses }: Reported,
 ): Promise<void> {
   const tell = (standstill: Standstill): void => {
     const key = JSON.stringify(standstill);
-    if (reported.has(key)) return;
-    reported.add(key);
+    if (reasons.has(key)) return;
+    reasons.add(key);
     onHold(standstill);
   };
   for (const { onHoldFor } of deliveries) if (onHoldFor !== undefined) tell({ scope: "process", kind: onHoldFor });
@@ -84,6 +90,11 @@ async function tellHolds(
     if (pools.includes(pool)) tell({ pool, scope, kind });
   }
   const paused = await pausedGates(engine.store);
+  for (const gate of pauses) {
+    if (paused.some((one) => one.gate === gate)) continue;
+    pauses.delete(gate);
+    onHold({ scope: "resumed", gate, sentence: resumedSentence(gate) });
+  }
   if (paused.length === 0) return;
   const feeds = await Promise.all(runs.map(async (id) => (await engine.store.runs.get(id))?.feed));
   const concerns = new Set([
@@ -91,7 +102,10 @@ async function tellHolds(
     ...pools.map(poolGate),
     ...feeds.flatMap((feed) => (feed === undefined ? [] : feedGate(feed))),
   ]);
-  for (const gate of paused) {
-    if (concerns.has(gate.gate)) tell({ scope: "paused", sentence: pausedSentence(gate) });
+  for (const one of paused) {
+    const { gate } = one;
+    if (!concerns.has(gate)) continue;
+    pauses.add(gate);
+    tell({ scope: "paused", gate, sentence: pausedSentence(one) });
   }
 }

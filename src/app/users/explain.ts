@@ -8,19 +8,21 @@ import { questionsOf } from "../../core/identifier.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { gatesIn, isBelieved, type QueuedUnit, type UserState } from "../../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
+import { runGate } from "../../core/gate.ts";
 import { contactOf, isContact, type Unit } from "../../core/unit.ts";
 import { timeOf } from "../../core/version.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Named, NameHint } from "../../delivery/user-names.ts";
 import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
-import { pausedGates, pausedSentence } from "../gates/pause.ts";
-import { textOf } from "../../core/sentence.ts";
+import { pausedGates, pausedSentence, type PausedGate } from "../gates/pause.ts";
+import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
 import { viewLetter, type LetterView } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
 import { exceptionsOf, exceptionText, ledgerOf } from "./outcomes.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "../../core/advice.ts";
+import { counted } from "../../core/amounts.ts";
 
 export interface ExplainDeps {
   readonly engine: Engine;
@@ -133,7 +135,8 @@ export async function explainUser(
     because: [
       ...unasked("for this user", found),
       ...unasked("who has what is wanted", looked.refused),
-      ...pauses.map((paused) => textOf(pausedSentence(paused))),
+      ...pauses.map(pausedSentence),
+      ...keptSentences(units, pauses),
       ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, exceptions, holds, ledger }),
     ],
   };
@@ -273,6 +276,18 @@ function unasked(what: string, response: { readonly ok: true } | ReadRefusal | u
   return [`The pool could not be asked ${what} (${kind}). ${advice}`];
 }
 
+/** What a gate keeps of the user: until a resume, or until somebody approves its run. */
+function keptSentences(units: readonly OpenUnit[], pauses: readonly PausedGate[]): Sentence[] {
+  const gates = units.flatMap(({ queued }) => queued.gate ?? []);
+  const paused = gates.filter((gate) => pauses.some((pause) => pause.gate === gate)).length;
+  const runs = new Set(units.flatMap(({ queued: { gate, run } }) => (gate === runGate(run) ? [run] : [])));
+  const until = `Until then ${counted(paused, "change")} of this user ${paused === 1 ? "is" : "are"} kept.`;
+  return [
+    ...(paused === 0 ? [] : [[until]]),
+    ...Array.from(runs, (run) => sentence`Run ${run} waits for an approval: see ${nextStep("runs", "show", run)}.`),
+  ];
+}
+
 function reasons(
   { mailbox }: UserState,
   listed: ListedUser | null | undefined,
@@ -343,8 +358,10 @@ function reasons(
       );
     }
   }
-  if (sentences.length === 0 && ledger.length === 0) sentences.push("poolsync was never asked to change this user.");
-  else if (sentences.length === 0) {
+  // Of what is kept the sentences before these have told.
+  if (sentences.length > 0 || pending.length > 0) return sentences;
+  if (ledger.length === 0) sentences.push("poolsync was never asked to change this user.");
+  else {
     sentences.push(
       ledger.some(({ known }) => known) ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.",
     );

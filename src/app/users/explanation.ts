@@ -1,4 +1,5 @@
 /** One user's path through poolsync, as one document. People's values are masked in it. */
+import type { Sentence } from "../../core/sentence.ts";
 import type { LetterView } from "../letters/letter-view.ts";
 import type { NextCall } from "./next-delivery.ts";
 
@@ -36,7 +37,7 @@ export interface Explanation {
   readonly next: readonly NextCall[];
   readonly holds: readonly { readonly scope: string; readonly kind: string; readonly advice: string }[];
   /** What is in the way, or why nothing is, each a sentence. */
-  readonly because: readonly string[];
+  readonly because: readonly (Sentence | string)[];
 }
 
 export interface LedgerUnit {

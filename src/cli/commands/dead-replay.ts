@@ -17,7 +17,7 @@ import { byKind, groupsText, leftOut, movement } from "../../views/replay.ts";
 import { balanceText } from "../../views/run-summary.ts";
 import { standstillText } from "../../views/standstill.ts";
 import type { Context } from "../command.ts";
-import { commandLine } from "../command-line.ts";
+import { asTyped, commandLine } from "../command-line.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { filterOptions } from "../letter-options.ts";
 import { cognitoOptions, engineOptions, openConfig, type OpenedCommand } from "../opening.ts";
@@ -106,8 +106,9 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const progress = scope.defer(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
     const { interrupts } = io;
     const onHeld = (standstill: Standstill): void => {
+      progress.held(standstill);
       progress.clear();
-      tell(io, standstillText(standstill));
+      tell(io, asTyped(io, standstillText(standstill), flags));
     };
     const deps = {
       engine,

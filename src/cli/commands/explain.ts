@@ -7,10 +7,12 @@ import { choosePool } from "../../config/config.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
 import { exceptionText } from "../../app/users/outcomes.ts";
+import type { Sentence } from "../../core/sentence.ts";
 import { explanationText } from "../../views/explanation.ts";
 import { NOBODY, refusedText, severalHaveIt } from "../aws/refusal-text.ts";
 import { usageError } from "../aws/usage-error.ts";
 import type { Context } from "../command.ts";
+import { asTyped } from "../command-line.ts";
 import { columnsOf, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig, type CognitoFlags } from "../opening.ts";
 
@@ -59,8 +61,11 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
     }
     if (explained.is === "many") throw severalHaveIt(explained.usernames);
     const { explanation } = explained;
-    if (flags.json === true) io.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
-    else io.stdout.write(explanationText(explanation, columnsOf(io.stdout)));
+    const say = (said: Sentence | string): string => asTyped(io, said, flags);
+    if (flags.json === true) {
+      const document = { ...explanation, because: explanation.because.map(say) };
+      io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    } else io.stdout.write(explanationText(explanation, columnsOf(io.stdout), say));
     return EXIT.done;
   });
 }

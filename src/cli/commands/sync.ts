@@ -3,12 +3,13 @@ import type { Command } from "commander";
 import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { runFeeds } from "../../app/feeds/run-feeds.ts";
 import { isApproved } from "../../app/plans/make-plans.ts";
-import { demandNoPause } from "../../app/gates/pause.ts";
+import { demandNoPause, keptSentence, pauseOf } from "../../app/gates/pause.ts";
 import { isComplete } from "../../app/runs/run-summary.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
+import type { Engine } from "../../queues/engine.ts";
 import type { Context } from "../command.ts";
-import { commandLine } from "../command-line.ts";
+import { asTyped, commandLine } from "../command-line.ts";
 import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
 import { stopAtGuards } from "../guard-stop.ts";
 import { tell, type Io } from "../io.ts";
@@ -72,8 +73,9 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     const detached = flags.detach === true;
     const unfinished = planned?.flatMap((feed) => feed.unfinished ?? []) ?? [];
     // A run that goes on may have begun under another file's name.
-    const names = new Set([...feeds.feeds.map(({ input }) => input.name), ...unfinished.map(({ feed }) => feed)]);
-    for (const feed of detached ? [] : names) await demandNoPause(engine.store, { pool: id, feed });
+    const names = [...new Set([...feeds.feeds.map(({ input }) => input.name), ...unfinished.map(({ feed }) => feed)])];
+    if (detached) await tellPauses(io, engine, { pool: id, names }, flags);
+    else for (const feed of names) await demandNoPause(engine.store, { pool: id, feed });
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
     const returned = planned?.flatMap((feed) => feed.returned) ?? [];
     const runs = [...unfinished.map((run) => run.id), ...returned];
@@ -89,4 +91,20 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     }
     return summaries.every(isComplete) ? EXIT.done : EXIT.partial;
   });
+}
+
+/** Nobody waits for what is kept, so it is taken all the same. */
+async function tellPauses(
+  io: Io,
+  { store }: Engine,
+  { pool, names }: { readonly pool: string; readonly names: readonly string[] },
+  flags: SyncFlags,
+): Promise<void> {
+  const reported = new Set<string>();
+  for (const feed of names) {
+    const paused = await pauseOf(store, { pool, feed });
+    if (paused === undefined || reported.has(paused.gate)) continue;
+    reported.add(paused.gate);
+    tell(io, asTyped(io, keptSentence(paused), flags));
+  }
 }
