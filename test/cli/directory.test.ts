@@ -143,7 +143,7 @@ describe("the directory worker", () => {
     const worker = start("workers/directory.ts");
     await until("the run is put", async () => (await stateOf()) === "delivering");
     const cancelled = await command("runs", "cancel", (await runs())[0]?.run ?? "");
-    assert.match(cancelled.stdout, /"pending":5/);
+    assert.match(cancelled.stdout, /"discarded":5/);
     await until("the worker heeds it", () => worker.stderr().includes("feed cancelled"));
     assert.equal(await stateOf(), "cancelled");
   });
