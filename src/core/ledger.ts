@@ -1,7 +1,7 @@
 /** What a draft's ledger has of a unit, and what follows from it: the same for all steps. */
 import { defined } from "./defined.ts";
 import { otherOf, type Draft } from "./draft.ts";
-import type { LedgerEntry, QueuedUnit } from "./mailbox.ts";
+import type { LedgerEntry, QueuedUnit, ReplacedUnit } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";
 import { contactOf, isContact } from "./unit.ts";
 
@@ -89,23 +89,35 @@ export function fenceVersion(
   blank(d, otherOf(name), until);
 }
 
-/**
- * A unit that may have been written without an answer is never sent again, and what it superseded is: that is stale only
- * for what the ledger had before.
- */
-export function liftFence(
-  d: Draft,
-  name: string,
-  { version, run }: QueuedUnit,
-  back: { readonly version: string },
-): void {
+/** The version from before a call of this value that nobody heard of; undefined where there was none. */
+export function fenceOf(d: Draft, name: string, { version, fencedOver }: ReplacedUnit): string | undefined {
   const entry = d.ledger[name];
-  if (entry?.fencedOver === undefined || entry.version !== version || entry.run !== run) return;
-  const { fencedOver, ...rest } = entry;
-  d.ledger[name] = { ...rest, version: fencedOver === "" ? back.version : fencedOver };
-  const abandoned = d.mailbox.abandonedCalls[name];
-  if (abandoned && (abandoned.unwanted ?? "") < version)
-    d.mailbox.abandonedCalls[name] = { ...abandoned, unwanted: version };
+  return entry?.version === version ? entry.fencedOver : fencedOver;
+}
+
+/**
+ * Values of cancelled runs that may have been written without an answer are never sent again, and what they superseded
+ * is: that is stale only for what the ledger had before all of them. `line`: a value and what it superseded, the newest
+ * first.
+ */
+export function liftFences(d: Draft, name: string, line: readonly ReplacedUnit[]): void {
+  const entry = d.ledger[name];
+  if (!entry) return;
+  const isAt = (version: string) => line.find((one) => one.version === version);
+  let version = entry.version;
+  for (let unit = isAt(version); unit && d.passageOf(unit.run).is === "cancelled"; unit = isAt(version)) {
+    const before = fenceOf(d, name, unit);
+    if (before === undefined) break;
+    const abandoned = d.mailbox.abandonedCalls[name];
+    if (abandoned && (abandoned.unwanted ?? "") < version)
+      d.mailbox.abandonedCalls[name] = { ...abandoned, unwanted: version };
+    version = before;
+  }
+  if (version === entry.version) return;
+  // Nothing was known before: then the oldest of them is older than nothing.
+  const lowest = version === "" ? (line.at(-1)?.version ?? "") : version;
+  const { fencedOver: _lifted, ...rest } = entry;
+  d.ledger[name] = { ...rest, version: lowest, ...defined({ fencedOver: isAt(version)?.fencedOver }) };
 }
 
 /** True where the ledger has something newer of the unit, or of the contact that it speaks of. */

@@ -45,7 +45,13 @@ export interface QueuedUnit {
 }
 
 /** A value that gave way to one of another run, as it was put. */
-export type ReplacedUnit = Pick<QueuedUnit, "version" | "digest" | "body" | "run" | "sendUnless" | "account">;
+export interface ReplacedUnit extends Pick<
+  QueuedUnit,
+  "version" | "digest" | "body" | "run" | "sendUnless" | "account"
+> {
+  /** Of one that may have been written: see LedgerEntry. */
+  readonly fencedOver?: string;
+}
 
 /**
  * What may keep a value from being sent: that poolsync wrote it within the hour (`written`: changes that come one by

@@ -1,7 +1,7 @@
 /** Which values of a draft wait, are done or are discarded: the same for all steps. */
 import { defined } from "./defined.ts";
 import { book, otherOf, take, type Draft, type Outcome } from "./draft.ts";
-import { cameBefore, fenceVersion, isStale, liftFence } from "./ledger.ts";
+import { cameBefore, fenceOf, fenceVersion, isStale, liftFences } from "./ledger.ts";
 import {
   ABANDONED_CALL_MS,
   MOST_REPLACED,
@@ -43,11 +43,13 @@ function behind(d: Draft, unit: QueuedUnit): QueuedUnit {
 /** A unit of a cancelled run, which waits no more, is not sent. The newest value of another run that it superseded is. */
 export function discard(d: Draft, name: string, unit: QueuedUnit): void {
   book(d, unit.run, "discarded", 1);
-  const [back, ...older] = (unit.replaced ?? []).filter(({ run }) => d.passageOf(run).is !== "cancelled");
+  const line = unit.replaced ?? [];
+  const [back, ...older] = line.filter(({ run }) => d.passageOf(run).is !== "cancelled");
   if (back === undefined) return;
-  liftFence(d, name, unit, back);
+  liftFences(d, name, [unit, ...line]);
   book(d, back.run, "superseded", -1);
-  place(d, name, { ...back, ...UNTRIED, ...(older.length > 0 ? { replaced: older } : {}) });
+  const { fencedOver: _inLedger, ...value } = back;
+  place(d, name, { ...value, ...UNTRIED, ...(older.length > 0 ? { replaced: older } : {}) });
 }
 
 /**
@@ -142,7 +144,7 @@ function yieldsTo(unit: QueuedUnit, other: QueuedUnit): boolean {
 }
 
 /** The unit with what it superseded: its own from before, the loser, and the loser's. */
-export function replacing(unit: QueuedUnit, loser: QueuedUnit | undefined): QueuedUnit {
+export function replacing(d: Draft, name: string, unit: QueuedUnit, loser: QueuedUnit | undefined): QueuedUnit {
   if (loser === undefined) return unit;
   const { replaced = [], ...rest } = unit;
   const runs = new Set([unit.run]);
@@ -150,10 +152,13 @@ export function replacing(unit: QueuedUnit, loser: QueuedUnit | undefined): Queu
   for (const one of [...replaced, loser, ...(loser.replaced ?? [])].toSorted((a, b) =>
     a.version < b.version ? 1 : -1,
   )) {
-    if (runs.has(one.run) || kept.length === MOST_REPLACED) continue;
+    const fencedOver = fenceOf(d, name, one);
+    // One of a cancelled run is kept for the fence that it left, and for nothing else.
+    const isWanted = fencedOver !== undefined || d.passageOf(one.run).is !== "cancelled";
+    if (runs.has(one.run) || kept.length === MOST_REPLACED || !isWanted) continue;
     runs.add(one.run);
     const { version, digest, body, run, sendUnless, account } = one;
-    kept.push(defined({ version, digest, body, run, sendUnless, account }));
+    kept.push(defined({ version, digest, body, run, sendUnless, account, fencedOver }));
   }
   return kept.length === 0 ? rest : { ...rest, replaced: kept };
 }
@@ -181,7 +186,7 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
   const strict = waiting?.digest === unit.digest ? stricter(waiting.sendUnless, unit.sendUnless) : unit.sendUnless;
   const rival = waiting ?? claim?.units[name];
   if (rival && !cameBefore(rival.account, unit.account) && yieldsTo(unit, rival)) {
-    const winner = replacing(waiting?.digest === unit.digest ? sentUnless(rival, strict) : rival, unit);
+    const winner = replacing(d, name, waiting?.digest === unit.digest ? sentUnless(rival, strict) : rival, unit);
     if (waiting) pending[name] = winner;
     else if (claim) claim.units[name] = winner;
     return book(d, unit.run, "superseded", 1);
@@ -199,7 +204,7 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
     delete pending[flag];
   }
   const notBefore = Math.max(unit.notBefore, cooldownUntil(d, name, unit.digest));
-  pending[name] = behind(d, replacing({ ...sentUnless(unit, strict), notBefore }, loser));
+  pending[name] = behind(d, replacing(d, name, { ...sentUnless(unit, strict), notBefore }, loser));
   book(d, unit.run, "pending", 1);
 }
 

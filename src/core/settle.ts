@@ -141,7 +141,7 @@ function settleBuried(
   const newer = pending[name];
   if (overtakes(newer) || overtakes(pending[contactOf(name) ?? name])) {
     // It fails again, and becomes a letter, where the run of the newer one is cancelled.
-    if (overtakes(newer)) pending[name] = replacing(newer, unit);
+    if (overtakes(newer)) pending[name] = replacing(d, name, newer, unit);
     book(d, unit.run, "superseded", 1);
     return undefined;
   }

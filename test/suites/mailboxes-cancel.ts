@@ -216,6 +216,32 @@ export function cancelCases(suite: Suite): void {
       assert.deepEqual(await u.deliver("a"), { name: "value 0" });
     });
 
+    for (const order of ["the newest first", "the oldest first"] as const) {
+      for (const dying of ["the last", "the first", "both"] as const) {
+        test(`gives the right value back under two of them, ${order}, though workers of ${dying} died`, async () => {
+          const u = await feedRuns(suite);
+          const [right, wrong, worse] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
+          await u.put("name", "right", 1, { run: right.run });
+          await u.put("name", "wrong", 2, { run: wrong.run });
+          const late = dying === "the last" ? [] : [await u.dies("a", "name")];
+          await u.put("name", "worse", 3, { run: worse.run });
+          if (dying !== "the first") late.push(await u.dies("b", "name"));
+          for (const { cancel } of order === "the newest first" ? [worse, wrong] : [wrong, worse]) {
+            await cancel();
+            await u.sortOut();
+          }
+          assert.deepEqual(await u.deliver("c"), { name: "right" });
+          // Whoever died was suspended, and has written.
+          for (const [nth, at] of late.entries()) {
+            await u.settle(nth === 0 && dying !== "the last" ? "a" : "b", { name: applied(at) });
+            assert.deepEqual(await u.deliver(`again ${nth}`), { name: "right" });
+          }
+          assert.deepEqual(await u.pending(), {});
+          assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
+        });
+      }
+    }
+
     for (const when of ["waits", "is in flight", "was written"] as const) {
       test(`sends last what it put back: a worker of the cancelled run wakes and writes while it ${when}`, async () => {
         const u = await feedRuns(suite);

@@ -38,6 +38,7 @@ const queuedUnit = z.object({
         run: z.string(),
         sendUnless,
         account: z.exactOptional(z.string()),
+        fencedOver: z.exactOptional(z.string()),
       }),
     ),
   ),

@@ -195,16 +195,39 @@ local function fence_version(d, name, unit, till)
   blank(d, other_of(name), till)
 end
 
--- A unit that may have been written without an answer is never sent again, and what it superseded is: that is stale only
--- for what the ledger had before.
-local function lift_fence(d, name, unit, back)
+-- The version from before a call of this value that nobody heard of; nil where there was none.
+local function fence_of(d, name, unit)
   local entry = d.ledger[name]
-  if not entry or not entry.fencedOver or entry.version ~= unit.version or entry.run ~= unit.run then return end
-  entry.version = entry.fencedOver == '' and back.version or entry.fencedOver
-  entry.fencedOver = nil
+  if entry and entry.version == unit.version then return entry.fencedOver end
+  return unit.fencedOver
+end
+
+-- Values of cancelled runs that may have been written without an answer are never sent again, and what they superseded
+-- is: that is stale only for what the ledger had before all of them. `line`: a value and what it superseded, the newest
+-- first.
+local function lift_fences(d, name, line)
+  local entry = d.ledger[name]
+  if not entry then return end
+  local function is_at(version)
+    for _, one in ipairs(line) do
+      if one.version == version then return one end
+    end
+  end
+  local version = entry.version
+  local unit = is_at(version)
+  while unit and is_cancelled(unit.run) do
+    local before = fence_of(d, name, unit)
+    if not before then break end
+    local abandoned = d.mailbox.abandonedCalls[name]
+    if abandoned and (abandoned.unwanted or '') < version then abandoned.unwanted = version end
+    version = before
+    unit = is_at(version)
+  end
+  if version == entry.version then return end
+  local kept = is_at(version)
+  entry.version = version == '' and line[#line].version or version
+  entry.fencedOver = kept and kept.fencedOver or nil
   d.ledger_changed = true
-  local abandoned = d.mailbox.abandonedCalls[name]
-  if abandoned and (abandoned.unwanted or '') < unit.version then abandoned.unwanted = unit.version end
 end
 
 -- Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag.
@@ -289,7 +312,7 @@ end
 
 -- The unit keeps what it superseded: its own from before, the loser, and the loser's. Of each other run the newest, the
 -- newest first.
-local function replace(unit, loser)
+local function replace(d, name, unit, loser)
   if not loser then return end
   local all = { loser }
   for _, one in ipairs(unit.replaced or {}) do all[#all + 1] = one end
@@ -297,11 +320,14 @@ local function replace(unit, loser)
   table.sort(all, function(a, b) return a.version > b.version end)
   local runs, kept = { [unit.run] = true }, {}
   for _, one in ipairs(all) do
-    if not runs[one.run] and #kept < MOST_REPLACED then
+    local over = fence_of(d, name, one)
+    -- One of a cancelled run is kept for the fence that it left, and for nothing else.
+    local is_wanted = over ~= nil or not is_cancelled(one.run)
+    if not runs[one.run] and #kept < MOST_REPLACED and is_wanted then
       runs[one.run] = true
       kept[#kept + 1] = {
         version = one.version, digest = one.digest, body = one.body, run = one.run,
-        sendUnless = one.sendUnless, account = one.account,
+        sendUnless = one.sendUnless, account = one.account, fencedOver = over,
       }
     end
   end
@@ -314,14 +340,17 @@ local place
 local function discard(d, name, unit)
   book(unit.run, 'discarded', 1)
   local back, older
+  local line = { unit }
   for _, one in ipairs(unit.replaced or {}) do
+    line[#line + 1] = one
     if not is_cancelled(one.run) then
       if not back then back, older = one, {} else older[#older + 1] = one end
     end
   end
   if not back then return end
-  lift_fence(d, name, unit, back)
+  lift_fences(d, name, line)
   book(back.run, 'superseded', -1)
+  back.fencedOver = nil
   back.attempts, back.faults, back.deaths, back.notBefore = 0, 0, 0, 0
   back.replaced = #older > 0 and older or nil
   place(d, name, back)
@@ -355,12 +384,12 @@ function place(d, name, unit)
   local rival = waiting or flying[name]
   if rival and not came_before(rival.account, unit.account) and yields_to(unit, rival) then
     if is_same then waiting.sendUnless = strict end
-    replace(rival, unit)
+    replace(d, name, rival, unit)
     return book(unit.run, 'superseded', 1)
   end
   unit.sendUnless = strict
 
-  replace(unit, waiting)
+  replace(d, name, unit, waiting)
   if waiting then supersede(pending, name) end
   if flag and pending[flag] and pending[flag].version < unit.version then supersede(pending, flag) end
   unit.notBefore = math.max(unit.notBefore, cooldown_until(d, name, unit.digest))

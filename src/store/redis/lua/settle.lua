@@ -68,7 +68,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
   end
   if overtakes(rival) or overtakes(contact) then
     -- It fails again, and becomes a letter, where the run of the newer one is cancelled.
-    if overtakes(rival) then replace(rival, unit) end
+    if overtakes(rival) then replace(d, name, rival, unit) end
     book(unit.run, 'superseded', 1)
     return nil
   end
