@@ -1,3 +1,4 @@
+import { defined } from "./defined.ts";
 import { book, draft, type Outcome } from "./draft.ts";
 import { finish, place, UNTRIED } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
@@ -15,10 +16,10 @@ export function replay(
   nowMs: number,
   passageOf: PassageOf,
 ): Outcome {
-  const { user, pool, username, unit, version, digest, body, run, account } = letter;
+  const { user, pool, username, unit, version, digest, body, run, account, replaced } = letter;
   const d = draft(state, { user, pool, username, priority }, passageOf);
   book(d, run, "dead", -1);
-  const queued: QueuedUnit = { version, digest, body, run, ...UNTRIED };
-  place(d, unit, account === undefined ? queued : { ...queued, account });
+  const queued: QueuedUnit = { version, digest, body, run, ...UNTRIED, ...defined({ account, replaced }) };
+  place(d, unit, queued);
   return finish(d, nowMs);
 }

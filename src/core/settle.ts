@@ -1,3 +1,4 @@
+import { defined } from "./defined.ts";
 import { book, draft, otherOf, take, type Draft, type Outcome, type Owner } from "./draft.ts";
 import { blank, cameBefore, enter, enterSeen, fenceVersion, NOT_LOOKED_AT, unchangedBy } from "./ledger.ts";
 import { discard, done, finish, startCooldown, place, replacing, resend } from "./placing.ts";
@@ -150,7 +151,7 @@ function settleBuried(
   // longer there.
   resend(d, name);
   const { pool, username } = d.mailbox;
-  const { version, run, digest, account } = unit;
+  const { version, run, digest, account, replaced } = unit;
   const { letter: id, kind, reason, owner, body = unit.body } = settlement;
   return {
     id,
@@ -165,7 +166,7 @@ function settleBuried(
     run,
     digest,
     body,
-    ...(account === undefined ? {} : { account }),
+    ...defined({ account, replaced }),
     buriedAt: nowMs,
   };
 }

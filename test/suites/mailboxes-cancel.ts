@@ -187,6 +187,19 @@ export function cancelCases(suite: Suite): void {
       assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
     });
 
+    test("gives back what a letter of it had superseded", async () => {
+      const u = await feedRuns(suite);
+      const [right, wrong] = [await u.newFeed(), await u.newFeed()];
+      await u.put("name", "right", 1, { run: right.run });
+      await u.put("name", "wrong", 2, { run: wrong.run });
+      const { id } = await u.buries("a", "name");
+      await wrong.cancel();
+      await u.mailboxes.replay([id], 10);
+      assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
+      assert.deepEqual(await u.deliver("b"), { name: "right" });
+      assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
+    });
+
     test("is known to be behind another, and may be cancelled there, whichever comes first", async () => {
       const u = await feedRuns(suite);
       const [right, wrong, other] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];

@@ -20,6 +20,7 @@ import type { FeedOrder } from "../../queues/schedules.ts";
 import { reportedReads } from "../../delivery/reported-reads.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
+import { cancelledBefore } from "../runs/cancelled-content.ts";
 import type { RunContext } from "../runs/run-context.ts";
 import { freshRunId, runFeed } from "../runs/run-feed.ts";
 import { logRun } from "../runs/run-log.ts";
@@ -165,9 +166,10 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   };
   // The pass that was cut had put all of it.
   if (settled.has(identity)) return storeEtag();
-  const cancelled = await cancelledOf(pass, identity);
-  if (cancelled)
-    return log.warn({ run: cancelled.id, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
+  const latest = await latestFileRuns(store.runs);
+  const cancelled = await cancelledBefore(store, latest, { pool: poolId, feed: name, identity });
+  // However little is left of it, and whatever the guards say of that.
+  if (cancelled) return log.warn({ run: cancelled, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
   const unfinished = await unfinishedRuns(pass);
   // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
   // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
@@ -195,14 +197,6 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
   await runFeed(context, plannedSource(planned, pool.profile.id));
   await storeEtag();
-}
-
-/** The latest run of the feed, where somebody has cancelled it and it was of this content: nobody wants that again. */
-async function cancelledOf({ engine, feed, pool }: Pass, identity: string): Promise<Run | undefined> {
-  const runs = await latestFileRuns(engine.store.runs);
-  const latest = runs.find((run) => run.feed === feed.name && run.pool === pool.profile.id);
-  const isSame = latest?.identity === identity || latest?.identity === waitingIdentity(identity);
-  return isSame && latest?.state === "cancelled" ? latest : undefined;
 }
 
 /** Runs of the feed that another pass has begun, and not brought to their end. */

@@ -4,15 +4,17 @@ import type { Books } from "../../core/books.ts";
 import { printable } from "../../core/masking.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import { sortOutRun } from "../../delivery/kept-users.ts";
+import { endLetters } from "../../delivery/replay.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { directRunId, type Run } from "../../store/runs.ts";
 import { AppError } from "../app-error.ts";
+import { noteCancelled } from "./cancelled-content.ts";
 import { findRun } from "./find-run.ts";
 
 export interface CancelledRun extends Pick<Run, "feed" | "pool"> {
   readonly applied: number;
-  /** What waited, and is discarded. */
+  /** What waited, or was a dead letter, and is discarded. */
   readonly discarded: number;
   /** What was in calls under way when it was cancelled: these go through. */
   readonly inFlight: number;
@@ -36,12 +38,17 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
   if (!(await turn(engine, run, before))) {
     const now = await findRun(engine, id);
     // Whoever cancelled it may have been cut before its books were tidy.
-    if (now.state === "cancelled") await sortOutRun(engine.store, now);
+    if (now.state === "cancelled") {
+      await sortOutRun(engine.store, now);
+      await endLetters(engine, id);
+    }
     throw notOpen(now, await runs.books(id));
   }
+  await noteCancelled(engine.store, run);
   await plans.drop(id);
   log.warn({ run: id, pool, feed }, "run cancelled");
   await sortOutRun(engine.store, run);
+  await endLetters(engine, id);
   const { applied, discarded, pending } = await runs.books(id);
   const undoable = applied + pending > 0 && (await hasBeforeImages(engine, id));
   return { feed, pool, applied, discarded: discarded - before.discarded, inFlight: pending, undoable };

@@ -17,6 +17,19 @@ function byName<T>(shape: z.ZodType<T>) {
 /** A count that is 0 is left out. */
 const count = z.number().default(0);
 const sendUnless = z.exactOptional(z.enum(["written", "there"]));
+const replaced = z.exactOptional(
+  z.array(
+    z.object({
+      version: z.string(),
+      digest: z.string(),
+      body: z.string(),
+      run: z.string(),
+      sendUnless,
+      account: z.exactOptional(z.string()),
+      fencedOver: z.exactOptional(z.string()),
+    }),
+  ),
+);
 const queuedUnit = z.object({
   version: z.string(),
   digest: z.string(),
@@ -29,19 +42,7 @@ const queuedUnit = z.object({
   sendUnless,
   account: z.exactOptional(z.string()),
   gate: z.exactOptional(z.string()),
-  replaced: z.exactOptional(
-    z.array(
-      z.object({
-        version: z.string(),
-        digest: z.string(),
-        body: z.string(),
-        run: z.string(),
-        sendUnless,
-        account: z.exactOptional(z.string()),
-        fencedOver: z.exactOptional(z.string()),
-      }),
-    ),
-  ),
+  replaced,
 });
 const units = byName(queuedUnit);
 const sent = z.exactOptional(z.array(z.string()));
@@ -86,6 +87,7 @@ export const letterDocument = z.object({
   digest: z.string(),
   body: z.string(),
   account: z.exactOptional(z.string()),
+  replaced,
   buriedAt: z.number(),
 });
 

@@ -79,7 +79,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
   return {
     id = settlement.letter, user = d.user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = unit.version, run = unit.run, digest = unit.digest,
-    body = settlement.body or unit.body, account = unit.account, buriedAt = NOW,
+    body = settlement.body or unit.body, account = unit.account, replaced = unit.replaced, buriedAt = NOW,
   }
 end
 
