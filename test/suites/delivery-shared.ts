@@ -48,7 +48,8 @@ export function sharedSuite(open: OpenStage): void {
 
   test("a stop puts back whom it does not get to, before those who came later", async (t) => {
     const [page, later] = [people(60), ["zoe"]];
-    const stage = await open(t, [...page, ...later], { emulator: { latencyMs: 300 }, concurrency: 2 });
+    // So long that the stop comes amid the calls, however slow the machine is.
+    const stage = await open(t, [...page, ...later], { emulator: { latencyMs: 2000 }, concurrency: 2 });
     const delivery = await stage.deliver();
     await stage.putPage(page, NICKNAME);
     await stage.putPage(later, NICKNAME);
