@@ -182,7 +182,7 @@ const mailbox = z.object({
 
 /** Attempts that were counted in what still waits: a throttle must not count. */
 async function* attempts({ redis, namespace }: BenchStage): AsyncGenerator<number> {
-  const stream = redis.hscanStream(`{poolsync:${namespace}}:mailboxes`, { count: 500 });
+  const stream = redis.hscanStream(`{poolsync:${namespace}}:2:mailboxes`, { count: 500 });
   for await (const page of stream as AsyncIterable<string[]>) {
     for (let at = 1; at < page.length; at += 2) {
       const { pending } = mailbox.parse(JSON.parse(page[at] ?? ""));

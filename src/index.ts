@@ -11,6 +11,7 @@
  *     await poolsync.close();
  */
 import { openChosenPool, openClients, openOwnedEngine, type PoolPlace } from "./app/opening.ts";
+import { logLeftovers } from "./app/runs/leftovers.ts";
 import { DRAIN_MS } from "./app/runs/stop-deliveries.ts";
 import { changeAndWait, type ChangeOutcome } from "./app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
@@ -67,6 +68,8 @@ export interface UpdateOptions {
   /** How long to wait for the result once the change is queued, in ms. A minute unless set. */
   readonly waitMs?: number;
   readonly signal?: AbortSignal;
+  /** Sends the change although somebody has paused the pool. Else it is rejected, with an error of kind `paused`. */
+  readonly despitePause?: boolean;
 }
 
 export interface Updated {
@@ -145,6 +148,11 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
     return opening;
   };
 
+  const startDelivery = async (pool: Pool): Promise<Delivery> => {
+    await logLeftovers(engine.store, pool.profile.id, log);
+    return pool.deliver();
+  };
+
   return {
     async enqueue(request) {
       const change = changeOf(request);
@@ -152,7 +160,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       if (outcome.is === "enqueued") return outcome.enqueued;
       throw outcome.is === "fault" ? new TypeError(outcome.fault.detail) : notOneUser(outcome.is);
     },
-    async update(request, { waitMs = WAIT_MS, signal = NEVER() } = {}) {
+    async update(request, { waitMs = WAIT_MS, signal = NEVER(), despitePause = false } = {}) {
       const { pool: id, username, attributes, verified, clientMetadata } = request;
       const change = changeOf({
         pool: id,
@@ -163,12 +171,12 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       });
       const reading = AbortSignal.any([signal, closing.signal]);
       const pool = await unlessAborted(poolOf(id), reading);
-      const outcome = await changeAndWait(pool, change, { reading, signal, waitMs });
+      const outcome = await changeAndWait(engine, pool, change, { reading, signal, waitMs, despitePause });
       return updatedBy(outcome, () => userKeyOf(engine, pool, change.username, reading));
     },
     async deliver(id) {
       const pool = await poolOf(id);
-      const delivery = deliveries.get(id) ?? pool.deliver();
+      const delivery = deliveries.get(id) ?? startDelivery(pool);
       deliveries.set(id, delivery);
       delivery.catch(() => deliveries.delete(id));
       await delivery;

@@ -6,11 +6,11 @@ import { pino, type Logger } from "pino";
  */
 export type Log = Logger;
 
-/** `level` is one of pino's: `fatal` `error` `warn` `info` `debug` `trace` `silent`. */
-export function createLog(level: string): Log {
+/** `level` is one of pino's: `fatal` `error` `warn` `info` `debug` `trace` `silent`. `fd`: a file instead of stderr. */
+export function createLog(level: string, fd = 2): Log {
   return pino(
     { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
-    pino.destination({ fd: 2, sync: true }),
+    pino.destination({ fd, sync: true }),
   );
 }
 

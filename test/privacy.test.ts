@@ -57,7 +57,7 @@ async function putAll(engine: Engine, emulator: Emulator, pool: string, labels: 
 /** Breaks a value in the store, as another version might have written it: its job fails, for a reason that quotes it. */
 async function damage(url: string, namespace: string): Promise<void> {
   const redis = new Redis(url);
-  const mailboxes = `{poolsync:${namespace}}:mailboxes`;
+  const mailboxes = `{poolsync:${namespace}}:2:mailboxes`;
   const all = await redis.hgetall(mailboxes);
   const [user, mailbox] = Object.entries(all).find(([, content]) => content.includes(username("damaged"))) ?? [];
   assert.ok(user && mailbox);
@@ -135,7 +135,7 @@ async function failures(t: TestContext, key: Buffer | undefined): Promise<void> 
     for (const [name, content] of dump) {
       assertNoNeedle(name, `a key of Redis ${when}`);
       // Without a key to seal them, values are where they wait and where they are set aside.
-      if (!key && /\}:(?:mailboxes|letters)$/.test(name)) continue;
+      if (!key && /\}:2:(?:mailboxes|letters)$/.test(name)) continue;
       assertNoNeedle(content, `${name} ${when}`);
     }
   }

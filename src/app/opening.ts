@@ -12,7 +12,8 @@ import { openPool, type Pool } from "../delivery/pool.ts";
 import type { Scope } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
-import { readEarly } from "./app-error.ts";
+import { StoreError } from "../store/store-error.ts";
+import { AppError, readEarly } from "./app-error.ts";
 import { statusOf } from "./status.ts";
 
 /** A sentence for whoever waits. The log has the same as a line. */
@@ -39,6 +40,25 @@ export function openConfiguredEngine(
   opened: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
   return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened);
+}
+
+/** For what stops others: a data directory has one process, which is stopped where it runs. */
+export async function openEngineToStop(
+  config: Config,
+  scope: Scope,
+  opened: Pick<Opened, "log" | "say">,
+): Promise<Engine> {
+  try {
+    return await openConfiguredEngine(config, scope, opened);
+  } catch (cause) {
+    // With a cause of its own it cannot be told whether somebody is there.
+    if (!(cause instanceof StoreError) || cause.kind !== "in-use" || cause.cause !== undefined) throw cause;
+    throw new AppError(
+      "in-use",
+      `Another poolsync process has the data directory ${config.dataDir}: press Ctrl-C in it first (what is not sent stays queued), then give this command again.`,
+      { cause },
+    );
+  }
 }
 
 export async function openOwnedEngine(

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
+import { pausedGates } from "./gates/pause.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -27,6 +28,10 @@ const namespaceStatus = z.object({
   deadLetters: z.record(z.string(), z.number()),
   holds: z.array(
     z.object({ pool: z.string(), scope: z.string(), kind: z.string(), since: z.string(), probeAt: z.string() }),
+  ),
+  /** What somebody has paused. `users`: of whom something is kept. */
+  pauses: z.array(
+    z.object({ gate: z.string(), since: z.string(), by: z.string(), reason: z.string(), users: z.number() }),
   ),
   runs: z.array(
     z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
@@ -81,6 +86,10 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     const letters = await queues.queue(deadLetterQueue(kind)).count();
     if (letters > 0) deadLetters[kind] = letters;
   }
+  const pauses: NamespaceStatus["pauses"] = [];
+  for (const { gate, since, by, reason } of await pausedGates(store)) {
+    pauses.push({ gate, since: iso(since), by, reason, users: await store.gates.kept(gate) });
+  }
   const runs: NamespaceStatus["runs"] = [];
   for (const { id, feed, pool, state, startedAt } of await store.runs.list(RUNS)) {
     runs.push({ run: id, feed, pool, state, startedAt: iso(startedAt), books: { ...(await store.runs.books(id)) } });
@@ -98,6 +107,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
       since: iso(since),
       probeAt: iso(probeAt),
     })),
+    pauses,
     runs,
     books: { ...total },
     balanced: !unbalanced,

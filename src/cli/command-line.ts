@@ -41,6 +41,6 @@ export function commandLine({ calledAs }: Io, words: readonly string[], flags: P
 }
 
 /** A sentence with its next steps as one would type them. */
-export function asTyped(io: Io, given: Sentence, flags: PassedFlags = {}): string {
+export function asTyped(io: Io, given: Sentence | string, flags: PassedFlags = {}): string {
   return textOf(given, ({ words }) => `\`${commandLine(io, words, flags)}\``);
 }

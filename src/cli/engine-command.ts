@@ -10,10 +10,11 @@ export async function printEngine(
   io: Io,
   flags: EngineFlags,
   act: (engine: Engine, opened: OpenedCommand) => Promise<string>,
+  open: typeof openConfiguredEngine = openConfiguredEngine,
 ): Promise<number> {
   const opened = await openConfig(io, flags);
   return withScope(async (scope) => {
-    const engine = await openConfiguredEngine(opened.config, scope, opened);
+    const engine = await open(opened.config, scope, opened);
     io.stdout.write(await act(engine, opened));
     return EXIT.done;
   });

@@ -29,6 +29,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["dead", async () => (await import("./commands/dead.ts")).addDead],
   ["explain", async () => (await import("./commands/explain.ts")).addExplain],
   ["runs", async () => (await import("./commands/runs.ts")).addRuns],
+  ["pause", async () => (await import("./commands/pause.ts")).addPause],
+  ["resume", async () => (await import("./commands/pause.ts")).addResume],
   ["status", async () => (await import("./commands/status.ts")).addStatus],
   ["worker", async () => (await import("./commands/worker.ts")).addWorker],
   ["emulator", async () => (await import("./commands/emulator.ts")).addEmulator],

@@ -1,5 +1,6 @@
 /** The progress bar: on a terminal only, one line on stderr, at whatever width there is. */
 import { SingleBar } from "cli-progress";
+import type { Standstill } from "../app/runs/run-observer.ts";
 import { count, duration } from "../core/amounts.ts";
 import { columnsOf, type Output } from "./io.ts";
 
@@ -18,17 +19,27 @@ export interface ProgressSnapshot {
 
 export interface Progress {
   show(snapshot: ProgressSnapshot): void;
+  /** Keeps in mind what is paused: it stands in the place of the speed. */
+  held(standstill: Standstill): void;
   /** Leaves the line, so that something can be said. The next `show` draws it again. */
   clear(): void;
   stop(): void;
 }
 
-const NO_PROGRESS: Progress = { show: () => undefined, clear: () => undefined, stop: () => undefined };
+const NO_PROGRESS: Progress = {
+  show: () => undefined,
+  held: () => undefined,
+  clear: () => undefined,
+  stop: () => undefined,
+};
 const FEWEST_FOR_BAR = 70;
 
 export function createProgress(output: Output, interactive: boolean): Progress {
   if (!interactive) return NO_PROGRESS;
-  const startedAt = performance.now();
+  /** What was paused meanwhile says nothing of the speed: the start moves with it. */
+  let startedAt = performance.now();
+  let pausedAt = 0;
+  const paused = new Set<string>();
   let bar: SingleBar | undefined;
   /** What an earlier command had settled already: it says nothing of the speed of this one. */
   let before: number | undefined;
@@ -45,8 +56,8 @@ export function createProgress(output: Output, interactive: boolean): Progress {
         `${count(snapshot.rows)} rows`,
         `${count(snapshot.applied)} applied`,
         ...(snapshot.dead > 0 ? [`${count(snapshot.dead)} dead`] : []),
-        `${rate.toFixed(rate < 10 ? 1 : 0)}/s`,
-        ...(etaMs === undefined ? [] : [`${duration(etaMs)} left`]),
+        ...(paused.size > 0 ? ["paused"] : [`${rate.toFixed(rate < 10 ? 1 : 0)}/s`]),
+        ...(etaMs === undefined || paused.size > 0 ? [] : [`${duration(etaMs)} left`]),
       ];
       const line = fit(words, columns - 7);
       // What is told grows, so the bar takes what is left.
@@ -68,6 +79,14 @@ export function createProgress(output: Output, interactive: boolean): Progress {
         bar.start(1000, 0, { words: line, size });
       }
       bar.update(Math.floor(done * 1000), { words: line, size });
+    },
+    held({ scope, ...standstill }) {
+      if (!("gate" in standstill)) return;
+      const before = paused.size;
+      if (scope === "paused") paused.add(standstill.gate);
+      else paused.delete(standstill.gate);
+      if (before === 0) pausedAt = performance.now();
+      else if (paused.size === 0) startedAt += performance.now() - pausedAt;
     },
     clear: stop,
     stop,

@@ -4,7 +4,7 @@ import { counted } from "../core/amounts.ts";
 import { summaryText } from "../views/run-summary.ts";
 import { standstillText } from "../views/standstill.ts";
 import { indent } from "../views/table.ts";
-import { commandLine, type PassedFlags } from "./command-line.ts";
+import { asTyped, commandLine, type PassedFlags } from "./command-line.ts";
 import { columnsOf, tell, type Io } from "./io.ts";
 import { createProgress } from "./progress.ts";
 
@@ -30,7 +30,8 @@ export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver
         return progress.show({ ...books, rows, ...(totalRows === undefined ? {} : { totalRows }) });
       }
       case "held":
-        return say(standstillText(event.standstill));
+        progress.held(event.standstill);
+        return say(asTyped(io, standstillText(event.standstill), flags));
       case "stalled": {
         if (event.while === "delivering") return;
         const worker = commandLine(io, ["worker", "--pools", event.run.pool], flags);

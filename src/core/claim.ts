@@ -1,26 +1,16 @@
-import {
-  blank,
-  book,
-  discardCancelled,
-  done,
-  draft,
-  enter,
-  finish,
-  fenceVersion,
-  isStale,
-  otherOf,
-  withoutPrototype,
-  place,
-  type Outcome,
-} from "./draft.ts";
+import { book, draft, otherOf, withoutPrototype, type Outcome } from "./draft.ts";
+import { blank, enter, isStale, unchangedBy } from "./ledger.ts";
+import { applyGates, done, finish, takeOver } from "./placing.ts";
+import type { PassageOf } from "./gate.ts";
 import {
   dueAt,
   isBelieved,
+  isOf,
   mayGoAt,
-  ABANDONED_CALL_MS,
   type Claim,
   type QueuedUnit,
   type Mailbox,
+  type Runs,
   type UserState,
 } from "./mailbox.ts";
 import { contactOf, isFlag } from "./unit.ts";
@@ -31,43 +21,45 @@ export type Claimed =
   | { readonly is: "busy"; readonly retryAt: number }
   /** Nothing may go before `retryAt`. */
   | { readonly is: "later"; readonly retryAt: number }
+  /** Nothing waits, or nothing of these runs does, or gates keep it. */
   | { readonly is: "idle" };
 
-/**
- * A worker asks for what is due of one user. `isCancelled` says of a run that somebody has cancelled it: what it put is
- * discarded.
- */
+export interface ClaimRequest {
+  readonly token: string;
+  readonly leaseMs: number;
+  /** Only what these runs have put; absent for everything. */
+  readonly runs?: Runs;
+  /** Units of these runs that are meant although a pause keeps them. */
+  readonly despitePause?: readonly string[];
+}
+
+/** A worker asks for what is due of one user. */
 export function claim(
   state: UserState,
   user: string,
-  token: string,
-  leaseMs: number,
+  { token, leaseMs, runs, despitePause = [] }: ClaimRequest,
   nowMs: number,
-  isCancelled: (run: string) => boolean,
+  passageOf: PassageOf,
 ): Outcome & { readonly result: Claimed } {
   const { mailbox } = state;
   if (!mailbox) return { state, entries: [], result: { is: "idle" } };
   if (mailbox.claim && mailbox.claim.leaseUntil > nowMs) {
     return { state, entries: [], result: { is: "busy", retryAt: mailbox.claim.leaseUntil } };
   }
-  const d = draft(state, { user, ...mailbox });
-  const dead = d.mailbox.claim;
-  if (dead) {
-    delete d.mailbox.claim;
-    d.mailbox.doubts = {};
-    for (const [name, unit] of Object.entries(dead.units)) {
-      book(d, unit.run, "pending", -1);
-      fenceVersion(d, name, unit, nowMs + ABANDONED_CALL_MS);
-      place(d, name, { ...unit, deaths: unit.deaths + 1 });
-      d.mailbox.suspects[name] = { until: nowMs + ABANDONED_CALL_MS };
-    }
+  const d = draft(state, { user, ...mailbox }, passageOf);
+  takeOver(d, nowMs);
+  applyGates(d);
+  for (const name of despitePause) {
+    const kept = d.mailbox.pending[name];
+    if (kept === undefined || runs?.has(kept.run) !== true) continue;
+    const { gate: _paused, ...unit } = kept;
+    d.mailbox.pending[name] = unit;
   }
-  discardCancelled(d, isCancelled);
   const units = withoutPrototype<QueuedUnit>();
   const sent: string[] = [];
   // Flags come last: whether one must be sent depends on whether its contact is.
-  const waiting = Object.entries(d.mailbox.pending).toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)));
-  for (const [name, unit] of waiting) {
+  const waiting = Object.entries(d.mailbox.pending).filter(([name]) => isOf(runs, d.mailbox.pending, name));
+  for (const [name, unit] of waiting.toSorted(([a], [b]) => Number(isFlag(a)) - Number(isFlag(b)))) {
     if (mayGoAt(d.mailbox.pending, name, unit) > nowMs) continue;
     delete d.mailbox.pending[name];
     const applied = d.ledger[name];
@@ -80,7 +72,7 @@ export function claim(
       isBelieved(applied, unit.digest, nowMs) &&
       !(contact !== undefined && units[contact])
     ) {
-      enter(d, name, unit.version, unit.digest);
+      enter(d, name, unit.version, unit.digest, { ending: unchangedBy(unit, nowMs) });
       book(d, unit.run, "pending", -1);
       done(d, name, unit, "unchanged");
     } else {
@@ -91,7 +83,8 @@ export function claim(
   if (Object.keys(units).length === 0) {
     const outcome = finish(d, nowMs);
     const left = outcome.state.mailbox;
-    return { ...outcome, result: left ? { is: "later", retryAt: dueAt(left) } : { is: "idle" } };
+    const retryAt = left ? dueAt(left, runs) : Infinity;
+    return { ...outcome, result: retryAt < Infinity ? { is: "later", retryAt } : { is: "idle" } };
   }
   for (const name of Object.keys(units)) {
     // From here until the settle nobody knows what the pool holds.

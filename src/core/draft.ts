@@ -1,20 +1,11 @@
 /**
- * A user's documents while a step changes them: what is placed, forgotten, kept quiet and booked is the same for all
- * steps. Only the steps (put.ts, claim.ts, settle.ts, replay.ts) use it.
+ * A user's documents while a step changes them. ledger.ts and placing.ts have what the steps (put.ts, claim.ts, settle.ts,
+ * replay.ts) do with it alike; only these use it.
  */
 import type { Entry, Term } from "./books.ts";
-import {
-  isOfFormer,
-  COOLDOWN_MS,
-  type QueuedUnit,
-  type SettledUnit,
-  type LedgerEntry,
-  type SendUnless,
-  type UserState,
-} from "./mailbox.ts";
-import { isSuccessor } from "./person.ts";
-import { contactOf, flagOf, isContact } from "./unit.ts";
-import { ordinalOf } from "./version.ts";
+import type { PassageOf } from "./gate.ts";
+import type { AbandonedCall, LedgerEntry, QueuedUnit, SettledUnit, UserState } from "./mailbox.ts";
+import { contactOf, flagOf } from "./unit.ts";
 
 /** What a step leaves behind. */
 export interface Outcome {
@@ -30,13 +21,14 @@ export interface Draft {
     priority: number;
     pending: Record<string, QueuedUnit>;
     claim?: { token: string; leaseUntil: number; units: Record<string, QueuedUnit>; sent?: readonly string[] };
-    suspects: Record<string, { until: number }>;
-    kept: Record<string, SettledUnit>;
-    doubts: Record<string, string>;
-    unknown: Record<string, { digest: string; until: number }>;
+    abandonedCalls: Record<string, AbandonedCall>;
+    lastSettled: Record<string, SettledUnit>;
+    overwritten: Record<string, string>;
+    unresolvedCalls: Record<string, { digest: string; until: number }>;
   };
   ledger: Record<string, LedgerEntry>;
   entries: Entry[];
+  readonly passageOf: PassageOf;
 }
 
 export interface Owner {
@@ -46,7 +38,7 @@ export interface Owner {
   readonly priority: number;
 }
 
-export function draft(state: UserState, owner: Owner): Draft {
+export function draft(state: UserState, owner: Owner, passageOf: PassageOf): Draft {
   const { mailbox, ledger } = state;
   return {
     user: owner.user,
@@ -56,13 +48,14 @@ export function draft(state: UserState, owner: Owner): Draft {
       priority: Math.min(mailbox?.priority ?? owner.priority, owner.priority),
       pending: withoutPrototype(mailbox?.pending),
       ...(mailbox?.claim ? { claim: { ...mailbox.claim, units: withoutPrototype(mailbox.claim.units) } } : {}),
-      suspects: withoutPrototype(mailbox?.suspects),
-      kept: withoutPrototype(mailbox?.kept),
-      doubts: withoutPrototype(mailbox?.doubts),
-      unknown: withoutPrototype(mailbox?.unknown),
+      abandonedCalls: withoutPrototype(mailbox?.abandonedCalls),
+      lastSettled: withoutPrototype(mailbox?.lastSettled),
+      overwritten: withoutPrototype(mailbox?.overwritten),
+      unresolvedCalls: withoutPrototype(mailbox?.unresolvedCalls),
     },
     ledger: withoutPrototype(ledger),
     entries: [],
+    passageOf,
   };
 }
 
@@ -87,248 +80,4 @@ export function take<T>(record: Record<string, T>, name: string): T | undefined 
 /** The flag of a contact, the contact of a flag: writing one changes what is known of the other. */
 export function otherOf(name: string): string | undefined {
   return flagOf(name) ?? contactOf(name);
-}
-
-/** What a cancelled run has put, and what is not in flight, is not sent any more. */
-export function discardCancelled(d: Draft, isCancelled: (run: string) => boolean): void {
-  for (const [name, unit] of Object.entries(d.mailbox.pending)) {
-    if (!isCancelled(unit.run)) continue;
-    delete d.mailbox.pending[name];
-    book(d, unit.run, "pending", -1);
-    book(d, unit.run, "discarded", 1);
-  }
-}
-
-/**
- * A look found that another account has the username now. What the ledger knows of the former account, and what waits
- * for it, is void.
- */
-export function forgetFormer(d: Draft, account: string): void {
-  for (const [name, entry] of Object.entries(d.ledger)) if (isOfFormer(entry, account)) delete d.ledger[name];
-  const { pending, kept } = d.mailbox;
-  for (const [name, unit] of Object.entries(pending)) {
-    if (unit.account === undefined || !isSuccessor(account, unit.account)) continue;
-    delete pending[name];
-    book(d, unit.run, "pending", -1);
-    book(d, unit.run, "discarded", 1);
-  }
-  for (const [name, unit] of Object.entries(kept)) {
-    if (unit.account !== undefined && isSuccessor(account, unit.account)) delete kept[name];
-  }
-}
-
-/** The ledger's account of a call that went by the username. */
-export const NOT_LOOKED_AT = "";
-
-/**
- * What the ledger has of a unit from here on. `at`: a call of ours may have changed it then; the last such time stays.
- * `account`: the account that has the value; unless given, the one from before.
- */
-export function enter(
-  d: Draft,
-  name: string,
-  version: string,
-  digest: string,
-  { at, account }: { readonly at?: number; readonly account?: string | undefined } = {},
-): void {
-  const before = d.ledger[name];
-  const last = at === undefined || (before?.at !== undefined && before.at > at) ? before?.at : at;
-  const whose = account ?? before?.account ?? NOT_LOOKED_AT;
-  d.ledger[name] = {
-    version,
-    digest,
-    ...(last === undefined ? {} : { at: last }),
-    ...(whose === NOT_LOOKED_AT ? {} : { account: whose }),
-  };
-}
-
-/** Marks the value that is there as unknown to the ledger. */
-export function blank(d: Draft, name: string | undefined, at?: number): void {
-  const entry = name === undefined ? undefined : d.ledger[name];
-  if (name !== undefined && entry) enter(d, name, entry.version, "", at === undefined ? {} : { at });
-}
-
-/**
- * A look found the value there: nothing older than it follows. It is poolsync's own where it was the last that poolsync
- * wrote, but an address or number is not waited for any more once it was seen. `account`: at which it was seen.
- */
-export function enterSeen(d: Draft, name: string, unit: QueuedUnit, wasLast: boolean, account = unit.account): void {
-  enter(d, name, unit.version, wasLast && !isContact(name) ? unit.digest : "", { account });
-}
-
-/** Of two reasons not to send the same value, the one that skips less. */
-function stricter(one: SendUnless | undefined, other: SendUnless | undefined): SendUnless | undefined {
-  if (one === undefined || other === undefined) return undefined;
-  return one === "there" ? one : other;
-}
-
-/** The unit with what may keep it from being sent. */
-function sentUnless(unit: QueuedUnit, sendUnless: SendUnless | undefined): QueuedUnit {
-  const { sendUnless: _before, ...rest } = unit;
-  return sendUnless === undefined ? rest : { ...rest, sendUnless };
-}
-
-/** Until when a value waits for unresolved calls: those of a different value, and those of its contact or flag. */
-function cooldownUntil(d: Draft, name: string, digest: string): number {
-  const other = otherOf(name);
-  const unresolved = d.mailbox.unknown[name];
-  const otherUnresolved = other === undefined ? undefined : d.mailbox.unknown[other];
-  return Math.max(unresolved && unresolved.digest !== digest ? unresolved.until : 0, otherUnresolved?.until ?? 0);
-}
-
-/** A call is unresolved: what is pending waits for it. A blank digest stands for any value. */
-export function startCooldown(d: Draft, name: string, digest: string, nowMs: number): void {
-  const { pending, unknown } = d.mailbox;
-  const before = unknown[name];
-  const mixed = before && before.until > nowMs && before.digest !== digest;
-  unknown[name] = { digest: mixed ? "" : digest, until: nowMs + COOLDOWN_MS };
-  for (const touched of [name, otherOf(name)]) {
-    const waiting = touched === undefined ? undefined : pending[touched];
-    if (touched === undefined || !waiting) continue;
-    const notBefore = Math.max(waiting.notBefore, cooldownUntil(d, touched, waiting.digest));
-    pending[touched] = { ...waiting, notBefore };
-  }
-}
-
-/**
- * The value may have been written without an answer: the ledger takes its version. The same version may be sent again,
- * as a retry or a replay; whatever becomes of it, an older one is stale. `until`: the call may still come then.
- */
-export function fenceVersion(
-  d: Draft,
-  name: string,
-  { version, account = NOT_LOOKED_AT }: QueuedUnit,
-  until: number,
-): void {
-  const applied = d.ledger[name];
-  enter(d, name, applied && applied.version > version ? applied.version : version, "", { at: until, account });
-  blank(d, otherOf(name), until);
-}
-
-/** True where a call that was given up may still change the unit: one for itself, its contact or its flag. */
-function hasAbandonedCall(d: Draft, name: string): boolean {
-  const other = otherOf(name);
-  return d.mailbox.suspects[name] !== undefined || (other !== undefined && d.mailbox.suspects[other] !== undefined);
-}
-
-/** Books a unit as done, and keeps it where an abandoned call may yet undo it. */
-export function done(d: Draft, name: string, unit: QueuedUnit, term: SettledUnit["term"]): void {
-  book(d, unit.run, term, 1);
-  if (hasAbandonedCall(d, name)) d.mailbox.kept[name] = { ...unit, term };
-}
-
-/** Sends again what was kept, unless something newer is on its way. */
-export function resend(d: Draft, name: string): void {
-  const { pending, claim, kept } = d.mailbox;
-  if (pending[name] || claim?.units[name]) return;
-  const last = take(kept, name);
-  const applied = d.ledger[name];
-  if (!last || (applied && applied.version > last.version)) return;
-  const { term, ...unit } = last;
-  pending[name] = { ...unit, attempts: 0, faults: 0, deaths: 0, notBefore: cooldownUntil(d, name, unit.digest) };
-  book(d, unit.run, term, -1);
-  book(d, unit.run, "pending", 1);
-  // Writing an address takes its flag away, so what the flag was set to goes after it.
-  const flag = flagOf(name);
-  if (flag !== undefined) resend(d, flag);
-}
-
-/** True where the ledger has something newer of the unit, or of the contact that it speaks of. */
-export function isStale(d: Draft, name: string, { version, account }: QueuedUnit): boolean {
-  const contact = contactOf(name);
-  return [d.ledger[name], contact === undefined ? undefined : d.ledger[contact]].some(
-    (applied) => applied && version < applied.version && !cameBefore(applied.account, account),
-  );
-}
-
-/**
- * True where the one account had the username before the other. False where nobody looked at one of them, because then
- * it is not known.
- */
-export function cameBefore(one: string | undefined, other: string | undefined): boolean {
-  return one !== undefined && other !== undefined && isSuccessor(other, one);
-}
-
-/** True where `unit` says nothing that `other` does not say as well or better. */
-function yieldsTo(unit: QueuedUnit, other: QueuedUnit | undefined): boolean {
-  if (!other) return false;
-  if (unit.version <= other.version) return true;
-  return unit.digest === other.digest && ordinalOf(unit.version) === ordinalOf(other.version);
-}
-
-/**
- * Puts a value among the pending ones, against the ledger, what is pending and what is in flight. Books where it
- * ended (`pending`, `stale` or `superseded`) and the loser it replaced.
- */
-export function place(d: Draft, name: string, unit: QueuedUnit): void {
-  const { pending, claim } = d.mailbox;
-  const contact = contactOf(name);
-  // A value for an account that no longer exists, as from a dead claim or a letter, replaces no value of its successor.
-  const others = [pending[name], claim?.units[name]];
-  if (others.some((other) => cameBefore(unit.account, other?.account))) return book(d, unit.run, "discarded", 1);
-  if (isStale(d, name, unit)) return book(d, unit.run, "stale", 1);
-  if (contact !== undefined) {
-    // A flag for "the value that is there" yields to any newer value.
-    const values = [pending[contact], claim?.units[contact]];
-    if (values.some((value) => value && value.version > unit.version)) return book(d, unit.run, "superseded", 1);
-  }
-  // What is pending is newer than what is in flight: a value equal to the older of the two may still be the newest.
-  const waiting = pending[name];
-  // The change that ends here asked for the very same value, so the stricter condition of the two holds from now on.
-  const strict = waiting?.digest === unit.digest ? stricter(waiting.sendUnless, unit.sendUnless) : unit.sendUnless;
-  const rival = waiting ?? claim?.units[name];
-  if (!cameBefore(rival?.account, unit.account) && yieldsTo(unit, rival)) {
-    if (waiting?.digest === unit.digest) pending[name] = sentUnless(waiting, strict);
-    return book(d, unit.run, "superseded", 1);
-  }
-
-  const loser = take(pending, name);
-  if (loser) {
-    book(d, loser.run, "pending", -1);
-    book(d, loser.run, "superseded", 1);
-  }
-  const flag = flagOf(name);
-  if (flag !== undefined && pending[flag] && pending[flag].version < unit.version) {
-    book(d, pending[flag].run, "pending", -1);
-    book(d, pending[flag].run, "superseded", 1);
-    delete pending[flag];
-  }
-  const notBefore = Math.max(unit.notBefore, cooldownUntil(d, name, unit.digest));
-  pending[name] = { ...sentUnless(unit, strict), notBefore };
-  book(d, unit.run, "pending", 1);
-}
-
-/** Forgets what has expired, and the mailbox itself when nothing is left in it. */
-export function finish(d: Draft, nowMs: number): Outcome {
-  const { mailbox } = d;
-  for (const [name, abandoned] of Object.entries(mailbox.suspects)) {
-    if (abandoned.until > nowMs) continue;
-    delete mailbox.suspects[name];
-  }
-  for (const name of Object.keys(mailbox.kept)) {
-    if (!hasAbandonedCall(d, name)) delete mailbox.kept[name];
-  }
-  for (const [name, unresolved] of Object.entries(mailbox.unknown)) {
-    if (unresolved.until <= nowMs) delete mailbox.unknown[name];
-  }
-  const empty = [mailbox.pending, mailbox.suspects, mailbox.unknown].every((part) => Object.keys(part).length === 0);
-  const state = empty && !mailbox.claim ? { ledger: { ...d.ledger } } : asDocuments(d);
-  return { state, entries: d.entries };
-}
-
-/** Plain objects, as they are stored and read. */
-function asDocuments({ mailbox, ledger }: Draft): UserState {
-  const { pending, claim, suspects, kept, doubts, unknown } = mailbox;
-  return {
-    mailbox: {
-      ...mailbox,
-      pending: { ...pending },
-      ...(claim ? { claim: { ...claim, units: { ...claim.units } } } : {}),
-      suspects: { ...suspects },
-      kept: { ...kept },
-      doubts: { ...doubts },
-      unknown: { ...unknown },
-    },
-    ledger: { ...ledger },
-  };
 }

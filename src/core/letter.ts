@@ -1,3 +1,5 @@
+import type { ReplacedUnit } from "./mailbox.ts";
+
 /** A dead letter: a unit that could not be delivered. It is replayed under its old version and its old run. */
 export interface Letter {
   /** From user, unit and version, arrival included: burying twice is burying once. */
@@ -18,6 +20,8 @@ export interface Letter {
   readonly body: string;
   /** See `QueuedUnit`. */
   readonly account?: string;
+  /** See `QueuedUnit`: goes instead where the letter's run is cancelled. */
+  readonly replaced?: readonly ReplacedUnit[];
   /** Epoch ms. */
   readonly buriedAt: number;
 }

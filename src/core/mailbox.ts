@@ -8,10 +8,11 @@
  *   when it has ended anybody may, and gets the dead claim's units merged back first (a *takeover*).
  * - A settle names the token. Where it is no longer current the settle is *late*: nothing is booked, and what it says
  *   was written is *in doubt*, so that the newest value is sent once more.
+ * - What a gate keeps (gate.ts) waits in `pending` with the gate's name, and is not due.
  * - A mailbox with nothing left to do or to remember is deleted.
  */
 import { isSuccessor, madeAt } from "./person.ts";
-import { contactOf } from "./unit.ts";
+import { contactOf, flagOf } from "./unit.ts";
 
 /** A wanted value of one unit, on its way. `body` is the unit's value as the keyring sealed it. */
 export interface QueuedUnit {
@@ -34,6 +35,22 @@ export interface QueuedUnit {
    * the call.
    */
   readonly account?: string;
+  /** The gate that keeps it while it waits (gate.ts). */
+  readonly gate?: string;
+  /**
+   * Values of other runs that it superseded, the newest of each run, the newest first: of those whose run is not cancelled
+   * the first goes instead where the run of this one is.
+   */
+  readonly replaced?: readonly ReplacedUnit[];
+}
+
+/** A value that gave way to one of another run, as it was put. */
+export interface ReplacedUnit extends Pick<
+  QueuedUnit,
+  "version" | "digest" | "body" | "run" | "sendUnless" | "account"
+> {
+  /** Of one that may have been written: see LedgerEntry. */
+  readonly fencedOver?: string;
 }
 
 /**
@@ -59,6 +76,13 @@ export interface Claim {
   readonly sent?: readonly string[];
 }
 
+export interface AbandonedCall {
+  /** Epoch ms: the call may still be applied until then. */
+  readonly until: number;
+  /** The newest version of such calls whose run was cancelled since: what gave way to it is wanted again, and older. */
+  readonly unwanted?: string;
+}
+
 export interface Mailbox {
   readonly pool: string;
   /** The canonical username, sealed. */
@@ -67,23 +91,20 @@ export interface Mailbox {
   readonly priority: number;
   readonly pending: Units;
   readonly claim?: Claim;
-  /**
-   * Abandoned calls: units of claims that ended without a settle. A call of theirs may still be applied until the time
-   * given.
-   */
-  readonly suspects: Readonly<Record<string, { readonly until: number }>>;
+  /** Abandoned calls: units of claims that ended without a settle. */
+  readonly abandonedCalls: Readonly<Record<string, AbandonedCall>>;
   /**
    * The value that was settled last, of a unit with an abandoned call and of its flag. It is kept as long as that call
    * may still be applied, and is sent again if it was.
    */
-  readonly kept: Readonly<Record<string, SettledUnit>>;
+  readonly lastSettled: Readonly<Record<string, SettledUnit>>;
   /**
    * Overwritten: units in flight over which a late settle may have written. They are sent once more when this claim
    * settles.
    */
-  readonly doubts: Readonly<Record<string, string>>;
+  readonly overwritten: Readonly<Record<string, string>>;
   /** Unresolved calls: nobody knows whether they were applied. A different value waits until the time given. */
-  readonly unknown: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
+  readonly unresolvedCalls: Readonly<Record<string, { readonly digest: string; readonly until: number }>>;
 }
 
 /**
@@ -102,6 +123,17 @@ export interface LedgerEntry {
   readonly at?: number;
   /** The mark of the account that has it; absent where the call went by the username, or was made before it was kept. */
   readonly account?: string;
+  /** The run of the change that was settled last. Absent in entries from before it was kept. */
+  readonly run?: string;
+  /** What became of it; absent where it was applied. `unresolved`: nobody knows whether its call was applied. */
+  readonly outcome?: "unchanged" | "unresolved";
+  /** Epoch ms: when; absent where that is `at`. */
+  readonly settledAt?: number;
+  /**
+   * Of an `unresolved` one, the version from before: it holds again where the run of that call is cancelled. Blank where
+   * there was none.
+   */
+  readonly fencedOver?: string;
 }
 
 /** By unit. */
@@ -111,6 +143,9 @@ export interface UserState {
   readonly mailbox?: Mailbox;
   readonly ledger: Ledger;
 }
+
+/** So many values of other runs a value keeps that it superseded. */
+export const MOST_REPLACED = 3;
 
 /** How long a claim that ended without a settle is remembered, in ms. Longer suspensions are documented as lost. */
 export const ABANDONED_CALL_MS = 15 * 60_000;
@@ -139,20 +174,45 @@ export function isOfFormer({ account, at }: LedgerEntry, mark: string): boolean 
   return account === undefined ? at !== undefined && at + CLOCKS_APART_MS < madeAt(mark) : isSuccessor(mark, account);
 }
 
-/** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. */
+/** When a pending unit may go, in epoch ms: a flag not before the contact that it speaks of. Never, behind a gate. */
 export function mayGoAt(pending: Units, name: string, unit: QueuedUnit): number {
   const contact = contactOf(name);
-  return Math.max(unit.notBefore, (contact === undefined ? undefined : pending[contact])?.notBefore ?? 0);
+  const address = contact === undefined ? undefined : pending[contact];
+  if (unit.gate !== undefined || address?.gate !== undefined) return Infinity;
+  return Math.max(unit.notBefore, address?.notBefore ?? 0);
 }
 
-/** When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit. */
-export function dueAt(mailbox: Mailbox): number {
-  if (mailbox.claim) return mailbox.claim.leaseUntil;
-  const times = Object.entries(mailbox.pending).map(([name, unit]) => mayGoAt(mailbox.pending, name, unit));
-  if (times.length > 0) return Math.min(...times);
-  return Math.max(
-    0,
-    ...Object.values(mailbox.suspects).map((abandoned) => abandoned.until),
-    ...Object.values(mailbox.unknown).map((unresolved) => unresolved.until),
+/** Whose units are meant: those of some runs; all, where it is absent. */
+export type Runs = ReadonlySet<string> | undefined;
+
+/** True where the unit is of these runs, or is the contact that a flag of these runs waits for. */
+export function isOf(runs: Runs, pending: Units, name: string): boolean {
+  if (runs === undefined) return true;
+  const flag = flagOf(name);
+  return [pending[name], flag === undefined ? undefined : pending[flag]].some((unit) => unit && runs.has(unit.run));
+}
+
+/**
+ * When the mailbox wants to be looked at next, in epoch ms: the end of its lease, or its earliest unit, or when what it
+ * remembers of calls is over. Infinity where gates keep everything, or nothing is of these runs.
+ */
+export function dueAt({ claim, pending, abandonedCalls, unresolvedCalls }: Mailbox, runs?: Runs): number {
+  if (claim) return claim.leaseUntil;
+  const goesAt = Object.entries(pending).flatMap(([name, unit]) =>
+    isOf(runs, pending, name) ? mayGoAt(pending, name, unit) : [],
   );
+  const earliest = Math.min(...goesAt);
+  const remembered = [...Object.values(abandonedCalls), ...Object.values(unresolvedCalls)].map(({ until }) => until);
+  return earliest < Infinity || remembered.length === 0 ? earliest : Math.max(...remembered);
+}
+
+/** True where a value of the run waits behind one that superseded it. */
+export function isBehind({ pending, claim }: Mailbox, run: string): boolean {
+  const units = [...Object.values(pending), ...Object.values(claim?.units ?? {})];
+  return units.some(({ replaced = [] }) => replaced.some((one) => one.run === run));
+}
+
+/** The gates that keep something in the mailbox. */
+export function gatesIn(mailbox: Mailbox | undefined): ReadonlySet<string> {
+  return new Set(Object.values(mailbox?.pending ?? {}).flatMap(({ gate }) => gate ?? []));
 }

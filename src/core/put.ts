@@ -1,19 +1,7 @@
-import {
-  blank,
-  book,
-  discardCancelled,
-  draft,
-  enter,
-  enterSeen,
-  finish,
-  forgetFormer,
-  isStale,
-  otherOf,
-  place,
-  type Draft,
-  type Outcome,
-  type Owner,
-} from "./draft.ts";
+import { book, draft, otherOf, type Draft, type Outcome, type Owner } from "./draft.ts";
+import { blank, enter, enterSeen, isStale, unchangedBy } from "./ledger.ts";
+import { applyGates, finish, forgetFormer, place, UNTRIED } from "./placing.ts";
+import type { PassageOf } from "./gate.ts";
 import { isBelieved, type QueuedUnit, type SendUnless, type UserState } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";
 import { isFlag } from "./unit.ts";
@@ -44,7 +32,7 @@ export interface Look {
 export type Found = "there" | "other" | "awaiting";
 
 /**
- * A change of one user arrives. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
+ * A change of one user arrives. `stale` of the answer: units of which something newer was written before. `arrivals` gives each unit its place in the order of arrival. What a cancelled run has
  * put is discarded first: nothing yields to it. `account` is the mark of the account that a look found: values for an
  * account that had the username before are void.
  */
@@ -53,10 +41,11 @@ export function put(
   change: Owner & { readonly run: string; readonly units: readonly DesiredUnit[]; readonly account?: string },
   arrivals: readonly number[],
   nowMs: number,
-  isCancelled: (run: string) => boolean,
-): Outcome {
-  const d = draft(state, change);
-  discardCancelled(d, isCancelled);
+  passageOf: PassageOf,
+): Outcome & { readonly stale: readonly string[] } {
+  const d = draft(state, change, passageOf);
+  const stale: string[] = [];
+  applyGates(d);
   const { account } = change;
   if (account !== undefined) forgetFormer(d, account);
   change.units.forEach((desired, index) => {
@@ -75,22 +64,24 @@ export function put(
       digest: desired.digest,
       body: desired.body,
       run: change.run,
-      attempts: 0,
-      faults: 0,
-      deaths: 0,
-      notBefore: 0,
+      ...UNTRIED,
       ...(sendUnless === undefined ? {} : { sendUnless }),
       ...(account === undefined ? {} : { account }),
     };
     // Somebody else has changed the value since poolsync wrote it, so the ledger does not know it any more.
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);
     const known = isUndisturbed(d, name) && !isStale(d, name, unit) ? knownBy(d, desired, found, nowMs) : undefined;
-    if (known === undefined) return place(d, name, unit);
-    if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest);
-    else enter(d, name, unit.version, unit.digest, { account });
+    if (known === undefined) {
+      const before = d.entries.length;
+      place(d, name, unit);
+      if (d.entries.slice(before).some(({ term }) => term === "stale")) stale.push(name);
+      return;
+    }
+    if (known === "look") enterSeen(d, name, unit, d.ledger[name]?.digest === unit.digest, nowMs);
+    else enter(d, name, unit.version, unit.digest, { account, ending: unchangedBy(unit, nowMs) });
     book(d, change.run, "unchanged", 1);
   });
-  return finish(d, nowMs);
+  return { ...finish(d, nowMs), stale };
 }
 
 /** True where a call of poolsync's may have changed the unit, or its contact or flag, after the look began. */
@@ -105,10 +96,11 @@ function lagged({ ledger }: Draft, name: string, account: string | undefined): b
 }
 
 /** True where nothing is under way that could change the unit, or its contact or flag, after this. */
-function isUndisturbed({ mailbox: { pending, claim, suspects, unknown } }: Draft, name: string): boolean {
+function isUndisturbed({ mailbox: { pending, claim, abandonedCalls, unresolvedCalls } }: Draft, name: string): boolean {
   return [name, otherOf(name)].every(
     (touched) =>
-      touched === undefined || !(pending[touched] || claim?.units[touched] || suspects[touched] || unknown[touched]),
+      touched === undefined ||
+      !(pending[touched] || claim?.units[touched] || abandonedCalls[touched] || unresolvedCalls[touched]),
   );
 }
 

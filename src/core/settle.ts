@@ -1,21 +1,8 @@
-import {
-  blank,
-  book,
-  cameBefore,
-  done,
-  draft,
-  enter,
-  enterSeen,
-  finish,
-  startCooldown,
-  fenceVersion,
-  NOT_LOOKED_AT,
-  otherOf,
-  place,
-  resend,
-  take,
-} from "./draft.ts";
-import type { Draft, Outcome, Owner } from "./draft.ts";
+import { defined } from "./defined.ts";
+import { book, draft, otherOf, take, type Draft, type Outcome, type Owner } from "./draft.ts";
+import { blank, cameBefore, enter, enterSeen, fenceVersion, NOT_LOOKED_AT, unchangedBy } from "./ledger.ts";
+import { discard, done, finish, startCooldown, place, replacing, resend } from "./placing.ts";
+import type { PassageOf } from "./gate.ts";
 import type { Letter } from "./letter.ts";
 import { COOLDOWN_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
 import type { Settlement, Settlements } from "./settlement.ts";
@@ -41,10 +28,11 @@ export function settle(
   settlements: Settlements,
   leaseMs: number,
   nowMs: number,
+  passageOf: PassageOf,
 ): Outcome & { readonly result: Settled } {
   const { mailbox } = state;
-  if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs);
-  const d = draft(state, { user, ...mailbox });
+  if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs, passageOf);
+  const d = draft(state, { user, ...mailbox }, passageOf);
   const current = d.mailbox.claim;
   if (!current) throw new Error("Expected the mailbox to hold the claim that was just compared");
   const letters: Letter[] = [];
@@ -75,7 +63,7 @@ function settleUnit(
   // after it.
   const address = pending[contactOf(name) ?? name];
   const doubted =
-    take(d.mailbox.doubts, name) !== undefined ||
+    take(d.mailbox.overwritten, name) !== undefined ||
     (isFlag(name) && address !== undefined && address.version < unit.version);
   switch (settlement.is) {
     case "applied":
@@ -84,7 +72,7 @@ function settleUnit(
     case "retry": {
       if (settlement.fateUnknown) {
         startCooldown(d, name, unit.digest, nowMs);
-        fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
+        fenceVersion(d, name, unit, nowMs + COOLDOWN_MS, nowMs);
       } else if (wasLast && !doubted) {
         // Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
         enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
@@ -117,21 +105,22 @@ function settleDone(
   const newer = isNewer ? applied.version : undefined;
   if (settlement.is === "applied") {
     const account = unit.account ?? NOT_LOOKED_AT;
-    enter(d, name, newer ?? unit.version, newer || doubted ? "" : unit.digest, { at: nowMs, account });
+    const ending = { run: unit.run };
+    enter(d, name, newer ?? unit.version, newer || doubted ? "" : unit.digest, { at: nowMs, account, ending });
     // An address that was settled a moment ago in the same claim has another flag now.
     blank(d, otherOf(name), nowMs);
   } else if (newer !== undefined || doubted) {
-    enter(d, name, newer ?? unit.version, "", { account: settlement.account });
+    enter(d, name, newer ?? unit.version, "", { account: settlement.account, ending: unchangedBy(unit, nowMs) });
   } else if (settlement.awaiting === true) {
-    enter(d, name, unit.version, unit.digest, { account: settlement.account });
+    enter(d, name, unit.version, unit.digest, { account: settlement.account, ending: unchangedBy(unit, nowMs) });
   } else {
-    enterSeen(d, name, unit, wasLast, settlement.account);
+    enterSeen(d, name, unit, wasLast, nowMs, settlement.account);
   }
   if (doubted) place(d, name, { ...unit, notBefore: 0 });
   else done(d, name, unit, settlement.is);
 }
 
-/** The unit becomes a letter, unless something newer of it waits. */
+/** The unit becomes a letter, unless something newer of it waits, or its run was cancelled meanwhile. */
 function settleBuried(
   d: Draft,
   name: string,
@@ -142,10 +131,18 @@ function settleBuried(
   const { pending } = d.mailbox;
   if (settlement.fateUnknown) {
     startCooldown(d, name, unit.digest, nowMs);
-    fenceVersion(d, name, unit, nowMs + COOLDOWN_MS);
+    fenceVersion(d, name, unit, nowMs + COOLDOWN_MS, nowMs);
   }
-  const rivals = [pending[name], pending[contactOf(name) ?? name]];
-  if (rivals.some((rival) => rival && rival.version > unit.version && !cameBefore(unit.account, rival.account))) {
+  if (d.passageOf(unit.run).is === "cancelled") {
+    discard(d, name, unit);
+    return undefined;
+  }
+  const overtakes = (rival: QueuedUnit | undefined): rival is QueuedUnit =>
+    rival !== undefined && rival.version > unit.version && !cameBefore(unit.account, rival.account);
+  const newer = pending[name];
+  if (overtakes(newer) || overtakes(pending[contactOf(name) ?? name])) {
+    // It fails again, and becomes a letter, where the run of the newer one is cancelled.
+    if (overtakes(newer)) pending[name] = replacing(d, name, newer, unit);
     book(d, unit.run, "superseded", 1);
     return undefined;
   }
@@ -154,7 +151,7 @@ function settleBuried(
   // longer there.
   resend(d, name);
   const { pool, username } = d.mailbox;
-  const { version, run, digest, account } = unit;
+  const { version, run, digest, account, replaced } = unit;
   const { letter: id, kind, reason, owner, body = unit.body } = settlement;
   return {
     id,
@@ -169,7 +166,7 @@ function settleBuried(
     run,
     digest,
     body,
-    ...(account === undefined ? {} : { account }),
+    ...defined({ account, replaced }),
     buriedAt: nowMs,
   };
 }
@@ -180,11 +177,12 @@ function settleLate(
   user: string,
   settlements: Settlements,
   nowMs: number,
+  passageOf: PassageOf,
 ): Outcome & { readonly result: Settled } {
   const doubted = new Set<string>();
   const owner: Owner = { user, pool: "", username: "", priority: Number.MAX_SAFE_INTEGER, ...state.mailbox };
-  const d = draft(state, owner);
-  const { claim: current, doubts } = d.mailbox;
+  const d = draft(state, owner, passageOf);
+  const { claim: current, overwritten } = d.mailbox;
   for (const [name, settlement] of Object.entries(settlements)) {
     const { is, version } = settlement;
     const fateUnknown = (is === "retry" || is === "bury") && settlement.fateUnknown === true;
@@ -192,21 +190,22 @@ function settleLate(
     // The call may be applied after whatever is sent next.
     const mayComeUntil = nowMs + (fateUnknown ? COOLDOWN_MS : 0);
     if (fateUnknown) startCooldown(d, name, "", nowMs);
+    const before = d.ledger[name]?.version ?? "";
+    const isUnwanted = before < version && version <= (d.mailbox.abandonedCalls[name]?.unwanted ?? "");
     for (const touched of [name, otherOf(name)]) {
       if (touched === undefined) continue;
       blank(d, touched, mayComeUntil);
       const flying = current?.units[touched];
       const applied = d.ledger[touched];
-      if (flying && flying.version > version) {
-        doubts[touched] = version;
+      if (flying && (isUnwanted || flying.version > version)) {
+        overwritten[touched] = version;
         doubted.add(touched);
-      } else if (applied && applied.version > version) {
+      } else if (isUnwanted || (applied && applied.version > version)) {
         doubted.add(touched);
         resend(d, touched);
       }
     }
-    const applied = d.ledger[name];
-    if (is === "applied" && (!applied || applied.version < version)) enter(d, name, version, "", { at: nowMs });
+    if (is === "applied" && before < version && !isUnwanted) enter(d, name, version, "", { at: nowMs });
   }
   const result: Settled = { late: true, doubted: [...doubted], letters: [] };
   if (!state.mailbox) return { state: { ledger: { ...d.ledger } }, entries: [], result };

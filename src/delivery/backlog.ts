@@ -1,9 +1,8 @@
-/** Back pressure: a producer waits while too many users of its pool are due. */
+/** Back pressure: a producer waits while too much waits to be delivered. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Mailboxes } from "../store/mailboxes.ts";
 
 export interface BacklogOptions {
-  /** Users due in a pool beyond which a producer waits. */
+  /** How much may wait beyond which a producer waits. */
   readonly limit?: number;
   /** Called once, after `stillMs` of waiting without a delivery: there may be no worker. */
   readonly onStill?: () => void;
@@ -15,12 +14,12 @@ const STILL_MS = 10_000;
 const LOOK_MS = 200;
 
 /**
- * Resolves once fewer than the limit of users are due in the pool. The deliveries that lower the number may be in any
- * process, so it has to be looked up.
+ * Resolves once less than the limit waits: users who are due in the pool, or, where this process alone delivers what is
+ * put and nothing else, changes of the run. The deliveries that lower the number may be in any process, so it has to be
+ * looked up.
  */
 export async function belowBacklog(
-  mailboxes: Pick<Mailboxes, "dueCount">,
-  pool: string,
+  countWaiting: () => Promise<number>,
   { limit = LIMIT, onStill, stillMs = STILL_MS }: BacklogOptions = {},
   signal?: AbortSignal,
 ): Promise<void> {
@@ -28,10 +27,10 @@ export async function belowBacklog(
   let stillSince = performance.now();
   let isReported = false;
   for (;;) {
-    const due = await mailboxes.dueCount(pool);
-    if (due < limit) return;
-    if (due < fewest) {
-      fewest = due;
+    const waiting = await countWaiting();
+    if (waiting < limit) return;
+    if (waiting < fewest) {
+      fewest = waiting;
       stillSince = performance.now();
     } else if (!isReported && performance.now() - stillSince >= stillMs) {
       isReported = true;

@@ -12,8 +12,6 @@ import { type ClaimWork, type HoldRequest, LATER_MS, openClaimWork } from "./cla
 import type { DeliveryDeps } from "./delivery-deps.ts";
 
 export interface ClaimResult extends ClaimReport {
-  /** The settle came too late, and the claim is somebody else's. */
-  readonly late: boolean;
   /** The failure that asks for a hold, of the process or of the pool. */
   readonly hold?: HoldRequest;
   /** True where a call went through as far as the user: what it met there is no matter. */
@@ -40,18 +38,17 @@ export async function deliverClaim(
     { pool: profile.id, writer, tokenWriter, updates },
     { priority, session, aliases, first, signal, onMayHold },
   );
-  let late = false;
   try {
     await changeAndWait(work, call, signal);
     if (session.hasUnreported) await session.settle();
   } catch (error) {
+    // Somebody else has the claim, and what was written is in doubt: the store knows of it.
     if (!(error instanceof ClaimLost)) throw error;
-    late = true;
   } finally {
     call.settled();
   }
   const { hold, answered } = work;
-  return { ...session.report(), late, answered, ...(hold ? { hold } : {}) };
+  return { ...session.report(), answered, ...(hold ? { hold } : {}) };
 }
 
 /** Concludes every unit. What can be sent no more within the lease, or before the end of the process, is for later. */

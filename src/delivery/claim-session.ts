@@ -12,6 +12,8 @@ export interface ClaimInHand {
   readonly user: string;
   readonly token: string;
   readonly answer: Extract<ClaimAnswer, { is: "claimed" }>;
+  /** The runs whose changes were claimed; all, where it is absent. */
+  readonly runs?: readonly string[] | undefined;
   /** By performance.now(), from a look at the clock before the claim was asked for: never later than the store's. */
   readonly leaseEndsAt: number;
 }
@@ -19,7 +21,6 @@ export interface ClaimInHand {
 /** What came of it so far. */
 export interface ClaimReport {
   readonly letters: readonly Buried[];
-  readonly doubted: readonly string[];
   /** Units that were applied. */
   readonly applied: number;
   /** Until the mailbox wants to be looked at again; absent where nothing is left in it. */
@@ -66,7 +67,7 @@ export class ClaimLost extends Error {
 }
 
 export function openClaimSession(
-  mailboxes: Mailboxes,
+  mailboxes: Pick<Mailboxes, "settle">,
   keyring: Pick<Keyring, "letterId" | "open" | "seal">,
   { user, token, answer, ...inHand }: ClaimInHand,
   leaseMs: number,
@@ -75,7 +76,6 @@ export function openClaimSession(
   let leaseEndsAt = inHand.leaseEndsAt;
   let unreported: Record<string, Settlement> = {};
   const letters: Buried[] = [];
-  const doubted: string[] = [];
   let applied = 0;
   let left: Pick<ClaimReport, "dueInMs" | "priority"> = {};
 
@@ -122,10 +122,9 @@ export function openClaimSession(
     async settle() {
       const settlements = unreported;
       const askedAt = performance.now();
-      const response = await mailboxes.settle(user, token, settlements, leaseMs);
+      const response = await mailboxes.settle(user, token, settlements, leaseMs, inHand.runs);
       unreported = {};
       letters.push(...response.letters);
-      doubted.push(...response.doubted);
       if (response.late) throw new ClaimLost("The claim was taken over before it was settled");
       applied += Object.values(settlements).filter((settlement) => settlement.is === "applied").length;
       leaseEndsAt = askedAt + leaseMs;
@@ -139,7 +138,7 @@ export function openClaimSession(
       return leaseEndsAt;
     },
     leaseLeftMs: () => leaseEndsAt - performance.now(),
-    report: () => ({ letters, doubted, applied, ...left }),
+    report: () => ({ letters, applied, ...left }),
   };
 }
 

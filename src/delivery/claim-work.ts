@@ -13,6 +13,7 @@ import { checkUnit } from "../core/pool-schema.ts";
 import { isPlain, type UnitValue } from "../core/unit.ts";
 import { callOptionsOf, personOf, valueOf } from "../store/keyring.ts";
 import type { HoldScope } from "../store/holds.ts";
+import { StoreError } from "../store/store-error.ts";
 import { type AliasGuard, type AliasSeeker, openAliasGuard } from "./alias-guard.ts";
 import { type ClaimInHand, type ClaimSession, openClaimSession } from "./claim-session.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
@@ -66,9 +67,10 @@ export const LATER_MS = 1000;
 
 /** Opens the units of a claim; those that need no call to be known as wrong are concluded. */
 export function openClaimWork(deps: DeliveryDeps, claim: ClaimInHand, signal: AbortSignal): ClaimWork {
-  const { store, keyring, subs, holds, leaseMs } = deps;
+  const { settles, keyring, subs, holds, leaseMs } = deps;
   const username = keyring.open(claim.answer.username);
-  const session = openClaimSession(store.mailboxes, keyring, claim, leaseMs);
+  if (keyring.userKey(deps.profile.id, username) !== claim.user) throw notTheirs(claim.user);
+  const session = openClaimSession(settles, keyring, claim, leaseMs);
   const recipients = createRecipients(username, subs);
   const { priority } = claim.answer;
   const seeker = { user: claim.user, username, priority, signal, leaseLeftMs: () => session.leaseLeftMs() };
@@ -111,6 +113,14 @@ export function openClaimWork(deps: DeliveryDeps, claim: ClaimInHand, signal: Ab
     },
   };
   return work;
+}
+
+/** Somebody wrote to the store past poolsync: whoever it names now would be written. */
+function notTheirs(user: string): StoreError {
+  return new StoreError(
+    "damaged",
+    `Expected the username in the mailbox of user ${user} to be that user's, and it is another's: nothing of it is sent. Restore the store from a copy.`,
+  );
 }
 
 /** Gives each unit whom it is for and how it is sent, or concludes it where that needs no call. */

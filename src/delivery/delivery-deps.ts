@@ -6,12 +6,15 @@ import type { SubProbe } from "../cognito/sub-probe.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
+import type { Mailboxes, Selection } from "../store/mailboxes.ts";
 import type { Store } from "../store/store.ts";
 import type { HoldWatch } from "./hold-watch.ts";
 import type { UserNames } from "./user-names.ts";
 
 export interface DeliveryDeps {
   readonly store: Store;
+  /** Where claims are made and settled: the store, and the log is told. */
+  readonly settles: Pick<Mailboxes, "claim" | "settle">;
   readonly keyring: Keyring;
   readonly profile: PoolProfile;
   readonly writer: AttributeWriter;
@@ -26,4 +29,6 @@ export interface DeliveryDeps {
   readonly holds: HoldWatch;
   /** How long a claim lives: connect and request time-outs, and a margin. */
   readonly leaseMs: number;
+  /** What is claimed of a mailbox; everything, where it is absent. */
+  readonly selection?: () => Selection;
 }

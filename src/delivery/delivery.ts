@@ -1,22 +1,24 @@
 /**
  * The delivery of one pool in one process, put together of its parts: workers fetch wake-ups (queues), the processor takes
- * the turns of their users (wake-up-processor.ts, user-turn.ts), the gate says whether work is taken (gate.ts), and the
+ * the turns of their users (wake-up-processor.ts, user-turn.ts), the intake says whether work is taken (intake.ts), and the
  * sweeper wakes those whose wake-up was lost (sweeper.ts).
  */
 import type { Log } from "../log.ts";
 import type { JobWorker } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
 import { LANES, PRIORITY, type WakeUp, wakeUpQueue } from "../queues/wake-ups.ts";
+import type { ClosedGate } from "../store/gates.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import { createBurialLog } from "./burial-log.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
-import { createGate } from "./gate.ts";
+import { createIntake } from "./intake.ts";
 import { createHoldWatch } from "./hold-watch.ts";
+import { logSettles } from "./settle-log.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createUserTurn } from "./user-turn.ts";
 import { createWakeUpProcessor } from "./wake-up-processor.ts";
 
-export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "keyring" | "holds"> {
+export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "settles" | "keyring" | "holds"> {
   readonly engine: Engine;
   /** Calls in flight, at most. */
   readonly concurrency: number;
@@ -24,10 +26,14 @@ export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "keyring" 
 }
 
 export interface Delivery {
+  /** Wakes everybody of whom something is delivered here, for when what that is has grown. */
+  wakeAll(): Promise<void>;
   /** True while this process takes work: false while its credentials are refused, and while Redis is lost or full. */
   readonly ready: boolean;
   /** Why it does not, as a failure kind. */
   readonly onHoldFor: string | undefined;
+  /** What somebody has paused that this process would deliver. */
+  readonly paused: readonly ClosedGate[];
   /**
    * Takes no more work and waits for what is under way; after `drainMs` the calls in flight are aborted, and what
    * they carried stays queued.
@@ -49,7 +55,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   const { store, keyring, queues, wakeUps } = engine;
   const pool = profile.id;
   await store.look();
-  const gate = createGate({
+  const intake = createIntake({
     pool,
     log,
     pause: pauseWorkers,
@@ -59,29 +65,35 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     placed: (scope, kind) => log.warn({ pool, scope, kind }, "hold placed"),
     lifted(scope) {
       log.info({ pool, scope }, "hold lifted");
-      if (scope === "pool") gate.lifted();
+      if (scope === "pool") intake.lifted();
     },
   });
   const burials = createBurialLog(log, pool);
   const turn = createUserTurn({
     ...options,
     store,
+    settles: logSettles(store.mailboxes, pool, log),
     keyring,
     holds,
     queues,
-    gate,
-    report(user, { late, doubted, letters }) {
-      if (late) log.warn({ pool, user, doubted }, "settle came too late");
-      burials.add(letters);
-    },
+    intake,
+    report: ({ letters }) => burials.add(letters),
   });
-  const process = createWakeUpProcessor({ pool, wakeUps, turn, gate, log });
-  const sweeper = createSweeper(engine, pool, gate, log);
+  // Who delivers some runs takes no wake-up of a single change: that is never theirs, and nobody else would get it soon.
+  const lanes = options.selection === undefined ? LANES : (["bulk"] as const);
+  const process = createWakeUpProcessor({ pool, wakeUps, turn, intake, log, lanes });
+  const sweeper = createSweeper(engine, {
+    pool,
+    intake,
+    selection: options.selection,
+    deliver: (users) => process({ data: { users } }, PRIORITY.bulk),
+    log,
+  });
 
   await sweeper.renew();
   // Single changes have places of their own, because all of a bulk run's may be waiting for the pace. How many calls are
   // in flight is the governor's to say: somebody else is ready to call while a user is settled.
-  const workers: readonly JobWorker<WakeUp>[] = LANES.map((lane) => {
+  const workers: readonly JobWorker<WakeUp>[] = lanes.map((lane) => {
     const priority = lane === "urgent" ? PRIORITY.direct : PRIORITY.bulk;
     return queues.worker<WakeUp>(wakeUpQueue(pool, lane), (job) => process(job, priority), {
       concurrency: concurrency * PLACES_A_CALL,
@@ -97,29 +109,33 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   /** Nothing may be written any more, and whoever started this is to stop it. */
   const onForeign = (): void => {
     log.error({ pool, err: store.foreign.reason }, "deliveries ended");
-    gate.stop();
+    intake.stop();
     pauseWorkers();
-    gate.abort();
+    intake.abort();
   };
   if (store.foreign.aborted) onForeign();
   else store.foreign.addEventListener("abort", onForeign, { once: true });
 
   return {
     get ready() {
-      return engine.connected && gate.refusedAs === undefined && !gate.isFull && !gate.isStopped;
+      return engine.connected && intake.refusedAs === undefined && !intake.isFull && !intake.isStopped;
     },
     get onHoldFor() {
-      return gate.refusedAs;
+      return intake.refusedAs;
     },
-    abort: () => gate.abort(),
+    get paused() {
+      return sweeper.paused;
+    },
+    abort: () => intake.abort(),
+    wakeAll: () => sweeper.wakeAll(),
     async stop(drainMs) {
-      gate.stop();
+      intake.stop();
       store.foreign.removeEventListener("abort", onForeign);
       const swept = sweeper.stop();
       // The workers fetch no more from now on: what is put back stays there.
       const closing = Promise.all(workers.map((worker) => worker.close()));
-      gate.turnAway();
-      const deadline = setTimeout(() => gate.abort(), drainMs);
+      intake.turnAway();
+      const deadline = setTimeout(() => intake.abort(), drainMs);
       try {
         await Promise.all([swept, closing]);
       } finally {

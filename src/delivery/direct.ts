@@ -10,6 +10,7 @@ import { SlotTooLate } from "../cognito/slot.ts";
 import type { Change } from "../core/change.ts";
 import type { QueuedUnit, UserState } from "../core/mailbox.ts";
 import { ordinalText, versionText } from "../core/version.ts";
+import type { Selection } from "../store/mailboxes.ts";
 import { directRunId } from "../store/runs.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -42,6 +43,8 @@ export interface ChangeResult {
 }
 
 export interface DirectOptions {
+  /** Sends what a pause would keep. */
+  readonly despitePause?: boolean;
   /** How long to wait for the outcome, in ms; then units are `pending` and stay queued. */
   readonly waitMs: number;
   readonly signal: AbortSignal;
@@ -72,7 +75,10 @@ export function createDirect(engine: Engine, deps: DeliveryDeps): Direct {
     async deliverNow(submitted, options) {
       const recorded = recordCalls(deps);
       const { writer, tokenWriter, directory } = recorded;
-      const turn = createUserTurn({ ...deps, writer, tokenWriter, directory, queues });
+      const runs = [directRunId(profile.id)];
+      const despitePause = options.despitePause === true ? { despitePause: [...submitted.versions.keys()] } : {};
+      const selection = (): Selection => ({ runs, ...despitePause });
+      const turn = createUserTurn({ ...deps, writer, tokenWriter, directory, queues, selection });
       const waited: Waited = { isPending: true };
       try {
         const outcomes = await waitForOutcomes(engine, { turn, recorded, submitted, waited }, options);

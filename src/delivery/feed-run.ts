@@ -15,19 +15,18 @@ import type { UserNames } from "./user-names.ts";
 import type { Engine } from "../queues/engine.ts";
 import { belowBacklog } from "./backlog.ts";
 import { createProducer, VERSION_AHEAD } from "./producer.ts";
+import type { RowIssue } from "./row-issue.ts";
+import { createRowExceptions, type RowExceptions } from "./row-exceptions.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
 
-/** What is wrong with a row, for the report: never a value or a username. */
-export interface RowIssue {
-  readonly line: number;
-  /** Absent where the whole row is at fault. */
-  readonly attribute?: string;
-  readonly reason: string;
-  readonly detail: string;
-}
-
 /** A record as it is put: `found` says that its user is known to be in the pool, by the username. */
-export type FeedRow = (MappedRecord & { readonly found?: boolean }) | RestOfRows;
+export type FeedRow =
+  | (MappedRecord & {
+      readonly found?: boolean;
+      /** How the row names its user, where it is at fault: for those who ask later, and in no report. */
+      readonly name?: string | undefined;
+    })
+  | RestOfRows;
 
 /** Stands for rows without anything to put, so that a run counts all rows of its feed. */
 export interface RestOfRows {
@@ -48,6 +47,8 @@ export interface FeedRunOptions {
   readonly isProtected?: { user(username: string): boolean; attribute(name: string): boolean };
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
+  /** This process delivers what it puts, and leaves the rest of the pool: how much of that is due is not its backlog. */
+  readonly deliversOwn?: boolean;
   /** Called when the feed waits because many users are due, and no worker seems to deliver. */
   readonly onStill?: () => void;
   readonly signal: AbortSignal;
@@ -60,7 +61,7 @@ const PAGE_ROWS = 500;
  * stays put. Rejects with a StoreError `run-lost` where the store has forgotten what was put.
  */
 export async function putFeed(options: FeedRunOptions): Promise<string> {
-  const { engine, profile, run, report, progress, onStill, signal } = options;
+  const { engine, profile, run, report, progress, deliversOwn = false, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
@@ -68,12 +69,17 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   /** Rows of the feed that no record stands for. */
   let others = 0;
   let page: Collected = { changes: [], invalid: 0, read: 0, faulty: 0 };
+  const exceptions = createRowExceptions(engine.keyring, profile.id, run.id);
+
+  const { mailboxes, runs } = engine.store;
+  const countWaiting = async (): Promise<number> =>
+    deliversOwn ? (await runs.books(run.id)).pending : mailboxes.dueCount(profile.id);
 
   const flush = async (): Promise<void> => {
     if (page.read === 0) return;
     signal.throwIfAborted();
-    await belowBacklog(engine.store.mailboxes, profile.id, onStill ? { onStill } : {}, signal);
-    const rowsFound = await linked(options, page);
+    await belowBacklog(countWaiting, onStill ? { onStill } : {}, signal);
+    const rowsFound = await linked(options, page, exceptions);
     const changes = rowsFound.map(({ change }) => change);
     const { invalid, read, faulty } = page;
     const to = String(rows);
@@ -84,8 +90,15 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     }
     cursor = put.cursor;
     for (const { line, change } of furthestAhead(rowsFound, put.ahead)) {
-      for (const { name } of change.units) report({ line, attribute: name, ...VERSION_AHEAD });
+      for (const { name } of change.units) {
+        const issue = { line, attribute: name, ...VERSION_AHEAD };
+        report(issue);
+        exceptions.add(issue, change.username, true);
+      }
     }
+    const lines = new Map(rowsFound.map(({ line, change }) => [producer.userKey(change.username), line]));
+    for (const { user, name } of put.stale) exceptions.stale(user, name, lines.get(user));
+    await noteExceptions(engine, exceptions);
     page = { changes: [], invalid: 0, read: 0, faulty: 0 };
     progress?.(rows + others);
   };
@@ -105,11 +118,19 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     const checked = record.kind === "fault" ? { fault: record } : producer.check(record.change);
     if ("fault" in checked) {
       const { reason, detail } = checked.fault;
-      report({ line: record.line, reason, detail });
-      if (counts) page.faulty += 1;
+      const issue = { line: record.line, reason, detail };
+      report(issue);
+      if (counts) {
+        page.faulty += 1;
+        exceptions.add(issue, record.kind === "fault" ? record.name : undefined, false);
+      }
     } else {
       const invalid = [...(record.kind === "change" ? record.invalid : []), ...checked.invalid];
-      for (const { name, reason, detail } of invalid) report({ line: record.line, attribute: name, reason, detail });
+      for (const { name, reason, detail } of invalid) {
+        const issue = { line: record.line, attribute: name, reason, detail };
+        report(issue);
+        if (counts) exceptions.add(issue, checked.sound.username, record.kind === "change" && record.found === true);
+      }
       if (counts) {
         page.invalid += invalid.length;
         page.changes.push({
@@ -121,6 +142,8 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     }
     if (page.read >= PAGE_ROWS) await flush();
   }
+  // A stream that was cut off has an end as well.
+  signal.throwIfAborted();
   await flush();
   return cursor;
 }
@@ -143,7 +166,7 @@ interface Collected {
 const LOOKUPS = 5;
 
 /** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
-async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> {
+async function linked(options: FeedRunOptions, page: Collected, exceptions: RowExceptions): Promise<Row[]> {
   const { names, identifier, isProtected, report, signal } = options;
   const changes: Row[] = [];
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
@@ -163,11 +186,11 @@ async function linked(options: FeedRunOptions, page: Collected): Promise<Row[]> 
         changes.push({ ...row, change: { ...unprotected(options, page, row), username, person } });
       } else {
         page.faulty += 1;
-        if (user?.is === "one") {
-          report({ line, reason: "protected-user", detail: PLAN_FAULTS["protected-user"] });
-          continue;
-        }
-        report({ line, ...(user?.is === "many" ? SEVERAL_USERS : NO_USER) });
+        const isProtectedUser = user?.is === "one";
+        const whose = user?.is === "many" ? SEVERAL_USERS : NO_USER;
+        const issue = { line, ...(isProtectedUser ? PROTECTED_USER : whose) };
+        report(issue);
+        exceptions.add(issue, isProtectedUser ? user.username : row.change.username, isProtectedUser);
       }
     }
   }
@@ -203,6 +226,13 @@ function furthestAhead(rows: readonly Row[], units: number): Row[] {
   return ahead.toSorted((a, b) => a.line - b.line);
 }
 
+/** Notes them for those who ask later. */
+async function noteExceptions({ store }: Engine, exceptions: RowExceptions): Promise<void> {
+  const noted = exceptions.take();
+  if (noted.length > 0) await store.exceptions.note(noted);
+}
+
+const PROTECTED_USER = { reason: "protected-user", detail: PLAN_FAULTS["protected-user"] };
 const NO_USER = {
   reason: "user-unknown",
   detail: "Expected the row to name a user of the pool; nobody has this address, number or sub.",

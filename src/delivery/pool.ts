@@ -20,6 +20,7 @@ import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
 import { reportedReads } from "./reported-reads.ts";
+import { logSettles } from "./settle-log.ts";
 import { createSubProbe } from "../cognito/sub-probe.ts";
 import { createUserNames, type UserNames } from "./user-names.ts";
 
@@ -44,8 +45,8 @@ export interface Pool {
   readonly profile: PoolProfile;
   /** Finds users by what people know of them. */
   readonly names: UserNames;
-  /** Starts delivering in this process. */
-  deliver(): Promise<Delivery>;
+  /** Starts delivering in this process: everything, or what these runs have put, of which more may come. */
+  deliver(runs?: ReadonlySet<string>): Promise<Delivery>;
   /** Where it lives. */
   readonly target: Target;
   /** Everybody in the pool, or those of these names, paced. */
@@ -137,13 +138,15 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
     },
     names,
-    deliver: () => startDelivery({ ...calls, engine, concurrency, log }),
+    deliver: (runs) =>
+      startDelivery({ ...calls, engine, concurrency, log, ...(runs && { selection: () => ({ runs: [...runs] }) }) }),
     direct() {
       const holds = createHoldWatch(store.holds, profile.id, {
         placed: (scope, kind) => log.warn({ pool: profile.id, scope, kind }, "hold placed"),
         lifted: (scope) => log.info({ pool: profile.id, scope }, "hold lifted"),
       });
-      return createDirect(engine, { ...calls, store, keyring, holds });
+      const settles = logSettles(store.mailboxes, profile.id, log);
+      return createDirect(engine, { ...calls, store, settles, keyring, holds });
     },
     async close() {
       await Promise.all([updates.close(), lists.close(), providers.close()]);

@@ -98,6 +98,12 @@ export async function isReplayable(
   return others.some((other) => other !== undefined && other.version > version);
 }
 
+/** Letters of a cancelled run are discarded, and what these values had superseded goes instead. */
+export async function endLetters(engine: Engine, run: string): Promise<void> {
+  const until = (await engine.store.now()) + 1;
+  await inPages(engine, { run, until }, (page) => putAgain(engine, page, nothingYet()));
+}
+
 /** Takes the letters of an order away for good. Answers how many. */
 export async function discard(engine: Engine, order: ReplayOrder): Promise<number> {
   let count = 0;

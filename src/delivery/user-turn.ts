@@ -11,7 +11,7 @@
  * 7. Letters are published, and a hold is placed, or lifted where a call went through.
  * 8. The slot goes to whoever is next, where no call was made in it.
  *
- * Steps 3 and 5 look at the other calls of the process only where there is a gate. A single change has none: somebody
+ * Steps 3 and 5 look at the other calls of the process only where there is a intake. A single change has none: somebody
  * waits for Cognito's own answer, which a refusal of somebody else's call does not give.
  */
 import { randomUUID } from "node:crypto";
@@ -40,16 +40,16 @@ export interface TurnRequest {
 export type TurnEnd =
   /** The pool is on hold. */
   | { readonly is: "on-hold"; readonly retryInMs: number }
-  /** There is nothing to deliver. */
+  /** There is nothing to deliver, or gates keep it. */
   | { readonly is: "idle" }
   /** Somebody else has the user's mailbox (`busy`), or nothing in it is due yet. */
   | { readonly is: "busy" | "later"; readonly retryInMs: number }
-  /** No call was made, though there is something to deliver: the slot was too old, or the gate shut meanwhile. */
+  /** No call was made, though there is something to deliver: the slot was too old, or the intake shut meanwhile. */
   | { readonly is: "kept-back" }
   | { readonly is: "delivered"; readonly result: ClaimResult; readonly versions: readonly string[] };
 
 /** What the turns of one process know of one another. */
-export interface TurnGate {
+export interface TurnIntake {
   /** True while this process takes no work because its credentials are refused. */
   readonly isRefused: boolean;
   /** True while no call may begin: no work is taken, or a refusal may yet end in a hold. */
@@ -66,9 +66,9 @@ export interface TurnGate {
 
 export interface TurnDeps extends DeliveryDeps {
   readonly queues: Queues;
-  readonly gate?: TurnGate;
+  readonly intake?: TurnIntake;
   /** Told of each claim that was delivered, before its letters are published. */
-  readonly report?: (user: string, result: ClaimResult) => void;
+  readonly report?: (result: ClaimResult) => void;
 }
 
 export interface UserTurn {
@@ -77,29 +77,29 @@ export interface UserTurn {
 }
 
 export function createUserTurn(deps: TurnDeps): UserTurn {
-  const { store, keyring, queues, updates, holds, leaseMs, gate, report } = deps;
+  const { store, settles, keyring, queues, updates, holds, leaseMs, intake, report } = deps;
 
   /** A slot is not kept while one waits for refusals: a delivery that was refused may need it for its next call. */
   async function takeSlot({ priority, deadlineMs = Infinity, waiting: signal }: TurnRequest): Promise<Slot> {
     for (;;) {
       const slot = await updates.acquire({ priority, deadlineMs, signal });
-      const refusals = gate?.refusals;
+      const refusals = intake?.refusals;
       if (refusals === undefined) return slot;
       slot.giveBack();
       await refusals;
     }
   }
 
-  async function conclude(user: string, result: ClaimResult): Promise<void> {
-    report?.(user, result);
+  async function conclude(result: ClaimResult): Promise<void> {
+    report?.(result);
     await publishLetters(queues, store.letters, result.letters);
     const { hold, answered } = result;
     if (hold !== undefined) {
       if (hold.scope !== "process") await holds.place(hold.scope, hold.failure.kind);
-      gate?.onHold(hold);
+      intake?.onHold(hold);
     } else if (answered) {
       await holds.lift("pool");
-      gate?.onAnswer();
+      intake?.onAnswer();
     }
   }
 
@@ -108,21 +108,22 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
     const { user } = request;
     const askedAt = performance.now();
     const token = randomUUID();
-    const answer: ClaimAnswer = await store.mailboxes.claim(user, token, leaseMs);
+    const selection = deps.selection?.();
+    const answer: ClaimAnswer = await settles.claim(user, token, leaseMs, selection);
     if (answer.is !== "claimed") return answer;
-    const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs };
+    const claim = { user, token, answer, leaseEndsAt: askedAt + leaseMs, runs: selection?.runs };
     const mayBegin = await slot.begin();
-    // The gate may have shut while others made their calls. It does not hold up a probe, because the next is far away.
-    if (!mayBegin || (!isProbe && gate?.isOnHold === true)) {
-      await giveBackClaim(store.mailboxes, keyring, claim, leaseMs);
+    // The intake may have shut while others made their calls. It does not hold up a probe, because the next is far away.
+    if (!mayBegin || (!isProbe && intake?.isOnHold === true)) {
+      await giveBackClaim(settles, keyring, claim, leaseMs);
       return { is: "kept-back" };
     }
     let release: (() => void) | undefined;
     try {
       const result = await deliverClaim(deps, claim, slot, request.calls, () => {
-        release ??= gate?.holdUp();
+        release ??= intake?.holdUp();
       });
-      await conclude(user, result);
+      await conclude(result);
       return { is: "delivered", result, versions: Object.values(answer.units).map(({ version }) => version) };
     } finally {
       release?.();
@@ -135,8 +136,8 @@ export function createUserTurn(deps: TurnDeps): UserTurn {
       if (before.is === "held") return onHold(before);
       const slot = await takeSlot(request);
       try {
-        if (gate?.isRefused === true) return { is: "kept-back" };
-        const hold = gate === undefined || before.is === "probe" ? before : await holds.ask("pool");
+        if (intake?.isRefused === true) return { is: "kept-back" };
+        const hold = intake === undefined || before.is === "probe" ? before : await holds.ask("pool");
         if (hold.is === "held") return onHold(hold);
         return await deliverIn(slot, request, hold.is === "probe");
       } finally {

@@ -4,17 +4,19 @@
  */
 import type { Log } from "../log.ts";
 import type { JobEnd, JobInHand } from "../queues/bullmq.ts";
-import { isSingleUserJob, PRIORITY, type WakeUp, type WakeUps } from "../queues/wake-ups.ts";
+import { isSingleUserJob, PRIORITY, type Lane, type WakeUp, type WakeUps } from "../queues/wake-ups.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
-import type { Gate } from "./gate.ts";
+import type { Intake } from "./intake.ts";
 import type { UserTurn } from "./user-turn.ts";
 
 export interface ProcessorDeps {
   readonly pool: string;
   readonly wakeUps: Pick<WakeUps, "wake" | "sleep">;
   readonly turn: UserTurn;
-  readonly gate: Gate;
+  readonly intake: Intake;
   readonly log: Log;
+  /** Those that this process works. */
+  readonly lanes: readonly Lane[];
 }
 
 /** What a user's turns left: nothing, a time to look again in ms, or everything, as this process takes no work just now. */
@@ -25,9 +27,12 @@ const STORE_FAILED_MS = 2_000;
 /** A delayed job wakes a little after the time it waits for, so that it does not come a millisecond too early. */
 const LATE_BY_MS = 5;
 
-export type WakeUpProcessor = (job: JobInHand<WakeUp>, priority: number) => Promise<JobEnd<WakeUp> | undefined>;
+export type WakeUpProcessor = (
+  job: Pick<JobInHand<WakeUp>, "data"> & Partial<Pick<JobInHand<WakeUp>, "deduplicationId">>,
+  priority: number,
+) => Promise<JobEnd<WakeUp> | undefined>;
 
-export function createWakeUpProcessor({ pool, wakeUps, turn, gate, log }: ProcessorDeps): WakeUpProcessor {
+export function createWakeUpProcessor({ pool, wakeUps, turn, intake, log, lanes }: ProcessorDeps): WakeUpProcessor {
   /** The job is shared, so the user gets one of their own. Where that fails a sweep wakes them: the others go on. */
   async function sleepAlone(user: string, forMs: number): Promise<void> {
     try {
@@ -42,7 +47,7 @@ export function createWakeUpProcessor({ pool, wakeUps, turn, gate, log }: Proces
     try {
       return await deliver(user, priority, goesOn);
     } catch (error) {
-      if (gate.isStopped || gate.calls.aborted || gate.waitsForMemory(error)) return "put-back";
+      if (intake.isStopped || intake.calls.aborted || intake.waitsForMemory(error)) return "put-back";
       log.warn({ pool, user, err: error }, "delivery failed");
       return STORE_FAILED_MS;
     }
@@ -54,10 +59,10 @@ export function createWakeUpProcessor({ pool, wakeUps, turn, gate, log }: Proces
    */
   async function deliver(user: string, wokenAs: number, goesOn: boolean): Promise<Next> {
     for (let priority = wokenAs; ;) {
-      const end = await turn.take({ user, priority, waiting: gate.waiting, calls: gate.calls });
+      const end = await turn.take({ user, priority, waiting: intake.waiting, calls: intake.calls });
       switch (end.is) {
         case "on-hold":
-          gate.waitForHold(end.retryInMs);
+          intake.waitForHold(end.retryInMs);
           return "put-back";
         case "kept-back":
           return "put-back";
@@ -71,11 +76,11 @@ export function createWakeUpProcessor({ pool, wakeUps, turn, gate, log }: Proces
       const { dueInMs, priority: left = priority } = end.result;
       if (dueInMs === undefined || dueInMs > 0) return dueInMs;
       if (!goesOn) {
-        if (left >= PRIORITY.bulk) return dueInMs;
+        if (left >= PRIORITY.bulk || !lanes.includes("urgent")) return dueInMs;
         await wakeUps.wake(pool, [{ user, priority: left }]);
         return undefined;
       }
-      if (!gate.takesWork || gate.calls.aborted) return "put-back";
+      if (!intake.takesWork || intake.calls.aborted) return "put-back";
       // It came while the call was in flight, and may be urgent where this job is not.
       priority = left;
     }
@@ -85,7 +90,7 @@ export function createWakeUpProcessor({ pool, wakeUps, turn, gate, log }: Proces
     const { users } = job.data;
     const isSingle = isSingleUserJob(job);
     for (const [index, user] of users.entries()) {
-      const next = gate.takesWork ? await tryDeliver(user, priority, isSingle) : "put-back";
+      const next = intake.takesWork ? await tryDeliver(user, priority, isSingle) : "put-back";
       if (next === "put-back") {
         return index === 0 ? { is: "put-back" } : { is: "put-back", data: { users: users.slice(index) } };
       }

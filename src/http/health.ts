@@ -1,6 +1,6 @@
 /**
  * Two answers for a supervisor of the process, and nothing else: `/healthz` says that it runs, `/readyz` whether it
- * takes work. They carry no data and need no credential.
+ * takes work, and who has paused what. They carry no data of users and need no credential.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,6 +11,8 @@ export interface HealthOptions {
   readonly port: number;
   /** True while the process takes work. */
   readonly ready: () => boolean;
+  /** What a person should know besides, a line each: behind whether it is ready. */
+  readonly notes?: () => readonly string[];
 }
 
 export interface Health {
@@ -19,7 +21,7 @@ export interface Health {
 }
 
 /** Listens. Rejects where the address is taken or not this machine's. */
-export async function startHealth({ host, port, ready }: HealthOptions): Promise<Health> {
+export async function startHealth({ host, port, ready, notes = () => [] }: HealthOptions): Promise<Health> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string): void => {
       response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
@@ -28,7 +30,10 @@ export async function startHealth({ host, port, ready }: HealthOptions): Promise
     const path = request.url?.split("?", 1)[0];
     if (request.method !== "GET" && request.method !== "HEAD") return answer(405, "method not allowed");
     if (path === "/healthz") return answer(200, "ok");
-    if (path === "/readyz") return ready() ? answer(200, "ready") : answer(503, "not ready");
+    if (path === "/readyz") {
+      const is = ready();
+      return answer(is ? 200 : 503, [is ? "ready" : "not ready", ...notes()].join("\n"));
+    }
     return answer(404, "not found");
   });
   server.requestTimeout = 5000;

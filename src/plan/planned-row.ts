@@ -24,7 +24,14 @@ export interface PlannedUnit {
 }
 
 export type PlannedRow =
-  | { readonly kind: "fault"; readonly line: number; readonly reason: string; readonly detail: string }
+  | {
+      readonly kind: "fault";
+      readonly line: number;
+      readonly reason: string;
+      readonly detail: string;
+      /** How the row names its user, where it names somebody. */
+      readonly name?: string;
+    }
   | {
       readonly kind: "user";
       readonly line: number;

@@ -14,12 +14,13 @@ export function createRowJudgement({ profile, guards, names, bodies }: Planning)
     const record = bodies.record(body);
     if (record.kind === "fault") return record;
     const { line } = record;
-    if (fault !== undefined && isPlanFault(fault)) return faultyRow(line, fault);
-    if (user === undefined) return faultyRow(line, "user-unknown");
+    const name = record.change.username;
+    if (fault !== undefined && isPlanFault(fault)) return faultyRow(line, fault, name);
+    if (user === undefined) return faultyRow(line, "user-unknown", name);
     const match = text === undefined ? unseen(record) : bodies.match(text);
     const { username, found, federated = [], changed, lookedAt, person } = match;
-    if (protectedUsers.has(canonicalUsername(profile, username))) return faultyRow(line, "protected-user");
-    if (changed) return faultyRow(line, "changed-since-plan");
+    if (protectedUsers.has(canonicalUsername(profile, username))) return faultyRow(line, "protected-user", name);
+    if (changed) return faultyRow(line, "changed-since-plan", name);
     const { version = { timeMs: 0, sequence: row } } = record.change;
     const looksToFind = found ? 0 : names.looksToFind(record.change.username);
     const plannedUnit = judgeUnits(record, match, settled);
@@ -62,6 +63,6 @@ function judgeUnits(
   return { units, invalid };
 }
 
-function faultyRow(line: number, reason: PlanFault): PlannedRow {
-  return { kind: "fault", line, reason, detail: PLAN_FAULTS[reason] };
+function faultyRow(line: number, reason: PlanFault, name: string): PlannedRow {
+  return { kind: "fault", line, reason, detail: PLAN_FAULTS[reason], name };
 }

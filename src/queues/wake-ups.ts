@@ -17,7 +17,7 @@ import type { JobQueue, Queues } from "./bullmq.ts";
 export const PRIORITY = { direct: 1, bulk: 10 } as const;
 
 export const LANES = ["urgent", "bulk"] as const;
-type Lane = (typeof LANES)[number];
+export type Lane = (typeof LANES)[number];
 
 const NAME = "wake-up";
 
@@ -43,7 +43,7 @@ export interface WakeUp {
 }
 
 /** True for the job of a single user. It may sleep, and no second one is added beside it. */
-export function isSingleUserJob(job: Pick<Job<WakeUp>, "deduplicationId">): boolean {
+export function isSingleUserJob(job: Partial<Pick<Job<WakeUp>, "deduplicationId">>): boolean {
   return job.deduplicationId !== undefined;
 }
 

@@ -46,6 +46,8 @@ export interface Put {
   readonly cursor: string;
   /** How many units ended as invalid because their version lies ahead of the store's clock. */
   readonly ahead: number;
+  /** Units of which something newer was written before. */
+  readonly stale: readonly { readonly user: string; readonly name: string }[];
   /** Users of the page who have something to do. For the others the pool has what was wanted, or something newer. */
   readonly waiting: readonly string[];
   /** Epoch ms by the store's clock: the time of units that say none. */
@@ -79,15 +81,28 @@ export interface SettleAnswer extends Omit<Settled, "letters"> {
   readonly priority?: number;
 }
 
+/** What of a mailbox is meant. */
+export interface Selection {
+  /** Only what these runs have put; absent for everything. */
+  readonly runs?: readonly string[];
+  /** Units of these runs that are meant although a pause keeps them. */
+  readonly despitePause?: readonly string[];
+}
+
 /** A user who has something to do. */
 export interface Due {
   readonly user: string;
   readonly priority: number;
 }
 
+/** The users of a pool who are due, or those whom a gate keeps. */
+export type Sorted = { readonly pool: string } | { readonly gate: string };
+
 export interface Swept extends Due {
   /** Epoch ms, by the store's clock. */
   readonly dueAt: number;
+  /** Whose changes wait, or are in a claim. */
+  readonly runs: readonly string[];
 }
 
 export interface Mailboxes {
@@ -96,10 +111,22 @@ export interface Mailboxes {
    * pages of a run whose beginning it has forgotten. And with `run-cancelled` where somebody has cancelled it.
    */
   put(page: Page): Promise<Put>;
-  /** `token` must be fresh: a random UUID. What a cancelled run has put is discarded, and not claimed. */
-  claim(user: string, token: string, leaseMs: number): Promise<ClaimAnswer>;
-  /** `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. */
-  settle(user: string, token: string, settlements: Settlements, leaseMs: number): Promise<SettleAnswer>;
+  /**
+   * `token` must be fresh: a random UUID. What a cancelled run has put is discarded, and not claimed; nor is what a gate
+   * keeps.
+   */
+  claim(user: string, token: string, leaseMs: number, selection?: Selection): Promise<ClaimAnswer>;
+  /**
+   * `at` of a retry is milliseconds from now, not a time. With no settlements: renews the lease. `dueInMs` of the answer
+   * is that of what `runs` have put.
+   */
+  settle(
+    user: string,
+    token: string,
+    settlements: Settlements,
+    leaseMs: number,
+    runs?: readonly string[],
+  ): Promise<SettleAnswer>;
   /**
    * Users of a pool that are due, oldest first, `offset` from the start. The caller holds the sweep's lease, or gets
    * an empty list: one sweep a pool at a time.
@@ -108,8 +135,22 @@ export interface Mailboxes {
     pool: string,
     options: { holder: string; leaseMs: number; offset: number; limit: number },
   ): Promise<readonly Swept[]>;
-  /** How many users of the pool have something to do, now or later. */
+  /** How many users of the pool have something to do, now or later, that no gate keeps. */
   dueCount(pool: string): Promise<number>;
+  /**
+   * Brings users to where the gates stand now, `offset` from the first: whom a gate keeps is due no more, and what a
+   * cancelled run has put is discarded. Answers how many were looked at, and how many of them are still among those who
+   * are meant: the next page begins behind these.
+   */
+  sortOut(
+    whose: Sorted,
+    options: { readonly offset: number; readonly limit: number },
+  ): Promise<{ readonly looked: number; readonly left: number }>;
+  /**
+   * Makes users due again whom a gate has kept, `limit` of them at most, and answers them; none where the gate is
+   * closed, or keeps nobody any more.
+   */
+  release(gate: string, limit: number): Promise<readonly (Due & { readonly pool: string })[]>;
   /** One user's mailbox and ledger as they are, for `explain`, `dead` and tests. */
   read(user: string): Promise<UserState>;
   /** The ledgers of those of the users who have one. */
@@ -119,6 +160,8 @@ export interface Mailboxes {
     letters: readonly string[],
     priority: number,
   ): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
+  /** True where a value of the run waits behind one that superseded it; looks at every mailbox. */
+  isBehind(run: string): Promise<boolean>;
   /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
   recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;
 }

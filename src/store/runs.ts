@@ -24,8 +24,13 @@ export function isEnded(state: RunState): boolean {
   return state === "finished" || state === "failed" || state === "cancelled" || state === "expired";
 }
 
+/** Where a run's changes come from: a file that is read, events as they come, or single requests. */
+export const CHANGE_SOURCES = ["file", "events", "direct"] as const;
+export type ChangeSource = (typeof CHANGE_SOURCES)[number];
+
 export interface Run {
   readonly id: string;
+  readonly source: ChangeSource;
   readonly pool: string;
   /** A feed's name or a file's, or `direct`. */
   readonly feed: string;
@@ -42,6 +47,9 @@ export interface Run {
   readonly rows: { readonly read: number; readonly faulty: number };
 }
 
+/** The feed of direct runs. */
+export const DIRECT = "direct";
+
 /** The id of a pool's direct run. */
 export function directRunId(pool: string): string {
   return `direct:${pool}`;
@@ -53,7 +61,7 @@ export interface Runs {
    * was cut. One step.
    */
   begin(
-    run: Pick<Run, "id" | "pool" | "feed" | "identity" | "asOf">,
+    run: Pick<Run, "id" | "source" | "pool" | "feed" | "identity" | "asOf">,
   ): Promise<{ readonly run: Run; readonly resumed: boolean }>;
   /** The direct run: of changes from an application or the command line, `direct:<pool>`, as of when it began. */
   direct(pool: string): Promise<Run>;
@@ -63,14 +71,22 @@ export interface Runs {
   /** Rejects with a StoreError `run-lost` where there is no such run. One that has ended keeps the time at which it did. */
   advance(id: string, state: RunState): Promise<void>;
   /**
+   * The gate of a run that is cancelled, or waits for an approval, is closed in the same step (core/gate.ts).
+   *
    * Advances a run that is in one of these states, and answers whether it was: of several who ask at once one gets it.
-   * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering`, and of which nothing
-   * is pending, is over, and not cancelled any more.
+   * One that was cancelled or has expired stays so, for `advance` as well. One that is `delivering` or has
+   * ended, and of which nothing is pending, is over, and not cancelled any more; with `evenOver` it is.
    */
-  transition(id: string, from: readonly RunState[], to: RunState): Promise<boolean>;
+  transition(
+    id: string,
+    from: readonly RunState[],
+    to: RunState,
+    options?: { readonly evenOver?: boolean },
+  ): Promise<boolean>;
   /**
    * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
-   * dead, those that wait for an approval and direct runs. The total of the books keeps what they had.
+   * dead, those that wait for an approval and direct runs, and those of which something was superseded while anybody in
+   * their pool is due or kept: it may wait behind what superseded it. The total of the books keeps what they had.
    */
   sweep(before: number): Promise<number>;
   /** Of one run, or in total. */

@@ -1,5 +1,7 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
 import type { BeforeImages } from "./before-images.ts";
+import type { Exceptions } from "./exceptions.ts";
+import type { Gates } from "./gates.ts";
 import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -25,6 +27,8 @@ export interface Store {
   readonly letters: Letters;
   readonly runs: Runs;
   readonly holds: Holds;
+  readonly gates: Gates;
+  readonly exceptions: Exceptions;
   readonly reservations: Reservations;
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;

@@ -1,5 +1,6 @@
 /** One user's path, as text for people. */
 import type { Explanation } from "../app/users/explanation.ts";
+import { textOf, type Sentence } from "../core/sentence.ts";
 import { directRunId } from "../store/runs.ts";
 import { indent, table } from "./table.ts";
 
@@ -10,7 +11,12 @@ function foundText({ by, at, before }: Explanation["found"]): string {
   return `${asked} ${before.at === undefined ? "Before" : `At ${seconds(before.at)}`} it was ${before.username}'s.`;
 }
 
-export function explanationText(explanation: Explanation, width: number): string {
+/** `say`: a sentence with its next steps as one would type them. */
+export function explanationText(
+  explanation: Explanation,
+  width: number,
+  say: (said: Sentence | string) => string = textOf,
+): string {
   const { pool, user, username, found, listed, because } = explanation;
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
@@ -19,12 +25,12 @@ export function explanationText(explanation: Explanation, width: number): string
     indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
     listedText(listed, width),
     pendingText(explanation, width),
-    ledgerText(explanation.ledger, width),
+    ledgerText(explanation, width),
     lettersText(explanation.letters, width),
     aliasesText(explanation.aliases, width),
     nextText(explanation, width),
     "\n",
-    ...because.map((sentence) => indent("", sentence, width)),
+    ...because.map((said) => indent("", say(said), width)),
   ].join("");
 }
 
@@ -60,10 +66,22 @@ function pendingText({ pool, pending }: Explanation, width: number): string {
   return part("Waiting", table(columns, rows, width), "Nothing.");
 }
 
-function ledgerText(ledger: Explanation["ledger"], width: number): string {
+function ledgerText({ pool, ledger }: Explanation, width: number): string {
   const isSure = ledger.every((unit) => noteOf(unit) === "");
-  const columns = [{ title: "ATTRIBUTE", shrinks: true }, { title: "VERSION" }, ...(isSure ? [] : [{ title: "NOTE" }])];
-  const rows = ledger.map((unit) => [unit.attribute, seconds(unit.version), noteOf(unit)]);
+  const columns = [
+    { title: "ATTRIBUTE", shrinks: true },
+    { title: "VERSION" },
+    { title: "SETTLED", spare: true },
+    { title: "RUN", spare: true },
+    ...(isSure ? [] : [{ title: "NOTE" }]),
+  ];
+  const rows = ledger.map((unit) => [
+    unit.attribute,
+    seconds(unit.version),
+    unit.at === undefined ? "" : seconds(unit.at),
+    unit.run === directRunId(pool.id) ? "direct" : (unit.run ?? ""),
+    noteOf(unit),
+  ]);
   return part("Written or found last", table(columns, rows, width), "Nothing.");
 }
 

@@ -7,11 +7,12 @@ import { planDocument, planText } from "./plan-view.ts";
 import { stateText, summaryText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
-function described({ id, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {
+function described({ id, source, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {
   return {
     run: id,
     feed,
     pool,
+    source,
     state,
     rows,
     asOf: new Date(asOf).toISOString(),

@@ -1,18 +1,20 @@
 /** How a namespace stands, as text for people. */
 import type { NamespaceStatus } from "../app/status.ts";
 import { adviceOf } from "../core/advice.ts";
-import { age, count } from "../core/amounts.ts";
+import { gateName } from "../app/gates/pause.ts";
+import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
 export function statusText(
-  { engine, pools, deadLetters, holds, runs, books, balanced, verified }: NamespaceStatus,
+  { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified }: NamespaceStatus,
   width: number,
 ): string {
   return [
     `Engine: ${engine}\n`,
     poolsText(pools, width),
     ...holds.map((hold) => holdText(hold, width)),
+    ...pauses.map((pause) => pauseText(pause, width)),
     lettersText(deadLetters, width),
     runsText(runs, width),
     `\nBooks of everything\n${booksText(books)}`,
@@ -50,6 +52,11 @@ function poolsText(pools: NamespaceStatus["pools"], width: number): string {
 function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number], width: number): string {
   const what = scope === "pool" ? `Pool ${pool} is` : `E-mail and phone units of pool ${pool} are`;
   return `\n${indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width)}`;
+}
+
+function pauseText({ gate, since, by, reason, users }: NamespaceStatus["pauses"][number], width: number): string {
+  const kept = counted(users, "user has", "users have");
+  return `\n${indent("", `Paused since ${since} by ${by}: ${gateName(gate)}. ${reason}. ${kept} something kept.`, width)}`;
 }
 
 function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number): string {

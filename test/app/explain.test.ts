@@ -1,6 +1,7 @@
 /** One user's path as `explain` finds it, and as people are shown it. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { textOf } from "../../src/core/sentence.ts";
 import { explanationText } from "../../src/views/explanation.ts";
 import { setApp, type App } from "../support/app-stage.ts";
 
@@ -83,6 +84,25 @@ describe("explain", () => {
       pending.map(({ attribute, would }) => [attribute, would]),
       [["email", "letter (alias-exists)"]],
     );
+  });
+
+  test("says by whom and why what waits is kept, and that nothing of it is sent", async (t) => {
+    const app = await setApp(t);
+    app.pool.addUser({ username: "jane" });
+    await app.pause({ pool: "eu-west-1_Example" }, { by: "zofia@desk", reason: "HR checks it" });
+    await app.queue("jane", { nickname: "Secretive" });
+    await app.queue("jane", { locale: "pl" });
+    assert.match(
+      await app.because("jane"),
+      /^Pool eu-west-1_Example is paused since \S+ by zofia@desk: HR checks it\. Let it go on with `poolsync resume --pool eu-west-1_Example`\. Until then 2 changes of this user are kept\.$/,
+    );
+    assert.deepEqual((await app.explain("jane")).next, []);
+    const typed = explanationText(await app.explain("jane"), 200, (said) =>
+      textOf(said, ({ words }) => `npm run -s poolsync -- ${words.join(" ")}`),
+    );
+    assert.match(typed, /Let it go on with npm run -s poolsync -- resume --pool eu-west-1_Example\.\n/);
+    await app.resume({ pool: "eu-west-1_Example" });
+    assert.match(await app.because("jane"), /^What is pending is delivered by a worker/);
   });
 
   test("says of a value whose call was given up that it may have been written", async (t) => {

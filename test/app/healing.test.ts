@@ -21,7 +21,7 @@ describe("dead letters that mend themselves", () => {
     assert.deepEqual([first.healed, first.books.applied, first.books.dead], [undefined, 0, 2]);
     const owner = (await app.groups()).find(({ kind }) => kind === "alias-exists")?.example.owner;
     assert.ok(owner !== undefined);
-    assert.match((await app.explain("bob")).because.join(" "), new RegExp(`User ${owner} had it`));
+    assert.match(await app.because("bob"), new RegExp(`User ${owner} had it`));
     // Of a feed that does not heal: it stays where it is.
     await app.sync(await app.file("id,n\nnew,newt\n", "crm.csv"), { feed: "crm", userPoolId: POOL, baseline: "none" });
 

@@ -9,6 +9,8 @@ import { saidBy, type SentChange } from "./model.ts";
 export const ASKED = Array.from({ length: 12 }, (_, index) => `asked${index}.zQx7`);
 export const ASKED_ATTRIBUTES = ["given_name", "custom:department", "email", "phone_number"] as const;
 const AGAIN_SHARE = 0.65;
+/** How many are to go through a pause. */
+const DESPITE_SHARE = 0.3;
 
 /** What became of a request, by attribute, and when it was begun and answered: epoch ms. */
 export interface Answered {
@@ -81,9 +83,10 @@ export function createAsks(seed: number): Asks {
       asks.set(id, ask);
       latest.set(username, ask);
       const values = Object.fromEntries(attributes.map((name) => [name, saidBy(ask, name)]));
+      const despite = random.chance(DESPITE_SHARE) ? ({ despitePause: true } as const) : {};
       return {
-        change: { id, says, username, attributes, looks: true },
-        order: { id, username, attributes: values, waits: true },
+        change: { id, says, username, attributes, looks: true, ...despite },
+        order: { id, username, attributes: values, waits: true, ...despite },
       };
     },
     answered(id, answered) {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { End } from "./evidence.ts";
 
 const { NODE_COMPILE_CACHE } = process.env;
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -38,14 +39,22 @@ export interface Child {
 
 export interface Children {
   readonly all: ReadonlySet<Child>;
+  /** Those that were killed, or ended by themselves and not well, in their order. */
+  readonly ends: readonly End[];
   /** Throws once all of them are closed: nobody would end what is started then. */
   start(spec: ChildSpec): Child;
   /** Kills whatever is left. */
   close(): Promise<void>;
 }
 
+/** With dead letters, but all that it had under way is settled. */
+const WITH_LETTERS = 2;
+/** True for the end of a process that has settled all that it had under way. */
+export const endsWell = (end: number | string): boolean => end === 0 || end === WITH_LETTERS;
+
 export function openChildren(directory: string): Children {
   const all = new Set<Child>();
+  const ends: End[] = [];
   const raw = new Set<ChildProcess>();
   let closed = false;
   // Whatever ends this process, nothing of it stays behind.
@@ -54,6 +63,7 @@ export function openChildren(directory: string): Children {
 
   return {
     all,
+    ends,
     start({ name, file, args, env, onLine, stdin = false }) {
       if (closed) throw new Error(`Expected ${name} to be started before the run's processes were closed`);
       const log = openSync(join(directory, `${name}.log`), "a");
@@ -84,7 +94,9 @@ export function openChildren(directory: string): Children {
           alive = false;
           all.delete(life);
           raw.delete(child);
-          return child.exitCode ?? child.signalCode ?? 1;
+          const end = child.exitCode ?? child.signalCode ?? 1;
+          if (!endsWell(end)) ends.push({ name, at: Date.now() });
+          return end;
         }),
         tell: (line) => void (child.stdin?.writable && child.stdin.write(`${line}\n`)),
         finish: () => void child.stdin?.end(),

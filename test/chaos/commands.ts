@@ -40,13 +40,14 @@ export function createCommand({ children, model, asks, env }: CommandMeans): Com
         return [`Name=${name},Value=${value}`, ...(flag === undefined ? [] : [`Name=${flag},Value=true`])];
       });
       const words = ["--user-pool-id", POOL, "--username", order.username, "--user-attributes", ...values];
+      const despite = order.despitePause ? ["--despite-pause"] : [];
       let said = "";
       const begunAt = Date.now();
       model.sent(change, begunAt);
       const child = children.start({
         name: "command",
         file: "src/cli/main.ts",
-        args: ["admin-update-user-attributes", ...words, "--json"],
+        args: ["admin-update-user-attributes", ...words, ...despite, "--json"],
         env,
         onLine: (line) => (said += line),
       });

@@ -1,10 +1,20 @@
 /** Done means done: made-up histories in which somebody else writes as well, that keep the verdicts and that break them. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { versionText } from "../../src/core/version.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { directRunId } from "../../src/store/runs.ts";
 import type { Ask } from "./asks.ts";
 import { judgeDone, judgeFound } from "./done.ts";
+import { noGates } from "./gate-records.ts";
+import {
+  CALL_LASTS_MS,
+  HELD_UP_MS,
+  NO_EVIDENCE,
+  SETTLED_WITHIN_MS,
+  type Evidence,
+  type LateSettle,
+} from "./evidence.ts";
 import { BELIEVED_MS, createModel, ordinalOf, valueOf, type SentChange } from "./model.ts";
 import { POOL } from "./service.ts";
 import { judgeBooks, judgeOrder, judgeValues, type Standing } from "./verdict.ts";
@@ -32,7 +42,8 @@ function world(written: readonly Written[], asks: readonly Ask[] = []) {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks,
-    evidence: { lateSettles: [], unheard: new Set() },
+    gates: noGates(),
+    evidence: NO_EVIDENCE,
   };
   return { standing, model };
 }
@@ -150,6 +161,57 @@ describe("10, that what was told done was there,", () => {
     assert.equal(judgeDone({ ...standing, evidence }).holds, true);
     model.lost({ from: NOW + 50, to: NOW + 51, why: "a power cut" });
     assert.equal(judgeDone(standing).holds, true);
+  });
+
+  /** It was told done, somebody else wrote, and so long after its write it is written again. */
+  function unasked(againMs: number) {
+    const history: readonly Written[] = [
+      [10, named("q.1")],
+      [40, named("o.1"), "others"],
+      [againMs, named("q.1")],
+    ];
+    const { standing, model } = world(history, [first]);
+    put(model, 1, 20, { id: "q.1", attributes: [NAME], ordinal: ordinalOf(NOW, 1) });
+    const holds = (evidence: Partial<Evidence>): boolean =>
+      judgeDone({ ...standing, evidence: { ...NO_EVIDENCE, ...evidence } }).holds;
+    return { standing, model, holds };
+  }
+
+  test("excuses a call whose caller had gone only while one may have been under way", () => {
+    const unheard = new Set([3]);
+    assert.equal(unasked(20 + CALL_LASTS_MS).holds({ unheard }), true);
+    assert.equal(unasked(21 + CALL_LASTS_MS).holds({ unheard }), false);
+  });
+
+  test("excuses what a late settle wrote, or had sent once more, and nothing else of the user", () => {
+    const { holds } = unasked(55);
+    const version = versionText(ordinalOf(NOW, 1), 7);
+    const late = { user: USER, at: NOW + 50, written: {}, doubted: [] };
+    const excuses: readonly [why: string, late: Partial<LateSettle>, isExcused: boolean][] = [
+      ["it wrote it", { at: NOW + 60, written: { [NAME]: version } }, true],
+      ["it wrote something else", { at: NOW + 60, written: { email: version } }, false],
+      ["it wrote another version", { at: NOW + 60, written: { [NAME]: versionText(ordinalOf(NOW, 2), 7) } }, false],
+      ["the unit was in doubt", { doubted: [NAME] }, true],
+      ["another unit was in doubt", { doubted: ["email"] }, false],
+      ["it was in doubt later", { at: NOW + 56 + HELD_UP_MS, doubted: [NAME] }, false],
+      ["nothing was", {}, false],
+    ];
+    for (const [why, other, isExcused] of excuses)
+      assert.equal(holds({ lateSettles: [{ ...late, ...other }] }), isExcused, why);
+  });
+
+  test("excuses what Redis forgot of the value, and no other loss", () => {
+    const losses: readonly [from: number, to: number, isExcused: boolean][] = [
+      [15, 18, true],
+      [10 + SETTLED_WITHIN_MS, 11 + SETTLED_WITHIN_MS, true],
+      [11 + SETTLED_WITHIN_MS, 12 + SETTLED_WITHIN_MS, false],
+      [-9, 0, false],
+    ];
+    for (const [from, to, isExcused] of losses) {
+      const { model, holds } = unasked(60_000);
+      model.lost({ from: NOW + from, to: NOW + to, why: "a power cut" });
+      assert.equal(holds({}), isExcused, `from ${from} to ${to}`);
+    }
   });
 
   test("breaks where nobody asked, or nobody else wrote", () => {

@@ -1,7 +1,8 @@
 /** Done means done: what was told of a value is held against what the pool had, whoever else writes there. */
 import { directRunId } from "../../src/store/runs.ts";
 import type { Answered, Ask } from "./asks.ts";
-import { BELIEVED_MS, foundText, isSaid, saidBy, type SentChange } from "./model.ts";
+import { CALL_LASTS_MS, mayBeLostBetween, SETTLED_WITHIN_MS, wasDoubted, wasWrittenLate } from "./evidence.ts";
+import { BELIEVED_MS, fileOf, foundText, isSaid, saidBy, type SentChange } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { poolHistory, wasThere, type Stay } from "./pool-history.ts";
 import { POOL } from "./service.ts";
@@ -64,7 +65,7 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
   for (const { username, unit, stays } of poolHistory(writes).units) {
     for (const [index, stay] of stays.entries()) {
       const over = stays[index - 1];
-      if (stay.others || over?.others !== true || evidence.unheard.has(stay.seq)) continue;
+      if (stay.others || over?.others !== true) continue;
       const saying = (asksOf.get(username) ?? []).filter(
         (ask) => ask.attributes.includes(unit) && isSaid(ask, unit, stay),
       );
@@ -74,15 +75,38 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
       const isAsked = (ask: Ask, { begunAt, answeredAt }: Answered): boolean =>
         Math.min(begunAt, model.changes.get(ask.id)?.sentAt ?? begunAt) <= stay.from && answeredAt >= over.from;
       if (saying.some((ask) => !ask.answered || !isDone(ask, unit) || isAsked(ask, ask.answered))) continue;
-      const isLate = evidence.lateSettles.some(({ user }) => user === userKeys.get(username));
-      const isLost = model.losses.some(({ from }) => stay.from >= from);
-      if (isLate || isLost) continue;
+      // A call that was given up may be applied after the one that was made in its place, while somebody asked for it.
+      const isUnheard =
+        evidence.unheard.has(stay.seq) &&
+        saying.some(({ answered }) => (answered?.answeredAt ?? 0) >= stay.from - CALL_LASTS_MS);
+      const written = { user: userKeys.get(username), unit, said: model.saying(stay.value), at: stay.from };
+      const isLate = wasWrittenLate(evidence.lateSettles, written) || wasDoubted(evidence.lateSettles, written);
+      if (isUnheard || isLate || isForgotten(model, stay, stays, saying)) continue;
       wrong.push(
         `${username} ${unit}: ${foundText(stay)} was written at ${stay.from} over somebody else's of ${over.from}, and nobody had asked for it again; ${historyOf(model, writes, username, unit)}`,
       );
     }
   }
   return wrong;
+}
+
+/** True where Redis may have forgotten that the value was settled: when it was asked for, or written before. */
+function isForgotten(
+  { losses, changes }: Standing["model"],
+  stay: Stay,
+  stays: readonly Stay[],
+  saying: readonly Ask[],
+): boolean {
+  const before = losses.filter(({ from }) => from <= stay.from);
+  const isTouched = (from: number, to: number): boolean => mayBeLostBetween(before, from, to);
+  const isSame = ({ value, others, from }: Stay): boolean => !others && value === stay.value && from < stay.from;
+  return (
+    stays.some((one) => isSame(one) && isTouched(one.from, one.from + SETTLED_WITHIN_MS)) ||
+    saying.some(({ id, answered }) => {
+      const { begunAt = -Infinity, answeredAt = Infinity } = answered ?? {};
+      return isTouched(Math.min(begunAt, changes.get(id)?.sentAt ?? begunAt), answeredAt);
+    })
+  );
 }
 
 /**
@@ -111,8 +135,8 @@ export async function judgeFound({ engine, model, writes }: Standing): Promise<V
   const direct = directRunId(POOL);
   const counts = new Map<string, number>();
   for (const change of model.changes.values()) {
-    const [, kind, file] = /^([fm])(\d+)\./.exec(change.id) ?? [];
-    const of = file === undefined ? direct : `${kind === "f" ? "feed" : "names"}-${file}.csv`;
+    const file = fileOf(change.id);
+    const of = file ?? direct;
     // A single change that was told twice was put twice, and a file's row once a run.
     counts.set(of, (counts.get(of) ?? 0) + there(change) * (file === undefined ? change.times : 1));
   }

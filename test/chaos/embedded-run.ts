@@ -2,6 +2,7 @@
  * A chaos run of the embedded engine. One process has the data directory at a time: an application that queues and
  * delivers, a `sync` of a file, a replay. Whichever it is, it is killed again and again, and the next goes on.
  */
+import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCognitoClient } from "../../src/cognito/client.ts";
@@ -16,6 +17,7 @@ import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
 import type { Child } from "./children.ts";
 import { createCommand } from "./commands.ts";
+import { createEmbeddedGates } from "./embedded-gates.ts";
 import { startFaults } from "./faults.ts";
 import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
@@ -32,6 +34,7 @@ import { auditBooks } from "./verdict.ts";
 import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const TICK_MS = 100;
+const BEGUN = '"msg":"run started"';
 const TURN_MS = 8_000;
 const LOOK_EVERY_TURNS = 4;
 
@@ -127,23 +130,43 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     }
   }
 
+  const openStore = (): Promise<Engine> => openEngine({ dataDir, namespace: NAMESPACE });
+  const gates = createEmbeddedGates({
+    plan,
+    tally,
+    openStore,
+    command: async (words, killedAfterMs) => {
+      const child = children.start({ name: "gate", file: "src/cli/main.ts", args: [...words, "--json"], env });
+      const kill = killedAfterMs === undefined ? undefined : setTimeout(() => void child.kill(), killedAfterMs);
+      const end = await ended(child);
+      clearTimeout(kill);
+      return end;
+    },
+  });
+
   let unfinished: SyncedFile | undefined;
   /** The same command until it has come to its end; then another file. */
   async function feed(): Promise<void> {
     unfinished ??= await nextFile({ load, named, random }, directory);
     const { feed: file, report, args } = unfinished;
     for (const change of file.changes) model.sent(change, Date.now());
-    const end = await ended(children.start({ name: "sync", file: "src/cli/main.ts", args, env }));
+    const child = children.start({ name: "sync", file: "src/cli/main.ts", args, env });
+    // What is paused nobody lets go on while this process has the directory: somebody at a terminal interrupts it.
+    const interrupt = gates.isPaused ? setTimeout(() => child.signal("SIGTERM"), TURN_MS) : undefined;
+    const afterMs = gates.cancelsNextAfterMs;
+    const wrong = afterMs === undefined ? undefined : interruptedOnceBegun(child, directory, afterMs);
+    const end = await ended(child);
+    clearTimeout(interrupt);
+    await wrong;
     if (end !== 0 && end !== 2) return;
     await ackFile(model, { feed: file, report });
     unfinished = undefined;
   }
 
-  const open = (): Promise<Engine> => openEngine({ dataDir, namespace: NAMESPACE });
   const checkpoints: string[] = [];
   let looks = 0;
   async function checkpoint(): Promise<void> {
-    const engine = await open();
+    const engine = await openStore();
     try {
       const { wrong, total } = await auditBooks(engine, service);
       looks += 1;
@@ -163,9 +186,13 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       await application(() => random.pick(sources)());
       await command.give(ended);
     } else await feed();
+    await gates.between();
+    if (unfinished && gates.isCancelled(unfinished.feed.name)) unfinished = undefined;
     if (turn % LOOK_EVERY_TURNS === 0) await checkpoint();
   }
   await faults.ended();
+  await gates.finish();
+  if (unfinished && gates.isCancelled(unfinished.feed.name)) unfinished = undefined;
   const calmAt = Date.now();
   say("Faults have ended.");
   for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
@@ -190,11 +217,13 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   });
   const users = await stage.addLate();
 
-  const engine = scope.defer(await open(), (opened) => opened.close());
+  const engine = scope.defer(await openStore(), (opened) => opened.close());
   const cognito = scope.defer(createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 8 }), (client) =>
     client.close(),
   );
-  const log = createLog("silent");
+  // It delivers what is left, and tells of its settles as the others do.
+  const own = scope.defer(await open(join(directory, "finale.log"), "a"), (file) => file.close());
+  const log = createLog("debug", own.fd);
   const pool = scope.defer(
     await openPool({ engine, cognito, pool: POOL, ratePerSecond: RATE, concurrency: 8, log }),
     (opened) => opened.close(),
@@ -218,7 +247,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const standing = {
     ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED, ...(await stage.namedEver())])),
     asks: asks.all,
-    evidence: await evidenceOf(directory, await service.writes()),
+    gates: gates.records,
+    evidence: await evidenceOf(directory, await service.writes(), children.ends),
   };
   let letterJobs = 0;
   for (const kind of LETTER_KINDS) letterJobs += await engine.queues.queue(deadLetterQueue(kind)).count();
@@ -233,4 +263,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     telling: [],
     exits,
   };
+}
+
+/** Somebody at a terminal sees that the file is wrong, and interrupts its command so long after its run has begun. */
+async function interruptedOnceBegun(child: Child, directory: string, afterMs: number): Promise<void> {
+  const log = join(directory, `${child.name}.log`);
+  const begun = async (): Promise<number> => (await readFile(log, "utf8")).split(BEGUN).length;
+  const before = await begun();
+  while (child.alive && (await begun()) === before) await sleep(TICK_MS);
+  await sleep(afterMs);
+  if (child.alive) child.signal("SIGTERM");
 }

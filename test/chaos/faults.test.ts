@@ -50,7 +50,7 @@ const FOR_EVER_MS = 3_600_000;
 /** What faults of the emulator alone need. None of them may fail. */
 function meansOf(service: Service, faults: readonly PlannedFault[], forMs = FOR_EVER_MS): FaultMeans {
   return {
-    plan: { seed: 1, engine: "embedded", forMs, faults, others: [], handovers: [] },
+    plan: { seed: 1, engine: "embedded", forMs, faults, others: [], handovers: [], gateActs: [] },
     tally: createTally(),
     model: createModel(),
     service,

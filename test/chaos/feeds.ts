@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { until } from "../support/condition.ts";
 import type { Random } from "../support/random.ts";
-import type { Child, Children } from "./children.ts";
+import { endsWell, type Child, type Children } from "./children.ts";
 import type { FeedFile, Load } from "./load.ts";
 import { GUARDS_OFF, PLAIN } from "./run-settings.ts";
 import type { Model } from "./model.ts";
@@ -23,6 +23,8 @@ export interface FeedsOptions {
   readonly directory: string;
   readonly random: Random;
   readonly everyMs: number;
+  /** True where somebody has cancelled the run of a file: nobody puts it again. */
+  readonly isCancelled: (feed: string) => Promise<boolean>;
 }
 
 export interface Feeds {
@@ -105,8 +107,6 @@ export function startFeeds(options: FeedsOptions): Feeds {
     return children.start({ name, file: "src/cli/main.ts", args, env });
   }
 
-  const isDone = (end: number | string): boolean => end === 0 || end === 2;
-
   async function run({ feed, args: attended, report }: SyncedFile): Promise<void> {
     const name = feed.name.replace(".csv", "");
     const args = random.chance(DETACHED_SHARE) ? [...attended, "--detach"] : attended;
@@ -121,13 +121,17 @@ export function startFeeds(options: FeedsOptions): Feeds {
       const end = await entry.child.ended;
       entry.child = undefined;
       if (lives.over) return;
-      if (isDone(end)) {
+      if (endsWell(end)) {
         await ackFile(model, { feed, report });
         running.delete(feed);
         return;
       }
       const why = `sync ended with ${end}`;
       lives.exits.set(why, (lives.exits.get(why) ?? 0) + 1);
+      if (await options.isCancelled(feed.name)) {
+        running.delete(feed);
+        return;
+      }
       await sleep(entry.backInMs);
       entry.backInMs = AGAIN_MS;
     }
@@ -161,7 +165,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
       if (!first) return false;
       const [feed, { args }] = first;
       const twin = begin(feed, args, `${feed.name.replace(".csv", "")}-twin`);
-      void twin.ended.then((end) => (isDone(end) ? ackFile(model, { feed, report: "" }) : undefined));
+      void twin.ended.then((end) => (endsWell(end) ? ackFile(model, { feed, report: "" }) : undefined));
       return true;
     },
     unacknowledged: () => running.size,

@@ -4,9 +4,11 @@ import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
+import { NO_EVIDENCE } from "./evidence.ts";
 import { DRAIN_WITHIN_MS, judgeDrain, judgeReplays, settleDown, type Look, type Replays } from "./finale.ts";
 import type { KeysLeft } from "./keys-left.ts";
 import { judgeKeys, judgeRowsLeft } from "./leaks.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, ordinalOf, valueOf } from "./model.ts";
 import type { Standing } from "./verdict.ts";
 
@@ -37,7 +39,8 @@ function world(replayed: readonly string[] = []) {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks: [],
-    evidence: { lateSettles: [], unheard: new Set() },
+    gates: noGates(),
+    evidence: NO_EVIDENCE,
   };
   return { standing, model };
 }
@@ -142,7 +145,7 @@ describe("the wait for everything to be delivered", () => {
 });
 
 describe("7, that nothing leaks,", () => {
-  const clean: KeysLeft = { known: {}, strange: [], woken: new Set(), telling: [], growing: [] };
+  const clean: KeysLeft = { known: {}, strange: [], woken: new Set(), telling: [], growing: [], old: [] };
   const noWakeUps = { sleeping: new Set<string>(), jobs: 0, wrong: [] };
   const none = { states: new Map<string, UserState>(), letters: [] };
 
@@ -173,7 +176,7 @@ describe("7, that nothing leaks,", () => {
 
   test("breaks where a user is claimed, or has something pending", async () => {
     const { store } = openMemoryStore(NOW);
-    await store.runs.begin({ id: "run", pool: "pool", feed: "feed", identity: "", asOf: NOW });
+    await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: "feed", identity: "", asOf: NOW });
     const changes = [{ user: USER, username: USER, units: [{ name: NAME, digest: "d", body: "b" }] }];
     const rows = { read: 1, faulty: 0 };
     await store.mailboxes.put({ pool: "pool", run: "run", priority: 1, changes, invalid: 0, rows });

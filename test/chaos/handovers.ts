@@ -41,13 +41,19 @@ export function startHandovers(plan: Plan, service: Pick<Service, "port" | "subO
 
   /** Tries it until it is done, whatever befalls the emulator meanwhile. An error of `meansDone` says that it was. */
   async function surely(what: string, act: () => Promise<unknown>, meansDone = ""): Promise<void> {
-    await until(what, async () => {
+    let lastError: unknown;
+    const done = until(what, async () => {
       givenUp.signal.throwIfAborted();
       try {
-        return (await act()) !== false;
+        await act();
+        return true;
       } catch (error) {
+        lastError = error;
         return error instanceof Error && error.name === meansDone;
       }
+    });
+    await done.catch((error: unknown) => {
+      throw new Error(`${what}, which never was so: ${String(lastError)}`, { cause: error });
     });
   }
 
@@ -59,7 +65,8 @@ export function startHandovers(plan: Plan, service: Pick<Service, "port" | "subO
     ];
     return surely("somebody has another address or number", async () => {
       const options = { ...limits(), clientMetadata: BY_OTHERS };
-      return (await writer.write(POOL, person.username, attributes, options)).ok;
+      const answer = await writer.write(POOL, person.username, attributes, options);
+      if (!answer.ok) throw new Error(`the emulator refused it: ${answer.name}`);
     });
   }
 

@@ -2,6 +2,7 @@
 import type { Redis } from "ioredis";
 import { contentOf } from "../support/redis-dump.ts";
 import { tells } from "./model.ts";
+import { IN_PLACE, OF_FORMAT_1 } from "./old-calls.ts";
 
 export interface KeysLeft {
   readonly known: Readonly<Record<string, number>>;
@@ -12,17 +13,19 @@ export interface KeysLeft {
   readonly telling: readonly string[];
   /** Keys that would stay for ever, or grow for ever, and may not. */
   readonly growing: readonly string[];
+  /** Keys of format 1 that hold something, and not the text in their place. */
+  readonly old: readonly string[];
 }
 
 const OWN =
-  /^(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|saw:.+|sweep:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
+  /^(2:(mailboxes|ledger|due:.+|books|runs|run-index|identities|cursors|letters|letter-times|pools|arrivals|holds|gates|kept|exceptions|exception-times|sweep:.+)|sweep:.+|saw:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
 /** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
 
 /** Values are where they wait and where they are set aside, usernames in the links as well, and nowhere else. */
-const HOLDS_VALUES = /^(mailboxes|letters|links:.+)$/;
-const PASSING = /^(alias|before|once|plan|sweep):/;
+const HOLDS_VALUES = /^(2:mailboxes|2:letters|links:.+)$/;
+const PASSING = /^(alias|before|once|plan|(2:)?sweep):/;
 /** BullMQ trims its events to about 10,000. */
 const MOST_EVENTS = 11_000;
 
@@ -33,12 +36,15 @@ export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLef
   const woken = new Set<string>();
   const telling: string[] = [];
   const growing: string[] = [];
+  const old: string[] = [];
   let cursor = "0";
   do {
     const [next, keys] = await redis.scan(cursor, "COUNT", 1_000);
     for (const key of keys) {
       const name = key.startsWith(prefix) ? key.slice(prefix.length) : undefined;
-      const kind = name === undefined ? undefined : kindOf(name);
+      const isOld = OF_FORMAT_1.test(name ?? "");
+      if (isOld && !(await isInPlace(redis, key))) old.push(key);
+      const kind = name === undefined ? undefined : isOld ? "in the place of format 1" : kindOf(name);
       if (kind === undefined) strange.push(key);
       else known[kind] = (known[kind] ?? 0) + 1;
       const user = /:d[en]:(.+)$/.exec(key)?.[1];
@@ -52,11 +58,15 @@ export async function keysLeft(redis: Redis, namespace: string): Promise<KeysLef
     }
     cursor = next;
   } while (cursor !== "0");
-  return { known, strange, woken, telling, growing };
+  return { known, strange, woken, telling, growing, old };
+}
+
+async function isInPlace(redis: Redis, key: string): Promise<boolean> {
+  return (await redis.type(key)) === "string" && IN_PLACE.test((await redis.get(key)) ?? "");
 }
 
 function kindOf(name: string): string | undefined {
-  if (OWN.test(name)) return name.replace(/:.*/, "");
+  if (OWN.test(name)) return name.replace(/^2:/, "").replace(/:.*/, "");
   const part = OF_QUEUE.exec(name)?.[1];
   if (part !== undefined) return `bull ${part}`;
   if (/^bull:wake-up-[^:]+:de:.+$/.test(name)) return "bull wake-up dedup";

@@ -21,6 +21,8 @@ export interface Order {
   readonly version?: Ordinal;
   /** True for `update()`, whose outcome is waited for. */
   readonly waits?: true;
+  /** Of those that wait: sent although somebody has paused it. */
+  readonly despitePause?: true;
 }
 
 export interface FeedFile {

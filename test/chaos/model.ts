@@ -6,6 +6,12 @@ import { flagOf } from "../../src/core/unit.ts";
 import { ordinalText } from "../../src/core/version.ts";
 import { wasThere, type PoolHistory, type Stay } from "./pool-history.ts";
 
+/** The file that a change is a row of; undefined for single ones. */
+export function fileOf(id: string): string | undefined {
+  const [, kind, file] = /^([fm])(\d+)\./.exec(id) ?? [];
+  return file === undefined ? undefined : `${kind === "f" ? "feed" : "names"}-${file}.csv`;
+}
+
 /** All values but phone numbers begin with it: no log line and no key may hold it, but those that hold values. */
 export const MARK = "zQx7";
 const PHONE_MARK = "+99707";
@@ -32,6 +38,8 @@ export interface SentChange {
   readonly says?: string;
   /** True where the pool is looked at or written, whatever poolsync remembers: for files and single requests. */
   readonly looks?: true;
+  /** True where it was to be sent although somebody has paused it. */
+  readonly despitePause?: true;
   /** What it names its person by; where that is an address or a number, `name` says it as well. */
   readonly username: string;
   /** Whose person this is comes out only when it is looked up, and it may be another one each time: see named.ts. */
@@ -141,6 +149,14 @@ export interface Model {
   sent(change: Omit<SentChange, "sentAt" | "times">, at: number): void;
   acked(id: string, at: number): void;
   lost(loss: Loss): void;
+  /** The run of a file was cancelled, at some time by then: nothing of it must be there. */
+  forgo(file: string, at: number): void;
+  isForgone(change: SentChange): boolean;
+  /**
+   * True where a value may have been superseded by two runs that were cancelled: what gives way twice is not put back,
+   * because a value keeps one of those that gave way to it.
+   */
+  gaveWayTwice(change: SentChange, attribute: string): boolean;
   /** True for a change that the store may have had, and lost. */
   mayBeLost(change: SentChange): boolean;
   /** Changes that say this value, in the order in which they were sent first; none for what others wrote. */
@@ -164,6 +180,8 @@ export interface Model {
 export function createModel(): Model {
   const changes = new Map<string, SentChange>();
   const losses: Loss[] = [];
+  const forgone = new Map<string, number>();
+  const forgoneAt = ({ id }: SentChange): number | undefined => forgone.get(fileOf(id) ?? "");
   /** By the id of the change whose values they say. */
   const sayings = new Map<string, SentChange[]>();
   const saying = (value: string | undefined): readonly SentChange[] => sayings.get(changeIdOf(value) ?? "") ?? [];
@@ -173,7 +191,7 @@ export function createModel(): Model {
 
   /** The store has had it, and has it still. */
   function isSure(change: SentChange, seen: ReadonlySet<string>): boolean {
-    if (mayBeLost(change)) return false;
+    if (mayBeLost(change) || forgoneAt(change) !== undefined) return false;
     // What was written had been put, also where nobody heard of it: all units of a change are put as one.
     const own = change.says ?? change.id;
     return change.ackedAt !== undefined || (seen.has(own) && sayings.get(own)?.length === 1);
@@ -203,6 +221,19 @@ export function createModel(): Model {
       if (change) change.ackedAt ??= at;
     },
     lost: (loss) => void losses.push(loss),
+    forgo: (file, at) => void forgone.set(file, at),
+    isForgone: (change) => forgoneAt(change) !== undefined,
+    gaveWayTwice(change, attribute) {
+      const over = [...changes.values()].flatMap((one) => {
+        const until = forgoneAt(one);
+        const isOver = until !== undefined && until >= change.sentAt && !isOlder(one, change);
+        const isSame = one.username === change.username && one.attributes.includes(attribute);
+        return isOver && isSame ? [{ from: one.sentAt, until, file: fileOf(one.id) }] : [];
+      });
+      return over.some((one) =>
+        over.some((other) => one.file !== other.file && one.from <= other.until && other.from <= one.until),
+      );
+    },
     goingsBack(writes) {
       const newest = new Map<string, { change: SentChange; readonly at: number; lastAt: number }>();
       const open = new Map<string, number>();

@@ -29,7 +29,11 @@ const WITHIN_MS = 3_000;
 /** How many of those whom files and applications change get a last word. */
 const LAST_FED = 24;
 
-export function startOthers(plan: Plan, service: Pick<Service, "port">, fed: readonly string[]): Others {
+export function startOthers(
+  plan: Plan,
+  service: Pick<Service, "port" | "attributesOf">,
+  fed: readonly string[],
+): Others {
   const endpoint = `http://127.0.0.1:${service.port}`;
   const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 4 });
   const writer = createAttributeWriter(cognito);
@@ -37,7 +41,7 @@ export function startOthers(plan: Plan, service: Pick<Service, "port">, fed: rea
   const underWay = new Set<Promise<unknown>>();
   let count = 0;
 
-  /** Answers whether it was taken. A fault may befall it as any call. */
+  /** Answers how it was taken. A fault may befall it as any call. */
   async function write(username: string, { attribute, what, verified }: Omit<OthersWrite, "atMs" | "whom" | "place">) {
     count += 1;
     const flag = flagOf(attribute);
@@ -46,7 +50,7 @@ export function startOthers(plan: Plan, service: Pick<Service, "port">, fed: rea
     const attributes: Attribute[] = what === "flag" ? flagged : [value, ...flagged];
     const signal = AbortSignal.any([AbortSignal.timeout(WITHIN_MS), givenUp.signal]);
     const notAfter = performance.now() + WITHIN_MS;
-    return (await writer.write(POOL, username, attributes, { signal, notAfter, clientMetadata: BY_OTHERS })).ok;
+    return writer.write(POOL, username, attributes, { signal, notAfter, clientMetadata: BY_OTHERS });
   }
 
   const done = (async () => {
@@ -61,7 +65,15 @@ export function startOthers(plan: Plan, service: Pick<Service, "port">, fed: rea
 
   /** When faults have ended nothing refuses it for long. */
   async function surely(username: string, what: Omit<OthersWrite, "atMs" | "whom" | "place">): Promise<void> {
-    await until("what somebody else writes is taken", () => write(username, what));
+    let refusal = "";
+    const taken = until("what somebody else writes is taken", async () => {
+      const answer = await write(username, what);
+      if (!answer.ok) refusal = answer.name;
+      return answer.ok;
+    });
+    await taken.catch((cause: unknown) => {
+      throw new Error(`what somebody else writes never was taken: ${refusal}`, { cause });
+    });
   }
 
   async function ended(): Promise<void> {
@@ -73,9 +85,11 @@ export function startOthers(plan: Plan, service: Pick<Service, "port">, fed: rea
     ended,
     async over(written) {
       for (const [index, { username, attributes }] of written.entries()) {
+        const there = await service.attributesOf(username);
         for (const attribute of attributes) {
-          const what = flagOf(attribute) !== undefined && index % 2 === 0 ? "flag" : "value";
-          await surely(username, { attribute, what, verified: false });
+          // A flag of nothing is refused.
+          const mayBeFlag = flagOf(attribute) !== undefined && there[attribute] !== undefined;
+          await surely(username, { attribute, what: mayBeFlag && index % 2 === 0 ? "flag" : "value", verified: false });
         }
       }
     },

@@ -5,6 +5,7 @@
 import { flagOf } from "../../src/core/unit.ts";
 import { randomFrom, type Random } from "../support/random.ts";
 import { ASKED_ATTRIBUTES } from "./asks.ts";
+import { drawGateActs, type GateAct } from "./gate-plan.ts";
 
 export type ChaosEngine = "redis" | "embedded";
 
@@ -111,6 +112,7 @@ export interface Plan {
   readonly faults: readonly PlannedFault[];
   readonly others: readonly OthersWrite[];
   readonly handovers: readonly Handover[];
+  readonly gateActs: readonly GateAct[];
 }
 
 export interface PlanOptions {
@@ -148,6 +150,7 @@ export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_
     faults,
     others: drawOthers(randomFrom(seed * 13 + 5), forMs),
     handovers: drawHandovers(randomFrom(seed * 19 + 2), forMs),
+    gateActs: drawGateActs(randomFrom(seed * 23 + 9), forMs),
     ...(engine === "redis" ? { topology: stands } : {}),
   };
 }

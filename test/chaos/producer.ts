@@ -13,6 +13,7 @@ const order = z.object({
   attributes: z.record(z.string(), z.string()),
   version: z.object({ timeMs: z.number(), sequence: z.number() }).optional(),
   waits: z.literal(true).optional(),
+  despitePause: z.literal(true).optional(),
 });
 const settings = z.object({
   pool: z.string(),
@@ -37,7 +38,7 @@ const say = (line: object): void => void process.stdout.write(`${JSON.stringify(
 const poolsync = await openPoolsync({
   namespace,
   ratePerSecond,
-  logLevel: "info",
+  logLevel: "debug",
   ...(redisUrl === undefined ? {} : { redisUrl }),
   ...(dataDir === undefined ? {} : { dataDir }),
 });
@@ -56,11 +57,13 @@ say({ ready: true });
 
 const underWay = new Set<Promise<void>>();
 for await (const line of createInterface({ input: process.stdin })) {
-  const { id, username, attributes, version, waits } = order.parse(JSON.parse(line));
+  const { id, username, attributes, version, waits, despitePause = false } = order.parse(JSON.parse(line));
   const change = { pool, username, attributes, verified: "mark" } as const;
   const begunAt = realNow();
   const told = waits
-    ? poolsync.update(change, { waitMs: WAIT_MS }).then(({ attributes: outcomes }) => ({ id, outcomes, begunAt }))
+    ? poolsync
+        .update(change, { waitMs: WAIT_MS, despitePause })
+        .then(({ attributes: outcomes }) => ({ id, outcomes, begunAt }))
     : poolsync.enqueue({ ...change, ...(version ? { version } : {}) }).then(() => ({ id }));
   const put = told
     .then(say, (error: unknown) => say({ id, failed: error instanceof Error ? error.message : String(error) }))

@@ -12,6 +12,7 @@ import { openPool } from "../../src/delivery/pool.ts";
 import { createProducer } from "../../src/delivery/producer.ts";
 import { PRIORITY } from "../../src/queues/wake-ups.ts";
 import { until } from "../support/condition.ts";
+import type { LateSettle } from "./evidence.ts";
 import type { LoneRedis } from "./lone-redis.ts";
 import { ordinalOf, valueOf, type Model } from "./model.ts";
 import { POOL, type Service } from "./service.ts";
@@ -33,7 +34,7 @@ export interface Provoked {
   readonly seen: Readonly<Record<string, string>>;
   readonly wrong: readonly string[];
   /** Late settles of this process, which has no log. */
-  readonly lateSettles: readonly { readonly user: string; readonly at: number }[];
+  readonly lateSettles: readonly LateSettle[];
 }
 
 const ATTRIBUTE = "given_name";
@@ -48,7 +49,7 @@ export async function provoke({ engine, endpoint, service, model, forgetful }: P
   const [late, asleep, lost] = PROVOKED;
   const seen: Record<string, string> = {};
   const wrong: string[] = [];
-  const lateSettles: { user: string; at: number }[] = [];
+  const lateSettles: LateSettle[] = [];
   const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 2 });
   const log = createLog("silent");
   const pool = await openPool({ engine, cognito, pool: POOL, ratePerSecond: 150, concurrency: 2, log });
@@ -120,7 +121,7 @@ export async function provoke({ engine, endpoint, service, model, forgetful }: P
       { [ATTRIBUTE]: { is: "applied", version } },
       1_000,
     );
-    lateSettles.push({ user, at: Date.now() });
+    lateSettles.push({ user, at: Date.now(), written: { [ATTRIBUTE]: version }, doubted: settled.doubted });
     if (!settled.late || !settled.doubted.includes(ATTRIBUTE))
       wrong.push("a late settle of an older value cast no doubt");
     await there(asleep, newer);

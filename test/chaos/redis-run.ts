@@ -10,10 +10,12 @@ import { startCommands } from "./commands.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
+import { gateCommand, startGateActs } from "./gate-acts.ts";
 import { keysLeft } from "./keys-left.ts";
 import { judgeKeys } from "./leaks.ts";
 import { CLOCKS_OFF_MS } from "./load.ts";
 import type { RunSettings } from "./run-settings.ts";
+import { beginAsFormat1, createOldCalls, judgeOldProcess } from "./old-calls.ts";
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
 import { redisVersion } from "./redis-processes.ts";
@@ -53,6 +55,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       POOLSYNC_POOLS: POOL,
       POOLSYNC_CONCURRENCY: "8",
     };
+    const first = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
+    await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host);
     const engine = scope.defer(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
       opened.close(),
     );
@@ -85,6 +89,10 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
         { name: "q", clockOffMs: 0, next: orNamed(stage, true, () => asks.next("update()")) },
       ],
     });
+    const gateActs = scope.defer(
+      startGateActs({ plan, tally, engine, command: gateCommand(children, env) }),
+      (started) => started.stop(),
+    );
     const feeds = startFeeds({
       children,
       lives,
@@ -95,10 +103,21 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       directory,
       random,
       everyMs: settings.feedEveryMs,
+      isCancelled: (feed) => gateActs.isCancelled(feed),
     });
 
     const commands = startCommands({ children, lives, model, asks, env });
 
+    const people = load.users.map((username) => engine.keyring.userKey(POOL, username));
+    const oldCalls = createOldCalls();
+    /** It was suspended through the upgrade, and goes on in the middle of the run. */
+    const old = startRole(children, lives, () => ({
+      name: "old",
+      file: "test/chaos/old-process.ts",
+      args: [JSON.stringify({ url, namespace: NAMESPACE, pool: POOL, users: people, afterMs: plan.forMs / 4 })],
+      env: {},
+      onLine: (line) => oldCalls.heard(line),
+    }));
     const checkpoints: string[] = [];
     let looks = 0;
     /** Who is refused orders it again, as somebody at a terminal would. */
@@ -158,9 +177,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
 
     while (!faults.over()) {
       await sleep(Math.min(CHECKPOINT_EVERY_MS, plan.forMs / 3));
-      await faults.whileRedisIsUp(checkpoint);
+      await faults.whileRedisIsUp(() => gateActs.whileQuiet(checkpoint));
     }
     await faults.ended();
+    await gateActs.ended();
+    await old.stop();
     const calmAt = Date.now();
     say("Faults have ended.");
     await others.ended();
@@ -197,11 +218,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const slept = await sleepers(engine);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
-    const evidence = await evidenceOf(directory, await service.writes());
+    const evidence = await evidenceOf(directory, await service.writes(), children.ends);
     const ever = [...load.users, ...ASKED, ...PROVOKED, ...(await stage.namedEver())];
     const standing = {
       ...(await readStanding(engine, model, service, [...users, ...PROVOKED], ever)),
       asks: asks.all,
+      gates: gateActs.records,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
     const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
@@ -215,6 +237,9 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       finale,
       leaks: judgeKeys(left, standing, await wakeUpsLeft(engine, slept), ends),
       telling: left.telling,
+      further: [
+        judgeOldProcess(oldCalls, (await look.hget(`{poolsync:${NAMESPACE}}:memory`, "format")) ?? "none", left.old),
+      ],
       exits: lives.exits,
       ...(settings.provoke ? { provoked } : {}),
       redisVersion: redisVersion(),

@@ -31,7 +31,7 @@ export function createTally(): { add(name: string): void; readonly counts: Reado
   };
 }
 
-export function planText({ seed, engine, topology, forMs, faults, others, handovers }: Plan): string {
+export function planText({ seed, engine, topology, forMs, faults, others, handovers, gateActs }: Plan): string {
   const lines = faults.map(({ atMs, fault }) => {
     const { kind, ...rest } = fault;
     const said = Object.entries(rest).map(
@@ -40,9 +40,10 @@ export function planText({ seed, engine, topology, forMs, faults, others, handov
     );
     return `  ${(atMs / 1000).toFixed(1).padStart(7)} s  ${kind} ${said.join(", ")}`;
   });
+  const cancels = gateActs.filter(({ kind }) => kind === "cancel").length;
   const on = topology === undefined ? engine : `${engine} (${topology})`;
   return [
-    `Seed ${seed}, ${on}, faults for ${Math.round(forMs / 1000)} s: ${faults.length} planned, ${others.length} writes of somebody else, and ${handovers.length} times that names are passed on`,
+    `Seed ${seed}, ${on}, faults for ${Math.round(forMs / 1000)} s: ${faults.length} planned, ${others.length} writes of somebody else, ${handovers.length} times that names are passed on, ${cancels} cancels and ${gateActs.length - cancels} pauses`,
     ...lines,
     "",
   ].join("\n");

@@ -5,6 +5,8 @@ import { openMemoryStore } from "../support/memory-store.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import { versionText } from "../../src/core/version.ts";
 import { seedOf } from "./accounts.ts";
+import { NO_EVIDENCE } from "./evidence.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, ordinalOf, valueOf, type LoggedWrite } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { ASKED_WITHIN_MS, judgeNames } from "./rightful.ts";
@@ -67,7 +69,8 @@ function judged(
     userKeys: new Map([["ann", "ann's key"]]),
     letters: [],
     asks: [],
-    evidence: { lateSettles: [], unheard: new Set() },
+    gates: noGates(),
+    evidence: NO_EVIDENCE,
     ...more,
   };
   const [rightful, kept] = judgeNames(standing, { seeds: [ann, bob], looks: 0, refused: 0 });
@@ -101,8 +104,18 @@ describe("12, that a write reached who bore the name,", () => {
     assert.equal(rightful.holds, false);
     assert.match(rightful.broken.join(), /^#3 .* reached ann .*, who had not borne it for 69501 ms; it was bob's/);
     // The journal tells of a caller that had gone: its call began earlier.
-    const unheard = { evidence: { lateSettles: [], unheard: new Set([3]) } };
+    const unheard = { evidence: { ...NO_EVIDENCE, unheard: new Set([3]) } };
     assert.equal(judged({ "n.1": 2_000 }, journal, unheard).rightful.holds, true);
+    // So does a late settle, of the value that was written: not any of that user.
+    const late = { user: "ann's key", at: NOW + 1_001 + WINDOW_MS, doubted: [] };
+    for (const [putAt, holds] of [
+      [2_000, true],
+      [2_001, false],
+    ] as const) {
+      const written = { [NAME]: versionText(ordinalOf(NOW + putAt, 0), 1) };
+      const evidence = { ...NO_EVIDENCE, lateSettles: [{ ...late, written }] };
+      assert.equal(judged({ "n.1": 2_000 }, journal, { evidence }).rightful.holds, holds);
+    }
   });
 
   test("breaks where a namesake is written to, who never bore it, and holds for one who does", () => {

@@ -5,10 +5,11 @@
 import { ordinalOf as ordinalOfVersion } from "../../src/core/version.ts";
 import type { AccountSeed } from "./accounts.ts";
 import { bearersOf, type Bearers, type Bearing } from "./bearers.ts";
+import { HELD_UP_MS, wasWrittenLate } from "./evidence.ts";
 import { BELIEVED_MS, isOlder, type LoggedWrite, type Name, type SentChange } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { LEASE_MS } from "./run-settings.ts";
-import { lateShows, verdict, type Standing, type Verdict } from "./verdict.ts";
+import { verdict, type Standing, type Verdict } from "./verdict.ts";
 
 /** What is known of them besides. */
 export interface NamedFacts {
@@ -27,7 +28,6 @@ export const ASKED_WITHIN_MS = 60_000;
  * its caller had gone, or was suspended in it, up to so much later: see the faults of plan.ts.
  */
 const LONGEST_CALL_MS = LEASE_MS;
-const HELD_UP_MS = 8_000;
 
 export function judgeNames(on: Standing, facts: NamedFacts): readonly Verdict[] {
   const bearers = bearersOf(facts.seeds, on.writes);
@@ -95,8 +95,14 @@ function namesOf({ model }: Standing, { attributes }: LoggedWrite): readonly Nam
   return [...names.values()];
 }
 
-const isOnHold = ({ evidence, userKeys }: Standing, { seq, at, username }: LoggedWrite): boolean =>
-  evidence.unheard.has(seq) || lateShows(evidence, userKeys.get(username), at);
+/** True where the caller had gone, or a late settle tells of one of the write's own values. */
+function isOnHold({ model, evidence, userKeys }: Standing, { seq, at, username, attributes }: LoggedWrite): boolean {
+  if (evidence.unheard.has(seq)) return true;
+  const user = userKeys.get(username);
+  return Object.entries(attributes).some(([unit, value]) =>
+    wasWrittenLate(evidence.lateSettles, { user, unit, said: model.saying(value), at }),
+  );
+}
 
 /**
  * Nothing acknowledged is lost: its value, or a newer one, was in the pool at somebody who bore the name, or is in a dead
@@ -117,7 +123,7 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
   }
   const dead = new Map(letters.map((letter) => [`${letter.user} ${letter.unit}`, letter.version]));
   const wrong: string[] = [];
-  const counts = { there: 0, dead: 0, deleted: 0, maybeLost: 0 };
+  const counts = { there: 0, dead: 0, deleted: 0, maybeLost: 0, gaveWayTwice: 0 };
 
   function became(
     change: SentChange,
@@ -126,8 +132,11 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
   ): keyof typeof counts | undefined {
     const since = change.sentAt - BELIEVED_MS;
     // What was written before it was put stands for it only where it says the same: then it is believed.
+    const isSame = (one: SentChange): boolean => (one.says ?? one.id) === (change.says ?? change.id);
+    // So it does for a newer change that says it again, which came before this one and made it stale.
+    const hadCome = (one: SentChange): boolean => one.id !== change.id && one.sentAt <= (change.ackedAt ?? 0);
     const isKept = (one: SentChange, at: number): boolean =>
-      !isOlder(one, change) && (at >= change.sentAt || (one.says ?? one.id) === (change.says ?? change.id));
+      !isOlder(one, change) && (at >= change.sentAt || isSame(one) || hadCome(one));
     for (const { sub } of bearings) {
       const list = written.get(`${sub} ${attribute}`) ?? [];
       if (list.some(({ at, said }) => at >= since && said.some((one) => isKept(one, at)))) return "there";
@@ -142,11 +151,12 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
 
   for (const change of model.changes.values()) {
     const { name, id, sentAt, ackedAt } = change;
-    if (!name || ackedAt === undefined) continue;
+    if (!name || ackedAt === undefined || model.isForgone(change)) continue;
     const askedFrom = sentAt - ASKED_WITHIN_MS - LIST_LAG_MS;
     const bearings = bearers.of(name).filter(({ from, to }) => to >= askedFrom && from <= ackedAt);
     for (const attribute of change.attributes) {
-      const is = model.mayBeLost(change) ? "maybeLost" : became(change, attribute, bearings);
+      const twice = model.gaveWayTwice(change, attribute) ? "gaveWayTwice" : undefined;
+      const is = model.mayBeLost(change) ? "maybeLost" : (became(change, attribute, bearings) ?? twice);
       if (is !== undefined) counts[is] += 1;
       else
         wrong.push(

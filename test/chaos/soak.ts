@@ -121,7 +121,7 @@ async function soak(): Promise<number> {
   const feeding = (async () => {
     while (!over.signal.aborted) {
       await looking;
-      await belowBacklog(engine.store.mailboxes, POOL, { limit: USERS / 2 }, over.signal);
+      await belowBacklog(() => engine.store.mailboxes.dueCount(POOL), { limit: USERS / 2 }, over.signal);
       const changes = Array.from({ length: PAGE }, () => {
         count += 1;
         const units = ["given_name", "family_name"].map(

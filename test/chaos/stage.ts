@@ -10,6 +10,7 @@ import { ASKED, createAsks, type Asks } from "./asks.ts";
 import { openChildren, type Children } from "./children.ts";
 import { judgeDrain, judgeReplays, type Finale } from "./finale.ts";
 import { judgeDone, judgeFound } from "./done.ts";
+import { CLOCK_SLACK_MS } from "./evidence.ts";
 import { createLoad, type Load, type Single } from "./load.ts";
 import { startHandovers, type Handovers } from "./handovers.ts";
 import { createModel, type LoggedWrite, type Model } from "./model.ts";
@@ -17,9 +18,11 @@ import { createNamedLoad, namedSeeds, type NamedLoad } from "./named.ts";
 import { startOthers, type Others } from "./others.ts";
 import type { Provoked } from "./provoke.ts";
 import { createTally, type ChaosReport } from "./report.ts";
+import { forgone, judgeCancels, judgeGatesLeft, judgePauses } from "./gated.ts";
 import { judgeNames, type NamedFacts } from "./rightful.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
 import { startService, type Service } from "./service.ts";
+import { judgeSettled } from "./settled.ts";
 import { marksIn } from "./standing.ts";
 import { startTcpProxy, type TcpProxy } from "./tcp-proxy.ts";
 import {
@@ -36,8 +39,6 @@ import {
 
 export const NAMESPACE = "chaos";
 export const RATE = 150;
-/** How far a process that is given the store's time may see the store's clock from outside. */
-const CLOCK_SLACK_MS = 50;
 
 export interface Stage {
   readonly scope: Scope;
@@ -75,6 +76,8 @@ export interface Played {
   readonly leaks: Verdict;
   /** Keys of Redis that tell a value or a username. */
   readonly telling: readonly string[];
+  /** What is judged of this engine alone. */
+  readonly further?: readonly Verdict[];
   readonly exits: ReadonlyMap<string, number>;
   readonly provoked?: Provoked;
   readonly redisVersion?: string;
@@ -119,6 +122,8 @@ export async function onStage(
     const env = {
       ...AWS_ENVIRONMENT,
       POOLSYNC_RATE: String(RATE),
+      // So that their logs tell of each settle.
+      POOLSYNC_LOG_LEVEL: "debug",
       POOLSYNC_CONNECT_TIMEOUT: String(TIMEOUTS.connect),
       POOLSYNC_REQUEST_TIMEOUT: String(TIMEOUTS.request),
       AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint,
@@ -180,9 +185,12 @@ function namedThere(seeds: NamedFacts["seeds"], writes: readonly LoggedWrite[]):
 }
 
 async function judge(played: Played, load: Load, directory: string, facts: NamedFacts): Promise<readonly Verdict[]> {
-  const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked } = played;
+  const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked, further = [] } = played;
+  const runs = await standing.engine.store.runs.list(100_000);
+  for (const [file, at] of forgone(standing.gates, runs)) standing.model.forgo(file, at);
   return [
     await judgeBooks(standing, checkpoints, looks),
+    await judgeSettled(standing),
     judgeValues(standing),
     judgeOrder(standing),
     ...(provoked ? [verdict(3, "the three ways, provoked", provoked.seen, provoked.wrong)] : []),
@@ -195,5 +203,9 @@ async function judge(played: Played, load: Load, directory: string, facts: Named
     judgeDone(standing),
     await judgeFound(standing),
     ...judgeNames(standing, facts),
+    await judgeCancels(standing, runs),
+    judgePauses(standing, runs),
+    await judgeGatesLeft(standing, runs),
+    ...further,
   ];
 }

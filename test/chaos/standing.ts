@@ -5,9 +5,10 @@ import { z } from "zod";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Engine } from "../../src/queues/engine.ts";
+import type { End, Evidence, LateSettle, ToldClaim, ToldSettle } from "./evidence.ts";
 import { tells, type LoggedWrite, type Model } from "./model.ts";
 import { POOL, type Service } from "./service.ts";
-import type { Evidence, Standing } from "./verdict.ts";
+import type { Standing } from "./verdict.ts";
 
 export async function readStanding(
   engine: Engine,
@@ -15,7 +16,7 @@ export async function readStanding(
   service: Service,
   inPool: readonly string[],
   users: readonly string[],
-): Promise<Omit<Standing, "asks" | "evidence">> {
+): Promise<Omit<Standing, "asks" | "gates" | "evidence">> {
   const attributes = new Map<string, Readonly<Record<string, string>>>();
   for (const user of inPool) attributes.set(user, await service.attributesOf(user));
   const states = new Map<string, UserState>();
@@ -30,17 +31,48 @@ export async function readStanding(
   return { model, engine, writes: await service.writes(), attributes, states, userKeys, letters };
 }
 
-const lateLine = z.object({ time: z.string(), user: z.string(), msg: z.literal("settle came too late") });
+/** What a process logs of its claims and settles: see src/delivery/settle-log.ts. */
+const settleLine = z.object({ time: z.string().transform((text) => Date.parse(text)), user: z.string() });
+const lateLine = settleLine.extend({
+  msg: z.literal("settle came too late"),
+  written: z.record(z.string(), z.string()),
+  doubted: z.array(z.string()),
+});
+const outcome = z.object({ is: z.string(), version: z.string(), fateUnknown: z.boolean().default(false) });
+const toldLine = settleLine.extend({
+  msg: z.enum(["units settled", "settle failed"]),
+  units: z.record(z.string(), outcome),
+});
+const claimLine = settleLine.extend({
+  msg: z.literal("units claimed"),
+  askedAt: z.number(),
+  units: z.record(z.string(), z.object({ version: z.string(), run: z.string() })),
+});
+const ABOUT_UNITS = /"msg":"(settle came too late|units settled|settle failed|units claimed)"/;
+/** They deliver nothing, so no call was under way when they ended. */
+const NO_DELIVERERS = new Set(["emulator", "gate", "old"]);
 
-export async function evidenceOf(directory: string, writes: readonly LoggedWrite[]): Promise<Evidence> {
-  const lateSettles: { user: string; at: number }[] = [];
+export async function evidenceOf(
+  directory: string,
+  writes: readonly LoggedWrite[],
+  ends: readonly End[],
+): Promise<Evidence> {
+  const lateSettles: LateSettle[] = [];
+  const settles: ToldSettle[] = [];
+  const claims: ToldClaim[] = [];
   for (const { line } of await logLines(directory)) {
-    if (!line.includes('"msg":"settle came too late"')) continue;
-    const { data } = lateLine.safeParse(JSON.parse(line));
-    if (data) lateSettles.push({ user: data.user, at: Date.parse(data.time) });
+    // Of a process that was killed the last line may be cut.
+    if (!ABOUT_UNITS.test(line) || !line.endsWith("}")) continue;
+    const told = z.union([lateLine, toldLine, claimLine]).parse(JSON.parse(line));
+    const { user, time: at } = told;
+    if (told.msg === "settle came too late") {
+      const { written, doubted } = told;
+      lateSettles.push({ user, at, written, doubted });
+    } else if (told.msg === "units claimed") claims.push({ user, askedAt: told.askedAt, units: told.units });
+    else settles.push({ user, at, units: told.units, failed: told.msg === "settle failed" });
   }
   const unheard = new Set(writes.filter((write) => write.unanswered === true).map(({ seq }) => seq));
-  return { lateSettles, unheard };
+  return { lateSettles, unheard, settles, claims, ends: ends.filter(({ name }) => !NO_DELIVERERS.has(name)) };
 }
 
 export interface Marks {

@@ -6,7 +6,16 @@ import type { Letter } from "../../src/core/letter.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "../store/redis-clock.ts";
+import {
+  CALL_LASTS_MS,
+  HELD_UP_MS,
+  NO_EVIDENCE,
+  SETTLED_WITHIN_MS,
+  type Evidence,
+  type LateSettle,
+} from "./evidence.ts";
 import { keysLeft } from "./keys-left.ts";
+import { noGates } from "./gate-records.ts";
 import { createModel, MARK, ordinalOf, valueOf } from "./model.ts";
 import { judgeBooks, judgeClocks, judgeKept, judgeOrder, judgeSecrets, judgeValues, type Standing } from "./verdict.ts";
 
@@ -17,8 +26,8 @@ const NOW = 1_800_000_000_000;
 /** Two changes of one user were put, the second was applied over the first, and all is as it should be. */
 async function world() {
   const { store } = openMemoryStore(NOW);
-  await store.runs.begin({ id: "run", pool: "pool", feed: FEED, identity: "", asOf: NOW });
-  await store.runs.begin({ id: "direct", pool: "pool", feed: "direct", identity: "", asOf: NOW });
+  await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: FEED, identity: "", asOf: NOW });
+  await store.runs.begin({ id: "direct", source: "file", pool: "pool", feed: "direct", identity: "", asOf: NOW });
   const model = createModel();
   const writes = [];
   /** Of the changes in the store's words. */
@@ -57,7 +66,8 @@ async function world() {
     userKeys: new Map([[USER, USER]]),
     letters: [],
     asks: [],
-    evidence: { lateSettles: [], unheard: new Set() },
+    gates: noGates(),
+    evidence: NO_EVIDENCE,
   };
   const [first = "", second = ""] = versions;
   return { standing, model, store, files: new Map([[FEED, 2]]), first, second };
@@ -130,19 +140,103 @@ describe("an invariant of the chaos run", () => {
     assert.equal(broken.length, 1);
   });
 
-  test("3 breaks where a value goes back without evidence", async () => {
-    const { standing } = await world();
-    const [older, newer] = standing.writes;
-    assert.ok(older && newer);
-    const writes = [newer, { ...older, seq: 9, at: NOW + 9 }];
-    assert.equal(judgeOrder({ ...standing, writes }).holds, false);
-    const evidence = { ...standing.evidence, unheard: new Set([9]) };
-    assert.equal(judgeOrder({ ...standing, writes, evidence }).holds, true);
-    // A late settle casts the doubt, and the doubt puts the newest value back.
-    const late = { ...standing.evidence, lateSettles: [{ user: USER, at: NOW + 10 }] };
-    assert.equal(judgeOrder({ ...standing, writes, evidence: late }).holds, false);
-    const putBack = [...writes, { ...newer, seq: 10, at: NOW + 11 }];
-    assert.equal(judgeOrder({ ...standing, writes: putBack, evidence: late }).holds, true);
+  test("2 excuses a ledger that a loss can have touched, and that of nobody else", async () => {
+    const losses: readonly [why: string, from: number, to: number, isExcused: boolean][] = [
+      ["while it was put", 5, 5, true],
+      ["when its settle may have come", SETTLED_WITHIN_MS + 2, SETTLED_WITHIN_MS + 9, true],
+      ["after that", SETTLED_WITHIN_MS + 3, SETTLED_WITHIN_MS + 9, false],
+      ["before it was put", -500, -1, false],
+    ];
+    for (const [why, from, to, isExcused] of losses) {
+      const { standing, model, first } = await world();
+      model.lost({ from: NOW + from, to: NOW + to, why });
+      const { holds, facts } = judgeValues({ ...standing, states: ledgerSays(first, standing) });
+      assert.equal(holds, isExcused, why);
+      assert.equal(facts["ledgerEntriesMaybeLost"], isExcused ? 1 : 0, why);
+    }
+    // What is written later is known to the store, unless it may have met a settle of what was lost.
+    for (const [afterMs, isExcused] of [
+      [60_000, true],
+      [60_001, false],
+    ] as const) {
+      const { standing, model, first } = await world();
+      model.lost({ from: NOW, to: NOW + 5, why: "a power cut" });
+      const writes = standing.writes.map((write) => ({ ...write, at: NOW + 5 + afterMs }));
+      const { holds } = judgeValues({ ...standing, writes, states: ledgerSays(first, standing) });
+      assert.equal(holds, isExcused, `${afterMs} ms later`);
+    }
+    // What is lost of another attribute is no excuse for this one.
+    const { standing, model, first } = await world();
+    model.sent({ id: "c.9", username: USER, attributes: ["nickname"] }, NOW + 60_000);
+    model.acked("c.9", NOW + 60_010);
+    model.lost({ from: NOW + 60_000, to: NOW + 60_005, why: "a power cut" });
+    assert.match(judgeValues({ ...standing, states: ledgerSays(first, standing) }).broken.join(), /the ledger says/);
+  });
+
+  describe("3, that no value goes back,", () => {
+    /** The older value was written over the newer one so long after, and the newer one put back where it says so. */
+    async function wentBack({ afterMs = 9, isPutBack = false } = {}) {
+      const { standing, first, second } = await world();
+      const [older, newer] = standing.writes;
+      assert.ok(older && newer);
+      const at = newer.at + afterMs;
+      const putBack = isPutBack ? [{ ...newer, seq: 10, at: at + 1 }] : [];
+      const back = { ...standing, writes: [newer, { ...older, seq: 9, at }, ...putBack] };
+      const holds = (evidence: Partial<Evidence>): boolean =>
+        judgeOrder({ ...back, evidence: { ...NO_EVIDENCE, ...evidence } }).holds;
+      return { standing: back, at, first, second, holds };
+    }
+
+    test("breaks where one does without evidence", async () => {
+      const { holds } = await wentBack();
+      assert.equal(holds({}), false);
+    });
+
+    test("excuses a call whose caller had gone, of that very write, and only while it may have been under way", async () => {
+      const { holds } = await wentBack();
+      assert.equal(holds({ unheard: new Set([9]) }), true);
+      assert.equal(holds({ unheard: new Set([8, 10]) }), false, "other calls carried nothing of it");
+      for (const [afterMs, isExcused] of [
+        [CALL_LASTS_MS, true],
+        [CALL_LASTS_MS + 1, false],
+      ] as const) {
+        const long = await wentBack({ afterMs });
+        assert.equal(
+          long.holds({ unheard: new Set([9]) }),
+          isExcused,
+          `the newer one was written ${afterMs} ms before`,
+        );
+      }
+    });
+
+    test("excuses what a late settle says was written, where the doubt puts the newest value back", async () => {
+      const { at, first, second, holds } = await wentBack({ isPutBack: true });
+      const late = { user: USER, at: at + 5, written: { given_name: first }, doubted: [] };
+      assert.equal(holds({ lateSettles: [late] }), true);
+      const others: readonly [why: string, late: Partial<LateSettle>][] = [
+        ["somebody else's", { user: "bob" }],
+        ["of another unit", { written: { nickname: first } }],
+        ["of another value", { written: { given_name: second } }],
+        ["of nothing that was written", { written: {}, doubted: ["given_name"] }],
+        ["long after", { at: at + 30_001 }],
+        ["long before", { at: at - HELD_UP_MS - 1 }],
+      ];
+      for (const [why, other] of others) assert.equal(holds({ lateSettles: [{ ...late, ...other }] }), false, why);
+      const stays = await wentBack();
+      assert.equal(stays.holds({ lateSettles: [late] }), false, "nothing put it back");
+    });
+
+    test("excuses what Redis had lost by then", async () => {
+      for (const [from, isExcused] of [
+        [0, true],
+        [9, true],
+        [10, false],
+      ] as const) {
+        const { standing, at, holds } = await wentBack();
+        standing.model.lost({ from: at - 9 + from, to: at + 50, why: "a power cut" });
+        assert.equal(holds({}), isExcused, `from ${from} ms after the newer write`);
+      }
+    });
   });
 
   test("4 breaks where something is not acknowledged, received in part or twice, lost, or half there", async () => {
@@ -186,7 +280,7 @@ describe("what is left in Redis", () => {
   test("is strange, tells, or stays where it may not", async () => {
     const redis = new Redis(url);
     const key = (name: string): string => `{poolsync:${namespace}}:${name}`;
-    await redis.hset(key("mailboxes"), "u", `${MARK}-a.1`);
+    await redis.hset(key("2:mailboxes"), "u", `${MARK}-a.1`);
     await redis.hset(key("bull:wake-up-pool:7"), "data", `${MARK}-a.1`);
     await redis.set(key("once:1"), "{}");
     await redis.set(key("once:2"), "{}", "PX", 60_000);

@@ -6,7 +6,17 @@ import { ordinalOf as ordinalOfVersion, timeOf } from "../../src/core/version.ts
 import type { Engine } from "../../src/queues/engine.ts";
 import { flagOf } from "../../src/core/unit.ts";
 import type { Ask } from "./asks.ts";
-import { changeIdOf, foundText, type Broken, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
+import {
+  CALL_LASTS_MS,
+  isOfVersion,
+  mayBeLostBetween,
+  SETTLED_WITHIN_MS,
+  wasWrittenLate,
+  withPartner,
+  type Evidence,
+} from "./evidence.ts";
+import type { GateRecords } from "./gate-records.ts";
+import { changeIdOf, foundText, saidBy, type Broken, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
 import { poolHistory } from "./pool-history.ts";
 import type { Service } from "./service.ts";
 import type { Marks } from "./standing.ts";
@@ -71,14 +81,6 @@ function unitsWritten(writes: readonly LoggedWrite[]): number {
   return values.filter((value) => changeIdOf(value) !== undefined).length;
 }
 
-/** What became known of times, for the three ways in which a value may go back. */
-export interface Evidence {
-  /** Settles that came too late, by opaque user key, from the workers' logs. */
-  readonly lateSettles: readonly { readonly user: string; readonly at: number }[];
-  /** Sequence numbers of writes whose caller had gone. */
-  readonly unheard: ReadonlySet<number>;
-}
-
 export interface Standing {
   readonly model: Model;
   readonly engine: Pick<Engine, "store">;
@@ -89,6 +91,7 @@ export interface Standing {
   readonly letters: readonly Letter[];
   /** Single requests that were answered, or are to be. */
   readonly asks: readonly Ask[];
+  readonly gates: GateRecords;
   readonly evidence: Evidence;
 }
 
@@ -125,7 +128,7 @@ export async function judgeKept(
   let whole = 0;
   for (const { id, feed, state } of await runs.list(100_000)) {
     const units = files.get(feed);
-    if (units === undefined || state === "reading") continue;
+    if (units === undefined || state === "reading" || state === "cancelled") continue;
     whole += 1;
     const books = await runs.books(id);
     if (books.received !== units) wrong.push(`${id} received ${books.received} units of the ${units} of ${feed}`);
@@ -148,7 +151,14 @@ function unitsNotThere({ model, writes, attributes, userKeys, letters }: Standin
     const there = attributes.get(username) ?? {};
     return { value: there[attribute], verified: there[flagOf(attribute) ?? ""] === "true" };
   };
-  return model.broken(final, poolHistory(writes), isDead);
+  return model
+    .broken(final, poolHistory(writes), isDead)
+    .filter(({ expected, attribute }) => !gaveWayTwice(model, expected, attribute));
+}
+
+function gaveWayTwice(model: Model, id: string, attribute: string): boolean {
+  const change = model.changes.get(id);
+  return change !== undefined && model.gaveWayTwice(change, attribute);
 }
 
 /** 2: the newest acknowledged value is there. */
@@ -161,35 +171,67 @@ export function judgeValues(on: Standing): Verdict {
         states.get(username)?.ledger[attribute]?.version ?? "none"
       }`,
   );
+  const touched = touchedByLosses(on);
+  const history = poolHistory(writes);
   let known = 0;
-  if (model.losses.length === 0) {
-    // The ledger says what is there.
-    for (const [username, { ledger }] of states) {
-      for (const [attribute, { version }] of Object.entries(ledger)) {
-        const value = attributes.get(username)?.[attribute];
-        // Of who is named by an address, a call of unknown fate may end as a letter that no replay mends.
-        const said = model.saying(value).filter(({ name }) => name === undefined);
-        const ordinals = said.flatMap(({ ordinal }) => ordinal ?? []);
-        if (ordinals.length === 0) continue;
-        known += 1;
-        if (!ordinals.includes(ordinalOfVersion(version))) {
-          wrong.push(
-            `${username} ${attribute}: the ledger says ${version}, the pool has ${changeIdOf(value)} of ${ordinals.join(" and ")}; ${historyOf(model, writes, username, attribute)}`,
-          );
-        }
+  let unknown = 0;
+  // The ledger says what is there.
+  for (const [username, { ledger }] of states) {
+    for (const [attribute, { version }] of Object.entries(ledger)) {
+      const value = attributes.get(username)?.[attribute];
+      // Of who is named by an address, a call of unknown fate may end as a letter that no replay mends.
+      const said = model.saying(value).filter(({ name }) => name === undefined);
+      const ordinals = said.flatMap(({ ordinal }) => ordinal ?? []);
+      if (ordinals.length === 0) continue;
+      const lostAt = touched.get(`${username} ${attribute}`) ?? -Infinity;
+      if ((history.of(username, attribute).at(-1)?.from ?? 0) <= lostAt + LOST_SHOWS_FOR_MS) {
+        unknown += 1;
+        continue;
+      }
+      known += 1;
+      if (!ordinals.includes(ordinalOfVersion(version))) {
+        wrong.push(
+          `${username} ${attribute}: the ledger says ${version}, the pool has ${changeIdOf(value)} of ${ordinals.join(" and ")}; ${historyOf(model, writes, username, attribute)}`,
+        );
       }
     }
   }
   const acked = [...model.changes.values()].filter(({ ackedAt }) => ackedAt !== undefined).length;
   let left = 0;
-  for (const { stays } of poolHistory(writes).units) if (stays.at(-1)?.others === true) left += 1;
+  for (const { stays } of history.units) if (stays.at(-1)?.others === true) left += 1;
   const facts = { users: attributes.size, changes: model.changes.size, acknowledged: acked, letters: letters.length };
   return verdict(
     2,
     "every value is the newest that was acknowledged, or what somebody else wrote over it",
-    { ...facts, ledgerEntriesCompared: known, lastWrittenByOthers: left },
+    { ...facts, ledgerEntriesCompared: known, ledgerEntriesMaybeLost: unknown, lastWrittenByOthers: left },
     wrong,
   );
+}
+
+/** What was under way when Redis lost something comes no later: its settle may tell the ledger of a value that was lost. */
+const LOST_SHOWS_FOR_MS = 60_000;
+
+/**
+ * Units that a loss can have touched, by user, with the end of the last such loss: something of them was put while Redis
+ * lost what it had, or written so shortly before that the settle may be gone. Of no other unit has the store forgotten
+ * anything, and nothing of what is written later.
+ */
+function touchedByLosses({ model, writes }: Pick<Standing, "model" | "writes">): ReadonlyMap<string, number> {
+  const touched = new Map<string, number>();
+  const touch = (username: string, attributes: readonly string[], from: number, to: number): void => {
+    for (const loss of model.losses) {
+      if (!mayBeLostBetween([loss], from, to)) continue;
+      for (const unit of attributes.flatMap(withPartner)) {
+        const key = `${username} ${unit}`;
+        touched.set(key, Math.max(touched.get(key) ?? 0, loss.to));
+      }
+    }
+  };
+  for (const { username, attributes, sentAt, ackedAt = Infinity } of model.changes.values())
+    touch(username, attributes, sentAt, ackedAt);
+  for (const { at, username, attributes, others = false } of writes)
+    if (!others) touch(username, Object.keys(attributes), at, at + SETTLED_WITHIN_MS);
+  return touched;
 }
 
 /** The last writes of a unit, for a report. */
@@ -204,9 +246,13 @@ export function historyOf(model: Model, writes: readonly LoggedWrite[], username
   return `writes: ${said.join(", ")}`;
 }
 
-export type WayBack = "applied after it was given up" | "suspended before its write" | "lost writes of Redis";
+export type WayBack =
+  | "applied after it was given up"
+  | "suspended before its write"
+  | "lost writes of Redis"
+  | "over a cancelled call that nobody heard of";
 
-/** 3: no value goes back, but in three ways, each known by its evidence. */
+/** 3: no value goes back, but in the known ways, each known by its evidence. */
 export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Verdict {
   const backs = model.goingsBack(writes);
   const windows = new Map<WayBack, number[]>();
@@ -228,40 +274,40 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
     const restored = ms.filter(Number.isFinite);
     facts[way] = `${ms.length} times, put right ${restored.length} times, after ${Math.max(0, ...restored)} ms at most`;
   }
-  return verdict(3, "no value goes back, but in the three known ways", facts, wrong);
-}
-
-/** A settle follows its write by no more than a lease and a little: it may be lost where the write is not. */
-const SETTLED_WITHIN_MS = 10_000;
-const LATE_SHOWS_FOR_MS = 30_000;
-
-/** True where a process that was suspended in a delivery to this user tells of it, about then. */
-export function lateShows(
-  { lateSettles }: Pick<Evidence, "lateSettles">,
-  user: string | undefined,
-  at: number,
-): boolean {
-  return lateSettles.some((one) => one.user === user && Math.abs(one.at - at) < LATE_SHOWS_FOR_MS);
+  return verdict(3, "no value goes back, but in the known ways", facts, wrong);
 }
 
 /** The known way in which a value went back; undefined for none. */
 export function wayOf(
   back: GoingBack,
   model: Model,
-  { lateSettles, unheard }: Evidence,
+  { lateSettles, unheard, settles }: Evidence,
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
-  if (unheard.has(back.seq)) return "applied after it was given up";
-  const late = lateShows({ lateSettles }, userKeys.get(back.username), back.at);
+  const { username, attribute, seq, at, newerAt, newerLastAt } = back;
+  // It was begun before the newer value was sent: who begins it later knows better.
+  if (unheard.has(seq) && newerLastAt >= at - CALL_LASTS_MS) return "applied after it was given up";
+  const older = model.changes.get(back.to);
+  const said = older === undefined ? [] : model.saying(saidBy(older, attribute));
+  const late = wasWrittenLate(lateSettles, { user: userKeys.get(username), unit: attribute, said, at });
   // The doubt puts the newest value back: where nothing did, a late settle is no excuse.
   if (late && back.restoredAt !== undefined) return "suspended before its write";
   // The store forgot the newer value, or that it had been applied.
   const newer = model.changes.get(back.from);
-  const forgot = model.losses.some(
-    ({ from, to }) => back.at >= from && back.newerAt <= to && back.newerLastAt >= from - SETTLED_WITHIN_MS,
-  );
-  const lost = forgot || (newer !== undefined && model.mayBeLost(newer));
-  return lost ? "lost writes of Redis" : undefined;
+  const lost = model.losses.some((loss) => {
+    if (loss.from > at) return false;
+    const forgot = newerAt <= loss.to && newerLastAt >= loss.from - SETTLED_WITHIN_MS;
+    return forgot || (newer !== undefined && mayBeLostBetween([loss], newer.sentAt, newer.ackedAt ?? Infinity));
+  });
+  if (lost) return "lost writes of Redis";
+  // What it had superseded is put back, and nobody knew that it had been applied.
+  const isCancelled = newer !== undefined && model.isForgone(newer);
+  const user = userKeys.get(username);
+  const wasHeard = settles.some(({ user: whose, units, failed }) => {
+    const told = whose === user && !failed ? units[attribute] : undefined;
+    return told?.is === "applied" && newer !== undefined && isOfVersion(newer, told.version);
+  });
+  return isCancelled && !wasHeard ? "over a cancelled call that nobody heard of" : undefined;
 }
 
 /** 8: who has no clock gets the store's time. */

@@ -18,7 +18,7 @@ test("a run that nobody approves in time has expired, and one that was approved 
     }
     const expiresAt = Date.now() + 60_000;
     for (const id of ["late", "approved", "waiting"]) {
-      await runs.begin({ id, pool: "pool", feed: "hr", identity: id, asOf: 0 });
+      await runs.begin({ id, source: "file", pool: "pool", feed: "hr", identity: id, asOf: 0 });
       await runs.transition(id, ["reading"], "needs-approval");
       await plans.keep({ run: id, expiresAt: id === "waiting" ? expiresAt + 60_000 : expiresAt }, chunk());
     }

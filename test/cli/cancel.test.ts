@@ -1,22 +1,32 @@
 /** What is cancelled is not written, whenever it is said; where it comes too late, cancel says so. */
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { copyFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
+import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { until } from "../support/condition.ts";
+import type { TestProcess } from "../support/process.ts";
+import { testRedis } from "../support/redis.ts";
 import { POOL, runCommand, setStage, type Stage } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 
 const USERS = 150;
 /** So few that no guard looks at them. */
 const FEW = 90;
-const cancelled = z.object({ run: z.string(), applied: z.number(), pending: z.number() });
+const cancelled = z.object({ run: z.string(), applied: z.number(), inFlight: z.number() });
 const refused = z.object({ error: z.object({ kind: z.string(), message: z.string() }) });
 
 describe("a run that waits for an approval", () => {
   let stage: DirectoryStage;
+  let directory: TestProcess;
+  /** The feed's time came, and it has what was cancelled. */
+  const untilUnchanged = (run: string): Promise<void> =>
+    until("it is left alone", () => {
+      const lines = directory.stderr().split("\n");
+      return lines.some((line) => line.includes("feed unchanged since it was cancelled") && line.includes(run));
+    });
   before(async () => {
     stage = await setDirectoryStage(USERS);
   });
@@ -25,7 +35,7 @@ describe("a run that waits for an approval", () => {
   test("is written or cancelled, and never both: whoever comes first wins, and the other is told", async () => {
     const { at, command, configure, exported, runs, show, start, timeComes, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { cron: "0 3 1 1 *", timezone: UTC }`);
-    start("workers/directory.ts");
+    directory = start("workers/directory.ts");
     start("workers/deliver.ts");
     let seen = 0;
     for (const [nth, calls] of [0, 1, 20, 60, 120].entries()) {
@@ -43,15 +53,19 @@ describe("a run that waits for an approval", () => {
       await until(`${calls} calls were made`, async () => updates() - before >= calls);
       const said = await command("runs", "cancel", id);
       if (said.code === EXIT.done) {
-        const { applied, pending } = cancelled.parse(JSON.parse(said.stdout));
+        const { applied, inFlight } = cancelled.parse(JSON.parse(said.stdout));
         await until("what waits is discarded", async () => (await show(id)).books.pending === 0);
         const { state, books } = await show(id);
         assert.equal(state, "cancelled");
         // Calls that are in flight at that moment still go through.
-        assert.ok(books.applied <= applied + 20, `${books.applied} were written, and ${applied} when it was cancelled`);
-        assert.ok(books.applied <= applied + pending);
+        assert.ok(inFlight <= 20, `${inFlight} calls are under way`);
+        assert.ok(books.applied <= applied + inFlight);
         assert.equal(updates() - before, books.applied);
         seen += 1;
+        // However little was left of it, no other run does the rest.
+        await timeComes();
+        await untilUnchanged(id);
+        assert.deepEqual([(await runs()).length, updates() - before], [nth + 1, books.applied]);
       } else {
         const { error } = refused.parse(JSON.parse(said.stdout));
         assert.equal(error.kind, "not-open");
@@ -77,7 +91,8 @@ describe("a run that waits for an approval", () => {
     await command("runs", "approve", waiting?.run ?? "");
     await command("runs", "cancel", waiting?.run ?? "");
     await timeComes();
-    await until("the content waits anew", async () => (await stateOf()) === "needs-approval");
+    await untilUnchanged(waiting?.run ?? "");
+    assert.deepEqual([(await runs()).length, await stateOf()], [known + 1, "cancelled"]);
     const late = await command("runs", "approve", waiting?.run ?? "");
     assert.deepEqual([late.code, /not-waiting/.test(late.stdout)], [EXIT.failed, true]);
     assert.equal(updates(), before);
@@ -117,12 +132,51 @@ describe("a run under way", () => {
     assert.match(
       text,
       new RegExp(
-        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that wait will be discarded instead of sent\\.`,
+        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that waited are discarded\\.`,
       ),
     );
     const right = await file("right.csv", 1, "Right");
     assert.equal((await runCommand(["sync", right, ...where()])).code, EXIT.done);
     assert.equal(updates(), written + 1);
+  });
+
+  test("gives back to a run that had ended what the same command then delivers", async (t) => {
+    const at = testRedis();
+    const environment = { REDIS_URL: at.url, POOLSYNC_NAMESPACE: at.namespace };
+    const store = await openRedisStore(at);
+    t.after(() => store.close());
+    const sync = (path: string, ...words: string[]) =>
+      runCommand(["sync", path, "--user-pool-id", POOL, "--data-dir", stage.at("shared"), ...words], { environment });
+    const right = await file("ended.csv", 3, "Ended");
+    assert.equal((await sync(right, "--detach")).code, EXIT.done);
+    const [ended] = await store.runs.list(1);
+    assert.equal((await sync(await file("newer.csv", 3, "Newer"), "--detach")).code, EXIT.done);
+    const [newer] = await store.runs.list(1);
+    await store.runs.advance(ended?.id ?? "", "finished");
+    const cancelled = await runCommand(["runs", "cancel", newer?.id ?? ""], { environment });
+    assert.equal(cancelled.code, EXIT.done, cancelled.stderr);
+    const said = await sync(right);
+    assert.equal(said.code, EXIT.done, said.stderr);
+    assert.doesNotMatch(said.stderr, /Left pending/);
+    for (const user of ["u0", "u1", "u2"])
+      assert.equal(stage.emulator.pools.get(POOL)?.user(user)?.attributes["given_name"], "Ended");
+    assert.equal((await store.runs.books()).pending, 0);
+  });
+
+  test("under another file's name is paused as the run that it goes on with", async () => {
+    const at = testRedis();
+    const environment = { REDIS_URL: at.url, POOLSYNC_NAMESPACE: at.namespace };
+    const words = ["--user-pool-id", POOL, "--data-dir", stage.at("shared")];
+    const path = await file("first.csv", 3, "First");
+    assert.equal((await runCommand(["sync", path, ...words, "--detach"], { environment })).code, EXIT.done);
+    const paused = await runCommand(["pause", "--feed", "first.csv", "--reason", "asking HR"], { environment });
+    assert.equal(paused.code, EXIT.done, paused.stderr);
+    const copy = stage.at("copy.csv");
+    await copyFile(path, copy);
+    const { atime, mtime } = await stat(path);
+    await utimes(copy, atime, mtime);
+    const said = await runCommand(["sync", copy, ...words], { environment });
+    assert.deepEqual([said.code, /first\.csv is paused since/.test(said.stderr)], [EXIT.failed, true], said.stderr);
   });
 
   test("that is wholly delivered is not cancelled, and stays what it was", async () => {

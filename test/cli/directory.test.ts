@@ -143,7 +143,7 @@ describe("the directory worker", () => {
     const worker = start("workers/directory.ts");
     await until("the run is put", async () => (await stateOf()) === "delivering");
     const cancelled = await command("runs", "cancel", (await runs())[0]?.run ?? "");
-    assert.match(cancelled.stdout, /"pending":5/);
+    assert.match(cancelled.stdout, /"discarded":5/);
     await until("the worker heeds it", () => worker.stderr().includes("feed cancelled"));
     assert.equal(await stateOf(), "cancelled");
   });
@@ -178,7 +178,7 @@ describe("the directory worker", () => {
     const { REDIS_URL: redisUrl, POOLSYNC_NAMESPACE: namespace } = environment;
     const engine = await openEngine({ redisUrl, namespace, dataDir: at("engine") });
     try {
-      const other = { pool: POOL, feed: "hr", identity: "of older content", asOf: Date.now() };
+      const other = { source: "file" as const, pool: POOL, feed: "hr", identity: "of older content", asOf: Date.now() };
       await engine.store.runs.begin({ ...other, id: "r-older" });
       await engine.store.runs.advance(cut?.run ?? "", "reading");
     } finally {

@@ -36,7 +36,9 @@ test("explain goes by the store's clock, whatever that of its own machine says",
   const pendingBy = async (aheadMs: number) => {
     const store = { ...engine.store, now: async () => (await engine.store.now()) + aheadMs };
     const deps = { engine: { ...engine, store }, cognito, profile: PROFILE, reads: { withinMs: 5_000 } };
-    return (await explainUser({ ...deps, signal: t.signal }, ANN, undefined)).pending.map(({ notBefore }) => notBefore);
+    return (await explainUser({ ...deps, name: "ann", signal: t.signal }, ANN, undefined)).pending.map(
+      ({ notBefore }) => notBefore,
+    );
   };
   assert.match((await pendingBy(0))[0] ?? "", /^\d{4}-/);
   assert.deepEqual(await pendingBy(DAY_MS), [undefined]);

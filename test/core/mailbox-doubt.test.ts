@@ -209,7 +209,7 @@ describe("a call that comes through after its claim was taken over", () => {
     u.claim("a");
     u.now += LEASE_MS;
     u.deliver("b");
-    assert.ok(u.state.mailbox?.kept["name"]);
+    assert.ok(u.state.mailbox?.lastSettled["name"]);
     u.now += ABANDONED_CALL_MS;
     assert.deepEqual(u.claim("c"), { is: "idle" });
     assert.equal(u.state.mailbox, undefined);

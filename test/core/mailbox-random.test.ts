@@ -8,6 +8,7 @@
  * what was done last; the mailbox is gone.
  */
 import assert from "node:assert/strict";
+import { OPEN } from "../../src/core/gate.ts";
 import { randomInt } from "node:crypto";
 import { test } from "node:test";
 import { EMPTY_BOOKS, imbalance, post } from "../../src/core/books.ts";
@@ -117,12 +118,12 @@ function life(random: Random) {
     const asked = sendUnless === undefined ? {} : { sendUnless };
     say(`  ${sendUnless ?? "asked"}${seen ? `, ${found} at ${seen.at - START}` : ""}`);
     const units = [{ name, ordinal, digest, body: digest, ...looked, ...asked }];
-    take(put(state, { user: "u", pool: "p", username: "n", priority: 10, run, units }, [arrivals], now, () => false));
+    take(put(state, { user: "u", pool: "p", username: "n", priority: 10, run, units }, [arrivals], now, () => OPEN));
   }
 
   function claimOne(): Flight | undefined {
     const token = `t${(tokens += 1)}`;
-    const { result } = take(claim(state, "u", token, LEASE_MS, now, () => false));
+    const { result } = take(claim(state, "u", { token, leaseMs: LEASE_MS }, now, () => OPEN));
     say(`claim ${token} ${result.is === "claimed" ? Object.keys(result.claim.units).join() : result.is}`);
     if (result.is !== "claimed") return undefined;
     const { units, leaseUntil } = result.claim;
@@ -162,7 +163,7 @@ function life(random: Random) {
     if (Object.keys(flight.units).length === 0) flights = flights.filter((other) => other !== flight);
     const terms = Object.entries(settlements).map(([name, { is }]) => `${name} ${is}`);
     say(`settle ${flight.token} ${terms.join()}${late ? " late" : ""}`);
-    const { result } = take(settle(state, "u", flight.token, settlements, LEASE_MS, now));
+    const { result } = take(settle(state, "u", flight.token, settlements, LEASE_MS, now, () => OPEN));
     assert.equal(result.late, late);
     for (const letter of result.letters) letters.set(letter.id, letter);
     if (late) return;
@@ -257,7 +258,7 @@ function life(random: Random) {
         } else {
           lastPut.set(letter.unit, history.length);
           say(`replay ${letter.unit} ${short(letter.version)}`);
-          take(replay(state, letter, 1, now));
+          take(replay(state, letter, 1, now, () => OPEN));
         }
         return;
       }
@@ -282,7 +283,17 @@ function life(random: Random) {
         )) {
           write(name, queued);
           isDone(name, queued);
-          take(settle(state, "u", flight.token, { [name]: { is: "applied", version: queued.version } }, LEASE_MS, now));
+          take(
+            settle(
+              state,
+              "u",
+              flight.token,
+              { [name]: { is: "applied", version: queued.version } },
+              LEASE_MS,
+              now,
+              () => OPEN,
+            ),
+          );
         }
         flights = [];
       } else {

@@ -5,8 +5,9 @@ import { claim } from "../../src/core/claim.ts";
 import { put, type DesiredUnit } from "../../src/core/put.ts";
 import { replay } from "../../src/core/replay.ts";
 import { settle } from "../../src/core/settle.ts";
-import type { Claimed } from "../../src/core/claim.ts";
+import type { Claimed, ClaimRequest } from "../../src/core/claim.ts";
 import type { Outcome } from "../../src/core/draft.ts";
+import { OPEN, type Passage } from "../../src/core/gate.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Settled } from "../../src/core/settle.ts";
@@ -24,8 +25,9 @@ export function user() {
   const letters: Letter[] = [];
   const self = {
     now: START,
-    /** Runs that somebody has cancelled. */
-    cancelled: new Set<string>(),
+    /** What gates make of runs; all others are open. */
+    gates: new Map<string, Passage>(),
+    passageOf: (run: string): Passage => self.gates.get(run) ?? OPEN,
     letters,
     get state() {
       return state;
@@ -39,12 +41,16 @@ export function user() {
       assert.equal(imbalance(books), 0, "the books balance after every step");
       return outcome;
     },
-    /** `version` is a small number: milliseconds from an hour before the start. */
+    /** `version` is a small number: milliseconds from an hour before the start. The run is `r` unless it is named. */
     put(
       name: string,
       word: string,
       version?: number,
-      { account, ...more }: Pick<DesiredUnit, "sendUnless" | "look"> & { account?: string } = {},
+      {
+        account,
+        run = "r",
+        ...more
+      }: Pick<DesiredUnit, "sendUnless" | "look"> & { account?: string; run?: string } = {},
     ): void {
       const found = account === undefined ? {} : { account };
       const ordinal =
@@ -53,15 +59,15 @@ export function user() {
       self.take(
         put(
           state,
-          { user: "u", pool: "p", username: "n", priority: 10, run: "r", units, ...found },
+          { user: "u", pool: "p", username: "n", priority: 10, run, units, ...found },
           [++arrivals],
           self.now,
-          (run) => self.cancelled.has(run),
+          self.passageOf,
         ),
       );
     },
-    claim(token: string): Claimed {
-      return self.take(claim(state, "u", token, LEASE_MS, self.now, (run) => self.cancelled.has(run))).result;
+    claim(token: string, more: Pick<ClaimRequest, "runs" | "despitePause"> = {}): Claimed {
+      return self.take(claim(state, "u", { token, leaseMs: LEASE_MS, ...more }, self.now, self.passageOf)).result;
     },
     /** The words that a claim gives, by unit. */
     words(token: string): Record<string, string> {
@@ -71,7 +77,7 @@ export function user() {
         : {};
     },
     settle(token: string, settlements: Record<string, Settlement>): Settled {
-      const { result } = self.take(settle(state, "u", token, settlements, LEASE_MS, self.now));
+      const { result } = self.take(settle(state, "u", token, settlements, LEASE_MS, self.now, self.passageOf));
       letters.push(...result.letters);
       return result;
     },
@@ -87,7 +93,7 @@ export function user() {
       return Object.fromEntries(entries.map(([name, unit]) => [name, unit.body]));
     },
     replay(letter: Letter): void {
-      self.take(replay(state, letter, 10, self.now));
+      self.take(replay(state, letter, 10, self.now, self.passageOf));
     },
     /** What the ledger has of a unit, without the time. */
     known(name: string): { version: string; digest: string } | undefined {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { OPEN } from "../../src/core/gate.ts";
 import { describe, test } from "node:test";
 import { LEASE_MS, START, user } from "./mailbox-user.ts";
 import { claim } from "../../src/core/claim.ts";
@@ -58,7 +59,7 @@ describe("a put", () => {
   test("wants an arrival for every unit", () => {
     const units = [{ name: "name", digest: "x", body: "x" }];
     const change = { user: "u", pool: "p", username: "n", priority: 10, run: "r", units };
-    assert.throws(() => put({ ledger: {} }, change, [], START, () => false), {
+    assert.throws(() => put({ ledger: {} }, change, [], START, () => OPEN), {
       name: "RangeError",
       message: /arrival for unit 0/,
     });
@@ -127,9 +128,9 @@ describe("a memory of what was written", () => {
     const ledger = { name: { version: versionText(ordinalText({ timeMs: 1, sequence: 0 }), 1), digest: "x" } };
     const units = [{ name: "name", digest: "x", body: "x", sendUnless: "written" as const }];
     const change = { user: "u", pool: "p", username: "n", priority: 1, run: "r", units };
-    const { state } = put({ ledger }, change, [2], START, () => false);
+    const { state } = put({ ledger }, change, [2], START, () => OPEN);
     assert.equal(state.mailbox?.pending["name"]?.body, "x");
-    const claimed = claim(state, "u", "a", 1000, START, () => false);
+    const claimed = claim(state, "u", { token: "a", leaseMs: 1000 }, START, () => OPEN);
     assert.ok(claimed.result.is === "claimed");
     assert.deepEqual(claimed.result.claim.sent, ["name"]);
   });
@@ -168,7 +169,7 @@ describe("a run that was cancelled", () => {
   test("has what it put discarded when it is claimed, and what others put goes on", () => {
     const u = user();
     u.put("name", "x", 1);
-    u.cancelled.add("r");
+    u.gates.set("r", { is: "cancelled" });
     assert.deepEqual(u.claim("a"), { is: "idle" });
     assert.deepEqual([u.books.pending, u.books.discarded], [0, 1]);
     assert.equal(u.state.mailbox, undefined);
@@ -178,11 +179,11 @@ describe("a run that was cancelled", () => {
     const u = user();
     u.put("name", "x", 5);
     u.claim("a");
-    u.cancelled.add("r");
+    u.gates.set("r", { is: "cancelled" });
     u.now += LEASE_MS;
     assert.notEqual(u.claim("b").is, "claimed");
     assert.deepEqual([u.books.pending, u.books.discarded], [0, 1]);
-    u.put("name", "w", 4);
+    u.put("name", "w", 4, { run: "another" });
     assert.equal(u.books.stale, 1);
   });
 
@@ -190,7 +191,7 @@ describe("a run that was cancelled", () => {
     const u = user();
     u.put("name", "x", 1);
     u.claim("a");
-    u.cancelled.add("r");
+    u.gates.set("r", { is: "cancelled" });
     u.settle("a", { name: u.applied(u.flying("name")) });
     assert.deepEqual([u.books.applied, u.books.discarded], [1, 0]);
   });

@@ -5,7 +5,7 @@ import { changeWaits } from "../../src/core/waiting-change.ts";
 
 const UNTRIED = { attempts: 0, faults: 0, deaths: 0, notBefore: 0 };
 const held = (version: string, digest: string): QueuedUnit => ({ version, digest, body: "", run: "r-b", ...UNTRIED });
-const NOTHING = { suspects: {}, kept: {}, doubts: {}, unknown: {} };
+const NOTHING = { abandonedCalls: {}, lastSettled: {}, overwritten: {}, unresolvedCalls: {} };
 const mailbox = (pending: Units, claimed?: Units): Mailbox => ({
   pool: "eu-west-1_A",
   username: "p:jane",

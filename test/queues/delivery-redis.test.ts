@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { openEngine } from "../../src/queues/engine.ts";
 import { createKeys } from "../../src/store/redis/keys.ts";
+import { fleetGateSuite } from "../suites/delivery-gates.ts";
 import { deliverySuite } from "../suites/delivery.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
@@ -25,6 +26,8 @@ async function engineOnRedis() {
 }
 
 deliverySuite("delivery on Redis", engineOnRedis);
+
+describe("a fleet on Redis", () => fleetGateSuite(stageOn(engineOnRedis)));
 
 describe("a damaged mailbox on Redis", () => {
   const open = stageOn(engineOnRedis);

@@ -57,7 +57,7 @@ describe("the embedded store's directory", () => {
   test("it is made for its owner alone, and what was put is there when it is opened again", async () => {
     await withStore(async (store) => {
       for (const id of ["run", "killed"]) {
-        await store.runs.begin({ id, pool: POOL, feed: "feed", identity: "", asOf: 0 });
+        await store.runs.begin({ id, source: "file", pool: POOL, feed: "feed", identity: "", asOf: 0 });
       }
       await store.mailboxes.put(page(["ann"]));
     });
@@ -188,7 +188,13 @@ describe("the embedded store's directory", () => {
       assert.equal((await store.mailboxes.recount()).get("killed")?.pending, books.pending);
       assert.equal(await store.mailboxes.dueCount("killed"), books.pending);
       const again = await store.mailboxes.put({ ...page([]), run: "killed", cursor: { from: "0", to: "1" } });
-      assert.deepEqual(withoutPlace(again), { accepted: false, cursor: String(pages), ahead: 0, waiting: [] });
+      assert.deepEqual(withoutPlace(again), {
+        accepted: false,
+        cursor: String(pages),
+        ahead: 0,
+        stale: [],
+        waiting: [],
+      });
     });
   });
 

@@ -24,7 +24,7 @@ fenceSuite("Redis", async () => {
       stores.push(() => store.close());
       return store;
     },
-    setFormat: async (is) => void (await redis.hset(memory, "format", is === "ours" ? "1" : "2")),
+    setFormat: async (is) => void (await redis.hset(memory, "format", is === "ours" ? "2" : "3")),
     dump: async () => Object.fromEntries(await dumpRedis(at.url, at.namespace)),
     async close() {
       for (const close of stores) await close();
@@ -79,6 +79,6 @@ test("a namespace in Redis without a format is as before: nobody is refused", as
   await redis.del(createKeys(at.namespace).memory);
   await store.look();
   await store.setValue("name", "value");
-  await store.runs.begin({ id: "run", pool: "pool", feed: "hr", identity: "", asOf: 0 });
+  await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: "hr", identity: "", asOf: 0 });
   assert.equal(store.foreign.aborted, false);
 });

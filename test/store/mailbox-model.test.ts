@@ -14,6 +14,7 @@ import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { imbalance, TERMS } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
+import { runGate } from "../../src/core/gate.ts";
 import { contactOf } from "../../src/core/unit.ts";
 import { ordinalOf } from "../../src/core/version.ts";
 import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
@@ -21,8 +22,8 @@ import type { Store } from "../../src/store/store.ts";
 import { fuzzParameters } from "../support/fuzz.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { testRedis } from "../support/redis.ts";
-import { drain, freshModel, poolOf, POOLS, RUNS, steps, USERS } from "./mailbox-steps.ts";
-import type { Model, Real } from "./mailbox-steps.ts";
+import { drain, steps } from "./mailbox-steps.ts";
+import { freshModel, GATES, poolOf, POOLS, RUNS, USERS, type Model, type Real } from "./model-step.ts";
 import { clockedRedis } from "./redis-clock.ts";
 
 const START_MS = 1_795_478_400_000;
@@ -62,7 +63,8 @@ async function openEmbedded(): Promise<Subject> {
     },
     async reset() {
       await store.database.query(
-        `TRUNCATE poolsync.users, poolsync.letters, poolsync.runs, poolsync.progress, poolsync.books, poolsync.sweeps;
+        `TRUNCATE poolsync.users, poolsync.letters, poolsync.runs, poolsync.progress, poolsync.books, poolsync.sweeps,
+           poolsync.gates, poolsync.kept;
          UPDATE poolsync.arrivals SET last = 0`,
       );
     },
@@ -98,11 +100,18 @@ async function compareAll({ memory }: Model, { stores: [store] }: Real): Promise
   }
   assert.deepEqual(await lettersOf(store), await lettersOf(wanted));
   assert.deepEqual((await store.pools()).toSorted(), (await wanted.pools()).toSorted());
+  assert.deepEqual(await store.gates.list(), await wanted.gates.list());
+  assert.deepEqual(await store.gates.opened(), await wanted.gates.opened());
+  for (const gate of [...GATES, ...RUNS.map(runGate)]) {
+    assert.equal(await store.gates.kept(gate), await wanted.gates.kept(gate), `the users that ${gate} keeps`);
+  }
   for (const pool of POOLS) {
     assert.equal(await store.mailboxes.dueCount(pool), await wanted.mailboxes.dueCount(pool));
     const sweep = { holder: "the test", leaseMs: 1, offset: 0, limit: 100 };
     const byUser = (due: Awaited<ReturnType<Store["mailboxes"]["sweep"]>>) =>
-      due.map(({ user, priority }) => ({ user, priority })).toSorted((a, b) => (a.user < b.user ? -1 : 1));
+      due
+        .map(({ user, priority, runs }) => ({ user, priority, runs: runs.toSorted() }))
+        .toSorted((a, b) => (a.user < b.user ? -1 : 1));
     assert.deepEqual(
       byUser(await store.mailboxes.sweep(pool, sweep)),
       byUser(await wanted.mailboxes.sweep(pool, sweep)),
@@ -137,7 +146,7 @@ function modelSuite(name: string, open: () => Promise<Subject>, runs: number): v
         await subject.setClock(START_MS);
         const model = freshModel(openMemoryStore(START_MS));
         for (const id of RUNS) {
-          const run = { id, pool: "any", feed: "model", identity: "", asOf: START_MS };
+          const run = { id, source: "file" as const, pool: "any", feed: `feed of ${id}`, identity: "", asOf: START_MS };
           for (const { runs } of [model.memory.store, subject.stores[0]]) await runs.begin(run);
         }
         await fc.asyncModelRun(() => ({ model, real: subject }), commands);

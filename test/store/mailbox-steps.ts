@@ -7,91 +7,33 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
-import type { SendUnless, Units } from "../../src/core/mailbox.ts";
+import type { SendUnless } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import type { UserUnits } from "../../src/store/mailboxes.ts";
+import type { Selection, UserUnits } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
-import type { openMemoryStore } from "../support/memory-store.ts";
 
-export const USERS = ["ann", "bob", "cem"] as const;
-export const POOLS = ["alpha", "beta"] as const;
-export const RUNS = ["run-1", "run-2"] as const;
-const CANCELLABLE = RUNS[1];
-/** The last two are not names of attributes, but of what every plain object has already. */
-const UNITS = ["given_name", "email", "email_verified", "custom:x", "__proto__", "constructor"] as const;
-const LEASE_MS = 3000;
-
-type User = (typeof USERS)[number];
-type Unit = (typeof UNITS)[number];
-
-/** A worker between its claim and its last settle. */
-interface Flight {
-  readonly user: User;
-  readonly token: string;
-  readonly leaseMs: number;
-  units: Units;
-}
-
-/** What the rules hold, and what the commands need to remember. */
-export interface Model {
-  readonly memory: ReturnType<typeof openMemoryStore>;
-  flights: Flight[];
-  tokens: number;
-  readonly letters: string[];
-  readonly cursors: Map<string, string>;
-  /** The newest ordinal that was put of each unit of each user, and not refused as too far ahead. */
-  readonly newest: Map<string, { user: User; unit: Unit; ordinal: string }>;
-  /** Units that were set aside at least once, or discarded. */
-  readonly buried: Set<string>;
-  /** Units that were put by the run that may be cancelled. */
-  readonly cancellable: Set<string>;
-}
-
-export interface Real {
-  /** Two processes on Redis; the embedded store has one. */
-  readonly stores: readonly [Store, Store];
-  setClock(ms: number): Promise<void>;
-  /** Redis sends a claim again after a lost connection, and must be given the same answer. */
-  readonly answersTwice: boolean;
-}
-
-export type Command = fc.AsyncCommand<Model, Real>;
-
-/** A user belongs to one pool. */
-export const poolOf = (user: User) => (user === "bob" ? POOLS[1] : POOLS[0]);
-
-export function freshModel(memory: Model["memory"]): Model {
-  return {
-    memory,
-    flights: [],
-    tokens: 0,
-    letters: [],
-    cursors: new Map(),
-    newest: new Map(),
-    buried: new Set(),
-    cancellable: new Set(),
-  };
-}
-
-type Run = (model: Model, store: Store, real: Real) => Promise<void>;
-
-/** Each process may take each step. */
-function command(text: string, run: Run): fc.Arbitrary<Command> {
-  return fc.nat(1).map((process) => ({
-    check: () => true,
-    run: (model, real) => run(model, process === 0 ? real.stores[0] : real.stores[1], real),
-    toString: () => (process === 0 ? text : `${text} (by the other process)`),
-  }));
-}
-
-async function sameDocuments(model: Model, store: Store, users: readonly User[]): Promise<void> {
-  for (const user of users) {
-    const wanted = await model.memory.store.mailboxes.read(user);
-    assert.deepEqual(await store.mailboxes.read(user), wanted, `the documents of ${user}`);
-  }
-}
+import { gateSteps, releaseBoth } from "./gate-steps.ts";
+import {
+  CANCELLABLE,
+  command,
+  GATES,
+  LEASE_MS,
+  passBoth,
+  poolOf,
+  POOLS,
+  RUNS,
+  sameDocuments,
+  UNITS,
+  USERS,
+  type Command,
+  type Flight,
+  type Model,
+  type Real,
+  type Unit,
+  type User,
+} from "./model-step.ts";
 
 interface Wanted {
   readonly user: User;
@@ -195,23 +137,45 @@ const put = fc
     });
   });
 
-async function claimBoth(model: Model, store: Store, real: Real, user: User, leaseMs: number) {
+interface ClaimWanted {
+  readonly user: User;
+  readonly leaseMs: number;
+  readonly selection: Selection;
+}
+
+async function claimBoth(model: Model, store: Store, real: Real, { user, leaseMs, selection }: ClaimWanted) {
   const token = `token-${(model.tokens += 1)}`;
-  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs);
-  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs), answer);
+  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs, selection);
+  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
   if (answer.is === "claimed") {
-    if (real.answersTwice) assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs), answer);
+    if (real.answersTwice) {
+      assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
+    }
     model.flights.push({ user, token, leaseMs, units: answer.units });
   }
   await sameDocuments(model, store, [user]);
   return answer;
 }
 
-const claim = fc.record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1) }).chain(({ user, leaseMs }) =>
-  command(`claim ${user} for ${leaseMs} ms`, async (model, store, real) => {
-    await claimBoth(model, store, real, user, leaseMs);
-  }),
+const anySelection = fc.constantFrom<Selection[]>(
+  {},
+  {},
+  {},
+  { runs: [RUNS[0]] },
+  { runs: [RUNS[1]] },
+  { runs: [RUNS[0]], despitePause: ["name", "email", "email_verified"] },
 );
+
+const claim = fc
+  .record({ user: anyUser, leaseMs: fc.constantFrom(LEASE_MS, 1), selection: anySelection })
+  .chain((wantedClaim) =>
+    command(
+      `claim ${wantedClaim.user} for ${wantedClaim.leaseMs} ms ${JSON.stringify(wantedClaim.selection)}`,
+      async (model, store, real) => {
+        await claimBoth(model, store, real, wantedClaim);
+      },
+    ),
+  );
 
 type Fate =
   | {
@@ -278,10 +242,16 @@ function settlementOf(one: Fate, version: string, letter: string): Settlement | 
 /** The flight counted from the youngest; a worker that lost its claim long ago may still come back. */
 const flightAt = (model: Model, back: number) => model.flights[model.flights.length - 1 - back];
 
-async function settleBoth(model: Model, store: Store, flight: Flight, settlements: Record<string, Settlement>) {
+async function settleBoth(
+  model: Model,
+  store: Store,
+  flight: Flight,
+  settlements: Record<string, Settlement>,
+  runs?: readonly string[],
+) {
   const { user, token } = flight;
-  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS);
-  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS), answer);
+  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS, runs);
+  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS, runs), answer);
   for (const { id, unit } of answer.letters) {
     model.letters.push(id);
     model.buried.add(`${user} ${unit}`);
@@ -292,8 +262,12 @@ async function settleBoth(model: Model, store: Store, flight: Flight, settlement
 }
 
 const settle = fc
-  .record({ back: fc.constantFrom(0, 0, 1, 2), fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }) })
-  .chain(({ back, fates }) =>
+  .record({
+    back: fc.constantFrom(0, 0, 1, 2),
+    fates: fc.array(fate, { minLength: 1, maxLength: UNITS.length }),
+    runs: fc.constantFrom(undefined, undefined, [RUNS[0]]),
+  })
+  .chain(({ back, fates, runs }) =>
     command(`settle claim ${back} back: ${fates.map(sayFate).join(", ")}`, async (model, store) => {
       const flight = flightAt(model, back);
       if (!flight) return;
@@ -303,14 +277,9 @@ const settle = fc
         const settlement = one && settlementOf(one, version, letter);
         return settlement ? [[unit, settlement] as const] : [];
       });
-      await settleBoth(model, store, flight, Object.fromEntries(chosen));
+      await settleBoth(model, store, flight, Object.fromEntries(chosen), runs);
     }),
   );
-
-async function passBoth(model: Model, real: Real, ms: number): Promise<void> {
-  model.memory.clock.advance(ms);
-  await real.setClock(model.memory.clock.nowMs);
-}
 
 /** Its lease ends, as it does when the process is killed; or suspended, and comes back to settle too late. */
 const loseWorker = fc
@@ -362,15 +331,20 @@ const cancel = command(`cancel ${CANCELLABLE}`, async (model, store) => {
   if (said) for (const key of model.cancellable) model.buried.add(key);
 });
 
-/** Delivers all that is left, as a fleet would in the end. */
+/** Delivers all that is left, as a fleet would in the end, once every gate is open. */
 export async function drain(model: Model, real: Real): Promise<void> {
   const [store] = real.stores;
   model.flights = [];
+  for (const { gates, runs } of [model.memory.store, store]) {
+    for (const gate of GATES) await gates.resume(gate);
+    await runs.transition(RUNS[0], ["needs-approval"], "reading");
+  }
+  for (const gate of await store.gates.opened()) await releaseBoth(model, store, gate);
   await passBoth(model, real, LEASE_MS);
   for (let tries = 0; tries < 100; tries += 1) {
     let open = 0;
     for (const user of USERS) {
-      const answer = await claimBoth(model, store, real, user, LEASE_MS);
+      const answer = await claimBoth(model, store, real, { user, leaseMs: LEASE_MS, selection: {} });
       if (answer.is !== "idle") open += 1;
       const flight = model.flights.at(-1);
       if (answer.is !== "claimed" || !flight) continue;
@@ -397,4 +371,5 @@ export const steps: fc.Arbitrary<Command>[] = [
   replay,
   discard,
   cancel,
+  ...gateSteps,
 ];

@@ -22,7 +22,7 @@ test("a Redis that has too few replicas says so in words that one can act on", {
   t.after(() => store.close());
   await server.ask((client) => client.config("SET", "min-replicas-to-write", "1"));
   await assert.rejects(
-    store.runs.begin({ id: "run", pool: "pool", feed: "feed", identity: "", asOf: 1 }),
+    store.runs.begin({ id: "run", source: "file", pool: "pool", feed: "feed", identity: "", asOf: 1 }),
     (error) => error instanceof StoreError && error.kind === "no-replicas",
   );
 });

@@ -26,7 +26,8 @@ function pageOf(users: readonly string[], more: Partial<Page> = {}): Page {
 }
 
 async function beginRuns(store: Store, ...ids: readonly string[]): Promise<void> {
-  for (const id of ids) await store.runs.begin({ id, pool: "pool", feed: "feed", identity: "", asOf: 0 });
+  for (const id of ids)
+    await store.runs.begin({ id, source: "file", pool: "pool", feed: "feed", identity: "", asOf: 0 });
 }
 
 describe("an answer that is lost on its way", () => {
@@ -64,12 +65,14 @@ describe("an answer that is lost on its way", () => {
       accepted: true,
       cursor: "",
       ahead: 0,
+      stale: [],
       waiting: ["ann"],
     });
     assert.deepEqual(withoutPlace(await cut(() => store.mailboxes.put(pageOf(["bob"], { run: "fed", cursor })))), {
       accepted: true,
       cursor: "1",
       ahead: 0,
+      stale: [],
       waiting: ["bob"],
     });
     assert.equal((await store.runs.books("run")).received, 2);
@@ -120,7 +123,7 @@ describe("an answer that is lost on its way", () => {
     const expected = { received: 2, applied: 1, discarded: 1, pending: 0, dead: 0 };
     assert.deepEqual({ received, applied, discarded, pending, dead }, expected);
 
-    const run = { id: "run-1", pool: "pool", feed: "feed", identity: "identity", asOf: 0 };
+    const run = { id: "run-1", source: "file" as const, pool: "pool", feed: "feed", identity: "identity", asOf: 0 };
     assert.equal((await cut(() => store.runs.begin(run))).resumed, false);
     assert.equal((await store.runs.begin({ ...run, id: "run-2" })).run.id, "run-1");
   });
@@ -233,7 +236,7 @@ describe("a store on Redis", () => {
     const redis = new Redis(url);
     const foreign = `${namespace}-foreign`;
     try {
-      await redis.hset(createKeys(foreign).memory, "format", "2");
+      await redis.hset(createKeys(foreign).memory, "format", "3");
       await assert.rejects(
         openRedisStore({ url, namespace: foreign }),
         (error) => error instanceof StoreError && error.kind === "foreign-format",

@@ -29,7 +29,7 @@ const NEWER = "001700000000002.0000000000000000.0000000000000001";
 /** Puts one change of each user, in a run that has their name. */
 async function putAll(store: Store, users: readonly string[], pool = "pool", word = "first"): Promise<void> {
   for (const user of users) {
-    await store.runs.begin({ id: user, pool, feed: "feed", identity: "", asOf: 0 });
+    await store.runs.begin({ id: user, source: "file", pool, feed: "feed", identity: "", asOf: 0 });
     const units = ["given_name", "nickname"].map((name) => ({ name, digest: word, body: `p:${user}` }));
     const changes = [{ user, username: `p:${user}`, units }];
     await store.mailboxes.put({
@@ -92,7 +92,7 @@ async function openWatched(t: TestContext, through?: string): Promise<Watched> {
   const watching: Scripts = {
     async run(name, keys, args) {
       if (name === "claim-and-settle") {
-        trips.push(args.flatMap((arg, index) => (index % 4 === 1 ? [String(arg)] : [])));
+        trips.push(args.flatMap((arg, index) => (index % 5 === 1 ? [String(arg)] : [])));
         await watched.beforeTrip();
       }
       return scripts.run(name, keys, args);
@@ -122,8 +122,8 @@ describe("a damaged mailbox among others of one trip", () => {
     { name: "whose ledger is not JSON", mailbox: mailbox({}), ledger: '{"given_name":"secret' },
     { name: "whose ledger is a number", mailbox: mailbox({ pending: { given_name: held(OLD) } }), ledger: 5 },
     {
-      name: "whose suspects are none",
-      mailbox: mailbox({ pending: { given_name: held(OLD) }, suspects: { given_name: 5 } }),
+      name: "whose abandoned calls are none",
+      mailbox: mailbox({ pending: { given_name: held(OLD) }, abandonedCalls: { given_name: 5 } }),
       ledger: ledgerAhead,
     },
     {
@@ -184,7 +184,7 @@ describe("a damaged mailbox among others of one trip", () => {
     const claims = await Promise.all(["ann", "bad"].map((user) => store.mailboxes.claim(user, "token", LEASE_MS)));
     const text = JSON.stringify({
       ...(JSON.parse((await redis.hget(keys.mailboxes, "bad")) ?? "") as object),
-      suspects: { profile: 5 },
+      abandonedCalls: { profile: 5 },
     });
     await redis.hset(keys.mailboxes, "bad", text);
     const [ann, bad] = await Promise.allSettled(

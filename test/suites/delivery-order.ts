@@ -172,18 +172,20 @@ export function orderSuite(open: OpenStage): void {
     const few = people(3);
     const stage = await open(t, few);
     for (const username of few) await stage.put(username, nickname("x"));
-    const writes = belowBacklog(stage.engine.store.mailboxes, stage.id, { limit: 3 }).then(() => stage.writes().length);
+    const writes = belowBacklog(() => stage.engine.store.mailboxes.dueCount(stage.id), { limit: 3 }).then(
+      () => stage.writes().length,
+    );
     await stage.deliver();
     assert.ok((await writes) > 0);
     await stage.settled();
-    await belowBacklog(stage.engine.store.mailboxes, stage.id);
+    await belowBacklog(() => stage.engine.store.mailboxes.dueCount(stage.id));
   });
 
   test("a producer that waits ends with its signal", async (t) => {
     const stage = await open(t, ["ann"]);
     await stage.put("ann", nickname("x"));
     const stop = new AbortController();
-    const waiting = belowBacklog(stage.engine.store.mailboxes, stage.id, { limit: 1 }, stop.signal);
+    const waiting = belowBacklog(() => stage.engine.store.mailboxes.dueCount(stage.id), { limit: 1 }, stop.signal);
     stop.abort();
     await assert.rejects(waiting, { name: "AbortError" });
   });

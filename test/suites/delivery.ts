@@ -5,6 +5,7 @@ import { aliasSuite } from "./delivery-aliases.ts";
 import { contactSuite } from "./delivery-contacts.ts";
 import { directSuite } from "./delivery-direct.ts";
 import { failureSuite } from "./delivery-failures.ts";
+import { fullGateSuite, gateSuite } from "./delivery-gates.ts";
 import { holdSuite } from "./delivery-holds.ts";
 import { letterSuite } from "./delivery-letters.ts";
 import { mannerSuite } from "./delivery-call-options.ts";
@@ -14,6 +15,7 @@ import { sharedSuite } from "./delivery-shared.ts";
 
 const SUITES: readonly ((open: OpenStage) => void)[] = [
   holdSuite,
+  gateSuite,
   failureSuite,
   contactSuite,
   aliasSuite,
@@ -36,5 +38,8 @@ export function deliverySuite(
   describe(title, { concurrency: 16 }, () => {
     const open = stageOn(openEngine);
     for (const suite of SUITES) suite(open);
+  });
+  describe(`${title}, with many due`, () => {
+    fullGateSuite(stageOn(openEngine));
   });
 }

@@ -1,6 +1,7 @@
 /** A store that another version has brought to another format, while this process has it open, is not written to. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { feedGate, poolGate } from "../../src/core/gate.ts";
 import type { ClaimAnswer } from "../../src/store/mailboxes.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -26,7 +27,7 @@ const page = (user: string) => ({
   invalid: 0,
   rows: { read: 1, faulty: 0 },
 });
-const begun = (id: string) => ({ id, pool: POOL, feed: "hr", identity: id, asOf: 0 });
+const begun = (id: string) => ({ id, source: "file" as const, pool: POOL, feed: "hr", identity: id, asOf: 0 });
 const sweep = { holder: "holder", leaseMs: LEASE_MS, offset: 0, limit: 10 };
 async function* chunks(): AsyncGenerator<string> {
   yield "chunk";
@@ -40,10 +41,12 @@ function settled(claimed: ClaimAnswer | undefined, bury?: string) {
 
 /** What only reads, by port. `recount` may go either way. */
 const READING: Readonly<Record<string, readonly string[]>> = {
-  mailboxes: ["dueCount", "read", "ledgers", "recount"],
+  mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount"],
   letters: ["list", "get"],
   runs: ["get", "list", "books"],
   holds: ["list"],
+  exceptions: ["about"],
+  gates: ["list", "kept", "opened"],
   reservations: ["holder"],
   beforeImages: ["read"],
   pace: ["view"],
@@ -63,13 +66,14 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
     before(async () => {
       fenced = await open();
       store = await fenced.openStore();
-      const { mailboxes, runs, holds, plans, reservations } = store;
+      const { mailboxes, runs, holds, gates, plans, reservations } = store;
       await runs.begin(begun("run"));
       for (const user of ["ann", "bob", "cem"]) await mailboxes.put(page(user));
       claim = await mailboxes.claim("ann", "token", LEASE_MS);
       const dying = await mailboxes.claim("bob", "token", LEASE_MS);
       await mailboxes.settle("bob", "token", settled(dying, "letter"), LEASE_MS);
       await holds.place("held", "pool", "pool-not-found");
+      await gates.pause(feedGate("paused"), { by: "ann", reason: "a test" });
       await plans.keep({ run: "run", expiresAt: Date.now() + LEASE_MS }, chunks());
       await reservations.take(POOL, "alias", "ann", LEASE_MS);
     });
@@ -82,6 +86,8 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         claim: ({ mailboxes }) => mailboxes.claim("cem", "other", LEASE_MS),
         settle: ({ mailboxes }) => mailboxes.settle("ann", "token", settled(claim), LEASE_MS),
         sweep: ({ mailboxes }) => mailboxes.sweep(POOL, sweep),
+        sortOut: ({ mailboxes }) => mailboxes.sortOut({ pool: POOL }, { offset: 0, limit: 10 }),
+        release: ({ mailboxes }) => mailboxes.release(poolGate(POOL), 10),
         replay: ({ mailboxes }) => mailboxes.replay(["letter"], 1),
       },
       letters: { discard: ({ letters }) => letters.discard(["letter"]) },
@@ -91,6 +97,14 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         advance: ({ runs }) => runs.advance("run", "delivering"),
         transition: ({ runs }) => runs.transition("run", ["reading"], "cancelled"),
         sweep: ({ runs }) => runs.sweep(Date.now() + LEASE_MS),
+      },
+      gates: {
+        pause: ({ gates }) => gates.pause(poolGate(POOL), { by: "ann", reason: "a test" }),
+        resume: ({ gates }) => gates.resume(feedGate("paused")),
+      },
+      exceptions: {
+        note: ({ exceptions }) =>
+          exceptions.note([{ about: "ann", unit: "name", kind: "invalid", run: "run", reason: "too-long" }]),
       },
       holds: {
         place: ({ holds }) => holds.place(POOL, "contacts", "sms-role"),

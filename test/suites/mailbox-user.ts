@@ -36,7 +36,7 @@ export async function createUser(suite: Suite) {
   const pool = suite.fresh("pool");
   const newRun = async () => {
     const id = suite.fresh("run");
-    await runs.begin({ id, pool, feed: "suite", identity: "", asOf: VERSIONS_FROM });
+    await runs.begin({ id, source: "file", pool, feed: "suite", identity: "", asOf: VERSIONS_FROM });
     return id;
   };
   const run = await newRun();

@@ -62,7 +62,9 @@ export function claimCases(suite: Suite): void {
       const version = (await u.mailbox())?.pending["name"]?.version;
       assert.deepEqual(await u.claim("b"), { is: "idle" });
       assert.deepEqual(await u.books(), { received: 3, applied: 1, superseded: 1, unchanged: 1 });
-      assert.deepEqual(await u.ledger(), { name: { version, digest: "x", at } });
+      const { settledAt = 0, ...entry } = (await u.ledger())["name"] ?? {};
+      assert.deepEqual(entry, { version, digest: "x", at, run: u.run, outcome: "unchanged" });
+      assert.ok(settledAt >= (at ?? Infinity));
       await u.put("name", "y", 1);
       assert.deepEqual(await u.books(), { received: 4, applied: 1, superseded: 1, unchanged: 1, stale: 1 });
     });

@@ -18,7 +18,7 @@ export function dueCases(suite: Suite): void {
     }
     const sweep = (holder: string, rest: { offset?: number; limit?: number; leaseMs?: number } = {}) =>
       suite.store.mailboxes.sweep(first.pool, { holder, leaseMs: LONG_MS, offset: 0, limit: 100, ...rest });
-    return { pool: first.pool, names, sweep };
+    return { pool: first.pool, run: first.run, names, sweep };
   }
 
   describe("due", () => {
@@ -75,7 +75,7 @@ export function dueCases(suite: Suite): void {
     });
 
     test("a user with a unit that waits is due when it may go", async () => {
-      const { names, pool, sweep } = await users(1);
+      const { names, pool, run, sweep } = await users(1);
       const { mailboxes } = suite.store;
       const [user = ""] = names;
       const { version } = heldOf(await mailboxes.claim(user, "a", LONG_MS), "name");
@@ -84,7 +84,7 @@ export function dueCases(suite: Suite): void {
       assert.equal(await mailboxes.dueCount(pool), 1);
       const { notBefore } = (await mailboxes.read(user)).mailbox?.pending["name"] ?? {};
       await suite.passes(200);
-      assert.deepEqual(await sweep("s"), [{ user, priority: 10, dueAt: notBefore }]);
+      assert.deepEqual(await sweep("s"), [{ user, priority: 10, dueAt: notBefore, runs: [run] }]);
     });
 
     test("a user who is done is due no longer", async () => {

@@ -16,6 +16,7 @@ export function putCases(suite: Suite): void {
         accepted: true,
         cursor: "",
         ahead: 0,
+        stale: [],
         waiting: [u.user],
       });
       assert.deepEqual(await u.pending(), { name: "x" });
@@ -26,7 +27,8 @@ export function putCases(suite: Suite): void {
       const u = await createUser(suite);
       await u.put("name", "x", 2);
       await u.deliver("a");
-      await u.put("name", "y", 1);
+      const { stale } = await u.put("name", "y", 1);
+      assert.deepEqual(stale, [{ user: u.user, name: "name" }]);
       assert.deepEqual(await u.pending(), {});
       assert.deepEqual(await u.books(), { received: 2, applied: 1, stale: 1 });
     });
@@ -70,9 +72,10 @@ export function putCases(suite: Suite): void {
       const u = await createUser(suite);
       const other = await u.newRun();
       await u.put("name", "x", 1);
-      const before = await u.mailbox();
+      const before = (await u.mailbox())?.pending["name"];
       await u.put("name", "x", 1, { run: other });
-      assert.deepEqual(await u.mailbox(), before);
+      const { replaced, ...after } = (await u.mailbox())?.pending["name"] ?? {};
+      assert.deepEqual([after, replaced?.map(({ run }) => run)], [before, [other]]);
       assert.deepEqual(await u.books(other), { received: 1, superseded: 1 });
     });
 
@@ -102,7 +105,7 @@ export function putCases(suite: Suite): void {
         rows: { read: 5, faulty: 1 },
         cursor: { from: "", to: "row 5" },
       });
-      assert.deepEqual(withoutPlace(put), { accepted: true, cursor: "row 5", ahead: 0, waiting: [u.user] });
+      assert.deepEqual(withoutPlace(put), { accepted: true, cursor: "row 5", ahead: 0, stale: [], waiting: [u.user] });
       assert.deepEqual(await u.books(), { received: 4, invalid: 3, pending: 1 });
       const run = await suite.store.runs.get(u.run);
       assert.deepEqual([run?.cursor, run?.rows], ["row 5", { read: 5, faulty: 1 }]);
@@ -116,7 +119,7 @@ export function putCases(suite: Suite): void {
         rows: { read: 1, faulty: 0 },
         cursor: { from: "", to: "row 2" },
       });
-      assert.deepEqual(withoutPlace(put), { accepted: false, cursor: "row 1", ahead: 0, waiting: [] });
+      assert.deepEqual(withoutPlace(put), { accepted: false, cursor: "row 1", ahead: 0, stale: [], waiting: [] });
       assert.deepEqual(await u.pending(), { name: "x" });
       assert.deepEqual(await u.books(), { received: 1, pending: 1 });
       assert.deepEqual((await suite.store.runs.get(u.run))?.rows, { read: 1, faulty: 0 });
@@ -139,7 +142,7 @@ export function putCases(suite: Suite): void {
       const { mailboxes } = suite.store;
       await mailboxes.put(u.page([], { rows: { read: 2, faulty: 2 }, cursor: { from: "", to: "row 2" } }));
       const put = await u.put("name", "x", 1, { cursor: { from: "row 2", to: "row 3" } });
-      assert.deepEqual(withoutPlace(put), { accepted: true, cursor: "row 3", ahead: 0, waiting: [u.user] });
+      assert.deepEqual(withoutPlace(put), { accepted: true, cursor: "row 3", ahead: 0, stale: [], waiting: [u.user] });
       assert.deepEqual(await u.books(), { received: 1, pending: 1 });
     });
 
@@ -184,7 +187,7 @@ export function putCases(suite: Suite): void {
         wanted("nickname", "z", ahead(4)),
         wanted("profile", "w", ahead(60 * 24)),
       );
-      assert.deepEqual(withoutPlace(put), { accepted: true, cursor: "", ahead: 2, waiting: [u.user] });
+      assert.deepEqual(withoutPlace(put), { accepted: true, cursor: "", ahead: 2, stale: [], waiting: [u.user] });
       assert.deepEqual(await u.pending(), { zoneinfo: "x", nickname: "z" });
       assert.deepEqual(await u.books(), { received: 4, pending: 2, invalid: 2 });
     });

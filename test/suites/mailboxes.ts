@@ -4,6 +4,8 @@ import { atOnceCases } from "./mailboxes-at-once.ts";
 import { claimCases } from "./mailboxes-claim.ts";
 import { doubtCases } from "./mailboxes-doubt.ts";
 import { dueCases } from "./mailboxes-due.ts";
+import { cancelCases } from "./mailboxes-cancel.ts";
+import { gateCases } from "./mailboxes-gates.ts";
 import { letterCases } from "./mailboxes-letters.ts";
 import { putCases } from "./mailboxes-put.ts";
 import { settleCases } from "./mailboxes-settle.ts";
@@ -33,6 +35,8 @@ import type { Open, Time } from "./open-store.ts";
  * | replay under the old version and run, in one step; discard | letters: "replaying", "discarding" |
  * | claims and settles of one user at once are carried out in their order | at once: all |
  * | what belongs to an account that is no more is void once a look shows its successor | accounts: all |
+ * | what a gate keeps is not due | gates: all |
+ * | what a cancelled run put is discarded, and what it superseded put back | cancel: all |
  * | pending and dead are what a walk counts | letters: the last case |
  */
 export function mailboxSuite(name: string, open: Open, time: Time): void {
@@ -46,5 +50,7 @@ export function mailboxSuite(name: string, open: Open, time: Time): void {
     letterCases(suite);
     atOnceCases(suite);
     accountCases(suite);
+    gateCases(suite);
+    cancelCases(suite);
   });
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import type { Runs } from "../../src/store/runs.ts";
 import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import { beforeImagesSuite } from "./before-images.ts";
+import { exceptionSuite } from "./exceptions.ts";
 import { holdSuite } from "./holds.ts";
 import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
@@ -15,6 +17,7 @@ export function storeSuite(name: string, open: Open, time: Time): void {
   mailboxSuite(name, open, time);
   runSuite(name, open, time);
   holdSuite(name, open, time);
+  exceptionSuite(name, open, time);
   reservationSuite(name, open, time);
   beforeImagesSuite(name, open, time);
   paceSuite(name, open, time);
@@ -109,9 +112,9 @@ export function storeSuite(name: string, open: Open, time: Time): void {
 function runSuite(name: string, open: Open, time: Time): void {
   describe(`runs: ${name}`, () => {
     const suite = openForSuite(open, time);
-    const wanted = (rest: { identity?: string } = {}) => {
+    const wanted = (rest: { identity?: string } = {}): Parameters<Runs["begin"]>[0] => {
       const id = suite.fresh("run");
-      return { id, pool: "pool", feed: "staff.csv", identity: id, asOf: 1_700_000_000_000, ...rest };
+      return { id, source: "file", pool: "pool", feed: "staff.csv", identity: id, asOf: 1_700_000_000_000, ...rest };
     };
 
     test("begin at the blank cursor", async () => {

@@ -21,20 +21,24 @@ import {
   type ReplayOutcome,
 } from "../../src/app/letters/replay-groups.ts";
 import { openChosenPool, openClients, openConfiguredEngine, type Opened } from "../../src/app/opening.ts";
+import { pause, resume, type Pause, type PauseTarget } from "../../src/app/gates/pause.ts";
 import { cancelRun, type CancelledRun } from "../../src/app/runs/cancel-run.ts";
+import type { Leftover } from "../../src/app/runs/leftovers.ts";
+import { deliverOwn } from "../../src/app/runs/own-deliveries.ts";
 import { findDriftOf, type DriftFound } from "../../src/app/plans/find-drift.ts";
 import { isApproved, planFeeds } from "../../src/app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../src/app/plans/undo-run.ts";
 import type { RunContext } from "../../src/app/runs/run-context.ts";
-import { runFeed } from "../../src/app/runs/run-feed.ts";
+import { runFeed, type RunSource } from "../../src/app/runs/run-feed.ts";
 import type { RunSummary } from "../../src/app/runs/run-summary.ts";
 import { stopDeliveries } from "../../src/app/runs/stop-deliveries.ts";
 import { changeAndWait, type ChangeOutcome } from "../../src/app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "../../src/app/users/change-request.ts";
-import { explain } from "../../src/app/users/explain.ts";
+import { explain, type Explained } from "../../src/app/users/explain.ts";
 import type { Explanation } from "../../src/app/users/explanation.ts";
 import { choosePool, readConfig } from "../../src/config/config.ts";
 import { defined } from "../../src/core/defined.ts";
+import { textOf } from "../../src/core/sentence.ts";
 import { reportedReads } from "../../src/delivery/reported-reads.ts";
 import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
@@ -71,6 +75,10 @@ export interface SyncAsked extends Asked {
   readonly detached?: boolean;
   /** Interrupts it. */
   readonly drain?: AbortSignal;
+  /** Deliver what other runs left as well. */
+  readonly leftovers?: boolean;
+  /** Told what other runs left, before anything of it is sent. */
+  readonly onLeft?: (left: readonly Leftover[]) => void;
 }
 
 /** Plans that guards have stopped, or what runs came to. */
@@ -131,18 +139,33 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   async function contextOf(
     { config, log: logged, scope: within, engine }: Request,
     opened: Pick<RunContext, "pool">,
-    { drain = never(), detached = false }: SyncAsked = {},
+    { drain = never(), detached = false, leftovers = false, onLeft = () => {} }: SyncAsked = {},
+    runs: readonly string[] = [],
   ): Promise<RunContext> {
     const interrupts = { drain, abort: never() };
-    const deliveries = detached ? [] : [await opened.pool.deliver()];
+    const { deliveries, ownRuns, leftRuns } = detached
+      ? { deliveries: [], ownRuns: undefined, leftRuns: [] }
+      : await deliverOwn(engine, [opened.pool], { runs, leftovers, onLeft });
     within.defer(deliveries, (all) => stopDeliveries(all, interrupts));
     const reportPath = (): string => at("report.ndjson");
-    return { config, log: logged, engine, ...opened, deliveries, detached, interrupts, observe: () => {}, reportPath };
+    return {
+      config,
+      log: logged,
+      engine,
+      ...opened,
+      deliveries,
+      ownRuns,
+      leftRuns,
+      detached,
+      interrupts,
+      observe: () => {},
+      reportPath,
+    };
   }
 
   /** Every one of the plans, whose feeds are put, unless guards stop one of them. */
   function trySync(files: readonly string[], asked: SyncAsked = {}): Promise<Synced> {
-    const { approve = [], detached, drain = never(), ...flags } = asked;
+    const { approve = [], detached, drain = never(), leftovers, onLeft, ...flags } = asked;
     return inRequest(async (request) => {
       const opened = await feedsOf(request, files, flags, drain);
       const {
@@ -156,7 +179,8 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
       if (planned?.some((feed) => !isApproved(feed, approve, target)) === true) {
         return { stopped: planned.map(({ plan }) => summaryOf(plan)), summaries: [] };
       }
-      const context = await contextOf(request, opened, defined({ detached, drain }));
+      const runs = planned?.flatMap(({ unfinished }) => unfinished?.id ?? []) ?? [];
+      const context = await contextOf(request, opened, defined({ detached, drain, leftovers, onLeft }), runs);
       return { stopped: [], summaries: await runFeeds(context, { name: flags.feed, feeds, planned }) };
     });
   }
@@ -165,14 +189,23 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   function change(
     username: string,
     attributes: UserChange["attributes"],
-    { verified, clientMetadata, leave = false }: ChangeMore = {},
+    { verified, clientMetadata, leave = false, despitePause = false }: ChangeMore = {},
   ): Promise<ChangeOutcome> {
     const asked = changeOf({ pool: POOL, username, attributes, ...defined({ verified, clientMetadata }) });
     return inRequest(async (request) => {
       const opened = await poolOf(request);
-      return changeAndWait(opened.pool, asked, { reading: never(), signal: never(), waitMs: WAIT_MS, leave });
+      return changeAndWait(request.engine, opened.pool, asked, {
+        reading: never(),
+        signal: never(),
+        waitMs: WAIT_MS,
+        leave,
+        despitePause,
+      });
     });
   }
+
+  const tryExplain = (username: string): Promise<Explained> =>
+    inRequest(async (request) => explain({ ...request, ...(await poolOf(request)), signal: never() }, username));
 
   /** Dead letters by kind and reason. */
   const groups = (): Promise<readonly LetterGroup[]> =>
@@ -187,6 +220,8 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     place: redis ? { redisUrl: redis.url, namespace: redis.namespace } : { dataDir: at("data") },
     dataDir: at("data"),
     configure,
+    /** The engine itself. */
+    open: (): Promise<Engine> => inRequest(({ engine }) => Promise.resolve(engine)),
     trySync,
 
     async file(text: string, name = "people.csv"): Promise<string> {
@@ -232,7 +267,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
       inRequest(async (request) => {
         const { config, scope: within, engine } = request;
         const { approve = [], drain = never() } = asked;
-        const run = await findUndoable(engine.store, id);
+        const run = await findUndoable(engine.store, id, drain);
         const opened = await poolOf(request, run.pool);
         const deps = { scope: within, ...opened, engine, directory: config.dataDir, signal: drain };
         const { plan, source } = await planWayBack(deps, config, run);
@@ -242,7 +277,18 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         return { stopped: [], summaries: [await runFeed(await contextOf(request, opened, asked), source)] };
       }),
 
+    /** The run of a source of the test's own. */
+    run: (source: RunSource): Promise<RunSummary> =>
+      inRequest(async (request) => runFeed(await contextOf(request, await poolOf(request)), source)),
+
     cancel: (run: string): Promise<CancelledRun> => inRequest(({ engine }) => cancelRun(engine, log, run)),
+
+    /** Answers how many users are kept. */
+    pause: (target: PauseTarget, by: Pause): Promise<number> =>
+      inRequest(({ engine }) => pause(engine, log, target, by)),
+
+    /** Answers how many users are due again. */
+    resume: (target: PauseTarget): Promise<number> => inRequest(({ engine }) => resume(engine, log, target)),
 
     change,
 
@@ -250,7 +296,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     async update(
       username: string,
       attributes: UserChange["attributes"],
-      more: Pick<UserChange, "verified"> = {},
+      more: Omit<ChangeMore, "leave"> = {},
     ): Promise<Values> {
       const outcome = await change(username, attributes, more);
       assert.ok(outcome.is === "delivered", outcome.is);
@@ -271,17 +317,25 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     /** Delivers all that waits. */
     deliver: (): Promise<void> =>
       inRequest(async (request) => {
-        await contextOf(request, await poolOf(request));
+        await contextOf(request, await poolOf(request), { leftovers: true });
         const { runs } = request.engine.store;
         await until("nothing is pending", async () => (await runs.books()).pending === 0, 20_000);
       }),
 
-    explain: (username: string): Promise<Explanation> =>
-      inRequest(async (request) => {
-        const explained = await explain({ ...request, ...(await poolOf(request)), signal: never() }, username);
-        assert.ok(explained.is === "one", explained.is);
-        return explained.explanation;
-      }),
+    tryExplain,
+
+    /** Why things stand so, as text. */
+    async because(username: string): Promise<string> {
+      const explained = await tryExplain(username);
+      assert.ok(explained.is === "one", explained.is);
+      return explained.explanation.because.map((said) => textOf(said)).join(" ");
+    },
+
+    async explain(username: string): Promise<Explanation> {
+      const explained = await tryExplain(username);
+      assert.ok(explained.is === "one", explained.is);
+      return explained.explanation;
+    },
 
     groups,
 
@@ -296,7 +350,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         const letters = { filters: await filtersOf(engine, config, asked), until: Date.now() };
         const { notReplayable } = await findReplayable(engine, letters);
         const stands = await openReplay(engine, letters);
-        const context = await contextOf(request, await poolOf(request));
+        const context = await contextOf(request, await poolOf(request), {}, stands.runs);
         const observer = { onLook: () => {}, onStopped: () => {}, onHeld: () => {} };
         return { ...(await replayAndWait({ ...context, ...observer, pools: [POOL] }, letters, stands)), notReplayable };
       }),
@@ -314,6 +368,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
 
 interface ChangeMore extends Pick<UserChange, "verified" | "clientMetadata"> {
   readonly leave?: boolean;
+  readonly despitePause?: boolean;
 }
 
 /** What is left of a plan once it is closed. */

@@ -138,7 +138,7 @@ async function openStage(
   };
   const pool = await open();
   const run = `run-${stage}`;
-  await engine.store.runs.begin({ id: run, pool: id, feed: "test", identity: "", asOf: Date.now() });
+  await engine.store.runs.begin({ id: run, source: "file", pool: id, feed: "test", identity: "", asOf: Date.now() });
   const timeMs = Date.now() - 60_000;
   let sequence = 0;
   const producerOf = ({ priority = PRIORITY.bulk, profile = pool.profile, unheard, sendUnless }: PutOptions) => {

@@ -1,23 +1,22 @@
 import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
 import { claim as claimStep } from "../../src/core/claim.ts";
-import { dueAt } from "../../src/core/mailbox.ts";
+import { gatesOf, OPEN, passage, runGate, type Passage } from "../../src/core/gate.ts";
+import { dueAt, gatesIn, isBehind } from "../../src/core/mailbox.ts";
 import { put as putStep } from "../../src/core/put.ts";
 import { replay as replayStep } from "../../src/core/replay.ts";
 import { settle as settleStep } from "../../src/core/settle.ts";
+import { sortOut } from "../../src/core/sort-out.ts";
 import type { Outcome } from "../../src/core/draft.ts";
 import { buriedOf, type Letter } from "../../src/core/letter.ts";
-import type { UserState } from "../../src/core/mailbox.ts";
+import type { Mailbox, UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
-import type { BeforeImages } from "../../src/store/before-images.ts";
-import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../../src/store/holds.ts";
-import type { Hold, Holds } from "../../src/store/holds.ts";
+import type { ClosedGate, Gates } from "../../src/store/gates.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
-import type { Reservations } from "../../src/store/reservations.ts";
-import type { Plans } from "../../src/store/plans.ts";
 import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../../src/store/runs.ts";
+import { openMemoryParts } from "./memory-parts.ts";
 import { runCancelled, runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
@@ -47,10 +46,22 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     move(outcome.entries);
     return outcome;
   };
+  const closed = new Map<string, ClosedGate>();
+  const passageOf = (run: string): Passage => {
+    const there = runs.get(run);
+    return there ? passage(gatesOf(there), (gate) => closed.get(gate)?.state) : OPEN;
+  };
   const boxes = (pool: string) =>
-    [...users].flatMap(([user, { mailbox }]) =>
-      mailbox?.pool === pool ? [{ user, mailbox, at: dueAt(mailbox) }] : [],
-    );
+    [...users]
+      .flatMap(([user, { mailbox }]) => (mailbox?.pool === pool ? [{ user, mailbox, at: dueAt(mailbox) }] : []))
+      .filter(({ at }) => at < Infinity)
+      .toSorted((a, b) => a.at - b.at);
+  const keptBy = (gate: string) =>
+    [...users].flatMap(([user, { mailbox }]) => (gatesIn(mailbox).has(gate) ? user : []));
+  const runsOf = (mailbox: Mailbox): string[] => [
+    ...new Set([...Object.values(mailbox.pending), ...Object.values(mailbox.claim?.units ?? {})].map(({ run }) => run)),
+  ];
+  const setOf = (of: readonly string[] | undefined) => (of ? new Set(of) : undefined);
 
   const sweeps = new Map<string, { holder: string; until: number }>();
   const mailboxes: Mailboxes = {
@@ -61,24 +72,26 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const at = found.cursor;
       const nowMs = clock.nowMs;
       if (cursor && cursor.from !== at) {
-        return { accepted: false, cursor: at, ahead: 0, waiting: [], at: nowMs, arrival: 0 };
+        return { accepted: false, cursor: at, ahead: 0, stale: [], waiting: [], at: nowMs, arrival: 0 };
       }
       const arrival = changes.some(({ units }) => units.length > 0) ? arrivals + 1 : 0;
       poolsSeen.add(pool);
       let ahead = 0;
+      const staleUnits: { user: string; name: string }[] = [];
       for (const said of changes) {
         const { user, units } = said;
         const change = { ...said, pool, priority, run };
-        const { entries } = carryOut(
+        const { entries, stale } = carryOut(
           user,
           putStep(
             stateOf(user),
             change,
             units.map(() => ++arrivals),
             clock.nowMs,
-            (of) => runs.get(of)?.state === "cancelled",
+            passageOf,
           ),
         );
+        staleUnits.push(...stale.map((name) => ({ user, name })));
         ahead += entries.filter(({ term }) => term === "invalid").length;
       }
       move([
@@ -91,27 +104,31 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         cursor: cursor?.to ?? at,
         rows: { read: read + rows.read, faulty: faulty + rows.faulty },
       });
-      const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => stateOf(user).mailbox);
-      return { accepted: true, cursor: cursor?.to ?? at, ahead, waiting, at: nowMs, arrival };
+      const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) =>
+        boxes(pool).some((box) => box.user === user),
+      );
+      return { accepted: true, cursor: cursor?.to ?? at, ahead, stale: staleUnits, waiting, at: nowMs, arrival };
     },
-    async claim(user, token, leaseMs) {
-      const isCancelled = (run: string): boolean => runs.get(run)?.state === "cancelled";
-      const { result } = carryOut(user, claimStep(stateOf(user), user, token, leaseMs, clock.nowMs, isCancelled));
+    async claim(user, token, leaseMs, { runs: of, despitePause = [] } = {}) {
+      const request = { token, leaseMs, runs: setOf(of), despitePause };
+      const { result } = carryOut(user, claimStep(stateOf(user), user, request, clock.nowMs, passageOf));
       if (result.is === "idle") return result;
       if (result.is !== "claimed") return { is: result.is, retryInMs: Math.max(0, result.retryAt - clock.nowMs) };
       const { pool, username, priority } = result.mailbox;
       const { units, leaseUntil, sent } = result.claim;
       return { is: "claimed", pool, username, priority, units, leaseUntil, ...(sent ? { sent } : {}) };
     },
-    async settle(user, token, settlements, leaseMs) {
+    async settle(user, token, settlements, leaseMs, of) {
       const at = (settlement: Settlement): Settlement =>
         settlement.is === "retry" ? { ...settlement, at: clock.nowMs + settlement.at } : settlement;
       const timed = Object.fromEntries(Object.entries(settlements).map(([name, settlement]) => [name, at(settlement)]));
-      const { result, state } = carryOut(user, settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs));
+      const step = settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs, passageOf);
+      const { result, state } = carryOut(user, step);
       for (const letter of result.letters) letters.set(letter.id, letter);
       const told = { ...result, letters: result.letters.map(buriedOf) };
-      if (!state.mailbox) return told;
-      return { ...told, dueInMs: Math.max(0, dueAt(state.mailbox) - clock.nowMs), priority: state.mailbox.priority };
+      const due = state.mailbox ? dueAt(state.mailbox, setOf(of)) : Infinity;
+      if (!state.mailbox || due === Infinity) return told;
+      return { ...told, dueInMs: Math.max(0, due - clock.nowMs), priority: state.mailbox.priority };
     },
     async sweep(pool, { holder, leaseMs, offset, limit }) {
       const lease = sweeps.get(pool);
@@ -119,9 +136,28 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       sweeps.set(pool, { holder, until: clock.nowMs + leaseMs });
       const due = boxes(pool).filter(({ at }) => at <= clock.nowMs);
       return due
-        .toSorted((a, b) => a.at - b.at)
         .slice(offset, offset + limit)
-        .map(({ user, mailbox, at }) => ({ user, priority: mailbox.priority, dueAt: at }));
+        .map(({ user, mailbox, at }) => ({ user, priority: mailbox.priority, dueAt: at, runs: runsOf(mailbox) }));
+    },
+    async sortOut(whose, { offset, limit }) {
+      const meant = () => ("pool" in whose ? boxes(whose.pool).map(({ user }) => user) : keptBy(whose.gate));
+      const page = meant().slice(offset, offset + limit);
+      for (const user of page) carryOut(user, sortOut(stateOf(user), user, clock.nowMs, passageOf));
+      const still = new Set(meant());
+      return { looked: page.length, left: page.filter((user) => still.has(user)).length };
+    },
+    async release(gate, limit) {
+      if (closed.has(gate)) return [];
+      const page = keptBy(gate)
+        .slice(0, limit)
+        .map((user) => [user, stateOf(user)] as const);
+      return page.flatMap(([user, before]) => {
+        const { mailbox } = carryOut(user, sortOut(before, user, clock.nowMs, passageOf)).state;
+        return mailbox && dueAt(mailbox) < Infinity ? { user, priority: mailbox.priority, pool: mailbox.pool } : [];
+      });
+    },
+    async isBehind(run) {
+      return [...users.values()].some(({ mailbox }) => mailbox && isBehind(mailbox, run));
     },
     async dueCount(pool) {
       return boxes(pool).length;
@@ -138,7 +174,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         if (!letter) return [];
         letters.delete(id);
         const { user, pool } = letter;
-        const { state } = carryOut(user, replayStep(stateOf(user), letter, priority, clock.nowMs));
+        const { state } = carryOut(user, replayStep(stateOf(user), letter, priority, clock.nowMs, passageOf));
         return [{ user, priority: state.mailbox?.priority ?? priority, letter: id, pool }];
       });
     },
@@ -192,19 +228,24 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     runs.set(run.id, run);
     return { run, resumed: false };
   };
-  const turnRun = (id: string, from: readonly RunState[], to: RunState): boolean => {
+  const turnRun = (id: string, from: readonly RunState[], to: RunState, evenOver = false): boolean => {
     const run = runs.get(id);
     if (!run || !from.includes(run.state) || run.state === "cancelled" || run.state === "expired") return false;
-    const isDelivered = run.state === "delivering" && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
-    if (to === "cancelled" && isDelivered) return false;
+    const isPut = ["delivering", "finished", "failed"].includes(run.state);
+    const isDelivered = isPut && (books.get(id) ?? EMPTY_BOOKS).pending === 0;
+    if (to === "cancelled" && isDelivered && !evenOver) return false;
     runs.set(id, { ...run, state: to, ...(isEnded(to) ? { finishedAt: run.finishedAt ?? clock.nowMs } : {}) });
+    const state = to === "cancelled" ? to : to === "needs-approval" ? "waiting" : undefined;
+    if (state) closed.set(runGate(id), { gate: runGate(id), state, since: clock.nowMs });
+    else closed.delete(runGate(id));
     return true;
   };
   const runsPort: Runs = {
     begin,
     async direct(pool) {
       const id = directRunId(pool);
-      return runs.get(id) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: clock.nowMs })).run;
+      const direct = { id, source: "direct", pool, feed: "direct", identity: "", asOf: clock.nowMs } as const;
+      return runs.get(id) ?? (await begin(direct)).run;
     },
     async get(id) {
       return runs.get(id);
@@ -216,15 +257,18 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       if (!runs.has(id)) throw runLost(id);
       turnRun(id, RUN_STATES, state);
     },
-    async transition(id, from, to) {
-      return turnRun(id, from, to);
+    async transition(id, from, to, { evenOver } = {}) {
+      return turnRun(id, from, to, evenOver);
     },
     async sweep(before) {
       const gone = [...runs.values()].filter(({ id, pool, startedAt, state }) => {
-        const { pending, dead } = books.get(id) ?? EMPTY_BOOKS;
+        const { pending, dead, superseded } = books.get(id) ?? EMPTY_BOOKS;
+        const isKept = [...users.values()].some(({ mailbox }) => gatesIn(mailbox).size > 0);
+        if (superseded !== 0 && (isKept || boxes(pool).length > 0)) return false;
         return startedAt < before && state !== "needs-approval" && id !== directRunId(pool) && pending + dead === 0;
       });
       for (const { id } of gone) for (const each of [runs, books]) each.delete(id);
+      for (const { id } of gone) closed.delete(runGate(id));
       return gone.length;
     },
     async books(id = "") {
@@ -232,90 +276,28 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
-  const held = new Map<string, Hold>();
-  const holds: Holds = {
-    async place(pool, scope, kind) {
-      const key = `${pool} ${scope}`;
-      if (held.has(key)) return false;
-      held.set(key, {
-        pool,
-        scope,
-        kind,
-        since: clock.nowMs,
-        probeAt: clock.nowMs + FIRST_PROBE_MS,
-        probeEveryMs: FIRST_PROBE_MS,
-      });
+  const gates: Gates = {
+    async pause(gate, pause) {
+      if (closed.has(gate)) return false;
+      closed.set(gate, { gate, state: "paused", since: clock.nowMs, ...pause });
       return true;
     },
-    async ask(pool, scope) {
-      const key = `${pool} ${scope}`;
-      const hold = held.get(key);
-      if (!hold) return { is: "free" };
-      if (hold.probeAt > clock.nowMs) return { is: "held", hold, retryInMs: hold.probeAt - clock.nowMs };
-      const probeEveryMs = Math.min(LONGEST_PROBE_MS, hold.probeEveryMs * 2);
-      const moved = { ...hold, probeEveryMs, probeAt: clock.nowMs + probeEveryMs };
-      held.set(key, moved);
-      return { is: "probe", hold: moved };
-    },
-    async lift(pool, scope) {
-      return held.delete(`${pool} ${scope}`);
+    async resume(gate) {
+      return closed.get(gate)?.state === "paused" && closed.delete(gate);
     },
     async list() {
-      return [...held.values()];
+      return [...closed.values()].toSorted((a, b) => a.since - b.since || (a.gate < b.gate ? -1 : 1));
+    },
+    async kept(gate) {
+      return [...users.values()].filter(({ mailbox }) => gatesIn(mailbox).has(gate)).length;
+    },
+    async opened() {
+      const keeping = [...users.values()].flatMap(({ mailbox }) => [...gatesIn(mailbox)]);
+      return [...new Set(keeping)].filter((gate) => !closed.has(gate)).toSorted();
     },
   };
 
-  const earlier = new Map<string, { bodies: Map<string, string>; expiresAt: number }>();
-  const beforeImages: BeforeImages = {
-    async keep(run, more, forMs) {
-      const there = earlier.get(run) ?? { bodies: new Map<string, string>(), expiresAt: 0 };
-      for (const { unit, body } of more) if (!there.bodies.has(unit)) there.bodies.set(unit, body);
-      earlier.set(run, { ...there, expiresAt: clock.nowMs + forMs });
-    },
-    async *read(run) {
-      const there = earlier.get(run);
-      if (there && there.expiresAt > clock.nowMs) yield* there.bodies.values();
-    },
-  };
-
-  const reserved = new Map<string, { user: string; endsAt: number }>();
-  const reservations: Reservations = {
-    async take(pool, alias, user, forMs) {
-      const there = reserved.get(`${pool} ${alias}`);
-      if (there && there.user !== user && there.endsAt > clock.nowMs) {
-        return { is: "held", retryInMs: there.endsAt - clock.nowMs };
-      }
-      reserved.set(`${pool} ${alias}`, { user, endsAt: clock.nowMs + forMs });
-      return { is: "taken" };
-    },
-    async release(pool, alias, user) {
-      if (reserved.get(`${pool} ${alias}`)?.user === user) reserved.delete(`${pool} ${alias}`);
-    },
-    async holder(pool, alias) {
-      const there = reserved.get(`${pool} ${alias}`);
-      return there && there.endsAt > clock.nowMs
-        ? { holder: there.user, endsInMs: there.endsAt - clock.nowMs }
-        : undefined;
-    },
-  };
-
-  const kept = new Map<string, { expiresAt: number; chunks: string[] }>();
-  const plans: Plans = {
-    async keep({ run, expiresAt }, chunks) {
-      kept.set(run, { expiresAt, chunks: await Array.fromAsync(chunks) });
-    },
-    async *read(run) {
-      yield* kept.get(run)?.chunks ?? [];
-    },
-    async list() {
-      const all = [...kept].map(([run, { expiresAt }]) => ({ run, expiresAt }));
-      return all.toSorted((a, b) => a.expiresAt - b.expiresAt);
-    },
-    async drop(run) {
-      kept.delete(run);
-    },
-  };
-
+  const { holds, exceptions, beforeImages, reservations, plans } = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
@@ -332,6 +314,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     letters: lettersPort,
     runs: runsPort,
     holds,
+    gates,
+    exceptions,
     reservations,
     beforeImages,
     pace,

@@ -4,10 +4,10 @@ import { replayLetters, type Replayed } from "../../delivery/replay.ts";
 import type { PlannedFeed } from "../plans/make-plans.ts";
 import { plannedSource } from "../plans/make-plans.ts";
 import { AppError, interruptedEarly } from "../app-error.ts";
+import { waitForOthers } from "../runs/own-deliveries.ts";
 import type { RunContext } from "../runs/run-context.ts";
 import { runFeed, type RunSource } from "../runs/run-feed.ts";
 import type { RunSummary } from "../runs/run-summary.ts";
-import { waitUntilSettled } from "../runs/settling.ts";
 import { recordsOf } from "./feed-input.ts";
 import { withFeedLease } from "./feed-lease.ts";
 import type { OpenedFeed } from "./open-feeds.ts";
@@ -32,12 +32,17 @@ export async function runFeeds(
   await underLease(context, name, async (within) => {
     const healed = await replayHealed(within, planned);
     healedRuns.push(...(healed?.runs ?? []));
+    for (const run of healedRuns) context.ownRuns?.add(run);
+    if (healedRuns.length > 0 && context.ownRuns) {
+      await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
+    }
     for (const [index, source] of sources.entries()) {
       const facts = index === 0 && healed ? { healed: healed.letters } : {};
       summaries.push(await runFeed(within, { ...source, ...facts }));
     }
   });
-  await waitUntilHealed(context, healedRuns);
+  // What was replayed belongs to other runs than these.
+  await waitForOthers(context, [pool], [...healedRuns, ...(context.leftRuns ?? [])]);
   return summaries;
 }
 
@@ -82,22 +87,6 @@ async function replayHealed(
   return healed;
 }
 
-/** What was replayed belongs to other runs than these. */
-async function waitUntilHealed(context: RunContext, runs: readonly string[]): Promise<void> {
-  const { engine, deliveries, pool, interrupts, observe } = context;
-  if (deliveries.length === 0 || runs.length === 0) return;
-  await waitUntilSettled({
-    engine,
-    deliveries,
-    runs,
-    pools: [pool.profile.id],
-    allPut: () => true,
-    onLook: () => {},
-    onHold: (standstill) => observe({ is: "held", standstill }),
-    signal: interrupts.drain,
-  });
-}
-
 /** A feed that passes by once: nothing of it is known before. */
 function passingSource({ input, mapping, guards }: OpenedFeed): RunSource {
   return {
@@ -105,6 +94,7 @@ function passingSource({ input, mapping, guards }: OpenedFeed): RunSource {
     identity: "",
     asOfMs: input.asOfMs,
     rereadable: false,
+    stop: () => input.source.close(),
     guards,
     records: (asOfMs) => recordsOf(input, mapping, asOfMs),
     ...(mapping.identifier === undefined ? {} : { identifier: mapping.identifier }),

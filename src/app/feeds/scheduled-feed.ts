@@ -20,6 +20,7 @@ import type { FeedOrder } from "../../queues/schedules.ts";
 import { reportedReads } from "../../delivery/reported-reads.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
+import { cancelledBefore } from "../runs/cancelled-content.ts";
 import type { RunContext } from "../runs/run-context.ts";
 import { freshRunId, runFeed } from "../runs/run-feed.ts";
 import { logRun } from "../runs/run-log.ts";
@@ -27,7 +28,7 @@ import { AppError } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 import { identityOf, inputOf, mappingOf } from "./feed-input.ts";
 import { openChosenPool } from "../opening.ts";
-import { LATEST_RUNS, isApproved, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
+import { isApproved, latestFileRuns, planFeeds, plannedSource, type PlannedFeed } from "../plans/make-plans.ts";
 import { replan } from "../plans/replan.ts";
 import { waitUntilSettled } from "../runs/settling.ts";
 
@@ -117,7 +118,7 @@ async function runApproved({ engine, scope, config, pool, context, log, signal }
 async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass): Promise<ReadonlySet<string>> {
   const { runs } = engine.store;
   const settled = new Set<string>();
-  for (const run of await runs.list(LATEST_RUNS)) {
+  for (const run of await latestFileRuns(runs)) {
     if (run.feed !== feed.name || run.pool !== pool.profile.id || run.state !== "delivering") continue;
     await waitUntilSettled({
       engine,
@@ -165,6 +166,10 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   };
   // The pass that was cut had put all of it.
   if (settled.has(identity)) return storeEtag();
+  const latest = await latestFileRuns(store.runs);
+  const cancelled = await cancelledBefore(store, latest, { pool: poolId, feed: name, identity });
+  // However little is left of it, and whatever the guards say of that.
+  if (cancelled) return log.warn({ run: cancelled, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
   const unfinished = await unfinishedRuns(pass);
   // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
   // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
@@ -196,7 +201,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
 
 /** Runs of the feed that another pass has begun, and not brought to their end. */
 async function unfinishedRuns({ engine, feed, pool }: Pass): Promise<readonly Run[]> {
-  const runs = await engine.store.runs.list(LATEST_RUNS);
+  const runs = await latestFileRuns(engine.store.runs);
   return runs.filter(
     (run) =>
       run.feed === feed.name &&
@@ -209,7 +214,13 @@ async function unfinishedRuns({ engine, feed, pool }: Pass): Promise<readonly Ru
 async function park({ engine, feed, pool, log }: Pass, planned: PlannedFeed, identity: string): Promise<void> {
   const { store, keyring } = engine;
   const { plan, input, guards } = planned;
-  const beginning = { id: freshRunId(), pool: pool.profile.id, feed: feed.name, asOf: input.asOfMs };
+  const beginning = {
+    id: freshRunId(),
+    source: "file" as const,
+    pool: pool.profile.id,
+    feed: feed.name,
+    asOf: input.asOfMs,
+  };
   const { run } = await store.runs.begin({ ...beginning, identity: waitingIdentity(identity) });
   await store.runs.transition(run.id, ["reading"], "needs-approval");
   const facts = { run: run.id, asOfMs: run.asOf, guards, now: Date.now() };

@@ -19,6 +19,8 @@ import type { Opened } from "../opening.ts";
 export interface PlannedFeed extends OpenedFeed {
   readonly plan: Plan;
   readonly unfinished: Run | undefined;
+  /** Earlier runs of the same content that have ended, and of which something waits again since another was cancelled. */
+  readonly returned: readonly string[];
   /** Dead letters of the pool whose cause the scan found gone, by id: with the first feed of a scan. */
   readonly healable: readonly string[];
 }
@@ -47,8 +49,8 @@ export async function planFeeds(
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = deps;
-  const runs = await engine.store.runs.list(LATEST_RUNS);
-  const inputs: (PlanInput & { unfinished: Run | undefined })[] = [];
+  const runs = await latestFileRuns(engine.store.runs);
+  const inputs: (PlanInput & Pick<PlannedFeed, "unfinished" | "returned">)[] = [];
   for (const { input, mapping, guards } of feeds) {
     const identity = identityOf(input, pool.profile.id, mapping);
     const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
@@ -60,6 +62,7 @@ export async function planFeeds(
       mapping,
       guards,
       unfinished,
+      returned: await returnedOf(engine.store.runs, runs, identity),
       ...(rowsBefore === undefined ? {} : { rowsBefore }),
     });
   }
@@ -71,7 +74,8 @@ export async function planFeeds(
     if (!feed || !input) throw new Error("Expected a plan for each feed");
     const { changed, matched } = plan.figures.users;
     log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
-    return { ...feed, plan, unfinished: input.unfinished, healable: (index === 0 && healing?.healable()) || [] };
+    const { unfinished, returned } = input;
+    return { ...feed, plan, unfinished, returned, healable: (index === 0 && healing?.healable()) || [] };
   });
 }
 
@@ -124,11 +128,27 @@ export async function planAll(
   }
 }
 
+/**
+ * The latest passes over files. A feed that ends, overtakes, goes on with or counts the rows of an earlier run means such
+ * a one: of runs of events and of single requests there is no whole that another replaces.
+ */
+export async function latestFileRuns(runs: Runs): Promise<readonly Run[]> {
+  return (await runs.list(LATEST_RUNS)).filter(({ source }) => source === "file");
+}
+
 /** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */
 async function unfinishedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<Run | undefined> {
   const run = latest.find((candidate) => candidate.identity === identity && !isEnded(candidate.state));
   if (run?.state !== "delivering") return run;
   return (await runs.books(run.id)).pending > 0 ? run : undefined;
+}
+
+async function returnedOf(runs: Runs, latest: readonly Run[], identity: string): Promise<readonly string[]> {
+  const ended = latest.filter(
+    (run) => run.identity === identity && (run.state === "finished" || run.state === "failed"),
+  );
+  const waiting = await Promise.all(ended.map(async ({ id }) => ((await runs.books(id)).pending > 0 ? [id] : [])));
+  return waiting.flat();
 }
 
 /** The last run of the feed that came to its end. Runs are listed newest first. */

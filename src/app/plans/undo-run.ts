@@ -1,8 +1,10 @@
 /** The way back of a run: a plan that puts back what was there before, but for what has changed since. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { count } from "../../core/amounts.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Config } from "../../config/config.ts";
+import { sortOutRun } from "../../delivery/kept-users.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { openWayBack } from "../../plan/way-back.ts";
 import type { Store } from "../../store/store.ts";
@@ -15,14 +17,28 @@ import { planAll, type PlanningDeps } from "./make-plans.ts";
 /** The whole pool is read where more users than this are put back. */
 const MOST_SINGLE_LOOKS = 500;
 
-/** The run, of which nothing is under way any more. Throws an AppError `no-run` or `not-undoable`. */
-export async function findUndoable(store: Store, id: string): Promise<Run> {
-  const run = await findRun({ store }, id);
-  const { pending } = await store.runs.books(id);
-  if (pending === 0) return run;
-  throw new AppError(
+/** How often is looked whether the calls of a cancelled run have ended. */
+const LOOK_EVERY_MS = 200;
+
+/**
+ * The run, of which nothing is under way any more: of one that was cancelled the calls in flight are waited for. Throws
+ * an AppError `no-run` or `not-undoable`.
+ */
+export async function findUndoable(store: Store, id: string, signal: AbortSignal): Promise<Run> {
+  for (;;) {
+    const run = await findRun({ store }, id);
+    const { pending } = await store.runs.books(id);
+    if (pending === 0) return run;
+    if (run.state !== "cancelled") throw stillPending(id, pending);
+    await sortOutRun(store, run, signal);
+    await sleep(LOOK_EVERY_MS, undefined, { signal });
+  }
+}
+
+function stillPending(id: string, pending: number): AppError {
+  return new AppError(
     "not-undoable",
-    sentence`Of run ${id} ${count(pending)} changes are still pending: let them be delivered first; ${nextStep("runs", "show", id)} tells how far it is.`,
+    sentence`Of run ${id} ${count(pending)} changes are still pending: let them be delivered, or end it with ${nextStep("runs", "cancel", id)}; ${nextStep("runs", "show", id)} tells how far it is.`,
   );
 }
 

@@ -8,6 +8,11 @@ export function waitingIdentity(identity: string): string {
   return `approval ${identity}`;
 }
 
+/** The identity that a sync of the same content has. */
+export function contentOf(identity: string): string {
+  return identity.replace(/^approval /, "");
+}
+
 /** Ends the runs that nobody has approved in time, and takes away the plans of those that have ended. */
 export async function expireWaiting({ store }: Engine, log: Log, now = Date.now()): Promise<void> {
   for (const { run: id, expiresAt } of await store.plans.list()) {

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
-import type { RowIssue } from "../../delivery/feed-run.ts";
+import type { RowIssue } from "../../delivery/row-issue.ts";
 import { AppError } from "../app-error.ts";
 
 /** The report of rows and attributes that were not put: NDJSON, readable by its owner only, made with its first line. */

@@ -14,6 +14,10 @@ export interface RunContext {
   readonly pool: Pool;
   /** None where others deliver. */
   readonly deliveries: readonly Delivery[];
+  /** The runs that these deliver, to which each that begins is added; everything, where it is absent. */
+  readonly ownRuns?: Set<string> | undefined;
+  /** What earlier runs left, and these deliver as well. */
+  readonly leftRuns?: readonly string[];
   /** True where the run ends once everything is put. */
   readonly detached: boolean;
   readonly interrupts: Interrupts;

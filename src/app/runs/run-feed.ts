@@ -4,6 +4,7 @@ import { counted } from "../../core/amounts.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import type { Identifier } from "../../core/identifier.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import { putFeed, type FeedRow } from "../../delivery/feed-run.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
@@ -33,6 +34,8 @@ export interface RunSource {
   readonly healed?: number;
   /** Whether `records` may be called again. */
   readonly rereadable: boolean;
+  /** Ends a reading that is under way, which may wait for whoever writes; absent where it waits for nobody. */
+  readonly stop?: () => Promise<void>;
   readonly identifier?: Identifier;
   readonly guards: Pick<GuardSettings, "protectUsers" | "protectAttributes">;
   records(asOfMs: number): AsyncIterable<FeedRow>;
@@ -70,6 +73,9 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   const { runs } = engine.store;
   const startedAt = performance.now();
   const { run, resumed } = await beginRun(context, source);
+  context.ownRuns?.add(run.id);
+  // What it put before it was cut is to be woken.
+  if (resumed && context.ownRuns) await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
   observe({ is: "started", run, resumed });
   const report = createReportFile(context.reportPath(run.id));
   const progress: Progress = { run, report, rows: run.rows.read, endsAt: undefined };
@@ -80,6 +86,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
     throw error;
   };
   const watch = watchForCancelling(runs, run.id, () => failed.abort());
+  // Whoever writes a stream may write nothing more.
+  signal.addEventListener("abort", () => void source.stop?.(), { once: true });
   const parts = [put(context, source, progress, signal).catch(stopBoth)];
   if (!detached) parts.push(settle(context, source, progress, signal).catch(stopBoth));
   try {
@@ -101,7 +109,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
     engine.store.foreign.throwIfAborted();
     const isRefused = error instanceof StoreError && error.kind === "run-cancelled";
     if (watch.isCancelled() || isRefused) throw await cancelled(runs, run.id);
-    if (isAbort(error) && interrupts.drain.aborted) throw await interruptedRun(context, run, source, error);
+    if (interrupts.drain.aborted && (isAbort(error) || source.stop))
+      throw await interruptedRun(context, run, source, error);
     // A feed that is not what it was cannot go on where it is; any other failure can.
     if (error instanceof FeedError) await runs.advance(run.id, "failed");
     throw error;
@@ -111,7 +120,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
 }
 
 async function put(context: RunContext, source: RunSource, progress: Progress, signal: AbortSignal): Promise<void> {
-  const { config, engine, pool, deliveries, observe } = context;
+  const { config, engine, pool, deliveries, ownRuns, observe } = context;
   const { run, report } = progress;
   const users = new Set(source.guards.protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(source.guards.protectAttributes);
@@ -127,6 +136,7 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
     records: source.records(run.asOf),
     report: (issue) => report.add(issue),
     progress: (rows) => (progress.rows = rows),
+    deliversOwn: ownRuns !== undefined,
     ...(deliveries.length === 0 ? { onStill: onceOnly(() => observe({ is: "stalled", run, while: "putting" })) } : {}),
     signal,
   });
@@ -184,7 +194,9 @@ function watchForCancelling(runs: Runs, run: string, onCancelled: () => void) {
 }
 
 async function cancelled(runs: Runs, run: string): Promise<AppError> {
-  return new AppError("cancelled", `Run ${run} was cancelled. ${cancelledSentence(await runs.books(run))}`);
+  const { applied, discarded, pending } = await runs.books(run);
+  const became = cancelledSentence({ applied, discarded: discarded + pending, inFlight: 0 });
+  return new AppError("cancelled", `Run ${run} was cancelled. ${became}`);
 }
 
 /** An id that no other run has; those of later runs are later in the alphabet. */
@@ -203,6 +215,7 @@ async function beginRun({ engine, pool }: RunContext, source: RunSource): Promis
   }
   const beginning = {
     id: freshRunId(),
+    source: "file" as const,
     pool: pool.profile.id,
     feed: source.name,
     identity: source.identity,
@@ -221,10 +234,13 @@ async function interruptedRun(context: RunContext, run: Run, source: RunSource, 
   const { pending } = await engine.store.runs.books(run.id);
   observe({ is: "interrupted", run, pending });
   const changes = counted(pending, "change stays", "changes stay");
+  const others = engine.kind === "redis" ? "workers go on with them, " : "";
   const next = source.rereadable
-    ? "the same command goes on where this one stopped"
-    : "the next sync into the pool delivers them, and what was not read is to be given again";
-  return new AppError("interrupted", `Interrupted. ${changes} queued, in run ${run.id}; ${next}.`, {
+    ? `${others}the same command goes on where this one stopped`
+    : `${others || "the next sync into the pool with --leftovers delivers them, "}what was not read is to be given again`;
+  const queued = `Interrupted. ${changes} queued, in run ${run.id}: ${next}`;
+  const cancels = nextStep("runs", "cancel", run.id);
+  return new AppError("interrupted", sentence`${queued}, and ${cancels} discards them.`, {
     cause,
     category: "interrupted",
   });

@@ -1,17 +1,21 @@
 /** What a run tells while it is under way. Progress bar, log, summary and whatever else looks on are observers. */
 import type { Books } from "../../core/books.ts";
 import type { HoldScope } from "../../store/holds.ts";
+import type { Sentence } from "../../core/sentence.ts";
 import type { Run } from "../../store/runs.ts";
 import type { RunSummary } from "./run-summary.ts";
 
-/** Why nothing is delivered for a while: credentials of this process, a pool, or the contacts of a pool. */
-export interface Standstill {
-  readonly scope: "process" | HoldScope;
-  /** Absent for a process. */
-  readonly pool?: string;
-  /** A failure kind. */
-  readonly kind: string;
-}
+/** Why nothing is delivered for a while: credentials of this process, a pool, or the contacts of a pool; or a pause. */
+export type Standstill =
+  | {
+      readonly scope: "process" | HoldScope;
+      /** Absent for a process. */
+      readonly pool?: string;
+      /** A failure kind. */
+      readonly kind: string;
+    }
+  /** `resumed`: a pause that was told of is over. */
+  | { readonly scope: "paused" | "resumed"; readonly gate: string; readonly sentence: Sentence };
 
 export type RunEvent =
   | { readonly is: "started"; readonly run: Run; readonly resumed: boolean }

@@ -4,9 +4,11 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EMPTY_BOOKS, post, TERMS, type Books } from "../../core/books.ts";
+import { ALL, feedGate, poolGate } from "../../core/gate.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Runs } from "../../store/runs.ts";
+import { pausedGates, pausedSentence, resumedSentence } from "../gates/pause.ts";
 import type { Standstill } from "./run-observer.ts";
 
 export interface SettlingOptions {
@@ -18,7 +20,7 @@ export interface SettlingOptions {
   /** True once everything was put. */
   readonly allPut: () => boolean;
   readonly onLook: (books: Books) => void;
-  /** Told once a reason. */
+  /** Told once a reason, and once when a pause is over. */
   readonly onHold: (standstill: Standstill) => void;
   /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
   readonly onStill?: () => void;
@@ -33,7 +35,7 @@ const STILL_MS = 60_000;
 /** Resolves to the books of the runs together. */
 export async function waitUntilSettled(options: SettlingOptions): Promise<Books> {
   const { engine, runs, allPut, onLook, onStill, stillMs = STILL_MS, signal } = options;
-  const reported = new Set<string>();
+  const reported: Reported = { reasons: new Set(), pauses: new Set() };
   let before = EMPTY_BOOKS;
   let movedAt = performance.now();
   let isStallReported = false;
@@ -67,15 +69,43 @@ export async function booksOf(runs: Runs, ids: readonly string[]): Promise<Books
   return sum;
 }
 
-async function tellHolds({ engine, deliveries, pools, onHold }: SettlingOptions, reported: Set<string>): Promise<void> {
+interface Reported {
+  readonly reasons: Set<string>;
+  /** Gates that are paused still, as far as was told. */
+  readonly pauses: Set<string>;
+}
+
+async function tellHolds(
+  { engine, runs, deliveries, pools, onHold }: SettlingOptions,
+  { reasons, pauses }: Reported,
+): Promise<void> {
   const tell = (standstill: Standstill): void => {
-    const key = Object.values(standstill).join(" ");
-    if (reported.has(key)) return;
-    reported.add(key);
+    const key = JSON.stringify(standstill);
+    if (reasons.has(key)) return;
+    reasons.add(key);
     onHold(standstill);
   };
   for (const { onHoldFor } of deliveries) if (onHoldFor !== undefined) tell({ scope: "process", kind: onHoldFor });
   for (const { pool, scope, kind } of await engine.store.holds.list()) {
     if (pools.includes(pool)) tell({ pool, scope, kind });
+  }
+  const paused = await pausedGates(engine.store);
+  for (const gate of pauses) {
+    if (paused.some((one) => one.gate === gate)) continue;
+    pauses.delete(gate);
+    onHold({ scope: "resumed", gate, sentence: resumedSentence(gate) });
+  }
+  if (paused.length === 0) return;
+  const feeds = await Promise.all(runs.map(async (id) => (await engine.store.runs.get(id))?.feed));
+  const concerns = new Set([
+    ALL,
+    ...pools.map(poolGate),
+    ...feeds.flatMap((feed) => (feed === undefined ? [] : feedGate(feed))),
+  ]);
+  for (const one of paused) {
+    const { gate } = one;
+    if (!concerns.has(gate)) continue;
+    pauses.add(gate);
+    tell({ scope: "paused", gate, sentence: pausedSentence(one) });
   }
 }

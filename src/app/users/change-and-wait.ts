@@ -3,6 +3,9 @@ import type { Change, InvalidUnit } from "../../core/change.ts";
 import type { Person } from "../../core/person.ts";
 import type { ChangeResult } from "../../delivery/direct.ts";
 import type { Pool } from "../../delivery/pool.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { DIRECT } from "../../store/runs.ts";
+import { demandNoPause } from "../gates/pause.ts";
 
 export interface ChangeOptions {
   /** Who has the name is asked until it aborts. */
@@ -13,6 +16,8 @@ export interface ChangeOptions {
   readonly waitMs: number;
   /** True where workers are to deliver, and nobody waits. */
   readonly leave?: boolean;
+  /** Sends what a pause would keep. */
+  readonly despitePause?: boolean;
   /** Asked before anything is put; it throws where somebody declines. */
   readonly consent?: () => Promise<void>;
   /** Told the opaque key of the user once the change is put. */
@@ -34,9 +39,16 @@ export type ChangeOutcome =
   /** The signal ended the waiting; the change stays queued. */
   | { readonly is: "interrupted"; readonly user: string; readonly cause: unknown };
 
-/** Rejects as reads of the pool and of the store do. */
-export async function changeAndWait(pool: Pool, change: Change, options: ChangeOptions): Promise<ChangeOutcome> {
-  const { reading, signal, waitMs, leave = false, consent, onPut } = options;
+/** Rejects as reads of the pool and of the store do, and with an AppError `paused` where a change would be kept that somebody waits for. */
+export async function changeAndWait(
+  { store }: Pick<Engine, "store">,
+  pool: Pool,
+  change: Change,
+  options: ChangeOptions,
+): Promise<ChangeOutcome> {
+  const { reading, signal, waitMs, leave = false, despitePause = false, consent, onPut } = options;
+  // What nobody waits for is taken and kept, as all that workers deliver.
+  if (!despitePause && !leave) await demandNoPause(store, { pool: pool.profile.id, feed: DIRECT });
   const direct = pool.direct();
   const checked = direct.check(change);
   if ("fault" in checked) return { is: "fault", fault: checked.fault };
@@ -56,7 +68,12 @@ export async function changeAndWait(pool: Pool, change: Change, options: ChangeO
   onPut?.(user);
   if (leave) return { is: "queued", user, queued };
   try {
-    return { is: "delivered", user, username, delivered: await direct.deliverNow(submitted, { waitMs, signal }) };
+    return {
+      is: "delivered",
+      user,
+      username,
+      delivered: await direct.deliverNow(submitted, { waitMs, signal, despitePause }),
+    };
   } catch (cause) {
     if (!signal.aborted) throw cause;
     return { is: "interrupted", user, cause };

@@ -2,23 +2,27 @@
 import type { CognitoClient } from "../../cognito/client.ts";
 import { retryRead, type ReadRefusal, type Reads } from "../../cognito/read-retry.ts";
 import { createUserDirectory } from "../../cognito/user-directory.ts";
-import { accountOf } from "../../cognito/listed-user.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../../core/alias-claims.ts";
 import type { ListedUser } from "../../core/comparison.ts";
 import { questionsOf } from "../../core/identifier.ts";
 import type { Pool } from "../../delivery/pool.ts";
-import { isBelieved, isOfFormer, type QueuedUnit, type UserState } from "../../core/mailbox.ts";
+import { gatesIn, isBelieved, type QueuedUnit, type UserState } from "../../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
-import { contactOf, flagOf, isContact, VERIFIED, type Unit, type UnitValue } from "../../core/unit.ts";
+import { runGate } from "../../core/gate.ts";
+import { contactOf, isContact, type Unit } from "../../core/unit.ts";
 import { timeOf } from "../../core/version.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Named, NameHint } from "../../delivery/user-names.ts";
 import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
 import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
+import { pausedGates, pausedSentence, type PausedGate } from "../gates/pause.ts";
+import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
 import { viewLetter, type LetterView } from "../letters/letter-view.ts";
-import type { Explanation, LedgerUnit, PendingUnit } from "./explanation.ts";
+import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
+import { exceptionsOf, exceptionText, ledgerOf } from "./outcomes.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "../../core/advice.ts";
+import { counted } from "../../core/amounts.ts";
 
 export interface ExplainDeps {
   readonly engine: Engine;
@@ -29,11 +33,14 @@ export interface ExplainDeps {
 
 interface UserDeps extends ExplainDeps {
   readonly profile: PoolProfile;
+  /** As it was asked for. */
+  readonly name: string;
 }
 
 export type Explained =
   | { readonly is: "one"; readonly explanation: Explanation }
-  | { readonly is: "none" }
+  /** `exceptions`: rows that named somebody so. */
+  | { readonly is: "none"; readonly exceptions: readonly ExceptionView[] }
   | { readonly is: "many"; readonly usernames: readonly string[] };
 
 /** Finds the user by what people sign in with, and explains how things stand. */
@@ -41,8 +48,12 @@ export async function explain(deps: ExplainDeps & { readonly pool: Pool }, name:
   const { pool, signal } = deps;
   const before = await hintOf(pool, name);
   const named = await pool.names.whose(name, undefined, signal);
-  if (named.is !== "one") return named;
-  return { is: "one", explanation: await explainUser({ ...deps, profile: pool.profile }, named, before) };
+  if (named.is === "many") return named;
+  const { engine } = deps;
+  if (named.is === "none") {
+    return { is: "none", exceptions: await exceptionsOf(engine, pool.profile.id, { names: [name] }) };
+  }
+  return { is: "one", explanation: await explainUser({ ...deps, profile: pool.profile, name }, named, before) };
 }
 
 /** Whose the name was when it was asked before, where it is one that passes on. */
@@ -77,6 +88,7 @@ export async function explainUser(
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
+  const pauses = (await pausedGates(store)).filter(({ gate }) => gatesIn(state.mailbox).has(gate));
   const nowMs = await store.now();
   const units = unitsOf(state, keyring, nowMs);
   desired.push(...units.map(({ unit }) => unit));
@@ -91,7 +103,14 @@ export async function explainUser(
     },
   };
   const pending = pendingOf(state, units, prospect);
-  const ledger = ledgerOf(deps, state, listed);
+  const ledger = ledgerOf({ keyring, profile }, state, listed);
+  const names = [
+    deps.name,
+    username,
+    listed?.attributes.get("email") ?? "",
+    listed?.attributes.get("phone_number") ?? "",
+  ];
+  const exceptions = await exceptionsOf(engine, profile.id, { user, names, ledger: state.ledger });
   return {
     pool: {
       id: profile.id,
@@ -107,6 +126,7 @@ export async function explainUser(
     pending,
     ledger,
     letters,
+    exceptions,
     aliases: [...looked.found.values()].map(({ attribute, text, owners: names }) => {
       return { attribute, value: mask(text), owners: names.map(printable) };
     }),
@@ -115,7 +135,9 @@ export async function explainUser(
     because: [
       ...unasked("for this user", found),
       ...unasked("who has what is wanted", looked.refused),
-      ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, holds, ledger }),
+      ...pauses.map(pausedSentence),
+      ...keptSentences(units, pauses),
+      ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, exceptions, holds, ledger }),
     ],
   };
 }
@@ -144,28 +166,6 @@ function shownUser({ status, attributes }: ListedUser): NonNullable<Explanation[
 }
 
 /** What poolsync wrote last, held against what the pool has. */
-function ledgerOf(
-  { engine: { keyring }, profile }: UserDeps,
-  state: UserState,
-  listed: ListedUser | undefined,
-): readonly LedgerUnit[] {
-  const mark = listed && keyring.accountMark(profile.id, accountOf(listed));
-  return Object.entries(state.ledger).map(([attribute, entry]): LedgerUnit => {
-    const { version, digest } = entry;
-    const known = digest !== "";
-    const isFormer = mark !== undefined && isOfFormer(entry, mark);
-    const unit = {
-      attribute,
-      version: iso(timeOf(version)),
-      known,
-      ...(isFormer ? { formerAccount: true as const } : {}),
-    };
-    if (isFormer || !known || listed === undefined) return unit;
-    const digestOf = (value: UnitValue): string => keyring.valueDigest(attribute, value);
-    return { ...unit, changedSince: !valuesInPool(listed, attribute).some((value) => digestOf(value) === digest) };
-  });
-}
-
 interface OpenUnit extends Waiting {
   readonly queued: QueuedUnit;
   /** In a process's hands. */
@@ -214,11 +214,12 @@ function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect:
   });
 }
 
-/** What is in a process's hands is on its way already, and what is on hold or in a longer back-off is not next. */
+/** What is in a process's hands is on its way already, and what is kept, on hold or in a longer back-off is not next. */
 function nextOf(units: readonly OpenUnit[], prospect: Prospect, holds: Explanation["holds"]): NextCall[] {
   if (holds.some(({ scope }) => scope === "pool")) return [];
   const contactsWait = holds.length > 0;
-  const free = units.filter(({ unit: { name }, inHand }) => {
+  const free = units.filter(({ unit: { name }, queued, inHand }) => {
+    if (queued.gate !== undefined) return false;
     return !inHand && !(contactsWait && (isContact(name) || contactOf(name) !== undefined));
   });
   const atMs = Math.max(prospect.nowMs, Math.min(...free.map(({ queued }) => queued.notBefore)));
@@ -275,10 +276,28 @@ function unasked(what: string, response: { readonly ok: true } | ReadRefusal | u
   return [`The pool could not be asked ${what} (${kind}). ${advice}`];
 }
 
+/** What a gate keeps of the user: until a resume, or until somebody approves its run. */
+function keptSentences(units: readonly OpenUnit[], pauses: readonly PausedGate[]): Sentence[] {
+  const gates = units.flatMap(({ queued }) => queued.gate ?? []);
+  const paused = gates.filter((gate) => pauses.some((pause) => pause.gate === gate)).length;
+  const runs = new Set(units.flatMap(({ queued: { gate, run } }) => (gate === runGate(run) ? [run] : [])));
+  const until = `Until then ${counted(paused, "change")} of this user ${paused === 1 ? "is" : "are"} kept.`;
+  return [
+    ...(paused === 0 ? [] : [[until]]),
+    ...Array.from(runs, (run) => sentence`Run ${run} waits for an approval: see ${nextStep("runs", "show", run)}.`),
+  ];
+}
+
 function reasons(
   { mailbox }: UserState,
   listed: ListedUser | null | undefined,
-  { pending, letters, holds, ledger }: Pick<Explanation, "pending" | "letters" | "holds" | "ledger">,
+  {
+    pending,
+    letters,
+    exceptions,
+    holds,
+    ledger,
+  }: Pick<Explanation, "pending" | "letters" | "exceptions" | "holds" | "ledger">,
 ): string[] {
   const sentences: string[] = [];
   const listedSub = listed?.sub;
@@ -309,9 +328,10 @@ function reasons(
       `\`${attribute}\` ${failed === 0 ? "waits, and" : `failed ${times}, and`} is tried again at ${notBefore}.`,
     );
   }
-  if (pending.length > 0 && holds.length === 0 && !mailbox?.claim) {
+  const isKept = Object.values(mailbox?.pending ?? {}).every(({ gate }) => gate !== undefined);
+  if (pending.length > 0 && holds.length === 0 && !mailbox?.claim && !isKept) {
     sentences.push(
-      "What is pending is delivered by a worker, by the next sync of the pool, or by the next one-user command for this user.",
+      "What is pending is delivered by a worker, by the command that goes on with its run, or by a sync with --leftovers.",
     );
   }
   for (const { attribute, kind, reason, id, owner, sub, namedBy, advice } of letters) {
@@ -325,6 +345,7 @@ function reasons(
       `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
     );
   }
+  sentences.push(...exceptions.map(exceptionText));
   if (ledger.some(({ formerAccount }) => formerAccount === true)) {
     sentences.push(
       "The account was deleted and made anew since poolsync wrote it: what it wrote before counts no more.",
@@ -337,28 +358,15 @@ function reasons(
       );
     }
   }
-  if (sentences.length === 0 && ledger.length === 0) sentences.push("poolsync was never asked to change this user.");
-  else if (sentences.length === 0) {
+  // Of what is kept the sentences before these have told.
+  if (sentences.length > 0 || pending.length > 0) return sentences;
+  if (ledger.length === 0) sentences.push("poolsync was never asked to change this user.");
+  else {
     sentences.push(
       ledger.some(({ known }) => known) ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.",
     );
   }
   return sentences;
-}
-
-/** What the pool has of a unit, in each of the ways in which it may have been asked for. */
-function valuesInPool({ attributes }: ListedUser, name: string): readonly UnitValue[] {
-  const current = attributes.get(name) ?? "";
-  if (contactOf(name) !== undefined) return [{ kind: "as-is", verified: current.toLowerCase() === "true" }];
-  if (current === "") return [{ kind: "clear" }];
-  const flag = flagOf(name);
-  if (flag === undefined) return [{ kind: "text", text: current }];
-  const isVerified = attributes.get(flag)?.toLowerCase() === "true";
-  return VERIFIED.filter((verified) => isVerified || verified !== "mark").map((verified) => ({
-    kind: "text",
-    text: current,
-    verified,
-  }));
 }
 
 function iso(epochMs: number): string {

@@ -1,4 +1,5 @@
 /** One user's path through poolsync, as one document. People's values are masked in it. */
+import type { Sentence } from "../../core/sentence.ts";
 import type { LetterView } from "../letters/letter-view.ts";
 import type { NextCall } from "./next-delivery.ts";
 
@@ -28,13 +29,15 @@ export interface Explanation {
   readonly pending: readonly PendingUnit[];
   readonly ledger: readonly LedgerUnit[];
   readonly letters: readonly LetterView[];
+  /** Of units that were not written the last outcome, where nothing was written since. */
+  readonly exceptions: readonly ExceptionView[];
   /** For every alias that waits or is in a letter: who has it, verified where the pool's aliases are. Values masked. */
   readonly aliases: readonly AliasView[];
   /** What the next delivery would send; none while all of it is on hold. */
   readonly next: readonly NextCall[];
   readonly holds: readonly { readonly scope: string; readonly kind: string; readonly advice: string }[];
   /** What is in the way, or why nothing is, each a sentence. */
-  readonly because: readonly string[];
+  readonly because: readonly (Sentence | string)[];
 }
 
 export interface LedgerUnit {
@@ -42,10 +45,25 @@ export interface LedgerUnit {
   readonly version: string;
   /** False where nobody heard what became of its call, or where the value was found there and not written. */
   readonly known: boolean;
+  /** What became of the change that was settled last; when and by which run, where that is known. */
+  readonly outcome: "applied" | "unchanged" | "unresolved";
+  readonly at?: string;
+  readonly run?: string;
   /** True where the pool holds another value than poolsync wrote; absent where that cannot be told. */
   readonly changedSince?: boolean;
   /** True where the account that poolsync wrote is no more: the username was made anew. */
   readonly formerAccount?: true;
+}
+
+/** A unit, or a whole row, that was not written. */
+export interface ExceptionView {
+  /** Blank where the whole row is meant. */
+  readonly attribute: string;
+  readonly kind: string;
+  readonly reason: string;
+  readonly run: string;
+  readonly line?: number;
+  readonly at: string;
 }
 
 export interface AliasView {

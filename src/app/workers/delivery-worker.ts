@@ -5,7 +5,9 @@ import { reportedReads } from "../../delivery/reported-reads.ts";
 import { withScope } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../opening.ts";
+import { logLeftovers } from "../runs/leftovers.ts";
 import { DRAIN_MS, stopDeliveries } from "../runs/stop-deliveries.ts";
+import { pauseNote } from "../gates/pause.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /** Longer than a call may take, shorter than the grace that process supervisors give. */
@@ -25,7 +27,8 @@ export async function runDeliveryWorker(
       !interrupts.drain.aborted &&
       deliveries.length === chosen.length &&
       deliveries.every((delivery) => delivery.ready);
-    await openHealth(config, log, ready, scope);
+    const notes = (): readonly string[] => [...new Set(deliveries.flatMap(({ paused }) => paused.map(pauseNote)))];
+    await openHealth(config, log, { ready, notes }, scope);
     const engine = await openConfiguredEngine(config, scope, { log });
     const clients = openClients(config, scope);
     const { concurrency } = config;
@@ -33,6 +36,7 @@ export async function runDeliveryWorker(
       const reads = reportedReads(log, { withinMs: Infinity, onWait });
       const pool = await openChosenPool({ concurrency, log, engine, clients, scope, reads, signal }, choice);
       await republishLetters(engine.queues, engine.store.letters, choice.id);
+      await logLeftovers(engine.store, choice.id, log);
       deliveries.push(
         scope.defer(await pool.deliver(), (delivery) => stopDeliveries([delivery], interrupts, drainSeconds * 1000)),
       );

@@ -22,7 +22,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, scope);
     let isReady = (): boolean => false;
-    await openHealth(config, log, () => isReady() && !interrupts.drain.aborted, scope);
+    await openHealth(config, log, { ready: () => isReady() && !interrupts.drain.aborted }, scope);
     const engine = await openConfiguredEngine(config, scope, { log });
     const clients = openClients(config, scope);
     const deps: PassDeps = { config, log, engine, clients };

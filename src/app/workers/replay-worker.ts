@@ -14,7 +14,7 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, 0, scope);
     let isConnected = (): boolean => false;
-    await openHealth(config, log, () => isConnected() && !interrupts.drain.aborted, scope);
+    await openHealth(config, log, { ready: () => isConnected() && !interrupts.drain.aborted }, scope);
     const engine = await openConfiguredEngine(config, scope, { log });
     scope.defer(
       startReplayer(engine, log, (order, signal) => executeReplay(engine, order, signal)),

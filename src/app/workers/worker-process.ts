@@ -1,7 +1,7 @@
 /** What the long-running processes of a fleet have in common. All of them need Redis. */
 import type { Config } from "../../config/config.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
-import { startHealth } from "../../http/health.ts";
+import { startHealth, type HealthOptions } from "../../http/health.ts";
 import { aborted, endInTime, type Interrupts, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -48,11 +48,11 @@ export function demandRedis(config: Config): void {
 export async function openHealth(
   { health: { host, port } }: Config,
   log: Log,
-  ready: () => boolean,
+  answers: Pick<HealthOptions, "ready" | "notes">,
   scope: Scope,
 ): Promise<void> {
   if (port === undefined) return;
-  const health = await startHealth({ host, port, ready }).catch((cause: unknown) => {
+  const health = await startHealth({ host, port, ...answers }).catch((cause: unknown) => {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
     const why = code === "EADDRINUSE" ? "is taken by another process" : `cannot be listened at (${code})`;
     throw new AppError("port", `Port ${port} of ${host} ${why}: set another POOLSYNC_HEALTH_PORT.`, { cause });

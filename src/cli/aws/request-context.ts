@@ -20,6 +20,8 @@ export interface RequestContext extends OpenedCommand {
   readonly cognito: (chosen: ChosenPool) => CognitoClient;
   readonly engine: () => Promise<Engine>;
   readonly pool: (chosen: ChosenPool) => Promise<Pool>;
+  /** Gates of which it was reported that they keep what is queued: once in a command. */
+  readonly reported: Set<string>;
   /** The pace of calls that no pool is opened for; without one of an engine's it is this process's own. */
   readonly governor: (bucket: string, ceilingPerSecond: number, pace?: Pace) => QuotaGovernor;
 }
@@ -47,6 +49,7 @@ export function requestContext(
     mode,
     signal,
     engine,
+    reported: new Set(),
     cognito(chosen) {
       sayPassedRegion({ ...opened, clients }, chosen);
       return clients.of(chosen);

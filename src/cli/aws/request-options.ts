@@ -17,6 +17,7 @@ export interface OneFlags extends RequestFlags, AnswerFlags, CognitoFlags {
   readonly now?: boolean;
   readonly dryRun?: boolean;
   readonly force?: boolean;
+  readonly despitePause?: boolean;
 }
 
 /** What comes before the members that only one of the two operations has. */
@@ -41,6 +42,7 @@ export function modeOptions(command: Command): Command {
     .option("--now", "send it without an engine, where none is configured")
     .option("--dry-run", "say what would change, and send nothing")
     .option("--force", "do not ask before attributes are cleared or a sign-in address changes")
+    .option("--despite-pause", "send it although somebody has paused the pool")
     .option("--query <expression>", "a JMESPath expression over the answer")
     .option("--output <format>", "json, text or table (default: json)", choice("--output", OUTPUTS))
     .option("--select <what>", "*, a field of the answer, or ^Parameter, as PowerShell's -Select")

@@ -12,6 +12,8 @@ import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { makeTokenChange } from "../../delivery/token-change.ts";
 import type { Pool } from "../../delivery/pool.ts";
+import { demandNoPause } from "../../app/gates/pause.ts";
+import { DIRECT } from "../../store/runs.ts";
 import { adviceToUser } from "../../core/advice.ts";
 import { dryRun } from "./dry-run.ts";
 import { hasEngine } from "./engine-guard.ts";
@@ -122,6 +124,9 @@ async function atOnce(
   const { token, units, clientMetadata } = request;
   if (flags.force !== true) await ask(io, risksOf(undefined, units), signal);
   const engine = hasEngine(config) ? await context.engine() : undefined;
+  if (engine !== undefined && flags.despitePause !== true) {
+    await demandNoPause(engine.store, { pool: chosen.id, feed: DIRECT });
+  }
   const bucket = await bucketOf(engine, claims, chosen.region);
   const updates = context.governor(bucket, chosen.ratePerSecond, engine?.store.pace);
   const cognito = context.cognito(chosen);

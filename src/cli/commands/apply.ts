@@ -11,7 +11,7 @@ import type { Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../opening.ts";
 import { several } from "../option-values.ts";
 import { createPlanningLine } from "../planning-line.ts";
-import { deliverRun, type RunFlags } from "../run-context.ts";
+import { deliverRun, leftoversOption, type RunFlags } from "../run-context.ts";
 
 interface ApplyFlags extends RunFlags {
   readonly approve?: readonly string[];
@@ -22,7 +22,7 @@ export function addApply(program: Command, context: Context): void {
     .command("apply")
     .description("Carry out a plan that `plan --out` wrote. Users who were changed since are skipped and reported.")
     .argument("<plan>", "the plan file");
-  cognitoOptions(command)
+  leftoversOption(cognitoOptions(command))
     .option("--approve <plan>", "carry the plan out although it breaks guards", several)
     .option("--report <file>", "where users who were skipped are listed (default: here, under the name of the run)");
   engineOptions(command)

@@ -1,9 +1,11 @@
 /** `poolsync dead replay`: dead letters are put again under their old version, and delivered. */
 import type { Command } from "commander";
 import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
+import { demandNoPause } from "../../app/gates/pause.ts";
 import { findReplayable, openReplay, orderReplay, replayAndWait } from "../../app/letters/replay-groups.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
-import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
+import { waitForOthers } from "../../app/runs/own-deliveries.ts";
+import type { RunEvent, Standstill } from "../../app/runs/run-observer.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { choosePool } from "../../config/config.ts";
 import { count, counted } from "../../core/amounts.ts";
@@ -15,15 +17,15 @@ import { byKind, groupsText, leftOut, movement } from "../../views/replay.ts";
 import { balanceText } from "../../views/run-summary.ts";
 import { standstillText } from "../../views/standstill.ts";
 import type { Context } from "../command.ts";
-import { commandLine } from "../command-line.ts";
+import { asTyped, commandLine } from "../command-line.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { filterOptions } from "../letter-options.ts";
-import { cognitoOptions, engineOptions, openConfig, type CognitoFlags, type OpenedCommand } from "../opening.ts";
+import { cognitoOptions, engineOptions, openConfig, type OpenedCommand } from "../opening.ts";
+import { leftoversOption, startDelivering, type RunFlags } from "../run-context.ts";
 import { createProgress } from "../progress.ts";
 
-interface ReplayFlags extends CognitoFlags, LetterRequest {
+interface ReplayFlags extends RunFlags, LetterRequest {
   readonly dryRun?: boolean;
-  readonly detach?: boolean;
 }
 
 export function addReplay(dead: Command, context: Context): void {
@@ -32,7 +34,10 @@ export function addReplay(dead: Command, context: Context): void {
       .command("replay")
       .description("Put dead letters again under their old version, and wait for what becomes of them."),
   ).option("--dry-run", "count them, and do nothing");
-  cognitoOptions(command).option("--detach", "leave the order to the fleet's replay worker (needs REDIS_URL)");
+  leftoversOption(cognitoOptions(command)).option(
+    "--detach",
+    "leave the order to the fleet's replay worker (needs REDIS_URL)",
+  );
   engineOptions(command)
     .addHelpText(
       "after",
@@ -86,10 +91,25 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const pools = [...new Set(groups.map(({ pool }) => pool))];
     const opening = await openPools(io, opened, scope, engine, pools, flags);
     const stands = await openReplay(engine, request);
-    const deliveries = await Promise.all(opening.map((pool) => pool.deliver()));
-    scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
+    for (const pool of pools) await demandNoPause(engine.store, { pool });
+    for (const id of stands.runs) {
+      const run = await engine.store.runs.get(id);
+      if (run !== undefined) await demandNoPause(engine.store, run);
+    }
+    const { deliveries, leftRuns } = await startDelivering(
+      io,
+      opened,
+      scope,
+      { engine, pools: opening, runs: stands.runs },
+      flags,
+    );
     const progress = scope.defer(createProgress(io.stderr, opened.interactive), (shown) => shown.stop());
     const { interrupts } = io;
+    const onHeld = (standstill: Standstill): void => {
+      progress.held(standstill);
+      progress.clear();
+      tell(io, asTyped(io, standstillText(standstill), flags));
+    };
     const deps = {
       engine,
       log,
@@ -98,12 +118,11 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
       pools,
       onStopped: () => progress.stop(),
       onLook: (...seen: Seen) => progress.show(progressOf(...seen)),
-      onHeld(standstill: Parameters<typeof standstillText>[0]) {
-        progress.clear();
-        tell(io, standstillText(standstill));
-      },
+      onHeld,
     };
     const outcome = await replayAndWait(deps, request, stands).finally(() => progress.stop());
+    const observe = (event: RunEvent): void => void (event.is === "held" && onHeld(event.standstill));
+    await waitForOthers({ ...deps, observe }, pools, leftRuns);
     const { replayed, runs, before, after, balanced, diedAgain } = outcome;
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
     const again = diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`${command("dead", "list")}\`)`;

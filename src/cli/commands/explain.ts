@@ -6,10 +6,13 @@ import { explain } from "../../app/users/explain.ts";
 import { choosePool } from "../../config/config.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
+import { exceptionText } from "../../app/users/outcomes.ts";
+import type { Sentence } from "../../core/sentence.ts";
 import { explanationText } from "../../views/explanation.ts";
 import { NOBODY, refusedText, severalHaveIt } from "../aws/refusal-text.ts";
 import { usageError } from "../aws/usage-error.ts";
 import type { Context } from "../command.ts";
+import { asTyped } from "../command-line.ts";
 import { columnsOf, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig, type CognitoFlags } from "../opening.ts";
 
@@ -52,11 +55,17 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
     const pool = await openChosenPool({ ...opened, concurrency, engine, clients, scope, signal }, chosen);
     const deps = { engine, pool, cognito: clients.of(chosen), reads, signal };
     const explained = await readEarly(signal, explain(deps, username));
-    if (explained.is === "none") throw new AppError(NOBODY.kind, refusedText({ ...NOBODY, operation: "ListUsers" }));
+    if (explained.is === "none") {
+      const refused = refusedText({ ...NOBODY, operation: "ListUsers" });
+      throw new AppError(NOBODY.kind, [refused, ...explained.exceptions.map(exceptionText)].join(" "));
+    }
     if (explained.is === "many") throw severalHaveIt(explained.usernames);
     const { explanation } = explained;
-    if (flags.json === true) io.stdout.write(`${JSON.stringify(explanation, undefined, 2)}\n`);
-    else io.stdout.write(explanationText(explanation, columnsOf(io.stdout)));
+    const say = (said: Sentence | string): string => asTyped(io, said, flags);
+    if (flags.json === true) {
+      const document = { ...explanation, because: explanation.because.map(say) };
+      io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+    } else io.stdout.write(explanationText(explanation, columnsOf(io.stdout), say));
     return EXIT.done;
   });
 }

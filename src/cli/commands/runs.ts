@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
+import { openEngineToStop } from "../../app/opening.ts";
 import { listRuns, showRun } from "../../app/runs/look-at-runs.ts";
 import { closest } from "../../feeds/closest.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
@@ -113,10 +114,16 @@ function approve({ io }: Context, id: string, flags: EngineFlags): Promise<numbe
 }
 
 function cancel({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
-  return printEngine(io, flags, async (engine, { log }) => {
-    const { feed, pool, books } = await cancelRun(engine, log, id);
-    const { applied, pending } = books;
-    if (flags.json === true) return `${JSON.stringify({ run: id, feed, pool, applied, pending })}\n`;
-    return indent("", `Run ${id} is cancelled. ${cancelledSentence(books)}`, columnsOf(io.stdout));
-  });
+  return printEngine(
+    io,
+    flags,
+    async (engine, { log }) => {
+      const cancelled = await cancelRun(engine, log, id);
+      const { undoable, ...facts } = cancelled;
+      if (flags.json === true) return `${JSON.stringify({ run: id, ...facts, undoable })}\n`;
+      const undo = undoable ? ` \`${commandLine(io, ["undo", id], flags)}\` puts back what was written.` : "";
+      return indent("", `Run ${id} is cancelled. ${cancelledSentence(cancelled)}${undo}`, columnsOf(io.stdout));
+    },
+    openEngineToStop,
+  );
 }

@@ -3,18 +3,19 @@ import type { Command } from "commander";
 import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { runFeeds } from "../../app/feeds/run-feeds.ts";
 import { isApproved } from "../../app/plans/make-plans.ts";
+import { demandNoPause, keptSentence, pauseOf } from "../../app/gates/pause.ts";
 import { isComplete } from "../../app/runs/run-summary.ts";
-import { stopDeliveries } from "../../app/runs/stop-deliveries.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
+import type { Engine } from "../../queues/engine.ts";
 import type { Context } from "../command.ts";
-import { commandLine } from "../command-line.ts";
+import { asTyped, commandLine } from "../command-line.ts";
 import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
 import { stopAtGuards } from "../guard-stop.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
 import { planShown } from "../planning.ts";
-import { runContext, type RunFlags } from "../run-context.ts";
+import { leftoversOption, runContext, startDelivering, type RunFlags } from "../run-context.ts";
 
 interface SyncFlags extends FeedsFlags, RunFlags {}
 
@@ -22,7 +23,7 @@ export function addSync(program: Command, context: Context): void {
   const command = program
     .command("sync")
     .description("Put the values of a file into a user pool, and wait until all is applied or set aside.");
-  cognitoOptions(planOptions(feedOptions(command)))
+  leftoversOption(cognitoOptions(planOptions(feedOptions(command))))
     .option("--detach", "put the changes and leave: workers deliver them (needs REDIS_URL)")
     .option("--stream", "read standard input once as it comes, without a first pass and without resuming")
     .option("--report <file>", "where rows that were not put are listed (default: here, under the name of the run)");
@@ -69,10 +70,20 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
       if (flags.json !== true) tell(io, `Look at the whole of it with \`${whole}\` and the same file and options.`);
       return code;
     }
+    const detached = flags.detach === true;
+    const unfinished = planned?.flatMap((feed) => feed.unfinished ?? []) ?? [];
+    // A run that goes on may have begun under another file's name.
+    const names = [...new Set([...feeds.feeds.map(({ input }) => input.name), ...unfinished.map(({ feed }) => feed)])];
+    if (detached) await tellPauses(io, engine, { pool: id, names }, flags);
+    else for (const feed of names) await demandNoPause(engine.store, { pool: id, feed });
     // Not before: a sync that a guard stops writes nothing, not even what other runs left.
-    const deliveries = flags.detach === true ? [] : [await pool.deliver()];
-    scope.defer(deliveries, (all) => stopDeliveries(all, io.interrupts));
-    const context = runContext(io, opened, { engine, pool, deliveries }, flags);
+    const returned = planned?.flatMap((feed) => feed.returned) ?? [];
+    const runs = [...unfinished.map((run) => run.id), ...returned];
+    const started = detached
+      ? { deliveries: [], ownRuns: undefined, leftRuns: [] }
+      : await startDelivering(io, opened, scope, { engine, pools: [pool], runs }, flags);
+    const leftRuns = [...returned, ...started.leftRuns];
+    const context = runContext(io, opened, { engine, pool, ...started, leftRuns }, flags);
     const summaries = await runFeeds(context, { name: flags.feed, feeds: feeds.feeds, planned });
     if (flags.json === true) {
       const [only] = summaries;
@@ -80,4 +91,20 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
     }
     return summaries.every(isComplete) ? EXIT.done : EXIT.partial;
   });
+}
+
+/** Nobody waits for what is kept, so it is taken all the same. */
+async function tellPauses(
+  io: Io,
+  { store }: Engine,
+  { pool, names }: { readonly pool: string; readonly names: readonly string[] },
+  flags: SyncFlags,
+): Promise<void> {
+  const reported = new Set<string>();
+  for (const feed of names) {
+    const paused = await pauseOf(store, { pool, feed });
+    if (paused === undefined || reported.has(paused.gate)) continue;
+    reported.add(paused.gate);
+    tell(io, asTyped(io, keptSentence(paused), flags));
+  }
 }

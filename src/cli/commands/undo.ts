@@ -1,5 +1,6 @@
 /** `poolsync undo`: puts back what was there before a run, but for what has changed since. */
 import type { Command } from "commander";
+import { readEarly } from "../../app/app-error.ts";
 import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
 import { isApproved } from "../../app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../app/plans/undo-run.ts";
@@ -13,7 +14,7 @@ import { columnsOf, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, openConfig } from "../opening.ts";
 import { several } from "../option-values.ts";
 import { createPlanningLine } from "../planning-line.ts";
-import { deliverRun, type RunFlags } from "../run-context.ts";
+import { deliverRun, leftoversOption, type RunFlags } from "../run-context.ts";
 
 interface UndoFlags extends RunFlags {
   readonly approve?: readonly string[];
@@ -25,7 +26,7 @@ export function addUndo(program: Command, context: Context): void {
     .command("undo")
     .description("Put back what was there before a run with keepBefore. What has changed since is left alone.")
     .argument("<run>", "the run, by its id");
-  cognitoOptions(command)
+  leftoversOption(cognitoOptions(command))
     .option("--dry-run", "tell what would be put back, and write nothing")
     .option("--approve <plan>", "go on with this plan although it breaks guards; may be repeated", several)
     .option("--report <file>", "where users who were skipped are listed (default: here, under the name of the run)");
@@ -53,7 +54,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const signal = io.interrupts.drain;
   return withScope(async (scope) => {
     const engine = await openConfiguredEngine(config, scope, opened);
-    const run = await findUndoable(engine.store, id);
+    const run = await readEarly(signal, findUndoable(engine.store, id, signal));
     const clients = openClients(config, scope);
     const { concurrency } = config;
     const pool = await openChosenPool(

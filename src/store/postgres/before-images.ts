@@ -8,9 +8,9 @@ export function createBeforeImages(database: StoreDatabase, now: () => number): 
   return {
     async keep(run, beforeImages, forMs) {
       const at = now();
-      await database.write("DELETE FROM poolsync.befores WHERE expires_at <= $1", [at]);
+      await database.write("DELETE FROM poolsync.before_images WHERE expires_at <= $1", [at]);
       await database.write(
-        `INSERT INTO poolsync.befores
+        `INSERT INTO poolsync.before_images
          SELECT $1, unit, body, $4 FROM unnest($2::text[], $3::text[]) AS new (unit, body)
          ON CONFLICT (run, unit) DO UPDATE SET expires_at = excluded.expires_at`,
         [run, beforeImages.map(({ unit }) => unit), beforeImages.map(({ body }) => body), at + forMs],
@@ -19,7 +19,7 @@ export function createBeforeImages(database: StoreDatabase, now: () => number): 
     async *read(run) {
       for (let last = ""; ;) {
         const rows = await database.query<{ unit: string; body: string }>(
-          `SELECT unit, body FROM poolsync.befores
+          `SELECT unit, body FROM poolsync.before_images
            WHERE run = $1 AND unit > $2 AND expires_at > $3 ORDER BY unit LIMIT ${PAGE}`,
           [run, last, now()],
         );

@@ -10,6 +10,8 @@ import { markReady, prepareDirectory, preparePostgres } from "./data-directory.t
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
 import { createBeforeImages } from "./before-images.ts";
+import { createExceptions } from "./exceptions.ts";
+import { createGates } from "./gates.ts";
 import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
 import { createMailboxes } from "./mailboxes.ts";
@@ -18,6 +20,7 @@ import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandFormat, migrate } from "./schema.ts";
+import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
 
 export interface EmbeddedStore extends Store {
@@ -50,6 +53,7 @@ export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedSto
     const database = await openOrExplain(directory);
     try {
       await migrate(database);
+      await upgradeUsers(database);
       await markReady(directory);
       // Every claim and every sweep belongs to the process before this one, which is dead.
       await endLeases(database, now());
@@ -106,6 +110,8 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
     letters: createLetters(database, now),
     runs: createRuns(database, now),
     holds: createHolds(database, now),
+    gates: createGates(database, now),
+    exceptions: createExceptions(database, now),
     beforeImages: createBeforeImages(database, now),
     reservations: createReservations(database, now),
     pace: createPace(now),

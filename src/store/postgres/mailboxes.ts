@@ -7,15 +7,17 @@ import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
 import { defined } from "../../core/defined.ts";
 import { buriedOf } from "../../core/letter.ts";
-import { dueAt, type UserState } from "../../core/mailbox.ts";
+import { dueAt, gatesIn, isBehind, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
+import { sortOut } from "../../core/sort-out.ts";
 import { type Settlements } from "../../core/settlement.ts";
-import type { ClaimAnswer, Mailboxes, Page, Put, SettleAnswer, Swept } from "../mailboxes.ts";
+import type { ClaimAnswer, Mailboxes, Page, Put, Selection, SettleAnswer, Sorted, Swept } from "../mailboxes.ts";
 import { runCancelled, runLost } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
+import { readPassages } from "./gates.ts";
 import { takeLetters, writeLetters } from "./letters.ts";
 import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users.ts";
 
@@ -25,10 +27,12 @@ const WALK_PAGE = 1000;
 export function createMailboxes(database: StoreDatabase, now: () => number): Mailboxes {
   return {
     put: (page) => database.transaction((session) => putPage(session, page, now)),
-    claim: (user, token, leaseMs) =>
-      database.transaction((session) => claimUser(session, user, { token, leaseMs, at: now() })),
-    settle: (user, token, settlements, leaseMs) =>
-      database.transaction((session) => settleUser(session, user, settlements, { token, leaseMs, at: now() })),
+    claim: (user, token, leaseMs, selection = {}) =>
+      database.transaction((session) => claimUser(session, user, { token, leaseMs, ...selection, at: now() })),
+    settle: (user, token, settlements, leaseMs, runs) =>
+      database.transaction((session) =>
+        settleUser(session, user, settlements, { token, leaseMs, at: now(), ...(runs && { runs }) }),
+      ),
     sweep: (pool, lease) => database.transaction((session) => sweepPool(session, pool, lease, now())),
     async dueCount(pool) {
       const rows = await database.query<{ n: number }>(
@@ -37,12 +41,20 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
       );
       return rows[0]?.n ?? 0;
     },
+    sortOut: (whose, page) => database.transaction((session) => sortOutPage(session, whose, page, now())),
+    release: (gate, limit) => database.transaction((session) => releaseGate(session, gate, limit, now())),
     read: (user) => readUser(database, user),
     async ledgers(users) {
       const states = await readUsers(database, users);
       return new Map(Array.from(states, ([user, { ledger }]) => [user, ledger]));
     },
     replay: (ids, priority) => database.transaction((session) => replayLetters(session, ids, priority, now())),
+    async isBehind(run) {
+      for await (const page of everyMailbox(database, WALK_PAGE)) {
+        if (page.some((mailbox) => isBehind(mailbox, run))) return true;
+      }
+      return false;
+    },
     recount: () => database.transaction(recountRuns),
   };
 }
@@ -50,22 +62,26 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
 async function putPage(session: Session, page: Page, now: () => number): Promise<Put> {
   const { moved, cursor } = await moveProgress(session, page);
   const at = now();
-  if (!moved) return { accepted: false, cursor, ahead: 0, waiting: [], at, arrival: 0 };
+  if (!moved) return { accepted: false, cursor, ahead: 0, stale: [], waiting: [], at, arrival: 0 };
   return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
 }
 
 /** Who claims or settles, until when, and the time of the step in epoch ms. */
-interface ClaimStep {
+interface ClaimStep extends Selection {
   readonly token: string;
   readonly leaseMs: number;
   readonly at: number;
 }
 
-async function claimUser(session: Session, user: string, { token, leaseMs, at }: ClaimStep): Promise<ClaimAnswer> {
+const setOf = (runs: readonly string[] | undefined): Runs => (runs === undefined ? undefined : new Set(runs));
+
+async function claimUser(session: Session, user: string, step: ClaimStep): Promise<ClaimAnswer> {
+  const { token, leaseMs, at, despitePause = [] } = step;
   const before = await readUser(session, user);
-  const cancelled = await cancelledRuns(session, [before]);
-  const { state, entries, result } = claim(before, user, token, leaseMs, at, (run) => cancelled.has(run));
-  if (state !== before) await writeUsers(session, new Map([[user, state]]), at);
+  const passageOf = await readPassages(session, [before]);
+  const request = { token, leaseMs, runs: setOf(step.runs), despitePause };
+  const { state, entries, result } = claim(before, user, request, at, passageOf);
+  if (state !== before) await writeUsers(session, new Map([[user, state]]), at, new Map([[user, before]]));
   await postEntries(session, entries);
   switch (result.is) {
     case "claimed": {
@@ -85,16 +101,18 @@ async function settleUser(
   session: Session,
   user: string,
   settlements: Settlements,
-  { token, leaseMs, at }: ClaimStep,
+  { token, leaseMs, at, runs }: ClaimStep,
 ): Promise<SettleAnswer> {
   const before = await readUser(session, user);
-  const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at);
-  if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at);
+  const passageOf = await readPassages(session, [before]);
+  const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at, passageOf);
+  if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at, new Map([[user, before]]));
   await writeLetters(session, result.letters);
   await postEntries(session, entries);
   const settled = { ...result, letters: result.letters.map(buriedOf) };
-  if (!state.mailbox) return settled;
-  return { ...settled, dueInMs: Math.max(0, dueAt(state.mailbox) - at), priority: state.mailbox.priority };
+  const due = state.mailbox ? dueAt(state.mailbox, setOf(runs)) : Infinity;
+  if (!state.mailbox || due === Infinity) return settled;
+  return { ...settled, dueInMs: Math.max(0, due - at), priority: state.mailbox.priority };
 }
 
 async function sweepPool(
@@ -110,11 +128,88 @@ async function sweepPool(
     [pool, holder, at + leaseMs, at],
   );
   if (leases.length === 0) return [];
-  return session.query<Swept>(
-    `SELECT user_key AS user, priority, due_at AS "dueAt" FROM poolsync.users
+  const due = await session.query<Omit<Swept, "runs"> & { mailbox: Mailbox }>(
+    `SELECT user_key AS user, priority, due_at AS "dueAt", mailbox FROM poolsync.users
      WHERE pool = $1 AND due_at <= $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
     [pool, at, offset, limit],
   );
+  return due.map(({ mailbox, ...swept }) => ({ ...swept, runs: runsOf(mailbox) }));
+}
+
+function runsOf({ pending, claim: current }: Mailbox): string[] {
+  return [...new Set([...Object.values(pending), ...Object.values(current?.units ?? {})].map(({ run }) => run))];
+}
+
+/** True where something is to be done, now or later. */
+function isDue(state: UserState): state is UserState & { readonly mailbox: Mailbox } {
+  return state.mailbox !== undefined && dueAt(state.mailbox) < Infinity;
+}
+
+async function sortOutPage(
+  session: Session,
+  whose: Sorted,
+  { offset, limit }: Parameters<Mailboxes["sortOut"]>[1],
+  at: number,
+): ReturnType<Mailboxes["sortOut"]> {
+  const [from, name] =
+    "pool" in whose
+      ? ["poolsync.users WHERE pool = $1 AND due_at IS NOT NULL ORDER BY due_at, user_key", whose.pool]
+      : ["poolsync.kept WHERE gate = $1 ORDER BY user_key", whose.gate];
+  const rows = await session.query<{ user: string }>(`SELECT user_key AS user FROM ${from} OFFSET $2 LIMIT $3`, [
+    name,
+    offset,
+    limit,
+  ]);
+  const after = await sortOutUsers(
+    session,
+    rows.map(({ user }) => user),
+    at,
+  );
+  const isLeft = (state: UserState): boolean =>
+    "pool" in whose ? isDue(state) : gatesIn(state.mailbox).has(whose.gate);
+  return { looked: rows.length, left: [...after.values()].filter(isLeft).length };
+}
+
+async function releaseGate(
+  session: Session,
+  gate: string,
+  limit: number,
+  at: number,
+): ReturnType<Mailboxes["release"]> {
+  const rows = await session.query<{ user: string }>(
+    `DELETE FROM poolsync.kept WHERE gate = $1 AND user_key IN (
+       SELECT user_key FROM poolsync.kept
+       WHERE gate = $1 AND NOT EXISTS (SELECT 1 FROM poolsync.gates WHERE gates.gate = $1) ORDER BY user_key LIMIT $2)
+     RETURNING user_key AS user`,
+    [gate, limit],
+  );
+  const after = await sortOutUsers(
+    session,
+    rows.map(({ user }) => user),
+    at,
+  );
+  return Array.from(after).flatMap(([user, state]) =>
+    isDue(state) ? { user, priority: state.mailbox.priority, pool: state.mailbox.pool } : [],
+  );
+}
+
+async function sortOutUsers(
+  session: Session,
+  users: readonly string[],
+  at: number,
+): Promise<ReadonlyMap<string, UserState>> {
+  const before = await readUsers(session, users);
+  const passageOf = await readPassages(session, before.values());
+  const after = new Map<string, UserState>();
+  const entries: Entry[] = [];
+  for (const [user, state] of before) {
+    const outcome = sortOut(state, user, at, passageOf);
+    after.set(user, outcome.state);
+    entries.push(...outcome.entries);
+  }
+  await writeUsers(session, after, at, before);
+  await postEntries(session, entries);
+  return after;
 }
 
 async function replayLetters(
@@ -124,14 +219,20 @@ async function replayLetters(
   at: number,
 ): ReturnType<Mailboxes["replay"]> {
   const letters = await takeLetters(session, ids);
-  const states = await readUsers(session, [...new Set(letters.map(({ user }) => user))]);
+  const before = await readUsers(session, [...new Set(letters.map(({ user }) => user))]);
+  const passageOf = await readPassages(
+    session,
+    before.values(),
+    letters.map(({ run }) => run),
+  );
+  const states = new Map(before);
   const entries: Entry[] = [];
   for (const letter of letters) {
-    const outcome = replay(states.get(letter.user) ?? NO_STATE, letter, priority, at);
+    const outcome = replay(states.get(letter.user) ?? NO_STATE, letter, priority, at, passageOf);
     states.set(letter.user, outcome.state);
     entries.push(...outcome.entries);
   }
-  await writeUsers(session, states, at);
+  await writeUsers(session, states, at, before);
   await postEntries(session, entries);
   return letters.map(({ id, user, pool }) => {
     return { user, priority: states.get(user)?.mailbox?.priority ?? priority, letter: id, pool };
@@ -189,7 +290,7 @@ async function putChanges(
   session: Session,
   page: Page,
   at: number,
-): Promise<Pick<Put, "ahead" | "waiting" | "arrival">> {
+): Promise<Pick<Put, "ahead" | "stale" | "waiting" | "arrival">> {
   const { pool, run, priority, changes, invalid } = page;
   const count = changes.reduce((sum, change) => sum + change.units.length, 0);
   const rows = await session.query<{ last: number }>("UPDATE poolsync.arrivals SET last = last + $1 RETURNING last", [
@@ -197,40 +298,29 @@ async function putChanges(
   ]);
   let arrival = (rows[0]?.last ?? 0) - count;
   const first = count > 0 ? arrival + 1 : 0;
-  const states = await readUsers(session, [...new Set(changes.map(({ user }) => user))]);
-  const cancelled = await cancelledRuns(session, [...states.values()]);
+  const before = await readUsers(session, [...new Set(changes.map(({ user }) => user))]);
+  const passageOf = await readPassages(session, before.values(), [run]);
+  const states = new Map(before);
   const entries: Entry[] = [];
+  const stale: Put["stale"][number][] = [];
   let ahead = 0;
   for (const userUnits of changes) {
     const { user } = userUnits;
     const arrivals = userUnits.units.map(() => ++arrival);
     const change = { ...userUnits, pool, priority, run };
-    const outcome = put(states.get(user) ?? NO_STATE, change, arrivals, at, (of) => cancelled.has(of));
+    const outcome = put(states.get(user) ?? NO_STATE, change, arrivals, at, passageOf);
     states.set(user, outcome.state);
+    stale.push(...outcome.stale.map((name) => ({ user, name })));
     for (const entry of outcome.entries) {
       entries.push(entry);
       if (entry.term === "invalid") ahead += entry.by;
     }
   }
   entries.push({ run, term: "received", by: invalid }, { run, term: "invalid", by: invalid });
-  await writeUsers(session, withSomething(states), at);
+  await writeUsers(session, withSomething(states), at, before);
   await postEntries(session, entries);
-  const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => states.get(user)?.mailbox);
-  return { ahead, waiting, arrival: first };
-}
-
-/** The cancelled ones among the runs whose units wait or are in a claim. */
-async function cancelledRuns(session: Session, states: readonly UserState[]): Promise<ReadonlySet<string>> {
-  const units = states.flatMap(({ mailbox }) => [
-    ...Object.values(mailbox?.pending ?? {}),
-    ...Object.values(mailbox?.claim?.units ?? {}),
-  ]);
-  if (units.length === 0) return new Set();
-  const rows = await session.query<{ id: string }>(
-    "SELECT id FROM poolsync.runs WHERE state = 'cancelled' AND id = ANY($1::text[])",
-    [[...new Set(units.map(({ run }) => run))]],
-  );
-  return new Set(rows.map(({ id }) => id));
+  const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => isDue(states.get(user) ?? NO_STATE));
+  return { ahead, stale, waiting, arrival: first };
 }
 
 /** A user without mailbox and ledger gets no row. */

@@ -1,11 +1,13 @@
 import { defined } from "../../core/defined.ts";
-import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../runs.ts";
+import { runGate } from "../../core/gate.ts";
+import { directRunId, isEnded, RUN_STATES, type ChangeSource, type Run, type Runs, type RunState } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 
 interface RunRow {
   readonly id: string;
+  readonly source: ChangeSource;
   readonly pool: string;
   readonly feed: string;
   readonly identity: string;
@@ -23,12 +25,12 @@ const SWEPT = 5000;
 
 const SELECT_RUN = "SELECT * FROM poolsync.runs LEFT JOIN poolsync.progress ON progress.run = runs.id";
 
-type Beginning = Pick<Run, "id" | "pool" | "feed" | "identity"> & { readonly asOf?: number };
+type Beginning = Pick<Run, "id" | "source" | "pool" | "feed" | "identity"> & { readonly asOf?: number };
 
 /** The port to runs. */
 export function createRuns(database: StoreDatabase, now: () => number): Runs {
   /** Without an as-of it is of the time at which it begins. */
-  const begin = ({ id, pool, feed, identity, asOf }: Beginning): ReturnType<Runs["begin"]> =>
+  const begin = ({ id, source, pool, feed, identity, asOf }: Beginning): ReturnType<Runs["begin"]> =>
     database.transaction(async (session) => {
       const at = now();
       if (identity !== "") {
@@ -38,30 +40,34 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
         if (same[0]) return { run: runOf(same[0]), resumed: same[0].id !== id };
       }
       await session.query(
-        `INSERT INTO poolsync.runs (id, pool, feed, identity, as_of, started_at, state)
-         VALUES ($1, $2, $3, $4, $5, $6, 'reading') ON CONFLICT DO NOTHING`,
-        [id, pool, feed, identity, asOf ?? at, at],
+        `INSERT INTO poolsync.runs (id, source, pool, feed, identity, as_of, started_at, state)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, 'reading') ON CONFLICT DO NOTHING`,
+        [id, source, pool, feed, identity, asOf ?? at, at],
       );
       const run = await readRun(session, id);
       if (!run) throw new Error("Expected the run that was just begun to be there");
       return { run, resumed: false };
     });
 
-  const transition: Runs["transition"] = async (id, from, to) => {
-    const changed = await database.write(
-      `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
+  const transition: Runs["transition"] = (id, from, to, { evenOver = false } = {}) =>
+    database.transaction(async (session) => {
+      const at = now();
+      const changed = await session.query(
+        `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
-         AND ($2 <> 'cancelled' OR state <> 'delivering' OR EXISTS (
+         AND ($5 OR $2 <> 'cancelled' OR state NOT IN ('delivering', 'finished', 'failed') OR EXISTS (
            SELECT 1 FROM poolsync.books WHERE run = id AND term = 'pending' AND n > 0)) RETURNING id`,
-      [id, to, isEnded(to) ? now() : null, from],
-    );
-    return changed.length > 0;
-  };
+        [id, to, isEnded(to) ? at : null, from, evenOver],
+      );
+      if (changed.length === 0) return false;
+      await turnGate(session, id, to, at);
+      return true;
+    });
 
   return {
     begin,
     async direct(pool) {
-      return (await begin({ id: directRunId(pool), pool, feed: "direct", identity: "" })).run;
+      return (await begin({ id: directRunId(pool), source: "direct", pool, feed: "direct", identity: "" })).run;
     },
     get: (id) => readRun(database, id),
     async list(limit) {
@@ -80,6 +86,11 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
              SELECT id FROM poolsync.runs WHERE started_at < $1 AND state <> 'needs-approval' AND id <> 'direct:' || pool
              AND NOT EXISTS (
                SELECT 1 FROM poolsync.books WHERE run = id AND term IN ('pending', 'dead') AND n <> 0)
+             AND NOT (
+               EXISTS (SELECT 1 FROM poolsync.books WHERE run = id AND term = 'superseded' AND n <> 0)
+               AND (
+                 EXISTS (SELECT 1 FROM poolsync.users WHERE users.pool = runs.pool AND due_at IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM poolsync.kept)))
              ORDER BY started_at LIMIT $2) RETURNING id`,
           [before, SWEPT],
         );
@@ -92,10 +103,25 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
           [ids],
         );
         await session.query("DELETE FROM poolsync.progress WHERE run = ANY($1::text[])", [ids]);
+        await session.query("DELETE FROM poolsync.gates WHERE gate = ANY($1::text[])", [ids.map(runGate)]);
         return ids.length;
       }),
     books: (id = "") => readBooks(database, id),
   };
+}
+
+/** Closes the gate of a run that is cancelled, or waits for an approval, and opens that of any other. */
+async function turnGate(session: Session, run: string, to: RunState, at: number): Promise<void> {
+  const state = to === "cancelled" ? to : to === "needs-approval" ? "waiting" : undefined;
+  if (state === undefined) {
+    await session.query("DELETE FROM poolsync.gates WHERE gate = $1", [runGate(run)]);
+    return;
+  }
+  await session.query(
+    `INSERT INTO poolsync.gates (gate, state, since) VALUES ($1, $2, $3)
+     ON CONFLICT (gate) DO UPDATE SET state = excluded.state, since = excluded.since`,
+    [runGate(run), state, at],
+  );
 }
 
 async function readRun(session: Session, id: string): Promise<Run | undefined> {
@@ -106,6 +132,7 @@ async function readRun(session: Session, id: string): Promise<Run | undefined> {
 function runOf(row: RunRow): Run {
   return defined({
     id: row.id,
+    source: row.source,
     pool: row.pool,
     feed: row.feed,
     identity: row.identity,

@@ -123,13 +123,57 @@ const STEPS: readonly string[] = [
   );
   CREATE INDEX befores_end ON poolsync.befores (expires_at);
   `,
+  // Documents of users are brought to this form page by page: see upgrade.ts.
+  `
+  ALTER TABLE poolsync.befores RENAME TO before_images;
+  ALTER INDEX poolsync.befores_end RENAME TO before_images_end;
+  ALTER TABLE poolsync.runs ADD COLUMN source text NOT NULL DEFAULT 'file';
+  ALTER TABLE poolsync.runs ALTER COLUMN source DROP DEFAULT;
+  UPDATE poolsync.runs SET source = 'direct' WHERE id = 'direct:' || pool;
+
+  CREATE TABLE poolsync.gates (
+    gate   text COLLATE "C" PRIMARY KEY,
+    state  text NOT NULL,
+    since  bigint NOT NULL,
+    paused_by text,
+    reason text
+  );
+  INSERT INTO poolsync.gates (gate, state, since)
+    SELECT 'run:' || id, 'cancelled', coalesce(finished_at, started_at) FROM poolsync.runs WHERE state = 'cancelled';
+  INSERT INTO poolsync.gates (gate, state, since)
+    SELECT 'run:' || id, 'waiting', started_at FROM poolsync.runs WHERE state = 'needs-approval';
+  CREATE TABLE poolsync.exceptions (
+    about  text COLLATE "C",
+    unit   text COLLATE "C",
+    kind   text NOT NULL,
+    run    text NOT NULL,
+    line   bigint,
+    reason text NOT NULL,
+    at     bigint NOT NULL,
+    PRIMARY KEY (about, unit)
+  );
+  CREATE INDEX exceptions_age ON poolsync.exceptions (at);
+
+  CREATE TABLE poolsync.upgrade (last_user text COLLATE "C" NOT NULL);
+  INSERT INTO poolsync.upgrade VALUES ('');
+
+  -- Users of whom a gate keeps something.
+  CREATE TABLE poolsync.kept (
+    gate     text COLLATE "C",
+    user_key text COLLATE "C",
+    PRIMARY KEY (gate, user_key)
+  );
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */
 export const FORMAT = STEPS.length;
 
-/** Brings the tables to the newest form. Throws a StoreError where they are newer than this version knows. */
-export async function migrate(database: Database): Promise<void> {
+/**
+ * Brings the tables to the newest form. Throws a StoreError where they are newer than this version knows. `format` is an
+ * older form, for tests that need tables as an older version left them.
+ */
+export async function migrate(database: Database, format = FORMAT): Promise<void> {
   await database.transaction(async (session) => {
     await session.query(`
       CREATE SCHEMA IF NOT EXISTS poolsync;
@@ -138,9 +182,9 @@ export async function migrate(database: Database): Promise<void> {
     const stored = await storedFormat(session);
     const done = stored ?? 0;
     if (done > FORMAT) throw foreignFormat(done);
-    for (const step of STEPS.slice(done)) await session.query(step);
-    if (stored === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [FORMAT]);
-    else if (done < FORMAT) await session.query("UPDATE poolsync.format SET steps = $1", [FORMAT]);
+    for (const step of STEPS.slice(done, format)) await session.query(step);
+    if (stored === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [format]);
+    else if (done < format) await session.query("UPDATE poolsync.format SET steps = $1", [format]);
   });
 }
 

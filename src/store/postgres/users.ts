@@ -1,5 +1,5 @@
 /** Users' documents in the database: the mailbox and the ledger of core/mailbox.ts, read and written whole. */
-import { dueAt, type Ledger, type Mailbox, type UserState } from "../../core/mailbox.ts";
+import { dueAt, gatesIn, type Ledger, type Mailbox, type UserState } from "../../core/mailbox.ts";
 import type { Session } from "./database.ts";
 
 interface UserRow {
@@ -23,11 +23,15 @@ export async function readUser(session: Session, user: string): Promise<UserStat
   return (await readUsers(session, [user])).get(user) ?? NO_STATE;
 }
 
-/** A user who is due at once keeps an earlier place in the queue: the one who has waited longest goes first. */
+/**
+ * A user who is due at once keeps an earlier place in the queue: the one who has waited longest goes first. `before`: the
+ * states as they were read, which say by which gates a user was kept.
+ */
 export async function writeUsers(
   session: Session,
   states: ReadonlyMap<string, UserState>,
   nowMs: number,
+  before: ReadonlyMap<string, UserState>,
 ): Promise<void> {
   if (states.size === 0) return;
   const users = [...states.keys()];
@@ -45,13 +49,48 @@ export async function writeUsers(
       users,
       all.map(({ mailbox }) => mailbox?.pool ?? ""),
       all.map(({ mailbox }) => mailbox?.priority ?? 0),
-      all.map(({ mailbox }) => (mailbox ? Math.ceil(dueAt(mailbox)) || nowMs : null)),
+      all.map(({ mailbox }) => dueTime(mailbox, nowMs)),
       all.map(({ mailbox }) => mailbox?.claim !== undefined),
       all.map(({ mailbox }) => (mailbox ? JSON.stringify(mailbox) : null)),
       all.map(({ ledger }) => JSON.stringify(ledger)),
       nowMs,
     ],
   );
+  await moveKept(session, states, before);
+}
+
+/** Null where nothing is due, now or later. */
+function dueTime(mailbox: Mailbox | undefined, nowMs: number): number | null {
+  const at = mailbox ? dueAt(mailbox) : Infinity;
+  return at < Infinity ? Math.ceil(at) || nowMs : null;
+}
+
+/** Moves users in and out of the sets of the gates that keep something of theirs. */
+async function moveKept(
+  session: Session,
+  states: ReadonlyMap<string, UserState>,
+  before: ReadonlyMap<string, UserState>,
+): Promise<void> {
+  const into: [gate: string, user: string][] = [];
+  const outOf: [gate: string, user: string][] = [];
+  for (const [user, { mailbox }] of states) {
+    const [now, then] = [gatesIn(mailbox), gatesIn(before.get(user)?.mailbox)];
+    for (const gate of now) if (!then.has(gate)) into.push([gate, user]);
+    for (const gate of then) if (!now.has(gate)) outOf.push([gate, user]);
+  }
+  const columns = (pairs: typeof into) => [pairs.map(([gate]) => gate), pairs.map(([, user]) => user)];
+  if (into.length > 0) {
+    await session.query(
+      "INSERT INTO poolsync.kept SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
+      columns(into),
+    );
+  }
+  if (outOf.length > 0) {
+    await session.query(
+      "DELETE FROM poolsync.kept WHERE (gate, user_key) IN (SELECT * FROM unnest($1::text[], $2::text[]))",
+      columns(outOf),
+    );
+  }
 }
 
 /** Every mailbox there is, in pages. Within a transaction it is everybody's at one moment. */
@@ -86,7 +125,7 @@ export async function endLeases(session: Session, nowMs: number): Promise<void> 
       if (!mailbox?.claim) throw new Error("Expected a claimed mailbox to hold its claim");
       return [row.user_key, { mailbox: { ...mailbox, claim: { ...mailbox.claim, leaseUntil: nowMs } }, ledger }];
     });
-    await writeUsers(session, new Map(ended), nowMs);
+    await writeUsers(session, new Map(ended), nowMs, new Map(rows.map((row) => [row.user_key, stateOf(row)])));
   }
 }
 

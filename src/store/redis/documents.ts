@@ -1,6 +1,7 @@
 /** The shapes of what Redis holds and of what the scripts answer: text is parsed into a type or refused. */
 import { z } from "zod";
-import { RUN_STATES } from "../runs.ts";
+import { EXCEPTION_KINDS } from "../exceptions.ts";
+import { CHANGE_SOURCES, RUN_STATES } from "../runs.ts";
 import { StoreError } from "../store-error.ts";
 
 /** An object by names. Unlike `z.record` it keeps a name `__proto__`: what was put must not be lost. */
@@ -15,6 +16,20 @@ function byName<T>(shape: z.ZodType<T>) {
 
 /** A count that is 0 is left out. */
 const count = z.number().default(0);
+const sendUnless = z.exactOptional(z.enum(["written", "there"]));
+const replaced = z.exactOptional(
+  z.array(
+    z.object({
+      version: z.string(),
+      digest: z.string(),
+      body: z.string(),
+      run: z.string(),
+      sendUnless,
+      account: z.exactOptional(z.string()),
+      fencedOver: z.exactOptional(z.string()),
+    }),
+  ),
+);
 const queuedUnit = z.object({
   version: z.string(),
   digest: z.string(),
@@ -24,8 +39,10 @@ const queuedUnit = z.object({
   faults: count,
   deaths: count,
   notBefore: count,
-  sendUnless: z.exactOptional(z.enum(["written", "there"])),
+  sendUnless,
   account: z.exactOptional(z.string()),
+  gate: z.exactOptional(z.string()),
+  replaced,
 });
 const units = byName(queuedUnit);
 const sent = z.exactOptional(z.array(z.string()));
@@ -37,10 +54,10 @@ export const mailboxDocument = z.object({
   pending: units,
   claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units, sent })),
   // Left out where they are empty.
-  suspects: byName(z.object({ until: z.number() })).default({}),
-  kept: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
-  doubts: byName(z.string()).default({}),
-  unknown: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
+  abandonedCalls: byName(z.object({ until: z.number(), unwanted: z.exactOptional(z.string()) })).default({}),
+  lastSettled: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
+  overwritten: byName(z.string()).default({}),
+  unresolvedCalls: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
 });
 
 export const ledgerDocument = byName(
@@ -49,6 +66,10 @@ export const ledgerDocument = byName(
     digest: z.string(),
     at: z.exactOptional(z.number()),
     account: z.exactOptional(z.string()),
+    run: z.exactOptional(z.string()),
+    outcome: z.exactOptional(z.enum(["unchanged", "unresolved"])),
+    settledAt: z.exactOptional(z.number()),
+    fencedOver: z.exactOptional(z.string()),
   }),
 );
 
@@ -66,12 +87,14 @@ export const letterDocument = z.object({
   digest: z.string(),
   body: z.string(),
   account: z.exactOptional(z.string()),
+  replaced,
   buriedAt: z.number(),
 });
 
 /** A run without its cursor and its rows, which move with each page and lie beside it. */
 export const runDocument = z.object({
   id: z.string(),
+  source: z.enum(CHANGE_SOURCES),
   pool: z.string(),
   feed: z.string(),
   identity: z.string(),
@@ -90,12 +113,32 @@ export const holdDocument = z.object({
   probeEveryMs: z.number(),
 });
 
+/** A closed gate, without its name. */
+export const gateDocument = z.object({
+  state: z.enum(["cancelled", "waiting", "paused"]),
+  since: z.number(),
+  by: z.exactOptional(z.string()),
+  reason: z.exactOptional(z.string()),
+});
+
+/** Exceptions about one user or name, by unit. */
+export const exceptionsDocument = byName(
+  z.object({
+    kind: z.enum(EXCEPTION_KINDS),
+    run: z.string(),
+    line: z.exactOptional(z.number()),
+    reason: z.string(),
+    at: z.number(),
+  }),
+);
+
 export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
 
 export const putReply = z.object({
   accepted: z.boolean(),
   cursor: z.string(),
   ahead: z.number(),
+  stale: z.array(z.object({ user: z.string(), name: z.string() })).default([]),
   waiting: z.array(z.string()).default([]),
   at: z.number(),
   arrival: z.number(),
@@ -124,7 +167,11 @@ export const settleReply = z.object({
 });
 
 const due = z.object({ user: z.string(), priority: z.number() });
-export const sweepReply = z.object({ due: z.array(due.extend({ dueAt: z.number() })).default([]) });
+export const sweepReply = z.object({
+  due: z.array(due.extend({ dueAt: z.number(), runs: z.array(z.string()).default([]) })).default([]),
+});
+export const sortOutReply = z.object({ looked: z.number(), left: z.number() });
+export const releaseReply = z.object({ due: z.array(due.extend({ pool: z.string() })).default([]) });
 export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
 
 export const beginRunReply = z.object({ id: z.string(), resumed: z.boolean() });

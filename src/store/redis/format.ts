@@ -4,7 +4,7 @@ import { StoreError } from "../store-error.ts";
  * The form of what is kept. It changes when an older release could not read it any more. Digits, as it stands in
  * scripts.
  */
-export const FORMAT = "1";
+export const FORMAT = "2";
 
 /** The code with which lua/fence.lua refuses; the format that is there follows it. */
 export const FOREIGN = "FOREIGNFORMAT";

@@ -1,25 +1,32 @@
 /**
  * Every key of a namespace. All share one hash tag, so that a script may touch them together on a cluster: a cluster
- * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`.
+ * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`, and `N` is `P` and the number of the format, `2:`.
  *
  * | key               | type   | meaning                                                            | lifetime          |
  * |-------------------|--------|--------------------------------------------------------------------|-------------------|
- * | P mailboxes       | hash   | user -> `Mailbox` of core/mailbox.ts, JSON                         | while it has work |
- * | P ledger          | hash   | user -> `Ledger` of core/mailbox.ts, JSON                          | for ever          |
- * | P due:<pool>      | zset   | user, by when the mailbox wants to be looked at (epoch ms)         | as mailboxes      |
- * | P books           | hash   | `<run>\|<term>`, and `\|<term>` for the total; the terms of        | for ever          |
+ * | N mailboxes       | hash   | user -> `Mailbox` of core/mailbox.ts, JSON                         | while it has work |
+ * | N ledger          | hash   | user -> `Ledger` of core/mailbox.ts, JSON                          | for ever          |
+ * | N due:<pool>      | zset   | user, by when the mailbox wants to be looked at (epoch ms)         | as mailboxes      |
+ * | N books           | hash   | `<run>\|<term>`, and `\|<term>` for the total; the terms of        | for ever          |
  * |                   |        | core/books.ts, and `rows-read`, `rows-faulty`                      |                   |
- * | P runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | `keepRuns`        |
- * | P run-index       | zset   | run, by when it started (epoch ms)                                 | as runs           |
- * | P identities      | hash   | identity -> the unfinished run of it                               | until it ends     |
- * | P cursors         | hash   | run -> where its feed stands                                       | as runs           |
- * | P letters         | hash   | letter -> `Letter` of core/mailbox.ts, JSON                        | replay or discard |
- * | P letter-times    | zset   | letter, by when it was buried (epoch ms)                           | as letters        |
- * | P pools           | hash   | pool -> how many letters it has                                    | for ever          |
- * | P arrivals        | string | counter: the arrival that was given last                           | for ever          |
- * | P holds           | hash   | `<pool>\|<scope>` -> `Hold` of store/holds.ts, JSON                | until lifted      |
+ * | N runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | `keepRuns`        |
+ * | N run-index       | zset   | run, by when it started (epoch ms)                                 | as runs           |
+ * | N identities      | hash   | identity -> the unfinished run of it                               | until it ends     |
+ * | N cursors         | hash   | run -> where its feed stands                                       | as runs           |
+ * | N letters         | hash   | letter -> `Letter` of core/mailbox.ts, JSON                        | replay or discard |
+ * | N letter-times    | zset   | letter, by when it was buried (epoch ms)                           | as letters        |
+ * | N pools           | hash   | pool -> how many letters it has                                    | for ever          |
+ * | N arrivals        | string | counter: the arrival that was given last                           | for ever          |
+ * | N holds           | hash   | `<pool>\|<scope>` -> `Hold` of store/holds.ts, JSON                | until lifted      |
+ * | N left:mailboxes, | hashes | documents of format 1 that are still to be brought to format 2      | the upgrade       |
+ * |   left:runs       |        | (upgrade.ts)                                                       |                   |
+ * | N gates           | hash   | gate -> `ClosedGate` of store/gates.ts without its name, JSON       | until it is open  |
+ * | N kept            | zset   | `<gate>\\0<user>`, of whom the gate keeps something; all score 0   | as mailboxes      |
+ * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
+ * |                   |        | by unit, JSON                                                      |                   |
+ * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
- * | P sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
+ * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
  * | P links:<pool>    | hash   | digest of an address, number or name -> whose it was, sealed       | until it is written |
@@ -47,10 +54,18 @@ export interface Keys {
   readonly pools: string;
   readonly arrivals: string;
   readonly holds: string;
+  readonly gates: string;
+  readonly exceptions: string;
+  readonly exceptionTimes: string;
+  readonly kept: string;
   readonly targets: string;
   readonly memory: string;
   readonly plans: string;
   readonly notes: string;
+  /** What is left of format 1 while it is brought to this one. */
+  readonly left: { readonly mailboxes: string; readonly runs: string };
+  /** What format 1 called a key that has another name since. */
+  formerly(key: string): string;
   plan(run: string): string;
   due(pool: string): string;
   pace(bucket: string): string;
@@ -70,27 +85,34 @@ export function createKeys(namespace: string): Keys {
     );
   }
   const prefix = `{poolsync:${namespace}}:`;
+  const now = `${prefix}2:`;
   return {
-    mailboxes: `${prefix}mailboxes`,
-    ledger: `${prefix}ledger`,
-    books: `${prefix}books`,
-    runs: `${prefix}runs`,
-    runIndex: `${prefix}run-index`,
-    identities: `${prefix}identities`,
-    cursors: `${prefix}cursors`,
-    letters: `${prefix}letters`,
-    letterTimes: `${prefix}letter-times`,
-    pools: `${prefix}pools`,
-    arrivals: `${prefix}arrivals`,
-    holds: `${prefix}holds`,
+    mailboxes: `${now}mailboxes`,
+    ledger: `${now}ledger`,
+    books: `${now}books`,
+    runs: `${now}runs`,
+    runIndex: `${now}run-index`,
+    identities: `${now}identities`,
+    cursors: `${now}cursors`,
+    letters: `${now}letters`,
+    letterTimes: `${now}letter-times`,
+    pools: `${now}pools`,
+    arrivals: `${now}arrivals`,
+    holds: `${now}holds`,
+    gates: `${now}gates`,
+    exceptions: `${now}exceptions`,
+    exceptionTimes: `${now}exception-times`,
+    kept: `${now}kept`,
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,
     plans: `${prefix}plans`,
     notes: `${prefix}notes`,
+    left: { mailboxes: `${now}left:mailboxes`, runs: `${now}left:runs` },
+    formerly: (key) => prefix + key.slice(now.length).replace(/^left:/, ""),
     plan: (run) => `${prefix}plan:${run}`,
-    due: (pool) => `${prefix}due:${pool}`,
+    due: (pool) => `${now}due:${pool}`,
     pace: (bucket) => `${prefix}saw:${bucket}`,
-    sweep: (pool) => `${prefix}sweep:${pool}`,
+    sweep: (pool) => `${now}sweep:${pool}`,
     links: (pool) => `${prefix}links:${pool}`,
     beforeImages: (run) => `${prefix}before:${run}`,
     reservation: (pool, alias) => `${prefix}alias:${pool}:${alias}`,

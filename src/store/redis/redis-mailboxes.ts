@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { defined } from "../../core/defined.ts";
-import type { Units } from "../../core/mailbox.ts";
+import { isBehind, type Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
-import type { Mailboxes } from "../mailboxes.ts";
+import type { Mailboxes, Selection } from "../mailboxes.ts";
 import { runCancelled, runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
@@ -15,8 +15,10 @@ import {
   mailboxDocument,
   parseDocument,
   putReply,
+  releaseReply,
   replayReply,
   settleReply,
+  sortOutReply,
   sweepReply,
 } from "./documents.ts";
 import type { KnownPools } from "./known-pools.ts";
@@ -34,8 +36,8 @@ const MISSING_POOL_KEY = /^\{"missing_pool_key":"([^"\\]+)"\}$/;
 
 /** The keys that lua/mailbox.lua declares, in its order. `token` names this very call: see `once` in keys.ts. */
 export function mailboxKeys(keys: Keys, token: string): readonly string[] {
-  const { mailboxes, ledger, books, letters, letterTimes, pools, runs } = keys;
-  return [mailboxes, ledger, books, letters, letterTimes, pools, runs, keys.once(token)];
+  const { mailboxes, ledger, books, letters, letterTimes, pools, runs, gates, kept } = keys;
+  return [mailboxes, ledger, books, letters, letterTimes, pools, runs, gates, kept, keys.once(token)];
 }
 
 /** A claim, or a settle where there are settlements. */
@@ -44,6 +46,8 @@ interface Step {
   readonly token: string;
   readonly leaseMs: number;
   readonly settlements?: SettlementList;
+  /** What is meant; blank for everything. */
+  readonly selection: string;
 }
 
 type SettlementList = readonly (Settlement & { readonly name: string })[];
@@ -61,11 +65,12 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     keyOf: ({ user }) => user,
     async send(steps) {
       const mayBury = steps.some(({ settlements }) => settlements?.some(({ is }) => is === "bury"));
-      const args = steps.flatMap(({ user, token, leaseMs, settlements }) => [
+      const args = steps.flatMap(({ user, token, leaseMs, settlements, selection }) => [
         user,
         token,
         leaseMs,
         settlements ? JSON.stringify(settlements) : "",
+        selection,
       ]);
       const replies = await scripts.run("claim-and-settle", keysOfAllPools(randomUUID()), [mayBury ? 1 : 0, ...args]);
       if (!Array.isArray(replies)) throw new TypeError("Expected the script claim-and-settle to answer a list");
@@ -101,14 +106,16 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       return parseDocument(putReply, reply, "the answer to a put");
     },
 
-    async claim(user, token, leaseMs) {
-      const reply = await inPool(() => inBatches({ user, token, leaseMs }));
+    async claim(user, token, leaseMs, selection) {
+      const step = { user, token, leaseMs, selection: textOf(selection) };
+      const reply = await inPool(() => inBatches(step));
       const answer = parseDocument(claimReply, reply, "the answer to a claim");
       return answer.is === "claimed" ? { ...answer, units: inOrder(answer.units) } : answer;
     },
 
-    async settle(user, token, settlements, leaseMs) {
-      const step = { user, token, leaseMs, settlements: listOf(settlements) };
+    async settle(user, token, settlements, leaseMs, runs) {
+      const selection = textOf(runs && { runs });
+      const step = { user, token, leaseMs, settlements: listOf(settlements), selection };
       const reply = await inPool(() => inBatches(step));
       return parseDocument(settleReply, reply, "the answer to a settle");
     },
@@ -123,6 +130,22 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     },
 
     dueCount: (pool) => redis.zcard(keys.due(pool)),
+
+    async sortOut(whose, { offset, limit }) {
+      if ("pool" in whose) pools.add(whose.pool);
+      const args = ["pool" in whose ? "pool" : "gate", "pool" in whose ? whose.pool : whose.gate, offset, limit];
+      const token = randomUUID();
+      const reply = await inPool(async () => String(await scripts.run("sort-out", keysOfAllPools(token), args)));
+      return parseDocument(sortOutReply, reply, "the answer to a sorting out");
+    },
+
+    async release(gate, limit) {
+      const token = randomUUID();
+      const reply = await inPool(async () =>
+        String(await scripts.run("release", keysOfAllPools(token), [gate, limit])),
+      );
+      return parseDocument(releaseReply, reply, "the answer to a release").due;
+    },
 
     async read(user) {
       const answers = await redis.multi().hget(keys.mailboxes, user).hget(keys.ledger, user).exec();
@@ -159,6 +182,13 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       return due;
     },
 
+    async isBehind(run) {
+      for await (const text of scanHash(redis, keys.mailboxes)) {
+        if (text.includes(run) && isBehind(parseDocument(mailboxDocument, text, "a mailbox"), run)) return true;
+      }
+      return false;
+    },
+
     async recount() {
       const counts = new Map<string, { pending: number; dead: number }>();
       const of = (run: string) => {
@@ -176,6 +206,10 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
       return counts;
     },
   };
+}
+
+function textOf(selection: Selection | undefined): string {
+  return selection === undefined || selection.runs === undefined ? "" : JSON.stringify(selection);
 }
 
 /**

@@ -4,13 +4,16 @@ import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
 import type { Keys } from "./keys.ts";
+import type { KnownPools } from "./known-pools.ts";
 import type { Scripts } from "./scripts.ts";
 
 /** A script looks at so many runs, and one sweep takes so many of them at most: the next one goes on. */
 const SWEEP_PAGE = 100;
 const SWEEP_PAGES = 50;
 
-export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts): Runs {
+export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Runs {
+  const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
+
   async function get(id: string): Promise<Run | undefined> {
     const [text, cursor, rows] = await Promise.all([
       redis.hget(keys.runs, id),
@@ -22,12 +25,14 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
 
-  async function begin(run: Pick<Run, "id" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" }) {
-    const { id, pool, feed, identity, asOf } = run;
+  async function begin(
+    run: Pick<Run, "id" | "source" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" },
+  ) {
+    const { id, source, pool, feed, identity, asOf } = run;
     const reply = await scripts.run(
       "begin-run",
       [keys.runs, keys.runIndex, keys.identities],
-      [id, pool, feed, identity, asOf],
+      [id, pool, feed, identity, asOf, source],
     );
     const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
     const current = await get(begun.id);
@@ -41,7 +46,9 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
 
     async direct(pool) {
       const id = directRunId(pool);
-      return (await get(id)) ?? (await begin({ id, pool, feed: "direct", identity: "", asOf: "" })).run;
+      return (
+        (await get(id)) ?? (await begin({ id, source: "direct", pool, feed: "direct", identity: "", asOf: "" })).run
+      );
     },
 
     async list(limit) {
@@ -51,22 +58,24 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async advance(id, state) {
-      const advanced = await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, state]);
+      const advanced = await scripts.run("advance", advanceKeys, [id, state, 0]);
       if (advanced === 0) throw runLost(id);
     },
 
-    async transition(id, from, to) {
-      return (await scripts.run("advance", [keys.runs, keys.identities, keys.books], [id, to, ...from])) === 1;
+    async transition(id, from, to, { evenOver = false } = {}) {
+      return (await scripts.run("advance", advanceKeys, [id, to, evenOver ? 1 : 0, ...from])) === 1;
     },
 
     async sweep(before) {
       const terms = JSON.stringify([...TERMS, "rows-read", "rows-faulty"]);
+      const names = [...pools.names];
+      const dueSets = names.map((pool) => keys.due(pool));
       let [gone, over] = [0, 0];
       for (let page = 0; page < SWEEP_PAGES; page += 1) {
         const reply = await scripts.run(
           "sweep-runs",
-          [keys.runs, keys.runIndex, keys.identities, keys.cursors, keys.books],
-          [before, over, SWEEP_PAGE, terms],
+          [keys.runs, keys.runIndex, keys.identities, keys.cursors, keys.books, keys.gates, keys.kept, ...dueSets],
+          [before, over, SWEEP_PAGE, terms, ...names],
         );
         const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");
         gone += swept.gone;

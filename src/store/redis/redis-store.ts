@@ -8,6 +8,8 @@ import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
+import { createRedisExceptions } from "./redis-exceptions.ts";
+import { createRedisGates } from "./redis-gates.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
 import { createRedisMailboxes } from "./redis-mailboxes.ts";
@@ -17,6 +19,7 @@ import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
+import { upgrade, wantsUpgrade } from "./upgrade.ts";
 import { answeredInTime, connectRedis } from "./server-check.ts";
 
 export interface RedisStoreOptions {
@@ -37,14 +40,17 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
   const connection = redisConnection(url);
   const redis = await connectRedis(connection, onConnection);
   try {
-    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, createScripts(redis)));
+    const scripts = createScripts(redis);
+    // Many documents take longer than an answer may.
+    if (await answeredInTime(connection.place, () => wantsUpgrade(redis, keys))) await upgrade(redis, keys, scripts);
+    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts));
   } catch (error) {
     redis.disconnect();
     throw error;
   }
 }
 
-/** A store on a connection that is open; closing the store closes it. */
+/** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
   const fence = createFence();
   const scripts: Scripts = {
@@ -66,8 +72,10 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     },
     mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
     letters: createRedisLetters(redis, keys, scripts),
-    runs: createRedisRuns(redis, keys, scripts),
+    runs: createRedisRuns(redis, keys, scripts, pools),
     holds: createRedisHolds(redis, keys, scripts),
+    gates: createRedisGates(redis, keys, scripts),
+    exceptions: createRedisExceptions(redis, keys, scripts),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../core/mailbox.ts";
+import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS, MOST_REPLACED } from "../../core/mailbox.ts";
 import { PACE_RULE } from "../../core/pace.ts";
 import { MADE_AT_DIGITS } from "../../core/person.ts";
 import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
@@ -12,19 +12,25 @@ import { redisFault } from "./redis-error.ts";
 
 const MAILBOX = ["account", "documents", "mailbox"] as const;
 
-/** Each script and what is prepended to it, in lua/: behind the clock and the fence, which all have. */
+/** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
   command: [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
   discard: MAILBOX,
+  "sort-out": MAILBOX,
+  release: MAILBOX,
   sweep: [],
   "begin-run": [],
   advance: [],
   "sweep-runs": [],
   now: [],
   "keep-before-images": [],
+  "note-exceptions": [],
+  "gate-pause": [],
+  "gate-resume": [],
+  "gates-opened": [],
   "hold-place": [],
   "hold-ask": [],
   "reservation-take": [],
@@ -33,7 +39,13 @@ const PRELUDES = {
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],
+  "upgrade-begin": [],
+  "upgrade-documents": [],
+  "upgrade-end": [],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
+
+/** What brings another format to this one. */
+const UNFENCED: ReadonlySet<string> = new Set(["upgrade-begin", "upgrade-documents", "upgrade-end"]);
 
 type LuaConstant = number | string | Readonly<Record<string, string>>;
 
@@ -50,6 +62,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
     BELIEVED_MS,
     MAX_LEAD_MS,
     CLOCKS_APART_MS,
+    MOST_REPLACED,
     TIME_DIGITS,
     COUNT_DIGITS,
     FLAG_OF,
@@ -63,10 +76,10 @@ export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
   /**
-   * Each script is fenced: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
+   * A script is fenced, unless it upgrades: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
    * format that stands there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
    */
-  run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  run(name: ScriptName, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<unknown>;
 }
 
 function lua(name: string): string {
@@ -93,7 +106,8 @@ export function createScripts(redis: RedisClient, clock: string = lua("clock")):
   const load = (name: ScriptName) => {
     const known = loaded.get(name);
     if (known) return known;
-    const text = [clock, lua("fence"), ...PRELUDES[name].map(lua), lua(name)].join("\n");
+    const fence = UNFENCED.has(name) ? [] : [lua("fence")];
+    const text = [clock, ...fence, ...PRELUDES[name].map(lua), lua(name)].join("\n");
     const script = { text, sha: createHash("sha1").update(text).digest("hex") };
     loaded.set(name, script);
     return script;

@@ -3,7 +3,7 @@
 --
 -- KEYS[1] runs   KEYS[2] run-index   KEYS[3] identities
 -- ARGV[1] id   ARGV[2] pool   ARGV[3] feed   ARGV[4] identity, may be blank
--- ARGV[5] as-of in epoch ms; blank: now
+-- ARGV[5] as-of in epoch ms; blank: now   ARGV[6] source
 -- Output  JSON {id, resumed}
 local id, identity = ARGV[1], ARGV[4]
 if identity ~= '' then
@@ -13,7 +13,7 @@ if identity ~= '' then
 end
 local now = now_ms()
 local run = {
-  id = id, pool = ARGV[2], feed = ARGV[3], identity = identity, asOf = tonumber(ARGV[5]) or now, startedAt = now,
+  id = id, source = ARGV[6], pool = ARGV[2], feed = ARGV[3], identity = identity, asOf = tonumber(ARGV[5]) or now, startedAt = now,
   state = 'reading',
 }
 if redis.call('HSETNX', KEYS[1], id, cjson.encode(run)) == 1 then

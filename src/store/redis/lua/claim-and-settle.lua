@@ -4,11 +4,12 @@
 --
 -- KEYS    those of mailbox.lua
 -- ARGV[1] 1 where a settle may bury, else 0
--- ARGV[2] user, token, lease in ms, settlements as JSON, blank for a claim; and so on: four a step, each user once
+-- ARGV[2] user, token, lease in ms, settlements as JSON, blank for a claim, and a JSON {runs, despitePause} of what is
+--         meant, blank for everything; and so on: five a step, each user once
 -- Output  a list, an answer a step: that of claim.lua or settle.lua, or an error. Sent twice, the second time gives the
 --         claims again, finds the units settled, and answers the letters of the first time.
 local users = {}
-for i = 2, #ARGV, 4 do users[#users + 1] = ARGV[i] end
+for i = 2, #ARGV, 5 do users[#users + 1] = ARGV[i] end
 local documents = redis.call('HMGET', MAILBOXES, unpack(users))
 local ledgers = redis.call('HMGET', LEDGER, unpack(users))
 local seen = ARGV[1] == '1' and redis.call('GET', ONCE)
@@ -16,9 +17,15 @@ seen = seen and cjson.decode(seen) or {}
 
 local function carry_out(n, user)
   local d = open(user, documents[n], ledgers[n])
-  local token, lease_ms, settlements = ARGV[4 * n - 1], tonumber(ARGV[4 * n]), ARGV[4 * n + 1]
-  if settlements == '' then return claim(d, token, lease_ms), d end
-  return settle(d, token, lease_ms, cjson.decode(settlements)), d
+  local token, lease_ms, settlements, selection = ARGV[5 * n - 2], tonumber(ARGV[5 * n - 1]), ARGV[5 * n], ARGV[5 * n + 1]
+  local meant = selection ~= '' and cjson.decode(selection) or {}
+  local runs
+  if meant.runs then
+    runs = {}
+    for _, run in ipairs(meant.runs) do runs[run] = true end
+  end
+  if settlements == '' then return claim(d, token, lease_ms, runs, meant.despitePause), d end
+  return settle(d, token, lease_ms, cjson.decode(settlements), runs), d
 end
 
 local answers, drafts, with_letters = {}, {}, {}
@@ -26,18 +33,14 @@ for n, user in ipairs(users) do
   if seen[user] then
     answers[n] = seen[user]
   else
-    local posted = moves
-    moves = {}
-    local done_well, answer, d = pcall(carry_out, n, user)
+    local done_well, answer, d = guarded(carry_out, n, user)
     if done_well then
       answers[n] = answer
       drafts[#drafts + 1] = d
       if d.letters and #d.letters > 0 then with_letters[user] = answer end
-      for field, by in pairs(moves) do posted[field] = (posted[field] or 0) + by end
     else
       answers[n] = { err = 'ERR ' .. tostring(answer) }
     end
-    moves = posted
   end
 end
 

@@ -1,8 +1,10 @@
--- A worker asks for what is due of one user, under a fresh token and a lease. Prepended to claim-and-settle.
+-- A worker asks for what is due of one user, under a fresh token and a lease. Prepended to claim-and-settle. `runs`: a
+-- set of those whose changes are meant, or nil for all; `despite_pause`: a list of units of these that are meant although a
+-- pause keeps them, or nil.
 --
 -- Answers JSON: the mailbox with the claim in it, as it is kept | {is: busy | later, retryInMs} | {is: idle}
 -- | {missing_pool_key}
-local function claim(d, token, lease_ms)
+local function claim(d, token, lease_ms, runs, despite_pause)
   local mailbox = d.mailbox
   if not mailbox then return cjson.encode({ is = 'idle' }) end
   if not KNOWN[mailbox.pool] then return missing_pool_key(mailbox.pool) end
@@ -12,19 +14,12 @@ local function claim(d, token, lease_ms)
     if dead.token == token then return d.read end
     return cjson.encode({ is = 'busy', retryInMs = dead.leaseUntil - NOW })
   end
-  if dead then
-    mailbox.claim = nil
-    mailbox.doubts = {}
-    for name, unit in pairs(dead.units) do
-      book(unit.run, 'pending', -1)
-      fence_version(d, name, unit, NOW + ABANDONED_CALL_MS)
-      unit.deaths = unit.deaths + 1
-      place(d, name, unit)
-      mailbox.suspects[name] = { ['until'] = NOW + ABANDONED_CALL_MS }
-    end
+  take_over(d)
+  apply_gates(d)
+  for _, name in ipairs(despite_pause or {}) do
+    local unit = mailbox.pending[name]
+    if unit and runs[unit.run] then unit.gate = nil end
   end
-
-  discard_cancelled(mailbox)
 
   local units, sent = {}, {}
   local function take_due(name, unit)
@@ -36,7 +31,7 @@ local function claim(d, token, lease_ms)
       book(unit.run, 'pending', -1)
       book(unit.run, 'stale', 1)
     elseif unit.sendUnless == 'written' and is_believed(applied, unit.digest) and not (contact and units[contact]) then
-      enter(d, name, unit.version, unit.digest)
+      enter(d, name, unit.version, unit.digest, nil, nil, unchanged_by(unit))
       book(unit.run, 'pending', -1)
       done(d, name, unit, 'unchanged')
     else
@@ -45,15 +40,19 @@ local function claim(d, token, lease_ms)
     end
   end
   -- Flags come last: whether one must be sent depends on whether its contact is.
-  for name, unit in pairs(mailbox.pending) do
-    if not CONTACT_OF[name] then take_due(name, unit) end
+  local meant = {}
+  for name in pairs(mailbox.pending) do
+    if is_of(runs, mailbox.pending, name) then meant[#meant + 1] = name end
   end
-  for flag in pairs(CONTACT_OF) do
-    if mailbox.pending[flag] then take_due(flag, mailbox.pending[flag]) end
+  for _, name in ipairs(meant) do
+    if not CONTACT_OF[name] then take_due(name, mailbox.pending[name]) end
+  end
+  for _, name in ipairs(meant) do
+    if CONTACT_OF[name] then take_due(name, mailbox.pending[name]) end
   end
 
   if is_empty(units) then
-    local at = close(d)
+    local at = close(d, runs)
     return cjson.encode(at and { is = 'later', retryInMs = math.max(0, at - NOW) } or { is = 'idle' })
   end
   -- From here until the settle nobody knows what the pool holds.

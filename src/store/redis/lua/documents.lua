@@ -6,7 +6,7 @@ end
 
 -- What most mailboxes have nothing of is left out of the documents as they are kept: a third of their size. `inflate`
 -- puts it back, and so do the shapes of documents.ts.
-local SHELVES = { 'suspects', 'kept', 'doubts', 'unknown' }
+local SHELVES = { 'abandonedCalls', 'lastSettled', 'overwritten', 'unresolvedCalls' }
 local function fill(units)
   for _, unit in pairs(units) do
     unit.attempts = unit.attempts or 0
@@ -26,13 +26,13 @@ end
 local function inflate(mailbox)
   for _, shelf in ipairs(SHELVES) do mailbox[shelf] = mailbox[shelf] or {} end
   fill(mailbox.pending)
-  fill(mailbox.kept)
+  fill(mailbox.lastSettled)
   if mailbox.claim then fill(mailbox.claim.units) end
   return mailbox
 end
 local function slim(mailbox)
   strip(mailbox.pending)
-  strip(mailbox.kept)
+  strip(mailbox.lastSettled)
   if mailbox.claim then strip(mailbox.claim.units) end
   for _, shelf in ipairs(SHELVES) do
     if is_empty(mailbox[shelf]) then mailbox[shelf] = nil end

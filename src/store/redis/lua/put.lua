@@ -1,16 +1,16 @@
 -- A page of changes arrives, with its invalid counts and the feed's cursor.
 --
--- KEYS    those of mailbox.lua, then KEYS[9] arrivals, KEYS[10] cursors, due:<pool> of the page
+-- KEYS    those of mailbox.lua, then KEYS[11] arrivals, KEYS[12] cursors, due:<pool> of the page
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
 -- ARGV[7] changes, JSON: [{user, username, account?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
 -- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
--- Output  JSON {accepted, cursor, ahead, waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
+-- Output  JSON {accepted, cursor, ahead, stale?: [{user, name}], waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
 --         was given; blank where there is no such run, `cancelled` where it was cancelled
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
-local ARRIVALS, CURSORS = KEYS[9], KEYS[10]
+local ARRIVALS, CURSORS = KEYS[11], KEYS[12]
 local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 if redis.call('HEXISTS', RUNS, run) == 0 then return '' end
@@ -51,7 +51,7 @@ local function is_undisturbed(d, name)
   local flying = mailbox.claim and mailbox.claim.units or {}
   local function stirs(touched)
     return touched
-      and (mailbox.pending[touched] or flying[touched] or mailbox.suspects[touched] or mailbox.unknown[touched])
+      and (mailbox.pending[touched] or flying[touched] or mailbox.abandonedCalls[touched] or mailbox.unresolvedCalls[touched])
   end
   return not stirs(name) and not stirs(other_of(name))
 end
@@ -70,10 +70,10 @@ end
 
 local ORDINAL = '%0' .. TIME_DIGITS .. '.0f.%0' .. COUNT_DIGITS .. '.0f'
 local VERSION = '%s.%0' .. COUNT_DIGITS .. '.0f'
-local ahead, waits = 0, {}
+local ahead, waits, stale = 0, {}, {}
 for _, change in ipairs(changes) do
   local d = draft(change.user, { pool = pool, username = change.username, priority = priority })
-  discard_cancelled(d.mailbox)
+  apply_gates(d)
   if change.account then forget_former(d, change.account) end
   for _, desired in ipairs(change.units) do
     arrival = arrival + 1
@@ -96,10 +96,12 @@ for _, change in ipairs(changes) do
         enter_seen(d, name, unit, d.ledger[name] and d.ledger[name].digest == unit.digest)
         book(run, 'unchanged', 1)
       elseif known then
-        enter(d, name, unit.version, unit.digest, nil, unit.account)
+        enter(d, name, unit.version, unit.digest, nil, unit.account, unchanged_by(unit))
         book(run, 'unchanged', 1)
       else
+        local before = moves[run .. '|stale'] or 0
         place(d, name, unit)
+        if (moves[run .. '|stale'] or 0) > before then stale[#stale + 1] = { user = change.user, name = name } end
       end
     end
   end
@@ -121,5 +123,6 @@ book(run, 'rows-faulty', tonumber(ARGV[6]))
 post()
 redis.call('HSETNX', POOLS, pool, 0)
 return answer_once({
-  accepted = true, cursor = cursor, ahead = ahead, waiting = #waiting > 0 and waiting or nil, at = NOW, arrival = first,
+  accepted = true, cursor = cursor, ahead = ahead, at = NOW, arrival = first,
+  stale = #stale > 0 and stale or nil, waiting = #waiting > 0 and waiting or nil,
 })

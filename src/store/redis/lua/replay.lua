@@ -27,7 +27,7 @@ for _, letter in ipairs(letters) do
     book(letter.run, 'dead', -1)
     place(d, letter.unit, {
       version = letter.version, digest = letter.digest, body = letter.body, run = letter.run,
-      attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = letter.account,
+      attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = letter.account, replaced = letter.replaced,
     })
     local overtakes = finish(d) and d.mailbox.priority or priority
     due[#due + 1] = { user = letter.user, priority = overtakes, letter = letter.id, pool = letter.pool }

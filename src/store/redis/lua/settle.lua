@@ -12,7 +12,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
   -- after it.
   local address = CONTACT_OF[name] and mailbox.pending[CONTACT_OF[name]]
   local is_for_another = address and address.version < unit.version
-  local doubted = take(mailbox.doubts, name) ~= nil or is_for_another
+  local doubted = take(mailbox.overwritten, name) ~= nil or is_for_another
   if settlement.is == 'applied' or settlement.is == 'unchanged' then
     -- A late settle may have moved the ledger beyond what this claim wrote.
     local applied = d.ledger[name]
@@ -20,13 +20,14 @@ local function settle_unit(d, name, unit, settlement, was_last)
     local newer = is_newer and applied.version
     local unsure = newer or doubted
     if settlement.is == 'applied' then
-      enter(d, name, newer or unit.version, unsure and '' or unit.digest, NOW, unit.account or '')
+      local digest = unsure and '' or unit.digest
+      enter(d, name, newer or unit.version, digest, NOW, unit.account or '', { run = unit.run })
       -- An address that was settled a moment ago in the same claim has another flag now.
       blank(d, other_of(name), NOW)
     elseif unsure then
-      enter(d, name, newer or unit.version, '', nil, settlement.account)
+      enter(d, name, newer or unit.version, '', nil, settlement.account, unchanged_by(unit))
     elseif settlement.awaiting then
-      enter(d, name, unit.version, unit.digest, nil, settlement.account)
+      enter(d, name, unit.version, unit.digest, nil, settlement.account, unchanged_by(unit))
     else
       enter_seen(d, name, unit, was_last, settlement.account)
     end
@@ -57,11 +58,17 @@ local function settle_unit(d, name, unit, settlement, was_last)
     start_cooldown(d, name, unit.digest)
     fence_version(d, name, unit, NOW + COOLDOWN_MS)
   end
+  if is_cancelled(unit.run) then
+    discard(d, name, unit)
+    return nil
+  end
   local rival, contact = mailbox.pending[name], mailbox.pending[CONTACT_OF[name] or name]
   local function overtakes(other)
     return other and other.version > unit.version and not came_before(unit.account, other.account)
   end
   if overtakes(rival) or overtakes(contact) then
+    -- It fails again, and becomes a letter, where the run of the newer one is cancelled.
+    if overtakes(rival) then replace(d, name, rival, unit) end
     book(unit.run, 'superseded', 1)
     return nil
   end
@@ -72,7 +79,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
   return {
     id = settlement.letter, user = d.user, pool = mailbox.pool, username = mailbox.username, unit = name,
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = unit.version, run = unit.run, digest = unit.digest,
-    body = settlement.body or unit.body, account = unit.account, buriedAt = NOW,
+    body = settlement.body or unit.body, account = unit.account, replaced = unit.replaced, buriedAt = NOW,
   }
 end
 
@@ -85,14 +92,14 @@ local function settle_late(d, settlements)
     end
     table.insert(doubted, name)
   end
-  local function touch(name, version, till)
+  local flying_units = mailbox.claim and mailbox.claim.units or {}
+  local function touch(name, version, till, is_unwanted)
     blank(d, name, till)
-    local flying = mailbox.claim and mailbox.claim.units[name]
-    local applied = d.ledger[name]
-    if flying and flying.version > version then
-      mailbox.doubts[name] = version
+    local flying, applied = flying_units[name], d.ledger[name]
+    if flying and (is_unwanted or flying.version > version) then
+      mailbox.overwritten[name] = version
       doubt(name)
-    elseif applied and applied.version > version then
+    elseif is_unwanted or (applied and applied.version > version) then
       doubt(name)
       resend(d, name)
     end
@@ -104,17 +111,19 @@ local function settle_late(d, settlements)
       -- The call may be applied after whatever is sent next.
       if fate_unknown then start_cooldown(d, name, '') end
       local till = NOW + (fate_unknown and COOLDOWN_MS or 0)
-      touch(name, version, till)
-      if other_of(name) then touch(other_of(name), version, till) end
-      local applied = d.ledger[name]
-      if settlement.is == 'applied' and (not applied or applied.version < version) then enter(d, name, version, '', NOW) end
+      local before = d.ledger[name] and d.ledger[name].version or ''
+      local abandoned = mailbox.abandonedCalls[name]
+      local is_unwanted = before < version and version <= (abandoned and abandoned.unwanted or '')
+      touch(name, version, till, is_unwanted)
+      if other_of(name) then touch(other_of(name), version, till, is_unwanted) end
+      if settlement.is == 'applied' and before < version and not is_unwanted then enter(d, name, version, '', NOW) end
     end
   end
   return doubted
 end
 
 -- Leaves in the draft the letters that are to be written with it.
-local function settle(d, token, lease_ms, settlements)
+local function settle(d, token, lease_ms, settlements, runs)
   if d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
   local late = not (d.mailbox and d.mailbox.claim and d.mailbox.claim.token == token)
   local doubted, letters = {}, {}
@@ -139,7 +148,7 @@ local function settle(d, token, lease_ms, settlements)
   end
 
   local at
-  if d.existed then at = close(d) else close_ledger(d) end
+  if d.existed then at = close(d, runs) else close_ledger(d) end
   local summaries = {}
   d.letters = {}
   for n, letter in ipairs(letters) do

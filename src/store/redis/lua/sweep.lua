@@ -2,7 +2,7 @@
 --
 -- KEYS[1] sweep:<pool>   KEYS[2] due:<pool>   KEYS[3] mailboxes
 -- ARGV[1] holder   ARGV[2] lease in ms   ARGV[3] offset   ARGV[4] limit
--- Output  JSON {due?: [{user, priority, dueAt}]}; without `due` where another holds the lease or nobody is due
+-- Output  JSON {due?: [{user, priority, dueAt, runs?}]}; without `due` where another holds the lease or nobody is due
 local now = now_ms()
 -- The end is in the value too: a lease ends by this clock, and its expiry only tidies up.
 local lease_until, holder = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+)|(.*)$')
@@ -17,7 +17,20 @@ for i = 1, #users, 2 do
   if document then
     -- A damaged one keeps no other user from being swept; the worker that claims it says what is wrong.
     local is_sound, mailbox = pcall(cjson.decode, document)
-    due[#due + 1] = { user = user, priority = is_sound and mailbox.priority or 10, dueAt = due_at }
+    local runs, listed = {}, {}
+    local function add_runs(units)
+      for _, unit in pairs(units) do
+        if not listed[unit.run] then runs[#runs + 1] = unit.run end
+        listed[unit.run] = true
+      end
+    end
+    if is_sound then
+      add_runs(mailbox.pending)
+      add_runs(mailbox.claim and mailbox.claim.units or {})
+    end
+    due[#due + 1] = {
+      user = user, priority = is_sound and mailbox.priority or 10, dueAt = due_at, runs = #runs > 0 and runs or nil,
+    }
   end
 end
 return cjson.encode({ due = #due > 0 and due or nil })

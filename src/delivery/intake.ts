@@ -1,19 +1,19 @@
 /**
- * Whether this process takes work of a pool: carries out the state machine of core/delivery-gate.ts with the timer of a
- * pause, the workers and the log, and keeps the two signals that end what waits and what is in flight.
+ * Whether this process takes work of a pool: carries out the state machine of core/intake.ts with the timer of a
+ * rest, the workers and the log, and keeps the two signals that end what waits and what is in flight.
  *
  * Beside it stand the refusals that may end in a hold. From the moment in which such an answer has come until it is known
  * what it leads to, nobody else's call begins.
  */
-import { FIRST_PAUSE_MS, NEW_GATE, nextGate, type GateEvent } from "../core/delivery-gate.ts";
+import { FIRST_REST_MS, NEW_INTAKE, nextIntake, type IntakeEvent } from "../core/intake.ts";
 import type { Log } from "../log.ts";
 import { redisFault } from "../store/redis/redis-error.ts";
 import { StoreError } from "../store/store-error.ts";
 import type { HoldRequest } from "./claim-work.ts";
-import type { TurnGate } from "./user-turn.ts";
+import type { TurnIntake } from "./user-turn.ts";
 
-export interface Gate extends TurnGate {
-  /** False in a pause, and once it was stopped. */
+export interface Intake extends TurnIntake {
+  /** False at rest, and once it was stopped. */
   readonly takesWork: boolean;
   readonly isStopped: boolean;
   /** The failure kind as which this process is refused. */
@@ -39,7 +39,7 @@ export interface Gate extends TurnGate {
   abort(): void;
 }
 
-export interface GateOptions {
+export interface IntakeOptions {
   readonly pool: string;
   readonly log: Log;
   /** Has the workers fetch no more jobs. */
@@ -48,22 +48,22 @@ export interface GateOptions {
 }
 
 /** One function of 85 lines: its methods are a line or two each, and share one state. */
-export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
+export function createIntake({ pool, log, pause, resume }: IntakeOptions): Intake {
   const waiting = new AbortController();
   const calls = new AbortController();
   const refusals = new Set<Promise<void>>();
-  let state = NEW_GATE;
+  let state = NEW_INTAKE;
   let timer: NodeJS.Timeout | undefined;
 
-  function step(event: GateEvent): void {
+  function step(event: IntakeEvent): void {
     const before = state.is;
-    const { state: next, pauseMs } = nextGate(state, event);
+    const { state: next, restMs } = nextIntake(state, event);
     state = next;
     if (before === state.is) return;
     clearTimeout(timer);
-    if (pauseMs !== undefined) {
+    if (restMs !== undefined) {
       pause();
-      timer = setTimeout(step, pauseMs, { is: "due" } satisfies GateEvent);
+      timer = setTimeout(step, restMs, { is: "due" } satisfies IntakeEvent);
     } else if (state.is === "taking") resume();
   }
 
@@ -101,7 +101,7 @@ export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
       };
     },
     onHold({ scope, failure }: HoldRequest) {
-      if (scope === "pool") step({ is: "on-hold", forMs: FIRST_PAUSE_MS });
+      if (scope === "pool") step({ is: "on-hold", forMs: FIRST_REST_MS });
       if (scope !== "process") return;
       const { kind, advice } = failure;
       if (state.refusedAs === undefined) log.error({ pool, kind, advice }, "deliveries paused");
@@ -112,7 +112,7 @@ export function createGate({ pool, log, pause, resume }: GateOptions): Gate {
       step({ is: "answered" });
     },
 
-    waitForHold: (retryInMs) => step({ is: "on-hold", forMs: Math.min(retryInMs, FIRST_PAUSE_MS) }),
+    waitForHold: (retryInMs) => step({ is: "on-hold", forMs: Math.min(retryInMs, FIRST_REST_MS) }),
     lifted: () => step({ is: "lifted" }),
     waitsForMemory(error) {
       const fault = redisFault(error);

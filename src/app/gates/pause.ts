@@ -1,0 +1,137 @@
+/** Pauses a pool, a feed or everything, and lets it go on: a gate that only a person opens (core/gate.ts). */
+import { ALL, feedGate, poolGate } from "../../core/gate.ts";
+import { printable } from "../../core/masking.ts";
+import { nextStep, sentence, type NextStep, type Sentence } from "../../core/sentence.ts";
+import { releaseKept, sortOut } from "../../delivery/kept-users.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import type { ClosedGate } from "../../store/gates.ts";
+import type { Store } from "../../store/store.ts";
+import { AppError } from "../app-error.ts";
+
+/** What is paused: everything, where neither is named. */
+export interface PauseTarget {
+  readonly pool?: string | undefined;
+  readonly feed?: string | undefined;
+}
+
+export function gateOf({ pool, feed }: PauseTarget): string {
+  if (pool !== undefined) return poolGate(pool);
+  return feed === undefined ? ALL : feedGate(feed);
+}
+
+export interface Pause {
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A gate by which somebody keeps changes. */
+export type PausedGate = Omit<ClosedGate, keyof Pause> & Pause;
+
+/** As it is stored, and shown: in one line, and cut where it is long. */
+export function asStored({ by, reason }: Pause): Pause {
+  // In characters: a half of one would be shown as something else.
+  return { by: printable(by), reason: Array.from(printable(reason.trim())).slice(0, LONGEST_REASON).join("") };
+}
+
+/**
+ * Obeyed by every process from the moment in which it is set; calls that are in flight end. Answers how many users are
+ * kept. Throws an AppError `paused` where it was paused before.
+ */
+export async function pause(engine: Engine, log: Log, target: PauseTarget, given: Pause): Promise<number> {
+  const { store } = engine;
+  const gate = gateOf(target);
+  const by = asStored(given);
+  if (!(await store.gates.pause(gate, by))) {
+    const there = (await pausedGates(store)).find((one) => one.gate === gate);
+    throw new AppError("paused", there ? pausedSentence(there) : "It is being let go on: try again.");
+  }
+  log.warn({ gate, by: by.by, reason: by.reason }, "paused");
+  for (const { pool } of await store.targets()) await sortOut(store, { pool });
+  return store.gates.kept(gate);
+}
+
+/** Why, as others see it: in characters. */
+const LONGEST_REASON = 500;
+
+/** Answers how many users are due again. Throws an AppError `not-paused`. */
+export async function resume(engine: Engine, log: Log, target: PauseTarget): Promise<number> {
+  const gate = gateOf(target);
+  const { gates } = engine.store;
+  // Whoever resumed it was cut before all that was kept was due again.
+  if (!(await gates.resume(gate)) && !(await gates.opened()).includes(gate)) {
+    throw new AppError("not-paused", notPaused(gate, await pausedGates(engine.store)));
+  }
+  log.info({ gate }, "resumed");
+  return releaseKept(engine, gate);
+}
+
+function notPaused(gate: string, paused: readonly PausedGate[]): Sentence {
+  const none = `There is no pause of ${gateName(gate)}`;
+  const [first, another] = paused;
+  if (first === undefined) return [`${none}: nothing is paused.`];
+  const names = paused.map((one) => gateName(one.gate)).join(", ");
+  const next = another === undefined ? resumeOf(first.gate) : nextStep("status");
+  const look = another === undefined ? "Let it go on with" : "See";
+  return sentence`${none}; paused is: ${names}. ${look} ${next}.`;
+}
+
+export async function pausedGates({ gates }: Pick<Store, "gates">): Promise<readonly PausedGate[]> {
+  return (await gates.list()).flatMap((gate) => {
+    const { state, by = "", reason = "" } = gate;
+    return state === "paused" ? [{ ...gate, by, reason }] : [];
+  });
+}
+
+/** The pause that keeps what a feed, or single requests, put into a pool. */
+export async function pauseOf(
+  store: Pick<Store, "gates">,
+  { pool, feed }: { readonly pool: string; readonly feed?: string },
+): Promise<PausedGate | undefined> {
+  const names = [ALL, poolGate(pool), ...(feed === undefined ? [] : [feedGate(feed)])];
+  return (await pausedGates(store)).find(({ gate }) => names.includes(gate));
+}
+
+function capitalised(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+/** As people say it. */
+export function gateName(gate: string): string {
+  const [, kind, name] = /^(pool|feed|run):(.*)$/s.exec(gate) ?? [];
+  return kind === undefined ? "everything" : `${kind} ${name}`;
+}
+
+function resumeOf(gate: string): NextStep {
+  const [, kind, name = ""] = /^(pool|feed):(.*)$/s.exec(gate) ?? [];
+  return nextStep("resume", ...(kind === undefined ? [] : [`--${kind}`, name]));
+}
+
+export function pausedSentence({ gate, since, by, reason }: PausedGate): Sentence {
+  const at = new Date(since).toISOString();
+  const paused = `${capitalised(gateName(gate))} is paused since ${at} by ${by}: ${reason}.`;
+  return sentence`${paused} Let it go on with ${resumeOf(gate)}.`;
+}
+
+export function resumedSentence(gate: string): Sentence {
+  return [`${capitalised(gateName(gate))} goes on.`];
+}
+
+/** A line for those who look at a process. */
+export function pauseNote({ gate, by = "", reason = "" }: ClosedGate): string {
+  return `${gateName(gate)} is paused by ${by}: ${reason}`;
+}
+
+/** For whoever puts, and does not wait for it. */
+export function keptSentence(paused: PausedGate): Sentence {
+  return [...pausedSentence(paused), " What is put is kept until then."];
+}
+
+/** Throws an AppError `paused` where what is put would be kept. */
+export async function demandNoPause(
+  store: Pick<Store, "gates">,
+  where: { readonly pool: string; readonly feed?: string },
+): Promise<void> {
+  const paused = await pauseOf(store, where);
+  if (paused !== undefined) throw new AppError("paused", pausedSentence(paused));
+}

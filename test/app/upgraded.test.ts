@@ -1,0 +1,275 @@
+/** A store that version b92f1e6 has left, at work: what was on its way arrives, and what waited for a person still waits. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, describe, test, type TestContext } from "node:test";
+import { Redis } from "ioredis";
+import { approveRun } from "../../src/app/runs/approve-run.ts";
+import { createCognitoClient } from "../../src/cognito/client.ts";
+import { imbalance } from "../../src/core/books.ts";
+import type { Letter } from "../../src/core/letter.ts";
+import { executeReplay } from "../../src/delivery/replay.ts";
+import { openPool } from "../../src/delivery/pool.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
+import { createLog } from "../../src/log.ts";
+import { openStoredPlan } from "../../src/plan/stored-plan.ts";
+import { openWayBack } from "../../src/plan/way-back.ts";
+import { openEngine, type Engine } from "../../src/queues/engine.ts";
+import { callOptionsOf, valueOf, type Keyring } from "../../src/store/keyring.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { until } from "../support/condition.ts";
+import {
+  embeddedFigures,
+  FIXTURE_KEY,
+  fixturePools,
+  keyedEmbeddedFigures,
+  keyedRedisFigures,
+  loadEmbeddedFixture,
+  loadRedisFixture,
+  readEmbeddedFixture,
+  readRedisFixture,
+  redisFigures,
+} from "../support/format-1.ts";
+import type { Figures, OldUnit } from "../support/format-1-figures.ts";
+import { testRedis } from "../support/redis.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+
+const log = createLog("silent");
+/** Beyond the locks of jobs and the leases of claims whose workers are dead, which all have ended. */
+const WITHIN_MS = 60_000;
+
+interface Kind {
+  readonly name: string;
+  readonly keyed: boolean;
+  readonly figures: Figures;
+  readonly madeAtMs: number;
+  readonly load: (t: TestContext, endpoint: string) => Promise<Parameters<typeof openEngine>[0]>;
+}
+
+const KINDS: readonly Kind[] = [false, true].flatMap((keyed) => {
+  const key = keyed ? { key: FIXTURE_KEY } : {};
+  const how = keyed ? "encrypted" : "in clear";
+  return [
+    {
+      name: `a namespace in Redis, ${how}`,
+      keyed,
+      figures: keyed ? keyedRedisFigures : redisFigures,
+      madeAtMs: readRedisFixture({ keyed }).madeAtMs,
+      async load(_t: TestContext, endpoint: string) {
+        const { url, namespace } = testRedis();
+        const redis = new Redis(url);
+        await loadRedisFixture(redis, namespace, { keyed, endpoint });
+        redis.disconnect();
+        return { redisUrl: url, namespace, dataDir: "", ...key };
+      },
+    },
+    {
+      name: `a data directory, ${how}`,
+      keyed,
+      figures: keyed ? keyedEmbeddedFigures : embeddedFigures,
+      madeAtMs: readEmbeddedFixture({ keyed }).madeAtMs,
+      async load(t: TestContext, endpoint: string) {
+        const directory = await temporaryDirectory();
+        t.after(() => directory.remove());
+        const dataDir = join(directory.path, "data");
+        await loadEmbeddedFixture(dataDir, { keyed, endpoint });
+        return { namespace: "old", dataDir, ...key };
+      },
+    },
+  ];
+});
+
+let restore: (() => void) | undefined;
+before(() => {
+  restore = exampleAws();
+});
+after(() => restore?.());
+
+/** The engine on a store that nobody has opened since, and the pools as they were before the first call. */
+async function setStage(t: TestContext, { load, figures }: Kind) {
+  const emulator = await startEmulator({ quotas: "unmetered", shortPages: 0 });
+  t.after(() => emulator.close());
+  for (const { pool, users } of fixturePools) {
+    const made = emulator.pools.add(pool);
+    for (const user of users) made.addUser(user);
+  }
+  const engine = await openEngine(await load(t, new URL(emulator.url).host));
+  t.after(() => engine.close());
+  const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 5 });
+  t.after(() => cognito.close());
+  const open = async (id: string) => {
+    const pool = await openPool({ engine, cognito, pool: id, ratePerSecond: 1000, concurrency: 5, log });
+    t.after(() => pool.close());
+    return pool;
+  };
+  const { store } = engine;
+  return {
+    engine,
+    store,
+    open,
+    deliver: async (): Promise<void> => {
+      for (const { pool } of figures.targets) {
+        const delivery = await (await open(pool)).deliver();
+        t.after(() => delivery.stop(0));
+      }
+    },
+    settled: () => until("nothing is pending", async () => (await store.runs.books()).pending === 0, WITHIN_MS),
+    letters: async (): Promise<readonly Letter[]> => {
+      const letters: Letter[] = [];
+      for await (const letter of store.letters.list({})) letters.push(letter);
+      return letters;
+    },
+    assertBalanced: async (): Promise<void> => {
+      const recount = await store.mailboxes.recount();
+      for (const { id } of await store.runs.list(1000)) {
+        const books = await store.runs.books(id);
+        assert.equal(imbalance(books), 0, `${id} ${JSON.stringify(books)}`);
+        const { pending, dead } = recount.get(id) ?? { pending: 0, dead: 0 };
+        assert.deepEqual([books.pending, books.dead], [pending, dead], id);
+      }
+    },
+    /** What the pool has in an attribute, blank where it has nothing. */
+    attribute: (pool: string, username: string, name: string): string =>
+      emulator.pools.get(pool)?.user(username)?.attributes[name] ?? "",
+  };
+}
+
+interface Wanted {
+  readonly pool: string;
+  readonly username: string;
+  readonly name: string;
+  readonly body: string;
+  readonly run: string;
+}
+
+/** The newest value of each unit that was on its way. */
+function onTheirWay({ mailboxes }: Figures, keyring: Keyring): readonly Wanted[] {
+  return Object.values(mailboxes).flatMap(({ pool, username, pending, claim }) => {
+    const newest = new Map<string, OldUnit>(Object.entries(claim?.units ?? {}));
+    for (const [name, unit] of Object.entries(pending)) {
+      if ((newest.get(name)?.version ?? "") < unit.version) newest.set(name, unit);
+    }
+    return Array.from(newest, ([name, { body, run }]) => ({
+      pool,
+      username: keyring.open(username),
+      name,
+      body: keyring.open(body),
+      run,
+    }));
+  });
+}
+
+function textOf(body: string): string {
+  const value = valueOf(body);
+  if (value.kind === "clear") return "";
+  return value.kind === "text" ? value.text : String(value.verified);
+}
+
+const cancelledOf = ({ runs }: Figures): ReadonlySet<string> =>
+  new Set(runs.filter(({ state }) => state === "cancelled").map(({ id }) => id));
+
+for (const kind of KINDS) {
+  describe(`of format 1, ${kind.name}`, () => {
+    const { figures, keyed, madeAtMs } = kind;
+
+    test("delivers what was on its way, discards what was cancelled, and puts its letters again", async (t) => {
+      const { engine, store, deliver, settled, letters, assertBalanced, attribute } = await setStage(t, kind);
+      const cancelled = cancelledOf(figures);
+      const unsent = onTheirWay(figures, engine.keyring).filter(({ run }) => cancelled.has(run));
+      const there = unsent.map(({ pool, username, name }) => attribute(pool, username, name));
+      await deliver();
+      await settled();
+      for (const { pool, username, name, body, run } of onTheirWay(figures, engine.keyring)) {
+        if (cancelled.has(run) || callOptionsOf(body).token !== undefined) continue;
+        assert.equal(attribute(pool, username, name), textOf(body), `${pool} ${username} ${name}`);
+      }
+      assert.deepEqual(
+        unsent.map(({ pool, username, name }) => attribute(pool, username, name)),
+        there,
+      );
+      for (const { id, state, pending, books } of figures.runs) {
+        const now = await store.runs.books(id);
+        if (state === "cancelled") assert.equal(now.discarded, (books["discarded"] ?? 0) + pending);
+        else assert.equal(now.discarded, books["discarded"] ?? 0);
+      }
+      assert.deepEqual(await store.holds.list(), []);
+      for (const user of Object.keys(figures.mailboxes)) {
+        const { mailbox } = await store.mailboxes.read(user);
+        assert.deepEqual([mailbox?.claim, mailbox?.pending ?? {}], [undefined, {}]);
+      }
+      // A token of that time may have expired: then its change is a letter.
+      const expired = onTheirWay(figures, engine.keyring).filter(
+        ({ pool, username, name, body }) =>
+          callOptionsOf(body).token !== undefined && attribute(pool, username, name) !== textOf(body),
+      );
+      const buried = await letters();
+      assert.equal(buried.length, figures.letters.length + expired.length);
+      await assertBalanced();
+
+      const gaveUp = buried.filter((letter) => letter.kind === "gave-up");
+      const order = { kind: "gave-up", until: (await store.now()) + 1 };
+      assert.equal((await executeReplay(engine, order)).letters, gaveUp.length);
+      await settled();
+      for (const { pool, username, unit, body } of gaveUp) {
+        const value = attribute(pool, engine.keyring.open(username), unit);
+        assert.equal(value, textOf(engine.keyring.open(body)), unit);
+      }
+      const left = await letters();
+      assert.equal(left.length, buried.length - gaveUp.length);
+      assert.equal(await store.letters.discard(left.map(({ id }) => id)), left.length);
+      assert.equal((await store.runs.books()).dead, 0);
+      await assertBalanced();
+    });
+
+    for (const { run } of figures.plans) {
+      test("has a plan that somebody approves", async (t) => {
+        // It waits for some days.
+        t.mock.timers.enable({ apis: ["Date"], now: madeAtMs });
+        const { engine, store } = await setStage(t, kind);
+        const plan = await openStoredPlan(store.plans, engine.keyring, { run, now: madeAtMs });
+        assert.ok(plan);
+        const usernames: string[] = [];
+        for await (const record of plan.records()) {
+          assert.ok(record.kind === "change");
+          usernames.push(record.change.username);
+        }
+        assert.ok(usernames.length > 0);
+        assert.deepEqual((await store.gates.list()).filter(({ state }) => state === "waiting").length, 1);
+        const approved = await approveRun(engine, log, run);
+        assert.equal(approved.plan, plan.header.id);
+        assert.equal((await store.runs.get(run))?.state, "reading");
+        assert.deepEqual(
+          (await store.gates.list()).filter(({ state }) => state === "waiting"),
+          [],
+        );
+      });
+    }
+
+    if (keyed) {
+      test("opens with its key alone, and has the way back of its runs", async (t) => {
+        t.mock.timers.enable({ apis: ["Date"], now: madeAtMs });
+        const { engine, store, open } = await setStage(t, kind);
+        for (const [run, images] of Object.entries(figures.beforeImages)) {
+          const known = await store.runs.get(run);
+          assert.ok(known);
+          const { profile } = await open(known.pool);
+          const times = { timeMs: madeAtMs, begunAt: known.startedAt };
+          const back = await openWayBack(store, { keyring: engine.keyring, profile }, run, times);
+          assert.ok(back);
+          let records = 0;
+          for await (const record of back.records()) records += record.line > 0 ? 1 : 0;
+          assert.equal(records, images);
+        }
+      });
+    }
+  });
+}
+
+test("an encrypted namespace of format 1 is not opened without its key", async (t) => {
+  const kind = KINDS.find(({ keyed }) => keyed);
+  assert.ok(kind);
+  const { key: _key, ...settings } = await kind.load(t, "127.0.0.1:1");
+  await assert.rejects(
+    openEngine(settings).then((engine: Engine) => engine.close()),
+    { kind: "wrong-key" },
+  );
+});

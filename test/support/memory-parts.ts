@@ -1,0 +1,112 @@
+/** The parts of the store in memory that know nothing of mailboxes and runs. */
+import type { BeforeImages } from "../../src/store/before-images.ts";
+import { EXCEPTION_MS, MOST_EXCEPTIONS, type Exception, type Exceptions } from "../../src/store/exceptions.ts";
+import { FIRST_PROBE_MS, LONGEST_PROBE_MS, type Hold, type Holds } from "../../src/store/holds.ts";
+import type { Plans } from "../../src/store/plans.ts";
+import type { Reservations } from "../../src/store/reservations.ts";
+
+export function openMemoryParts(clock: { readonly nowMs: number }) {
+  const held = new Map<string, Hold>();
+  const holds: Holds = {
+    async place(pool, scope, kind) {
+      const key = `${pool} ${scope}`;
+      if (held.has(key)) return false;
+      held.set(key, {
+        pool,
+        scope,
+        kind,
+        since: clock.nowMs,
+        probeAt: clock.nowMs + FIRST_PROBE_MS,
+        probeEveryMs: FIRST_PROBE_MS,
+      });
+      return true;
+    },
+    async ask(pool, scope) {
+      const key = `${pool} ${scope}`;
+      const hold = held.get(key);
+      if (!hold) return { is: "free" };
+      if (hold.probeAt > clock.nowMs) return { is: "held", hold, retryInMs: hold.probeAt - clock.nowMs };
+      const probeEveryMs = Math.min(LONGEST_PROBE_MS, hold.probeEveryMs * 2);
+      const moved = { ...hold, probeEveryMs, probeAt: clock.nowMs + probeEveryMs };
+      held.set(key, moved);
+      return { is: "probe", hold: moved };
+    },
+    async lift(pool, scope) {
+      return held.delete(`${pool} ${scope}`);
+    },
+    async list() {
+      return [...held.values()];
+    },
+  };
+
+  const earlier = new Map<string, { bodies: Map<string, string>; expiresAt: number }>();
+  const beforeImages: BeforeImages = {
+    async keep(run, more, forMs) {
+      const there = earlier.get(run) ?? { bodies: new Map<string, string>(), expiresAt: 0 };
+      for (const { unit, body } of more) if (!there.bodies.has(unit)) there.bodies.set(unit, body);
+      earlier.set(run, { ...there, expiresAt: clock.nowMs + forMs });
+    },
+    async *read(run) {
+      const there = earlier.get(run);
+      if (there && there.expiresAt > clock.nowMs) yield* there.bodies.values();
+    },
+  };
+
+  const reserved = new Map<string, { user: string; endsAt: number }>();
+  const reservations: Reservations = {
+    async take(pool, alias, user, forMs) {
+      const there = reserved.get(`${pool} ${alias}`);
+      if (there && there.user !== user && there.endsAt > clock.nowMs) {
+        return { is: "held", retryInMs: there.endsAt - clock.nowMs };
+      }
+      reserved.set(`${pool} ${alias}`, { user, endsAt: clock.nowMs + forMs });
+      return { is: "taken" };
+    },
+    async release(pool, alias, user) {
+      if (reserved.get(`${pool} ${alias}`)?.user === user) reserved.delete(`${pool} ${alias}`);
+    },
+    async holder(pool, alias) {
+      const there = reserved.get(`${pool} ${alias}`);
+      return there && there.endsAt > clock.nowMs
+        ? { holder: there.user, endsInMs: there.endsAt - clock.nowMs }
+        : undefined;
+    },
+  };
+
+  const kept = new Map<string, { expiresAt: number; chunks: string[] }>();
+  const plans: Plans = {
+    async keep({ run, expiresAt }, chunks) {
+      kept.set(run, { expiresAt, chunks: await Array.fromAsync(chunks) });
+    },
+    async *read(run) {
+      yield* kept.get(run)?.chunks ?? [];
+    },
+    async list() {
+      const all = [...kept].map(([run, { expiresAt }]) => ({ run, expiresAt }));
+      return all.toSorted((a, b) => a.expiresAt - b.expiresAt);
+    },
+    async drop(run) {
+      kept.delete(run);
+    },
+  };
+
+  const noted = new Map<string, Map<string, Exception>>();
+  const exceptions: Exceptions = {
+    async note(more) {
+      for (const one of more) {
+        const units = noted.get(one.about) ?? new Map<string, Exception>();
+        noted.delete(one.about);
+        noted.set(one.about, units.set(one.unit, { ...one, at: clock.nowMs }));
+      }
+      for (const [about, units] of noted) {
+        const latest = Math.max(...[...units.values()].map(({ at }) => at));
+        if (latest <= clock.nowMs - EXCEPTION_MS || noted.size > MOST_EXCEPTIONS) noted.delete(about);
+      }
+    },
+    async about(key) {
+      return [...(noted.get(key)?.values() ?? [])];
+    },
+  };
+
+  return { holds, exceptions, beforeImages, reservations, plans };
+}
