@@ -11,12 +11,15 @@ import type { Mailboxes } from "../store/mailboxes.ts";
 
 /** Claims and settles as the store does, and tells of it: units, versions and runs, and no values. */
 export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<Mailboxes, "claim" | "settle"> {
+  // Each claim and each settle comes by here: what nobody would read is not put together.
+  const tellsAll = log.isLevelEnabled("debug");
   return {
     async claim(user, token, leaseMs, selection) {
       // A gate that was closed by then keeps nothing from having been claimed before.
       const askedAt = Date.now();
       const answer = await mailboxes.claim(user, token, leaseMs, selection);
-      if (answer.is === "claimed") log.debug({ pool, user, askedAt, units: claimedOf(answer.units) }, "units claimed");
+      if (tellsAll && answer.is === "claimed")
+        log.debug({ pool, user, askedAt, units: claimedOf(answer.units) }, "units claimed");
       return answer;
     },
     async settle(user, token, settlements, leaseMs, runs) {
@@ -24,10 +27,10 @@ export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<M
         const answer = await mailboxes.settle(user, token, settlements, leaseMs, runs);
         const { late, doubted } = answer;
         if (late) log.warn({ pool, user, doubted, written: writtenBy(settlements) }, "settle came too late");
-        else log.debug({ pool, user, units: outcomesOf(settlements) }, "units settled");
+        else if (tellsAll) log.debug({ pool, user, units: outcomesOf(settlements) }, "units settled");
         return answer;
       } catch (error) {
-        log.debug({ pool, user, units: outcomesOf(settlements) }, "settle failed");
+        if (tellsAll) log.debug({ pool, user, units: outcomesOf(settlements) }, "settle failed");
         throw error;
       }
     },
