@@ -35,6 +35,8 @@ export interface QueuedUnit {
    * the call.
    */
   readonly account?: string;
+  /** A user's own change: its body has the user's token, which is kept no longer than the change waits itself. */
+  readonly hasToken?: true;
   /** The gate that keeps it while it waits (gate.ts). */
   readonly gate?: string;
   /**
@@ -206,10 +208,14 @@ export function dueAt({ claim, pending, abandonedCalls, unresolvedCalls }: Mailb
   return earliest < Infinity || remembered.length === 0 ? earliest : Math.max(...remembered);
 }
 
-/** True where a value of the run waits behind one that superseded it. */
-export function isBehind({ pending, claim }: Mailbox, run: string): boolean {
-  const units = [...Object.values(pending), ...Object.values(claim?.units ?? {})];
+/** True where a value of the run is kept behind one of these, which superseded it. */
+export function isBehind(units: readonly Pick<QueuedUnit, "replaced">[], run: string): boolean {
   return units.some(({ replaced = [] }) => replaced.some((one) => one.run === run));
+}
+
+/** All that waits in the mailbox, or is in its claim. */
+export function openUnits({ pending, claim }: Mailbox): QueuedUnit[] {
+  return [...Object.values(pending), ...Object.values(claim?.units ?? {})];
 }
 
 /** The gates that keep something in the mailbox. */

@@ -149,9 +149,8 @@ export function replacing(d: Draft, name: string, unit: QueuedUnit, loser: Queue
   const { replaced = [], ...rest } = unit;
   const runs = new Set([unit.run]);
   const kept: ReplacedUnit[] = [];
-  for (const one of [...replaced, loser, ...(loser.replaced ?? [])].toSorted((a, b) =>
-    a.version < b.version ? 1 : -1,
-  )) {
+  const line = [...replaced, ...(loser.hasToken ? [] : [loser]), ...(loser.replaced ?? [])];
+  for (const one of line.toSorted((a, b) => (a.version < b.version ? 1 : -1))) {
     const fencedOver = fenceOf(d, name, one);
     // One of a cancelled run is kept for the fence that it left, and for nothing else.
     const isWanted = fencedOver !== undefined || d.passageOf(one.run).is !== "cancelled";

@@ -1,3 +1,4 @@
+import { defined } from "./defined.ts";
 import { book, draft, otherOf, type Draft, type Outcome, type Owner } from "./draft.ts";
 import { blank, enter, enterSeen, isStale, unchangedBy } from "./ledger.ts";
 import { applyGates, finish, forgetFormer, place, UNTRIED } from "./placing.ts";
@@ -14,6 +15,8 @@ export interface DesiredUnit {
   readonly ordinal?: string;
   readonly digest: string;
   readonly body: string;
+  /** See `QueuedUnit`. */
+  readonly hasToken?: true;
   /** Once it waits: see `SendUnless`. What a look found to be another is sent whatever this says. */
   readonly sendUnless?: SendUnless;
   /** Absent: nobody looked. */
@@ -66,7 +69,7 @@ export function put(
       run: change.run,
       ...UNTRIED,
       ...(sendUnless === undefined ? {} : { sendUnless }),
-      ...(account === undefined ? {} : { account }),
+      ...defined({ account, hasToken: desired.hasToken }),
     };
     // Somebody else has changed the value since poolsync wrote it, so the ledger does not know it any more.
     if (found === "other" && d.ledger[name]?.digest === unit.digest) blank(d, name);

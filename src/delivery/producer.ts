@@ -77,6 +77,7 @@ export function createProducer(options: ProducerOptions): Producer {
       ...(change.overruled?.has(name) === true ? { overruled: true } : {}),
       digest: keyring.valueDigest(name, value),
       body: keyring.seal(bodyOf(value, change.callOptions, change.person)),
+      ...(change.callOptions?.token === undefined ? {} : { hasToken: true as const }),
     }));
   };
 

@@ -160,7 +160,10 @@ export interface Mailboxes {
     letters: readonly string[],
     priority: number,
   ): Promise<readonly (Due & { readonly letter: string; readonly pool: string })[]>;
-  /** True where a value of the run waits behind one that superseded it; looks at every mailbox. */
+  /**
+   * True where a value of the run is kept behind one that superseded it, and that waits or is a dead letter. Looks at every
+   * mailbox and letter.
+   */
   isBehind(run: string): Promise<boolean>;
   /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
   recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;

@@ -86,7 +86,7 @@ export interface Runs {
   /**
    * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
    * dead, those that wait for an approval and direct runs, and those of which something was superseded while anybody in
-   * their pool is due or kept: it may wait behind what superseded it. The total of the books keeps what they had.
+   * their pool is due or kept, or it has a dead letter: it may wait behind what superseded it. The total of the books keeps what they had.
    */
   sweep(before: number): Promise<number>;
   /** Of one run, or in total. */

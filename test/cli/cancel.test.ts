@@ -93,6 +93,13 @@ describe("a run that waits for an approval", () => {
     await timeComes();
     await untilUnchanged(waiting?.run ?? "");
     assert.deepEqual([(await runs()).length, await stateOf()], [known + 1, "cancelled"]);
+    // Newer content waits, and then the file is what it was: nobody is to approve the newer one any more.
+    await exported((user) => `u${user},Still newer`);
+    await timeComes();
+    await until("the newer content waits", async () => (await stateOf()) === "needs-approval");
+    await exported((user) => `u${user},Newest`);
+    await timeComes();
+    await until("it is overtaken", async () => (await stateOf()) === "cancelled");
     const late = await command("runs", "approve", waiting?.run ?? "");
     assert.deepEqual([late.code, /not-waiting/.test(late.stdout)], [EXIT.failed, true]);
     assert.equal(updates(), before);
@@ -132,7 +139,7 @@ describe("a run under way", () => {
     assert.match(
       text,
       new RegExp(
-        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that waited are discarded\\.`,
+        `is cancelled\\. ${written} changes of it were written before, and ${FEW - written} changes that were not written are discarded\\.`,
       ),
     );
     const right = await file("right.csv", 1, "Right");
@@ -161,6 +168,31 @@ describe("a run under way", () => {
     for (const user of ["u0", "u1", "u2"])
       assert.equal(stage.emulator.pools.get(POOL)?.user(user)?.attributes["given_name"], "Ended");
     assert.equal((await store.runs.books()).pending, 0);
+  });
+
+  test("gives back what then cannot be written, and the same command says so", async (t) => {
+    const at = testRedis();
+    const environment = { REDIS_URL: at.url, POOLSYNC_NAMESPACE: at.namespace };
+    const store = await openRedisStore(at);
+    t.after(() => store.close());
+    const sync = (path: string, ...words: string[]) =>
+      runCommand(["sync", path, "--user-pool-id", POOL, "--data-dir", stage.at("shared"), ...words], { environment });
+    const right = await file("refused.csv", 3, "Refused");
+    assert.equal((await sync(right, "--detach")).code, EXIT.done);
+    const [ended] = await store.runs.list(1);
+    assert.equal((await sync(await file("newest.csv", 3, "Newest"), "--detach")).code, EXIT.done);
+    const [newest] = await store.runs.list(1);
+    await store.runs.advance(ended?.id ?? "", "finished");
+    assert.equal((await runCommand(["runs", "cancel", newest?.id ?? ""], { environment })).code, EXIT.done);
+    stage.emulator.faults.add({
+      operation: "AdminUpdateUserAttributes",
+      username: "u1",
+      error: "UserLambdaValidationException",
+    });
+    t.after(() => stage.emulator.faults.clear());
+    const said = await sync(right);
+    assert.equal(said.code, EXIT.partial, said.stdout);
+    assert.equal((await store.runs.books(ended?.id)).dead, 1);
   });
 
   test("under another file's name is paused as the run that it goes on with", async () => {

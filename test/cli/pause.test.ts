@@ -248,7 +248,7 @@ describe("a fleet", () => {
     const said = await say("runs", "cancel", run);
     assert.match(
       flat(said.stdout),
-      /is cancelled\. \d+ changes of it were written before,.* \d+ changes that waited are discarded/,
+      /is cancelled\. \d+ changes of it were written before,.* \d+ changes that were not written are discarded/,
     );
     assert.equal(await running.ended(), EXIT.failed, running.stderr());
     assert.match(flat(running.stderr()), new RegExp(`Run ${run} was cancelled\\. \\d+ changes of it were written`));

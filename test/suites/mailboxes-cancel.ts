@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { feedGate, poolGate } from "../../src/core/gate.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import { BY, feedRuns } from "./feed-runs.ts";
-import { applied, heldOf, LONG_MS, retry } from "./mailbox-user.ts";
+import { applied, heldOf, LONG_MS, retry, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
 /** What becomes of what a cancelled run has put, and of what it had superseded. */
@@ -198,6 +198,33 @@ export function cancelCases(suite: Suite): void {
       assert.deepEqual(await u.books(wrong.run), { received: 1, discarded: 1 });
       assert.deepEqual(await u.deliver("b"), { name: "right" });
       assert.deepEqual(await u.books(right.run), { received: 1, applied: 1 });
+    });
+
+    test("is known to be behind a letter, and is not forgotten while it is there", async () => {
+      const u = await feedRuns(suite);
+      const [right, wrong, worse] = [await u.newFeed(), await u.newFeed(), await u.newFeed()];
+      for (const [nth, { run }] of [right, wrong, worse].entries())
+        await u.put("name", `value ${nth}`, nth + 1, { run });
+      const { id } = await u.buries("a", "name");
+      for (const { run } of [right, wrong]) await u.runs.advance(run, "finished");
+      assert.equal(await u.due(), 0);
+      assert.equal(await u.mailboxes.isBehind(wrong.run), true);
+      assert.equal(await u.runs.transition(wrong.run, ["finished"], "cancelled", { evenOver: true }), true);
+      await u.runs.sweep((await suite.store.now()) + LONG_MS);
+      await worse.cancel();
+      await u.mailboxes.replay([id], 10);
+      assert.deepEqual(await u.deliver("b"), { name: "value 0" });
+    });
+
+    test("keeps no user's token of what it has superseded, nor does its letter", async () => {
+      const u = await feedRuns(suite);
+      const [own, wrong] = [await u.newFeed(), await u.newFeed()];
+      const units = [{ ...wanted("name", "with the token", 1), hasToken: true as const }];
+      await u.mailboxes.put(u.page(units, { run: own.run }));
+      await u.put("name", "wrong", 2, { run: wrong.run });
+      assert.equal((await u.mailbox())?.pending["name"]?.replaced, undefined);
+      assert.equal((await u.buries("a", "name")).replaced, undefined);
+      assert.deepEqual(await u.books(own.run), { received: 1, superseded: 1 });
     });
 
     test("is known to be behind another, and may be cancelled there, whichever comes first", async () => {

@@ -2,7 +2,7 @@ import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
 import { claim as claimStep } from "../../src/core/claim.ts";
 import { gatesOf, OPEN, passage, runGate, type Passage } from "../../src/core/gate.ts";
-import { dueAt, gatesIn, isBehind } from "../../src/core/mailbox.ts";
+import { dueAt, gatesIn, isBehind, openUnits } from "../../src/core/mailbox.ts";
 import { put as putStep } from "../../src/core/put.ts";
 import { replay as replayStep } from "../../src/core/replay.ts";
 import { settle as settleStep } from "../../src/core/settle.ts";
@@ -157,7 +157,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       });
     },
     async isBehind(run) {
-      return [...users.values()].some(({ mailbox }) => mailbox && isBehind(mailbox, run));
+      const units = [...users.values()].flatMap(({ mailbox }) => (mailbox ? openUnits(mailbox) : []));
+      return isBehind([...units, ...letters.values()], run);
     },
     async dueCount(pool) {
       return boxes(pool).length;
@@ -264,7 +265,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const gone = [...runs.values()].filter(({ id, pool, startedAt, state }) => {
         const { pending, dead, superseded } = books.get(id) ?? EMPTY_BOOKS;
         const isKept = [...users.values()].some(({ mailbox }) => gatesIn(mailbox).size > 0);
-        if (superseded !== 0 && (isKept || boxes(pool).length > 0)) return false;
+        const isDead = [...letters.values()].some((letter) => letter.pool === pool);
+        if (superseded !== 0 && (isKept || isDead || boxes(pool).length > 0)) return false;
         return startedAt < before && state !== "needs-approval" && id !== directRunId(pool) && pending + dead === 0;
       });
       for (const { id } of gone) for (const each of [runs, books]) each.delete(id);

@@ -166,10 +166,6 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   };
   // The pass that was cut had put all of it.
   if (settled.has(identity)) return storeEtag();
-  const latest = await latestFileRuns(store.runs);
-  const cancelled = await cancelledBefore(store, latest, { pool: poolId, feed: name, identity });
-  // However little is left of it, and whatever the guards say of that.
-  if (cancelled) return log.warn({ run: cancelled, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
   const unfinished = await unfinishedRuns(pass);
   // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
   // that are approved after this look are no longer in the state in which they were listed, and stay as they are.
@@ -186,6 +182,10 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     await store.plans.drop(run.id);
     log.warn({ run: run.id, pool: poolId, feed: name }, "run overtaken");
   }
+  const latest = await latestFileRuns(store.runs);
+  const cancelled = await cancelledBefore(store, latest, { pool: poolId, feed: name, identity });
+  // However little is left of it, and whatever the guards say of that.
+  if (cancelled) return log.warn({ run: cancelled, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
   const deps = { scope, engine, pool, signal };

@@ -39,6 +39,7 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
     const now = await findRun(engine, id);
     // Whoever cancelled it may have been cut before its books were tidy.
     if (now.state === "cancelled") {
+      await noteCancelled(engine.store, now);
       await sortOutRun(engine.store, now);
       await endLetters(engine, id);
     }
@@ -96,7 +97,9 @@ export function cancelledSentence({
       : `${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written before`,
     ...(discarded === 0
       ? []
-      : [`${counted(discarded, "change")} that waited ${discarded === 1 ? "is" : "are"} discarded`]),
+      : [
+          `${counted(discarded, "change")} that ${discarded === 1 ? "was" : "were"} not written ${discarded === 1 ? "is" : "are"} discarded`,
+        ]),
     ...(inFlight === 0
       ? []
       : [`${counted(inFlight, "change")} in calls under way still ${inFlight === 1 ? "goes" : "go"} through`]),

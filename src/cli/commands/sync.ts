@@ -15,6 +15,7 @@ import { stopAtGuards } from "../guard-stop.ts";
 import { tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
 import { planShown } from "../planning.ts";
+import { booksOf } from "../../app/runs/settling.ts";
 import { leftoversOption, runContext, startDelivering, type RunFlags } from "../run-context.ts";
 
 interface SyncFlags extends FeedsFlags, RunFlags {}
@@ -89,7 +90,8 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
       const [only] = summaries;
       io.stdout.write(`${JSON.stringify(summaries.length === 1 ? only : { runs: summaries }, undefined, 2)}\n`);
     }
-    return summaries.every(isComplete) ? EXIT.done : EXIT.partial;
+    const { dead } = await booksOf(engine.store.runs, returned);
+    return dead === 0 && summaries.every(isComplete) ? EXIT.done : EXIT.partial;
   });
 }
 

@@ -6,8 +6,8 @@
 import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
 import { defined } from "../../core/defined.ts";
-import { buriedOf } from "../../core/letter.ts";
-import { dueAt, gatesIn, isBehind, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
+import { buriedOf, type Letter } from "../../core/letter.ts";
+import { dueAt, gatesIn, isBehind, openUnits, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
@@ -51,9 +51,16 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
     replay: (ids, priority) => database.transaction((session) => replayLetters(session, ids, priority, now())),
     async isBehind(run) {
       for await (const page of everyMailbox(database, WALK_PAGE)) {
-        if (page.some((mailbox) => isBehind(mailbox, run))) return true;
+        if (page.some((mailbox) => isBehind(openUnits(mailbox), run))) return true;
       }
-      return false;
+      const letters = await database.query<{ letter: Letter }>(
+        "SELECT letter FROM poolsync.letters WHERE position($1 in letter::text) > 0",
+        [run],
+      );
+      return isBehind(
+        letters.map(({ letter }) => letter),
+        run,
+      );
     },
     recount: () => database.transaction(recountRuns),
   };

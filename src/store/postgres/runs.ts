@@ -90,6 +90,7 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
                EXISTS (SELECT 1 FROM poolsync.books WHERE run = id AND term = 'superseded' AND n <> 0)
                AND (
                  EXISTS (SELECT 1 FROM poolsync.users WHERE users.pool = runs.pool AND due_at IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM poolsync.letters WHERE letters.pool = runs.pool)
                  OR EXISTS (SELECT 1 FROM poolsync.kept)))
              ORDER BY started_at LIMIT $2) RETURNING id`,
           [before, SWEPT],

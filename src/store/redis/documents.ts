@@ -41,6 +41,7 @@ const queuedUnit = z.object({
   notBefore: count,
   sendUnless,
   account: z.exactOptional(z.string()),
+  hasToken: z.exactOptional(z.literal(true)),
   gate: z.exactOptional(z.string()),
   replaced,
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { defined } from "../../core/defined.ts";
-import { isBehind, type Units } from "../../core/mailbox.ts";
+import { isBehind, openUnits, type Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
 import type { Mailboxes, Selection } from "../mailboxes.ts";
@@ -184,7 +184,11 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
 
     async isBehind(run) {
       for await (const text of scanHash(redis, keys.mailboxes)) {
-        if (text.includes(run) && isBehind(parseDocument(mailboxDocument, text, "a mailbox"), run)) return true;
+        if (text.includes(run) && isBehind(openUnits(parseDocument(mailboxDocument, text, "a mailbox")), run))
+          return true;
+      }
+      for await (const text of scanHash(redis, keys.letters)) {
+        if (text.includes(run) && isBehind([parseDocument(letterDocument, text, "a letter")], run)) return true;
       }
       return false;
     },

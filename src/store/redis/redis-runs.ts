@@ -74,7 +74,17 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
       for (let page = 0; page < SWEEP_PAGES; page += 1) {
         const reply = await scripts.run(
           "sweep-runs",
-          [keys.runs, keys.runIndex, keys.identities, keys.cursors, keys.books, keys.gates, keys.kept, ...dueSets],
+          [
+            keys.runs,
+            keys.runIndex,
+            keys.identities,
+            keys.cursors,
+            keys.books,
+            keys.gates,
+            keys.kept,
+            keys.pools,
+            ...dueSets,
+          ],
           [before, over, SWEEP_PAGE, terms, ...names],
         );
         const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");

@@ -10,7 +10,7 @@ import type { RedisClient } from "./connection.ts";
 import { FOREIGN, FORMAT } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
-const MAILBOX = ["account", "documents", "mailbox"] as const;
+const MAILBOX = ["account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
 
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {

@@ -85,7 +85,7 @@ for _, change in ipairs(changes) do
     else
       local unit = {
         version = string.format(VERSION, ordinal, arrival), digest = desired.digest, body = desired.body, run = run,
-        attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account,
+        attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account, hasToken = desired.hasToken,
       }
       local name, found = desired.name, found_by_look(d, desired, change.account)
       if found ~= 'other' then unit.sendUnless = desired.sendUnless end
