@@ -76,7 +76,7 @@ export function sharedSuite(open: OpenStage): void {
     stage.emulator.faults.add({ operation: UPDATE, error: { kind: "hang" } });
     const delivery = await stage.deliver();
     await stage.putPage(page, NICKNAME);
-    await until("two calls are in flight", () => stage.calls() >= 2);
+    await until("two calls are in flight", () => stage.calls() === 2);
     await delivery.stop(0);
     // Whose call was aborted waits until it can no longer be applied.
     const jobs = [...(await queueOf(stage).getWaiting()), ...(await queueOf(stage).getDelayed())];
