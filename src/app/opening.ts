@@ -28,7 +28,7 @@ export interface Opened {
   readonly say?: Say | undefined;
 }
 
-export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key"> {
+export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key" | "previousKey"> {
   /** The ceiling of a pool's UserUpdate calls a second, for those who ask this process how things stand. */
   readonly ceilingOf: (pool: string) => number;
 }
@@ -62,7 +62,7 @@ export async function openEngineToStop(
 }
 
 export async function openOwnedEngine(
-  { redisUrl, namespace, dataDir, key, ceilingOf }: EngineSettings,
+  { redisUrl, namespace, dataDir, key, previousKey, ceilingOf }: EngineSettings,
   scope: Scope,
   { log, say }: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
@@ -70,7 +70,8 @@ export async function openOwnedEngine(
     namespace,
     dataDir,
     ...(redisUrl === undefined ? {} : { redisUrl }),
-    ...(key === undefined ? {} : { key }),
+    key,
+    previousKey,
     log,
     ...(say === undefined ? {} : { say }),
   });

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
-import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { bodyOf, personOf, valueOf, type Keyring, type Place } from "../store/keyring.ts";
 import type { Target } from "../store/store.ts";
 import { isSent } from "./planned-row.ts";
 import type { Plan } from "./plan.ts";
@@ -16,7 +16,8 @@ import type { PlannedRecord } from "./row-match.ts";
 const text = z.string();
 const header = z.object({
   poolsync: z.literal("plan"),
-  format: z.literal(1),
+  /** 1 before format 3 of the store: signed with the digest key. */
+  format: z.literal([1, 2]),
   id: text,
   feed: text,
   target: z.object({ pool: text, endpoint: text, region: text, arn: text }),
@@ -88,9 +89,10 @@ export function* planLines(
     return line;
   };
   const { id, feed, figures, broken, examples } = plan;
+  const seal = (content: string): string => keyring.seal(placeIn(id), content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
-    format: 1 as const,
+    format: 2 as const,
     id,
     feed,
     target: { ...target },
@@ -103,7 +105,7 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.summary === true ? keyring.seal(JSON.stringify({ figures, broken, examples })) : undefined,
+    summary: facts.summary === true ? seal(JSON.stringify({ figures, broken, examples })) : undefined,
   });
   yield signed(head);
   for (const row of plan.rows()) {
@@ -113,15 +115,15 @@ export function* planLines(
         ? [
             {
               name: unit.name,
-              body: keyring.seal(bodyOf(unit.value)),
+              body: seal(bodyOf(unit.value)),
               before: beforeName,
             },
           ]
         : [],
     );
     if (units.length === 0) continue;
-    const person = row.person && keyring.seal(JSON.stringify(row.person));
-    yield signed({ line: row.line, username: keyring.seal(row.username), person, ...row.version, units });
+    const person = row.person && seal(JSON.stringify(row.person));
+    yield signed({ line: row.line, username: seal(row.username), person, ...row.version, units });
   }
   yield JSON.stringify({ signature: signer.digest() });
 }
@@ -139,14 +141,14 @@ export interface WrittenPlan {
 
 /**
  * Reads a plan through once: throws a PlanFileError where it was altered, cut off or has expired. `lines` is called for
- * each pass; `name` is what messages call it.
+ * each pass; `name` is what messages call it. `former`: it may be of a version before format 3 of the store.
  */
 export async function readPlan(
   lines: () => AsyncIterable<string>,
   keyring: Keyring,
-  { name, now }: { readonly name: string; readonly now: number },
+  { name, now, former = false }: { readonly name: string; readonly now: number; readonly former?: boolean },
 ): Promise<WrittenPlan> {
-  const signer = keyring.signer("plan file");
+  let signer = keyring.signer("plan file");
   let head: PlanHeader | undefined;
   let signed: string | undefined;
   for await (const line of lines()) {
@@ -154,12 +156,13 @@ export async function readPlan(
     const document = parse(line);
     if (head === undefined) {
       const parsed = header.safeParse(document);
-      if (!parsed.success) {
+      if (!parsed.success || (parsed.data.format === 1 && !former)) {
         throw new PlanFileError(
           sentence`\`${name}\` is no plan of this version of poolsync: make one with ${nextStep("plan", "--out", "FILE")} and what \`sync\` would be given.`,
         );
       }
       head = parsed.data;
+      if (head.format === 1) signer = keyring.namer("plan file");
     }
     const last = signature.safeParse(document);
     if (last.success) signed = last.data.signature;
@@ -172,6 +175,12 @@ export async function readPlan(
       `The plan in \`${name}\` is older than ${hours} hours, and is not applied any more: plan again.`,
     );
   }
+  const { id } = head;
+  const open = (sealed: string): string => {
+    const text = keyring.open(placeIn(id), sealed);
+    if (text === undefined) throw altered(name);
+    return text;
+  };
   async function* entries() {
     for await (const line of lines()) {
       const parsed = entry.safeParse(parse(line));
@@ -181,17 +190,17 @@ export async function readPlan(
   return {
     header: head,
     signature: signed,
-    summary: summaryOf(head, keyring),
+    summary: summaryOf(head, open),
     async *usernames() {
-      for await (const { username } of entries()) yield keyring.open(username);
+      for await (const { username } of entries()) yield open(username);
     },
     async *records() {
       for await (const { line, username, person, timeMs, sequence, units } of entries()) {
         const change = {
-          username: keyring.open(username),
-          ...defined({ person: person === undefined ? undefined : personOf(keyring.open(person)) }),
+          username: open(username),
+          ...defined({ person: person === undefined ? undefined : personOf(open(person)) }),
           version: { timeMs, sequence },
-          units: units.map(({ name, body }) => ({ name, value: valueOf(keyring.open(body)) })),
+          units: units.map(({ name, body }) => ({ name, value: valueOf(open(body)) })),
         };
         const before = Object.fromEntries(units.map((unit) => [unit.name, unit.before ?? ""]));
         yield { kind: "change", line, change, invalid: [], before };
@@ -200,8 +209,13 @@ export async function readPlan(
   };
 }
 
-function summaryOf({ id, feed, summary }: PlanHeader, keyring: Keyring): PlanSummary | undefined {
-  const parsed: unknown = summary === undefined ? undefined : JSON.parse(keyring.open(summary));
+/** Where the texts of a plan are sealed; which is whose is said by the signature. */
+function placeIn(plan: string): Place {
+  return ["plan", plan];
+}
+
+function summaryOf({ id, feed, summary }: PlanHeader, open: (sealed: string) => string): PlanSummary | undefined {
+  const parsed: unknown = summary === undefined ? undefined : JSON.parse(open(summary));
   return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
 }
 

@@ -5,7 +5,7 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import type { Keyring } from "../store/keyring.ts";
+import { clear, isSealed, type Keyring, type Place } from "../store/keyring.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
@@ -15,7 +15,6 @@ import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-li
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
 /** What a store keeps of one plan at most, packed: from 160,000 users to over a million, see docs/operations.md. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Divisible by three, so that chunks of base64 are whole. */
 const CHUNK_BYTES = 192 * 1024;
 
 /** Keeps a plan under its run. Answers false, and keeps nothing, where it is too large. */
@@ -25,9 +24,14 @@ export async function storePlan(
   where: { readonly target: Target; readonly keyring: Keyring },
   { run, ...facts }: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
 ): Promise<boolean> {
-  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS, summary: true });
+  const { target, keyring } = where;
+  const lines = planLines(
+    plan,
+    { target, keyring: inChunks(keyring) },
+    { ...facts, lifeMs: APPROVAL_MS, summary: true },
+  );
   try {
-    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, packed(lines));
+    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, sealed(keyring, run, packed(lines)));
     return true;
   } catch (error) {
     await plans.drop(run);
@@ -38,7 +42,7 @@ export async function storePlan(
 
 class PlanTooLargeError extends Error {}
 
-async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
+async function* packed(lines: Iterable<string>): AsyncGenerator<Buffer> {
   const ended = function* () {
     for (const line of lines) yield `${line}\n`;
   };
@@ -53,11 +57,11 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
     if (bytes > MAX_BYTES) throw new PlanTooLargeError(`Expected at most ${MAX_BYTES} bytes of a packed plan`);
     buffer = Buffer.concat([buffer, piece]);
     for (; buffer.length >= CHUNK_BYTES; buffer = buffer.subarray(CHUNK_BYTES)) {
-      yield buffer.subarray(0, CHUNK_BYTES).toString("base64");
+      yield buffer.subarray(0, CHUNK_BYTES);
     }
   }
   await piped;
-  if (buffer.length > 0) yield buffer.toString("base64");
+  if (buffer.length > 0) yield buffer;
 }
 
 /**
@@ -71,12 +75,39 @@ export async function openStoredPlan(
 ): Promise<WrittenPlan | undefined> {
   const kept = await plans.list();
   if (!kept.some((entry) => entry.run === run)) return undefined;
-  return readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now });
+  return readPlan(() => unpacked(keyring, run, plans.read(run)), inChunks(keyring), { name: run, now, former: true });
 }
 
-async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+/** Where a chunk of the plan of a run is kept. */
+export function chunkPlace(run: string, index: number): Place {
+  return ["plan chunk", run, String(index)];
+}
+
+async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let index = 0;
+  for await (const chunk of chunks) yield keyring.seal(chunkPlace(run, index++), chunk);
+}
+
+/** The chunks are sealed, so the texts in their lines are not; those of a version before format 3 of the store are. */
+function inChunks(keyring: Keyring): Keyring {
+  return {
+    ...keyring,
+    seal: (_place, content) => clear(String(content)),
+    open: (_place, text) => keyring.openFormer(text),
+  };
+}
+
+async function* unpacked(keyring: Keyring, run: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
   const bytes = async function* () {
-    for await (const chunk of chunks) yield Buffer.from(chunk, "base64");
+    let index = 0;
+    for await (const chunk of chunks) {
+      const former = keyring.isSealed ? undefined : Buffer.from(chunk, "base64");
+      const opened = isSealed(chunk) ? keyring.openBytes(chunkPlace(run, index), chunk) : former;
+      // What was altered ends the plan, which has no signature then.
+      if (opened === undefined) return;
+      yield opened;
+      index += 1;
+    }
   };
   const input = Readable.from(bytes());
   const gunzip = createGunzip();

@@ -45,10 +45,16 @@ export interface Store {
   /** Every target that is remembered. */
   targets(): Promise<readonly Target[]>;
   /**
-   * A text that belongs to the namespace (the digest key when none is configured, the id of the one that is): the
-   * first writer's stays. Answers the one that is there.
+   * A text that belongs to the namespace, such as its identity: the first writer's stays. Answers the one that is there.
    */
   setOnce(name: string, value: string): Promise<string>;
+  /** Such a text; undefined where nobody has set it. */
+  recall(name: string): Promise<string | undefined>;
+  /**
+   * Sets such a text anew where it is still `from`, or is not there where that is undefined, and forgets the texts of
+   * other names in the same step. Answers whether it did.
+   */
+  exchange(name: string, from: string | undefined, to: string, forgotten?: readonly string[]): Promise<boolean>;
   /** A text that changes: the last writer's stays. */
   setValue(name: string, value: string): Promise<void>;
   getValue(name: string): Promise<string | undefined>;

@@ -15,6 +15,7 @@ import { openStoredPlan } from "../../src/plan/stored-plan.ts";
 import { openWayBack } from "../../src/plan/way-back.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { callOptionsOf, valueOf, type Keyring } from "../../src/store/keyring.ts";
+import { openLetter } from "../../src/store/sealed-unit.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import {
@@ -150,9 +151,9 @@ function onTheirWay({ mailboxes }: Figures, keyring: Keyring): readonly Wanted[]
     }
     return Array.from(newest, ([name, { body, run }]) => ({
       pool,
-      username: keyring.open(username),
+      username: keyring.openFormer(username) ?? "",
       name,
-      body: keyring.open(body),
+      body: keyring.openFormer(body) ?? "",
       run,
     }));
   });
@@ -209,9 +210,10 @@ for (const kind of KINDS) {
       const order = { kind: "gave-up", until: (await store.now()) + 1 };
       assert.equal((await executeReplay(engine, order)).letters, gaveUp.length);
       await settled();
-      for (const { pool, username, unit, body } of gaveUp) {
-        const value = attribute(pool, engine.keyring.open(username), unit);
-        assert.equal(value, textOf(engine.keyring.open(body)), unit);
+      for (const letter of gaveUp) {
+        const opened = openLetter(engine.keyring, letter);
+        assert.ok(opened);
+        assert.equal(attribute(letter.pool, opened.username, letter.unit), textOf(opened.body), letter.unit);
       }
       const left = await letters();
       assert.equal(left.length, buried.length - gaveUp.length);

@@ -6,14 +6,12 @@ import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
 import { openPlanFile, writePlanFile } from "../../src/plan/plan-file.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { createTally } from "../../src/plan/figures.ts";
-import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const MADE_AT = 1_800_000_000_000;
 const DAY_MS = 24 * 60 * 60_000;
 const TARGET = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-west-1", arn: "arn" };
-const SECRET = freshSecret();
-const KEY = Buffer.alloc(32, 7);
 
 const PLAN: Plan = {
   id: "p-1",
@@ -50,7 +48,7 @@ const PLAN: Plan = {
 describe("a plan file", () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let path: string;
-  const keyring = createKeyring(SECRET, KEY);
+  const keyring = testKeyring();
   before(async () => {
     directory = await temporaryDirectory();
     path = join(directory.path, "a.psplan");
@@ -89,7 +87,7 @@ describe("a plan file", () => {
       kind: "plan-file",
       message: /older than 24 hours/,
     });
-    await assert.rejects(openPlanFile(path, createKeyring(freshSecret(), KEY), MADE_AT), {
+    await assert.rejects(openPlanFile(path, testKeyring(), MADE_AT), {
       message: /another namespace/,
     });
     await assert.rejects(openPlanFile(join(directory.path, "none"), keyring, MADE_AT), {

@@ -51,7 +51,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
-  store: ["kind", "foreign", "targets", "getValue", "now", "link", "pools", "close"],
+  store: ["kind", "foreign", "targets", "getValue", "recall", "now", "link", "pools", "close"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -130,6 +130,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         look: (to) => to.look(),
         target: (to) => to.target({ pool: "other", endpoint: "localhost", region: "eu-west-1", arn: "arn" }),
         setOnce: (to) => to.setOnce("name", "value"),
+        exchange: (to) => to.exchange("unnamed", undefined, "value"),
         setValue: (to) => to.setValue("name", "value"),
         setLink: (to) => to.setLink(POOL, "digest", "p:ann"),
         dropLink: (to) => to.dropLink(POOL, "digest"),

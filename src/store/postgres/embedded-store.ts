@@ -134,6 +134,21 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
       return found(rows[0]).value;
     },
+    async recall(name) {
+      const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
+      return rows[0]?.value;
+    },
+    exchange: (name, from, to, forgotten = []) =>
+      database.transaction(async (session) => {
+        const set =
+          from === undefined
+            ? "INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name"
+            : "UPDATE poolsync.memory SET value = $2 WHERE name = $1 AND value = $3 RETURNING name";
+        const rows = await session.query(set, from === undefined ? [name, to] : [name, to, from]);
+        if (rows.length === 0) return false;
+        await session.query("DELETE FROM poolsync.memory WHERE name = ANY($1::text[])", [forgotten]);
+        return true;
+      }),
     async setValue(name, value) {
       await database.write(
         "INSERT INTO poolsync.notes VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

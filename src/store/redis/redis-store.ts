@@ -90,6 +90,14 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
 
     setOnce,
 
+    async recall(name) {
+      return (await redis.hget(keys.memory, name)) ?? undefined;
+    },
+
+    async exchange(name, from, to, forgotten = []) {
+      return (await scripts.run("exchange", [keys.memory], [name, from ?? "", to, ...forgotten])) === 1;
+    },
+
     setValue: (name, value) => write(keys.notes, "HSET", name, value),
 
     async getValue(name) {

@@ -15,6 +15,7 @@ const MAILBOX = ["account", "documents", "mailbox", "ledger", "placing", "closin
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
   command: [],
+  exchange: [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
