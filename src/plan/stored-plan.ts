@@ -9,7 +9,16 @@ import type { Keyring } from "../store/keyring.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
-import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
+import {
+  checkPlan,
+  openPlan,
+  planLines,
+  type OpenedPlan,
+  type PlanFacts,
+  type PlanRun,
+  type WrittenPlan,
+} from "./plan-lines.ts";
+import { linesOf } from "./text-lines.ts";
 
 /** How long a plan waits for an approval. */
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
@@ -23,9 +32,10 @@ export async function storePlan(
   plans: Plans,
   plan: Plan,
   where: { readonly target: Target; readonly keyring: Keyring },
-  { run, ...facts }: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
+  facts: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
 ): Promise<boolean> {
-  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS, summary: true });
+  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS });
+  const { run } = facts;
   try {
     await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, packed(lines));
     return true;
@@ -60,18 +70,37 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
   if (buffer.length > 0) yield buffer.toString("base64");
 }
 
+interface Keeping {
+  readonly plans: Plans;
+  readonly keyring: Keyring;
+}
+
 /**
- * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, or has
- * expired by `now`: 0 for one that was approved in time.
+ * What is to be shown of the plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was
+ * altered, is another run's, or has expired by `now`: 0 for one that was approved in time.
  */
-export async function openStoredPlan(
-  plans: Plans,
-  keyring: Keyring,
-  { run, now }: { readonly run: string; readonly now: number },
+export async function checkStoredPlan(
+  { plans, keyring }: Keeping,
+  run: PlanRun,
+  now: number,
 ): Promise<WrittenPlan | undefined> {
+  const lines = await keptLines(plans, run);
+  return lines && checkPlan(lines, { keyring, now, of: run });
+}
+
+/** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */
+export async function openApprovedPlan(
+  { plans, keyring }: Keeping,
+  run: PlanRun,
+  directory: string,
+): Promise<OpenedPlan | undefined> {
+  const lines = await keptLines(plans, run);
+  return lines && openPlan(lines, { keyring, now: 0, of: run }, directory);
+}
+
+async function keptLines(plans: Plans, run: PlanRun): Promise<AsyncIterable<string> | undefined> {
   const kept = await plans.list();
-  if (!kept.some((entry) => entry.run === run)) return undefined;
-  return readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now });
+  return kept.some((entry) => entry.run === run.id) ? linesOf(unpacked(plans.read(run.id))) : undefined;
 }
 
 async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {
@@ -81,14 +110,9 @@ async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> 
   const input = Readable.from(bytes());
   const gunzip = createGunzip();
   const piped = pipeline(input, gunzip).catch(() => undefined);
-  let rest = "";
   try {
     gunzip.setEncoding("utf8");
-    for await (const piece of gunzip) {
-      const lines = (rest + String(piece)).split("\n");
-      rest = lines.pop() ?? "";
-      yield* lines;
-    }
+    for await (const piece of gunzip) yield String(piece);
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && String(cause.code).startsWith("Z_"))) throw cause;
     // Data that does not unpack was cut off or altered, and so has no signature: the error says that.
