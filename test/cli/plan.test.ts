@@ -1,7 +1,7 @@
 /** Plans as commands show, write and apply them. What a plan finds and what stops it: test/app/plans.test.ts. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { z } from "zod";
@@ -132,11 +132,14 @@ describe("plans at the command line", () => {
     await writeFile(other, "username,given_name\nu2,Elsewhere\nu3,New\n");
     assert.equal((await said(["sync", other, "--user-pool-id", POOL, "--baseline", "live"])).code, EXIT.done);
     const before = calls("AdminUpdateUserAttributes");
-    // What can be read once is read once.
+    // A pipe can be read once, and another plan lies in its place as soon as it was.
+    const second = await file("second.csv", (nth) => `u${nth},${nth === 50 ? "Second" : "Old"}`);
+    const swapped = ["plan", second, "--user-pool-id", POOL, "--baseline", "live", "--out", at("second.psplan")];
+    assert.equal((await said(swapped)).code, EXIT.done);
     await promisify(execFile)("mkfifo", [at("fifo")]);
     const [{ code, stdout, stderr }] = await Promise.all([
       said(["apply", at("fifo"), ...report()]),
-      writeFile(at("fifo"), await readFile(out)),
+      writeFile(at("fifo"), await readFile(out)).then(() => rename(at("second.psplan"), at("fifo"))),
     ]);
     assert.equal(code, EXIT.partial, stderr);
     const { rows, books } = summary.parse(JSON.parse(stdout));
