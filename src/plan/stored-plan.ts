@@ -5,11 +5,20 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import { clear, isSealed, type Keyring, type Place } from "../store/keyring.ts";
+import { isSealed, type Keyring, type Place } from "../store/keyring.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
-import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
+import {
+  checkPlan,
+  openPlan,
+  planLines,
+  type OpenedPlan,
+  type PlanFacts,
+  type PlanRun,
+  type WrittenPlan,
+} from "./plan-lines.ts";
+import { linesOf } from "./text-lines.ts";
 
 /** How long a plan waits for an approval. */
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
@@ -22,16 +31,12 @@ export async function storePlan(
   plans: Plans,
   plan: Plan,
   where: { readonly target: Target; readonly keyring: Keyring },
-  { run, ...facts }: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
+  facts: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
 ): Promise<boolean> {
-  const { target, keyring } = where;
-  const lines = planLines(
-    plan,
-    { target, keyring: inChunks(keyring) },
-    { ...facts, lifeMs: APPROVAL_MS, summary: true },
-  );
+  const { run } = facts;
+  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS });
   try {
-    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, sealed(keyring, run, packed(lines)));
+    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, sealed(where.keyring, run, packed(lines)));
     return true;
   } catch (error) {
     await plans.drop(run);
@@ -64,18 +69,34 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<Buffer> {
   if (buffer.length > 0) yield buffer;
 }
 
+interface Keeping {
+  readonly plans: Plans;
+  readonly keyring: Keyring;
+}
+
 /**
- * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, or has
- * expired by `now`: 0 for one that was approved in time.
+ * What is to be shown of the plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was
+ * altered, is another run's, or has expired by `now`: 0 for one that was approved in time.
  */
-export async function openStoredPlan(
-  plans: Plans,
-  keyring: Keyring,
-  { run, now }: { readonly run: string; readonly now: number },
-): Promise<WrittenPlan | undefined> {
+export async function checkStoredPlan(keeping: Keeping, run: PlanRun, now: number): Promise<WrittenPlan | undefined> {
+  const lines = await keptLines(keeping, run);
+  return lines && checkPlan(lines, { keyring: keeping.keyring, now, of: run });
+}
+
+/** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */
+export async function openApprovedPlan(
+  keeping: Keeping,
+  run: PlanRun,
+  directory: string,
+): Promise<OpenedPlan | undefined> {
+  const lines = await keptLines(keeping, run);
+  return lines && openPlan(lines, { keyring: keeping.keyring, now: 0, of: run }, directory);
+}
+
+async function keptLines({ plans, keyring }: Keeping, run: PlanRun): Promise<AsyncIterable<string> | undefined> {
   const kept = await plans.list();
-  if (!kept.some((entry) => entry.run === run)) return undefined;
-  return readPlan(() => unpacked(keyring, run, plans.read(run)), inChunks(keyring), { name: run, now, former: true });
+  if (!kept.some((entry) => entry.run === run.id)) return undefined;
+  return linesOf(unpacked(keyring, run.id, plans.read(run.id)));
 }
 
 /** Where a chunk of the plan of a run is kept. */
@@ -86,15 +107,6 @@ export function chunkPlace(run: string, index: number): Place {
 async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
   let index = 0;
   for await (const chunk of chunks) yield keyring.seal(chunkPlace(run, index++), chunk);
-}
-
-/** The chunks are sealed, so the texts in their lines are not; those of a version before format 3 of the store are. */
-function inChunks(keyring: Keyring): Keyring {
-  return {
-    ...keyring,
-    seal: (_place, content) => clear(String(content)),
-    open: (_place, text) => keyring.openFormer(text),
-  };
 }
 
 async function* unpacked(keyring: Keyring, run: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
@@ -112,14 +124,9 @@ async function* unpacked(keyring: Keyring, run: string, chunks: AsyncIterable<st
   const input = Readable.from(bytes());
   const gunzip = createGunzip();
   const piped = pipeline(input, gunzip).catch(() => undefined);
-  let rest = "";
   try {
     gunzip.setEncoding("utf8");
-    for await (const piece of gunzip) {
-      const lines = (rest + String(piece)).split("\n");
-      rest = lines.pop() ?? "";
-      yield* lines;
-    }
+    for await (const piece of gunzip) yield String(piece);
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && String(cause.code).startsWith("Z_"))) throw cause;
     // Data that does not unpack was cut off or altered, and so has no signature: the error says that.

@@ -11,7 +11,7 @@ import { executeReplay } from "../../src/delivery/replay.ts";
 import { openPool } from "../../src/delivery/pool.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createLog } from "../../src/log.ts";
-import { openStoredPlan } from "../../src/plan/stored-plan.ts";
+import { openApprovedPlan } from "../../src/plan/stored-plan.ts";
 import { openWayBack } from "../../src/plan/way-back.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { callOptionsOf, valueOf, type Keyring } from "../../src/store/keyring.ts";
@@ -227,13 +227,19 @@ for (const kind of KINDS) {
         // It waits for some days.
         t.mock.timers.enable({ apis: ["Date"], now: madeAtMs });
         const { engine, store } = await setStage(t, kind);
-        const plan = await openStoredPlan(store.plans, engine.keyring, { run, now: madeAtMs });
+        const waiting = await store.runs.get(run);
+        assert.ok(waiting);
+        const directory = await temporaryDirectory();
+        t.after(() => directory.remove());
+        const from = { plans: store.plans, keyring: engine.keyring };
+        const plan = await openApprovedPlan(from, waiting, directory.path);
         assert.ok(plan);
         const usernames: string[] = [];
         for await (const record of plan.records()) {
           assert.ok(record.kind === "change");
           usernames.push(record.change.username);
         }
+        await plan.close();
         assert.ok(usernames.length > 0);
         assert.deepEqual((await store.gates.list()).filter(({ state }) => state === "waiting").length, 1);
         const approved = await approveRun(engine, log, run);

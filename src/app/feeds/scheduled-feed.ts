@@ -12,7 +12,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import type { CognitoClients } from "../../cognito/client.ts";
 import { withScope, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
-import { storePlan, openStoredPlan } from "../../plan/stored-plan.ts";
+import { openApprovedPlan, storePlan } from "../../plan/stored-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { replayLetters } from "../../delivery/replay.ts";
@@ -102,9 +102,11 @@ async function runAllApproved(pass: Pass): Promise<void> {
 /** Exactly the plan that was shown, for those who are still as it found them. */
 async function runApproved({ engine, scope, config, pool, context, log, signal }: Pass, run: Run): Promise<void> {
   const { plans } = engine.store;
-  const written = await openStoredPlan(plans, engine.keyring, { run: run.id, now: 0 });
+  const directory = config.dataDir;
+  const written = await openApprovedPlan({ plans, keyring: engine.keyring }, run, directory);
   if (written === undefined) return;
-  const source = await replan({ scope, pool, engine, directory: config.dataDir, signal }, written);
+  scope.defer(written, (opened) => opened.close());
+  const source = await replan({ scope, pool, engine, directory, signal }, written);
   try {
     await runFeed(context, { ...source, identity: run.identity, run: run.id });
   } catch (error) {

@@ -1,7 +1,7 @@
 /** What is to be seen of runs: the latest with their books, or one with its plan where it waits for an approval. */
 import type { Books } from "../../core/books.ts";
 import type { Log } from "../../log.ts";
-import { openStoredPlan } from "../../plan/stored-plan.ts";
+import { checkStoredPlan } from "../../plan/stored-plan.ts";
 import type { WrittenPlan } from "../../plan/plan-lines.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
@@ -38,7 +38,7 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   await expireWaiting(engine, log);
   const { runs, letters, plans } = engine.store;
   const run = await findRun(engine, id);
-  const kept = await openStoredPlan(plans, engine.keyring, { run: id, now: 0 });
+  const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
   const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
   return { run, summary, kept, othersDeliver: engine.kind === "redis" };
