@@ -5,7 +5,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import { isSealed, type Keyring, type Place } from "../store/keyring.ts";
+import { isSealed, type Keyring } from "../store/keyring.ts";
+import { chunkPlace } from "../store/sealed-unit.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
@@ -97,11 +98,6 @@ async function keptLines({ plans, keyring }: Keeping, run: PlanRun): Promise<Asy
   const kept = await plans.list();
   if (!kept.some((entry) => entry.run === run.id)) return undefined;
   return linesOf(unpacked(keyring, run.id, plans.read(run.id)));
-}
-
-/** Where a chunk of the plan of a run is kept. */
-export function chunkPlace(run: string, index: number): Place {
-  return ["plan chunk", run, String(index)];
 }
 
 async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {

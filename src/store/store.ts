@@ -2,6 +2,7 @@
 import type { BeforeImages } from "./before-images.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
+import type { KeptTexts } from "./kept-texts.ts";
 import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -33,6 +34,7 @@ export interface Store {
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
+  readonly texts: KeptTexts;
   /**
    * Aborts, with a StoreError `foreign-format` as its reason, once another version of poolsync was found to have brought
    * the store to another format. Whatever would write rejects with the same from then on, and has written nothing.

@@ -7,7 +7,7 @@ import { booksText, stateText } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
 export function statusText(
-  { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified }: NamespaceStatus,
+  { engine, pools, deadLetters, holds, pauses, runs, books, balanced, unsealed, verified }: NamespaceStatus,
   width: number,
 ): string {
   return [
@@ -15,6 +15,7 @@ export function statusText(
     poolsText(pools, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
+    unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
     runsText(runs, width),
     `\nBooks of everything\n${booksText(books)}`,
@@ -57,6 +58,11 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
 function pauseText({ gate, since, by, reason, users }: NamespaceStatus["pauses"][number], width: number): string {
   const kept = counted(users, "user has", "users have");
   return `\n${indent("", `Paused since ${since} by ${by}: ${gateName(gate)}. ${reason}. ${kept} something kept.`, width)}`;
+}
+
+function unsealedText(documents: number): string {
+  const left = documents === 0 ? "a last look is under way" : `${count(documents)} documents are to be looked at`;
+  return `What an older version kept is sealed anew while workers go on: ${left}. Until then what is not sealed is read too.`;
 }
 
 function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number): string {

@@ -51,6 +51,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
+  texts: ["shelves", "page", "read", "era"],
   store: ["kind", "foreign", "targets", "getValue", "recall", "now", "link", "pools", "close"],
 };
 /** Of the embedded engine only. */
@@ -125,6 +126,13 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       plans: {
         keep: ({ plans }) => plans.keep({ run: "other", expiresAt }, chunks()),
         drop: ({ plans }) => plans.drop("run"),
+      },
+      texts: {
+        replace: async ({ texts }) => {
+          const shelf = { kind: "letters", of: "" } as const;
+          const text = (await texts.read(shelf, "letter")) ?? "";
+          return texts.replace(shelf, { name: "letter", text }, "{}");
+        },
       },
       store: {
         look: (to) => to.look(),

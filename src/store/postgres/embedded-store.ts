@@ -20,6 +20,7 @@ import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandFormat, migrate } from "./schema.ts";
+import { createTexts } from "./texts.ts";
 import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
 
@@ -116,6 +117,7 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
     reservations: createReservations(database, now),
     pace: createPace(now),
     plans: createPlans(database),
+    texts: createTexts(database),
     foreign: fence.met,
     look: () => fence.step(() => demandFormat(database)),
     async target({ pool, endpoint, region, arn }) {

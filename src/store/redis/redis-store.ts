@@ -16,6 +16,7 @@ import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
+import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
@@ -80,6 +81,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),
+    texts: createRedisTexts(redis, keys, scripts),
     foreign: fence.met,
 
     look: () =>

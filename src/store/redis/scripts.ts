@@ -16,6 +16,8 @@ const MAILBOX = ["account", "documents", "mailbox", "ledger", "placing", "closin
 const PRELUDES = {
   command: [],
   exchange: [],
+  "replace-text": [],
+  era: [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
