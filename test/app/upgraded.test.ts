@@ -244,9 +244,14 @@ for (const kind of KINDS) {
       for (const letter of await letters()) assert.ok(openLetter(engine.keyring, letter), letter.kind);
       assert.ok((await letters()).every(({ kind: is }) => is !== "altered"));
       for (const { run } of figures.plans) {
-        const plan = await openStoredPlan(store.plans, engine.keyring, { run, now: 0 });
+        const waiting = await store.runs.get(run);
+        assert.ok(waiting);
+        const directory = await temporaryDirectory();
+        t.after(() => directory.remove());
+        const plan = await openApprovedPlan({ plans: store.plans, keyring: engine.keyring }, waiting, directory.path);
         assert.ok(plan);
         assert.ok((await Array.fromAsync(plan.records())).length > 0);
+        await plan.close();
       }
       await until("nothing is pending", async () => (await store.runs.books()).pending === 0, WITHIN_MS);
       assert.ok((await letters()).every(({ kind: is }) => is !== "altered"));
