@@ -5,14 +5,19 @@ import { defined } from "../core/defined.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
 import { withScope } from "../lifecycle.ts";
 import { openStore } from "../queues/engine.ts";
+import { createKeyring } from "../store/keyring.ts";
 import { rewrapKeys, type Rewrapped } from "../store/namespace-keys.ts";
+import { sealEverything } from "../store/sealing.ts";
 import { AppError } from "./app-error.ts";
 import type { Opened } from "./opening.ts";
 
-export type Rekeyed = Exclude<Rewrapped, { readonly is: "never used" }>;
+export type Rekeyed = Extract<Rewrapped, { readonly is: "wrapped" | "done before" }>;
 
-/** Throws a ConfigError where no key is set, and an AppError `no-keys` where nobody has used the namespace yet. */
-export async function rekey({ config, log, say }: Opened): Promise<Rekeyed> {
+/**
+ * Seals first what a version before format 3 kept in clear. Throws a ConfigError where no key is set, and an AppError
+ * `no-keys` where nobody has used the namespace yet; rejects with the signal's reason.
+ */
+export async function rekey({ config, log, say }: Opened, signal: AbortSignal): Promise<Rekeyed> {
   const { key, previousKey } = config;
   if (key === undefined) {
     const message = "Expected the new key, 32 bytes in base64; `openssl rand -base64 32` makes one";
@@ -20,9 +25,14 @@ export async function rekey({ config, log, say }: Opened): Promise<Rekeyed> {
   }
   return withScope(async (scope) => {
     const { store } = scope.defer(await openStore({ ...config, log, ...defined({ say }) }), (opened) => opened.close());
-    const done = await rewrapKeys(store, { key, previousKey });
-    if (done.is !== "never used") return done;
-    throw new AppError("no-keys", neverUsed(config));
+    for (;;) {
+      const done = await rewrapKeys(store, { key, previousKey });
+      if (done.is === "never used") throw new AppError("no-keys", neverUsed(config));
+      if (done.is !== "not sealed") return done;
+      const keyring = createKeyring({ ...done, encrypts: false, isSealed: () => false });
+      await sealEverything({ store, keyring, wrapping: {}, log, signal });
+      signal.throwIfAborted();
+    }
   });
 }
 

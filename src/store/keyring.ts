@@ -87,8 +87,8 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
   const boundTo = (place: Place) => Buffer.from(JSON.stringify([identity, ...place]));
 
   function openFormer(text: string): string | undefined {
-    // Where values were sealed none was kept in clear: what lies there so was put there past poolsync.
-    if (text.startsWith(FORMER_CLEAR) && formerKey === undefined) return text.slice(FORMER_CLEAR.length);
+    // Where a key wraps the others none was kept in clear: what lies there so was put there past poolsync.
+    if (text.startsWith(FORMER_CLEAR) && !encrypts) return text.slice(FORMER_CLEAR.length);
     if (!text.startsWith(FORMER_SEALED) || formerKey === undefined) return undefined;
     return decrypt(formerKey, text.slice(FORMER_SEALED.length))?.toString("utf8");
   }

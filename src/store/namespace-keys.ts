@@ -82,6 +82,8 @@ export async function openKeysToWork(store: KeyStore, wrapping: WrappingKeys): P
 
 export type Rewrapped =
   | { readonly is: "never used" }
+  /** What a version before format 3 kept in clear is to be sealed first: nothing in clear is opened under a key. */
+  | ({ readonly is: "not sealed" } & Pick<OpenedKeys, "identity" | "keys">)
   | { readonly is: "done before" }
   | { readonly is: "wrapped"; readonly from: WrappedBy };
 
@@ -95,6 +97,7 @@ export async function rewrapKeys(
   for (;;) {
     const { identity, record, keys, wrappedBy } = await openNamespaceKeys(store, { key, previousKey });
     if (wrappedBy === "key") return { is: "done before" };
+    if (wrappedBy === "none" && !keys.sealed) return { is: "not sealed", identity, keys };
     if (await store.exchange(RECORD, record, wrapped(keys, identity, key))) return { is: "wrapped", from: wrappedBy };
   }
 }

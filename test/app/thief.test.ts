@@ -3,7 +3,7 @@
  * POOLSYNC_KEY and without it. Where a row says the same of both, so does its test.
  */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { hkdfSync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
@@ -23,7 +23,7 @@ import { openPlanFile, writePlanFile } from "../../src/plan/plan-file.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { openApprovedPlan, storePlan } from "../../src/plan/stored-plan.ts";
 import { openEngine, openStore, type Engine } from "../../src/queues/engine.ts";
-import { bodyOf, clear, type Keyring } from "../../src/store/keyring.ts";
+import { bodyOf, clear, encrypt, type Keyring } from "../../src/store/keyring.ts";
 import { markSealed, openNamespaceKeys, rewrapKeys } from "../../src/store/namespace-keys.ts";
 import { sealBody } from "../../src/store/sealed-unit.ts";
 import { setApp } from "../support/app-stage.ts";
@@ -312,6 +312,7 @@ const ROWS: Readonly<Record<string, Play>> = {
     await until("the older is written", () => stage.writes().length === 3);
     assert.deepEqual(written(stage, "ann"), ["older", "newer", "older"]);
     await until("both are booked", async () => (await stage.books()).pending === -2);
+    assert.equal((await stage.engine.store.mailboxes.recount()).get(stage.run)?.pending ?? 0, 0);
   },
 
   "puts an earlier value of the same attribute and the very same time back": async (t, { open, thief }) => {
@@ -438,51 +439,57 @@ feeds: { hr: { file: "${file}", pool: staff, username: username, attributes: { g
     const { start, thief } = await namespaceOf(t, key);
     const { keyring } = await start();
     const sealed = keyring.seal(PLACE, "ann");
-    const record = (await thief.redis.hget(thief.keys.memory, "keys")) ?? "";
-    const mark = /"by":"([^"]+)"/.exec(record)?.[1] ?? "";
     const own = ownKeys();
-    await thief.redis.hdel(thief.keys.memory, "keys");
-    await thief.redis.hset(thief.keys.memory, { key: mark, "digest-key": own.digest.toString("base64url") });
+    await asBeforeFormat3(thief, own.digest);
     assert.equal(keyring.open(PLACE, sealed), "ann", "a process that runs goes on");
     const started = await start();
     assert.equal(started.keyring.open(PLACE, sealed), undefined);
     const forger = await thief.keyring(own);
     assert.equal(started.keyring.userKey("pool", "bob"), forger.userKey("pool", "bob"), "usernames can be guessed");
     assert.equal(forger.open(PLACE, started.keyring.seal(PLACE, "bob")), undefined);
-    // A namespace that had a key kept nothing in clear.
+    // Under a key nothing was kept in clear.
     assert.equal(started.keyring.open(PLACE, clear("forged")), key ? undefined : "forged");
   },
 
   "puts an earlier copy of the keys back": async (t, { key }) => {
     const { start, thief, bare } = await namespaceOf(t, key);
-    const { redis, keys } = thief;
-    const putBack = (record: string) => redis.hset(keys.memory, "keys", record);
-    // Of a version before format 3, which had no key, and which is given one before all is sealed.
-    await redis.hset(keys.memory, { key: "none", "digest-key": randomBytes(32).toString("base64url") });
+    const putBack = (record: string) => thief.redis.hset(thief.keys.memory, "keys", record);
+    await start();
+    await asBeforeFormat3(thief);
     const store = await bare();
-    const { record: inClear } = await openNamespaceKeys(store, {});
-    if (key) await rewrapKeys(store, { key });
     const { record: unsealed } = await openNamespaceKeys(store, { key });
     await markSealed(store, { key });
-    const forged = clear("forged");
-    const { keyring } = await start();
-    assert.equal(keyring.open(PLACE, forged), undefined);
+    const former = key && `s:${encrypt(formerKey(key), "kept", Buffer.alloc(0))}`;
+    const open = ({ keyring }: Engine) => [former ?? "", clear("kept")].map((kept) => keyring.open(PLACE, kept));
+    const running = await start();
+    assert.deepEqual(open(running), [undefined, undefined]);
     await putBack(unsealed);
-    const again = await start();
-    assert.equal(again.keyring.open(PLACE, forged), "forged");
-    assert.equal(keyring.open(PLACE, forged), undefined, "a process that runs goes on");
-    await until("all is sealed", () => again.keyring.isSealed);
-    assert.equal(again.keyring.open(PLACE, forged), undefined);
+    const started = await start();
+    // As it was kept before, wherever it is put; and in clear where it was kept so.
+    assert.deepEqual(open(started), key ? ["kept", undefined] : [undefined, "kept"]);
+    assert.deepEqual(open(running), [undefined, undefined], "a process that runs goes on");
+    await until("all is sealed", () => started.keyring.isSealed);
+    assert.deepEqual(open(started), [undefined, undefined]);
     if (!key) return;
-    await putBack(inClear);
-    await assert.rejects(start(), { kind: "wrong-key", message: /lie in clear/ });
     const other = randomBytes(32);
-    await putBack(unsealed);
     await rewrapKeys(store, { key: other, previousKey: key });
     await putBack(unsealed);
     await assert.rejects(start({ key: other }), { kind: "wrong-key", message: /another POOLSYNC_KEY/ });
   },
 };
+
+/** What versions before format 3 sealed with. */
+function formerKey(key: Buffer): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, "", "poolsync values at rest", 32));
+}
+
+/** Puts a digest key in the place of the keys, as those versions had it. */
+async function asBeforeFormat3({ redis, keys }: Thief, digest = randomBytes(32)): Promise<void> {
+  const record = (await redis.hget(keys.memory, "keys")) ?? "";
+  const by = /"by":"([^"]+)"/.exec(record)?.[1] ?? "";
+  await redis.hdel(keys.memory, "keys");
+  await redis.hset(keys.memory, { key: by, "digest-key": digest.toString("base64url") });
+}
 
 let restore: (() => void) | undefined;
 before(() => {

@@ -181,7 +181,7 @@ describe("a plan that waits in the store", () => {
 
   describe("from before format 3 of the store", () => {
     const sealing = { isSealed: false };
-    const ring = testKeyring(undefined, { isSealed: () => sealing.isSealed });
+    const ring = testKeyring(undefined, { encrypts: false, isSealed: () => sealing.isSealed });
     /** Signed so, in clear, and says no run. */
     function former(signer: Signer, format = 1): string {
       const given = { ...facts, lifeMs: APPROVAL_MS, run: "r" };

@@ -110,13 +110,15 @@ describe("the keys of a namespace", () => {
     }
   });
 
-  test("of before are refused to another key, and given one by a rekey", async () => {
+  test("of before are refused to another key, and given one by a rekey once all is sealed", async () => {
     const keyed = await former(TWO);
     await assert.rejects(openKeysToWork(keyed, { key: ONE }), { kind: "wrong-key" });
     await assert.rejects(openKeysToWork(keyed, {}), { kind: "wrong-key" });
     assert.equal(await keyed.recall("keys"), undefined);
     assert.equal((await openKeysToWork(keyed, { key: ONE, previousKey: TWO })).wrappedBy, "previous key");
     const clear = await former();
+    assert.equal((await rewrapKeys(clear, { key: ONE })).is, "not sealed");
+    await markSealed(clear, {});
     assert.deepEqual(await rewrapKeys(clear, { key: ONE }), { is: "wrapped", from: "none" });
     assert.ok((await openKeysToWork(clear, { key: ONE })).keys.digest.equals(ONE));
   });

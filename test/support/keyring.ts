@@ -4,8 +4,12 @@ import { createKeyring, type Keyring, type KeyringOptions } from "../../src/stor
 /** A keyring of a namespace of its own, or of the one that has this digest key as text. */
 export function testKeyring(
   secret: string = randomBytes(32).toString("base64url"),
-  { former, isSealed = () => true }: { readonly former?: Buffer } & Partial<Pick<KeyringOptions, "isSealed">> = {},
+  {
+    former,
+    encrypts = true,
+    isSealed = () => true,
+  }: { readonly former?: Buffer } & Partial<Pick<KeyringOptions, "encrypts" | "isSealed">> = {},
 ): Keyring {
   const digest = Buffer.from(secret, "base64url");
-  return createKeyring({ identity: "test", keys: { data: digest, digest, former }, encrypts: true, isSealed });
+  return createKeyring({ identity: "test", keys: { data: digest, digest, former }, encrypts, isSealed });
 }

@@ -28,7 +28,7 @@ Without Redis one process has the data directory: stop it first.`,
 }
 
 async function runRekey({ io }: Context, flags: EngineFlags): Promise<number> {
-  const done = await rekey(await openConfig(io, flags));
+  const done = await rekey(await openConfig(io, flags), io.interrupts.drain);
   if (flags.json === true) {
     const document = done.is === "wrapped" ? { rekeyed: true, from: done.from } : { rekeyed: false };
     io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
