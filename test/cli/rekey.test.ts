@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
+import { openEngine } from "../../src/queues/engine.ts";
 import { createKeys } from "../../src/store/redis/keys.ts";
 import { until } from "../support/condition.ts";
 import { assertNoNeedle, value } from "../support/needles.ts";
@@ -88,6 +90,24 @@ describe("the keys of a namespace in Redis", () => {
       assertNothingOf(before, `${name} ${text}`);
       assertNoNeedle(name + text, name);
     }
+  });
+
+  test("are given a first key once what was kept in clear before format 3 is sealed", async () => {
+    const { url, namespace } = testRedis();
+    const keys = createKeys(namespace);
+    const { memory, targets } = keys;
+    const redis = new Redis(url);
+    const engine = await openEngine({ redisUrl: url, namespace, dataDir: "" });
+    await engine.close();
+    await redis.hdel(memory, "keys");
+    await redis.hset(memory, { key: "none", "digest-key": randomBytes(32).toString("base64url") });
+    await redis.hset(targets, POOL, JSON.stringify({ pool: POOL, endpoint: "", region: "", arn: "" }));
+    await redis.hset(keys.links(POOL), "digest", `p:${value("of a link")}`);
+    const { code, stdout } = await say(["rekey", "--json"], { POOLSYNC_NAMESPACE: namespace, POOLSYNC_KEY: ONE });
+    assert.deepEqual([code, JSON.parse(stdout)], [EXIT.done, { rekeyed: true, from: "none" }]);
+    assert.match((await redis.hget(keys.links(POOL), "digest")) ?? "", /^b:/);
+    assert.match((await redis.hget(memory, "keys")) ?? "", /"sealed":true/);
+    redis.disconnect();
   });
 
   test("are not made by a rekey of a namespace that nobody has used, nor without a key", async () => {

@@ -1,10 +1,15 @@
 /** What somebody can make of Redis who knows poolsync, has no POOLSYNC_KEY, and may read all of it or write to it. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import type { TestContext } from "node:test";
 import { Redis } from "ioredis";
 import { z } from "zod";
 import type { UnitValue } from "../../src/core/unit.ts";
+import { createTally } from "../../src/plan/figures.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { createKeyring, type Keyring } from "../../src/store/keyring.ts";
 import { createKeys } from "../../src/store/redis/keys.ts";
+import { text, type OpenStage } from "./delivery-stage.ts";
 import { dumpRedis } from "./redis-dump.ts";
 
 export type Dump = ReadonlyMap<string, string>;
@@ -63,6 +68,18 @@ export function startThief(url: string, namespace: string): Thief {
   };
 }
 
+/** One column of the table in docs/operations.md. */
+export interface Column {
+  readonly key: Buffer | undefined;
+  readonly open: OpenStage;
+  /** Of the engine that `open` gives. */
+  readonly thief: Thief;
+}
+
+export type Play = (t: TestContext, column: Column) => Promise<void>;
+
+export const ownKeys = () => ({ data: randomBytes(32), digest: randomBytes(32) });
+
 /** The mailbox with another body of a unit. */
 export function withBody(mailbox: StoredMailbox, name: string, body: string): StoredMailbox {
   const there = mailbox.pending[name];
@@ -104,10 +121,11 @@ export interface Dictionary {
 export function guess(dump: Dump, keyrings: readonly Keyring[], tried: Dictionary): Set<string> {
   const digests = tokensIn(dump);
   const found = new Set<string>();
-  const text = (value: string): UnitValue => ({ kind: "text", text: value });
+  const valueOf = (value: string): UnitValue => ({ kind: "text", text: value });
   for (const keyring of keyrings) {
     for (const name of tried.usernames) if (digests.has(keyring.userKey(tried.pool, name))) found.add(name);
-    for (const date of tried.birthdates) if (digests.has(keyring.valueDigest("birthdate", text(date)))) found.add(date);
+    for (const date of tried.birthdates)
+      if (digests.has(keyring.valueDigest("birthdate", valueOf(date)))) found.add(date);
     for (const number of tried.numbers) {
       const asValue: UnitValue = { kind: "text", text: number, verified: "mark" };
       if (digests.has(keyring.valueDigest("phone_number", asValue))) found.add(number);
@@ -115,4 +133,25 @@ export function guess(dump: Dump, keyrings: readonly Keyring[], tried: Dictionar
     }
   }
   return found;
+}
+
+/** A plan with one change of one user. */
+export function planOf(username: string): Plan {
+  const pace = { updatesPerSecond: 1, listsPerSecond: 1 };
+  const federated = { users: 0, overwritten: 0, unchecked: [] };
+  return {
+    id: "p-1",
+    feed: "hr",
+    broken: [],
+    examples: [],
+    figures: createTally().figures({ baseline: "live", matched: 1, changed: 1, pace, federated }),
+    *rows() {
+      const unit = text("nickname", "planned");
+      const units = [{ unit, action: "change", message: false, beforeName: "before" }] as const;
+      const version = { timeMs: 5, sequence: 6 };
+      yield { kind: "user", found: true, line: 2, user: "1", username, version, invalid: [], federated: [], units };
+    },
+    feedRows: () => assert.fail("not asked for"),
+    close: () => undefined,
+  };
 }
