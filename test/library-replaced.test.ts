@@ -40,10 +40,7 @@ async function redisStage(t: TestContext) {
   return {
     nameThere,
     open: () => open({ redisUrl: url, namespace }),
-    async empty() {
-      const keys = await redis.keys(`{poolsync:${namespace}}:*`);
-      await redis.del(...keys);
-    },
+    empty: async () => void (await redis.del(await redis.keys(`{poolsync:${namespace}}:*`))),
   };
 }
 
