@@ -1,5 +1,6 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
 import type { BeforeImages } from "./before-images.ts";
+import type { Damaged } from "./damaged.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
 import type { Holds } from "./holds.ts";
@@ -33,6 +34,7 @@ export interface Store {
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
+  readonly damaged: Damaged;
   /**
    * Aborts, with a StoreError `foreign-format` as its reason, once another version of poolsync was found to have brought
    * the store to another format. Whatever would write rejects with the same from then on, and has written nothing.

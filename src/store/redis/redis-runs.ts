@@ -2,16 +2,24 @@ import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
 import { directRunId, type Run, type Runs } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
-import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
+import { runDocument } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
+import { beginRunReply, parseReply, sweepRunsReply } from "./replies.ts";
 import type { Scripts } from "./scripts.ts";
+import type { Shelf } from "./shelf.ts";
 
 /** A script looks at so many runs, and one sweep takes so many of them at most: the next one goes on. */
 const SWEEP_PAGE = 100;
 const SWEEP_PAGES = 50;
 
-export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Runs {
+export function createRedisRuns(
+  redis: RedisClient,
+  keys: Keys,
+  scripts: Scripts,
+  pools: KnownPools,
+  shelf: Shelf,
+): Runs {
   const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
 
   async function get(id: string): Promise<Run | undefined> {
@@ -20,8 +28,8 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
       redis.hget(keys.cursors, id),
       redis.hmget(keys.books, `${id}|rows-read`, `${id}|rows-faulty`),
     ]);
-    if (text === null) return undefined;
-    const run = parseDocument(runDocument, text, "a run");
+    const run = await shelf.sound(runDocument, { kind: "run", key: keys.runs, field: id }, text, (one) => one.id === id);
+    if (run === undefined) return undefined;
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
 
@@ -34,7 +42,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
       [keys.runs, keys.runIndex, keys.identities],
       [id, pool, feed, identity, asOf, source],
     );
-    const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
+    const begun = parseReply(beginRunReply, reply, "the answer to a run's beginning");
     const current = await get(begun.id);
     if (!current) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
     return { run: current, resumed: begun.resumed };
@@ -87,7 +95,7 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
           ],
           [before, over, SWEEP_PAGE, terms, ...names],
         );
-        const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");
+        const swept = parseReply(sweepRunsReply, reply, "the answer to a sweep of runs");
         gone += swept.gone;
         over += swept.stayed;
         if (swept.gone + swept.stayed < SWEEP_PAGE) break;

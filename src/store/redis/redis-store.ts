@@ -2,23 +2,25 @@ import type { Store } from "../store.ts";
 import { createFence } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
-import { parseDocument, targetDocument } from "./documents.ts";
+import { targetDocument } from "../documents.ts";
 import { FORMAT, foreignFormat } from "./format.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
+import { createRedisDamaged } from "./redis-damaged.ts";
 import { createRedisExceptions } from "./redis-exceptions.ts";
 import { createRedisGates } from "./redis-gates.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
-import { createRedisMailboxes } from "./redis-mailboxes.ts";
+import { countEverything, createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
+import { createShelf } from "./shelf.ts";
 import { upgrade, wantsUpgrade } from "./upgrade.ts";
 import { answeredInTime, connectRedis } from "./server-check.ts";
 
@@ -54,7 +56,7 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
 export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
   const fence = createFence();
   const scripts: Scripts = {
-    run: (name, own, args) => fence.step(() => unfenced.run(name, [keys.memory, ...own], args)),
+    run: (name, own, args) => fence.step(() => unfenced.run(name, [keys.memory, keys.damaged, keys.damagedTexts, ...own], args)),
   };
   const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
     await scripts.run("command", [key], [command, ...args]);
@@ -65,21 +67,23 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
   };
   await setOnce("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
+  const shelf = createShelf(redis, keys, scripts, pools);
   return {
     kind: "redis",
     async now() {
       return Number(await scripts.run("now", [], []));
     },
-    mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
-    letters: createRedisLetters(redis, keys, scripts),
-    runs: createRedisRuns(redis, keys, scripts, pools),
-    holds: createRedisHolds(redis, keys, scripts),
-    gates: createRedisGates(redis, keys, scripts),
-    exceptions: createRedisExceptions(redis, keys, scripts),
+    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, shelf),
+    letters: createRedisLetters(redis, keys, scripts, shelf),
+    runs: createRedisRuns(redis, keys, scripts, pools, shelf),
+    holds: createRedisHolds(redis, keys, scripts, shelf),
+    gates: createRedisGates(redis, keys, scripts, shelf),
+    exceptions: createRedisExceptions(redis, keys, scripts, shelf),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),
+    damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
     foreign: fence.met,
 
     look: () =>
@@ -98,17 +102,25 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
 
     async target(target) {
       const { pool, endpoint, region, arn } = target;
-      await write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
-      const text = await redis.hget(keys.targets, pool);
-      return text === null ? target : parseDocument(targetDocument, text, "a target");
+      const remember = () =>
+        write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
+      const place = { kind: "target", key: keys.targets, field: pool } as const;
+      await remember();
+      const known = await shelf.sound(targetDocument, place, await redis.hget(keys.targets, pool));
+      if (known === undefined) await remember();
+      return known ?? target;
     },
 
     async targets() {
-      return (await redis.hvals(keys.targets)).map((text) => parseDocument(targetDocument, text, "a target"));
+      const place = { kind: "target", key: keys.targets } as const;
+      return (await shelf.soundFields(targetDocument, place, await redis.hgetall(keys.targets))).map(
+        ([, target]) => target,
+      );
     },
 
     async link(pool, digest) {
-      return (await redis.hget(keys.links(pool), digest)) ?? undefined;
+      const place = { kind: "link", key: keys.links(pool), field: digest } as const;
+      return shelf.sealed(place, await redis.hget(keys.links(pool), digest));
     },
 
     setLink: (pool, digest, sealed) => write(keys.links(pool), "HSET", digest, sealed),
