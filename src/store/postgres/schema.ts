@@ -164,6 +164,20 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (gate, user_key)
   );
   `,
+  // step 6
+  `
+  -- Documents that were set aside: see store/damaged.ts. Owed: its units are still in the books.
+  CREATE TABLE poolsync.damaged (
+    id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind  text NOT NULL,
+    place text NOT NULL,
+    since bigint NOT NULL,
+    pool  text,
+    run   text,
+    body  text NOT NULL,
+    owed  boolean NOT NULL
+  );
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

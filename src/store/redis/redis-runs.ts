@@ -28,7 +28,12 @@ export function createRedisRuns(
       redis.hget(keys.cursors, id),
       redis.hmget(keys.books, `${id}|rows-read`, `${id}|rows-faulty`),
     ]);
-    const run = await shelf.sound(runDocument, { kind: "run", key: keys.runs, field: id }, text, (one) => one.id === id);
+    const run = await shelf.sound(
+      runDocument,
+      { kind: "run", key: keys.runs, field: id },
+      text,
+      (one) => one.id === id,
+    );
     if (run === undefined) return undefined;
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }

@@ -56,7 +56,8 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
 export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
   const fence = createFence();
   const scripts: Scripts = {
-    run: (name, own, args) => fence.step(() => unfenced.run(name, [keys.memory, keys.damaged, keys.damagedTexts, ...own], args)),
+    run: (name, own, args) =>
+      fence.step(() => unfenced.run(name, [keys.memory, keys.damaged, keys.damagedTexts, ...own], args)),
   };
   const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
     await scripts.run("command", [key], [command, ...args]);
@@ -102,8 +103,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
 
     async target(target) {
       const { pool, endpoint, region, arn } = target;
-      const remember = () =>
-        write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
+      const remember = () => write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
       const place = { kind: "target", key: keys.targets, field: pool } as const;
       await remember();
       const known = await shelf.sound(targetDocument, place, await redis.hget(keys.targets, pool));

@@ -6,7 +6,10 @@ const FIELDS_PER_STEP = 500;
  * The fields of a hash and their values, a few at a time, so that no step holds the server up. A field that stays for the whole walk
  * comes once; one that comes or goes meanwhile may come or not.
  */
-export async function* scanHash(redis: RedisClient, key: string): AsyncGenerator<readonly [field: string, value: string]> {
+export async function* scanHash(
+  redis: RedisClient,
+  key: string,
+): AsyncGenerator<readonly [field: string, value: string]> {
   // HSCAN may give a field twice when the hash grows or shrinks under it.
   const seen = new Set<string>();
   let cursor = "0";
