@@ -9,7 +9,7 @@ import type { Keyring } from "../store/keyring.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
-import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
+import { PlanFileError, planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
 
 /** How long a plan waits for an approval. */
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
@@ -61,8 +61,8 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
 }
 
 /**
- * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, or has
- * expired by `now`: 0 for one that was approved in time.
+ * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, and sets it
+ * aside then, or where it has expired by `now`: 0 for one that was approved in time.
  */
 export async function openStoredPlan(
   plans: Plans,
@@ -71,8 +71,18 @@ export async function openStoredPlan(
 ): Promise<WrittenPlan | undefined> {
   const kept = await plans.list();
   if (!kept.some((entry) => entry.run === run)) return undefined;
-  return readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now });
+  const read = (at: number) => readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now: at });
+  try {
+    return await read(now);
+  } catch (error) {
+    // One that has expired is sound.
+    const isSound = (): Promise<boolean> => read(0).then(isTrue, (again) => !(again instanceof PlanFileError));
+    if (error instanceof PlanFileError && !(await isSound())) await plans.setAside(run);
+    throw error;
+  }
 }
+
+const isTrue = () => true;
 
 async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {
   const bytes = async function* () {

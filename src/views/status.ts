@@ -3,12 +3,13 @@ import type { NamespaceStatus } from "../app/status.ts";
 import { adviceOf } from "../core/advice.ts";
 import { gateName } from "../app/gates/pause.ts";
 import { age, count, counted } from "../core/amounts.ts";
-import { booksText, stateText } from "./run-summary.ts";
+import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
 export function statusText(
-  { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified }: NamespaceStatus,
+  { engine, pools, deadLetters, holds, pauses, runs, damaged, books, balanced, verified }: NamespaceStatus,
   width: number,
+  command: SummaryWords["command"],
 ): string {
   return [
     `Engine: ${engine}\n`,
@@ -17,10 +18,17 @@ export function statusText(
     ...pauses.map((pause) => pauseText(pause, width)),
     lettersText(deadLetters, width),
     runsText(runs, width),
+    damagedText(damaged, width, command),
     `\nBooks of everything\n${booksText(books)}`,
     balanced ? "The books balance.\n" : "The books do NOT balance.\n",
     verified === undefined ? "" : recountText(verified, width),
   ].join("");
+}
+
+function damagedText(documents: number, width: number, command: SummaryWords["command"]): string {
+  if (documents === 0) return "";
+  const sentence = `${counted(documents, "document is damaged and lies", "documents are damaged and lie")} aside: see \`${command("damaged", "list")}\`.`;
+  return `\n${indent("", sentence, width)}`;
 }
 
 function poolsText(pools: NamespaceStatus["pools"], width: number): string {
