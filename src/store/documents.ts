@@ -54,8 +54,11 @@ const queuedUnit = z.object({
 export const units = byName(queuedUnit);
 export const sent = z.exactOptional(z.array(z.string()));
 
+/** A part of keys. */
+const pool = z.string().regex(/^[^"\\/\p{Cc}]+$/u);
+
 export const mailboxDocument = z.object({
-  pool: z.string(),
+  pool,
   username: z.string(),
   priority: z.number(),
   pending: units,
@@ -83,7 +86,7 @@ export const ledgerDocument = byName(
 export const letterDocument = z.object({
   id: z.string(),
   user: z.string(),
-  pool: z.string(),
+  pool,
   username: z.string(),
   unit: z.string(),
   kind: z.string(),

@@ -5,6 +5,7 @@
 import type { Entry } from "../../core/books.ts";
 import { defined } from "../../core/defined.ts";
 import type { Damaged, DamagedDocument, DocumentKind } from "../damaged.ts";
+import { RUN_STATES } from "../runs.ts";
 import { postEntries, readBooks } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 
@@ -29,7 +30,8 @@ const TAKEN = {
   plan: `SELECT NULL AS pool, run, string_agg(chunk, E'\\n' ORDER BY place) AS body FROM gone GROUP BY run`,
   // That of a run stands as the run does; any other is a pause from here on.
   gate: `UPDATE poolsync.gates SET
-      state = coalesce((SELECT CASE runs.state WHEN 'cancelled' THEN 'cancelled' WHEN 'needs-approval' THEN 'waiting' ELSE 'open' END
+      state = coalesce((SELECT CASE WHEN runs.state = 'cancelled' THEN 'cancelled' WHEN runs.state = 'needs-approval' THEN 'waiting'
+          WHEN runs.state IN (${RUN_STATES.map((state) => `'${state}'`).join(", ")}) THEN 'open' END
         FROM poolsync.runs WHERE 'run:' || id = gate), 'paused'),
       paused_by = 'poolsync', reason = 'the record of this pause is damaged'
     WHERE gate = $1 AND row_to_json(gates)::text = $2 RETURNING NULL AS pool, NULL AS run, $2 AS body`,

@@ -14,7 +14,7 @@ import { settle } from "../../core/settle.ts";
 import { sortOut } from "../../core/sort-out.ts";
 import { type Settlements } from "../../core/settlement.ts";
 import type { ClaimAnswer, Mailboxes, Page, Put, Selection, SettleAnswer, Sorted, Swept } from "../mailboxes.ts";
-import { runCancelled, runLost } from "../store-error.ts";
+import { runCancelled, runLost, StoreError } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 import { readPassages } from "./gates.ts";
@@ -27,7 +27,15 @@ const WALK_PAGE = 1000;
 /** The port to mailboxes: as long as it has methods, of which each is one transaction or one query. */
 export function createMailboxes(database: StoreDatabase, now: () => number): Mailboxes {
   return {
-    put: (page) => database.transaction((session) => putPage(session, page, now)),
+    async put(page) {
+      try {
+        return await database.transaction((session) => putPage(session, page, now));
+      } catch (error) {
+        // What was set aside on the way was undone with the rest.
+        if (error instanceof StoreError && error.kind === "run-lost") await readRun(database, page.run);
+        throw error;
+      }
+    },
     claim: (user, token, leaseMs, selection = {}) =>
       database.transaction((session) => claimUser(session, user, { token, leaseMs, ...selection, at: now() })),
     settle: (user, token, settlements, leaseMs, runs) =>

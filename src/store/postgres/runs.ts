@@ -66,6 +66,7 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
   const transition: Runs["transition"] = (id, from, to, { evenOver = false } = {}) =>
     database.transaction(async (session) => {
       const at = now();
+      await readRun(session, id);
       const changed = await session.query(
         `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')

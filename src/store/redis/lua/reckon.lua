@@ -15,9 +15,9 @@ for _, one in ipairs(cjson.decode(ARGV[2])) do
   is_whole = is_whole and stands
   if stands then
     for _, run in ipairs({ one.run, '' }) do
-      redis.call('HINCRBY', KEYS[1], run .. '|pending', -one.pending)
-      redis.call('HINCRBY', KEYS[1], run .. '|dead', -one.dead)
-      redis.call('HINCRBY', KEYS[1], run .. '|damaged', one.pending + one.dead)
+      for term, by in pairs({ pending = -one.pending, dead = -one.dead, damaged = one.pending + one.dead }) do
+        if by ~= 0 then redis.call('HINCRBY', KEYS[1], run .. '|' .. term, string.format('%.0f', by)) end
+      end
     end
     units = units + one.pending + one.dead
   end
