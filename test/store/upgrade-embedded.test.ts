@@ -95,6 +95,7 @@ for (const keyed of [false, true]) {
       expected.set("format", [{ steps: FORMAT }]);
       expected.set("kept", []);
       expected.set("exceptions", []);
+      expected.set("damaged", []);
       expected.set(
         "users",
         (tables["users"] ?? []).map((row) => userRow(row, madeAtMs)),

@@ -51,6 +51,8 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
+  // `reckon` writes only where something was set aside, in a step like the others.
+  damaged: ["list", "reckon"],
   store: ["kind", "foreign", "targets", "getValue", "now", "link", "pools", "close"],
 };
 /** Of the embedded engine only. */
@@ -125,7 +127,9 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       plans: {
         keep: ({ plans }) => plans.keep({ run: "other", expiresAt }, chunks()),
         drop: ({ plans }) => plans.drop("run"),
+        setAside: ({ plans }) => plans.setAside("run"),
       },
+      damaged: { remove: ({ damaged }) => damaged.remove(["1"]) },
       store: {
         look: (to) => to.look(),
         target: (to) => to.target({ pool: "other", endpoint: "localhost", region: "eu-west-1", arn: "arn" }),
