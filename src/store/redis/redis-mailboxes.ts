@@ -54,17 +54,17 @@ export interface Counted {
 /** Every mailbox and every letter that is sound. */
 function createWalk(redis: RedisClient, keys: Keys, shelf: Shelf) {
   return {
-    async *mailboxes(isMeant: (text: string) => boolean = () => true) {
+    async *mailboxes(include: (text: string) => boolean = () => true) {
       for await (const [field, text] of scanHash(redis, keys.mailboxes)) {
-        if (!isMeant(text)) continue;
+        if (!include(text)) continue;
         const place = { kind: "mailbox", key: keys.mailboxes, field } as const;
         const mailbox = await shelf.sound(mailboxDocument, place, text);
         if (mailbox !== undefined) yield mailbox;
       }
     },
-    async *letters(isMeant: (text: string) => boolean = () => true) {
+    async *letters(include: (text: string) => boolean = () => true) {
       for await (const [field, text] of scanHash(redis, keys.letters)) {
-        if (!isMeant(text)) continue;
+        if (!include(text)) continue;
         const place = { kind: "letter", key: keys.letters, field } as const;
         const letter = await shelf.sound(letterDocument, place, text, ({ id }) => id === field);
         if (letter !== undefined) yield letter;
@@ -234,9 +234,9 @@ export function createRedisMailboxes(
 
     async isBehind(run) {
       const walk = createWalk(redis, keys, shelf);
-      const isMeant = (text: string): boolean => text.includes(run);
-      for await (const mailbox of walk.mailboxes(isMeant)) if (isBehind(openUnits(mailbox), run)) return true;
-      for await (const letter of walk.letters(isMeant)) if (isBehind([letter], run)) return true;
+      const include = (text: string): boolean => text.includes(run);
+      for await (const mailbox of walk.mailboxes(include)) if (isBehind(openUnits(mailbox), run)) return true;
+      for await (const letter of walk.letters(include)) if (isBehind([letter], run)) return true;
       return false;
     },
 
