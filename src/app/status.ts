@@ -43,6 +43,8 @@ const namespaceStatus = z.object({
   runs: z.array(
     z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
   ),
+  /** How many documents lie aside because they broke. */
+  damaged: z.number(),
   books,
   balanced: z.boolean(),
   /** Present where everything was recounted. */
@@ -73,6 +75,9 @@ export interface StatusOptions {
 
 export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOptions): Promise<NamespaceStatus> {
   const { store, queues } = engine;
+  // A recount meets every mailbox and letter, and sets aside what is broken.
+  if (verify) await store.mailboxes.recount();
+  await store.damaged.reckon();
   const pools: NamespaceStatus["pools"] = [];
   for (const { pool, endpoint, arn, region } of await store.targets()) {
     const account = arn.split(":")[4] ?? "";
@@ -120,6 +125,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     })),
     pauses,
     runs,
+    damaged: (await store.damaged.list()).length,
     books: { ...total },
     balanced: !unbalanced,
     ...(verify ? { verified: await recount(engine, total) } : {}),

@@ -18,6 +18,7 @@ import {
   type PlanRun,
   type WrittenPlan,
 } from "./plan-lines.ts";
+import { PlanFileError } from "./plan-file-error.ts";
 import { linesOf } from "./text-lines.ts";
 
 /** How long a plan waits for an approval. */
@@ -77,15 +78,15 @@ interface Keeping {
 
 /**
  * What is to be shown of the plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was
- * altered, is another run's, or has expired by `now`: 0 for one that was approved in time.
+ * altered or is another run's, and sets it aside then, or where it has expired by `now`: 0 for one that was approved in
+ * time.
  */
 export async function checkStoredPlan(
   { plans, keyring }: Keeping,
   run: PlanRun,
   now: number,
 ): Promise<WrittenPlan | undefined> {
-  const lines = await keptLines(plans, run);
-  return lines && checkPlan(lines, { keyring, now, of: run });
+  return orSetAside(plans, run, async (lines) => checkPlan(lines, { keyring, now, of: run }));
 }
 
 /** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */
@@ -94,13 +95,24 @@ export async function openApprovedPlan(
   run: PlanRun,
   directory: string,
 ): Promise<OpenedPlan | undefined> {
-  const lines = await keptLines(plans, run);
-  return lines && openPlan(lines, { keyring, now: 0, of: run }, directory);
+  return orSetAside(plans, run, async (lines) => openPlan(lines, { keyring, now: 0, of: run }, directory));
 }
 
-async function keptLines(plans: Plans, run: PlanRun): Promise<AsyncIterable<string> | undefined> {
+/** Reads the lines of a plan that is kept, and sets it aside where it is not as it was made. */
+async function orSetAside<T>(
+  plans: Plans,
+  run: PlanRun,
+  read: (lines: AsyncIterable<string>) => Promise<T>,
+): Promise<T | undefined> {
   const kept = await plans.list();
-  return kept.some((entry) => entry.run === run.id) ? linesOf(unpacked(plans.read(run.id))) : undefined;
+  if (!kept.some((entry) => entry.run === run.id)) return undefined;
+  try {
+    return await read(linesOf(unpacked(plans.read(run.id))));
+  } catch (error) {
+    // One that has expired is sound.
+    if (error instanceof PlanFileError && !error.isExpired) await plans.setAside(run.id);
+    throw error;
+  }
 }
 
 async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {

@@ -1,6 +1,7 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
 import type { StoreIdentity } from "./fence.ts";
 import type { BeforeImages } from "./before-images.ts";
+import type { Damaged } from "./damaged.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
 import type { Holds } from "./holds.ts";
@@ -44,6 +45,7 @@ export interface Store extends StoreIdentity {
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
+  readonly damaged: Damaged;
   /**
    * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
    * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was

@@ -4,14 +4,14 @@ import { adviceOf } from "../core/advice.ts";
 import { gateName } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
 import { age, count, counted } from "../core/amounts.ts";
-import { booksText, stateText } from "./run-summary.ts";
+import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
 /** How long it is told that a store is new. */
 const NEW_FOR_MS = 86_400_000;
 
-export function statusText(status: NamespaceStatus, width: number): string {
-  const { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified } = status;
+export function statusText(status: NamespaceStatus, width: number, command: SummaryWords["command"]): string {
+  const { engine, pools, deadLetters, holds, pauses, runs, damaged, books, balanced, verified } = status;
   return [
     `Engine: ${engine}\n`,
     ...storeSentences(status).map((text) => indent("", text, width)),
@@ -20,6 +20,7 @@ export function statusText(status: NamespaceStatus, width: number): string {
     ...pauses.map((pause) => pauseText(pause, width)),
     lettersText(deadLetters, width),
     runsText(runs, width),
+    damagedText(damaged, width, command),
     `\nBooks of everything\n${booksText(books)}`,
     balanced ? "The books balance.\n" : "The books do NOT balance.\n",
     verified === undefined ? "" : recountText(verified, width),
@@ -37,6 +38,12 @@ function storeSentences({ since, withoutAof, forgottenRuns }: NamespaceStatus): 
       ({ run, at }) => `Run ${run} is forgotten, as was found at ${at}: what of it was not sent by then is not sent.`,
     ),
   ];
+}
+
+function damagedText(documents: number, width: number, command: SummaryWords["command"]): string {
+  if (documents === 0) return "";
+  const sentence = `${counted(documents, "document is damaged and lies", "documents are damaged and lie")} aside: see \`${command("damaged", "list")}\`.`;
+  return `\n${indent("", sentence, width)}`;
 }
 
 function poolsText(pools: NamespaceStatus["pools"], width: number): string {

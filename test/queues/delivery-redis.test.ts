@@ -44,8 +44,7 @@ describe("a damaged mailbox on Redis", () => {
     await redis.hset(mailboxes, user, whole.slice(0, -1));
     await stage.deliver();
     await until("all the others are written", () => stage.calls() === page.length - 1);
-    await redis.hset(mailboxes, user, whole);
     await stage.settled();
-    assert.deepEqual(stage.writes("user1"), [{ nickname: "nick" }]);
+    assert.deepEqual(stage.writes("user1"), []);
   });
 });

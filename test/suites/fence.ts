@@ -81,6 +81,8 @@ const READING: Readonly<Record<string, readonly string[]>> = {
     "pools",
     "close",
   ],
+  // `reckon` writes only where something was set aside, in a step like the others.
+  damaged: ["list", "reckon"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -155,7 +157,9 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       plans: {
         keep: ({ plans }) => plans.keep({ run: "other", expiresAt }, chunks()),
         drop: ({ plans }) => plans.drop("run"),
+        setAside: ({ plans }) => plans.setAside("run"),
       },
+      damaged: { remove: ({ damaged }) => damaged.remove(["1"]) },
       store: {
         look: (to) => to.look(),
         raiseEpoch: (to) => to.raiseEpoch(),

@@ -336,6 +336,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     beforeImages,
     pace,
     plans,
+    // Nothing breaks in memory.
+    damaged: { list: async () => [], remove: async () => 0, reckon: async () => 0 },
     async setValue(name, value) {
       memory.set(`note ${name}`, value);
     },

@@ -9,12 +9,14 @@ import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
+import { isSealed } from "../documents.ts";
+import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
 import { createExceptions } from "./exceptions.ts";
 import { createGates } from "./gates.ts";
 import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
-import { createMailboxes } from "./mailboxes.ts";
+import { createMailboxes, recountRuns } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
 import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
@@ -140,6 +142,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     async raiseEpoch() {
       known = await database.transaction((session) => raiseEpoch(session, now()));
     },
+    damaged: createDamaged(database, recountRuns),
     async target({ pool, endpoint, region, arn }) {
       await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,
@@ -171,7 +174,10 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
         "SELECT username FROM poolsync.links WHERE pool = $1 AND digest = $2",
         [pool, digest],
       );
-      return rows[0]?.username;
+      const text = rows[0]?.username;
+      if (text === undefined || isSealed(text)) return text;
+      await setAside(database, { kind: "link", place: `${pool}|${digest}`, text });
+      return undefined;
     },
     async setLink(pool, digest, sealed) {
       await database.write(
