@@ -15,7 +15,7 @@ export function reportWithoutAof(
   say?.(WITHOUT_AOF);
 }
 
-/** The same for whoever asks a worker whether it is ready. */
+/** For whoever asks a worker whether it is ready. Somebody may have mended it since. */
 export function notesWithoutAof({ withoutAof }: Store): readonly string[] {
-  return withoutAof ? [WITHOUT_AOF] : [];
+  return withoutAof ? [`As this process started: ${WITHOUT_AOF}`] : [];
 }
