@@ -1,10 +1,14 @@
 import type { FileHandle } from "node:fs/promises";
 import { StringDecoder } from "node:string_decoder";
 import { openUnnamedFile } from "../feeds/unnamed-file.ts";
+import type { Keyring } from "../store/keyring.ts";
 import { codeOf, PlanFileError } from "./plan-file-error.ts";
 import { linesOf } from "./text-lines.ts";
 
-/** Lines of a plan, in a file that no other process can open: whoever swaps or alters the plan does not reach it. */
+/**
+ * Lines of a plan, in a file that no other process can open: whoever swaps or alters the plan does not reach it. They
+ * are sealed, since it lies on a disk.
+ */
 export interface PlanCopy {
   add(line: string): Promise<void>;
   /** All of them, from the first. */
@@ -13,8 +17,9 @@ export interface PlanCopy {
 }
 
 const CHUNK_BYTES = 16 * 1024;
+const PLACE = ["plan copy"] as const;
 
-export async function openPlanCopy(directory: string): Promise<PlanCopy> {
+export async function openPlanCopy(directory: string, keyring: Pick<Keyring, "seal" | "open">): Promise<PlanCopy> {
   const fail = (cause: unknown): never => {
     throw new PlanFileError(
       `The plan cannot be copied to \`${directory}\` (${codeOf(cause)}): check that directory (--data-dir) and its free space.`,
@@ -24,7 +29,7 @@ export async function openPlanCopy(directory: string): Promise<PlanCopy> {
   const handle = await openUnnamedFile(directory).catch(fail);
   let unwritten = "";
   const flush = async (): Promise<void> => {
-    await handle.appendFile(unwritten).catch(fail);
+    if (unwritten !== "") await handle.appendFile(`${keyring.seal(PLACE, unwritten)}\n`).catch(fail);
     unwritten = "";
   };
   return {
@@ -34,7 +39,10 @@ export async function openPlanCopy(directory: string): Promise<PlanCopy> {
     },
     async *lines() {
       await flush();
-      yield* linesOf(piecesOf(handle));
+      for await (const sealed of linesOf(piecesOf(handle))) {
+        const lines = keyring.open(PLACE, sealed) ?? fail(undefined);
+        yield* lines.split("\n").slice(0, -1);
+      }
     },
     close: () => handle.close(),
   };

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
-import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { bodyOf, clear, personOf, valueOf, type Keyring, type Place } from "../store/keyring.ts";
 import type { Run } from "../store/runs.ts";
 import type { Target } from "../store/store.ts";
 import { openPlanCopy } from "./plan-copy.ts";
@@ -19,7 +19,8 @@ import type { PlannedRecord } from "./row-match.ts";
 const text = z.string();
 const header = z.object({
   poolsync: z.literal("plan"),
-  format: z.literal(1),
+  /** 1 before format 3 of the store: signed with the digest key. */
+  format: z.literal([1, 2]),
   id: text,
   feed: text,
   target: z.object({ pool: text, endpoint: text, region: text, arn: text }),
@@ -35,7 +36,7 @@ const header = z.object({
   guarded: z.boolean(),
   protectUsers: z.array(text),
   protectAttributes: z.array(text),
-  /** What people are shown of it, sealed; absent in a file, which is made of what was just shown. */
+  /** What people are shown of it; absent in a file, which is made of what was just shown. */
   summary: z.exactOptional(text),
   /** For whose approval it is kept; absent in a file, and in what was kept before it was said. */
   run: z.exactOptional(text),
@@ -44,9 +45,9 @@ export type PlanHeader = z.infer<typeof header>;
 
 const entry = z.object({
   line: z.number(),
-  /** Sealed. */
+  /** Sealed in a file. */
   username: text,
-  /** Sealed: the account that it is for, and how its row named it. Absent in plans from before it was kept. */
+  /** Sealed likewise: the account that it is for, and how its row named it. Absent in plans from before it was kept. */
   person: text.optional(),
   timeMs: z.number(),
   sequence: z.number(),
@@ -81,9 +82,11 @@ export function* planLines(
     return line;
   };
   const { id, feed, figures, broken, examples } = plan;
+  const seal = (content: string): string =>
+    facts.run === undefined ? keyring.seal(placeIn(id), content) : clear(content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
-    format: 1 as const,
+    format: 2 as const,
     id,
     feed,
     target: { ...target },
@@ -96,7 +99,7 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.run === undefined ? undefined : keyring.seal(JSON.stringify({ figures, broken, examples })),
+    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, examples })),
     run: facts.run,
   });
   yield signed(head);
@@ -107,15 +110,15 @@ export function* planLines(
         ? [
             {
               name: unit.name,
-              body: keyring.seal(bodyOf(unit.value)),
+              body: seal(bodyOf(unit.value)),
               before: beforeName,
             },
           ]
         : [],
     );
     if (units.length === 0) continue;
-    const person = row.person && keyring.seal(JSON.stringify(row.person));
-    yield signed({ line: row.line, username: keyring.seal(row.username), person, ...row.version, units });
+    const person = row.person && seal(JSON.stringify(row.person));
+    yield signed({ line: row.line, username: seal(row.username), person, ...row.version, units });
   }
   yield JSON.stringify({ signature: signer.digest() });
 }
@@ -148,15 +151,17 @@ export interface OpenedPlan extends WrittenPlan {
 }
 
 /**
+/**
  * Reads a plan through: throws a PlanFileError where it was altered, cut off, is another's or has expired. `keep` is
  * given each of its lines but the first and the last.
  */
 export async function checkPlan(
   lines: AsyncIterable<string>,
-  { keyring, now, of }: PlanReading,
+  reading: PlanReading,
   keep: (line: string) => Promise<void> = async () => {},
 ): Promise<WrittenPlan> {
-  const signer = keyring.signer("plan file");
+  const { keyring, now, of } = reading;
+  let signer = keyring.signer("plan file");
   let head: PlanHeader | undefined;
   let signed: string | undefined;
   for await (const line of lines) {
@@ -167,9 +172,11 @@ export async function checkPlan(
       signed = last.data.signature;
       continue;
     }
+    if (head === undefined) {
+      head = headerOf(document, of);
+      if (head.format === 1) signer = keyring.namer("plan file");
+    } else await keep(line);
     signer.update(`${line}\n`);
-    if (head === undefined) head = headerOf(document, of);
-    else await keep(line);
   }
   if (head === undefined || signed === undefined || !isSame(signed, signer.digest()) || !belongsTo(head, of)) {
     throw altered(of);
@@ -181,7 +188,7 @@ export async function checkPlan(
       { isExpired: true },
     );
   }
-  return { header: head, signature: signed, summary: summaryOf(head, keyring) };
+  return { header: head, signature: signed, summary: summaryOf(head, reading) };
 }
 
 /** Checks a plan as `checkPlan` does, and copies it meanwhile: it is read once. `directory` is where the copy is made. */
@@ -190,35 +197,42 @@ export async function openPlan(
   reading: PlanReading,
   directory: string,
 ): Promise<OpenedPlan> {
-  const copy = await openPlanCopy(directory);
+  const copy = await openPlanCopy(directory, reading.keyring);
   try {
     const written = await checkPlan(lines, reading, (line) => copy.add(line));
-    return { ...written, records: () => recordsOf(copy.lines(), reading), close: () => copy.close() };
+    const records = () => recordsOf(copy.lines(), written.header, reading);
+    return { ...written, records, close: () => copy.close() };
   } catch (error) {
     await copy.close();
     throw error;
   }
 }
 
-async function* recordsOf(lines: AsyncIterable<string>, { keyring, of }: PlanReading): AsyncGenerator<PlannedRecord> {
+async function* recordsOf(
+  lines: AsyncIterable<string>,
+  { id }: PlanHeader,
+  reading: PlanReading,
+): AsyncGenerator<PlannedRecord> {
+  const open = (sealed: string): string => openText(id, sealed, reading);
   for await (const text of lines) {
     const parsed = entry.safeParse(parse(text));
-    if (!parsed.success) throw altered(of);
+    if (!parsed.success) throw altered(reading.of);
     const { line, username, person, timeMs, sequence, units } = parsed.data;
     const change = {
-      username: keyring.open(username),
-      ...defined({ person: person === undefined ? undefined : personOf(keyring.open(person)) }),
+      username: open(username),
+      ...defined({ person: person === undefined ? undefined : personOf(open(person)) }),
       version: { timeMs, sequence },
-      units: units.map(({ name, body }) => ({ name, value: valueOf(keyring.open(body)) })),
+      units: units.map(({ name, body }) => ({ name, value: valueOf(open(body)) })),
     };
     const before = Object.fromEntries(units.map((unit) => [unit.name, unit.before ?? ""]));
     yield { kind: "change", line, change, invalid: [], before };
   }
 }
 
+/** Only what was kept in the store before its format 3 is of format 1. */
 function headerOf(document: unknown, of: PlanReading["of"]): PlanHeader {
   const parsed = header.safeParse(document);
-  if (parsed.success) return parsed.data;
+  if (parsed.success && (parsed.data.format === 2 || typeof of !== "string")) return parsed.data;
   if (typeof of !== "string") throw altered(of);
   throw new PlanFileError(
     sentence`\`${of}\` is no plan of this version of poolsync: make one with ${nextStep("plan", "--out", "FILE")} and what \`sync\` would be given.`,
@@ -226,15 +240,27 @@ function headerOf(document: unknown, of: PlanReading["of"]): PlanHeader {
 }
 
 /** A plan that is kept for one run is not another's, and no file's. */
-function belongsTo({ run, feed, target, asOf, summary }: PlanHeader, of: PlanReading["of"]): boolean {
+function belongsTo({ format, run, feed, target, asOf, summary }: PlanHeader, of: PlanReading["of"]): boolean {
   if (typeof of === "string") return run === undefined;
   if (run !== undefined) return run === of.id;
   // Kept before it said its run.
-  return summary !== undefined && feed === of.feed && target.pool === of.pool && asOf === of.asOf;
+  return format === 1 && summary !== undefined && feed === of.feed && target.pool === of.pool && asOf === of.asOf;
 }
 
-function summaryOf({ id, feed, summary }: PlanHeader, keyring: Keyring): PlanSummary | undefined {
-  const parsed: unknown = summary === undefined ? undefined : JSON.parse(keyring.open(summary));
+/** Where the texts of a plan file are sealed; which is whose is said by the signature. */
+function placeIn(plan: string): Place {
+  return ["plan", plan];
+}
+
+/** What is kept in the store is sealed as a whole, so its texts are not; those of before format 3 of the store are. */
+function openText(plan: string, sealed: string, { keyring, of }: PlanReading): string {
+  const text = typeof of === "string" ? keyring.open(placeIn(plan), sealed) : keyring.openFormer(sealed);
+  if (text === undefined) throw altered(of);
+  return text;
+}
+
+function summaryOf({ id, feed, summary }: PlanHeader, reading: PlanReading): PlanSummary | undefined {
+  const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(id, summary, reading));
   return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
 }
 

@@ -5,7 +5,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import type { Keyring } from "../store/keyring.ts";
+import { isSealed, type Keyring } from "../store/keyring.ts";
+import { chunkPlace } from "../store/sealed-unit.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
@@ -25,7 +26,6 @@ import { linesOf } from "./text-lines.ts";
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
 /** What a store keeps of one plan at most, packed: from 160,000 users to over a million, see docs/operations.md. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Divisible by three, so that chunks of base64 are whole. */
 const CHUNK_BYTES = 192 * 1024;
 
 /** Keeps a plan under its run. Answers false, and keeps nothing, where it is too large. */
@@ -35,10 +35,10 @@ export async function storePlan(
   where: { readonly target: Target; readonly keyring: Keyring },
   facts: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
 ): Promise<boolean> {
-  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS });
   const { run } = facts;
+  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS });
   try {
-    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, packed(lines));
+    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, sealed(where.keyring, run, packed(lines)));
     return true;
   } catch (error) {
     await plans.drop(run);
@@ -49,7 +49,7 @@ export async function storePlan(
 
 class PlanTooLargeError extends Error {}
 
-async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
+async function* packed(lines: Iterable<string>): AsyncGenerator<Buffer> {
   const ended = function* () {
     for (const line of lines) yield `${line}\n`;
   };
@@ -64,11 +64,11 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
     if (bytes > MAX_BYTES) throw new PlanTooLargeError(`Expected at most ${MAX_BYTES} bytes of a packed plan`);
     buffer = Buffer.concat([buffer, piece]);
     for (; buffer.length >= CHUNK_BYTES; buffer = buffer.subarray(CHUNK_BYTES)) {
-      yield buffer.subarray(0, CHUNK_BYTES).toString("base64");
+      yield buffer.subarray(0, CHUNK_BYTES);
     }
   }
   await piped;
-  if (buffer.length > 0) yield buffer.toString("base64");
+  if (buffer.length > 0) yield buffer;
 }
 
 interface Keeping {
@@ -81,33 +81,30 @@ interface Keeping {
  * altered or is another run's, and sets it aside then, or where it has expired by `now`: 0 for one that was approved in
  * time.
  */
-export async function checkStoredPlan(
-  { plans, keyring }: Keeping,
-  run: PlanRun,
-  now: number,
-): Promise<WrittenPlan | undefined> {
-  return orSetAside(plans, run, async (lines) => checkPlan(lines, { keyring, now, of: run }));
+export async function checkStoredPlan(keeping: Keeping, run: PlanRun, now: number): Promise<WrittenPlan | undefined> {
+  return orSetAside(keeping, run, async (lines) => checkPlan(lines, { keyring: keeping.keyring, now, of: run }));
 }
 
 /** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */
 export async function openApprovedPlan(
-  { plans, keyring }: Keeping,
+  keeping: Keeping,
   run: PlanRun,
   directory: string,
 ): Promise<OpenedPlan | undefined> {
-  return orSetAside(plans, run, async (lines) => openPlan(lines, { keyring, now: 0, of: run }, directory));
+  const reading = { keyring: keeping.keyring, now: 0, of: run };
+  return orSetAside(keeping, run, async (lines) => openPlan(lines, reading, directory));
 }
 
 /** Reads the lines of a plan that is kept, and sets it aside where it is not as it was made. */
 async function orSetAside<T>(
-  plans: Plans,
+  { plans, keyring }: Keeping,
   run: PlanRun,
   read: (lines: AsyncIterable<string>) => Promise<T>,
 ): Promise<T | undefined> {
   const kept = await plans.list();
   if (!kept.some((entry) => entry.run === run.id)) return undefined;
   try {
-    return await read(linesOf(unpacked(plans.read(run.id))));
+    return await read(linesOf(unpacked(keyring, run.id, plans.read(run.id))));
   } catch (error) {
     // One that has expired is sound.
     if (error instanceof PlanFileError && !error.isExpired) await plans.setAside(run.id);
@@ -115,9 +112,22 @@ async function orSetAside<T>(
   }
 }
 
-async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let index = 0;
+  for await (const chunk of chunks) yield keyring.seal(chunkPlace(run, index++), chunk);
+}
+
+async function* unpacked(keyring: Keyring, run: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
   const bytes = async function* () {
-    for await (const chunk of chunks) yield Buffer.from(chunk, "base64");
+    let index = 0;
+    for await (const chunk of chunks) {
+      const former = keyring.isSealed ? undefined : Buffer.from(chunk, "base64");
+      const opened = isSealed(chunk) ? keyring.openBytes(chunkPlace(run, index), chunk) : former;
+      // What was altered ends the plan, which has no signature then.
+      if (opened === undefined) return;
+      yield opened;
+      index += 1;
+    }
   };
   const input = Readable.from(bytes());
   const gunzip = createGunzip();

@@ -163,6 +163,6 @@ export function soundDocument<T>(
 }
 
 /** True for a text that may be one of the keyring's. */
-export function isSealed(text: string): boolean {
+export function looksSealed(text: string): boolean {
   return /^[a-z]:/.test(text);
 }

@@ -1,7 +1,9 @@
 /** What an earlier run left: told before anything is sent, and sent where somebody asks for it. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
+import { ordinalText } from "../../src/core/version.ts";
 import { bodyOf } from "../../src/store/keyring.ts";
+import { sealBody, sealUsername } from "../../src/store/sealed-unit.ts";
 import type { Leftover } from "../../src/app/runs/leftovers.ts";
 import { setApp } from "../support/app-stage.ts";
 import { until } from "../support/condition.ts";
@@ -60,16 +62,14 @@ async function setStage(t: TestContext, putData: (typeof STORES)[number][1]) {
     async leave(id: string, users: number): Promise<void> {
       await runs.begin({ id, source: "file", pool: POOL, feed: "old.csv", identity: "", asOf: Date.now() });
       const { keyring } = engine;
+      const ordinal = ordinalText({ timeMs: Date.now(), sequence: 0 });
       const unit = { name: "given_name", digest: keyring.valueDigest("given_name", { kind: "text", text: "Old" }) };
       for (let from = 0; from < users; from += 500) {
         const changes = Array.from({ length: Math.min(500, users - from) }, (_, nth) => {
           const username = `nobody${from + nth}`;
-          const body = keyring.seal(bodyOf({ kind: "text", text: "Old" }));
-          return {
-            user: keyring.userKey(POOL, username),
-            username: keyring.seal(username),
-            units: [{ ...unit, body }],
-          };
+          const at = { pool: POOL, user: keyring.userKey(POOL, username) };
+          const body = sealBody(keyring, { ...at, unit: unit.name }, ordinal, bodyOf({ kind: "text", text: "Old" }));
+          return { user: at.user, username: sealUsername(keyring, at, username), units: [{ ...unit, ordinal, body }] };
         });
         const read = changes.length;
         await mailboxes.put({ pool: POOL, run: id, priority: 10, changes, invalid: 0, rows: { read, faulty: 0 } });

@@ -8,7 +8,7 @@ import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
 import { createTally } from "../../src/plan/figures.ts";
 import { openPlanFile, writePlanFile } from "../../src/plan/plan-file.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { createKeyring } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 
 const [, , directory = "", rowsText = "0"] = process.argv;
 const rows = Number(rowsText);
@@ -42,7 +42,7 @@ const plan: Plan = {
   close: () => undefined,
 };
 
-const keyring = createKeyring(Buffer.alloc(32, 7).toString("base64url"));
+const keyring = testKeyring();
 const target = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-west-1", arn: "arn" };
 const path = join(directory, `${rows}.psplan`);
 await writePlanFile(plan, { target, keyring }, { path, asOfMs: 5, guards: DEFAULT_GUARDS, now: Date.now() });

@@ -7,14 +7,13 @@ import { openPlanFile, writePlanFile } from "../../src/plan/plan-file.ts";
 import type { OpenedPlan } from "../../src/plan/plan-lines.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { createTally } from "../../src/plan/figures.ts";
-import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import type { Keyring } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const MADE_AT = 1_800_000_000_000;
 const DAY_MS = 24 * 60 * 60_000;
 const TARGET = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-west-1", arn: "arn" };
-const SECRET = freshSecret();
-const KEY = Buffer.alloc(32, 7);
 
 /** With one change of one user, who is given this. */
 function planOf(text: string): Plan {
@@ -55,10 +54,10 @@ describe("a plan file", () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let path: string;
   let scratch: string;
-  const keyring = createKeyring(SECRET, KEY);
-  const write = (name: string, text = "Zoë-of-the-plan", ring = keyring): Promise<void> => {
+  const keyring = testKeyring();
+  const write = (name: string, text = "Zoë-of-the-plan"): Promise<void> => {
     const facts = { path: at(name), asOfMs: 5, guards: DEFAULT_GUARDS, now: MADE_AT };
-    return writePlanFile(planOf(text), { target: TARGET, keyring: ring }, facts);
+    return writePlanFile(planOf(text), { target: TARGET, keyring }, facts);
   };
   const at = (name: string) => join(directory.path, name);
   const open = (from = path, ring = keyring, now = MADE_AT + 1) =>
@@ -92,7 +91,7 @@ describe("a plan file", () => {
     await file.close();
   });
 
-  test("shows no value or username where values are encrypted", async () => {
+  test("shows no value or username", async () => {
     const text = await readFile(path, "utf8");
     assert.ok(!/Zoë-of|bobs-own|Zoe-of/.test(text));
   });
@@ -115,6 +114,21 @@ describe("a plan file", () => {
       await file.close();
     });
   }
+
+  test("is sealed in its copy, too", async () => {
+    const sealed: string[] = [];
+    const recording: Keyring = {
+      ...keyring,
+      seal(place, text) {
+        sealed.push(String(text));
+        return keyring.seal(place, text);
+      },
+    };
+    const file = await open(path, recording);
+    await Array.fromAsync(file.records());
+    await file.close();
+    assert.deepEqual(sealed, [`${(await readFile(path, "utf8")).split("\n")[1]}\n`]);
+  });
 
   test("is copied to a file without a name, and leaves nothing where it is refused", async () => {
     const file = await open();
@@ -151,6 +165,17 @@ describe("a plan file", () => {
     }
   });
 
+  test("is refused where it is signed with the digest key, as plans before format 3 of the store were", async () => {
+    const lines = (await readFile(path, "utf8")).split("\n").slice(0, 2);
+    for (const format of [1, 2]) {
+      const [head = "", row = ""] = lines.map((line) => line.replace('"format":2', `"format":${format}`));
+      const signed = keyring.namer("plan file").update(`${head}\n${row}\n`).digest();
+      await writeFile(at("signed"), `${head}\n${row}\n${JSON.stringify({ signature: signed })}\n`);
+      const message = format === 1 ? /is no plan of this version/ : /was altered/;
+      await assert.rejects(open(at("signed")), { kind: "plan-file", message });
+    }
+  });
+
   test("is refused where a line that is signed is no user", async () => {
     const signer = keyring.signer("plan file");
     const [head = ""] = (await readFile(path, "utf8")).split("\n");
@@ -161,11 +186,10 @@ describe("a plan file", () => {
     await file.close();
   });
 
-  test("may hold any text where values are kept in clear", async () => {
-    const clear = createKeyring(SECRET);
+  test("may hold any text", async () => {
     const text = "line\u2028paragraph\u2029end\r\nnext\u0085\u{1f600}";
-    await write("clear.psplan", text, clear);
-    const file = await open(at("clear.psplan"), clear);
+    await write("any.psplan", text);
+    const file = await open(at("any.psplan"));
     assert.deepEqual(await textsOf(file), [{ kind: "text", text }]);
     await file.close();
   });
@@ -176,7 +200,7 @@ describe("a plan file", () => {
       kind: "plan-file",
       message: /older than 24 hours/,
     });
-    await assert.rejects(open(path, createKeyring(freshSecret(), KEY)), { message: /another namespace/ });
+    await assert.rejects(open(path, testKeyring()), { message: /another namespace/ });
     await assert.rejects(open(import.meta.filename), { message: /is no plan of this version/ });
   });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -10,17 +11,21 @@ import { openPlanFile } from "../../src/plan/plan-file.ts";
 import { planLines } from "../../src/plan/plan-lines.ts";
 import { APPROVAL_MS, checkStoredPlan, openApprovedPlan, storePlan } from "../../src/plan/stored-plan.ts";
 import type { Plan } from "../../src/plan/plan.ts";
-import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import type { Signer } from "../../src/store/keyring.ts";
+import { chunkPlace } from "../../src/store/sealed-unit.ts";
 import type { Plans } from "../../src/store/plans.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const USERS = 700;
-/** Long enough that the plan takes several chunks: sealing a few long values takes less time than many short ones. */
-const NAME = "Zoë-of-the-plan".padEnd(1000, "!");
+/** Long enough that the plan takes several chunks, whatever is packed: a few long values take less time than many. */
+const nameOf = (line: number): string => {
+  const hash = (nth: number) => createHash("sha256").update(`${line} ${nth}`).digest("hex");
+  return `Zoë-of-the-plan ${Array.from({ length: 16 }, (_, nth) => hash(nth)).join("")}`;
+};
 const TARGET = { pool: "eu-west-1_Example", endpoint: "localhost", region: "eu-west-1", arn: "arn" };
-const SECRET = freshSecret();
-const keyring = createKeyring(SECRET, Buffer.alloc(32, 7));
+const keyring = testKeyring();
 
 function planOf(rows: () => Iterable<PlannedRow>): Plan {
   const pace = { updatesPerSecond: 1, listsPerSecond: 1 };
@@ -47,10 +52,10 @@ function planOf(rows: () => Iterable<PlannedRow>): Plan {
 }
 
 const common = { kind: "user", found: true, version: { timeMs: 5, sequence: 6 }, invalid: [], federated: [] } as const;
-const unit = { name: "given_name", value: { kind: "text", text: NAME } } as const;
+const unitOf = (line: number) => ({ name: "given_name", value: { kind: "text", text: nameOf(line) } }) as const;
 function* manyRows(): Generator<PlannedRow> {
   for (let line = 2; line < USERS + 2; line += 1) {
-    const units = [{ unit, action: "change", message: false, beforeName: "digest" }] as const;
+    const units = [{ unit: unitOf(line), action: "change", message: false, beforeName: "digest" }] as const;
     yield { ...common, line, user: String(line), username: `u${line}`, units };
   }
 }
@@ -75,7 +80,7 @@ describe("a plan that waits in the store", () => {
     assert.equal(await storePlan(store.plans, plan, where, { ...facts, run: "r" }), true);
     return { plans: store.plans, chunks: await Array.fromAsync(store.plans.read("r")) };
   }
-  async function put(plans: Plans, run: string, chunks: AsyncIterable<string> | readonly string[]) {
+  async function put(plans: Plans, run: string, chunks: readonly string[]) {
     async function* given() {
       yield* chunks;
     }
@@ -88,7 +93,7 @@ describe("a plan that waits in the store", () => {
   test("is read as it was made, with what people are shown", async () => {
     const { plans, chunks } = await kept();
     assert.ok(chunks.length > 1);
-    assert.ok(chunks.every((chunk) => !Buffer.from(chunk, "base64").includes("Zoë-of-the-plan")));
+    for (const chunk of chunks) assert.throws(() => gunzipSync(Buffer.from(chunk, "base64")), /incorrect header/);
     const written = await check(plans);
     assert.equal(written?.header.expiresAt, expiresAt);
     assert.deepEqual(written.summary, { ...written.summary, id: "p-1", feed: "hr" });
@@ -105,7 +110,7 @@ describe("a plan that waits in the store", () => {
     assert.ok(first?.kind === "change");
     assert.deepEqual(
       [first.change.username, first.change.units, first.before],
-      ["u2", [unit], { given_name: "digest" }],
+      ["u2", [unitOf(2)], { given_name: "digest" }],
     );
     const other = { ...RUN, id: "other" };
     assert.deepEqual([await check(plans, other), await open(plans, other)], [undefined, undefined]);
@@ -121,8 +126,9 @@ describe("a plan that waits in the store", () => {
     await refused(chunks.slice(0, -1));
     await refused(chunks.slice(1));
     await refused([]);
+    await refused(chunks.with(0, chunks[1] ?? "").with(1, chunks[0] ?? ""));
     await refused(chunks.map((chunk, nth) => (nth === 1 ? chunk.replaceAll("A", "B") : chunk)));
-    await refused(chunks, createKeyring(freshSecret(), Buffer.alloc(32, 7)));
+    await refused(chunks, testKeyring());
     await refused(chunks, keyring, expiresAt);
     assert.ok(await check(plans, RUN, 0));
   });
@@ -157,33 +163,60 @@ describe("a plan that waits in the store", () => {
     const another = { ...RUN, id: "s" };
     await assert.rejects(check(plans, another), expected);
     await assert.rejects(open(plans, another), expected);
-    await put(plans, "s", packed(planLines(planOf(aFewRows), where, { ...facts, lifeMs: APPROVAL_MS })));
+    // Sealed at the place of a chunk, which nobody without the keys can do.
+    const file = packed(planLines(planOf(aFewRows), where, { ...facts, lifeMs: APPROVAL_MS }));
+    await put(plans, "s", [keyring.seal(chunkPlace("s", 0), file)]);
     await assert.rejects(open(plans, another), expected);
   });
 
   test("is no plan file", async () => {
-    const { plans, chunks } = await kept(planOf(aFewRows));
     const path = join(directory.path, "kept.psplan");
-    await writeFile(path, gunzipSync(Buffer.concat(chunks.map((chunk) => Buffer.from(chunk, "base64")))));
-    assert.ok(await check(plans));
-    await assert.rejects(openPlanFile(path, { keyring, now, directory: directory.path }), { name: "PlanFileError" });
+    const lines = planLines(planOf(aFewRows), where, { ...facts, lifeMs: APPROVAL_MS, run: "r" });
+    await writeFile(path, gunzipSync(packed(lines)));
+    await assert.rejects(openPlanFile(path, { keyring, now, directory: directory.path }), {
+      name: "PlanFileError",
+      message: /was altered/,
+    });
   });
 
-  test("that says no run, as older ones do, is that of the run of the same feed, pool and time", async () => {
-    const { plans } = await kept(planOf(aFewRows));
-    const lines = [...planLines(planOf(aFewRows), where, { ...facts, lifeMs: APPROVAL_MS, run: "r" })];
-    const signer = keyring.signer("plan file");
-    const old = lines.slice(0, -1).map((line) => {
-      const text = line.replace(',"run":"r"', "");
-      signer.update(`${text}\n`);
-      return text;
-    });
-    assert.notEqual(old[0], lines[0]);
-    await put(plans, "r", packed([...old, JSON.stringify({ signature: signer.digest() })]));
-    assert.ok(await check(plans));
-    for (const another of [{ feed: "crm" }, { pool: "eu-west-1_Other" }, { asOf: 6 }]) {
-      await assert.rejects(check(plans, { ...RUN, ...another }), { name: "PlanFileError" });
+  describe("from before format 3 of the store", () => {
+    const sealing = { isSealed: false };
+    const ring = testKeyring(undefined, { isSealed: () => sealing.isSealed });
+    /** Signed so, in clear, and says no run. */
+    function former(signer: Signer, format = 1): string {
+      const given = { ...facts, lifeMs: APPROVAL_MS, run: "r" };
+      const lines = [...planLines(planOf(aFewRows), { ...where, keyring: ring }, given)].slice(0, -1).map((line) => {
+        const text = line.replace(',"run":"r"', "").replace('"format":2', `"format":${format}`);
+        signer.update(`${text}\n`);
+        return text;
+      });
+      return packed([...lines, JSON.stringify({ signature: signer.digest() })]).toString("base64");
     }
+
+    test("is that of the run of the same feed, pool and time", async () => {
+      const { plans } = openMemoryStore().store;
+      await put(plans, "r", [former(ring.namer("plan file"))]);
+      assert.ok(await check(plans, RUN, now, ring));
+      for (const another of [{ feed: "crm" }, { pool: "eu-west-1_Other" }, { asOf: 6 }]) {
+        await assert.rejects(check(plans, { ...RUN, ...another }, now, ring), { name: "PlanFileError" });
+      }
+      await put(plans, "r", [former(ring.signer("plan file"), 2)]);
+      await assert.rejects(check(plans, RUN, now, ring), { name: "PlanFileError" });
+    });
+
+    test("is read until all is sealed, and then only where it was sealed with the rest", async (t) => {
+      t.after(() => (sealing.isSealed = false));
+      const { plans } = openMemoryStore().store;
+      const chunk = former(ring.namer("plan file"));
+      await put(plans, "r", [chunk]);
+      const opened = await openApprovedPlan({ plans, keyring: ring }, RUN, directory.path);
+      sealing.isSealed = true;
+      assert.equal(opened && (await Array.fromAsync(opened.records())).length, 3);
+      await opened?.close();
+      await assert.rejects(check(plans, RUN, now, ring), { name: "PlanFileError" });
+      await put(plans, "r", [ring.seal(chunkPlace("r", 0), Buffer.from(chunk, "base64"))]);
+      assert.ok(await check(plans, RUN, now, ring));
+    });
   });
 
   test("is not kept at all where it could not be read to its end", async () => {
@@ -197,7 +230,6 @@ describe("a plan that waits in the store", () => {
   });
 });
 
-/** As a store keeps lines. */
-async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
-  yield gzipSync([...lines].map((line) => `${line}\n`).join("")).toString("base64");
+function packed(lines: Iterable<string>): Buffer {
+  return gzipSync([...lines].map((line) => `${line}\n`).join(""));
 }

@@ -127,9 +127,9 @@ async function assertPlans({ plans, beforeImages }: Store, figures: Figures): Pr
   }
 }
 
-async function countOf(texts: AsyncIterable<string>): Promise<number> {
+async function countOf(all: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
-  for await (const text of texts) count += text === "" ? 0 : 1;
+  for await (const one of all) count += one === "" ? 0 : 1;
   return count;
 }
 

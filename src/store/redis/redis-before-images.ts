@@ -12,7 +12,7 @@ export function createRedisBeforeImages(redis: RedisClient, keys: Keys, scripts:
       await scripts.run("keep-before-images", [keys.beforeImages(run)], [forMs, ...texts]);
     },
     async *read(run) {
-      for await (const [, body] of scanHash(redis, keys.beforeImages(run))) yield body;
+      for await (const [unit, body] of scanHash(redis, keys.beforeImages(run))) yield { unit, body };
     },
   };
 }

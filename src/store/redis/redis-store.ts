@@ -21,6 +21,7 @@ import { countEverything, createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
+import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
@@ -128,6 +129,7 @@ export async function createRedisStore(
     lost: fence.met,
     look,
     damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
+    texts: createRedisTexts(redis, keys, scripts),
 
     async raiseEpoch() {
       const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));
@@ -135,6 +137,14 @@ export async function createRedisStore(
     },
 
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
+
+    async recall(name) {
+      return (await redis.hget(keys.memory, name)) ?? undefined;
+    },
+
+    async exchange(name, from, to, forgotten = []) {
+      return (await scripts.run("exchange", [keys.memory], [name, from ?? "", to, ...forgotten])) === 1;
+    },
 
     setValue: (name, value) => write(keys.notes, "HSET", name, value),
 

@@ -3,7 +3,7 @@ import type { RedisClient } from "./connection.ts";
 const FIELDS_PER_STEP = 500;
 
 /**
- * The fields of a hash and their values, a few at a time, so that no step holds the server up. A field that stays for the whole walk
+ * The fields of a hash with their values, a few at a time, so that no step holds the server up. A field that stays for the whole walk
  * comes once; one that comes or goes meanwhile may come or not.
  */
 export async function* scanHash(

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import type { DocumentKind } from "../damaged.ts";
-import { isSealed, soundDocument } from "../documents.ts";
+import { looksSealed, soundDocument } from "../documents.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
@@ -59,8 +59,8 @@ export function createShelf(redis: RedisClient, keys: Keys, scripts: Scripts, po
     },
 
     async sealed(place, text) {
-      if (text === null || isSealed(text)) return text ?? undefined;
-      await setAside(place, isSealed);
+      if (text === null || looksSealed(text)) return text ?? undefined;
+      await setAside(place, looksSealed);
       return undefined;
     },
 
