@@ -73,8 +73,9 @@ function settleUnit(
       if (settlement.fateUnknown) {
         startCooldown(d, name, unit.digest, nowMs);
         fenceVersion(d, name, unit, nowMs + COOLDOWN_MS, nowMs);
-      } else if (wasLast && !doubted) {
-        // Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
+      } else if (wasLast && !doubted && !isFlag(name)) {
+        // Nothing was written: the value that poolsync wrote last still is the last, and may await the person. Not so a
+        // flag, which its address may have reset in this very claim.
         enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
       }
       place(d, name, {

@@ -58,8 +58,9 @@ local function settle_unit(d, name, unit, settlement, was_last)
     if settlement.fateUnknown then
       start_cooldown(d, name, unit.digest)
       fence_version(d, name, unit, NOW + COOLDOWN_MS)
-    elseif was_last and not doubted then
-      -- Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
+    elseif was_last and not doubted and not CONTACT_OF[name] then
+      -- Nothing was written: the value that poolsync wrote last still is the last, and may await the person. Not so a
+      -- flag, which its address may have reset in this very claim.
       enter(d, name, d.ledger[name] and d.ledger[name].version or unit.version, unit.digest)
     end
     if settlement.counts == 'attempt' then unit.attempts = unit.attempts + 1 end
