@@ -131,7 +131,7 @@ function settleDone(
 function settleRepeat(d: Draft, name: string, unit: QueuedUnit, nowMs: number): void {
   const { pending, claim } = d.mailbox;
   const repeat = pending[name];
-  if (!repeat || !isRepeat(repeat, unit) || repeat.account !== unit.account || repeat.notBefore > nowMs) return;
+  if (!repeat || !isRepeat(repeat, unit) || repeat.account !== unit.account) return;
   const other = otherOf(name);
   if (other !== undefined && (pending[other] || claim?.units[other])) return;
   if (d.passageOf(repeat.run).is === "cancelled") return;

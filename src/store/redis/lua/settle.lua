@@ -10,7 +10,7 @@
 local function settle_repeat(d, name, unit)
   local mailbox, other = d.mailbox, other_of(name)
   local again = mailbox.pending[name]
-  if not again or not is_repeat(again, unit) or again.account ~= unit.account or again.notBefore > NOW then return end
+  if not again or not is_repeat(again, unit) or again.account ~= unit.account then return end
   if other and (mailbox.pending[other] or mailbox.claim.units[other]) then return end
   if is_cancelled(again.run) then return end
   mailbox.pending[name] = nil
