@@ -7,8 +7,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { defined } from "../../src/core/defined.ts";
 import { MAX_LEAD_MS, ordinalOf, ordinalText } from "../../src/core/version.ts";
-import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
-import type { SendUnless } from "../../src/core/mailbox.ts";
+import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS, type SendUnless } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
@@ -186,12 +185,9 @@ const putAgain = fc.record({ user: anyUser, inFlight: fc.boolean() }).chain(({ u
     const open = Object.entries({ ...mailbox?.claim?.units, ...mailbox?.pending });
     const run = RUNS.find((one) => one !== open[0]?.[1].run) ?? RUNS[0];
     if (!mailbox || open.length === 0 || (await runs.get(run))?.state === "cancelled") return;
-    const units = open.map(([name, { version, digest, body }]) => ({
-      name,
-      digest,
-      body,
-      ordinal: ordinalOf(version),
-    }));
+    const units = open.map(([name, { digest, body, version }]) => {
+      return { name, digest, body, ordinal: ordinalOf(version) };
+    });
     const account = open[0]?.[1].account;
     const changes = [{ user, username: mailbox.username, units, ...defined({ account }) }];
     const page = { pool: mailbox.pool, run, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } };
