@@ -1,6 +1,8 @@
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { test } from "node:test";
 import { Redis } from "ioredis";
 import type { DocumentKind } from "../../src/store/damaged.ts";
 import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
@@ -94,6 +96,32 @@ damagedSuite("embedded", async () => {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+});
+
+test("a data directory opens where a mailbox broke that a process which died had claimed", async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), "poolsync-damaged-"));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  putMadeDirectory(dataDir);
+  const before = await openEmbeddedStore({ dataDir });
+  const page = { pool: "pool", run: "run", priority: 10, invalid: 0, rows: { read: 2, faulty: 0 } };
+  const units = [{ name: "name", digest: "d", body: "p:x" }];
+  await before.runs.begin({ id: "run", source: "file", pool: "pool", feed: "hr", identity: "", asOf: 0 });
+  const changes = ["ann", "bob"].map((user) => ({ user, username: `p:${user}`, units }));
+  await before.mailboxes.put({ ...page, changes });
+  for (const user of ["ann", "bob"]) await before.mailboxes.claim(user, "token", 60_000);
+  await before.database.query("UPDATE poolsync.users SET mailbox = '[1]' WHERE user_key = 'ann'");
+  await before.close();
+  const store = await openEmbeddedStore({ dataDir });
+  t.after(() => store.close());
+  assert.deepEqual(
+    (await store.damaged.list()).map(({ kind, place, pool }) => [kind, place, pool]),
+    [["mailbox", "ann", "pool"]],
+  );
+  assert.deepEqual(await store.mailboxes.claim("ann", "other", 60_000), { is: "idle" });
+  assert.equal((await store.mailboxes.claim("bob", "other", 60_000)).is, "claimed");
+  assert.equal(await store.damaged.reckon(), 1);
+  const { received, damaged, pending } = await store.runs.books("run");
+  assert.deepEqual([received, damaged, pending], [2, 1, 1]);
 });
 
 function isJson(text: string): boolean {
