@@ -7,7 +7,7 @@ import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
-import { bodyOf, clear, personOf, valueOf, type Keyring, type Place } from "../store/keyring.ts";
+import { bodyOf, personOf, valueOf, type Keyring, type Place } from "../store/keyring.ts";
 import type { Run } from "../store/runs.ts";
 import type { Target } from "../store/store.ts";
 import { openPlanCopy } from "./plan-copy.ts";
@@ -82,8 +82,7 @@ export function* planLines(
     return line;
   };
   const { id, feed, figures, broken, examples } = plan;
-  const seal = (content: string): string =>
-    facts.run === undefined ? keyring.seal(placeIn(id), content) : clear(content);
+  const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
     format: 2 as const,
@@ -210,10 +209,10 @@ export async function openPlan(
 
 async function* recordsOf(
   lines: AsyncIterable<string>,
-  { id }: PlanHeader,
+  header: PlanHeader,
   reading: PlanReading,
 ): AsyncGenerator<PlannedRecord> {
-  const open = (sealed: string): string => openText(id, sealed, reading);
+  const open = (sealed: string): string => openText(header, sealed, reading);
   for await (const text of lines) {
     const parsed = entry.safeParse(parse(text));
     if (!parsed.success) throw altered(reading.of);
@@ -252,15 +251,17 @@ function placeIn(plan: string): Place {
   return ["plan", plan];
 }
 
-/** What is kept in the store is sealed as a whole, so its texts are not; those of before format 3 of the store are. */
-function openText(plan: string, sealed: string, { keyring, of }: PlanReading): string {
-  const text = typeof of === "string" ? keyring.open(placeIn(plan), sealed) : keyring.openFormer(sealed);
+/** What is kept in the store is sealed as a whole, so its texts are not; those of before format 3 of the store may be. */
+function openText({ id, format }: PlanHeader, kept: string, { keyring, of }: PlanReading): string {
+  if (typeof of !== "string" && format === 2) return kept;
+  const text = typeof of === "string" ? keyring.open(placeIn(id), kept) : keyring.openFormer(kept);
   if (text === undefined) throw altered(of);
   return text;
 }
 
-function summaryOf({ id, feed, summary }: PlanHeader, reading: PlanReading): PlanSummary | undefined {
-  const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(id, summary, reading));
+function summaryOf(header: PlanHeader, reading: PlanReading): PlanSummary | undefined {
+  const { id, feed, summary } = header;
+  const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(header, summary, reading));
   return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
 }
 

@@ -87,7 +87,8 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
   const boundTo = (place: Place) => Buffer.from(JSON.stringify([identity, ...place]));
 
   function openFormer(text: string): string | undefined {
-    if (text.startsWith(FORMER_CLEAR)) return text.slice(FORMER_CLEAR.length);
+    // Where values were sealed none was kept in clear: what lies there so was put there past poolsync.
+    if (text.startsWith(FORMER_CLEAR) && formerKey === undefined) return text.slice(FORMER_CLEAR.length);
     if (!text.startsWith(FORMER_SEALED) || formerKey === undefined) return undefined;
     return decrypt(formerKey, text.slice(FORMER_SEALED.length))?.toString("utf8");
   }
@@ -117,7 +118,7 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
   };
 }
 
-/** A text as it is, for what is sealed as a part of something else. */
+/** As a version before format 3 kept a text in clear. */
 export function clear(text: string): string {
   return FORMER_CLEAR + text;
 }

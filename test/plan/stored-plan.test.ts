@@ -186,7 +186,8 @@ describe("a plan that waits in the store", () => {
     function former(signer: Signer, format = 1): string {
       const given = { ...facts, lifeMs: APPROVAL_MS, run: "r" };
       const lines = [...planLines(planOf(aFewRows), { ...where, keyring: ring }, given)].slice(0, -1).map((line) => {
-        const text = line.replace(',"run":"r"', "").replace('"format":2', `"format":${format}`);
+        const unnamed = line.replace(',"run":"r"', "").replace('"format":2', `"format":${format}`);
+        const text = unnamed.replaceAll(/"(username|body|summary)":"/g, '"$1":"p:');
         signer.update(`${text}\n`);
         return text;
       });

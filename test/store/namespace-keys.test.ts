@@ -43,9 +43,9 @@ describe("the keys of a namespace", () => {
       const record = await recordOf(store);
       for (const bytes of [keys.data, keys.digest]) {
         for (const form of ["base64", "base64url", "hex"] as const) {
-          const isClear = key === undefined && form === "base64";
-          assert.equal(record.includes(bytes.toString(form)), isClear, form);
+          if (key !== undefined) assert.ok(!record.includes(bytes.toString(form)), form);
         }
+        if (key === undefined) assert.ok(record.includes(bytes.toString("base64")));
       }
     }
   });
