@@ -9,6 +9,7 @@ import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
 import { FORMAT } from "../../src/store/postgres/schema.ts";
 import { fenceSuite } from "../suites/fence.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { dumpRedis } from "../support/redis-dump.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "./redis-clock.ts";
@@ -39,6 +40,7 @@ fenceSuite(
   "embedded",
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "poolsync-fence-"));
+    putMadeDirectory(dataDir);
     let store: EmbeddedStore | undefined;
     return {
       async openStore() {
