@@ -20,14 +20,16 @@ const args = process.argv.slice(2);
 const install = args.includes("--install") || process.env["CI"] === "true";
 const options = args.filter((arg) => arg.startsWith("-") && arg !== "--install");
 const wanted = args.filter((arg) => !arg.startsWith("-"));
-const files = spread(
-  globSync("test/**/*.test.ts", { cwd: root })
-    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
-    .sort(),
-);
+const files = globSync("test/**/*.test.ts", { cwd: root })
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
+  .sort();
 const needs = files.map((file) => needsOf(join(root, file)));
-/** Unit tests share processes where everything is run; a file that was asked for is run by itself. */
-const shared = wanted.length > 0 ? [] : files.filter((_, index) => needs[index]?.isUnit);
+/** Rooms of many small files: a process that loads what one of them needs takes longer than most of its tests. */
+const SHARING = ["app", "cognito", "emulator"];
+/** How many of them share a process: one after the other, and some of them wait. */
+const FEW = 5;
+/** What shares processes where everything is run: unit tests, and these rooms. A file that was asked for is run by itself. */
+const shared = wanted.length > 0 ? [] : [undefined, ...SHARING].map((room) => filesOf(room));
 
 let interrupted: NodeJS.Signals | undefined;
 let tests: ChildProcess | undefined;
@@ -52,15 +54,23 @@ if (files.length === 0) {
  * Puts the files of test/chaos at equal distances, the last one first: they start whole fleets of processes, and starve
  * one another where they run side by side. The longest of them is the last by its name.
  */
-function spread(sorted: readonly string[]): readonly string[] {
+function spread(all: readonly string[]): readonly string[] {
   const isChaos = (file: string): boolean => dirname(file).endsWith("chaos");
-  const fleets = sorted.filter(isChaos).toReversed();
-  const others = sorted.filter((file) => !isChaos(file));
+  const fleets = all.filter(isChaos).toReversed();
+  const others = all.filter((file) => !isChaos(file));
   const distance = Math.ceil(others.length / Math.max(1, fleets.length));
   return [
     ...fleets.flatMap((fleet, index) => [fleet, ...others.slice(index * distance, (index + 1) * distance)]),
     ...others.slice(fleets.length * distance),
   ];
+}
+
+/** Unit tests, or the others of a room. */
+function filesOf(room: string | undefined): readonly string[] {
+  return files.filter((file, index) => {
+    if (needs[index]?.isUnit) return room === undefined;
+    return room !== undefined && dirname(file) === join("test", room);
+  });
 }
 
 async function main(): Promise<number> {
@@ -101,12 +111,14 @@ async function makeDirectory(dataDir: string): Promise<void> {
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
-  const batches = await writeBatches(
-    scratch,
-    shared.map((file) => join(root, file)),
-  );
-  const alone = files.filter((file) => !shared.includes(file));
-  const child = spawn(process.execPath, [...nodeArgs, ...options, ...alone, ...batches], {
+  const batches: string[] = [];
+  for (const [index, group] of shared.entries()) {
+    const directory = await mkdtemp(join(scratch, "batches-"));
+    const paths = group.map((file) => join(root, file));
+    batches.push(...(await writeBatches(directory, paths, index === 0 ? undefined : Math.ceil(paths.length / FEW))));
+  }
+  const alone = files.filter((file) => !shared.some((group) => group.includes(file)));
+  const child = spawn(process.execPath, [...nodeArgs, ...options, ...spread([...batches, ...alone])], {
     cwd: root,
     stdio: "inherit",
     env: {

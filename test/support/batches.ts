@@ -6,13 +6,15 @@ import { pathToFileURL } from "node:url";
 const BATCHES = 3;
 
 /**
- * Writes files into `directory` that import the test files, each a share of them, and answers their paths. For unit
- * tests only: what needs a Redis or an engine of its own is run by itself.
+ * Writes files into `directory` that import the test files, each a share of them, and answers their paths. Tests of one
+ * process run one after the other: not for those that take long.
  */
-export async function writeBatches(directory: string, files: readonly string[]): Promise<string[]> {
-  const batches = Array.from({ length: Math.min(BATCHES, files.length) }, (_, index) =>
-    files.filter((_file, at) => at % BATCHES === index),
-  );
+export async function writeBatches(
+  directory: string,
+  files: readonly string[],
+  count = Math.min(BATCHES, files.length),
+): Promise<string[]> {
+  const batches = Array.from({ length: count }, (_, index) => files.filter((_file, at) => at % count === index));
   return await Promise.all(
     batches.map(async (batch, index) => {
       const path = join(directory, `batch-${index}.mjs`);
