@@ -7,7 +7,7 @@ import { constants, tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
-import { writeBatches } from "./support/batches.ts";
+import { batchesOf, writeBatches } from "./support/batches.ts";
 import { needsOf } from "./support/test-needs.ts";
 
 // What `npm test` runs: it finds a real Redis where a test file needs one, runs the tests and ends with their exit code.
@@ -28,6 +28,8 @@ const needs = files.map((file) => needsOf(join(root, file)));
 const SHARING = ["app", "cognito", "emulator"];
 /** How many of them share a process: one after the other, and some of them wait. */
 const FEW = 5;
+/** The chaos runs, which take a minute and more. */
+const LONGEST = join("chaos", "short.test.ts");
 /** What shares processes where everything is run: unit tests, and these rooms. A file that was asked for is run by itself. */
 const shared = wanted.length > 0 ? [] : [undefined, ...SHARING].map((room) => filesOf(room));
 
@@ -51,13 +53,15 @@ if (files.length === 0) {
 }
 
 /**
- * Puts the files of test/chaos at equal distances, the last one first: they start whole fleets of processes, and starve
- * one another where they run side by side. The longest of them is the last by its name.
+ * Puts the files of test/chaos at equal distances, the longest one first: they start whole fleets of processes, and
+ * starve one another where they run side by side.
  */
-function spread(all: readonly string[]): readonly string[] {
-  const isChaos = (file: string): boolean => dirname(file).endsWith("chaos");
-  const fleets = all.filter(isChaos).toReversed();
-  const others = all.filter((file) => !isChaos(file));
+function spread(all: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const isOf = (name: string, [first = "", ...more]: readonly string[]): boolean =>
+    more.length === 0 && first.startsWith(join("test", name));
+  const others = all.filter((batch) => !isOf("chaos", batch));
+  const fleets = all.filter((batch) => isOf("chaos", batch));
+  fleets.sort((a, b) => Number(isOf(LONGEST, b)) - Number(isOf(LONGEST, a)));
   const distance = Math.ceil(others.length / Math.max(1, fleets.length));
   return [
     ...fleets.flatMap((fleet, index) => [fleet, ...others.slice(index * distance, (index + 1) * distance)]),
@@ -111,14 +115,13 @@ async function makeDirectory(dataDir: string): Promise<void> {
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
-  const batches: string[] = [];
-  for (const [index, group] of shared.entries()) {
-    const directory = await mkdtemp(join(scratch, "batches-"));
-    const paths = group.map((file) => join(root, file));
-    batches.push(...(await writeBatches(directory, paths, index === 0 ? undefined : Math.ceil(paths.length / FEW))));
-  }
-  const alone = files.filter((file) => !shared.some((group) => group.includes(file)));
-  const child = spawn(process.execPath, [...nodeArgs, ...options, ...spread([...batches, ...alone])], {
+  const batches = shared.flatMap((group, index) =>
+    batchesOf(group, index === 0 ? undefined : Math.ceil(group.length / FEW)),
+  );
+  const alone = files.filter((file) => !shared.some((group) => group.includes(file))).map((file) => [file]);
+  const ordered = spread([...batches, ...alone]).map((batch) => batch.map((file) => join(root, file)));
+  const written = await writeBatches(scratch, ordered);
+  const child = spawn(process.execPath, [...nodeArgs, ...options, ...written], {
     cwd: root,
     stdio: "inherit",
     env: {
