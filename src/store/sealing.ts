@@ -134,7 +134,7 @@ export async function sealLetter({ texts }: Pick<Store, "texts">, keyring: Keyri
 }
 
 /** The text with all in it sealed that was not; undefined where nothing is to be done, or it cannot be read. */
-export function sealedAnew(keyring: Keyring, { kind, of }: Shelf, { name, text }: KeptText): string | undefined {
+function sealedAnew(keyring: Keyring, { kind, of }: Shelf, { name, text }: KeptText): string | undefined {
   switch (kind) {
     case "mailboxes":
       return changedDocument(text, (document) => sealMailbox(keyring, name, document));
