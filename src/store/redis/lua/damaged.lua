@@ -4,6 +4,9 @@
 -- The text goes to `damaged-texts`, and to `damaged` what kind of document it was, and where it lay. MADE_AT_DIGITS and
 -- GATE_STATES are set by scripts.ts.
 
+-- Units and entries are looked at in every step: without a call or a list where none is needed.
+local type, pairs = type, pairs
+
 local function is_text(value)
   return type(value) == 'string'
 end
@@ -30,23 +33,25 @@ local function each(is_key, is, record)
 end
 
 local function is_account(mark)
-  return is_text(mark) and tonumber(string.sub(mark, 1, MADE_AT_DIGITS)) ~= nil
+  return mark == nil or (type(mark) == 'string' and tonumber(string.sub(mark, 1, MADE_AT_DIGITS)) ~= nil)
 end
-local VALUE = { 'version', 'digest', 'body', 'run' }
 local function is_value(unit)
-  return type(unit) == 'table' and has_texts(unit, VALUE)
-    and (unit.account == nil or is_account(unit.account))
+  return type(unit) == 'table'
+    and type(unit.version) == 'string' and type(unit.digest) == 'string'
+    and type(unit.body) == 'string' and type(unit.run) == 'string'
+    and is_account(unit.account)
     and (unit.sendUnless == nil or unit.sendUnless == 'written' or unit.sendUnless == 'there')
-    and may_be(is_text, unit.fencedOver)
+    and (unit.fencedOver == nil or type(unit.fencedOver) == 'string')
 end
 local function has_replaced(unit)
   return unit.replaced == nil or each('number', is_value, unit.replaced)
 end
 local function is_unit(unit)
-  return is_value(unit) and has_replaced(unit) and may_be(is_text, unit.gate)
+  return is_value(unit) and has_replaced(unit)
+    and (unit.gate == nil or type(unit.gate) == 'string')
     and (unit.hasToken == nil or unit.hasToken == true)
-    and may_be(is_number, unit.attempts) and may_be(is_number, unit.faults)
-    and may_be(is_number, unit.deaths) and may_be(is_number, unit.notBefore)
+    and (unit.attempts == nil or is_number(unit.attempts)) and (unit.faults == nil or is_number(unit.faults))
+    and (unit.deaths == nil or is_number(unit.deaths)) and (unit.notBefore == nil or is_number(unit.notBefore))
 end
 local function is_settled(unit)
   return is_unit(unit) and (unit.term == 'applied' or unit.term == 'unchanged')
@@ -58,10 +63,11 @@ local function is_unresolved(call)
   return type(call) == 'table' and is_number(call['until']) and is_text(call.digest)
 end
 local function is_entry(entry)
-  return type(entry) == 'table' and is_text(entry.version) and is_text(entry.digest)
-    and may_be(is_number, entry.at) and may_be(is_number, entry.settledAt)
-    and (entry.account == nil or is_account(entry.account))
-    and may_be(is_text, entry.run) and may_be(is_text, entry.fencedOver)
+  return type(entry) == 'table' and type(entry.version) == 'string' and type(entry.digest) == 'string'
+    and (entry.at == nil or is_number(entry.at)) and (entry.settledAt == nil or is_number(entry.settledAt))
+    and is_account(entry.account)
+    and (entry.run == nil or type(entry.run) == 'string')
+    and (entry.fencedOver == nil or type(entry.fencedOver) == 'string')
     and (entry.outcome == nil or entry.outcome == 'unchanged' or entry.outcome == 'unresolved')
 end
 local function is_exception(exception)
