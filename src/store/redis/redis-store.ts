@@ -139,7 +139,7 @@ export async function createRedisStore(
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
 
     async recall(name) {
-      return (await redis.hget(keys.memory, name)) ?? undefined;
+      return (await ownRead(() => redis.hget(keys.memory, name))) ?? undefined;
     },
 
     async exchange(name, from, to, forgotten = []) {
