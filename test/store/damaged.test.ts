@@ -8,12 +8,14 @@ import type { DocumentKind } from "../../src/store/damaged.ts";
 import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
 import { createKeys } from "../../src/store/redis/keys.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
-import { damagedSuite } from "../suites/damaged.ts";
+import type { Breakable } from "../suites/damages.ts";
+import { damagedRunsSuite } from "../suites/damaged-runs.ts";
+import { damagedUsersSuite } from "../suites/damaged-users.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "./redis-clock.ts";
 
-damagedSuite("Redis", async () => {
+async function openRedis(): Promise<Breakable> {
   const at = testRedis();
   const redis = new Redis(at.url);
   const keys = createKeys(at.namespace);
@@ -44,7 +46,7 @@ damagedSuite("Redis", async () => {
       await removeKeys(at);
     },
   };
-});
+}
 
 /** What is a column of words is damaged by another word, whatever the text. */
 const WORDS: Partial<Record<DocumentKind, string>> = {
@@ -60,7 +62,7 @@ const DOCUMENTS: Partial<Record<DocumentKind, readonly [table: string, key: stri
   letter: ["letters", "id", "letter"],
 };
 
-damagedSuite("embedded", async () => {
+async function openEmbedded(): Promise<Breakable> {
   const dataDir = await mkdtemp(join(tmpdir(), "poolsync-damaged-"));
   putMadeDirectory(dataDir);
   const store = await openEmbeddedStore({ dataDir });
@@ -96,7 +98,12 @@ damagedSuite("embedded", async () => {
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-});
+}
+
+for (const suite of [damagedUsersSuite, damagedRunsSuite]) {
+  suite("Redis", openRedis);
+  suite("embedded", openEmbedded);
+}
 
 test("a data directory opens where a mailbox broke that a process which died had claimed", async (t) => {
   const dataDir = await mkdtemp(join(tmpdir(), "poolsync-damaged-"));

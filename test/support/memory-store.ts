@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { EMPTY_BOOKS, post } from "../../src/core/books.ts";
 import type { Books, Entry } from "../../src/core/books.ts";
 import { claim as claimStep } from "../../src/core/claim.ts";
@@ -317,7 +318,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   };
   const store: Store = {
     lost: new AbortController().signal,
-    identity: "memory",
+    identity: randomUUID(),
     epoch: 1,
     metRuns: new Set(),
     withoutAof: false,
