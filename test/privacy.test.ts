@@ -28,6 +28,7 @@ import {
   VALUE,
   value,
 } from "./support/needles.ts";
+import { putMadeDirectory } from "./support/made-directory.ts";
 import { HELD, poolOf, quoting, REFUSALS, REFUSED, startQuotingEmulator } from "./support/quoting-emulator.ts";
 import { runFile } from "./support/process.ts";
 import { dumpRedis } from "./support/redis-dump.ts";
@@ -232,6 +233,7 @@ async function feeds(t: TestContext, key: Buffer | undefined): Promise<void> {
     ["dead", "list", "--json"],
   ];
   const { url, namespace } = testRedis();
+  if (key) putMadeDirectory(at("data"));
   const env = {
     ...AWS_ENVIRONMENT,
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
@@ -303,6 +305,7 @@ describe("nobody's data shows", { concurrency: true }, () => {
       region: "eu-west-1",
       logLevel: "silent",
     };
+    putMadeDirectory(options.dataDir);
     const poolsync = await openPoolsync(options);
     t.after(() => poolsync.close());
     t.after(() => rm(directory, { recursive: true, force: true }));

@@ -29,7 +29,12 @@ export async function rekey({ config, log, say }: Opened, signal: AbortSignal): 
       const done = await rewrapKeys(store, { key, previousKey });
       if (done.is === "never used") throw new AppError("no-keys", neverUsed(config));
       if (done.is !== "not sealed") return done;
-      const keyring = createKeyring({ ...done, encrypts: false, isSealed: () => false });
+      const keyring = createKeyring({
+        identity: store.identity,
+        keys: done.keys,
+        encrypts: false,
+        isSealed: () => false,
+      });
       await sealEverything({ store, keyring, wrapping: {}, log, signal });
       signal.throwIfAborted();
     }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import { pausedGates } from "./gates/pause.ts";
+import { forgottenRuns } from "./runs/forgotten-runs.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -16,6 +17,12 @@ const books = z.record(z.enum(TERMS), z.number());
 
 const namespaceStatus = z.object({
   engine: z.enum(["redis", "embedded"]),
+  /** Since when what the store says of the past is whole: when it was begun, or restored. Absent where nobody knows. */
+  since: z.string().optional(),
+  /** True where the Redis says that it keeps no append-only file. */
+  withoutAof: z.boolean(),
+  /** Runs of an earlier store, and when it was found that this one does not know them. */
+  forgottenRuns: z.array(z.object({ run: z.string(), at: z.string() })),
   pools: z.array(
     z.object({
       pool: z.string(),
@@ -37,6 +44,8 @@ const namespaceStatus = z.object({
   runs: z.array(
     z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
   ),
+  /** How many documents lie aside because they broke. */
+  damaged: z.number(),
   books,
   balanced: z.boolean(),
   /**
@@ -71,6 +80,9 @@ export interface StatusOptions {
 
 export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOptions): Promise<NamespaceStatus> {
   const { store, queues } = engine;
+  // A recount meets every mailbox and letter, and sets aside what is broken.
+  if (verify) await store.mailboxes.recount();
+  await store.damaged.reckon();
   const pools: NamespaceStatus["pools"] = [];
   for (const { pool, endpoint, arn, region } of await store.targets()) {
     const account = arn.split(":")[4] ?? "";
@@ -101,8 +113,12 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
   }
   const total = await store.runs.books();
   const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
+  const { since, withoutAof } = store;
   return {
     engine: engine.kind,
+    ...(since === undefined ? {} : { since: iso(since) }),
+    withoutAof,
+    forgottenRuns: (await forgottenRuns(store)).map(({ run, at }) => ({ run, at: iso(at) })),
     pools,
     deadLetters,
     holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({
@@ -114,6 +130,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     })),
     pauses,
     runs,
+    damaged: (await store.damaged.list()).length,
     books: { ...total },
     balanced: !unbalanced,
     ...(engine.keyring.isSealed ? {} : { unsealed: await countUnsealed(store) }),

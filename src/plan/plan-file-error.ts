@@ -6,8 +6,15 @@ export class PlanFileError extends Error {
   readonly kind = "plan-file";
   readonly sentence: Sentence;
 
-  constructor(message: Sentence | string, options?: ErrorOptions) {
+  /** True where it is as it was made, and too old. */
+  readonly isExpired: boolean;
+
+  constructor(
+    message: Sentence | string,
+    { isExpired = false, ...options }: ErrorOptions & { isExpired?: boolean } = {},
+  ) {
     super(textOf(message), options);
+    this.isExpired = isExpired;
     this.sentence = typeof message === "string" ? [message] : message;
   }
 }

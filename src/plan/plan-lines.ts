@@ -184,6 +184,7 @@ export async function checkPlan(
     const hours = Math.round((head.expiresAt - head.madeAt) / 3_600_000);
     throw new PlanFileError(
       `The plan in \`${nameOf(of)}\` is older than ${hours} hours, and is not applied any more: plan again.`,
+      { isExpired: true },
     );
   }
   return { header: head, signature: signed, summary: summaryOf(head, reading) };

@@ -19,6 +19,7 @@ import {
   type PlanRun,
   type WrittenPlan,
 } from "./plan-lines.ts";
+import { PlanFileError } from "./plan-file-error.ts";
 import { linesOf } from "./text-lines.ts";
 
 /** How long a plan waits for an approval. */
@@ -77,11 +78,11 @@ interface Keeping {
 
 /**
  * What is to be shown of the plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was
- * altered, is another run's, or has expired by `now`: 0 for one that was approved in time.
+ * altered or is another run's, and sets it aside then, or where it has expired by `now`: 0 for one that was approved in
+ * time.
  */
 export async function checkStoredPlan(keeping: Keeping, run: PlanRun, now: number): Promise<WrittenPlan | undefined> {
-  const lines = await keptLines(keeping, run);
-  return lines && checkPlan(lines, { keyring: keeping.keyring, now, of: run });
+  return orSetAside(keeping, run, async (lines) => checkPlan(lines, { keyring: keeping.keyring, now, of: run }));
 }
 
 /** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */
@@ -90,14 +91,25 @@ export async function openApprovedPlan(
   run: PlanRun,
   directory: string,
 ): Promise<OpenedPlan | undefined> {
-  const lines = await keptLines(keeping, run);
-  return lines && openPlan(lines, { keyring: keeping.keyring, now: 0, of: run }, directory);
+  const reading = { keyring: keeping.keyring, now: 0, of: run };
+  return orSetAside(keeping, run, async (lines) => openPlan(lines, reading, directory));
 }
 
-async function keptLines({ plans, keyring }: Keeping, run: PlanRun): Promise<AsyncIterable<string> | undefined> {
+/** Reads the lines of a plan that is kept, and sets it aside where it is not as it was made. */
+async function orSetAside<T>(
+  { plans, keyring }: Keeping,
+  run: PlanRun,
+  read: (lines: AsyncIterable<string>) => Promise<T>,
+): Promise<T | undefined> {
   const kept = await plans.list();
   if (!kept.some((entry) => entry.run === run.id)) return undefined;
-  return linesOf(unpacked(keyring, run.id, plans.read(run.id)));
+  try {
+    return await read(linesOf(unpacked(keyring, run.id, plans.read(run.id))));
+  } catch (error) {
+    // One that has expired is sound.
+    if (error instanceof PlanFileError && !error.isExpired) await plans.setAside(run.id);
+    throw error;
+  }
 }
 
 async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {

@@ -85,9 +85,14 @@ async function assemble(opened: OpenedStore, settings: EngineSettings): Promise<
   const { store, answer, isConnected } = opened;
   const closing = new AbortController();
   try {
-    const { identity, keys, wrappedBy } = await openKeysToWork(store, settings);
+    const { keys, wrappedBy } = await openKeysToWork(store, settings);
     let { sealed } = keys;
-    const keyring = createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => sealed });
+    const keyring = createKeyring({
+      identity: store.identity,
+      keys,
+      encrypts: wrappedBy !== "none",
+      isSealed: () => sealed,
+    });
     const queues = await opened.openQueues();
     if (!sealed) {
       const { log = createLog("silent") } = settings;

@@ -33,16 +33,14 @@ export interface WrappingKeys {
 export type WrappedBy = "key" | "previous key" | "none";
 
 export interface OpenedKeys {
-  readonly identity: string;
   readonly keys: NamespaceKeys;
   readonly wrappedBy: WrappedBy;
   /** The record as it stands in the store. */
   readonly record: string;
 }
 
-type KeyStore = Pick<Store, "setOnce" | "recall" | "exchange">;
+type KeyStore = Pick<Store, "identity" | "recall" | "exchange">;
 
-const IDENTITY = "identity";
 const RECORD = "keys";
 /** The names under which versions before format 3 kept the mark of POOLSYNC_KEY, and the digest key in clear. */
 const FORMER_MARK = "key";
@@ -61,11 +59,10 @@ const recordForm = z.object({
 
 /** Opens the keys, and makes them where there are none. Throws a StoreError `wrong-key` where none of the keys fits. */
 export async function openNamespaceKeys(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys> {
-  const identity = await store.setOnce(IDENTITY, randomBytes(16).toString("base64url"));
   for (;;) {
     const record = await store.recall(RECORD);
-    if (record !== undefined) return { identity, record, ...unwrapped(record, identity, wrapping) };
-    await makeRecord(store, identity, wrapping);
+    if (record !== undefined) return { record, ...unwrapped(record, store.identity, wrapping) };
+    await makeRecord(store, wrapping);
   }
 }
 
@@ -83,7 +80,7 @@ export async function openKeysToWork(store: KeyStore, wrapping: WrappingKeys): P
 export type Rewrapped =
   | { readonly is: "never used" }
   /** What a version before format 3 kept in clear is to be sealed first: nothing in clear is opened under a key. */
-  | ({ readonly is: "not sealed" } & Pick<OpenedKeys, "identity" | "keys">)
+  | ({ readonly is: "not sealed" } & Pick<OpenedKeys, "keys">)
   | { readonly is: "done before" }
   | { readonly is: "wrapped"; readonly from: WrappedBy };
 
@@ -95,10 +92,11 @@ export async function rewrapKeys(
   const names = await Promise.all([RECORD, FORMER_MARK].map((name) => store.recall(name)));
   if (names.every((text) => text === undefined)) return { is: "never used" };
   for (;;) {
-    const { identity, record, keys, wrappedBy } = await openNamespaceKeys(store, { key, previousKey });
+    const { record, keys, wrappedBy } = await openNamespaceKeys(store, { key, previousKey });
     if (wrappedBy === "key") return { is: "done before" };
-    if (wrappedBy === "none" && !keys.sealed) return { is: "not sealed", identity, keys };
-    if (await store.exchange(RECORD, record, wrapped(keys, identity, key))) return { is: "wrapped", from: wrappedBy };
+    if (wrappedBy === "none" && !keys.sealed) return { is: "not sealed", keys };
+    if (await store.exchange(RECORD, record, wrapped(keys, store.identity, key)))
+      return { is: "wrapped", from: wrappedBy };
   }
 }
 
@@ -111,16 +109,16 @@ export async function isMarkedSealed(store: KeyStore): Promise<boolean> {
 /** Says so in the record. */
 export async function markSealed(store: KeyStore, wrapping: WrappingKeys): Promise<void> {
   for (;;) {
-    const { identity, record, keys, wrappedBy } = await openNamespaceKeys(store, wrapping);
+    const { record, keys, wrappedBy } = await openNamespaceKeys(store, wrapping);
     if (keys.sealed) return;
     const { key, previousKey } = wrapping;
     const by = { key, "previous key": previousKey, none: undefined }[wrappedBy];
-    if (await store.exchange(RECORD, record, wrapped({ ...keys, sealed: true }, identity, by))) return;
+    if (await store.exchange(RECORD, record, wrapped({ ...keys, sealed: true }, store.identity, by))) return;
   }
 }
 
 /** A namespace of a version before format 3 keeps its digest key, wherever that is wrapped from now on. */
-async function makeRecord(store: KeyStore, identity: string, { key, previousKey }: WrappingKeys): Promise<void> {
+async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): Promise<void> {
   const mark = await store.recall(FORMER_MARK);
   const digest = await store.recall(FORMER_DIGEST);
   const by = mark === undefined ? key : mark === UNWRAPPED ? undefined : markedKey(mark, { key, previousKey });
@@ -130,7 +128,7 @@ async function makeRecord(store: KeyStore, identity: string, { key, previousKey 
     former: mark === undefined || by === undefined ? undefined : formerKey(by),
     sealed: mark === undefined,
   };
-  await store.exchange(RECORD, undefined, wrapped(keys, identity, by), [FORMER_MARK, FORMER_DIGEST]);
+  await store.exchange(RECORD, undefined, wrapped(keys, store.identity, by), [FORMER_MARK, FORMER_DIGEST]);
 }
 
 function markedKey(mark: string, { key, previousKey }: WrappingKeys): Uint8Array {

@@ -58,7 +58,7 @@ export async function sealEverything(deps: SealingDeps): Promise<boolean> {
         }
         await sleep(LOOK_MS, undefined, { signal });
       } catch (error) {
-        if (signal.aborted || store.foreign.aborted) return false;
+        if (signal.aborted || store.lost.aborted) return false;
         log.warn({ reason: error instanceof Error ? error.name : "unknown" }, "values not sealed yet");
         await sleep(AGAIN_MS, undefined, { signal }).catch(() => undefined);
       }

@@ -1,5 +1,7 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
+import type { StoreIdentity } from "./fence.ts";
 import type { BeforeImages } from "./before-images.ts";
+import type { Damaged } from "./damaged.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
 import type { KeptTexts } from "./kept-texts.ts";
@@ -20,8 +22,18 @@ export interface Target {
   readonly arn: string;
 }
 
-export interface Store {
+export interface Store extends StoreIdentity {
   readonly kind: "redis" | "embedded";
+  /**
+   * Runs that this process has begun, or has claimed something of. None of the embedded engine: whoever has a data
+   * directory says itself what became of its runs.
+   */
+  readonly metRuns: ReadonlySet<string>;
+  /**
+   * True where a Redis says that it keeps no append-only file: what was put last is gone when it restarts. One that does
+   * not tell is not suspected.
+   */
+  readonly withoutAof: boolean;
   /** The store's clock, epoch ms. */
   now(): Promise<number>;
   readonly mailboxes: Mailboxes;
@@ -34,14 +46,18 @@ export interface Store {
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
+  readonly damaged: Damaged;
   readonly texts: KeptTexts;
   /**
-   * Aborts, with a StoreError `foreign-format` as its reason, once another version of poolsync was found to have brought
-   * the store to another format. Whatever would write rejects with the same from then on, and has written nothing.
+   * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
+   * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was
+   * emptied, replaced or restored. Whatever would write rejects with the same from then on, and has written nothing.
    */
-  readonly foreign: AbortSignal;
-  /** Looks at the format, as everything that writes does, and does nothing else. */
+  readonly lost: AbortSignal;
+  /** Looks at format, identity and epoch, as everything that writes does, and does nothing else. */
   look(): Promise<void>;
+  /** Raises the epoch: all others who have the store open have lost it, and this process goes on with the new epoch. */
+  raiseEpoch(): Promise<void>;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
   /** Every target that is remembered. */

@@ -162,6 +162,8 @@ describe("a plan that waits in the store", () => {
     };
     const another = { ...RUN, id: "s" };
     await assert.rejects(check(plans, another), expected);
+    assert.equal(await open(plans, another), undefined, "it was set aside");
+    await put(plans, "s", chunks);
     await assert.rejects(open(plans, another), expected);
     // Sealed at the place of a chunk, which nobody without the keys can do.
     const file = packed(planLines(planOf(aFewRows), where, { ...facts, lifeMs: APPROVAL_MS }));
@@ -196,9 +198,11 @@ describe("a plan that waits in the store", () => {
 
     test("is that of the run of the same feed, pool and time", async () => {
       const { plans } = openMemoryStore().store;
-      await put(plans, "r", [former(ring.namer("plan file"))]);
+      const chunk = former(ring.namer("plan file"));
+      await put(plans, "r", [chunk]);
       assert.ok(await check(plans, RUN, now, ring));
       for (const another of [{ feed: "crm" }, { pool: "eu-west-1_Other" }, { asOf: 6 }]) {
+        await put(plans, "r", [chunk]);
         await assert.rejects(check(plans, { ...RUN, ...another }, now, ring), { name: "PlanFileError" });
       }
       await put(plans, "r", [former(ring.signer("plan file"), 2)]);

@@ -20,6 +20,7 @@ import { ordinalOf } from "../../src/core/version.ts";
 import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { fuzzParameters } from "../support/fuzz.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { testRedis } from "../support/redis.ts";
 import { drain, steps } from "./mailbox-steps.ts";
@@ -38,7 +39,9 @@ async function openRedis(): Promise<Subject> {
   const clocked = await clockedRedis(testRedis());
   const { keys } = clocked;
   // Named one by one: to look for them would be to walk through all that is in the server.
-  const held = Object.values(keys).filter((key) => typeof key === "string");
+  // Without the one by which the stores are known.
+  const { memory: _, ...emptied } = keys;
+  const held = Object.values(emptied).filter((key) => typeof key === "string");
   for (const pool of POOLS) held.push(keys.due(pool), keys.sweep(pool));
   // Two processes: neither knows the pools that the other has met.
   const stores = [await clocked.openStore(), await clocked.openStore()] as const;
@@ -53,6 +56,7 @@ async function openRedis(): Promise<Subject> {
 
 async function openEmbedded(): Promise<Subject> {
   const dataDir = await mkdtemp(join(tmpdir(), "poolsync-model-"));
+  putMadeDirectory(dataDir);
   let nowMs = START_MS;
   const store = await openEmbeddedStore({ dataDir, now: () => nowMs });
   return {

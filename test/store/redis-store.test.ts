@@ -236,7 +236,7 @@ describe("a store on Redis", () => {
     const redis = new Redis(url);
     const foreign = `${namespace}-foreign`;
     try {
-      await redis.hset(createKeys(foreign).memory, "format", "3");
+      await redis.hset(createKeys(foreign).memory, "format", "4");
       await assert.rejects(
         openRedisStore({ url, namespace: foreign }),
         (error) => error instanceof StoreError && error.kind === "foreign-format",
@@ -244,24 +244,6 @@ describe("a store on Redis", () => {
     } finally {
       await redis.del(createKeys(foreign).memory);
       await redis.quit();
-    }
-  });
-
-  test("shows no value in the error about a damaged document", async () => {
-    const store = await openRedisStore({ url, namespace });
-    const redis = new Redis(url);
-    const { mailboxes } = createKeys(namespace);
-    try {
-      for (const text of ['{"secret-value', '{"pool":"secret-value"}']) {
-        await redis.hset(mailboxes, "dee", text);
-        for (const step of [() => store.mailboxes.read("dee"), () => store.mailboxes.claim("dee", "token", 1000)]) {
-          await assert.rejects(step, (error) => !String(Error.isError(error) && error.stack).includes("secret-value"));
-        }
-      }
-    } finally {
-      await redis.hdel(mailboxes, "dee");
-      await redis.quit();
-      await store.close();
     }
   });
 

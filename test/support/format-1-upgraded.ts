@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { imbalance, TERMS } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import { mailboxDocument } from "../../src/store/redis/documents.ts";
+import { mailboxDocument } from "../../src/store/documents.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Figures, OldMailbox } from "./format-1-figures.ts";
 

@@ -89,6 +89,9 @@ export function openMemoryParts(clock: { readonly nowMs: number }) {
     async drop(run) {
       kept.delete(run);
     },
+    async setAside(run) {
+      kept.delete(run);
+    },
   };
 
   const noted = new Map<string, Map<string, Exception>>();

@@ -18,11 +18,13 @@ import type { Pool } from "../../delivery/pool.ts";
 import { replayLetters } from "../../delivery/replay.ts";
 import type { FeedOrder } from "../../queues/schedules.ts";
 import { reportedReads } from "../../delivery/reported-reads.ts";
+import { soundDocument } from "../../store/documents.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
 import { cancelledBefore } from "../runs/cancelled-content.ts";
 import type { RunContext } from "../runs/run-context.ts";
-import { freshRunId, runFeed } from "../runs/run-feed.ts";
+import { runFeed } from "../runs/run-feed.ts";
+import { freshRunId } from "../runs/run-id.ts";
 import { logRun } from "../runs/run-log.ts";
 import { AppError } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
@@ -148,7 +150,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const of = createHash("sha256")
     .update(JSON.stringify([setting, name, poolId]))
     .digest("base64url");
-  const known = fetchedNote.safeParse(JSON.parse((await store.getValue(valueName)) ?? "null")).data;
+  const known = soundDocument(fetchedNote, (await store.getValue(valueName)) ?? "null");
   const opened = await openFeedFile(file, {
     feed: name,
     fetch: setting.fetch,

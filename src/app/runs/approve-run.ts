@@ -27,6 +27,12 @@ export async function approveRun(engine: Engine, log: Log, id: string): Promise<
   // An altered plan is found here, by whoever approves it.
   const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, Date.now());
   if (kept === undefined) {
+    if ((await engine.store.damaged.list()).some(({ kind, place }) => kind === "plan" && place === id)) {
+      throw new AppError(
+        "not-waiting",
+        sentence`The plan of run ${id} is damaged, and was set aside (${nextStep("damaged", "list")}): plan the feed again with ${nextStep("sync", "--feed", feed)}.`,
+      );
+    }
     throw new AppError("not-waiting", `The plan of run ${id} is being made: try again in a moment.`);
   }
   if (!(await runs.transition(id, ["needs-approval"], "reading")))

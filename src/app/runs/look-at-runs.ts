@@ -17,6 +17,7 @@ export interface ListedRun {
 /** The newest first. */
 export async function listRuns(engine: Engine, log: Log, limit: number): Promise<readonly ListedRun[]> {
   await expireWaiting(engine, log);
+  await engine.store.damaged.reckon();
   const listed: ListedRun[] = [];
   for (const run of await engine.store.runs.list(limit)) {
     listed.push({ run, books: await engine.store.runs.books(run.id) });
@@ -36,6 +37,7 @@ export interface ShownRun {
 /** Throws an AppError `no-run`. */
 export async function showRun(engine: Engine, log: Log, id: string): Promise<ShownRun> {
   await expireWaiting(engine, log);
+  await engine.store.damaged.reckon();
   const { runs, letters, plans } = engine.store;
   const run = await findRun(engine, id);
   const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);

@@ -1,6 +1,7 @@
 /**
  * Every key of a namespace. All share one hash tag, so that a script may touch them together on a cluster: a cluster
- * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`, and `N` is `P` and the number of the format, `2:`.
+ * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`, and `N` is `P` and the number of the format that
+ * the documents have, `2:`.
  *
  * | key               | type   | meaning                                                            | lifetime          |
  * |-------------------|--------|--------------------------------------------------------------------|-------------------|
@@ -12,6 +13,8 @@
  * | N runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | `keepRuns`        |
  * | N run-index       | zset   | run, by when it started (epoch ms)                                 | as runs           |
  * | N identities      | hash   | identity -> the unfinished run of it                               | until it ends     |
+ * | N forgotten       | zset   | run of an earlier store that this one does not know, by when that  | `keepRuns`        |
+ * |                   |        | was found (epoch ms)                                               |                   |
  * | N cursors         | hash   | run -> where its feed stands                                       | as runs           |
  * | N letters         | hash   | letter -> `Letter` of core/mailbox.ts, JSON                        | replay or discard |
  * | N letter-times    | zset   | letter, by when it was buried (epoch ms)                           | as letters        |
@@ -25,10 +28,15 @@
  * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
  * |                   |        | by unit, JSON                                                      |                   |
  * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
+ * | N damaged         | hash   | id -> what was set aside, and where it lay: `DamagedDocument` of   | until it is removed |
+ * |                   |        | store/damaged.ts, JSON                                             |                   |
+ * | N damaged-texts   | hash   | id -> its whole text; `owed`: the id of the latest whose units are | as damaged        |
+ * |                   |        | still in the books                                                 |                   |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
- * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
+ * | P memory          | hash   | name -> text that belongs to the namespace; `format`, `identity`,  | for ever          |
+ * |                   |        | `epoch` and `since` are the store's: see store/fence.ts            |                   |
  * | P links:<pool>    | hash   | digest of an address, number or name -> whose it was, sealed       | until it is written |
  * | P alias:<pool>:   | string | `<end in epoch ms>\|<user>`: who may give themselves what has this | the reservation   |
  * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's lease;    |                   |
@@ -48,6 +56,7 @@ export interface Keys {
   readonly runs: string;
   readonly runIndex: string;
   readonly identities: string;
+  readonly forgotten: string;
   readonly cursors: string;
   readonly letters: string;
   readonly letterTimes: string;
@@ -58,6 +67,8 @@ export interface Keys {
   readonly exceptions: string;
   readonly exceptionTimes: string;
   readonly kept: string;
+  readonly damaged: string;
+  readonly damagedTexts: string;
   readonly targets: string;
   readonly memory: string;
   readonly plans: string;
@@ -93,6 +104,7 @@ export function createKeys(namespace: string): Keys {
     runs: `${now}runs`,
     runIndex: `${now}run-index`,
     identities: `${now}identities`,
+    forgotten: `${now}forgotten`,
     cursors: `${now}cursors`,
     letters: `${now}letters`,
     letterTimes: `${now}letter-times`,
@@ -103,6 +115,8 @@ export function createKeys(namespace: string): Keys {
     exceptions: `${now}exceptions`,
     exceptionTimes: `${now}exception-times`,
     kept: `${now}kept`,
+    damaged: `${now}damaged`,
+    damagedTexts: `${now}damaged-texts`,
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,
     plans: `${prefix}plans`,

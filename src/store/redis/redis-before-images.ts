@@ -1,7 +1,7 @@
 import type { BeforeImages } from "../before-images.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
-import { scanEntries } from "./scan-hash.ts";
+import { scanHash } from "./scan-hash.ts";
 import type { Scripts } from "./scripts.ts";
 
 /** The port to before images. */
@@ -12,7 +12,7 @@ export function createRedisBeforeImages(redis: RedisClient, keys: Keys, scripts:
       await scripts.run("keep-before-images", [keys.beforeImages(run)], [forMs, ...texts]);
     },
     async *read(run) {
-      for await (const [unit, body] of scanEntries(redis, keys.beforeImages(run))) yield { unit, body };
+      for await (const [unit, body] of scanHash(redis, keys.beforeImages(run))) yield { unit, body };
     },
   };
 }

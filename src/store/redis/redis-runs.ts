@@ -1,29 +1,48 @@
 import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
-import { directRunId, type Run, type Runs } from "../runs.ts";
+import { directRunId, type ForgottenRun, type Run, type Runs } from "../runs.ts";
+import type { OwnRead } from "../fence.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
-import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
+import { runDocument } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
+import type { MetRuns } from "./met-runs.ts";
+import { beginRunReply, parseReply, sweepRunsReply } from "./replies.ts";
 import type { Scripts } from "./scripts.ts";
+import type { Shelf } from "./shelf.ts";
 
 /** A script looks at so many runs, and one sweep takes so many of them at most: the next one goes on. */
 const SWEEP_PAGE = 100;
 const SWEEP_PAGES = 50;
 
-export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Runs {
+export function createRedisRuns(
+  redis: RedisClient,
+  keys: Keys,
+  scripts: Scripts,
+  pools: KnownPools,
+  metRuns: MetRuns,
+  shelf: Shelf,
+  ownRead: OwnRead,
+): Runs {
   const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
 
-  async function get(id: string): Promise<Run | undefined> {
+  async function read(id: string): Promise<Run | undefined> {
     const [text, cursor, rows] = await Promise.all([
       redis.hget(keys.runs, id),
       redis.hget(keys.cursors, id),
       redis.hmget(keys.books, `${id}|rows-read`, `${id}|rows-faulty`),
     ]);
-    if (text === null) return undefined;
-    const run = parseDocument(runDocument, text, "a run");
+    const run = await shelf.sound(
+      runDocument,
+      { kind: "run", key: keys.runs, field: id },
+      text,
+      (one) => one.id === id,
+    );
+    if (run === undefined) return undefined;
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
+
+  const get = (id: string) => ownRead(() => read(id));
 
   async function begin(
     run: Pick<Run, "id" | "source" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" },
@@ -34,7 +53,8 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
       [keys.runs, keys.runIndex, keys.identities],
       [id, pool, feed, identity, asOf, source],
     );
-    const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
+    const begun = parseReply(beginRunReply, reply, "the answer to a run's beginning");
+    metRuns.add(begun.id);
     const current = await get(begun.id);
     if (!current) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
     return { run: current, resumed: begun.resumed };
@@ -52,8 +72,10 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async list(limit) {
-      const ids = limit > 0 ? await redis.zrevrange(keys.runIndex, 0, limit - 1) : [];
-      const runs = await Promise.all(ids.map(get));
+      const runs = await ownRead(async () => {
+        const ids = limit > 0 ? await redis.zrevrange(keys.runIndex, 0, limit - 1) : [];
+        return Promise.all(ids.map(read));
+      });
       return runs.filter((run) => run !== undefined);
     },
 
@@ -87,16 +109,30 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
           ],
           [before, over, SWEEP_PAGE, terms, ...names],
         );
-        const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");
+        const swept = parseReply(sweepRunsReply, reply, "the answer to a sweep of runs");
         gone += swept.gone;
         over += swept.stayed;
         if (swept.gone + swept.stayed < SWEEP_PAGE) break;
       }
+      await scripts.run("command", [keys.forgotten], ["ZREMRANGEBYSCORE", "-inf", `(${before}`]);
       return gone;
     },
 
+    async noteForgotten(ids) {
+      const at = String(await scripts.run("now", [], []));
+      const members = ids.flatMap((id) => [at, id]);
+      if (members.length > 0) await scripts.run("command", [keys.forgotten], ["ZADD", "NX", ...members]);
+    },
+
+    async forgotten() {
+      const found = await redis.zrange(keys.forgotten, "0", "-1", "WITHSCORES");
+      const runs: ForgottenRun[] = [];
+      for (let n = 0; n + 1 < found.length; n += 2) runs.push({ run: found[n] ?? "", at: Number(found[n + 1]) });
+      return runs;
+    },
+
     async books(id = "") {
-      const counts = await redis.hmget(keys.books, ...TERMS.map((term) => `${id}|${term}`));
+      const counts = await ownRead(() => redis.hmget(keys.books, ...TERMS.map((term) => `${id}|${term}`)));
       return post(
         EMPTY_BOOKS,
         TERMS.map((term, index) => ({ run: id, term, by: Number(counts[index] ?? 0) })),

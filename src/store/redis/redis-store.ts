@@ -1,18 +1,23 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { Store } from "../store.ts";
-import { createFence } from "../fence.ts";
+import { createFence, type OwnRead, type StoreIdentity } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
-import { parseDocument, targetDocument } from "./documents.ts";
+import { targetDocument } from "../documents.ts";
 import { FORMAT, foreignFormat } from "./format.ts";
+import { storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
+import { createMetRuns } from "./met-runs.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
+import { createRedisDamaged } from "./redis-damaged.ts";
 import { createRedisExceptions } from "./redis-exceptions.ts";
 import { createRedisGates } from "./redis-gates.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
-import { createRedisMailboxes } from "./redis-mailboxes.ts";
+import { countEverything, createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
@@ -20,8 +25,9 @@ import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
+import { createShelf } from "./shelf.ts";
 import { upgrade, wantsUpgrade } from "./upgrade.ts";
-import { answeredInTime, connectRedis } from "./server-check.ts";
+import { answeredInTime, connectRedis, saysNoAof } from "./server-check.ts";
 
 export interface RedisStoreOptions {
   /** See connection.ts for its forms. */
@@ -39,61 +45,101 @@ export interface RedisStoreOptions {
 export async function openRedisStore({ url, namespace, onConnection }: RedisStoreOptions): Promise<Store> {
   const keys = createKeys(namespace);
   const connection = redisConnection(url);
-  const redis = await connectRedis(connection, onConnection);
+  let withoutAof = false;
+  const redis = await connectRedis(connection, onConnection, (info) => (withoutAof ||= saysNoAof(info)));
   try {
     const scripts = createScripts(redis);
     // Many documents take longer than an answer may.
     if (await answeredInTime(connection.place, () => wantsUpgrade(redis, keys))) await upgrade(redis, keys, scripts);
-    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts));
+    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts, withoutAof));
   } catch (error) {
     redis.disconnect();
     throw error;
   }
 }
 
+const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
+const epochReply = z.tuple([z.number(), z.coerce.number()]);
+
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
-export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
+export async function createRedisStore(
+  redis: RedisClient,
+  keys: Keys,
+  unfenced: Scripts,
+  withoutAof = false,
+): Promise<Store> {
   const fence = createFence();
+  let known = await openNamespace(keys, unfenced);
   const scripts: Scripts = {
-    run: (name, own, args) => fence.step(() => unfenced.run(name, [keys.memory, ...own], args)),
+    run: (name, own, args) =>
+      fence.step(() =>
+        unfenced.run(
+          name,
+          [keys.memory, keys.damaged, keys.damagedTexts, ...own],
+          [...args, known.identity, known.epoch],
+        ),
+      ),
   };
   const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
     await scripts.run("command", [key], [command, ...args]);
   };
-  const setOnce = async (name: string, value: string) => {
-    await write(keys.memory, "HSETNX", name, value);
-    return (await redis.hget(keys.memory, name)) ?? value;
+  const look = (): Promise<void> =>
+    fence.step(async () => {
+      const [format, identity, epoch] = await redis.hmget(keys.memory, "format", "identity", "epoch");
+      if (format && format !== FORMAT) throw foreignFormat(format);
+      if (!format || !identity) throw storeReplaced("gone");
+      if (identity !== known.identity) throw storeReplaced("other");
+      if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
+    });
+  // A store that was this one after the read was it before: nobody gives an identity or an epoch back.
+  const ownRead: OwnRead = async (read) => {
+    const answer = await read();
+    await look();
+    return answer;
   };
-  await setOnce("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
+  const metRuns = createMetRuns();
+  const shelf = createShelf(redis, keys, scripts, pools);
   return {
     kind: "redis",
+    get identity() {
+      return known.identity;
+    },
+    get epoch() {
+      return known.epoch;
+    },
+    get since() {
+      return known.since;
+    },
+    metRuns: metRuns.ids,
+    withoutAof,
     async now() {
       return Number(await scripts.run("now", [], []));
     },
-    mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
-    letters: createRedisLetters(redis, keys, scripts),
-    runs: createRedisRuns(redis, keys, scripts, pools),
-    holds: createRedisHolds(redis, keys, scripts),
-    gates: createRedisGates(redis, keys, scripts),
-    exceptions: createRedisExceptions(redis, keys, scripts),
+    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    letters: createRedisLetters(redis, keys, scripts, shelf, ownRead),
+    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    holds: createRedisHolds(redis, keys, scripts, shelf),
+    gates: createRedisGates(redis, keys, scripts, shelf),
+    exceptions: createRedisExceptions(redis, keys, scripts, shelf),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),
+    lost: fence.met,
+    look,
+    damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
     texts: createRedisTexts(redis, keys, scripts),
-    foreign: fence.met,
 
-    look: () =>
-      fence.step(async () => {
-        const stored = await redis.hget(keys.memory, "format");
-        if (stored !== null && stored !== FORMAT) throw foreignFormat(stored);
-      }),
+    async raiseEpoch() {
+      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));
+      known = { ...known, epoch, since };
+    },
 
-    setOnce,
+    setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
 
     async recall(name) {
-      return (await redis.hget(keys.memory, name)) ?? undefined;
+      return (await ownRead(() => redis.hget(keys.memory, name))) ?? undefined;
     },
 
     async exchange(name, from, to, forgotten = []) {
@@ -103,22 +149,28 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     setValue: (name, value) => write(keys.notes, "HSET", name, value),
 
     async getValue(name) {
-      return (await redis.hget(keys.notes, name)) ?? undefined;
+      return (await ownRead(() => redis.hget(keys.notes, name))) ?? undefined;
     },
 
     async target(target) {
       const { pool, endpoint, region, arn } = target;
-      await write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
-      const text = await redis.hget(keys.targets, pool);
-      return text === null ? target : parseDocument(targetDocument, text, "a target");
+      const document = JSON.stringify({ pool, endpoint, region, arn });
+      const place = { kind: "target", key: keys.targets, field: pool } as const;
+      const remember = async () => String(await scripts.run("set-once", [keys.targets], [pool, document]));
+      const remembered = await shelf.sound(targetDocument, place, await remember());
+      if (remembered === undefined) await remember();
+      return remembered ?? target;
     },
 
     async targets() {
-      return (await redis.hvals(keys.targets)).map((text) => parseDocument(targetDocument, text, "a target"));
+      const place = { kind: "target", key: keys.targets } as const;
+      const texts = await ownRead(() => redis.hgetall(keys.targets));
+      return (await shelf.soundFields(targetDocument, place, texts)).map(([, remembered]) => remembered);
     },
 
     async link(pool, digest) {
-      return (await redis.hget(keys.links(pool), digest)) ?? undefined;
+      const place = { kind: "link", key: keys.links(pool), field: digest } as const;
+      return shelf.sealed(place, await ownRead(() => redis.hget(keys.links(pool), digest)));
     },
 
     setLink: (pool, digest, sealed) => write(keys.links(pool), "HSET", digest, sealed),
@@ -135,4 +187,10 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
 
     close: () => closeRedis(redis),
   };
+}
+
+async function openNamespace(keys: Keys, scripts: Scripts): Promise<StoreIdentity> {
+  const reply = await scripts.run("open-namespace", [keys.memory], [randomBytes(16).toString("base64url")]);
+  const [identity, epoch, since] = identityReply.parse(reply);
+  return { identity, epoch, since: since ?? undefined };
 }

@@ -2,16 +2,14 @@ import type { RedisClient } from "./connection.ts";
 
 const FIELDS_PER_STEP = 500;
 
-/** The values alone of what a walk through a hash finds. */
-export async function* scanHash(redis: RedisClient, key: string): AsyncGenerator<string> {
-  for await (const [, value] of scanEntries(redis, key)) yield value;
-}
-
 /**
  * The fields of a hash with their values, a few at a time, so that no step holds the server up. A field that stays for the whole walk
  * comes once; one that comes or goes meanwhile may come or not.
  */
-export async function* scanEntries(redis: RedisClient, key: string): AsyncGenerator<readonly [string, string]> {
+export async function* scanHash(
+  redis: RedisClient,
+  key: string,
+): AsyncGenerator<readonly [field: string, value: string]> {
   // HSCAN may give a field twice when the hash grows or shrinks under it.
   const seen = new Set<string>();
   let cursor = "0";
