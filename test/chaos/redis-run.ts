@@ -14,17 +14,20 @@ import { gateCommand, startGateActs } from "./gate-acts.ts";
 import { keysLeft } from "./keys-left.ts";
 import { judgeKeys } from "./leaks.ts";
 import { CLOCKS_OFF_MS } from "./load.ts";
+import { openLiveEngine } from "./live-engine.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { beginAsFormat1, createOldCalls, judgeOldProcess } from "./old-calls.ts";
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
 import { redisVersion } from "./redis-processes.ts";
+import { inKeysOfNow, judgeReplaced, type ToldLine } from "./replaced.ts";
+import { createReplacements } from "./replacements.ts";
 import { PROVOKED, provoke } from "./provoke.ts";
 import type { ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
 import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
-import { evidenceOf, readStanding } from "./standing.ts";
+import { evidenceOf, readStanding, toldOfStores } from "./standing.ts";
 import { auditBooks } from "./verdict.ts";
 import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
@@ -55,10 +58,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       POOLSYNC_POOLS: POOL,
       POOLSYNC_CONCURRENCY: "8",
     };
-    const first = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
-    await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host);
-    const engine = scope.defer(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
-      opened.close(),
+    const isReplaced = plan.topology === "replaced";
+    if (!isReplaced) {
+      const first = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
+      await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host);
+    }
+    const engine = scope.defer(
+      await openLiveEngine(() => openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" })),
+      (opened) => opened.close(),
     );
 
     const workers = Array.from({ length: WORKERS }, (_, index) =>
@@ -93,6 +100,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       startGateActs({ plan, tally, engine, command: gateCommand(children, env) }),
       (started) => started.stop(),
     );
+    const toldByCommands: ToldLine[] = [];
     const feeds = startFeeds({
       children,
       lives,
@@ -104,6 +112,10 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       random,
       everyMs: settings.feedEveryMs,
       isCancelled: (feed) => gateActs.isCancelled(feed),
+      onLine(name, line) {
+        if (line.includes('"kind": "store-replaced"'))
+          toldByCommands.push({ name, at: Date.now(), is: "store-replaced" });
+      },
     });
 
     const commands = startCommands({ children, lives, model, asks, env });
@@ -111,13 +123,28 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const people = load.users.map((username) => engine.keyring.userKey(POOL, username));
     const oldCalls = createOldCalls();
     /** It was suspended through the upgrade, and goes on in the middle of the run. */
-    const old = startRole(children, lives, () => ({
-      name: "old",
-      file: "test/chaos/old-process.ts",
-      args: [JSON.stringify({ url, namespace: NAMESPACE, pool: POOL, users: people, afterMs: plan.forMs / 4 })],
-      env: {},
-      onLine: (line) => oldCalls.heard(line),
-    }));
+    const old = isReplaced
+      ? undefined
+      : startRole(children, lives, () => ({
+          name: "old",
+          file: "test/chaos/old-process.ts",
+          args: [JSON.stringify({ url, namespace: NAMESPACE, pool: POOL, users: people, afterMs: plan.forMs / 4 })],
+          env: {},
+          onLine: (line) => oldCalls.heard(line),
+        }));
+    const replacements =
+      isReplaced && redis.kind === "lone"
+        ? createReplacements({
+            redis,
+            engine,
+            children,
+            model,
+            replaced() {
+              load.sayAgain();
+              feeds.giveAgain();
+            },
+          })
+        : undefined;
     const checkpoints: string[] = [];
     let looks = 0;
     /** Who is refused orders it again, as somebody at a terminal would. */
@@ -149,6 +176,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
           },
         },
         orderReplay,
+        ...(replacements && { empty: () => replacements.empty() }),
         twinFeed: () => feeds.startTwin(),
       }),
       (started) => started.stop(),
@@ -181,7 +209,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     }
     await faults.ended();
     await gateActs.ended();
-    await old.stop();
+    await old?.stop();
     const calmAt = Date.now();
     say("Faults have ended.");
     await others.ended();
@@ -218,10 +246,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const slept = await sleepers(engine);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
-    const evidence = await evidenceOf(directory, await service.writes(), children.ends);
+    const told = await evidenceOf(directory, await service.writes(), children.ends);
     const ever = [...load.users, ...ASKED, ...PROVOKED, ...(await stage.namedEver())];
+    const read = await readStanding(engine, model, service, [...users, ...PROVOKED], ever);
+    const evidence = inKeysOfNow(told, replacements?.all ?? [], read.userKeys);
     const standing = {
-      ...(await readStanding(engine, model, service, [...users, ...PROVOKED], ever)),
+      ...read,
       asks: asks.all,
       gates: gateActs.records,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
@@ -237,8 +267,21 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       finale,
       leaks: judgeKeys(left, standing, await wakeUpsLeft(engine, slept), ends),
       telling: left.telling,
+      runsBefore: (replacements?.all ?? []).flatMap(({ runs }) => runs),
       further: [
-        judgeOldProcess(oldCalls, (await look.hget(`{poolsync:${NAMESPACE}}:memory`, "format")) ?? "none", left.old),
+        replacements
+          ? await judgeReplaced(standing, {
+              replacements: replacements.all,
+              told: [...(await toldOfStores(directory)), ...toldByCommands],
+              evidence: told,
+              usernames: ever,
+              saidAgain: { changes: load.saidAgain, files: feeds.givenAgain },
+            })
+          : judgeOldProcess(
+              oldCalls,
+              (await look.hget(`{poolsync:${NAMESPACE}}:memory`, "format")) ?? "none",
+              left.old,
+            ),
       ],
       exits: lives.exits,
       ...(settings.provoke ? { provoked } : {}),

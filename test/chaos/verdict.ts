@@ -16,7 +16,17 @@ import {
   type Evidence,
 } from "./evidence.ts";
 import type { GateRecords } from "./gate-records.ts";
-import { changeIdOf, foundText, saidBy, type Broken, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
+import {
+  changeIdOf,
+  foundText,
+  lostFrom,
+  saidBy,
+  type Broken,
+  type GoingBack,
+  type LoggedWrite,
+  type Model,
+  type SentChange,
+} from "./model.ts";
 import { poolHistory } from "./pool-history.ts";
 import type { Service } from "./service.ts";
 import type { Marks } from "./standing.ts";
@@ -219,9 +229,9 @@ const LOST_SHOWS_FOR_MS = 60_000;
 function touchedByLosses({ model, writes }: Pick<Standing, "model" | "writes">): ReadonlyMap<string, number> {
   const touched = new Map<string, number>();
   const touch = (username: string, attributes: readonly string[], from: number, to: number): void => {
-    for (const loss of model.losses) {
-      if (!mayBeLostBetween([loss], from, to)) continue;
-      for (const unit of attributes.flatMap(withPartner)) {
+    for (const unit of attributes.flatMap(withPartner)) {
+      for (const loss of model.lossesOf(username, unit)) {
+        if (!mayBeLostBetween([loss], from, to)) continue;
         const key = `${username} ${unit}`;
         touched.set(key, Math.max(touched.get(key) ?? 0, loss.to));
       }
@@ -250,6 +260,7 @@ export type WayBack =
   | "applied after it was given up"
   | "suspended before its write"
   | "lost writes of Redis"
+  | "by a call of a store that was emptied"
   | "over a cancelled call that nobody heard of";
 
 /** 3: no value goes back, but in the known ways, each known by its evidence. */
@@ -281,7 +292,7 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
 export function wayOf(
   back: GoingBack,
   model: Model,
-  { lateSettles, unheard, settles }: Evidence,
+  { lateSettles, unheard, settles, claims }: Evidence,
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
   const { username, attribute, seq, at, newerAt, newerLastAt } = back;
@@ -294,15 +305,31 @@ export function wayOf(
   if (late && back.restoredAt !== undefined) return "suspended before its write";
   // The store forgot the newer value, or that it had been applied.
   const newer = model.changes.get(back.from);
-  const lost = model.losses.some((loss) => {
-    if (loss.from > at) return false;
+  const user = userKeys.get(username);
+  /** True where somebody claimed this very value of the unit in that time. */
+  const isClaimed = (change: SentChange | undefined, from: number, to: number): boolean =>
+    claims.some(({ user: whose, askedAt, units }) => {
+      if (whose !== user || askedAt <= from || askedAt > to) return false;
+      const claimed = units[attribute];
+      return change !== undefined && claimed !== undefined && isOfVersion(change, claimed.version);
+    });
+  const losses = model.lossesOf(username, attribute);
+  const lost = losses.some((loss) => {
+    if (lostFrom(loss) > at) return false;
+    // A store that was emptied knows of what it has claimed itself since.
+    if (loss.at !== undefined) return !isClaimed(newer, loss.to, at);
     const forgot = newerAt <= loss.to && newerLastAt >= loss.from - SETTLED_WITHIN_MS;
     return forgot || (newer !== undefined && mayBeLostBetween([loss], newer.sentAt, newer.ackedAt ?? Infinity));
   });
   if (lost) return "lost writes of Redis";
+  // Nobody could settle it, and the store of now knows nothing of it.
+  const isOfEmptied = model.losses.some(({ to, at: emptiedAt }) => {
+    if (emptiedAt === undefined || emptiedAt > at) return false;
+    return isClaimed(older, at - CALL_LASTS_MS, to) && !isClaimed(older, to, at);
+  });
+  if (isOfEmptied) return "by a call of a store that was emptied";
   // What it had superseded is put back, and nobody knew that it had been applied.
   const isCancelled = newer !== undefined && model.isForgone(newer);
-  const user = userKeys.get(username);
   const wasHeard = settles.some(({ user: whose, units, failed }) => {
     const told = whose === user && !failed ? units[attribute] : undefined;
     return told?.is === "applied" && newer !== undefined && isOfVersion(newer, told.version);
