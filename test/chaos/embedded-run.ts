@@ -13,8 +13,11 @@ import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { openPool } from "../../src/delivery/pool.ts";
 import { executeReplay } from "../../src/delivery/replay.ts";
 import { until } from "../support/condition.ts";
+import { randomFrom } from "../support/random.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
+import { createBreaking } from "./breaking.ts";
+import { judgeBroken, lookAtBroken } from "./broken.ts";
 import type { Child } from "./children.ts";
 import { createCommand } from "./commands.ts";
 import { createEmbeddedGates } from "./embedded-gates.ts";
@@ -23,6 +26,7 @@ import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
 import { settleDown } from "./finale.ts";
 import { judgeRowsLeft } from "./leaks.ts";
 import { CLOCKS_OFF_MS, type Single } from "./load.ts";
+import { embeddedDocuments } from "./raw-documents.ts";
 import type { ChaosReport } from "./report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { POOL } from "./service.ts";
@@ -163,16 +167,18 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     unfinished = undefined;
   }
 
+  const breaking = createBreaking({ model, random: randomFrom(plan.seed * 43 + 8), people: [...load.users, ...ASKED] });
   const checkpoints: string[] = [];
   let looks = 0;
   async function checkpoint(): Promise<void> {
     const engine = await openStore();
     try {
-      const { wrong, total } = await auditBooks(engine, service);
+      const { wrong, total } = await auditBooks(engine, service, breaking.all);
       looks += 1;
       checkpoints.push(...wrong.map((line) => `checkpoint ${looks}: ${line}`));
       const { received, applied, pending, dead } = total;
       stage.note(`received ${received}, applied ${applied}, pending ${pending}, dead ${dead}`);
+      await breaking.some(embeddedDocuments(engine.store), engine);
     } finally {
       await engine.close();
     }
@@ -244,10 +250,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   await delivery.stop(5_000);
   say(`Drained after ${finale.drain.ms} ms.`);
 
+  const broken = judgeBroken(model, await lookAtBroken(engine, embeddedDocuments(engine.store), breaking.all, 0));
   const standing = {
     ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED, ...(await stage.namedEver())])),
     asks: asks.all,
     gates: gates.records,
+    broken: breaking.all,
     evidence: await evidenceOf(directory, await service.writes(), children.ends),
   };
   let letterJobs = 0;
@@ -261,6 +269,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     finale,
     leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine, slept), letterJobs),
     telling: [],
+    further: [broken],
     exits,
   };
 }

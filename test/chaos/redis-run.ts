@@ -4,8 +4,11 @@ import { Redis } from "ioredis";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { REPLAY_QUEUE, sendOrder } from "../../src/queues/replay-orders.ts";
 import { until } from "../support/condition.ts";
+import { randomFrom } from "../support/random.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
+import { createBreaking } from "./breaking.ts";
+import { judgeBroken, lookAtBroken } from "./broken.ts";
 import { startCommands } from "./commands.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
@@ -20,6 +23,7 @@ import { beginAsFormat1, createOldCalls, judgeOldProcess } from "./old-calls.ts"
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
 import { redisVersion } from "./redis-processes.ts";
+import { redisDocuments } from "./raw-documents.ts";
 import { inKeysOfNow, judgeReplaced, type ToldLine } from "./replaced.ts";
 import { createReplacements } from "./replacements.ts";
 import { PROVOKED, provoke } from "./provoke.ts";
@@ -145,6 +149,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
             },
           })
         : undefined;
+    const documents = redisDocuments(NAMESPACE, () => redis.masterPort());
+    const breaking = createBreaking({
+      model,
+      random: randomFrom(plan.seed * 43 + 8),
+      people: [...load.users, ...ASKED],
+    });
     const checkpoints: string[] = [];
     let looks = 0;
     /** Who is refused orders it again, as somebody at a terminal would. */
@@ -187,17 +197,18 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       const writers = [...children.all].filter((child) => child !== service.child);
       for (const writer of writers) writer.suspend();
       try {
-        let { wrong, total } = await auditBooks(engine, service);
+        let { wrong, total } = await auditBooks(engine, service, breaking.all);
         for (let look = 1; look < 8 && wrong.length > 0; look += 1) {
           // What is still on its way arrives.
           await sleep(250);
-          ({ wrong, total } = await auditBooks(engine, service));
+          ({ wrong, total } = await auditBooks(engine, service, breaking.all));
         }
         looks += 1;
         const { received, applied, pending, dead } = total;
         stage.note(`received ${received}, applied ${applied}, pending ${pending}, dead ${dead}`);
         checkpoints.push(...wrong.map((line) => `checkpoint ${looks}: ${line}`));
         if (wrong.length > 0) say(`checkpoint ${looks} BROKEN: ${wrong.join("; ")}`);
+        await breaking.some(documents, engine);
       } finally {
         for (const writer of writers) writer.goOn();
       }
@@ -254,8 +265,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       ...read,
       asks: asks.all,
       gates: gateActs.records,
+      broken: breaking.all,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
+    const emptiedAt = replacements?.all.at(-1)?.emptiedAt ?? 0;
+    const broken = judgeBroken(model, await lookAtBroken(engine, documents, breaking.all, emptiedAt));
     const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
     return {
@@ -269,6 +283,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       telling: left.telling,
       runsBefore: (replacements?.all ?? []).flatMap(({ runs }) => runs),
       further: [
+        broken,
         replacements
           ? await judgeReplaced(standing, {
               replacements: replacements.all,

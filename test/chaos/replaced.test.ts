@@ -44,6 +44,7 @@ async function world() {
     letters: [],
     asks: [],
     gates: noGates(),
+    broken: [],
     evidence: NO_EVIDENCE,
   };
   const worker: Lived = { name: "worker-0", startedAt: NOW - 60_000, end: 1, endedAt: NOW };
@@ -188,6 +189,7 @@ describe("where Redis was emptied", () => {
       letters: [],
       asks: [],
       gates: noGates(),
+      broken: [],
       evidence: NO_EVIDENCE,
     };
     const claimed = (id: string, askedAt: number): Evidence["claims"][number] => {

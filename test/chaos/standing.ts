@@ -17,7 +17,7 @@ export async function readStanding(
   service: Service,
   inPool: readonly string[],
   users: readonly string[],
-): Promise<Omit<Standing, "asks" | "gates" | "evidence">> {
+): Promise<Omit<Standing, "asks" | "gates" | "broken" | "evidence">> {
   const attributes = new Map<string, Readonly<Record<string, string>>>();
   for (const user of inPool) attributes.set(user, await service.attributesOf(user));
   const states = new Map<string, UserState>();

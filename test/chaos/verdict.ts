@@ -15,6 +15,7 @@ import {
   withPartner,
   type Evidence,
 } from "./evidence.ts";
+import type { BrokenDocument } from "./breaking.ts";
 import type { GateRecords } from "./gate-records.ts";
 import {
   changeIdOf,
@@ -48,16 +49,25 @@ export function verdict(invariant: number, title: string, facts: Verdict["facts"
   return { invariant, title, facts, holds: broken.length === 0, broken: [...broken.slice(0, SHOWN), ...more] };
 }
 
-/** A look at all books while nobody writes, and at the emulator's log: what does not add up. */
+/**
+ * A look at all books while nobody writes, and at the emulator's log: what does not add up. Of a run whose record is
+ * broken the books go on. What a document held that was set aside is reckoned first.
+ */
 export async function auditBooks(
   engine: Pick<Engine, "store">,
   service: Pick<Service, "writes">,
+  broken: readonly BrokenDocument[] = [],
 ): Promise<{ readonly wrong: string[]; readonly total: Books }> {
-  const { runs, mailboxes } = engine.store;
+  const { runs, mailboxes, damaged } = engine.store;
+  if (broken.length > 0) {
+    await mailboxes.recount();
+    await damaged.reckon();
+  }
   const counted = await mailboxes.recount();
   const wrong: string[] = [];
   const sum: Record<string, number> = {};
-  const ids = new Set([...(await runs.list(100_000)).map(({ id }) => id), ...counted.keys()]);
+  const known = [...(await runs.list(100_000)), ...broken.filter(({ kind }) => kind === "run").map(runOfRecord)];
+  const ids = new Set([...known.map(({ id }) => id), ...counted.keys()]);
   for (const id of ids) {
     const books = await runs.books(id);
     if (imbalance(books) !== 0) wrong.push(`${id} is out of balance by ${imbalance(books)}: ${JSON.stringify(books)}`);
@@ -82,6 +92,8 @@ export async function auditBooks(
   return { wrong, total };
 }
 
+const runOfRecord = ({ place }: BrokenDocument): { readonly id: string } => ({ id: place });
+
 /**
  * How many units of changes the pool has taken from poolsync. A change that was put twice may be applied twice, where nobody knew that
  * it was there: each time is a write.
@@ -102,12 +114,13 @@ export interface Standing {
   /** Single requests that were answered, or are to be. */
   readonly asks: readonly Ask[];
   readonly gates: GateRecords;
+  readonly broken: readonly BrokenDocument[];
   readonly evidence: Evidence;
 }
 
 /** 1: the books, by recount, and against the model and the emulator's log. */
 export async function judgeBooks(on: Standing, checkpoints: readonly string[], looks: number): Promise<Verdict> {
-  const { wrong, total } = await auditBooks(on.engine, { writes: async () => on.writes });
+  const { wrong, total } = await auditBooks(on.engine, { writes: async () => on.writes }, on.broken);
   const { least, most } = on.model.units();
   if (total.received > most) wrong.push(`received is ${total.received}, and ${most} units were sent at most`);
   const facts = {
