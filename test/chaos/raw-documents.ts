@@ -108,7 +108,7 @@ export const holdsWord = ({ engine }: RawDocuments, kind: BrokenKind): boolean =
 const unitsOf = z.record(z.string(), z.object({ run: z.string() }));
 const mailbox = z.object({
   pending: unitsOf,
-  claim: z.unknown(),
+  claim: z.unknown().optional(),
   abandonedCalls: z.record(z.string(), z.unknown()).default({}),
   lastSettled: z.record(z.string(), z.unknown()).default({}),
   overwritten: z.record(z.string(), z.unknown()).default({}),
