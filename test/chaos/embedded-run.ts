@@ -24,7 +24,7 @@ import { createCommand } from "./commands.ts";
 import { createEmbeddedGates } from "./embedded-gates.ts";
 import { startFaults } from "./faults.ts";
 import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
-import { settleDown } from "./finale.ts";
+import { pendingUnits, settleDown } from "./finale.ts";
 import { judgeRowsLeft } from "./leaks.ts";
 import { CLOCKS_OFF_MS, type Single } from "./load.ts";
 import { embeddedDocuments } from "./raw-documents.ts";
@@ -244,7 +244,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     calmAt,
     replayAll: async () => void (await executeReplay(engine, { until: Date.now() })),
     lastWord: () => others.lastWord(),
-    drained: async () => (await engine.store.runs.books()).pending === 0,
+    drained: async () => (await pendingUnits(engine)) === 0,
   });
   await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
   const slept = await sleepers(engine);

@@ -13,7 +13,7 @@ import { lookAtBroken } from "./broken-left.ts";
 import { startCommands } from "./commands.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
-import { settleDown } from "./finale.ts";
+import { pendingUnits, settleDown } from "./finale.ts";
 import { gateCommand, startGateActs } from "./gate-acts.ts";
 import { keysLeft } from "./keys-left.ts";
 import { judgeKeys } from "./leaks.ts";
@@ -238,7 +238,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await commands.finish();
     const users = await stage.addLate();
     const drained = async (): Promise<boolean> =>
-      (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0;
+      (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
     const finale = await settleDown({
       engine,
       service,
