@@ -92,13 +92,14 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
 
 /** True where Redis may have forgotten that the value was settled: when it was asked for, or written before. */
 function isForgotten(
-  { lossesOf, changes }: Standing["model"],
+  model: Standing["model"],
   stay: Stay,
   stays: readonly Stay[],
   saying: readonly Ask[],
   { username, unit }: { readonly username: string; readonly unit: string },
 ): boolean {
-  const before = lossesOf(username, unit).filter((loss) => lostFrom(loss) <= stay.from);
+  const { changes } = model;
+  const before = model.lossesOf(username, unit).filter((loss) => lostFrom(loss) <= stay.from);
   const isTouched = (from: number, to: number): boolean => mayBeLostBetween(before, from, to);
   const isSame = ({ value, others, from }: Stay): boolean => !others && value === stay.value && from < stay.from;
   return (

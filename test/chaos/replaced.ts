@@ -68,7 +68,7 @@ export async function judgeReplaced(on: Standing, facts: ReplacedFacts): Promise
 
 /** What became of a process that lived when Redis was emptied: a term that is counted, or what is wrong. */
 function fateOf(
-  { model }: Standing,
+  on: Standing,
   told: readonly ToldLine[],
   { emptiedAt, backAt }: Replacement,
   { name, startedAt, end, endedAt = Infinity }: Lived,
@@ -76,10 +76,9 @@ function fateOf(
   if (STRANGERS.has(name)) return undefined;
   const application = APPLICATION.exec(name)?.[1];
   if (application !== undefined) {
-    const isAnswered = [...model.changes.values()].some(
-      ({ id, sentAt, ackedAt }) => id.startsWith(`${application}.`) && sentAt > backAt && ackedAt !== undefined,
-    );
-    return isAnswered ? "openedAnew" : "was acknowledged nothing any more";
+    const isAcked = answersOf(on, application).some(({ from, to }) => from > backAt && to <= endedAt);
+    if (isAcked) return "openedAnew";
+    return end === undefined ? "was acknowledged nothing any more" : "endedOtherwise";
   }
   const own = told.filter((line) => line.name === name && line.at >= startedAt && line.at <= endedAt);
   if (own.some(({ is, at }) => is === "store-replaced" && at >= emptiedAt))
@@ -88,6 +87,17 @@ function fateOf(
   if (typeof end === "string" || end === 0 || end === 2) return "endedOtherwise";
   if (!own.some(({ is, at }) => is === "started" && at < emptiedAt)) return "notOpenYet";
   return end === undefined ? "lives on" : `ended with ${end}, and did not say why`;
+}
+
+/** When an application was told to put something, and had done it. One of them waits for what becomes of it. */
+function answersOf({ model, asks }: Standing, application: string): readonly { from: number; to: number }[] {
+  if (application === "q")
+    return asks.flatMap(({ by, answered }) =>
+      by === "update()" && answered ? [{ from: answered.begunAt, to: answered.answeredAt }] : [],
+    );
+  return [...model.changes.values()].flatMap(({ id, sentAt, ackedAt }) =>
+    id.startsWith(`${application}.`) && ackedAt !== undefined ? [{ from: sentAt, to: ackedAt }] : [],
+  );
 }
 
 async function leftUnder(on: Standing, keys: ReadonlyMap<string, string>): Promise<readonly string[]> {

@@ -26,7 +26,7 @@ export interface Replacement {
   /** Of the store that was there before. */
   readonly identity: string;
   readonly runs: readonly Run[];
-  userKey(username: string): string;
+  readonly userKey: (username: string) => string;
   readonly lived: readonly Lived[];
   /** The kind of error with which this process was refused when it went on to write; undefined where it was not. */
   readonly refusedAs: string | undefined;
