@@ -66,7 +66,21 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
-  store: ["kind", "identity", "epoch", "since", "lost", "targets", "getValue", "now", "link", "pools", "close"],
+  store: [
+    "kind",
+    "identity",
+    "epoch",
+    "since",
+    "metRuns",
+    "withoutAof",
+    "lost",
+    "targets",
+    "getValue",
+    "now",
+    "link",
+    "pools",
+    "close",
+  ],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];

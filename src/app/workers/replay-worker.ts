@@ -2,7 +2,9 @@
 import { executeReplay } from "../../delivery/replay.ts";
 import { withScope } from "../../lifecycle.ts";
 import { startReplayer } from "../../queues/replay-orders.ts";
-import { openConfiguredEngine } from "../opening.ts";
+import { openEngineToPut } from "../opening.ts";
+import type { Store } from "../../store/store.ts";
+import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /**
@@ -14,8 +16,11 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, 0, scope);
     let isConnected = (): boolean => false;
-    await openHealth(config, log, { ready: () => isConnected() && !interrupts.drain.aborted }, scope);
-    const engine = await openConfiguredEngine(config, scope, { log });
+    let store: Store | undefined;
+    const ready = (): boolean => isConnected() && !interrupts.drain.aborted;
+    await openHealth(config, log, { ready, notes: () => notesWithoutAof(store) }, scope);
+    const engine = await openEngineToPut(config, scope, { log });
+    ({ store } = engine);
     scope.defer(
       startReplayer(engine, log, (order, signal) => executeReplay(engine, order, signal)),
       (replayer) => replayer.stop(),
