@@ -147,6 +147,9 @@ describe("17, that an emptied Redis is another store,", () => {
 
     const replacements = [{ ...replacement, refusedAs: undefined }];
     assert.match(await wrongOf({}, { replacements }), /went on to write, and was not refused/);
+    const forgotten = async () => [{ run: `r-${NOW.toString(36)}-000000`, at: NOW }];
+    const noting = { store: { ...store, identity: "second", runs: { ...store.runs, forgotten } } };
+    assert.match(await wrongOf({ engine: noting }), /was noted as forgotten, and no store before/);
     await store.runs.begin(run("before"));
     assert.match(await wrongOf({}), /before is of a store that was emptied/);
   });

@@ -1,4 +1,5 @@
 /** 17: an emptied Redis is another store, and each process of the one that was there before is told so. */
+import { timeOfRunId } from "../../src/app/runs/run-id.ts";
 import type { Evidence } from "./evidence.ts";
 import type { Lived, Replacement } from "./replacements.ts";
 import { verdict, type Standing, type Verdict } from "./verdict.ts";
@@ -56,12 +57,23 @@ export async function judgeReplaced(on: Standing, facts: ReplacedFacts): Promise
     wrong.push(...(await leftUnder(on, keys)));
   }
   wrong.push(...(await olderThanTheStore(on, replacements)));
+  const lastAt = replacements.at(-1)?.emptiedAt ?? 0;
+  const noted = await on.engine.store.runs.forgotten();
+  for (const { run } of noted)
+    if ((timeOfRunId(run) ?? 0) > lastAt)
+      wrong.push(`${run} was noted as forgotten, and no store before can have had it`);
   if (counts.endedAsReplaced === 0) wrong.push("no process has ended with store-replaced");
   if (saidAgain.changes + saidAgain.files === 0) wrong.push("no source has said anything again");
   return verdict(
     17,
     "an emptied Redis is another store, and its processes are told",
-    { emptied: replacements.length, ...counts, changesSaidAgain: saidAgain.changes, filesGivenAgain: saidAgain.files },
+    {
+      emptied: replacements.length,
+      ...counts,
+      changesSaidAgain: saidAgain.changes,
+      filesGivenAgain: saidAgain.files,
+      runsNotedAsForgotten: noted.length,
+    },
     wrong,
   );
 }
