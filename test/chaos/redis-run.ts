@@ -26,7 +26,8 @@ import { startRedisFleet } from "./redis-fleet.ts";
 import { redisVersion } from "./redis-processes.ts";
 import { redisDocuments } from "./raw-documents.ts";
 import { inKeysOfNow, judgeReplaced, type ToldLine } from "./replaced.ts";
-import { createReplacements } from "./replacements.ts";
+import type { Undo } from "./plan.ts";
+import { createReplacements, type Replacements } from "./replacements.ts";
 import { PROVOKED, provoke } from "./provoke.ts";
 import type { ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
@@ -187,7 +188,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
           },
         },
         orderReplay,
-        ...(replacements && { empty: () => replacements.empty() }),
+        ...(replacements && { empty: emptied(engine, replacements) }),
         twinFeed: () => feeds.startTwin(),
       }),
       (started) => started.stop(),
@@ -307,6 +308,15 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     // What is closed now is not to be started again.
     lives.over = true;
   }
+}
+
+/** A store that no worker has opened yet shows nothing when it is emptied. */
+function emptied(engine: Engine, replacements: Replacements): () => Promise<Undo> {
+  return async () => {
+    const isDelivered = async (): Promise<boolean> => (await engine.store.runs.books()).applied > 0;
+    await until("a worker has delivered something", isDelivered, 120_000);
+    return replacements.empty();
+  };
 }
 
 async function ordersLeft(engine: Engine): Promise<number> {
