@@ -94,6 +94,7 @@ describe("17, that an emptied Redis is another store,", () => {
       [[{ name: "worker-0", startedAt: worker.startedAt }], [started], /worker-0, started at \d+, lives on/],
       [[{ name: "worker-0", startedAt: worker.startedAt }], facts.told, /was told, and lives on/],
       [[worker], [started], /ended with 1, and did not say why/],
+      [[{ ...worker, end: 0 }], [started], /went on, and ended with 0/],
       [[worker], [started, { ...told, at: EMPTIED - 1 }], /did not say why/],
       [[worker], [started, { ...told, name: "worker-1" }], /did not say why/],
       [[worker, { ...application, name: "producer-b" }], facts.told, /producer-b.* was acknowledged nothing any more/],
@@ -107,21 +108,14 @@ describe("17, that an emptied Redis is another store,", () => {
 
   test("lets a process be killed, done, or not have opened the store", async () => {
     const { standing, facts, replacement, worker } = await world();
-    const [, told] = facts.told;
-    assert.ok(told);
-    const sync = { name: "feed-1", startedAt: EMPTIED - 10, endedAt: NOW };
-    const lived = [
-      worker,
-      { ...sync, end: 0 },
-      { ...sync, end: "SIGKILL" },
-      { ...sync, end: 1 },
-      { ...worker, name: "late" },
-    ];
-    const { holds, facts: counted } = await judgeReplaced(standing, {
-      ...facts,
-      replacements: [{ ...replacement, lived }],
-    });
-    assert.deepEqual([holds, counted["endedOtherwise"], counted["notOpenYet"]], [true, 2, 2]);
+    const sync = { name: "feed-1", startedAt: EMPTIED - 10, end: 0, endedAt: BACK + 30_000 };
+    const told = [...facts.told, { name: "feed-1", at: EMPTIED - 5, is: "started" } as const];
+    const judged = async (lived: readonly Lived[]) =>
+      judgeReplaced(standing, { ...facts, told, replacements: [{ ...replacement, lived: [worker, ...lived] }] });
+    const { holds, facts: counted } = await judged([sync, { ...sync, end: "SIGKILL" }, { ...worker, name: "late" }]);
+    assert.deepEqual([holds, counted["endedOtherwise"], counted["notOpenYet"]], [true, 2, 1]);
+    assert.match((await judged([{ ...sync, endedAt: BACK + 30_001 }])).broken.join(), /feed-1.* went on, and ended/);
+    assert.match((await judged([{ ...sync, end: 1 }])).broken.join(), /feed-1.* did not say why/);
   });
 
   test("breaks where something of the old store is in the new one", async () => {

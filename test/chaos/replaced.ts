@@ -24,6 +24,10 @@ export interface ReplacedFacts {
 
 /** Applications go on: the library opens the store anew. They are known by the changes that they acknowledge. */
 const APPLICATION = /^producer-(.)$/;
+/** They end well only when they are asked to, at the end of the run. */
+const LONG_LIVED = /^(worker|replayer)-/;
+/** A sync may have been done in that very moment, and suspended before it ended. */
+const DONE_WITHIN_MS = 30_000;
 /** They have nothing open in the store. */
 const STRANGERS = new Set(["emulator"]);
 
@@ -95,10 +99,13 @@ function fateOf(
   const own = told.filter((line) => line.name === name && line.at >= startedAt && line.at <= endedAt);
   if (own.some(({ is, at }) => is === "store-replaced" && at >= emptiedAt))
     return end === undefined ? "was told, and lives on" : "endedAsReplaced";
-  // A signal is a fault's; a sync may be done in that very moment, or not have begun.
-  if (typeof end === "string" || end === 0 || end === 2) return "endedOtherwise";
+  // A signal is a fault's.
+  if (typeof end === "string") return "endedOtherwise";
   if (!own.some(({ is, at }) => is === "started" && at < emptiedAt)) return "notOpenYet";
-  return end === undefined ? "lives on" : `ended with ${end}, and did not say why`;
+  if (end === undefined) return "lives on";
+  if (end !== 0 && end !== 2) return `ended with ${end}, and did not say why`;
+  const isDone = !LONG_LIVED.test(name) && endedAt <= backAt + DONE_WITHIN_MS;
+  return isDone ? "endedOtherwise" : `went on, and ended with ${end} at ${endedAt}`;
 }
 
 /** When an application was told to put something, and had done it. One of them waits for what becomes of it. */
