@@ -314,7 +314,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
 function emptied(engine: Engine, replacements: Replacements): () => Promise<Undo> {
   return async () => {
     const isDelivered = async (): Promise<boolean> => (await engine.store.runs.books()).applied > 0;
-    await until("a worker has delivered something", isDelivered, 120_000);
+    await until("a worker has delivered something", isDelivered, 300_000);
     return replacements.empty();
   };
 }
