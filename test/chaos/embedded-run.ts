@@ -41,7 +41,7 @@ import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 const TICK_MS = 100;
 const BEGUN = '"msg":"run started"';
 const TURN_MS = 8_000;
-const LOOK_EVERY_TURNS = 4;
+const LOOK_EVERY_TURNS = 2;
 
 export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
   return onStage(settings, [], (stage) => play(settings, stage));
