@@ -202,6 +202,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   if (unfinished && gates.isCancelled(unfinished.feed.name)) unfinished = undefined;
   const calmAt = Date.now();
   say("Faults have ended.");
+  await checkpoint();
   for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
   for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(nothing);
   for (let tries = 0; tries < 5 && command.unfinished; tries += 1) await command.give(ended);
@@ -222,6 +223,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
     },
   });
+  await checkpoint();
   const users = await stage.addLate();
 
   const engine = scope.defer(await openStore(), (opened) => opened.close());

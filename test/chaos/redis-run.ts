@@ -225,6 +225,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await old?.stop();
     const calmAt = Date.now();
     say("Faults have ended.");
+    await checkpoint();
     await others.ended();
     await stage.handovers.ended();
     await feeds.finish();
@@ -237,6 +238,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     });
     await singles.finish();
     await commands.finish();
+    await checkpoint();
     const users = await stage.addLate();
     const drained = async (): Promise<boolean> =>
       (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
