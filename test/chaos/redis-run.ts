@@ -66,8 +66,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     };
     const isReplaced = plan.topology === "replaced";
     if (!isReplaced) {
-      const first = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
-      await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host);
+      const first = new Redis(await redis.masterPort(), "127.0.0.1");
+      await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host).finally(() => first.disconnect());
     }
     const engine = scope.defer(
       await openLiveEngine(() => openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" })),
