@@ -40,10 +40,7 @@ async function redisStage(t: TestContext) {
   return {
     nameThere,
     open: () => open({ redisUrl: url, namespace }),
-    async empty() {
-      const keys = await redis.keys(`{poolsync:${namespace}}:*`);
-      await redis.del(...keys);
-    },
+    empty: async () => void (await redis.del(await redis.keys(`{poolsync:${namespace}}:*`))),
   };
 }
 
@@ -82,7 +79,7 @@ describe("an application whose store is replaced", () => {
     await until("it is written by the other", () => nameThere() === "second");
   });
 
-  test("opens the data directory that was put in the place of its own, and writes nothing into it before", async (t) => {
+  test("opens the data directory that was put in the place of its own", async (t) => {
     const { open, nameThere } = await stage(t);
     const directory = await temporaryDirectory();
     t.after(() => directory.remove());

@@ -26,9 +26,9 @@ export interface SessionSettings {
 export interface Session {
   readonly engine: Engine;
   /** Opened once; a failure is not remembered. */
-  pool(id: string): Promise<Pool>;
+  readonly pool: (id: string) => Promise<Pool>;
   /** Delivers a pool's changes until the session is closed. */
-  deliver(id: string): Promise<void>;
+  readonly deliver: (id: string) => Promise<void>;
 }
 
 interface OpenSession extends Session {

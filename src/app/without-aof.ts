@@ -15,7 +15,7 @@ export function reportWithoutAof(
   say?.(WITHOUT_AOF);
 }
 
-/** The same for whoever asks a worker whether it is ready. Undefined while the store is not open. */
-export function notesWithoutAof(store: Store | undefined): readonly string[] {
-  return store?.withoutAof === true ? [WITHOUT_AOF] : [];
+/** For whoever asks a worker whether it is ready. Somebody may have mended it since. */
+export function notesWithoutAof({ withoutAof }: Store): readonly string[] {
+  return withoutAof ? [`As this process started: ${WITHOUT_AOF}`] : [];
 }

@@ -37,8 +37,16 @@ const PORT_ATTEMPTS = 5;
 // Nothing is evicted: an evicting Redis loses jobs. It writes the file whose absence is reported, without waiting for the
 // disk, and never writes it anew.
 const SETTINGS = [
-  ...["--save", "", "--maxmemory-policy", "noeviction"],
-  ...["--appendonly", "yes", "--appendfsync", "no", "--auto-aof-rewrite-percentage", "0"],
+  "--save",
+  "",
+  "--maxmemory-policy",
+  "noeviction",
+  "--appendonly",
+  "yes",
+  "--appendfsync",
+  "no",
+  "--auto-aof-rewrite-percentage",
+  "0",
 ];
 
 /**

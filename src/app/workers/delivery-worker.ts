@@ -8,7 +8,6 @@ import { openChosenPool, openClients, openEngineToPut } from "../opening.ts";
 import { logLeftovers } from "../runs/leftovers.ts";
 import { DRAIN_MS, stopDeliveries } from "../runs/stop-deliveries.ts";
 import { pauseNote } from "../gates/pause.ts";
-import type { Store } from "../../store/store.ts";
 import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
@@ -29,14 +28,14 @@ export async function runDeliveryWorker(
       !interrupts.drain.aborted &&
       deliveries.length === chosen.length &&
       deliveries.every((delivery) => delivery.ready);
-    let store: Store | undefined;
+    let ofStore = (): readonly string[] => [];
     const notes = (): readonly string[] => [
-      ...notesWithoutAof(store),
+      ...ofStore(),
       ...new Set(deliveries.flatMap(({ paused }) => paused.map(pauseNote))),
     ];
     await openHealth(config, log, { ready, notes }, scope);
     const engine = await openEngineToPut(config, scope, { log });
-    ({ store } = engine);
+    ofStore = () => notesWithoutAof(engine.store);
     const clients = openClients(config, scope);
     const { concurrency } = config;
     await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {

@@ -10,7 +10,6 @@ import { AppError, failureOf, messageOf } from "../app-error.ts";
 import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
 import { withFeedLease } from "../feeds/feed-lease.ts";
 import { openClients, openEngineToPut } from "../opening.ts";
-import type { Store } from "../../store/store.ts";
 import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
@@ -24,11 +23,11 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, scope);
     let isReady = (): boolean => false;
-    let store: Store | undefined;
+    let ofStore = (): readonly string[] => [];
     const ready = (): boolean => isReady() && !interrupts.drain.aborted;
-    await openHealth(config, log, { ready, notes: () => notesWithoutAof(store) }, scope);
+    await openHealth(config, log, { ready, notes: () => ofStore() }, scope);
     const engine = await openEngineToPut(config, scope, { log });
-    ({ store } = engine);
+    ofStore = () => notesWithoutAof(engine.store);
     const clients = openClients(config, scope);
     const deps: PassDeps = { config, log, engine, clients };
     await expireWaiting(engine, log);
