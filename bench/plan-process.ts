@@ -15,7 +15,7 @@ import type { PoolProfile } from "../src/core/pool-schema.ts";
 import { mapHeaders } from "../src/feeds/headers.ts";
 import { withScope } from "../src/lifecycle.ts";
 import { buildPlans } from "../src/plan/plan.ts";
-import { createKeyring, freshSecret } from "../src/store/keyring.ts";
+import { testKeyring } from "../test/support/keyring.ts";
 import { createPace } from "../src/store/postgres/pace.ts";
 
 const [path = "", endpoint = ""] = process.argv.slice(2);
@@ -66,7 +66,7 @@ try {
     const [plan] = await buildPlans(
       {
         profile: PROFILE,
-        keyring: createKeyring(freshSecret()),
+        keyring: testKeyring(),
         directory,
         ledgers: () => Promise.resolve(new Map()),
         scan: () => scanPool({ cognito, lists, poolId: PROFILE.id, signal }),

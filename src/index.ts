@@ -21,6 +21,7 @@ import { LOG_LEVELS } from "./config/settings.ts";
 import type { Books } from "./core/books.ts";
 import { callTarget, type FoundTarget } from "./core/call-target.ts";
 import type { InvalidUnit } from "./core/change.ts";
+import { defined } from "./core/defined.ts";
 import { quoted } from "./core/quoted.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
 import type { Pool } from "./delivery/pool.ts";
@@ -43,8 +44,10 @@ export interface PoolsyncOptions {
   readonly dataDir?: string;
   /** Keeps deployments on one Redis apart. `poolsync` unless set. */
   readonly namespace?: string;
-  /** 32 bytes that encrypt values and usernames at rest. */
+  /** 32 bytes that wrap the keys with which values and usernames are encrypted at rest. */
   readonly key?: Uint8Array;
+  /** Those that were used before, while `poolsync rekey` is being run. */
+  readonly previousKey?: Uint8Array;
   /**
    * Where it is absent: AWS_REGION, else the one that a pool's id begins with, else AWS_DEFAULT_REGION or the profile's.
    */
@@ -112,7 +115,7 @@ const NEVER = (): AbortSignal => new AbortController().signal;
 /** Opens the store. Throws a TypeError for an invalid option; a StoreError whose message ends with the next step. */
 export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> {
   const settings = { ...DEFAULTS, ...options };
-  const { redisUrl, dataDir, namespace, key, ratePerSecond, concurrency } = settings;
+  const { redisUrl, dataDir, namespace, key, previousKey, ratePerSecond, concurrency } = settings;
   if (redisUrl === undefined && dataDir === undefined) {
     throw new TypeError("Expected `redisUrl` or `dataDir`, got neither: say where poolsync keeps its data");
   }
@@ -125,7 +128,7 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       namespace,
       dataDir: dataDir ?? "",
       ...(redisUrl === undefined ? {} : { redisUrl }),
-      ...(key === undefined ? {} : { key: Buffer.from(key) }),
+      ...defined({ key: key && Buffer.from(key), previousKey: previousKey && Buffer.from(previousKey) }),
       ceilingOf: () => ratePerSecond,
     },
     concurrency,
@@ -246,7 +249,7 @@ type Place = Omit<PoolPlace, "ratePerSecond">;
 
 const KEY_BYTES = 32;
 
-function checkOptions({ ratePerSecond = 1, concurrency = 1, key, logLevel }: PoolsyncOptions): void {
+function checkOptions({ ratePerSecond = 1, concurrency = 1, key, previousKey, logLevel }: PoolsyncOptions): void {
   const fault = (name: string, form: string, got: unknown): TypeError =>
     new TypeError(`Expected \`${name}\` to be ${form}, got ${quoted(String(got))}`);
   if (!Number.isFinite(ratePerSecond) || ratePerSecond <= 0) {
@@ -255,8 +258,9 @@ function checkOptions({ ratePerSecond = 1, concurrency = 1, key, logLevel }: Poo
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw fault("concurrency", "a whole number from 1", concurrency);
   }
-  if (key !== undefined && !(key instanceof Uint8Array && key.length === KEY_BYTES)) {
-    throw new TypeError(`Expected \`key\` to be a Uint8Array of ${KEY_BYTES} bytes`);
+  for (const [name, bytes] of Object.entries(defined({ key, previousKey }))) {
+    if (bytes instanceof Uint8Array && bytes.length === KEY_BYTES) continue;
+    throw new TypeError(`Expected \`${name}\` to be a Uint8Array of ${KEY_BYTES} bytes`);
   }
   if (!LOG_LEVELS.some((level) => level === logLevel)) {
     throw fault("logLevel", `one of ${LOG_LEVELS.join(", ")}`, logLevel);

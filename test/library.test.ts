@@ -20,7 +20,7 @@ async function open(t: TestContext, place: Place = "embedded"): Promise<{ emulat
   const pool = emulator.pools.add({ id: POOL });
   pool.addUser({ username: "jane", attributes: { nickname: "jj", email: "jane@example.com", email_verified: "true" } });
   const { url, namespace } = testRedis();
-  putMadeDirectory(join(directory, "data"));
+  if (place === "embedded") putMadeDirectory(join(directory, "data"));
   const poolsync = await openPoolsync({
     endpoint: emulator.url,
     region: "eu-west-1",
@@ -208,6 +208,7 @@ describe("an application that opens poolsync", () => {
     const directory = await mkdtemp(join(tmpdir(), "poolsync-library-"));
     const emulator = await startEmulator();
     emulator.pools.add({ id: POOL }).addUser({ username: "jane", attributes: {} });
+    putMadeDirectory(join(directory, "data"));
     const poolsync = await openPoolsync({
       endpoint: emulator.url,
       logLevel: "silent",

@@ -31,6 +31,7 @@ import { FIRST_PROBE_MS, LONGEST_PROBE_MS } from "../src/store/holds.ts";
 import { emulatorWith, POOL, runCommand } from "./cli/command-run.ts";
 import { temporaryDirectory } from "./support/temporary-directory.ts";
 import { exampleAws } from "./support/aws-environment.ts";
+import { putMadeDirectory } from "./support/made-directory.ts";
 import { logCalls } from "./support/log-calls.ts";
 import { marked, only, section as sectionOf, table } from "./support/markdown-page.ts";
 
@@ -198,7 +199,9 @@ describe("the page on operations, on configuration", () => {
         const ofOthers = ["--scan", "--pattern", "--install"].includes(flag);
         assert.ok(flags.has(flag) || ofOthers, flag);
       }
-      for (const [, words = ""] of text.matchAll(/(?:`poolsync |poolsync -- )((?:dead |runs |epoch )?[a-z][a-z-]*)/g)) {
+      for (const [, words = ""] of text.matchAll(
+        /(?:`poolsync |poolsync -- )((?:dead |runs |damaged |epoch )?[a-z][a-z-]*)/g,
+      )) {
         assert.ok(
           known.some(({ name }) => name === words),
           words,
@@ -294,6 +297,7 @@ describe("the page on operations, on what poolsync says", () => {
     const emulator = await emulatorWith(2);
     const restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
     const directory = await temporaryDirectory();
+    putMadeDirectory(join(directory.path, "data"));
     try {
       const file = join(directory.path, "users.csv");
       await writeFile(file, "username,given_name\nu0,Ana\nnewcomer,Di\n,Eve\n");

@@ -7,7 +7,7 @@ import { constants, tmpdir } from "node:os";
 import { dirname, join, matchesGlob } from "node:path";
 import { Redis } from "ioredis";
 import { provideRedis, type ProvidedRedis } from "./support/redis-server.ts";
-import { writeBatches } from "./support/batches.ts";
+import { batchesOf, writeBatches } from "./support/batches.ts";
 import { needsOf } from "./support/test-needs.ts";
 
 // What `npm test` runs: it finds a real Redis where a test file needs one, runs the tests and ends with their exit code.
@@ -20,14 +20,18 @@ const args = process.argv.slice(2);
 const install = args.includes("--install") || process.env["CI"] === "true";
 const options = args.filter((arg) => arg.startsWith("-") && arg !== "--install");
 const wanted = args.filter((arg) => !arg.startsWith("-"));
-const files = spread(
-  globSync("test/**/*.test.ts", { cwd: root })
-    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
-    .sort(),
-);
+const files = globSync("test/**/*.test.ts", { cwd: root })
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part) || matchesGlob(file, part)))
+  .sort();
 const needs = files.map((file) => needsOf(join(root, file)));
-/** Unit tests share processes where everything is run; a file that was asked for is run by itself. */
-const shared = wanted.length > 0 ? [] : files.filter((_, index) => needs[index]?.isUnit);
+/** Rooms of many small files: a process that loads what one of them needs takes longer than most of its tests. */
+const SHARING = ["app", "cognito", "emulator"];
+/** How many of them share a process: one after the other, and some of them wait. */
+const FEW = 5;
+/** The chaos runs, which take a minute and more. */
+const LONGEST = join("chaos", "short.test.ts");
+/** What shares processes where everything is run: unit tests, and these rooms. A file that was asked for is run by itself. */
+const shared = wanted.length > 0 ? [] : [undefined, ...SHARING].map((room) => filesOf(room));
 
 let interrupted: NodeJS.Signals | undefined;
 let tests: ChildProcess | undefined;
@@ -49,18 +53,28 @@ if (files.length === 0) {
 }
 
 /**
- * Puts the files of test/chaos at equal distances, the last one first: they start whole fleets of processes, and starve
- * one another where they run side by side. The longest of them is the last by its name.
+ * Puts the files of test/chaos at equal distances, the longest one first: they start whole fleets of processes, and
+ * starve one another where they run side by side.
  */
-function spread(sorted: readonly string[]): readonly string[] {
-  const isChaos = (file: string): boolean => dirname(file).endsWith("chaos");
-  const fleets = sorted.filter(isChaos).toReversed();
-  const others = sorted.filter((file) => !isChaos(file));
+function spread(all: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  const isOf = (name: string, [first = "", ...more]: readonly string[]): boolean =>
+    more.length === 0 && first.startsWith(join("test", name));
+  const others = all.filter((batch) => !isOf("chaos", batch));
+  const fleets = all.filter((batch) => isOf("chaos", batch));
+  fleets.sort((a, b) => Number(isOf(LONGEST, b)) - Number(isOf(LONGEST, a)));
   const distance = Math.ceil(others.length / Math.max(1, fleets.length));
   return [
     ...fleets.flatMap((fleet, index) => [fleet, ...others.slice(index * distance, (index + 1) * distance)]),
     ...others.slice(fleets.length * distance),
   ];
+}
+
+/** Unit tests, or the others of a room. */
+function filesOf(room: string | undefined): readonly string[] {
+  return files.filter((file, index) => {
+    if (needs[index]?.isUnit) return room === undefined;
+    return room !== undefined && dirname(file) === join("test", room);
+  });
 }
 
 async function main(): Promise<number> {
@@ -101,12 +115,13 @@ async function makeDirectory(dataDir: string): Promise<void> {
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
   const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
-  const batches = await writeBatches(
-    scratch,
-    shared.map((file) => join(root, file)),
+  const batches = shared.flatMap((group, index) =>
+    batchesOf(group, index === 0 ? undefined : Math.ceil(group.length / FEW)),
   );
-  const alone = files.filter((file) => !shared.includes(file));
-  const child = spawn(process.execPath, [...nodeArgs, ...options, ...alone, ...batches], {
+  const alone = files.filter((file) => !shared.some((group) => group.includes(file))).map((file) => [file]);
+  const ordered = spread([...batches, ...alone]).map((batch) => batch.map((file) => join(root, file)));
+  const written = await writeBatches(scratch, ordered);
+  const child = spawn(process.execPath, [...nodeArgs, ...options, ...written], {
     cwd: root,
     stdio: "inherit",
     env: {

@@ -6,7 +6,7 @@ import { getCompileCacheDir } from "node:module";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { writeBatches } from "./support/batches.ts";
+import { batchesOf, writeBatches } from "./support/batches.ts";
 import { needsOf } from "./support/test-needs.ts";
 
 // What `npm run test:unit` and `npm run test:watch` run: the test files that need nothing but their own process.
@@ -36,7 +36,7 @@ async function main(): Promise<number> {
   const scratch = await mkdtemp(join(tmpdir(), "poolsync-unit-"));
   try {
     // A watched file is run by itself, when it or what it imports has changed.
-    const run = options.includes("--watch") ? files : await writeBatches(scratch, files);
+    const run = options.includes("--watch") ? files : await writeBatches(scratch, batchesOf(files));
     const guard = pathToFileURL(join(import.meta.dirname, "support", "unit-guard.ts")).href;
     const nodeArgs = ["--test", `--test-concurrency=${availableParallelism() + WAITING}`, "--test-timeout=60000"];
     const reporter = options.some((option) => option.startsWith("--test-reporter")) ? [] : ["--test-reporter=dot"];

@@ -30,7 +30,7 @@ export interface Opened {
   readonly say?: Say | undefined;
 }
 
-export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key"> {
+export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key" | "previousKey"> {
   /** The ceiling of a pool's UserUpdate calls a second, for those who ask this process how things stand. */
   readonly ceilingOf: (pool: string) => number;
 }
@@ -79,12 +79,13 @@ export async function openOwnedEngine(
   scope: Scope,
   { log, say }: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key, ceilingOf } = settings;
+  const { redisUrl, namespace, dataDir, key, previousKey, ceilingOf } = settings;
   const engine = await openEngine({
     namespace,
     dataDir,
     ...(redisUrl === undefined ? {} : { redisUrl }),
-    ...(key === undefined ? {} : { key }),
+    key,
+    previousKey,
     log,
     ...(say === undefined ? {} : { say }),
   });

@@ -11,6 +11,7 @@ import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
+import { countUnsealed } from "../store/sealing.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
 
@@ -43,8 +44,14 @@ const namespaceStatus = z.object({
   runs: z.array(
     z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
   ),
+  /** How many documents lie aside because they broke. */
+  damaged: z.number(),
   books,
   balanced: z.boolean(),
+  /**
+   * While what an older version kept is sealed anew: about how many documents are still to be looked at.
+   */
+  unsealed: z.number().optional(),
   /** Present where everything was recounted. */
   verified: z
     .object({
@@ -73,6 +80,9 @@ export interface StatusOptions {
 
 export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOptions): Promise<NamespaceStatus> {
   const { store, queues } = engine;
+  // A recount meets every mailbox and letter, and sets aside what is broken.
+  if (verify) await store.mailboxes.recount();
+  await store.damaged.reckon();
   const pools: NamespaceStatus["pools"] = [];
   for (const { pool, endpoint, arn, region } of await store.targets()) {
     const account = arn.split(":")[4] ?? "";
@@ -120,8 +130,10 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     })),
     pauses,
     runs,
+    damaged: (await store.damaged.list()).length,
     books: { ...total },
     balanced: !unbalanced,
+    ...(engine.keyring.isSealed ? {} : { unsealed: await countUnsealed(store) }),
     ...(verify ? { verified: await recount(engine, total) } : {}),
   };
 }

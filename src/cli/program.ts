@@ -33,6 +33,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["resume", async () => (await import("./commands/pause.ts")).addResume],
   ["epoch", async () => (await import("./commands/epoch.ts")).addEpoch],
   ["status", async () => (await import("./commands/status.ts")).addStatus],
+  ["damaged", async () => (await import("./commands/damaged.ts")).addDamaged],
+  ["rekey", async () => (await import("./commands/rekey.ts")).addRekey],
   ["worker", async () => (await import("./commands/worker.ts")).addWorker],
   ["emulator", async () => (await import("./commands/emulator.ts")).addEmulator],
   ["demo", async () => (await import("./commands/demo.ts")).addDemo],

@@ -42,8 +42,10 @@ export interface Config {
   readonly redisUrl?: string;
   readonly namespace: string;
   readonly dataDir: string;
-  /** 32 bytes that encrypt values and usernames at rest. */
+  /** 32 bytes that wrap the keys of the namespace. */
   readonly key?: Buffer;
+  /** Those that wrapped them before. */
+  readonly previousKey?: Buffer;
   /** As the flag or the environment says it, else undefined: a pool's own rate and the file's come next. */
   readonly givenRate?: number;
   /** What holds where neither flag nor environment nor pool says a rate: the file's. */
@@ -121,6 +123,7 @@ export async function readConfig(
   const namespace = read(settings.namespace, env("POOLSYNC_NAMESPACE"));
   const dataDir = read(settings.dataDir, flag("data-dir", flags.dataDir), env("POOLSYNC_DATA_DIR"));
   const key = read(settings.key, env("POOLSYNC_KEY"));
+  const previousKey = read(settings.key, env("POOLSYNC_KEY_PREVIOUS"));
   const givenRate = read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE"));
   const givenReserve = read(settings.reserve, flag("reserve", flags.reserve), env("POOLSYNC_RESERVE"));
   const concurrency = read(settings.concurrency, flag("concurrency", flags.concurrency), env("POOLSYNC_CONCURRENCY"));
@@ -161,7 +164,7 @@ export async function readConfig(
     keepBefore: file?.keepBefore ?? false,
     keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
     noColor: (environment["NO_COLOR"] ?? "") !== "",
-    ...defined({ redisUrl, key, givenRate, givenReserve, logLevel }),
+    ...defined({ redisUrl, key, previousKey, givenRate, givenReserve, logLevel }),
     ...defined({ rate: file?.rate, reserve: file?.reserve, file: file && path }),
   });
 }

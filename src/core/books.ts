@@ -1,9 +1,10 @@
 /**
  * The books count units, per run and in total. Every unit that was received is in exactly one of the other terms:
  *
- *     received = applied + unchanged + superseded + stale + invalid + dead + discarded + pending
+ *     received = applied + unchanged + superseded + stale + invalid + dead + discarded + damaged + pending
  *
- * What is in flight is pending. Faults of a whole row are counted in `rows`, outside the books.
+ * What is in flight is pending. `damaged`: it was in a document that broke, and was set aside; nobody knows what became
+ * of it. Faults of a whole row are counted in `rows`, outside the books.
  */
 export const TERMS = [
   "received",
@@ -14,6 +15,7 @@ export const TERMS = [
   "invalid",
   "dead",
   "discarded",
+  "damaged",
   "pending",
 ] as const;
 export type Term = (typeof TERMS)[number];
@@ -28,6 +30,7 @@ export const EMPTY_BOOKS: Books = Object.freeze({
   invalid: 0,
   dead: 0,
   discarded: 0,
+  damaged: 0,
   pending: 0,
 });
 

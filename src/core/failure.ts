@@ -25,6 +25,7 @@ export const LETTER_KINDS = [
   "delivery-failed",
   "not-authorized",
   "token-expired",
+  "altered",
 ] as const;
 export type LetterKind = (typeof LETTER_KINDS)[number];
 
@@ -158,6 +159,13 @@ export const FAILURE_KINDS = kindTable({
     scope: "claim",
     advice:
       "Make the change again with a new token (update-user-attributes), which takes this one's place: without one it cannot be replayed.",
+  },
+  altered: {
+    outcome: "bury",
+    buryAs: "altered",
+    scope: "unit",
+    advice:
+      "Somebody wrote to the store past poolsync, so nothing was sent: discard the letter, give the source's value again, and find out who can write to the store.",
   },
   "user-not-ready": {
     outcome: "bury",

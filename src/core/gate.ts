@@ -8,7 +8,8 @@
  *
  * A gate is no hold: no probe goes through it, and nothing lifts it but a person.
  */
-export type GateState = "cancelled" | "waiting" | "paused";
+export const GATE_STATES = ["cancelled", "waiting", "paused"] as const;
+export type GateState = (typeof GATE_STATES)[number];
 
 /** The gate of everything. */
 export const ALL = "all";

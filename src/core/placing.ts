@@ -137,10 +137,20 @@ export function resend(d: Draft, name: string): void {
   if (flag !== undefined) resend(d, flag);
 }
 
-/** True where `unit` says nothing that `other` does not say as well or better. */
-function yieldsTo(unit: QueuedUnit, other: QueuedUnit): boolean {
-  if (unit.version <= other.version) return true;
+/** True where both say the same, of the same time by the source's clock. */
+export function isRepeat(unit: QueuedUnit, other: QueuedUnit): boolean {
   return unit.digest === other.digest && ordinalOf(unit.version) === ordinalOf(other.version);
+}
+
+/**
+ * True where `unit` gives way to `other`, which waits or is in flight: to what is newer, and to what says the same in its
+ * own run. What says the same in another run may never go, because that run is paused or nobody delivers it: then the
+ * later one goes itself, unless a gate keeps it and not the other.
+ */
+function yieldsTo(d: Draft, unit: QueuedUnit, other: QueuedUnit): boolean {
+  if (unit.version <= other.version) return true;
+  if (!isRepeat(unit, other)) return false;
+  return unit.run === other.run || (d.passageOf(unit.run).is === "closed" && d.passageOf(other.run).is === "open");
 }
 
 /** The unit with what it superseded: its own from before, the loser, and the loser's. */
@@ -184,7 +194,7 @@ export function place(d: Draft, name: string, unit: QueuedUnit): void {
   // The change that ends here asked for the very same value, so the stricter condition of the two holds from now on.
   const strict = waiting?.digest === unit.digest ? stricter(waiting.sendUnless, unit.sendUnless) : unit.sendUnless;
   const rival = waiting ?? claim?.units[name];
-  if (rival && !cameBefore(rival.account, unit.account) && yieldsTo(unit, rival)) {
+  if (rival && !cameBefore(rival.account, unit.account) && yieldsTo(d, unit, rival)) {
     const winner = replacing(d, name, waiting?.digest === unit.digest ? sentUnless(rival, strict) : rival, unit);
     if (waiting) pending[name] = winner;
     else if (claim) claim.units[name] = winner;

@@ -1,7 +1,7 @@
 import { defined } from "./defined.ts";
 import { book, draft, otherOf, take, type Draft, type Outcome, type Owner } from "./draft.ts";
 import { blank, cameBefore, enter, enterSeen, fenceVersion, NOT_LOOKED_AT, unchangedBy } from "./ledger.ts";
-import { discard, done, finish, startCooldown, place, replacing, resend } from "./placing.ts";
+import { discard, done, finish, isRepeat, startCooldown, place, replacing, resend } from "./placing.ts";
 import type { PassageOf } from "./gate.ts";
 import type { Letter } from "./letter.ts";
 import { COOLDOWN_MS, type QueuedUnit, type UserState } from "./mailbox.ts";
@@ -73,8 +73,9 @@ function settleUnit(
       if (settlement.fateUnknown) {
         startCooldown(d, name, unit.digest, nowMs);
         fenceVersion(d, name, unit, nowMs + COOLDOWN_MS, nowMs);
-      } else if (wasLast && !doubted) {
-        // Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
+      } else if (wasLast && !doubted && !isFlag(name)) {
+        // Nothing was written: the value that poolsync wrote last still is the last, and may await the person. Not so a
+        // flag, which its address may have reset in this very claim.
         enter(d, name, d.ledger[name]?.version ?? unit.version, unit.digest);
       }
       place(d, name, {
@@ -117,7 +118,27 @@ function settleDone(
     enterSeen(d, name, unit, wasLast, nowMs, settlement.account);
   }
   if (doubted) place(d, name, { ...unit, notBefore: 0 });
-  else done(d, name, unit, settlement.is);
+  else {
+    done(d, name, unit, settlement.is);
+    if (newer === undefined) settleRepeat(d, name, unit, nowMs);
+  }
+}
+
+/**
+ * What another run put of the same value, while this one was in flight, is there as well: unchanged, without a call. It
+ * goes itself where something else may change the unit before or after it.
+ */
+function settleRepeat(d: Draft, name: string, unit: QueuedUnit, nowMs: number): void {
+  const { pending, claim } = d.mailbox;
+  const repeat = pending[name];
+  if (!repeat || !isRepeat(repeat, unit) || repeat.account !== unit.account) return;
+  const other = otherOf(name);
+  if (other !== undefined && (pending[other] || claim?.units[other])) return;
+  if (d.passageOf(repeat.run).is === "cancelled") return;
+  delete pending[name];
+  book(d, repeat.run, "pending", -1);
+  enter(d, name, repeat.version, d.ledger[name]?.digest ?? "", { ending: unchangedBy(repeat, nowMs) });
+  done(d, name, repeat, "unchanged");
 }
 
 /** The unit becomes a letter, unless something newer of it waits, or its run was cancelled meanwhile. */

@@ -5,8 +5,10 @@
 import type { Buried } from "../core/letter.ts";
 import type { QueuedUnit } from "../core/mailbox.ts";
 import type { Settlement } from "../core/settlement.ts";
+import { ordinalOf } from "../core/version.ts";
 import { withoutToken, type Keyring } from "../store/keyring.ts";
 import type { ClaimAnswer, Mailboxes } from "../store/mailboxes.ts";
+import { openBody, sealBody } from "../store/sealed-unit.ts";
 
 export interface ClaimInHand {
   readonly user: string;
@@ -40,6 +42,8 @@ export interface ClaimSession {
   /** Names of the units about which nothing is concluded yet. */
   open(): string[];
   claimedUnit(name: string): QueuedUnit;
+  /** Of a claimed unit, opened; undefined where it was altered in the store. */
+  bodyOf(name: string): string | undefined;
   conclude(name: string, settlement: Settlement): void;
   applied(name: string): void;
   /**
@@ -84,6 +88,11 @@ export function openClaimSession(
     if (!unit) throw new RangeError(`Expected \`${name}\` to be a unit of the claim`);
     return unit;
   };
+  const placeOf = (unit: string) => ({ pool: answer.pool, user, unit });
+  const bodyOf = (name: string): string | undefined => {
+    const { version, body } = claimedUnit(name);
+    return openBody(keyring, { ...placeOf(name), version }, body);
+  };
   const conclude = (name: string, settlement: Settlement): void => {
     if (!open.delete(name)) throw new RangeError(`Expected \`${name}\` to be open, and it is concluded`);
     unreported[name] = settlement;
@@ -92,6 +101,7 @@ export function openClaimSession(
   return {
     open: () => [...open],
     claimedUnit,
+    bodyOf,
     conclude,
     applied: (name) => conclude(name, { is: "applied", version: claimedUnit(name).version }),
     unchanged(name, { awaiting = false, account } = {}) {
@@ -100,8 +110,9 @@ export function openClaimSession(
       conclude(name, { is: "unchanged", version, ...(awaiting ? { awaiting } : {}), ...whose });
     },
     bury(name, kind, reason, { owner, fateUnknown = false } = {}) {
-      const { version, body } = claimedUnit(name);
-      const tokenless = withoutToken(keyring.open(body));
+      const { version } = claimedUnit(name);
+      const body = bodyOf(name);
+      const tokenless = body === undefined ? undefined : withoutToken(body);
       conclude(name, {
         is: "bury",
         version,
@@ -110,7 +121,7 @@ export function openClaimSession(
         reason,
         fateUnknown,
         ...(owner === undefined ? {} : { owner }),
-        ...(tokenless === undefined ? {} : { body: keyring.seal(tokenless) }),
+        ...(tokenless === undefined ? {} : { body: sealBody(keyring, placeOf(name), ordinalOf(version), tokenless) }),
       });
     },
     defer(names, inMs) {

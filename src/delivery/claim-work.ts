@@ -12,8 +12,8 @@ import type { Person } from "../core/person.ts";
 import { checkUnit } from "../core/pool-schema.ts";
 import { isPlain, type UnitValue } from "../core/unit.ts";
 import { callOptionsOf, personOf, valueOf } from "../store/keyring.ts";
+import { openUsername } from "../store/sealed-unit.ts";
 import type { HoldScope } from "../store/holds.ts";
-import { StoreError } from "../store/store-error.ts";
 import { type AliasGuard, type AliasSeeker, openAliasGuard } from "./alias-guard.ts";
 import { type ClaimInHand, type ClaimSession, openClaimSession } from "./claim-session.ts";
 import type { DeliveryDeps } from "./delivery-deps.ts";
@@ -65,12 +65,16 @@ export interface ClaimWork {
 /** How long units wait that were not tried: no slot could be had in time, or the call before them failed. */
 export const LATER_MS = 1000;
 
-/** Opens the units of a claim; those that need no call to be known as wrong are concluded. */
+/**
+ * Opens the units of a claim; those that need no call to be known as wrong are concluded. So are all of them where the
+ * username is not this user's: somebody wrote to the store past poolsync, and whoever it names now would be written.
+ */
 export function openClaimWork(deps: DeliveryDeps, claim: ClaimInHand, signal: AbortSignal): ClaimWork {
   const { settles, keyring, subs, holds, leaseMs } = deps;
-  const username = keyring.open(claim.answer.username);
-  if (keyring.userKey(deps.profile.id, username) !== claim.user) throw notTheirs(claim.user);
+  const known = openUsername(keyring, { pool: deps.profile.id, user: claim.user }, claim.answer.username);
+  const username = known ?? "";
   const session = openClaimSession(settles, keyring, claim, leaseMs);
+  if (known === undefined) for (const name of session.open()) session.bury(name, "altered", "username-altered");
   const recipients = createRecipients(username, subs);
   const { priority } = claim.answer;
   const seeker = { user: claim.user, username, priority, signal, leaseLeftMs: () => session.leaseLeftMs() };
@@ -115,17 +119,9 @@ export function openClaimWork(deps: DeliveryDeps, claim: ClaimInHand, signal: Ab
   return work;
 }
 
-/** Somebody wrote to the store past poolsync: whoever it names now would be written. */
-function notTheirs(user: string): StoreError {
-  return new StoreError(
-    "damaged",
-    `Expected the username in the mailbox of user ${user} to be that user's, and it is another's: nothing of it is sent. Restore the store from a copy.`,
-  );
-}
-
 /** Gives each unit whom it is for and how it is sent, or concludes it where that needs no call. */
 function openUnits(
-  { keyring, profile }: DeliveryDeps,
+  { profile }: DeliveryDeps,
   session: ClaimSession,
   recipients: Recipients,
 ): ReadonlyMap<string, ClaimedUnit> {
@@ -136,7 +132,11 @@ function openUnits(
       session.bury(name, "gave-up", "exhausted");
       continue;
     }
-    const body = keyring.open(claimed.body);
+    const body = session.bodyOf(name);
+    if (body === undefined) {
+      session.bury(name, "altered", "altered");
+      continue;
+    }
     const value = valueOf(body);
     const callOptions = callOptionsOf(body);
     if (callOptions.token !== undefined && hasEnded(callOptions.token, Date.now())) {

@@ -114,8 +114,8 @@ async function submit(
   await store.runs.direct(pool);
   const user = producer.userKey(change.username);
   const facts = { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) };
-  const { at, arrival } = await producer.put([change], facts);
-  const ordinal = ordinalText(change.version ?? { timeMs: at, sequence: 0 });
+  const { timeMs, arrival } = await producer.put([change], facts);
+  const ordinal = ordinalText(change.version ?? { timeMs, sequence: 0 });
   const { mailbox, ledger } = await store.mailboxes.read(user);
   const versions = new Map<string, string>();
   const digests = new Map(change.units.map(({ name, value }) => [name, keyring.valueDigest(name, value)]));

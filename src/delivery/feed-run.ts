@@ -4,6 +4,7 @@
  * where its cursor stands; records before it are mapped and checked again for the report, but not put.
  */
 import type { Change } from "../core/change.ts";
+import { defined } from "../core/defined.ts";
 import type { Identifier } from "../core/identifier.ts";
 import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
@@ -49,6 +50,8 @@ export interface FeedRunOptions {
   readonly progress?: (rows: number) => void;
   /** This process delivers what it puts, and leaves the rest of the pool: how much of that is due is not its backlog. */
   readonly deliversOwn?: boolean;
+  /** How many may be due before it waits, where that is not as many as `belowBacklog` says. */
+  readonly backlog?: number;
   /** Called when the feed waits because many users are due, and no worker seems to deliver. */
   readonly onStill?: () => void;
   readonly signal: AbortSignal;
@@ -61,7 +64,7 @@ const PAGE_ROWS = 500;
  * stays put. Rejects with a StoreError `run-lost` where the store has forgotten what was put.
  */
 export async function putFeed(options: FeedRunOptions): Promise<string> {
-  const { engine, profile, run, report, progress, deliversOwn = false, onStill, signal } = options;
+  const { engine, profile, run, report, progress, deliversOwn = false, backlog: limit, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
   const startAt = cursor === "" ? 0 : Number(cursor);
@@ -78,7 +81,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   const flush = async (): Promise<void> => {
     if (page.read === 0) return;
     signal.throwIfAborted();
-    await belowBacklog(countWaiting, onStill ? { onStill } : {}, signal);
+    await belowBacklog(countWaiting, defined({ limit, onStill }), signal);
     const rowsFound = await linked(options, page, exceptions);
     const changes = rowsFound.map(({ change }) => change);
     const { invalid, read, faulty } = page;

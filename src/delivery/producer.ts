@@ -12,9 +12,10 @@ import {
   type InvalidUsername,
   type PoolProfile,
 } from "../core/pool-schema.ts";
-import { MAX_LEAD_MS, ordinalText } from "../core/version.ts";
+import { MAX_LEAD_MS, ordinalText, type Ordinal } from "../core/version.ts";
 import { bodyOf } from "../store/keyring.ts";
 import type { Page, Put, UserUnits } from "../store/mailboxes.ts";
+import { sealBody, sealUsername, type UserPlace } from "../store/sealed-unit.ts";
 import type { Engine } from "../queues/engine.ts";
 
 export interface ProducerOptions {
@@ -46,8 +47,8 @@ export interface Producer {
   ): { readonly fault: InvalidUsername } | { readonly sound: Change; readonly invalid: readonly InvalidUnit[] };
   /** The opaque key under which a user is known outside. */
   userKey(username: string): string;
-  /** Puts sound changes as one page, and wakes their users. */
-  put(changes: readonly Change[], facts: PageFacts): Promise<Put>;
+  /** Puts sound changes as one page, and wakes their users. `timeMs`: the time of those that say none. */
+  put(changes: readonly Change[], facts: PageFacts): Promise<Put & { readonly timeMs: number }>;
 }
 
 /** What is wrong with the units that a put counts as `ahead`. */
@@ -60,23 +61,21 @@ export function createProducer(options: ProducerOptions): Producer {
   const { engine, profile, run, priority, sendUnless } = options;
   const { store, keyring, wakeUps } = engine;
 
-  const userOf = (username: string): Pick<UserUnits, "user" | "username"> => {
-    const canonical = canonicalUsername(profile, username);
-    return { user: keyring.userKey(profile.id, canonical), username: keyring.seal(canonical) };
-  };
+  const userKey = (username: string): string => keyring.userKey(profile.id, canonicalUsername(profile, username));
 
-  const desiredUnitOf = (change: Change): DesiredUnit[] => {
+  const desiredUnitOf = (user: UserPlace, change: Change, version: Ordinal): DesiredUnit[] => {
     if (change.callOptions?.token !== undefined && !keyring.encrypts) {
       throw new TypeError("Expected POOLSYNC_KEY to be set: a user's token is not stored in clear");
     }
+    const ordinal = ordinalText(version);
     return change.units.map(({ name, value }) => ({
       name,
-      ...(change.version ? { ordinal: ordinalText(change.version) } : {}),
+      ordinal,
       ...(sendUnless === undefined ? {} : { sendUnless }),
       ...lookOf(change, name),
       ...(change.overruled?.has(name) === true ? { overruled: true } : {}),
       digest: keyring.valueDigest(name, value),
-      body: keyring.seal(bodyOf(value, change.callOptions, change.person)),
+      body: sealBody(keyring, { ...user, unit: name }, ordinal, bodyOf(value, change.callOptions, change.person)),
       ...(change.callOptions?.token === undefined ? {} : { hasToken: true as const }),
     }));
   };
@@ -93,22 +92,27 @@ export function createProducer(options: ProducerOptions): Producer {
       });
       return { sound: { ...change, units }, invalid };
     },
-    userKey: (username) => userOf(username).user,
+    userKey,
     async put(changes, { quietly = false, ...facts }) {
+      // The time of changes that say none. It is asked for before the put, because it is sealed with the value.
+      const timeMs = changes.every(({ version }) => version) ? 0 : await store.now();
       // One entry an account: the rows of a user who stands twice in a page are told apart by their versions.
       const users = new Map<string, UserUnits & { units: DesiredUnit[] }>();
       for (const change of changes) {
         if (change.units.length === 0) continue;
-        const named = userOf(change.username);
+        const user = userKey(change.username);
+        const at = { pool: profile.id, user };
+        const username = sealUsername(keyring, at, canonicalUsername(profile, change.username));
         const { account } = change.person ?? {};
         const whose = account === undefined ? {} : { account: keyring.accountMark(profile.id, account) };
-        const key = `${named.user} ${whose.account ?? ""}`;
+        const key = `${user} ${whose.account ?? ""}`;
+        const units = desiredUnitOf(at, change, change.version ?? { timeMs, sequence: 0 });
         const known = users.get(key);
-        if (known) known.units.push(...desiredUnitOf(change));
-        else users.set(key, { ...named, ...whose, units: desiredUnitOf(change) });
+        if (known) known.units.push(...units);
+        else users.set(key, { user, username, ...whose, units });
       }
       const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
-      const put = await store.mailboxes.put(page);
+      const put = { ...(await store.mailboxes.put(page)), timeMs };
       if (quietly) return put;
       await wakeUps.wake(
         profile.id,

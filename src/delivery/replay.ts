@@ -5,6 +5,8 @@
  */
 import type { Letter } from "../core/letter.ts";
 import { callOptionsOf } from "../store/keyring.ts";
+import { sealLetter } from "../store/sealing.ts";
+import { openLetter } from "../store/sealed-unit.ts";
 import { retractGone, retractLetters } from "../queues/dead-letters.ts";
 import type { Engine } from "../queues/engine.ts";
 import type { ReplayOrder } from "../queues/replay-orders.ts";
@@ -64,6 +66,7 @@ const nothingYet = (): Done => ({ letters: 0, runs: new Set(), pools: new Set() 
 
 async function putAgain(engine: Engine, page: readonly Letter[], done: Done, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
+  for (const { id } of page) await sealLetter(engine.store, engine.keyring, id);
   // Before the replay: a letter that is buried anew at once stands its job anew, and that one must stay.
   await retractLetters(engine.queues, page);
   const dues = await engine.store.mailboxes.replay(
@@ -84,18 +87,26 @@ async function putAgain(engine: Engine, page: readonly Letter[], done: Done, sig
   done.letters += replayed.size;
 }
 
+/** False for a letter that somebody altered in the store, and for a user's own change that has nothing newer. */
+export async function isReplayable(engine: Engine, letter: Letter): Promise<boolean> {
+  return (await whyNotReplayable(engine, letter)) === undefined;
+}
+
 /**
- * False for a user's own change: its letter does not have the user's token, so nobody could send it. Where something
- * newer has taken its place a replay may end it.
+ * `altered`: the letter holds what is not its user's and its unit's. `own`: a user's own change, whose letter does not
+ * have the user's token, so that nobody could send it. Where something newer has taken its place a replay may end it.
  */
-export async function isReplayable(
-  { keyring, store }: Engine,
-  { user, unit, version, body }: Letter,
-): Promise<boolean> {
-  if (callOptionsOf(keyring.open(body)).token === undefined) return true;
+export async function whyNotReplayable(
+  { keyring, store }: Pick<Engine, "keyring" | "store">,
+  letter: Letter,
+): Promise<"altered" | "own" | undefined> {
+  const { user, unit, version } = letter;
+  const opened = openLetter(keyring, letter);
+  if (opened === undefined || letter.kind === "altered") return "altered";
+  if (callOptionsOf(opened.body).token === undefined) return undefined;
   const { mailbox, ledger } = await store.mailboxes.read(user);
   const others = [ledger[unit], mailbox?.pending[unit], mailbox?.claim?.units[unit]];
-  return others.some((other) => other !== undefined && other.version > version);
+  return others.some((other) => other !== undefined && other.version > version) ? undefined : "own";
 }
 
 /** Letters of a cancelled run are discarded, and what these values had superseded goes instead. */

@@ -6,9 +6,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Unit } from "../core/unit.ts";
+import { ordinalText } from "../core/version.ts";
 import { bodyOf } from "../store/keyring.ts";
 import type { ClaimAnswer } from "../store/mailboxes.ts";
 import { directRunId } from "../store/runs.ts";
+import { sealBody, sealUsername } from "../store/sealed-unit.ts";
 import { giveBackClaim } from "./claim-session.ts";
 import type { Engine } from "../queues/engine.ts";
 import { PRIORITY } from "../queues/wake-ups.ts";
@@ -60,10 +62,12 @@ export async function makeTokenChange(
     if (older.length > 0) {
       await store.runs.direct(pool);
       const look = { at: await store.now(), found: "there" } as const;
+      const ordinal = ordinalText({ timeMs: look.at, sequence: 0 });
       const desired = older.map(({ name, value }) => ({
         name,
+        ordinal,
         digest: keyring.valueDigest(name, value),
-        body: keyring.seal(bodyOf(value)),
+        body: sealBody(keyring, { pool, user, unit: name }, ordinal, bodyOf(value)),
         sendUnless: "there" as const,
         look,
       }));
@@ -71,7 +75,7 @@ export async function makeTokenChange(
         pool,
         run: directRunId(pool),
         priority: PRIORITY.direct,
-        changes: [{ user, username: keyring.seal(username), units: desired }],
+        changes: [{ user, username: sealUsername(keyring, { pool, user }, username), units: desired }],
         invalid: 0,
         rows: { read: 1, faulty: 0 },
       });

@@ -17,6 +17,7 @@ import type { Identifier, Question } from "../core/identifier.ts";
 import { isFresh, type Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
+import { linkPlace } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
 
 export type Named =
@@ -78,6 +79,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
   const digestOf = (alias: Alias): string =>
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
+  const placeOf = (alias: Alias) => linkPlace(profile.id, digestOf(alias));
   const keyOf = (alias: Alias): string => JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
 
   /** The user who is about to get the name, or got it a moment ago. */
@@ -97,7 +99,11 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     const answer = { is: "one", username, person: { account, name }, user, by, askedAt } as const;
     const alias = { attribute: by, value: text };
     answers.keep(keyOf(alias), answer);
-    await store.setLink(profile.id, digestOf(alias), keyring.seal(JSON.stringify({ username, askedAt })));
+    await store.setLink(
+      profile.id,
+      digestOf(alias),
+      keyring.seal(placeOf(alias), JSON.stringify({ username, askedAt })),
+    );
     return answer;
   }
 
@@ -137,7 +143,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
     async hint(alias) {
       const sealed = await store.link(profile.id, digestOf(alias));
-      return sealed === undefined ? undefined : hintOf(keyring.open(sealed));
+      const text = sealed === undefined ? undefined : keyring.open(placeOf(alias), sealed);
+      return text === undefined ? undefined : hintOf(text);
     },
   };
 }

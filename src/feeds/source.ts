@@ -1,11 +1,11 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, unlink } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { open } from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { FeedError } from "./feed-error.ts";
+import { openUnnamedFile } from "./unnamed-file.ts";
 
 /** Small, because every stage of the way holds a few of them: larger ones are no faster and take more memory. */
 const CHUNK_BYTES = 16 * 1024;
@@ -113,17 +113,11 @@ export async function openFetched(
   return fileSource(name, await spool(body, spoolDir), encoding, modifiedAtMs, maxBytes);
 }
 
-/**
- * Copies a stream to a file that is unlinked as soon as it is open, so that people's data does not outlive the
- * process however it ends.
- */
+/** Copies a stream to a file that is gone with the process. */
 async function spool(input: AsyncIterable<Uint8Array>, directory: string): Promise<FileHandle> {
-  const path = join(directory, `spool-${randomUUID()}`);
   let handle: FileHandle | undefined;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    handle = await open(path, "wx+", 0o600);
-    await unlink(path);
+    handle = await openUnnamedFile(directory);
     await handle.writeFile(input);
     return handle;
   } catch (cause) {

@@ -10,6 +10,7 @@ import type { Letter } from "../core/letter.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { flagOf } from "../core/unit.ts";
 import { personOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { openLetter } from "../store/sealed-unit.ts";
 
 /** The kinds of letters whose cause may go away without anybody fixing the value. */
 export const HEALING_KINDS = ["alias-exists", "user-not-found"] as const;
@@ -43,7 +44,7 @@ interface AutoReplayCandidate {
  */
 export async function openHealing(
   profile: PoolProfile,
-  keyring: Pick<Keyring, "open">,
+  keyring: Pick<Keyring, "open" | "userKey">,
   letters: AsyncIterable<Letter>,
 ): Promise<Healing> {
   const candidates: AutoReplayCandidate[] = [];
@@ -53,14 +54,18 @@ export async function openHealing(
   const aliasOf = (attribute: AliasAttribute, value: string): string =>
     JSON.stringify([attribute, canonicalAlias(profile, { attribute, value })]);
 
-  for await (const { id, kind, reason, unit, username, buriedAt, body: sealed } of letters) {
+  for await (const letter of letters) {
+    const { id, kind, reason, unit, buriedAt } = letter;
     if (candidates.length >= MOST_LETTERS) break;
     // A person has to say which user is meant by now.
     if (isLostPerson(reason)) continue;
-    const body = keyring.open(sealed);
+    const opened = openLetter(keyring, letter);
+    // Nobody can replay it either.
+    if (opened === undefined) continue;
+    const { username, body } = opened;
     const candidate = {
       id,
-      username: canonicalUsername(profile, keyring.open(username)),
+      username: canonicalUsername(profile, username),
       sub: personOf(body).account?.sub,
       existedAt: kind === "alias-exists" ? buriedAt : undefined,
       observedInPool: false,

@@ -18,7 +18,7 @@ import type { Scratch } from "./scratch.ts";
 
 export interface CountDeps {
   readonly profile: Pick<PoolProfile, "arn">;
-  readonly keyring: Pick<Keyring, "signer">;
+  readonly keyring: Pick<Keyring, "namer">;
   /** The attributes that an identity provider gives its users; undefined where that may not be asked. */
   readonly providerAttributes: (provider: string, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>;
 }
@@ -41,7 +41,7 @@ export async function countPlan(
   signal: AbortSignal,
 ): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[] }> {
   const tally = createTally();
-  const digest = deps.keyring.signer("plan").update(deps.profile.arn);
+  const digest = deps.keyring.namer("plan").update(deps.profile.arn);
   const examples: Example[] = [];
   let rows = 0;
   for (const row of planner.rows()) {

@@ -1,11 +1,12 @@
 /** A plan as a file, for `apply`. */
 import { createReadStream, createWriteStream } from "node:fs";
 import { once } from "node:events";
-import { createInterface } from "node:readline";
 import type { Keyring } from "../store/keyring.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
-import { planLines, PlanFileError, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
+import { codeOf, PlanFileError } from "./plan-file-error.ts";
+import { openPlan, planLines, type OpenedPlan, type PlanFacts } from "./plan-lines.ts";
+import { linesOf } from "./text-lines.ts";
 
 /** How long a plan may be applied. */
 const PLAN_LIFE_MS = 24 * 60 * 60_000;
@@ -14,7 +15,7 @@ const PLAN_LIFE_MS = 24 * 60 * 60_000;
 export async function writePlanFile(
   plan: Plan,
   where: { readonly target: Target; readonly keyring: Keyring },
-  { path, ...facts }: Omit<PlanFacts, "lifeMs"> & { readonly path: string },
+  { path, ...facts }: Omit<PlanFacts, "lifeMs" | "run"> & { readonly path: string },
 ): Promise<void> {
   const file = createWriteStream(path, { mode: 0o600 });
   await once(file, "open");
@@ -25,18 +26,23 @@ export async function writePlanFile(
   await once(file, "close");
 }
 
-/** Opens a plan file, read through once: throws a PlanFileError where it was altered, cut off or has expired. */
-export function openPlanFile(path: string, keyring: Keyring, now: number): Promise<WrittenPlan> {
-  return readPlan(() => linesOf(path), keyring, { name: path, now });
+/**
+ * Checks a plan file and copies it to `directory` in one reading: what becomes of the file afterwards changes nothing.
+ * Throws a PlanFileError where it was altered, cut off or has expired.
+ */
+export function openPlanFile(
+  path: string,
+  { keyring, now, directory }: { readonly keyring: Keyring; readonly now: number; readonly directory: string },
+): Promise<OpenedPlan> {
+  return openPlan(linesOf(piecesOf(path)), { keyring, now, of: path }, directory);
 }
 
-async function* linesOf(path: string): AsyncGenerator<string> {
+async function* piecesOf(path: string): AsyncGenerator<string> {
   const input = createReadStream(path, "utf8");
   try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) yield line;
+    for await (const piece of input) yield String(piece);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-    throw new PlanFileError(`The plan \`${path}\` cannot be read (${code}): check the path.`, { cause });
+    throw new PlanFileError(`The plan \`${path}\` cannot be read (${codeOf(cause)}): check the path.`, { cause });
   } finally {
     input.destroy();
   }

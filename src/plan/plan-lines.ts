@@ -6,9 +6,12 @@ import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { GuardSettings } from "../core/guards.ts";
-import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
-import { bodyOf, personOf, valueOf, type Keyring } from "../store/keyring.ts";
+import { nextStep, sentence } from "../core/sentence.ts";
+import { bodyOf, personOf, valueOf, type Keyring, type Place } from "../store/keyring.ts";
+import type { Run } from "../store/runs.ts";
 import type { Target } from "../store/store.ts";
+import { openPlanCopy } from "./plan-copy.ts";
+import { PlanFileError } from "./plan-file-error.ts";
 import { isSent } from "./planned-row.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedRecord } from "./row-match.ts";
@@ -16,7 +19,8 @@ import type { PlannedRecord } from "./row-match.ts";
 const text = z.string();
 const header = z.object({
   poolsync: z.literal("plan"),
-  format: z.literal(1),
+  /** 1 before format 3 of the store: signed with the digest key. */
+  format: z.literal([1, 2]),
   id: text,
   feed: text,
   target: z.object({ pool: text, endpoint: text, region: text, arn: text }),
@@ -32,16 +36,18 @@ const header = z.object({
   guarded: z.boolean(),
   protectUsers: z.array(text),
   protectAttributes: z.array(text),
-  /** What people are shown of it, sealed; absent in a file, which is made of what was just shown. */
+  /** What people are shown of it; absent in a file, which is made of what was just shown. */
   summary: z.exactOptional(text),
+  /** For whose approval it is kept; absent in a file, and in what was kept before it was said. */
+  run: z.exactOptional(text),
 });
 export type PlanHeader = z.infer<typeof header>;
 
 const entry = z.object({
   line: z.number(),
-  /** Sealed. */
+  /** Sealed in a file. */
   username: text,
-  /** Sealed: the account that it is for, and how its row named it. Absent in plans from before it was kept. */
+  /** Sealed likewise: the account that it is for, and how its row named it. Absent in plans from before it was kept. */
   person: text.optional(),
   timeMs: z.number(),
   sequence: z.number(),
@@ -52,18 +58,6 @@ const signature = z.object({ signature: text });
 /** What a plan may be shown as without its rows. */
 export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples">;
 
-/** A plan that cannot be carried out. The message ends with the next step. */
-export class PlanFileError extends Error {
-  override readonly name = "PlanFileError";
-  readonly kind = "plan-file";
-  readonly sentence: Sentence;
-
-  constructor(message: Sentence | string, options?: ErrorOptions) {
-    super(textOf(message), options);
-    this.sentence = typeof message === "string" ? [message] : message;
-  }
-}
-
 export interface PlanFacts {
   readonly asOfMs: number;
   readonly guards: Pick<GuardSettings, "protectUsers" | "protectAttributes">;
@@ -71,8 +65,8 @@ export interface PlanFacts {
   readonly now: number;
   /** How long it may be carried out. */
   readonly lifeMs: number;
-  /** Whether it is to be shown before. */
-  readonly summary?: boolean;
+  /** The run for whose approval it is kept: it is shown before. Absent for a file. */
+  readonly run?: string;
 }
 
 /** The lines of a plan, without their ends. */
@@ -88,9 +82,10 @@ export function* planLines(
     return line;
   };
   const { id, feed, figures, broken, examples } = plan;
+  const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
-    format: 1 as const,
+    format: 2 as const,
     id,
     feed,
     target: { ...target },
@@ -103,7 +98,8 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.summary === true ? keyring.seal(JSON.stringify({ figures, broken, examples })) : undefined,
+    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, examples })),
+    run: facts.run,
   });
   yield signed(head);
   for (const row of plan.rows()) {
@@ -113,95 +109,159 @@ export function* planLines(
         ? [
             {
               name: unit.name,
-              body: keyring.seal(bodyOf(unit.value)),
+              body: seal(bodyOf(unit.value)),
               before: beforeName,
             },
           ]
         : [],
     );
     if (units.length === 0) continue;
-    const person = row.person && keyring.seal(JSON.stringify(row.person));
-    yield signed({ line: row.line, username: keyring.seal(row.username), person, ...row.version, units });
+    const person = row.person && seal(JSON.stringify(row.person));
+    yield signed({ line: row.line, username: seal(row.username), person, ...row.version, units });
   }
   yield JSON.stringify({ signature: signer.digest() });
 }
 
-/** A plan that is carried out later. */
+/** The run for whose approval a plan is kept. */
+export type PlanRun = Pick<Run, "id" | "pool" | "feed" | "asOf">;
+
+export interface PlanReading {
+  readonly keyring: Keyring;
+  /** Epoch ms. */
+  readonly now: number;
+  /** The path of a file, which messages name, or the run under which it is kept. */
+  readonly of: string | PlanRun;
+}
+
+/** A plan that is as it was made. */
 export interface WrittenPlan {
   readonly header: PlanHeader;
   /** What makes two applications of it the same run. */
   readonly signature: string;
   /** What it was made to be shown as, where it was. */
   readonly summary: PlanSummary | undefined;
-  usernames(): AsyncIterable<string>;
+}
+
+/** A plan that is carried out. */
+export interface OpenedPlan extends WrittenPlan {
+  /** From the lines that were checked, and no others. */
   records(): AsyncIterable<PlannedRecord>;
+  close(): Promise<void>;
 }
 
 /**
- * Reads a plan through once: throws a PlanFileError where it was altered, cut off or has expired. `lines` is called for
- * each pass; `name` is what messages call it.
+/**
+ * Reads a plan through: throws a PlanFileError where it was altered, cut off, is another's or has expired. `keep` is
+ * given each of its lines but the first and the last.
  */
-export async function readPlan(
-  lines: () => AsyncIterable<string>,
-  keyring: Keyring,
-  { name, now }: { readonly name: string; readonly now: number },
+export async function checkPlan(
+  lines: AsyncIterable<string>,
+  reading: PlanReading,
+  keep: (line: string) => Promise<void> = async () => {},
 ): Promise<WrittenPlan> {
-  const signer = keyring.signer("plan file");
+  const { keyring, now, of } = reading;
+  let signer = keyring.signer("plan file");
   let head: PlanHeader | undefined;
   let signed: string | undefined;
-  for await (const line of lines()) {
-    if (signed !== undefined) throw altered(name);
+  for await (const line of lines) {
+    if (signed !== undefined) throw altered(of);
     const document = parse(line);
-    if (head === undefined) {
-      const parsed = header.safeParse(document);
-      if (!parsed.success) {
-        throw new PlanFileError(
-          sentence`\`${name}\` is no plan of this version of poolsync: make one with ${nextStep("plan", "--out", "FILE")} and what \`sync\` would be given.`,
-        );
-      }
-      head = parsed.data;
-    }
     const last = signature.safeParse(document);
-    if (last.success) signed = last.data.signature;
-    else signer.update(`${line}\n`);
+    if (head !== undefined && last.success) {
+      signed = last.data.signature;
+      continue;
+    }
+    if (head === undefined) {
+      head = headerOf(document, of);
+      if (head.format === 1) signer = keyring.namer("plan file");
+    } else await keep(line);
+    signer.update(`${line}\n`);
   }
-  if (head === undefined || signed === undefined || !isSame(signed, signer.digest())) throw altered(name);
+  if (head === undefined || signed === undefined || !isSame(signed, signer.digest()) || !belongsTo(head, of)) {
+    throw altered(of);
+  }
   if (head.expiresAt <= now) {
     const hours = Math.round((head.expiresAt - head.madeAt) / 3_600_000);
     throw new PlanFileError(
-      `The plan in \`${name}\` is older than ${hours} hours, and is not applied any more: plan again.`,
+      `The plan in \`${nameOf(of)}\` is older than ${hours} hours, and is not applied any more: plan again.`,
+      { isExpired: true },
     );
   }
-  async function* entries() {
-    for await (const line of lines()) {
-      const parsed = entry.safeParse(parse(line));
-      if (parsed.success) yield parsed.data;
-    }
-  }
-  return {
-    header: head,
-    signature: signed,
-    summary: summaryOf(head, keyring),
-    async *usernames() {
-      for await (const { username } of entries()) yield keyring.open(username);
-    },
-    async *records() {
-      for await (const { line, username, person, timeMs, sequence, units } of entries()) {
-        const change = {
-          username: keyring.open(username),
-          ...defined({ person: person === undefined ? undefined : personOf(keyring.open(person)) }),
-          version: { timeMs, sequence },
-          units: units.map(({ name, body }) => ({ name, value: valueOf(keyring.open(body)) })),
-        };
-        const before = Object.fromEntries(units.map((unit) => [unit.name, unit.before ?? ""]));
-        yield { kind: "change", line, change, invalid: [], before };
-      }
-    },
-  };
+  return { header: head, signature: signed, summary: summaryOf(head, reading) };
 }
 
-function summaryOf({ id, feed, summary }: PlanHeader, keyring: Keyring): PlanSummary | undefined {
-  const parsed: unknown = summary === undefined ? undefined : JSON.parse(keyring.open(summary));
+/** Checks a plan as `checkPlan` does, and copies it meanwhile: it is read once. `directory` is where the copy is made. */
+export async function openPlan(
+  lines: AsyncIterable<string>,
+  reading: PlanReading,
+  directory: string,
+): Promise<OpenedPlan> {
+  const copy = await openPlanCopy(directory, reading.keyring);
+  try {
+    const written = await checkPlan(lines, reading, (line) => copy.add(line));
+    const records = () => recordsOf(copy.lines(), written.header, reading);
+    return { ...written, records, close: () => copy.close() };
+  } catch (error) {
+    await copy.close();
+    throw error;
+  }
+}
+
+async function* recordsOf(
+  lines: AsyncIterable<string>,
+  header: PlanHeader,
+  reading: PlanReading,
+): AsyncGenerator<PlannedRecord> {
+  const open = (sealed: string): string => openText(header, sealed, reading);
+  for await (const text of lines) {
+    const parsed = entry.safeParse(parse(text));
+    if (!parsed.success) throw altered(reading.of);
+    const { line, username, person, timeMs, sequence, units } = parsed.data;
+    const change = {
+      username: open(username),
+      ...defined({ person: person === undefined ? undefined : personOf(open(person)) }),
+      version: { timeMs, sequence },
+      units: units.map(({ name, body }) => ({ name, value: valueOf(open(body)) })),
+    };
+    const before = Object.fromEntries(units.map((unit) => [unit.name, unit.before ?? ""]));
+    yield { kind: "change", line, change, invalid: [], before };
+  }
+}
+
+/** Only what was kept in the store before its format 3 is of format 1. */
+function headerOf(document: unknown, of: PlanReading["of"]): PlanHeader {
+  const parsed = header.safeParse(document);
+  if (parsed.success && (parsed.data.format === 2 || typeof of !== "string")) return parsed.data;
+  if (typeof of !== "string") throw altered(of);
+  throw new PlanFileError(
+    sentence`\`${of}\` is no plan of this version of poolsync: make one with ${nextStep("plan", "--out", "FILE")} and what \`sync\` would be given.`,
+  );
+}
+
+/** A plan that is kept for one run is not another's, and no file's. */
+function belongsTo({ format, run, feed, target, asOf, summary }: PlanHeader, of: PlanReading["of"]): boolean {
+  if (typeof of === "string") return run === undefined;
+  if (run !== undefined) return run === of.id;
+  // Kept before it said its run.
+  return format === 1 && summary !== undefined && feed === of.feed && target.pool === of.pool && asOf === of.asOf;
+}
+
+/** Where the texts of a plan file are sealed; which is whose is said by the signature. */
+function placeIn(plan: string): Place {
+  return ["plan", plan];
+}
+
+/** What is kept in the store is sealed as a whole, so its texts are not; those of before format 3 of the store may be. */
+function openText({ id, format }: PlanHeader, kept: string, { keyring, of }: PlanReading): string {
+  if (typeof of !== "string" && format === 2) return kept;
+  const text = typeof of === "string" ? keyring.open(placeIn(id), kept) : keyring.openFormer(kept);
+  if (text === undefined) throw altered(of);
+  return text;
+}
+
+function summaryOf(header: PlanHeader, reading: PlanReading): PlanSummary | undefined {
+  const { id, feed, summary } = header;
+  const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(header, summary, reading));
   return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
 }
 
@@ -224,8 +284,17 @@ function isSame(one: string, other: string): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-function altered(name: string): PlanFileError {
+function nameOf(of: PlanReading["of"]): string {
+  return typeof of === "string" ? of : of.id;
+}
+
+function altered(of: PlanReading["of"]): PlanFileError {
+  if (typeof of === "string") {
+    return new PlanFileError(
+      `The plan in \`${of}\` was altered or cut off, or was made in another namespace: plan again, with the same POOLSYNC_NAMESPACE and REDIS_URL (or --data-dir).`,
+    );
+  }
   return new PlanFileError(
-    `The plan in \`${name}\` was altered or cut off, or was made in another namespace: plan again, with the same POOLSYNC_NAMESPACE and REDIS_URL (or --data-dir).`,
+    sentence`The plan that is kept for run ${of.id} was altered or cut off, or is another run's, and nothing of it is written: end the run with ${nextStep("runs", "cancel", of.id)}, and plan its feed again with ${nextStep("sync", "--feed", of.feed)}.`,
   );
 }

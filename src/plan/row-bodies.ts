@@ -22,15 +22,19 @@ export interface WalkedRow {
   readonly user: string | undefined;
 }
 
+const PLACE = ["scratch"] as const;
+
 export function createRowBodies(keyring: Pick<Keyring, "seal" | "open">, scratch: Pick<Scratch, "rows">): RowBodies {
+  const open = (body: string): unknown => JSON.parse(keyring.open(PLACE, body) ?? "null");
+
   function record(body: string): PlannedRecord {
-    const opened: unknown = JSON.parse(keyring.open(body));
+    const opened = open(body);
     if (isRecord(opened)) return opened;
     throw new TypeError("Expected a row in the scratch");
   }
 
   return {
-    seal: (body) => keyring.seal(JSON.stringify(body)),
+    seal: (body) => keyring.seal(PLACE, JSON.stringify(body)),
     record,
     taken(body) {
       const taken = record(body);
@@ -38,7 +42,7 @@ export function createRowBodies(keyring: Pick<Keyring, "seal" | "open">, scratch
       throw new TypeError("Expected a row in the scratch");
     },
     match(body) {
-      const opened: unknown = JSON.parse(keyring.open(body));
+      const opened = open(body);
       if (isMatch(opened)) return opened;
       throw new TypeError("Expected a match in the scratch");
     },

@@ -5,17 +5,27 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import type { Keyring } from "../store/keyring.ts";
+import { isSealed, type Keyring } from "../store/keyring.ts";
+import { chunkPlace } from "../store/sealed-unit.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
-import { planLines, readPlan, type PlanFacts, type WrittenPlan } from "./plan-lines.ts";
+import {
+  checkPlan,
+  openPlan,
+  planLines,
+  type OpenedPlan,
+  type PlanFacts,
+  type PlanRun,
+  type WrittenPlan,
+} from "./plan-lines.ts";
+import { PlanFileError } from "./plan-file-error.ts";
+import { linesOf } from "./text-lines.ts";
 
 /** How long a plan waits for an approval. */
 export const APPROVAL_MS = 7 * 24 * 60 * 60_000;
 /** What a store keeps of one plan at most, packed: from 160,000 users to over a million, see docs/operations.md. */
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Divisible by three, so that chunks of base64 are whole. */
 const CHUNK_BYTES = 192 * 1024;
 
 /** Keeps a plan under its run. Answers false, and keeps nothing, where it is too large. */
@@ -23,11 +33,12 @@ export async function storePlan(
   plans: Plans,
   plan: Plan,
   where: { readonly target: Target; readonly keyring: Keyring },
-  { run, ...facts }: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
+  facts: Omit<PlanFacts, "lifeMs"> & { readonly run: string },
 ): Promise<boolean> {
-  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS, summary: true });
+  const { run } = facts;
+  const lines = planLines(plan, where, { ...facts, lifeMs: APPROVAL_MS });
   try {
-    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, packed(lines));
+    await plans.keep({ run, expiresAt: facts.now + APPROVAL_MS }, sealed(where.keyring, run, packed(lines)));
     return true;
   } catch (error) {
     await plans.drop(run);
@@ -38,7 +49,7 @@ export async function storePlan(
 
 class PlanTooLargeError extends Error {}
 
-async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
+async function* packed(lines: Iterable<string>): AsyncGenerator<Buffer> {
   const ended = function* () {
     for (const line of lines) yield `${line}\n`;
   };
@@ -53,42 +64,77 @@ async function* packed(lines: Iterable<string>): AsyncGenerator<string> {
     if (bytes > MAX_BYTES) throw new PlanTooLargeError(`Expected at most ${MAX_BYTES} bytes of a packed plan`);
     buffer = Buffer.concat([buffer, piece]);
     for (; buffer.length >= CHUNK_BYTES; buffer = buffer.subarray(CHUNK_BYTES)) {
-      yield buffer.subarray(0, CHUNK_BYTES).toString("base64");
+      yield buffer.subarray(0, CHUNK_BYTES);
     }
   }
   await piped;
-  if (buffer.length > 0) yield buffer.toString("base64");
+  if (buffer.length > 0) yield buffer;
+}
+
+interface Keeping {
+  readonly plans: Plans;
+  readonly keyring: Keyring;
 }
 
 /**
- * The plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was altered, or has
- * expired by `now`: 0 for one that was approved in time.
+ * What is to be shown of the plan that is kept under a run; undefined where none is. Throws a PlanFileError where it was
+ * altered or is another run's, and sets it aside then, or where it has expired by `now`: 0 for one that was approved in
+ * time.
  */
-export async function openStoredPlan(
-  plans: Plans,
-  keyring: Keyring,
-  { run, now }: { readonly run: string; readonly now: number },
-): Promise<WrittenPlan | undefined> {
-  const kept = await plans.list();
-  if (!kept.some((entry) => entry.run === run)) return undefined;
-  return readPlan(() => unpacked(plans.read(run)), keyring, { name: run, now });
+export async function checkStoredPlan(keeping: Keeping, run: PlanRun, now: number): Promise<WrittenPlan | undefined> {
+  return orSetAside(keeping, run, async (lines) => checkPlan(lines, { keyring: keeping.keyring, now, of: run }));
 }
 
-async function* unpacked(chunks: AsyncIterable<string>): AsyncGenerator<string> {
+/** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */
+export async function openApprovedPlan(
+  keeping: Keeping,
+  run: PlanRun,
+  directory: string,
+): Promise<OpenedPlan | undefined> {
+  const reading = { keyring: keeping.keyring, now: 0, of: run };
+  return orSetAside(keeping, run, async (lines) => openPlan(lines, reading, directory));
+}
+
+/** Reads the lines of a plan that is kept, and sets it aside where it is not as it was made. */
+async function orSetAside<T>(
+  { plans, keyring }: Keeping,
+  run: PlanRun,
+  read: (lines: AsyncIterable<string>) => Promise<T>,
+): Promise<T | undefined> {
+  const kept = await plans.list();
+  if (!kept.some((entry) => entry.run === run.id)) return undefined;
+  try {
+    return await read(linesOf(unpacked(keyring, run.id, plans.read(run.id))));
+  } catch (error) {
+    // One that has expired is sound.
+    if (error instanceof PlanFileError && !error.isExpired) await plans.setAside(run.id);
+    throw error;
+  }
+}
+
+async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let index = 0;
+  for await (const chunk of chunks) yield keyring.seal(chunkPlace(run, index++), chunk);
+}
+
+async function* unpacked(keyring: Keyring, run: string, chunks: AsyncIterable<string>): AsyncGenerator<string> {
   const bytes = async function* () {
-    for await (const chunk of chunks) yield Buffer.from(chunk, "base64");
+    let index = 0;
+    for await (const chunk of chunks) {
+      const former = keyring.isSealed ? undefined : Buffer.from(chunk, "base64");
+      const opened = isSealed(chunk) ? keyring.openBytes(chunkPlace(run, index), chunk) : former;
+      // What was altered ends the plan, which has no signature then.
+      if (opened === undefined) return;
+      yield opened;
+      index += 1;
+    }
   };
   const input = Readable.from(bytes());
   const gunzip = createGunzip();
   const piped = pipeline(input, gunzip).catch(() => undefined);
-  let rest = "";
   try {
     gunzip.setEncoding("utf8");
-    for await (const piece of gunzip) {
-      const lines = (rest + String(piece)).split("\n");
-      rest = lines.pop() ?? "";
-      yield* lines;
-    }
+    for await (const piece of gunzip) yield String(piece);
   } catch (cause) {
     if (!(cause instanceof Error && "code" in cause && String(cause.code).startsWith("Z_"))) throw cause;
     // Data that does not unpack was cut off or altered, and so has no signature: the error says that.

@@ -6,10 +6,12 @@
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import { CLOCKS_APART_MS } from "../core/mailbox.ts";
+import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { changeWaits } from "../core/waiting-change.ts";
 import type { Keyring } from "../store/keyring.ts";
+import { beforeImagePlace } from "../store/sealed-unit.ts";
 import type { BeforeImage, BeforeImages } from "../store/before-images.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
 import { isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
@@ -65,8 +67,10 @@ export async function keepBeforeImages(
     const { username, line, person } = row;
     const sub = person?.account?.sub;
     const user = keyring.userKey(pool, username);
-    for (const unit of units)
-      batch.set(`${user} ${unit.name}`, keyring.seal(JSON.stringify({ username, line, sub, ...unit })));
+    for (const unit of units) {
+      const name = `${user} ${unit.name}`;
+      batch.set(name, keyring.seal(beforeImagePlace(run, name), JSON.stringify({ username, line, sub, ...unit })));
+    }
     if (batch.size >= BATCH) await flush();
   }
   await flush();
@@ -117,12 +121,18 @@ export async function openWayBack(
   { timeMs, begunAt }: { readonly timeMs: number; readonly begunAt: number },
 ): Promise<WayBack | undefined> {
   const usernames = new Set<string>();
-  for await (const body of beforeImages.read(run))
-    usernames.add(canonicalUsername(profile, entryOf(keyring, body).username));
-  if (usernames.size === 0) return undefined;
+  let isThere = false;
+  for await (const image of beforeImages.read(run)) {
+    isThere = true;
+    const entry = entryOf(keyring, run, image);
+    if (entry !== undefined) usernames.add(canonicalUsername(profile, entry.username));
+  }
+  if (!isThere) return undefined;
   let sequence = 0;
-  const recordOf = async (body: string): Promise<PlannedRecord> => {
-    const { username, line, sub, ...unit } = entryOf(keyring, body);
+  const recordOf = async (image: BeforeImage): Promise<PlannedRecord> => {
+    const entry = entryOf(keyring, run, image);
+    if (entry === undefined) return { kind: "fault", line: 0, reason: "altered", detail: PLAN_FAULTS.altered };
+    const { username, line, sub, ...unit } = entry;
     const user = keyring.userKey(profile.id, canonicalUsername(profile, username));
     const version = { timeMs, sequence: (sequence += 1) };
     const isGone = unit.after === stateName(keyring, unit.name, { value: "", flag: "" });
@@ -141,20 +151,22 @@ export async function openWayBack(
     usernames: [...usernames],
     async *records() {
       sequence = 0;
-      let bodies: string[] = [];
-      for await (const body of beforeImages.read(run)) {
-        bodies.push(body);
-        if (bodies.length < LOOKS) continue;
-        yield* await Promise.all(bodies.map(recordOf));
-        bodies = [];
+      let images: BeforeImage[] = [];
+      for await (const image of beforeImages.read(run)) {
+        images.push(image);
+        if (images.length < LOOKS) continue;
+        yield* await Promise.all(images.map(recordOf));
+        images = [];
       }
-      yield* await Promise.all(bodies.map(recordOf));
+      yield* await Promise.all(images.map(recordOf));
     },
   };
 }
 
-function entryOf(keyring: Keyring, body: string): z.infer<typeof entryForm> {
-  return entryForm.parse(JSON.parse(keyring.open(body)));
+/** Undefined where it was altered in the store. */
+function entryOf(keyring: Keyring, run: string, { unit, body }: BeforeImage): z.infer<typeof entryForm> | undefined {
+  const text = keyring.open(beforeImagePlace(run, unit), body);
+  return text === undefined ? undefined : entryForm.parse(JSON.parse(text));
 }
 
 /** What puts a unit back as it was. `isGone` says that the run left nothing there. */

@@ -2,25 +2,24 @@
  * The engine: the store, BullMQ's queues and the keyring of one namespace, on Redis or embedded. Everything above
  * works with either.
  */
-import { createHash } from "node:crypto";
 import { createLog, type Log } from "../log.ts";
-import { createKeyring, freshSecret, type Keyring } from "../store/keyring.ts";
+import { createKeyring, type Keyring } from "../store/keyring.ts";
+import { sealEverything } from "../store/sealing.ts";
+import { openKeysToWork, type WrappingKeys } from "../store/namespace-keys.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
-import { StoreError } from "../store/store-error.ts";
 import { openQueues, type Queues } from "./bullmq.ts";
 import { createRedisWatch } from "./redis-watch.ts";
 import { createWakeUps, type WakeUps } from "./wake-ups.ts";
 
-export interface EngineSettings {
+/** `key` wraps the keys of the namespace; without one they lie in the store in clear. */
+export interface EngineSettings extends WrappingKeys {
   /** Absent: embedded. */
   readonly redisUrl?: string;
   /** Where the embedded engine keeps its data. */
   readonly dataDir: string;
   readonly namespace: string;
-  /** 32 bytes that encrypt values and usernames at rest. */
-  readonly key?: Uint8Array;
   /** Told when Redis is lost or silent, and when that is over. */
   readonly log?: Log;
   /** The same in a sentence, for the person at the terminal. */
@@ -42,44 +41,64 @@ export interface Engine {
 
 /** Opens the engine. Throws a StoreError with the next step where it cannot. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key, log = createLog("silent"), say = () => undefined } = settings;
+  return assemble(await openStore(settings), settings);
+}
+
+/** The store alone, and what the engine makes of it. */
+export async function openStore(settings: EngineSettings): Promise<OpenedStore> {
+  const { redisUrl, namespace, dataDir, log = createLog("silent"), say = () => undefined } = settings;
   if (redisUrl !== undefined) {
     const watch = createRedisWatch(redisConnection(redisUrl).place, log, say);
     const store = await openRedisStore({ url: redisUrl, namespace, onConnection: watch.report });
-    return assemble({
+    const stopWatching = watch.begin(() => store.look());
+    return {
       store,
-      open: () => openQueues({ kind: "redis", url: redisUrl, namespace }),
-      key,
+      openQueues: () => openQueues({ kind: "redis", url: redisUrl, namespace }),
       isConnected: watch.isConnected,
-      stopWatching: watch.begin(() => store.look()),
-    });
+      close() {
+        stopWatching();
+        return store.close();
+      },
+    };
   }
   // Not loaded where Redis is the engine: a command starts sooner without the embedded one.
   const { openEmbeddedStore } = await import("../store/postgres/embedded-store.ts");
   const store = await openEmbeddedStore({ dataDir });
-  return assemble({
+  return {
     store,
-    open: () => openQueues({ kind: "embedded", database: store.database }),
-    key,
+    openQueues: () => openQueues({ kind: "embedded", database: store.database }),
     answer: (status) => store.answer(status),
     isConnected: () => true,
-    stopWatching: () => undefined,
-  });
+    close: () => store.close(),
+  };
 }
 
-interface Parts {
+interface OpenedStore {
   readonly store: Store;
-  readonly open: () => Promise<Queues> | Queues;
-  readonly key: Uint8Array | undefined;
+  readonly openQueues: () => Promise<Queues> | Queues;
   readonly answer?: NonNullable<Engine["answer"]>;
   readonly isConnected: () => boolean;
-  readonly stopWatching: () => void;
+  close(): Promise<void>;
 }
 
-async function assemble({ store, open, key, answer, isConnected, stopWatching }: Parts): Promise<Engine> {
+async function assemble(opened: OpenedStore, settings: EngineSettings): Promise<Engine> {
+  const { store, answer, isConnected } = opened;
+  const closing = new AbortController();
   try {
-    const keyring = await openKeyring(store, key);
-    const queues = await open();
+    const { keys, wrappedBy } = await openKeysToWork(store, settings);
+    let { sealed } = keys;
+    const keyring = createKeyring({
+      identity: store.identity,
+      keys,
+      encrypts: wrappedBy !== "none",
+      isSealed: () => sealed,
+    });
+    const queues = await opened.openQueues();
+    if (!sealed) {
+      const { log = createLog("silent") } = settings;
+      const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
+      void sealing.then((isDone) => (sealed = isDone));
+    }
     return {
       kind: store.kind,
       store,
@@ -91,33 +110,16 @@ async function assemble({ store, open, key, answer, isConnected, stopWatching }:
       },
       ...(answer ? { answer } : {}),
       async close() {
-        stopWatching();
+        closing.abort();
         try {
           await queues.close();
         } finally {
-          await store.close();
+          await opened.close();
         }
       },
     };
   } catch (error) {
-    stopWatching();
-    await store.close();
+    await opened.close();
     throw error;
   }
-}
-
-async function openKeyring(store: Store, key: Uint8Array | undefined): Promise<Keyring> {
-  const mark = key
-    ? createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16)
-    : "none";
-  const stored = await store.setOnce("key", mark);
-  if (stored !== mark) {
-    throw new StoreError(
-      "wrong-key",
-      stored === "none"
-        ? "This namespace holds values that are not encrypted, and POOLSYNC_KEY is set: unset it, or use another POOLSYNC_NAMESPACE (or --data-dir) for encrypted values."
-        : "This namespace was written with another POOLSYNC_KEY: set that key, or use another POOLSYNC_NAMESPACE (or --data-dir).",
-    );
-  }
-  return createKeyring(await store.setOnce("digest-key", freshSecret()), key);
 }

@@ -15,6 +15,6 @@ export interface BeforeImages {
    * run that was cut and goes on finds there what it has written itself.
    */
   keep(run: string, beforeImages: readonly BeforeImage[], forMs: number): Promise<void>;
-  /** The texts that are kept of a run, in any order; none where nothing is, or no more. */
-  read(run: string): AsyncIterable<string>;
+  /** What is kept of a run, in any order; nothing where nothing is, or no more. */
+  read(run: string): AsyncIterable<BeforeImage>;
 }

@@ -1,13 +1,21 @@
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hkdfSync, randomBytes } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  type KeyObject,
+} from "node:crypto";
 import { z } from "zod";
 import type { CallOptions } from "../core/call-options.ts";
 import { accountMark, type Account, type Person } from "../core/person.ts";
 import type { UnitValue } from "../core/unit.ts";
 
 /**
- * The keys of a namespace. Users and values are named outside by keyed digests only, so that a log line, a job or a
- * key in Redis tells nobody who or what it is. With a configured key (`POOLSYNC_KEY`) values and usernames are also
- * encrypted at rest; without one the digest key is made by the first process and kept in the store.
+ * The keys of a namespace at work. Users and values are named outside by keyed digests only, so that a log line, a job or
+ * a key in Redis tells nobody who or what it is. What is kept of people is sealed at its place: put in another place, or
+ * altered, it does not open. namespace-keys.ts says where the keys come from.
  */
 export interface Keyring {
   /** Opaque and stable within the namespace: 32 digits of hex, which a command line takes for no option. */
@@ -21,12 +29,25 @@ export interface Keyring {
   letterId(user: string, unit: string, version: string): string;
   /** Signs what is fed to it: for what leaves the namespace and comes back, such as a plan. */
   signer(purpose: string): Signer;
-  seal(text: string): string;
-  /** True where what is sealed can be read by nobody without the key. */
+  /** Names what is fed to it, as it names users and values: proves nothing. Plans before format 3 were signed so. */
+  namer(purpose: string): Signer;
+  seal(place: Place, content: string | Uint8Array): string;
+  /**
+   * What was sealed at this place; undefined for anything else. What versions before format 3 have left is opened wherever
+   * it lies, until all of it is sealed anew.
+   */
+  open(place: Place, sealed: string): string | undefined;
+  openBytes(place: Place, sealed: string): Buffer | undefined;
+  /** What a version before format 3 kept, clear or sealed without a place; undefined for anything else. */
+  openFormer(text: string): string | undefined;
+  /** True once nothing is left of what was kept before format 3. */
+  readonly isSealed: boolean;
+  /** True where what is sealed can be read by nobody without POOLSYNC_KEY. */
   readonly encrypts: boolean;
-  /** Throws where the text was sealed with another key. */
-  open(sealed: string): string;
 }
+
+/** Where something is kept: what it is, and whose. The namespace comes by itself. */
+export type Place = readonly [kind: string, ...where: string[]];
 
 export interface Signer {
   update(text: string): Signer;
@@ -34,67 +55,116 @@ export interface Signer {
   digest(): string;
 }
 
-const PLAIN = "p:";
-const SEALED = "s:";
+const SEALED = "b:";
+/** Before format 3: in clear, and sealed without a place. */
+const FORMER_CLEAR = "p:";
+const FORMER_SEALED = "s:";
 
-/** A fresh digest key, as text for the store. */
-export function freshSecret(): string {
-  return randomBytes(32).toString("base64url");
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+export interface KeyringOptions {
+  readonly identity: string;
+  /** See namespace-keys.ts. */
+  readonly keys: { readonly data: Buffer; readonly digest: Buffer; readonly former?: Buffer | undefined };
+  readonly encrypts: boolean;
+  /** True once nothing is left of what was kept before format 3. */
+  readonly isSealed: () => boolean;
 }
 
-/**
- * `secret` is the digest key as text; `encryptionKey` is 32 bytes, or absent where values are kept in clear.
- */
-export function createKeyring(secret: string, encryptionKey?: Uint8Array): Keyring {
-  // A key object, because Node.js takes many times as long over a key that is given as bytes each time.
-  const digestKey = createSecretKey(Buffer.from(secret, "base64url"));
-  const sealKey = encryptionKey && Buffer.from(hkdfSync("sha256", encryptionKey, "", "poolsync values at rest", 32));
+export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOptions): Keyring {
+  // Key objects, because Node.js takes many times as long over a key that is given as bytes each time.
+  const digestKey = createSecretKey(keys.digest);
+  const dataKey = createSecretKey(keys.data);
+  const signatureKey = createSecretKey(
+    Buffer.from(hkdfSync("sha256", keys.data, "", "poolsync plan signature", keys.data.length)),
+  );
+  const formerKey = keys.former && createSecretKey(keys.former);
   // Its first 16 bytes, as hex: a buffer of the whole would cost nearly as much as the digest.
   const digest = (...parts: readonly string[]) =>
     createHmac("sha256", digestKey).update(JSON.stringify(parts)).digest("hex").slice(0, 32);
   const shortDigest = (...parts: readonly string[]) => Buffer.from(digest(...parts), "hex").toString("base64url");
+  const boundTo = (place: Place) => Buffer.from(JSON.stringify([identity, ...place]));
+
+  function openFormer(text: string): string | undefined {
+    // Where values were sealed none was kept in clear: what lies there so was put there past poolsync.
+    if (text.startsWith(FORMER_CLEAR) && formerKey === undefined) return text.slice(FORMER_CLEAR.length);
+    if (!text.startsWith(FORMER_SEALED) || formerKey === undefined) return undefined;
+    return decrypt(formerKey, text.slice(FORMER_SEALED.length))?.toString("utf8");
+  }
+
+  function openBytes(place: Place, sealed: string): Buffer | undefined {
+    if (sealed.startsWith(SEALED)) return decrypt(dataKey, sealed.slice(SEALED.length), boundTo(place));
+    const former = isSealed() ? undefined : openFormer(sealed);
+    return former === undefined ? undefined : Buffer.from(former);
+  }
+
   return {
     userKey: (pool, username) => digest("user", pool, username),
     valueDigest: (unit, value) => shortDigest("value", unit, bodyOf(value)),
     linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),
     accountMark: (pool, { sub, createdAt }) => accountMark(createdAt, shortDigest("account", pool, sub)),
     letterId: (user, unit, version) => digest("letter", user, unit, version),
-    signer(purpose) {
-      const hmac = createHmac("sha256", digestKey).update(`signer ${purpose}\n`);
-      const signer: Signer = {
-        update(text) {
-          hmac.update(text);
-          return signer;
-        },
-        digest: () => hmac.digest("base64url"),
-      };
-      return signer;
+    signer: (purpose) => signer(signatureKey, purpose),
+    namer: (purpose) => signer(digestKey, purpose),
+    get isSealed() {
+      return isSealed();
     },
-    encrypts: sealKey !== undefined,
-    seal(text) {
-      if (!sealKey) return PLAIN + text;
-      const nonce = randomBytes(12);
-      const cipher = createCipheriv("aes-256-gcm", sealKey, nonce);
-      const bytes = Buffer.concat([nonce, cipher.update(text, "utf8"), cipher.final(), cipher.getAuthTag()]);
-      return SEALED + bytes.toString("base64");
-    },
-    open(sealed) {
-      if (sealed.startsWith(PLAIN)) return sealed.slice(PLAIN.length);
-      if (!sealKey) {
-        throw new Error(
-          "The store's values are encrypted, and no key is configured: set POOLSYNC_KEY to the key they were written with",
-        );
-      }
-      const bytes = Buffer.from(sealed.slice(SEALED.length), "base64");
-      const decipher = createDecipheriv("aes-256-gcm", sealKey, bytes.subarray(0, 12));
-      decipher.setAuthTag(bytes.subarray(-16));
-      try {
-        return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]).toString("utf8");
-      } catch (cause) {
-        throw new Error("A value in the store was encrypted with another key: set POOLSYNC_KEY to that key", { cause });
-      }
-    },
+    encrypts,
+    seal: (place, content) => SEALED + encrypt(dataKey, content, boundTo(place)),
+    open: (place, sealed) => openBytes(place, sealed)?.toString("utf8"),
+    openBytes,
+    openFormer,
   };
+}
+
+/** As a version before format 3 kept a text in clear. */
+export function clear(text: string): string {
+  return FORMER_CLEAR + text;
+}
+
+export function isSealed(text: string): boolean {
+  return text.startsWith(SEALED);
+}
+
+/** True for what a version before format 3 has left. */
+export function isFormer(text: string): boolean {
+  return text.startsWith(FORMER_CLEAR) || text.startsWith(FORMER_SEALED);
+}
+
+function signer(key: KeyObject, purpose: string): Signer {
+  const hmac = createHmac("sha256", key).update(`signer ${purpose}\n`);
+  const signing: Signer = {
+    update(text) {
+      hmac.update(text);
+      return signing;
+    },
+    digest: () => hmac.digest("base64url"),
+  };
+  return signing;
+}
+
+/** With AES-256-GCM, as base64: nonce, text, tag. */
+export function encrypt(key: KeyObject | Uint8Array, content: string | Uint8Array, bound: Uint8Array): string {
+  const nonce = randomBytes(NONCE_BYTES);
+  const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(bound);
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]).toString("base64");
+}
+
+/** Undefined where it was altered, or encrypted with another key or for another place. */
+export function decrypt(key: KeyObject | Uint8Array, text: string, bound?: Uint8Array): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) return undefined;
+  const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, NONCE_BYTES));
+  if (bound !== undefined) decipher.setAAD(bound);
+  decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+  } catch {
+    // Node.js says no more than that the tag does not fit.
+    return undefined;
+  }
 }
 
 /** A value as text, the same text for equal values, and how and to whom it is sent. */

@@ -16,4 +16,6 @@ export interface Plans {
   /** Those that expire first, first. */
   list(): Promise<readonly StoredPlan[]>;
   drop(run: string): Promise<void>;
+  /** Sets a plan aside that nobody can read: see damaged.ts. It is listed no more. */
+  setAside(run: string): Promise<void>;
 }

@@ -1,8 +1,10 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
 import type { StoreIdentity } from "./fence.ts";
 import type { BeforeImages } from "./before-images.ts";
+import type { Damaged } from "./damaged.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
+import type { KeptTexts } from "./kept-texts.ts";
 import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -44,6 +46,8 @@ export interface Store extends StoreIdentity {
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
+  readonly damaged: Damaged;
+  readonly texts: KeptTexts;
   /**
    * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
    * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was
@@ -59,10 +63,16 @@ export interface Store extends StoreIdentity {
   /** Every target that is remembered. */
   targets(): Promise<readonly Target[]>;
   /**
-   * A text that belongs to the namespace (the digest key when none is configured, the id of the one that is): the
-   * first writer's stays. Answers the one that is there.
+   * A text that belongs to the namespace, such as its identity: the first writer's stays. Answers the one that is there.
    */
   setOnce(name: string, value: string): Promise<string>;
+  /** Such a text; undefined where nobody has set it. */
+  recall(name: string): Promise<string | undefined>;
+  /**
+   * Sets such a text anew where it is still `from`, or is not there where that is undefined, and forgets the texts of
+   * other names in the same step. Answers whether it did.
+   */
+  exchange(name: string, from: string | undefined, to: string, forgotten?: readonly string[]): Promise<boolean>;
   /** A text that changes: the last writer's stays. */
   setValue(name: string, value: string): Promise<void>;
   getValue(name: string): Promise<string | undefined>;

@@ -1,4 +1,5 @@
 import type { LeftOut } from "../app/letters/export-letters.ts";
+import { adviceOf } from "../core/advice.ts";
 import { count, counted } from "../core/amounts.ts";
 
 /** A sentence for everything that the records of an export do not say. */
@@ -21,6 +22,10 @@ export function leftOutSentences(left: Readonly<LeftOut>): readonly string[] {
     sentences.push(
       `${counted(left.passedOn, "letter is", "letters are")} left out whose account is gone, or whose person was named by what is not theirs any more: make such changes anew, by the username of whoever is meant.`,
     );
+  }
+  if (left.altered > 0) {
+    const were = counted(left.altered, "letter is left out that was", "letters are left out that were");
+    sentences.push(`${were} altered in the store. ${adviceOf("altered")}`);
   }
   if (left.metadata > 0) {
     sentences.push(

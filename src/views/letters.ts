@@ -67,8 +67,8 @@ export function letterGroupsText(shown: readonly ShownGroup[], { width, now, com
     parts.push(`\n${title}\n`, indent("  e.g. ", `${username}: ${attribute} = ${value}  (${id})`, width));
     parts.push(indent("  ", adviceOf(kind, reason), width));
     if (isLostPerson(reason)) continue;
-    // A letter without its token is sent by nobody.
-    const next = kind === "token-expired" ? "discard" : "replay";
+    // A letter without its token is sent by nobody, nor is one that holds what is not its user's.
+    const next = kind === "token-expired" || kind === "altered" ? "discard" : "replay";
     parts.push(`  ${command("dead", next, "--kind", kind)}\n`);
   }
   return parts.join("");

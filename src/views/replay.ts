@@ -1,14 +1,21 @@
 /** What a replay came to, as text for people. */
 import type { LetterGroup } from "../app/letters/letter-groups.ts";
+import { adviceOf } from "../core/advice.ts";
 import { count, counted } from "../core/amounts.ts";
 import { TERMS, type Books } from "../core/books.ts";
 import { table } from "./table.ts";
 
-/** Of letters that cannot be replayed, a line; blank for none. */
-export function leftOut(letters: number): string {
-  if (letters === 0) return "";
-  const are = counted(letters, "letter is of a user's own change", "letters are of users' own changes");
-  return `${are}, whose token is gone, and cannot be replayed: make the change again with update-user-attributes and a new token.\n`;
+/** Of letters that cannot be replayed, a line each; blank for none. */
+export function leftOut(own: number, altered: number): string {
+  const are = counted(own, "letter is of a user's own change", "letters are of users' own changes");
+  const were = counted(altered, "letter was", "letters were");
+  return [
+    own > 0 &&
+      `${are}, whose token is gone, and cannot be replayed: make the change again with update-user-attributes and a new token.\n`,
+    altered > 0 && `${were} altered in the store, and cannot be replayed. ${adviceOf("altered")}\n`,
+  ]
+    .filter((line) => line !== false)
+    .join("");
 }
 
 /** How many letters of each kind. */

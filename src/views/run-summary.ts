@@ -22,6 +22,15 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
     booksText(books),
     indent("", balanceText(balanced, command), width),
   ];
+  if (books.damaged > 0) {
+    const sentence = `${counted(books.damaged, "change was", "changes were")} in a document that broke and was set aside; what became of them is not known. See \`${command("damaged", "list")}\`, and give the same sync again.`;
+    parts.push("\n", indent("", sentence, width));
+  }
+  if (books.superseded > 0) {
+    const gaveWay = `${counted(books.superseded, "value")} gave way to later ones of the same user and attribute.`;
+    const where = `Those of other runs are delivered with these runs: \`${command("runs", "list")}\` tells what is pending.`;
+    parts.push("\n", indent("", `${gaveWay} ${where}`, width));
+  }
   if (healed > 0) {
     const sentence = `${counted(healed, "dead letter")} whose cause was gone went to their old runs again.`;
     parts.push("\n", indent("", sentence, width));

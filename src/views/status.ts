@@ -4,22 +4,24 @@ import { adviceOf } from "../core/advice.ts";
 import { gateName } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
 import { age, count, counted } from "../core/amounts.ts";
-import { booksText, stateText } from "./run-summary.ts";
+import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
 /** How long it is told that a store is new. */
 const NEW_FOR_MS = 86_400_000;
 
-export function statusText(status: NamespaceStatus, width: number): string {
-  const { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified } = status;
+export function statusText(status: NamespaceStatus, width: number, command: SummaryWords["command"]): string {
+  const { engine, pools, deadLetters, holds, pauses, runs, damaged, unsealed, books, balanced, verified } = status;
   return [
     `Engine: ${engine}\n`,
     ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
+    unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
     runsText(runs, width),
+    damagedText(damaged, width, command),
     `\nBooks of everything\n${booksText(books)}`,
     balanced ? "The books balance.\n" : "The books do NOT balance.\n",
     verified === undefined ? "" : recountText(verified, width),
@@ -37,6 +39,12 @@ function storeSentences({ since, withoutAof, forgottenRuns }: NamespaceStatus): 
       ({ run, at }) => `Run ${run} is forgotten, as was found at ${at}: what of it was not sent by then is not sent.`,
     ),
   ];
+}
+
+function damagedText(documents: number, width: number, command: SummaryWords["command"]): string {
+  if (documents === 0) return "";
+  const sentence = `${counted(documents, "document is damaged and lies", "documents are damaged and lie")} aside: see \`${command("damaged", "list")}\`.`;
+  return `\n${indent("", sentence, width)}`;
 }
 
 function poolsText(pools: NamespaceStatus["pools"], width: number): string {
@@ -73,6 +81,11 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
 function pauseText({ gate, since, by, reason, users }: NamespaceStatus["pauses"][number], width: number): string {
   const kept = counted(users, "user has", "users have");
   return `\n${indent("", `Paused since ${since} by ${by}: ${gateName(gate)}. ${reason}. ${kept} something kept.`, width)}`;
+}
+
+function unsealedText(documents: number): string {
+  const left = documents === 0 ? "a last look is under way" : `${count(documents)} documents are to be looked at`;
+  return `What an older version kept is sealed anew while workers go on: ${left}. Until then what is not sealed is read too.`;
 }
 
 function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number): string {

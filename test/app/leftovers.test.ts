@@ -1,8 +1,11 @@
 /** What an earlier run left: told before anything is sent, and sent where somebody asks for it. */
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
+import { ordinalText } from "../../src/core/version.ts";
 import { bodyOf } from "../../src/store/keyring.ts";
+import { sealBody, sealUsername } from "../../src/store/sealed-unit.ts";
 import type { Leftover } from "../../src/app/runs/leftovers.ts";
+import { summaryText } from "../../src/views/run-summary.ts";
 import { setApp } from "../support/app-stage.ts";
 import { until } from "../support/condition.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
@@ -60,16 +63,14 @@ async function setStage(t: TestContext, putData: (typeof STORES)[number][1]) {
     async leave(id: string, users: number): Promise<void> {
       await runs.begin({ id, source: "file", pool: POOL, feed: "old.csv", identity: "", asOf: Date.now() });
       const { keyring } = engine;
+      const ordinal = ordinalText({ timeMs: Date.now(), sequence: 0 });
       const unit = { name: "given_name", digest: keyring.valueDigest("given_name", { kind: "text", text: "Old" }) };
       for (let from = 0; from < users; from += 500) {
         const changes = Array.from({ length: Math.min(500, users - from) }, (_, nth) => {
           const username = `nobody${from + nth}`;
-          const body = keyring.seal(bodyOf({ kind: "text", text: "Old" }));
-          return {
-            user: keyring.userKey(POOL, username),
-            username: keyring.seal(username),
-            units: [{ ...unit, body }],
-          };
+          const at = { pool: POOL, user: keyring.userKey(POOL, username) };
+          const body = sealBody(keyring, { ...at, unit: unit.name }, ordinal, bodyOf({ kind: "text", text: "Old" }));
+          return { user: at.user, username: sealUsername(keyring, at, username), units: [{ ...unit, ordinal, body }] };
         });
         const read = changes.length;
         await mailboxes.put({ pool: POOL, run: id, priority: 10, changes, invalid: 0, rows: { read, faulty: 0 } });
@@ -80,6 +81,25 @@ async function setStage(t: TestContext, putData: (typeof STORES)[number][1]) {
 }
 
 for (const [store, putData] of STORES) {
+  test(`a later file is written, though values like its own of the same time wait in another run, on ${store}`, async (t) => {
+    const stage = await setStage(t, putData);
+    await stage.configure(QUICK);
+    const asOf = "2026-01-01T00:00:00Z";
+    const first = await stage.sync(await stage.rows("first.csv", "New", 5), { asOf, detached: true });
+    const later = await stage.sync(await stage.rows("later.csv", "New", 6), { asOf });
+    assert.deepEqual([later.books.applied, later.books.superseded, stage.writes()], [6, 0, 6]);
+    const books = await stage.runs.books(first.run);
+    assert.deepEqual([books.superseded, books.pending], [5, 0]);
+    const text = summaryText({ ...first, books }, 200, { command: (...words) => words.join(" ") });
+    assert.match(text, /5 values gave way .* `runs list`/);
+
+    await stage.pause({ feed: "first.csv" }, { by: "anna@desk", reason: "wrong" });
+    const newer = "2026-01-02T00:00:00Z";
+    await stage.sync(await stage.rows("first.csv", "Newer", 5), { asOf: newer, detached: true });
+    const { applied } = (await stage.sync(await stage.rows("later.csv", "Newer", 6), { asOf: newer })).books;
+    assert.deepEqual([applied, stage.writes()], [6, 12]);
+  });
+
   describe(`a run that was interrupted, on ${store}`, () => {
     test("is told of by the next one, which sends it only where it is asked to", async (t) => {
       const stage = await setStage(t, putData);

@@ -11,10 +11,11 @@ import { executeReplay } from "../../src/delivery/replay.ts";
 import { openPool } from "../../src/delivery/pool.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createLog } from "../../src/log.ts";
-import { openStoredPlan } from "../../src/plan/stored-plan.ts";
+import { openApprovedPlan } from "../../src/plan/stored-plan.ts";
 import { openWayBack } from "../../src/plan/way-back.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { callOptionsOf, valueOf, type Keyring } from "../../src/store/keyring.ts";
+import { openLetter } from "../../src/store/sealed-unit.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
 import {
@@ -150,9 +151,9 @@ function onTheirWay({ mailboxes }: Figures, keyring: Keyring): readonly Wanted[]
     }
     return Array.from(newest, ([name, { body, run }]) => ({
       pool,
-      username: keyring.open(username),
+      username: keyring.openFormer(username) ?? "",
       name,
-      body: keyring.open(body),
+      body: keyring.openFormer(body) ?? "",
       run,
     }));
   });
@@ -209,9 +210,10 @@ for (const kind of KINDS) {
       const order = { kind: "gave-up", until: (await store.now()) + 1 };
       assert.equal((await executeReplay(engine, order)).letters, gaveUp.length);
       await settled();
-      for (const { pool, username, unit, body } of gaveUp) {
-        const value = attribute(pool, engine.keyring.open(username), unit);
-        assert.equal(value, textOf(engine.keyring.open(body)), unit);
+      for (const letter of gaveUp) {
+        const opened = openLetter(engine.keyring, letter);
+        assert.ok(opened);
+        assert.equal(attribute(letter.pool, opened.username, letter.unit), textOf(opened.body), letter.unit);
       }
       const left = await letters();
       assert.equal(left.length, buried.length - gaveUp.length);
@@ -220,18 +222,60 @@ for (const kind of KINDS) {
       await assertBalanced();
     });
 
+    test("has all of it sealed while it is delivered, and nothing is clear any more", async (t) => {
+      const { engine, store, deliver, letters, assertBalanced } = await setStage(t, kind);
+      const { texts } = store;
+      assert.equal(engine.keyring.isSealed, false);
+      await deliver();
+      await until("all is sealed", () => engine.keyring.isSealed, WITHIN_MS);
+      let plans = 0;
+      for (const shelf of await texts.shelves()) {
+        for (let cursor: string | undefined = ""; cursor !== undefined;) {
+          const page: Awaited<ReturnType<typeof texts.page>> = await texts.page(shelf, cursor);
+          cursor = page.next;
+          for (const { name, text } of page.found) {
+            assert.doesNotMatch(text, /"(?:body|username)":"(?!b:)/, `${shelf.kind} ${name}`);
+            if (shelf.kind !== "mailboxes" && shelf.kind !== "letters") assert.match(text, /^b:/, shelf.kind);
+            if (shelf.kind === "plan") plans += 1;
+          }
+        }
+      }
+      assert.equal(plans > 0, figures.plans.length > 0);
+      for (const letter of await letters()) assert.ok(openLetter(engine.keyring, letter), letter.kind);
+      assert.ok((await letters()).every(({ kind: is }) => is !== "altered"));
+      for (const { run } of figures.plans) {
+        const waiting = await store.runs.get(run);
+        assert.ok(waiting);
+        const directory = await temporaryDirectory();
+        t.after(() => directory.remove());
+        const plan = await openApprovedPlan({ plans: store.plans, keyring: engine.keyring }, waiting, directory.path);
+        assert.ok(plan);
+        assert.ok((await Array.fromAsync(plan.records())).length > 0);
+        await plan.close();
+      }
+      await until("nothing is pending", async () => (await store.runs.books()).pending === 0, WITHIN_MS);
+      assert.ok((await letters()).every(({ kind: is }) => is !== "altered"));
+      await assertBalanced();
+    });
+
     for (const { run } of figures.plans) {
       test("has a plan that somebody approves", async (t) => {
         // It waits for some days.
         t.mock.timers.enable({ apis: ["Date"], now: madeAtMs });
         const { engine, store } = await setStage(t, kind);
-        const plan = await openStoredPlan(store.plans, engine.keyring, { run, now: madeAtMs });
+        const waiting = await store.runs.get(run);
+        assert.ok(waiting);
+        const directory = await temporaryDirectory();
+        t.after(() => directory.remove());
+        const from = { plans: store.plans, keyring: engine.keyring };
+        const plan = await openApprovedPlan(from, waiting, directory.path);
         assert.ok(plan);
         const usernames: string[] = [];
         for await (const record of plan.records()) {
           assert.ok(record.kind === "change");
           usernames.push(record.change.username);
         }
+        await plan.close();
         assert.ok(usernames.length > 0);
         assert.deepEqual((await store.gates.list()).filter(({ state }) => state === "waiting").length, 1);
         const approved = await approveRun(engine, log, run);

@@ -22,14 +22,14 @@ import { testRedis } from "../support/redis.ts";
  * attribute of any user ever goes back.
  */
 const POOL = "eu-west-1_Example";
-const USERS = 5000;
+const USERS = 2000;
 const VERSIONS = 3;
 const PAGE = 250;
 /** Connect and request time-outs of the workers, in seconds; a claim lives 5 s longer. */
 const TIMEOUTS = { POOLSYNC_CONNECT_TIMEOUT: "1", POOLSYNC_REQUEST_TIMEOUT: "2" };
 const LONGER_THAN_A_LEASE_MS = 9_000;
 
-test("two workers, one killed and one suspended, bring 5,000 users to their newest version and never back", async (t) => {
+test("two workers, one killed and one suspended, bring 2,000 users to their newest version and never back", async (t) => {
   const seed = Number(process.env["POOLSYNC_TEST_SEED"] ?? Date.now() % 1_000_000);
   t.diagnostic(`seed ${seed}`);
   const random = createRandom(seed);

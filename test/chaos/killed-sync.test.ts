@@ -7,6 +7,7 @@ import { imbalance, TERMS } from "../../src/core/books.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { runFile } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
 import { GUARDS_OFF } from "./run-settings.ts";
@@ -34,6 +35,7 @@ async function killedAndBegunAgain(t: TestContext, engine: Readonly<Record<strin
   await writeFile(file, rows.join("\n"));
   const units = USERS * 3 - USERS / 3;
 
+  if (!("REDIS_URL" in engine)) putMadeDirectory(join(directory, "data"));
   const config = join(directory, "poolsync.yaml");
   await writeFile(config, GUARDS_OFF);
   const args = [
@@ -56,12 +58,14 @@ async function killedAndBegunAgain(t: TestContext, engine: Readonly<Record<strin
     POOLSYNC_DATA_DIR: join(directory, "data"),
   };
   const first = runFile("src/cli/main.ts", args, env);
+  t.after(() => first.kill("SIGKILL"));
   // On a machine that is busy with other tests this takes as long as it takes.
   await until("half of the users are written", () => emulator.log.writes.length >= USERS / 2, 180_000);
   await first.kill("SIGKILL");
   assert.equal(first.stdout(), "", "it was killed before its end");
 
   const second = runFile("src/cli/main.ts", args, env);
+  t.after(() => second.kill("SIGKILL"));
   assert.equal(await second.ended(), 0, second.stderr());
   const summary: unknown = JSON.parse(second.stdout());
   assert.ok(typeof summary === "object" && summary !== null && "books" in summary);

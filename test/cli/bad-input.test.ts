@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { emulatorWith, POOL, runCommand } from "./command-run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -60,6 +61,7 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     assert.equal(await refused(sync(at("empty.csv")), 1, /is empty/), "empty");
     assert.equal(await refused(sync(at("binary.csv")), 1, /binary\.csv/), "binary");
     assert.deepEqual((await readdir(directory.path)).includes("data"), false, "nothing was opened for it");
+    putMadeDirectory(at("data"));
   });
 
   test("an e-mail column without a word on its flag", async () => {

@@ -7,10 +7,9 @@ import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { until } from "../support/condition.ts";
-import type { TestProcess } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
 import { POOL, runCommand, setStage, type Stage } from "./command-run.ts";
-import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
+import { setDirectoryStage, type DirectoryStage, type WorkerHere } from "./directory-stage.ts";
 
 const USERS = 150;
 /** So few that no guard looks at them. */
@@ -20,7 +19,7 @@ const refused = z.object({ error: z.object({ kind: z.string(), message: z.string
 
 describe("a run that waits for an approval", () => {
   let stage: DirectoryStage;
-  let directory: TestProcess;
+  let directory: WorkerHere;
   /** The feed's time came, and it has what was cancelled. */
   const untilUnchanged = (run: string): Promise<void> =>
     until("it is left alone", () => {
@@ -33,10 +32,10 @@ describe("a run that waits for an approval", () => {
   after(() => stage.clear());
 
   test("is written or cancelled, and never both: whoever comes first wins, and the other is told", async () => {
-    const { at, command, configure, exported, runs, show, start, timeComes, updates } = stage;
+    const { at, command, configure, deliverHere, directoryHere, exported, runs, show, timeComes, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { cron: "0 3 1 1 *", timezone: UTC }`);
-    directory = start("workers/directory.ts");
-    start("workers/deliver.ts");
+    directory = directoryHere();
+    deliverHere();
     let seen = 0;
     for (const [nth, calls] of [0, 1, 20, 60, 120].entries()) {
       await exported((user) => `u${user},New ${nth}`);
@@ -192,7 +191,10 @@ describe("a run under way", () => {
     t.after(() => stage.emulator.faults.clear());
     const said = await sync(right);
     assert.equal(said.code, EXIT.partial, said.stdout);
-    assert.equal((await store.runs.books(ended?.id)).dead, 1);
+    // The same values again are of a run of their own, and go instead of what waited.
+    const [again] = await store.runs.list(1);
+    const [before, after] = [await store.runs.books(ended?.id), await store.runs.books(again?.id)];
+    assert.deepEqual([before.superseded, before.pending, after.applied, after.dead], [3, 0, 2, 1]);
   });
 
   test("under another file's name is paused as the run that it goes on with", async () => {

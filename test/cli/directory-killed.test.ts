@@ -11,7 +11,7 @@ import { onlyRun, setDirectoryStage, type DirectoryStage } from "./directory-sta
  * Directory workers that are killed between two pages of 500 rows. Users who are only said to be due make the pool's
  * backlog full, so that a worker puts one page and then stands still until it is killed.
  */
-const USERS = 1_300;
+const USERS = 700;
 const PAGE = 500;
 const BACKLOG = 20_000;
 const CONCURRENCY = 10;
@@ -50,7 +50,7 @@ describe("a directory worker", () => {
   }
 
   test("that was killed between two pages is followed by another, and each row is delivered once", async () => {
-    const { at, configure, exported, start, updates } = stage;
+    const { at, configure, deliverHere, directoryHere, exported, start, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }, guards: { changed: off }`);
     await exported((nth) => `u${nth},New${nth}`);
     await crowd();
@@ -58,9 +58,9 @@ describe("a directory worker", () => {
     const cut = await onlyRun(stage);
     assert.deepEqual([cut.state, cut.books.received, cut.balanced], ["reading", PAGE, true]);
     // What was put is in the pool by the time that the rest is planned: a look finds it there.
-    start("workers/deliver.ts", FAST);
+    deliverHere(FAST);
     await until("the page is delivered", () => updates() === PAGE);
-    start("workers/directory.ts");
+    directoryHere();
     await until("the run has finished", async () => (await onlyRun(stage)).state === "finished");
     const { run, rows, books, balanced } = await onlyRun(stage);
     assert.equal(run, cut.run);
@@ -70,12 +70,12 @@ describe("a directory worker", () => {
   });
 
   test("that was killed amid an approved plan is followed by another, by just the plan that was shown", async () => {
-    const { at, command, configure, exported, show, start, updates } = stage;
+    const { at, command, configure, deliverHere, directoryHere, exported, show, start, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},New${nth}`);
-    const planner = start("workers/directory.ts");
+    const planner = directoryHere();
     await until("the run waits", () => planner.stderr().includes("run needs approval"));
-    await planner.kill("SIGKILL");
+    await planner.stop();
     const { run } = await onlyRun(stage);
     const { plan } = await show(run);
     assert.equal(plan?.users.changed, USERS);
@@ -90,8 +90,8 @@ describe("a directory worker", () => {
     await deliverer.kill("SIGKILL");
     assert.equal((await onlyRun(stage)).state, "reading");
 
-    start("workers/directory.ts");
-    start("workers/deliver.ts", FAST);
+    directoryHere();
+    deliverHere(FAST);
     await until("the run has finished", async () => (await show(run)).state === "finished");
     const { rows, books, balanced } = await show(run);
     assert.deepEqual(rows, { read: USERS, faulty: 0 });

@@ -20,10 +20,10 @@ describe("the directory worker", () => {
   afterEach(() => stage.clear());
 
   test("runs a feed at its time, and what it puts is delivered by a worker", async () => {
-    const { at, configure, exported, runs, start, stateOf, updates } = stage;
+    const { at, configure, deliverHere, directoryHere, exported, runs, start, stateOf, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
-    start("workers/deliver.ts");
+    deliverHere();
     const worker = start("workers/directory.ts");
     await until("the run has finished", async () => (await stateOf()) === "finished");
     const [run] = await runs();
@@ -35,19 +35,18 @@ describe("the directory worker", () => {
     assert.doesNotMatch(worker.stderr(), /u0|"New"/);
 
     // Nothing was missed: a start alone is no reason to run. A schedule that has changed is placed anew.
-    const again = start("workers/directory.ts");
+    const again = directoryHere();
     await until("it has started", () => again.stderr().includes("directory worker started"));
     assert.match(again.stderr(), /"placed":\[\],"removed":\[\]/);
-    await again.kill("SIGTERM");
-    await again.ended();
+    await again.stop();
     await configure(`file: ${at("hr.csv")}, schedule: { every: 2h }`, "staff");
-    const other = start("workers/directory.ts");
+    const other = directoryHere();
     await until("it has started", () => other.stderr().includes("directory worker started"));
     assert.match(other.stderr(), /"placed":\["staff"\],"removed":\["hr"\]/);
   });
 
   test("runs a feed at its time though what it reads of the pool fails at first", async () => {
-    const { at, configure, emulator, exported, start, stateOf, updates } = stage;
+    const { at, configure, deliverHere, directoryHere, emulator, exported, stateOf, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
     for (const operation of ["DescribeUserPool", "ListUsers"]) {
@@ -55,21 +54,35 @@ describe("the directory worker", () => {
         emulator.faults.add({ operation, times: 1, error });
       }
     }
-    const worker = start("workers/directory.ts");
+    const worker = directoryHere();
     // It has the pool read; the other worker is to find it well.
     await until("all is read", () => emulator.faults.rules.every(({ fired }) => fired === 1));
-    start("workers/deliver.ts");
+    deliverHere();
     await until("the run has finished", async () => (await stateOf()) === "finished");
     assert.equal(updates(), 5);
     assert.doesNotMatch(worker.stderr(), /feed failed/);
   });
 
   test("stops at a guard, shows its plan to anybody, and goes on with just that once it is approved", async () => {
-    const { at, byHand, command, configure, environment, exported, nameOf, runs, show, start, stateOf, updates } =
-      stage;
+    const {
+      at,
+      byHand,
+      command,
+      configure,
+      deliverHere,
+      directoryHere,
+      environment,
+      exported,
+      nameOf,
+      runs,
+      show,
+      start,
+      stateOf,
+      updates,
+    } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 60 ? `New${nth}` : "Old"}`);
-    start("workers/deliver.ts");
+    deliverHere();
     const worker = start("workers/directory.ts");
     await until("the run waits", async () => (await stateOf()) === "needs-approval");
     await until("its plan is there", async () => (await show((await runs())[0]?.run ?? "")).plan !== undefined);
@@ -94,7 +107,7 @@ describe("the directory worker", () => {
     const approved = await command("runs", "approve", run.run);
     assert.equal(approved.code, EXIT.done, approved.stderr);
     assert.equal((await command("runs", "approve", run.run)).code, EXIT.failed);
-    start("workers/directory.ts");
+    directoryHere();
     await until("the run has finished", async () => (await show(run.run)).state === "finished");
     const finished = await show(run.run);
     assert.deepEqual(finished.rows, { read: USERS, faulty: 1 });
@@ -105,10 +118,10 @@ describe("the directory worker", () => {
   });
 
   test("leaves a run that waits as it is while its content is the same, and newer content goes before it", async () => {
-    const { at, command, configure, exported, runs, start, stateOf, timeComes, updates } = stage;
+    const { at, command, configure, directoryHere, exported, runs, stateOf, timeComes, updates } = stage;
     await configure(`file: ${at("hr-*.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},New${nth}`, "hr-1.csv");
-    const worker = start("workers/directory.ts");
+    const worker = directoryHere();
     await until("the run waits", () => worker.stderr().includes("run needs approval"));
     const [first] = await runs();
     await timeComes();
@@ -137,10 +150,10 @@ describe("the directory worker", () => {
   });
 
   test("leaves a run that is cancelled while it is under way", async () => {
-    const { at, command, configure, exported, runs, start, stateOf } = stage;
+    const { at, command, configure, directoryHere, exported, runs, stateOf } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
-    const worker = start("workers/directory.ts");
+    const worker = directoryHere();
     await until("the run is put", async () => (await stateOf()) === "delivering");
     const cancelled = await command("runs", "cancel", (await runs())[0]?.run ?? "");
     assert.match(cancelled.stdout, /"discarded":5/);
@@ -149,7 +162,7 @@ describe("the directory worker", () => {
   });
 
   test("that was killed amid a run is followed by another, which goes on with the same run", async () => {
-    const { at, configure, exported, runs, start, stateOf, updates } = stage;
+    const { at, configure, deliverHere, directoryHere, exported, runs, start, stateOf, updates } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
     const worker = start("workers/directory.ts");
@@ -157,8 +170,8 @@ describe("the directory worker", () => {
     await until("the run is put", async () => (await stateOf()) === "delivering");
     await worker.kill("SIGKILL");
     const [run] = await runs();
-    start("workers/directory.ts");
-    start("workers/deliver.ts");
+    directoryHere();
+    deliverHere();
     await until("the run has finished", async () => (await stateOf()) === "finished");
     assert.deepEqual(
       (await runs()).map(({ run: id }) => id),
@@ -168,7 +181,7 @@ describe("the directory worker", () => {
   });
 
   test("goes on with a run that was cut amid its file, and ends one whose content has changed", async () => {
-    const { at, byHand, configure, environment, exported, nameOf, runs, show, start } = stage;
+    const { at, byHand, configure, deliverHere, directoryHere, environment, exported, nameOf, runs, show } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     // More than the guards allow: a run that goes on passed them before.
     await exported((nth) => `u${nth},${nth < 60 ? "New" : "Old"}`);
@@ -184,8 +197,8 @@ describe("the directory worker", () => {
     } finally {
       await engine.close();
     }
-    start("workers/deliver.ts");
-    start("workers/directory.ts");
+    deliverHere();
+    directoryHere();
     await until("the run has finished", async () => (await show(cut?.run ?? "")).state === "finished");
     const after = await runs();
     assert.deepEqual(
@@ -200,10 +213,22 @@ describe("the directory worker", () => {
   });
 
   test("runs a feed in one process at a time", async () => {
-    const { at, byHand, configure, environment, exported, runs, start, stateOf, timeComes } = stage;
+    const {
+      at,
+      byHand,
+      configure,
+      deliverHere,
+      directoryHere,
+      environment,
+      exported,
+      runs,
+      start,
+      stateOf,
+      timeComes,
+    } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 5 ? "New" : "Old"}`);
-    const workers = [start("workers/directory.ts"), start("workers/directory.ts")];
+    const workers = [start("workers/directory.ts"), directoryHere()];
     await until("the run is put", async () => (await stateOf()) === "delivering");
     await timeComes();
     const sync = runCommand(byHand("--json"), { environment });
@@ -214,12 +239,12 @@ describe("the directory worker", () => {
     assert.equal(refused.code, EXIT.failed);
     assert.equal(said().match(/"msg":"run started"/g)?.length, 1);
     assert.equal((await runs()).length, 1);
-    start("workers/deliver.ts");
+    deliverHere();
     await until("the run has finished", async () => (await runs()).at(-1)?.state === "finished");
   });
 
   test("fetches a file from the web with the credential of its environment, and again only when it has changed", async () => {
-    const { configure, runs, start, stateOf, timeComes } = stage;
+    const { configure, deliverHere, runs, start, stateOf, timeComes } = stage;
     let etag = '"one"';
     const seen: string[] = [];
     const server = createServer((request, response) => {
@@ -234,7 +259,7 @@ describe("the directory worker", () => {
       const port = typeof address === "object" ? address?.port : address;
       const file = `file: "http://127.0.0.1:${port}/hr.csv", fetch: { bearer: HR_TOKEN }`;
       await configure(`${file}, schedule: { every: 1h }`);
-      start("workers/deliver.ts");
+      deliverHere();
       const worker = start("workers/directory.ts", { HR_TOKEN: "token-of-hr" });
       await until("the run has finished", async () => (await stateOf()) === "finished");
       await timeComes();
@@ -252,7 +277,7 @@ describe("the directory worker", () => {
   });
 
   test("carries out a run that is approved while a pass fetches the next content, and then that content", async (t) => {
-    const { command, configure, nameOf, runs, show, start } = stage;
+    const { command, configure, deliverHere, directoryHere, nameOf, runs, show } = stage;
     const content = (nth: number, first: string): string => `u${nth},${nth === 0 ? first : nth < 60 ? "New" : "Old"}`;
     const answers = ["New", "Newer"].map((first) => {
       const rows = Array.from({ length: USERS }, (_, nth) => content(nth, first));
@@ -274,8 +299,8 @@ describe("the directory worker", () => {
     const address = server.address();
     const port = typeof address === "object" ? address?.port : address;
     await configure(`file: "http://127.0.0.1:${port}/hr.csv", schedule: { every: 1h }`);
-    start("workers/deliver.ts");
-    const worker = start("workers/directory.ts");
+    deliverHere();
+    const worker = directoryHere();
     await until("the run waits", () => worker.stderr().includes("run needs approval"));
     const [first] = await runs();
     await stage.timeComes();
@@ -292,11 +317,11 @@ describe("the directory worker", () => {
   });
 
   test("tries the order of an approval again that did not get the feed's turn", async (t) => {
-    const { at, command, configure, environment, exported, runs, show, start } = stage;
+    const { at, command, configure, deliverHere, directoryHere, environment, exported, runs, show } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
     await exported((nth) => `u${nth},${nth < 60 ? "New" : "Old"}`);
-    start("workers/deliver.ts");
-    const worker = start("workers/directory.ts");
+    deliverHere();
+    const worker = directoryHere();
     await until("the run waits", () => worker.stderr().includes("run needs approval"));
     const [run] = await runs();
     const id = run?.run ?? "";
@@ -321,9 +346,9 @@ describe("the directory worker", () => {
   });
 
   test("tries a feed that failed again, a little later", async (t) => {
-    const { at, configure, environment, start } = stage;
+    const { at, configure, directoryHere, environment } = stage;
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
-    const worker = start("workers/directory.ts");
+    const worker = directoryHere();
     await until("it has failed", () => worker.stderr().includes("feed failed"));
     assert.match(worker.stderr(), /"kind":"missing","reason":"`.*hr\.csv` does not exist/);
     const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;
@@ -337,10 +362,10 @@ describe("the directory worker", () => {
   });
 
   test("tries a feed whose mapped column has another name not before its next time", async (t) => {
-    const { at, configure, environment, start } = stage;
+    const { at, configure, directoryHere, environment } = stage;
     await writeFile(at("hr.csv"), "username,Vorname\nu1,New\n");
     await configure(`file: ${at("hr.csv")}, schedule: { every: 1h }`);
-    const worker = start("workers/directory.ts");
+    const worker = directoryHere();
     await until("it has failed", () => worker.stderr().includes("feed failed"));
     assert.match(worker.stderr(), /"kind":"renamed","reason":".*`given_name` of the mapping is not there/);
     const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = environment;

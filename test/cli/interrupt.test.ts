@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { runFile } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
 import { emulatorWith, POOL } from "./command-run.ts";
@@ -55,6 +56,7 @@ for (const engine of ["embedded", "Redis"] as const) {
     before(async () => {
       emulator = await emulatorWith(USERS, { latencyMs: 60 });
       directory = await temporaryDirectory();
+      if (!redis) putMadeDirectory(join(directory.path, "data"));
       const rows = Array.from({ length: USERS }, (_, number) => `u${number},New`);
       await writeFile(join(directory.path, "users.csv"), `username,given_name\n${rows.join("\n")}\n`);
     });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { EXIT } from "../../src/exit-codes.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { POOL, runCommand, setStage, type Said, type Stage } from "./command-run.ts";
 
 const COMMAND = "admin-update-user-attributes";
@@ -70,6 +71,7 @@ describe("one user, in the AWS CLI's words", () => {
   });
 
   test("is changed through the engine, and again, but for an address that is there", async () => {
+    putMadeDirectory(stage.at("data"));
     const words = change(
       "u2",
       "Name=given_name,Value=New",

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
 import type { FaultRule } from "../../src/emulator/faults.ts";
 import { until } from "../support/condition.ts";
+import { testRedis } from "../support/redis.ts";
 import { POOL, runCommand, setStage, type RunOptions, type Said, type Stage } from "./command-run.ts";
 
 const USERS = 6;
@@ -25,7 +26,7 @@ const AT_ONCE = 3;
 describe("a fault of a read", () => {
   let stage: Stage;
   before(async () => {
-    stage = await setStage(USERS);
+    stage = await setStage(USERS, {}, false);
     const { emulator, at } = stage;
     const emails = emulator.pools.add({ id: "eu-west-1_Emails", usernameAttributes: ["email"] });
     for (const username of ["a@example.com", "b@example.com"]) emails.addUser({ username });
@@ -43,11 +44,14 @@ describe("a fault of a read", () => {
     const config = words.includes(stage.at("users.csv")) ? "keeping.yaml" : "plain.yaml";
     return ["--config", stage.at(config), "--data-dir", stage.at(words.includes("--now") ? "none" : "data")];
   };
-  const said = (words: readonly string[], options: RunOptions = {}): Promise<Said> =>
-    runCommand([...words, ...where(words)], {
+  const { url, namespace } = testRedis();
+  const said = (words: readonly string[], options: RunOptions = {}): Promise<Said> => {
+    const redis = words.includes("--now") ? {} : { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace };
+    return runCommand([...words, ...where(words)], {
       ...options,
-      environment: { POOLSYNC_KEY: KEY, POOLSYNC_REQUEST_TIMEOUT: "0.3" },
+      environment: { POOLSYNC_KEY: KEY, POOLSYNC_REQUEST_TIMEOUT: "0.3", ...redis },
     });
+  };
   const one = (...words: readonly string[]) => [
     "admin-update-user-attributes",
     "--user-pool-id",

@@ -1,7 +1,9 @@
 /** Plans as commands show, write and apply them. What a plan finds and what stops it: test/app/plans.test.ts. */
 import assert from "node:assert/strict";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
@@ -130,7 +132,15 @@ describe("plans at the command line", () => {
     await writeFile(other, "username,given_name\nu2,Elsewhere\nu3,New\n");
     assert.equal((await said(["sync", other, "--user-pool-id", POOL, "--baseline", "live"])).code, EXIT.done);
     const before = calls("AdminUpdateUserAttributes");
-    const { code, stdout, stderr } = await said(["apply", out, ...report()]);
+    // A pipe can be read once, and another plan lies in its place as soon as it was.
+    const second = await file("second.csv", (nth) => `u${nth},${nth === 50 ? "Second" : "Old"}`);
+    const swapped = ["plan", second, "--user-pool-id", POOL, "--baseline", "live", "--out", at("second.psplan")];
+    assert.equal((await said(swapped)).code, EXIT.done);
+    await promisify(execFile)("mkfifo", [at("fifo")]);
+    const [{ code, stdout, stderr }] = await Promise.all([
+      said(["apply", at("fifo"), ...report()]),
+      writeFile(at("fifo"), await readFile(out)).then(() => rename(at("second.psplan"), at("fifo"))),
+    ]);
     assert.equal(code, EXIT.partial, stderr);
     const { rows, books } = summary.parse(JSON.parse(stdout));
     // Rows that change nothing are not in the plan, and count as read all the same.

@@ -13,8 +13,8 @@ test("a run that nobody delivers is told of once, and is waited for all the same
     const { runs, mailboxes } = engine.store;
     const pool = "eu-west-1_A";
     const { run } = await runs.begin({ id: "r-1", source: "file", pool, feed: "hr", identity: "", asOf: Date.now() });
-    const units = [{ name: "nickname", digest: "d", body: engine.keyring.seal("{}") }];
-    const changes = [{ user: "0123", username: engine.keyring.seal("jane"), units }];
+    const units = [{ name: "nickname", digest: "d", body: "p:{}" }];
+    const changes = [{ user: "0123", username: "p:jane", units }];
     await mailboxes.put({ pool, run: run.id, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } });
     const stopping = new AbortController();
     let [looks, told] = [0, 0];

@@ -4,15 +4,19 @@ import type { ListedUser } from "../../src/core/comparison.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import type { UnitValue } from "../../src/core/unit.ts";
 import { openHealing } from "../../src/plan/healing.ts";
-import { bodyOf, createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { bodyOf } from "../../src/store/keyring.ts";
+import { sealBody, sealUsername } from "../../src/store/sealed-unit.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 
-const keyring = createKeyring(freshSecret());
+const keyring = testKeyring();
 const ALIASES = { ...PROFILE, aliasAttributes: ["email", "preferred_username"] };
 
 function letter(id: string, kind: string, username: string, unit: string, value: UnitValue): Letter {
-  const about = { user: `key of ${username}`, pool: ALIASES.id, username: keyring.seal(username), unit, kind };
-  const rest = { reason: kind, version: "1", run: "run", digest: "", body: keyring.seal(bodyOf(value)), buriedAt: 0 };
+  const at = { pool: ALIASES.id, user: keyring.userKey(ALIASES.id, username) };
+  const about = { ...at, username: sealUsername(keyring, at, username), unit, kind };
+  const body = sealBody(keyring, { ...at, unit }, "1", bodyOf(value));
+  const rest = { reason: kind, version: "1", run: "run", digest: "", body, buriedAt: 0 };
   return { id, ...about, ...rest };
 }
 const email = (text: string): UnitValue => ({ kind: "text", text, verified: "mark" });

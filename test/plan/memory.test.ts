@@ -1,4 +1,7 @@
-/** A plan takes no more memory for many rows of one user than for as many of as many users, and counts each of them. */
+/**
+ * A plan takes no more memory for many rows of one user than for as many of as many users, and counts each of them; a
+ * plan file takes as much however long it is.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
@@ -11,6 +14,8 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 const ROWS = 150_000;
 /** Each is compared with those who want the same, of whom there must be no walk for each. */
 const CLAIMS = 40_000;
+/** Of two kilobytes each, so that all of them would be seen. */
+const FILE_ROWS = 40_000;
 /** What two processes that do the same differ by. */
 const LEEWAY_MB = 40;
 
@@ -20,6 +25,8 @@ const told = z.object({
   invalid: z.record(z.string(), z.number()),
   maxRssMb: z.number(),
 });
+
+const toldOfFile = told.pick({ rows: true, maxRssMb: true });
 
 describe("a plan of many rows", () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -46,6 +53,20 @@ describe("a plan of many rows", () => {
     for (const one of [equal, differ]) {
       assert.ok(one.maxRssMb < many.maxRssMb + LEEWAY_MB, `took ${one.maxRssMb} MB, and of many ${many.maxRssMb} MB`);
     }
+  });
+
+  test("takes as much memory as one of few rows where it is read from a file", async () => {
+    const child = fileURLToPath(import.meta.resolve("./peak-of-plan-file.ts"));
+    const peak = async (rows: number) => {
+      // What is not held any more is given back at once.
+      const args = ["--max-semi-space-size=2", child, directory.path, String(rows)];
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      return toldOfFile.parse(JSON.parse(stdout));
+    };
+    const few = await peak(100);
+    const many = await peak(FILE_ROWS);
+    assert.equal(many.rows, FILE_ROWS);
+    assert.ok(many.maxRssMb < few.maxRssMb + LEEWAY_MB, `took ${many.maxRssMb} MB, and of few ${few.maxRssMb} MB`);
   });
 
   test("judges an address that everybody wants, and one that one user wants in every row", async () => {

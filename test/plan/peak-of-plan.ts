@@ -2,7 +2,7 @@
  * Works out a plan of many rows in a process of its own, so that a test can compare the memory that it takes: of one
  * user, or of as many users as rows. Prints one line of JSON: what becomes of the values, and the most memory it took.
  */
-import { createKeyring } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import type { ListedUser } from "../../src/core/comparison.ts";
 import { DEFAULT_GUARDS } from "../../src/core/guards.ts";
 import type { Unit } from "../../src/core/unit.ts";
@@ -50,7 +50,7 @@ const attributes = Object.fromEntries(
 const [plan] = await buildPlans(
   {
     profile: { ...PROFILE, attributes, aliasAttributes: ["email"], autoVerified: ["email"] },
-    keyring: createKeyring(Buffer.alloc(32, 7).toString("base64url")),
+    keyring: testKeyring(Buffer.alloc(32, 7).toString("base64url")),
     directory,
     ledgers: async () => new Map(),
     scan: everybody,

@@ -4,12 +4,12 @@ import type { ListedUser } from "../../src/core/comparison.ts";
 import type { Person } from "../../src/core/person.ts";
 import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
-import { createKeyring } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { openPlanStage, SECRET, STAFF, type PlanFacts } from "./plan-stage.ts";
 
 const SIGN_IN: PoolProfile = { ...STAFF, autoVerified: [], aliasAttributes: ["email", "preferred_username"] };
 const HOLDS_BACK = { ...SIGN_IN, autoVerified: ["email"], requireVerificationBeforeUpdate: ["email"] };
-const keyring = createKeyring(SECRET);
+const keyring = testKeyring(SECRET);
 const SUB = "2f1c8a54-0b7e-4f6a-9c3d-5e8f7a6b1c2d";
 
 const listed = (

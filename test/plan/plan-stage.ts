@@ -8,7 +8,7 @@ import type { PoolProfile } from "../../src/core/pool-schema.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanDeps } from "../../src/plan/plan.ts";
 import type { Baseline } from "../../src/plan/baseline.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
-import { createKeyring } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 
@@ -52,7 +52,7 @@ export function openPlanStage() {
     }
     const deps: PlanDeps = {
       profile,
-      keyring: createKeyring(SECRET),
+      keyring: testKeyring(SECRET),
       directory: directory?.path ?? assert.fail("Expected the stage to be open"),
       ledgers: async (users) => new Map(users.map((user) => [user, ledger])),
       scan: stage.scan ?? everybody,

@@ -4,7 +4,7 @@ import type { ListedUser } from "../../src/core/comparison.ts";
 import type { Unit, UnitValue } from "../../src/core/unit.ts";
 import type { Plan, PlanInput, PlanDeps } from "../../src/plan/plan.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
-import { createKeyring } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { openPlanStage, SECRET, STAFF } from "./plan-stage.ts";
 
 const mail = (address: string, verified: "mark" | "ask" = "mark"): UnitValue => ({
@@ -172,7 +172,7 @@ describe("a plan", () => {
     const fresh = await plan(rows, { pool, profile });
     assert.deepEqual(fresh.figures.messages, { email: 1, phone_number: 0 });
     assert.deepEqual(fresh.figures.calls, { updates: 1, lists: 1 });
-    const digest = createKeyring(SECRET).valueDigest("email", mail("new@x", "ask"));
+    const digest = testKeyring(SECRET).valueDigest("email", mail("new@x", "ask"));
     const sent = await plan(rows, { pool, profile, ledger: { email: { version: "1", digest } } });
     assert.deepEqual([diffs(sent), sent.figures.messages.email], [[{ email: "awaiting" }], 0]);
   });
@@ -205,7 +205,7 @@ describe("a plan", () => {
   });
 
   test("compares with what was written last, at no call", async () => {
-    const keyring = createKeyring(SECRET);
+    const keyring = testKeyring(SECRET);
     const digest = keyring.valueDigest("given_name", text("x"));
     const scan: PlanDeps["scan"] = () => assert.fail("nobody scans");
     const rows = [row("ann", { given_name: text("x"), nickname: text("n") })];

@@ -5,11 +5,11 @@ import type { Unit, Verified } from "../../src/core/unit.ts";
 import type { PlannedRow, PlannedUnit } from "../../src/plan/planned-row.ts";
 import { stateName } from "../../src/plan/unit-state.ts";
 import { keepBeforeImages, openWayBack } from "../../src/plan/way-back.ts";
-import { createKeyring, freshSecret } from "../../src/store/keyring.ts";
+import { testKeyring } from "../support/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { PROFILE } from "../support/pool-profile.ts";
 
-const keyring = createKeyring(freshSecret(), Buffer.alloc(32, 3));
+const keyring = testKeyring();
 
 const text = (name: string, value: string, verified?: Verified): Unit => ({
   name,
@@ -38,7 +38,7 @@ const judged = (unit: Unit, was: State, action: PlannedUnit["action"] = "change"
 async function wayBackOf(rows: readonly PlannedRow[], of = PROFILE) {
   const { store } = openMemoryStore();
   assert.equal(await keepBeforeImages(store.beforeImages, { keyring, pool: of.id }, "run", rows), true);
-  const bodies = await Array.fromAsync(store.beforeImages.read("run"));
+  const bodies = (await Array.fromAsync(store.beforeImages.read("run"))).map(({ body }) => body);
   const back = await openWayBack(store, { keyring, profile: of }, "run", { timeMs: 5, begunAt: 0 });
   return { bodies, back, records: back ? await Array.fromAsync(back.records()) : [] };
 }
@@ -144,8 +144,22 @@ describe("the way back of a run", () => {
     const { bodies, back, records } = await wayBackOf(rows);
     assert.deepEqual(back?.usernames, ["ann"]);
     assert.equal(records.length, 2);
-    for (const body of bodies) assert.match(body, /^s:/);
+    for (const body of bodies) assert.match(body, /^b:/);
     assert.ok(!bodies.join("").includes("secret-old"));
+  });
+
+  test("leaves alone what was altered in the store", async () => {
+    const { store } = openMemoryStore();
+    const { bodies } = await wayBackOf([row("ann", judged(text("nickname", "new"), { value: "old" }))]);
+    const [body = ""] = bodies;
+    // Sealed for another run's place.
+    await store.beforeImages.keep("other", [{ unit: "ann nickname", body }], 1000);
+    const back = await openWayBack(store, { keyring, profile: PROFILE }, "other", { timeMs: 5, begunAt: 0 });
+    assert.ok(back);
+    assert.deepEqual(back.usernames, []);
+    const [record] = await Array.fromAsync(back.records());
+    assert.ok(record?.kind === "fault");
+    assert.equal(record.reason, "altered");
   });
 
   test("is none where nothing was kept", async () => {

@@ -13,6 +13,7 @@ import {
 } from "../../src/queues/bullmq.ts";
 import { openDatabase, type Database } from "../../src/store/postgres/database.ts";
 import { StoreError } from "../../src/store/store-error.ts";
+import { putMadeDatabase } from "../support/made-directory.ts";
 import { testRedis } from "../support/redis.ts";
 
 interface Work {
@@ -310,6 +311,7 @@ describe("queues on Redis", () => {
 describe("queues in the embedded database", () => {
   keepsTheRules(async () => {
     const directory = await mkdtemp(join(tmpdir(), "poolsync-queues-"));
+    putMadeDatabase(directory);
     const database = await openDatabase(directory, "bullmq");
     const queues = await openQueues({ kind: "embedded", database });
     return {

@@ -7,6 +7,7 @@ import { startEmulator } from "../../src/emulator/emulator.ts";
 import { openPoolsync } from "../../src/index.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { until } from "../support/condition.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 
 test("a person who is named by address, by number and by sub has one mailbox, looked up once each", async (t) => {
   t.after(exampleAws());
@@ -20,6 +21,7 @@ test("a person who is named by address, by number and by sub has one mailbox, lo
   const { sub } = pool.user("jane@example.com") ?? assert.fail("Expected the user to be there");
   const dataDir = await mkdtemp(join(tmpdir(), "poolsync-links-"));
   t.after(() => rm(dataDir, { recursive: true, force: true }));
+  putMadeDirectory(dataDir);
   const poolsync = await openPoolsync({ dataDir, endpoint: emulator.url, region: "eu-west-1", ratePerSecond: 500 });
   t.after(() => poolsync.close());
 

@@ -5,12 +5,14 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { inspect } from "node:util";
 import { openDatabase, type Database } from "../../src/store/postgres/database.ts";
+import { putMadeDatabase } from "../support/made-directory.ts";
 
 describe("the embedded database", () => {
   let directory: string;
   let database: Database;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "poolsync-db-"));
+    putMadeDatabase(directory);
     database = await openDatabase(directory, "queues");
     await database.query("CREATE SCHEMA queues; CREATE TABLE queues.log (place serial, word text UNIQUE)");
   });
@@ -139,6 +141,7 @@ describe("the embedded database", () => {
 
   test("what was begun is carried out before the database closes, and later statements are refused", async () => {
     const aside = await mkdtemp(join(tmpdir(), "poolsync-db-"));
+    putMadeDatabase(aside);
     const short = await openDatabase(aside, "public");
     const begun = short.query<{ n: number }>("SELECT 1 AS n", []);
     const closed = short.close();

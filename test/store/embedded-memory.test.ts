@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 import { emulatorWith, POOL } from "../cli/command-run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { AWS_ENVIRONMENT } from "../support/aws-environment.ts";
 
 const BOUND_MB = 300;
@@ -22,6 +23,7 @@ test(`a sync in a data directory that is there takes less than ${BOUND_MB} MB`, 
   t.after(() => emulator.close());
   const directory = await temporaryDirectory();
   t.after(() => directory.remove());
+  putMadeDirectory(join(directory.path, "data"));
   const file = join(directory.path, "users.csv");
   const environment = {
     ...AWS_ENVIRONMENT,

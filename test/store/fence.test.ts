@@ -11,6 +11,7 @@ import { FORMAT } from "../../src/store/postgres/schema.ts";
 import type { Store } from "../../src/store/store.ts";
 import { fenceSuite } from "../suites/fence.ts";
 import { freePort, openRedisProcesses, redisVersion } from "../chaos/redis-processes.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { dumpRedis } from "../support/redis-dump.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "./redis-clock.ts";
@@ -47,6 +48,7 @@ fenceSuite(
   "embedded",
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "poolsync-fence-"));
+    putMadeDirectory(dataDir);
     let store: EmbeddedStore | undefined;
     let opened: readonly { readonly name: string; readonly value: string }[] = [];
     return {

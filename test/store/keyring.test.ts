@@ -1,11 +1,23 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { UnitValue } from "../../src/core/unit.ts";
-import { bodyOf, createKeyring, freshSecret, callOptionsOf, valueOf, withoutToken } from "../../src/store/keyring.ts";
+import { ordinalText, versionText } from "../../src/core/version.ts";
+import { testKeyring } from "../support/keyring.ts";
+import {
+  bodyOf,
+  callOptionsOf,
+  createKeyring,
+  encrypt,
+  valueOf,
+  withoutToken,
+  type Keyring,
+} from "../../src/store/keyring.ts";
+import { openBody, openLetter, openUsername, sealBody, sealUsername } from "../../src/store/sealed-unit.ts";
 import type { CallOptions } from "../../src/core/call-options.ts";
 
 const SECRET = Buffer.alloc(32, 7).toString("base64url");
-const KEY = Buffer.alloc(32, 1);
+
+const PLACE = ["body", "pool", "user"] as const;
 
 const values: readonly UnitValue[] = [
   { kind: "text", text: "Zoë" },
@@ -19,7 +31,7 @@ const values: readonly UnitValue[] = [
 
 describe("a keyring", () => {
   test("names users and letters by hex, which no command line takes for an option", () => {
-    const keyring = createKeyring(SECRET);
+    const keyring = testKeyring(SECRET);
     for (let index = 0; index < 500; index += 1) {
       assert.match(keyring.userKey("eu-west-1_Example", `user${index}`), /^[0-9a-f]{32}$/);
       assert.match(keyring.letterId(`user${index}`, "email", "1"), /^[0-9a-f]{32}$/);
@@ -27,14 +39,14 @@ describe("a keyring", () => {
   });
 
   test("names the same person alike in every process of a namespace, and otherwise in another", () => {
-    const name = (secret: string) => createKeyring(secret).userKey("eu-west-1_Example", "jane");
+    const name = (secret?: string) => testKeyring(secret).userKey("eu-west-1_Example", "jane");
     assert.equal(name(SECRET), name(SECRET));
-    assert.notEqual(name(SECRET), name(freshSecret()));
-    assert.notEqual(name(SECRET), createKeyring(SECRET).userKey("eu-west-1_Other", "jane"));
+    assert.notEqual(name(SECRET), name());
+    assert.notEqual(name(SECRET), testKeyring(SECRET).userKey("eu-west-1_Other", "jane"));
   });
 
   test("has one digest for equal values of a unit, and for no others", () => {
-    const keyring = createKeyring(SECRET);
+    const keyring = testKeyring(SECRET);
     const digests = values.map((value) => keyring.valueDigest("email", value));
     assert.equal(new Set(digests).size, values.length);
     assert.deepEqual(
@@ -45,7 +57,7 @@ describe("a keyring", () => {
   });
 
   test("goes on naming what earlier versions have stored as they did", () => {
-    const keyring = createKeyring(SECRET);
+    const keyring = testKeyring(SECRET);
     assert.deepEqual(
       values.map((value) => [bodyOf(value), keyring.valueDigest("email", value)]),
       [
@@ -61,10 +73,7 @@ describe("a keyring", () => {
     assert.equal(keyring.userKey("eu-west-1_Example", "zoë"), "93de5b36df3988acdf8f0f86ca28df3c");
     assert.equal(keyring.linkDigest("eu-west-1_Example", "email", "jane@example.com"), "-P63qcl5rOaCsF_R8zmEkw");
     assert.equal(keyring.letterId("0123", "email", "1"), "42bc7dd3d0fc8dcd5dc1ef21f39235eb");
-    assert.equal(
-      keyring.signer("plan").update("a").update("b").digest(),
-      "PUbQdnpyLmA6JKnS-EMy1YbK08iFYUGUjEFHrnqCyQk",
-    );
+    assert.equal(keyring.namer("plan").update("a").update("b").digest(), "PUbQdnpyLmA6JKnS-EMy1YbK08iFYUGUjEFHrnqCyQk");
     assert.equal(
       bodyOf({ kind: "text", text: "x", verified: "ask" }, { clientMetadata: { a: "b" }, token: "t" }),
       '{"text":"x","verified":"ask","metadata":{"a":"b"},"token":"t"}',
@@ -100,21 +109,96 @@ describe("a keyring", () => {
     assert.equal(withoutToken(bodyOf(value)), undefined);
   });
 
-  test("seals so that nothing can be read, and no two alike", () => {
-    const keyring = createKeyring(SECRET, KEY);
-    const [one, other] = [keyring.seal("jane@example.com"), keyring.seal("jane@example.com")];
-    assert.notEqual(one, other);
-    assert.doesNotMatch(one, /jane|example/);
-    assert.equal(keyring.open(one), "jane@example.com");
-    assert.equal(keyring.open(keyring.seal("")), "");
+  test("signs with a key that names nobody", () => {
+    const keyring = testKeyring(SECRET);
+    const signed = (signer: ReturnType<Keyring["signer"]>) => signer.update("a").digest();
+    assert.notEqual(signed(keyring.signer("plan")), signed(keyring.namer("plan")));
+    assert.notEqual(signed(keyring.signer("plan")), signed(keyring.signer("another")));
+    assert.equal(signed(keyring.signer("plan")), signed(testKeyring(SECRET).signer("plan")));
   });
 
-  test("does not open what another key sealed, nor what was changed, and says what to do", () => {
-    const sealed = createKeyring(SECRET, KEY).seal("jane");
-    assert.throws(() => createKeyring(SECRET, Buffer.alloc(32, 2)).open(sealed), /another key: set POOLSYNC_KEY/);
-    assert.throws(() => createKeyring(SECRET).open(sealed), /no key is configured: set POOLSYNC_KEY/);
+  test("seals so that nothing can be read, and no two alike", () => {
+    const keyring = testKeyring();
+    const [one, other] = [keyring.seal(PLACE, "jane@example.com"), keyring.seal(PLACE, "jane@example.com")];
+    assert.notEqual(one, other);
+    assert.doesNotMatch(one, /jane|example/);
+    assert.equal(keyring.open(PLACE, one), "jane@example.com");
+    assert.equal(keyring.open(PLACE, keyring.seal(PLACE, "")), "");
+    const bytes = Buffer.from([0, 255, 128]);
+    assert.deepEqual(keyring.openBytes(PLACE, keyring.seal(PLACE, bytes)), bytes);
+  });
+
+  test("opens at its place alone, in its namespace, what nobody has changed", () => {
+    const keyring = testKeyring(SECRET);
+    const sealed = keyring.seal(PLACE, "jane");
+    for (const place of [["body", "user", "pool"], ["body", "pool", "user", ""], ["body"], ["body", '","']] as const) {
+      assert.equal(keyring.open(place, sealed), undefined, String(place));
+    }
+    assert.equal(testKeyring().open(PLACE, sealed), undefined);
+    const keys = { data: Buffer.from(SECRET, "base64url"), digest: Buffer.alloc(32) };
+    const elsewhere = { identity: "another", keys, encrypts: true, isSealed: () => true };
+    assert.equal(createKeyring(elsewhere).open(PLACE, sealed), undefined);
+    assert.equal(createKeyring({ ...elsewhere, identity: "test" }).open(PLACE, sealed), "jane");
     const last = sealed.at(-3) === "A" ? "B" : "A";
-    const changed = `${sealed.slice(0, -3)}${last}${sealed.slice(-2)}`;
-    assert.throws(() => createKeyring(SECRET, KEY).open(changed), /another key/);
+    for (const changed of [`${sealed.slice(0, -3)}${last}${sealed.slice(-2)}`, sealed.slice(0, 20), "b:", ""]) {
+      assert.equal(keyring.open(PLACE, changed), undefined, changed);
+    }
+  });
+
+  test("opens what was kept in clear, or sealed without a place, until all of it is sealed anew", () => {
+    const former = Buffer.alloc(32, 9);
+    const sealed = `s:${encrypt(former, "jane", Buffer.alloc(0))}`;
+    let isSealed = false;
+    const keyring = testKeyring(SECRET, { former, isSealed: () => isSealed });
+    const open = (ring: Keyring) => ["p:jane", sealed].map((text) => ring.open(PLACE, text));
+    // Who sealed kept nothing in clear: somebody has put it there since.
+    assert.deepEqual(open(keyring), [undefined, "jane"]);
+    assert.deepEqual(open(testKeyring(SECRET, { isSealed: () => false })), ["jane", undefined]);
+    assert.equal(keyring.isSealed, false);
+    isSealed = true;
+    assert.equal(keyring.isSealed, true);
+    assert.deepEqual(open(keyring), [undefined, undefined]);
+    assert.deepEqual([keyring.openFormer("p:jane"), keyring.openFormer(sealed)], [undefined, "jane"]);
+    assert.equal(keyring.openFormer(keyring.seal(PLACE, "jane")), undefined);
+  });
+});
+
+describe("a sealed unit", () => {
+  const keyring = testKeyring();
+  const pool = "eu-west-1_Example";
+  const [jane, john] = ["jane", "john"].map((username) => ({ pool, user: keyring.userKey(pool, username) }));
+  assert.ok(jane && john);
+  const ordinal = ordinalText({ timeMs: 1_795_478_400_000, sequence: 42 });
+  const version = versionText(ordinal, 7);
+  const unit = "email";
+  const body = sealBody(keyring, { ...jane, unit }, ordinal, "{}");
+
+  test("opens for its user and unit, under any arrival of its ordinal", () => {
+    for (const arrival of [0, 7, 8]) {
+      assert.equal(openBody(keyring, { ...jane, unit, version: versionText(ordinal, arrival) }, body), "{}");
+    }
+    const others = [
+      { ...john, unit, version },
+      { ...jane, unit: "name", version },
+      { ...jane, pool: "eu-west-1_Other", unit, version },
+      { ...jane, unit, version: versionText(ordinalText({ timeMs: 1_795_478_400_001, sequence: 42 }), 7) },
+      { ...jane, unit, version: versionText(ordinalText({ timeMs: 1_795_478_400_000, sequence: 4 }), 7) },
+    ];
+    for (const at of others) assert.equal(openBody(keyring, at, body), undefined, JSON.stringify(at));
+  });
+
+  test("has a username that opens for its user alone, sealed or not", () => {
+    const username = sealUsername(keyring, jane, "jane");
+    assert.equal(openUsername(keyring, jane, username), "jane");
+    assert.equal(openUsername(keyring, john, username), undefined);
+    assert.equal(openUsername(keyring, jane, body), undefined);
+    assert.equal(openUsername(keyring, john, sealUsername(keyring, john, "jane")), undefined);
+  });
+
+  test("opens as a letter where both are its own", () => {
+    const letter = { ...jane, unit, version, username: sealUsername(keyring, jane, "jane"), body };
+    assert.deepEqual(openLetter(keyring, letter), { username: "jane", body: "{}" });
+    assert.equal(openLetter(keyring, { ...letter, username: sealUsername(keyring, john, "john") }), undefined);
+    assert.equal(openLetter(keyring, { ...letter, body: letter.username }), undefined);
   });
 });

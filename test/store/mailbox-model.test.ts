@@ -20,6 +20,7 @@ import { ordinalOf } from "../../src/core/version.ts";
 import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { fuzzParameters } from "../support/fuzz.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { testRedis } from "../support/redis.ts";
 import { drain, steps } from "./mailbox-steps.ts";
@@ -55,6 +56,7 @@ async function openRedis(): Promise<Subject> {
 
 async function openEmbedded(): Promise<Subject> {
   const dataDir = await mkdtemp(join(tmpdir(), "poolsync-model-"));
+  putMadeDirectory(dataDir);
   let nowMs = START_MS;
   const store = await openEmbeddedStore({ dataDir, now: () => nowMs });
   return {

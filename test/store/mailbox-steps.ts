@@ -5,15 +5,14 @@
  */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
-import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS } from "../../src/core/mailbox.ts";
-import type { SendUnless } from "../../src/core/mailbox.ts";
+import { defined } from "../../src/core/defined.ts";
+import { MAX_LEAD_MS, ordinalOf, ordinalText } from "../../src/core/version.ts";
+import { BELIEVED_MS, COOLDOWN_MS, ABANDONED_CALL_MS, type SendUnless } from "../../src/core/mailbox.ts";
 import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { Selection, UserUnits } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
-
 import { gateSteps, releaseBoth } from "./gate-steps.ts";
 import {
   CANCELLABLE,
@@ -176,6 +175,28 @@ const claim = fc
       },
     ),
   );
+
+/** What is on its way to a user, or in flight, is put once more: equal values of the same times, by the other run. */
+const putAgain = fc.record({ user: anyUser, inFlight: fc.boolean() }).chain(({ user, inFlight }) =>
+  command(`${inFlight ? "claim all of" : "leave"} ${user}, and put it again`, async (model, store, real) => {
+    if (inFlight) await claimBoth(model, store, real, { user, leaseMs: LEASE_MS, selection: {} });
+    const { mailboxes, runs } = model.memory.store;
+    const { mailbox } = await mailboxes.read(user);
+    const open = Object.entries({ ...mailbox?.claim?.units, ...mailbox?.pending });
+    const run = RUNS.find((one) => one !== open[0]?.[1].run) ?? RUNS[0];
+    if (!mailbox || open.length === 0 || (await runs.get(run))?.state === "cancelled") return;
+    const units = open.map(([name, { digest, body, version }]) => {
+      return { name, digest, body, ordinal: ordinalOf(version) };
+    });
+    const account = open[0]?.[1].account;
+    const changes = [{ user, username: mailbox.username, units, ...defined({ account }) }];
+    const page = { pool: mailbox.pool, run, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } };
+    assert.deepEqual(await store.mailboxes.put(page), await mailboxes.put(page));
+    if (run === CANCELLABLE) for (const [unit] of open) model.cancellable.add(`${user} ${unit}`);
+    if (account !== undefined) for (const unit of UNITS) model.buried.add(`${user} ${unit}`);
+    await sameDocuments(model, store, [user]);
+  }),
+);
 
 type Fate =
   | {
@@ -362,6 +383,8 @@ export async function drain(model: Model, real: Real): Promise<void> {
 export const steps: fc.Arbitrary<Command>[] = [
   put,
   put,
+  putAgain,
+  putAgain,
   claim,
   claim,
   settle,

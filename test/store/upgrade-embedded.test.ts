@@ -97,6 +97,7 @@ for (const keyed of [false, true]) {
       expected.set("format", [{ steps: FORMAT }]);
       expected.set("kept", []);
       expected.set("exceptions", []);
+      expected.set("damaged", []);
       expected.set("forgotten", []);
       expected.set("memory", [...(tables["memory"] ?? []), { name: "epoch", value: "1" }]);
       expected.set(

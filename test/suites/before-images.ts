@@ -8,7 +8,10 @@ export function beforeImagesSuite(name: string, open: Open, time: Time): void {
   describe(`what was there before: ${name}`, () => {
     const suite = openForSuite(open, time);
     const DAY_MS = 86_400_000;
-    const read = async (run: string) => (await Array.fromAsync(suite.store.beforeImages.read(run))).toSorted();
+    const read = async (run: string) =>
+      (await Array.fromAsync(suite.store.beforeImages.read(run)))
+        .map(({ unit, body }) => `${unit}: ${body}`)
+        .toSorted();
 
     test("is kept by run, and a unit's first text stays", async () => {
       const { beforeImages } = suite.store;
@@ -31,15 +34,15 @@ export function beforeImagesSuite(name: string, open: Open, time: Time): void {
         DAY_MS,
       );
       await beforeImages.keep(other, [{ unit: "ann", body: "ann 3" }], DAY_MS);
-      assert.deepEqual(await read(run), ["ann 1", "bob 1", "cem 2"]);
-      assert.deepEqual(await read(other), ["ann 3"]);
+      assert.deepEqual(await read(run), ["ann: ann 1", "bob: bob 1", "cem: cem 2"]);
+      assert.deepEqual(await read(other), ["ann: ann 3"]);
     });
 
     test("is read whole, whatever it comes to", async () => {
       const run = suite.fresh("run");
       const many = Array.from({ length: 1200 }, (_, nth) => ({ unit: `user ${nth}`, body: `body ${nth}` }));
       await suite.store.beforeImages.keep(run, many, DAY_MS);
-      assert.deepEqual(await read(run), many.map(({ body }) => body).toSorted());
+      assert.deepEqual(await read(run), many.map(({ unit, body }) => `${unit}: ${body}`).toSorted());
     });
 
     test("is gone after its time", async () => {

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { Unit } from "../../src/core/unit.ts";
 import { executeReplay } from "../../src/delivery/replay.ts";
 import { callOptionsOf } from "../../src/store/keyring.ts";
+import { openLetter } from "../../src/store/sealed-unit.ts";
 import { until } from "../support/condition.ts";
 import { contact, text, type OpenStage, type Stage } from "../support/delivery-stage.ts";
 
@@ -46,7 +47,7 @@ export function ownSuite(openStage: OpenStage): void {
     assert.deepEqual(stage.attributes("ana")["nickname"], "2");
     const [letter] = await stage.letters();
     assert.ok(letter);
-    assert.deepEqual(callOptionsOf(stage.engine.keyring.open(letter.body)), { token: "" });
+    assert.deepEqual(callOptionsOf(openLetter(stage.engine.keyring, letter)?.body ?? "{}"), { token: "" });
 
     const order = { pool: stage.id, until: Date.now() + 60_000 };
     assert.equal((await executeReplay(stage.engine, order)).letters, 0);

@@ -2,6 +2,7 @@ import { describe } from "node:test";
 import type { Engine } from "../../src/queues/engine.ts";
 import { type OpenStage, stageOn } from "../support/delivery-stage.ts";
 import { aliasSuite } from "./delivery-aliases.ts";
+import { alteredSuite } from "./delivery-altered.ts";
 import { contactSuite } from "./delivery-contacts.ts";
 import { directSuite } from "./delivery-direct.ts";
 import { failureSuite } from "./delivery-failures.ts";
@@ -24,6 +25,7 @@ const SUITES: readonly ((open: OpenStage) => void)[] = [
   directSuite,
   mannerSuite,
   ownSuite,
+  alteredSuite,
   sharedSuite,
 ];
 

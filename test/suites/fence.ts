@@ -76,11 +76,15 @@ const READING: Readonly<Record<string, readonly string[]>> = {
     "lost",
     "targets",
     "getValue",
+    "recall",
     "now",
     "link",
     "pools",
     "close",
   ],
+  // `reckon` writes only where something was set aside, in a step like the others.
+  damaged: ["list", "reckon"],
+  texts: ["shelves", "page", "read", "era"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -155,12 +159,22 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       plans: {
         keep: ({ plans }) => plans.keep({ run: "other", expiresAt }, chunks()),
         drop: ({ plans }) => plans.drop("run"),
+        setAside: ({ plans }) => plans.setAside("run"),
+      },
+      damaged: { remove: ({ damaged }) => damaged.remove(["1"]) },
+      texts: {
+        replace: async ({ texts }) => {
+          const shelf = { kind: "letters", of: "" } as const;
+          const text = (await texts.read(shelf, "letter")) ?? "";
+          return texts.replace(shelf, { name: "letter", text }, "{}");
+        },
       },
       store: {
         look: (to) => to.look(),
         raiseEpoch: (to) => to.raiseEpoch(),
         target: (to) => to.target({ pool: "other", endpoint: "localhost", region: "eu-west-1", arn: "arn" }),
         setOnce: (to) => to.setOnce("name", "value"),
+        exchange: (to) => to.exchange("unnamed", undefined, "value"),
         setValue: (to) => to.setValue("name", "value"),
         setLink: (to) => to.setLink(POOL, "digest", "p:ann"),
         dropLink: (to) => to.dropLink(POOL, "digest"),

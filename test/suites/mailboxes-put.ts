@@ -68,17 +68,6 @@ export function putCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, pending: 1, superseded: 1 });
     });
 
-    test("is superseded by an equal one of its version that came before", async () => {
-      const u = await createUser(suite);
-      const other = await u.newRun();
-      await u.put("name", "x", 1);
-      const before = (await u.mailbox())?.pending["name"];
-      await u.put("name", "x", 1, { run: other });
-      const { replaced, ...after } = (await u.mailbox())?.pending["name"] ?? {};
-      assert.deepEqual([after, replaced?.map(({ run }) => run)], [before, [other]]);
-      assert.deepEqual(await u.books(other), { received: 1, superseded: 1 });
-    });
-
     test("wins as the last of three of one version, though it equals the first, which is in flight", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);

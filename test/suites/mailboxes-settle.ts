@@ -97,6 +97,21 @@ export function settleCases(suite: Suite): void {
       assert.deepEqual(await u.books(), { received: 2, applied: 2 });
     });
 
+    test("has a flag that could not be sent go after the address that was written before it", async () => {
+      const u = await createUser(suite);
+      const flag = (version: number) => ({
+        ...wanted("email_verified", "true", version),
+        sendUnless: "written" as const,
+      });
+      await u.putAll(flag(1));
+      await u.deliver("a");
+      await u.putAll(wanted("email", "new", 2), flag(3));
+      const claimed = await u.claim("b");
+      const [address, again] = [heldOf(claimed, "email").version, heldOf(claimed, "email_verified").version];
+      await u.settle("b", { email: applied(address), email_verified: retry(again, 0) });
+      assert.deepEqual(await u.deliver("c"), { email_verified: "true" });
+    });
+
     test("of nothing renews the lease", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);

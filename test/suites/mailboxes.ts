@@ -5,6 +5,7 @@ import { claimCases } from "./mailboxes-claim.ts";
 import { doubtCases } from "./mailboxes-doubt.ts";
 import { dueCases } from "./mailboxes-due.ts";
 import { cancelCases } from "./mailboxes-cancel.ts";
+import { equalCases } from "./mailboxes-equal.ts";
 import { gateCases } from "./mailboxes-gates.ts";
 import { letterCases } from "./mailboxes-letters.ts";
 import { putCases } from "./mailboxes-put.ts";
@@ -20,7 +21,8 @@ import type { Open, Time } from "./open-store.ts";
  * |---|---|
  * | a page, its invalid counts and the cursor are put together, or refused | put: "a page is put as one" |
  * | older than the ledger is stale, than pending superseded; newer replaces | put: "a value among its rivals" |
- * | same version: the later arrival wins unless equal | put: "a value among its rivals" |
+ * | same version: the later arrival wins | put: "a value among its rivals" |
+ * | and of equal ones, unless both are of one run, or only the later one is kept | equal: all |
  * | a version more than 5 minutes ahead is invalid; none is the store's time | put: "versions" |
  * | changes to different attributes become one call; clear is a value | put: "units" |
  * | as-is yields to any newer value | put: "a flag for the value that is there" |
@@ -43,6 +45,7 @@ export function mailboxSuite(name: string, open: Open, time: Time): void {
   describe(`mailboxes: ${name}`, () => {
     const suite = openForSuite(open, time);
     putCases(suite);
+    equalCases(suite);
     claimCases(suite);
     settleCases(suite);
     doubtCases(suite);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { imbalance, TERMS } from "../../src/core/books.ts";
 import type { Letter } from "../../src/core/letter.ts";
-import { mailboxDocument } from "../../src/store/redis/documents.ts";
+import { mailboxDocument } from "../../src/store/documents.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Figures, OldMailbox } from "./format-1-figures.ts";
 
@@ -127,9 +127,9 @@ async function assertPlans({ plans, beforeImages }: Store, figures: Figures): Pr
   }
 }
 
-async function countOf(texts: AsyncIterable<string>): Promise<number> {
+async function countOf(all: AsyncIterable<unknown>): Promise<number> {
   let count = 0;
-  for await (const text of texts) count += text === "" ? 0 : 1;
+  for await (const one of all) count += one === "" ? 0 : 1;
   return count;
 }
 

@@ -48,7 +48,8 @@ export function openMemoryParts(clock: { readonly nowMs: number }) {
     },
     async *read(run) {
       const there = earlier.get(run);
-      if (there && there.expiresAt > clock.nowMs) yield* there.bodies.values();
+      if (!there || there.expiresAt <= clock.nowMs) return;
+      for (const [unit, body] of there.bodies) yield { unit, body };
     },
   };
 
@@ -86,6 +87,9 @@ export function openMemoryParts(clock: { readonly nowMs: number }) {
       return all.toSorted((a, b) => a.expiresAt - b.expiresAt);
     },
     async drop(run) {
+      kept.delete(run);
+    },
+    async setAside(run) {
       kept.delete(run);
     },
   };

@@ -336,6 +336,15 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     beforeImages,
     pace,
     plans,
+    // Nothing breaks in memory.
+    damaged: { list: async () => [], remove: async () => 0, reckon: async () => 0 },
+    texts: {
+      shelves: async () => [],
+      page: async () => ({ found: [], next: undefined }),
+      read: async () => undefined,
+      replace: async () => false,
+      era: async () => "",
+    },
     async setValue(name, value) {
       memory.set(`note ${name}`, value);
     },
@@ -352,6 +361,15 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
     async setOnce(name, value) {
       return once(`memory ${name}`, value);
+    },
+    async recall(name) {
+      return memory.get(`memory ${name}`);
+    },
+    async exchange(name, from, to, forgotten = []) {
+      if (memory.get(`memory ${name}`) !== from) return false;
+      memory.set(`memory ${name}`, to);
+      for (const other of forgotten) memory.delete(`memory ${other}`);
+      return true;
     },
     async link(pool, digest) {
       return memory.get(`link ${pool} ${digest}`);

@@ -12,12 +12,13 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import type { CognitoClients } from "../../cognito/client.ts";
 import { withScope, type Scope } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
-import { storePlan, openStoredPlan } from "../../plan/stored-plan.ts";
+import { openApprovedPlan, storePlan } from "../../plan/stored-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { replayLetters } from "../../delivery/replay.ts";
 import type { FeedOrder } from "../../queues/schedules.ts";
 import { reportedReads } from "../../delivery/reported-reads.ts";
+import { soundDocument } from "../../store/documents.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
 import { cancelledBefore } from "../runs/cancelled-content.ts";
@@ -103,9 +104,11 @@ async function runAllApproved(pass: Pass): Promise<void> {
 /** Exactly the plan that was shown, for those who are still as it found them. */
 async function runApproved({ engine, scope, config, pool, context, log, signal }: Pass, run: Run): Promise<void> {
   const { plans } = engine.store;
-  const written = await openStoredPlan(plans, engine.keyring, { run: run.id, now: 0 });
+  const directory = config.dataDir;
+  const written = await openApprovedPlan({ plans, keyring: engine.keyring }, run, directory);
   if (written === undefined) return;
-  const source = await replan({ scope, pool, engine, directory: config.dataDir, signal }, written);
+  scope.defer(written, (opened) => opened.close());
+  const source = await replan({ scope, pool, engine, directory, signal }, written);
   try {
     await runFeed(context, { ...source, identity: run.identity, run: run.id });
   } catch (error) {
@@ -147,7 +150,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const of = createHash("sha256")
     .update(JSON.stringify([setting, name, poolId]))
     .digest("base64url");
-  const known = fetchedNote.safeParse(JSON.parse((await store.getValue(valueName)) ?? "null")).data;
+  const known = soundDocument(fetchedNote, (await store.getValue(valueName)) ?? "null");
   const opened = await openFeedFile(file, {
     feed: name,
     fetch: setting.fetch,

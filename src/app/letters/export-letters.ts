@@ -5,6 +5,7 @@ import { flagOf } from "../../core/unit.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
 import { callOptionsOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { openLetter } from "../../store/sealed-unit.ts";
 import { AppError } from "../app-error.ts";
 import { groupLetters, lettersOf } from "./letter-groups.ts";
 
@@ -23,6 +24,7 @@ export interface LeftOut {
   metadata: number;
   own: number;
   passedOn: number;
+  altered: number;
 }
 
 /** The one pool that the letters are of; undefined for none. Throws an AppError `several-pools`. */
@@ -48,7 +50,7 @@ export async function exportLetters(
   { filters, limit, showValues }: ExportRequest,
   write: (record: object) => Promise<void>,
 ): Promise<Exported> {
-  const left: LeftOut = { cleared: 0, kept: 0, flags: 0, metadata: 0, own: 0, passedOn: 0 };
+  const left: LeftOut = { cleared: 0, kept: 0, flags: 0, metadata: 0, own: 0, passedOn: 0, altered: 0 };
   let letters = 0;
   for await (const letter of lettersOf(engine, filters, limit)) {
     const row = rowOf(letter, engine.keyring, showValues, left);
@@ -72,8 +74,12 @@ function rowOf(
     left.passedOn += 1;
     return undefined;
   }
-  const username = keyring.open(letter.username);
-  const body = keyring.open(letter.body);
+  const opened = openLetter(keyring, letter);
+  if (opened === undefined) {
+    left.altered += 1;
+    return undefined;
+  }
+  const { username, body } = opened;
   const value = valueOf(body);
   if (value.kind === "as-is") {
     left.flags += 1;

@@ -3,6 +3,7 @@ import { namedPool, type Config } from "../../config/config.ts";
 import { defined } from "../../core/defined.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
+import { openUsername } from "../../store/sealed-unit.ts";
 
 export interface LetterRequest {
   readonly kind?: string;
@@ -34,9 +35,9 @@ export async function filtersOf(
   const exact = new Set<string>();
   const alike = new Set<string>();
   for await (const letter of engine.store.letters.list(filter)) {
-    const username = engine.keyring.open(letter.username);
+    const username = openUsername(engine.keyring, letter, letter.username);
     if (username === user || letter.user === user) exact.add(letter.user);
-    else if (username.toLowerCase() === beginning) alike.add(letter.user);
+    else if (username?.toLowerCase() === beginning) alike.add(letter.user);
   }
   return [...(exact.size > 0 ? exact : alike)].map((key) => ({ ...filter, user: key }));
 }

@@ -2,6 +2,7 @@
 import type { Letter } from "../../core/letter.ts";
 import { timeOf } from "../../core/version.ts";
 import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { openBody, openUsername } from "../../store/sealed-unit.ts";
 import { mask, printable, valueText } from "../../core/masking.ts";
 import { adviceToUser, adviceOf } from "../../core/advice.ts";
 
@@ -33,27 +34,33 @@ export interface LetterView {
   readonly advice: string;
 }
 
+/** Stands for what was altered in the store. */
+const UNREADABLE = "(altered)";
+
+const iso = (epochMs: number): string => new Date(epochMs).toISOString();
+
 export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean): LetterView {
   const { id, kind, reason, owner, pool, unit, run, version, buriedAt } = letter;
-  const body = keyring.open(letter.body);
+  const about = { id, kind, reason, ...(owner === undefined ? {} : { owner }), pool };
+  const times = { run, version: iso(timeOf(version)), buriedAt: iso(buriedAt) };
+  const username = openUsername(keyring, letter, letter.username);
+  const body = openBody(keyring, letter, letter.body);
+  if (username === undefined || body === undefined || kind === "altered") {
+    const shown = username === undefined ? UNREADABLE : printable(username);
+    return { ...about, username: shown, attribute: unit, value: UNREADABLE, ...times, advice: adviceOf("altered") };
+  }
   const value = valueOf(body);
   const { clientMetadata, token } = callOptionsOf(body);
   const { account, name } = personOf(body);
   return {
-    id,
-    kind,
-    reason,
-    ...(owner === undefined ? {} : { owner }),
-    pool,
-    username: printable(keyring.open(letter.username)),
+    ...about,
+    username: printable(username),
     attribute: unit,
     value: valueText(value, showValues),
     ...(value.kind === "text" && value.verified !== undefined ? { verified: value.verified } : {}),
     ...(clientMetadata === undefined ? {} : { metadata: metadataText(clientMetadata, showValues) }),
     ...(token === undefined ? {} : { call: "UpdateUserAttributes" }),
-    run,
-    version: new Date(timeOf(version)).toISOString(),
-    buriedAt: new Date(buriedAt).toISOString(),
+    ...times,
     ...(account === undefined ? {} : { sub: account.sub }),
     ...(name === undefined
       ? {}

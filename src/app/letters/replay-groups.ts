@@ -2,7 +2,7 @@
 import { imbalance, type Books } from "../../core/books.ts";
 import { counted } from "../../core/amounts.ts";
 import type { Letter } from "../../core/letter.ts";
-import { executeReplay, isReplayable } from "../../delivery/replay.ts";
+import { executeReplay, isReplayable, whyNotReplayable } from "../../delivery/replay.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Interrupts } from "../../lifecycle.ts";
 import type { Log } from "../../log.ts";
@@ -26,18 +26,26 @@ export interface ReplayRequest {
 export interface Replayable {
   readonly groups: readonly LetterGroup[];
   readonly letters: number;
-  /** Of users' own changes, whose token is gone. */
+  /** Of users' own changes, whose token is gone, and those that were altered in the store. */
   readonly notReplayable: number;
+  /** The latter alone. */
+  readonly altered: number;
 }
 
 export async function findReplayable(engine: Engine, { filters, limit }: ReplayRequest): Promise<Replayable> {
-  let notReplayable = 0;
+  const left = { own: 0, altered: 0 };
   const groups = await groupLetters(engine, filters, limit, async (letter) => {
-    const may = await isReplayable(engine, letter);
-    if (!may) notReplayable += 1;
-    return may;
+    const why = await whyNotReplayable(engine, letter);
+    if (why !== undefined) left[why] += 1;
+    return why === undefined;
   });
-  return { groups, letters: groups.reduce((sum, group) => sum + group.letters, 0), notReplayable };
+  const { own, altered } = left;
+  return {
+    groups,
+    letters: groups.reduce((sum, group) => sum + group.letters, 0),
+    notReplayable: own + altered,
+    altered,
+  };
 }
 
 /** Leaves the replay to the fleet. Answers the orders' ids. */

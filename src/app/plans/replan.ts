@@ -1,6 +1,6 @@
 /** A plan that was made before, held against the pool once more: who was changed since is left out and reported. */
 import { DEFAULT_GUARDS } from "../../core/guards.ts";
-import type { WrittenPlan } from "../../plan/plan-lines.ts";
+import type { OpenedPlan } from "../../plan/plan-lines.ts";
 import type { FeedRow } from "../../delivery/feed-run.ts";
 import type { RunSource } from "../runs/run-feed.ts";
 import { AppError } from "../app-error.ts";
@@ -17,7 +17,7 @@ const NO_GUARDS = {
 };
 
 /** Throws an AppError `plan-file` for a plan of another target. */
-export async function replan(deps: PlanningDeps, written: WrittenPlan): Promise<Omit<RunSource, "identity">> {
+export async function replan(deps: PlanningDeps, written: OpenedPlan): Promise<Omit<RunSource, "identity">> {
   const { pool } = deps;
   const { header } = written;
   if (pool.target.arn !== header.target.arn || pool.target.endpoint !== header.target.endpoint) {

@@ -1,7 +1,7 @@
 /** Has a run go on whose plan broke a guard, with exactly the plan that was shown. */
 import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Log } from "../../log.ts";
-import { openStoredPlan } from "../../plan/stored-plan.ts";
+import { checkStoredPlan } from "../../plan/stored-plan.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { orderApproved } from "../../queues/schedules.ts";
 import type { Run } from "../../store/runs.ts";
@@ -21,11 +21,18 @@ export interface ApprovedRun extends Pick<Run, "feed" | "pool"> {
 export async function approveRun(engine: Engine, log: Log, id: string): Promise<ApprovedRun> {
   await expireWaiting(engine, log);
   const { runs, plans } = engine.store;
-  const { state, pool, feed } = await findRun(engine, id);
+  const run = await findRun(engine, id);
+  const { state, pool, feed } = run;
   if (state !== "needs-approval") throw notWaiting(id, state);
   // An altered plan is found here, by whoever approves it.
-  const kept = await openStoredPlan(plans, engine.keyring, { run: id, now: Date.now() });
+  const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, Date.now());
   if (kept === undefined) {
+    if ((await engine.store.damaged.list()).some(({ kind, place }) => kind === "plan" && place === id)) {
+      throw new AppError(
+        "not-waiting",
+        sentence`The plan of run ${id} is damaged, and was set aside (${nextStep("damaged", "list")}): plan the feed again with ${nextStep("sync", "--feed", feed)}.`,
+      );
+    }
     throw new AppError("not-waiting", `The plan of run ${id} is being made: try again in a moment.`);
   }
   if (!(await runs.transition(id, ["needs-approval"], "reading")))

@@ -8,6 +8,13 @@ import { whyForgotten } from "./forgotten-runs.ts";
 export async function findRun({ store }: Pick<Engine, "store">, id: string): Promise<Run> {
   const run = await store.runs.get(id);
   if (run !== undefined) return run;
+  const isDamaged = (await store.damaged.list()).some(({ kind, place }) => kind === "run" && place === id);
+  if (isDamaged) {
+    throw new AppError(
+      "no-run",
+      sentence`What the store had of run \`${id}\` is damaged, and was set aside (${nextStep("damaged", "list")}): what it put goes on, and the same ${nextStep("sync")} again begins a run of its own.`,
+    );
+  }
   const why = await whyForgotten(store, id);
   throw new AppError("no-run", sentence`There is no run \`${id}\`: see ${nextStep("runs", "list")}.${why}`);
 }

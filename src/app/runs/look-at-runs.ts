@@ -1,7 +1,7 @@
 /** What is to be seen of runs: the latest with their books, or one with its plan where it waits for an approval. */
 import type { Books } from "../../core/books.ts";
 import type { Log } from "../../log.ts";
-import { openStoredPlan } from "../../plan/stored-plan.ts";
+import { checkStoredPlan } from "../../plan/stored-plan.ts";
 import type { WrittenPlan } from "../../plan/plan-lines.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
@@ -17,6 +17,7 @@ export interface ListedRun {
 /** The newest first. */
 export async function listRuns(engine: Engine, log: Log, limit: number): Promise<readonly ListedRun[]> {
   await expireWaiting(engine, log);
+  await engine.store.damaged.reckon();
   const listed: ListedRun[] = [];
   for (const run of await engine.store.runs.list(limit)) {
     listed.push({ run, books: await engine.store.runs.books(run.id) });
@@ -36,9 +37,10 @@ export interface ShownRun {
 /** Throws an AppError `no-run`. */
 export async function showRun(engine: Engine, log: Log, id: string): Promise<ShownRun> {
   await expireWaiting(engine, log);
+  await engine.store.damaged.reckon();
   const { runs, letters, plans } = engine.store;
   const run = await findRun(engine, id);
-  const kept = await openStoredPlan(plans, engine.keyring, { run: id, now: 0 });
+  const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
   const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
   return { run, summary, kept, othersDeliver: engine.kind === "redis" };

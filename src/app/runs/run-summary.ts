@@ -42,5 +42,5 @@ export async function summarise(runs: Runs, letters: Letters, id: string, facts:
 
 /** True where everything that was asked for is in the pool, or was there already. */
 export function isComplete({ rows, books }: Pick<RunSummary, "rows" | "books">): boolean {
-  return rows.faulty === 0 && books.dead === 0 && books.invalid === 0;
+  return rows.faulty === 0 && books.dead === 0 && books.invalid === 0 && books.damaged === 0;
 }

@@ -31,6 +31,9 @@ export interface SettlingOptions {
 
 const LOOK_EVERY_MS = 250;
 const STILL_MS = 60_000;
+/** How long the books have not moved before it is looked whether anything was set aside, and how often. */
+const RECKON_AFTER_MS = 1_000;
+const RECKON_EVERY_MS = 10_000;
 
 /** Resolves to the books of the runs together. */
 export async function waitUntilSettled(options: SettlingOptions): Promise<Books> {
@@ -39,6 +42,7 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
   let before = EMPTY_BOOKS;
   let movedAt = performance.now();
   let isStallReported = false;
+  let reckonAt = 0;
   for (;;) {
     engine.store.lost.throwIfAborted();
     const put = allPut();
@@ -46,7 +50,11 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
     onLook(books);
     if (put && books.pending === 0) return books;
     if (TERMS.some((term) => books[term] !== before[term])) movedAt = performance.now();
-    else if (put && !isStallReported && performance.now() - movedAt >= stillMs) {
+    // What was in a document that broke is pending until somebody counts what is there.
+    else if (put && performance.now() >= reckonAt && performance.now() - movedAt >= RECKON_AFTER_MS) {
+      reckonAt = performance.now() + RECKON_EVERY_MS;
+      await engine.store.damaged.reckon();
+    } else if (put && !isStallReported && performance.now() - movedAt >= stillMs) {
       isStallReported = true;
       onStill?.();
     }

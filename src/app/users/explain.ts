@@ -14,6 +14,7 @@ import { timeOf } from "../../core/version.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Named, NameHint } from "../../delivery/user-names.ts";
 import { callOptionsOf, personOf, valueOf, type Keyring } from "../../store/keyring.ts";
+import { openBody } from "../../store/sealed-unit.ts";
 import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
 import { pausedGates, pausedSentence, type PausedGate } from "../gates/pause.ts";
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
@@ -83,14 +84,15 @@ export async function explainUser(
   const desired: Unit[] = [];
   for await (const letter of store.letters.list({ pool: profile.id, user })) {
     letters.push(viewLetter(letter, keyring, false));
-    desired.push({ name: letter.unit, value: valueOf(keyring.open(letter.body)) });
+    const body = openBody(keyring, letter, letter.body);
+    if (body !== undefined) desired.push({ name: letter.unit, value: valueOf(body) });
   }
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
   const pauses = (await pausedGates(store)).filter(({ gate }) => gatesIn(state.mailbox).has(gate));
   const nowMs = await store.now();
-  const units = unitsOf(state, keyring, nowMs);
+  const { units, altered } = unitsOf(user, state, keyring, nowMs);
   desired.push(...units.map(({ unit }) => unit));
   const looked = await owners(deps, desired);
   const prospect: Prospect = {
@@ -137,6 +139,10 @@ export async function explainUser(
       ...unasked("who has what is wanted", looked.refused),
       ...pauses.map(pausedSentence),
       ...keptSentences(units, pauses),
+      ...altered.map(
+        (name) =>
+          `\`${name}\` was altered in the store: nothing of it is sent, and it becomes a dead letter (altered).`,
+      ),
       ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, exceptions, holds, ledger }),
     ],
   };
@@ -172,17 +178,29 @@ interface OpenUnit extends Waiting {
   readonly inHand: boolean;
 }
 
-function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number): OpenUnit[] {
+/** All that waits or is in hand; `altered`: the names of units that do not open any more. */
+function unitsOf(
+  user: string,
+  { mailbox, ledger }: UserState,
+  keyring: Keyring,
+  nowMs: number,
+): { readonly units: OpenUnit[]; readonly altered: readonly string[] } {
+  const altered: string[] = [];
   const openUnits = (units: Readonly<Record<string, QueuedUnit>>, inHand: boolean): OpenUnit[] =>
-    Object.entries(units).map(([name, queued]) => {
-      const body = keyring.open(queued.body);
+    Object.entries(units).flatMap(([name, queued]) => {
+      const { version } = queued;
+      const body = openBody(keyring, { pool: mailbox?.pool ?? "", user, unit: name, version }, queued.body);
+      if (body === undefined) {
+        altered.push(name);
+        return [];
+      }
       const isLast = ledger[name]?.digest === queued.digest;
       const isWritten = isBelieved(ledger[name], queued.digest, nowMs);
       return {
         unit: { name, value: valueOf(body) },
         person: personOf(body),
         callOptions: callOptionsOf(body),
-        version: queued.version,
+        version,
         queued,
         sendUnless: queued.sendUnless,
         isLast,
@@ -190,7 +208,8 @@ function unitsOf({ mailbox, ledger }: UserState, keyring: Keyring, nowMs: number
         inHand,
       };
     });
-  return [...openUnits(mailbox?.claim?.units ?? {}, true), ...openUnits(mailbox?.pending ?? {}, false)];
+  const units = [...openUnits(mailbox?.claim?.units ?? {}, true), ...openUnits(mailbox?.pending ?? {}, false)];
+  return { units, altered };
 }
 
 function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect: Prospect): PendingUnit[] {

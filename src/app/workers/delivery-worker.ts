@@ -50,7 +50,7 @@ export async function runDeliveryWorker(
     if (!interrupts.drain.aborted) {
       log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     }
-    await drained(engine, interrupts);
+    await drained(engine, interrupts, log);
     log.info({ drainSeconds }, "worker draining");
     await stopDeliveries(deliveries, interrupts, drainSeconds * 1000);
     log.info({}, "worker stopped");

@@ -44,7 +44,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
     scope.defer(worker, (started) => started.stop());
     isReady = () => engine.connected;
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
-    await drained(engine, interrupts);
+    await drained(engine, interrupts, log);
     log.info({}, "directory worker stopping");
   });
 }

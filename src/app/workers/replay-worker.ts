@@ -26,7 +26,7 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
     );
     isConnected = () => engine.connected;
     log.info({ namespace: config.namespace }, "replay worker started");
-    await drained(engine, interrupts);
+    await drained(engine, interrupts, log);
     log.info({}, "replay worker stopping");
   });
 }

@@ -6,6 +6,7 @@ import { aborted, endInTime, type Interrupts, type Scope } from "../../lifecycle
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { AppError } from "../app-error.ts";
+import { watchDamage } from "../damage-watch.ts";
 
 export interface WorkerDeps {
   readonly config: Config;
@@ -26,11 +27,14 @@ export function endWorkerInTime(
 }
 
 /**
- * Resolves when the process is interrupted. Rejects with a StoreError where the store is not the one that was opened
- * any more: whoever goes on would only fail.
+ * Resolves when the process is interrupted; until then the log is told what is set aside. Rejects with a StoreError
+ * where the store is not the one that was opened any more: whoever goes on would only fail.
  */
-export async function drained({ store }: Engine, { drain }: Interrupts): Promise<void> {
-  await aborted(AbortSignal.any([drain, store.lost]));
+export async function drained({ store }: Engine, { drain }: Interrupts, log: Log): Promise<void> {
+  const end = AbortSignal.any([drain, store.lost]);
+  const watching = watchDamage(store, log, end);
+  await aborted(end);
+  await watching;
   if (!drain.aborted) throw store.lost.reason;
 }
 

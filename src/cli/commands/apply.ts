@@ -46,7 +46,8 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const signal = io.interrupts.drain;
   return withScope(async (scope) => {
     const engine = await openEngineToPut(config, scope, opened);
-    const file = await openPlanFile(path, engine.keyring, Date.now());
+    const reading = { keyring: engine.keyring, now: Date.now(), directory: config.dataDir };
+    const file = scope.defer(await openPlanFile(path, reading), (opened) => opened.close());
     const { id, feed, guarded, target } = file.header;
     const chosen = choosePool(config, target.pool, flags);
     const clients = openClients(config, scope);

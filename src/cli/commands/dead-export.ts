@@ -63,7 +63,7 @@ async function writeLetters({ io, data }: Context, flags: ExportFlags): Promise<
       await finished(target);
     }
     if (flags.json === true) {
-      const leftOut = left.flags + left.own + left.passedOn;
+      const leftOut = left.flags + left.own + left.passedOn + left.altered;
       io.stdout.write(`${JSON.stringify({ letters, out: flags.out, pool, leftOut }, undefined, 2)}\n`);
     } else if (pool !== undefined) {
       const verified = left.kept > 0 ? ["--verified", "keep"] : [];

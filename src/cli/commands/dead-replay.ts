@@ -73,8 +73,8 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until });
     const request = { filters, until, limit: flags.limit };
-    const { groups, letters, notReplayable } = await findReplayable(engine, request);
-    const left = leftOut(notReplayable);
+    const { groups, letters, notReplayable, altered } = await findReplayable(engine, request);
+    const left = leftOut(notReplayable - altered, altered);
     if (letters === 0 || flags.dryRun === true) {
       const none = notReplayable === 0 ? "No dead letter matches.\n" : "";
       const text = letters === 0 ? none : `Would be replayed:\n${groupsText(groups)}`;

@@ -4,6 +4,7 @@ import { lookAtStatus } from "../../app/look-at-status.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { statusText } from "../../views/status.ts";
 import type { Context } from "../command.ts";
+import { commandLine } from "../command-line.ts";
 import { columnsOf } from "../io.ts";
 import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
 
@@ -28,7 +29,10 @@ export function addStatus(program: Command, context: Context): void {
 async function status({ io }: Context, flags: StatusFlags): Promise<number> {
   const found = await lookAtStatus(await openConfig(io, flags), flags.verify === true);
   if (flags.json === true) io.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
-  else io.stdout.write(statusText(found, columnsOf(io.stdout)));
+  else {
+    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+    io.stdout.write(statusText(found, columnsOf(io.stdout), command));
+  }
   const isSound = found.balanced && (found.verified?.differences.length ?? 0) === 0;
   return isSound ? EXIT.done : EXIT.failed;
 }

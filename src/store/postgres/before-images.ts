@@ -25,7 +25,7 @@ export function createBeforeImages(database: StoreDatabase, now: () => number): 
         );
         const end = rows.at(-1);
         if (!end) return;
-        for (const { body } of rows) yield body;
+        yield* rows;
         last = end.unit;
       }
     },

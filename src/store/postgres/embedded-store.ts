@@ -9,17 +9,20 @@ import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
+import { looksSealed } from "../documents.ts";
+import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
 import { createExceptions } from "./exceptions.ts";
 import { createGates } from "./gates.ts";
 import { createHolds } from "./holds.ts";
 import { createLetters } from "./letters.ts";
-import { createMailboxes } from "./mailboxes.ts";
+import { createMailboxes, recountRuns } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
 import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
+import { createTexts } from "./texts.ts";
 import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
 
@@ -140,6 +143,8 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     async raiseEpoch() {
       known = await database.transaction((session) => raiseEpoch(session, now()));
     },
+    damaged: createDamaged(database, recountRuns),
+    texts: createTexts(database),
     async target({ pool, endpoint, region, arn }) {
       await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,
@@ -156,6 +161,21 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
       const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
       return found(rows[0]).value;
     },
+    async recall(name) {
+      const rows = await database.query<{ value: string }>("SELECT value FROM poolsync.memory WHERE name = $1", [name]);
+      return rows[0]?.value;
+    },
+    exchange: (name, from, to, forgotten = []) =>
+      database.transaction(async (session) => {
+        const set =
+          from === undefined
+            ? "INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name"
+            : "UPDATE poolsync.memory SET value = $2 WHERE name = $1 AND value = $3 RETURNING name";
+        const rows = await session.query(set, from === undefined ? [name, to] : [name, to, from]);
+        if (rows.length === 0) return false;
+        await session.query("DELETE FROM poolsync.memory WHERE name = ANY($1::text[])", [forgotten]);
+        return true;
+      }),
     async setValue(name, value) {
       await database.write(
         "INSERT INTO poolsync.notes VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -171,7 +191,10 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
         "SELECT username FROM poolsync.links WHERE pool = $1 AND digest = $2",
         [pool, digest],
       );
-      return rows[0]?.username;
+      const text = rows[0]?.username;
+      if (text === undefined || looksSealed(text)) return text;
+      await setAside(database, { kind: "link", place: `${pool}|${digest}`, text });
+      return undefined;
     },
     async setLink(pool, digest, sealed) {
       await database.write(

@@ -1,8 +1,13 @@
 import { defined } from "../../core/defined.ts";
-import { EXCEPTION_MS, MOST_EXCEPTIONS, type Exception, type Exceptions } from "../exceptions.ts";
+import { EXCEPTION_KINDS, EXCEPTION_MS, MOST_EXCEPTIONS, type Exception, type Exceptions } from "../exceptions.ts";
+import { setAside } from "./damaged.ts";
 import type { StoreDatabase } from "./database.ts";
 
-type ExceptionRow = Omit<Exception, "line"> & { readonly line: number | null };
+type ExceptionRow = Omit<Exception, "line" | "kind"> & {
+  readonly line: number | null;
+  readonly kind: string;
+  readonly text: string;
+};
 
 /** The port to exceptions. */
 export function createExceptions(database: StoreDatabase, now: () => number): Exceptions {
@@ -37,8 +42,17 @@ export function createExceptions(database: StoreDatabase, now: () => number): Ex
         );
       }),
     async about(key) {
-      const rows = await database.query<ExceptionRow>("SELECT * FROM poolsync.exceptions WHERE about = $1", [key]);
-      return rows.map(({ line, ...exception }) => defined({ ...exception, line: line ?? undefined }));
+      const rows = await database.query<ExceptionRow>(
+        "SELECT exceptions.*, row_to_json(exceptions)::text AS text FROM poolsync.exceptions WHERE about = $1",
+        [key],
+      );
+      const found: Exception[] = [];
+      for (const { line, kind, text, ...exception } of rows) {
+        const known = EXCEPTION_KINDS.find((word) => word === kind);
+        if (known) found.push(defined({ ...exception, kind: known, line: line ?? undefined }));
+        else await setAside(database, { kind: "exceptions", place: key, text });
+      }
+      return found;
     },
   };
 }

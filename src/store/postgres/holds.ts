@@ -1,14 +1,18 @@
-import { FIRST_PROBE_MS, LONGEST_PROBE_MS, PROBE_GROWTH, type Hold, type Holds, type HoldScope } from "../holds.ts";
-import type { StoreDatabase } from "./database.ts";
+import { FIRST_PROBE_MS, LONGEST_PROBE_MS, PROBE_GROWTH, type Hold, type Holds } from "../holds.ts";
+import { setAside } from "./damaged.ts";
+import type { Session, StoreDatabase } from "./database.ts";
 
 interface HoldRow {
   readonly pool: string;
-  readonly scope: HoldScope;
+  readonly scope: string;
   readonly kind: string;
   readonly since: number;
   readonly probe_at: number;
   readonly probe_every_ms: number;
+  readonly text: string;
 }
+
+const SELECT_HOLD = "SELECT holds.*, row_to_json(holds)::text AS text FROM poolsync.holds";
 
 /** The port to holds. */
 export function createHolds(database: StoreDatabase, now: () => number): Holds {
@@ -25,9 +29,8 @@ export function createHolds(database: StoreDatabase, now: () => number): Holds {
       database.transaction(async (session) => {
         const at = now();
         const where = "WHERE pool = $1 AND scope = $2";
-        const [row] = await session.query<HoldRow>(`SELECT * FROM poolsync.holds ${where}`, [pool, scope]);
-        if (!row) return { is: "free" };
-        const hold = holdOf(row);
+        const [hold] = await readHolds(session, where, [pool, scope]);
+        if (!hold) return { is: "free" };
         if (at < hold.probeAt) return { is: "held", hold, retryInMs: hold.probeAt - at };
         const probeEveryMs = Math.min(LONGEST_PROBE_MS, hold.probeEveryMs * PROBE_GROWTH);
         const probeAt = at + probeEveryMs;
@@ -46,12 +49,21 @@ export function createHolds(database: StoreDatabase, now: () => number): Holds {
       ]);
       return rows.length > 0;
     },
-    async list() {
-      return (await database.query<HoldRow>("SELECT * FROM poolsync.holds ORDER BY pool, scope", [])).map(holdOf);
-    },
+    list: () => readHolds(database, "ORDER BY pool, scope", []),
   };
 }
 
-function holdOf({ pool, scope, kind, since, probe_at, probe_every_ms }: HoldRow): Hold {
-  return { pool, scope, kind, since, probeAt: probe_at, probeEveryMs: probe_every_ms };
+/** Those that are sound; the others are set aside. */
+async function readHolds(
+  session: Session | StoreDatabase,
+  which: string,
+  params: readonly unknown[],
+): Promise<readonly Hold[]> {
+  const holds: Hold[] = [];
+  for (const row of await session.query<HoldRow>(`${SELECT_HOLD} ${which}`, params)) {
+    const { pool, scope, kind, since, probe_at: probeAt, probe_every_ms: probeEveryMs, text } = row;
+    if (scope === "pool" || scope === "contacts") holds.push({ pool, scope, kind, since, probeAt, probeEveryMs });
+    else await setAside(session, { kind: "hold", place: `${pool}|${scope}`, text });
+  }
+  return holds;
 }

@@ -1,9 +1,26 @@
 import type { Letter } from "../../core/letter.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
+import { letterDocument, soundDocument } from "../documents.ts";
 import { postEntries } from "./books-table.ts";
+import { setAside } from "./damaged.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 
 const PAGE = 200;
+
+/** A letter, with the columns by which it is found: they are beside it, and say the same. */
+interface LetterRow {
+  readonly id: string;
+  readonly user_key: string;
+  readonly pool: string;
+  readonly unit: string;
+  readonly kind: string;
+  readonly run: string;
+  readonly buried_at: number;
+  readonly letter: string;
+}
+
+const SELECT_LETTER =
+  "SELECT id, user_key, pool, unit, kind, run, buried_at, letter::text AS letter FROM poolsync.letters";
 
 /** The port to dead letters. */
 export function createLetters(database: StoreDatabase, now: () => number): Letters {
@@ -13,16 +30,16 @@ export function createLetters(database: StoreDatabase, now: () => number): Lette
       const begunAt = now();
       let last = { buriedAt: -1, id: "" };
       for (;;) {
-        const page = await readPage(database, filter, last, begunAt);
-        yield* page;
-        const end = page.at(-1);
-        if (!end || page.length < PAGE) return;
-        last = end;
+        const rows = await readPage(database, filter, last, begunAt);
+        yield* await soundLetters(database, rows);
+        const end = rows.at(-1);
+        if (!end || rows.length < PAGE) return;
+        last = { buriedAt: end.buried_at, id: end.id };
       }
     },
     async get(id) {
-      const rows = await database.query<{ letter: Letter }>("SELECT letter FROM poolsync.letters WHERE id = $1", [id]);
-      return rows[0]?.letter;
+      const rows = await database.query<LetterRow>(`${SELECT_LETTER} WHERE id = $1`, [id]);
+      return (await soundLetters(database, rows))[0];
     },
     discard: (ids) =>
       database.transaction(async (session) => {
@@ -55,14 +72,51 @@ export async function writeLetters(session: Session, letters: readonly Letter[])
   }
 }
 
-/** Takes letters out, and answers them in the order of the ids. Ids that are not there are skipped. */
+/** Takes letters out, and answers them in the order of the ids. Ids that are not there are skipped, and broken letters. */
 export async function takeLetters(session: Session, ids: readonly string[]): Promise<readonly Letter[]> {
-  const rows = await session.query<{ letter: Letter }>(
-    "DELETE FROM poolsync.letters WHERE id = ANY($1::text[]) RETURNING letter",
-    [ids],
-  );
-  const taken = new Map(rows.map(({ letter }) => [letter.id, letter]));
+  const rows = await session.query<LetterRow>(`${SELECT_LETTER} WHERE id = ANY($1::text[])`, [ids]);
+  const letters = await soundLetters(session, rows);
+  await session.query("DELETE FROM poolsync.letters WHERE id = ANY($1::text[])", [letters.map(({ id }) => id)]);
+  const taken = new Map(letters.map((letter) => [letter.id, letter]));
   return [...new Set(ids)].flatMap((id) => taken.get(id) ?? []);
+}
+
+/** All letters, in pages; those in whose text a word stands, where it is given. */
+export async function* everyLetter(session: Session | StoreDatabase, word = ""): AsyncGenerator<readonly Letter[]> {
+  for (let last = ""; ;) {
+    const rows = await session.query<LetterRow>(
+      `${SELECT_LETTER} WHERE id > $1 AND position($2 in letter::text) > 0 ORDER BY id LIMIT ${PAGE}`,
+      [last, word],
+    );
+    const end = rows.at(-1);
+    if (!end) return;
+    yield await soundLetters(session, rows);
+    last = end.id;
+  }
+}
+
+/** Those that are sound; the others are set aside. */
+async function soundLetters(session: Session | StoreDatabase, rows: readonly LetterRow[]): Promise<readonly Letter[]> {
+  const letters: Letter[] = [];
+  for (const row of rows) {
+    const letter = soundDocument(letterDocument, row.letter, (one) => isAt(one, row));
+    if (letter) letters.push(letter);
+    else await setAside(session, { kind: "letter", place: row.id, text: row.letter });
+  }
+  return letters;
+}
+
+function isAt({ id, user, pool, unit, kind, run, buriedAt }: Letter, row: LetterRow): boolean {
+  const { user_key, buried_at } = row;
+  return (
+    id === row.id &&
+    user === user_key &&
+    pool === row.pool &&
+    unit === row.unit &&
+    kind === row.kind &&
+    run === row.run &&
+    buriedAt === buried_at
+  );
 }
 
 async function readPage(
@@ -70,9 +124,9 @@ async function readPage(
   filter: LetterFilter,
   last: { readonly buriedAt: number; readonly id: string },
   begunAt: number,
-): Promise<readonly Letter[]> {
-  const rows = await database.query<{ letter: Letter }>(
-    `SELECT letter FROM poolsync.letters
+): Promise<readonly LetterRow[]> {
+  return database.query<LetterRow>(
+    `${SELECT_LETTER}
      WHERE (buried_at, id) > ($1::bigint, $2::text COLLATE "C") AND buried_at <= $3
        AND ($4::text IS NULL OR pool = $4) AND ($5::text IS NULL OR kind = $5) AND ($6::text IS NULL OR user_key = $6)
        AND ($7::text IS NULL OR unit = $7) AND ($8::text IS NULL OR run = $8)
@@ -91,5 +145,4 @@ async function readPage(
       filter.until ?? null,
     ],
   );
-  return rows.map((row) => row.letter);
 }

@@ -6,7 +6,7 @@
 import type { Entry } from "../../core/books.ts";
 import { claim } from "../../core/claim.ts";
 import { defined } from "../../core/defined.ts";
-import { buriedOf, type Letter } from "../../core/letter.ts";
+import { buriedOf } from "../../core/letter.ts";
 import { dueAt, gatesIn, isBehind, openUnits, type Mailbox, type Runs, type UserState } from "../../core/mailbox.ts";
 import { put } from "../../core/put.ts";
 import { replay } from "../../core/replay.ts";
@@ -14,11 +14,12 @@ import { settle } from "../../core/settle.ts";
 import { sortOut } from "../../core/sort-out.ts";
 import { type Settlements } from "../../core/settlement.ts";
 import type { ClaimAnswer, Mailboxes, Page, Put, Selection, SettleAnswer, Sorted, Swept } from "../mailboxes.ts";
-import { runCancelled, runLost } from "../store-error.ts";
+import { runCancelled, runLost, StoreError } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 import { readPassages } from "./gates.ts";
-import { takeLetters, writeLetters } from "./letters.ts";
+import { everyLetter, takeLetters, writeLetters } from "./letters.ts";
+import { readRun } from "./runs.ts";
 import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users.ts";
 
 const WALK_PAGE = 1000;
@@ -26,7 +27,15 @@ const WALK_PAGE = 1000;
 /** The port to mailboxes: as long as it has methods, of which each is one transaction or one query. */
 export function createMailboxes(database: StoreDatabase, now: () => number): Mailboxes {
   return {
-    put: (page) => database.transaction((session) => putPage(session, page, now)),
+    async put(page) {
+      try {
+        return await database.transaction((session) => putPage(session, page, now));
+      } catch (error) {
+        // What was set aside on the way was undone with the rest.
+        if (error instanceof StoreError && error.kind === "run-lost") await readRun(database, page.run);
+        throw error;
+      }
+    },
     claim: (user, token, leaseMs, selection = {}) =>
       database.transaction((session) => claimUser(session, user, { token, leaseMs, ...selection, at: now() })),
     settle: (user, token, settlements, leaseMs, runs) =>
@@ -53,14 +62,8 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
       for await (const page of everyMailbox(database, WALK_PAGE)) {
         if (page.some((mailbox) => isBehind(openUnits(mailbox), run))) return true;
       }
-      const letters = await database.query<{ letter: Letter }>(
-        "SELECT letter FROM poolsync.letters WHERE position($1 in letter::text) > 0",
-        [run],
-      );
-      return isBehind(
-        letters.map(({ letter }) => letter),
-        run,
-      );
+      for await (const page of everyLetter(database, run)) if (isBehind(page, run)) return true;
+      return false;
     },
     recount: () => database.transaction(recountRuns),
   };
@@ -135,12 +138,19 @@ async function sweepPool(
     [pool, holder, at + leaseMs, at],
   );
   if (leases.length === 0) return [];
-  const due = await session.query<Omit<Swept, "runs"> & { mailbox: Mailbox }>(
-    `SELECT user_key AS user, priority, due_at AS "dueAt", mailbox FROM poolsync.users
+  const due = await session.query<Omit<Swept, "runs">>(
+    `SELECT user_key AS user, priority, due_at AS "dueAt" FROM poolsync.users
      WHERE pool = $1 AND due_at <= $2 ORDER BY due_at, user_key OFFSET $3 LIMIT $4`,
     [pool, at, offset, limit],
   );
-  return due.map(({ mailbox, ...swept }) => ({ ...swept, runs: runsOf(mailbox) }));
+  const states = await readUsers(
+    session,
+    due.map(({ user }) => user),
+  );
+  return due.flatMap((swept) => {
+    const mailbox = states.get(swept.user)?.mailbox;
+    return mailbox ? { ...swept, runs: runsOf(mailbox) } : [];
+  });
 }
 
 function runsOf({ pending, claim: current }: Mailbox): string[] {
@@ -251,7 +261,8 @@ interface RunCount {
   dead: number;
 }
 
-async function recountRuns(session: Session): Promise<ReadonlyMap<string, RunCount>> {
+/** Counts, by walking every mailbox and every letter. */
+export async function recountRuns(session: Session): Promise<ReadonlyMap<string, RunCount>> {
   const counts = new Map<string, RunCount>();
   const countOf = (run: string): RunCount => {
     const count = counts.get(run) ?? { pending: 0, dead: 0 };
@@ -264,19 +275,14 @@ async function recountRuns(session: Session): Promise<ReadonlyMap<string, RunCou
       for (const { run } of Object.values(current?.units ?? {})) countOf(run).pending++;
     }
   }
-  const dead = await session.query<{ run: string; n: number }>(
-    "SELECT run, count(*) AS n FROM poolsync.letters GROUP BY run",
-    [],
-  );
-  for (const { run, n } of dead) countOf(run).dead += n;
+  for await (const letters of everyLetter(session)) for (const { run } of letters) countOf(run).dead++;
   return counts;
 }
 
 /** Moves the run's cursor and rows, where the cursor is the one that the page was read from. */
 async function moveProgress(session: Session, page: Page): Promise<{ moved: boolean; cursor: string }> {
   const { run, cursor, rows } = page;
-  const runs = await session.query<{ state: string }>("SELECT state FROM poolsync.runs WHERE id = $1", [run]);
-  if (runs[0]?.state === "cancelled") throw runCancelled(run);
+  if ((await readRun(session, run))?.state === "cancelled") throw runCancelled(run);
   await session.query(
     "INSERT INTO poolsync.progress SELECT id, '', 0, 0 FROM poolsync.runs WHERE id = $1 ON CONFLICT DO NOTHING",
     [run],

@@ -1,4 +1,5 @@
 import type { Plans } from "../plans.ts";
+import { setAside } from "./damaged.ts";
 import type { StoreDatabase } from "./database.ts";
 
 /** The port to plans. */
@@ -42,5 +43,11 @@ export function createPlans(database: StoreDatabase): Plans {
         await session.query("DELETE FROM poolsync.plan_chunks WHERE run = $1", [run]);
       });
     },
+
+    setAside: (run) =>
+      database.transaction(async (session) => {
+        await setAside(session, { kind: "plan", place: run, text: "" });
+        await session.query("DELETE FROM poolsync.plans WHERE run = $1", [run]);
+      }),
   };
 }

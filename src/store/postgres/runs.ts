@@ -1,6 +1,7 @@
 import { defined } from "../../core/defined.ts";
 import { runGate } from "../../core/gate.ts";
 import {
+  CHANGE_SOURCES,
   directRunId,
   isEnded,
   RUN_STATES,
@@ -12,18 +13,20 @@ import {
 } from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
+import { setAside } from "./damaged.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 
 interface RunRow {
   readonly id: string;
-  readonly source: ChangeSource;
+  readonly source: string;
   readonly pool: string;
   readonly feed: string;
   readonly identity: string;
   readonly as_of: number;
   readonly started_at: number;
   readonly finished_at: number | null;
-  readonly state: RunState;
+  readonly state: string;
+  readonly text: string;
   readonly cursor: string | null;
   readonly rows_read: number | null;
   readonly rows_faulty: number | null;
@@ -32,7 +35,8 @@ interface RunRow {
 /** One sweep takes so many runs at most: the next one goes on. */
 const SWEPT = 5000;
 
-const SELECT_RUN = "SELECT * FROM poolsync.runs LEFT JOIN poolsync.progress ON progress.run = runs.id";
+const SELECT_RUN =
+  "SELECT runs.*, row_to_json(runs)::text AS text, cursor, rows_read, rows_faulty FROM poolsync.runs LEFT JOIN poolsync.progress ON progress.run = runs.id";
 
 type Beginning = Pick<Run, "id" | "source" | "pool" | "feed" | "identity"> & { readonly asOf?: number };
 
@@ -43,11 +47,13 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
     database.transaction(async (session) => {
       const at = now();
       if (identity !== "") {
-        const same = await session.query<RunRow>(`${SELECT_RUN} WHERE identity = $1 AND finished_at IS NULL`, [
+        const rows = await session.query<RunRow>(`${SELECT_RUN} WHERE identity = $1 AND finished_at IS NULL`, [
           identity,
         ]);
-        if (same[0]) return { run: runOf(same[0]), resumed: same[0].id !== id };
+        const [same] = await soundRuns(session, rows);
+        if (same) return { run: same, resumed: same.id !== id };
       }
+      await readRun(session, id);
       await session.query(
         `INSERT INTO poolsync.runs (id, source, pool, feed, identity, as_of, started_at, state)
          VALUES ($1, $2, $3, $4, $5, $6, $7, 'reading') ON CONFLICT DO NOTHING`,
@@ -61,6 +67,7 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
   const transition: Runs["transition"] = (id, from, to, { evenOver = false } = {}) =>
     database.transaction(async (session) => {
       const at = now();
+      await readRun(session, id);
       const changed = await session.query(
         `UPDATE poolsync.runs SET state = $2, finished_at = coalesce(finished_at, $3::bigint)
        WHERE id = $1 AND state = ANY($4::text[]) AND state NOT IN ('cancelled', 'expired')
@@ -81,7 +88,7 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
     get: (id) => readRun(database, id),
     async list(limit) {
       const rows = await database.query<RunRow>(`${SELECT_RUN} ORDER BY started_at DESC, place DESC LIMIT $1`, [limit]);
-      return rows.map(runOf);
+      return soundRuns(database, rows);
     },
     async advance(id, state) {
       await transition(id, RUN_STATES, state);
@@ -142,22 +149,40 @@ async function turnGate(session: Session, run: string, to: RunState, at: number)
   );
 }
 
-async function readRun(session: Session, id: string): Promise<Run | undefined> {
-  const rows = await session.query<RunRow>(`${SELECT_RUN} WHERE id = $1`, [id]);
-  return rows[0] && runOf(rows[0]);
+export async function readRun(session: Session | StoreDatabase, id: string): Promise<Run | undefined> {
+  return (await readRuns(session, [id]))[0];
 }
 
-function runOf(row: RunRow): Run {
+export async function readRuns(session: Session | StoreDatabase, ids: readonly string[]): Promise<readonly Run[]> {
+  return soundRuns(session, await session.query<RunRow>(`${SELECT_RUN} WHERE id = ANY($1::text[])`, [ids]));
+}
+
+/** Those that are sound; the others are set aside. */
+async function soundRuns(session: Session | StoreDatabase, rows: readonly RunRow[]): Promise<readonly Run[]> {
+  const runs: Run[] = [];
+  for (const row of rows) {
+    const { source, state } = row;
+    if (isOneOf(CHANGE_SOURCES, source) && isOneOf(RUN_STATES, state)) runs.push(runOf(row, source, state));
+    else await setAside(session, { kind: "run", place: row.id, text: row.text });
+  }
+  return runs;
+}
+
+function isOneOf<T extends string>(words: readonly T[], word: string): word is T {
+  return (words as readonly string[]).includes(word);
+}
+
+function runOf(row: RunRow, source: ChangeSource, state: RunState): Run {
   return defined({
     id: row.id,
-    source: row.source,
+    source,
     pool: row.pool,
     feed: row.feed,
     identity: row.identity,
     asOf: row.as_of,
     startedAt: row.started_at,
     finishedAt: row.finished_at ?? undefined,
-    state: row.state,
+    state,
     cursor: row.cursor ?? "",
     rows: { read: row.rows_read ?? 0, faulty: row.rows_faulty ?? 0 },
   });

@@ -170,6 +170,17 @@ const STEPS: readonly string[] = [
   `
   -- Runs of an earlier store that this one does not know, by when that was found (epoch ms).
   CREATE TABLE poolsync.forgotten (run text COLLATE "C" PRIMARY KEY, at bigint NOT NULL);
+  -- Documents that were set aside: see store/damaged.ts. Owed: its units are still in the books.
+  CREATE TABLE poolsync.damaged (
+    id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind  text NOT NULL,
+    place text NOT NULL,
+    since bigint NOT NULL,
+    pool  text,
+    run   text,
+    body  text NOT NULL,
+    owed  boolean NOT NULL
+  );
   `,
 ];
 

@@ -1,25 +1,34 @@
 /** Users' documents in the database: the mailbox and the ledger of core/mailbox.ts, read and written whole. */
-import { dueAt, gatesIn, type Ledger, type Mailbox, type UserState } from "../../core/mailbox.ts";
-import type { Session } from "./database.ts";
+import { dueAt, gatesIn, type Mailbox, type UserState } from "../../core/mailbox.ts";
+import { ledgerDocument, mailboxDocument, soundDocument } from "../documents.ts";
+import { setAside } from "./damaged.ts";
+import type { Session, StoreDatabase } from "./database.ts";
 
 interface UserRow {
   readonly user_key: string;
-  readonly mailbox: Mailbox | null;
-  readonly ledger: Ledger;
+  readonly pool: string;
+  readonly mailbox: string | null;
+  readonly ledger: string;
 }
+
+const COLUMNS = "user_key, pool, mailbox::text AS mailbox, ledger::text AS ledger";
 
 export const NO_STATE: UserState = { ledger: {} };
 
-/** The states of the users that have one. */
-export async function readUsers(session: Session, users: readonly string[]): Promise<Map<string, UserState>> {
-  const rows = await session.query<UserRow>(
-    "SELECT user_key, mailbox, ledger FROM poolsync.users WHERE user_key = ANY($1::text[])",
-    [users],
-  );
-  return new Map(rows.map((row) => [row.user_key, stateOf(row)]));
+/** The states of the users that have one. What of them is broken is set aside. */
+export async function readUsers(
+  session: Session | StoreDatabase,
+  users: readonly string[],
+): Promise<Map<string, UserState>> {
+  const rows = await session.query<UserRow>(`SELECT ${COLUMNS} FROM poolsync.users WHERE user_key = ANY($1::text[])`, [
+    users,
+  ]);
+  const states = new Map<string, UserState>();
+  for (const row of rows) states.set(row.user_key, await stateOf(session, row));
+  return states;
 }
 
-export async function readUser(session: Session, user: string): Promise<UserState> {
+export async function readUser(session: Session | StoreDatabase, user: string): Promise<UserState> {
   return (await readUsers(session, [user])).get(user) ?? NO_STATE;
 }
 
@@ -93,18 +102,26 @@ async function moveKept(
   }
 }
 
-/** Every mailbox there is, in pages. Within a transaction it is everybody's at one moment. */
-export async function* everyMailbox(session: Session, pageSize: number): AsyncGenerator<readonly Mailbox[]> {
+/** Every mailbox that is sound, in pages. Within a transaction it is everybody's at one moment. */
+export async function* everyMailbox(
+  session: Session | StoreDatabase,
+  pageSize: number,
+): AsyncGenerator<readonly Mailbox[]> {
   let last = "";
   for (;;) {
-    const rows = await session.query<{ user_key: string; mailbox: Mailbox }>(
-      `SELECT user_key, mailbox FROM poolsync.users
+    const rows = await session.query<UserRow>(
+      `SELECT ${COLUMNS} FROM poolsync.users
        WHERE mailbox IS NOT NULL AND user_key > $1 ORDER BY user_key LIMIT $2`,
       [last, pageSize],
     );
     const end = rows.at(-1);
     if (!end) return;
-    yield rows.map((row) => row.mailbox);
+    const page: Mailbox[] = [];
+    for (const row of rows) {
+      const mailbox = await soundMailbox(session, row);
+      if (mailbox) page.push(mailbox);
+    }
+    yield page;
     last = end.user_key;
   }
 }
@@ -116,19 +133,42 @@ export async function* everyMailbox(session: Session, pageSize: number): AsyncGe
 export async function endLeases(session: Session, nowMs: number): Promise<void> {
   for (;;) {
     const rows = await session.query<UserRow>(
-      "SELECT user_key, mailbox, ledger FROM poolsync.users WHERE claimed AND due_at > $1 LIMIT 500",
+      `SELECT ${COLUMNS} FROM poolsync.users WHERE claimed AND due_at > $1 LIMIT 500`,
       [nowMs],
     );
     if (rows.length === 0) return;
-    const ended = rows.map((row): [string, UserState] => {
-      const { mailbox, ledger } = stateOf(row);
-      if (!mailbox?.claim) throw new Error("Expected a claimed mailbox to hold its claim");
-      return [row.user_key, { mailbox: { ...mailbox, claim: { ...mailbox.claim, leaseUntil: nowMs } }, ledger }];
-    });
-    await writeUsers(session, new Map(ended), nowMs, new Map(rows.map((row) => [row.user_key, stateOf(row)])));
+    const before = new Map<string, UserState>();
+    const ended = new Map<string, UserState>();
+    for (const row of rows) {
+      const state = await stateOf(session, row);
+      const { mailbox, ledger } = state;
+      // One that is broken is claimed no more.
+      if (!mailbox) continue;
+      before.set(row.user_key, state);
+      const claim = mailbox.claim && { ...mailbox.claim, leaseUntil: nowMs };
+      ended.set(row.user_key, { mailbox: claim ? { ...mailbox, claim } : mailbox, ledger });
+    }
+    await writeUsers(session, ended, nowMs, before);
   }
 }
 
-function stateOf({ mailbox, ledger }: UserRow): UserState {
+/** A broken document is set aside, and so is a mailbox that says that it is of another pool. */
+async function stateOf(session: Session | StoreDatabase, row: UserRow): Promise<UserState> {
+  const mailbox = await soundMailbox(session, row);
+  let ledger = soundDocument(ledgerDocument, row.ledger);
+  if (!ledger) {
+    await setAside(session, { kind: "ledger", place: row.user_key, text: row.ledger });
+    ledger = {};
+  }
   return mailbox ? { mailbox, ledger } : { ledger };
+}
+
+async function soundMailbox(
+  session: Session | StoreDatabase,
+  { user_key, pool, mailbox: text }: Pick<UserRow, "user_key" | "pool" | "mailbox">,
+): Promise<Mailbox | undefined> {
+  if (text === null) return undefined;
+  const mailbox = soundDocument(mailboxDocument, text, (one) => one.pool === pool);
+  if (!mailbox) await setAside(session, { kind: "mailbox", place: user_key, text });
+  return mailbox;
 }

@@ -28,6 +28,10 @@
  * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
  * |                   |        | by unit, JSON                                                      |                   |
  * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
+ * | N damaged         | hash   | id -> what was set aside, and where it lay: `DamagedDocument` of   | until it is removed |
+ * |                   |        | store/damaged.ts, JSON                                             |                   |
+ * | N damaged-texts   | hash   | id -> its whole text; `owed`: the id of the latest whose units are | as damaged        |
+ * |                   |        | still in the books                                                 |                   |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
@@ -63,6 +67,8 @@ export interface Keys {
   readonly exceptions: string;
   readonly exceptionTimes: string;
   readonly kept: string;
+  readonly damaged: string;
+  readonly damagedTexts: string;
   readonly targets: string;
   readonly memory: string;
   readonly plans: string;
@@ -109,6 +115,8 @@ export function createKeys(namespace: string): Keys {
     exceptions: `${now}exceptions`,
     exceptionTimes: `${now}exception-times`,
     kept: `${now}kept`,
+    damaged: `${now}damaged`,
+    damagedTexts: `${now}damaged-texts`,
     targets: `${prefix}targets`,
     memory: `${prefix}memory`,
     plans: `${prefix}plans`,

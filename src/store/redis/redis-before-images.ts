@@ -11,6 +11,8 @@ export function createRedisBeforeImages(redis: RedisClient, keys: Keys, scripts:
       const texts = beforeImages.flatMap(({ unit, body }) => [unit, body]);
       await scripts.run("keep-before-images", [keys.beforeImages(run)], [forMs, ...texts]);
     },
-    read: (run) => scanHash(redis, keys.beforeImages(run)),
+    async *read(run) {
+      for await (const [unit, body] of scanHash(redis, keys.beforeImages(run))) yield { unit, body };
+    },
   };
 }

@@ -1,13 +1,14 @@
 import { EXCEPTION_MS, MOST_EXCEPTIONS, type Exceptions } from "../exceptions.ts";
 import type { RedisClient } from "./connection.ts";
-import { exceptionsDocument, parseDocument } from "./documents.ts";
+import { exceptionsDocument } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
+import type { Shelf } from "./shelf.ts";
 
 /** More than this are noted in several steps, so that no script holds the server up for long. */
 const STEP = 500;
 
-export function createRedisExceptions(redis: RedisClient, keys: Keys, scripts: Scripts): Exceptions {
+export function createRedisExceptions(redis: RedisClient, keys: Keys, scripts: Scripts, shelf: Shelf): Exceptions {
   return {
     async note(exceptions) {
       for (let from = 0; from < exceptions.length; from += STEP) {
@@ -18,7 +19,8 @@ export function createRedisExceptions(redis: RedisClient, keys: Keys, scripts: S
     },
     async about(key) {
       const text = await redis.hget(keys.exceptions, key);
-      const noted = text === null ? {} : parseDocument(exceptionsDocument, text, "exceptions");
+      const place = { kind: "exceptions", key: keys.exceptions, field: key } as const;
+      const noted = (await shelf.sound(exceptionsDocument, place, text)) ?? {};
       return Object.entries(noted).map(([unit, exception]) => ({ about: key, unit, ...exception }));
     },
   };

@@ -3,19 +3,26 @@ import type { Letter } from "../../core/letter.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
 import type { OwnRead } from "../fence.ts";
 import type { RedisClient } from "./connection.ts";
-import { letterDocument, parseDocument } from "./documents.ts";
+import { letterDocument } from "../documents.ts";
 import type { Keys } from "./keys.ts";
-import { LETTERS_PER_STEP, mailboxKeys } from "./redis-mailboxes.ts";
+import { LETTERS_PER_STEP } from "./redis-mailboxes.ts";
 import type { Scripts } from "./scripts.ts";
+import { mailboxKeys, type Shelf } from "./shelf.ts";
 
-export function createRedisLetters(redis: RedisClient, keys: Keys, scripts: Scripts, ownRead: OwnRead): Letters {
+export function createRedisLetters(
+  redis: RedisClient,
+  keys: Keys,
+  scripts: Scripts,
+  shelf: Shelf,
+  ownRead: OwnRead,
+): Letters {
+  const sound = (field: string, text: string | null | undefined): Promise<Letter | undefined> =>
+    shelf.sound(letterDocument, { kind: "letter", key: keys.letters, field }, text, ({ id }) => id === field);
+
   return {
-    list: (filter) => list(redis, keys, filter),
+    list: (filter) => list(redis, keys, filter, sound),
 
-    async get(id) {
-      const text = await ownRead(() => redis.hget(keys.letters, id));
-      return text === null ? undefined : parseDocument(letterDocument, text, "a letter");
-    },
+    get: async (id) => sound(id, await ownRead(() => redis.hget(keys.letters, id))),
 
     async discard(ids) {
       let count = 0;
@@ -33,7 +40,12 @@ export function createRedisLetters(redis: RedisClient, keys: Keys, scripts: Scri
  * Walks on from the time of the last letter, not from a count of letters: a caller that replays or discards what it
  * has just read must not make the walk skip what comes after.
  */
-async function* list(redis: RedisClient, keys: Keys, filter: LetterFilter): AsyncGenerator<Letter> {
+async function* list(
+  redis: RedisClient,
+  keys: Keys,
+  filter: LetterFilter,
+  sound: (id: string, text: string | null | undefined) => Promise<Letter | undefined>,
+): AsyncGenerator<Letter> {
   const [, youngest] = await redis.zrevrange(keys.letterTimes, 0, 0, "WITHSCORES");
   if (youngest === undefined) return;
   const end = filter.until !== undefined && filter.until <= Number(youngest) ? `(${filter.until}` : youngest;
@@ -52,11 +64,11 @@ async function* list(redis: RedisClient, keys: Keys, filter: LetterFilter): Asyn
       fresh.push(id);
     }
     if (fresh.length === 0) return;
-    for (const text of await redis.hmget(keys.letters, ...fresh)) {
-      // It was replayed or discarded a moment ago.
-      if (text === null) continue;
-      const letter = parseDocument(letterDocument, text, "a letter");
-      if (matches(letter, filter)) yield letter;
+    const texts = await redis.hmget(keys.letters, ...fresh);
+    for (const [index, id] of fresh.entries()) {
+      // One that is not there was replayed or discarded a moment ago, or set aside.
+      const letter = await sound(id, texts[index]);
+      if (letter !== undefined && matches(letter, filter)) yield letter;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { defined } from "../../core/defined.ts";
-import { isBehind, openUnits, type Units } from "../../core/mailbox.ts";
+import { isBehind, openUnits, type Ledger, type Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
 import type { OwnRead } from "../fence.ts";
@@ -9,19 +9,18 @@ import { runCancelled, runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
+import { ledgerDocument, letterDocument, mailboxDocument } from "../documents.ts";
 import {
   claimReply,
-  ledgerDocument,
-  letterDocument,
-  mailboxDocument,
-  parseDocument,
+  parseReply,
   putReply,
   releaseReply,
   replayReply,
   settleReply,
   sortOutReply,
   sweepReply,
-} from "./documents.ts";
+} from "./replies.ts";
+import { mailboxKeys, type Shelf } from "./shelf.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
 import { createBatcher } from "./batcher.ts";
@@ -36,12 +35,6 @@ const STEPS_PER_TRIP = 50;
 /** The whole answer of a step that needs the due set of a pool which this process has not met. */
 const MISSING_POOL_KEY = /^\{"missing_pool_key":"([^"\\]+)"\}$/;
 
-/** The keys that lua/mailbox.lua declares, in its order. `token` names this very call: see `once` in keys.ts. */
-export function mailboxKeys(keys: Keys, token: string): readonly string[] {
-  const { mailboxes, ledger, books, letters, letterTimes, pools, runs, gates, kept } = keys;
-  return [mailboxes, ledger, books, letters, letterTimes, pools, runs, gates, kept, keys.once(token)];
-}
-
 /** A claim, or a settle where there are settlements. */
 interface Step {
   readonly user: string;
@@ -54,6 +47,55 @@ interface Step {
 
 type SettlementList = readonly (Settlement & { readonly name: string })[];
 
+/** What is in mailboxes and letters: of runs, and how many letters a pool has. */
+export interface Counted {
+  readonly runs: ReadonlyMap<string, { readonly pending: number; readonly dead: number }>;
+  readonly letters: ReadonlyMap<string, number>;
+}
+
+/** Every mailbox and every letter that is sound. */
+function createWalk(redis: RedisClient, keys: Keys, shelf: Shelf) {
+  return {
+    async *mailboxes(include: (text: string) => boolean = () => true) {
+      for await (const [field, text] of scanHash(redis, keys.mailboxes)) {
+        if (!include(text)) continue;
+        const place = { kind: "mailbox", key: keys.mailboxes, field } as const;
+        const mailbox = await shelf.sound(mailboxDocument, place, text);
+        if (mailbox !== undefined) yield mailbox;
+      }
+    },
+    async *letters(include: (text: string) => boolean = () => true) {
+      for await (const [field, text] of scanHash(redis, keys.letters)) {
+        if (!include(text)) continue;
+        const place = { kind: "letter", key: keys.letters, field } as const;
+        const letter = await shelf.sound(letterDocument, place, text, ({ id }) => id === field);
+        if (letter !== undefined) yield letter;
+      }
+    },
+  };
+}
+
+/** Counts, by walking every mailbox and every letter. */
+export async function countEverything(redis: RedisClient, keys: Keys, shelf: Shelf): Promise<Counted> {
+  const runs = new Map<string, { pending: number; dead: number }>();
+  const letters = new Map<string, number>();
+  const of = (run: string) => {
+    const count = runs.get(run) ?? { pending: 0, dead: 0 };
+    runs.set(run, count);
+    return count;
+  };
+  const walk = createWalk(redis, keys, shelf);
+  for await (const { pending, claim } of walk.mailboxes()) {
+    for (const { run } of Object.values(pending)) of(run).pending += 1;
+    for (const { run } of Object.values(claim?.units ?? {})) of(run).pending += 1;
+  }
+  for await (const { run, pool } of walk.letters()) {
+    of(run).dead += 1;
+    letters.set(pool, (letters.get(pool) ?? 0) + 1);
+  }
+  return { runs, letters };
+}
+
 /** The port to mailboxes: as long as it has methods, of which each is one script. */
 export function createRedisMailboxes(
   redis: RedisClient,
@@ -61,6 +103,7 @@ export function createRedisMailboxes(
   scripts: Scripts,
   pools: KnownPools,
   metRuns: MetRuns,
+  shelf: Shelf,
   ownRead: OwnRead,
 ): Mailboxes {
   /** The pool of a user stands in their documents only, and the keys of all due sets that are touched are declared. */
@@ -112,13 +155,13 @@ export function createRedisMailboxes(
       const reply = await scripts.run("put", [...mailboxKeys(keys, randomUUID()), ...own], args);
       if (reply === "") throw runLost(page.run);
       if (reply === "cancelled") throw runCancelled(page.run);
-      return parseDocument(putReply, reply, "the answer to a put");
+      return parseReply(putReply, reply, "the answer to a put");
     },
 
     async claim(user, token, leaseMs, selection) {
       const step = { user, token, leaseMs, selection: textOf(selection) };
       const reply = await inPool(() => inBatches(step));
-      const answer = parseDocument(claimReply, reply, "the answer to a claim");
+      const answer = parseReply(claimReply, reply, "the answer to a claim");
       if (answer.is !== "claimed") return answer;
       for (const { run } of Object.values(answer.units)) metRuns.add(run);
       return { ...answer, units: inOrder(answer.units) };
@@ -128,7 +171,7 @@ export function createRedisMailboxes(
       const selection = textOf(runs && { runs });
       const step = { user, token, leaseMs, settlements: listOf(settlements), selection };
       const reply = await inPool(() => inBatches(step));
-      return parseDocument(settleReply, reply, "the answer to a settle");
+      return parseReply(settleReply, reply, "the answer to a settle");
     },
 
     async sweep(pool, { holder, leaseMs, offset, limit }) {
@@ -137,7 +180,7 @@ export function createRedisMailboxes(
         [keys.sweep(pool), keys.due(pool), keys.mailboxes],
         [holder, leaseMs, offset, limit],
       );
-      return parseDocument(sweepReply, reply, "the answer to a sweep").due;
+      return parseReply(sweepReply, reply, "the answer to a sweep").due;
     },
 
     dueCount: (pool) => redis.zcard(keys.due(pool)),
@@ -147,7 +190,7 @@ export function createRedisMailboxes(
       const args = ["pool" in whose ? "pool" : "gate", "pool" in whose ? whose.pool : whose.gate, offset, limit];
       const token = randomUUID();
       const reply = await inPool(async () => String(await scripts.run("sort-out", keysOfAllPools(token), args)));
-      return parseDocument(sortOutReply, reply, "the answer to a sorting out");
+      return parseReply(sortOutReply, reply, "the answer to a sorting out");
     },
 
     async release(gate, limit) {
@@ -155,29 +198,31 @@ export function createRedisMailboxes(
       const reply = await inPool(async () =>
         String(await scripts.run("release", keysOfAllPools(token), [gate, limit])),
       );
-      return parseDocument(releaseReply, reply, "the answer to a release").due;
+      return parseReply(releaseReply, reply, "the answer to a release").due;
     },
 
     async read(user) {
       const answers = await ownRead(() => redis.multi().hget(keys.mailboxes, user).hget(keys.ledger, user).exec());
       const [mailbox, ledger] = (answers ?? []).map(([error, value]) => {
         if (error) throw error;
-        return value;
+        return typeof value === "string" ? value : null;
       });
+      const field = user;
       return defined({
-        mailbox: typeof mailbox === "string" ? parseDocument(mailboxDocument, mailbox, "a mailbox") : undefined,
-        ledger: typeof ledger === "string" ? parseDocument(ledgerDocument, ledger, "a ledger") : {},
+        mailbox: await shelf.sound(mailboxDocument, { kind: "mailbox", key: keys.mailboxes, field }, mailbox),
+        ledger: (await shelf.sound(ledgerDocument, { kind: "ledger", key: keys.ledger, field }, ledger)) ?? {},
       });
     },
 
     async ledgers(users) {
       const texts = users.length === 0 ? [] : await ownRead(() => redis.hmget(keys.ledger, ...users));
-      return new Map(
-        users.flatMap((user, index) => {
-          const text = texts[index];
-          return typeof text === "string" ? [[user, parseDocument(ledgerDocument, text, "a ledger")] as const] : [];
-        }),
-      );
+      const ledgers = new Map<string, Ledger>();
+      for (const [index, field] of users.entries()) {
+        const place = { kind: "ledger", key: keys.ledger, field } as const;
+        const ledger = await shelf.sound(ledgerDocument, place, texts[index]);
+        if (ledger !== undefined) ledgers.set(field, ledger);
+      }
+      return ledgers;
     },
 
     async replay(letters, priority) {
@@ -188,38 +233,20 @@ export function createRedisMailboxes(
         const reply = await inPool(async () =>
           String(await scripts.run("replay", keysOfAllPools(token), [JSON.stringify(step), priority])),
         );
-        due.push(...parseDocument(replayReply, reply, "the answer to a replay").due);
+        due.push(...parseReply(replayReply, reply, "the answer to a replay").due);
       }
       return due;
     },
 
     async isBehind(run) {
-      for await (const text of scanHash(redis, keys.mailboxes)) {
-        if (text.includes(run) && isBehind(openUnits(parseDocument(mailboxDocument, text, "a mailbox")), run))
-          return true;
-      }
-      for await (const text of scanHash(redis, keys.letters)) {
-        if (text.includes(run) && isBehind([parseDocument(letterDocument, text, "a letter")], run)) return true;
-      }
+      const walk = createWalk(redis, keys, shelf);
+      const include = (text: string): boolean => text.includes(run);
+      for await (const mailbox of walk.mailboxes(include)) if (isBehind(openUnits(mailbox), run)) return true;
+      for await (const letter of walk.letters(include)) if (isBehind([letter], run)) return true;
       return false;
     },
 
-    async recount() {
-      const counts = new Map<string, { pending: number; dead: number }>();
-      const of = (run: string) => {
-        const count = counts.get(run) ?? { pending: 0, dead: 0 };
-        counts.set(run, count);
-        return count;
-      };
-      for await (const text of scanHash(redis, keys.mailboxes)) {
-        const { pending, claim } = parseDocument(mailboxDocument, text, "a mailbox");
-        for (const { run } of Object.values(pending)) of(run).pending += 1;
-        for (const { run } of Object.values(claim?.units ?? {})) of(run).pending += 1;
-      }
-      for await (const text of scanHash(redis, keys.letters))
-        of(parseDocument(letterDocument, text, "a letter").run).dead += 1;
-      return counts;
-    },
+    recount: async () => (await countEverything(redis, keys, shelf)).runs,
   };
 }
 

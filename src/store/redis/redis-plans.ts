@@ -40,5 +40,9 @@ export function createRedisPlans(redis: RedisClient, keys: Keys, scripts: Script
       await write(keys.plans, "ZREM", run);
       await write(keys.plan(run), "DEL");
     },
+
+    async setAside(run) {
+      await scripts.run("set-aside-plan", [keys.plans, keys.plan(run)], [run]);
+    },
   };
 }

@@ -1,13 +1,13 @@
 import type { Reservations } from "../reservations.ts";
-import { holderReply, parseDocument, reservationReply } from "./documents.ts";
 import type { Keys } from "./keys.ts";
+import { holderReply, parseReply, reservationReply } from "./replies.ts";
 import type { Scripts } from "./scripts.ts";
 
 export function createRedisReservations(keys: Keys, scripts: Scripts): Reservations {
   return {
     async take(pool, alias, user, forMs) {
       const reply = await scripts.run("reservation-take", [keys.reservation(pool, alias)], [user, forMs]);
-      return parseDocument(reservationReply, reply, "the answer about a reservation");
+      return parseReply(reservationReply, reply, "the answer about a reservation");
     },
 
     async release(pool, alias, user) {
@@ -16,7 +16,7 @@ export function createRedisReservations(keys: Keys, scripts: Scripts): Reservati
 
     async holder(pool, alias) {
       const reply = await scripts.run("reservation-holder", [keys.reservation(pool, alias)], []);
-      return reply === "" ? undefined : parseDocument(holderReply, reply, "the holder of a reservation");
+      return reply === "" ? undefined : parseReply(holderReply, reply, "the holder of a reservation");
     },
   };
 }

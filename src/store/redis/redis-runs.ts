@@ -3,11 +3,13 @@ import { directRunId, type ForgottenRun, type Run, type Runs } from "../runs.ts"
 import type { OwnRead } from "../fence.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
-import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
+import { runDocument } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
+import { beginRunReply, parseReply, sweepRunsReply } from "./replies.ts";
 import type { Scripts } from "./scripts.ts";
+import type { Shelf } from "./shelf.ts";
 
 /** A script looks at so many runs, and one sweep takes so many of them at most: the next one goes on. */
 const SWEEP_PAGE = 100;
@@ -19,6 +21,7 @@ export function createRedisRuns(
   scripts: Scripts,
   pools: KnownPools,
   metRuns: MetRuns,
+  shelf: Shelf,
   ownRead: OwnRead,
 ): Runs {
   const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
@@ -29,8 +32,13 @@ export function createRedisRuns(
       redis.hget(keys.cursors, id),
       redis.hmget(keys.books, `${id}|rows-read`, `${id}|rows-faulty`),
     ]);
-    if (text === null) return undefined;
-    const run = parseDocument(runDocument, text, "a run");
+    const run = await shelf.sound(
+      runDocument,
+      { kind: "run", key: keys.runs, field: id },
+      text,
+      (one) => one.id === id,
+    );
+    if (run === undefined) return undefined;
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
 
@@ -45,7 +53,7 @@ export function createRedisRuns(
       [keys.runs, keys.runIndex, keys.identities],
       [id, pool, feed, identity, asOf, source],
     );
-    const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
+    const begun = parseReply(beginRunReply, reply, "the answer to a run's beginning");
     metRuns.add(begun.id);
     const current = await get(begun.id);
     if (!current) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
@@ -101,7 +109,7 @@ export function createRedisRuns(
           ],
           [before, over, SWEEP_PAGE, terms, ...names],
         );
-        const swept = parseDocument(sweepRunsReply, reply, "the answer to a sweep of runs");
+        const swept = parseReply(sweepRunsReply, reply, "the answer to a sweep of runs");
         gone += swept.gone;
         over += swept.stayed;
         if (swept.gone + swept.stayed < SWEEP_PAGE) break;

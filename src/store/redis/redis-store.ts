@@ -4,7 +4,7 @@ import type { Store } from "../store.ts";
 import { createFence, type OwnRead, type StoreIdentity } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
-import { parseDocument, targetDocument } from "./documents.ts";
+import { targetDocument } from "../documents.ts";
 import { FORMAT, foreignFormat } from "./format.ts";
 import { storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
@@ -12,17 +12,20 @@ import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createMetRuns } from "./met-runs.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
+import { createRedisDamaged } from "./redis-damaged.ts";
 import { createRedisExceptions } from "./redis-exceptions.ts";
 import { createRedisGates } from "./redis-gates.ts";
 import { createRedisHolds } from "./redis-holds.ts";
 import { createRedisLetters } from "./redis-letters.ts";
-import { createRedisMailboxes } from "./redis-mailboxes.ts";
+import { countEverything, createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
+import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
+import { createShelf } from "./shelf.ts";
 import { upgrade, wantsUpgrade } from "./upgrade.ts";
 import { answeredInTime, connectRedis, saysNoAof } from "./server-check.ts";
 
@@ -69,7 +72,13 @@ export async function createRedisStore(
   let known = await openNamespace(keys, unfenced);
   const scripts: Scripts = {
     run: (name, own, args) =>
-      fence.step(() => unfenced.run(name, [keys.memory, ...own], [...args, known.identity, known.epoch])),
+      fence.step(() =>
+        unfenced.run(
+          name,
+          [keys.memory, keys.damaged, keys.damagedTexts, ...own],
+          [...args, known.identity, known.epoch],
+        ),
+      ),
   };
   const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
     await scripts.run("command", [key], [command, ...args]);
@@ -90,6 +99,7 @@ export async function createRedisStore(
   };
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   const metRuns = createMetRuns();
+  const shelf = createShelf(redis, keys, scripts, pools);
   return {
     kind: "redis",
     get identity() {
@@ -106,18 +116,20 @@ export async function createRedisStore(
     async now() {
       return Number(await scripts.run("now", [], []));
     },
-    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, ownRead),
-    letters: createRedisLetters(redis, keys, scripts, ownRead),
-    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, ownRead),
-    holds: createRedisHolds(redis, keys, scripts),
-    gates: createRedisGates(redis, keys, scripts),
-    exceptions: createRedisExceptions(redis, keys, scripts),
+    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    letters: createRedisLetters(redis, keys, scripts, shelf, ownRead),
+    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    holds: createRedisHolds(redis, keys, scripts, shelf),
+    gates: createRedisGates(redis, keys, scripts, shelf),
+    exceptions: createRedisExceptions(redis, keys, scripts, shelf),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),
     lost: fence.met,
     look,
+    damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
+    texts: createRedisTexts(redis, keys, scripts),
 
     async raiseEpoch() {
       const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));
@@ -125,6 +137,14 @@ export async function createRedisStore(
     },
 
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
+
+    async recall(name) {
+      return (await ownRead(() => redis.hget(keys.memory, name))) ?? undefined;
+    },
+
+    async exchange(name, from, to, forgotten = []) {
+      return (await scripts.run("exchange", [keys.memory], [name, from ?? "", to, ...forgotten])) === 1;
+    },
 
     setValue: (name, value) => write(keys.notes, "HSET", name, value),
 
@@ -135,18 +155,22 @@ export async function createRedisStore(
     async target(target) {
       const { pool, endpoint, region, arn } = target;
       const document = JSON.stringify({ pool, endpoint, region, arn });
-      const text = await scripts.run("set-once", [keys.targets], [pool, document]);
-      return parseDocument(targetDocument, text, "a target");
+      const place = { kind: "target", key: keys.targets, field: pool } as const;
+      const remember = async () => String(await scripts.run("set-once", [keys.targets], [pool, document]));
+      const remembered = await shelf.sound(targetDocument, place, await remember());
+      if (remembered === undefined) await remember();
+      return remembered ?? target;
     },
 
     async targets() {
-      return (await ownRead(() => redis.hvals(keys.targets))).map((text) =>
-        parseDocument(targetDocument, text, "a target"),
-      );
+      const place = { kind: "target", key: keys.targets } as const;
+      const texts = await ownRead(() => redis.hgetall(keys.targets));
+      return (await shelf.soundFields(targetDocument, place, texts)).map(([, remembered]) => remembered);
     },
 
     async link(pool, digest) {
-      return (await redis.hget(keys.links(pool), digest)) ?? undefined;
+      const place = { kind: "link", key: keys.links(pool), field: digest } as const;
+      return shelf.sealed(place, await ownRead(() => redis.hget(keys.links(pool), digest)));
     },
 
     setLink: (pool, digest, sealed) => write(keys.links(pool), "HSET", digest, sealed),

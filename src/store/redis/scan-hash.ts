@@ -3,10 +3,13 @@ import type { RedisClient } from "./connection.ts";
 const FIELDS_PER_STEP = 500;
 
 /**
- * The values of a hash, a few at a time, so that no step holds the server up. A field that stays for the whole walk
+ * The fields of a hash with their values, a few at a time, so that no step holds the server up. A field that stays for the whole walk
  * comes once; one that comes or goes meanwhile may come or not.
  */
-export async function* scanHash(redis: RedisClient, key: string): AsyncGenerator<string> {
+export async function* scanHash(
+  redis: RedisClient,
+  key: string,
+): AsyncGenerator<readonly [field: string, value: string]> {
   // HSCAN may give a field twice when the hash grows or shrinks under it.
   const seen = new Set<string>();
   let cursor = "0";
@@ -16,7 +19,7 @@ export async function* scanHash(redis: RedisClient, key: string): AsyncGenerator
       const [field, value] = [elements[i], elements[i + 1]];
       if (field === undefined || value === undefined || seen.has(field)) continue;
       seen.add(field);
-      yield value;
+      yield [field, value];
     }
     cursor = next;
   } while (cursor !== "0");

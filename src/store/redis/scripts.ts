@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { GATE_STATES } from "../../core/gate.ts";
 import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS, MOST_REPLACED } from "../../core/mailbox.ts";
 import { PACE_RULE } from "../../core/pace.ts";
 import { MADE_AT_DIGITS } from "../../core/person.ts";
@@ -10,31 +11,38 @@ import type { RedisClient } from "./connection.ts";
 import { FOREIGN, FORMAT, FORMER, REPLACED } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
-const MAILBOX = ["account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
+const MAILBOX = ["damaged", "account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
 
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
   command: [],
   "set-once": [],
   "raise-epoch": [],
+  exchange: [],
+  "replace-text": [],
+  era: [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
   discard: MAILBOX,
   "sort-out": MAILBOX,
   release: MAILBOX,
-  sweep: [],
-  "begin-run": [],
-  advance: [],
-  "sweep-runs": [],
+  sweep: ["damaged"],
+  "begin-run": ["damaged"],
+  advance: ["damaged"],
+  "sweep-runs": ["damaged"],
+  "set-aside": MAILBOX,
+  "set-aside-plan": ["damaged"],
+  "damaged-remove": ["damaged"],
+  reckon: [],
   now: [],
   "keep-before-images": [],
-  "note-exceptions": [],
+  "note-exceptions": ["damaged"],
   "gate-pause": [],
-  "gate-resume": [],
+  "gate-resume": ["damaged"],
   "gates-opened": [],
   "hold-place": [],
-  "hold-ask": [],
+  "hold-ask": ["damaged"],
   "reservation-take": [],
   "reservation-release": [],
   "reservation-holder": [],
@@ -59,6 +67,7 @@ type LuaConstant = number | string | Readonly<Record<string, string>>;
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>> = {
   fence: { FORMAT, FOREIGN, REPLACED },
   "open-namespace": { FORMAT, FORMER, FOREIGN },
+  damaged: { MADE_AT_DIGITS, GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])) },
   account: { MADE_AT_DIGITS },
   mailbox: {
     ABANDONED_CALL_MS,
@@ -80,9 +89,10 @@ export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
   /**
-   * A script is fenced, unless it opens or upgrades: the first of its keys is `memory`, the last two of its arguments are
-   * the identity and the epoch, and it rejects with a StoreError `foreign-format` or `store-replaced` where what stands
-   * there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
+   * A script is fenced, unless it opens or upgrades: the first of its keys are `memory`, `damaged` and `damaged-texts`,
+   * the last two of its arguments are the identity and the epoch, and it rejects with a StoreError `foreign-format` or
+   * `store-replaced` where what stands there is another. Answers what the script does. Where that is a list there may be
+   * errors in it, each of its own step.
    */
   run(name: ScriptName, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<unknown>;
 }

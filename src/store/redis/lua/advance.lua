@@ -9,8 +9,8 @@
 --         where there are none
 -- Output  1; 0 where there is no such run; -1 where it has another state
 local text = redis.call('HGET', KEYS[1], ARGV[1])
-if not text then return 0 end
-local run = cjson.decode(text)
+local run = text and read_document('run', KEYS[1], ARGV[1], text)
+if not run then return 0 end
 if run.state == 'cancelled' or run.state == 'expired' then return -1 end
 local may = #ARGV == 3
 for at = 4, #ARGV do may = may or ARGV[at] == run.state end

@@ -8,9 +8,14 @@
 local id, identity = ARGV[1], ARGV[4]
 if identity ~= '' then
   local current = redis.call('HGET', KEYS[3], identity)
-  if current then return cjson.encode({ id = current, resumed = current ~= id }) end
+  local text = current and redis.call('HGET', KEYS[1], current)
+  if text and read_document('run', KEYS[1], current, text) then
+    return cjson.encode({ id = current, resumed = current ~= id })
+  end
   redis.call('HSET', KEYS[3], identity, id)
 end
+local before = redis.call('HGET', KEYS[1], id)
+if before then read_document('run', KEYS[1], id, before) end
 local now = now_ms()
 local run = {
   id = id, source = ARGV[6], pool = ARGV[2], feed = ARGV[3], identity = identity, asOf = tonumber(ARGV[5]) or now, startedAt = now,

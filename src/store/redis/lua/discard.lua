@@ -9,8 +9,8 @@ if seen then return seen end
 local count = 0
 for _, id in ipairs(cjson.decode(ARGV[1])) do
   local text = redis.call('HGET', LETTERS, id)
-  if text then
-    local letter = cjson.decode(text)
+  local letter = text and read_letter(id, text)
+  if letter then
     redis.call('HDEL', LETTERS, id)
     redis.call('ZREM', LETTER_TIMES, id)
     redis.call('HINCRBY', POOLS, letter.pool, -1)

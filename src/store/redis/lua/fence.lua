@@ -2,7 +2,8 @@
 -- the script behind would spoil, or the store may be another one than the process opened: emptied, replaced or restored.
 -- FORMAT, FOREIGN and REPLACED are set by scripts.ts.
 --
--- KEYS[1] memory; it is taken away here, and what the script behind calls KEYS[1] comes next
+-- KEYS[1] memory   KEYS[2] damaged   KEYS[3] damaged-texts; they are taken away here, and what the script behind calls
+--         KEYS[1] comes next
 -- ARGV    the last two, the identity and the epoch that the process knows, are taken away as well
 -- Output  the error FOREIGN and the format that is there, or REPLACED and what is wrong, before anything was written
 do
@@ -14,3 +15,4 @@ do
   if there[2] ~= identity then return redis.error_reply(REPLACED .. ' other') end
   if there[3] ~= epoch then return redis.error_reply(REPLACED .. ' epoch') end
 end
+local DAMAGED, DAMAGED_TEXTS = table.remove(KEYS, 1), table.remove(KEYS, 1)

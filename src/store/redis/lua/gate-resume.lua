@@ -4,5 +4,6 @@
 -- ARGV[1] gate
 -- Output  1 where it was, else 0
 local text = redis.call('HGET', KEYS[1], ARGV[1])
-if not text or cjson.decode(text).state ~= 'paused' then return 0 end
+local gate = text and read_gate(KEYS[1], ARGV[1], text)
+if not gate or gate.state ~= 'paused' then return 0 end
 return redis.call('HDEL', KEYS[1], ARGV[1])

@@ -8,8 +8,8 @@
 -- Output  JSON {is: free} | {is: probe, hold} | {is: held, hold, retryInMs}
 local field = ARGV[1] .. '|' .. ARGV[2]
 local text = redis.call('HGET', KEYS[1], field)
-if not text then return '{"is":"free"}' end
-local now, hold = now_ms(), cjson.decode(text)
+local now, hold = now_ms(), text and read_document('hold', KEYS[1], field, text)
+if not hold then return '{"is":"free"}' end
 if hold.prober == ARGV[4] then return cjson.encode({ is = 'probe', hold = hold }) end
 if now < hold.probeAt then
   return cjson.encode({ is = 'held', hold = hold, retryInMs = hold.probeAt - now })

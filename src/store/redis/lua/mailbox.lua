@@ -38,15 +38,23 @@ local function passage_of(run)
   if passages[run] then return passages[run] end
   passages[run] = OPEN
   local text = redis.call('HGET', RUNS, run)
-  if text then
-    local stored = cjson.decode(text)
-    local names = { 'run:' .. run, 'all', 'pool:' .. stored.pool, 'feed:' .. stored.feed }
-    for n, gate in ipairs(redis.call('HMGET', GATES, unpack(names))) do
-      if gate then
-        local is_cancelled = cjson.decode(gate).state == 'cancelled'
-        passages[run] = is_cancelled and { is = 'cancelled' } or { is = 'closed', gate = names[n] }
-        break
-      end
+  local stored = text and read_document('run', RUNS, run, text)
+  local names = { 'run:' .. run, 'all' }
+  if stored then
+    names[3], names[4] = 'pool:' .. stored.pool, 'feed:' .. stored.feed
+  else
+    -- Nobody knows whose run it was: nothing of it passes while any feed or pool is paused.
+    local closed = redis.call('HKEYS', GATES)
+    table.sort(closed)
+    for _, name in ipairs(closed) do
+      if string.sub(name, 1, 5) == 'pool:' or string.sub(name, 1, 5) == 'feed:' then names[#names + 1] = name end
+    end
+  end
+  for n, gate_text in ipairs(redis.call('HMGET', GATES, unpack(names))) do
+    local gate = gate_text and read_gate(GATES, names[n], gate_text, RUNS)
+    if gate then
+      passages[run] = gate.state == 'cancelled' and { is = 'cancelled' } or { is = 'closed', gate = names[n] }
+      break
     end
   end
   return passages[run]
@@ -109,12 +117,34 @@ local function gates_in(mailbox)
   return gates
 end
 
--- A user's documents, as they were read, as a draft: without a mailbox where there is none.
-local function open(user, document, ledger)
-  local d = { user = user, read = document, existed = document and true or false, ledger_changed = false }
-  d.ledger = ledger and cjson.decode(ledger) or {}
-  if document then d.mailbox = inflate(cjson.decode(document)) end
-  d.kept_by = gates_in(d.mailbox)
+-- Sets a mailbox aside: the user is due no more, and no gate keeps them. Which pool it was of is said by the due sets.
+local function set_aside_mailbox(user, text)
+  local pool
+  for name, due in pairs(KNOWN) do
+    if redis.call('ZREM', due, user) == 1 then pool = name end
+  end
+  for _, gate in ipairs(redis.call('HKEYS', GATES)) do redis.call('ZREM', KEPT, gate .. '\0' .. user) end
+  set_aside('mailbox', MAILBOXES, user, text, pool)
+end
+
+-- The mailbox of a text, or nil where it is broken, or says that it is of another pool than the one given, or than the one
+-- in whose due set the user is.
+local function read_mailbox(user, text, pool)
+  local mailbox = sound('mailbox', user, text)
+  if mailbox and (not pool or mailbox.pool == pool) then
+    local due = KNOWN[mailbox.pool]
+    if not due or redis.call('ZSCORE', due, user) or not is_empty(gates_in(mailbox)) then return inflate(mailbox) end
+  end
+  set_aside_mailbox(user, text)
+  return nil
+end
+
+-- A user's documents, as they were read, as a draft: without a mailbox where there is none. `pool`, where it is known.
+local function open(user, document, ledger, pool)
+  local mailbox = document and read_mailbox(user, document, pool) or nil
+  local d = { user = user, read = document, mailbox = mailbox, existed = mailbox ~= nil, ledger_changed = false }
+  d.ledger = ledger and read_document('ledger', LEDGER, user, ledger) or {}
+  d.kept_by = gates_in(mailbox)
   return d
 end
 
@@ -127,11 +157,18 @@ end
 
 -- The same, read here; `owner` names the user where there is no mailbox yet.
 local function draft(user, owner)
-  local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user))
+  local d = open(user, redis.call('HGET', MAILBOXES, user), redis.call('HGET', LEDGER, user), owner.pool)
   if d.mailbox then
     d.mailbox.priority = math.min(d.mailbox.priority, owner.priority)
   else
     d.mailbox = empty_mailbox(owner)
   end
   return d
+end
+
+-- The letter of a text, or nil where it is broken.
+local function read_letter(id, text)
+  local letter = read_document('letter', LETTERS, id, text)
+  if not letter then redis.call('ZREM', LETTER_TIMES, id) end
+  return letter
 end

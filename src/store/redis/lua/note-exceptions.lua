@@ -6,7 +6,8 @@ local now = now_ms()
 for _, exception in ipairs(cjson.decode(ARGV[3])) do
   local about, unit = exception.about, exception.unit
   exception.about, exception.unit, exception.at = nil, nil, now
-  local known = cjson.decode(redis.call('HGET', KEYS[1], about) or '{}')
+  local text = redis.call('HGET', KEYS[1], about)
+  local known = text and read_document('exceptions', KEYS[1], about, text) or {}
   known[unit] = exception
   redis.call('HSET', KEYS[1], about, cjson.encode(known))
   redis.call('ZADD', KEYS[2], string.format('%.0f', now), about)

@@ -66,9 +66,17 @@ local function resend(d, name)
   if FLAG_OF[name] then resend(d, FLAG_OF[name]) end
 end
 
+-- True where both say the same, of the same time by the source's clock.
+local function is_repeat(unit, other)
+  return unit.digest == other.digest and ordinal_of(unit.version) == ordinal_of(other.version)
+end
+
+-- True where `unit` gives way to `other`, which waits or is in flight: to what is newer, to what says the same in its own
+-- run, and, where a gate keeps it and not the other, to what says the same in another run.
 local function yields_to(unit, other)
   if unit.version <= other.version then return true end
-  return unit.digest == other.digest and ordinal_of(unit.version) == ordinal_of(other.version)
+  if not is_repeat(unit, other) then return false end
+  return unit.run == other.run or (passage_of(unit.run).is == 'closed' and passage_of(other.run).is == 'open')
 end
 
 local function supersede(pending, name)

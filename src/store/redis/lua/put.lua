@@ -13,7 +13,8 @@ if seen then return seen end
 local ARRIVALS, CURSORS = KEYS[11], KEYS[12]
 local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
-if redis.call('HEXISTS', RUNS, run) == 0 then return '' end
+local stored = redis.call('HGET', RUNS, run)
+if not stored or not read_document('run', RUNS, run, stored) then return '' end
 if is_cancelled(run) then return 'cancelled' end
 
 local cursor = redis.call('HGET', CURSORS, run) or ''

@@ -17,7 +17,6 @@ local opened = {}
 for _, member in ipairs(members) do
   local done_well, d = guarded(open_member, member)
   if done_well and d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
-  -- A damaged mailbox stays with the gate.
   if done_well then opened[#opened + 1] = { member = member, d = d } end
 end
 local function sort_out(d)

@@ -10,17 +10,28 @@ local priority = tonumber(ARGV[2])
 local letters = {}
 for _, id in ipairs(cjson.decode(ARGV[1])) do
   local text = redis.call('HGET', LETTERS, id)
-  if text then
-    local letter = cjson.decode(text)
+  local letter = text and read_letter(id, text)
+  if letter then
     if not KNOWN[letter.pool] then return missing_pool_key(letter.pool) end
     letters[#letters + 1] = letter
   end
 end
 
+-- True where the user's mailbox is of another pool than the letter says, and in no due set of that pool.
+local function is_of_another_pool(letter)
+  local text = redis.call('HGET', MAILBOXES, letter.user)
+  local mailbox = text and sound('mailbox', letter.user, text)
+  return mailbox and mailbox.pool ~= letter.pool and not redis.call('ZSCORE', KNOWN[letter.pool], letter.user)
+end
+
 local due = {}
 for _, letter in ipairs(letters) do
   -- An id that was given twice is taken once.
-  if redis.call('HDEL', LETTERS, letter.id) == 1 then
+  if is_of_another_pool(letter) then
+    local text = redis.call('HGET', LETTERS, letter.id)
+    if text then set_aside('letter', LETTERS, letter.id, text) end
+    redis.call('ZREM', LETTER_TIMES, letter.id)
+  elseif redis.call('HDEL', LETTERS, letter.id) == 1 then
     redis.call('ZREM', LETTER_TIMES, letter.id)
     redis.call('HINCRBY', POOLS, letter.pool, -1)
     local d = draft(letter.user, { pool = letter.pool, username = letter.username, priority = priority })

@@ -5,6 +5,20 @@
 -- doubted?, letters?, dueInMs?, priority?}, or {missing_pool_key}. Said twice, the second time finds its units settled
 -- and answers what is left.
 
+-- What another run put of the same value, while this one was in flight, is there as well, unless something else may
+-- change the unit before or after it.
+local function settle_repeat(d, name, unit)
+  local mailbox, other = d.mailbox, other_of(name)
+  local again = mailbox.pending[name]
+  if not again or not is_repeat(again, unit) or again.account ~= unit.account then return end
+  if other and (mailbox.pending[other] or mailbox.claim.units[other]) then return end
+  if is_cancelled(again.run) then return end
+  mailbox.pending[name] = nil
+  book(again.run, 'pending', -1)
+  enter(d, name, again.version, d.ledger[name].digest, nil, nil, unchanged_by(again))
+  done(d, name, again, 'unchanged')
+end
+
 -- Answers the letter where the unit becomes one. `was_last`: the ledger had this very value when it was claimed.
 local function settle_unit(d, name, unit, settlement, was_last)
   local mailbox = d.mailbox
@@ -36,6 +50,7 @@ local function settle_unit(d, name, unit, settlement, was_last)
       place(d, name, unit)
     else
       done(d, name, unit, settlement.is)
+      if not newer then settle_repeat(d, name, unit) end
     end
     return nil
   end
@@ -43,8 +58,9 @@ local function settle_unit(d, name, unit, settlement, was_last)
     if settlement.fateUnknown then
       start_cooldown(d, name, unit.digest)
       fence_version(d, name, unit, NOW + COOLDOWN_MS)
-    elseif was_last and not doubted then
-      -- Nothing was written: the value that poolsync wrote last still is the last, and may await the person.
+    elseif was_last and not doubted and not CONTACT_OF[name] then
+      -- Nothing was written: the value that poolsync wrote last still is the last, and may await the person. Not so a
+      -- flag, which its address may have reset in this very claim.
       enter(d, name, d.ledger[name] and d.ledger[name].version or unit.version, unit.digest)
     end
     if settlement.counts == 'attempt' then unit.attempts = unit.attempts + 1 end

@@ -21,10 +21,18 @@ local function open_user(user)
 end
 local left, opened = 0, {}
 for _, user in ipairs(users) do
-  -- A damaged mailbox stays where it is; the worker that claims it says what is wrong.
   local done_well, d = guarded(open_user, user)
   if done_well and d.mailbox and not KNOWN[d.mailbox.pool] then return missing_pool_key(d.mailbox.pool) end
-  if done_well and d.mailbox then opened[#opened + 1] = d else left = left + 1 end
+  if not done_well then
+    left = left + 1
+  elseif d.mailbox then
+    opened[#opened + 1] = d
+  elseif of_gate then
+    -- Nothing is there, or no more: it was set aside.
+    redis.call('ZREM', KEPT, name .. '\0' .. user)
+  else
+    redis.call('ZREM', KNOWN[name], user)
+  end
 end
 
 local function sort_out(d)

@@ -17,7 +17,7 @@ for n = 5, #ARGV do
 end
 for _, id in ipairs(ids) do
   local text = redis.call('HGET', KEYS[1], id)
-  local run = text and cjson.decode(text)
+  local run = text and read_document('run', KEYS[1], id, text)
   local function booked(term)
     return (tonumber(redis.call('HGET', KEYS[5], id .. '|' .. term) or 0) or 0) ~= 0
   end

@@ -10,13 +10,15 @@ if holder and holder ~= ARGV[1] and tonumber(lease_until) > now then return '{}'
 redis.call('SET', KEYS[1], string.format('%.0f|%s', now + tonumber(ARGV[2]), ARGV[1]), 'PX', ARGV[2])
 
 local users = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
-local due = {}
+local pool, due = string.match(KEYS[2], 'due:(.*)$'), {}
 for i = 1, #users, 2 do
   local user, due_at = users[i], tonumber(users[i + 1])
   local document = redis.call('HGET', KEYS[3], user)
-  if document then
-    -- A damaged one keeps no other user from being swept; the worker that claims it says what is wrong.
-    local is_sound, mailbox = pcall(cjson.decode, document)
+  local mailbox = document and sound('mailbox', user, document)
+  if not mailbox or mailbox.pool ~= pool then
+    if document then set_aside('mailbox', KEYS[3], user, document, pool) end
+    redis.call('ZREM', KEYS[2], user)
+  else
     local runs, listed = {}, {}
     local function add_runs(units)
       for _, unit in pairs(units) do
@@ -24,13 +26,9 @@ for i = 1, #users, 2 do
         listed[unit.run] = true
       end
     end
-    if is_sound then
-      add_runs(mailbox.pending)
-      add_runs(mailbox.claim and mailbox.claim.units or {})
-    end
-    due[#due + 1] = {
-      user = user, priority = is_sound and mailbox.priority or 10, dueAt = due_at, runs = #runs > 0 and runs or nil,
-    }
+    add_runs(mailbox.pending)
+    add_runs(mailbox.claim and mailbox.claim.units or {})
+    due[#due + 1] = { user = user, priority = mailbox.priority, dueAt = due_at, runs = #runs > 0 and runs or nil }
   end
 end
 return cjson.encode({ due = #due > 0 and due or nil })

@@ -1,8 +1,12 @@
-/** The shapes of what Redis holds and of what the scripts answer: text is parsed into a type or refused. */
+/**
+ * The shapes of documents, in both stores: text is parsed into a type or refused. The scripts of Redis say the same
+ * (redis/lua/damaged.lua).
+ */
 import { z } from "zod";
-import { EXCEPTION_KINDS } from "../exceptions.ts";
-import { CHANGE_SOURCES, RUN_STATES } from "../runs.ts";
-import { StoreError } from "../store-error.ts";
+import { GATE_STATES } from "../core/gate.ts";
+import { madeAt } from "../core/person.ts";
+import { EXCEPTION_KINDS } from "./exceptions.ts";
+import { CHANGE_SOURCES, RUN_STATES } from "./runs.ts";
 
 /** An object by names. Unlike `z.record` it keeps a name `__proto__`: what was put must not be lost. */
 function byName<T>(shape: z.ZodType<T>) {
@@ -16,6 +20,8 @@ function byName<T>(shape: z.ZodType<T>) {
 
 /** A count that is 0 is left out. */
 const count = z.number().default(0);
+/** A mark of an account begins with digits: see core/person.ts. */
+const account = z.exactOptional(z.string().refine((mark) => !Number.isNaN(madeAt(mark))));
 const sendUnless = z.exactOptional(z.enum(["written", "there"]));
 const replaced = z.exactOptional(
   z.array(
@@ -25,7 +31,7 @@ const replaced = z.exactOptional(
       body: z.string(),
       run: z.string(),
       sendUnless,
-      account: z.exactOptional(z.string()),
+      account,
       fencedOver: z.exactOptional(z.string()),
     }),
   ),
@@ -40,16 +46,19 @@ const queuedUnit = z.object({
   deaths: count,
   notBefore: count,
   sendUnless,
-  account: z.exactOptional(z.string()),
+  account,
   hasToken: z.exactOptional(z.literal(true)),
   gate: z.exactOptional(z.string()),
   replaced,
 });
-const units = byName(queuedUnit);
-const sent = z.exactOptional(z.array(z.string()));
+export const units = byName(queuedUnit);
+export const sent = z.exactOptional(z.array(z.string()));
+
+/** A part of keys. */
+const pool = z.string().regex(/^[^"\\/\p{Cc}]+$/u);
 
 export const mailboxDocument = z.object({
-  pool: z.string(),
+  pool,
   username: z.string(),
   priority: z.number(),
   pending: units,
@@ -66,7 +75,7 @@ export const ledgerDocument = byName(
     version: z.string(),
     digest: z.string(),
     at: z.exactOptional(z.number()),
-    account: z.exactOptional(z.string()),
+    account,
     run: z.exactOptional(z.string()),
     outcome: z.exactOptional(z.enum(["unchanged", "unresolved"])),
     settledAt: z.exactOptional(z.number()),
@@ -77,7 +86,7 @@ export const ledgerDocument = byName(
 export const letterDocument = z.object({
   id: z.string(),
   user: z.string(),
-  pool: z.string(),
+  pool,
   username: z.string(),
   unit: z.string(),
   kind: z.string(),
@@ -87,7 +96,7 @@ export const letterDocument = z.object({
   run: z.string(),
   digest: z.string(),
   body: z.string(),
-  account: z.exactOptional(z.string()),
+  account,
   replaced,
   buriedAt: z.number(),
 });
@@ -116,7 +125,7 @@ export const holdDocument = z.object({
 
 /** A closed gate, without its name. */
 export const gateDocument = z.object({
-  state: z.enum(["cancelled", "waiting", "paused"]),
+  state: z.enum(GATE_STATES),
   since: z.number(),
   by: z.exactOptional(z.string()),
   reason: z.exactOptional(z.string()),
@@ -133,87 +142,27 @@ export const exceptionsDocument = byName(
   }),
 );
 
+/** A pool's target. */
 export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
 
-export const putReply = z.object({
-  accepted: z.boolean(),
-  cursor: z.string(),
-  ahead: z.number(),
-  stale: z.array(z.object({ user: z.string(), name: z.string() })).default([]),
-  waiting: z.array(z.string()).default([]),
-  at: z.number(),
-  arrival: z.number(),
-});
-
-/** A claim that is given is answered with the mailbox as it is kept. */
-export const claimReply = z.union([
-  z
-    .object({
-      pool: z.string(),
-      username: z.string(),
-      priority: z.number(),
-      claim: z.object({ leaseUntil: z.number(), units, sent }),
-    })
-    .transform(({ claim, ...mailbox }) => ({ is: "claimed" as const, ...mailbox, ...claim })),
-  z.object({ is: z.enum(["busy", "later"]), retryInMs: z.number() }),
-  z.object({ is: z.literal("idle") }),
-]);
-
-export const settleReply = z.object({
-  late: z.boolean(),
-  doubted: z.array(z.string()).default([]),
-  letters: z.array(letterDocument.pick({ id: true, user: true, unit: true, kind: true })).default([]),
-  dueInMs: z.exactOptional(z.number()),
-  priority: z.exactOptional(z.number()),
-});
-
-const due = z.object({ user: z.string(), priority: z.number() });
-export const sweepReply = z.object({
-  due: z.array(due.extend({ dueAt: z.number(), runs: z.array(z.string()).default([]) })).default([]),
-});
-export const sortOutReply = z.object({ looked: z.number(), left: z.number() });
-export const releaseReply = z.object({ due: z.array(due.extend({ pool: z.string() })).default([]) });
-export const replayReply = z.object({ due: z.array(due.extend({ letter: z.string(), pool: z.string() })).default([]) });
-
-export const beginRunReply = z.object({ id: z.string(), resumed: z.boolean() });
-export const sweepRunsReply = z.object({ gone: z.number(), stayed: z.number() });
-
-export const holdReply = z.discriminatedUnion("is", [
-  z.object({ is: z.literal("free") }),
-  z.object({ is: z.literal("probe"), hold: holdDocument }),
-  z.object({ is: z.literal("held"), hold: holdDocument, retryInMs: z.number() }),
-]);
-
-export const reservationReply = z.discriminatedUnion("is", [
-  z.object({ is: z.literal("taken") }),
-  z.object({ is: z.literal("held"), retryInMs: z.number() }),
-]);
-
-export const holderReply = z.object({ holder: z.string(), endsInMs: z.number() });
-
-export const reserveReply = z.object({
-  slots: z.array(z.object({ waitMs: z.number(), slotAt: z.number() })),
-  askAgainMs: z.number(),
-});
-export const paceReply = z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), cutAt: z.number() });
-
-/** JSON text as a document. The error names what was expected where, never a value. */
-export function parseDocument<T>(shape: z.ZodType<T>, text: unknown, what: string): T {
+/** A text as a document; undefined where it has another form. `where`: what else must be true of it. */
+export function soundDocument<T>(
+  shape: z.ZodType<T>,
+  text: string,
+  where: (document: T) => boolean = () => true,
+): T | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(String(text));
+    value = JSON.parse(text);
   } catch {
     // JSON.parse quotes what it read, and that may be a person's data: its error is left behind.
-    throw damaged(what, "it is not JSON");
+    return undefined;
   }
   const parsed = shape.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw damaged(what, parsed.error.issues.map((issue) => `${issue.code} at ${issue.path.length} deep`).join(", "));
+  return parsed.success && where(parsed.data) ? parsed.data : undefined;
 }
 
-function damaged(what: string, why: string): StoreError {
-  return new StoreError(
-    "damaged",
-    `Expected ${what} in Redis to have the form that this version of poolsync writes, but ${why}: check that no other program writes to these keys, and that all processes run the same version`,
-  );
+/** True for a text that may be one of the keyring's. */
+export function looksSealed(text: string): boolean {
+  return /^[a-z]:/.test(text);
 }

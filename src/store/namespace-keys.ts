@@ -1,0 +1,219 @@
+/**
+ * The keys of a namespace: made at random once, and kept in the store as one record, `keys`, in which POOLSYNC_KEY wraps
+ * each of them; where there is none they lie there in clear. A process has unwrapped them when it opens the store, and
+ * goes on whatever the record is wrapped by later.
+ *
+ * - The *digest key* names users and values. A namespace keeps it for ever, or would know nobody again.
+ * - The *data key* seals what is kept of people, and signs plans.
+ * - The *former* key is what versions before format 3 sealed with. It opens what they left, and seals nothing.
+ */
+import { createHash, hkdfSync, randomBytes } from "node:crypto";
+import { z } from "zod";
+import { nextStep, sentence, type Sentence } from "../core/sentence.ts";
+import { decrypt, encrypt } from "./keyring.ts";
+import type { Store } from "./store.ts";
+import { StoreError } from "./store-error.ts";
+
+export interface NamespaceKeys {
+  readonly data: Buffer;
+  readonly digest: Buffer;
+  readonly former?: Buffer | undefined;
+  /** False while something may be left of what was kept before format 3. */
+  readonly sealed: boolean;
+}
+
+/** Of 32 bytes each. */
+export interface WrappingKeys {
+  readonly key?: Uint8Array | undefined;
+  /** Tried where the record is not wrapped by `key`. */
+  readonly previousKey?: Uint8Array | undefined;
+}
+
+/** By which key a record is wrapped. */
+export type WrappedBy = "key" | "previous key" | "none";
+
+export interface OpenedKeys {
+  readonly keys: NamespaceKeys;
+  readonly wrappedBy: WrappedBy;
+  /** The record as it stands in the store. */
+  readonly record: string;
+}
+
+type KeyStore = Pick<Store, "identity" | "recall" | "exchange">;
+
+const RECORD = "keys";
+/** The names under which versions before format 3 kept the mark of POOLSYNC_KEY, and the digest key in clear. */
+const FORMER_MARK = "key";
+const FORMER_DIGEST = "digest-key";
+const UNWRAPPED = "none";
+const KEY_BYTES = 32;
+
+const recordForm = z.object({
+  /** The mark of the key that wraps the others; `none` where they lie in clear. */
+  by: z.string(),
+  sealed: z.boolean(),
+  data: z.string(),
+  digest: z.string(),
+  former: z.exactOptional(z.string()),
+});
+
+/** Opens the keys, and makes them where there are none. Throws a StoreError `wrong-key` where none of the keys fits. */
+export async function openNamespaceKeys(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys> {
+  for (;;) {
+    const record = await store.recall(RECORD);
+    if (record !== undefined) return { record, ...unwrapped(record, store.identity, wrapping) };
+    await makeRecord(store, wrapping);
+  }
+}
+
+/** Opens the keys as a process that is to work with them: under POOLSYNC_KEY, if there is one. */
+export async function openKeysToWork(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys> {
+  const opened = await openNamespaceKeys(store, wrapping);
+  if (opened.wrappedBy === "none" && wrapping.key !== undefined) {
+    throw wrongKey(
+      sentence`The keys of this namespace lie in clear in the store, and POOLSYNC_KEY is set: run ${nextStep("rekey")} to wrap them by it, or unset it.`,
+    );
+  }
+  return opened;
+}
+
+export type Rewrapped =
+  | { readonly is: "never used" }
+  | { readonly is: "done before" }
+  | { readonly is: "wrapped"; readonly from: WrappedBy };
+
+/** Wraps the keys by `key`, whatever they were wrapped by. */
+export async function rewrapKeys(
+  store: KeyStore,
+  { key, previousKey }: WrappingKeys & { readonly key: Uint8Array },
+): Promise<Rewrapped> {
+  const names = await Promise.all([RECORD, FORMER_MARK].map((name) => store.recall(name)));
+  if (names.every((text) => text === undefined)) return { is: "never used" };
+  for (;;) {
+    const { record, keys, wrappedBy } = await openNamespaceKeys(store, { key, previousKey });
+    if (wrappedBy === "key") return { is: "done before" };
+    if (await store.exchange(RECORD, record, wrapped(keys, store.identity, key)))
+      return { is: "wrapped", from: wrappedBy };
+  }
+}
+
+/** True where the record says that nothing is left of what was kept before format 3. It is not opened. */
+export async function isMarkedSealed(store: KeyStore): Promise<boolean> {
+  const record = await store.recall(RECORD);
+  return record !== undefined && parsed(record).sealed;
+}
+
+/** Says so in the record. */
+export async function markSealed(store: KeyStore, wrapping: WrappingKeys): Promise<void> {
+  for (;;) {
+    const { record, keys, wrappedBy } = await openNamespaceKeys(store, wrapping);
+    if (keys.sealed) return;
+    const { key, previousKey } = wrapping;
+    const by = { key, "previous key": previousKey, none: undefined }[wrappedBy];
+    if (await store.exchange(RECORD, record, wrapped({ ...keys, sealed: true }, store.identity, by))) return;
+  }
+}
+
+/** A namespace of a version before format 3 keeps its digest key, wherever that is wrapped from now on. */
+async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): Promise<void> {
+  const mark = await store.recall(FORMER_MARK);
+  const digest = await store.recall(FORMER_DIGEST);
+  const by = mark === undefined ? key : mark === UNWRAPPED ? undefined : markedKey(mark, { key, previousKey });
+  const keys: NamespaceKeys = {
+    data: randomBytes(KEY_BYTES),
+    digest: digest === undefined ? randomBytes(KEY_BYTES) : Buffer.from(digest, "base64url"),
+    former: mark === undefined || by === undefined ? undefined : formerKey(by),
+    sealed: mark === undefined,
+  };
+  await store.exchange(RECORD, undefined, wrapped(keys, store.identity, by), [FORMER_MARK, FORMER_DIGEST]);
+}
+
+function markedKey(mark: string, { key, previousKey }: WrappingKeys): Uint8Array {
+  const found = [key, previousKey].find((one) => one !== undefined && markOf(one) === mark);
+  if (found !== undefined) return found;
+  throw wrongKey(
+    key === undefined
+      ? "The keys of this namespace are wrapped by a POOLSYNC_KEY, and none is set: set it, or use another POOLSYNC_NAMESPACE (or --data-dir)."
+      : sentence`The keys of this namespace are wrapped by another POOLSYNC_KEY: set that one; or, to change it, set that one as POOLSYNC_KEY_PREVIOUS, the new one as POOLSYNC_KEY, and run ${nextStep("rekey")}.`,
+  );
+}
+
+function wrongKey(message: Sentence | string): StoreError {
+  return new StoreError("wrong-key", message);
+}
+
+/** Tells a key from another, and nothing else of it. */
+function markOf(key: Uint8Array): string {
+  return createHash("sha256").update("poolsync key mark").update(key).digest("base64url").slice(0, 16);
+}
+
+/** What versions before format 3 sealed with. */
+function formerKey(key: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, "", "poolsync values at rest", KEY_BYTES));
+}
+
+function wrapped(
+  { data, digest, former, sealed }: NamespaceKeys,
+  identity: string,
+  by: Uint8Array | undefined,
+): string {
+  const wrap = (which: string, bytes: Buffer): string =>
+    by === undefined ? bytes.toString("base64") : encrypt(wrappingKey(by), bytes, boundTo(identity, which, sealed));
+  return JSON.stringify({
+    by: by === undefined ? UNWRAPPED : markOf(by),
+    sealed,
+    data: wrap("data", data),
+    digest: wrap("digest", digest),
+    former: former && wrap("former", former),
+  } satisfies Record<keyof z.infer<typeof recordForm>, unknown>);
+}
+
+function unwrapped(
+  record: string,
+  identity: string,
+  wrapping: WrappingKeys,
+): { readonly keys: NamespaceKeys; readonly wrappedBy: WrappedBy } {
+  const { by: mark, sealed, ...texts } = parsed(record);
+  const by = mark === UNWRAPPED ? undefined : markedKey(mark, wrapping);
+  const unwrap = (which: string, text: string): Buffer => {
+    const bytes =
+      by === undefined ? Buffer.from(text, "base64") : decrypt(wrappingKey(by), text, boundTo(identity, which, sealed));
+    if (bytes?.length !== KEY_BYTES) throw alteredRecord();
+    return bytes;
+  };
+  const keys = {
+    data: unwrap("data", texts.data),
+    digest: unwrap("digest", texts.digest),
+    former: texts.former === undefined ? undefined : unwrap("former", texts.former),
+    sealed,
+  };
+  return { keys, wrappedBy: by === undefined ? "none" : by === wrapping.key ? "key" : "previous key" };
+}
+
+function parsed(record: string): z.infer<typeof recordForm> {
+  let document: unknown;
+  try {
+    document = JSON.parse(record);
+  } catch {
+    throw alteredRecord();
+  }
+  const found = recordForm.safeParse(document);
+  if (found.success) return found.data;
+  throw alteredRecord();
+}
+
+function alteredRecord(): StoreError {
+  return new StoreError(
+    "damaged",
+    "The keys of this namespace were altered in the store, and nothing of it can be read without them: restore the store from a copy.",
+  );
+}
+
+function wrappingKey(key: Uint8Array): Buffer {
+  return Buffer.from(hkdfSync("sha256", key, "", "poolsync key wrap", KEY_BYTES));
+}
+
+/** That the record is no older one, from before all was sealed, is bound as well. */
+function boundTo(identity: string, which: string, sealed: boolean): Buffer {
+  return Buffer.from(JSON.stringify([identity, which, sealed]));
+}

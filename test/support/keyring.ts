@@ -1,0 +1,11 @@
+import { randomBytes } from "node:crypto";
+import { createKeyring, type Keyring, type KeyringOptions } from "../../src/store/keyring.ts";
+
+/** A keyring of a namespace of its own, or of the one that has this digest key as text. */
+export function testKeyring(
+  secret: string = randomBytes(32).toString("base64url"),
+  { former, isSealed = () => true }: { readonly former?: Buffer } & Partial<Pick<KeyringOptions, "isSealed">> = {},
+): Keyring {
+  const digest = Buffer.from(secret, "base64url");
+  return createKeyring({ identity: "test", keys: { data: digest, digest, former }, encrypts: true, isSealed });
+}
