@@ -1,6 +1,7 @@
 /** A chaos run of a fleet on Redis: workers, producers, feeds and a replayer as processes of their own. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { republishLetters } from "../../src/queues/dead-letters.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { REPLAY_QUEUE, sendOrder } from "../../src/queues/replay-orders.ts";
 import { until } from "../support/condition.ts";
@@ -274,6 +275,9 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     };
     const emptiedAt = replacements?.all.at(-1)?.emptiedAt ?? 0;
     const broken = judgeBroken(model, await lookAtBroken(engine, documents, breaking.all, emptiedAt));
+    // The job of a letter that broke goes when a worker starts.
+    if (breaking.all.some(({ kind }) => kind === "letter"))
+      await republishLetters(engine.queues, engine.store.letters, POOL);
     const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
     return {
