@@ -2,6 +2,7 @@
  * Somebody breaks documents in the store, as a program would that writes to the wrong key: now and then one, while no
  * process writes, each of them once. What is remembered of it says what the store may have lost with it, and no more.
  */
+import { z } from "zod";
 import type { Engine } from "../../src/queues/engine.ts";
 import type { Run } from "../../src/store/runs.ts";
 import type { Random } from "../support/random.ts";
@@ -135,7 +136,7 @@ const NEEDED: Readonly<Partial<Record<BrokenKind, string>>> = {
 function brokenText(documents: RawDocuments, kind: BrokenKind, text: string, random: Random): string {
   if (holdsWord(documents, kind)) return "broken";
   const field = NEEDED[kind];
-  const record: object = JSON.parse(text);
+  const record = z.record(z.string(), z.unknown()).parse(JSON.parse(text));
   return random.pick([
     "7",
     "null",

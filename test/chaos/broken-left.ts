@@ -8,10 +8,8 @@ import type { RawDocuments } from "./raw-documents.ts";
 import { POOL } from "./service.ts";
 
 /** Somebody looks at each document that nobody has met yet: it is set aside then. */
-async function meetAll(
-  { mailboxes, letters, runs, gates, exceptions, link }: Store,
-  broken: readonly BrokenDocument[],
-) {
+async function meetAll(store: Store, broken: readonly BrokenDocument[]): Promise<void> {
+  const { mailboxes, letters, runs, gates, exceptions } = store;
   for (const { kind, place } of broken) {
     switch (kind) {
       case "mailbox":
@@ -34,7 +32,7 @@ async function meetAll(
         await exceptions.about(place);
         break;
       case "link":
-        await link(POOL, place.split("|").at(-1) ?? "");
+        await store.link(POOL, place.split("|").at(-1) ?? "");
     }
   }
 }
