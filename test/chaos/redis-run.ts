@@ -223,7 +223,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     }
     await faults.ended();
     await gateActs.ended();
-    await old?.stop();
+    if (old) {
+      const hasMetKeys = (): boolean => Object.keys(oldCalls.refused).length > 0 || oldCalls.wrong.length > 0;
+      await until("the older process has met its keys", hasMetKeys, 120_000);
+      await old.stop();
+    }
     const calmAt = Date.now();
     say("Faults have ended.");
     await checkpoint();
