@@ -24,6 +24,8 @@ export interface ChildSpec {
 export interface Child {
   readonly name: string;
   readonly pid: number;
+  /** Epoch ms. */
+  readonly startedAt: number;
   readonly suspended: boolean;
   readonly alive: boolean;
   /** Its exit code, or the signal that ended it. */
@@ -84,6 +86,7 @@ export function openChildren(directory: string): Children {
       const life: Child = {
         name,
         pid: child.pid ?? 0,
+        startedAt: Date.now(),
         get suspended() {
           return holders > 0;
         },

@@ -43,6 +43,7 @@ function world(written: readonly Written[], asks: readonly Ask[] = []) {
     letters: [],
     asks,
     gates: noGates(),
+    broken: [],
     evidence: NO_EVIDENCE,
   };
   return { standing, model };

@@ -2,7 +2,7 @@
 import { directRunId } from "../../src/store/runs.ts";
 import type { Answered, Ask } from "./asks.ts";
 import { CALL_LASTS_MS, mayBeLostBetween, SETTLED_WITHIN_MS, wasDoubted, wasWrittenLate } from "./evidence.ts";
-import { BELIEVED_MS, fileOf, foundText, isSaid, saidBy, type SentChange } from "./model.ts";
+import { BELIEVED_MS, fileOf, foundText, isSaid, lostFrom, saidBy, type SentChange } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { poolHistory, wasThere, type Stay } from "./pool-history.ts";
 import { POOL } from "./service.ts";
@@ -81,7 +81,7 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
         saying.some(({ answered }) => (answered?.answeredAt ?? 0) >= stay.from - CALL_LASTS_MS);
       const written = { user: userKeys.get(username), unit, said: model.saying(stay.value), at: stay.from };
       const isLate = wasWrittenLate(evidence.lateSettles, written) || wasDoubted(evidence.lateSettles, written);
-      if (isUnheard || isLate || isForgotten(model, stay, stays, saying)) continue;
+      if (isUnheard || isLate || isForgotten(model, stay, stays, saying, { username, unit })) continue;
       wrong.push(
         `${username} ${unit}: ${foundText(stay)} was written at ${stay.from} over somebody else's of ${over.from}, and nobody had asked for it again; ${historyOf(model, writes, username, unit)}`,
       );
@@ -92,12 +92,14 @@ function writtenUnasked({ asks, writes, model, userKeys, evidence }: Standing): 
 
 /** True where Redis may have forgotten that the value was settled: when it was asked for, or written before. */
 function isForgotten(
-  { losses, changes }: Standing["model"],
+  model: Standing["model"],
   stay: Stay,
   stays: readonly Stay[],
   saying: readonly Ask[],
+  { username, unit }: { readonly username: string; readonly unit: string },
 ): boolean {
-  const before = losses.filter(({ from }) => from <= stay.from);
+  const { changes } = model;
+  const before = model.lossesOf(username, unit).filter((loss) => lostFrom(loss) <= stay.from);
   const isTouched = (from: number, to: number): boolean => mayBeLostBetween(before, from, to);
   const isSame = ({ value, others, from }: Stay): boolean => !others && value === stay.value && from < stay.from;
   return (

@@ -13,16 +13,21 @@ import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { openPool } from "../../src/delivery/pool.ts";
 import { executeReplay } from "../../src/delivery/replay.ts";
 import { until } from "../support/condition.ts";
+import { randomFrom } from "../support/random.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
+import { createBreaking } from "./breaking.ts";
+import { judgeBroken } from "./broken.ts";
+import { lookAtBroken } from "./broken-left.ts";
 import type { Child } from "./children.ts";
 import { createCommand } from "./commands.ts";
 import { createEmbeddedGates } from "./embedded-gates.ts";
 import { startFaults } from "./faults.ts";
 import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
-import { settleDown } from "./finale.ts";
+import { pendingUnits, settleDown } from "./finale.ts";
 import { judgeRowsLeft } from "./leaks.ts";
 import { CLOCKS_OFF_MS, type Single } from "./load.ts";
+import { embeddedDocuments } from "./raw-documents.ts";
 import type { ChaosReport } from "./report.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { POOL } from "./service.ts";
@@ -36,7 +41,7 @@ import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 const TICK_MS = 100;
 const BEGUN = '"msg":"run started"';
 const TURN_MS = 8_000;
-const LOOK_EVERY_TURNS = 4;
+const LOOK_EVERY_TURNS = 2;
 
 export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
   return onStage(settings, [], (stage) => play(settings, stage));
@@ -163,16 +168,18 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     unfinished = undefined;
   }
 
+  const breaking = createBreaking({ model, random: randomFrom(plan.seed * 43 + 8), people: [...load.users, ...ASKED] });
   const checkpoints: string[] = [];
   let looks = 0;
   async function checkpoint(): Promise<void> {
     const engine = await openStore();
     try {
-      const { wrong, total } = await auditBooks(engine, service);
+      const { wrong, total } = await auditBooks(engine, service, breaking.all);
       looks += 1;
       checkpoints.push(...wrong.map((line) => `checkpoint ${looks}: ${line}`));
       const { received, applied, pending, dead } = total;
       stage.note(`received ${received}, applied ${applied}, pending ${pending}, dead ${dead}`);
+      await breaking.some(embeddedDocuments(engine.store), engine);
     } finally {
       await engine.close();
     }
@@ -195,6 +202,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   if (unfinished && gates.isCancelled(unfinished.feed.name)) unfinished = undefined;
   const calmAt = Date.now();
   say("Faults have ended.");
+  await checkpoint();
   for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
   for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(nothing);
   for (let tries = 0; tries < 5 && command.unfinished; tries += 1) await command.give(ended);
@@ -215,6 +223,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
     },
   });
+  await checkpoint();
   const users = await stage.addLate();
 
   const engine = scope.defer(await openStore(), (opened) => opened.close());
@@ -237,17 +246,19 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     calmAt,
     replayAll: async () => void (await executeReplay(engine, { until: Date.now() })),
     lastWord: () => others.lastWord(),
-    drained: async () => (await engine.store.runs.books()).pending === 0,
+    drained: async () => (await pendingUnits(engine)) === 0,
   });
   await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
   const slept = await sleepers(engine);
   await delivery.stop(5_000);
   say(`Drained after ${finale.drain.ms} ms.`);
 
+  const broken = judgeBroken(model, await lookAtBroken(engine, embeddedDocuments(engine.store), breaking.all, 0));
   const standing = {
     ...(await readStanding(engine, model, service, users, [...load.users, ...ASKED, ...(await stage.namedEver())])),
     asks: asks.all,
     gates: gates.records,
+    broken: breaking.all,
     evidence: await evidenceOf(directory, await service.writes(), children.ends),
   };
   let letterJobs = 0;
@@ -261,6 +272,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     finale,
     leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine, slept), letterJobs),
     telling: [],
+    further: [broken],
     exits,
   };
 }

@@ -22,6 +22,8 @@ export interface FaultMeans {
   readonly redis?: RedisFleet;
   readonly victims: Readonly<Partial<Record<Victim["of"], readonly Killable[]>>>;
   orderReplay(): Promise<void>;
+  /** Empties Redis. What is returned starts it anew. */
+  empty?(): Promise<Undo>;
   twinFeed(): boolean;
   readonly say: (line: string) => void;
 }
@@ -136,6 +138,8 @@ export function startFaults(deps: FaultMeans): Faults {
             return () => redis.startAgain();
           }),
         );
+      case "redis-emptied":
+        return oneByOne(() => lasts(fault.backInMs, () => deps.empty?.()));
       case "redis-full":
         if (!redis) return false;
         return oneByOne(() =>
@@ -266,6 +270,8 @@ function nameOf(fault: Fault): string {
       return `${fault.kind} ${fault.link.to}`;
     case "redis-killed":
       return fault.losesMs > 0 ? "redis power cut" : "redis killed";
+    case "redis-emptied":
+      return "redis emptied";
     case "failover":
       return `failover by ${fault.by}`;
     default:

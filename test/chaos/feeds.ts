@@ -25,6 +25,8 @@ export interface FeedsOptions {
   readonly everyMs: number;
   /** True where somebody has cancelled the run of a file: nobody puts it again. */
   readonly isCancelled: (feed: string) => Promise<boolean>;
+  /** Told of each line of a command's answer. */
+  readonly onLine?: (name: string, line: string) => void;
 }
 
 export interface Feeds {
@@ -33,6 +35,10 @@ export interface Feeds {
   /** Starts a command that is running already once more. */
   startTwin(): boolean;
   unacknowledged(): number;
+  /** Gives the latest that were put again, because the store has forgotten them. */
+  giveAgain(): void;
+  /** How many were given so. */
+  readonly givenAgain: number;
   /** No more new ones; resolves when all are acknowledged. */
   finish(): Promise<void>;
   /** Puts this one, when the others are finished. */
@@ -45,6 +51,8 @@ const MANY_ROWS = 1_000;
 const MANY_SHARE = 0.2;
 const MOST_RUNNING = 2;
 const AGAIN_MS = 500;
+/** So many of the latest files are given again. */
+const MOST_AGAIN = 5;
 const DETACHED_SHARE = 0.7;
 
 /** A file, and the command that puts it. */
@@ -101,13 +109,29 @@ export function startFeeds(options: FeedsOptions): Feeds {
   const { children, lives, model, env, directory, random, everyMs } = options;
   const running = new Map<FeedFile, { child: Child | undefined; args: readonly string[]; backInMs: number }>();
   let finishing = false;
+  /** The latest that were put, and those that are to be given again. */
+  const put: SyncedFile[] = [];
+  let again: SyncedFile[] = [];
+  let givenAgain = 0;
 
   function begin(feed: FeedFile, args: readonly string[], name: string): Child {
     for (const change of feed.changes) model.sent(change, Date.now());
-    return children.start({ name, file: "src/cli/main.ts", args, env });
+    const { onLine } = options;
+    const heard = onLine && { onLine: (line: string) => onLine(name, line) };
+    return children.start({ name, file: "src/cli/main.ts", args, env, ...heard });
   }
 
-  async function run({ feed, args: attended, report }: SyncedFile): Promise<void> {
+  async function next(): Promise<SyncedFile> {
+    for (let one = again.shift(); one; one = again.shift()) {
+      if (await options.isCancelled(one.feed.name)) continue;
+      givenAgain += 1;
+      return one;
+    }
+    return nextFile(options, directory);
+  }
+
+  async function run(synced: SyncedFile): Promise<void> {
+    const { feed, args: attended, report } = synced;
     const name = feed.name.replace(".csv", "");
     const args = random.chance(DETACHED_SHARE) ? [...attended, "--detach"] : attended;
     const entry: { child: Child | undefined; args: readonly string[]; backInMs: number } = {
@@ -124,6 +148,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
       if (endsWell(end)) {
         await ackFile(model, { feed, report });
         running.delete(feed);
+        if (!put.includes(synced)) put.push(synced);
         return;
       }
       const why = `sync ended with ${end}`;
@@ -141,7 +166,7 @@ export function startFeeds(options: FeedsOptions): Feeds {
     const under = new Set<Promise<void>>();
     while (!finishing && !lives.over) {
       if (running.size < MOST_RUNNING) {
-        const one = run(await nextFile(options, directory)).finally(() => under.delete(one));
+        const one = run(await next()).finally(() => under.delete(one));
         under.add(one);
       }
       await sleep(everyMs);
@@ -165,10 +190,18 @@ export function startFeeds(options: FeedsOptions): Feeds {
       if (!first) return false;
       const [feed, { args }] = first;
       const twin = begin(feed, args, `${feed.name.replace(".csv", "")}-twin`);
-      void twin.ended.then((end) => (endsWell(end) ? ackFile(model, { feed, report: "" }) : undefined));
+      // What one has put in a store that was emptied meanwhile tells nothing of the one that is there.
+      const losses = model.losses.length;
+      void twin.ended.then((end) =>
+        endsWell(end) && model.losses.length === losses ? ackFile(model, { feed, report: "" }) : undefined,
+      );
       return true;
     },
     unacknowledged: () => running.size,
+    giveAgain: () => void (again = put.slice(-MOST_AGAIN)),
+    get givenAgain() {
+      return givenAgain;
+    },
     async finish() {
       finishing = true;
       await until("every feed is put", () => running.size === 0, 360_000);

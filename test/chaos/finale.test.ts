@@ -40,6 +40,7 @@ function world(replayed: readonly string[] = []) {
     letters: [],
     asks: [],
     gates: noGates(),
+    broken: [],
     evidence: NO_EVIDENCE,
   };
   return { standing, model };

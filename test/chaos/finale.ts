@@ -53,6 +53,12 @@ export interface Finale {
 
 const ROUNDS = 4;
 
+/** How many units are pending, as `status` has it: those in documents that were set aside are not. */
+export async function pendingUnits({ store }: Pick<Engine, "store">): Promise<number> {
+  await store.damaged.reckon();
+  return (await store.runs.books()).pending;
+}
+
 export async function settleDown({
   engine,
   service,

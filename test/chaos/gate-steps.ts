@@ -61,7 +61,6 @@ export const wordsOf = ({ pool, feed }: PauseTarget): readonly string[] => [
 
 /** `kept`: what was said before, where another process had the store then. */
 export function createGateSteps(engine: Engine, command: Command, kept: GateRecords = noGates()): GateSteps {
-  const { runs, gates } = engine.store;
   const log = createLog("silent");
   const { cancels, pauses } = kept;
 
@@ -100,7 +99,7 @@ export function createGateSteps(engine: Engine, command: Command, kept: GateReco
   }
 
   const isPaused = (gate: string): Promise<boolean> =>
-    seen(async () => (await gates.list()).some((one) => one.gate === gate));
+    seen(async () => (await engine.store.gates.list()).some((one) => one.gate === gate));
 
   async function open(target: PauseTarget, by: By, killedAfterMs?: number): Promise<void> {
     let said = await say(by, () => resume(engine, log, target), ["resume", ...wordsOf(target)], killedAfterMs);
@@ -116,10 +115,11 @@ export function createGateSteps(engine: Engine, command: Command, kept: GateReco
     underWay: () =>
       seen(async () => {
         const found: Run[] = [];
-        for (const run of await runs.list(LATEST)) {
+        for (const run of await engine.store.runs.list(LATEST)) {
           if (run.source !== "file" || cancels.some((cancel) => cancel.run === run.id)) continue;
           const isPut = run.state === "delivering";
-          if (run.state === "reading" || (isPut && (await runs.books(run.id)).pending > 0)) found.push(run);
+          if (run.state === "reading" || (isPut && (await engine.store.runs.books(run.id)).pending > 0))
+            found.push(run);
         }
         return found;
       }),
@@ -133,7 +133,7 @@ export function createGateSteps(engine: Engine, command: Command, kept: GateReco
         cancel.answeredAt ??= Date.now();
       };
       await Promise.all(by.map(one));
-      if (cancel.answeredAt === undefined && (await seen(() => runs.get(id)))?.state === "cancelled")
+      if (cancel.answeredAt === undefined && (await seen(() => engine.store.runs.get(id)))?.state === "cancelled")
         cancel.answeredAt = Date.now();
       return cancel;
     },
@@ -157,7 +157,7 @@ export function createGateSteps(engine: Engine, command: Command, kept: GateReco
     open,
 
     async resumeAll() {
-      for (const { gate, state } of await seen(() => gates.list()))
+      for (const { gate, state } of await seen(() => engine.store.gates.list()))
         if (state === "paused") await open(targetOfGate(gate), "use case");
     },
   };

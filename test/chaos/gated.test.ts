@@ -56,6 +56,7 @@ async function world({ row, single, cancel, pause }: { row?: Told; single?: Told
     letters: [],
     asks: [],
     gates: { cancels: cancel ? [cancel] : [], pauses: pause ? [pause] : [] },
+    broken: [],
     evidence: { ...NO_EVIDENCE, claims },
   };
   return { standing, store, model };

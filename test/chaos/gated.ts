@@ -6,7 +6,7 @@ import { ALL, feedGate, poolGate, runGate } from "../../src/core/gate.ts";
 import { directRunId, isEnded, type Run } from "../../src/store/runs.ts";
 import { CALL_LASTS_MS, isOfVersion, mayBeLostBetween, type ToldClaim } from "./evidence.ts";
 import type { Cancel, GateRecords, Pause } from "./gate-records.ts";
-import { fileOf, type LoggedWrite, type SentChange } from "./model.ts";
+import { fileOf, lostFrom, type LoggedWrite, type SentChange } from "./model.ts";
 import { POOL } from "./service.ts";
 import { verdict, type Standing, type Verdict } from "./verdict.ts";
 
@@ -62,9 +62,10 @@ function latest(
   return found;
 }
 
-/** True where Redis may have forgotten what somebody was answered. */
-function mayBeForgotten({ losses }: Standing["model"], one: Cancel | Pause): boolean {
-  return mayBeLostBetween(losses, one.askedAt, one.answeredAt ?? one.askedAt);
+/** True where Redis may have forgotten, by some time, what somebody was answered. */
+function mayBeForgotten({ losses }: Standing["model"], one: Cancel | Pause, by = Infinity): boolean {
+  const before = losses.filter((loss) => lostFrom(loss) <= by);
+  return mayBeLostBetween(before, one.askedAt, one.answeredAt ?? one.askedAt);
 }
 
 /**
@@ -138,7 +139,7 @@ export function judgePauses(on: Standing, runs: readonly Run[]): Verdict {
   for (const pause of gates.pauses) {
     const { gate, answeredAt, resumeAskedAt, gone } = pause;
     if (answeredAt === undefined || resumeAskedAt === undefined) continue;
-    if (mayBeForgotten(model, pause)) maybeLost += 1;
+    if (mayBeForgotten(model, pause, resumeAskedAt)) maybeLost += 1;
     else {
       pauses.push({ ...pause, answeredAt, resumeAskedAt });
       lastedMs += resumeAskedAt - answeredAt;

@@ -18,13 +18,13 @@ export interface KeysLeft {
 }
 
 const OWN =
-  /^(2:(mailboxes|ledger|due:.+|books|runs|run-index|identities|forgotten|cursors|letters|letter-times|pools|arrivals|holds|gates|kept|exceptions|exception-times|sweep:.+)|sweep:.+|saw:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
+  /^(2:(mailboxes|ledger|due:.+|books|runs|run-index|identities|forgotten|cursors|letters|letter-times|pools|arrivals|holds|gates|kept|exceptions|exception-times|damaged|damaged-texts|sweep:.+)|sweep:.+|saw:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
 /** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
 
 /** Values are where they wait and where they are set aside, usernames in the links as well, and nowhere else. */
-const HOLDS_VALUES = /^(2:mailboxes|2:letters|links:.+)$/;
+const HOLDS_VALUES = /^(2:mailboxes|2:letters|2:damaged-texts|links:.+)$/;
 const PASSING = /^(alias|before|once|plan|(2:)?sweep):/;
 /** BullMQ trims its events to about 10,000. */
 const MOST_EVENTS = 11_000;

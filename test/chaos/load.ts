@@ -45,6 +45,10 @@ export interface Load {
   feedAgain(now: number): FeedFile;
   /** The changes of the last file; none before there was one. */
   readonly lastRows: FeedFile["changes"];
+  /** From now on each source says once more what it said last of everybody, before anything else. */
+  sayAgain(): void;
+  /** How many changes were said so. */
+  readonly saidAgain: number;
   /** Of every file so far: how many units it holds. */
   readonly files: ReadonlyMap<string, number>;
 }
@@ -74,6 +78,9 @@ export function createLoad(seed: number, count: number): Load {
   /** By source and user. */
   const lastSingles = new Map<string, Planned>();
   const past: FeedFile[] = [];
+  /** By source. */
+  let toSayAgain = new Map<string, Planned[]>();
+  let saidAgain = 0;
 
   // A few users get most of the changes.
   const someone = (): string => users[Math.floor(random.next() ** 2 * users.length)] ?? "";
@@ -127,7 +134,9 @@ export function createLoad(seed: number, count: number): Load {
       const someones = someone();
       const picked = random.some(ATTRIBUTES, 0.4);
       const wanted = clockOffMs === null ? [CLOCKLESS] : picked.length > 0 ? picked : [ATTRIBUTES[0]];
-      const before = random.chance(AGAIN_SHARE) ? lastSingles.get(`${source} ${someones}`) : undefined;
+      const owed = toSayAgain.get(source)?.pop();
+      if (owed) saidAgain += 1;
+      const before = owed ?? (random.chance(AGAIN_SHARE) ? lastSingles.get(`${source} ${someones}`) : undefined);
       const { username, attributes } = before ?? { username: someones, attributes: wanted };
       const again = before ? { says: before.says ?? before.id } : {};
       const lateMs = random.chance(0.3) && !before ? Math.round(random.next() * LATE_MS) : 0;
@@ -137,6 +146,14 @@ export function createLoad(seed: number, count: number): Load {
       lastSingles.set(`${source} ${username}`, change);
       const values = Object.fromEntries(attributes.map((name) => [name, saidBy(change, name)]));
       return { change, order: { id, username, attributes: values, ...(version ? { version } : {}) } };
+    },
+    sayAgain() {
+      const last = [...lastSingles].map(([key, change]) => [key.split(" ")[0] ?? "", change] as const);
+      const bySource = Map.groupBy(last, ([source]) => source);
+      toSayAgain = new Map([...bySource].map(([source, all]) => [source, all.map(([, change]) => change)]));
+    },
+    get saidAgain() {
+      return saidAgain;
     },
     get lastRows() {
       return past.at(-1)?.changes ?? [];

@@ -1,5 +1,5 @@
 /** One Redis with AOF behind a proxy: killed, with or without its last writes, suspended, and full. */
-import { readdir, stat, truncate } from "node:fs/promises";
+import { readdir, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import type { Loss } from "./model.ts";
 import { freePort, openRedisProcesses } from "./redis-processes.ts";
@@ -16,6 +16,8 @@ export interface LoneRedis {
   masterPort(): Promise<number>;
   /** Kills the server; `losesMs` of its last writes are taken out of the AOF. Answers what may be lost. */
   kill(losesMs: number): Promise<Loss | undefined>;
+  /** Kills the server, and throws away all that it kept. */
+  empty(): Promise<void>;
   startAgain(): Promise<void>;
   suspend(): void;
   goOn(): void;
@@ -73,6 +75,11 @@ export async function startLoneRedis(
       await truncate(kept.file, kept.size);
       samples.length = 0;
       return { from: kept.at, to: at, why: `power cut, ${at - kept.at} ms of the AOF lost` };
+    },
+    async empty() {
+      await server.kill();
+      await rm(join(server.directory, "appendonlydir"), { recursive: true });
+      samples.length = 0;
     },
     startAgain: () => server.startAgain(),
     suspend: () => server.suspend(),

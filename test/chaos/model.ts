@@ -52,6 +52,8 @@ export interface SentChange {
   ackedAt?: number;
   /** How often it was handed to a process that may have put it. */
   times: number;
+  /** The same of the store that is there now, where it was handed to a process again after Redis was emptied. */
+  again?: { readonly sentAt: number; ackedAt?: number };
 }
 
 /** Times in which a Redis lost what it had acknowledged: the changes of that time may be there or not. */
@@ -59,6 +61,19 @@ export interface Loss {
   readonly from: number;
   readonly to: number;
   readonly why: string;
+  /** When all of it was lost at once, in a Redis that was emptied; else it went as time did. */
+  readonly at?: number;
+}
+
+/**
+ * A document of a user that somebody broke: of these units the store may have lost what it had received by then; with a
+ * ledger, that it was applied.
+ */
+export interface BrokenUnits {
+  readonly username: string;
+  readonly units: readonly string[];
+  readonly at: number;
+  readonly isLedger: boolean;
 }
 
 export interface LoggedWrite {
@@ -130,6 +145,9 @@ export function isSaid(
   return there.value === saidBy(change, attribute) && (there.verified || flagOf(attribute) === undefined);
 }
 
+/** By when something of it was lost: what came before shows nothing of it. */
+export const lostFrom = ({ from, at = from }: Loss): number => at;
+
 export const ordinalOf = (timeMs: number, sequence: number): string => ordinalText({ timeMs, sequence });
 
 /** True where one change is older than the other, whatever happened: by their source's order, else by the store's. */
@@ -149,6 +167,11 @@ export interface Model {
   sent(change: Omit<SentChange, "sentAt" | "times">, at: number): void;
   acked(id: string, at: number): void;
   lost(loss: Loss): void;
+  /** What the store may have lost of a unit that it knew to be applied. */
+  lossesOf(username: string, unit: string): readonly Loss[];
+  broke(units: BrokenUnits): void;
+  /** So many units may be received once more, because the record of their run is gone. */
+  mayRepeat(units: number): void;
   /** The run of a file was cancelled, at some time by then: nothing of it must be there. */
   forgo(file: string, at: number): void;
   isForgone(change: SentChange): boolean;
@@ -157,8 +180,8 @@ export interface Model {
    * because a value keeps one of those that gave way to it.
    */
   gaveWayTwice(change: SentChange, attribute: string): boolean;
-  /** True for a change that the store may have had, and lost. */
-  mayBeLost(change: SentChange): boolean;
+  /** True for a change that the store may have had, and lost: with this unit, or else with any. */
+  mayBeLost(change: SentChange, unit?: string): boolean;
   /** Changes that say this value, in the order in which they were sent first; none for what others wrote. */
   saying(value: string | undefined): readonly SentChange[];
   /** Everywhere the emulator's log goes back in version, in its order. */
@@ -180,18 +203,31 @@ export interface Model {
 export function createModel(): Model {
   const changes = new Map<string, SentChange>();
   const losses: Loss[] = [];
+  const broke: BrokenUnits[] = [];
+  let repeated = 0;
   const forgone = new Map<string, number>();
   const forgoneAt = ({ id }: SentChange): number | undefined => forgone.get(fileOf(id) ?? "");
   /** By the id of the change whose values they say. */
   const sayings = new Map<string, SentChange[]>();
   const saying = (value: string | undefined): readonly SentChange[] => sayings.get(changeIdOf(value) ?? "") ?? [];
 
-  const mayBeLost = ({ sentAt, ackedAt = Infinity }: SentChange): boolean =>
-    losses.some(({ from, to }) => sentAt <= to && ackedAt >= from);
+  const isBroken = ({ username, sentAt, again }: SentChange, units: readonly string[]): boolean =>
+    broke.some((one) => {
+      if (one.username !== username || (again?.sentAt ?? sentAt) > one.at) return false;
+      return one.units.some((name) => units.includes(name));
+    });
+
+  const mayBeLost = (change: SentChange, unit?: string): boolean => {
+    const { sentAt, ackedAt = Infinity, again, attributes } = change;
+    if (isBroken(change, unit === undefined ? attributes : [unit])) return true;
+    if (again && again.ackedAt === undefined) return true;
+    const put = again ? { sentAt: again.sentAt, ackedAt: again.ackedAt ?? Infinity } : { sentAt, ackedAt };
+    return losses.some(({ from, to }) => put.sentAt <= to && put.ackedAt >= from);
+  };
 
   /** The store has had it, and has it still. */
-  function isSure(change: SentChange, seen: ReadonlySet<string>): boolean {
-    if (mayBeLost(change) || forgoneAt(change) !== undefined) return false;
+  function isSure(change: SentChange, attribute: string, seen: ReadonlySet<string>): boolean {
+    if (mayBeLost(change, attribute) || forgoneAt(change) !== undefined) return false;
     // What was written had been put, also where nobody heard of it: all units of a change are put as one.
     const own = change.says ?? change.id;
     return change.ackedAt !== undefined || (seen.has(own) && sayings.get(own)?.length === 1);
@@ -209,6 +245,8 @@ export function createModel(): Model {
       const known = changes.get(change.id);
       if (known) {
         known.times += 1;
+        const emptied = losses.findLast(({ at: lostAt }) => lostAt !== undefined);
+        if (emptied && (known.again?.sentAt ?? known.sentAt) <= emptied.to) known.again = { sentAt: at };
         return;
       }
       const sent = { ...change, sentAt: at, times: 1 };
@@ -218,9 +256,17 @@ export function createModel(): Model {
     },
     acked(id, at) {
       const change = changes.get(id);
-      if (change) change.ackedAt ??= at;
+      if (!change) return;
+      change.ackedAt ??= at;
+      if (change.again) change.again.ackedAt ??= at;
     },
     lost: (loss) => void losses.push(loss),
+    lossesOf(username, unit) {
+      const own = broke.filter((one) => one.isLedger && one.username === username && one.units.includes(unit));
+      return [...losses, ...own.map(({ at }) => ({ from: 0, to: at, at, why: "a ledger broke" }))];
+    },
+    broke: (units) => void broke.push(units),
+    mayRepeat: (units) => void (repeated += units),
     forgo: (file, at) => void forgone.set(file, at),
     isForgone: (change) => forgoneAt(change) !== undefined,
     gaveWayTwice(change, attribute) {
@@ -274,8 +320,9 @@ export function createModel(): Model {
       for (const { stays } of history.units) for (const { value } of stays) seen.add(changeIdOf(value) ?? "");
       const newest = new Map<string, { change: SentChange; attribute: string }>();
       for (const change of changes.values()) {
-        if (change.name !== undefined || !isSure(change, seen)) continue;
+        if (change.name !== undefined) continue;
         for (const attribute of change.attributes) {
+          if (!isSure(change, attribute, seen)) continue;
           const unit = `${change.username} ${attribute}`;
           const best = newest.get(unit);
           if (!best || isOlder(best.change, change)) newest.set(unit, { change, attribute });
@@ -303,7 +350,7 @@ export function createModel(): Model {
     },
     units() {
       let least = 0;
-      let most = 0;
+      let most = repeated;
       for (const change of changes.values()) {
         if (change.ackedAt !== undefined && !mayBeLost(change)) least += change.attributes.length;
         most += change.attributes.length * change.times;

@@ -9,8 +9,12 @@ import { drawGateActs, type GateAct } from "./gate-plan.ts";
 
 export type ChaosEngine = "redis" | "embedded";
 
-/** How the run's own Redis stands: alone with one of AOF's two settings, or three Sentinels over a master and two replicas. */
-export type Topology = "aof-always" | "aof-everysec" | "sentinel";
+/**
+ * How the run's own Redis stands: alone with one of AOF's two settings, or three Sentinels over a master and two
+ * replicas. `replaced`: alone with AOF `always`, and emptied under the processes that use it, once or a few times.
+ */
+export const TOPOLOGIES = ["aof-everysec", "aof-always", "sentinel", "replaced"] as const;
+export type Topology = (typeof TOPOLOGIES)[number];
 
 /** Whom a signal meets. `index` is taken modulo how many of them there are. */
 export interface Victim {
@@ -31,6 +35,8 @@ export type Fault =
   /** SIGKILL of Redis. `losesMs` of its last writes are taken out of the AOF, as a power cut would. */
   | { readonly kind: "redis-killed"; readonly losesMs: number; readonly backInMs: number }
   | { readonly kind: "redis-full"; readonly forMs: number }
+  /** Redis is ended, all that it kept is thrown away, and it is started anew in the same place. */
+  | { readonly kind: "redis-emptied"; readonly backInMs: number }
   /** The master is killed, or suspended until a replica has taken over, and comes back as a replica. */
   | { readonly kind: "failover"; readonly by: "SIGKILL" | "SIGSTOP" }
   | { readonly kind: "replay" }
@@ -133,26 +139,43 @@ const LINKS = ["emulator", "redis"] as const;
 const LINKS_UNDER_SENTINEL = ["emulator", "redis", "redis", "sentinel"] as const;
 const GUARDS = ["replica", "sentinel"] as const;
 const TO_EMULATOR: Link = { to: "emulator", index: 0 };
-const TOPOLOGIES = ["aof-everysec", "aof-always", "sentinel"] as const;
+/** Of a seed that is told none. */
+const BY_SEED = ["aof-everysec", "aof-always", "sentinel"] as const;
+/** What is left of a run is to show what becomes of an emptied Redis. */
+const EMPTIED_BY = 0.8;
 
 export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_MS[engine] }: PlanOptions): Plan {
   const random = randomFrom(seed);
-  const stands = topology ?? TOPOLOGIES[seed % TOPOLOGIES.length] ?? "aof-everysec";
+  const stands = topology ?? BY_SEED[seed % BY_SEED.length] ?? "aof-everysec";
   const faults: PlannedFault[] = [];
   for (let atMs = CALM_START_MS; atMs < forMs;) {
     faults.push({ atMs, fault: engine === "redis" ? draw(random, stands, leaseMs) : drawEmbedded(random) });
     atMs += Math.round(500 + random.next() * (gapMs - 500));
   }
+  if (engine === "redis" && stands === "replaced") faults.push(...drawEmptyings(randomFrom(seed * 41 + 6), forMs));
   return {
     seed,
     engine,
     forMs,
-    faults,
+    faults: faults.toSorted((a, b) => a.atMs - b.atMs),
     others: drawOthers(randomFrom(seed * 13 + 5), forMs),
     handovers: drawHandovers(randomFrom(seed * 19 + 2), forMs),
     gateActs: drawGateActs(randomFrom(seed * 23 + 9), forMs),
     ...(engine === "redis" ? { topology: stands } : {}),
   };
+}
+
+/** About the middle of a short run, and every one to three minutes of a long one. */
+function drawEmptyings(random: Random, forMs: number): PlannedFault[] {
+  const emptyings: PlannedFault[] = [];
+  const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
+  for (
+    let atMs = Math.min(between(0.4 * forMs, 0.5 * forMs), 60_000);
+    atMs < forMs * EMPTIED_BY;
+    atMs += between(60_000, 180_000)
+  )
+    emptyings.push({ atMs, fault: { kind: "redis-emptied", backInMs: between(0, 2_000) } });
+  return emptyings;
 }
 
 /** From the beginning on, four a second. */

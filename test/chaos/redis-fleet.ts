@@ -14,6 +14,6 @@ export async function startRedisFleet(
   options: SentinelFleetOptions,
 ): Promise<RedisFleet> {
   if (topology === "sentinel") return startSentinelFleet(scope, directory, options);
-  const appendfsync = topology === "aof-always" ? "always" : "everysec";
+  const appendfsync = topology === "aof-everysec" ? "everysec" : "always";
   return scope.defer(await startLoneRedis(directory, appendfsync, options.random), (redis) => redis.close());
 }

@@ -1,30 +1,40 @@
 /** A chaos run of a fleet on Redis: workers, producers, feeds and a replayer as processes of their own. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { republishLetters } from "../../src/queues/dead-letters.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { REPLAY_QUEUE, sendOrder } from "../../src/queues/replay-orders.ts";
 import { until } from "../support/condition.ts";
+import { randomFrom } from "../support/random.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
+import { createBreaking } from "./breaking.ts";
+import { judgeBroken } from "./broken.ts";
+import { lookAtBroken } from "./broken-left.ts";
 import { startCommands } from "./commands.ts";
 import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
-import { settleDown } from "./finale.ts";
+import { pendingUnits, settleDown } from "./finale.ts";
 import { gateCommand, startGateActs } from "./gate-acts.ts";
 import { keysLeft } from "./keys-left.ts";
 import { judgeKeys } from "./leaks.ts";
 import { CLOCKS_OFF_MS } from "./load.ts";
+import { openLiveEngine } from "./live-engine.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { beginAsFormat1, createOldCalls, judgeOldProcess } from "./old-calls.ts";
 import { startSingles } from "./singles.ts";
 import { startRedisFleet } from "./redis-fleet.ts";
 import { redisVersion } from "./redis-processes.ts";
+import { redisDocuments } from "./raw-documents.ts";
+import { inKeysOfNow, judgeReplaced, type ToldLine } from "./replaced.ts";
+import type { Undo } from "./plan.ts";
+import { createReplacements, type Replacements } from "./replacements.ts";
 import { PROVOKED, provoke } from "./provoke.ts";
 import type { ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
 import { POOL } from "./service.ts";
 import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
-import { evidenceOf, readStanding } from "./standing.ts";
+import { evidenceOf, readStanding, toldOfStores } from "./standing.ts";
 import { auditBooks } from "./verdict.ts";
 import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
@@ -55,10 +65,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       POOLSYNC_POOLS: POOL,
       POOLSYNC_CONCURRENCY: "8",
     };
-    const first = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
-    await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host);
-    const engine = scope.defer(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
-      opened.close(),
+    const isReplaced = plan.topology === "replaced";
+    if (!isReplaced) {
+      const first = new Redis(await redis.masterPort(), "127.0.0.1");
+      await beginAsFormat1(first, NAMESPACE, POOL, new URL(endpoint).host).finally(() => first.disconnect());
+    }
+    const engine = scope.defer(
+      await openLiveEngine(() => openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" })),
+      (opened) => opened.close(),
     );
 
     const workers = Array.from({ length: WORKERS }, (_, index) =>
@@ -93,6 +107,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       startGateActs({ plan, tally, engine, command: gateCommand(children, env) }),
       (started) => started.stop(),
     );
+    const toldByCommands: ToldLine[] = [];
     const feeds = startFeeds({
       children,
       lives,
@@ -104,6 +119,10 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       random,
       everyMs: settings.feedEveryMs,
       isCancelled: (feed) => gateActs.isCancelled(feed),
+      onLine(name, line) {
+        if (line.includes('"kind": "store-replaced"'))
+          toldByCommands.push({ name, at: Date.now(), is: "store-replaced" });
+      },
     });
 
     const commands = startCommands({ children, lives, model, asks, env });
@@ -111,13 +130,34 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const people = load.users.map((username) => engine.keyring.userKey(POOL, username));
     const oldCalls = createOldCalls();
     /** It was suspended through the upgrade, and goes on in the middle of the run. */
-    const old = startRole(children, lives, () => ({
-      name: "old",
-      file: "test/chaos/old-process.ts",
-      args: [JSON.stringify({ url, namespace: NAMESPACE, pool: POOL, users: people, afterMs: plan.forMs / 4 })],
-      env: {},
-      onLine: (line) => oldCalls.heard(line),
-    }));
+    const old = isReplaced
+      ? undefined
+      : startRole(children, lives, () => ({
+          name: "old",
+          file: "test/chaos/old-process.ts",
+          args: [JSON.stringify({ url, namespace: NAMESPACE, pool: POOL, users: people, afterMs: plan.forMs / 4 })],
+          env: {},
+          onLine: (line) => oldCalls.heard(line),
+        }));
+    const replacements =
+      isReplaced && redis.kind === "lone"
+        ? createReplacements({
+            redis,
+            engine,
+            children,
+            model,
+            replaced() {
+              load.sayAgain();
+              feeds.giveAgain();
+            },
+          })
+        : undefined;
+    const documents = redisDocuments(NAMESPACE, () => redis.masterPort());
+    const breaking = createBreaking({
+      model,
+      random: randomFrom(plan.seed * 43 + 8),
+      people: [...load.users, ...ASKED],
+    });
     const checkpoints: string[] = [];
     let looks = 0;
     /** Who is refused orders it again, as somebody at a terminal would. */
@@ -149,6 +189,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
           },
         },
         orderReplay,
+        ...(replacements && { empty: emptied(engine, replacements) }),
         twinFeed: () => feeds.startTwin(),
       }),
       (started) => started.stop(),
@@ -159,17 +200,18 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       const writers = [...children.all].filter((child) => child !== service.child);
       for (const writer of writers) writer.suspend();
       try {
-        let { wrong, total } = await auditBooks(engine, service);
+        let { wrong, total } = await auditBooks(engine, service, breaking.all);
         for (let look = 1; look < 8 && wrong.length > 0; look += 1) {
           // What is still on its way arrives.
           await sleep(250);
-          ({ wrong, total } = await auditBooks(engine, service));
+          ({ wrong, total } = await auditBooks(engine, service, breaking.all));
         }
         looks += 1;
         const { received, applied, pending, dead } = total;
         stage.note(`received ${received}, applied ${applied}, pending ${pending}, dead ${dead}`);
         checkpoints.push(...wrong.map((line) => `checkpoint ${looks}: ${line}`));
         if (wrong.length > 0) say(`checkpoint ${looks} BROKEN: ${wrong.join("; ")}`);
+        await breaking.some(documents, engine);
       } finally {
         for (const writer of writers) writer.goOn();
       }
@@ -181,9 +223,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     }
     await faults.ended();
     await gateActs.ended();
-    await old.stop();
+    if (old) {
+      const hasMetKeys = (): boolean => Object.keys(oldCalls.refused).length > 0 || oldCalls.wrong.length > 0;
+      await until("the older process has met its keys", hasMetKeys, 120_000);
+      await old.stop();
+    }
     const calmAt = Date.now();
     say("Faults have ended.");
+    await checkpoint();
     await others.ended();
     await stage.handovers.ended();
     await feeds.finish();
@@ -196,9 +243,10 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     });
     await singles.finish();
     await commands.finish();
+    await checkpoint();
     const users = await stage.addLate();
     const drained = async (): Promise<boolean> =>
-      (await engine.store.runs.books()).pending === 0 && (await ordersLeft(engine)) === 0;
+      (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
     const finale = await settleDown({
       engine,
       service,
@@ -218,14 +266,22 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     const slept = await sleepers(engine);
 
     const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
-    const evidence = await evidenceOf(directory, await service.writes(), children.ends);
+    const told = await evidenceOf(directory, await service.writes(), children.ends);
     const ever = [...load.users, ...ASKED, ...PROVOKED, ...(await stage.namedEver())];
+    const read = await readStanding(engine, model, service, [...users, ...PROVOKED], ever);
+    const evidence = inKeysOfNow(told, replacements?.all ?? [], read.userKeys);
     const standing = {
-      ...(await readStanding(engine, model, service, [...users, ...PROVOKED], ever)),
+      ...read,
       asks: asks.all,
       gates: gateActs.records,
+      broken: breaking.all,
       evidence: { ...evidence, lateSettles: [...evidence.lateSettles, ...provoked.lateSettles] },
     };
+    const emptiedAt = replacements?.all.at(-1)?.emptiedAt ?? 0;
+    const broken = judgeBroken(model, await lookAtBroken(engine, documents, breaking.all, emptiedAt));
+    // The job of a letter that broke goes when a worker starts.
+    if (breaking.all.some(({ kind }) => kind === "letter"))
+      await republishLetters(engine.queues, engine.store.letters, POOL);
     const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
     return {
@@ -237,8 +293,22 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       finale,
       leaks: judgeKeys(left, standing, await wakeUpsLeft(engine, slept), ends),
       telling: left.telling,
+      runsBefore: (replacements?.all ?? []).flatMap(({ runs }) => runs),
       further: [
-        judgeOldProcess(oldCalls, (await look.hget(`{poolsync:${NAMESPACE}}:memory`, "format")) ?? "none", left.old),
+        broken,
+        replacements
+          ? await judgeReplaced(standing, {
+              replacements: replacements.all,
+              told: [...(await toldOfStores(directory)), ...toldByCommands],
+              evidence: told,
+              usernames: ever,
+              saidAgain: { changes: load.saidAgain, files: feeds.givenAgain },
+            })
+          : judgeOldProcess(
+              oldCalls,
+              (await look.hget(`{poolsync:${NAMESPACE}}:memory`, "format")) ?? "none",
+              left.old,
+            ),
       ],
       exits: lives.exits,
       ...(settings.provoke ? { provoked } : {}),
@@ -248,6 +318,15 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     // What is closed now is not to be started again.
     lives.over = true;
   }
+}
+
+/** A store that no worker has opened yet shows nothing when it is emptied. */
+function emptied(engine: Engine, replacements: Replacements): () => Promise<Undo> {
+  return async () => {
+    const isDelivered = async (): Promise<boolean> => (await engine.store.runs.books()).applied > 0;
+    await until("a worker has delivered something", isDelivered, 300_000);
+    return replacements.empty();
+  };
 }
 
 async function ordersLeft(engine: Engine): Promise<number> {

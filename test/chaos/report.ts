@@ -49,6 +49,9 @@ export function planText({ seed, engine, topology, forMs, faults, others, handov
   ].join("\n");
 }
 
+const lossText = ({ why, from, to, at }: Loss): string =>
+  at === undefined ? `${why} (${to - from} ms)` : `${why} at ${new Date(at).toISOString()}`;
+
 export function reportText(report: ChaosReport): string {
   const list = (counts: Readonly<Record<string, number>>): string =>
     Object.entries(counts)
@@ -59,7 +62,7 @@ export function reportText(report: ChaosReport): string {
     `Faults: ${list(report.faults)}`,
     `Calls that met a fault: ${list(report.serviceErrors)}`,
     `Processes that ended by themselves: ${list(report.exits)}`,
-    `Redis lost writes: ${report.losses.map(({ why, from, to }) => `${why} (${to - from} ms)`).join("; ") || "never"}`,
+    `Redis lost writes: ${report.losses.map(lossText).join("; ") || "never"}`,
     `Everything was delivered ${(report.drainMs / 1000).toFixed(1)} s after the last fault.`,
   ];
   for (const { invariant, title, holds, facts, broken } of report.verdicts) {

@@ -70,6 +70,7 @@ function judged(
     letters: [],
     asks: [],
     gates: noGates(),
+    broken: [],
     evidence: NO_EVIDENCE,
     ...more,
   };

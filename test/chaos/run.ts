@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { openChaos } from "./chaos.ts";
-import type { Topology } from "./plan.ts";
+import { TOPOLOGIES, type Topology } from "./plan.ts";
 import { planText, reportText } from "./report.ts";
 
 const { values } = parseArgs({
@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const isTopology = (text: string | undefined): text is Topology | undefined =>
-  text === undefined || text === "aof-always" || text === "aof-everysec" || text === "sentinel";
+  text === undefined || TOPOLOGIES.some((topology) => topology === text);
 
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
 const forMs = Number(values.minutes) * 60_000;
@@ -26,7 +26,7 @@ const { engine, topology, json } = values;
 const sound = Number.isSafeInteger(seed) && seed >= 0 && forMs > 0 && Number.isSafeInteger(users) && users > 0;
 if (!sound || (engine !== "redis" && engine !== "embedded") || !isTopology(topology)) {
   say(
-    "Expected --seed N --minutes M --engine redis|embedded [--topology aof-always|aof-everysec|sentinel] [--users N] [--json FILE]",
+    `Expected --seed N --minutes M --engine redis|embedded [--topology ${TOPOLOGIES.join("|")}] [--users N] [--json FILE]`,
   );
   process.exit(64);
 }

@@ -87,6 +87,7 @@ function standingOf({
     letters: [],
     asks: [],
     gates: noGates(),
+    broken: [],
     evidence: { ...NO_EVIDENCE, lateSettles, settles, ends: ends.map((at) => ({ name: "worker-0", at: NOW + at })) },
   };
 }

@@ -18,6 +18,7 @@ import { createNamedLoad, namedSeeds, type NamedLoad } from "./named.ts";
 import { startOthers, type Others } from "./others.ts";
 import type { Provoked } from "./provoke.ts";
 import { createTally, type ChaosReport } from "./report.ts";
+import type { Run } from "../../src/store/runs.ts";
 import { forgone, judgeCancels, judgeGatesLeft, judgePauses } from "./gated.ts";
 import { judgeNames, type NamedFacts } from "./rightful.ts";
 import { TIMEOUTS, type RunSettings } from "./run-settings.ts";
@@ -76,6 +77,8 @@ export interface Played {
   readonly leaks: Verdict;
   /** Keys of Redis that tell a value or a username. */
   readonly telling: readonly string[];
+  /** Runs of stores that were emptied. */
+  readonly runsBefore?: readonly Run[];
   /** What is judged of this engine alone. */
   readonly further?: readonly Verdict[];
   readonly exits: ReadonlyMap<string, number>;
@@ -186,7 +189,7 @@ function namedThere(seeds: NamedFacts["seeds"], writes: readonly LoggedWrite[]):
 
 async function judge(played: Played, load: Load, directory: string, facts: NamedFacts): Promise<readonly Verdict[]> {
   const { standing, checkpoints, looks, unacknowledged, finale, leaks, telling, provoked, further = [] } = played;
-  const runs = await standing.engine.store.runs.list(100_000);
+  const runs = [...(played.runsBefore ?? []), ...(await standing.engine.store.runs.list(100_000))];
   for (const [file, at] of forgone(standing.gates, runs)) standing.model.forgo(file, at);
   return [
     await judgeBooks(standing, checkpoints, looks),

@@ -7,6 +7,7 @@ import type { UserState } from "../../src/core/mailbox.ts";
 import type { Engine } from "../../src/queues/engine.ts";
 import type { End, Evidence, LateSettle, ToldClaim, ToldSettle } from "./evidence.ts";
 import { tells, type LoggedWrite, type Model } from "./model.ts";
+import type { ToldLine } from "./replaced.ts";
 import { POOL, type Service } from "./service.ts";
 import type { Standing } from "./verdict.ts";
 
@@ -16,7 +17,7 @@ export async function readStanding(
   service: Service,
   inPool: readonly string[],
   users: readonly string[],
-): Promise<Omit<Standing, "asks" | "gates" | "evidence">> {
+): Promise<Omit<Standing, "asks" | "gates" | "broken" | "evidence">> {
   const attributes = new Map<string, Readonly<Record<string, string>>>();
   for (const user of inPool) attributes.set(user, await service.attributesOf(user));
   const states = new Map<string, UserState>();
@@ -73,6 +74,19 @@ export async function evidenceOf(
   }
   const unheard = new Set(writes.filter((write) => write.unanswered === true).map(({ seq }) => seq));
   return { lateSettles, unheard, settles, claims, ends: ends.filter(({ name }) => !NO_DELIVERERS.has(name)) };
+}
+
+const STARTED = /"msg":"(worker started|replay worker started|run started)"/;
+const REPLACED = /"kind":"store-replaced"/;
+const timedLine = z.object({ time: z.string().transform((text) => Date.parse(text)) });
+
+/** Where a log tells that its process has opened the store, or lost it. */
+export async function toldOfStores(directory: string): Promise<ToldLine[]> {
+  return (await logLines(directory)).flatMap(({ file, line }) => {
+    const is = REPLACED.test(line) ? "store-replaced" : STARTED.test(line) ? "started" : undefined;
+    if (is === undefined || !line.endsWith("}")) return [];
+    return [{ name: file.replace(/\.log$/, ""), at: timedLine.parse(JSON.parse(line)).time, is }];
+  });
 }
 
 export interface Marks {

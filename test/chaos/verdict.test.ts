@@ -67,6 +67,7 @@ async function world() {
     letters: [],
     asks: [],
     gates: noGates(),
+    broken: [],
     evidence: NO_EVIDENCE,
   };
   const [first = "", second = ""] = versions;

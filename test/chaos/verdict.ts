@@ -15,8 +15,19 @@ import {
   withPartner,
   type Evidence,
 } from "./evidence.ts";
+import type { BrokenDocument } from "./breaking.ts";
 import type { GateRecords } from "./gate-records.ts";
-import { changeIdOf, foundText, saidBy, type Broken, type GoingBack, type LoggedWrite, type Model } from "./model.ts";
+import {
+  changeIdOf,
+  foundText,
+  lostFrom,
+  saidBy,
+  type Broken,
+  type GoingBack,
+  type LoggedWrite,
+  type Model,
+  type SentChange,
+} from "./model.ts";
 import { poolHistory } from "./pool-history.ts";
 import type { Service } from "./service.ts";
 import type { Marks } from "./standing.ts";
@@ -38,16 +49,25 @@ export function verdict(invariant: number, title: string, facts: Verdict["facts"
   return { invariant, title, facts, holds: broken.length === 0, broken: [...broken.slice(0, SHOWN), ...more] };
 }
 
-/** A look at all books while nobody writes, and at the emulator's log: what does not add up. */
+/**
+ * A look at all books while nobody writes, and at the emulator's log: what does not add up. Of a run whose record is
+ * broken the books go on. What a document held that was set aside is reckoned first.
+ */
 export async function auditBooks(
   engine: Pick<Engine, "store">,
   service: Pick<Service, "writes">,
+  broken: readonly BrokenDocument[] = [],
 ): Promise<{ readonly wrong: string[]; readonly total: Books }> {
-  const { runs, mailboxes } = engine.store;
+  const { runs, mailboxes, damaged } = engine.store;
+  if (broken.length > 0) {
+    await mailboxes.recount();
+    await damaged.reckon();
+  }
   const counted = await mailboxes.recount();
   const wrong: string[] = [];
   const sum: Record<string, number> = {};
-  const ids = new Set([...(await runs.list(100_000)).map(({ id }) => id), ...counted.keys()]);
+  const known = [...(await runs.list(100_000)), ...broken.filter(({ kind }) => kind === "run").map(runOfRecord)];
+  const ids = new Set([...known.map(({ id }) => id), ...counted.keys()]);
   for (const id of ids) {
     const books = await runs.books(id);
     if (imbalance(books) !== 0) wrong.push(`${id} is out of balance by ${imbalance(books)}: ${JSON.stringify(books)}`);
@@ -72,6 +92,8 @@ export async function auditBooks(
   return { wrong, total };
 }
 
+const runOfRecord = ({ place }: BrokenDocument): { readonly id: string } => ({ id: place });
+
 /**
  * How many units of changes the pool has taken from poolsync. A change that was put twice may be applied twice, where nobody knew that
  * it was there: each time is a write.
@@ -92,12 +114,13 @@ export interface Standing {
   /** Single requests that were answered, or are to be. */
   readonly asks: readonly Ask[];
   readonly gates: GateRecords;
+  readonly broken: readonly BrokenDocument[];
   readonly evidence: Evidence;
 }
 
 /** 1: the books, by recount, and against the model and the emulator's log. */
 export async function judgeBooks(on: Standing, checkpoints: readonly string[], looks: number): Promise<Verdict> {
-  const { wrong, total } = await auditBooks(on.engine, { writes: async () => on.writes });
+  const { wrong, total } = await auditBooks(on.engine, { writes: async () => on.writes }, on.broken);
   const { least, most } = on.model.units();
   if (total.received > most) wrong.push(`received is ${total.received}, and ${most} units were sent at most`);
   const facts = {
@@ -219,9 +242,9 @@ const LOST_SHOWS_FOR_MS = 60_000;
 function touchedByLosses({ model, writes }: Pick<Standing, "model" | "writes">): ReadonlyMap<string, number> {
   const touched = new Map<string, number>();
   const touch = (username: string, attributes: readonly string[], from: number, to: number): void => {
-    for (const loss of model.losses) {
-      if (!mayBeLostBetween([loss], from, to)) continue;
-      for (const unit of attributes.flatMap(withPartner)) {
+    for (const unit of attributes.flatMap(withPartner)) {
+      for (const loss of model.lossesOf(username, unit)) {
+        if (!mayBeLostBetween([loss], from, to)) continue;
         const key = `${username} ${unit}`;
         touched.set(key, Math.max(touched.get(key) ?? 0, loss.to));
       }
@@ -250,6 +273,7 @@ export type WayBack =
   | "applied after it was given up"
   | "suspended before its write"
   | "lost writes of Redis"
+  | "by a call of a store that was emptied"
   | "over a cancelled call that nobody heard of";
 
 /** 3: no value goes back, but in the known ways, each known by its evidence. */
@@ -281,7 +305,7 @@ export function judgeOrder({ model, writes, userKeys, evidence }: Standing): Ver
 export function wayOf(
   back: GoingBack,
   model: Model,
-  { lateSettles, unheard, settles }: Evidence,
+  { lateSettles, unheard, settles, claims }: Evidence,
   userKeys: ReadonlyMap<string, string>,
 ): WayBack | undefined {
   const { username, attribute, seq, at, newerAt, newerLastAt } = back;
@@ -294,15 +318,31 @@ export function wayOf(
   if (late && back.restoredAt !== undefined) return "suspended before its write";
   // The store forgot the newer value, or that it had been applied.
   const newer = model.changes.get(back.from);
-  const lost = model.losses.some((loss) => {
-    if (loss.from > at) return false;
+  const user = userKeys.get(username);
+  /** True where somebody claimed this very value of the unit in that time. */
+  const isClaimed = (change: SentChange | undefined, from: number, to: number): boolean =>
+    claims.some(({ user: whose, askedAt, units }) => {
+      if (whose !== user || askedAt <= from || askedAt > to) return false;
+      const claimed = units[attribute];
+      return change !== undefined && claimed !== undefined && isOfVersion(change, claimed.version);
+    });
+  const losses = model.lossesOf(username, attribute);
+  const lost = losses.some((loss) => {
+    if (lostFrom(loss) > at) return false;
+    // A store that was emptied knows of what it has claimed itself since.
+    if (loss.at !== undefined) return !isClaimed(newer, loss.to, at);
     const forgot = newerAt <= loss.to && newerLastAt >= loss.from - SETTLED_WITHIN_MS;
     return forgot || (newer !== undefined && mayBeLostBetween([loss], newer.sentAt, newer.ackedAt ?? Infinity));
   });
   if (lost) return "lost writes of Redis";
+  // Nobody could settle it, and the store of now knows nothing of it.
+  const isOfEmptied = model.losses.some(({ to, at: emptiedAt }) => {
+    if (emptiedAt === undefined || emptiedAt > at) return false;
+    return isClaimed(older, at - CALL_LASTS_MS, to) && !isClaimed(older, to, at);
+  });
+  if (isOfEmptied) return "by a call of a store that was emptied";
   // What it had superseded is put back, and nobody knew that it had been applied.
   const isCancelled = newer !== undefined && model.isForgone(newer);
-  const user = userKeys.get(username);
   const wasHeard = settles.some(({ user: whose, units, failed }) => {
     const told = whose === user && !failed ? units[attribute] : undefined;
     return told?.is === "applied" && newer !== undefined && isOfVersion(newer, told.version);
