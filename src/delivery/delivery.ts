@@ -47,7 +47,7 @@ export interface Delivery {
 const PLACES_A_CALL = 3;
 
 /**
- * Begins at once. Rejects where the store is of another format by now. One function of 85 lines, which does nothing but
+ * Begins at once. Rejects where the store is another one by now. One function of 85 lines, which does nothing but
  * put the parts together.
  */
 export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
@@ -107,14 +107,14 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
   }
 
   /** Nothing may be written any more, and whoever started this is to stop it. */
-  const onForeign = (): void => {
-    log.error({ pool, err: store.foreign.reason }, "deliveries ended");
+  const onLost = (): void => {
+    log.error({ pool, err: store.lost.reason }, "deliveries ended");
     intake.stop();
     pauseWorkers();
     intake.abort();
   };
-  if (store.foreign.aborted) onForeign();
-  else store.foreign.addEventListener("abort", onForeign, { once: true });
+  if (store.lost.aborted) onLost();
+  else store.lost.addEventListener("abort", onLost, { once: true });
 
   return {
     get ready() {
@@ -130,7 +130,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     wakeAll: () => sweeper.wakeAll(),
     async stop(drainMs) {
       intake.stop();
-      store.foreign.removeEventListener("abort", onForeign);
+      store.lost.removeEventListener("abort", onLost);
       const swept = sweeper.stop();
       // The workers fetch no more from now on: what is put back stays there.
       const closing = Promise.all(workers.map((worker) => worker.close()));

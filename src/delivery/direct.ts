@@ -140,7 +140,7 @@ async function waitForOutcomes(
   { turn, recorded, submitted: { user, versions, digests }, waited }: Waiting,
   { waitMs, signal }: DirectOptions,
 ): Promise<ReadonlyMap<string, UnitOutcome>> {
-  const { mailboxes, foreign } = engine.store;
+  const { mailboxes, lost } = engine.store;
   /** Versions that this process had in hand: of others nobody here knows whether a call was made. */
   const own = new Set<string>();
   const changed = (unit: string): boolean => recorded.written.has(unit) || !own.has(versions.get(unit) ?? "");
@@ -150,7 +150,7 @@ async function waitForOutcomes(
   let tryAt = 0;
   for (;;) {
     signal.throwIfAborted();
-    foreign.throwIfAborted();
+    lost.throwIfAborted();
     const state = await mailboxes.read(user);
     const outcomes = new Map<string, UnitOutcome>();
     for (const [unit, version] of versions) {
@@ -162,7 +162,7 @@ async function waitForOutcomes(
     if (!waited.isPending || onHold || leftMs <= 0) return outcomes;
     const isFree = busy && state.mailbox?.claim === undefined;
     if (isFree || performance.now() >= tryAt) {
-      const attempt = await attemptDelivery(turn, user, own, leftMs, AbortSignal.any([signal, foreign]));
+      const attempt = await attemptDelivery(turn, user, own, leftMs, AbortSignal.any([signal, lost]));
       ({ onHold = false, busy = false } = attempt);
       tryAt = performance.now() + attempt.againInMs;
     }

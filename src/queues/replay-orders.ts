@@ -48,7 +48,7 @@ export interface Replayer {
 
 export function startReplayer(engine: Engine, log: Log, execute: ExecuteReplay): Replayer {
   const stopping = new AbortController();
-  const signal = AbortSignal.any([stopping.signal, engine.store.foreign]);
+  const signal = AbortSignal.any([stopping.signal, engine.store.lost]);
   const worker = engine.queues.worker<ReplayOrder>(
     REPLAY_QUEUE,
     async (job) => {

@@ -47,6 +47,12 @@ export interface Run {
   readonly rows: { readonly read: number; readonly faulty: number };
 }
 
+/** A run of an earlier store, and when it was found that the store does not know it: epoch ms. */
+export interface ForgottenRun {
+  readonly run: string;
+  readonly at: number;
+}
+
 /** The feed of direct runs. */
 export const DIRECT = "direct";
 
@@ -87,8 +93,13 @@ export interface Runs {
    * Forgets runs that began before a time (epoch ms), and answers how many. Those stay of which something is pending or
    * dead, those that wait for an approval and direct runs, and those of which something was superseded while anybody in
    * their pool is due or kept, or it has a dead letter: it may wait behind what superseded it. The total of the books keeps what they had.
+   * What was noted as forgotten before that time is not known any more either.
    */
   sweep(before: number): Promise<number>;
+  /** Notes runs that an earlier store knew, and this one does not: a process had them in hand when it lost that store. */
+  noteForgotten(ids: readonly string[]): Promise<void>;
+  /** The runs that were noted, by when (epoch ms). */
+  forgotten(): Promise<readonly ForgottenRun[]>;
   /** Of one run, or in total. */
   books(id?: string): Promise<Books>;
 }

@@ -19,6 +19,8 @@ export type StoreFault =
   | "no-replicas"
   /** The data was written by another version of poolsync. */
   | "foreign-format"
+  /** The store is another one than the process opened: emptied, replaced or restored meanwhile. */
+  | "store-replaced"
   /** Another process has the data directory. */
   | "in-use"
   /** What the store holds does not have the form that it was written in. */
@@ -42,6 +44,27 @@ export class StoreError extends Error {
     this.kind = kind;
     this.sentence = typeof message === "string" ? [message] : message;
   }
+}
+
+/** How a store was seen to be another one than the process opened. */
+export type Replacement = "gone" | "other" | "epoch" | "directory";
+
+const REPLACEMENTS: Readonly<Record<Replacement, string>> = {
+  gone: "Redis has nothing of this namespace any more: it was emptied, or started without its data",
+  other: "Another store is in the place of the one that this process opened: that was emptied or replaced meanwhile",
+  epoch: "The epoch of the store was raised while this process had it open",
+  directory: "Another data directory is in the place of the one that this process opened",
+};
+
+/** For a store that is another one than the process opened. */
+export function storeReplaced(how: Replacement, cause?: unknown): StoreError {
+  const restored =
+    how === "epoch" ? ["."] : sentence`; after a restore from a backup give ${nextStep("epoch", "raise")} first.`;
+  return new StoreError(
+    "store-replaced",
+    [`${REPLACEMENTS[how]}. Nothing was written to it. Start this process again`, ...restored],
+    { cause },
+  );
 }
 
 /** For a run that somebody has cancelled while it was under way. */

@@ -1,4 +1,5 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
+import type { StoreIdentity } from "./fence.ts";
 import type { BeforeImages } from "./before-images.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
@@ -19,7 +20,7 @@ export interface Target {
   readonly arn: string;
 }
 
-export interface Store {
+export interface Store extends StoreIdentity {
   readonly kind: "redis" | "embedded";
   /** The store's clock, epoch ms. */
   now(): Promise<number>;
@@ -34,12 +35,15 @@ export interface Store {
   readonly pace: Pace;
   readonly plans: Plans;
   /**
-   * Aborts, with a StoreError `foreign-format` as its reason, once another version of poolsync was found to have brought
-   * the store to another format. Whatever would write rejects with the same from then on, and has written nothing.
+   * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
+   * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was
+   * emptied, replaced or restored. Whatever would write rejects with the same from then on, and has written nothing.
    */
-  readonly foreign: AbortSignal;
-  /** Looks at the format, as everything that writes does, and does nothing else. */
+  readonly lost: AbortSignal;
+  /** Looks at format, identity and epoch, as everything that writes does, and does nothing else. */
   look(): Promise<void>;
+  /** Raises the epoch: all others who have the store open have lost it, and this process goes on with the new epoch. */
+  raiseEpoch(): Promise<void>;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
   /** Every target that is remembered. */

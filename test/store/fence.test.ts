@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { describe, test, type TestContext } from "node:test";
 import { Redis } from "ioredis";
 import { createKeys } from "../../src/store/redis/keys.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { openEmbeddedStore, type EmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
 import { FORMAT } from "../../src/store/postgres/schema.ts";
+import type { Store } from "../../src/store/store.ts";
 import { fenceSuite } from "../suites/fence.ts";
 import { dumpRedis } from "../support/redis-dump.ts";
 import { testRedis } from "../support/redis.ts";
@@ -18,13 +19,19 @@ fenceSuite("Redis", async () => {
   const { memory } = createKeys(at.namespace);
   const redis = new Redis(at.url);
   const stores: (() => Promise<void>)[] = [];
+  let opened: Record<string, string> = {};
   return {
     async openStore() {
       const store = await openRedisStore(at);
       stores.push(() => store.close());
       return store;
     },
-    setFormat: async (is) => void (await redis.hset(memory, "format", is === "ours" ? "2" : "3")),
+    async change(what) {
+      opened = await redis.hgetall(memory);
+      if (what === "gone") await redis.del(memory);
+      else await redis.hset(memory, what, "1000");
+    },
+    restore: async () => void (await redis.hset(memory, opened)),
     dump: async () => Object.fromEntries(await dumpRedis(at.url, at.namespace)),
     async close() {
       for (const close of stores) await close();
@@ -40,15 +47,29 @@ fenceSuite(
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), "poolsync-fence-"));
     let store: EmbeddedStore | undefined;
+    let opened: readonly { readonly name: string; readonly value: string }[] = [];
     return {
       async openStore() {
-        if (store?.foreign.aborted === false) return store;
+        if (store?.lost.aborted === false) return store;
         await store?.close();
         store = await openEmbeddedStore({ dataDir });
         return store;
       },
-      async setFormat(is) {
-        await store?.database.query("UPDATE poolsync.format SET steps = $1", [is === "ours" ? FORMAT : FORMAT + 1]);
+      async change(what) {
+        assert.ok(store);
+        const { database } = store;
+        opened = await database.query("SELECT name, value FROM poolsync.memory");
+        if (what === "format") await database.query("UPDATE poolsync.format SET steps = $1", [FORMAT + 1]);
+        else if (what === "gone") await database.query("DELETE FROM poolsync.memory");
+        else await database.query("UPDATE poolsync.memory SET value = '1000' WHERE name = $1", [what]);
+      },
+      async restore() {
+        assert.ok(store);
+        const { database } = store;
+        await database.query("UPDATE poolsync.format SET steps = $1", [FORMAT]);
+        await database.query("DELETE FROM poolsync.memory");
+        for (const { name, value } of opened)
+          await database.query("INSERT INTO poolsync.memory VALUES ($1, $2)", [name, value]);
       },
       async dump() {
         assert.ok(store);
@@ -67,18 +88,48 @@ fenceSuite(
   { sharesPace: false },
 );
 
-test("a namespace in Redis without a format is as before: nobody is refused", async (t) => {
-  const at = testRedis();
-  const store = await openRedisStore(at);
-  const redis = new Redis(at.url);
-  t.after(async () => {
-    await store.close();
-    await redis.quit();
-    await removeKeys(at);
+describe("a namespace in Redis", () => {
+  const open = async (t: TestContext) => {
+    const at = testRedis();
+    const redis = new Redis(at.url);
+    const stores: Store[] = [];
+    t.after(async () => {
+      for (const store of stores) await store.close();
+      await redis.quit();
+      await removeKeys(at);
+    });
+    const openStore = async () => {
+      const store = await openRedisStore(at);
+      stores.push(store);
+      return store;
+    };
+    return { openStore, redis, memory: createKeys(at.namespace).memory };
+  };
+
+  test("has one identity for all who open it at once, and says since when it is there", async (t) => {
+    const { openStore } = await open(t);
+    const [one, other] = await Promise.all([openStore(), openStore()]);
+    assert.match(one.identity, /^[\w-]{22}$/);
+    assert.deepEqual([one.identity, one.epoch, one.since], [other.identity, 1, other.since]);
+    assert.ok(one.since !== undefined && Math.abs(one.since - (await one.now())) < 60_000);
   });
-  await redis.del(createKeys(at.namespace).memory);
-  await store.look();
-  await store.setValue("name", "value");
-  await store.runs.begin({ id: "run", source: "file", pool: "pool", feed: "hr", identity: "", asOf: 0 });
-  assert.equal(store.foreign.aborted, false);
+
+  test("of the former format comes to this one in one step, and nobody knows since when it is there", async (t) => {
+    const { openStore, redis, memory } = await open(t);
+    await redis.hset(memory, { format: "2", key: "none" });
+    const [one, other] = await Promise.all([openStore(), openStore()]);
+    assert.deepEqual(await redis.hgetall(memory), { format: "3", key: "none", identity: one.identity, epoch: "1" });
+    assert.deepEqual([other.identity, other.since], [one.identity, undefined]);
+  });
+
+  test("that was emptied refuses who had it open, and is another one for who opens it then", async (t) => {
+    const { openStore, redis, memory } = await open(t);
+    const before = await openStore();
+    await redis.del(memory);
+    await assert.rejects(before.setValue("name", "value"), { kind: "store-replaced" });
+    const after = await openStore();
+    assert.notEqual(after.identity, before.identity);
+    await assert.rejects(before.look(), { kind: "store-replaced", message: /^Another store/ });
+    await after.setValue("name", "value");
+  });
 });

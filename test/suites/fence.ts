@@ -1,4 +1,7 @@
-/** A store that another version has brought to another format, while this process has it open, is not written to. */
+/**
+ * A store that another version has brought to another format, or that was emptied, replaced or restored, while this
+ * process has it open, is not written to.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { feedGate, poolGate } from "../../src/core/gate.ts";
@@ -9,12 +12,24 @@ import type { Store } from "../../src/store/store.ts";
 export interface FencedStore {
   /** As another process would open it. Each is closed with the store. */
   openStore(): Promise<Store>;
-  /** Another format than this version's, or this version's. */
-  setFormat(is: "another" | "ours"): Promise<void>;
+  /** Makes one of the three another, or takes all away. */
+  change(what: StoreChange): Promise<void>;
+  /** Makes it the store that was opened. */
+  restore(): Promise<void>;
   /** Everything that is kept. */
   dump(): Promise<unknown>;
   close(): Promise<void>;
 }
+
+export type StoreChange = "format" | "identity" | "epoch" | "gone";
+
+/** What a process says of each. */
+const REFUSALS: Readonly<Record<StoreChange, readonly [kind: string, said: RegExp]>> = {
+  format: ["foreign-format", /format \d+.*: (?:run that version|use the newer version)/],
+  identity: ["store-replaced", /^Another store is in the place.*Start this process again; .*`poolsync epoch raise`/],
+  epoch: ["store-replaced", /^The epoch of the store was raised.*Start this process again\.$/],
+  gone: ["store-replaced", /^(?:Redis has nothing|Another store).*Start this process again/],
+};
 
 const POOL = "eu-west-1_Example";
 const LEASE_MS = 60_000;
@@ -43,7 +58,7 @@ function settled(claimed: ClaimAnswer | undefined, bury?: string) {
 const READING: Readonly<Record<string, readonly string[]>> = {
   mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount"],
   letters: ["list", "get"],
-  runs: ["get", "list", "books"],
+  runs: ["get", "list", "books", "forgotten"],
   holds: ["list"],
   exceptions: ["about"],
   gates: ["list", "kept", "opened"],
@@ -51,14 +66,27 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
-  store: ["kind", "foreign", "targets", "getValue", "recall", "now", "link", "pools", "close"],
+  store: [
+    "kind",
+    "identity",
+    "epoch",
+    "since",
+    "lost",
+    "targets",
+    "getValue",
+    "recall",
+    "now",
+    "link",
+    "pools",
+    "close",
+  ],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
 
 /** `sharesPace`: the pace is the store's, and not the process's own. */
 export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sharesPace = true } = {}): void {
-  describe(`a store of another format: ${name}`, () => {
+  describe(`a store that is another one: ${name}`, () => {
     let fenced: FencedStore;
     let store: Store;
     let claim: ClaimAnswer;
@@ -97,6 +125,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         advance: ({ runs }) => runs.advance("run", "delivering"),
         transition: ({ runs }) => runs.transition("run", ["reading"], "cancelled"),
         sweep: ({ runs }) => runs.sweep(Date.now() + LEASE_MS),
+        noteForgotten: ({ runs }) => runs.noteForgotten(["other"]),
       },
       gates: {
         pause: ({ gates }) => gates.pause(poolGate(POOL), { by: "ann", reason: "a test" }),
@@ -128,6 +157,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       },
       store: {
         look: (to) => to.look(),
+        raiseEpoch: (to) => to.raiseEpoch(),
         target: (to) => to.target({ pool: "other", endpoint: "localhost", region: "eu-west-1", arn: "arn" }),
         setOnce: (to) => to.setOnce("name", "value"),
         exchange: (to) => to.exchange("unnamed", undefined, "value"),
@@ -153,31 +183,66 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       for (const [method, step] of Object.entries(steps)) {
         test(`refuses ${port}.${method}, and nothing is written`, async () => {
           const own = await fenced.openStore();
-          assert.equal(own.foreign.aborted, false);
-          await fenced.setFormat("another");
-          try {
-            const before = await fenced.dump();
-            await assert.rejects(step(own), (error) => {
-              assert.ok(error instanceof StoreError, String(error));
-              assert.equal(error.kind, "foreign-format");
-              assert.match(error.message, /format \d+.*: (?:run that version|use the newer version)/);
-              assert.equal(own.foreign.reason, error);
-              return true;
-            });
-            assert.deepEqual(await fenced.dump(), before);
-          } finally {
-            await fenced.setFormat("ours");
+          assert.equal(own.lost.aborted, false);
+          for (const [change, [kind, said]] of Object.entries(REFUSALS)) {
+            await fenced.change(change as StoreChange);
+            try {
+              const before = await fenced.dump();
+              await assert.rejects(step(own), (error) => {
+                assert.ok(error instanceof StoreError, String(error));
+                assert.equal(error.kind, kind);
+                assert.match(error.message, said);
+                if (change === "format") assert.equal(own.lost.reason, error);
+                return true;
+              });
+              assert.deepEqual(await fenced.dump(), before, change);
+            } finally {
+              await fenced.restore();
+            }
           }
         });
       }
     }
+
+    test("answers no read that decides something, once it is emptied", async () => {
+      const own = await fenced.openStore();
+      const READS: readonly ((from: Store) => Promise<unknown>)[] = [
+        ({ runs }) => runs.get("run"),
+        ({ runs }) => runs.books("run"),
+        ({ mailboxes }) => mailboxes.read("ann"),
+        ({ mailboxes }) => mailboxes.ledgers(["ann"]),
+        ({ letters }) => letters.get("letter"),
+        (from) => from.getValue("name"),
+        (from) => from.targets(),
+      ];
+      if (own.kind === "embedded") return;
+      await fenced.change("gone");
+      try {
+        for (const read of READS) await assert.rejects(read(own), { kind: "store-replaced" });
+      } finally {
+        await fenced.restore();
+      }
+    });
+
+    test("is another one for all others once its epoch is raised, and goes on for whoever raised it", async () => {
+      const own = await fenced.openStore();
+      const { epoch, identity } = own;
+      await own.raiseEpoch();
+      assert.equal(own.epoch, epoch + 1);
+      assert.equal(own.identity, identity);
+      assert.ok(own.since !== undefined && Math.abs(own.since - (await own.now())) < LEASE_MS);
+      await own.setValue("name", "value");
+      await fenced.change("epoch");
+      await assert.rejects(own.look(), { kind: "store-replaced" });
+      await fenced.restore();
+    });
 
     test("loses nothing of what it had", async () => {
       const own = await fenced.openStore();
       assert.equal((await own.mailboxes.settle("ann", "token", settled(claim), LEASE_MS)).late, false);
       assert.equal((await own.mailboxes.claim("cem", "other", LEASE_MS)).is, "claimed");
       assert.equal(await own.letters.discard(["letter"]), 1);
-      assert.equal(own.foreign.aborted, false);
+      assert.equal(own.lost.aborted, false);
     });
   });
 }

@@ -30,6 +30,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
   const letters = new Map<string, Letter>();
   const books = new Map<string, Books>();
   const runs = new Map<string, Run>();
+  const forgotten = new Map<string, number>();
   const memory = new Map<string, string>();
   const targets = new Map<string, Target>();
   const poolsSeen = new Set<string>();
@@ -271,7 +272,14 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       });
       for (const { id } of gone) for (const each of [runs, books]) each.delete(id);
       for (const { id } of gone) closed.delete(runGate(id));
+      for (const [run, at] of forgotten) if (at < before) forgotten.delete(run);
       return gone.length;
+    },
+    async noteForgotten(ids) {
+      for (const id of ids) if (!forgotten.has(id)) forgotten.set(id, clock.nowMs);
+    },
+    async forgotten() {
+      return [...forgotten].map(([run, at]) => ({ run, at }));
     },
     async books(id = "") {
       return books.get(id) ?? EMPTY_BOOKS;
@@ -308,7 +316,11 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     return there;
   };
   const store: Store = {
-    foreign: new AbortController().signal,
+    lost: new AbortController().signal,
+    identity: "memory",
+    epoch: 1,
+    since: startMs,
+    async raiseEpoch() {},
     look: async () => undefined,
     kind: "embedded",
     now: async () => clock.nowMs,

@@ -80,7 +80,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   const report = createReportFile(context.reportPath(run.id));
   const progress: Progress = { run, report, rows: run.rows.read, endsAt: undefined };
   const failed = new AbortController();
-  const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.foreign]);
+  const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.lost]);
   const stopBoth = (error: unknown): never => {
     failed.abort();
     throw error;
@@ -106,7 +106,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
     await Promise.allSettled(parts);
     report.close();
     observe({ is: "stopped", run });
-    engine.store.foreign.throwIfAborted();
+    engine.store.lost.throwIfAborted();
     const isRefused = error instanceof StoreError && error.kind === "run-cancelled";
     if (watch.isCancelled() || isRefused) throw await cancelled(runs, run.id);
     if (interrupts.drain.aborted && (isAbort(error) || source.stop))

@@ -25,7 +25,7 @@ export interface SettlingOptions {
   /** Told once, when the books have not moved for `stillMs`: there may be no worker. */
   readonly onStill?: () => void;
   readonly stillMs?: number;
-  /** Rejects the wait, as does a store of another format: nobody here delivers any more. */
+  /** Rejects the wait, as does a store that is another one: nobody here delivers any more. */
   readonly signal: AbortSignal;
 }
 
@@ -40,7 +40,7 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
   let movedAt = performance.now();
   let isStallReported = false;
   for (;;) {
-    engine.store.foreign.throwIfAborted();
+    engine.store.lost.throwIfAborted();
     const put = allPut();
     const books = await booksOf(engine.store.runs, runs);
     onLook(books);

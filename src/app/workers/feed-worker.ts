@@ -33,7 +33,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
     const worker = startFeedWorker(engine.queues, {
       // A feed that waits for its turn is not to hold up another.
       concurrency: feeds.size * 2,
-      ending: engine.store.foreign,
+      ending: engine.store.lost,
       handle: (order, signal) => handleOrder(deps, feeds, order, signal),
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });

@@ -26,12 +26,12 @@ export function endWorkerInTime(
 }
 
 /**
- * Resolves when the process is interrupted. Rejects with a StoreError where another version has brought the store to
- * another format: whoever goes on would only fail.
+ * Resolves when the process is interrupted. Rejects with a StoreError where the store is not the one that was opened
+ * any more: whoever goes on would only fail.
  */
 export async function drained({ store }: Engine, { drain }: Interrupts): Promise<void> {
-  await aborted(AbortSignal.any([drain, store.foreign]));
-  if (!drain.aborted) throw store.foreign.reason;
+  await aborted(AbortSignal.any([drain, store.lost]));
+  if (!drain.aborted) throw store.lost.reason;
 }
 
 /** Throws an AppError for the embedded engine: it is one process, and has no fleet. */

@@ -3,6 +3,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { messageOf } from "../../app/app-error.ts";
 import { reportFailure } from "../failure-report.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
+import { LOST_STORE } from "../../store/fence.ts";
 import { answerText, checkAnswerFlags } from "./answer.ts";
 import { readRequests, type RequestRecord } from "./records.ts";
 import { recordInput, requestInput, type RequestInput } from "./request-input.ts";
@@ -96,7 +97,7 @@ async function answerMany(
     if ("printed" in answer) return void io.stdout.write(answer.printed);
     const failure = reportFailure(answer.error);
     // No other line would go better.
-    if (failure.category === "interrupted" || failure.kind === "foreign-format") throw answer.error;
+    if (failure.category === "interrupted" || LOST_STORE.includes(failure.kind)) throw answer.error;
     failed += 1;
     tell(io, `Line ${answer.line}: ${messageOf(failure)}`);
   };

@@ -135,7 +135,7 @@ async function atOnce(
   const call = async (): Promise<boolean> => {
     const slot = await updates.acquire({ priority: 0, signal });
     try {
-      engine?.store.foreign.throwIfAborted();
+      engine?.store.lost.throwIfAborted();
       const written = await writer.write(token, units.map(attributeOf), { clientMetadata, signal });
       if (!written.ok) {
         if (written.failure.outcome === "wait" && written.failure.answered) await slot.throttled();

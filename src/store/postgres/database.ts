@@ -14,6 +14,8 @@ import { setFlagsFromString } from "node:v8";
 import { PGlite, type Transaction } from "@electric-sql/pglite";
 import { SessionPool, type SessionResult } from "./session-pool.ts";
 import { createMutex } from "./mutex.ts";
+import { storeReplaced, type StoreError } from "../store-error.ts";
+import { watchDirectory } from "./directory-watch.ts";
 
 export interface Session {
   /** One statement with parameters; or several in one text without, which answers the last one's rows. */
@@ -62,15 +64,32 @@ function compileWebAssemblyOnce(): void {
 /**
  * Opens the database of a directory, which is made where it is not there. `schema` is the one of unqualified names. It is
  * long because everything in it shares the one session of PGlite, which nobody else may touch.
+ *
+ * Where somebody puts another directory in the place of this one, `onReplaced` is told, every statement is refused, and
+ * the database is not closed: PGlite opens files by their names, and would write into those of the other one.
  */
-export async function openDatabase(directory: string, schema: string): Promise<Database> {
+export async function openDatabase(
+  directory: string,
+  schema: string,
+  onReplaced: (error: StoreError) => void = () => {},
+): Promise<Database> {
   compileWebAssemblyOnce();
   const pglite = await PGlite.create({
     dataDir: directory,
     startParams: [...PGlite.defaultStartParams, ...LOW_MEMORY],
   });
   const mutex = createMutex();
-  const pool = new SessionPool((sql, params) => runStatement(pglite, pglite, sql, params), mutex);
+  const watch = watchDirectory(directory);
+  const demandSame = (): void => {
+    if (!watch.isReplaced()) return;
+    const error = storeReplaced("directory");
+    onReplaced(error);
+    throw error;
+  };
+  const pool = new SessionPool((sql, params) => {
+    demandSame();
+    return runStatement(pglite, pglite, sql, params);
+  }, mutex);
   pglite.onNotification((channel, payload) => pool.notify(channel, payload));
 
   const alone = async <T>(act: () => Promise<T>): Promise<T> => {
@@ -96,16 +115,25 @@ export async function openDatabase(directory: string, schema: string): Promise<D
     transaction: (act) =>
       alone(async () => {
         if (pglite.closed) throw new Error(CLOSED);
+        demandSame();
         return pglite.transaction((tx) =>
           act({
-            query: async <Row>(sql: string, params?: readonly unknown[]) =>
-              (await runStatement<Row>(pglite, tx, sql, params)).rows,
+            async query<Row>(sql: string, params?: readonly unknown[]) {
+              demandSame();
+              return (await runStatement<Row>(pglite, tx, sql, params)).rows;
+            },
           }),
         );
       }),
     close() {
       tidying.stop();
-      closed ??= alone(() => pglite.close());
+      closed ??= alone(async () => {
+        try {
+          if (!watch.isReplaced()) await pglite.close();
+        } finally {
+          watch.close();
+        }
+      });
       return closed;
     },
   };

@@ -3,7 +3,7 @@
  * given back last.
  */
 import { resolve } from "node:path";
-import { createFence, type Fence } from "../fence.ts";
+import { createFence, type Fence, type StoreIdentity } from "../fence.ts";
 import type { Store, Target } from "../store.ts";
 import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
@@ -19,7 +19,7 @@ import { createPace } from "./pace.ts";
 import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
-import { demandFormat, migrate } from "./schema.ts";
+import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
 import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
 
@@ -50,15 +50,16 @@ export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedSto
   await prepareDirectory(directory);
   const lock = await lockDirectory(directory);
   try {
-    const database = await openOrExplain(directory);
+    const fence = createFence();
+    const database = await openOrExplain(directory, fence);
     try {
-      await migrate(database);
+      await migrate(database, undefined, now());
       await upgradeUsers(database);
       await markReady(directory);
       // Every claim and every sweep belongs to the process before this one, which is dead.
       await endLeases(database, now());
       await database.query("DELETE FROM poolsync.sweeps");
-      return assemble(database, lock, now);
+      return assemble(database, { fence, lock, now, known: await storedIdentity(database) });
     } catch (error) {
       await database.close();
       throw error;
@@ -69,10 +70,10 @@ export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedSto
   }
 }
 
-async function openOrExplain(directory: string): Promise<Database> {
+async function openOrExplain(directory: string, fence: Fence): Promise<Database> {
   const postgres = await preparePostgres(directory);
   try {
-    return await openDatabase(postgres, QUEUES_SCHEMA);
+    return await openDatabase(postgres, QUEUES_SCHEMA, (replaced) => fence.announce(replaced));
   } catch (cause) {
     throw new StoreError(
       "damaged",
@@ -82,12 +83,12 @@ async function openOrExplain(directory: string): Promise<Database> {
   }
 }
 
-/** The database as the ports use it: what writes looks at the format first, in the same transaction. */
-function fenced(database: Database, fence: Fence): StoreDatabase {
+/** The database as the ports use it: what writes looks first whether the store is the same, in the same transaction. */
+function fenced(database: Database, fence: Fence, known: () => StoreIdentity): StoreDatabase {
   const transaction: StoreDatabase["transaction"] = (act) =>
     fence.step(() =>
       database.transaction(async (session) => {
-        await demandFormat(session);
+        await demandStore(session, known());
         return act(session);
       }),
     );
@@ -98,11 +99,27 @@ function fenced(database: Database, fence: Fence): StoreDatabase {
   };
 }
 
-function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): EmbeddedStore {
-  const fence = createFence();
-  const database = fenced(unfenced, fence);
+interface Parts {
+  readonly fence: Fence;
+  readonly lock: DirectoryLock;
+  readonly now: () => number;
+  readonly known: StoreIdentity;
+}
+
+function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts): EmbeddedStore {
+  let known = opened;
+  const database = fenced(unfenced, fence, () => known);
   return {
     kind: "embedded",
+    get identity() {
+      return known.identity;
+    },
+    get epoch() {
+      return known.epoch;
+    },
+    get since() {
+      return known.since;
+    },
     now: () => Promise.resolve(now()),
     database: unfenced,
     answer: (status) => lock.answer(status),
@@ -116,8 +133,11 @@ function assemble(unfenced: Database, lock: DirectoryLock, now: () => number): E
     reservations: createReservations(database, now),
     pace: createPace(now),
     plans: createPlans(database),
-    foreign: fence.met,
-    look: () => fence.step(() => demandFormat(database)),
+    lost: fence.met,
+    look: () => fence.step(() => demandStore(database, known)),
+    async raiseEpoch() {
+      known = await database.transaction((session) => raiseEpoch(session, now()));
+    },
     async target({ pool, endpoint, region, arn }) {
       await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,

@@ -1,6 +1,15 @@
 import { defined } from "../../core/defined.ts";
 import { runGate } from "../../core/gate.ts";
-import { directRunId, isEnded, RUN_STATES, type ChangeSource, type Run, type Runs, type RunState } from "../runs.ts";
+import {
+  directRunId,
+  isEnded,
+  RUN_STATES,
+  type ChangeSource,
+  type ForgottenRun,
+  type Run,
+  type Runs,
+  type RunState,
+} from "../runs.ts";
 import { runLost } from "../store-error.ts";
 import { readBooks } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
@@ -105,8 +114,16 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
         );
         await session.query("DELETE FROM poolsync.progress WHERE run = ANY($1::text[])", [ids]);
         await session.query("DELETE FROM poolsync.gates WHERE gate = ANY($1::text[])", [ids.map(runGate)]);
+        await session.query("DELETE FROM poolsync.forgotten WHERE at < $1", [before]);
         return ids.length;
       }),
+    async noteForgotten(ids) {
+      await database.write(
+        "INSERT INTO poolsync.forgotten SELECT run, $2 FROM unnest($1::text[]) AS run ON CONFLICT DO NOTHING",
+        [ids, now()],
+      );
+    },
+    forgotten: () => database.query<ForgottenRun>("SELECT run, at FROM poolsync.forgotten ORDER BY at, run"),
     books: (id = "") => readBooks(database, id),
   };
 }

@@ -5,7 +5,9 @@
  *
  * Documents are `json`, not `jsonb`: they are read and written whole, and text goes in as it is.
  */
-import { StoreError } from "../store-error.ts";
+import { randomBytes } from "node:crypto";
+import type { StoreIdentity } from "../fence.ts";
+import { StoreError, storeReplaced } from "../store-error.ts";
 import type { Database, Session } from "./database.ts";
 
 const STEPS: readonly string[] = [
@@ -164,6 +166,11 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (gate, user_key)
   );
   `,
+  // step 6
+  `
+  -- Runs of an earlier store that this one does not know, by when that was found (epoch ms).
+  CREATE TABLE poolsync.forgotten (run text COLLATE "C" PRIMARY KEY, at bigint NOT NULL);
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */
@@ -172,8 +179,10 @@ export const FORMAT = STEPS.length;
 /**
  * Brings the tables to the newest form. Throws a StoreError where they are newer than this version knows. `format` is an
  * older form, for tests that need tables as an older version left them.
+ *
+ * In the same step the store is given its identity and epoch, and where it is new, since when it is there.
  */
-export async function migrate(database: Database, format = FORMAT): Promise<void> {
+export async function migrate(database: Database, format = FORMAT, now = Date.now()): Promise<void> {
   await database.transaction(async (session) => {
     await session.query(`
       CREATE SCHEMA IF NOT EXISTS poolsync;
@@ -185,13 +194,54 @@ export async function migrate(database: Database, format = FORMAT): Promise<void
     for (const step of STEPS.slice(done, format)) await session.query(step);
     if (stored === undefined) await session.query("INSERT INTO poolsync.format VALUES ($1)", [format]);
     else if (done < format) await session.query("UPDATE poolsync.format SET steps = $1", [format]);
+    if (format < FORMAT) return;
+    const remember = "INSERT INTO poolsync.memory VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    await session.query(remember, ["identity", randomBytes(16).toString("base64url")]);
+    await session.query(remember, ["epoch", "1"]);
+    if (stored === undefined) await session.query(remember, ["since", String(now)]);
   });
 }
 
-/** Throws a StoreError `foreign-format` where the tables are not, or no more, of the form that this version writes. */
-export async function demandFormat(session: Session): Promise<void> {
-  const stored = await storedFormat(session);
-  if (stored !== undefined && stored !== FORMAT) throw foreignFormat(stored);
+const remembered = (name: string): string => `(SELECT value FROM poolsync.memory WHERE name = '${name}') AS ${name}`;
+
+interface IdentityRow {
+  readonly steps: number | null;
+  readonly identity: string | null;
+  readonly epoch: string | null;
+  readonly since: string | null;
+}
+
+async function readIdentity(session: Session): Promise<IdentityRow | undefined> {
+  const names = ["identity", "epoch", "since"].map(remembered).join(", ");
+  const rows = await session.query<IdentityRow>(`SELECT (SELECT steps FROM poolsync.format) AS steps, ${names}`);
+  return rows[0];
+}
+
+/** Of tables that were migrated. */
+export async function storedIdentity(session: Session): Promise<StoreIdentity> {
+  const { identity, epoch, since } = (await readIdentity(session)) ?? {};
+  return { identity: identity ?? "", epoch: Number(epoch), since: since ? Number(since) : undefined };
+}
+
+/**
+ * Throws a StoreError: `foreign-format` where the tables are not, or no more, of the form that this version writes,
+ * `store-replaced` where they are of another store or epoch than was opened.
+ */
+export async function demandStore(session: Session, known: StoreIdentity): Promise<void> {
+  const { steps, identity, epoch } = (await readIdentity(session)) ?? {};
+  if (typeof steps === "number" && steps !== FORMAT) throw foreignFormat(steps);
+  if (identity !== known.identity) throw storeReplaced("other");
+  if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
+}
+
+/** Raises the epoch. What is returned is to be known from now on. */
+export async function raiseEpoch(session: Session, now: number): Promise<StoreIdentity> {
+  await session.query("UPDATE poolsync.memory SET value = value::bigint + 1 WHERE name = 'epoch'");
+  await session.query(
+    "INSERT INTO poolsync.memory VALUES ('since', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    [String(now)],
+  );
+  return storedIdentity(session);
 }
 
 async function storedFormat(session: Session): Promise<number | undefined> {

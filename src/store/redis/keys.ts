@@ -1,6 +1,7 @@
 /**
  * Every key of a namespace. All share one hash tag, so that a script may touch them together on a cluster: a cluster
- * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`, and `N` is `P` and the number of the format, `2:`.
+ * is for availability, not for spread. `P` is `{poolsync:<namespace>}:`, and `N` is `P` and the number of the format that
+ * the documents have, `2:`.
  *
  * | key               | type   | meaning                                                            | lifetime          |
  * |-------------------|--------|--------------------------------------------------------------------|-------------------|
@@ -12,6 +13,8 @@
  * | N runs            | hash   | run -> `StoredRun` of documents.ts, JSON                           | `keepRuns`        |
  * | N run-index       | zset   | run, by when it started (epoch ms)                                 | as runs           |
  * | N identities      | hash   | identity -> the unfinished run of it                               | until it ends     |
+ * | N forgotten       | zset   | run of an earlier store that this one does not know, by when that  | `keepRuns`        |
+ * |                   |        | was found (epoch ms)                                               |                   |
  * | N cursors         | hash   | run -> where its feed stands                                       | as runs           |
  * | N letters         | hash   | letter -> `Letter` of core/mailbox.ts, JSON                        | replay or discard |
  * | N letter-times    | zset   | letter, by when it was buried (epoch ms)                           | as letters        |
@@ -28,7 +31,8 @@
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
- * | P memory          | hash   | name -> text that belongs to the namespace; `format` is the store's| for ever          |
+ * | P memory          | hash   | name -> text that belongs to the namespace; `format`, `identity`,  | for ever          |
+ * |                   |        | `epoch` and `since` are the store's: see store/fence.ts            |                   |
  * | P links:<pool>    | hash   | digest of an address, number or name -> whose it was, sealed       | until it is written |
  * | P alias:<pool>:   | string | `<end in epoch ms>\|<user>`: who may give themselves what has this | the reservation   |
  * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's lease;    |                   |
@@ -48,6 +52,7 @@ export interface Keys {
   readonly runs: string;
   readonly runIndex: string;
   readonly identities: string;
+  readonly forgotten: string;
   readonly cursors: string;
   readonly letters: string;
   readonly letterTimes: string;
@@ -93,6 +98,7 @@ export function createKeys(namespace: string): Keys {
     runs: `${now}runs`,
     runIndex: `${now}run-index`,
     identities: `${now}identities`,
+    forgotten: `${now}forgotten`,
     cursors: `${now}cursors`,
     letters: `${now}letters`,
     letterTimes: `${now}letter-times`,

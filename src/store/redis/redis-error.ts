@@ -1,5 +1,5 @@
-import { StoreError } from "../store-error.ts";
-import { FOREIGN, foreignFormat } from "./format.ts";
+import { StoreError, storeReplaced } from "../store-error.ts";
+import { FOREIGN, foreignFormat, REPLACED } from "./format.ts";
 
 /**
  * ioredis hangs the whole command on its errors, arguments included: usernames, values, and for AUTH the password. No
@@ -42,6 +42,10 @@ export function redisFault(error: unknown): unknown {
   }
   if (code === FOREIGN && error instanceof Error) {
     return foreignFormat(/\bFOREIGNFORMAT (\S+)/.exec(error.message)?.[1] ?? "", cause);
+  }
+  if (code === REPLACED && error instanceof Error) {
+    const how = /\bREPLACEDSTORE (gone|epoch)/.exec(error.message)?.[1];
+    return storeReplaced(how === "gone" || how === "epoch" ? how : "other", cause);
   }
   return cause;
 }

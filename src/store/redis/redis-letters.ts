@@ -1,18 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { Letter } from "../../core/letter.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
+import type { OwnRead } from "../fence.ts";
 import type { RedisClient } from "./connection.ts";
 import { letterDocument, parseDocument } from "./documents.ts";
 import type { Keys } from "./keys.ts";
 import { LETTERS_PER_STEP, mailboxKeys } from "./redis-mailboxes.ts";
 import type { Scripts } from "./scripts.ts";
 
-export function createRedisLetters(redis: RedisClient, keys: Keys, scripts: Scripts): Letters {
+export function createRedisLetters(redis: RedisClient, keys: Keys, scripts: Scripts, ownRead: OwnRead): Letters {
   return {
     list: (filter) => list(redis, keys, filter),
 
     async get(id) {
-      const text = await redis.hget(keys.letters, id);
+      const text = await ownRead(() => redis.hget(keys.letters, id));
       return text === null ? undefined : parseDocument(letterDocument, text, "a letter");
     },
 

@@ -3,6 +3,7 @@ import { defined } from "../../core/defined.ts";
 import { isBehind, openUnits, type Units } from "../../core/mailbox.ts";
 import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
+import type { OwnRead } from "../fence.ts";
 import type { Mailboxes, Selection } from "../mailboxes.ts";
 import { runCancelled, runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
@@ -53,7 +54,13 @@ interface Step {
 type SettlementList = readonly (Settlement & { readonly name: string })[];
 
 /** The port to mailboxes: as long as it has methods, of which each is one script. */
-export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Mailboxes {
+export function createRedisMailboxes(
+  redis: RedisClient,
+  keys: Keys,
+  scripts: Scripts,
+  pools: KnownPools,
+  ownRead: OwnRead,
+): Mailboxes {
   /** The pool of a user stands in their documents only, and the keys of all due sets that are touched are declared. */
   const keysOfAllPools = (token: string) => [
     ...mailboxKeys(keys, token),
@@ -148,7 +155,7 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     },
 
     async read(user) {
-      const answers = await redis.multi().hget(keys.mailboxes, user).hget(keys.ledger, user).exec();
+      const answers = await ownRead(() => redis.multi().hget(keys.mailboxes, user).hget(keys.ledger, user).exec());
       const [mailbox, ledger] = (answers ?? []).map(([error, value]) => {
         if (error) throw error;
         return value;
@@ -160,7 +167,7 @@ export function createRedisMailboxes(redis: RedisClient, keys: Keys, scripts: Sc
     },
 
     async ledgers(users) {
-      const texts = users.length === 0 ? [] : await redis.hmget(keys.ledger, ...users);
+      const texts = users.length === 0 ? [] : await ownRead(() => redis.hmget(keys.ledger, ...users));
       return new Map(
         users.flatMap((user, index) => {
           const text = texts[index];

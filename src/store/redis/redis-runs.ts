@@ -1,5 +1,6 @@
 import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
-import { directRunId, type Run, type Runs } from "../runs.ts";
+import { directRunId, type ForgottenRun, type Run, type Runs } from "../runs.ts";
+import type { OwnRead } from "../fence.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
@@ -11,10 +12,16 @@ import type { Scripts } from "./scripts.ts";
 const SWEEP_PAGE = 100;
 const SWEEP_PAGES = 50;
 
-export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts, pools: KnownPools): Runs {
+export function createRedisRuns(
+  redis: RedisClient,
+  keys: Keys,
+  scripts: Scripts,
+  pools: KnownPools,
+  ownRead: OwnRead,
+): Runs {
   const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
 
-  async function get(id: string): Promise<Run | undefined> {
+  async function read(id: string): Promise<Run | undefined> {
     const [text, cursor, rows] = await Promise.all([
       redis.hget(keys.runs, id),
       redis.hget(keys.cursors, id),
@@ -24,6 +31,8 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     const run = parseDocument(runDocument, text, "a run");
     return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
   }
+
+  const get = (id: string) => ownRead(() => read(id));
 
   async function begin(
     run: Pick<Run, "id" | "source" | "pool" | "feed" | "identity"> & { readonly asOf: number | "" },
@@ -52,8 +61,10 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
     },
 
     async list(limit) {
-      const ids = limit > 0 ? await redis.zrevrange(keys.runIndex, 0, limit - 1) : [];
-      const runs = await Promise.all(ids.map(get));
+      const runs = await ownRead(async () => {
+        const ids = limit > 0 ? await redis.zrevrange(keys.runIndex, 0, limit - 1) : [];
+        return Promise.all(ids.map(read));
+      });
       return runs.filter((run) => run !== undefined);
     },
 
@@ -92,11 +103,25 @@ export function createRedisRuns(redis: RedisClient, keys: Keys, scripts: Scripts
         over += swept.stayed;
         if (swept.gone + swept.stayed < SWEEP_PAGE) break;
       }
+      await scripts.run("command", [keys.forgotten], ["ZREMRANGEBYSCORE", "-inf", `(${before}`]);
       return gone;
     },
 
+    async noteForgotten(ids) {
+      const at = String(await scripts.run("now", [], []));
+      const members = ids.flatMap((id) => [at, id]);
+      if (members.length > 0) await scripts.run("command", [keys.forgotten], ["ZADD", "NX", ...members]);
+    },
+
+    async forgotten() {
+      const found = await redis.zrange(keys.forgotten, "0", "-1", "WITHSCORES");
+      const runs: ForgottenRun[] = [];
+      for (let n = 0; n + 1 < found.length; n += 2) runs.push({ run: found[n] ?? "", at: Number(found[n + 1]) });
+      return runs;
+    },
+
     async books(id = "") {
-      const counts = await redis.hmget(keys.books, ...TERMS.map((term) => `${id}|${term}`));
+      const counts = await ownRead(() => redis.hmget(keys.books, ...TERMS.map((term) => `${id}|${term}`)));
       return post(
         EMPTY_BOOKS,
         TERMS.map((term, index) => ({ run: id, term, by: Number(counts[index] ?? 0) })),

@@ -1,9 +1,12 @@
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
 import type { Store } from "../store.ts";
-import { createFence } from "../fence.ts";
+import { createFence, type OwnRead, type StoreIdentity } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
 import { parseDocument, targetDocument } from "./documents.ts";
 import { FORMAT, foreignFormat } from "./format.ts";
+import { storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
@@ -50,29 +53,52 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
   }
 }
 
+const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
+const epochReply = z.tuple([z.number(), z.coerce.number()]);
+
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
   const fence = createFence();
+  let known = await openNamespace(keys, unfenced);
   const scripts: Scripts = {
-    run: (name, own, args) => fence.step(() => unfenced.run(name, [keys.memory, ...own], args)),
+    run: (name, own, args) =>
+      fence.step(() => unfenced.run(name, [keys.memory, ...own], [...args, known.identity, known.epoch])),
   };
   const write = async (key: string, command: string, ...args: readonly string[]): Promise<void> => {
     await scripts.run("command", [key], [command, ...args]);
   };
-  const setOnce = async (name: string, value: string) => {
-    await write(keys.memory, "HSETNX", name, value);
-    return (await redis.hget(keys.memory, name)) ?? value;
+  const look = (): Promise<void> =>
+    fence.step(async () => {
+      const [format, identity, epoch] = await redis.hmget(keys.memory, "format", "identity", "epoch");
+      if (format && format !== FORMAT) throw foreignFormat(format);
+      if (!format || !identity) throw storeReplaced("gone");
+      if (identity !== known.identity) throw storeReplaced("other");
+      if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
+    });
+  // A store that was this one after the read was it before: nobody gives an identity or an epoch back.
+  const ownRead: OwnRead = async (read) => {
+    const answer = await read();
+    await look();
+    return answer;
   };
-  await setOnce("format", FORMAT);
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   return {
     kind: "redis",
+    get identity() {
+      return known.identity;
+    },
+    get epoch() {
+      return known.epoch;
+    },
+    get since() {
+      return known.since;
+    },
     async now() {
       return Number(await scripts.run("now", [], []));
     },
-    mailboxes: createRedisMailboxes(redis, keys, scripts, pools),
-    letters: createRedisLetters(redis, keys, scripts),
-    runs: createRedisRuns(redis, keys, scripts, pools),
+    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, ownRead),
+    letters: createRedisLetters(redis, keys, scripts, ownRead),
+    runs: createRedisRuns(redis, keys, scripts, pools, ownRead),
     holds: createRedisHolds(redis, keys, scripts),
     gates: createRedisGates(redis, keys, scripts),
     exceptions: createRedisExceptions(redis, keys, scripts),
@@ -80,15 +106,15 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     reservations: createRedisReservations(keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),
-    foreign: fence.met,
+    lost: fence.met,
+    look,
 
-    look: () =>
-      fence.step(async () => {
-        const stored = await redis.hget(keys.memory, "format");
-        if (stored !== null && stored !== FORMAT) throw foreignFormat(stored);
-      }),
+    async raiseEpoch() {
+      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));
+      known = { ...known, epoch, since };
+    },
 
-    setOnce,
+    setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
 
     async recall(name) {
       return (await redis.hget(keys.memory, name)) ?? undefined;
@@ -101,18 +127,20 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     setValue: (name, value) => write(keys.notes, "HSET", name, value),
 
     async getValue(name) {
-      return (await redis.hget(keys.notes, name)) ?? undefined;
+      return (await ownRead(() => redis.hget(keys.notes, name))) ?? undefined;
     },
 
     async target(target) {
       const { pool, endpoint, region, arn } = target;
-      await write(keys.targets, "HSETNX", pool, JSON.stringify({ pool, endpoint, region, arn }));
-      const text = await redis.hget(keys.targets, pool);
-      return text === null ? target : parseDocument(targetDocument, text, "a target");
+      const document = JSON.stringify({ pool, endpoint, region, arn });
+      const text = await scripts.run("set-once", [keys.targets], [pool, document]);
+      return parseDocument(targetDocument, text, "a target");
     },
 
     async targets() {
-      return (await redis.hvals(keys.targets)).map((text) => parseDocument(targetDocument, text, "a target"));
+      return (await ownRead(() => redis.hvals(keys.targets))).map((text) =>
+        parseDocument(targetDocument, text, "a target"),
+      );
     },
 
     async link(pool, digest) {
@@ -133,4 +161,10 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
 
     close: () => closeRedis(redis),
   };
+}
+
+async function openNamespace(keys: Keys, scripts: Scripts): Promise<StoreIdentity> {
+  const reply = await scripts.run("open-namespace", [keys.memory], [randomBytes(16).toString("base64url")]);
+  const [identity, epoch, since] = identityReply.parse(reply);
+  return { identity, epoch, since: since ?? undefined };
 }

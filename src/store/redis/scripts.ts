@@ -7,7 +7,7 @@ import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
 import { COUNT_DIGITS, MAX_LEAD_MS, TIME_DIGITS } from "../../core/version.ts";
 import { PROBE_GROWTH } from "../holds.ts";
 import type { RedisClient } from "./connection.ts";
-import { FOREIGN, FORMAT } from "./format.ts";
+import { FOREIGN, FORMAT, FORMER, REPLACED } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
 const MAILBOX = ["account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
@@ -16,6 +16,8 @@ const MAILBOX = ["account", "documents", "mailbox", "ledger", "placing", "closin
 const PRELUDES = {
   command: [],
   exchange: [],
+  "set-once": [],
+  "raise-epoch": [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
@@ -40,13 +42,14 @@ const PRELUDES = {
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],
+  "open-namespace": [],
   "upgrade-begin": [],
   "upgrade-documents": [],
   "upgrade-end": [],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-/** What brings another format to this one. */
-const UNFENCED: ReadonlySet<string> = new Set(["upgrade-begin", "upgrade-documents", "upgrade-end"]);
+/** What opens a namespace, and brings another format to this one. */
+const UNFENCED: ReadonlySet<string> = new Set(["open-namespace", "upgrade-begin", "upgrade-documents", "upgrade-end"]);
 
 type LuaConstant = number | string | Readonly<Record<string, string>>;
 
@@ -55,7 +58,8 @@ type LuaConstant = number | string | Readonly<Record<string, string>>;
  * stands in Lua and in TypeScript.
  */
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>> = {
-  fence: { FORMAT, FOREIGN },
+  fence: { FORMAT, FOREIGN, REPLACED },
+  "open-namespace": { FORMAT, FORMER, FOREIGN },
   account: { MADE_AT_DIGITS },
   mailbox: {
     ABANDONED_CALL_MS,
@@ -77,8 +81,9 @@ export type ScriptName = keyof typeof PRELUDES;
 
 export interface Scripts {
   /**
-   * A script is fenced, unless it upgrades: the first of its keys is `memory`, and it rejects with a StoreError `foreign-format` where the
-   * format that stands there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
+   * A script is fenced, unless it opens or upgrades: the first of its keys is `memory`, the last two of its arguments are
+   * the identity and the epoch, and it rejects with a StoreError `foreign-format` or `store-replaced` where what stands
+   * there is another. Answers what the script does. Where that is a list there may be errors in it, each of its own step.
    */
   run(name: ScriptName, keys: readonly string[], args: readonly (string | number | Buffer)[]): Promise<unknown>;
 }

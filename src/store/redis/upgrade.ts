@@ -1,6 +1,7 @@
 /**
  * Brings a namespace from format 1 to format 2, in pages, whichever process comes first; several that start at once
- * share the work, and one that is killed leaves the rest to the next.
+ * share the work, and one that is killed leaves the rest to the next. To format 3 it comes when it is opened
+ * (lua/open-namespace.lua).
  *
  * The keys of format 1 are renamed in one step, with a text left in the place of each: processes of versions that look at
  * no format may still run, and fail from then on instead of writing. Later formats need none of this, because every
@@ -9,7 +10,7 @@
 import { runGate } from "../../core/gate.ts";
 import { upgradedMailbox, upgradedRun } from "../format-1.ts";
 import type { RedisClient } from "./connection.ts";
-import { FORMAT } from "./format.ts";
+import { FORMER } from "./format.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
 
@@ -40,7 +41,7 @@ export async function upgrade(redis: RedisClient, keys: Keys, scripts: Scripts):
       "",
       "",
     ]);
-  } while ((await scripts.run("upgrade-end", [keys.memory, mailboxes, runs], [UNDER_WAY, FORMAT])) !== 1);
+  } while ((await scripts.run("upgrade-end", [keys.memory, mailboxes, runs], [UNDER_WAY, FORMER])) !== 1);
 }
 
 /** The script says which pools there are: an older process may add one until its keys are taken away. */
