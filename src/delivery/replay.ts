@@ -5,6 +5,7 @@
  */
 import type { Letter } from "../core/letter.ts";
 import { callOptionsOf } from "../store/keyring.ts";
+import { sealLetter } from "../store/sealing.ts";
 import { openLetter } from "../store/sealed-unit.ts";
 import { retractGone, retractLetters } from "../queues/dead-letters.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -65,6 +66,7 @@ const nothingYet = (): Done => ({ letters: 0, runs: new Set(), pools: new Set() 
 
 async function putAgain(engine: Engine, page: readonly Letter[], done: Done, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
+  for (const { id } of page) await sealLetter(engine.store, engine.keyring, id);
   // Before the replay: a letter that is buried anew at once stands its job anew, and that one must stay.
   await retractLetters(engine.queues, page);
   const dues = await engine.store.mailboxes.replay(

@@ -16,7 +16,8 @@ import type { ListedUser } from "../core/comparison.ts";
 import type { Identifier, Question } from "../core/identifier.ts";
 import { isFresh, type Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
-import type { Keyring, Place } from "../store/keyring.ts";
+import type { Keyring } from "../store/keyring.ts";
+import { linkPlace } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
 
 export type Named =
@@ -78,7 +79,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
   const digestOf = (alias: Alias): string =>
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
-  const linkPlace = (alias: Alias): Place => ["link", profile.id, digestOf(alias)];
+  const placeOf = (alias: Alias) => linkPlace(profile.id, digestOf(alias));
   const keyOf = (alias: Alias): string => JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
 
   /** The user who is about to get the name, or got it a moment ago. */
@@ -101,7 +102,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     await store.setLink(
       profile.id,
       digestOf(alias),
-      keyring.seal(linkPlace(alias), JSON.stringify({ username, askedAt })),
+      keyring.seal(placeOf(alias), JSON.stringify({ username, askedAt })),
     );
     return answer;
   }
@@ -142,7 +143,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
     async hint(alias) {
       const sealed = await store.link(profile.id, digestOf(alias));
-      const text = sealed === undefined ? undefined : keyring.open(linkPlace(alias), sealed);
+      const text = sealed === undefined ? undefined : keyring.open(placeOf(alias), sealed);
       return text === undefined ? undefined : hintOf(text);
     },
   };

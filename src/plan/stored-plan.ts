@@ -5,7 +5,8 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
-import { clear, isSealed, type Keyring, type Place } from "../store/keyring.ts";
+import { clear, isSealed, type Keyring } from "../store/keyring.ts";
+import { chunkPlace } from "../store/sealed-unit.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
@@ -76,11 +77,6 @@ export async function openStoredPlan(
   const kept = await plans.list();
   if (!kept.some((entry) => entry.run === run)) return undefined;
   return readPlan(() => unpacked(keyring, run, plans.read(run)), inChunks(keyring), { name: run, now, former: true });
-}
-
-/** Where a chunk of the plan of a run is kept. */
-export function chunkPlace(run: string, index: number): Place {
-  return ["plan chunk", run, String(index)];
 }
 
 async function* sealed(keyring: Keyring, run: string, chunks: AsyncIterable<Buffer>): AsyncGenerator<string> {

@@ -9,7 +9,8 @@ import { CLOCKS_APART_MS } from "../core/mailbox.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { changeWaits } from "../core/waiting-change.ts";
-import type { Keyring, Place } from "../store/keyring.ts";
+import type { Keyring } from "../store/keyring.ts";
+import { beforeImagePlace } from "../store/sealed-unit.ts";
 import type { BeforeImage, BeforeImages } from "../store/before-images.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
 import { isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
@@ -67,7 +68,7 @@ export async function keepBeforeImages(
     const user = keyring.userKey(pool, username);
     for (const unit of units) {
       const name = `${user} ${unit.name}`;
-      batch.set(name, keyring.seal(placeOf(run, name), JSON.stringify({ username, line, sub, ...unit })));
+      batch.set(name, keyring.seal(beforeImagePlace(run, name), JSON.stringify({ username, line, sub, ...unit })));
     }
     if (batch.size >= BATCH) await flush();
   }
@@ -166,14 +167,9 @@ export async function openWayBack(
   };
 }
 
-/** Where what was there of a user's unit before a run is kept. */
-export function placeOf(run: string, unit: string): Place {
-  return ["before image", run, unit];
-}
-
 /** Undefined where it was altered in the store. */
 function entryOf(keyring: Keyring, run: string, { unit, body }: BeforeImage): z.infer<typeof entryForm> | undefined {
-  const text = keyring.open(placeOf(run, unit), body);
+  const text = keyring.open(beforeImagePlace(run, unit), body);
   return text === undefined ? undefined : entryForm.parse(JSON.parse(text));
 }
 

@@ -4,6 +4,7 @@
  */
 import { createLog, type Log } from "../log.ts";
 import { createKeyring, type Keyring } from "../store/keyring.ts";
+import { sealEverything } from "../store/sealing.ts";
 import { openKeysToWork, type WrappingKeys } from "../store/namespace-keys.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
@@ -80,11 +81,19 @@ interface OpenedStore {
   close(): Promise<void>;
 }
 
-async function assemble(opened: OpenedStore, wrapping: WrappingKeys): Promise<Engine> {
+async function assemble(opened: OpenedStore, settings: EngineSettings): Promise<Engine> {
   const { store, answer, isConnected } = opened;
+  const closing = new AbortController();
   try {
-    const keyring = await openKeyring(store, wrapping);
+    const { identity, keys, wrappedBy } = await openKeysToWork(store, settings);
+    let { sealed } = keys;
+    const keyring = createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => sealed });
     const queues = await opened.openQueues();
+    if (!sealed) {
+      const { log = createLog("silent") } = settings;
+      const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
+      void sealing.then((isDone) => (sealed = isDone));
+    }
     return {
       kind: store.kind,
       store,
@@ -96,6 +105,7 @@ async function assemble(opened: OpenedStore, wrapping: WrappingKeys): Promise<En
       },
       ...(answer ? { answer } : {}),
       async close() {
+        closing.abort();
         try {
           await queues.close();
         } finally {
@@ -107,9 +117,4 @@ async function assemble(opened: OpenedStore, wrapping: WrappingKeys): Promise<En
     await opened.close();
     throw error;
   }
-}
-
-async function openKeyring(store: Store, wrapping: WrappingKeys): Promise<Keyring> {
-  const { identity, keys, wrappedBy } = await openKeysToWork(store, wrapping);
-  return createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => keys.sealed });
 }

@@ -99,7 +99,13 @@ export async function rewrapKeys(
   }
 }
 
-/** Says in the record that nothing is left of what was kept before format 3. */
+/** True where the record says that nothing is left of what was kept before format 3. It is not opened. */
+export async function isMarkedSealed(store: KeyStore): Promise<boolean> {
+  const record = await store.recall(RECORD);
+  return record !== undefined && parsed(record).sealed;
+}
+
+/** Says so in the record. */
 export async function markSealed(store: KeyStore, wrapping: WrappingKeys): Promise<void> {
   for (;;) {
     const { identity, record, keys, wrappedBy } = await openNamespaceKeys(store, wrapping);

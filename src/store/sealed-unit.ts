@@ -18,6 +18,12 @@ export interface UnitPlace extends UserPlace {
   readonly unit: string;
 }
 
+/** Where it is kept whose an address, a number or another name was; by the name's digest. */
+export const linkPlace = (pool: string, digest: string): Place => ["link", pool, digest];
+/** Where it is kept what was there of a user's unit before a run. */
+export const beforeImagePlace = (run: string, unit: string): Place => ["before image", run, unit];
+/** Where a chunk of the plan of a run is kept. */
+export const chunkPlace = (run: string, index: number): Place => ["plan chunk", run, String(index)];
 const usernamePlace = ({ pool, user }: UserPlace): Place => ["username", pool, user];
 const bodyPlace = ({ pool, user, unit }: UnitPlace): Place => ["body", pool, user, unit];
 
@@ -31,7 +37,15 @@ export function openUsername(
   at: UserPlace,
   sealed: string,
 ): string | undefined {
-  const username = keyring.open(usernamePlace(at), sealed);
+  return openUsernameOf(keyring, at, keyring.open(usernamePlace(at), sealed));
+}
+
+/** The username, where it is this user's. */
+export function openUsernameOf(
+  keyring: Pick<Keyring, "userKey">,
+  at: UserPlace,
+  username: string | undefined,
+): string | undefined {
   return username !== undefined && keyring.userKey(at.pool, username) === at.user ? username : undefined;
 }
 

@@ -3,6 +3,7 @@ import type { StoreIdentity } from "./fence.ts";
 import type { BeforeImages } from "./before-images.ts";
 import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
+import type { KeptTexts } from "./kept-texts.ts";
 import type { Holds } from "./holds.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
@@ -34,6 +35,7 @@ export interface Store extends StoreIdentity {
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;
+  readonly texts: KeptTexts;
   /**
    * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
    * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was

@@ -222,6 +222,37 @@ for (const kind of KINDS) {
       await assertBalanced();
     });
 
+    test("has all of it sealed while it is delivered, and nothing is clear any more", async (t) => {
+      const { engine, store, deliver, letters, assertBalanced } = await setStage(t, kind);
+      const { texts } = store;
+      assert.equal(engine.keyring.isSealed, false);
+      await deliver();
+      await until("all is sealed", () => engine.keyring.isSealed, WITHIN_MS);
+      let plans = 0;
+      for (const shelf of await texts.shelves()) {
+        for (let cursor: string | undefined = ""; cursor !== undefined;) {
+          const page: Awaited<ReturnType<typeof texts.page>> = await texts.page(shelf, cursor);
+          cursor = page.next;
+          for (const { name, text } of page.found) {
+            assert.doesNotMatch(text, /"(?:body|username)":"(?!b:)/, `${shelf.kind} ${name}`);
+            if (shelf.kind !== "mailboxes" && shelf.kind !== "letters") assert.match(text, /^b:/, shelf.kind);
+            if (shelf.kind === "plan") plans += 1;
+          }
+        }
+      }
+      assert.equal(plans > 0, figures.plans.length > 0);
+      for (const letter of await letters()) assert.ok(openLetter(engine.keyring, letter), letter.kind);
+      assert.ok((await letters()).every(({ kind: is }) => is !== "altered"));
+      for (const { run } of figures.plans) {
+        const plan = await openStoredPlan(store.plans, engine.keyring, { run, now: 0 });
+        assert.ok(plan);
+        assert.ok((await Array.fromAsync(plan.records())).length > 0);
+      }
+      await until("nothing is pending", async () => (await store.runs.books()).pending === 0, WITHIN_MS);
+      assert.ok((await letters()).every(({ kind: is }) => is !== "altered"));
+      await assertBalanced();
+    });
+
     for (const { run } of figures.plans) {
       test("has a plan that somebody approves", async (t) => {
         // It waits for some days.

@@ -80,6 +80,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
     "pools",
     "close",
   ],
+  texts: ["shelves", "page", "read", "era"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -154,6 +155,13 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       plans: {
         keep: ({ plans }) => plans.keep({ run: "other", expiresAt }, chunks()),
         drop: ({ plans }) => plans.drop("run"),
+      },
+      texts: {
+        replace: async ({ texts }) => {
+          const shelf = { kind: "letters", of: "" } as const;
+          const text = (await texts.read(shelf, "letter")) ?? "";
+          return texts.replace(shelf, { name: "letter", text }, "{}");
+        },
       },
       store: {
         look: (to) => to.look(),

@@ -334,6 +334,13 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     beforeImages,
     pace,
     plans,
+    texts: {
+      shelves: async () => [],
+      page: async () => ({ found: [], next: undefined }),
+      read: async () => undefined,
+      replace: async () => false,
+      era: async () => "",
+    },
     async setValue(name, value) {
       memory.set(`note ${name}`, value);
     },

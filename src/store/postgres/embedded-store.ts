@@ -20,6 +20,7 @@ import { createPlans } from "./plans.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
+import { createTexts } from "./texts.ts";
 import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
 
@@ -138,6 +139,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     async raiseEpoch() {
       known = await database.transaction((session) => raiseEpoch(session, now()));
     },
+    texts: createTexts(database),
     async target({ pool, endpoint, region, arn }) {
       await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,

@@ -19,6 +19,7 @@ import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
+import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
@@ -108,6 +109,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     plans: createRedisPlans(redis, keys, scripts),
     lost: fence.met,
     look,
+    texts: createRedisTexts(redis, keys, scripts),
 
     async raiseEpoch() {
       const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));

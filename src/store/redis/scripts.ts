@@ -18,6 +18,8 @@ const PRELUDES = {
   exchange: [],
   "set-once": [],
   "raise-epoch": [],
+  "replace-text": [],
+  era: [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
