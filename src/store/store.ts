@@ -9,6 +9,7 @@ import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pace } from "./pace.ts";
 import type { Plans } from "./plans.ts";
+import type { Rekeying } from "./rekeying.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Runs } from "./runs.ts";
 
@@ -36,6 +37,7 @@ export interface Store extends StoreIdentity {
   readonly pace: Pace;
   readonly plans: Plans;
   readonly texts: KeptTexts;
+  readonly rekeying: Rekeying;
   /**
    * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
    * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was

@@ -17,6 +17,7 @@ import { createLetters } from "./letters.ts";
 import { createMailboxes } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
 import { createPlans } from "./plans.ts";
+import { createRekeying } from "./rekeying.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
@@ -140,6 +141,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
       known = await database.transaction((session) => raiseEpoch(session, now()));
     },
     texts: createTexts(database),
+    rekeying: createRekeying(database, now),
     async target({ pool, endpoint, region, arn }) {
       await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,

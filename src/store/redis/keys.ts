@@ -28,6 +28,9 @@
  * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
  * |                   |        | by unit, JSON                                                      |                   |
  * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
+ * | N aside:ledger,   | hashes | what those hold, while new keys are made: see store/rekeying.ts     | the rekeying      |
+ * |   aside:exceptions, |      |                                                                    |                   |
+ * |   aside:links:<pool> |     |                                                                    |                   |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
@@ -69,6 +72,10 @@ export interface Keys {
   readonly notes: string;
   /** What is left of format 1 while it is brought to this one. */
   readonly left: { readonly mailboxes: string; readonly runs: string };
+  /** What is set aside while new keys are made. */
+  readonly aside: { readonly ledgers: string; readonly exceptions: string; links(pool: string): string };
+  /** What keys begin with that hold what ends by itself. */
+  readonly passing: { readonly [what in "answers" | "aliases" | "plans" | "befores"]: string };
   /** What format 1 called a key that has another name since. */
   formerly(key: string): string;
   plan(run: string): string;
@@ -114,6 +121,17 @@ export function createKeys(namespace: string): Keys {
     plans: `${prefix}plans`,
     notes: `${prefix}notes`,
     left: { mailboxes: `${now}left:mailboxes`, runs: `${now}left:runs` },
+    aside: {
+      ledgers: `${now}aside:ledger`,
+      exceptions: `${now}aside:exceptions`,
+      links: (pool) => `${now}aside:links:${pool}`,
+    },
+    passing: {
+      answers: `${prefix}once:`,
+      aliases: `${prefix}alias:`,
+      plans: `${prefix}plan:`,
+      befores: `${prefix}before:`,
+    },
     formerly: (key) => prefix + key.slice(now.length).replace(/^left:/, ""),
     plan: (run) => `${prefix}plan:${run}`,
     due: (pool) => `${now}due:${pool}`,

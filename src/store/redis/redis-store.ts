@@ -18,6 +18,7 @@ import { createRedisLetters } from "./redis-letters.ts";
 import { createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
+import { createRedisRekeying } from "./redis-rekeying.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
@@ -110,6 +111,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     lost: fence.met,
     look,
     texts: createRedisTexts(redis, keys, scripts),
+    rekeying: createRedisRekeying(redis, keys, scripts),
 
     async raiseEpoch() {
       const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));

@@ -20,6 +20,8 @@ const PRELUDES = {
   "raise-epoch": [],
   "replace-text": [],
   era: [],
+  "rekey-begin": [],
+  "rekey-move": [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,

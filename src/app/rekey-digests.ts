@@ -1,0 +1,337 @@
+/**
+ * After a leak: a namespace gets new keys, and everything that the former ones have named or sealed is named and sealed
+ * anew. One process does it, and nobody works beside: the record of the keys says that it is under way, so none opens the
+ * namespace, and the epoch is raised, so those that had it open end. Cut at any moment and begun again it goes on: what
+ * was brought over opens under the new keys, and what was not opens under the former.
+ *
+ * What says by a digest alone whose it is (ledgers, exceptions, links) is found through the users that the pools list now.
+ */
+import { ConfigError } from "../config/config-error.ts";
+import { choosePool, type PoolFlags } from "../config/config.ts";
+import { accountOf } from "../cognito/listed-user.ts";
+import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import { LETTER_KINDS } from "../core/failure.ts";
+import { canonicalUsername } from "../core/pool-schema.ts";
+import { quoted } from "../core/quoted.ts";
+import { nextStep, sentence } from "../core/sentence.ts";
+import type { Pool } from "../delivery/pool.ts";
+import { withScope, type Scope } from "../lifecycle.ts";
+import { imageAnew, imageOfSeen, unitOf } from "../plan/images-anew.ts";
+import { deadLetterQueue, republishLetters } from "../queues/dead-letters.ts";
+import { openEngineWith, type Engine } from "../queues/engine.ts";
+import { REPLAY_QUEUE, type ReplayOrder } from "../queues/replay-orders.ts";
+import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
+import type { KeptText, Shelf } from "../store/kept-texts.ts";
+import { createKeyring } from "../store/keyring.ts";
+import { makeNewKeys, openKeysToReplace, takeNewKeys, type ReplacedKeys } from "../store/namespace-keys.ts";
+import { ledgerAnew, letterAnew, linkAnew, mailboxAnew, type Anew, type KeyChange } from "../store/new-names.ts";
+import { SET_ASIDE, type Move, type Named } from "../store/rekeying.ts";
+import type { Store } from "../store/store.ts";
+import { AppError } from "./app-error.ts";
+import { openChosenPool, openClients, type Opened } from "./opening.ts";
+import { neverUsed } from "./rekey.ts";
+
+export interface NewKeysRequest extends PoolFlags {
+  /** Pools that are no more: what is known of their users by a digest alone is dropped. */
+  readonly withoutPools: readonly string[];
+}
+
+/** What was brought over, in this call. */
+export interface NewKeysMade {
+  /** Goes on with one that was cut. */
+  readonly resumed: boolean;
+  /** False where the new keys lie in the store in clear. */
+  readonly wrapped: boolean;
+  mailboxes: number;
+  letters: number;
+  /** Values of runs that can be put back. */
+  beforeImages: number;
+  ledgers: number;
+  exceptions: number;
+  links: number;
+  /** Whose user is in none of the pools. */
+  dropped: { readonly ledgers: number; readonly exceptions: number; readonly links: number };
+  /** Runs whose plan waited for an approval, or was approved and not carried out to its end. */
+  plans: number;
+  /** Documents that could not be read, and stay as they are. */
+  damaged: number;
+}
+
+interface Rekey {
+  readonly engine: Engine;
+  readonly change: KeyChange;
+  readonly pools: readonly Pool[];
+  readonly made: NewKeysMade;
+  readonly signal: AbortSignal;
+}
+
+/** Throws an AppError `no-keys` where nobody has used the namespace yet, and where a pool cannot be read. */
+export async function makeKeysAnew(
+  opened: Opened,
+  { withoutPools, ...flags }: NewKeysRequest,
+  signal: AbortSignal,
+): Promise<NewKeysMade> {
+  const { config, log, say } = opened;
+  return withScope(async (scope) => {
+    let former: ReplacedKeys | undefined;
+    const settings = { ...config, log, ...(say && { say }) };
+    const engine = scope.defer(
+      await openEngineWith(settings, async (store) => {
+        former = await openKeysToReplace(store, config);
+        if (former === undefined) throw new AppError("no-keys", neverUsed(config));
+        return keyringOf(former);
+      }),
+      (open) => open.close(),
+    );
+    if (former === undefined) throw new Error("Expected an engine that is open to have its keys");
+    const { store } = engine;
+    // Before anything is begun: of a pool that cannot be read nothing would be found.
+    const pools = await openPools(opened, { engine, scope, flags, withoutPools, signal });
+    const keys = await makeNewKeys(store, config);
+    const wrapped = config.key !== undefined;
+    const to = createKeyring({ identity: store.identity, keys, encrypts: wrapped, isSealed: () => true });
+    const dropped = { ledgers: 0, exceptions: 0, links: 0 };
+    const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
+    const made = { resumed: former.isUnderWay, wrapped, ...kept, dropped, plans: 0, damaged: 0 };
+    const rekey = { engine, change: { from: engine.keyring, to }, pools, made, signal };
+    await store.raiseEpoch();
+    try {
+      await bringOver(rekey);
+    } catch (error) {
+      if (store.lost.aborted || !(error instanceof Error)) throw error;
+      const [kind, category] = signal.aborted
+        ? (["interrupted", "interrupted"] as const)
+        : (["rekeying", "failed"] as const);
+      const why = signal.aborted ? "Interrupted." : error.message;
+      throw new AppError(
+        kind,
+        sentence`${why} Not everything has its new name yet: nothing is lost, and nothing else is done in this namespace until you give ${nextStep("rekey", "--digests")} again, which goes on.`,
+        { cause: error, category },
+      );
+    }
+    await takeNewKeys(store, [SET_ASIDE]);
+    return made;
+  });
+}
+
+function keyringOf({ identity, keys, wrappedBy }: ReplacedKeys) {
+  return createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => keys.sealed });
+}
+
+interface PoolsDeps extends Pick<NewKeysRequest, "withoutPools"> {
+  readonly engine: Engine;
+  readonly scope: Scope;
+  readonly flags: PoolFlags;
+  readonly signal: AbortSignal;
+}
+
+/** Every pool that the namespace knows. */
+async function openPools(opened: Opened, deps: PoolsDeps): Promise<readonly Pool[]> {
+  const { config } = opened;
+  const { engine, scope, flags, withoutPools, signal } = deps;
+  const clients = openClients(config, scope);
+  const pools: Pool[] = [];
+  const known = (await engine.store.targets()).map(({ pool }) => pool);
+  const unknown = withoutPools.find((id) => !known.includes(id));
+  if (unknown !== undefined) {
+    const message = `Expected a pool that this namespace knows (${known.join(", ")}), got ${quoted(unknown)}`;
+    throw new ConfigError([{ path: "--without-pool", message }]);
+  }
+  for (const id of known) {
+    if (withoutPools.includes(id)) continue;
+    const { concurrency } = config;
+    try {
+      pools.push(
+        await openChosenPool({ ...opened, engine, scope, clients, concurrency, signal }, choosePool(config, id, flags)),
+      );
+    } catch (cause) {
+      if (signal.aborted || !(cause instanceof Error)) throw cause;
+      throw new AppError(
+        "pool-unread",
+        sentence`Pool ${id} cannot be read, and without it poolsync forgets what it wrote there: ${cause.message} Where the pool is no more, give ${nextStep("rekey", "--digests", "--without-pool", id)}. Nothing was changed.`,
+        { cause },
+      );
+    }
+  }
+  return pools;
+}
+
+async function bringOver(rekey: Rekey): Promise<void> {
+  const { engine, change, pools, made } = rekey;
+  const { store } = engine;
+  await store.rekeying.begin();
+  await endPlans(store, made);
+  const ids = (await store.targets()).map(({ pool }) => pool);
+  const shelves = await store.texts.shelves();
+  const images = new Map<string, Set<string>>();
+  for (const { kind, of: run } of shelves) {
+    if (kind !== "before images") continue;
+    const units = new Set<string>();
+    made.beforeImages += await moveAll(rekey, { kind, of: run }, (image) => {
+      units.add(unitOf(image));
+      return imageAnew(change, ids, run, image);
+    });
+    images.set(run, units);
+  }
+  const users = await wantedUsers(engine);
+  for (const pool of pools) await scan(rekey, pool, images, users);
+  made.mailboxes = await moveAll(rekey, { kind: "mailboxes", of: "" }, (kept) => mailboxAnew(change, kept));
+  made.letters = await moveAll(rekey, { kind: "letters", of: "" }, (kept) =>
+    letterAnew(change, kept, (former) => users.get(former) || undefined),
+  );
+  await rebuildQueues(engine, ids, users);
+  Object.assign(made.dropped, await store.rekeying.left());
+  await store.rekeying.end();
+}
+
+/** A plan is signed by keys that others may have. The next pass of its feed makes another. */
+async function endPlans({ plans, runs }: Store, made: NewKeysMade): Promise<void> {
+  for (const { run } of await plans.list()) {
+    const isWaiting = await runs.transition(run, ["needs-approval"], "expired");
+    const isCut = !isWaiting && (await runs.transition(run, ["reading"], "failed"));
+    await plans.drop(run);
+    if (isWaiting || isCut) made.plans += 1;
+  }
+}
+
+/** Moves all texts of a shelf that are not moved yet. Answers how many. */
+async function moveAll(
+  { engine, made, signal }: Rekey,
+  shelf: Shelf & Named,
+  anew: (kept: KeptText) => Anew,
+): Promise<number> {
+  const { texts, rekeying } = engine.store;
+  let moved = 0;
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    signal.throwIfAborted();
+    const { found, next } = await texts.page(shelf, cursor);
+    const moves: Move[] = [];
+    for (const kept of found) {
+      const to = anew(kept);
+      if (to === "damaged") made.damaged += 1;
+      else if (to !== "new") moves.push({ from: kept.name, to });
+    }
+    await rekeying.move(shelf, moves);
+    moved += moves.length;
+    cursor = next;
+  }
+  return moved;
+}
+
+/** Former keys of users that stand elsewhere than where their user is named, without their new ones. */
+async function wantedUsers({ store, queues }: Engine): Promise<Map<string, string>> {
+  const wanted = new Map<string, string>();
+  for await (const { owner } of store.letters.list({})) if (owner !== undefined) wanted.set(owner, "");
+  for (const { data } of await replayOrders(queues)) if (data.user !== undefined) wanted.set(data.user, "");
+  return wanted;
+}
+
+/** The users of a pool come back to what was set aside of them. */
+async function scan(
+  rekey: Rekey,
+  pool: Pool,
+  images: ReadonlyMap<string, ReadonlySet<string>>,
+  wanted: Map<string, string>,
+): Promise<void> {
+  const { engine, change, made, signal } = rekey;
+  const { rekeying } = engine.store;
+  const { profile } = pool;
+  const links = { kind: "links", of: profile.id } as const;
+  for await (const { users } of pool.scan(signal)) {
+    const listed = new Map<string, Seen>();
+    const aliases = new Map<string, string>();
+    for (const user of users) {
+      const username = canonicalUsername(profile, user.username);
+      const former = change.from.userKey(profile.id, username);
+      const key = change.to.userKey(profile.id, username);
+      listed.set(former, { user, key });
+      if (wanted.has(former)) wanted.set(former, key);
+      for (const [attribute, value] of user.attributes) {
+        if (!isAliasAttribute(attribute) || value === "") continue;
+        const named = [profile.id, attribute, canonicalAlias(profile, { attribute, value })] as const;
+        aliases.set(change.from.linkDigest(...named), change.to.linkDigest(...named));
+      }
+    }
+    const names = [...listed.keys()];
+    made.ledgers += await comeBack(rekeying, { kind: "ledgers", of: "" }, names, ({ name, text }) => {
+      const { user, key } = seen(listed, name);
+      const ledger = ledgerAnew(change, profile.id, accountOf(user), text);
+      return ledger === undefined ? undefined : { name: key, text: ledger };
+    });
+    made.exceptions += await comeBack(rekeying, { kind: "exceptions", of: "" }, names, ({ name, text }) => ({
+      name: seen(listed, name).key,
+      text,
+    }));
+    made.links += await comeBack(rekeying, links, [...aliases.keys()], (link) =>
+      linkAnew(change, profile.id, link, aliases.get(link.name) ?? ""),
+    );
+    for (const [run, units] of images) await seeImages(rekey, run, units, [...listed.values()]);
+  }
+}
+
+interface Seen {
+  readonly user: ListedUser;
+  /** The new one. */
+  readonly key: string;
+}
+
+function seen(listed: ReadonlyMap<string, Seen>, former: string): Seen {
+  const found = listed.get(former);
+  if (found === undefined) throw new Error("Expected only what was asked for");
+  return found;
+}
+
+async function comeBack(
+  rekeying: Store["rekeying"],
+  shelf: Parameters<Store["rekeying"]["find"]>[0],
+  names: readonly string[],
+  anew: (kept: KeptText) => KeptText | undefined,
+): Promise<number> {
+  const moves = (await rekeying.find(shelf, names)).flatMap((kept): Move[] => {
+    const to = anew(kept);
+    return to === undefined ? [] : [{ from: kept.name, to }];
+  });
+  if (moves.length > 0) await rekeying.move(shelf, moves);
+  return moves.length;
+}
+
+/** What was there before a run can be put back where the pool shows what the run left. */
+async function seeImages(
+  { engine, change }: Rekey,
+  run: string,
+  units: ReadonlySet<string>,
+  listed: readonly Seen[],
+): Promise<void> {
+  const shelf = { kind: "before images", of: run } as const;
+  const { texts } = engine.store;
+  await Promise.all(
+    listed.flatMap(({ user, key }) =>
+      Array.from(units, async (unit) => {
+        const name = `${key} ${unit}`;
+        const text = await texts.read(shelf, name);
+        const to = text === undefined ? undefined : imageOfSeen(change, run, { name, text }, user);
+        if (text !== undefined && to !== undefined) await texts.replace(shelf, { name, text }, to);
+      }),
+    ),
+  );
+}
+
+const replayOrders = (queues: Engine["queues"]) => queues.queue<ReplayOrder>(REPLAY_QUEUE).getJobs();
+
+/** Whom wake-ups wake is found by the next sweep. */
+async function rebuildQueues(
+  { queues, store }: Engine,
+  pools: readonly string[],
+  users: ReadonlyMap<string, string>,
+): Promise<void> {
+  for (const pool of pools) {
+    for (const lane of LANES) await queues.queue(wakeUpQueue(pool, lane)).obliterate({ force: true });
+  }
+  for (const kind of LETTER_KINDS) await queues.queue(deadLetterQueue(kind)).obliterate({ force: true });
+  for (const pool of pools) await republishLetters(queues, store.letters, pool);
+  for (const job of await replayOrders(queues)) {
+    const user = job.data.user === undefined ? undefined : users.get(job.data.user);
+    if (user !== undefined) await job.updateData({ ...job.data, user });
+  }
+}

@@ -1,0 +1,132 @@
+import { Cluster } from "ioredis";
+import { dueAt, gatesIn } from "../../core/mailbox.ts";
+import { SET_ASIDE, type Move, type Named, type Rekeying, type SetAside } from "../rekeying.ts";
+import type { RedisClient } from "./connection.ts";
+import { exceptionsDocument, letterDocument, mailboxDocument, parseDocument } from "./documents.ts";
+import type { Keys } from "./keys.ts";
+import type { Scripts } from "./scripts.ts";
+
+/** A member of a sorted set that comes with a text, or goes with it where it has no score. */
+interface Member {
+  readonly set: string;
+  readonly member: string;
+  readonly score?: number;
+}
+
+/** The port to what is named by the keys of a namespace. */
+export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scripts): Rekeying {
+  const { aside } = keys;
+  const asideKey = ({ kind, of }: SetAside): string => (kind === "links" ? aside.links(of) : aside[kind]);
+
+  /** Where texts come from, and where they go. */
+  function hashesOf(shelf: SetAside | Named): readonly [from: string, to: string] {
+    switch (shelf.kind) {
+      case "mailboxes":
+        return [keys.mailboxes, keys.mailboxes];
+      case "letters":
+        return [keys.letters, keys.letters];
+      case "before images":
+        return [keys.beforeImages(shelf.of), keys.beforeImages(shelf.of)];
+      case "ledgers":
+        return [aside.ledgers, keys.ledger];
+      case "exceptions":
+        return [aside.exceptions, keys.exceptions];
+      case "links":
+        return [aside.links(shelf.of), keys.links(shelf.of)];
+    }
+  }
+
+  function membersOf({ kind }: SetAside | Named, { from, to: { name, text } }: Move, nowMs: number): Member[] {
+    switch (kind) {
+      case "mailboxes": {
+        const mailbox = parseDocument(mailboxDocument, text, "a mailbox");
+        const set = keys.due(mailbox.pool);
+        const at = dueAt(mailbox);
+        const kept = [...gatesIn(mailbox)].flatMap((gate) => [
+          { set: keys.kept, member: `${gate}\0${from}` },
+          { set: keys.kept, member: `${gate}\0${name}`, score: 0 },
+        ]);
+        const due = at < Infinity ? [{ set, member: name, score: Math.ceil(at) || nowMs }] : [];
+        return [{ set, member: from }, ...due, ...kept];
+      }
+      case "letters": {
+        const { buriedAt } = parseDocument(letterDocument, text, "a letter");
+        return [
+          { set: keys.letterTimes, member: from },
+          { set: keys.letterTimes, member: name, score: buriedAt },
+        ];
+      }
+      case "exceptions": {
+        const noted = Object.values(parseDocument(exceptionsDocument, text, "exceptions"));
+        return [{ set: keys.exceptionTimes, member: name, score: Math.max(0, ...noted.map(({ at }) => at)) }];
+      }
+      default:
+        return [];
+    }
+  }
+
+  const poolsOf = (): Promise<readonly string[]> => redis.hkeys(keys.targets);
+
+  /** What ends by itself, and what is kept of runs that are known no more. */
+  async function dropPassing(): Promise<void> {
+    const known = new Set((await redis.hkeys(keys.runs)).map((run) => keys.beforeImages(run)));
+    const { answers, aliases, plans, befores } = keys.passing;
+    for (const node of redis instanceof Cluster ? redis.nodes("master") : [redis]) {
+      for (const prefix of [answers, aliases, plans, befores]) {
+        for await (const found of node.scanStream({ match: `${prefix}*`, count: 1000 })) {
+          for (const key of Array.isArray(found) ? found.map(String) : []) {
+            if (!known.has(key)) await scripts.run("command", [key], ["UNLINK"]);
+          }
+        }
+      }
+    }
+  }
+
+  return {
+    async begin() {
+      const pools = await poolsOf();
+      const pairs = [keys.ledger, aside.ledgers, keys.exceptions, aside.exceptions];
+      pairs.push(...pools.flatMap((pool) => [keys.links(pool), aside.links(pool)]));
+      await scripts.run("rekey-begin", [keys.memory, keys.exceptionTimes, ...pairs], [SET_ASIDE]);
+      await dropPassing();
+    },
+
+    async find(shelf, names) {
+      const texts = names.length === 0 ? [] : await redis.hmget(asideKey(shelf), ...names);
+      return names.flatMap((name, index) => {
+        const text = texts[index];
+        return typeof text === "string" ? [{ name, text }] : [];
+      });
+    },
+
+    async move(shelf, moves) {
+      if (moves.length === 0) return;
+      const nowMs = Number(await scripts.run("now", [], []));
+      const members = moves.map((move) => membersOf(shelf, move, nowMs));
+      const sets = [...new Set(members.flat().map(({ set }) => set))];
+      const args = moves.flatMap(({ from, to: { name, text } }, index) => [
+        from,
+        name,
+        text,
+        JSON.stringify(
+          (members[index] ?? []).map(({ set, member, score = "" }) => [sets.indexOf(set) + 1, member, String(score)]),
+        ),
+      ]);
+      await scripts.run("rekey-move", [...hashesOf(shelf), ...sets], args);
+    },
+
+    async left() {
+      const links = await Promise.all((await poolsOf()).map((pool) => redis.hlen(aside.links(pool))));
+      return {
+        ledgers: await redis.hlen(aside.ledgers),
+        exceptions: await redis.hlen(aside.exceptions),
+        links: links.reduce((sum, count) => sum + count, 0),
+      };
+    },
+
+    async end() {
+      const links = (await poolsOf()).map((pool) => aside.links(pool));
+      for (const key of [aside.ledgers, aside.exceptions, ...links]) await scripts.run("command", [key], ["UNLINK"]);
+    },
+  };
+}
