@@ -23,10 +23,17 @@ import { openEngineWith, type Engine } from "../queues/engine.ts";
 import { REPLAY_QUEUE, type ReplayOrder } from "../queues/replay-orders.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import type { KeptText, Shelf } from "../store/kept-texts.ts";
-import { createKeyring } from "../store/keyring.ts";
-import { makeNewKeys, openKeysToReplace, takeNewKeys, type ReplacedKeys } from "../store/namespace-keys.ts";
+import { createKeyring, type Keyring } from "../store/keyring.ts";
+import {
+  makeNewKeys,
+  openKeysToReplace,
+  takeNewKeys,
+  type OpenedKeys,
+  type WrappingKeys,
+} from "../store/namespace-keys.ts";
 import { ledgerAnew, letterAnew, linkAnew, mailboxAnew, type Anew, type KeyChange } from "../store/new-names.ts";
 import { SET_ASIDE, type Move, type Named } from "../store/rekeying.ts";
+import { openUsername } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
 import { AppError } from "./app-error.ts";
 import { openChosenPool, openClients, type Opened } from "./opening.ts";
@@ -72,64 +79,78 @@ export async function makeKeysAnew(
   { withoutPools, ...flags }: NewKeysRequest,
   signal: AbortSignal,
 ): Promise<NewKeysMade> {
-  const { config, log, say } = opened;
   return withScope(async (scope) => {
-    let former: ReplacedKeys | undefined;
-    const settings = { ...config, log, ...(say && { say }) };
-    const engine = scope.defer(
-      await openEngineWith(settings, async (store) => {
-        former = await openKeysToReplace(store, config);
-        if (former === undefined) throw new AppError("no-keys", neverUsed(config));
-        return keyringOf(former);
-      }),
-      (open) => open.close(),
-    );
-    if (former === undefined) throw new Error("Expected an engine that is open to have its keys");
-    const { store } = engine;
-    // Before anything is begun: of a pool that cannot be read nothing would be found.
-    const pools = await openPools(opened, { engine, scope, flags, withoutPools, signal });
-    const keys = await makeNewKeys(store, config);
-    const wrapped = config.key !== undefined;
-    const to = createKeyring({ identity: store.identity, keys, encrypts: wrapped, isSealed: () => true });
-    const dropped = { ledgers: 0, exceptions: 0, links: 0 };
-    const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
-    const made = { resumed: former.isUnderWay, wrapped, ...kept, dropped, plans: 0, damaged: 0 };
-    const rekey = { engine, change: { from: engine.keyring, to }, pools, made, signal };
-    await store.raiseEpoch();
-    try {
-      await bringOver(rekey);
-    } catch (error) {
-      if (store.lost.aborted || !(error instanceof Error)) throw error;
-      const [kind, category] = signal.aborted
-        ? (["interrupted", "interrupted"] as const)
-        : (["rekeying", "failed"] as const);
-      const why = signal.aborted ? "Interrupted." : error.message;
-      throw new AppError(
-        kind,
-        sentence`${why} Not everything has its new name yet: nothing is lost, and nothing else is done in this namespace until you give ${nextStep("rekey", "--digests")} again, which goes on.`,
-        { cause: error, category },
-      );
-    }
-    await takeNewKeys(store, [SET_ASIDE]);
-    return made;
+    const { engine, pools } = await openToRekey(opened, { withoutPools, flags, scope, signal });
+    return replaceKeys(engine, { pools, wrapping: opened.config, signal });
   });
 }
 
-function keyringOf({ identity, keys, wrappedBy }: ReplacedKeys) {
-  return createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => keys.sealed });
-}
-
-interface PoolsDeps extends Pick<NewKeysRequest, "withoutPools"> {
-  readonly engine: Engine;
-  readonly scope: Scope;
+interface OpeningDeps extends Pick<NewKeysRequest, "withoutPools"> {
   readonly flags: PoolFlags;
+  readonly scope: Scope;
   readonly signal: AbortSignal;
 }
 
-/** Every pool that the namespace knows. */
-async function openPools(opened: Opened, deps: PoolsDeps): Promise<readonly Pool[]> {
+/** The engine with the former keys, and every pool that the namespace knows: of one that cannot be read nothing would be found. */
+export async function openToRekey(
+  opened: Opened,
+  deps: OpeningDeps,
+): Promise<{ readonly engine: Engine; readonly pools: readonly Pool[] }> {
+  const { config, log, say } = opened;
+  const openKeyring = async (store: Store): Promise<Keyring> => {
+    const former = await openKeysToReplace(store, config);
+    if (former !== undefined) return keyringOf(former);
+    throw new AppError("no-keys", neverUsed(config));
+  };
+  const engine = await openEngineWith({ ...config, log, ...(say && { say }) }, openKeyring);
+  deps.scope.defer(engine, (open) => open.close());
+  return { engine, pools: await openPools(opened, engine, deps) };
+}
+
+export interface Replacing {
+  readonly pools: readonly Pool[];
+  readonly wrapping: WrappingKeys;
+  readonly signal: AbortSignal;
+}
+
+/** Where this was begun before, and cut, it goes on. */
+export async function replaceKeys(engine: Engine, { pools, wrapping, signal }: Replacing): Promise<NewKeysMade> {
+  const { store } = engine;
+  const { former, keys, isBegun } = await makeNewKeys(store, wrapping);
+  const wrapped = wrapping.key !== undefined;
+  const to = createKeyring({ identity: store.identity, keys, encrypts: wrapped, isSealed: () => true });
+  const dropped = { ledgers: 0, exceptions: 0, links: 0 };
+  const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
+  const made = { resumed: isBegun, wrapped, ...kept, dropped, plans: 0, damaged: 0 };
+  await store.raiseEpoch();
+  try {
+    await bringOver({ engine, change: { from: keyringOf(former), to }, pools, made, signal });
+  } catch (error) {
+    if (store.lost.aborted || !(error instanceof Error)) throw error;
+    const [kind, category] = signal.aborted
+      ? (["interrupted", "interrupted"] as const)
+      : (["rekeying", "failed"] as const);
+    const why = signal.aborted ? "Interrupted." : error.message;
+    throw new AppError(
+      kind,
+      sentence`${why} Not everything has its new name yet: nothing is lost, and nothing else is done in this namespace until you give ${nextStep("rekey", "--digests")} again, which goes on.`,
+      { cause: error, category },
+    );
+  }
+  await takeNewKeys(store, [SET_ASIDE]);
+  return made;
+}
+
+function keyringOf({ identity, keys, wrappedBy }: OpenedKeys): Keyring {
+  return createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => keys.sealed });
+}
+
+async function openPools(
+  opened: Opened,
+  engine: Engine,
+  { withoutPools, flags, scope, signal }: OpeningDeps,
+): Promise<readonly Pool[]> {
   const { config } = opened;
-  const { engine, scope, flags, withoutPools, signal } = deps;
   const clients = openClients(config, scope);
   const pools: Pool[] = [];
   const known = (await engine.store.targets()).map(({ pool }) => pool);
@@ -174,7 +195,7 @@ async function bringOver(rekey: Rekey): Promise<void> {
     });
     images.set(run, units);
   }
-  const users = await wantedUsers(engine);
+  const users = await wantedUsers(rekey);
   for (const pool of pools) await scan(rekey, pool, images, users);
   made.mailboxes = await moveAll(rekey, { kind: "mailboxes", of: "" }, (kept) => mailboxAnew(change, kept));
   made.letters = await moveAll(rekey, { kind: "letters", of: "" }, (kept) =>
@@ -219,11 +240,17 @@ async function moveAll(
   return moved;
 }
 
-/** Former keys of users that stand elsewhere than where their user is named, without their new ones. */
-async function wantedUsers({ store, queues }: Engine): Promise<Map<string, string>> {
+/** Former keys of users that stand elsewhere than where their user is named, with the new ones as they are found. */
+async function wantedUsers({ engine: { store, queues }, change }: Rekey): Promise<Map<string, string>> {
   const wanted = new Map<string, string>();
-  for await (const { owner } of store.letters.list({})) if (owner !== undefined) wanted.set(owner, "");
   for (const { data } of await replayOrders(queues)) if (data.user !== undefined) wanted.set(data.user, "");
+  for await (const letter of store.letters.list({})) {
+    const { pool, user, owner } = letter;
+    if (owner !== undefined) wanted.set(owner, wanted.get(owner) ?? "");
+    // The pool may not have them any more.
+    const username = wanted.has(user) ? openUsername(change.from, letter, letter.username) : undefined;
+    if (username !== undefined) wanted.set(user, change.to.userKey(pool, username));
+  }
   return wanted;
 }
 
@@ -331,7 +358,7 @@ async function rebuildQueues(
   for (const kind of LETTER_KINDS) await queues.queue(deadLetterQueue(kind)).obliterate({ force: true });
   for (const pool of pools) await republishLetters(queues, store.letters, pool);
   for (const job of await replayOrders(queues)) {
-    const user = job.data.user === undefined ? undefined : users.get(job.data.user);
-    if (user !== undefined) await job.updateData({ ...job.data, user });
+    const user = users.get(job.data.user ?? "") ?? "";
+    if (user !== "") await job.updateData({ ...job.data, user });
   }
 }

@@ -118,31 +118,27 @@ async function hasKeys(store: KeyStore): Promise<boolean> {
   return names.some((text) => text !== undefined);
 }
 
-/** Keys that others take the place of. */
-export interface ReplacedKeys extends OpenedKeys {
-  /** True where that was begun before, and not ended. */
-  readonly isUnderWay: boolean;
-}
-
 /** The keys of a namespace as the one process opens them that replaces them; undefined where nobody has used it yet. */
-export async function openKeysToReplace(store: KeyStore, wrapping: WrappingKeys): Promise<ReplacedKeys | undefined> {
-  if (!(await hasKeys(store))) return undefined;
-  const opened = await openReplacedKeys(store, wrapping);
-  return { ...opened, isUnderWay: parsed(opened.record).next !== undefined };
+export async function openKeysToReplace(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys | undefined> {
+  return (await hasKeys(store)) ? openReplacedKeys(store, wrapping) : undefined;
 }
 
 /**
  * Makes new keys at random, wrapped by `key` if there is one, which wait in the record beside those that are there: from
- * here on nobody opens the namespace to work. Where that was begun before, it goes on with the keys that were made then.
+ * here on nobody opens the namespace to work. Where that was begun before, they are those that were made then.
  */
-export async function makeNewKeys(store: KeyStore, wrapping: WrappingKeys): Promise<NamespaceKeys> {
+export async function makeNewKeys(
+  store: KeyStore,
+  wrapping: WrappingKeys,
+): Promise<{ readonly former: OpenedKeys; readonly keys: NamespaceKeys; readonly isBegun: boolean }> {
   for (;;) {
-    const { identity, record } = await openReplacedKeys(store, wrapping);
+    const former = await openReplacedKeys(store, wrapping);
+    const { identity, record } = former;
     const { next, ...there } = parsed(record);
-    if (next !== undefined) return unwrapped(next, identity, wrapping).keys;
+    if (next !== undefined) return { former, keys: unwrapped(next, identity, wrapping).keys, isBegun: true };
     const keys = { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES), sealed: true };
     const begun = JSON.stringify({ ...there, next: wrapped(keys, identity, wrapping.key) });
-    if (await store.exchange(RECORD, record, begun)) return keys;
+    if (await store.exchange(RECORD, record, begun)) return { former, keys, isBegun: false };
   }
 }
 

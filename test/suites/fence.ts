@@ -81,6 +81,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
     "close",
   ],
   texts: ["shelves", "page", "read", "era"],
+  rekeying: ["find", "left"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -162,6 +163,12 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
           const text = (await texts.read(shelf, "letter")) ?? "";
           return texts.replace(shelf, { name: "letter", text }, "{}");
         },
+      },
+      rekeying: {
+        begin: ({ rekeying }) => rekeying.begin(),
+        move: ({ rekeying }) =>
+          rekeying.move({ kind: "before images", of: "run" }, [{ from: "image", to: { name: "other", text: "" } }]),
+        end: ({ rekeying }) => rekeying.end(),
       },
       store: {
         look: (to) => to.look(),
