@@ -10,9 +10,8 @@
  *     });
  *     await poolsync.close();
  */
-import { openChosenPool, openClients, openOwnedEngine, type PoolPlace } from "./app/opening.ts";
-import { logLeftovers } from "./app/runs/leftovers.ts";
-import { DRAIN_MS } from "./app/runs/stop-deliveries.ts";
+import type { PoolPlace } from "./app/opening.ts";
+import { openSessions, type Session } from "./app/session.ts";
 import { changeAndWait, type ChangeOutcome } from "./app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
 import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
@@ -24,10 +23,8 @@ import { callTarget, type FoundTarget } from "./core/call-target.ts";
 import type { InvalidUnit } from "./core/change.ts";
 import { defined } from "./core/defined.ts";
 import { quoted } from "./core/quoted.ts";
-import type { Delivery } from "./delivery/delivery.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
 import type { Pool } from "./delivery/pool.ts";
-import { openScope } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
 import type { Engine } from "./queues/engine.ts";
 
@@ -91,12 +88,16 @@ export interface Poolsync {
    * Queues a change of one user, before everything that feeds have queued. It is stored when the promise resolves.
    * Throws a TypeError for a change that is malformed; a StoreError or CognitoError where store or pool cannot be
    * reached. What passes by itself, such as a throttle, is tried again first: each read of the pool for 30 seconds.
+   *
+   * Where the store was emptied, replaced or restored since it was opened, this and the other calls open it anew. What
+   * had been queued and not delivered is gone with the former.
    */
   enqueue(change: UserChange): Promise<Enqueued>;
   /**
    * Changes one user and waits for the result, before all that is queued and without any `deliver`. Nothing is written
    * where one of the attributes is invalid. What is `pending` when the time is up stays queued. Rejects as `enqueue`
-   * does, and with the signal's reason.
+   * does, and with the signal's reason; with a StoreError `store-replaced` where the store was replaced while the result
+   * was waited for.
    */
   update(change: Omit<UserChange, "version">, options?: UpdateOptions): Promise<Updated>;
   /** Delivers a pool's changes in this process until poolsync is closed. With the embedded engine somebody must. */
@@ -121,79 +122,55 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
   checkOptions(settings);
   const log = createLog(settings.logLevel);
   const placeOf = await placesOf(settings);
-  const scope = openScope();
   const closing = new AbortController();
-  const engine = await openOwnedEngine(
-    {
+  const sessions = await openSessions({
+    engine: {
       namespace,
       dataDir: dataDir ?? "",
       ...(redisUrl === undefined ? {} : { redisUrl }),
       ...defined({ key: key && Buffer.from(key), previousKey: previousKey && Buffer.from(previousKey) }),
       ceilingOf: () => ratePerSecond,
     },
-    scope,
-    { log },
-  );
-  const clients = openClients({ concurrency }, scope);
-  const pools = new Map<string, Promise<Pool>>();
-  const deliveries = new Map<string, Promise<Delivery>>();
-
-  /** Opened once; a failure is not remembered. */
-  const poolOf = (id: string): Promise<Pool> => {
-    const known = pools.get(id);
-    if (known) return known;
-    const deps = { concurrency, log, engine, clients, scope, signal: closing.signal };
-    const opening = openChosenPool(deps, { ...placeOf(id), ratePerSecond }).catch((error: unknown) => {
-      throw closing.signal.aborted ? closing.signal.reason : error;
-    });
-    pools.set(id, opening);
-    opening.catch(() => pools.delete(id));
-    return opening;
-  };
-
-  const startDelivery = async (pool: Pool): Promise<Delivery> => {
-    await logLeftovers(engine.store, pool.profile.id, log);
-    return pool.deliver();
-  };
+    concurrency,
+    log,
+    placeOf: (id) => ({ ...placeOf(id), ratePerSecond }),
+    signal: closing.signal,
+  });
 
   return {
-    async enqueue(request) {
-      const change = changeOf(request);
-      const outcome = await enqueueChange(engine, await poolOf(request.pool), change, closing.signal);
-      if (outcome.is === "enqueued") return outcome.enqueued;
-      throw outcome.is === "fault" ? new TypeError(outcome.fault.detail) : notOneUser(outcome.is);
-    },
-    async update(request, { waitMs = WAIT_MS, signal = NEVER(), despitePause = false } = {}) {
-      const { pool: id, username, attributes, verified, clientMetadata } = request;
-      const change = changeOf({
-        pool: id,
-        username,
-        attributes,
-        ...(verified === undefined ? {} : { verified }),
-        ...(clientMetadata === undefined ? {} : { clientMetadata }),
+    enqueue(request) {
+      return sessions.use(async ({ engine, pool }) => {
+        const change = changeOf(request);
+        const outcome = await enqueueChange(engine, await pool(request.pool), change, closing.signal);
+        if (outcome.is === "enqueued") return outcome.enqueued;
+        throw outcome.is === "fault" ? new TypeError(outcome.fault.detail) : notOneUser(outcome.is);
       });
-      const reading = AbortSignal.any([signal, closing.signal]);
-      const pool = await unlessAborted(poolOf(id), reading);
-      const outcome = await changeAndWait(engine, pool, change, { reading, signal, waitMs, despitePause });
-      return updatedBy(outcome, () => userKeyOf(engine, pool, change.username, reading));
     },
-    async deliver(id) {
-      const pool = await poolOf(id);
-      const delivery = deliveries.get(id) ?? startDelivery(pool);
-      deliveries.set(id, delivery);
-      delivery.catch(() => deliveries.delete(id));
-      await delivery;
+    update(request, { waitMs = WAIT_MS, signal = NEVER(), despitePause = false } = {}) {
+      let isPut = false;
+      const onPut = (): void => void (isPut = true);
+      const update = async ({ engine, pool: open }: Session): Promise<Updated> => {
+        const { pool: id, username, attributes, verified, clientMetadata } = request;
+        const change = changeOf({
+          pool: id,
+          username,
+          attributes,
+          ...(verified === undefined ? {} : { verified }),
+          ...(clientMetadata === undefined ? {} : { clientMetadata }),
+        });
+        const reading = AbortSignal.any([signal, closing.signal]);
+        const pool = await unlessAborted(open(id), reading);
+        const outcome = await changeAndWait(engine, pool, change, { reading, signal, waitMs, despitePause, onPut });
+        return updatedBy(outcome, () => userKeyOf(engine, pool, change.username, reading));
+      };
+      // Once it is put, a call may have been made.
+      return sessions.use(update, () => !isPut);
     },
-    books: () => engine.store.runs.books(),
+    deliver: (id) => sessions.use(({ deliver }) => deliver(id)),
+    books: () => sessions.use(({ engine }) => engine.store.runs.books()),
     async close() {
       closing.abort(new Error("Expected poolsync to be open until its calls have ended, and it was closed"));
-      // One that failed has told whoever asked for it.
-      await Promise.allSettled([...pools.values(), ...deliveries.values()]);
-      try {
-        await Promise.all([...deliveries.values()].map(async (delivery) => (await delivery).stop(DRAIN_MS)));
-      } finally {
-        await scope.close();
-      }
+      await sessions.close();
     },
   };
 }

@@ -198,7 +198,7 @@ describe("the page on operations, on configuration", () => {
         const ofOthers = ["--scan", "--pattern", "--install"].includes(flag);
         assert.ok(flags.has(flag) || ofOthers, flag);
       }
-      for (const [, words = ""] of text.matchAll(/(?:`poolsync |poolsync -- )((?:dead |runs )?[a-z][a-z-]*)/g)) {
+      for (const [, words = ""] of text.matchAll(/(?:`poolsync |poolsync -- )((?:dead |runs |epoch )?[a-z][a-z-]*)/g)) {
         assert.ok(
           known.some(({ name }) => name === words),
           words,

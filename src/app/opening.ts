@@ -14,7 +14,9 @@ import type { Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
 import { StoreError } from "../store/store-error.ts";
 import { AppError, readEarly } from "./app-error.ts";
+import { noteForgottenRuns } from "./runs/forgotten-runs.ts";
 import { statusOf } from "./status.ts";
+import { reportWithoutAof } from "./without-aof.ts";
 
 /** A sentence for whoever waits. The log has the same as a line. */
 export type Say = (sentence: string) => void;
@@ -42,6 +44,17 @@ export function openConfiguredEngine(
   return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened);
 }
 
+/** For what puts or delivers: it says where that is not safe. */
+export async function openEngineToPut(
+  config: Config,
+  scope: Scope,
+  opened: Pick<Opened, "log" | "say">,
+): Promise<Engine> {
+  const engine = await openConfiguredEngine(config, scope, opened);
+  reportWithoutAof(engine.store, opened);
+  return engine;
+}
+
 /** For what stops others: a data directory has one process, which is stopped where it runs. */
 export async function openEngineToStop(
   config: Config,
@@ -62,10 +75,11 @@ export async function openEngineToStop(
 }
 
 export async function openOwnedEngine(
-  { redisUrl, namespace, dataDir, key, previousKey, ceilingOf }: EngineSettings,
+  settings: EngineSettings,
   scope: Scope,
   { log, say }: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
+  const { redisUrl, namespace, dataDir, key, previousKey, ceilingOf } = settings;
   const engine = await openEngine({
     namespace,
     dataDir,
@@ -76,7 +90,13 @@ export async function openOwnedEngine(
     ...(say === undefined ? {} : { say }),
   });
   engine.answer?.(() => statusOf(engine, { ceilingOf, verify: false }));
-  return scope.defer(engine, (opened) => opened.close());
+  return scope.defer(engine, async (opened) => {
+    try {
+      await opened.close();
+    } finally {
+      await noteForgottenRuns(opened.store, settings, log);
+    }
+  });
 }
 
 /** The ceiling of a pool's UserUpdate calls, as configured. */

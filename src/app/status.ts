@@ -6,6 +6,7 @@ import { z } from "zod";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import { pausedGates } from "./gates/pause.ts";
+import { forgottenRuns } from "./runs/forgotten-runs.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -15,6 +16,12 @@ const books = z.record(z.enum(TERMS), z.number());
 
 const namespaceStatus = z.object({
   engine: z.enum(["redis", "embedded"]),
+  /** Since when what the store says of the past is whole: when it was begun, or restored. Absent where nobody knows. */
+  since: z.string().optional(),
+  /** True where the Redis says that it keeps no append-only file. */
+  withoutAof: z.boolean(),
+  /** Runs of an earlier store, and when it was found that this one does not know them. */
+  forgottenRuns: z.array(z.object({ run: z.string(), at: z.string() })),
   pools: z.array(
     z.object({
       pool: z.string(),
@@ -96,8 +103,12 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
   }
   const total = await store.runs.books();
   const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
+  const { since, withoutAof } = store;
   return {
     engine: engine.kind,
+    ...(since === undefined ? {} : { since: iso(since) }),
+    withoutAof,
+    forgottenRuns: (await forgottenRuns(store)).map(({ run, at }) => ({ run, at: iso(at) })),
     pools,
     deadLetters,
     holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({

@@ -31,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["runs", async () => (await import("./commands/runs.ts")).addRuns],
   ["pause", async () => (await import("./commands/pause.ts")).addPause],
   ["resume", async () => (await import("./commands/pause.ts")).addResume],
+  ["epoch", async () => (await import("./commands/epoch.ts")).addEpoch],
   ["status", async () => (await import("./commands/status.ts")).addStatus],
   ["rekey", async () => (await import("./commands/rekey.ts")).addRekey],
   ["worker", async () => (await import("./commands/worker.ts")).addWorker],

@@ -1,6 +1,6 @@
 /**
  * Two answers for a supervisor of the process, and nothing else: `/healthz` says that it runs, `/readyz` whether it
- * takes work, and who has paused what. They carry no data of users and need no credential.
+ * takes work, and what a person should know besides. They carry no data of users and need no credential.
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -24,6 +24,16 @@ export interface Target {
 
 export interface Store extends StoreIdentity {
   readonly kind: "redis" | "embedded";
+  /**
+   * Runs that this process has begun, or has claimed something of. None of the embedded engine: whoever has a data
+   * directory says itself what became of its runs.
+   */
+  readonly metRuns: ReadonlySet<string>;
+  /**
+   * True where a Redis says that it keeps no append-only file: what was put last is gone when it restarts. One that does
+   * not tell is not suspected.
+   */
+  readonly withoutAof: boolean;
   /** The store's clock, epoch ms. */
   now(): Promise<number>;
   readonly mailboxes: Mailboxes;

@@ -2,16 +2,19 @@
 import type { NamespaceStatus } from "../app/status.ts";
 import { adviceOf } from "../core/advice.ts";
 import { gateName } from "../app/gates/pause.ts";
+import { WITHOUT_AOF } from "../app/without-aof.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
-export function statusText(
-  { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified }: NamespaceStatus,
-  width: number,
-): string {
+/** How long it is told that a store is new. */
+const NEW_FOR_MS = 86_400_000;
+
+export function statusText(status: NamespaceStatus, width: number): string {
+  const { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified } = status;
   return [
     `Engine: ${engine}\n`,
+    ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
@@ -21,6 +24,19 @@ export function statusText(
     balanced ? "The books balance.\n" : "The books do NOT balance.\n",
     verified === undefined ? "" : recountText(verified, width),
   ].join("");
+}
+
+function storeSentences({ since, withoutAof, forgottenRuns }: NamespaceStatus): readonly string[] {
+  const isNew = since !== undefined && Date.now() - Date.parse(since) < NEW_FOR_MS;
+  return [
+    ...(withoutAof ? [WITHOUT_AOF] : []),
+    ...(since !== undefined && (isNew || forgottenRuns.length > 0)
+      ? [`This store was begun, or restored, at ${since}: it knows of nothing before, or not of all.`]
+      : []),
+    ...forgottenRuns.map(
+      ({ run, at }) => `Run ${run} is forgotten, as was found at ${at}: what of it was not sent by then is not sent.`,
+    ),
+  ];
 }
 
 function poolsText(pools: NamespaceStatus["pools"], width: number): string {

@@ -5,6 +5,7 @@ import { Redis } from "ioredis";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "../store/redis-clock.ts";
+import { FORMAT } from "../../src/store/redis/format.ts";
 import { keysLeft } from "./keys-left.ts";
 import { beginAsFormat1, createOldCalls, judgeOldProcess } from "./old-calls.ts";
 
@@ -16,17 +17,17 @@ test("16 holds where every call was refused for its keys, or Redis was away", ()
   calls.heard(TAKEN);
   calls.heard(told({ script: "put", failed: "connect ECONNREFUSED 127.0.0.1:1" }));
   calls.heard(told({ script: "put", failed: "OOM command not allowed when used memory > 'maxmemory'" }));
-  const { holds, facts } = judgeOldProcess(calls, "2", []);
+  const { holds, facts } = judgeOldProcess(calls, FORMAT, []);
   assert.deepEqual([holds, facts], [true, { put: 1, notCarriedOut: 2 }]);
 });
 
 test("16 breaks where a call was answered, or failed for another reason, or left something, or none came", () => {
   const worlds: readonly [lines: readonly string[], format: string, old: readonly string[]][] = [
-    [[TAKEN, told({ script: "claim-and-settle", answer: "[]" })], "2", []],
-    [[TAKEN, told({ script: "put", failed: "ERR Error running script" })], "2", []],
+    [[TAKEN, told({ script: "claim-and-settle", answer: "[]" })], FORMAT, []],
+    [[TAKEN, told({ script: "put", failed: "ERR Error running script" })], FORMAT, []],
     [[TAKEN], "1-to-2", []],
-    [[TAKEN], "2", ["{poolsync:chaos}:mailboxes"]],
-    [[], "2", []],
+    [[TAKEN], FORMAT, ["{poolsync:chaos}:mailboxes"]],
+    [[], FORMAT, []],
   ];
   for (const [lines, format, old] of worlds) {
     const calls = createOldCalls();

@@ -19,7 +19,7 @@ const USERS = 200;
 const OTHER_POOL = "eu-west-1_Other";
 /** So slow that none of the processes here comes to its end. */
 const SLOW = { POOLSYNC_RATE: "20" };
-const SENTENCE = /format 3, this one reads 2\): run that version, or choose another namespace/;
+const SENTENCE = /format 4, this one reads 3\): run that version, or choose another namespace/;
 const line = z.object({ msg: z.string(), time: z.union([z.number(), z.string()]), kind: z.string().optional() });
 
 /** A command that may go on for ever: it is interrupted with the test. */
@@ -80,7 +80,7 @@ describe("where another version brings the namespace to another format", () => {
     await stage.timeComes();
     await until("some users are written", () => updates() >= 10);
 
-    await setFormat("3");
+    await setFormat("4");
     const kept = await dump();
     await until("all have ended", () => workers.every(({ child }) => child.exitCode !== null));
     for (const worker of workers) {
@@ -97,7 +97,7 @@ describe("where another version brings the namespace to another format", () => {
     assert.deepEqual(await dump(), kept);
 
     // It is as after a kill: whoever knows the format goes on.
-    await setFormat("2");
+    await setFormat("3");
     for (const file of ["workers/deliver.ts", "workers/directory.ts"]) start(file, { POOLSYNC_RATE: "1000" });
     await until("the run is finished", async () => (await stage.stateOf()) === "finished");
     for (let nth = 0; nth < USERS; nth += 1) assert.equal(stage.nameOf(`u${nth}`), `New${nth}`);
@@ -110,7 +110,7 @@ describe("where another version brings the namespace to another format", () => {
       environment,
     });
     await until("some users are written", () => updates() >= 10);
-    await setFormat("3");
+    await setFormat("4");
     const { code, stdout } = await sync.ended();
     assert.equal(code, 1, stdout);
     assert.match(stdout, /"kind": "foreign-format"/);
@@ -126,7 +126,7 @@ describe("where another version brings the namespace to another format", () => {
     const words = ["admin-update-user-attributes", "--user-pool-id", POOL, "--rate", "20", "-"];
     const changes = begin(t, words, { environment, stdin });
     await until("some users are written", () => updates() >= 10);
-    await setFormat("3");
+    await setFormat("4");
     const { code, stderr } = await changes.ended();
     assert.equal(code, 1, stderr);
     assert.match(stderr, SENTENCE);
@@ -149,7 +149,7 @@ describe("where another version brings the namespace to another format", () => {
     await poolsync.update(change);
     assert.equal(updates(), 1);
     emulator.pools.add({ id: OTHER_POOL });
-    await setFormat("3");
+    await setFormat("4");
     const kept = await dump();
     const refusal = { name: "StoreError", kind: "foreign-format", message: SENTENCE };
     const other = { ...change, attributes: { given_name: "Other" } };

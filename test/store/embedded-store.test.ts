@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -196,6 +196,39 @@ describe("the embedded store's directory", () => {
         waiting: [],
       });
     });
+  });
+
+  test("a process in whose directory's place another was put writes nothing into that, and keeps its own", async () => {
+    const other = join(root, "other");
+    const aside = join(root, "aside");
+    await cp(dataDir, other, { recursive: true, filter: (path) => !path.endsWith(".sock") });
+    const files = async () => {
+      const names = await readdir(dataDir, { recursive: true });
+      const stats = await Promise.all(names.map((name) => stat(join(dataDir, name))));
+      return names.map((name, index) => [name, stats[index]?.size, stats[index]?.mtimeMs]);
+    };
+    const store = await open();
+    await store.setValue("replaced", "before");
+    await rename(dataDir, aside);
+    await assert.rejects(store.look(), isFault("store-replaced", /Another data directory is in the place/));
+    await rename(other, dataDir);
+    const before = await files();
+    const steps = [
+      () => store.look(),
+      () => store.setValue("replaced", "after"),
+      () => store.getValue("replaced"),
+      () => store.database.pool.query("SELECT 1"),
+      () => store.database.tidy(),
+    ];
+    for (const step of steps) await assert.rejects(step(), isFault("store-replaced", /Start this process again/));
+    assert.ok(store.lost.aborted);
+    await store.close();
+    assert.deepEqual(await files(), before);
+
+    assert.equal(await withStore((opened) => opened.getValue("replaced")), undefined);
+    await rename(dataDir, other);
+    await rename(aside, dataDir);
+    assert.equal(await withStore((opened) => opened.getValue("replaced")), "before");
   });
 
   test("a directory that was not made to the end is made anew", async () => {

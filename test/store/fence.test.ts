@@ -10,6 +10,7 @@ import { openEmbeddedStore, type EmbeddedStore } from "../../src/store/postgres/
 import { FORMAT } from "../../src/store/postgres/schema.ts";
 import type { Store } from "../../src/store/store.ts";
 import { fenceSuite } from "../suites/fence.ts";
+import { freePort, openRedisProcesses, redisVersion } from "../chaos/redis-processes.ts";
 import { dumpRedis } from "../support/redis-dump.ts";
 import { testRedis } from "../support/redis.ts";
 import { removeKeys } from "./redis-clock.ts";
@@ -88,6 +89,8 @@ fenceSuite(
   { sharesPace: false },
 );
 
+const skip = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
+
 describe("a namespace in Redis", () => {
   const open = async (t: TestContext) => {
     const at = testRedis();
@@ -120,6 +123,24 @@ describe("a namespace in Redis", () => {
     const [one, other] = await Promise.all([openStore(), openStore()]);
     assert.deepEqual(await redis.hgetall(memory), { format: "3", key: "none", identity: one.identity, epoch: "1" });
     assert.deepEqual([other.identity, other.since], [one.identity, undefined]);
+  });
+
+  test("of a Redis that comes back with nothing refuses what is sent again", { skip }, async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), "poolsync-fence-"));
+    const servers = openRedisProcesses(directory);
+    const server = await servers.start("redis", await freePort(), ['save ""', "appendonly no"]);
+    const store = await openRedisStore({ url: `redis://127.0.0.1:${server.port}`, namespace: "nothing" });
+    t.after(async () => {
+      await store.close();
+      await servers.close();
+      await rm(directory, { recursive: true, force: true });
+    });
+    assert.equal(store.withoutAof, true);
+    await server.kill();
+    const written = assert.rejects(store.setValue("name", "value"), { kind: "store-replaced", message: /emptied/ });
+    await server.startAgain();
+    await written;
+    assert.equal(await server.ask((client) => client.dbsize()), 0);
   });
 
   test("that was emptied refuses who had it open, and is another one for who opens it then", async (t) => {

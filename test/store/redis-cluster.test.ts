@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
+import { createKeys } from "../../src/store/redis/keys.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 import { freePort, openRedisProcesses, redisVersion, type RedisProcess } from "../chaos/redis-processes.ts";
 import { until } from "../support/condition.ts";
@@ -68,6 +69,9 @@ test("a command waits for as long as a failover takes, and is carried out then",
   const store = await openRedisStore({ url, namespace: NAMESPACE });
   t.after(() => store.close());
   await store.setValue("before", "1");
+  const { memory } = createKeys(NAMESPACE);
+  const known = await owner.ask((client) => client.hgetall(memory));
+  const ownerId = String(await told(owner, "MYID"));
   await owner.kill();
   const killedAt = performance.now();
   const settled: string[] = [];
@@ -77,6 +81,12 @@ test("a command waits for as long as a failover takes, and is carried out then",
   });
   await until("a failover has had its time", () => performance.now() - killedAt > AWAY_MS);
   assert.deepEqual(settled, []);
+  // It has what a replica would have: else it would be another store.
+  await told(other, "SETSLOT", String(SLOT), "IMPORTING", ownerId);
+  await other.ask(async (client) => {
+    await client.call("ASKING");
+    await client.hset(memory, known);
+  });
   await told(other, "SETSLOT", String(SLOT), "NODE", String(await told(other, "MYID")));
   await Promise.all(writing);
   assert.equal(await store.getValue("c"), "1");

@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import assert from "node:assert/strict";
 import { redisConnection } from "../../src/store/redis/connection.ts";
-import { checkServer } from "../../src/store/redis/server-check.ts";
+import { checkServer, saysNoAof } from "../../src/store/redis/server-check.ts";
 import { createKeys } from "../../src/store/redis/keys.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 
@@ -84,6 +84,10 @@ describe("a Redis server", () => {
   });
   test("that evicts is refused, whatever its limit", () => {
     for (const policy of ["allkeys-lru", "volatile-ttl"]) assert.equal(kindOf(info("7.2.0", policy)), "evicting");
+  });
+  test("that says so keeps no append-only file, and one that says nothing is not suspected", () => {
+    const said = ["aof_enabled:0\r\nx:1\r\n", "aof_enabled:1\r\n", "redis_version:7.2.0\r\n", ""];
+    assert.deepEqual(said.map(saysNoAof), [true, false, false, false]);
   });
   test("that does not say its policy is fit", () => assert.equal(kindOf("redis_version:7.2.0\r\n"), "fit"));
 });

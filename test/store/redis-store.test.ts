@@ -236,7 +236,7 @@ describe("a store on Redis", () => {
     const redis = new Redis(url);
     const foreign = `${namespace}-foreign`;
     try {
-      await redis.hset(createKeys(foreign).memory, "format", "3");
+      await redis.hset(createKeys(foreign).memory, "format", "4");
       await assert.rejects(
         openRedisStore({ url, namespace: foreign }),
         (error) => error instanceof StoreError && error.kind === "foreign-format",

@@ -71,6 +71,8 @@ const READING: Readonly<Record<string, readonly string[]>> = {
     "identity",
     "epoch",
     "since",
+    "metRuns",
+    "withoutAof",
     "lost",
     "targets",
     "getValue",

@@ -268,6 +268,20 @@ function runSuite(name: string, open: Open, time: Time): void {
       assert.equal(again.resumed, false);
     });
 
+    test("that an earlier store knew are noted, each once, for as long as runs are kept", async () => {
+      const { runs } = suite.store;
+      const [one, other] = [suite.fresh("run"), suite.fresh("run")];
+      const noted = async () => (await runs.forgotten()).filter(({ run }) => [one, other].includes(run));
+      await runs.noteForgotten([one]);
+      await suite.passes(5);
+      await runs.noteForgotten([one, other]);
+      const [first, second] = await noted();
+      assert.deepEqual([first?.run, second?.run], [one, other]);
+      assert.ok(first && second && first.at < second.at);
+      await runs.sweep(second.at);
+      assert.deepEqual(await noted(), [second]);
+    });
+
     test("that are not there cannot be advanced", async () => {
       const { runs } = suite.store;
       const id = suite.fresh("run");

@@ -319,6 +319,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     lost: new AbortController().signal,
     identity: "memory",
     epoch: 1,
+    metRuns: new Set(),
+    withoutAof: false,
     since: startMs,
     async raiseEpoch() {},
     look: async () => undefined,

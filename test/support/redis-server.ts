@@ -34,8 +34,20 @@ const START_MS = 30_000;
 const PULL_AND_START_MS = 120_000;
 const PORT_ATTEMPTS = 5;
 
-// Nothing is kept, and nothing is evicted: an evicting Redis loses jobs.
-const SETTINGS = ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"];
+// Nothing is evicted: an evicting Redis loses jobs. It writes the file whose absence is reported, without waiting for the
+// disk, and never writes it anew.
+const SETTINGS = [
+  "--save",
+  "",
+  "--maxmemory-policy",
+  "noeviction",
+  "--appendonly",
+  "yes",
+  "--appendfsync",
+  "no",
+  "--auto-aof-rewrite-percentage",
+  "0",
+];
 
 /**
  * A real Redis, the first of: one that is named, a container where a runtime answers, `redis-server` from the PATH,

@@ -11,7 +11,7 @@ import type { Pool } from "../../delivery/pool.ts";
 import { AppError } from "../app-error.ts";
 import { keepsBeforeImages } from "../plans/before-images.ts";
 import { mappingOf, openInput, type FeedInput, type FeedOptions } from "./feed-input.ts";
-import { openChosenPool, openClients, openConfiguredEngine, type Opened } from "../opening.ts";
+import { openChosenPool, openClients, openEngineToPut, type Opened } from "../opening.ts";
 import type { Engine } from "../../queues/engine.ts";
 
 /** What is asked of feeds: files, or a feed of the configuration, with what goes before its setting. */
@@ -94,7 +94,7 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
       }),
     );
   }
-  const engine = deps.engine ?? (await openConfiguredEngine(config, scope, deps));
+  const engine = deps.engine ?? (await openEngineToPut(config, scope, deps));
   const clients = openClients(config, scope);
   const pool = await openChosenPool({ ...deps, concurrency: config.concurrency, engine, clients }, chosen);
   const guards = setting?.guards ?? config.guards;

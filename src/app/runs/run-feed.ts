@@ -1,5 +1,4 @@
 /** One run of a feed: from its beginning to the end of its deliveries. */
-import { randomBytes } from "node:crypto";
 import { counted } from "../../core/amounts.ts";
 import type { GuardSettings } from "../../core/guards.ts";
 import type { Identifier } from "../../core/identifier.ts";
@@ -16,6 +15,7 @@ import { stopDeliveries } from "./stop-deliveries.ts";
 import { cancelledSentence } from "./cancel-run.ts";
 import { createReportFile, type ReportFile } from "./report-file.ts";
 import type { RunContext } from "./run-context.ts";
+import { freshRunId } from "./run-id.ts";
 import { summarise, type RunSummary } from "./run-summary.ts";
 import { waitUntilSettled } from "./settling.ts";
 
@@ -197,11 +197,6 @@ async function cancelled(runs: Runs, run: string): Promise<AppError> {
   const { applied, discarded, pending } = await runs.books(run);
   const became = cancelledSentence({ applied, discarded: discarded + pending, inFlight: 0 });
   return new AppError("cancelled", `Run ${run} was cancelled. ${became}`);
-}
-
-/** An id that no other run has; those of later runs are later in the alphabet. */
-export function freshRunId(): string {
-  return `r-${Date.now().toString(36)}-${randomBytes(3).toString("hex")}`;
 }
 
 /** Begins the run, or goes on with the one that the same command left. */

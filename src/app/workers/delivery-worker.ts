@@ -4,10 +4,11 @@ import type { Delivery } from "../../delivery/delivery.ts";
 import { reportedReads } from "../../delivery/reported-reads.ts";
 import { withScope } from "../../lifecycle.ts";
 import { republishLetters } from "../../queues/dead-letters.ts";
-import { openChosenPool, openClients, openConfiguredEngine } from "../opening.ts";
+import { openChosenPool, openClients, openEngineToPut } from "../opening.ts";
 import { logLeftovers } from "../runs/leftovers.ts";
 import { DRAIN_MS, stopDeliveries } from "../runs/stop-deliveries.ts";
 import { pauseNote } from "../gates/pause.ts";
+import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /** Longer than a call may take, shorter than the grace that process supervisors give. */
@@ -27,9 +28,14 @@ export async function runDeliveryWorker(
       !interrupts.drain.aborted &&
       deliveries.length === chosen.length &&
       deliveries.every((delivery) => delivery.ready);
-    const notes = (): readonly string[] => [...new Set(deliveries.flatMap(({ paused }) => paused.map(pauseNote)))];
+    let ofStore = (): readonly string[] => [];
+    const notes = (): readonly string[] => [
+      ...ofStore(),
+      ...new Set(deliveries.flatMap(({ paused }) => paused.map(pauseNote))),
+    ];
     await openHealth(config, log, { ready, notes }, scope);
-    const engine = await openConfiguredEngine(config, scope, { log });
+    const engine = await openEngineToPut(config, scope, { log });
+    ofStore = () => notesWithoutAof(engine.store);
     const clients = openClients(config, scope);
     const { concurrency } = config;
     await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {

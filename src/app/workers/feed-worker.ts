@@ -9,7 +9,8 @@ import { expireWaiting } from "../runs/approvals.ts";
 import { AppError, failureOf, messageOf } from "../app-error.ts";
 import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
 import { withFeedLease } from "../feeds/feed-lease.ts";
-import { openClients, openConfiguredEngine } from "../opening.ts";
+import { openClients, openEngineToPut } from "../opening.ts";
+import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /** A pass that is cut ends the page that it puts. */
@@ -22,8 +23,11 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, FEED_STOPS_WITHIN_SECONDS, scope);
     let isReady = (): boolean => false;
-    await openHealth(config, log, { ready: () => isReady() && !interrupts.drain.aborted }, scope);
-    const engine = await openConfiguredEngine(config, scope, { log });
+    let ofStore = (): readonly string[] => [];
+    const ready = (): boolean => isReady() && !interrupts.drain.aborted;
+    await openHealth(config, log, { ready, notes: () => ofStore() }, scope);
+    const engine = await openEngineToPut(config, scope, { log });
+    ofStore = () => notesWithoutAof(engine.store);
     const clients = openClients(config, scope);
     const deps: PassDeps = { config, log, engine, clients };
     await expireWaiting(engine, log);

@@ -2,7 +2,8 @@
 import { executeReplay } from "../../delivery/replay.ts";
 import { withScope } from "../../lifecycle.ts";
 import { startReplayer } from "../../queues/replay-orders.ts";
-import { openConfiguredEngine } from "../opening.ts";
+import { openEngineToPut } from "../opening.ts";
+import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /**
@@ -14,8 +15,11 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, 0, scope);
     let isConnected = (): boolean => false;
-    await openHealth(config, log, { ready: () => isConnected() && !interrupts.drain.aborted }, scope);
-    const engine = await openConfiguredEngine(config, scope, { log });
+    let ofStore = (): readonly string[] => [];
+    const ready = (): boolean => isConnected() && !interrupts.drain.aborted;
+    await openHealth(config, log, { ready, notes: () => ofStore() }, scope);
+    const engine = await openEngineToPut(config, scope, { log });
+    ofStore = () => notesWithoutAof(engine.store);
     scope.defer(
       startReplayer(engine, log, (order, signal) => executeReplay(engine, order, signal)),
       (replayer) => replayer.stop(),

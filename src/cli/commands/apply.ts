@@ -1,7 +1,7 @@
 /** `poolsync apply`: exactly what a plan file says, for those who are still as the plan found them. */
 import type { Command } from "commander";
 import { AppError } from "../../app/app-error.ts";
-import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { openChosenPool, openClients, openEngineToPut } from "../../app/opening.ts";
 import { replan } from "../../app/plans/replan.ts";
 import { choosePool } from "../../config/config.ts";
 import { withScope } from "../../lifecycle.ts";
@@ -45,7 +45,7 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
   const { config, log } = opened;
   const signal = io.interrupts.drain;
   return withScope(async (scope) => {
-    const engine = await openConfiguredEngine(config, scope, opened);
+    const engine = await openEngineToPut(config, scope, opened);
     const file = await openPlanFile(path, engine.keyring, Date.now());
     const { id, feed, guarded, target } = file.header;
     const chosen = choosePool(config, target.pool, flags);

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
 import { demandNoPause } from "../../app/gates/pause.ts";
 import { findReplayable, openReplay, orderReplay, replayAndWait } from "../../app/letters/replay-groups.ts";
-import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { openChosenPool, openClients, openEngineToPut } from "../../app/opening.ts";
 import { waitForOthers } from "../../app/runs/own-deliveries.ts";
 import type { RunEvent, Standstill } from "../../app/runs/run-observer.ts";
 import { ConfigError } from "../../config/config-error.ts";
@@ -69,7 +69,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
     io.stdout.write(json ? `${JSON.stringify(document, undefined, 2)}\n` : text);
   };
   return withScope(async (scope) => {
-    const engine = await openConfiguredEngine(config, scope, opened);
+    const engine = await openEngineToPut(config, scope, opened);
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, until });
     const request = { filters, until, limit: flags.limit };

@@ -1,7 +1,7 @@
 /** `poolsync undo`: puts back what was there before a run, but for what has changed since. */
 import type { Command } from "commander";
 import { readEarly } from "../../app/app-error.ts";
-import { openChosenPool, openClients, openConfiguredEngine } from "../../app/opening.ts";
+import { openChosenPool, openClients, openEngineToPut } from "../../app/opening.ts";
 import { isApproved } from "../../app/plans/make-plans.ts";
 import { findUndoable, planWayBack } from "../../app/plans/undo-run.ts";
 import { choosePool } from "../../config/config.ts";
@@ -53,7 +53,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   const { config, log } = opened;
   const signal = io.interrupts.drain;
   return withScope(async (scope) => {
-    const engine = await openConfiguredEngine(config, scope, opened);
+    const engine = await openEngineToPut(config, scope, opened);
     const run = await readEarly(signal, findUndoable(engine.store, id, signal));
     const clients = openClients(config, scope);
     const { concurrency } = config;

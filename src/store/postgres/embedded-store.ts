@@ -122,6 +122,8 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     get since() {
       return known.since;
     },
+    metRuns: new Set(),
+    withoutAof: false,
     now: () => Promise.resolve(now()),
     database: unfenced,
     answer: (status) => lock.answer(status),

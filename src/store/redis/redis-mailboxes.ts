@@ -23,6 +23,7 @@ import {
   sweepReply,
 } from "./documents.ts";
 import type { KnownPools } from "./known-pools.ts";
+import type { MetRuns } from "./met-runs.ts";
 import { createBatcher } from "./batcher.ts";
 import { scanHash } from "./scan-hash.ts";
 
@@ -59,6 +60,7 @@ export function createRedisMailboxes(
   keys: Keys,
   scripts: Scripts,
   pools: KnownPools,
+  metRuns: MetRuns,
   ownRead: OwnRead,
 ): Mailboxes {
   /** The pool of a user stands in their documents only, and the keys of all due sets that are touched are declared. */
@@ -117,7 +119,9 @@ export function createRedisMailboxes(
       const step = { user, token, leaseMs, selection: textOf(selection) };
       const reply = await inPool(() => inBatches(step));
       const answer = parseDocument(claimReply, reply, "the answer to a claim");
-      return answer.is === "claimed" ? { ...answer, units: inOrder(answer.units) } : answer;
+      if (answer.is !== "claimed") return answer;
+      for (const { run } of Object.values(answer.units)) metRuns.add(run);
+      return { ...answer, units: inOrder(answer.units) };
     },
 
     async settle(user, token, settlements, leaseMs, runs) {

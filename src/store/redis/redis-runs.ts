@@ -6,6 +6,7 @@ import type { RedisClient } from "./connection.ts";
 import { beginRunReply, parseDocument, runDocument, sweepRunsReply } from "./documents.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
+import type { MetRuns } from "./met-runs.ts";
 import type { Scripts } from "./scripts.ts";
 
 /** A script looks at so many runs, and one sweep takes so many of them at most: the next one goes on. */
@@ -17,6 +18,7 @@ export function createRedisRuns(
   keys: Keys,
   scripts: Scripts,
   pools: KnownPools,
+  metRuns: MetRuns,
   ownRead: OwnRead,
 ): Runs {
   const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
@@ -44,6 +46,7 @@ export function createRedisRuns(
       [id, pool, feed, identity, asOf, source],
     );
     const begun = parseDocument(beginRunReply, reply, "the answer to a run's beginning");
+    metRuns.add(begun.id);
     const current = await get(begun.id);
     if (!current) throw new Error(`Expected the run \`${begun.id}\` to be there, as it has just begun`);
     return { run: current, resumed: begun.resumed };

@@ -10,6 +10,7 @@ import { storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createKnownPools } from "./known-pools.ts";
+import { createMetRuns } from "./met-runs.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
 import { createRedisExceptions } from "./redis-exceptions.ts";
 import { createRedisGates } from "./redis-gates.ts";
@@ -25,7 +26,7 @@ import { createRedisRuns } from "./redis-runs.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
 import { upgrade, wantsUpgrade } from "./upgrade.ts";
-import { answeredInTime, connectRedis } from "./server-check.ts";
+import { answeredInTime, connectRedis, saysNoAof } from "./server-check.ts";
 
 export interface RedisStoreOptions {
   /** See connection.ts for its forms. */
@@ -43,12 +44,13 @@ export interface RedisStoreOptions {
 export async function openRedisStore({ url, namespace, onConnection }: RedisStoreOptions): Promise<Store> {
   const keys = createKeys(namespace);
   const connection = redisConnection(url);
-  const redis = await connectRedis(connection, onConnection);
+  let withoutAof = false;
+  const redis = await connectRedis(connection, onConnection, (info) => (withoutAof ||= saysNoAof(info)));
   try {
     const scripts = createScripts(redis);
     // Many documents take longer than an answer may.
     if (await answeredInTime(connection.place, () => wantsUpgrade(redis, keys))) await upgrade(redis, keys, scripts);
-    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts));
+    return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts, withoutAof));
   } catch (error) {
     redis.disconnect();
     throw error;
@@ -59,7 +61,12 @@ const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().
 const epochReply = z.tuple([z.number(), z.coerce.number()]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
-export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced: Scripts): Promise<Store> {
+export async function createRedisStore(
+  redis: RedisClient,
+  keys: Keys,
+  unfenced: Scripts,
+  withoutAof = false,
+): Promise<Store> {
   const fence = createFence();
   let known = await openNamespace(keys, unfenced);
   const scripts: Scripts = {
@@ -84,6 +91,7 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     return answer;
   };
   const pools = createKnownPools(await redis.hkeys(keys.pools));
+  const metRuns = createMetRuns();
   return {
     kind: "redis",
     get identity() {
@@ -95,12 +103,14 @@ export async function createRedisStore(redis: RedisClient, keys: Keys, unfenced:
     get since() {
       return known.since;
     },
+    metRuns: metRuns.ids,
+    withoutAof,
     async now() {
       return Number(await scripts.run("now", [], []));
     },
-    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, ownRead),
+    mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, ownRead),
     letters: createRedisLetters(redis, keys, scripts, ownRead),
-    runs: createRedisRuns(redis, keys, scripts, pools, ownRead),
+    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, ownRead),
     holds: createRedisHolds(redis, keys, scripts),
     gates: createRedisGates(redis, keys, scripts),
     exceptions: createRedisExceptions(redis, keys, scripts),

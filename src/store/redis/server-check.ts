@@ -18,11 +18,12 @@ const CONNECT_WITHIN_MS = 8000;
  * A connected client of a server that is fit for poolsync. Throws a StoreError with one sentence and the next step:
  * nobody answers (after a few seconds), credentials refused, too old, or with a policy that throws data away. Later
  * losses of the connection are healed by reconnecting: `report` is called once when it is lost, and once when it is
- * back.
+ * back. `onInfo` is given the INFO of every server that may hold the keys.
  */
 export async function connectRedis(
   connection: RedisConnection,
   report: (is: "lost" | "back") => void = () => {},
+  onInfo: (info: string) => void = () => {},
 ): Promise<RedisClient> {
   let open = false;
   let lastError: Error | undefined;
@@ -44,7 +45,10 @@ export async function connectRedis(
     report("back");
   });
   try {
-    for (const info of await within(CONNECT_WITHIN_MS, () => firstWords(redis))) checkServer(info, connection.place);
+    for (const info of await within(CONNECT_WITHIN_MS, () => firstWords(redis))) {
+      checkServer(info, connection.place);
+      onInfo(info);
+    }
     // A database that is not there is told as an event only, and database 0 would be used in its place.
     if (lastError && connection.kind === "single") throw lastError;
     open = true;
@@ -97,6 +101,11 @@ export function checkServer(info: string, place: string): void {
       `Redis at ${place} throws data away when its memory is full (maxmemory-policy ${policy}), and queued changes would be lost: set \`maxmemory-policy noeviction\` in its configuration, or name another server in REDIS_URL`,
     );
   }
+}
+
+/** True where the server that this INFO speaks of keeps no append-only file. Some managed ones do not tell. */
+export function saysNoAof(info: string): boolean {
+  return /^aof_enabled:0\r?$/m.test(info);
 }
 
 function unreachable(place: string, cause: unknown): StoreError {

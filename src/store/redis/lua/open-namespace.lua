@@ -9,9 +9,9 @@
 local format = redis.call('HGET', KEYS[1], 'format')
 if format and format ~= FORMAT and format ~= FORMER then return redis.error_reply(FOREIGN .. ' ' .. format) end
 redis.call('HSET', KEYS[1], 'format', FORMAT)
-if redis.call('HSETNX', KEYS[1], 'identity', ARGV[1]) == 1 then
-  redis.call('HSET', KEYS[1], 'epoch', '1')
-  -- What a namespace of the former format has may be older.
-  if not format then redis.call('HSET', KEYS[1], 'since', string.format('%.0f', now_ms())) end
+redis.call('HSETNX', KEYS[1], 'epoch', '1')
+-- What a namespace of the former format has may be older.
+if redis.call('HSETNX', KEYS[1], 'identity', ARGV[1]) == 1 and not format then
+  redis.call('HSET', KEYS[1], 'since', redis.call('TIME')[1] .. '000')
 end
 return redis.call('HMGET', KEYS[1], 'identity', 'epoch', 'since')
