@@ -11,6 +11,7 @@ import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
+import { countUnsealed } from "../store/sealing.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
 
@@ -45,6 +46,10 @@ const namespaceStatus = z.object({
   ),
   books,
   balanced: z.boolean(),
+  /**
+   * While what an older version kept is sealed anew: about how many documents are still to be looked at.
+   */
+  unsealed: z.number().optional(),
   /** Present where everything was recounted. */
   verified: z
     .object({
@@ -122,6 +127,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     runs,
     books: { ...total },
     balanced: !unbalanced,
+    ...(engine.keyring.isSealed ? {} : { unsealed: await countUnsealed(store) }),
     ...(verify ? { verified: await recount(engine, total) } : {}),
   };
 }

@@ -14,6 +14,7 @@ export const PLAN_FAULTS = {
     "Users would swap this value among themselves, which Cognito does in no order; give one of them another value first.",
   "alias-chain":
     "Another user still has this value, and gives it up in the same feed; the next run writes it, once that is done.",
+  altered: "What was there before was altered in the store, so it is not put back; find out who can write to it.",
   "changed-since-plan": "The user was changed after the plan was made, so the plan is not applied to them; plan again.",
 } as const;
 export type PlanFault = keyof typeof PLAN_FAULTS;

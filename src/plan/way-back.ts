@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import { CLOCKS_APART_MS } from "../core/mailbox.ts";
+import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, type Unit } from "../core/unit.ts";
 import { changeWaits } from "../core/waiting-change.ts";
@@ -109,11 +110,6 @@ const CHANGE_WAITS = {
   detail: "A newer change of the value waits to be delivered, so what was there before is not put back.",
 };
 
-const ALTERED = {
-  reason: "altered",
-  detail: "What was there before was altered in the store, so it is not put back: look there for who can write to it.",
-};
-
 /**
  * Undefined where nothing is kept. `timeMs` is the time of the values, which is that of the undoing; `begunAt` is when
  * the run began: where no account was kept, a user that was created later is never meant.
@@ -135,7 +131,7 @@ export async function openWayBack(
   let sequence = 0;
   const recordOf = async (image: BeforeImage): Promise<PlannedRecord> => {
     const entry = entryOf(keyring, run, image);
-    if (entry === undefined) return { kind: "fault", line: 0, ...ALTERED };
+    if (entry === undefined) return { kind: "fault", line: 0, reason: "altered", detail: PLAN_FAULTS.altered };
     const { username, line, sub, ...unit } = entry;
     const user = keyring.userKey(profile.id, canonicalUsername(profile, username));
     const version = { timeMs, sequence: (sequence += 1) };

@@ -14,7 +14,7 @@ import { z } from "zod";
 import { ordinalOf } from "../core/version.ts";
 import type { Log } from "../log.ts";
 import { isFormer, isSealed, type Keyring } from "./keyring.ts";
-import type { KeptText, Shelf } from "./kept-texts.ts";
+import type { KeptText, KeptTexts, Shelf } from "./kept-texts.ts";
 import { beforeImagePlace, chunkPlace, linkPlace, openUsernameOf, sealBody, sealUsername } from "./sealed-unit.ts";
 import { isMarkedSealed, markSealed, type WrappingKeys } from "./namespace-keys.ts";
 import type { Store } from "./store.ts";
@@ -87,8 +87,10 @@ async function walk({ store, keyring, signal }: SealingDeps, holds: () => Promis
         if (!(await holds())) return false;
         const page = await store.texts.page(shelf, cursor);
         const sealed = page.found.map((kept) => sealedAnew(keyring, shelf, kept));
-        await Promise.all(page.found.map((kept, index) => replaced(store, shelf, kept, sealed[index])));
-        found += sealed.filter((text) => text !== undefined).length;
+        const moved = await Promise.all(
+          page.found.map((kept, index) => replaced(store.texts, shelf, kept, sealed[index])),
+        );
+        found += moved.filter(Boolean).length;
         met += page.found.length;
         cursor = page.next;
         await store.setValue(NOTE, JSON.stringify({ shelf, cursor: cursor ?? "", met } satisfies Progress));
@@ -100,8 +102,12 @@ async function walk({ store, keyring, signal }: SealingDeps, holds: () => Promis
   }
 }
 
-async function replaced(store: Store, shelf: Shelf, kept: KeptText, to: string | undefined): Promise<void> {
-  if (to !== undefined) await store.texts.replace(shelf, kept, to);
+/** True where there was something to do that is done, or that another walk has to look at again. */
+async function replaced(texts: KeptTexts, shelf: Shelf, kept: KeptText, to: string | undefined): Promise<boolean> {
+  if (to === undefined) return false;
+  if (await texts.replace(shelf, kept, to)) return true;
+  // What is the same, and is not replaced, is no text in UTF-8: damaged, and nothing that can be opened.
+  return (await texts.read(shelf, kept.name)) !== kept.text;
 }
 
 function parsedProgress(text: string | undefined): Progress | undefined {
@@ -118,15 +124,17 @@ export async function countUnsealed({ texts, getValue }: Pick<Store, "texts" | "
 export async function sealLetter({ texts }: Pick<Store, "texts">, keyring: Keyring, id: string): Promise<void> {
   if (keyring.isSealed) return;
   const shelf = { kind: "letters", of: "" } as const;
-  for (;;) {
+  let isMoved = true;
+  while (isMoved) {
     const text = await texts.read(shelf, id);
-    const sealed = text === undefined ? undefined : sealedAnew(keyring, shelf, { name: id, text });
-    if (text === undefined || sealed === undefined || (await texts.replace(shelf, { name: id, text }, sealed))) return;
+    if (text === undefined) return;
+    const kept = { name: id, text };
+    isMoved = await replaced(texts, shelf, kept, sealedAnew(keyring, shelf, kept));
   }
 }
 
 /** The text with all in it sealed that was not; undefined where nothing is to be done, or it cannot be read. */
-export function sealedAnew(keyring: Keyring, { kind, of }: Shelf, { name, text }: KeptText): string | undefined {
+function sealedAnew(keyring: Keyring, { kind, of }: Shelf, { name, text }: KeptText): string | undefined {
   switch (kind) {
     case "mailboxes":
       return changedDocument(text, (document) => sealMailbox(keyring, name, document));
@@ -158,9 +166,7 @@ function changedDocument(text: string, change: (document: Fields) => boolean): s
     // Damaged: whoever meets it says so.
     return undefined;
   }
-  // What is no text in UTF-8 could not be compared with what is there.
-  if (!isFields(document) || text.includes("\u{FFFD}")) return undefined;
-  return change(document) ? JSON.stringify(document) : undefined;
+  return isFields(document) && change(document) ? JSON.stringify(document) : undefined;
 }
 
 function sealMailbox(keyring: Keyring, user: string, mailbox: Fields): boolean {

@@ -11,13 +11,14 @@ import { indent, table } from "./table.ts";
 const NEW_FOR_MS = 86_400_000;
 
 export function statusText(status: NamespaceStatus, width: number): string {
-  const { engine, pools, deadLetters, holds, pauses, runs, books, balanced, verified } = status;
+  const { engine, pools, deadLetters, holds, pauses, runs, books, balanced, unsealed, verified } = status;
   return [
     `Engine: ${engine}\n`,
     ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
+    unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
     runsText(runs, width),
     `\nBooks of everything\n${booksText(books)}`,
@@ -73,6 +74,11 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
 function pauseText({ gate, since, by, reason, users }: NamespaceStatus["pauses"][number], width: number): string {
   const kept = counted(users, "user has", "users have");
   return `\n${indent("", `Paused since ${since} by ${by}: ${gateName(gate)}. ${reason}. ${kept} something kept.`, width)}`;
+}
+
+function unsealedText(documents: number): string {
+  const left = documents === 0 ? "a last look is under way" : `${count(documents)} documents are to be looked at`;
+  return `What an older version kept is sealed anew while workers go on: ${left}. Until then what is not sealed is read too.`;
 }
 
 function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number): string {

@@ -148,6 +148,20 @@ describe("the way back of a run", () => {
     assert.ok(!bodies.join("").includes("secret-old"));
   });
 
+  test("leaves alone what was altered in the store", async () => {
+    const { store } = openMemoryStore();
+    const { bodies } = await wayBackOf([row("ann", judged(text("nickname", "new"), { value: "old" }))]);
+    const [body = ""] = bodies;
+    // Sealed for another run's place.
+    await store.beforeImages.keep("other", [{ unit: "ann nickname", body }], 1000);
+    const back = await openWayBack(store, { keyring, profile: PROFILE }, "other", { timeMs: 5, begunAt: 0 });
+    assert.ok(back);
+    assert.deepEqual(back.usernames, []);
+    const [record] = await Array.fromAsync(back.records());
+    assert.ok(record?.kind === "fault");
+    assert.equal(record.reason, "altered");
+  });
+
   test("is none where nothing was kept", async () => {
     assert.equal((await wayBackOf([])).back, undefined);
   });

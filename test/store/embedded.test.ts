@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { openEmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
+import { keptTextsSuite } from "../suites/kept-texts.ts";
 import type { Opened } from "../suites/open-store.ts";
 import { storeSuite } from "../suites/store.ts";
 
@@ -31,3 +32,4 @@ async function open(): Promise<Opened> {
 }
 
 storeSuite("embedded", open, "moved");
+keptTextsSuite("embedded", open, "moved");

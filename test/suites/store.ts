@@ -85,6 +85,22 @@ export function storeSuite(name: string, open: Open, time: Time): void {
       assert.equal(await store.setOnce(suite.fresh("text"), "other"), "other");
     });
 
+    test("sets a text anew for one alone of those who read the same", async () => {
+      const { store } = suite;
+      const [text, other] = [suite.fresh("text"), suite.fresh("text")];
+      await store.setOnce(other, "other");
+      assert.equal(await store.recall(text), undefined);
+      assert.equal(await store.exchange(text, "nothing", "a"), false);
+      const made = await Promise.all(["a", "b"].map((to) => store.exchange(text, undefined, to, [other])));
+      assert.deepEqual(new Set(made), new Set([false, true]));
+      assert.equal(await store.recall(other), undefined);
+      const there = (await store.recall(text)) ?? "";
+      assert.equal(await store.exchange(text, undefined, "c"), false);
+      const anew = await Promise.all(["d", "e"].map((to) => store.exchange(text, there, to)));
+      assert.deepEqual(new Set(anew), new Set([false, true]));
+      assert.match((await store.recall(text)) ?? "", /^[de]$/);
+    });
+
     test("is the last note under a name", async () => {
       const { store } = suite;
       const note = suite.fresh("note");

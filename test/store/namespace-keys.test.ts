@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { describe, test } from "node:test";
+import {
+  isMarkedSealed,
+  markSealed,
+  openKeysToWork,
+  openNamespaceKeys,
+  rewrapKeys,
+} from "../../src/store/namespace-keys.ts";
+import { openMemoryStore } from "../support/memory-store.ts";
+
+const ONE = Buffer.alloc(32, 1);
+const TWO = Buffer.alloc(32, 2);
+const open = () => openMemoryStore().store;
+type TestStore = ReturnType<typeof open>;
+const recordOf = async (store: TestStore): Promise<string> => (await store.recall("keys")) ?? "";
+
+/** A namespace as a version before format 3 left it. */
+async function former(key?: Buffer) {
+  const store = open();
+  const mark = (bytes: Buffer) =>
+    createHash("sha256").update("poolsync key mark").update(bytes).digest("base64url").slice(0, 16);
+  await store.setOnce("key", key === undefined ? "none" : mark(key));
+  await store.setOnce("digest-key", ONE.toString("base64url"));
+  return store;
+}
+
+describe("the keys of a namespace", () => {
+  test("are made once, whoever comes first, and are the same for everybody", async () => {
+    const store = open();
+    const [one, other] = await Promise.all([openKeysToWork(store, { key: ONE }), openKeysToWork(store, { key: ONE })]);
+    assert.deepEqual(one, other);
+    assert.deepEqual([one.keys.data.length, one.keys.digest.length, one.keys.former], [32, 32, undefined]);
+    assert.ok(one.keys.sealed && !one.keys.data.equals(one.keys.digest));
+    assert.notDeepEqual((await openKeysToWork(open(), { key: ONE })).keys, one.keys);
+  });
+
+  test("show nothing of themselves where a key wraps them, and lie in clear where none does", async () => {
+    for (const key of [ONE, undefined]) {
+      const store = open();
+      const { keys } = await openKeysToWork(store, { key });
+      const record = await recordOf(store);
+      for (const bytes of [keys.data, keys.digest]) {
+        for (const form of ["base64", "base64url", "hex"] as const) {
+          const isClear = key === undefined && form === "base64";
+          assert.equal(record.includes(bytes.toString(form)), isClear, form);
+        }
+      }
+    }
+  });
+
+  test("are refused to another key, to none, and to one where none wraps them, each with the next step", async () => {
+    const wrapped = open();
+    await openKeysToWork(wrapped, { key: ONE });
+    await assert.rejects(openKeysToWork(wrapped, { key: TWO }), {
+      kind: "wrong-key",
+      message: /another POOLSYNC_KEY: set that one; or.*POOLSYNC_KEY_PREVIOUS.*rekey/,
+    });
+    await assert.rejects(openKeysToWork(wrapped, {}), { kind: "wrong-key", message: /none is set: set it/ });
+    const clear = open();
+    await openKeysToWork(clear, {});
+    await assert.rejects(openKeysToWork(clear, { key: ONE }), {
+      kind: "wrong-key",
+      message: /lie in clear.*run.*rekey/,
+    });
+  });
+
+  test("are opened by the previous key as well, before and after they are wrapped by another", async () => {
+    const store = open();
+    const { keys } = await openKeysToWork(store, { key: ONE });
+    const both = { key: TWO, previousKey: ONE };
+    assert.deepEqual((await openKeysToWork(store, both)).keys, keys);
+    assert.deepEqual(await rewrapKeys(store, both), { is: "wrapped", from: "previous key" });
+    assert.deepEqual(await rewrapKeys(store, both), { is: "done before" });
+    assert.deepEqual((await openKeysToWork(store, both)).keys, keys);
+    assert.deepEqual((await openKeysToWork(store, { key: ONE, previousKey: TWO })).keys, keys);
+    await assert.rejects(openKeysToWork(store, { key: ONE }), { kind: "wrong-key" });
+  });
+
+  test("are given a key, and stay the same", async () => {
+    const store = open();
+    const { keys } = await openKeysToWork(store, {});
+    assert.deepEqual(await rewrapKeys(store, { key: ONE }), { is: "wrapped", from: "none" });
+    assert.deepEqual(await openKeysToWork(store, { key: ONE }), {
+      ...(await openNamespaceKeys(store, { key: ONE })),
+      keys,
+    });
+    assert.ok(!(await recordOf(store)).includes(keys.digest.toString("base64")));
+  });
+
+  test("are not made by a rekey of a namespace that nobody has used", async () => {
+    const store = open();
+    assert.deepEqual(await rewrapKeys(store, { key: ONE }), { is: "never used" });
+    assert.deepEqual([await recordOf(store), await store.recall("identity")], ["", undefined]);
+  });
+
+  test("keep the digest key of before, which then lies in clear no more", async () => {
+    for (const key of [undefined, TWO]) {
+      const store = await former(key);
+      const { keys } = await openKeysToWork(store, { key });
+      assert.ok(keys.digest.equals(ONE) && !keys.sealed);
+      assert.equal(keys.former?.length, key && 32);
+      assert.deepEqual([await store.recall("key"), await store.recall("digest-key")], [undefined, undefined]);
+      assert.equal(await isMarkedSealed(store), false);
+      await markSealed(store, { key });
+      await markSealed(store, { key });
+      assert.equal(await isMarkedSealed(store), true);
+      assert.deepEqual((await openKeysToWork(store, { key })).keys, { ...keys, sealed: true });
+    }
+  });
+
+  test("of before are refused to another key, and given one by a rekey", async () => {
+    const keyed = await former(TWO);
+    await assert.rejects(openKeysToWork(keyed, { key: ONE }), { kind: "wrong-key" });
+    await assert.rejects(openKeysToWork(keyed, {}), { kind: "wrong-key" });
+    assert.equal(await keyed.recall("keys"), undefined);
+    assert.equal((await openKeysToWork(keyed, { key: ONE, previousKey: TWO })).wrappedBy, "previous key");
+    const clear = await former();
+    assert.deepEqual(await rewrapKeys(clear, { key: ONE }), { is: "wrapped", from: "none" });
+    assert.ok((await openKeysToWork(clear, { key: ONE })).keys.digest.equals(ONE));
+  });
+
+  test("that were altered are refused: cut, swapped, of another namespace, or told to be sealed no more", async () => {
+    const store = open();
+    await openKeysToWork(store, { key: ONE });
+    const record = await recordOf(store);
+    const { data, digest } = JSON.parse(record) as Record<string, string>;
+    const other = open();
+    await openKeysToWork(other, { key: ONE });
+    const altered = [
+      "{",
+      "{}",
+      record.replace('"sealed":true', '"sealed":false'),
+      JSON.stringify({ ...JSON.parse(record), data: digest, digest: data }),
+      await recordOf(other),
+    ];
+    for (const text of altered) {
+      const there = await recordOf(store);
+      assert.ok(await store.exchange("keys", there, text));
+      await assert.rejects(openKeysToWork(store, { key: ONE }), { kind: "damaged", message: /keys.*were altered/ });
+    }
+  });
+});
