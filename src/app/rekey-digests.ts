@@ -31,7 +31,15 @@ import {
   type OpenedKeys,
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
-import { ledgerAnew, letterAnew, linkAnew, mailboxAnew, type Anew, type KeyChange } from "../store/new-names.ts";
+import {
+  ledgerAnew,
+  letterAnew,
+  linkAnew,
+  mailboxAnew,
+  usersOfLetter,
+  type Anew,
+  type KeyChange,
+} from "../store/new-names.ts";
 import { SET_ASIDE, type Move, type Named } from "../store/rekeying.ts";
 import { openUsername } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
@@ -240,11 +248,21 @@ async function moveAll(
   return moved;
 }
 
+async function* everyText({ texts }: Store, shelf: Shelf): AsyncGenerator<KeptText> {
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    const { found, next } = await texts.page(shelf, cursor);
+    yield* found;
+    cursor = next;
+  }
+}
+
 /** Former keys of users that stand elsewhere than where their user is named, with the new ones as they are found. */
 async function wantedUsers({ engine: { store, queues }, change }: Rekey): Promise<Map<string, string>> {
   const wanted = new Map<string, string>();
   for (const { data } of await replayOrders(queues)) if (data.user !== undefined) wanted.set(data.user, "");
-  for await (const letter of store.letters.list({})) {
+  for await (const kept of everyText(store, { kind: "letters", of: "" })) {
+    const letter = usersOfLetter(kept);
+    if (letter === undefined) continue;
     const { pool, user, owner } = letter;
     if (owner !== undefined) wanted.set(owner, wanted.get(owner) ?? "");
     // The pool may not have them any more.

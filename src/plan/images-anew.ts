@@ -11,7 +11,7 @@ import { entryForm } from "./way-back.ts";
 export function imageAnew({ from, to }: KeyChange, pools: readonly string[], run: string, image: KeptText): Anew {
   const [user, unit] = split(image.name);
   const text = from.open(beforeImagePlace(run, image.name), image.text);
-  const { username } = text === undefined ? {} : entryForm.parse(JSON.parse(text));
+  const { username } = entryOf(text) ?? {};
   const pool = username === undefined ? undefined : pools.find((id) => from.userKey(id, username) === user);
   if (text !== undefined && username !== undefined && pool !== undefined) {
     const name = `${to.userKey(pool, username)} ${unit}`;
@@ -39,11 +39,20 @@ export function imageOfSeen(
 ): string | undefined {
   const place = beforeImagePlace(run, image.name);
   const text = to.open(place, image.text);
-  if (text === undefined) return undefined;
-  const entry = entryForm.parse(JSON.parse(text));
+  const entry = entryOf(text);
+  if (entry === undefined) return undefined;
   const state = stateOf(entry.name, user);
   if (entry.after !== stateName(from, entry.name, state)) return undefined;
   return to.seal(place, JSON.stringify({ ...entry, after: stateName(to, entry.name, state) }));
+}
+
+function entryOf(text: string | undefined) {
+  try {
+    return text === undefined ? undefined : entryForm.safeParse(JSON.parse(text)).data;
+  } catch {
+    // It was kept in clear once, and altered since. The error may quote it.
+    return undefined;
+  }
 }
 
 /** A user and a unit. */

@@ -23,11 +23,12 @@ export function mailboxAnew(change: KeyChange, { name, text }: KeptText): Anew {
   const mailbox = fieldsOf(text);
   const { pool, username, pending, claim, lastSettled, unresolvedCalls } = mailbox ?? {};
   if (mailbox === undefined || typeof pool !== "string" || typeof username !== "string") return "damaged";
+  if (!isFields(pending) || !(claim === undefined || isClaim(claim))) return "damaged";
   const at = { pool, user: name };
   const whose = whoseAnew(change, at, username);
   if (whose === "new") return "new";
   const digests = new Map<unknown, string>();
-  for (const units of [pending, isFields(claim) ? claim["units"] : undefined, lastSettled]) {
+  for (const units of [pending, claim?.units, lastSettled]) {
     for (const [unit, queued] of Object.entries(isFields(units) ? units : {})) {
       changeUnit(change, { ...at, unit }, whose.user, queued, digests);
     }
@@ -36,6 +37,13 @@ export function mailboxAnew(change: KeyChange, { name, text }: KeptText): Anew {
     if (isFields(call)) call["digest"] = digests.get(call["digest"]) ?? nobodysDigest();
   }
   return { name: whose.user, text: JSON.stringify({ ...mailbox, username: whose.username }) };
+}
+
+/** Whose a letter is, and who has its value. Undefined where it is damaged. */
+export function usersOfLetter({ text }: Pick<KeptText, "text">) {
+  const { pool, user, username, owner } = fieldsOf(text) ?? {};
+  if (typeof pool !== "string" || typeof user !== "string" || typeof username !== "string") return undefined;
+  return { pool, user, username, owner: typeof owner === "string" ? owner : undefined };
 }
 
 /** `userOf` answers the new key of a user by the former one, where it is known. */
@@ -128,6 +136,10 @@ function openedBody({ from }: KeyChange, at: UserPlace & { readonly unit: string
     // It was kept in clear once, and altered since. The error may quote it.
     return null;
   }
+}
+
+function isClaim(claim: unknown): claim is { readonly units: Fields } {
+  return isFields(claim) && isFields(claim["units"]) && typeof claim["leaseUntil"] === "number";
 }
 
 /** Equal to that of no value. */

@@ -23,12 +23,14 @@ export function newKeysText(made: NewKeysMade, columns: number): string {
     ["names that were asked for", links, dropped.links],
     ["values that can be put back", beforeImages, 0],
   ] as const;
-  const told = rows.flatMap(([what, kept, gone]) => (kept + gone === 0 ? [] : [[what, String(kept), String(gone)]]));
+  const rowsShown = rows.flatMap(([what, kept, gone]) =>
+    kept + gone === 0 ? [] : [[what, String(kept), String(gone)]],
+  );
   const again = made.resumed ? " This call went on with one that was cut, and counts what was left." : "";
   const lines = [
     indent("", `The namespace has new keys, and nothing opens by the former ones any more.${again}`, columns),
   ];
-  if (told.length > 0) lines.push(table(COLUMNS, told, columns));
+  if (rowsShown.length > 0) lines.push(table(COLUMNS, rowsShown, columns));
   for (const said of remarks(made)) lines.push(indent("", textOf(said), columns));
   return lines.join("");
 }

@@ -15,6 +15,8 @@ import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 const ROWS = 30;
 const LEAKED = { POOLSYNC_KEY: Buffer.alloc(32, 1).toString("base64") };
 const OTHER = { POOLSYNC_KEY: Buffer.alloc(32, 2).toString("base64") };
+/** What the worker had in hand is taken over that soon. */
+const SHORT_LEASE = { POOLSYNC_CONNECT_TIMEOUT: "1", POOLSYNC_REQUEST_TIMEOUT: "1" };
 const BOTH = { ...OTHER, POOLSYNC_KEY_PREVIOUS: LEAKED.POOLSYNC_KEY };
 const failed = z.object({ error: z.object({ kind: z.string(), message: z.string() }) });
 
@@ -37,7 +39,7 @@ describe("new keys of a namespace", () => {
 
   test("are made while a worker runs, which ends, and the next one delivers what waits", async () => {
     await writeFile(stage.at("poolsync.yaml"), "rate: 8\n");
-    const worker = stage.start("workers/deliver.ts", LEAKED);
+    const worker = stage.start("workers/deliver.ts", { ...LEAKED, ...SHORT_LEASE });
     const rows = Array.from({ length: ROWS }, (_, row) => `u${row},${value(`given ${row}`)}`);
     await writeFile(stage.at("staff.csv"), ["username,given_name", ...rows, "nobody,No"].join("\n"));
     const put = await say(["sync", stage.at("staff.csv"), "--user-pool-id", POOL, "--detach"], LEAKED);

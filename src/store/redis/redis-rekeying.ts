@@ -1,8 +1,9 @@
 import { Cluster } from "ioredis";
+import { z } from "zod";
 import { dueAt, gatesIn } from "../../core/mailbox.ts";
 import { SET_ASIDE, type Move, type Named, type Rekeying, type SetAside } from "../rekeying.ts";
 import type { RedisClient } from "./connection.ts";
-import { exceptionsDocument, letterDocument, mailboxDocument, parseDocument } from "./documents.ts";
+import { exceptionsDocument, letterDocument, mailboxDocument } from "./documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
 
@@ -12,6 +13,8 @@ interface Member {
   readonly member: string;
   readonly score?: number;
 }
+
+const poolForm = z.object({ pool: z.string() });
 
 /** The port to what is named by the keys of a namespace. */
 export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scripts): Rekeying {
@@ -39,9 +42,10 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
   function membersOf({ kind }: SetAside | Named, { from, to: { name, text } }: Move, nowMs: number): Member[] {
     switch (kind) {
       case "mailboxes": {
-        const mailbox = parseDocument(mailboxDocument, text, "a mailbox");
-        const set = keys.due(mailbox.pool);
-        const at = dueAt(mailbox);
+        const mailbox = mailboxDocument.safeParse(JSON.parse(text)).data;
+        const set = keys.due(mailbox?.pool ?? poolForm.parse(JSON.parse(text)).pool);
+        // One that is damaged is due: whoever claims it says what is wrong.
+        const at = mailbox === undefined ? nowMs : dueAt(mailbox);
         const kept = [...gatesIn(mailbox)].flatMap((gate) => [
           { set: keys.kept, member: `${gate}\0${from}` },
           { set: keys.kept, member: `${gate}\0${name}`, score: 0 },
@@ -50,14 +54,14 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
         return [{ set, member: from }, ...due, ...kept];
       }
       case "letters": {
-        const { buriedAt } = parseDocument(letterDocument, text, "a letter");
+        const { buriedAt = nowMs } = letterDocument.safeParse(JSON.parse(text)).data ?? {};
         return [
           { set: keys.letterTimes, member: from },
           { set: keys.letterTimes, member: name, score: buriedAt },
         ];
       }
       case "exceptions": {
-        const noted = Object.values(parseDocument(exceptionsDocument, text, "exceptions"));
+        const noted = Object.values(exceptionsDocument.safeParse(JSON.parse(text)).data ?? {});
         return [{ set: keys.exceptionTimes, member: name, score: Math.max(0, ...noted.map(({ at }) => at)) }];
       }
       default:
