@@ -41,6 +41,7 @@ import {
   type KeyChange,
 } from "../store/new-names.ts";
 import { SET_ASIDE, type Move, type Named } from "../store/rekeying.ts";
+import { SEALING_NOTE } from "../store/sealing.ts";
 import { openUsername } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
 import { AppError } from "./app-error.ts";
@@ -210,6 +211,8 @@ async function bringOver(rekey: Rekey): Promise<void> {
     letterAnew(change, kept, (former) => users.get(former) || undefined),
   );
   await rebuildQueues(engine, ids, users);
+  // All is sealed by now; the note may name a user.
+  await store.setValue(SEALING_NOTE, "");
   Object.assign(made.dropped, await store.rekeying.left());
   await store.rekeying.end();
 }

@@ -33,7 +33,7 @@ function nameOf(keyring: Keyring) {
 }
 
 function moved(anew: Anew): { readonly name: string; readonly document: Record<string, never> } {
-  assert.ok(typeof anew === "object", String(anew));
+  assert.ok(typeof anew === "object");
   return { name: anew.name, document: JSON.parse(anew.text) as Record<string, never> };
 }
 

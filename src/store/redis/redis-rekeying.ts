@@ -16,6 +16,16 @@ interface Member {
 
 const poolForm = z.object({ pool: z.string() });
 
+/** Undefined where the text is damaged. */
+function formOf<T>(form: z.ZodType<T>, text: string): T | undefined {
+  try {
+    return form.safeParse(JSON.parse(text)).data;
+  } catch {
+    // The text may hold a person's data, and so may its error.
+    return undefined;
+  }
+}
+
 /** The port to what is named by the keys of a namespace. */
 export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scripts): Rekeying {
   const { aside } = keys;
@@ -42,8 +52,8 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
   function membersOf({ kind }: SetAside | Named, { from, to: { name, text } }: Move, nowMs: number): Member[] {
     switch (kind) {
       case "mailboxes": {
-        const mailbox = mailboxDocument.safeParse(JSON.parse(text)).data;
-        const set = keys.due(mailbox?.pool ?? poolForm.parse(JSON.parse(text)).pool);
+        const mailbox = formOf(mailboxDocument, text);
+        const set = keys.due(mailbox?.pool ?? formOf(poolForm, text)?.pool ?? "");
         // One that is damaged is due: whoever claims it says what is wrong.
         const at = mailbox === undefined ? nowMs : dueAt(mailbox);
         const kept = [...gatesIn(mailbox)].flatMap((gate) => [
@@ -54,14 +64,14 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
         return [{ set, member: from }, ...due, ...kept];
       }
       case "letters": {
-        const { buriedAt = nowMs } = letterDocument.safeParse(JSON.parse(text)).data ?? {};
+        const { buriedAt = nowMs } = formOf(letterDocument, text) ?? {};
         return [
           { set: keys.letterTimes, member: from },
           { set: keys.letterTimes, member: name, score: buriedAt },
         ];
       }
       case "exceptions": {
-        const noted = Object.values(exceptionsDocument.safeParse(JSON.parse(text)).data ?? {});
+        const noted = Object.values(formOf(exceptionsDocument, text) ?? {});
         return [{ set: keys.exceptionTimes, member: name, score: Math.max(0, ...noted.map(({ at }) => at)) }];
       }
       default:
