@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { describe, test, type TestContext } from "node:test";
 import { Readable } from "node:stream";
-import { openToRekey, replaceKeys } from "../../src/app/rekey-digests.ts";
+import { Redis } from "ioredis";
+import { openConfiguredEngine } from "../../src/app/opening.ts";
+import { makeKeysAnew, openToRekey, replaceKeys } from "../../src/app/rekey-digests.ts";
+import { readConfig } from "../../src/config/config.ts";
+import { reportedReads } from "../../src/delivery/reported-reads.ts";
+import { startEmulator } from "../../src/emulator/emulator.ts";
+import { createLog } from "../../src/log.ts";
+import { openLetter } from "../../src/store/sealed-unit.ts";
+import { exampleAws } from "../support/aws-environment.ts";
+import { FIXTURE_KEY, fixturePools, keyedRedisFigures, loadRedisFixture, redisFigures } from "../support/format-1.ts";
+import { testRedis } from "../support/redis.ts";
 import { withScope } from "../../src/lifecycle.ts";
 import type { Engine } from "../../src/queues/engine.ts";
 import { REPLAY_QUEUE, sendOrder, type ReplayOrder } from "../../src/queues/replay-orders.ts";
@@ -10,7 +20,7 @@ import type { EmbeddedStore } from "../../src/store/postgres/embedded-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { setApp, type App, type AppOptions } from "../support/app-stage.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
-import { addUsers, POOL } from "../support/pool-stage.ts";
+import { addUsers, awsVariables, POOL } from "../support/pool-stage.ts";
 import { dumpRedis } from "../support/redis-dump.ts";
 
 const STORES: readonly (readonly [string, Pick<AppOptions, "putData">])[] = [
@@ -214,5 +224,38 @@ for (const [name, options] of STORES) {
       );
       assert.equal(back[0]?.["email"], "u0@example.com");
     });
+  });
+}
+
+for (const keyed of [false, true]) {
+  test(`new keys of a namespace that an older version left, ${keyed ? "encrypted" : "in clear"}`, async (t) => {
+    const emulator = await startEmulator({ quotas: "unmetered" });
+    t.after(() => emulator.close());
+    for (const { pool, users } of fixturePools) {
+      const made = emulator.pools.add(pool);
+      for (const user of users) made.addUser(user);
+    }
+    t.after(exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url }));
+    const { url, namespace } = testRedis();
+    const redis = new Redis(url);
+    await loadRedisFixture(redis, namespace, { keyed, endpoint: new URL(emulator.url).host });
+    redis.disconnect();
+    const key = keyed ? { POOLSYNC_KEY: FIXTURE_KEY.toString("base64") } : {};
+    const where = { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace, HOME: "/nonexistent" };
+    const config = await readConfig({}, { ...awsVariables(), ...where, ...key });
+    const { letters } = keyed ? keyedRedisFigures : redisFigures;
+    const log = createLog("silent");
+
+    const made = await makeKeysAnew({ config, log, reads: reportedReads(log) }, { withoutPools: [] }, never);
+    assert.deepEqual([made.letters, made.damaged, made.wrapped], [letters.length, 0, keyed]);
+    await withScope(async (scope) => {
+      const { store, keyring } = await openConfiguredEngine(config, scope, { log });
+      assert.ok(keyring.isSealed);
+      const opened = (await kept(store)).filter((letter) => openLetter(keyring, letter) !== undefined);
+      assert.equal(opened.length, letters.length);
+      const counted = [...(await store.mailboxes.recount()).values()].reduce((sum, { pending }) => sum + pending, 0);
+      assert.equal(counted, (await store.runs.books()).pending);
+    });
+    for (const [name, held] of await dumpRedis(url, namespace)) assert.doesNotMatch(name + held, /"[ps]:/);
   });
 }
