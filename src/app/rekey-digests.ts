@@ -40,7 +40,7 @@ import {
   type Anew,
   type KeyChange,
 } from "../store/new-names.ts";
-import { SET_ASIDE, type Move, type Named } from "../store/rekeying.ts";
+import { STOWED, type Move, type Named } from "../store/rekeying.ts";
 import { SEALING_NOTE } from "../store/sealing.ts";
 import { openUsername } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
@@ -146,7 +146,7 @@ export async function replaceKeys(engine: Engine, { pools, wrapping, signal }: R
       { cause: error, category },
     );
   }
-  await takeNewKeys(store, [SET_ASIDE]);
+  await takeNewKeys(store, [STOWED]);
   return made;
 }
 
@@ -275,7 +275,7 @@ async function wantedUsers({ engine: { store, queues }, change }: Rekey): Promis
   return wanted;
 }
 
-/** The users of a pool come back to what was set aside of them. */
+/** The users of a pool come back to what was stowed of them. */
 async function scan(
   rekey: Rekey,
   pool: Pool,

@@ -1,13 +1,13 @@
 /**
  * The port to what is named by the keys of a namespace, for the one process that names all of it anew. Mailboxes, letters
  * and before images say whose they are, sealed: they lie where they are until they move. Ledgers, exceptions and links say
- * it by a digest alone, of which nobody can tell by which key it was made: they are set aside first, and come back from
+ * it by a digest alone, of which nobody can tell by which key it was made: they are stowed first, and come back from
  * there as their users are found.
  */
 import type { KeptText, Shelf } from "./kept-texts.ts";
 
-/** What is set aside. */
-export interface SetAside {
+/** What is stowed. */
+export interface Stowed {
   readonly kind: "ledgers" | "exceptions" | "links";
   /** The pool of links; blank for the others. */
   readonly of: string;
@@ -23,20 +23,20 @@ export interface Move {
 }
 
 /** Under this name the memory of the namespace says that `begin` was done. */
-export const SET_ASIDE = "set-aside";
+export const STOWED = "stowed";
 
 export interface Rekeying {
   /**
-   * Sets aside what is to be, once: not again before the memory has forgotten {@link SET_ASIDE}. What would end by itself,
+   * Stows what is to be, once: not again before the memory has forgotten {@link STOWED}. What would end by itself,
    * and has names in it, ends now: reservations, and answers that are kept for who asks again.
    */
   begin(): Promise<void>;
-  /** Those that have these names, of what was set aside. Exceptions of one user, or name, are one text. */
-  find(shelf: SetAside, names: readonly string[]): Promise<readonly KeptText[]>;
-  /** Moves texts to other names: in their place, or out of what was set aside. One that is not there any more moves nowhere. */
-  move(shelf: SetAside | Named, moves: readonly Move[]): Promise<void>;
-  /** How many texts are still set aside. */
-  left(): Promise<Readonly<Record<SetAside["kind"], number>>>;
-  /** Takes away what is still set aside. */
+  /** Those that have these names, of what was stowed. Exceptions of one user, or name, are one text. */
+  find(shelf: Stowed, names: readonly string[]): Promise<readonly KeptText[]>;
+  /** Moves texts to other names: in their place, or out of what was stowed. One that is not there any more moves nowhere. */
+  move(shelf: Stowed | Named, moves: readonly Move[]): Promise<void>;
+  /** How many texts are still stowed. */
+  left(): Promise<Readonly<Record<Stowed["kind"], number>>>;
+  /** Takes away what is still stowed. */
   end(): Promise<void>;
 }

@@ -98,7 +98,7 @@ for (const keyed of [false, true]) {
       expected.set("kept", []);
       expected.set("exceptions", []);
       expected.set("forgotten", []);
-      expected.set("aside", []);
+      expected.set("stowed", []);
       expected.set("memory", [...(tables["memory"] ?? []), { name: "epoch", value: "1" }]);
       expected.set(
         "users",

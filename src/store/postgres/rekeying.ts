@@ -1,5 +1,5 @@
 import type { KeptText } from "../kept-texts.ts";
-import { SET_ASIDE, type Move, type Named, type Rekeying, type SetAside } from "../rekeying.ts";
+import { STOWED, type Move, type Named, type Rekeying, type Stowed } from "../rekeying.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 import { readUsers, writeUsers } from "./users.ts";
 
@@ -9,12 +9,12 @@ export function createRekeying(database: StoreDatabase, now: () => number): Reke
     begin: () =>
       database.transaction(async (session) => {
         const remember = "INSERT INTO poolsync.memory VALUES ($1, '1') ON CONFLICT DO NOTHING RETURNING name";
-        if ((await session.query(remember, [SET_ASIDE])).length > 0) await session.query(SETTING_ASIDE);
+        if ((await session.query(remember, [STOWED])).length > 0) await session.query(STOWING);
       }),
 
     find: ({ kind, of }, names) =>
       database.query<KeptText>(
-        "SELECT name, text FROM poolsync.aside WHERE kind = $1 AND pool = $2 AND name = ANY($3::text[])",
+        "SELECT name, text FROM poolsync.stowed WHERE kind = $1 AND pool = $2 AND name = ANY($3::text[])",
         [kind, of, names],
       ),
 
@@ -25,8 +25,8 @@ export function createRekeying(database: StoreDatabase, now: () => number): Reke
       }),
 
     async left() {
-      const rows = await database.query<{ kind: SetAside["kind"]; n: number }>(
-        "SELECT kind, count(*) AS n FROM poolsync.aside GROUP BY kind",
+      const rows = await database.query<{ kind: Stowed["kind"]; n: number }>(
+        "SELECT kind, count(*) AS n FROM poolsync.stowed GROUP BY kind",
         [],
       );
       const counts = { ledgers: 0, exceptions: 0, links: 0 };
@@ -35,13 +35,13 @@ export function createRekeying(database: StoreDatabase, now: () => number): Reke
     },
 
     async end() {
-      await database.write("DELETE FROM poolsync.aside", []);
+      await database.write("DELETE FROM poolsync.stowed", []);
     },
   };
 }
 
-const SETTING_ASIDE = `
-  INSERT INTO poolsync.aside
+const STOWING = `
+  INSERT INTO poolsync.stowed
     SELECT 'ledgers', '', user_key, ledger::text FROM poolsync.users WHERE ledger::text <> '{}'
     UNION ALL SELECT 'links', pool, digest, username FROM poolsync.links
     UNION ALL SELECT 'exceptions', '', about, json_agg(one)::text FROM poolsync.exceptions AS one GROUP BY about;
@@ -52,7 +52,7 @@ const SETTING_ASIDE = `
   DELETE FROM poolsync.reservations;
 `;
 
-/** Users whose mailboxes lie in their place have no ledger there: those were set aside. */
+/** Users whose mailboxes lie in their place have no ledger there: those were stowed. */
 async function moveMailboxes(session: Session, moves: readonly Move[], nowMs: number): Promise<void> {
   const rows = await session.query<{ user_key: string }>(
     "DELETE FROM poolsync.users WHERE user_key = ANY($1::text[]) AND mailbox IS NOT NULL RETURNING user_key",
@@ -71,7 +71,7 @@ async function moveMailboxes(session: Session, moves: readonly Move[], nowMs: nu
   await writeUsers(session, await readUsers(session, names), nowMs, new Map());
 }
 
-async function moveOne(session: Session, { kind, of }: SetAside | Named, { from, to: { name, text } }: Move) {
+async function moveOne(session: Session, { kind, of }: Stowed | Named, { from, to: { name, text } }: Move) {
   switch (kind) {
     case "letters": {
       const set = "UPDATE poolsync.letters SET id = $2, user_key = $3::json->>'user', letter = $3::json WHERE id = $1";
@@ -83,7 +83,7 @@ async function moveOne(session: Session, { kind, of }: SetAside | Named, { from,
     }
     default:
   }
-  const take = "DELETE FROM poolsync.aside WHERE kind = $1 AND pool = $2 AND name = $3 RETURNING name";
+  const take = "DELETE FROM poolsync.stowed WHERE kind = $1 AND pool = $2 AND name = $3 RETURNING name";
   if ((await session.query(take, [kind, of, from])).length === 0) return;
   switch (kind) {
     case "ledgers":

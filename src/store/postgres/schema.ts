@@ -170,8 +170,8 @@ const STEPS: readonly string[] = [
   `
   -- Runs of an earlier store that this one does not know, by when that was found (epoch ms).
   CREATE TABLE poolsync.forgotten (run text COLLATE "C" PRIMARY KEY, at bigint NOT NULL);
-  -- What is set aside while new keys are made, by kind; pool of links, else blank.
-  CREATE TABLE poolsync.aside (
+  -- What is stowed while new keys are made, by kind; pool of links, else blank.
+  CREATE TABLE poolsync.stowed (
     kind text COLLATE "C",
     pool text COLLATE "C",
     name text COLLATE "C",

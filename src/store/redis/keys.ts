@@ -28,9 +28,10 @@
  * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
  * |                   |        | by unit, JSON                                                      |                   |
  * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
- * | N aside:ledger,   | hashes | what those hold, while new keys are made: see store/rekeying.ts     | the rekeying      |
- * |   aside:exceptions, |      |                                                                    |                   |
- * |   aside:links:<pool> |     |                                                                    |                   |
+ * | N stowed:ledger,  | hashes | what those hold, while new keys are made: see store/rekeying.ts     | the rekeying      |
+ * |   stowed:exceptions,|      |                                                                    |                   |
+ * |   stowed:links:   |        |                                                                    |                   |
+ * |   <pool>          |        |                                                                    |                   |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
@@ -72,8 +73,8 @@ export interface Keys {
   readonly notes: string;
   /** What is left of format 1 while it is brought to this one. */
   readonly left: { readonly mailboxes: string; readonly runs: string };
-  /** What is set aside while new keys are made. */
-  readonly aside: { readonly ledgers: string; readonly exceptions: string; links(pool: string): string };
+  /** What is stowed while new keys are made. */
+  readonly stowed: { readonly ledgers: string; readonly exceptions: string; links(pool: string): string };
   /** What keys begin with that hold what ends by itself. */
   readonly passing: { readonly [what in "answers" | "aliases" | "plans" | "befores"]: string };
   /** What format 1 called a key that has another name since. */
@@ -121,10 +122,10 @@ export function createKeys(namespace: string): Keys {
     plans: `${prefix}plans`,
     notes: `${prefix}notes`,
     left: { mailboxes: `${now}left:mailboxes`, runs: `${now}left:runs` },
-    aside: {
-      ledgers: `${now}aside:ledger`,
-      exceptions: `${now}aside:exceptions`,
-      links: (pool) => `${now}aside:links:${pool}`,
+    stowed: {
+      ledgers: `${now}stowed:ledger`,
+      exceptions: `${now}stowed:exceptions`,
+      links: (pool) => `${now}stowed:links:${pool}`,
     },
     passing: {
       answers: `${prefix}once:`,

@@ -1,7 +1,7 @@
 import { Cluster } from "ioredis";
 import { z } from "zod";
 import { dueAt, gatesIn } from "../../core/mailbox.ts";
-import { SET_ASIDE, type Move, type Named, type Rekeying, type SetAside } from "../rekeying.ts";
+import { STOWED, type Move, type Named, type Rekeying, type Stowed } from "../rekeying.ts";
 import type { RedisClient } from "./connection.ts";
 import { exceptionsDocument, letterDocument, mailboxDocument } from "./documents.ts";
 import type { Keys } from "./keys.ts";
@@ -28,11 +28,11 @@ function formOf<T>(form: z.ZodType<T>, text: string): T | undefined {
 
 /** The port to what is named by the keys of a namespace. */
 export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scripts): Rekeying {
-  const { aside } = keys;
-  const asideKey = ({ kind, of }: SetAside): string => (kind === "links" ? aside.links(of) : aside[kind]);
+  const { stowed } = keys;
+  const stowedKey = ({ kind, of }: Stowed): string => (kind === "links" ? stowed.links(of) : stowed[kind]);
 
   /** Where texts come from, and where they go. */
-  function hashesOf(shelf: SetAside | Named): readonly [from: string, to: string] {
+  function hashesOf(shelf: Stowed | Named): readonly [from: string, to: string] {
     switch (shelf.kind) {
       case "mailboxes":
         return [keys.mailboxes, keys.mailboxes];
@@ -41,15 +41,15 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
       case "before images":
         return [keys.beforeImages(shelf.of), keys.beforeImages(shelf.of)];
       case "ledgers":
-        return [aside.ledgers, keys.ledger];
+        return [stowed.ledgers, keys.ledger];
       case "exceptions":
-        return [aside.exceptions, keys.exceptions];
+        return [stowed.exceptions, keys.exceptions];
       case "links":
-        return [aside.links(shelf.of), keys.links(shelf.of)];
+        return [stowed.links(shelf.of), keys.links(shelf.of)];
     }
   }
 
-  function membersOf({ kind }: SetAside | Named, { from, to: { name, text } }: Move, nowMs: number): Member[] {
+  function membersOf({ kind }: Stowed | Named, { from, to: { name, text } }: Move, nowMs: number): Member[] {
     switch (kind) {
       case "mailboxes": {
         const mailbox = formOf(mailboxDocument, text);
@@ -99,14 +99,14 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
   return {
     async begin() {
       const pools = await poolsOf();
-      const pairs = [keys.ledger, aside.ledgers, keys.exceptions, aside.exceptions];
-      pairs.push(...pools.flatMap((pool) => [keys.links(pool), aside.links(pool)]));
-      await scripts.run("rekey-begin", [keys.memory, keys.exceptionTimes, ...pairs], [SET_ASIDE]);
+      const pairs = [keys.ledger, stowed.ledgers, keys.exceptions, stowed.exceptions];
+      pairs.push(...pools.flatMap((pool) => [keys.links(pool), stowed.links(pool)]));
+      await scripts.run("rekey-begin", [keys.memory, keys.exceptionTimes, ...pairs], [STOWED]);
       await dropPassing();
     },
 
     async find(shelf, names) {
-      const texts = names.length === 0 ? [] : await redis.hmget(asideKey(shelf), ...names);
+      const texts = names.length === 0 ? [] : await redis.hmget(stowedKey(shelf), ...names);
       return names.flatMap((name, index) => {
         const text = texts[index];
         return typeof text === "string" ? [{ name, text }] : [];
@@ -130,17 +130,17 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
     },
 
     async left() {
-      const links = await Promise.all((await poolsOf()).map((pool) => redis.hlen(aside.links(pool))));
+      const links = await Promise.all((await poolsOf()).map((pool) => redis.hlen(stowed.links(pool))));
       return {
-        ledgers: await redis.hlen(aside.ledgers),
-        exceptions: await redis.hlen(aside.exceptions),
+        ledgers: await redis.hlen(stowed.ledgers),
+        exceptions: await redis.hlen(stowed.exceptions),
         links: links.reduce((sum, count) => sum + count, 0),
       };
     },
 
     async end() {
-      const links = (await poolsOf()).map((pool) => aside.links(pool));
-      for (const key of [aside.ledgers, aside.exceptions, ...links]) await scripts.run("command", [key], ["UNLINK"]);
+      const links = (await poolsOf()).map((pool) => stowed.links(pool));
+      for (const key of [stowed.ledgers, stowed.exceptions, ...links]) await scripts.run("command", [key], ["UNLINK"]);
     },
   };
 }

@@ -1,4 +1,4 @@
--- Sets hashes aside under other names, once.
+-- Stows hashes under other names, once.
 --
 -- KEYS[1] memory   KEYS[2] exception-times, which are taken away   then a hash, and what it is called from now on, and so on
 -- ARGV[1] the name under which the memory says that it was done
