@@ -131,7 +131,7 @@ export async function replaceKeys(engine: Engine, { pools, wrapping, signal }: R
   const dropped = { ledgers: 0, exceptions: 0, links: 0 };
   const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
   const made = { resumed: isBegun, wrapped, ...kept, dropped, plans: 0, damaged: 0 };
-  await store.raiseEpoch();
+  await store.raiseEpoch({ isWhole: true });
   try {
     await bringOver({ engine, change: { from: keyringOf(former), to }, pools, made, signal });
   } catch (error) {

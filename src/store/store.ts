@@ -56,8 +56,8 @@ export interface Store extends StoreIdentity {
   readonly lost: AbortSignal;
   /** Looks at format, identity and epoch, as everything that writes does, and does nothing else. */
   look(): Promise<void>;
-  /** Raises the epoch: all others who have the store open have lost it, and this process goes on with the new epoch. */
-  raiseEpoch(): Promise<void>;
+  /** Raises the epoch: all others who have the store open have lost it, and this process goes on with the new epoch. `isWhole`: the store knows all that it knew. */
+  raiseEpoch(options?: { readonly isWhole?: boolean }): Promise<void>;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
   /** Every target that is remembered. */

@@ -149,6 +149,8 @@ for (const [name, options] of STORES) {
       const made = await withScope(async (scope) => {
         const { engine, pools } = await openToRekey(opened, { withoutPools: [], flags: {}, scope, signal: never });
         const rekeying = { pools, wrapping: opened.config, signal: never };
+        const interrupted = { ...rekeying, signal: AbortSignal.abort() };
+        await assert.rejects(replaceKeys(engine, interrupted), { kind: "interrupted", message: /rekey --digests/ });
         for (let step = 1; ; step += 1) {
           const count = { left: step };
           try {

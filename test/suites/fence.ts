@@ -248,6 +248,9 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       assert.equal(own.epoch, epoch + 1);
       assert.equal(own.identity, identity);
       assert.ok(own.since !== undefined && Math.abs(own.since - (await own.now())) < LEASE_MS);
+      const { since } = own;
+      await own.raiseEpoch({ isWhole: true });
+      assert.deepEqual([own.epoch, own.since], [epoch + 2, since]);
       await own.setValue("name", "value");
       await fenced.change("epoch");
       await assert.rejects(own.look(), { kind: "store-replaced" });

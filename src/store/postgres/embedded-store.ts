@@ -139,8 +139,8 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     plans: createPlans(database),
     lost: fence.met,
     look: () => fence.step(() => demandStore(database, known)),
-    async raiseEpoch() {
-      known = await database.transaction((session) => raiseEpoch(session, now()));
+    async raiseEpoch({ isWhole = false } = {}) {
+      known = await database.transaction((session) => raiseEpoch(session, isWhole ? undefined : now()));
     },
     texts: createTexts(database),
     rekeying: createRekeying(database, now),

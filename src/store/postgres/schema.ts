@@ -242,13 +242,15 @@ export async function demandStore(session: Session, known: StoreIdentity): Promi
   if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
 }
 
-/** Raises the epoch. What is returned is to be known from now on. */
-export async function raiseEpoch(session: Session, now: number): Promise<StoreIdentity> {
+/** Raises the epoch. What is returned is to be known from now on. `since`: what it says of the past is whole from then on. */
+export async function raiseEpoch(session: Session, since: number | undefined): Promise<StoreIdentity> {
   await session.query("UPDATE poolsync.memory SET value = value::bigint + 1 WHERE name = 'epoch'");
-  await session.query(
-    "INSERT INTO poolsync.memory VALUES ('since', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    [String(now)],
-  );
+  if (since !== undefined) {
+    await session.query(
+      "INSERT INTO poolsync.memory VALUES ('since', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      [String(since)],
+    );
+  }
   return storedIdentity(session);
 }
 

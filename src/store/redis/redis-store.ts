@@ -58,7 +58,7 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
 }
 
 const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
-const epochReply = z.tuple([z.number(), z.coerce.number()]);
+const epochReply = z.tuple([z.number(), z.coerce.number().nullable()]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(
@@ -123,9 +123,9 @@ export async function createRedisStore(
     texts: createRedisTexts(redis, keys, scripts),
     rekeying: createRedisRekeying(redis, keys, scripts),
 
-    async raiseEpoch() {
-      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));
-      known = { ...known, epoch, since };
+    async raiseEpoch({ isWhole = false } = {}) {
+      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], [isWhole ? 1 : 0]));
+      known = { ...known, epoch, since: since ?? undefined };
     },
 
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
