@@ -41,7 +41,7 @@ export async function rekey({ config, log, say }: Opened, signal: AbortSignal): 
   });
 }
 
-function neverUsed({ redisUrl, namespace, dataDir }: Config) {
+export function neverUsed({ redisUrl, namespace, dataDir }: Config) {
   return redisUrl === undefined
     ? sentence`There are no keys yet in ${dataDir}: nobody has used it. Its first use with POOLSYNC_KEY makes them; or give the right ${nextStep("rekey", "--data-dir", "DIRECTORY")}.`
     : `There are no keys yet in the namespace ${namespace}: nobody has used it. Its first use with POOLSYNC_KEY makes them; or set the right POOLSYNC_NAMESPACE.`;

@@ -34,7 +34,7 @@ const imageForm = z.object({
   /** Names what the run left there. */
   after: z.string(),
 });
-const entryForm = imageForm.extend({
+export const entryForm = imageForm.extend({
   username: z.string(),
   line: z.number(),
   /** Of the account that the run was to write; absent in what was kept before accounts were. */

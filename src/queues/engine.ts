@@ -41,7 +41,30 @@ export interface Engine {
 
 /** Opens the engine. Throws a StoreError with the next step where it cannot. */
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
-  return assemble(await openStore(settings), settings);
+  const closing = new AbortController();
+  let sealed = false;
+  const openKeyring = async (store: Store): Promise<Keyring> => {
+    const { keys, wrappedBy } = await openKeysToWork(store, settings);
+    ({ sealed } = keys);
+    return createKeyring({ identity: store.identity, keys, encrypts: wrappedBy !== "none", isSealed: () => sealed });
+  };
+  const engine = await openEngineWith(settings, openKeyring, () => closing.abort());
+  if (!sealed) {
+    const { log = createLog("silent") } = settings;
+    const { store, keyring } = engine;
+    const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
+    void sealing.then((isDone) => (sealed = isDone));
+  }
+  return engine;
+}
+
+/** Opens the engine with a keyring of the caller's own. Nothing is sealed anew beside it. */
+export async function openEngineWith(
+  settings: EngineSettings,
+  openKeyring: (store: Store) => Promise<Keyring>,
+  onClose = (): void => {},
+): Promise<Engine> {
+  return assemble(await openStore(settings), openKeyring, onClose);
 }
 
 /** The store alone, and what the engine makes of it. */
@@ -81,24 +104,15 @@ interface OpenedStore {
   close(): Promise<void>;
 }
 
-async function assemble(opened: OpenedStore, settings: EngineSettings): Promise<Engine> {
+async function assemble(
+  opened: OpenedStore,
+  openKeyring: (store: Store) => Promise<Keyring>,
+  onClose: () => void,
+): Promise<Engine> {
   const { store, answer, isConnected } = opened;
-  const closing = new AbortController();
   try {
-    const { keys, wrappedBy } = await openKeysToWork(store, settings);
-    let { sealed } = keys;
-    const keyring = createKeyring({
-      identity: store.identity,
-      keys,
-      encrypts: wrappedBy !== "none",
-      isSealed: () => sealed,
-    });
+    const keyring = await openKeyring(store);
     const queues = await opened.openQueues();
-    if (!sealed) {
-      const { log = createLog("silent") } = settings;
-      const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
-      void sealing.then((isDone) => (sealed = isDone));
-    }
     return {
       kind: store.kind,
       store,
@@ -110,7 +124,7 @@ async function assemble(opened: OpenedStore, settings: EngineSettings): Promise<
       },
       ...(answer ? { answer } : {}),
       async close() {
-        closing.abort();
+        onClose();
         try {
           await queues.close();
         } finally {

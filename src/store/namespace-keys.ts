@@ -3,7 +3,8 @@
  * each of them; where there is none they lie there in clear. A process has unwrapped them when it opens the store, and
  * goes on whatever the record is wrapped by later.
  *
- * - The *digest key* names users and values. A namespace keeps it for ever, or would know nobody again.
+ * - The *digest key* names users and values. A namespace keeps it, or would know nobody again: after a leak everything that
+ *   it has named is named anew (new-names.ts).
  * - The *data key* seals what is kept of people, and signs plans.
  * - The *former* key is what versions before format 3 sealed with. It opens what they left, and seals nothing.
  */
@@ -55,10 +56,24 @@ const recordForm = z.object({
   data: z.string(),
   digest: z.string(),
   former: z.exactOptional(z.string()),
+  /** The record that takes the place of this one, while everything is brought from these keys to those. */
+  next: z.exactOptional(z.string()),
 });
 
-/** Opens the keys, and makes them where there are none. Throws a StoreError `wrong-key` where none of the keys fits. */
+/**
+ * Opens the keys, and makes them where there are none. Throws a StoreError `wrong-key` where none of the keys fits, and
+ * `rekeying` where new ones are about to take their place.
+ */
 export async function openNamespaceKeys(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys> {
+  const opened = await openReplacedKeys(store, wrapping);
+  if (parsed(opened.record).next === undefined) return opened;
+  throw new StoreError(
+    "rekeying",
+    sentence`New keys of this namespace are being made, and nothing else is done in it meanwhile: wait until ${nextStep("rekey", "--digests")} has ended; where it was cut, give it again.`,
+  );
+}
+
+async function openReplacedKeys(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys> {
   for (;;) {
     const record = await store.recall(RECORD);
     if (record !== undefined) return { record, ...unwrapped(record, store.identity, wrapping) };
@@ -89,8 +104,7 @@ export async function rewrapKeys(
   store: KeyStore,
   { key, previousKey }: WrappingKeys & { readonly key: Uint8Array },
 ): Promise<Rewrapped> {
-  const names = await Promise.all([RECORD, FORMER_MARK].map((name) => store.recall(name)));
-  if (names.every((text) => text === undefined)) return { is: "never used" };
+  if (!(await hasKeys(store))) return { is: "never used" };
   for (;;) {
     const { record, keys, wrappedBy } = await openNamespaceKeys(store, { key, previousKey });
     if (wrappedBy === "key") return { is: "done before" };
@@ -98,6 +112,43 @@ export async function rewrapKeys(
     if (await store.exchange(RECORD, record, wrapped(keys, store.identity, key)))
       return { is: "wrapped", from: wrappedBy };
   }
+}
+
+async function hasKeys(store: KeyStore): Promise<boolean> {
+  const names = await Promise.all([RECORD, FORMER_MARK].map((name) => store.recall(name)));
+  return names.some((text) => text !== undefined);
+}
+
+/** The keys of a namespace as the one process opens them that replaces them; undefined where nobody has used it yet. */
+export async function openKeysToReplace(store: KeyStore, wrapping: WrappingKeys): Promise<OpenedKeys | undefined> {
+  return (await hasKeys(store)) ? openReplacedKeys(store, wrapping) : undefined;
+}
+
+/**
+ * Makes new keys at random, wrapped by `key` if there is one, which wait in the record beside those that are there: from
+ * here on nobody opens the namespace to work. Where that was begun before, they are those that were made then.
+ */
+export async function makeNewKeys(
+  store: KeyStore,
+  wrapping: WrappingKeys,
+): Promise<{ readonly former: OpenedKeys; readonly keys: NamespaceKeys; readonly isBegun: boolean }> {
+  for (;;) {
+    const former = await openReplacedKeys(store, wrapping);
+    const { record } = former;
+    const { next, ...there } = parsed(record);
+    if (next !== undefined) return { former, keys: unwrapped(next, store.identity, wrapping).keys, isBegun: true };
+    const keys = { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES), sealed: true };
+    const begun = JSON.stringify({ ...there, next: wrapped(keys, store.identity, wrapping.key) });
+    if (await store.exchange(RECORD, record, begun)) return { former, keys, isBegun: false };
+  }
+}
+
+/** The new keys take the place of the others, which nobody can have any more; other names are forgotten with them. */
+export async function takeNewKeys(store: KeyStore, forgotten: readonly string[]): Promise<void> {
+  const record = await store.recall(RECORD);
+  const next = record === undefined ? undefined : parsed(record).next;
+  if (record === undefined || next === undefined || !(await store.exchange(RECORD, record, next, forgotten)))
+    throw new Error("Expected the record of the keys to be as this process has left it");
 }
 
 /** True where the record says that nothing is left of what was kept before format 3. It is not opened. */
@@ -168,7 +219,7 @@ function wrapped(
     data: wrap("data", data),
     digest: wrap("digest", digest),
     former: former && wrap("former", former),
-  } satisfies Record<keyof z.infer<typeof recordForm>, unknown>);
+  } satisfies Record<Exclude<keyof z.infer<typeof recordForm>, "next">, unknown>);
 }
 
 function unwrapped(

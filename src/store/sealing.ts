@@ -27,7 +27,8 @@ export interface SealingDeps {
   readonly signal: AbortSignal;
 }
 
-const NOTE = "sealing";
+/** Under this name the store has how far the walk is. */
+export const SEALING_NOTE = "sealing";
 const LEASE = ["sealing", "all"] as const;
 const LEASE_MS = 15_000;
 const LOOK_MS = 5_000;
@@ -71,7 +72,7 @@ export async function sealEverything(deps: SealingDeps): Promise<boolean> {
 
 /** Walks until a whole walk finds nothing. Answers false where another process walks by now. */
 async function walk({ store, keyring, signal }: SealingDeps, holds: () => Promise<boolean>): Promise<boolean> {
-  let from = parsedProgress(await store.getValue(NOTE));
+  let from = parsedProgress(await store.getValue(SEALING_NOTE));
   for (;;) {
     let found = from === undefined ? 0 : 1;
     let met = from?.met ?? 0;
@@ -93,10 +94,10 @@ async function walk({ store, keyring, signal }: SealingDeps, holds: () => Promis
         found += moved.filter(Boolean).length;
         met += page.found.length;
         cursor = page.next;
-        await store.setValue(NOTE, JSON.stringify({ shelf, cursor: cursor ?? "", met } satisfies Progress));
+        await store.setValue(SEALING_NOTE, JSON.stringify({ shelf, cursor: cursor ?? "", met } satisfies Progress));
       }
     }
-    await store.setValue(NOTE, "");
+    await store.setValue(SEALING_NOTE, "");
     from = undefined;
     if (found === 0 && era === (await store.texts.era())) return true;
   }
@@ -117,7 +118,7 @@ function parsedProgress(text: string | undefined): Progress | undefined {
 /** About how many texts have not been met yet. */
 export async function countUnsealed({ texts, getValue }: Pick<Store, "texts" | "getValue">): Promise<number> {
   const all = (await texts.shelves()).reduce((sum, shelf) => sum + shelf.texts, 0);
-  return Math.max(0, all - (parsedProgress(await getValue(NOTE))?.met ?? 0));
+  return Math.max(0, all - (parsedProgress(await getValue(SEALING_NOTE))?.met ?? 0));
 }
 
 /** Seals a letter, if it is not, before its value moves to a mailbox. */

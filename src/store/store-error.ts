@@ -29,6 +29,8 @@ export type StoreFault =
   | "foreign-target"
   /** The namespace's values were written with another key, or with none. */
   | "wrong-key"
+  /** New keys of the namespace are being made, by a process that alone may use it. */
+  | "rekeying"
   /** The store has forgotten a run, or how far it was: it lost its last writes. */
   | "run-lost"
   /** Somebody has cancelled the run: nothing more is put into it. */

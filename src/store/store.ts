@@ -10,6 +10,7 @@ import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pace } from "./pace.ts";
 import type { Plans } from "./plans.ts";
+import type { Rekeying } from "./rekeying.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Runs } from "./runs.ts";
 
@@ -48,6 +49,7 @@ export interface Store extends StoreIdentity {
   readonly plans: Plans;
   readonly damaged: Damaged;
   readonly texts: KeptTexts;
+  readonly rekeying: Rekeying;
   /**
    * Aborts once the store was found not to be the one that this process opened, with a StoreError as its reason:
    * `foreign-format` where another version of poolsync has brought it to another format, `store-replaced` where it was
@@ -56,8 +58,8 @@ export interface Store extends StoreIdentity {
   readonly lost: AbortSignal;
   /** Looks at format, identity and epoch, as everything that writes does, and does nothing else. */
   look(): Promise<void>;
-  /** Raises the epoch: all others who have the store open have lost it, and this process goes on with the new epoch. */
-  raiseEpoch(): Promise<void>;
+  /** Raises the epoch: all others who have the store open have lost it, and this process goes on with the new epoch. `isWhole`: the store knows all that it knew. */
+  raiseEpoch(options?: { readonly isWhole?: boolean }): Promise<void>;
   /** Remembers the pool's target at first use; afterwards answers the one remembered, for the caller to compare. */
   target(target: Target): Promise<Target>;
   /** Every target that is remembered. */

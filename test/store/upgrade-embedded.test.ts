@@ -99,6 +99,7 @@ for (const keyed of [false, true]) {
       expected.set("exceptions", []);
       expected.set("damaged", []);
       expected.set("forgotten", []);
+      expected.set("stowed", []);
       expected.set("memory", [...(tables["memory"] ?? []), { name: "epoch", value: "1" }]);
       expected.set(
         "users",

@@ -85,6 +85,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   // `reckon` writes only where something was set aside, in a step like the others.
   damaged: ["list", "reckon"],
   texts: ["shelves", "page", "read", "era"],
+  rekeying: ["find", "left"],
 };
 /** Of the embedded engine only. */
 const OTHER = ["database", "answer"];
@@ -169,6 +170,12 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
           return texts.replace(shelf, { name: "letter", text }, "{}");
         },
       },
+      rekeying: {
+        begin: ({ rekeying }) => rekeying.begin(),
+        move: ({ rekeying }) =>
+          rekeying.move({ kind: "before images", of: "run" }, [{ from: "image", to: { name: "other", text: "" } }]),
+        end: ({ rekeying }) => rekeying.end(),
+      },
       store: {
         look: (to) => to.look(),
         raiseEpoch: (to) => to.raiseEpoch(),
@@ -245,6 +252,9 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       assert.equal(own.epoch, epoch + 1);
       assert.equal(own.identity, identity);
       assert.ok(own.since !== undefined && Math.abs(own.since - (await own.now())) < LEASE_MS);
+      const { since } = own;
+      await own.raiseEpoch({ isWhole: true });
+      assert.deepEqual([own.epoch, own.since], [epoch + 2, since]);
       await own.setValue("name", "value");
       await fenced.change("epoch");
       await assert.rejects(own.look(), { kind: "store-replaced" });

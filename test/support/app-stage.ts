@@ -113,13 +113,20 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   const environment: Values = { ...where, ...options.environment };
   const log = createLog("silent");
 
+  let engineScope = openScope();
+  scope.defer({}, () => engineScope.close());
   let opening: Promise<Engine> | undefined;
 
-  async function inRequest<T>(act: (request: Request) => Promise<T>): Promise<T> {
+  async function read(): Promise<Opened> {
     const known = { ...awsVariables(), HOME: "/nonexistent", ...environment };
     const config = await readConfig({ config: at("poolsync.yaml"), dataDir: at("data") }, known);
-    const engine = await (opening ??= openConfiguredEngine(config, scope, { log }));
-    return withScope((within) => act({ config, log, reads: reportedReads(log), scope: within, engine }));
+    return { config, log, reads: reportedReads(log) };
+  }
+
+  async function inRequest<T>(act: (request: Request) => Promise<T>): Promise<T> {
+    const opened = await read();
+    const engine = await (opening ??= openConfiguredEngine(opened.config, engineScope, { log }));
+    return withScope((within) => act({ ...opened, scope: within, engine }));
   }
 
   async function poolOf(request: Request, id = POOL) {
@@ -220,6 +227,14 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     place: redis ? { redisUrl: redis.url, namespace: redis.namespace } : { dataDir: at("data") },
     dataDir: at("data"),
     configure,
+    /** What a process has before it opens the engine. */
+    read,
+    /** Closes the engine: the next request opens it anew, as another process would. */
+    async shut(): Promise<void> {
+      await engineScope.close();
+      engineScope = openScope();
+      opening = undefined;
+    },
     /** The engine itself. */
     open: (): Promise<Engine> => inRequest(({ engine }) => Promise.resolve(engine)),
     trySync,

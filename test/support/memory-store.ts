@@ -346,6 +346,13 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       replace: async () => false,
       era: async () => "",
     },
+    rekeying: {
+      begin: async () => undefined,
+      find: async () => [],
+      move: async () => undefined,
+      left: async () => ({ ledgers: 0, exceptions: 0, links: 0 }),
+      end: async () => undefined,
+    },
     async setValue(name, value) {
       memory.set(`note ${name}`, value);
     },

@@ -19,6 +19,7 @@ import { createLetters } from "./letters.ts";
 import { createMailboxes, recountRuns } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
 import { createPlans } from "./plans.ts";
+import { createRekeying } from "./rekeying.ts";
 import { createReservations } from "./reservations.ts";
 import { createRuns } from "./runs.ts";
 import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
@@ -140,11 +141,12 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     plans: createPlans(database),
     lost: fence.met,
     look: () => fence.step(() => demandStore(database, known)),
-    async raiseEpoch() {
-      known = await database.transaction((session) => raiseEpoch(session, now()));
+    async raiseEpoch({ isWhole = false } = {}) {
+      known = await database.transaction((session) => raiseEpoch(session, isWhole ? undefined : now()));
     },
     damaged: createDamaged(database, recountRuns),
     texts: createTexts(database),
+    rekeying: createRekeying(database, now),
     async target({ pool, endpoint, region, arn }) {
       await database.write("INSERT INTO poolsync.targets VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [
         pool,

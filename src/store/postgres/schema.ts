@@ -181,6 +181,14 @@ const STEPS: readonly string[] = [
     body  text NOT NULL,
     owed  boolean NOT NULL
   );
+  -- What is stowed while new keys are made, by kind; pool of links, else blank.
+  CREATE TABLE poolsync.stowed (
+    kind text COLLATE "C",
+    pool text COLLATE "C",
+    name text COLLATE "C",
+    text text NOT NULL,
+    PRIMARY KEY (kind, pool, name)
+  );
   `,
 ];
 
@@ -245,13 +253,15 @@ export async function demandStore(session: Session, known: StoreIdentity): Promi
   if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
 }
 
-/** Raises the epoch. What is returned is to be known from now on. */
-export async function raiseEpoch(session: Session, now: number): Promise<StoreIdentity> {
+/** Raises the epoch. What is returned is to be known from now on. `since`: what it says of the past is whole from then on. */
+export async function raiseEpoch(session: Session, since: number | undefined): Promise<StoreIdentity> {
   await session.query("UPDATE poolsync.memory SET value = value::bigint + 1 WHERE name = 'epoch'");
-  await session.query(
-    "INSERT INTO poolsync.memory VALUES ('since', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-    [String(now)],
-  );
+  if (since !== undefined) {
+    await session.query(
+      "INSERT INTO poolsync.memory VALUES ('since', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      [String(since)],
+    );
+  }
   return storedIdentity(session);
 }
 

@@ -32,6 +32,10 @@
  * |                   |        | store/damaged.ts, JSON                                             |                   |
  * | N damaged-texts   | hash   | id -> its whole text; `owed`: the id of the latest whose units are | as damaged        |
  * |                   |        | still in the books                                                 |                   |
+ * | N stowed:ledger,  | hashes | what those hold, while new keys are made: see store/rekeying.ts     | the rekeying      |
+ * |   stowed:exceptions,|      |                                                                    |                   |
+ * |   stowed:links:   |        |                                                                    |                   |
+ * |   <pool>          |        |                                                                    |                   |
  * | P saw:<bucket>    | hash   | `PaceState` of core/pace.ts, its lanes as `lane:<ceiling>`         | 1 hour unused     |
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
@@ -75,6 +79,10 @@ export interface Keys {
   readonly notes: string;
   /** What is left of format 1 while it is brought to this one. */
   readonly left: { readonly mailboxes: string; readonly runs: string };
+  /** What is stowed while new keys are made. */
+  readonly stowed: { readonly ledgers: string; readonly exceptions: string; links(pool: string): string };
+  /** What keys begin with that hold what ends by itself. */
+  readonly passing: { readonly [what in "answers" | "aliases" | "plans" | "befores"]: string };
   /** What format 1 called a key that has another name since. */
   formerly(key: string): string;
   plan(run: string): string;
@@ -122,6 +130,17 @@ export function createKeys(namespace: string): Keys {
     plans: `${prefix}plans`,
     notes: `${prefix}notes`,
     left: { mailboxes: `${now}left:mailboxes`, runs: `${now}left:runs` },
+    stowed: {
+      ledgers: `${now}stowed:ledger`,
+      exceptions: `${now}stowed:exceptions`,
+      links: (pool) => `${now}stowed:links:${pool}`,
+    },
+    passing: {
+      answers: `${prefix}once:`,
+      aliases: `${prefix}alias:`,
+      plans: `${prefix}plan:`,
+      befores: `${prefix}before:`,
+    },
     formerly: (key) => prefix + key.slice(now.length).replace(/^left:/, ""),
     plan: (run) => `${prefix}plan:${run}`,
     due: (pool) => `${now}due:${pool}`,

@@ -20,6 +20,7 @@ import { createRedisLetters } from "./redis-letters.ts";
 import { countEverything, createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
 import { createRedisPlans } from "./redis-plans.ts";
+import { createRedisRekeying } from "./redis-rekeying.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
@@ -59,7 +60,7 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
 }
 
 const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
-const epochReply = z.tuple([z.number(), z.coerce.number()]);
+const epochReply = z.tuple([z.number(), z.coerce.number().nullable()]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(
@@ -130,10 +131,11 @@ export async function createRedisStore(
     look,
     damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
     texts: createRedisTexts(redis, keys, scripts),
+    rekeying: createRedisRekeying(redis, keys, scripts),
 
-    async raiseEpoch() {
-      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], []));
-      known = { ...known, epoch, since };
+    async raiseEpoch({ isWhole = false } = {}) {
+      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], [isWhole ? 1 : 0]));
+      known = { ...known, epoch, since: since ?? undefined };
     },
 
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),

@@ -16,11 +16,13 @@ const MAILBOX = ["damaged", "account", "documents", "mailbox", "ledger", "placin
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
   command: [],
+  exchange: [],
   "set-once": [],
   "raise-epoch": [],
-  exchange: [],
   "replace-text": [],
   era: [],
+  "rekey-begin": [],
+  "rekey-move": [],
   put: MAILBOX,
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,

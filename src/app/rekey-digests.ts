@@ -1,0 +1,385 @@
+/**
+ * After a leak: a namespace gets new keys, and everything that the former ones have named or sealed is named and sealed
+ * anew. One process does it, and nobody works beside: the record of the keys says that it is under way, so none opens the
+ * namespace, and the epoch is raised, so those that had it open end. Cut at any moment and begun again it goes on: what
+ * was brought over opens under the new keys, and what was not opens under the former.
+ *
+ * What says by a digest alone whose it is (ledgers, exceptions, links) is found through the users that the pools list now.
+ */
+import { ConfigError } from "../config/config-error.ts";
+import { choosePool, type PoolFlags } from "../config/config.ts";
+import { accountOf } from "../cognito/listed-user.ts";
+import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import { LETTER_KINDS } from "../core/failure.ts";
+import { canonicalUsername } from "../core/pool-schema.ts";
+import { quoted } from "../core/quoted.ts";
+import { nextStep, sentence } from "../core/sentence.ts";
+import type { Pool } from "../delivery/pool.ts";
+import { withScope, type Scope } from "../lifecycle.ts";
+import { imageAnew, imageOfSeen, unitOf } from "../plan/images-anew.ts";
+import { deadLetterQueue, republishLetters } from "../queues/dead-letters.ts";
+import { openEngineWith, type Engine } from "../queues/engine.ts";
+import { REPLAY_QUEUE, type ReplayOrder } from "../queues/replay-orders.ts";
+import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
+import type { KeptText, Shelf } from "../store/kept-texts.ts";
+import { createKeyring, type Keyring } from "../store/keyring.ts";
+import {
+  makeNewKeys,
+  openKeysToReplace,
+  takeNewKeys,
+  type OpenedKeys,
+  type WrappingKeys,
+} from "../store/namespace-keys.ts";
+import {
+  ledgerAnew,
+  letterAnew,
+  linkAnew,
+  mailboxAnew,
+  usersOfLetter,
+  type Anew,
+  type KeyChange,
+} from "../store/new-names.ts";
+import { STOWED, type Move, type Named } from "../store/rekeying.ts";
+import { SEALING_NOTE } from "../store/sealing.ts";
+import { openUsername } from "../store/sealed-unit.ts";
+import type { Store } from "../store/store.ts";
+import { AppError } from "./app-error.ts";
+import { openChosenPool, openClients, type Opened } from "./opening.ts";
+import { neverUsed } from "./rekey.ts";
+
+export interface NewKeysRequest extends PoolFlags {
+  /** Pools that are no more: what is known of their users by a digest alone is dropped. */
+  readonly withoutPools: readonly string[];
+}
+
+/** What was brought over, in this call. */
+export interface NewKeysMade {
+  /** Goes on with one that was cut. */
+  readonly resumed: boolean;
+  /** False where the new keys lie in the store in clear. */
+  readonly wrapped: boolean;
+  mailboxes: number;
+  letters: number;
+  /** Values of runs that can be put back. */
+  beforeImages: number;
+  ledgers: number;
+  exceptions: number;
+  links: number;
+  /** Whose user is in none of the pools. */
+  dropped: { readonly ledgers: number; readonly exceptions: number; readonly links: number };
+  /** Runs whose plan waited for an approval, or was approved and not carried out to its end. */
+  plans: number;
+  /** Documents that could not be read, and stay as they are. */
+  damaged: number;
+}
+
+interface Rekey {
+  readonly engine: Engine;
+  readonly change: KeyChange;
+  readonly pools: readonly Pool[];
+  readonly made: NewKeysMade;
+  readonly signal: AbortSignal;
+}
+
+/** Throws an AppError `no-keys` where nobody has used the namespace yet, and where a pool cannot be read. */
+export async function makeKeysAnew(
+  opened: Opened,
+  { withoutPools, ...flags }: NewKeysRequest,
+  signal: AbortSignal,
+): Promise<NewKeysMade> {
+  return withScope(async (scope) => {
+    const { engine, pools } = await openToRekey(opened, { withoutPools, flags, scope, signal });
+    return replaceKeys(engine, { pools, wrapping: opened.config, signal });
+  });
+}
+
+interface OpeningDeps extends Pick<NewKeysRequest, "withoutPools"> {
+  readonly flags: PoolFlags;
+  readonly scope: Scope;
+  readonly signal: AbortSignal;
+}
+
+/** The engine with the former keys, and every pool that the namespace knows: of one that cannot be read nothing would be found. */
+export async function openToRekey(
+  opened: Opened,
+  deps: OpeningDeps,
+): Promise<{ readonly engine: Engine; readonly pools: readonly Pool[] }> {
+  const { config, log, say } = opened;
+  const openKeyring = async (store: Store): Promise<Keyring> => {
+    const former = await openKeysToReplace(store, config);
+    if (former !== undefined) return keyringOf(store, former);
+    throw new AppError("no-keys", neverUsed(config));
+  };
+  const engine = await openEngineWith({ ...config, log, ...(say && { say }) }, openKeyring);
+  deps.scope.defer(engine, (open) => open.close());
+  return { engine, pools: await openPools(opened, engine, deps) };
+}
+
+export interface Replacing {
+  readonly pools: readonly Pool[];
+  readonly wrapping: WrappingKeys;
+  readonly signal: AbortSignal;
+}
+
+/** Where this was begun before, and cut, it goes on. */
+export async function replaceKeys(engine: Engine, { pools, wrapping, signal }: Replacing): Promise<NewKeysMade> {
+  const { store } = engine;
+  const { former, keys, isBegun } = await makeNewKeys(store, wrapping);
+  const wrapped = wrapping.key !== undefined;
+  const to = createKeyring({ identity: store.identity, keys, encrypts: wrapped, isSealed: () => true });
+  const dropped = { ledgers: 0, exceptions: 0, links: 0 };
+  const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
+  const made = { resumed: isBegun, wrapped, ...kept, dropped, plans: 0, damaged: 0 };
+  await store.raiseEpoch({ isWhole: true });
+  try {
+    await bringOver({ engine, change: { from: keyringOf(store, former), to }, pools, made, signal });
+  } catch (error) {
+    if (store.lost.aborted || !(error instanceof Error)) throw error;
+    const [kind, category] = signal.aborted
+      ? (["interrupted", "interrupted"] as const)
+      : (["rekeying", "failed"] as const);
+    const why = signal.aborted ? "Interrupted." : error.message;
+    throw new AppError(
+      kind,
+      sentence`${why} Not everything has its new name yet: nothing is lost, and nothing else is done in this namespace until you give ${nextStep("rekey", "--digests")} again, which goes on.`,
+      { cause: error, category },
+    );
+  }
+  await takeNewKeys(store, [STOWED]);
+  return made;
+}
+
+function keyringOf({ identity }: Store, { keys, wrappedBy }: OpenedKeys): Keyring {
+  return createKeyring({ identity, keys, encrypts: wrappedBy !== "none", isSealed: () => keys.sealed });
+}
+
+async function openPools(
+  opened: Opened,
+  engine: Engine,
+  { withoutPools, flags, scope, signal }: OpeningDeps,
+): Promise<readonly Pool[]> {
+  const { config } = opened;
+  const clients = openClients(config, scope);
+  const pools: Pool[] = [];
+  const known = (await engine.store.targets()).map(({ pool }) => pool);
+  const unknown = withoutPools.find((id) => !known.includes(id));
+  if (unknown !== undefined) {
+    const message = `Expected a pool that this namespace knows (${known.join(", ")}), got ${quoted(unknown)}`;
+    throw new ConfigError([{ path: "--without-pool", message }]);
+  }
+  for (const id of known) {
+    if (withoutPools.includes(id)) continue;
+    const { concurrency } = config;
+    try {
+      pools.push(
+        await openChosenPool({ ...opened, engine, scope, clients, concurrency, signal }, choosePool(config, id, flags)),
+      );
+    } catch (cause) {
+      if (signal.aborted || !(cause instanceof Error)) throw cause;
+      throw new AppError(
+        "pool-unread",
+        sentence`Pool ${id} cannot be read, and without it poolsync forgets what it wrote there: ${cause.message} Where the pool is no more, give ${nextStep("rekey", "--digests", "--without-pool", id)}. Nothing was changed.`,
+        { cause },
+      );
+    }
+  }
+  return pools;
+}
+
+async function bringOver(rekey: Rekey): Promise<void> {
+  const { engine, change, pools, made } = rekey;
+  const { store } = engine;
+  await store.rekeying.begin();
+  await endPlans(store, made);
+  const ids = (await store.targets()).map(({ pool }) => pool);
+  const shelves = await store.texts.shelves();
+  const images = new Map<string, Set<string>>();
+  for (const { kind, of: run } of shelves) {
+    if (kind !== "before images") continue;
+    const units = new Set<string>();
+    made.beforeImages += await moveAll(rekey, { kind, of: run }, (image) => {
+      units.add(unitOf(image));
+      return imageAnew(change, ids, run, image);
+    });
+    images.set(run, units);
+  }
+  const users = await wantedUsers(rekey);
+  for (const pool of pools) await scan(rekey, pool, images, users);
+  made.mailboxes = await moveAll(rekey, { kind: "mailboxes", of: "" }, (kept) => mailboxAnew(change, kept));
+  made.letters = await moveAll(rekey, { kind: "letters", of: "" }, (kept) =>
+    letterAnew(change, kept, (former) => users.get(former) || undefined),
+  );
+  await rebuildQueues(engine, ids, users);
+  // All is sealed by now; the note may name a user.
+  await store.setValue(SEALING_NOTE, "");
+  Object.assign(made.dropped, await store.rekeying.left());
+  await store.rekeying.end();
+}
+
+/** A plan is signed by keys that others may have. The next pass of its feed makes another. */
+async function endPlans({ plans, runs }: Store, made: NewKeysMade): Promise<void> {
+  for (const { run } of await plans.list()) {
+    const isWaiting = await runs.transition(run, ["needs-approval"], "expired");
+    const isCut = !isWaiting && (await runs.transition(run, ["reading"], "failed"));
+    await plans.drop(run);
+    if (isWaiting || isCut) made.plans += 1;
+  }
+}
+
+/** Moves all texts of a shelf that are not moved yet. Answers how many. */
+async function moveAll(
+  { engine, made, signal }: Rekey,
+  shelf: Shelf & Named,
+  anew: (kept: KeptText) => Anew,
+): Promise<number> {
+  const { texts, rekeying } = engine.store;
+  let moved = 0;
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    signal.throwIfAborted();
+    const { found, next } = await texts.page(shelf, cursor);
+    const moves: Move[] = [];
+    for (const kept of found) {
+      const to = anew(kept);
+      if (to === "damaged") made.damaged += 1;
+      else if (to !== "new") moves.push({ from: kept.name, to });
+    }
+    await rekeying.move(shelf, moves);
+    moved += moves.length;
+    cursor = next;
+  }
+  return moved;
+}
+
+async function* everyText({ texts }: Store, shelf: Shelf): AsyncGenerator<KeptText> {
+  for (let cursor: string | undefined = ""; cursor !== undefined;) {
+    const { found, next } = await texts.page(shelf, cursor);
+    yield* found;
+    cursor = next;
+  }
+}
+
+/** Former keys of users that stand elsewhere than where their user is named, with the new ones as they are found. */
+async function wantedUsers({ engine: { store, queues }, change }: Rekey): Promise<Map<string, string>> {
+  const wanted = new Map<string, string>();
+  for (const { data } of await replayOrders(queues)) if (data.user !== undefined) wanted.set(data.user, "");
+  for await (const kept of everyText(store, { kind: "letters", of: "" })) {
+    const letter = usersOfLetter(kept);
+    if (letter === undefined) continue;
+    const { pool, user, owner } = letter;
+    if (owner !== undefined) wanted.set(owner, wanted.get(owner) ?? "");
+    // The pool may not have them any more.
+    const username = wanted.has(user) ? openUsername(change.from, letter, letter.username) : undefined;
+    if (username !== undefined) wanted.set(user, change.to.userKey(pool, username));
+  }
+  return wanted;
+}
+
+/** The users of a pool come back to what was stowed of them. */
+async function scan(
+  rekey: Rekey,
+  pool: Pool,
+  images: ReadonlyMap<string, ReadonlySet<string>>,
+  wanted: Map<string, string>,
+): Promise<void> {
+  const { engine, change, made, signal } = rekey;
+  const { rekeying } = engine.store;
+  const { profile } = pool;
+  const links = { kind: "links", of: profile.id } as const;
+  for await (const { users } of pool.scan(signal)) {
+    const listed = new Map<string, Seen>();
+    const aliases = new Map<string, string>();
+    for (const user of users) {
+      const username = canonicalUsername(profile, user.username);
+      const former = change.from.userKey(profile.id, username);
+      const key = change.to.userKey(profile.id, username);
+      listed.set(former, { user, key });
+      if (wanted.has(former)) wanted.set(former, key);
+      for (const [attribute, value] of user.attributes) {
+        if (!isAliasAttribute(attribute) || value === "") continue;
+        const named = [profile.id, attribute, canonicalAlias(profile, { attribute, value })] as const;
+        aliases.set(change.from.linkDigest(...named), change.to.linkDigest(...named));
+      }
+    }
+    const names = [...listed.keys()];
+    made.ledgers += await comeBack(rekeying, { kind: "ledgers", of: "" }, names, ({ name, text }) => {
+      const { user, key } = seen(listed, name);
+      const ledger = ledgerAnew(change, profile.id, accountOf(user), text);
+      return ledger === undefined ? undefined : { name: key, text: ledger };
+    });
+    made.exceptions += await comeBack(rekeying, { kind: "exceptions", of: "" }, names, ({ name, text }) => ({
+      name: seen(listed, name).key,
+      text,
+    }));
+    made.links += await comeBack(rekeying, links, [...aliases.keys()], (link) =>
+      linkAnew(change, profile.id, link, aliases.get(link.name) ?? ""),
+    );
+    for (const [run, units] of images) await seeImages(rekey, run, units, [...listed.values()]);
+  }
+}
+
+interface Seen {
+  readonly user: ListedUser;
+  /** The new one. */
+  readonly key: string;
+}
+
+function seen(listed: ReadonlyMap<string, Seen>, former: string): Seen {
+  const found = listed.get(former);
+  if (found === undefined) throw new Error("Expected only what was asked for");
+  return found;
+}
+
+async function comeBack(
+  rekeying: Store["rekeying"],
+  shelf: Parameters<Store["rekeying"]["find"]>[0],
+  names: readonly string[],
+  anew: (kept: KeptText) => KeptText | undefined,
+): Promise<number> {
+  const moves = (await rekeying.find(shelf, names)).flatMap((kept): Move[] => {
+    const to = anew(kept);
+    return to === undefined ? [] : [{ from: kept.name, to }];
+  });
+  if (moves.length > 0) await rekeying.move(shelf, moves);
+  return moves.length;
+}
+
+/** What was there before a run can be put back where the pool shows what the run left. */
+async function seeImages(
+  { engine, change }: Rekey,
+  run: string,
+  units: ReadonlySet<string>,
+  listed: readonly Seen[],
+): Promise<void> {
+  const shelf = { kind: "before images", of: run } as const;
+  const { texts } = engine.store;
+  await Promise.all(
+    listed.flatMap(({ user, key }) =>
+      Array.from(units, async (unit) => {
+        const name = `${key} ${unit}`;
+        const text = await texts.read(shelf, name);
+        const to = text === undefined ? undefined : imageOfSeen(change, run, { name, text }, user);
+        if (text !== undefined && to !== undefined) await texts.replace(shelf, { name, text }, to);
+      }),
+    ),
+  );
+}
+
+const replayOrders = (queues: Engine["queues"]) => queues.queue<ReplayOrder>(REPLAY_QUEUE).getJobs();
+
+/** Whom wake-ups wake is found by the next sweep. */
+async function rebuildQueues(
+  { queues, store }: Engine,
+  pools: readonly string[],
+  users: ReadonlyMap<string, string>,
+): Promise<void> {
+  for (const pool of pools) {
+    for (const lane of LANES) await queues.queue(wakeUpQueue(pool, lane)).obliterate({ force: true });
+  }
+  for (const kind of LETTER_KINDS) await queues.queue(deadLetterQueue(kind)).obliterate({ force: true });
+  for (const pool of pools) await republishLetters(queues, store.letters, pool);
+  for (const job of await replayOrders(queues)) {
+    const user = users.get(job.data.user ?? "") ?? "";
+    if (user !== "") await job.updateData({ ...job.data, user });
+  }
+}
