@@ -45,6 +45,7 @@ export interface Breaking {
 }
 
 const MOST_AT_ONCE = 2;
+const DRAWS = 6;
 /** Runs seldom, because their whole file is put again. */
 const DRAWN = [...BROKEN_KINDS, "mailbox", "mailbox", "mailbox", "letter", "ledger"] as const;
 
@@ -97,7 +98,9 @@ export function createBreaking({ model, random, people }: BreakingDeps): Breakin
       const runs = new Map((await store.runs.list(100_000)).map((run) => [run.id, run]));
       const isBroken = (kind: BrokenKind, place: string): boolean =>
         all.some((one) => one.kind === kind && one.place === place);
-      for (let count = 0; count < MOST_AT_ONCE; count += 1) {
+      const before = all.length;
+      // Of some kinds there may be none.
+      for (let draws = 0; draws < DRAWS && all.length < before + MOST_AT_ONCE; draws += 1) {
         const kind = random.pick(DRAWN);
         const candidates = (await documents.all(kind)).flatMap((document) => {
           if (isBroken(kind, document.place)) return [];
