@@ -64,8 +64,9 @@ async function moveMailboxes(session: Session, moves: readonly Move[], nowMs: nu
   const names = moved.map(({ name }) => name);
   await session.query(
     `INSERT INTO poolsync.users (user_key, pool, priority, claimed, mailbox, ledger)
-     SELECT name, '', 0, false, mailbox::json, '{}' FROM unnest($1::text[], $2::text[]) AS new (name, mailbox)
-     ON CONFLICT (user_key) DO UPDATE SET mailbox = excluded.mailbox`,
+     SELECT name, coalesce(mailbox::json->>'pool', ''), 0, false, mailbox::json, '{}'
+     FROM unnest($1::text[], $2::text[]) AS new (name, mailbox)
+     ON CONFLICT (user_key) DO UPDATE SET pool = excluded.pool, mailbox = excluded.mailbox`,
     [names, moved.map(({ text }) => text)],
   );
   await writeUsers(session, await readUsers(session, names), nowMs, new Map());
