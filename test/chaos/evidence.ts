@@ -30,6 +30,8 @@ export interface ToldSettle {
 export interface ToldClaim {
   readonly user: string;
   readonly askedAt: number;
+  /** It was made between the two: what is sent again after a lost connection may be made long after it was asked for. */
+  readonly answeredAt: number;
   /** By unit. */
   readonly units: Readonly<Record<string, { readonly version: string; readonly run: string }>>;
 }

@@ -21,6 +21,8 @@ const NAME = "given_name";
 interface Told {
   /** When its claim was asked for, and its call applied; no claim, where it is absent. */
   readonly claimedAt?: number;
+  /** When the claim was answered; at once, where it is absent. */
+  readonly answeredAt?: number;
   readonly writtenAt: number;
 }
 
@@ -41,9 +43,10 @@ async function world({ row, single, cancel, pause }: { row?: Told; single?: Told
     model.sent({ id, username: USER, attributes: [NAME], ordinal, ...rest }, NOW);
     model.acked(id, NOW + 1_000);
     if (!told) continue;
-    const { claimedAt, writtenAt } = told;
+    const { claimedAt, answeredAt = claimedAt, writtenAt } = told;
     const units = { [NAME]: { version: versionText(ordinal, index + 1), run } };
-    if (claimedAt !== undefined) claims.push({ user: USER, askedAt: NOW + claimedAt, units });
+    if (claimedAt !== undefined && answeredAt !== undefined)
+      claims.push({ user: USER, askedAt: NOW + claimedAt, answeredAt: NOW + answeredAt, units });
     writes.push({ seq: index + 1, at: NOW + writtenAt, username: USER, attributes: { [NAME]: valueOf(id, NAME) } });
   }
   const standing: Standing = {
@@ -141,6 +144,12 @@ describe("14: what was paused", () => {
       ALL,
       { row: { claimedAt: 199, writtenAt: 220 } },
       false,
+    ],
+    [
+      "everything, and a claim that was asked for meanwhile is answered afterwards",
+      ALL,
+      { row: { claimedAt: 199, answeredAt: 201, writtenAt: 220 } },
+      true,
     ],
     ["everything, and a single change goes all the same", ALL, { single: within }, true],
     [

@@ -17,7 +17,7 @@ interface WrittenUnit {
   readonly username: string;
   readonly unit: string;
   readonly said: readonly SentChange[];
-  readonly claim?: { readonly askedAt: number; readonly run: string };
+  readonly claim?: Pick<ToldClaim, "askedAt" | "answeredAt"> & { readonly run: string };
 }
 
 /** Files whose run was cancelled, with the time by which it was: by the store where that still knows of it. */
@@ -54,10 +54,10 @@ function latest(
   at: number,
 ): WrittenUnit["claim"] {
   let found: WrittenUnit["claim"];
-  for (const { askedAt, units } of claims) {
+  for (const { askedAt, answeredAt, units } of claims) {
     const claimed = units[unit];
     if (!claimed || askedAt > at || (found && found.askedAt >= askedAt)) continue;
-    if (said.some((change) => isOfVersion(change, claimed.version))) found = { askedAt, run: claimed.run };
+    if (said.some((change) => isOfVersion(change, claimed.version))) found = { askedAt, answeredAt, run: claimed.run };
   }
   return found;
 }
@@ -127,8 +127,8 @@ function gatesOf(run: Pick<Run, "feed"> | undefined): readonly string[] {
 }
 
 /**
- * 14: nothing was written whose claim was asked for between the answer to a pause and its end, but for single changes
- * that were to be sent all the same. A pause that was answered is there until somebody resumes it, unless Redis lost it.
+ * 14: nothing was written whose claim was asked for and answered between the answer to a pause and its end, but for single
+ * changes that were to be sent all the same. A pause that was answered is there until somebody resumes it, unless Redis lost it.
  */
 export function judgePauses(on: Standing, runs: readonly Run[]): Verdict {
   const { model, gates } = on;
@@ -153,7 +153,10 @@ export function judgePauses(on: Standing, runs: readonly Run[]): Verdict {
     const own = gatesOf(known.get(claim.run));
     const isWithin = (time: number, pause: (typeof pauses)[number]): boolean =>
       time > pause.answeredAt && time < pause.resumeAskedAt;
-    const closed = pauses.find((pause) => own.includes(pause.gate) && isWithin(claim.askedAt, pause));
+    // What was answered later may have been claimed after the pause.
+    const isClaimedIn = ({ askedAt, answeredAt }: typeof claim, pause: (typeof pauses)[number]): boolean =>
+      isWithin(askedAt, pause) && answeredAt < pause.resumeAskedAt;
+    const closed = pauses.find((pause) => own.includes(pause.gate) && isClaimedIn(claim, pause));
     if (closed && isDespite(model, written)) despite += 1;
     else if (closed)
       wrong.push(

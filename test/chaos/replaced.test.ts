@@ -126,9 +126,9 @@ describe("17, that an emptied Redis is another store,", () => {
     assert.match(await wrongOf({ engine: { store: { ...store, identity: "first" } } }), /have the same identity/);
     assert.match(await wrongOf({ letters: [letter(OLD_KEY, NOW)] }), /letter letter is of first ann/);
     assert.match(await wrongOf({ letters: [letter(USER, EMPTIED - 1)] }), /was buried at/);
-    const claims = [{ user: OLD_KEY, askedAt: BACK + 1, units: {} }];
+    const claims = [{ user: OLD_KEY, askedAt: BACK + 1, answeredAt: BACK + 1, units: {} }];
     assert.match(await wrongOf({}, { evidence: { claims } }), /first ann, a key .*, was claimed at/);
-    const before = [{ user: OLD_KEY, askedAt: BACK, units: {} }];
+    const before = [{ user: OLD_KEY, askedAt: BACK, answeredAt: BACK, units: {} }];
     assert.equal(await wrongOf({}, { evidence: { claims: before } }), "");
     const old = { version: "1", digest: "", at: EMPTIED - 1 };
     assert.match(
@@ -191,7 +191,7 @@ describe("where Redis was emptied", () => {
     };
     const claimed = (id: string, askedAt: number): Evidence["claims"][number] => {
       const version = `${ordinalOf(NOW, Number(id.slice(2)))}${"0".repeat(16)}`;
-      return { user: USER, askedAt, units: { given_name: { version, run: "run" } } };
+      return { user: USER, askedAt, answeredAt: askedAt, units: { given_name: { version, run: "run" } } };
     };
     const holds = (claims: Evidence["claims"] = []): boolean =>
       judgeOrder({ ...standing, evidence: { ...NO_EVIDENCE, claims } }).holds;
@@ -229,7 +229,7 @@ describe("where Redis was emptied", () => {
   });
 
   test("what logs say of a user is said under the key of now", () => {
-    const claim = { askedAt: 1, units: {} };
+    const claim = { askedAt: 1, answeredAt: 1, units: {} };
     const evidence: Evidence = {
       ...NO_EVIDENCE,
       claims: [

@@ -69,7 +69,8 @@ export async function evidenceOf(
     if (told.msg === "settle came too late") {
       const { written, doubted } = told;
       lateSettles.push({ user, at, written, doubted });
-    } else if (told.msg === "units claimed") claims.push({ user, askedAt: told.askedAt, units: told.units });
+    } else if (told.msg === "units claimed")
+      claims.push({ user, askedAt: told.askedAt, answeredAt: at, units: told.units });
     else settles.push({ user, at, units: told.units, failed: told.msg === "settle failed" });
   }
   const unheard = new Set(writes.filter((write) => write.unanswered === true).map(({ seq }) => seq));
