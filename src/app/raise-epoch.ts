@@ -4,7 +4,8 @@ import { AppError } from "./app-error.ts";
 
 /** Throws an AppError `never-used` for a store that no pool was ever used with: it is not the one that was restored. */
 export async function raiseEpoch({ store }: Pick<Engine, "store">): Promise<number> {
-  if ((await store.targets()).length === 0) {
+  const isUsed = (await store.targets()).length > 0 || (await store.runs.list(1)).length > 0;
+  if (!isUsed) {
     throw new AppError(
       "never-used",
       "This store was never used with a user pool, so it is not one that was restored: name the right one with REDIS_URL and POOLSYNC_NAMESPACE, or with --data-dir.",

@@ -162,7 +162,7 @@ async function openPools(
   const { config } = opened;
   const clients = openClients(config, scope);
   const pools: Pool[] = [];
-  const known = (await engine.store.targets()).map(({ pool }) => pool);
+  const known = await knownPools(engine.store);
   const unknown = withoutPools.find((id) => !known.includes(id));
   if (unknown !== undefined) {
     const message = `Expected a pool that this namespace knows (${known.join(", ")}), got ${quoted(unknown)}`;
@@ -185,6 +185,13 @@ async function openPools(
     }
   }
   return pools;
+}
+
+/** Those of which the namespace holds anything: what is known of users whose pool is not read would be dropped. */
+async function knownPools({ targets, pools, damaged }: Store): Promise<readonly string[]> {
+  const noted = (await targets()).map(({ pool }) => pool);
+  const broken = (await damaged.list()).filter(({ kind }) => kind === "target");
+  return [...new Set([...noted, ...(await pools()), ...broken.map(({ place }) => place)])];
 }
 
 async function bringOver(rekey: Rekey): Promise<void> {

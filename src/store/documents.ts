@@ -18,8 +18,11 @@ function byName<T>(shape: z.ZodType<T>) {
     .transform((pairs): Readonly<Record<string, T>> => Object.fromEntries(pairs));
 }
 
+/** Where the time of a `Date` ends, and so every number of a document. */
+export const LAST_TIME_MS = 8_640_000_000_000_000;
+const number = z.number().min(-LAST_TIME_MS).max(LAST_TIME_MS);
 /** A count that is 0 is left out. */
-const count = z.number().default(0);
+const count = number.default(0);
 /** A mark of an account begins with digits: see core/person.ts. */
 const account = z.exactOptional(z.string().refine((mark) => !Number.isNaN(madeAt(mark))));
 const sendUnless = z.exactOptional(z.enum(["written", "there"]));
@@ -60,25 +63,25 @@ const pool = z.string().regex(/^[^"\\/\p{Cc}]+$/u);
 export const mailboxDocument = z.object({
   pool,
   username: z.string(),
-  priority: z.number(),
+  priority: number,
   pending: units,
-  claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: z.number(), units, sent })),
+  claim: z.exactOptional(z.object({ token: z.string(), leaseUntil: number, units, sent })),
   // Left out where they are empty.
-  abandonedCalls: byName(z.object({ until: z.number(), unwanted: z.exactOptional(z.string()) })).default({}),
+  abandonedCalls: byName(z.object({ until: number, unwanted: z.exactOptional(z.string()) })).default({}),
   lastSettled: byName(queuedUnit.extend({ term: z.enum(["applied", "unchanged"]) })).default({}),
   overwritten: byName(z.string()).default({}),
-  unresolvedCalls: byName(z.object({ digest: z.string(), until: z.number() })).default({}),
+  unresolvedCalls: byName(z.object({ digest: z.string(), until: number })).default({}),
 });
 
 export const ledgerDocument = byName(
   z.object({
     version: z.string(),
     digest: z.string(),
-    at: z.exactOptional(z.number()),
+    at: z.exactOptional(number),
     account,
     run: z.exactOptional(z.string()),
     outcome: z.exactOptional(z.enum(["unchanged", "unresolved"])),
-    settledAt: z.exactOptional(z.number()),
+    settledAt: z.exactOptional(number),
     fencedOver: z.exactOptional(z.string()),
   }),
 );
@@ -89,7 +92,8 @@ export const letterDocument = z.object({
   pool,
   username: z.string(),
   unit: z.string(),
-  kind: z.string(),
+  /** A queue is named after it. */
+  kind: z.string().regex(/^[a-z-]+$/),
   reason: z.string(),
   owner: z.exactOptional(z.string()),
   version: z.string(),
@@ -98,7 +102,7 @@ export const letterDocument = z.object({
   body: z.string(),
   account,
   replaced,
-  buriedAt: z.number(),
+  buriedAt: number,
 });
 
 /** A run without its cursor and its rows, which move with each page and lie beside it. */
@@ -108,9 +112,9 @@ export const runDocument = z.object({
   pool: z.string(),
   feed: z.string(),
   identity: z.string(),
-  asOf: z.number(),
-  startedAt: z.number(),
-  finishedAt: z.exactOptional(z.number()),
+  asOf: number,
+  startedAt: number,
+  finishedAt: z.exactOptional(number),
   state: z.enum(RUN_STATES),
 });
 
@@ -118,15 +122,15 @@ export const holdDocument = z.object({
   pool: z.string(),
   scope: z.enum(["pool", "contacts"]),
   kind: z.string(),
-  since: z.number(),
-  probeAt: z.number(),
-  probeEveryMs: z.number(),
+  since: number,
+  probeAt: number,
+  probeEveryMs: number,
 });
 
 /** A closed gate, without its name. */
 export const gateDocument = z.object({
   state: z.enum(GATE_STATES),
-  since: z.number(),
+  since: number,
   by: z.exactOptional(z.string()),
   reason: z.exactOptional(z.string()),
 });
@@ -136,9 +140,9 @@ export const exceptionsDocument = byName(
   z.object({
     kind: z.enum(EXCEPTION_KINDS),
     run: z.string(),
-    line: z.exactOptional(z.number()),
+    line: z.exactOptional(number),
     reason: z.string(),
-    at: z.number(),
+    at: number,
   }),
 );
 
@@ -158,8 +162,17 @@ export function soundDocument<T>(
     // JSON.parse quotes what it read, and that may be a person's data: its error is left behind.
     return undefined;
   }
+  if (MAY_OVERFLOW.test(text) && overflows(value)) return undefined;
   const parsed = shape.safeParse(value);
   return parsed.success && where(parsed.data) ? parsed.data : undefined;
+}
+
+const MAY_OVERFLOW = /e\+?\d{3}/i;
+
+/** True where a number is beyond all bounds, also where nobody reads it: it could not be written again. */
+function overflows(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isFinite(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(overflows);
 }
 
 /** True for a text that may be one of the keyring's. */

@@ -40,7 +40,7 @@ export interface OpenedKeys {
   readonly record: string;
 }
 
-type KeyStore = Pick<Store, "identity" | "recall" | "exchange">;
+type KeyStore = Pick<Store, "identity" | "recall" | "exchange" | "targets">;
 
 const RECORD = "keys";
 /** The names under which versions before format 3 kept the mark of POOLSYNC_KEY, and the digest key in clear. */
@@ -136,7 +136,14 @@ export async function makeNewKeys(
     const former = await openReplacedKeys(store, wrapping);
     const { record } = former;
     const { next, ...there } = parsed(record);
-    if (next !== undefined) return { former, keys: unwrapped(next, store.identity, wrapping).keys, isBegun: true };
+    if (next !== undefined) {
+      const { keys, wrappedBy } = unwrapped(next, store.identity, wrapping);
+      if (wrappedBy === (wrapping.key === undefined ? "none" : "key")) return { former, keys, isBegun: true };
+      // It was begun with another POOLSYNC_KEY, or without one.
+      const rewrapped = JSON.stringify({ ...there, next: wrapped(keys, store.identity, wrapping.key) });
+      if (await store.exchange(RECORD, record, rewrapped)) return { former, keys, isBegun: true };
+      continue;
+    }
     const keys = { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES), sealed: true };
     const begun = JSON.stringify({ ...there, next: wrapped(keys, store.identity, wrapping.key) });
     if (await store.exchange(RECORD, record, begun)) return { former, keys, isBegun: false };
@@ -172,6 +179,13 @@ export async function markSealed(store: KeyStore, wrapping: WrappingKeys): Promi
 async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): Promise<void> {
   const mark = await store.recall(FORMER_MARK);
   const digest = await store.recall(FORMER_DIGEST);
+  // Others may still have the keys that are gone: with new ones two would have two names for each user.
+  if (digest === undefined && (await store.targets()).length > 0) {
+    throw new StoreError(
+      "damaged",
+      sentence`The keys of this namespace are gone from its store, and what they sealed cannot be read: stop all its processes, restore the store from a backup and give ${nextStep("epoch", "raise")}, or use another namespace.`,
+    );
+  }
   const by = mark === undefined ? key : mark === UNWRAPPED ? undefined : markedKey(mark, { key, previousKey });
   const keys: NamespaceKeys = {
     data: randomBytes(KEY_BYTES),

@@ -30,6 +30,7 @@ const IN_UNITS: Readonly<Record<string, (text: string) => string>> = {
   ...ANYWHERE,
   "without its name": within((document) => ({ ...document, username: undefined })),
   "with a number for a name": within((document) => ({ ...document, username: 5 })),
+  "with a number beyond all bounds": (text) => text.replace("{", '{"unread":1e999,'),
 };
 
 export const IN_MAILBOXES: Readonly<Record<string, (text: string) => string>> = {
@@ -54,6 +55,8 @@ export const IN_LETTERS: Readonly<Record<string, (text: string) => string>> = {
   "whose value is a number": within((document) => ({ ...document, body: 1 })),
   "that superseded nothing": within((document) => ({ ...document, replaced: [5] })),
   "with another id": within((document) => ({ ...document, id: "other" })),
+  "of a kind that is no word": within((document) => ({ ...document, kind: "a:b" })),
+  "buried beyond all times": within((document) => ({ ...document, buriedAt: 9e15 })),
 };
 
 export const IN_LEDGERS: Readonly<Record<string, (text: string) => string>> = {

@@ -6,6 +6,7 @@ import { PACE_RULE } from "../../core/pace.ts";
 import { MADE_AT_DIGITS } from "../../core/person.ts";
 import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
 import { COUNT_DIGITS, MAX_LEAD_MS, TIME_DIGITS } from "../../core/version.ts";
+import { LAST_TIME_MS } from "../documents.ts";
 import { PROBE_GROWTH } from "../holds.ts";
 import type { RedisClient } from "./connection.ts";
 import { FOREIGN, FORMAT, FORMER, REPLACED } from "./format.ts";
@@ -69,7 +70,11 @@ type LuaConstant = number | string | Readonly<Record<string, string>>;
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>> = {
   fence: { FORMAT, FOREIGN, REPLACED },
   "open-namespace": { FORMAT, FORMER, FOREIGN },
-  damaged: { MADE_AT_DIGITS, GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])) },
+  damaged: {
+    MADE_AT_DIGITS,
+    LAST_TIME_MS,
+    GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])),
+  },
   account: { MADE_AT_DIGITS },
   mailbox: {
     ABANDONED_CALL_MS,

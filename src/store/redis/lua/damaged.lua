@@ -1,8 +1,8 @@
 -- Documents are read here, in every script: one that has not the form on which the scripts rely is set aside, and the
 -- script goes on as if it was not there. documents.ts says the same of what is read outside of scripts.
 --
--- The text goes to `damaged-texts`, and to `damaged` what kind of document it was, and where it lay. MADE_AT_DIGITS and
--- GATE_STATES are set by scripts.ts.
+-- The text goes to `damaged-texts`, and to `damaged` what kind of document it was, and where it lay. MADE_AT_DIGITS,
+-- GATE_STATES and LAST_TIME_MS are set by scripts.ts.
 
 -- Units and entries are looked at in every step: without a call or a list where none is needed.
 local type, pairs = type, pairs
@@ -11,8 +11,8 @@ local function is_text(value)
   return type(value) == 'string'
 end
 local function is_number(value)
-  -- What is no number, and what is infinite, fails a comparison.
-  return type(value) == 'number' and value > -1e16 and value < 1e16
+  -- What is no number, and what is infinite, fails a comparison. Times end here, too.
+  return type(value) == 'number' and value >= -LAST_TIME_MS and value <= LAST_TIME_MS
 end
 local function may_be(is, value)
   return value == nil or is(value)
@@ -99,6 +99,8 @@ local IS = {
   letter = function(letter, id)
     return letter.id == id and is_value(letter) and has_replaced(letter) and is_pool(letter.pool)
       and has_texts(letter, { 'user', 'username', 'unit', 'kind', 'reason' })
+      -- A queue is named after it.
+      and string.find(letter.kind, '^[a-z-]+$') ~= nil
       and may_be(is_text, letter.owner) and is_number(letter.buriedAt)
   end,
   run = function(run, id)
@@ -117,10 +119,18 @@ local IS = {
   end,
 }
 
+-- False where a number has overflowed, wherever it stands: the document could not be written again, and a script that
+-- has begun to write must not fail.
+local function is_writable(text, document)
+  return not string.find(text, '[eE]%+?%d%d%d') or (pcall(cjson.encode, document))
+end
+
 -- The document of a text; nil where it is broken.
 local function sound(kind, field, text)
   local is_json, document = pcall(cjson.decode, text)
-  if is_json and type(document) == 'table' and IS[kind](document, field) then return document end
+  if is_json and type(document) == 'table' and IS[kind](document, field) and is_writable(text, document) then
+    return document
+  end
   return nil
 end
 
