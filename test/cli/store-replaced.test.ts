@@ -78,7 +78,7 @@ describe("where Redis is emptied or restored", () => {
     const { worker } = await delivering();
     const { code, stdout } = await stage.command("epoch", "raise");
     assert.equal(code, 0, stdout);
-    assert.deepEqual(JSON.parse(stdout), { epoch: 2 });
+    assert.match(stdout, /^\{"epoch":\d{13}\}\n$/);
     assert.equal(await worker.ended(), 1);
     assert.match(worker.stderr(), /"kind":"store-replaced".*The epoch of the store was raised/);
     assert.ok(!worker.stderr().includes("forgotten"));

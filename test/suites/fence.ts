@@ -247,14 +247,17 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
 
     test("is another one for all others once its epoch is raised, and goes on for whoever raised it", async () => {
       const own = await fenced.openStore();
-      const { epoch, identity } = own;
+      const { identity } = own;
+      const before = await own.now();
       await own.raiseEpoch();
-      assert.equal(own.epoch, epoch + 1);
+      const { epoch } = own;
+      assert.ok(epoch >= before, "a time, which no copy of an earlier epoch is raised to");
       assert.equal(own.identity, identity);
       assert.ok(own.since !== undefined && Math.abs(own.since - (await own.now())) < LEASE_MS);
       const { since } = own;
       await own.raiseEpoch({ isWhole: true });
-      assert.deepEqual([own.epoch, own.since], [epoch + 2, since]);
+      assert.ok(own.epoch > epoch);
+      assert.equal(own.since, since);
       await own.setValue("name", "value");
       await fenced.change("epoch");
       await assert.rejects(own.look(), { kind: "store-replaced" });

@@ -37,7 +37,7 @@ function raise({ io }: Context, flags: EngineFlags): Promise<number> {
     async (engine) => {
       const epoch = await raiseEpoch(engine);
       if (flags.json === true) return `${JSON.stringify({ epoch })}\n`;
-      const said = `Epoch ${epoch} has begun. Nobody who had the store open before writes to it any more: start those processes again.`;
+      const said = `A new epoch has begun. Nobody who had the store open before writes to it any more: start those processes again.`;
       return indent("", said, columnsOf(io.stdout));
     },
     openEngineToStop,

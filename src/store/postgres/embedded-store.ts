@@ -142,7 +142,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     lost: fence.met,
     look: () => fence.step(() => demandStore(database, known)),
     async raiseEpoch({ isWhole = false } = {}) {
-      known = await database.transaction((session) => raiseEpoch(session, isWhole ? undefined : now()));
+      known = await database.transaction((session) => raiseEpoch(session, now(), isWhole));
     },
     damaged: createDamaged(database, recountRuns),
     texts: createTexts(database),

@@ -253,13 +253,19 @@ export async function demandStore(session: Session, known: StoreIdentity): Promi
   if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
 }
 
-/** Raises the epoch. What is returned is to be known from now on. `since`: what it says of the past is whole from then on. */
-export async function raiseEpoch(session: Session, since: number | undefined): Promise<StoreIdentity> {
-  await session.query("UPDATE poolsync.memory SET value = value::bigint + 1 WHERE name = 'epoch'");
-  if (since !== undefined) {
+/**
+ * Raises the epoch: a time, so that none comes twice though a copy from before an earlier one was restored. What is returned
+ * is to be known from now on. Unless `isWhole`, what it says of the past is whole from now on only.
+ */
+export async function raiseEpoch(session: Session, nowMs: number, isWhole: boolean): Promise<StoreIdentity> {
+  await session.query(
+    "UPDATE poolsync.memory SET value = greatest(value::bigint + 1, $1::bigint)::text WHERE name = 'epoch'",
+    [nowMs],
+  );
+  if (!isWhole) {
     await session.query(
       "INSERT INTO poolsync.memory VALUES ('since', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-      [String(since)],
+      [String(nowMs)],
     );
   }
   return storedIdentity(session);

@@ -60,7 +60,7 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
 }
 
 const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
-const epochReply = z.tuple([z.number(), z.coerce.number().nullable()]);
+const epochReply = z.tuple([z.coerce.number(), z.coerce.number().nullable()]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(
