@@ -188,10 +188,10 @@ async function openPools(
 }
 
 /** Those of which the namespace holds anything: what is known of users whose pool is not read would be dropped. */
-async function knownPools({ targets, pools, damaged }: Store): Promise<readonly string[]> {
-  const noted = (await targets()).map(({ pool }) => pool);
-  const broken = (await damaged.list()).filter(({ kind }) => kind === "target");
-  return [...new Set([...noted, ...(await pools()), ...broken.map(({ place }) => place)])];
+async function knownPools(store: Store): Promise<readonly string[]> {
+  const noted = (await store.targets()).map(({ pool }) => pool);
+  const broken = (await store.damaged.list()).filter(({ kind }) => kind === "target");
+  return [...new Set([...noted, ...(await store.pools()), ...broken.map(({ place }) => place)])];
 }
 
 async function bringOver(rekey: Rekey): Promise<void> {
