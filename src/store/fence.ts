@@ -12,6 +12,7 @@ export interface StoreIdentity {
   /** Random: 16 bytes in base64url. */
   readonly identity: string;
   /** From 1. */
+  /** 1 at first, and the time (epoch ms) at which it was raised afterwards. */
   readonly epoch: number;
   /** Epoch ms, by the store's clock: since when what it says of the past is whole. Undefined where nobody knows. */
   readonly since: number | undefined;

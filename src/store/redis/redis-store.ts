@@ -92,7 +92,7 @@ export async function createRedisStore(
       if (identity !== known.identity) throw storeReplaced("other");
       if (epoch !== String(known.epoch)) throw storeReplaced("epoch");
     });
-  // A store that was this one after the read was it before: nobody gives an identity or an epoch back.
+  // A store that was this one after the read was it before: no identity is made twice, and an epoch is a time.
   const ownRead: OwnRead = async (read) => {
     const answer = await read();
     await look();
