@@ -23,6 +23,7 @@ import { openEngineWith, type Engine } from "../queues/engine.ts";
 import { REPLAY_QUEUE, type ReplayOrder } from "../queues/replay-orders.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import type { KeptText, Shelf } from "../store/kept-texts.ts";
+import { nameRunsAnew, noteAnew } from "../store/content-names.ts";
 import { createKeyring, type Keyring } from "../store/keyring.ts";
 import {
   makeNewKeys,
@@ -218,8 +219,12 @@ async function bringOver(rekey: Rekey): Promise<void> {
     letterAnew(change, kept, (former) => users.get(former) || undefined),
   );
   await rebuildQueues(engine, ids, users);
-  // All is sealed by now; the note may name a user.
-  await store.setValue(SEALING_NOTE, "");
+  await nameRunsAnew(store, change.to);
+  for await (const kept of everyText(store, NOTES)) {
+    // All is sealed by now; the note of it may name a user.
+    const anew = kept.name === SEALING_NOTE ? "" : noteAnew(change.to, kept);
+    if (anew !== undefined) await store.texts.replace(NOTES, kept, anew);
+  }
   Object.assign(made.dropped, await store.rekeying.left());
   await store.rekeying.end();
 }
@@ -257,6 +262,8 @@ async function moveAll(
   }
   return moved;
 }
+
+const NOTES = { kind: "notes", of: "" } as const;
 
 async function* everyText({ texts }: Store, shelf: Shelf): AsyncGenerator<KeptText> {
   for (let cursor: string | undefined = ""; cursor !== undefined;) {

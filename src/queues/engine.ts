@@ -3,6 +3,7 @@
  * works with either.
  */
 import { createLog, type Log } from "../log.ts";
+import { nameRunsAnew } from "../store/content-names.ts";
 import { createKeyring, type Keyring } from "../store/keyring.ts";
 import { sealEverything } from "../store/sealing.ts";
 import { openKeysToWork, type WrappingKeys } from "../store/namespace-keys.ts";
@@ -52,6 +53,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   if (!sealed) {
     const { log = createLog("silent") } = settings;
     const { store, keyring } = engine;
+    await nameRunsAnew(store, keyring);
     const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
     void sealing.then((isDone) => (sealed = isDone));
   }

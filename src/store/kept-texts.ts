@@ -1,15 +1,15 @@
 /**
- * The port to everything that is kept sealed, as texts: for what walks through all of it once. What a text means is said
- * by sealing.ts.
+ * The port to everything that is kept sealed or named by keys, as texts: for what walks through all of it once. What a
+ * text means is said by sealing.ts.
  */
 export interface Shelf {
-  readonly kind: "mailboxes" | "letters" | "links" | "before images" | "plan";
+  readonly kind: "mailboxes" | "letters" | "links" | "before images" | "plan" | "notes";
   /** The pool of links, the run of before images or of a plan; blank for the others. */
   readonly of: string;
 }
 
 export interface KeptText {
-  /** Names it on its shelf: a user, a letter, a digest, a user and unit, or the place of a chunk. */
+  /** Names it on its shelf: a user, a letter, a digest, a user and unit, the place of a chunk, or a note. */
   readonly name: string;
   readonly text: string;
 }

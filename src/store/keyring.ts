@@ -11,6 +11,7 @@ import { z } from "zod";
 import type { CallOptions } from "../core/call-options.ts";
 import { accountMark, type Account, type Person } from "../core/person.ts";
 import type { UnitValue } from "../core/unit.ts";
+import type { NamespaceKeys } from "./namespace-keys.ts";
 
 /**
  * The keys of a namespace at work. Users and values are named outside by keyed digests only, so that a log line, a job or
@@ -27,6 +28,12 @@ export interface Keyring {
   /** See core/person.ts. */
   accountMark(pool: string, account: Account): string;
   letterId(user: string, unit: string, version: string): string;
+  /**
+   * Names the content that the last word of a text says, by every digest key that the namespace ever had, one after the
+   * other. What some of them have named before is named on by the others: so content stays known, whoever has the
+   * former keys cannot try what it may be, and to name twice is to name once.
+   */
+  contentName(text: string): string;
   /** Signs what is fed to it: for what leaves the namespace and comes back, such as a plan. */
   signer(purpose: string): Signer;
   /** Names what is fed to it, as it names users and values: proves nothing. Plans before format 3 were signed so. */
@@ -60,13 +67,16 @@ const SEALED = "b:";
 const FORMER_CLEAR = "p:";
 const FORMER_SEALED = "s:";
 
+/** The words before, how many keys have named it, and the name that it has by them. */
+const CONTENT = /^(?<before>.* )?(?:(?<keys>\d+)\.)?(?<name>[^ ]*)$/;
+
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
 export interface KeyringOptions {
   readonly identity: string;
   /** See namespace-keys.ts. */
-  readonly keys: { readonly data: Buffer; readonly digest: Buffer; readonly former?: Buffer | undefined };
+  readonly keys: Omit<NamespaceKeys, "sealed">;
   readonly encrypts: boolean;
   /** True once nothing is left of what was kept before format 3. */
   readonly isSealed: () => boolean;
@@ -79,6 +89,7 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
   const signatureKey = createSecretKey(
     Buffer.from(hkdfSync("sha256", keys.data, "", "poolsync plan signature", keys.data.length)),
   );
+  const contentKeys = [...keys.earlier, keys.digest].map((key) => createSecretKey(key));
   const formerKey = keys.former && createSecretKey(keys.former);
   // Its first 16 bytes, as hex: a buffer of the whole would cost nearly as much as the digest.
   const digest = (...parts: readonly string[]) =>
@@ -99,7 +110,15 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
     return former === undefined ? undefined : Buffer.from(former);
   }
 
+  function contentName(text: string): string {
+    const { before = "", keys: by = "0", name = "" } = CONTENT.exec(text)?.groups ?? {};
+    const rest = contentKeys.slice(Number(by));
+    const named = rest.reduce((former, key) => signer(key, "content").update(former).digest(), name);
+    return rest.length === 0 ? text : `${before}${contentKeys.length}.${named}`;
+  }
+
   return {
+    contentName,
     userKey: (pool, username) => digest("user", pool, username),
     valueDigest: (unit, value) => shortDigest("value", unit, bodyOf(value)),
     linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),

@@ -6,6 +6,8 @@
  * - The *digest key* names users and values. A namespace keeps it, or would know nobody again: after a leak everything that
  *   it has named is named anew (new-names.ts).
  * - The *data key* seals what is kept of people, and signs plans.
+ * - The *earlier* keys are the digest keys that were replaced, oldest first. They name content together with the one that
+ *   is there, and nothing else.
  * - The *former* key is what versions before format 3 sealed with. It opens what they left, and seals nothing.
  */
 import { createHash, hkdfSync, randomBytes } from "node:crypto";
@@ -18,6 +20,7 @@ import { StoreError } from "./store-error.ts";
 export interface NamespaceKeys {
   readonly data: Buffer;
   readonly digest: Buffer;
+  readonly earlier: readonly Buffer[];
   readonly former?: Buffer | undefined;
   /** False while something may be left of what was kept before format 3. */
   readonly sealed: boolean;
@@ -55,6 +58,7 @@ const recordForm = z.object({
   sealed: z.boolean(),
   data: z.string(),
   digest: z.string(),
+  earlier: z.exactOptional(z.array(z.string())),
   former: z.exactOptional(z.string()),
   /** The record that takes the place of this one, while everything is brought from these keys to those. */
   next: z.exactOptional(z.string()),
@@ -144,7 +148,9 @@ export async function makeNewKeys(
       if (await store.exchange(RECORD, record, rewrapped)) return { former, keys, isBegun: true };
       continue;
     }
-    const keys = { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES), sealed: true };
+    const { earlier, digest } = former.keys;
+    const made = { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES) };
+    const keys = { ...made, earlier: [...earlier, digest], sealed: true };
     const begun = JSON.stringify({ ...there, next: wrapped(keys, store.identity, wrapping.key) });
     if (await store.exchange(RECORD, record, begun)) return { former, keys, isBegun: false };
   }
@@ -190,6 +196,7 @@ async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): 
   const keys: NamespaceKeys = {
     data: randomBytes(KEY_BYTES),
     digest: digest === undefined ? randomBytes(KEY_BYTES) : Buffer.from(digest, "base64url"),
+    earlier: [],
     former: mark === undefined || by === undefined ? undefined : formerKey(by),
     sealed: mark === undefined,
   };
@@ -221,7 +228,7 @@ function formerKey(key: Uint8Array): Buffer {
 }
 
 function wrapped(
-  { data, digest, former, sealed }: NamespaceKeys,
+  { data, digest, earlier, former, sealed }: NamespaceKeys,
   identity: string,
   by: Uint8Array | undefined,
 ): string {
@@ -232,6 +239,7 @@ function wrapped(
     sealed,
     data: wrap("data", data),
     digest: wrap("digest", digest),
+    earlier: earlier.length === 0 ? undefined : earlier.map((key, nth) => wrap(`earlier ${nth}`, key)),
     former: former && wrap("former", former),
   } satisfies Record<Exclude<keyof z.infer<typeof recordForm>, "next">, unknown>);
 }
@@ -252,6 +260,7 @@ function unwrapped(
   const keys = {
     data: unwrap("data", texts.data),
     digest: unwrap("digest", texts.digest),
+    earlier: (texts.earlier ?? []).map((text, nth) => unwrap(`earlier ${nth}`, text)),
     former: texts.former === undefined ? undefined : unwrap("former", texts.former),
     sealed,
   };

@@ -34,7 +34,7 @@ export interface Run {
   readonly pool: string;
   /** A feed's name or a file's, or `direct`. */
   readonly feed: string;
-  /** Digest of what makes two invocations the same: content, pool, mapping. Blank for runs that do not resume. */
+  /** Names what makes two invocations the same: content, pool, mapping. Blank for runs that do not resume. */
   readonly identity: string;
   /** Epoch ms: the time of changes that say none. */
   readonly asOf: number;
@@ -72,6 +72,8 @@ export interface Runs {
   /** The direct run: of changes from an application or the command line, `direct:<pool>`, as of when it began. */
   direct(pool: string): Promise<Run>;
   get(id: string): Promise<Run | undefined>;
+  /** The run has another identity from now on: its content is named by other keys. */
+  rename(id: string, identity: string): Promise<void>;
   /** Newest first. */
   list(limit: number): Promise<readonly Run[]>;
   /** Rejects with a StoreError `run-lost` where there is no such run. One that has ended keeps the time at which it did. */

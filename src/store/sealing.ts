@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import { ordinalOf } from "../core/version.ts";
 import type { Log } from "../log.ts";
+import { noteAnew } from "./content-names.ts";
 import { isFormer, isSealed, type Keyring } from "./keyring.ts";
 import type { KeptText, KeptTexts, Shelf } from "./kept-texts.ts";
 import { beforeImagePlace, chunkPlace, linkPlace, openUsernameOf, sealBody, sealUsername } from "./sealed-unit.ts";
@@ -143,6 +144,8 @@ function sealedAnew(keyring: Keyring, { kind, of }: Shelf, { name, text }: KeptT
       return changedDocument(text, (document) => sealLetterDocument(keyring, document));
     case "plan":
       return isSealed(text) ? undefined : keyring.seal(chunkPlace(of, Number(name)), Buffer.from(text, "base64"));
+    case "notes":
+      return noteAnew(keyring, { name, text });
     case "links":
     case "before images": {
       const former = isFormer(text) ? keyring.openFormer(text) : undefined;

@@ -6,6 +6,7 @@ import { Redis } from "ioredis";
 import { openConfiguredEngine } from "../../src/app/opening.ts";
 import { makeKeysAnew, openToRekey, replaceKeys } from "../../src/app/rekey-digests.ts";
 import { readConfig } from "../../src/config/config.ts";
+import { cancelledBefore, noteCancelled } from "../../src/app/runs/cancelled-content.ts";
 import { reportedReads } from "../../src/delivery/reported-reads.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createLog } from "../../src/log.ts";
@@ -28,6 +29,8 @@ const STORES: readonly (readonly [string, Pick<AppOptions, "putData">])[] = [
   ["the embedded engine", { putData: putMadeDirectory }],
 ];
 const WAITS = "run-that-waits";
+const CONTENT = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+const CANCELLED = { id: "run-cancelled", source: "file", pool: POOL, feed: "crm", asOf: 0 } as const;
 const never = new AbortController().signal;
 
 /** A namespace with something of everything. */
@@ -60,6 +63,11 @@ async function setStage(t: TestContext, options: AppOptions) {
   const begun = { id: WAITS, source: "file", pool: POOL, feed: "hr", identity: WAITS, asOf: 0 } as const;
   await store.runs.begin(begun);
   await store.runs.transition(WAITS, ["reading"], "needs-approval");
+  const cancelled = { ...CANCELLED, identity: keyring.contentName(CONTENT) };
+  const { run } = await store.runs.begin(cancelled);
+  await store.runs.transition(run.id, ["reading"], "cancelled");
+  await noteCancelled(store, run);
+  await store.setValue("fetched crm", keyring.seal(["fetched", "crm"], "an ETag that is the MD5 of a file"));
   const expiresAt = Date.now() + 60_000;
   await store.plans.keep({ run: WAITS, expiresAt }, Readable.from([keyring.seal(["plan chunk", WAITS, "0"], "plan")]));
   await store.reservations.take(POOL, "alias", keyring.userKey(POOL, "u0"), 60_000);
@@ -90,6 +98,7 @@ function namesIn(text: string): ReadonlySet<string> {
     /(?<="digest":")[\w-]{22}/g,
     /(?<="account":"\d{15}\.)[\w-]{22}/g,
     /b:[\w+/=]{24,}/g,
+    /\b\d\.[\w-]{43}/g,
     /(?<="(?:data|digest)":")[\w+/=]{40,}/g,
   ].flatMap((pattern) => plain.match(pattern) ?? []);
   return new Set(found);
@@ -101,6 +110,7 @@ const STEPS: ReadonlySet<unknown> = new Set([
   "begin",
   "move",
   "end",
+  "rename",
   "replace",
   "transition",
   "drop",
@@ -197,6 +207,9 @@ for (const [name, options] of STORES) {
         [keyring.userKey(POOL, "u5")],
       );
       assert.equal((await store.runs.get(WAITS))?.state, "expired");
+      const crm = { ...CANCELLED, identity: keyring.contentName(CONTENT) };
+      assert.equal(await cancelledBefore(engine, [], crm), CANCELLED.id);
+      assert.equal(await store.getValue("fetched crm"), "");
       const [order] = await engine.queues.queue<ReplayOrder>(REPLAY_QUEUE).getJobs();
       assert.equal(order?.data.user, keyring.userKey(POOL, "u4"));
       await order?.remove();

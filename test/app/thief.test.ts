@@ -23,6 +23,7 @@ import { openApprovedPlan, storePlan } from "../../src/plan/stored-plan.ts";
 import { openEngine } from "../../src/queues/engine.ts";
 import { bodyOf, clear, type Keyring } from "../../src/store/keyring.ts";
 import { sealBody } from "../../src/store/sealed-unit.ts";
+import { BORN, FILE_ROWS } from "../suites/thief-files.ts";
 import { KEY_ROWS } from "../suites/thief-keys.ts";
 import { setApp } from "../support/app-stage.ts";
 import { exampleAws } from "../support/aws-environment.ts";
@@ -35,7 +36,6 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { guess, ownKeys, planOf, startThief, withBody, type Column, type Play } from "../support/thief.ts";
 
 const UNIT = "nickname";
-const BORN = "1994-07-13";
 const NUMBER = "+390612345678";
 
 /** Puts a value whose wake-up is lost: it waits until somebody is woken. */
@@ -90,6 +90,8 @@ const ROWS: Readonly<Record<string, Play>> = {
     const found = guess(dump, await thief.keyrings(dump), tried);
     assert.deepEqual([...found].toSorted(), key ? [] : all);
   },
+
+  ...FILE_ROWS,
 
   "opens what waits, and what is in letters": async (t, column) => {
     const stage = await column.open(t, []);

@@ -10,6 +10,7 @@ import type { Letter } from "../../src/core/letter.ts";
 import { executeReplay } from "../../src/delivery/replay.ts";
 import { openPool } from "../../src/delivery/pool.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
+import { openScope, type Scope } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
 import { openApprovedPlan } from "../../src/plan/stored-plan.ts";
 import { openWayBack } from "../../src/plan/way-back.ts";
@@ -43,7 +44,7 @@ interface Kind {
   readonly keyed: boolean;
   readonly figures: Figures;
   readonly madeAtMs: number;
-  readonly load: (t: TestContext, endpoint: string) => Promise<Parameters<typeof openEngine>[0]>;
+  readonly load: (scope: Scope, endpoint: string) => Promise<Parameters<typeof openEngine>[0]>;
 }
 
 const KINDS: readonly Kind[] = [false, true].flatMap((keyed) => {
@@ -55,7 +56,7 @@ const KINDS: readonly Kind[] = [false, true].flatMap((keyed) => {
       keyed,
       figures: keyed ? keyedRedisFigures : redisFigures,
       madeAtMs: readRedisFixture({ keyed }).madeAtMs,
-      async load(_t: TestContext, endpoint: string) {
+      async load(_scope: Scope, endpoint: string) {
         const { url, namespace } = testRedis();
         const redis = new Redis(url);
         await loadRedisFixture(redis, namespace, { keyed, endpoint });
@@ -68,9 +69,8 @@ const KINDS: readonly Kind[] = [false, true].flatMap((keyed) => {
       keyed,
       figures: keyed ? keyedEmbeddedFigures : embeddedFigures,
       madeAtMs: readEmbeddedFixture({ keyed }).madeAtMs,
-      async load(t: TestContext, endpoint: string) {
-        const directory = await temporaryDirectory();
-        t.after(() => directory.remove());
+      async load(scope: Scope, endpoint: string) {
+        const directory = scope.defer(await temporaryDirectory(), (made) => made.remove());
         const dataDir = join(directory.path, "data");
         await loadEmbeddedFixture(dataDir, { keyed, endpoint });
         return { namespace: "old", dataDir, ...key };
@@ -87,20 +87,21 @@ after(() => restore?.());
 
 /** The engine on a store that nobody has opened since, and the pools as they were before the first call. */
 async function setStage(t: TestContext, { load, figures }: Kind) {
+  const scope = openScope();
+  t.after(() => scope.close());
   const emulator = await startEmulator({ quotas: "unmetered", shortPages: 0 });
-  t.after(() => emulator.close());
+  scope.defer(emulator, (started) => started.close());
   for (const { pool, users } of fixturePools) {
     const made = emulator.pools.add(pool);
     for (const user of users) made.addUser(user);
   }
-  const engine = await openEngine(await load(t, new URL(emulator.url).host));
-  t.after(() => engine.close());
+  const engine = await openEngine(await load(scope, new URL(emulator.url).host));
+  scope.defer(engine, (opened) => opened.close());
   const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 5 });
-  t.after(() => cognito.close());
+  scope.defer(cognito, (client) => client.close());
   const open = async (id: string) => {
     const pool = await openPool({ engine, cognito, pool: id, ratePerSecond: 1000, concurrency: 5, log });
-    t.after(() => pool.close());
-    return pool;
+    return scope.defer(pool, (opened) => opened.close());
   };
   const { store } = engine;
   return {
@@ -110,7 +111,7 @@ async function setStage(t: TestContext, { load, figures }: Kind) {
     deliver: async (): Promise<void> => {
       for (const { pool } of figures.targets) {
         const delivery = await (await open(pool)).deliver();
-        t.after(() => delivery.stop(0));
+        scope.defer(delivery, (running) => running.stop(0));
       }
     },
     settled: () => until("nothing is pending", async () => (await store.runs.books()).pending === 0, WITHIN_MS),
@@ -228,6 +229,7 @@ for (const kind of KINDS) {
       assert.equal(engine.keyring.isSealed, false);
       await deliver();
       await until("all is sealed", () => engine.keyring.isSealed, WITHIN_MS);
+      for (const { identity } of await store.runs.list(1000)) assert.match(identity, /^$|^(\w+ )?1\.[\w-]{43}$/);
       let plans = 0;
       for (const shelf of await texts.shelves()) {
         for (let cursor: string | undefined = ""; cursor !== undefined;) {
@@ -235,7 +237,7 @@ for (const kind of KINDS) {
           cursor = page.next;
           for (const { name, text } of page.found) {
             assert.doesNotMatch(text, /"(?:body|username)":"(?!b:)/, `${shelf.kind} ${name}`);
-            if (shelf.kind !== "mailboxes" && shelf.kind !== "letters") assert.match(text, /^b:/, shelf.kind);
+            if (!["mailboxes", "letters", "notes"].includes(shelf.kind)) assert.match(text, /^b:/, shelf.kind);
             if (shelf.kind === "plan") plans += 1;
           }
         }
@@ -311,7 +313,9 @@ for (const kind of KINDS) {
 test("an encrypted namespace of format 1 is not opened without its key", async (t) => {
   const kind = KINDS.find(({ keyed }) => keyed);
   assert.ok(kind);
-  const { key: _key, ...settings } = await kind.load(t, "127.0.0.1:1");
+  const scope = openScope();
+  t.after(() => scope.close());
+  const { key: _key, ...settings } = await kind.load(scope, "127.0.0.1:1");
   await assert.rejects(
     openEngine(settings).then((engine: Engine) => engine.close()),
     { kind: "wrong-key" },

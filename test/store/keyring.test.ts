@@ -135,7 +135,7 @@ describe("a keyring", () => {
       assert.equal(keyring.open(place, sealed), undefined, String(place));
     }
     assert.equal(testKeyring().open(PLACE, sealed), undefined);
-    const keys = { data: Buffer.from(SECRET, "base64url"), digest: Buffer.alloc(32) };
+    const keys = { data: Buffer.from(SECRET, "base64url"), digest: Buffer.alloc(32), earlier: [] };
     const elsewhere = { identity: "another", keys, encrypts: true, isSealed: () => true };
     assert.equal(createKeyring(elsewhere).open(PLACE, sealed), undefined);
     assert.equal(createKeyring({ ...elsewhere, identity: "test" }).open(PLACE, sealed), "jane");
@@ -143,6 +143,30 @@ describe("a keyring", () => {
     for (const changed of [`${sealed.slice(0, -3)}${last}${sealed.slice(-2)}`, sealed.slice(0, 20), "b:", ""]) {
       assert.equal(keyring.open(PLACE, changed), undefined, changed);
     }
+  });
+
+  test("names content by all digest keys that there were, one after the other, wherever it begins", () => {
+    const [one, two, three] = [1, 2, 3].map((byte) => Buffer.alloc(32, byte));
+    assert.ok(one && two && three);
+    const content = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+    const byOne = testKeyring(one.toString("base64url")).contentName(content);
+    const byTwo = testKeyring(two.toString("base64url"), { earlier: [one] }).contentName(content);
+    const last = testKeyring(three.toString("base64url"), { earlier: [one, two] });
+    const names = [byOne, byTwo, last.contentName(content)];
+    assert.deepEqual(
+      names.map((name) => name.replace(/[\w-]{43}$/, "")),
+      ["1.", "2.", "3."],
+    );
+    assert.equal(new Set(names.map((name) => name.slice(2))).size, 3);
+    for (const name of names) assert.equal(last.contentName(name), names[2]);
+    assert.equal(last.contentName(`approval ${byTwo}`), `approval ${names[2]}`);
+    assert.equal(last.contentName(`plan ${content}`), `plan ${names[2]}`);
+    // Nobody has come by the third key alone, nor without the second.
+    for (const earlier of [[], [one], [two, one]]) {
+      const other = testKeyring(three.toString("base64url"), { earlier });
+      assert.notEqual(other.contentName(content).slice(2), names[2]?.slice(2));
+    }
+    assert.equal(testKeyring().contentName("9.later"), "9.later");
   });
 
   test("opens what was kept in clear, or sealed without a place, until all of it is sealed anew", () => {

@@ -128,6 +128,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       runs: {
         begin: ({ runs }) => runs.begin(begun("other")),
         direct: ({ runs }) => runs.direct("another pool"),
+        rename: ({ runs }) => runs.rename("run", "another"),
         advance: ({ runs }) => runs.advance("run", "delivering"),
         transition: ({ runs }) => runs.transition("run", ["reading"], "cancelled"),
         sweep: ({ runs }) => runs.sweep(Date.now() + LEASE_MS),

@@ -21,13 +21,15 @@ export function keptTextsSuite(name: string, open: Open, time: Time): void {
       }
       await store.plans.keep({ run, expiresAt: Date.now() + 60_000 }, chunks());
       const user = suite.fresh("user");
+      const note = suite.fresh("note");
+      await store.setValue(note, "a note");
       const units = [{ name: "given_name", digest: "d", body: "b:body" }];
       const changes = [{ user, username: "b:name", units }];
       await store.mailboxes.put({ pool, run, priority: 1, changes, invalid: 0, rows: { read: 1, faulty: 0 } });
 
       const found = new Map<string, string>();
       for (const { kind, of, texts: count } of await texts.shelves()) {
-        if (of !== pool && of !== run && kind !== "mailboxes") continue;
+        if (of !== pool && of !== run && of !== "") continue;
         let met = 0;
         for (let cursor: string | undefined = ""; cursor !== undefined;) {
           const page: Awaited<ReturnType<typeof texts.page>> = await texts.page({ kind, of }, cursor);
@@ -40,6 +42,7 @@ export function keptTextsSuite(name: string, open: Open, time: Time): void {
       assert.equal(found.get("links digest"), "a link");
       assert.equal(found.get("before images unit 449"), "body 449");
       assert.equal(found.get("plan 10"), "chunk 10");
+      assert.equal(found.get(`notes ${note}`), "a note");
       const mailbox = found.get(`mailboxes ${user}`) ?? "";
       assert.match(mailbox, /"b:body"/);
 
@@ -47,6 +50,7 @@ export function keptTextsSuite(name: string, open: Open, time: Time): void {
         ["links", pool, "digest", "a link", "another link"],
         ["before images", run, "unit 7", "body 7", "another body"],
         ["plan", run, "10", "chunk 10", "another chunk"],
+        ["notes", "", note, "a note", "another note"],
         ["mailboxes", "", user, mailbox, mailbox.replace("b:body", "b:another")],
       ] as const) {
         const missing = kind === "plan" ? "99" : "nobody";

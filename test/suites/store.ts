@@ -162,6 +162,26 @@ function runSuite(name: string, open: Open, time: Time): void {
       assert.equal(run.state, "delivering");
     });
 
+    test("are found by another identity once their content has another name, and by the former one no more", async () => {
+      const { runs } = suite.store;
+      const [first, ended] = [wanted(), wanted()];
+      await runs.begin(first);
+      await runs.begin(ended);
+      await runs.advance(ended.id, "finished");
+      for (const { id } of [first, ended]) {
+        await runs.rename(id, `${id} renamed`);
+        assert.equal((await runs.get(id))?.identity, `${id} renamed`);
+      }
+      const found = await runs.begin(wanted({ identity: `${first.id} renamed` }));
+      assert.deepEqual([found.run.id, found.resumed], [first.id, true]);
+      for (const identity of [first.identity, `${ended.id} renamed`]) {
+        assert.equal((await runs.begin(wanted({ identity }))).resumed, false);
+      }
+      await runs.advance(first.id, "finished");
+      assert.equal((await runs.begin(wanted({ identity: `${first.id} renamed` }))).resumed, false);
+      await runs.rename(suite.fresh("run"), "nobody's");
+    });
+
     test("begin anew once that of the same identity has ended", async () => {
       const { runs } = suite.store;
       for (const state of ["finished", "failed"] as const) {

@@ -6,10 +6,13 @@ export function testKeyring(
   secret: string = randomBytes(32).toString("base64url"),
   {
     former,
+    earlier = [],
     encrypts = true,
     isSealed = () => true,
-  }: { readonly former?: Buffer } & Partial<Pick<KeyringOptions, "encrypts" | "isSealed">> = {},
+  }: { readonly former?: Buffer; readonly earlier?: readonly Buffer[] } & Partial<
+    Pick<KeyringOptions, "encrypts" | "isSealed">
+  > = {},
 ): Keyring {
   const digest = Buffer.from(secret, "base64url");
-  return createKeyring({ identity: "test", keys: { data: digest, digest, former }, encrypts, isSealed });
+  return createKeyring({ identity: "test", keys: { data: digest, digest, earlier, former }, encrypts, isSealed });
 }

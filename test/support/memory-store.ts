@@ -250,11 +250,11 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const direct = { id, source: "direct", pool, feed: "direct", identity: "", asOf: clock.nowMs } as const;
       return runs.get(id) ?? (await begin(direct)).run;
     },
-    async get(id) {
-      return runs.get(id);
-    },
-    async list(limit) {
-      return [...runs.values()].toReversed().slice(0, limit);
+    get: (id) => Promise.resolve(runs.get(id)),
+    list: (limit) => Promise.resolve([...runs.values()].toReversed().slice(0, limit)),
+    async rename(id, identity) {
+      const run = runs.get(id);
+      if (run) runs.set(id, { ...run, identity });
     },
     async advance(id, state) {
       if (!runs.has(id)) throw runLost(id);

@@ -49,7 +49,7 @@ export function startThief(url: string, namespace: string): Thief {
   let identity: string | undefined;
   async function keyring(secrets: { readonly data: Buffer; readonly digest: Buffer }): Promise<Keyring> {
     identity ??= (await redis.hget(keys.memory, "identity")) ?? "";
-    return createKeyring({ identity, keys: secrets, encrypts: false, isSealed: () => true });
+    return createKeyring({ identity, keys: { earlier: [], ...secrets }, encrypts: false, isSealed: () => true });
   }
   const mailbox = (user: string) => document(keys.mailboxes, user, mailboxForm);
   const letter = (id: string) => document(keys.letters, id, letterForm);

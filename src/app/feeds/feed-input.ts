@@ -18,6 +18,7 @@ import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "
 import type { FeedRecord } from "../../feeds/record.ts";
 import type { Source } from "../../feeds/source.ts";
 import type { Scope } from "../../lifecycle.ts";
+import type { Keyring } from "../../store/keyring.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
 
@@ -202,12 +203,19 @@ export function mappingOf(
   return fitColumns(mapping, input.headers, { name, missing, ...ignore });
 }
 
-/** What makes two invocations the same run: content, pool, mapping and as-of. Blank where a run cannot be resumed. */
-export function identityOf(input: FeedInput, pool: string, mapping: Mapping): string {
+/**
+ * What makes two invocations the same run: content, pool, mapping and as-of. Blank where a run cannot be resumed. Named by
+ * the namespace's keys: who guesses what is in a small file must not find the guess confirmed in the store.
+ */
+export function identityOf(
+  input: FeedInput,
+  pool: string,
+  mapping: Mapping,
+  keyring: Pick<Keyring, "contentName">,
+): string {
   if (input.checked === undefined) return "";
-  return createHash("sha256")
-    .update(JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]))
-    .digest("base64url");
+  const content = JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]);
+  return keyring.contentName(createHash("sha256").update(content).digest("base64url"));
 }
 
 /** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */

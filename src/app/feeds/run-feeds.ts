@@ -26,7 +26,7 @@ export async function runFeeds(
   { name, feeds, planned }: FeedsToRun,
 ): Promise<readonly RunSummary[]> {
   const pool = context.pool.profile.id;
-  const sources = planned?.map((feed) => plannedSource(feed, pool)) ?? feeds.map((feed) => passingSource(feed));
+  const sources = planned?.map((feed) => plannedSource(feed)) ?? feeds.map((feed) => passingSource(feed));
   const summaries: RunSummary[] = [];
   const healedRuns: string[] = [];
   await underLease(context, name, async (within) => {

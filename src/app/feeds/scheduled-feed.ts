@@ -18,6 +18,7 @@ import type { Pool } from "../../delivery/pool.ts";
 import { replayLetters } from "../../delivery/replay.ts";
 import type { FeedOrder } from "../../queues/schedules.ts";
 import { reportedReads } from "../../delivery/reported-reads.ts";
+import { FETCHED } from "../../store/content-names.ts";
 import { soundDocument } from "../../store/documents.ts";
 import type { Run } from "../../store/runs.ts";
 import { approvedRuns, expireWaiting, waitingIdentity } from "../runs/approvals.ts";
@@ -49,6 +50,7 @@ export interface ScheduledFeed {
 /** Where the reports of scheduled runs are, in the data directory. */
 export const REPORTS = "reports";
 
+/** Sealed: some servers make the ETag of the content. */
 const fetchedNote = z.object({ etag: z.string(), of: z.string() });
 
 /** Everything of one pass. */
@@ -143,14 +145,15 @@ async function settleEarlier({ engine, feed, log, pool, context, signal }: Pass)
 async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<void> {
   const { config, log, engine, feed, file, pool, scope, context, signal } = pass;
   const { name, setting } = feed;
-  const { store } = engine;
+  const { store, keyring } = engine;
   const poolId = pool.profile.id;
-  const valueName = `fetched ${name}`;
+  const place = [FETCHED, name] as const;
+  const valueName = place.join(" ");
   // Another mapping makes other changes of the same content.
   const of = createHash("sha256")
     .update(JSON.stringify([setting, name, poolId]))
     .digest("base64url");
-  const known = soundDocument(fetchedNote, (await store.getValue(valueName)) ?? "null");
+  const known = soundDocument(fetchedNote, keyring.open(place, (await store.getValue(valueName)) ?? "") ?? "null");
   const opened = await openFeedFile(file, {
     feed: name,
     fetch: setting.fetch,
@@ -164,9 +167,10 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const flags = {};
   const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
   const mapping = mappingOf(input, feed, flags, pool.profile);
-  const identity = identityOf(input, pool.profile.id, mapping);
+  const identity = identityOf(input, pool.profile.id, mapping, keyring);
   const storeEtag = async (): Promise<void> => {
-    if (opened.etag !== undefined) await store.setValue(valueName, JSON.stringify({ etag: opened.etag, of }));
+    if (opened.etag === undefined) return;
+    await store.setValue(valueName, keyring.seal(place, JSON.stringify({ etag: opened.etag, of })));
   };
   // The pass that was cut had put all of it.
   if (settled.has(identity)) return storeEtag();
@@ -187,7 +191,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     log.warn({ run: run.id, pool: poolId, feed: name }, "run overtaken");
   }
   const latest = await latestFileRuns(store.runs);
-  const cancelled = await cancelledBefore(store, latest, { pool: poolId, feed: name, identity });
+  const cancelled = await cancelledBefore(engine, latest, { pool: poolId, feed: name, identity });
   // However little is left of it, and whatever the guards say of that.
   if (cancelled) return log.warn({ run: cancelled, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
   const feeds = [{ input, mapping, guards: setting.guards }];
@@ -199,7 +203,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   if (waiting) await store.runs.transition(waiting.id, [waiting.state], "cancelled");
   const healed = await replayLetters(engine, planned.healable, signal);
   if (healed.letters > 0) log.info({ pool: pool.profile.id, letters: healed.letters }, "dead letters healed");
-  await runFeed(context, plannedSource(planned, pool.profile.id));
+  await runFeed(context, plannedSource(planned));
   await storeEtag();
 }
 

@@ -18,6 +18,8 @@ import type { Opened } from "../opening.ts";
 /** A feed with its plan, and the run of it that was cut, if there is one. */
 export interface PlannedFeed extends OpenedFeed {
   readonly plan: Plan;
+  /** See {@link Run.identity}. */
+  readonly identity: string;
   readonly unfinished: Run | undefined;
   /** Earlier runs of the same content that have ended, and of which something waits again since another was cancelled. */
   readonly returned: readonly string[];
@@ -50,9 +52,9 @@ export async function planFeeds(
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = deps;
   const runs = await latestFileRuns(engine.store.runs);
-  const inputs: (PlanInput & Pick<PlannedFeed, "unfinished" | "returned">)[] = [];
+  const inputs: (PlanInput & Pick<PlannedFeed, "identity" | "unfinished" | "returned">)[] = [];
   for (const { input, mapping, guards } of feeds) {
-    const identity = identityOf(input, pool.profile.id, mapping);
+    const identity = identityOf(input, pool.profile.id, mapping, engine.keyring);
     const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
     const rowsBefore = lastGood(runs, pool.profile.id, input.name)?.rows.read;
     inputs.push({
@@ -61,6 +63,7 @@ export async function planFeeds(
       records: recordsOf(input, mapping, unfinished?.asOf ?? input.asOfMs),
       mapping,
       guards,
+      identity,
       unfinished,
       returned: await returnedOf(engine.store.runs, runs, identity),
       ...(rowsBefore === undefined ? {} : { rowsBefore }),
@@ -74,8 +77,8 @@ export async function planFeeds(
     if (!feed || !input) throw new Error("Expected a plan for each feed");
     const { changed, matched } = plan.figures.users;
     log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
-    const { unfinished, returned } = input;
-    return { ...feed, plan, unfinished, returned, healable: (index === 0 && healing?.healable()) || [] };
+    const { identity, unfinished, returned } = input;
+    return { ...feed, plan, identity, unfinished, returned, healable: (index === 0 && healing?.healable()) || [] };
   });
 }
 
@@ -174,12 +177,12 @@ export function isApproved(
 }
 
 /** A feed as it was planned, to be put. */
-export function plannedSource({ input, mapping, guards, plan, unfinished }: PlannedFeed, pool: string): RunSource {
+export function plannedSource({ input, mapping, guards, plan, identity, unfinished }: PlannedFeed): RunSource {
   const { checked, asOfMs } = input;
   return {
     name: input.name,
     ...(unfinished === undefined ? {} : { run: unfinished.id }),
-    identity: identityOf(input, pool, mapping),
+    identity,
     asOfMs,
     rereadable: true,
     guards,

@@ -1,12 +1,12 @@
 /** The content of each feed that somebody has cancelled last: its schedule does not put that again by itself. */
-import { z } from "zod";
+import type { Engine } from "../../queues/engine.ts";
+import { CANCELLED, cancelledNote } from "../../store/content-names.ts";
+import { soundDocument } from "../../store/documents.ts";
 import type { Run } from "../../store/runs.ts";
 import type { Store } from "../../store/store.ts";
 import { contentOf } from "./approvals.ts";
 
-const note = z.object({ content: z.string(), run: z.string() });
-
-const nameOf = ({ pool, feed }: Pick<Run, "pool" | "feed">): string => `cancelled ${pool} ${feed}`;
+const nameOf = ({ pool, feed }: Pick<Run, "pool" | "feed">): string => `${CANCELLED} ${pool} ${feed}`;
 
 export async function noteCancelled(store: Pick<Store, "setValue">, run: Run): Promise<void> {
   if (run.source !== "file" || run.identity === "") return;
@@ -15,12 +15,12 @@ export async function noteCancelled(store: Pick<Store, "setValue">, run: Run): P
 
 /** The run of this content that was cancelled; undefined where there is none, or a later one was carried out by hand. */
 export async function cancelledBefore(
-  store: Pick<Store, "getValue">,
+  { store, keyring }: Engine,
   latest: readonly Run[],
   { pool, feed, identity }: Pick<Run, "pool" | "feed" | "identity">,
 ): Promise<string | undefined> {
-  const noted = note.safeParse(JSON.parse((await store.getValue(nameOf({ pool, feed }))) ?? "null")).data;
-  if (noted?.content !== identity) return undefined;
+  const noted = soundDocument(cancelledNote, (await store.getValue(nameOf({ pool, feed }))) ?? "null");
+  if (noted === undefined || keyring.contentName(noted.content) !== identity) return undefined;
   const last = latest.find((run) => run.pool === pool && run.feed === feed && contentOf(run.identity) === identity);
   return last === undefined || last.state === "cancelled" ? noted.run : undefined;
 }

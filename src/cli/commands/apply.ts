@@ -64,7 +64,7 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
     const line = createPlanningLine(io, opened.interactive);
     const deps = { scope, pool, engine, directory: config.dataDir, observe: line.observe, signal };
     const source = await replan(deps, file).finally(line.clear);
-    const identity = `plan ${file.signature}`;
+    const identity = engine.keyring.contentName(`plan ${file.signature}`);
     return deliverRun(io, opened, scope, { engine, pool, source: { ...source, identity } }, flags);
   });
 }

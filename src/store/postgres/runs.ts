@@ -90,6 +90,9 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
       const rows = await database.query<RunRow>(`${SELECT_RUN} ORDER BY started_at DESC, place DESC LIMIT $1`, [limit]);
       return soundRuns(database, rows);
     },
+    async rename(id, identity) {
+      await database.write("UPDATE poolsync.runs SET identity = $2 WHERE id = $1", [id, identity]);
+    },
     async advance(id, state) {
       await transition(id, RUN_STATES, state);
       if (!(await readRun(database, id))) throw runLost(id);

@@ -71,6 +71,10 @@ export function createRedisRuns(
       );
     },
 
+    async rename(id, identity) {
+      await scripts.run("rename-run", [keys.runs, keys.identities], [id, identity]);
+    },
+
     async list(limit) {
       const runs = await ownRead(async () => {
         const ids = limit > 0 ? await redis.zrevrange(keys.runIndex, 0, limit - 1) : [];

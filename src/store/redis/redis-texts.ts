@@ -21,6 +21,8 @@ export function createRedisTexts(redis: RedisClient, keys: Keys, scripts: Script
         return keys.beforeImages(of);
       case "plan":
         return keys.plan(of);
+      case "notes":
+        return keys.notes;
     }
   }
   return {
@@ -34,6 +36,7 @@ export function createRedisTexts(redis: RedisClient, keys: Keys, scripts: Script
         ...pools.map((of): Shelf => ({ kind: "links", of })),
         ...runs.map((of): Shelf => ({ kind: "before images", of })),
         ...plans.map((of): Shelf => ({ kind: "plan", of })),
+        { kind: "notes", of: "" },
       ];
       const counts = await Promise.all(
         shelves.map((shelf) => (shelf.kind === "plan" ? redis.llen(keyOf(shelf)) : redis.hlen(keyOf(shelf)))),

@@ -32,6 +32,7 @@ const PRELUDES = {
   release: MAILBOX,
   sweep: ["damaged"],
   "begin-run": ["damaged"],
+  "rename-run": ["damaged"],
   advance: ["damaged"],
   "sweep-runs": ["damaged"],
   "set-aside": MAILBOX,
