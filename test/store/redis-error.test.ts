@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { openQueues } from "../../src/queues/bullmq.ts";
 import { codeOf, redisFault } from "../../src/store/redis/redis-error.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { StoreError } from "../../src/store/store-error.ts";
@@ -26,6 +27,35 @@ test("a Redis that has too few replicas says so in words that one can act on", {
     (error) => error instanceof StoreError && error.kind === "no-replicas",
   );
 });
+
+test(
+  "a Redis that is full says so of what BullMQ asks it, and of what is read in a transaction",
+  { skip },
+  async (t) => {
+    const directory = await mkdtemp(join(tmpdir(), "poolsync-refusing-"));
+    const processes = openRedisProcesses(directory);
+    const server = await processes.start("redis", await freePort(), ["maxmemory-policy noeviction"]);
+    const url = `redis://127.0.0.1:${server.port}`;
+    const store = await openRedisStore({ url, namespace: "refusing" });
+    const queues = await openQueues({ kind: "redis", url, namespace: "refusing" });
+    t.after(async () => {
+      await queues.close();
+      await store.close();
+      await processes.close();
+      await rm(directory, { recursive: true, force: true });
+    });
+    const queue = queues.queue<{ readonly n: number }>("work");
+    await queue.addBulk([{ name: "work", data: { n: 1 } }]);
+    await server.ask((client) => client.config("SET", "maxmemory", "1"));
+    const full = { name: "StoreError", kind: "full" };
+    await assert.rejects(queue.add("work", { n: 2 }), full);
+    await assert.rejects(queue.addBulk([{ name: "work", data: { n: 2 } }]), full);
+    await assert.rejects(store.mailboxes.read("ann"), full);
+    await server.ask((client) => client.config("SET", "maxmemory", "0"));
+    await queue.add("work", { n: 3 });
+    assert.equal(await queue.count(), 2);
+  },
+);
 
 test("any other error stays as it is, without the command that has somebody's data", () => {
   const error = Object.assign(new Error("NOSCRIPT"), { command: { args: ["a secret"] } });
