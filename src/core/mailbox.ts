@@ -53,6 +53,8 @@ export interface ReplacedUnit extends Pick<
 > {
   /** Of one that may have been written: see LedgerEntry. */
   readonly fencedOver?: string;
+  /** The gate that keeps it, of one that would go instead of the value that superseded it, which another gate keeps. */
+  readonly gate?: string;
 }
 
 /**
@@ -218,7 +220,8 @@ export function openUnits({ pending, claim }: Mailbox): QueuedUnit[] {
   return [...Object.values(pending), ...Object.values(claim?.units ?? {})];
 }
 
-/** The gates that keep something in the mailbox. */
+/** The gates that keep something in the mailbox: where one of them opens, something may go. */
 export function gatesIn(mailbox: Mailbox | undefined): ReadonlySet<string> {
-  return new Set(Object.values(mailbox?.pending ?? {}).flatMap(({ gate }) => gate ?? []));
+  const kept = Object.values(mailbox?.pending ?? {}).flatMap((unit) => [unit, ...(unit.replaced ?? [])]);
+  return new Set(kept.flatMap(({ gate }) => gate ?? []));
 }

@@ -24,13 +24,12 @@ export const UNTRIED = { attempts: 0, faults: 0, deaths: 0, notBefore: 0 } as co
 export function applyGates(d: Draft): void {
   const { pending } = d.mailbox;
   for (const [name, unit] of Object.entries(pending)) {
-    const passage = d.passageOf(unit.run);
-    if (passage.is === "cancelled") {
-      delete pending[name];
-      book(d, unit.run, "pending", -1);
-      discard(d, name, unit);
-    } else pending[name] = behind(d, unit);
+    if (d.passageOf(unit.run).is !== "cancelled") continue;
+    delete pending[name];
+    book(d, unit.run, "pending", -1);
+    discard(d, name, unit);
   }
+  for (const [name, unit] of Object.entries(pending)) pending[name] = passedOn(d, behind(d, unit));
 }
 
 /** The unit with the name of the gate that keeps it, if one does. */
@@ -38,6 +37,37 @@ function behind(d: Draft, unit: QueuedUnit): QueuedUnit {
   const passage = d.passageOf(unit.run);
   const { gate: _before, ...free } = unit;
   return passage.is === "closed" ? { ...free, gate: passage.gate } : free;
+}
+
+/**
+ * The unit as it may go: where a gate keeps it, and another run that gave way to it says the same and is kept by none, the
+ * two runs change places. It is one value of one time, so that nothing goes out of order. Where other gates keep such
+ * runs, each is named: any of them lets it go.
+ */
+function passedOn(d: Draft, unit: QueuedUnit): QueuedUnit {
+  if (unit.replaced === undefined) return unit;
+  const { gate, ...free } = unit;
+  const line = unit.replaced.map(({ gate: _before, ...one }): ReplacedUnit => one);
+  if (gate === undefined) return { ...free, replaced: line };
+  const named = [...line];
+  for (const [index, one] of line.entries()) {
+    const passage = d.passageOf(one.run);
+    if (passage.is === "cancelled") continue;
+    if (!isRepeat(unit, one) || unit.account !== one.account) break;
+    if (passage.is === "open") {
+      line[index] = { ...sentUnless(one, unit.sendUnless), run: unit.run };
+      for (const [run, by] of [
+        [unit.run, 1],
+        [one.run, -1],
+      ] as const) {
+        book(d, run, "superseded", by);
+        book(d, run, "pending", -by);
+      }
+      return { ...free, run: one.run, replaced: line };
+    }
+    if (passage.gate !== gate) named[index] = { ...one, gate: passage.gate };
+  }
+  return { ...unit, replaced: named };
 }
 
 /** A unit of a cancelled run, which waits no more, is not sent. The newest value of another run that it superseded is. */
@@ -78,7 +108,7 @@ function stricter(one: SendUnless | undefined, other: SendUnless | undefined): S
 }
 
 /** The unit with what may keep it from being sent. */
-function sentUnless(unit: QueuedUnit, sendUnless: SendUnless | undefined): QueuedUnit {
+function sentUnless<Unit extends ReplacedUnit>(unit: Unit, sendUnless: SendUnless | undefined) {
   const { sendUnless: _before, ...rest } = unit;
   return sendUnless === undefined ? rest : { ...rest, sendUnless };
 }
@@ -138,7 +168,7 @@ export function resend(d: Draft, name: string): void {
 }
 
 /** True where both say the same, of the same time by the source's clock. */
-export function isRepeat(unit: QueuedUnit, other: QueuedUnit): boolean {
+export function isRepeat(unit: ReplacedUnit, other: ReplacedUnit): boolean {
   return unit.digest === other.digest && ordinalOf(unit.version) === ordinalOf(other.version);
 }
 

@@ -27,6 +27,7 @@ import {
 } from "bullmq";
 import type { Database } from "../store/postgres/database.ts";
 import { closeRedis, redisConnection } from "../store/redis/connection.ts";
+import { withFaults } from "../store/redis/redis-error.ts";
 import { connectRedis } from "../store/redis/server-check.ts";
 
 export type QueueEngine =
@@ -204,7 +205,7 @@ async function makeOnRedis(url: string, namespace: string): Promise<Maker> {
   const shared = { connection, prefix: `{poolsync:${namespace}}:bull` };
   return {
     queue: <Data>(name: string, options: Omit<QueueOptions, "connection">) =>
-      new Queue<Data>(name, { ...options, ...shared }),
+      withFaults(new Queue<Data>(name, { ...options, ...shared })),
     worker: <Data>(name: string, process: Processor<Data>, options: Omit<WorkerOptions, "connection">) =>
       new Worker<Data>(name, process, { ...options, ...shared }),
     close: () => closeRedis(connection),

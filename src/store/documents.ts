@@ -36,6 +36,7 @@ const replaced = z.exactOptional(
       sendUnless,
       account,
       fencedOver: z.exactOptional(z.string()),
+      gate: z.exactOptional(z.string()),
     }),
   ),
 );

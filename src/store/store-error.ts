@@ -17,6 +17,10 @@ export type StoreFault =
   | "full"
   /** Fewer replicas follow the server than it demands before it takes a write. */
   | "no-replicas"
+  /** The server cannot save what it would be given, and takes nothing therefore. */
+  | "not-saving"
+  /** The server starts, fails over or is busy. */
+  | "not-ready"
   /** The data was written by another version of poolsync. */
   | "foreign-format"
   /** The store is another one than the process opened: emptied, replaced or restored meanwhile. */

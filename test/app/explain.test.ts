@@ -105,6 +105,23 @@ describe("explain", () => {
     assert.match(await app.because("jane"), /^What is pending is delivered by a worker/);
   });
 
+  test("says which run put the same before a later value that a pause keeps", async (t) => {
+    const app = await setApp(t);
+    app.pool.addUser({ username: "jane" });
+    const runs: string[] = [];
+    for (const name of ["first.csv", "later.csv"]) {
+      const file = await app.file(`username,nickname,given_name\njane,Secretive,${name}\n`, name);
+      runs.push((await app.sync(file, { detached: true })).run);
+    }
+    await app.pause({ feed: "later.csv" }, { by: "zofia@desk", reason: "HR checks it" });
+    assert.match(
+      await app.because("jane"),
+      new RegExp(
+        `kept\\. The same was put before by run ${runs[0]}: it gave way to the later value, and waits with it\\.$`,
+      ),
+    );
+  });
+
   test("says of a value whose call was given up that it may have been written", async (t) => {
     const app = await setApp(t);
     app.pool.addUser({ username: "jane" });

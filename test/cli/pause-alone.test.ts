@@ -95,6 +95,11 @@ test("a resume says what is due again, and where there is none, what is paused i
     flat(first.stdout),
     "Resumed: pool eu-west-1_Example. What it kept stays kept, for this is paused as well: feed direct.",
   );
+  await say("pause", "--pool", "staff", "--reason", "why");
+  assert.equal(
+    flat((await say("resume", "--pool", "staff")).stdout),
+    "Resumed: pool eu-west-1_Example. Nothing was kept by it. What others keep stays kept, also where this said the same at an earlier time: feed direct (2 users).",
+  );
   const last = await say("resume", "--feed", "direct");
   assert.equal(
     flat(last.stdout),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { feedGate, poolGate } from "../../src/core/gate.ts";
 import type { Letter } from "../../src/core/letter.ts";
+import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import { BY, feedRuns } from "./feed-runs.ts";
 import { applied, heldOf, LONG_MS, retry, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
@@ -25,6 +26,20 @@ export function cancelCases(suite: Suite): void {
       assert.deepEqual(await u.sortOut(), { looked: 1, left: 0 });
       assert.deepEqual(await u.books(run), { received: 1, discarded: 1 });
       assert.equal(await u.mailbox(), undefined);
+    });
+
+    test("is met by a page that puts nothing: what waits is discarded once", async () => {
+      const u = await feedRuns(suite);
+      const { cancel, run } = await u.newFeed();
+      await u.put("name", "x", 1, { run });
+      await cancel();
+      const ahead = ordinalText({ timeMs: (await suite.store.now()) + 2 * MAX_LEAD_MS, sequence: 0 });
+      for (const by of [1, 2]) {
+        await u.put("name", "y", ahead);
+        assert.equal(await u.mailbox(), undefined);
+        assert.deepEqual(await u.books(run), { received: 1, discarded: 1 });
+        assert.deepEqual(await u.books(u.run), { received: by, invalid: by });
+      }
     });
 
     for (const [how, ends] of [

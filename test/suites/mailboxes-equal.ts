@@ -109,6 +109,97 @@ export function equalCases(suite: Suite): void {
       }
     });
 
+    /** The later run's value has the place of the earlier one's, and only the later one's feed is paused. */
+    async function keptByTheLater() {
+      const u = await twoFeeds();
+      await u.put(u.first);
+      await u.put(u.later);
+      await u.gates.pause(feedGate(u.later.feed), BY);
+      return u;
+    }
+
+    test("is sent for the earlier one, where its own feed is paused meanwhile", async () => {
+      const u = await keptByTheLater();
+      assert.deepEqual(await u.sortOut(), { looked: 1, left: 1 });
+      assert.equal(await u.gates.kept(feedGate(u.later.feed)), 0);
+      assert.deepEqual(await u.books(u.first.run), { received: 1, pending: 1 });
+      assert.deepEqual(await u.books(u.later.run), { received: 1, superseded: 1 });
+      assert.deepEqual(await u.deliver("a"), { name: "x" });
+      assert.deepEqual(await u.books(u.first.run), { received: 1, applied: 1 });
+      assert.equal(await u.mailbox(), undefined);
+    });
+
+    test("is sent for the later one, where that gave way because it was paused, and the earlier one is now", async () => {
+      const u = await twoFeeds();
+      await u.gates.pause(feedGate(u.later.feed), BY);
+      await u.put(u.first);
+      await u.put(u.later);
+      await u.gates.resume(feedGate(u.later.feed));
+      await u.gates.pause(feedGate(u.first.feed), BY);
+      assert.deepEqual(await u.deliver("a"), { name: "x" });
+      assert.deepEqual(await u.books(u.later.run), { received: 1, applied: 1 });
+      assert.deepEqual(await u.books(u.first.run), { received: 1, superseded: 1 });
+    });
+
+    for (const opened of ["first", "later"] as const) {
+      test(`goes where both are paused, and the ${opened} is resumed`, async () => {
+        const u = await keptByTheLater();
+        await u.gates.pause(feedGate(u.first.feed), BY);
+        assert.deepEqual(await u.sortOut(), { looked: 1, left: 0 });
+        for (const { feed } of [u.first, u.later]) assert.equal(await u.gates.kept(feedGate(feed)), 1);
+        const gate = feedGate(u[opened].feed);
+        await u.gates.resume(gate);
+        assert.deepEqual(await u.mailboxes.release(gate, 10), [{ user: u.user, priority: 10, pool: u.pool }]);
+        for (const { feed } of [u.first, u.later]) assert.equal(await u.gates.kept(feedGate(feed)), 0);
+        assert.deepEqual(await u.deliver("a"), { name: "x" });
+        assert.deepEqual(await u.books(u[opened].run), { received: 1, applied: 1 });
+      });
+    }
+
+    test("goes for the earlier one, and is discarded with it where the later one was cancelled as well", async () => {
+      const u = await keptByTheLater();
+      await u.sortOut();
+      await u.later.cancel();
+      await u.first.cancel();
+      await u.sortOut();
+      assert.equal(await u.mailbox(), undefined);
+      assert.deepEqual(await u.books(u.first.run), { received: 1, discarded: 1 });
+      assert.deepEqual(await u.books(u.later.run), { received: 1, superseded: 1 });
+    });
+
+    test("comes back behind its gate where the earlier one, which goes for it, is cancelled", async () => {
+      const u = await keptByTheLater();
+      await u.sortOut();
+      await u.first.cancel();
+      assert.deepEqual(await u.claim("a"), { is: "idle" });
+      assert.deepEqual(await u.books(u.later.run), { received: 1, pending: 1 });
+      assert.equal(await u.gates.kept(feedGate(u.later.feed)), 1);
+    });
+
+    test("keeps its place over a call that nobody heard of, and over its back-off", async () => {
+      const u = await twoFeeds();
+      await u.put(u.first);
+      await u.put(u.later);
+      const { version } = heldOf(await u.claim("a"), "name");
+      await u.settle("a", { name: retry(version, 0, { counts: "fault", fateUnknown: true }) });
+      await u.gates.pause(feedGate(u.later.feed), BY);
+      const claimed = heldOf(await u.claim("b"), "name");
+      assert.deepEqual([claimed.run, claimed.version, claimed.faults], [u.first.run, version, 1]);
+      await u.settle("b", { name: applied(version) });
+      assert.deepEqual(await u.books(u.first.run), { received: 1, applied: 1 });
+    });
+
+    test("waits behind its gate where another value came between", async () => {
+      const u = await twoFeeds();
+      const between = await u.newFeed();
+      await u.put(u.first);
+      await u.gates.pause(feedGate(u.later.feed), BY);
+      await u.mailboxes.put(u.page([wanted("name", "y", 1)], { run: between.run }));
+      await u.put(u.later);
+      assert.deepEqual(await u.claim("a"), { is: "idle" });
+      assert.deepEqual(await u.pending(), { name: "x" });
+    });
+
     test("that is kept comes back where the earlier one is cancelled", async () => {
       const u = await twoFeeds();
       await u.gates.pause(feedGate(u.later.feed), BY);

@@ -2,6 +2,7 @@
  * Runs that are gone with the store that they were in: it was emptied, replaced or restored. A process that had them in
  * hand notes them in the store that is there now, when it has lost the other; whoever asks for one is told.
  */
+import { MAX_LEAD_MS } from "../../core/version.ts";
 import type { Log } from "../../log.ts";
 import { openRedisStore } from "../../store/redis/redis-store.ts";
 import type { ForgottenRun } from "../../store/runs.ts";
@@ -52,10 +53,15 @@ export async function forgottenRuns({ runs }: Pick<Store, "runs">): Promise<read
 /** What can be said of a run that is not there, a sentence each. */
 export async function whyForgotten(store: Pick<Store, "runs" | "since">, id: string): Promise<string> {
   const noted = (await store.runs.forgotten()).find(({ run }) => run === id);
-  const lost = "What of it was not sent by then is not sent: run its feed again.";
+  const lost = "What of it was not sent by then is not sent: give the same sync again.";
   if (noted) return ` It was found at ${iso(noted.at)} that the store has forgotten it. ${lost}`;
   const [{ since }, begun] = [store, timeOfRunId(id)];
-  if (since === undefined || begun === undefined || begun >= since) return "";
+  // No run has such an id, or none has it yet.
+  if (begun === undefined || begun > Date.now() + MAX_LEAD_MS) return "";
+  if (since === undefined || begun >= since) {
+    const there = since === undefined ? "" : ` The store is there since ${iso(since)}.`;
+    return `${there} Where the id is right, the run was done longer ago than keepRuns, or it is in another store (REDIS_URL, POOLSYNC_NAMESPACE or --data-dir are others than it was begun with), or this one has lost it. ${lost}`;
+  }
   return ` The store is there only since ${iso(since)}, which is later than such a run: it was emptied, replaced or restored, or the run is another store's. ${lost}`;
 }
 

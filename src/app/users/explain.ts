@@ -301,8 +301,14 @@ function keptSentences(units: readonly OpenUnit[], pauses: readonly PausedGate[]
   const paused = gates.filter((gate) => pauses.some((pause) => pause.gate === gate)).length;
   const runs = new Set(units.flatMap(({ queued: { gate, run } }) => (gate === runGate(run) ? [run] : [])));
   const until = `Until then ${counted(paused, "change")} of this user ${paused === 1 ? "is" : "are"} kept.`;
+  const gaveWay = units.flatMap(({ queued: { gate, digest, replaced = [] } }) =>
+    gate === undefined ? [] : replaced.filter((one) => one.digest === digest).map(({ run }) => run),
+  );
   return [
     ...(paused === 0 ? [] : [[until]]),
+    ...Array.from(new Set(gaveWay), (run) => [
+      `The same was put before by run ${run}: it gave way to the later value, and waits with it.`,
+    ]),
     ...Array.from(runs, (run) => sentence`Run ${run} waits for an approval: see ${nextStep("runs", "show", run)}.`),
   ];
 }

@@ -119,8 +119,16 @@ async function resumedText({ kind, store }: Engine, users: number, kept: number)
     const next = kind === "redis" ? "a worker delivers them" : "give the same sync again, or any sync with --leftovers";
     return `${counted(users, "user is", "users are")} due again: ${next}.`;
   }
-  const others = kept === 0 ? [] : await pausedGates(store);
+  const others = await pausedGates(store);
   if (others.length === 0) return "Nothing was kept.";
+  if (kept === 0) {
+    const counts = await Promise.all(others.map(async ({ gate }) => ({ gate, of: await store.gates.kept(gate) })));
+    const keeping = counts
+      .filter(({ of }) => of > 0)
+      .map(({ gate, of }) => `${gateName(gate)} (${counted(of, "user")})`);
+    if (keeping.length === 0) return "Nothing was kept.";
+    return `Nothing was kept by it. What others keep stays kept, also where this said the same at an earlier time: ${keeping.join(", ")}.`;
+  }
   return `What it kept stays kept, for this is paused as well: ${others.map((one) => gateName(one.gate)).join(", ")}.`;
 }
 

@@ -330,15 +330,20 @@ async function putChanges(
     }
   }
   entries.push({ run, term: "received", by: invalid }, { run, term: "invalid", by: invalid });
-  await writeUsers(session, withSomething(states), at, before);
+  await writeUsers(session, withSomething(states, before), at, before);
   await postEntries(session, entries);
   const waiting = [...new Set(changes.map(({ user }) => user))].filter((user) => isDue(states.get(user) ?? NO_STATE));
   return { ahead, stale, waiting, arrival: first };
 }
 
-/** A user without mailbox and ledger gets no row. */
-function withSomething(states: ReadonlyMap<string, UserState>): ReadonlyMap<string, UserState> {
-  return new Map([...states].filter(([, { mailbox, ledger }]) => mailbox || Object.keys(ledger).length > 0));
+/** A user without mailbox and ledger gets no row. One who has a row keeps it, and what was discarded is not in it. */
+function withSomething(
+  states: ReadonlyMap<string, UserState>,
+  before: ReadonlyMap<string, UserState>,
+): ReadonlyMap<string, UserState> {
+  return new Map(
+    [...states].filter(([user, { mailbox, ledger }]) => before.has(user) || mailbox || Object.keys(ledger).length > 0),
+  );
 }
 
 /** A retry's `at` is said in ms from now. */

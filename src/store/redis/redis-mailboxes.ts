@@ -20,6 +20,7 @@ import {
   sortOutReply,
   sweepReply,
 } from "./replies.ts";
+import { withFaults } from "./redis-error.ts";
 import { mailboxKeys, type Shelf } from "./shelf.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
@@ -202,7 +203,9 @@ export function createRedisMailboxes(
     },
 
     async read(user) {
-      const answers = await ownRead(() => redis.multi().hget(keys.mailboxes, user).hget(keys.ledger, user).exec());
+      const answers = await ownRead(() =>
+        withFaults(redis.multi()).hget(keys.mailboxes, user).hget(keys.ledger, user).exec(),
+      );
       const [mailbox, ledger] = (answers ?? []).map(([error, value]) => {
         if (error) throw error;
         return typeof value === "string" ? value : null;

@@ -24,6 +24,7 @@ import { createRedisRekeying } from "./redis-rekeying.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisTexts } from "./redis-texts.ts";
 import { createRedisRuns } from "./redis-runs.ts";
+import { withFaults } from "./redis-error.ts";
 import { createScripts } from "./scripts.ts";
 import type { Scripts } from "./scripts.ts";
 import { createShelf } from "./shelf.ts";
@@ -51,7 +52,8 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
   try {
     const scripts = createScripts(redis);
     // Many documents take longer than an answer may.
-    if (await answeredInTime(connection.place, () => wantsUpgrade(redis, keys))) await upgrade(redis, keys, scripts);
+    if (await answeredInTime(connection.place, () => wantsUpgrade(redis, keys)))
+      await upgrade(withFaults(redis), keys, scripts);
     return await answeredInTime(connection.place, () => createRedisStore(redis, keys, scripts, withoutAof));
   } catch (error) {
     redis.disconnect();
@@ -64,11 +66,12 @@ const epochReply = z.tuple([z.coerce.number(), z.coerce.number().nullable()]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(
-  redis: RedisClient,
+  client: RedisClient,
   keys: Keys,
   unfenced: Scripts,
   withoutAof = false,
 ): Promise<Store> {
+  const redis = withFaults(client);
   const fence = createFence();
   let known = await openNamespace(keys, unfenced);
   const scripts: Scripts = {
@@ -187,7 +190,7 @@ export async function createRedisStore(
       return letters.filter((_, index) => busy[index]).map(([pool]) => pool);
     },
 
-    close: () => closeRedis(redis),
+    close: () => closeRedis(client),
   };
 }
 

@@ -108,11 +108,14 @@ local function is_too_far_ahead(ordinal)
   return tonumber(string.sub(ordinal, 1, TIME_DIGITS)) > NOW + MAX_LEAD_MS
 end
 
--- The gates that keep something in a mailbox, as a set.
+-- The gates that keep something in a mailbox, as a set: where one of them opens, something may go.
 local function gates_in(mailbox)
   local gates = {}
   for _, unit in pairs(mailbox and mailbox.pending or {}) do
     if unit.gate then gates[unit.gate] = true end
+    for _, one in ipairs(unit.replaced or {}) do
+      if one.gate then gates[one.gate] = true end
+    end
   end
   return gates
 end

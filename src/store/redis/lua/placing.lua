@@ -174,19 +174,44 @@ function place(d, name, unit)
   book(unit.run, 'pending', 1)
 end
 
+-- Where a gate keeps the unit, and another run that gave way to it says the same and is kept by none, the two runs change
+-- places. Where other gates keep such runs, each is named.
+local function pass_on(unit)
+  local line = unit.replaced or {}
+  for _, one in ipairs(line) do one.gate = nil end
+  if not unit.gate then return end
+  for _, one in ipairs(line) do
+    local passage = passage_of(one.run)
+    if passage.is ~= 'cancelled' then
+      if not is_repeat(unit, one) or unit.account ~= one.account then return end
+      if passage.is == 'open' then
+        for _, other in ipairs(line) do other.gate = nil end
+        book(unit.run, 'pending', -1)
+        book(unit.run, 'superseded', 1)
+        book(one.run, 'superseded', -1)
+        book(one.run, 'pending', 1)
+        unit.run, one.run, one.sendUnless, unit.gate = one.run, unit.run, unit.sendUnless, nil
+        return
+      end
+      if passage.gate ~= unit.gate then one.gate = passage.gate end
+    end
+  end
+end
+
 -- What waits, as the gates stand now: what a cancelled run has put is discarded, and what a closed one keeps has its
 -- name.
 local function apply_gates(d)
   local pending = d.mailbox.pending
   local gone = {}
   for name, unit in pairs(pending) do
-    if is_cancelled(unit.run) then gone[#gone + 1] = name else behind(unit) end
+    if is_cancelled(unit.run) then gone[#gone + 1] = name end
   end
   for _, name in ipairs(gone) do
     local unit = take(pending, name)
     book(unit.run, 'pending', -1)
     discard(d, name, unit)
   end
+  for _, unit in pairs(pending) do pass_on(behind(unit)) end
 end
 
 -- A look found that another account has the username now. What the ledger knows of the former account, and what waits
