@@ -110,8 +110,16 @@ describe("the keys of a namespace in Redis", () => {
     redis.disconnect();
   });
 
-  test("are not made by a rekey of a namespace that nobody has used, nor without a key", async () => {
-    const { namespace } = testRedis();
+  test("are not made by who only looks at a namespace that nobody has used, nor by a rekey or without a key", async () => {
+    const { url, namespace } = testRedis();
+    const looks = ["status", "runs list", "dead list", "dead export", "damaged list", "resume", "epoch raise"];
+    for (const words of looks) await say(words.split(" "), { POOLSYNC_NAMESPACE: namespace });
+    const dump = await dumpRedis(url, `${namespace}}:memory`);
+    assert.deepEqual(
+      [...dump.values()].map((memory) => memory.includes('"keys"')),
+      [false],
+    );
+    assert.equal((await say(["status"], { POOLSYNC_NAMESPACE: namespace, POOLSYNC_KEY: ONE })).code, EXIT.done);
     const unused = await say(["rekey", "--json"], { POOLSYNC_NAMESPACE: namespace, POOLSYNC_KEY: ONE });
     assert.equal(unused.code, EXIT.failed);
     assert.deepEqual(failed.parse(JSON.parse(unused.stdout)).error.kind, "no-keys");
