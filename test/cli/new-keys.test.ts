@@ -52,6 +52,7 @@ describe("new keys of a namespace", () => {
     assert.equal(made.code, EXIT.done, made.stdout + made.stderr);
     const text = made.stdout.replaceAll(/\s+/g, " ");
     assert.match(text, /^The namespace has new keys.*users with changes that wait \d+ 0.*Start all processes again/);
+    assert.doesNotMatch(text, /same POOLSYNC_KEY|in clear/);
     assert.equal(await worker.ended(), EXIT.failed);
     assert.match(worker.stderr(), /store-replaced/);
     assert.equal(failureOf(await say(["status", "--json"], LEAKED)).kind, "wrong-key");
@@ -120,7 +121,26 @@ describe("new keys of a namespace", () => {
       .parse(JSON.parse(made.stdout));
     assert.equal(kept.ledgers, ROWS);
     assert.deepEqual(dropped, { ledgers: 0, exceptions: 0, links: 0 });
-    assert.deepEqual(rest, { keys: "new", resumed: false, wrapped: true, plansEnded: 0, damaged: 0 });
+    assert.deepEqual(rest, { keys: "new", resumed: false, wrapped: true, sameKey: true, plansEnded: 0, damaged: 0 });
+  });
+
+  test("that are no better kept than the former ones are told of", async () => {
+    const without = ["rekey", "--digests", "--without-pool", "eu-west-1_Gone"];
+    const said = async (keys: Readonly<Record<string, string>>) => {
+      const { code, stdout } = await say(without, keys);
+      assert.equal(code, EXIT.done);
+      return stdout.replaceAll(/\s+/g, " ");
+    };
+    assert.match(
+      await said(OTHER),
+      /wrapped by the same POOLSYNC_KEY as the former.*set another.*_PREVIOUS.*again\. $/,
+    );
+    const clear = await said({ POOLSYNC_KEY_PREVIOUS: OTHER.POOLSYNC_KEY });
+    assert.match(
+      clear,
+      /Start all processes again\. The new keys lie in clear.*Set POOLSYNC_KEY.*--digests` again\. $/,
+    );
+    assert.doesNotMatch(await said(OTHER), /same POOLSYNC_KEY|in clear/);
   });
 
   test("are not made where nobody has used the namespace, and a pool is left out of new keys alone", async () => {
