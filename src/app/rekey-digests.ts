@@ -114,7 +114,7 @@ export async function openToRekey(
   const openKeyring = async (store: Store): Promise<Keyring> => {
     const former = await openKeysToReplace(store, config);
     if (former !== undefined) return keyringOf(store, former);
-    throw new AppError("no-keys", neverUsed(config));
+    throw new AppError("no-keys", neverUsed(config, "rekey", "--digests"));
   };
   const engine = await openEngineWith({ ...config, log, ...(say && { say }) }, openKeyring);
   deps.scope.defer(engine, (open) => open.close());

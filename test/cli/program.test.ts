@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
 import { z } from "zod";
+import { commandLine } from "../../src/cli/command-line.ts";
 import { mask } from "../../src/core/masking.ts";
 import { runCommand } from "./command-run.ts";
 
@@ -21,6 +22,41 @@ test("a command that is loaded alone is the one that the help lists", async () =
     const [alone, amongAll] = [await runCommand([name, "--help"]), await runCommand(["help", name])];
     assert.match(alone.stdout, new RegExp(`^Usage: poolsync ${name} `));
     assert.deepEqual(alone, amongAll);
+  }
+});
+
+test("a command that is advised is given those of the flags that it has", async () => {
+  const flags = {
+    config: "c",
+    dataDir: "d",
+    region: "r",
+    endpointUrl: "e",
+    profile: "p",
+    rate: "1",
+    reserve: "1",
+    concurrency: "1",
+  };
+  const listed = async (words: readonly string[]) => {
+    const { stdout } = await runCommand([...words, "--help"]);
+    const [, commands = ""] = /^Commands:\n((?: .*\n)*)/m.exec(stdout) ?? [];
+    const names = Array.from(commands.matchAll(/^ {2}([a-z]\S*)/gm), ([, name = ""]) => name);
+    return { stdout, names: names.filter((name) => name !== "help") };
+  };
+  const optionsOf = (text: string) => new Set(Array.from(text.matchAll(/--[a-z-]+/g), ([option]) => option));
+  const io = { calledAs: "poolsync" } as Parameters<typeof commandLine>[0];
+  for (const name of (await listed([])).names) {
+    if (name === "emulator" || name === "demo") continue;
+    const { names } = await listed([name]);
+    for (const words of names.length === 0 ? [[name]] : names.map((action) => [name, action])) {
+      const given = name === "rekey" ? ["rekey", "--digests"] : words;
+      const has = optionsOf(/^Options:\n((?: .*\n)*)/m.exec((await listed(words)).stdout)?.[1] ?? "");
+      const [every, passed] = [optionsOf(commandLine(io, ["sync"], flags)), optionsOf(commandLine(io, given, flags))];
+      assert.deepEqual(
+        [...every].filter((option) => passed.has(option)),
+        [...every].filter((option) => has.has(option)),
+        words.join(" "),
+      );
+    }
   }
 });
 
