@@ -1,7 +1,7 @@
 /** How a namespace stands, as text for people. */
 import type { NamespaceStatus } from "../app/status.ts";
 import { adviceOf } from "../core/advice.ts";
-import { gateName } from "../app/gates/pause.ts";
+import { keptText, sincePaused } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
@@ -81,9 +81,9 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
   return `\n${indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width)}`;
 }
 
-function pauseText({ gate, since, by, reason, users }: NamespaceStatus["pauses"][number], width: number): string {
-  const kept = counted(users, "user has", "users have");
-  return `\n${indent("", `Paused since ${since} by ${by}: ${gateName(gate)}. ${reason}. ${kept} something kept.`, width)}`;
+function pauseText({ users, since, ...pause }: NamespaceStatus["pauses"][number], width: number): string {
+  const said = sincePaused({ ...pause, since: Date.parse(since) });
+  return `\n${indent("", `${said} ${keptText(users)}`, width)}`;
 }
 
 function unsealedText(documents: number): string {
