@@ -117,7 +117,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     }
     const { calls } = emulator.counters.categories.UserUpdate;
     say(
-      `That was all of it: ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes, each value where it belongs or in a letter that says why not. Next:`,
+      `Of the values of the file (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one. Next:`,
     );
     terminal.stdout.write(`$ ${terminal.commandLine(["sync", "--help"])}\n`);
     return EXIT.done;

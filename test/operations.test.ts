@@ -196,7 +196,7 @@ describe("the page on operations, on configuration", () => {
     const readme = readFileSync(join(root, "README.md"), "utf8");
     for (const text of [page, readme]) {
       for (const [, flag = ""] of text.matchAll(/(?<![\w-])(--[a-z][a-z-]+)/g)) {
-        const ofOthers = ["--scan", "--pattern", "--install"].includes(flag);
+        const ofOthers = ["--scan", "--pattern", "--install", "--appendonly"].includes(flag);
         assert.ok(flags.has(flag) || ofOthers, flag);
       }
       for (const [, words = ""] of text.matchAll(

@@ -31,6 +31,8 @@ export interface Opened {
 }
 
 export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key" | "previousKey"> {
+  /** See openEngineToLook. */
+  readonly looksOnly?: boolean;
   /** The ceiling of a pool's UserUpdate calls a second, for those who ask this process how things stand. */
   readonly ceilingOf: (pool: string) => number;
 }
@@ -42,6 +44,11 @@ export function openConfiguredEngine(
   opened: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
   return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened);
+}
+
+/** For what reaches no pool and puts nothing: it makes no keys in a namespace that nobody has used yet. */
+export function openEngineToLook(config: Config, scope: Scope, opened: Pick<Opened, "log" | "say">): Promise<Engine> {
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config), looksOnly: true }, scope, opened);
 }
 
 /** For what puts or delivers: it says where that is not safe. */
@@ -62,7 +69,7 @@ export async function openEngineToStop(
   opened: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
   try {
-    return await openConfiguredEngine(config, scope, opened);
+    return await openEngineToLook(config, scope, opened);
   } catch (cause) {
     // With a cause of its own it cannot be told whether somebody is there.
     if (!(cause instanceof StoreError) || cause.kind !== "in-use" || cause.cause !== undefined) throw cause;
@@ -79,13 +86,14 @@ export async function openOwnedEngine(
   scope: Scope,
   { log, say }: Pick<Opened, "log" | "say">,
 ): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key, previousKey, ceilingOf } = settings;
+  const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingOf } = settings;
   const engine = await openEngine({
     namespace,
     dataDir,
     ...(redisUrl === undefined ? {} : { redisUrl }),
     key,
     previousKey,
+    looksOnly,
     log,
     ...(say === undefined ? {} : { say }),
   });

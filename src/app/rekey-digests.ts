@@ -60,6 +60,11 @@ export interface NewKeysMade {
   readonly resumed: boolean;
   /** False where the new keys lie in the store in clear. */
   readonly wrapped: boolean;
+  /**
+   * True where they are wrapped by the very POOLSYNC_KEY that wrapped the former ones. It is no failure: what
+   * leaked may be a copy from before, in which they lay in clear, and only whoever asks knows.
+   */
+  readonly sameKey: boolean;
   mailboxes: number;
   letters: number;
   /** Values of runs that can be put back. */
@@ -110,7 +115,7 @@ export async function openToRekey(
   const openKeyring = async (store: Store): Promise<Keyring> => {
     const former = await openKeysToReplace(store, config);
     if (former !== undefined) return keyringOf(store, former);
-    throw new AppError("no-keys", neverUsed(config));
+    throw new AppError("no-keys", neverUsed(config, "rekey", "--digests"));
   };
   const engine = await openEngineWith({ ...config, log, ...(say && { say }) }, openKeyring);
   deps.scope.defer(engine, (open) => open.close());
@@ -131,7 +136,8 @@ export async function replaceKeys(engine: Engine, { pools, wrapping, signal }: R
   const to = createKeyring({ identity: store.identity, keys, encrypts: wrapped, isSealed: () => true });
   const dropped = { ledgers: 0, exceptions: 0, links: 0 };
   const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
-  const made = { resumed: isBegun, wrapped, ...kept, dropped, plans: 0, damaged: 0 };
+  const sameKey = former.wrappedBy === "key";
+  const made = { resumed: isBegun, wrapped, sameKey, ...kept, dropped, plans: 0, damaged: 0 };
   await store.raiseEpoch({ isWhole: true });
   try {
     await bringOver({ engine, change: { from: keyringOf(store, former), to }, pools, made, signal });

@@ -27,7 +27,7 @@ export async function rekey({ config, log, say }: Opened, signal: AbortSignal): 
     const { store } = scope.defer(await openStore({ ...config, log, ...defined({ say }) }), (opened) => opened.close());
     for (;;) {
       const done = await rewrapKeys(store, { key, previousKey });
-      if (done.is === "never used") throw new AppError("no-keys", neverUsed(config));
+      if (done.is === "never used") throw new AppError("no-keys", neverUsed(config, "rekey"));
       if (done.is !== "not sealed") return done;
       const keyring = createKeyring({
         identity: store.identity,
@@ -41,8 +41,9 @@ export async function rekey({ config, log, say }: Opened, signal: AbortSignal): 
   });
 }
 
-export function neverUsed({ redisUrl, namespace, dataDir }: Config) {
+/** `words`: the command that was given. */
+export function neverUsed({ redisUrl, namespace, dataDir }: Config, ...words: readonly string[]) {
   return redisUrl === undefined
-    ? sentence`There are no keys yet in ${dataDir}: nobody has used it. Its first use with POOLSYNC_KEY makes them; or give the right ${nextStep("rekey", "--data-dir", "DIRECTORY")}.`
+    ? sentence`There are no keys yet in ${dataDir}: nobody has used it. Its first use with POOLSYNC_KEY makes them; or give the right ${nextStep(...words, "--data-dir", "DIRECTORY")}.`
     : `There are no keys yet in the namespace ${namespace}: nobody has used it. Its first use with POOLSYNC_KEY makes them; or set the right POOLSYNC_NAMESPACE.`;
 }

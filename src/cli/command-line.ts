@@ -8,36 +8,55 @@ function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** Flags that must be given again for a command to reach the same engine and the same pool. */
+/** Flags that must be given again for a command to reach the same engine and the same pool, as gently. */
 export interface PassedFlags {
   readonly config?: string;
   readonly dataDir?: string;
   readonly region?: string;
   readonly endpointUrl?: string;
   readonly profile?: string;
+  readonly rate?: string;
+  readonly reserve?: string;
+  readonly concurrency?: string;
 }
+type Flag = keyof PassedFlags;
 
-const ENGINE: readonly (keyof PassedFlags)[] = ["config", "dataDir"];
-const COGNITO: readonly (keyof PassedFlags)[] = [...ENGINE, "region", "endpointUrl", "profile"];
+const ENGINE: readonly Flag[] = ["config", "dataDir"];
+const PLACE: readonly Flag[] = ["region", "endpointUrl", "profile"];
+const PACE: readonly Flag[] = ["rate", "reserve", "concurrency"];
+const REACHES_A_POOL = /^(sync|plan|apply|drift|undo|explain|dead replay|(admin-)?update-user-attributes)( |$)/;
 
 /** Which of the flags a command knows. */
-function known([name, action, ...rest]: readonly string[]): readonly (keyof PassedFlags)[] {
-  if ([name, action, ...rest].includes("--help") || name === "emulator" || name === "demo") return [];
-  if (name === "worker") return ["config"];
-  return ["sync", "plan", "apply"].includes(name ?? "") || (name === "dead" && action === "replay") ? COGNITO : ENGINE;
+function known(words: readonly string[]): readonly Flag[] {
+  const [name = ""] = words;
+  if (words.includes("--help") || name === "emulator" || name === "demo") return [];
+  if (name === "worker") return ["config", ...PACE];
+  if (name === "rekey" && words.includes("--digests")) return [...ENGINE, ...PLACE];
+  return REACHES_A_POOL.test(words.join(" ")) ? [...ENGINE, ...PLACE, ...PACE] : ENGINE;
 }
 
-function option(flag: keyof PassedFlags): string {
+function option(flag: Flag): string {
   return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** A worker has many pools: where they live it is told by its environment. */
+function variables({ region, endpointUrl, profile }: PassedFlags): string[] {
+  const given = {
+    AWS_REGION: region,
+    AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpointUrl,
+    AWS_PROFILE: profile,
+  };
+  return Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${shellWord(value)}`]));
 }
 
 /** `poolsync dead replay --kind alias-exists`, called as this command was, with its flags where that one knows them. */
 export function commandLine({ calledAs }: Io, words: readonly string[], flags: PassedFlags = {}): string {
-  const waited = known(words).flatMap((flag) => {
+  const passed = known(words).flatMap((flag) => {
     const value = flags[flag];
-    return value === undefined ? [] : [option(flag), value];
+    return value === undefined || words.includes(option(flag)) ? [] : [option(flag), value];
   });
-  return withoutTokens([calledAs ?? "poolsync", ...[...words, ...waited].map(shellWord)].join(" "));
+  const before = words[0] === "worker" ? variables(flags) : [];
+  return withoutTokens([...before, calledAs ?? "poolsync", ...[...words, ...passed].map(shellWord)].join(" "));
 }
 
 /** A sentence with its next steps as one would type them. */

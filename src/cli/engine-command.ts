@@ -1,4 +1,4 @@
-import { openConfiguredEngine } from "../app/opening.ts";
+import { openEngineToLook } from "../app/opening.ts";
 import { EXIT } from "../exit-codes.ts";
 import { withScope } from "../lifecycle.ts";
 import type { Engine } from "../queues/engine.ts";
@@ -10,7 +10,7 @@ export async function printEngine(
   io: Io,
   flags: EngineFlags,
   act: (engine: Engine, opened: OpenedCommand) => Promise<string>,
-  open: typeof openConfiguredEngine = openConfiguredEngine,
+  open: typeof openEngineToLook = openEngineToLook,
 ): Promise<number> {
   const opened = await openConfig(io, flags);
   return withScope(async (scope) => {

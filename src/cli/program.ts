@@ -7,6 +7,7 @@ import { EXIT } from "../exit-codes.ts";
 import { placesOf, reportFailure } from "./failure-report.ts";
 import type { Context } from "./command.ts";
 import { columnsOf, Screen, tell, type Io } from "./io.ts";
+import { fitHelp, formatItem } from "./help-text.ts";
 import { packageVersion } from "./version.ts";
 
 type Add = (program: Command, context: Context) => void;
@@ -61,12 +62,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     .description("Keeps Amazon Cognito user pools in step with the systems that own people's data.")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpCommand(true)
-    // Narrower than commander thinks fit to wrap, but a terminal that wraps by itself does it within words.
-    .configureHelp({ minWidthToWrap: 16, subcommandTerm: (command) => command.name() })
+    // A terminal that wraps by itself does it within words.
+    .configureHelp({ minWidthToWrap: 16, subcommandTerm: (command) => command.name(), formatItem })
     .exitOverride()
     .showHelpAfterError("(--help shows the options and examples)")
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
+      writeOut: (text) => void io.stdout.write(fitHelp(text, columnsOf(io.stdout))),
       writeErr: (text) => void (json ? undefined : io.stderr.write(withoutTokens(text))),
       getOutHelpWidth: () => columnsOf(io.stdout),
       getErrHelpWidth: () => columnsOf(io.stderr),

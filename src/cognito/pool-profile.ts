@@ -51,13 +51,18 @@ export async function readPoolProfile(
     );
   }
   let cause: unknown;
-  const answer = await retryRead({ operation: "DescribeUserPool", pool: poolId, reads, signal }, async (ending) => {
+  let endpoint: string | undefined;
+  const toldWhere: Reads = { ...reads, onWait: (waiting) => reads.onWait?.({ ...waiting, endpoint }) };
+  const call = { operation: "DescribeUserPool", pool: poolId, reads: toldWhere, signal } as const;
+  const answer = await retryRead(call, async (ending) => {
     try {
       const command = new DescribeUserPoolCommand({ UserPoolId: poolId });
       const { UserPool: described } = await cognito.within({ signal: ending }, (sdk) => sdk.send(command));
       return { ok: true, described };
     } catch (thrown) {
       cause = thrown;
+      // Where it cannot be told the Region is missing, of which the fault speaks.
+      endpoint ??= await cognito.endpointHost().catch(() => undefined);
       return refusalOf(thrown, ending);
     }
   });

@@ -35,6 +35,10 @@ export interface WaitingRead {
   readonly operation: ReadCall["operation"];
   readonly pool: string;
   readonly kind: FailureKind;
+  /** The error's own name or code, such as `ECONNREFUSED`. */
+  readonly name: string;
+  /** Host and port that are asked, where that is known. */
+  readonly endpoint?: string | undefined;
   /** How long it has been tried so far. */
   readonly forMs: number;
 }
@@ -113,7 +117,7 @@ export async function retryRead<T extends { readonly ok: true }>(
       if (patience?.spent) return advised(response);
       if (isOver) return givenUp(last);
       failures += 1;
-      onWait?.({ operation, pool, kind, forMs: triedMs() });
+      onWait?.({ operation, pool, kind, name: response.name, forMs: triedMs() });
       throw new TriedInVain(fullJitter(failures, FIRST_WAIT_MS, random(), Math.min(LONGEST_WAIT_MS, leftMs())));
     } finally {
       slot?.done();

@@ -6,7 +6,7 @@ import { createLog, type Log } from "../log.ts";
 import { nameRunsAnew } from "../store/content-names.ts";
 import { createKeyring, type Keyring } from "../store/keyring.ts";
 import { sealEverything } from "../store/sealing.ts";
-import { openKeysToWork, type WrappingKeys } from "../store/namespace-keys.ts";
+import { openKeysToLook, openKeysToWork, type WrappingKeys } from "../store/namespace-keys.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
@@ -21,6 +21,8 @@ export interface EngineSettings extends WrappingKeys {
   /** Where the embedded engine keeps its data. */
   readonly dataDir: string;
   readonly namespace: string;
+  /** True for what only looks: a namespace that nobody has used yet is given no keys by it. */
+  readonly looksOnly?: boolean;
   /** Told when Redis is lost or silent, and when that is over. */
   readonly log?: Log;
   /** The same in a sentence, for the person at the terminal. */
@@ -45,7 +47,8 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const closing = new AbortController();
   let sealed = false;
   const openKeyring = async (store: Store): Promise<Keyring> => {
-    const { keys, wrappedBy } = await openKeysToWork(store, settings);
+    const openKeys = settings.looksOnly === true ? openKeysToLook : openKeysToWork;
+    const { keys, wrappedBy } = await openKeys(store, settings);
     ({ sealed } = keys);
     return createKeyring({ identity: store.identity, keys, encrypts: wrappedBy !== "none", isSealed: () => sealed });
   };

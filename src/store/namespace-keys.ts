@@ -96,6 +96,18 @@ export async function openKeysToWork(store: KeyStore, wrapping: WrappingKeys): P
   return opened;
 }
 
+/**
+ * The same for who only looks: where there are none yet none are made, for whoever makes them decides by which POOLSYNC_KEY
+ * they are wrapped. Nothing is there then that the keys of this process alone could not open.
+ */
+export async function openKeysToLook(
+  store: KeyStore,
+  wrapping: WrappingKeys,
+): Promise<Pick<OpenedKeys, "keys" | "wrappedBy">> {
+  if ((await hasKeys(store)) || (await store.targets()).length > 0) return openKeysToWork(store, wrapping);
+  return { keys: freshKeys(), wrappedBy: wrapping.key === undefined ? "none" : "key" };
+}
+
 export type Rewrapped =
   | { readonly is: "never used" }
   /** What a version before format 3 kept in clear is to be sealed first: nothing in clear is opened under a key. */
@@ -149,11 +161,14 @@ export async function makeNewKeys(
       continue;
     }
     const { earlier, digest } = former.keys;
-    const made = { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES) };
-    const keys = { ...made, earlier: [...earlier, digest], sealed: true };
+    const keys = { ...freshKeys(), earlier: [...earlier, digest] };
     const begun = JSON.stringify({ ...there, next: wrapped(keys, store.identity, wrapping.key) });
     if (await store.exchange(RECORD, record, begun)) return { former, keys, isBegun: false };
   }
+}
+
+function freshKeys(): NamespaceKeys {
+  return { data: randomBytes(KEY_BYTES), digest: randomBytes(KEY_BYTES), earlier: [], sealed: true };
 }
 
 /** The new keys take the place of the others, which nobody can have any more; other names are forgotten with them. */

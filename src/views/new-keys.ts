@@ -3,8 +3,8 @@ import type { NewKeysMade } from "../app/rekey-digests.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import { indent, table } from "./table.ts";
 
-export function newKeysDocument({ resumed, wrapped, dropped, plans, damaged, ...kept }: NewKeysMade): object {
-  return { keys: "new", resumed, wrapped, kept, dropped, plansEnded: plans, damaged };
+export function newKeysDocument({ resumed, wrapped, sameKey, dropped, plans, damaged, ...kept }: NewKeysMade): object {
+  return { keys: "new", resumed, wrapped, sameKey, kept, dropped, plansEnded: plans, damaged };
 }
 
 const COLUMNS = [
@@ -35,7 +35,7 @@ export function newKeysText(made: NewKeysMade, columns: number): string {
   return lines.join("");
 }
 
-function remarks({ wrapped, dropped, ledgers, plans, damaged }: NewKeysMade): Sentence[] {
+function remarks({ wrapped, sameKey, dropped, ledgers, plans, damaged }: NewKeysMade): Sentence[] {
   const said: Sentence[] = [];
   if (ledgers > 0)
     said.push(["What poolsync wrote last is no longer known by its value: the next file compares with the pool."]);
@@ -46,10 +46,14 @@ function remarks({ wrapped, dropped, ledgers, plans, damaged }: NewKeysMade): Se
       `Plans that ended: ${plans}. They were signed by a key that others may have. The next pass of their feed makes new ones.`,
     ]);
   if (damaged > 0) said.push([`Damaged documents that could not be named anew, and stay as they are: ${damaged}.`]);
+  said.push([`Start all processes again${wrapped ? ", each with this POOLSYNC_KEY" : ""}.`]);
   if (!wrapped)
     said.push(
-      sentence`The new keys lie in clear in the store, and whoever reads it has them: set POOLSYNC_KEY and run ${nextStep("rekey")}.`,
+      sentence`The new keys lie in clear in the store, as readable as the former ones: who reads it, or a backup of it, has them. Set POOLSYNC_KEY and give ${nextStep("rekey", "--digests")} again.`,
     );
-  said.push(["Start all processes again, each with this POOLSYNC_KEY."]);
+  if (sameKey)
+    said.push(
+      sentence`The new keys are wrapped by the same POOLSYNC_KEY as the former ones: who has it, and reads the store or a backup of it, has them as well. Where it may have leaked, set another one, with this one as POOLSYNC_KEY_PREVIOUS, and give ${nextStep("rekey", "--digests")} again.`,
+    );
   return said;
 }

@@ -1,19 +1,20 @@
 /** How a namespace stands, as text for people. */
 import type { NamespaceStatus } from "../app/status.ts";
 import { adviceOf } from "../core/advice.ts";
-import { gateName } from "../app/gates/pause.ts";
+import { keptText, sincePaused } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
 
-/** How long it is told that a store is new. */
-const NEW_FOR_MS = 86_400_000;
+/** How long it is told that a store was restored. */
+const RESTORED_FOR_MS = 86_400_000;
 
 export function statusText(status: NamespaceStatus, width: number, command: SummaryWords["command"]): string {
-  const { engine, pools, deadLetters, holds, pauses, runs, damaged, unsealed, books, balanced, verified } = status;
+  const { engine, since, pools, deadLetters, holds, pauses, runs, damaged, unsealed, books, balanced, verified } =
+    status;
   return [
-    `Engine: ${engine}\n`,
+    indent("", `Engine: ${engine}${since === undefined ? "" : `, with everything since ${since}`}`, width),
     ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
     ...holds.map((hold) => holdText(hold, width)),
@@ -28,13 +29,15 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
   ].join("");
 }
 
-function storeSentences({ since, withoutAof, forgottenRuns }: NamespaceStatus): readonly string[] {
-  const isNew = since !== undefined && Date.now() - Date.parse(since) < NEW_FOR_MS;
+/** A store that has all it ever had is told by its first line alone. */
+function storeSentences({ since, withoutAof, forgottenRuns, runs }: NamespaceStatus): readonly string[] {
+  const isRestored =
+    since !== undefined &&
+    Date.now() - Date.parse(since) < RESTORED_FOR_MS &&
+    runs.some(({ startedAt }) => startedAt < since);
   return [
     ...(withoutAof ? [WITHOUT_AOF] : []),
-    ...(since !== undefined && (isNew || forgottenRuns.length > 0)
-      ? [`This store was begun, or restored, at ${since}: it knows of nothing before, or not of all.`]
-      : []),
+    ...(isRestored ? [`This store was restored at ${since}: of what was before it may not know all.`] : []),
     ...forgottenRuns.map(
       ({ run, at }) => `Run ${run} is forgotten, as was found at ${at}: what of it was not sent by then is not sent.`,
     ),
@@ -78,9 +81,9 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
   return `\n${indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width)}`;
 }
 
-function pauseText({ gate, since, by, reason, users }: NamespaceStatus["pauses"][number], width: number): string {
-  const kept = counted(users, "user has", "users have");
-  return `\n${indent("", `Paused since ${since} by ${by}: ${gateName(gate)}. ${reason}. ${kept} something kept.`, width)}`;
+function pauseText({ users, since, ...pause }: NamespaceStatus["pauses"][number], width: number): string {
+  const said = sincePaused({ ...pause, since: Date.parse(since) });
+  return `\n${indent("", `${said} ${keptText(users)}`, width)}`;
 }
 
 function unsealedText(documents: number): string {

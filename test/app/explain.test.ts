@@ -94,7 +94,7 @@ describe("explain", () => {
     await app.queue("jane", { locale: "pl" });
     assert.match(
       await app.because("jane"),
-      /^Pool eu-west-1_Example is paused since \S+ by zofia@desk: HR checks it\. Let it go on with `poolsync resume --pool eu-west-1_Example`\. Until then 2 changes of this user are kept\.$/,
+      /^Pool eu-west-1_Example has been paused since \S+ by zofia@desk: HR checks it\. Let it go on with `poolsync resume --pool eu-west-1_Example`\. Until then 2 changes of this user are kept\.$/,
     );
     assert.deepEqual((await app.explain("jane")).next, []);
     const typed = explanationText(await app.explain("jane"), 200, (said) =>

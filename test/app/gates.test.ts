@@ -155,7 +155,7 @@ describe("a pause", () => {
       assert.equal(await stage.pause({ pool: POOL }, ANNA), 1);
       await assert.rejects(stage.pause({ pool: POOL }, { by: "ben@desk", reason: "other" }), {
         kind: "paused",
-        message: /is paused since .* by anna@desk: a wrong export/,
+        message: /has been paused since .* by anna@desk: a wrong export/,
       });
       await assert.rejects(stage.resume({}), { kind: "not-paused", message: /There is no pause of everything/ });
       await assert.rejects(stage.resume({ feed: "hr" }), { kind: "not-paused" });
@@ -224,7 +224,7 @@ describe("a pause", () => {
     const change = { pool: POOL, username: "u0" };
     await assert.rejects(poolsync.update({ ...change, attributes: { given_name: "Refused" } }), {
       kind: "paused",
-      message: /Everything is paused since .* by anna@desk: a wrong export/,
+      message: /Everything has been paused since .* by anna@desk: a wrong export/,
     });
     await poolsync.deliver(POOL);
     for (const value of ["First", "Second"]) {

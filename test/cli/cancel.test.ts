@@ -210,7 +210,11 @@ describe("a run under way", () => {
     const { atime, mtime } = await stat(path);
     await utimes(copy, atime, mtime);
     const said = await runCommand(["sync", copy, ...words], { environment });
-    assert.deepEqual([said.code, /first\.csv is paused since/.test(said.stderr)], [EXIT.failed, true], said.stderr);
+    assert.deepEqual(
+      [said.code, /first\.csv has been paused since/.test(said.stderr)],
+      [EXIT.failed, true],
+      said.stderr,
+    );
   });
 
   test("that is wholly delivered is not cancelled, and stays what it was", async () => {

@@ -20,18 +20,26 @@ const flags = {
   region: "eu-west-1",
   endpointUrl: "http://127.0.0.1:9229",
   profile: "hr",
+  rate: "5",
 };
 const engine = "--config 'my pools.yaml' --data-dir data";
 const cognito = `${engine} --region eu-west-1 --endpoint-url http://127.0.0.1:9229 --profile hr`;
+const paced = `${cognito} --rate 5`;
+const place =
+  "AWS_REGION=eu-west-1 AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://127.0.0.1:9229 AWS_PROFILE=hr npm run -s poolsync --";
 
 test("a command that a message names is called as this one was, with the flags that it knows", () => {
   const cases = [
-    ["sync - --verified keep", `sync - --verified keep ${cognito}`],
-    ["dead replay --kind gave-up", `dead replay --kind gave-up ${cognito}`],
+    ["sync - --verified keep", `sync - --verified keep ${paced}`],
+    ["dead replay --kind gave-up", `dead replay --kind gave-up ${paced}`],
+    ["explain --username jane", `explain --username jane ${paced}`],
+    ["undo r-1", `undo r-1 ${paced}`],
+    ["rekey --digests", `rekey --digests ${cognito}`],
+    ["rekey", `rekey ${engine}`],
+    ["rekey --data-dir DIRECTORY", "rekey --data-dir DIRECTORY --config 'my pools.yaml'"],
     ["dead list", `dead list ${engine}`],
     ["runs show r-1", `runs show r-1 ${engine}`],
     ["status --verify", `status --verify ${engine}`],
-    ["worker --pools eu-west-1_A", "worker --pools eu-west-1_A --config 'my pools.yaml'"],
     ["sync --help", "sync --help"],
     ["emulator", "emulator"],
   ] as const;
@@ -41,5 +49,9 @@ test("a command that a message names is called as this one was, with the flags t
     assert.equal(asTyped(io, said, flags), `In use: \`${words}\`, or \`npm run -s poolsync -- ${line}\`, or poolsync.`);
     assert.equal(textOf(said), `In use: \`${words}\`, or \`poolsync ${words}\`, or poolsync.`);
   }
+  assert.equal(
+    commandLine(io, ["worker", "--pools", "eu-west-1_A"], flags),
+    `${place} worker --pools eu-west-1_A --config 'my pools.yaml' --rate 5`,
+  );
   assert.equal(commandLine({ ...io, calledAs: "poolsync" }, ["dead", "list"]), "poolsync dead list");
 });

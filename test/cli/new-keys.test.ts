@@ -7,6 +7,7 @@ import { EXIT } from "../../src/exit-codes.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
 import { until } from "../support/condition.ts";
 import { assertNoNeedle, value } from "../support/needles.ts";
+import { backUpRedis } from "../support/redis-backup.ts";
 import { dumpRedis } from "../support/redis-dump.ts";
 import { testRedis } from "../support/redis.ts";
 import { POOL, runCommand, type Said } from "./command-run.ts";
@@ -15,6 +16,7 @@ import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 const ROWS = 30;
 const LEAKED = { POOLSYNC_KEY: Buffer.alloc(32, 1).toString("base64") };
 const OTHER = { POOLSYNC_KEY: Buffer.alloc(32, 2).toString("base64") };
+const LATER = Buffer.alloc(32, 3).toString("base64");
 /** What the worker had in hand is taken over that soon. */
 const SHORT_LEASE = { POOLSYNC_CONNECT_TIMEOUT: "1", POOLSYNC_REQUEST_TIMEOUT: "1" };
 const BOTH = { ...OTHER, POOLSYNC_KEY_PREVIOUS: LEAKED.POOLSYNC_KEY };
@@ -50,6 +52,7 @@ describe("new keys of a namespace", () => {
     assert.equal(made.code, EXIT.done, made.stdout + made.stderr);
     const text = made.stdout.replaceAll(/\s+/g, " ");
     assert.match(text, /^The namespace has new keys.*users with changes that wait \d+ 0.*Start all processes again/);
+    assert.doesNotMatch(text, /same POOLSYNC_KEY|in clear/);
     assert.equal(await worker.ended(), EXIT.failed);
     assert.match(worker.stderr(), /store-replaced/);
     assert.equal(failureOf(await say(["status", "--json"], LEAKED)).kind, "wrong-key");
@@ -65,6 +68,33 @@ describe("new keys of a namespace", () => {
     }
     const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = stage.environment;
     for (const [name, held] of await dumpRedis(url, namespace)) assertNoNeedle(name + held, name);
+  });
+
+  test("of a backup come back with it, leak included, until others are made once more", async () => {
+    const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = stage.environment;
+    const later = { POOLSYNC_KEY: LATER, POOLSYNC_KEY_PREVIOUS: OTHER.POOLSYNC_KEY };
+    const recordOf = async () => (await dumpRedis(url, `${namespace}}:memory`)).values().next().value;
+    const backup = await backUpRedis(url, namespace);
+    assert.equal((await say(["rekey", "--digests"], later)).code, EXIT.done);
+    await backup.restore();
+    const leaked = await recordOf();
+
+    const refused = failureOf(await say(["epoch", "raise", "--json"], { POOLSYNC_KEY: LATER }));
+    assert.equal(refused.kind, "wrong-key");
+    assert.match(refused.message, /that one as POOLSYNC_KEY_PREVIOUS/);
+    assert.equal((await say(["rekey", "--digests"], later)).code, EXIT.done);
+    assert.equal((await say(["epoch", "raise", "--json"], { POOLSYNC_KEY: LATER })).code, EXIT.done);
+    assert.notEqual(await recordOf(), leaked);
+
+    // A backup from before a mere `rekey` wants no more than that.
+    const back = { POOLSYNC_KEY: OTHER.POOLSYNC_KEY, POOLSYNC_KEY_PREVIOUS: LATER };
+    const older = await backUpRedis(url, namespace);
+    assert.equal((await say(["rekey"], back)).code, EXIT.done);
+    await older.restore();
+    assert.equal(failureOf(await say(["epoch", "raise", "--json"], OTHER)).kind, "wrong-key");
+    assert.equal((await say(["rekey"], back)).code, EXIT.done);
+    assert.equal((await say(["epoch", "raise", "--json"], OTHER)).code, EXIT.done);
+    assert.equal(await pending(), 0);
   });
 
   test("are refused where a pool cannot be read, and made without it where it is no more", async () => {
@@ -91,7 +121,26 @@ describe("new keys of a namespace", () => {
       .parse(JSON.parse(made.stdout));
     assert.equal(kept.ledgers, ROWS);
     assert.deepEqual(dropped, { ledgers: 0, exceptions: 0, links: 0 });
-    assert.deepEqual(rest, { keys: "new", resumed: false, wrapped: true, plansEnded: 0, damaged: 0 });
+    assert.deepEqual(rest, { keys: "new", resumed: false, wrapped: true, sameKey: true, plansEnded: 0, damaged: 0 });
+  });
+
+  test("that are no better kept than the former ones are told of", async () => {
+    const without = ["rekey", "--digests", "--without-pool", "eu-west-1_Gone"];
+    const said = async (keys: Readonly<Record<string, string>>) => {
+      const { code, stdout } = await say(without, keys);
+      assert.equal(code, EXIT.done);
+      return stdout.replaceAll(/\s+/g, " ");
+    };
+    assert.match(
+      await said(OTHER),
+      /wrapped by the same POOLSYNC_KEY as the former.*set another.*_PREVIOUS.*again\. $/,
+    );
+    const clear = await said({ POOLSYNC_KEY_PREVIOUS: OTHER.POOLSYNC_KEY });
+    assert.match(
+      clear,
+      /Start all processes again\. The new keys lie in clear.*Set POOLSYNC_KEY.*--digests` again\. $/,
+    );
+    assert.doesNotMatch(await said(OTHER), /same POOLSYNC_KEY|in clear/);
   });
 
   test("are not made where nobody has used the namespace, and a pool is left out of new keys alone", async () => {

@@ -202,4 +202,13 @@ describe("a fault of a read", () => {
       /did not answer DescribeUserPool for pool eu-west-1_Example \(throttled\)\. It is asked/,
     );
   });
+
+  test("is told of at once where nobody is at the endpoint", async () => {
+    const words = [...one("Name=nickname,Value=X"), "--dry-run", "--endpoint-url", "http://127.0.0.1:1"];
+    const { stderr } = await runCommand(words, { columns: 200, readsWithinMs: 900 });
+    assert.match(
+      stderr,
+      /Cognito at 127\.0\.0\.1:1 did not answer DescribeUserPool.*\(network, ECONNREFUSED\)\. It is asked/,
+    );
+  });
 });

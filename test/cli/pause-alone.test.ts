@@ -35,7 +35,7 @@ test("a pause wants a reason that says something, and shows the line to type", a
     assert.deepEqual([code, stdout], [EXIT.usage, ""]);
     assert.match(
       flat(stderr),
-      /^Expected --reason to say why, as others see it: `poolsync pause --pool staff --reason 'HR checks the file'/,
+      /^Expected --reason with a few words that others will read: `poolsync pause --pool staff --reason 'HR checks the file'/,
     );
   }
 });
@@ -88,7 +88,10 @@ test("a resume says what is due again, and where there is none, what is paused i
   for (const user of ["u0", "u1"]) {
     const { code, stderr } = await queue(user);
     assert.equal(code, EXIT.done, stderr);
-    assert.match(flat(stderr), /is paused since .*: why\. Let it go on with .* What is put is kept until then\.$/);
+    assert.match(
+      flat(stderr),
+      /has been paused since .*: why\. Let it go on with .* What is put is kept until then\.$/,
+    );
   }
   const first = await say("resume", "--pool", "staff");
   assert.equal(

@@ -103,7 +103,7 @@ describe("a fleet", () => {
     assert.match(
       flat(said.stdout),
       new RegExp(
-        `^Paused: pool ${POOL}\\. \\d+ users have something that is kept\\. Let it go on with \`poolsync resume --pool ${POOL} --config \\S+\`\\. Where the file is wrong, discard what is left: \`poolsync runs cancel ${wrong} --config`,
+        `^Paused: pool ${POOL}\\. (Changes of \\d+ users are kept|Nothing is kept so far)\\. Let it go on with \`poolsync resume --pool ${POOL} --config \\S+\`\\. Where the file is wrong, discard what is left: \`poolsync runs cancel ${wrong} --config`,
       ),
     );
     await until("the worker's log says so", () => worker.stderr().includes('"paused"'));
@@ -120,19 +120,21 @@ describe("a fleet", () => {
     );
     assert.match(
       flat((await say("status")).stdout),
-      new RegExp(`Paused since [\\dTZ:.-]+ by .+@.+: pool ${POOL}\\. ${REASON}\\. \\d+ users have something kept\\.`),
+      new RegExp(
+        `Pool ${POOL} has been paused since [\\dTZ:.-]+ by .+@.+: ${REASON}\\. (Changes of \\d+ users are|Nothing is) kept`,
+      ),
     );
     await assertRefused(early, plan);
     const again = await say("pause", ...POOL_WORDS, "--reason", "other");
     assert.deepEqual([again.code, again.stdout], [EXIT.failed, ""]);
-    assert.match(flat(again.stderr), new RegExp(`is paused since .* by .+@.+: ${REASON}\\.`));
+    assert.match(flat(again.stderr), new RegExp(`has been paused since .* by .+@.+: ${REASON}\\.`));
     for (const words of [[], ["--feed", "hr"]]) {
       assert.equal(failed.parse(await read("resume", ...words)).error.kind, "not-paused");
     }
 
     // What is queued is kept, and what is to go nevertheless goes at once and alone.
     const keeps = new RegExp(
-      `Pool ${POOL} is paused since .* by .+@.+: ${REASON}\\. Let it go on with \`poolsync resume --pool ${POOL} .*\`\\. What is put is kept until then\\.`,
+      `Pool ${POOL} has been paused since .* by .+@.+: ${REASON}\\. Let it go on with \`poolsync resume --pool ${POOL} .*\`\\. What is put is kept until then\\.`,
     );
     const queued = await say(...one("Name=zoneinfo,Value=Kept"), "--queue");
     assert.equal(queued.code, EXIT.done);
@@ -179,7 +181,7 @@ describe("a fleet", () => {
       assert.match(
         flat(said.stderr),
         new RegExp(
-          `Pool ${POOL} is paused since .* by .+@.+: ${REASON}\\. Let it go on with \`poolsync resume --pool ${POOL}`,
+          `Pool ${POOL} has been paused since .* by .+@.+: ${REASON}\\. Let it go on with \`poolsync resume --pool ${POOL}`,
         ),
         words.join(" "),
       );
@@ -195,7 +197,7 @@ describe("a fleet", () => {
     try {
       const said = await say(...own("Name=nickname,Value=No"));
       assert.equal(said.code, EXIT.failed);
-      assert.match(flat(said.stderr), new RegExp(`is paused since .*: ${REASON}`));
+      assert.match(flat(said.stderr), new RegExp(`has been paused since .*: ${REASON}`));
       const sent = await say(...own("Name=locale,Value=it"), "--despite-pause");
       assert.equal(sent.code, EXIT.done, sent.stderr);
       assert.equal(valueOf(ROWS + 2, "locale"), "it");

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
 import { z } from "zod";
+import { commandLine } from "../../src/cli/command-line.ts";
 import { mask } from "../../src/core/masking.ts";
 import { runCommand } from "./command-run.ts";
 
@@ -24,20 +25,60 @@ test("a command that is loaded alone is the one that the help lists", async () =
   }
 });
 
-test("help fits the terminal", async () => {
-  const commands = [["sync"], ["worker"], ["emulator"], ["dead", "replay"], ["dead", "export"], ["runs", "list"]];
-  for (const columns of [50, 80]) {
-    for (const command of [[], ...commands]) {
-      const { stdout } = await runCommand([...command, "--help"], { columns });
-      // Examples are to be copied, and stay whole.
-      const [description = ""] = stdout.split("\nExamples:");
-      // A single word that is too long is never broken.
-      const wrapped = (line: string): boolean => line.length <= columns || !/\S\s\S/.test(line.trim());
-      for (const line of description.split("\n")) assert.ok(wrapped(line), line);
-      if (columns === 80) for (const line of stdout.split("\n")) assert.ok(line.length <= columns, line);
+test("a command that is advised is given those of the flags that it has", async () => {
+  const flags = {
+    config: "c",
+    dataDir: "d",
+    region: "r",
+    endpointUrl: "e",
+    profile: "p",
+    rate: "1",
+    reserve: "1",
+    concurrency: "1",
+  };
+  const listed = async (words: readonly string[]) => {
+    const { stdout } = await runCommand([...words, "--help"]);
+    const [, commands = ""] = /^Commands:\n((?: .*\n)*)/m.exec(stdout) ?? [];
+    const names = Array.from(commands.matchAll(/^ {2}([a-z]\S*)/gm), ([, name = ""]) => name);
+    return { stdout, names: names.filter((name) => name !== "help") };
+  };
+  const optionsOf = (text: string) => new Set(Array.from(text.matchAll(/--[a-z-]+/g), ([option]) => option));
+  const io = { calledAs: "poolsync" } as Parameters<typeof commandLine>[0];
+  for (const name of (await listed([])).names) {
+    if (name === "emulator" || name === "demo") continue;
+    const { names } = await listed([name]);
+    for (const words of names.length === 0 ? [[name]] : names.map((action) => [name, action])) {
+      const given = name === "rekey" ? ["rekey", "--digests"] : words;
+      const has = optionsOf(/^Options:\n((?: .*\n)*)/m.exec((await listed(words)).stdout)?.[1] ?? "");
+      const [every, passed] = [optionsOf(commandLine(io, ["sync"], flags)), optionsOf(commandLine(io, given, flags))];
+      assert.deepEqual(
+        [...every].filter((option) => passed.has(option)),
+        [...every].filter((option) => has.has(option)),
+        words.join(" "),
+      );
     }
   }
 });
+
+test("help fits the terminal, and breaks no word", async () => {
+  const names = ["sync", "rekey", "worker", "emulator", "admin-update-user-attributes", "pause", "explain"];
+  const commands = [...names.map((name) => [name]), ["dead", "replay"], ["dead", "export"], ["runs", "list"]];
+  for (const columns of [40, 60, 80]) {
+    for (const command of [[], ...commands]) {
+      const { stdout } = await runCommand([...command, "--help"], { columns });
+      // A single word that is too long is never broken, nor is what a shell takes together.
+      const isWord = (line: string): boolean => /^ *(\$ )?("[^"]*"|\$\([^)]*\)|\S)+( \\)?$/.test(line);
+      for (const line of stdout.split("\n")) assert.ok(line.length <= columns || isWord(line), line);
+      const whole = await runCommand([...command, "--help"], { columns: 80 });
+      assert.deepEqual(wordsOf(stdout), wordsOf(whole.stdout));
+    }
+  }
+});
+
+/** Without the ends of the lines. */
+function wordsOf(help: string): string[] {
+  return help.split(/[\s\\]+/);
+}
 
 test("a worker whose health port is taken says so", async (t) => {
   const taken = createServer().listen(0, "127.0.0.1");

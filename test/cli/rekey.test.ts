@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { cp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Redis } from "ioredis";
@@ -110,8 +110,16 @@ describe("the keys of a namespace in Redis", () => {
     redis.disconnect();
   });
 
-  test("are not made by a rekey of a namespace that nobody has used, nor without a key", async () => {
-    const { namespace } = testRedis();
+  test("are not made by who only looks at a namespace that nobody has used, nor by a rekey or without a key", async () => {
+    const { url, namespace } = testRedis();
+    const looks = ["status", "runs list", "dead list", "dead export", "damaged list", "resume", "epoch raise"];
+    for (const words of looks) await say(words.split(" "), { POOLSYNC_NAMESPACE: namespace });
+    const dump = await dumpRedis(url, `${namespace}}:memory`);
+    assert.deepEqual(
+      [...dump.values()].map((memory) => memory.includes('"keys"')),
+      [false],
+    );
+    assert.equal((await say(["status"], { POOLSYNC_NAMESPACE: namespace, POOLSYNC_KEY: ONE })).code, EXIT.done);
     const unused = await say(["rekey", "--json"], { POOLSYNC_NAMESPACE: namespace, POOLSYNC_KEY: ONE });
     assert.equal(unused.code, EXIT.failed);
     assert.deepEqual(failed.parse(JSON.parse(unused.stdout)).error.kind, "no-keys");
@@ -136,8 +144,20 @@ test("the keys of a data directory are wrapped between two commands", async (t) 
   const say = (words: readonly string[], keys: Readonly<Record<string, string>> = {}) =>
     runCommand([...words, "--data-dir", at("data")], { environment: keys });
   assert.equal((await say(["sync", at("a.csv"), "--user-pool-id", POOL])).code, EXIT.partial);
-  const rekeyed = await say(["rekey", "--json"], { POOLSYNC_KEY: ONE });
-  assert.deepEqual(JSON.parse(rekeyed.stdout), { rekeyed: true, from: "none" });
+  // A socket cannot be copied, and need not be.
+  await cp(at("data"), at("backup"), { recursive: true, filter: (path) => !path.endsWith(".sock") });
+  const isRekeyed = async (): Promise<void> => {
+    const rekeyed = await say(["rekey", "--json"], { POOLSYNC_KEY: ONE });
+    assert.deepEqual(JSON.parse(rekeyed.stdout), { rekeyed: true, from: "none" });
+  };
+  await isRekeyed();
   assert.equal((await say(["dead", "list"])).code, EXIT.usage);
+
+  // A backup from before is brought to the key in the same way.
+  await rm(at("data"), { recursive: true });
+  await rename(at("backup"), at("data"));
+  await isRekeyed();
+  const raised = await say(["epoch", "raise"], { POOLSYNC_KEY: ONE });
+  assert.equal(raised.code, EXIT.done, raised.stderr);
   assert.match((await say(["dead", "list"], { POOLSYNC_KEY: ONE })).stdout, /nobody: given_name/);
 });

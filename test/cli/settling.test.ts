@@ -63,7 +63,7 @@ test("a pause is told of once, and once that it is over", async () => {
       signal: stopping.signal,
     });
     await assert.rejects(settled, { name: "AbortError" });
-    assert.match(told.join("\n"), /^Feed hr is paused since \S+ by ann@desk: a check\. .*\nFeed hr goes on\.$/);
+    assert.match(told.join("\n"), /^Feed hr has been paused since \S+ by ann@desk: a check\. .*\nFeed hr goes on\.$/);
   } finally {
     await engine.close();
   }

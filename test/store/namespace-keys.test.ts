@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import {
   isMarkedSealed,
   markSealed,
+  openKeysToLook,
   openKeysToWork,
   openNamespaceKeys,
   rewrapKeys,
@@ -93,6 +94,18 @@ describe("the keys of a namespace", () => {
     const store = open();
     assert.deepEqual(await rewrapKeys(store, { key: ONE }), { is: "never used" });
     assert.deepEqual([await recordOf(store), await store.recall("identity")], ["", undefined]);
+  });
+
+  test("are not made by who only looks, who opens those that are there", async () => {
+    const store = open();
+    const { keys } = await openKeysToLook(store, {});
+    assert.deepEqual([keys.sealed, await recordOf(store)], [true, ""]);
+    const made = await openKeysToWork(store, { key: ONE });
+    assert.deepEqual(await openKeysToLook(store, { key: ONE }), made);
+    await assert.rejects(openKeysToLook(store, {}), { kind: "wrong-key" });
+    const emptied = open();
+    await emptied.target({ pool: "eu-west-1_A", endpoint: "localhost", region: "eu-west-1", arn: "arn" });
+    await assert.rejects(openKeysToLook(emptied, {}), { kind: "damaged", message: /keys.*are gone/ });
   });
 
   test("keep the digest key of before, which then lies in clear no more", async () => {

@@ -1,5 +1,6 @@
 /** Pauses a pool, a feed or everything, and lets it go on: a gate that only a person opens (core/gate.ts). */
 import { ALL, feedGate, poolGate } from "../../core/gate.ts";
+import { counted } from "../../core/amounts.ts";
 import { printable } from "../../core/masking.ts";
 import { nextStep, sentence, type NextStep, type Sentence } from "../../core/sentence.ts";
 import { releaseKept, sortOut } from "../../delivery/kept-users.ts";
@@ -44,7 +45,10 @@ export async function pause(engine: Engine, log: Log, target: PauseTarget, given
   const by = asStored(given);
   if (!(await store.gates.pause(gate, by))) {
     const there = (await pausedGates(store)).find((one) => one.gate === gate);
-    throw new AppError("paused", there ? pausedSentence(there) : "It is being let go on: try again.");
+    throw new AppError(
+      "paused",
+      there ? ["Nothing was changed. ", ...pausedSentence(there)] : "It is being let go on: try again.",
+    );
   }
   log.warn({ gate, by: by.by, reason: by.reason }, "paused");
   for (const { pool } of await store.targets()) await sortOut(store, { pool });
@@ -107,10 +111,19 @@ function resumeOf(gate: string): NextStep {
   return nextStep("resume", ...(kind === undefined ? [] : [`--${kind}`, name]));
 }
 
-export function pausedSentence({ gate, since, by, reason }: PausedGate): Sentence {
-  const at = new Date(since).toISOString();
-  const paused = `${capitalised(gateName(gate))} is paused since ${at} by ${by}: ${reason}.`;
-  return sentence`${paused} Let it go on with ${resumeOf(gate)}.`;
+export function pausedSentence(paused: PausedGate): Sentence {
+  return sentence`${sincePaused(paused)} Let it go on with ${resumeOf(paused.gate)}.`;
+}
+
+/** What is paused, since when, by whom and why. */
+export function sincePaused({ gate, since, by, reason }: Pause & { readonly gate: string; readonly since: number }) {
+  const end = /[.!?…]$/.test(reason) ? "" : ".";
+  return `${capitalised(gateName(gate))} has been paused since ${new Date(since).toISOString()} by ${by}: ${reason}${end}`;
+}
+
+/** `users`: of whom something is kept. */
+export function keptText(users: number): string {
+  return users === 0 ? "Nothing is kept so far." : `Changes of ${counted(users, "user")} are kept.`;
 }
 
 export function resumedSentence(gate: string): Sentence {

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { AppError } from "../../app/app-error.ts";
 import { exportLetters, poolOfLetters } from "../../app/letters/export-letters.ts";
 import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
-import { openConfiguredEngine } from "../../app/opening.ts";
+import { openEngineToLook } from "../../app/opening.ts";
 import { counted } from "../../core/amounts.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
@@ -49,7 +49,7 @@ async function writeLetters({ io, data }: Context, flags: ExportFlags): Promise<
   }
   const showValues = flags.showValues === true;
   return withScope(async (scope) => {
-    const engine = await openConfiguredEngine(opened.config, scope, opened);
+    const engine = await openEngineToLook(opened.config, scope, opened);
     const filters = await filtersOf(engine, opened.config, flags);
     const request = { filters, limit: flags.limit, showValues };
     const pool = await poolOfLetters(engine, request);

@@ -2,7 +2,16 @@
 import { hostname, userInfo } from "node:os";
 import { basename } from "node:path";
 import type { Command } from "commander";
-import { asStored, gateName, gateOf, pause, pausedGates, resume, type PauseTarget } from "../../app/gates/pause.ts";
+import {
+  asStored,
+  gateName,
+  gateOf,
+  keptText,
+  pause,
+  pausedGates,
+  resume,
+  type PauseTarget,
+} from "../../app/gates/pause.ts";
 import { pendingRunOf } from "../../app/gates/pending-run.ts";
 import { openEngineToStop } from "../../app/opening.ts";
 import { namedPool, type Config } from "../../config/config.ts";
@@ -35,7 +44,9 @@ export function addPause(program: Command, context: Context): void {
   const command = program
     .command("pause")
     .description("Send nothing more of a pool, a feed, or of everything, until `resume`. Changes are taken and kept.");
-  engineOptions(targetOptions(command).option("--reason <text>", "why (required): others see it"))
+  engineOptions(
+    targetOptions(command).option("--reason <text>", "why, in a few words that others will read (required)"),
+  )
     .addHelpText(
       "after",
       `
@@ -45,8 +56,8 @@ Examples:
   $ poolsync pause --reason "incident 42"
 
 Every process obeys at once; calls that are in flight end. Commands that would
-write say who has paused it and why. Without Redis there is one process: press
-Ctrl-C in it first, what is not sent stays queued.`,
+write say who has paused what, and why. Without Redis there is one process: press
+Ctrl-C in it first; what is not sent stays queued.`,
     )
     .action(context.act((flags: PauseFlags) => runPause(context, flags)));
 }
@@ -77,7 +88,7 @@ async function runPause({ io }: Context, flags: PauseFlags): Promise<number> {
       const command = (...words: readonly string[]): string => `\`${commandLine(io, words, flags)}\``;
       const run = await pendingRunOf(engine.store, target);
       const said = [
-        `Paused: ${gateName(gateOf(target))}. ${counted(users, "user has", "users have")} something that is kept.`,
+        `Paused: ${gateName(gateOf(target))}. ${keptText(users)}`,
         `Let it go on with ${command("resume", ...namesOf(flags))}.`,
         ...(run === undefined
           ? []
@@ -91,7 +102,7 @@ async function runPause({ io }: Context, flags: PauseFlags): Promise<number> {
 
 function noReason(flags: PauseFlags): AppError {
   const step = nextStep("pause", ...namesOf(flags), "--reason", "HR checks the file");
-  return new AppError("usage", sentence`Expected --reason to say why, as others see it: ${step}`, {
+  return new AppError("usage", sentence`Expected --reason with a few words that others will read: ${step}`, {
     category: "usage",
   });
 }

@@ -33,8 +33,10 @@ export function addRekey(program: Command, context: Context): void {
       `
 Examples:
   $ POOLSYNC_KEY=$(cat new.key) poolsync rekey
-  $ POOLSYNC_KEY=$(cat new.key) POOLSYNC_KEY_PREVIOUS=$(cat old.key) poolsync rekey
-  $ POOLSYNC_KEY=$(cat new.key) POOLSYNC_KEY_PREVIOUS=$(cat old.key) poolsync rekey --digests
+  $ POOLSYNC_KEY=$(cat new.key) POOLSYNC_KEY_PREVIOUS=$(cat old.key) \\
+      poolsync rekey
+  $ POOLSYNC_KEY=$(cat new.key) POOLSYNC_KEY_PREVIOUS=$(cat old.key) \\
+      poolsync rekey --digests
 
 Values are not sealed anew: what seals them stays, and only what wraps it is
 another. Workers go on. Keep the old key until no process is started with it.
