@@ -9,6 +9,7 @@ import { FORMAT, foreignFormat } from "./format.ts";
 import { storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
+import { createCounters } from "./counters.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createMetRuns } from "./met-runs.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
@@ -101,6 +102,7 @@ export async function createRedisStore(
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   const metRuns = createMetRuns();
   const shelf = createShelf(redis, keys, scripts, pools);
+  const counters = createCounters(redis, keys, scripts);
   return {
     kind: "redis",
     get identity() {
@@ -119,7 +121,7 @@ export async function createRedisStore(
     },
     mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, shelf, ownRead),
     letters: createRedisLetters(redis, keys, scripts, shelf, ownRead),
-    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, counters, ownRead),
     holds: createRedisHolds(redis, keys, scripts, shelf),
     gates: createRedisGates(redis, keys, scripts, shelf),
     exceptions: createRedisExceptions(redis, keys, scripts, shelf),
@@ -129,7 +131,7 @@ export async function createRedisStore(
     plans: createRedisPlans(redis, keys, scripts),
     lost: fence.met,
     look,
-    damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
+    damaged: createRedisDamaged(redis, keys, scripts, counters, () => countEverything(redis, keys, shelf)),
     texts: createRedisTexts(redis, keys, scripts),
     rekeying: createRedisRekeying(redis, keys, scripts),
 
@@ -180,9 +182,9 @@ export async function createRedisStore(
     dropLink: (pool, digest) => write(keys.links(pool), "HDEL", digest),
 
     async pools() {
-      const letters = Object.entries(await redis.hgetall(keys.pools));
+      const letters = [...(await counters.all("pools"))];
       const busy = await Promise.all(
-        letters.map(async ([pool, count]) => Number(count) > 0 || (await redis.zcard(keys.due(pool))) > 0),
+        letters.map(async ([pool, count]) => count > 0 || (await redis.zcard(keys.due(pool))) > 0),
       );
       return letters.filter((_, index) => busy[index]).map(([pool]) => pool);
     },

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { TERMS } from "../../core/books.ts";
 import { GATE_STATES } from "../../core/gate.ts";
 import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS, MOST_REPLACED } from "../../core/mailbox.ts";
 import { PACE_RULE } from "../../core/pace.ts";
@@ -9,10 +10,11 @@ import { COUNT_DIGITS, MAX_LEAD_MS, TIME_DIGITS } from "../../core/version.ts";
 import { LAST_TIME_MS } from "../documents.ts";
 import { PROBE_GROWTH } from "../holds.ts";
 import type { RedisClient } from "./connection.ts";
+import { MOST_COUNTED } from "./counters.ts";
 import { FOREIGN, FORMAT, FORMER, REPLACED } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
-const MAILBOX = ["damaged", "account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
+const MAILBOX = ["damaged", "counters", "account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
 
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
@@ -32,12 +34,13 @@ const PRELUDES = {
   release: MAILBOX,
   sweep: ["damaged"],
   "begin-run": ["damaged"],
-  advance: ["damaged"],
-  "sweep-runs": ["damaged"],
+  advance: ["damaged", "counters"],
+  "sweep-runs": ["damaged", "counters"],
   "set-aside": MAILBOX,
   "set-aside-plan": ["damaged"],
   "damaged-remove": ["damaged"],
-  reckon: [],
+  reckon: ["damaged", "counters"],
+  "mend-counters": ["damaged", "counters"],
   now: [],
   "keep-before-images": [],
   "note-exceptions": ["damaged"],
@@ -75,6 +78,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
     LAST_TIME_MS,
     GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])),
   },
+  counters: { MOST_COUNTED, TERMS: Object.fromEntries(TERMS.map((term) => [term, term])) },
   account: { MADE_AT_DIGITS },
   mailbox: {
     ABANDONED_CALL_MS,
@@ -88,7 +92,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
     FLAG_OF,
     CONTACT_OF,
   },
-  pace: PACE_RULE,
+  pace: { ...PACE_RULE, LAST_TIME_MS },
   "hold-ask": { PROBE_GROWTH },
 };
 

@@ -135,16 +135,16 @@ local function sound(kind, field, text)
 end
 
 -- Ids are times: none is given twice, though what had it was removed meanwhile.
-local function shelve(kind, field, text, pool)
+local function shelve(kind, field, text, pool, run)
   local since = now_ms()
   local at = since
   while redis.call('HEXISTS', DAMAGED, string.format('%.0f', at)) == 1 do at = at + 1 end
   local id = string.format('%.0f', at)
   -- What a full server refuses comes first.
   redis.call('HSET', DAMAGED_TEXTS, id, text)
-  redis.call('HSET', DAMAGED, id, cjson.encode({ kind = kind, place = field, since = since, pool = pool }))
+  redis.call('HSET', DAMAGED, id, cjson.encode({ kind = kind, place = field, since = since, pool = pool, run = run ~= '' and run or nil }))
   -- Its units are in the books still: see `reckon` of store/damaged.ts.
-  if kind == 'mailbox' or kind == 'letter' then redis.call('HSET', DAMAGED_TEXTS, 'owed', id) end
+  if kind == 'mailbox' or kind == 'letter' or kind == 'counter' then redis.call('HSET', DAMAGED_TEXTS, 'owed', id) end
 end
 
 local function set_aside(kind, key, field, text, pool)

@@ -77,6 +77,11 @@ local function book(run, term, by)
 end
 local function post()
   for field, by in pairs(moves) do
+    local was = by ~= 0 and redis.call('HGET', BOOKS, field)
+    -- As they were before any of these moves: the books balance then.
+    if is_broken(was) then mend_books(BOOKS, string.match(field, '^(.*)|')) end
+  end
+  for field, by in pairs(moves) do
     if by ~= 0 then redis.call('HINCRBY', BOOKS, field, string.format('%.0f', by)) end
   end
 end

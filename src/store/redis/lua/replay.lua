@@ -33,7 +33,7 @@ for _, letter in ipairs(letters) do
     redis.call('ZREM', LETTER_TIMES, letter.id)
   elseif redis.call('HDEL', LETTERS, letter.id) == 1 then
     redis.call('ZREM', LETTER_TIMES, letter.id)
-    redis.call('HINCRBY', POOLS, letter.pool, -1)
+    count_letters(POOLS, letter.pool, -1, LETTER_TIMES)
     local d = draft(letter.user, { pool = letter.pool, username = letter.username, priority = priority })
     book(letter.run, 'dead', -1)
     place(d, letter.unit, {

@@ -12,7 +12,7 @@ redis.call('SET', KEYS[1], string.format('%.0f|%s', now + tonumber(ARGV[2]), ARG
 local users = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', string.format('%.0f', now), 'WITHSCORES', 'LIMIT', ARGV[3], ARGV[4])
 local pool, due = string.match(KEYS[2], 'due:(.*)$'), {}
 for i = 1, #users, 2 do
-  local user, due_at = users[i], tonumber(users[i + 1])
+  local user, due_at = users[i], math.max(0, tonumber(users[i + 1]))
   local document = redis.call('HGET', KEYS[3], user)
   local mailbox = document and sound('mailbox', user, document)
   if not mailbox or mailbox.pool ~= pool then
