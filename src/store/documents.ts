@@ -21,6 +21,8 @@ function byName<T>(shape: z.ZodType<T>) {
 /** Where the time of a `Date` ends, and so every number of a document. */
 export const LAST_TIME_MS = 8_640_000_000_000_000;
 const number = z.number().min(-LAST_TIME_MS).max(LAST_TIME_MS);
+/** Above every counter, and so far below what a double carries that nothing which is added goes beyond. */
+export const MOST_COUNTED = 9_000_000_000_000_000;
 /** A count that is 0 is left out. */
 const count = number.default(0);
 /** A mark of an account begins with digits: see core/person.ts. */

@@ -1,11 +1,8 @@
 /** Counters that are read outside of scripts: one that is no whole number is set aside, and read again. */
 import type { RedisClient } from "./connection.ts";
-import { LAST_TIME_MS } from "../documents.ts";
+import { LAST_TIME_MS, MOST_COUNTED } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
-
-/** Above every count, and far enough below what a double carries that nothing which is added goes beyond. */
-export const MOST_COUNTED = 9_000_000_000_000_000;
 
 export interface Counters {
   /** Some fields of the books, or the letters of some pools; 0 where there is none. */

@@ -7,10 +7,9 @@ import { PACE_RULE } from "../../core/pace.ts";
 import { MADE_AT_DIGITS } from "../../core/person.ts";
 import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
 import { COUNT_DIGITS, MAX_LEAD_MS, TIME_DIGITS } from "../../core/version.ts";
-import { LAST_TIME_MS } from "../documents.ts";
+import { LAST_TIME_MS, MOST_COUNTED } from "../documents.ts";
 import { PROBE_GROWTH } from "../holds.ts";
 import type { RedisClient } from "./connection.ts";
-import { MOST_COUNTED } from "./counters.ts";
 import { FOREIGN, FORMAT, FORMER, REPLACED } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
