@@ -1,6 +1,6 @@
 /** Counters that are read outside of scripts: one that is no whole number is set aside, and read again. */
 import type { RedisClient } from "./connection.ts";
-import { LAST_TIME_MS, MOST_COUNTED } from "../documents.ts";
+import { MOST_COUNTED } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
 
@@ -38,10 +38,4 @@ export function createCounters(redis: RedisClient, keys: Keys, scripts: Scripts)
 
 function isCount(text: string | null): boolean {
   return text === null || (/^(?:0|-?[1-9]\d*)$/.test(text) && Math.abs(Number(text)) <= MOST_COUNTED);
-}
-
-/** A score that is a time, in epoch ms: the beginning of all times where it is none. */
-export function timeOfScore(score: string | undefined): number {
-  const time = Number(score);
-  return time >= 0 && time <= LAST_TIME_MS ? time : 0;
 }

@@ -3,8 +3,8 @@ import { directRunId, type ForgottenRun, type Run, type Runs } from "../runs.ts"
 import type { OwnRead } from "../fence.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
-import { runDocument } from "../documents.ts";
-import { timeOfScore, type Counters } from "./counters.ts";
+import { runDocument, timeIn } from "../documents.ts";
+import type { Counters } from "./counters.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
@@ -129,7 +129,7 @@ export function createRedisRuns(
     async forgotten() {
       const found = await redis.zrange(keys.forgotten, "0", "-1", "WITHSCORES");
       const runs: ForgottenRun[] = [];
-      for (let n = 0; n + 1 < found.length; n += 2) runs.push({ run: found[n] ?? "", at: timeOfScore(found[n + 1]) });
+      for (let n = 0; n + 1 < found.length; n += 2) runs.push({ run: found[n] ?? "", at: timeIn(found[n + 1]) });
       return runs;
     },
 

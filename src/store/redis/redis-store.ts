@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Store } from "../store.ts";
 import { createFence, type OwnRead, type StoreIdentity } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
-import { targetDocument } from "../documents.ts";
+import { targetDocument, timeIn } from "../documents.ts";
 import { FORMAT, foreignFormat } from "./format.ts";
-import { storeReplaced } from "../store-error.ts";
+import { epochOf, storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
 import { createCounters } from "./counters.ts";
@@ -60,8 +61,13 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
   }
 }
 
-const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
-const epochReply = z.tuple([z.coerce.number(), z.coerce.number().nullable()]);
+/** A text that is no time is not said. */
+const since = z
+  .string()
+  .nullable()
+  .transform((text) => (text === null ? undefined : timeIn(text) || undefined));
+const identityReply = z.tuple([z.string(), z.string(), since]);
+const epochReply = z.tuple([z.coerce.number(), since]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(
@@ -136,8 +142,8 @@ export async function createRedisStore(
     rekeying: createRedisRekeying(redis, keys, scripts),
 
     async raiseEpoch({ isWhole = false } = {}) {
-      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], [isWhole ? 1 : 0]));
-      known = { ...known, epoch, since: since ?? undefined };
+      const [epoch, from] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], [isWhole ? 1 : 0]));
+      known = { ...known, epoch, since: from };
     },
 
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
@@ -195,6 +201,7 @@ export async function createRedisStore(
 
 async function openNamespace(keys: Keys, scripts: Scripts): Promise<StoreIdentity> {
   const reply = await scripts.run("open-namespace", [keys.memory], [randomBytes(16).toString("base64url")]);
-  const [identity, epoch, since] = identityReply.parse(reply);
-  return { identity, epoch, since: since ?? undefined };
+  const [identity, epoch, from] = identityReply.parse(reply);
+  const next = sentence`delete it (\`redis-cli HDEL '${keys.memory}' epoch\`) and give ${nextStep("epoch", "raise")}`;
+  return { identity, epoch: epochOf(epoch, next), since: from };
 }

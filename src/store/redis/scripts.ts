@@ -73,6 +73,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
   fence: { FORMAT, FOREIGN, REPLACED },
   "open-namespace": { FORMAT, FORMER, FOREIGN },
   damaged: {
+    VERSION_FORM: `^${["%d".repeat(TIME_DIGITS), "%d".repeat(COUNT_DIGITS), "%d".repeat(COUNT_DIGITS)].join("%.")}$`,
     MADE_AT_DIGITS,
     LAST_TIME_MS,
     GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])),
