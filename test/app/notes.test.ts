@@ -27,7 +27,7 @@ test("a note of a cancelled run that is broken is none, and is written anew", as
 test("a note of the sealing that is broken says that nothing was met yet", async () => {
   const { store } = openMemoryStore();
   const shelves = async () => [{ kind: "letters", of: "", texts: 3 }] as const;
-  const { getValue } = store;
+  const getValue = (name: string) => store.getValue(name);
   for (const broken of BROKEN) {
     await store.setValue(SEALING_NOTE, broken);
     assert.equal(await countUnsealed({ texts: { ...store.texts, shelves }, getValue }), 3);

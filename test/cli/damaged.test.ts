@@ -59,6 +59,10 @@ describe("a damaged document in Redis", () => {
     await until("the worker says what it has met", () => worker.stderr().includes("document set aside"));
     assert.match(worker.stderr(), /"worker started"/);
     assert.match(worker.stderr(), new RegExp(`"kind":"letter","place":"${[...broken][0]}"`));
+    const record = await redis.hget(keys.memory, "keys");
+    await redis.hdel(keys.memory, "keys");
+    await until("the worker puts the keys back", () => worker.stderr().includes('"keys put back"'));
+    assert.equal(await redis.hget(keys.memory, "keys"), record);
     await worker.kill("SIGTERM");
     await worker.ended();
 
