@@ -11,9 +11,10 @@ import { POOL, runCommand, type Said } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 
 const USERS = 3;
-const STRANGERS = 9;
+const STRANGERS = 10;
 const BROKEN = '{"broken":1}';
 const documents = z.object({ documents: z.array(z.object({ id: z.string(), kind: z.string(), place: z.string() })) });
+const letters = z.object({ deadLetters: z.record(z.string(), z.number()) });
 const status = z.object({
   damaged: z.number(),
   balanced: z.boolean(),
@@ -65,6 +66,11 @@ describe("a damaged document in Redis", () => {
     assert.equal(await redis.hget(keys.memory, "keys"), record);
     await worker.kill("SIGTERM");
     await worker.ended();
+
+    broken.add(await breakLetter());
+    assert.equal((await say("dead", "list")).code, EXIT.done);
+    const { deadLetters } = letters.parse(JSON.parse((await say("status", "--json")).stdout));
+    assert.deepEqual(deadLetters, { "user-not-found": STRANGERS - broken.size }, "a job is left of one that is none");
 
     const commands: readonly (readonly [code: number, ...words: string[]])[] = [
       [EXIT.done, "dead", "list"],
