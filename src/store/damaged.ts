@@ -36,6 +36,7 @@ export interface DamagedDocument {
   readonly since: number;
   /** Where something other than the document says it. */
   readonly pool?: string;
+  /** One that the text names, of those that the store knows. */
   readonly run?: string;
 }
 

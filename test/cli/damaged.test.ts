@@ -99,7 +99,10 @@ describe("a damaged document in Redis", () => {
     assert.match(listed.stdout, /letter/);
     assert.ok(!listed.stdout.includes("broken"));
     const [first, ...others] = await aside();
-    assert.equal((await say("damaged", "remove", first?.id ?? "", "no-such-id")).stdout, "Removed 1 document.\n");
+    const refused = await say("damaged", "remove", first?.id ?? "", "no-such-id");
+    assert.equal(refused.code, EXIT.failed);
+    assert.match(refused.stderr.replaceAll(/\s+/g, " "), /no damaged document `no-such-id`.*damaged list/);
+    assert.equal((await say("damaged", "remove", first?.id ?? "")).stdout, "Removed 1 document.\n");
     assert.equal(
       (await say("damaged", "remove", ...others.map(({ id }) => id), "--json")).stdout,
       `{"documents":${others.length}}\n`,

@@ -150,15 +150,24 @@ local function shelve(kind, field, text, pool, run)
   if kind == 'mailbox' or kind == 'letter' or kind == 'counter' then redis.call('HSET', DAMAGED_TEXTS, 'owed', id) end
 end
 
-local function set_aside(kind, key, field, text, pool)
-  shelve(kind, field, text, pool)
+-- The first run that a text names, of those that are known.
+local function run_in(text, runs)
+  for run in string.gmatch(text, '"run":"([^"\\]+)"') do
+    if redis.call('HEXISTS', runs, run) == 1 then return run end
+  end
+  return nil
+end
+
+-- `runs`, where it may name one.
+local function set_aside(kind, key, field, text, pool, runs)
+  shelve(kind, field, text, pool, runs and run_in(text, runs))
   redis.call('HDEL', key, field)
 end
 
 -- The document of a field's text. What is broken is set aside, and nil is answered.
-local function read_document(kind, key, field, text)
+local function read_document(kind, key, field, text, runs)
   local document = sound(kind, field, text)
-  if not document then set_aside(kind, key, field, text) end
+  if not document then set_aside(kind, key, field, text, nil, runs) end
   return document
 end
 

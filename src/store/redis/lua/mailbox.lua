@@ -129,7 +129,7 @@ local function set_aside_mailbox(user, text)
     if redis.call('ZREM', due, user) == 1 then pool = name end
   end
   for _, gate in ipairs(redis.call('HKEYS', GATES)) do redis.call('ZREM', KEPT, gate .. '\0' .. user) end
-  set_aside('mailbox', MAILBOXES, user, text, pool)
+  set_aside('mailbox', MAILBOXES, user, text, pool, RUNS)
 end
 
 -- The mailbox of a text, or nil where it is broken, or says that it is of another pool than the one given, or than the one
@@ -173,7 +173,7 @@ end
 
 -- The letter of a text, or nil where it is broken.
 local function read_letter(id, text)
-  local letter = read_document('letter', LETTERS, id, text)
+  local letter = read_document('letter', LETTERS, id, text, RUNS)
   if not letter then redis.call('ZREM', LETTER_TIMES, id) end
   return letter
 end
