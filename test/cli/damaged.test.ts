@@ -123,6 +123,22 @@ describe("a damaged document in Redis", () => {
     assert.equal(run.parse(JSON.parse(again.stdout)).books["damaged"], 0);
   });
 
+  test("that is a counter costs no row of the sync that meets it", async () => {
+    await writeFile(stage.at("counted.csv"), "username,family_name\nu0,d\nu1,e\nu2,f\n");
+    await sync("all.csv", "--detach");
+    for (const field of await redis.hkeys(keys.books)) await redis.hset(keys.books, field, "abc");
+    await redis.set(keys.arrivals, "abc");
+    const put = await sync("counted.csv");
+    const { books, balanced } = run.parse(JSON.parse(put.stdout));
+    assert.deepEqual([books["received"], balanced], [USERS, true]);
+    assert.equal((await say("sync", stage.at("all.csv"), "--user-pool-id", POOL)).code, EXIT.done);
+    const { balanced: isBalanced, verified } = status.parse(
+      JSON.parse((await say("status", "--verify", "--json")).stdout),
+    );
+    assert.deepEqual([isBalanced, verified.differences], [true, []]);
+    assert.ok((await aside()).some(({ kind, place }) => kind === "counter" && place === "arrivals"));
+  });
+
   test("that is the record of a run is named by who asks for that run", async () => {
     const { run: id } = run.parse(JSON.parse((await sync("known.csv")).stdout));
     await redis.hset(keys.runs, id, BROKEN);
