@@ -1,6 +1,5 @@
 /** The content of each feed that somebody has cancelled last: its schedule does not put that again by itself. */
 import { z } from "zod";
-import { soundDocument } from "../../store/documents.ts";
 import type { Run } from "../../store/runs.ts";
 import type { Store } from "../../store/store.ts";
 import { contentOf } from "./approvals.ts";
@@ -20,7 +19,7 @@ export async function cancelledBefore(
   latest: readonly Run[],
   { pool, feed, identity }: Pick<Run, "pool" | "feed" | "identity">,
 ): Promise<string | undefined> {
-  const noted = soundDocument(note, (await store.getValue(nameOf({ pool, feed }))) ?? "null");
+  const noted = note.safeParse(JSON.parse((await store.getValue(nameOf({ pool, feed }))) ?? "null")).data;
   if (noted?.content !== identity) return undefined;
   const last = latest.find((run) => run.pool === pool && run.feed === feed && contentOf(run.identity) === identity);
   return last === undefined || last.state === "cancelled" ? noted.run : undefined;
