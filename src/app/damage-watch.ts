@@ -1,19 +1,28 @@
-/** Says in the log what was set aside, once a process. */
+/** Says in the log what broke in the store, once a process: documents that were set aside, and the keys. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
-import type { Store } from "../store/store.ts";
+import type { Engine } from "../queues/engine.ts";
 
 const LOOK_EVERY_MS = 5_000;
 
 /** Looks until the signal; what the store does not answer is asked again. */
-export async function watchDamage({ damaged }: Pick<Store, "damaged">, log: Log, signal: AbortSignal): Promise<void> {
+export async function watchDamage(
+  { store: { damaged }, lookAtKeys }: Pick<Engine, "store" | "lookAtKeys">,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
   const known = new Set<string>();
+  let areAltered = false;
   while (!signal.aborted) {
     try {
       for (const { id, kind, place, pool, run } of await damaged.list()) {
         if (!known.has(id)) log.warn({ id, kind, place, pool, run }, "document set aside");
         known.add(id);
       }
+      const keys = await lookAtKeys?.();
+      if (keys === "put back") log.warn({}, "keys put back");
+      if (keys === "altered" && !areAltered) log.error({}, "keys altered");
+      areAltered = keys === "altered";
       await sleep(LOOK_EVERY_MS, undefined, { signal, ref: false });
     } catch {
       // The deliveries of the process tell of a store that cannot be asked; and a sleep that was ended needs no word.

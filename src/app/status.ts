@@ -32,7 +32,7 @@ const namespaceStatus = z.object({
       pace: z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), lastCutAt: z.string().optional() }),
     }),
   ),
-  /** Letters' jobs by kind, as the dead-letter queues have them. */
+  /** Letters by kind. */
   deadLetters: z.record(z.string(), z.number()),
   holds: z.array(
     z.object({ pool: z.string(), scope: z.string(), kind: z.string(), since: z.string(), probeAt: z.string() }),
@@ -98,11 +98,6 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
       pace: { ratePerSecond, ceilingPerSecond, ...(cutAt > 0 ? { lastCutAt: iso(cutAt) } : {}) },
     });
   }
-  const deadLetters: Record<string, number> = {};
-  for (const kind of LETTER_KINDS) {
-    const letters = await queues.queue(deadLetterQueue(kind)).count();
-    if (letters > 0) deadLetters[kind] = letters;
-  }
   const pauses: NamespaceStatus["pauses"] = [];
   for (const { gate, since, by, reason } of await pausedGates(store)) {
     pauses.push({ gate, since: iso(since), by, reason, users: await store.gates.kept(gate) });
@@ -112,6 +107,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     runs.push({ run: id, feed, pool, state, startedAt: iso(startedAt), books: { ...(await store.runs.books(id)) } });
   }
   const total = await store.runs.books();
+  const deadLetters = await countLetters(engine, total);
   const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
   const { since, withoutAof } = store;
   return {
@@ -136,6 +132,24 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     ...(engine.keyring.isSealed ? {} : { unsealed: await countUnsealed(store) }),
     ...(verify ? { verified: await recount(engine, total) } : {}),
   };
+}
+
+/**
+ * Letters by kind. Their jobs say it at once, however many there are, but some may be missing, or left of a letter that is
+ * gone: where they are not as many as the books have, the letters themselves are counted.
+ */
+async function countLetters({ store, queues }: Engine, { dead }: Books): Promise<Record<string, number>> {
+  const jobs: Record<string, number> = {};
+  let sum = 0;
+  for (const kind of LETTER_KINDS) {
+    const count = await queues.queue(deadLetterQueue(kind)).count();
+    if (count > 0) jobs[kind] = count;
+    sum += count;
+  }
+  if (sum === dead) return jobs;
+  const letters: Record<string, number> = {};
+  for await (const { kind } of store.letters.list({})) letters[kind] = (letters[kind] ?? 0) + 1;
+  return letters;
 }
 
 /** Walks every mailbox and letter, and compares what is there with the books of each run and with the total. */

@@ -14,6 +14,12 @@ export const TIME_DIGITS = 15;
 /** The width of the sequence and of the arrival in a version. */
 export const COUNT_DIGITS = 16;
 
+/** True for a whole version: all that its parts are read from. */
+export function isVersion(text: string): boolean {
+  return VERSION.test(text);
+}
+const VERSION = new RegExp(`^\\d{${TIME_DIGITS}}(?:\\.\\d{${COUNT_DIGITS}}){2}$`);
+
 /** How far ahead of the store's clock a version may lie. Beyond it the change is invalid. */
 export const MAX_LEAD_MS = 5 * 60_000;
 

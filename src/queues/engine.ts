@@ -6,7 +6,13 @@ import { createLog, type Log } from "../log.ts";
 import { nameRunsAnew } from "../store/content-names.ts";
 import { createKeyring, type Keyring } from "../store/keyring.ts";
 import { sealEverything } from "../store/sealing.ts";
-import { openKeysToLook, openKeysToWork, type WrappingKeys } from "../store/namespace-keys.ts";
+import {
+  createKeysWatch,
+  openKeysToLook,
+  openKeysToWork,
+  type KeysFound,
+  type WrappingKeys,
+} from "../store/namespace-keys.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
@@ -35,6 +41,8 @@ export interface Engine {
   readonly queues: Queues;
   readonly wakeUps: WakeUps;
   readonly keyring: Keyring;
+  /** Looks whether the keys are still in the store. Absent where new ones are being made. */
+  readonly lookAtKeys?: () => Promise<KeysFound>;
   /** False while the connection to Redis is lost, or silent: it heals by itself, and calls wait for it. */
   readonly connected: boolean;
   /** What a process is told that finds the data directory in use. Absent on Redis, where nobody has to ask. */
@@ -46,9 +54,11 @@ export interface Engine {
 export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const closing = new AbortController();
   let sealed = false;
+  let lookAtKeys: Engine["lookAtKeys"];
   const openKeyring = async (store: Store): Promise<Keyring> => {
-    const openKeys = settings.looksOnly === true ? openKeysToLook : openKeysToWork;
-    const { keys, wrappedBy } = await openKeys(store, settings);
+    const opened = await (settings.looksOnly === true ? openKeysToLook : openKeysToWork)(store, settings);
+    const { keys, wrappedBy, record } = opened;
+    if (record !== undefined) lookAtKeys = createKeysWatch(store, settings, { record, keys });
     ({ sealed } = keys);
     return createKeyring({ identity: store.identity, keys, encrypts: wrappedBy !== "none", isSealed: () => sealed });
   };
@@ -60,7 +70,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
     void sealing.then((isDone) => (sealed = isDone));
   }
-  return engine;
+  return Object.assign(engine, lookAtKeys && { lookAtKeys });
 }
 
 /** Opens the engine with a keyring of the caller's own. Nothing is sealed anew beside it. */

@@ -8,6 +8,7 @@
  * - A run whose record is broken is not known any more. What it has put goes on, but for gates of its own and while no
  *   feed or pool is paused, because its feed is not known.
  * - In the place of a gate stands a pause, until somebody resumes; the gate of a run stands as the run does.
+ * - A counter is what other counters leave, and is counted anew where they do not say it: see lua/counters.lua.
  * - A plan that was set aside is made again; a hold, a target, a link or exceptions are noted again when they are met.
  */
 export const DOCUMENT_KINDS = [
@@ -21,6 +22,7 @@ export const DOCUMENT_KINDS = [
   "target",
   "link",
   "plan",
+  "counter",
 ] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
@@ -28,12 +30,13 @@ export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 export interface DamagedDocument {
   readonly id: string;
   readonly kind: DocumentKind;
-  /** Under which name it lay: the key of a user, the id of a letter or a run, the name of a gate. */
+  /** Under which name it lay: the key of a user, the id of a letter or a run, the name of a gate or of a counter. */
   readonly place: string;
   /** Epoch ms. */
   readonly since: number;
   /** Where something other than the document says it. */
   readonly pool?: string;
+  /** One that the text names, of those that the store knows. */
   readonly run?: string;
 }
 

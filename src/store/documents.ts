@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { GATE_STATES } from "../core/gate.ts";
 import { madeAt } from "../core/person.ts";
+import { isVersion } from "../core/version.ts";
 import { EXCEPTION_KINDS } from "./exceptions.ts";
 import { CHANGE_SOURCES, RUN_STATES } from "./runs.ts";
 
@@ -21,15 +22,18 @@ function byName<T>(shape: z.ZodType<T>) {
 /** Where the time of a `Date` ends, and so every number of a document. */
 export const LAST_TIME_MS = 8_640_000_000_000_000;
 const number = z.number().min(-LAST_TIME_MS).max(LAST_TIME_MS);
+/** Above every counter, and so far below what a double carries that nothing which is added goes beyond. */
+export const MOST_COUNTED = 9_000_000_000_000_000;
 /** A count that is 0 is left out. */
 const count = number.default(0);
 /** A mark of an account begins with digits: see core/person.ts. */
 const account = z.exactOptional(z.string().refine((mark) => !Number.isNaN(madeAt(mark))));
+const version = z.string().refine(isVersion);
 const sendUnless = z.exactOptional(z.enum(["written", "there"]));
 const replaced = z.exactOptional(
   z.array(
     z.object({
-      version: z.string(),
+      version,
       digest: z.string(),
       body: z.string(),
       run: z.string(),
@@ -41,7 +45,7 @@ const replaced = z.exactOptional(
   ),
 );
 const queuedUnit = z.object({
-  version: z.string(),
+  version,
   digest: z.string(),
   body: z.string(),
   run: z.string(),
@@ -76,7 +80,7 @@ export const mailboxDocument = z.object({
 
 export const ledgerDocument = byName(
   z.object({
-    version: z.string(),
+    version,
     digest: z.string(),
     at: z.exactOptional(number),
     account,
@@ -97,7 +101,7 @@ export const letterDocument = z.object({
   kind: z.string().regex(/^[a-z-]+$/),
   reason: z.string(),
   owner: z.exactOptional(z.string()),
-  version: z.string(),
+  version,
   run: z.string(),
   digest: z.string(),
   body: z.string(),
@@ -174,6 +178,12 @@ const MAY_OVERFLOW = /e\+?\d{3}/i;
 function overflows(value: unknown): boolean {
   if (typeof value === "number") return !Number.isFinite(value);
   return typeof value === "object" && value !== null && Object.values(value).some(overflows);
+}
+
+/** The time in a text, in epoch ms: the beginning of all times where there is none. */
+export function timeIn(text: string | undefined): number {
+  const time = Number(text);
+  return time >= 0 && time <= LAST_TIME_MS ? time : 0;
 }
 
 /** True for a text that may be one of the keyring's. */

@@ -103,7 +103,7 @@ export async function openKeysToWork(store: KeyStore, wrapping: WrappingKeys): P
 export async function openKeysToLook(
   store: KeyStore,
   wrapping: WrappingKeys,
-): Promise<Pick<OpenedKeys, "keys" | "wrappedBy">> {
+): Promise<Omit<OpenedKeys, "record"> & { readonly record?: string }> {
   if ((await hasKeys(store)) || (await store.targets()).length > 0) return openKeysToWork(store, wrapping);
   return { keys: freshKeys(), wrappedBy: wrapping.key === undefined ? "none" : "key" };
 }
@@ -196,6 +196,53 @@ export async function markSealed(store: KeyStore, wrapping: WrappingKeys): Promi
   }
 }
 
+/**
+ * What a process that has the keys finds of their record later. `altered`: others are there, or it does not open; who
+ * starts then is refused, or works with other keys.
+ */
+export type KeysFound = "there" | "put back" | "altered";
+
+/**
+ * Looks again at the record, from time to time. Where it is gone, or no record at all, the one that was seen last is put
+ * back: that may have been wrapped anew since the process opened it, and nothing else has the keys. A record is never put
+ * in the place of another.
+ */
+export function createKeysWatch(
+  store: KeyStore,
+  wrapping: WrappingKeys,
+  { record, keys }: Pick<OpenedKeys, "record" | "keys">,
+): () => Promise<KeysFound> {
+  let seen = record;
+  const isOurs = (found: string): boolean => {
+    try {
+      const { data, digest } = unwrapped(found, store.identity, wrapping).keys;
+      return data.equals(keys.data) && digest.equals(keys.digest);
+    } catch (error) {
+      // By a key that this process does not have.
+      return error instanceof StoreError && error.kind === "wrong-key";
+    }
+  };
+  return async () => {
+    const found = await store.recall(RECORD);
+    if (found === seen) return "there";
+    if (found === undefined || !isRecord(found)) {
+      return (await store.exchange(RECORD, found, seen)) ? "put back" : "there";
+    }
+    if (!isOurs(found)) return "altered";
+    seen = found;
+    return "there";
+  };
+}
+
+function isRecord(text: string): boolean {
+  try {
+    parsed(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A namespace of a version before format 3 keeps its digest key, wherever that is wrapped from now on. */
 async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): Promise<void> {
   const mark = await store.recall(FORMER_MARK);
@@ -204,7 +251,7 @@ async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): 
   if (digest === undefined && (await store.targets()).length > 0) {
     throw new StoreError(
       "damaged",
-      sentence`The keys of this namespace are gone from its store, and what they sealed cannot be read: stop all its processes, restore the store from a backup and give ${nextStep("epoch", "raise")}, or use another namespace.`,
+      sentence`The keys of this namespace are gone from its store, and what they sealed cannot be read. A worker that still runs puts them back within seconds: try again. Otherwise stop all its processes, restore the store from a backup and give ${nextStep("epoch", "raise")}, or use another namespace.`,
     );
   }
   const by = mark === undefined ? key : mark === UNWRAPPED ? undefined : markedKey(mark, { key, previousKey });

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { ordinalOf } from "../core/version.ts";
 import type { Log } from "../log.ts";
 import { noteAnew } from "./content-names.ts";
+import { soundDocument } from "./documents.ts";
 import { isFormer, isSealed, type Keyring } from "./keyring.ts";
 import type { KeptText, KeptTexts, Shelf } from "./kept-texts.ts";
 import { beforeImagePlace, chunkPlace, linkPlace, openUsernameOf, sealBody, sealUsername } from "./sealed-unit.ts";
@@ -112,8 +113,9 @@ async function replaced(texts: KeptTexts, shelf: Shelf, kept: KeptText, to: stri
   return (await texts.read(shelf, kept.name)) !== kept.text;
 }
 
+/** Where a walk was cut; one whose note is broken begins anew. */
 function parsedProgress(text: string | undefined): Progress | undefined {
-  return text === undefined || text === "" ? undefined : progressForm.safeParse(JSON.parse(text)).data;
+  return text === undefined ? undefined : soundDocument(progressForm, text);
 }
 
 /** About how many texts have not been met yet. */

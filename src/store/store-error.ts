@@ -73,6 +73,17 @@ export function storeReplaced(how: Replacement, cause?: unknown): StoreError {
   );
 }
 
+/** The epoch of a store, as it is kept. Throws a StoreError `damaged` for a text that is none. */
+export function epochOf(text: string | null | undefined, next: Sentence): number {
+  const epoch = Number(text);
+  if (Number.isSafeInteger(epoch) && String(epoch) === text) return epoch;
+  throw new StoreError("damaged", [
+    "The epoch of the store is no number any more: another program wrote to it. Stop all its processes, then ",
+    ...next,
+    ".",
+  ]);
+}
+
 /** For a run that somebody has cancelled while it was under way. */
 export function runCancelled(run: string): StoreError {
   return new StoreError(

@@ -14,13 +14,17 @@ export interface ShownGroup {
 
 export function groupsDocument(shown: readonly ShownGroup[]): object {
   const groups = shown.map(({ group, example }) => {
-    const { kind, pool, reason, letters, oldest, newest } = group;
+    const { kind, pool, reason, altered, letters, oldest, newest } = group;
     const { id, username, attribute, value } = example;
     const times = { oldest: new Date(oldest).toISOString(), newest: new Date(newest).toISOString() };
-    const advice = adviceOf(kind, reason);
-    return { kind, pool, reason, letters, ...times, example: { id, username, attribute, value }, advice };
+    const advice = adviceOfGroup(group);
+    return { kind, pool, reason, altered, letters, ...times, example: { id, username, attribute, value }, advice };
   });
   return { total: shown.reduce((sum, { group }) => sum + group.letters, 0), groups };
+}
+
+function adviceOfGroup({ kind, reason, altered }: LetterGroup): string {
+  return altered ? adviceOf("altered") : adviceOf(kind, reason);
 }
 
 interface GroupsLook {
@@ -43,9 +47,9 @@ export function letterGroupsText(shown: readonly ShownGroup[], { width, now, com
         { title: "NEWEST", align: "right" },
         { title: "POOL", shrinks: true },
       ],
-      shown.map(({ group: { kind, reason, letters, oldest, newest, pool } }) => [
+      shown.map(({ group: { kind, reason, altered, letters, oldest, newest, pool } }) => [
         kind,
-        reason,
+        altered && kind !== "altered" ? "altered" : reason,
         count(letters),
         age(now - oldest),
         age(now - newest),
@@ -54,19 +58,21 @@ export function letterGroupsText(shown: readonly ShownGroup[], { width, now, com
       width,
     ),
   ];
-  // Reasons of a kind have one advice, but for those whose person is lost.
+  // Reasons of a kind have one advice, but for those whose person is lost; those that were altered have another.
   const advised = new Map<string, ShownGroup>();
   for (const one of shown) {
-    const { kind, reason } = one.group;
-    const title = isLostPerson(reason) ? `${kind}: ${reason}` : kind;
+    const { kind, reason, altered } = one.group;
+    const wasAltered = altered && kind !== "altered";
+    const title = wasAltered ? `${kind}: altered` : isLostPerson(reason) ? `${kind}: ${reason}` : kind;
     if (!advised.has(title)) advised.set(title, one);
   }
   for (const [title, { group, example }] of advised) {
-    const { kind, reason } = group;
+    const { kind, reason, altered } = group;
     const { id, username, attribute, value } = example;
     parts.push(`\n${title}\n`, indent("  e.g. ", `${username}: ${attribute} = ${value}  (${id})`, width));
-    parts.push(indent("  ", adviceOf(kind, reason), width));
-    if (isLostPerson(reason)) continue;
+    parts.push(indent("  ", adviceOfGroup(group), width));
+    // The others of their kind are not meant.
+    if (isLostPerson(reason) || (altered && kind !== "altered")) continue;
     // A letter without its token is sent by nobody, nor is one that holds what is not its user's.
     const next = kind === "token-expired" || kind === "altered" ? "discard" : "replay";
     parts.push(`  ${command("dead", next, "--kind", kind)}\n`);

@@ -11,9 +11,10 @@ import { POOL, runCommand, type Said } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 
 const USERS = 3;
-const STRANGERS = 9;
+const STRANGERS = 10;
 const BROKEN = '{"broken":1}';
 const documents = z.object({ documents: z.array(z.object({ id: z.string(), kind: z.string(), place: z.string() })) });
+const letters = z.object({ deadLetters: z.record(z.string(), z.number()) });
 const status = z.object({
   damaged: z.number(),
   balanced: z.boolean(),
@@ -59,8 +60,17 @@ describe("a damaged document in Redis", () => {
     await until("the worker says what it has met", () => worker.stderr().includes("document set aside"));
     assert.match(worker.stderr(), /"worker started"/);
     assert.match(worker.stderr(), new RegExp(`"kind":"letter","place":"${[...broken][0]}"`));
+    const record = await redis.hget(keys.memory, "keys");
+    await redis.hdel(keys.memory, "keys");
+    await until("the worker puts the keys back", () => worker.stderr().includes('"keys put back"'));
+    assert.equal(await redis.hget(keys.memory, "keys"), record);
     await worker.kill("SIGTERM");
     await worker.ended();
+
+    broken.add(await breakLetter());
+    assert.equal((await say("dead", "list")).code, EXIT.done);
+    const { deadLetters } = letters.parse(JSON.parse((await say("status", "--json")).stdout));
+    assert.deepEqual(deadLetters, { "user-not-found": STRANGERS - broken.size }, "a job is left of one that is none");
 
     const commands: readonly (readonly [code: number, ...words: string[]])[] = [
       [EXIT.done, "dead", "list"],
@@ -89,7 +99,10 @@ describe("a damaged document in Redis", () => {
     assert.match(listed.stdout, /letter/);
     assert.ok(!listed.stdout.includes("broken"));
     const [first, ...others] = await aside();
-    assert.equal((await say("damaged", "remove", first?.id ?? "", "no-such-id")).stdout, "Removed 1 document.\n");
+    const refused = await say("damaged", "remove", first?.id ?? "", "no-such-id");
+    assert.equal(refused.code, EXIT.failed);
+    assert.match(refused.stderr.replaceAll(/\s+/g, " "), /no damaged document `no-such-id`.*damaged list/);
+    assert.equal((await say("damaged", "remove", first?.id ?? "")).stdout, "Removed 1 document.\n");
     assert.equal(
       (await say("damaged", "remove", ...others.map(({ id }) => id), "--json")).stdout,
       `{"documents":${others.length}}\n`,
@@ -108,6 +121,22 @@ describe("a damaged document in Redis", () => {
     const again = await sync("all.csv");
     assert.equal(again.code, EXIT.done, again.stdout);
     assert.equal(run.parse(JSON.parse(again.stdout)).books["damaged"], 0);
+  });
+
+  test("that is a counter costs no row of the sync that meets it", async () => {
+    await writeFile(stage.at("counted.csv"), "username,family_name\nu0,d\nu1,e\nu2,f\n");
+    await sync("all.csv", "--detach");
+    for (const field of await redis.hkeys(keys.books)) await redis.hset(keys.books, field, "abc");
+    await redis.set(keys.arrivals, "abc");
+    const put = await sync("counted.csv");
+    const { books, balanced } = run.parse(JSON.parse(put.stdout));
+    assert.deepEqual([books["received"], balanced], [USERS, true]);
+    assert.equal((await say("sync", stage.at("all.csv"), "--user-pool-id", POOL)).code, EXIT.done);
+    const { balanced: isBalanced, verified } = status.parse(
+      JSON.parse((await say("status", "--verify", "--json")).stdout),
+    );
+    assert.deepEqual([isBalanced, verified.differences], [true, []]);
+    assert.ok((await aside()).some(({ kind, place }) => kind === "counter" && place === "arrivals"));
   });
 
   test("that is the record of a run is named by who asks for that run", async () => {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { MAX_LEAD_MS, isTooFarAhead, ordinalOf, ordinalText, timeOf, versionText } from "../../src/core/version.ts";
+import {
+  MAX_LEAD_MS,
+  isTooFarAhead,
+  isVersion,
+  ordinalOf,
+  ordinalText,
+  timeOf,
+  versionText,
+} from "../../src/core/version.ts";
 import type { Ordinal } from "../../src/core/version.ts";
 
 const NOW = 1_795_478_400_000;
@@ -37,6 +45,14 @@ describe("a version", () => {
     assert.equal(ordinalOf(ordinal), ordinal);
     assert.equal(timeOf(version), NOW);
     assert.equal(timeOf(ordinal), NOW);
+  });
+
+  test("is told from any other text", () => {
+    const version = versionText(ordinalText({ timeMs: NOW, sequence: 7 }), 3);
+    assert.ok(isVersion(version));
+    for (const text of ["", "later", version.slice(1), `${version}0`, `${version}\n`, version.replace(".", ",")]) {
+      assert.equal(isVersion(text), false, text);
+    }
   });
 
   const refused: readonly (readonly [Ordinal, RegExp])[] = [

@@ -131,6 +131,16 @@ test("a data directory opens where a mailbox broke that a process which died had
   assert.deepEqual([received, damaged, pending], [2, 1, 1]);
 });
 
+test("a data directory whose epoch is no number is not opened, and it is told what to do", async (t) => {
+  const dataDir = await mkdtemp(join(tmpdir(), "poolsync-damaged-"));
+  t.after(() => rm(dataDir, { recursive: true, force: true }));
+  putMadeDirectory(dataDir);
+  const before = await openEmbeddedStore({ dataDir });
+  await before.database.query("UPDATE poolsync.memory SET value = 'abc' WHERE name = 'epoch'");
+  await before.close();
+  await assert.rejects(openEmbeddedStore({ dataDir }), { kind: "damaged", message: /epoch .* put a copy/ });
+});
+
 function isJson(text: string): boolean {
   try {
     JSON.parse(text);

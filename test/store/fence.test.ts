@@ -127,6 +127,22 @@ describe("a namespace in Redis", () => {
     assert.deepEqual([other.identity, other.since], [one.identity, undefined]);
   });
 
+  test("whose epoch is no number is opened by nobody, who are told what to do; then it is", async (t) => {
+    const { openStore, redis, memory } = await open(t);
+    const before = await openStore();
+    for (const broken of ["abc", "", "007", "1e3", "99999999999999999999"]) {
+      await redis.hset(memory, "epoch", broken);
+      await assert.rejects(openStore(), { kind: "damaged", message: /epoch .*HDEL '.*:memory' epoch.*epoch raise/ });
+      await assert.rejects(before.setValue("name", "value"), { kind: "store-replaced" });
+    }
+    await redis.hdel(memory, "epoch");
+    const after = await openStore();
+    await after.raiseEpoch();
+    assert.ok(after.epoch > 1);
+    await redis.hset(memory, "since", "abc");
+    assert.equal((await openStore()).since, undefined);
+  });
+
   test("of a Redis that comes back with nothing refuses what is sent again", { skip }, async (t) => {
     const directory = await mkdtemp(join(tmpdir(), "poolsync-fence-"));
     const servers = openRedisProcesses(directory);

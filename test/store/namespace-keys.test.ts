@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import {
+  createKeysWatch,
   isMarkedSealed,
   markSealed,
   openKeysToLook,
@@ -154,6 +155,41 @@ describe("the keys of a namespace", () => {
       const there = await recordOf(store);
       assert.ok(await store.exchange("keys", there, text));
       await assert.rejects(openKeysToWork(store, { key: ONE }), { kind: "damaged", message: /keys.*were altered/ });
+    }
+  });
+
+  test("that are gone, or no record at all, are put back by who has them: as they were wrapped last", async () => {
+    const store = open();
+    const look = createKeysWatch(store, { key: ONE }, await openKeysToWork(store, { key: ONE }));
+    assert.equal(await look(), "there");
+    await rewrapKeys(store, { key: TWO, previousKey: ONE });
+    assert.equal(await look(), "there", "they are wrapped by a key that this process does not have");
+    const record = await recordOf(store);
+    for (const text of ["", "{", "{}", "5"]) {
+      assert.ok(await store.exchange("keys", await recordOf(store), text));
+      assert.equal(await look(), "put back");
+      assert.equal(await recordOf(store), record);
+      assert.equal(await look(), "there");
+    }
+  });
+
+  test("that others have taken the place of are told, and left as they are", async () => {
+    for (const key of [ONE, undefined]) {
+      const [store, other] = [open(), open()];
+      const look = createKeysWatch(store, { key }, await openKeysToWork(store, { key }));
+      const record = await recordOf(store);
+      const { data, digest } = JSON.parse(record) as Record<string, string>;
+      await openKeysToWork(other, { key });
+      for (const text of [
+        JSON.stringify({ ...JSON.parse(record), data: digest, digest: data }),
+        await recordOf(other),
+      ]) {
+        assert.ok(await store.exchange("keys", await recordOf(store), text));
+        assert.equal(await look(), "altered");
+        assert.equal(await recordOf(store), text);
+      }
+      assert.ok(await store.exchange("keys", await recordOf(store), record));
+      assert.equal(await look(), "there");
     }
   });
 });

@@ -84,8 +84,9 @@ export function damagedUsersSuite(name: string, open: () => Promise<Breakable>):
               await both.put("x", 1);
               if (!(await damage("mailbox", bad.user, change))) return;
               await act(both);
-              const { pool } = await isAside("mailbox", bad.user);
+              const { pool, run } = await isAside("mailbox", bad.user);
               assert.equal(pool, bad.pool);
+              if (what === "cut off" || what === "of another pool") assert.equal(run, bad.run);
               await counted();
               const { damaged = 0, ...rest } = await bad.books();
               assert.equal(damaged, 1);

@@ -1,6 +1,7 @@
 /** How documents break, and how a test sees that one was set aside. */
 import assert from "node:assert/strict";
 import type { DamagedDocument, DocumentKind } from "../../src/store/damaged.ts";
+import { ordinalText, versionText } from "../../src/core/version.ts";
 import type { Opened, Suite } from "./open-store.ts";
 
 export interface Breakable extends Opened {
@@ -12,6 +13,8 @@ export interface Breakable extends Opened {
   /** What lies aside under an id. */
   shelved(id: string): Promise<string | undefined>;
 }
+
+const VERSION = versionText(ordinalText({ timeMs: 1, sequence: 0 }), 1);
 
 /** A change to a document that is an object. */
 export const within = (change: (document: Record<string, unknown>) => object) => (text: string) => {
@@ -38,8 +41,9 @@ export const IN_MAILBOXES: Readonly<Record<string, (text: string) => string>> = 
   "of units that are none": within((document) => ({ ...document, pending: { name: 5 } })),
   "of a unit without a run": within((document) => ({
     ...document,
-    pending: { name: { version: "1", digest: "", body: "" } },
+    pending: { name: { version: VERSION, digest: "", body: "" } },
   })),
+  "of a unit whose version is a word": (text) => text.replaceAll(/"version":"[^"]*"/g, '"version":"later"'),
   "whose lease is a word": within((document) => ({
     ...document,
     claim: { token: "a", leaseUntil: "later", units: {} },
@@ -53,6 +57,7 @@ export const MET_EVERYWHERE = new Set(["cut off", "of units that are none", "of 
 export const IN_LETTERS: Readonly<Record<string, (text: string) => string>> = {
   ...IN_UNITS,
   "whose value is a number": within((document) => ({ ...document, body: 1 })),
+  "whose version is a word": within((document) => ({ ...document, version: "later" })),
   "that superseded nothing": within((document) => ({ ...document, replaced: [5] })),
   "with another id": within((document) => ({ ...document, id: "other" })),
   "of a kind that is no word": within((document) => ({ ...document, kind: "a:b" })),
@@ -61,8 +66,9 @@ export const IN_LETTERS: Readonly<Record<string, (text: string) => string>> = {
 
 export const IN_LEDGERS: Readonly<Record<string, (text: string) => string>> = {
   ...ANYWHERE,
-  "whose entry has no digest": () => '{"name":{"version":"1"}}',
-  "whose time is a word": () => '{"name":{"version":"1","digest":"","at":"now"}}',
+  "whose entry has no digest": () => JSON.stringify({ name: { version: VERSION } }),
+  "whose time is a word": () => JSON.stringify({ name: { version: VERSION, digest: "", at: "now" } }),
+  "whose version is cut": () => JSON.stringify({ name: { version: VERSION.slice(1), digest: "" } }),
 };
 
 export const IN_RUNS: Readonly<Record<string, (text: string) => string>> = {

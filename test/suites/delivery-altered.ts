@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { groupLetters } from "../../src/app/letters/letter-groups.ts";
 import { viewLetter } from "../../src/app/letters/letter-view.ts";
 import type { Letter } from "../../src/core/letter.ts";
 import { ordinalOf } from "../../src/core/version.ts";
 import { executeReplay, replayLetters, whyNotReplayable } from "../../src/delivery/replay.ts";
+import { letterGroupsText } from "../../src/views/letters.ts";
 import { clear } from "../../src/store/keyring.ts";
 import { sealUsername } from "../../src/store/sealed-unit.ts";
 import type { OpenStage, Stage } from "../support/delivery-stage.ts";
@@ -113,5 +115,29 @@ export function alteredSuite(open: OpenStage): void {
       assert.equal(await whyNotReplayable(stage.engine, { ...letter, ...altered }), "altered");
     }
     assert.equal(await whyNotReplayable(stage.engine, letter), undefined);
+
+    // Nor is it listed as one of those that are as they were.
+    const { store } = stage.engine;
+    async function* list() {
+      for (let nth = 0; nth < 8; nth += 1) yield { ...letter, ...bob } as Letter;
+      yield letter as Letter;
+    }
+    const groups = await groupLetters({ ...stage.engine, store: { ...store, letters: { ...store.letters, list } } }, [
+      {},
+    ]);
+    const shown = groups.map((group) => ({ group, example: viewLetter(group.example, keyring, false) }));
+    const { kind, reason } = letter;
+    assert.deepEqual(
+      groups.map((group) => [group.kind, group.reason, group.altered, group.letters]),
+      [
+        [kind, reason, true, 8],
+        [kind, reason, false, 1],
+      ],
+    );
+    const listed = letterGroupsText(shown, { width: 200, now: Date.now(), command: (...words) => words.join(" ") });
+    assert.match(listed, new RegExp(`^${kind} +altered +8 `, "m"));
+    assert.match(listed, new RegExp(`^${kind} +${reason} +1 `, "m"));
+    assert.match(listed, new RegExp(`${kind}: altered\\n.*\\n  Somebody wrote to the store past poolsync`));
+    assert.equal(listed.split("dead replay --kind").length, 2, "those that are as they were may be replayed");
   });
 }

@@ -46,6 +46,15 @@ export function keptTextsSuite(name: string, open: Open, time: Time): void {
       const mailbox = found.get(`mailboxes ${user}`) ?? "";
       assert.match(mailbox, /"b:body"/);
 
+      // Where a walk was is kept in a note, and that may be broken: then it begins anew, or is over.
+      for (const shelf of [
+        { kind: "links", of: pool },
+        { kind: "plan", of: run },
+      ] as const) {
+        const { found: again } = await texts.page(shelf, "broken");
+        assert.ok(again.every((kept) => found.get(`${shelf.kind} ${kept.name}`) === kept.text));
+      }
+
       for (const [kind, of, name, text, to] of [
         ["links", pool, "digest", "a link", "another link"],
         ["before images", run, "unit 7", "body 7", "another body"],

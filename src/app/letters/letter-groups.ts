@@ -1,12 +1,15 @@
 import type { Letter } from "../../core/letter.ts";
 import type { Engine } from "../../queues/engine.ts";
+import { openLetter } from "../../store/sealed-unit.ts";
 import type { LetterFilter } from "../../store/letters.ts";
 
-/** Letters that have kind, pool and reason in common. */
+/** Letters that have kind, pool and reason in common, and whether they still hold what was put. */
 export interface LetterGroup {
   readonly kind: string;
   readonly pool: string;
   readonly reason: string;
+  /** True where somebody altered them in the store: nothing of them is sent, whatever their kind. */
+  readonly altered: boolean;
   readonly letters: number;
   /** Epoch ms. */
   readonly oldest: number;
@@ -25,11 +28,13 @@ export async function groupLetters(
   const groups = new Map<string, LetterGroup>();
   for await (const letter of lettersOf(engine, filters, limit, include)) {
     const { kind, pool, reason, buriedAt } = letter;
-    const key = JSON.stringify([kind, pool, reason]);
+    const altered = kind === "altered" || openLetter(engine.keyring, letter) === undefined;
+    const key = JSON.stringify([kind, pool, reason, altered]);
     const known = groups.get(key) ?? {
       kind,
       pool,
       reason,
+      altered,
       letters: 0,
       oldest: buriedAt,
       newest: buriedAt,

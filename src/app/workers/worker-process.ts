@@ -30,9 +30,10 @@ export function endWorkerInTime(
  * Resolves when the process is interrupted; until then the log is told what is set aside. Rejects with a StoreError
  * where the store is not the one that was opened any more: whoever goes on would only fail.
  */
-export async function drained({ store }: Engine, { drain }: Interrupts, log: Log): Promise<void> {
+export async function drained(engine: Engine, { drain }: Interrupts, log: Log): Promise<void> {
+  const { store } = engine;
   const end = AbortSignal.any([drain, store.lost]);
-  const watching = watchDamage(store, log, end);
+  const watching = watchDamage(engine, log, end);
   await aborted(end);
   await watching;
   if (!drain.aborted) throw store.lost.reason;

@@ -1,5 +1,6 @@
 /** `poolsync damaged list|remove`: documents that broke in the store, and were set aside. */
 import type { Command } from "commander";
+import { removeDamaged } from "../../app/remove-damaged.ts";
 import { counted } from "../../core/amounts.ts";
 import { damagedDocument, damagedText } from "../../views/damaged.ts";
 import type { Context } from "../command.ts";
@@ -31,8 +32,8 @@ function list({ io }: Context, flags: EngineFlags): Promise<number> {
 }
 
 function remove({ io }: Context, ids: readonly string[], flags: EngineFlags): Promise<number> {
-  return printEngine(io, flags, async ({ store }) => {
-    const documents = await store.damaged.remove(ids);
+  return printEngine(io, flags, async (engine) => {
+    const documents = await removeDamaged(engine, ids);
     if (flags.json === true) return `${JSON.stringify({ documents })}\n`;
     return `Removed ${counted(documents, "document")}.\n`;
   });

@@ -15,7 +15,8 @@ import type { Session, StoreDatabase } from "./database.ts";
  */
 const TAKEN = {
   mailbox: `UPDATE poolsync.users SET mailbox = NULL, due_at = NULL, claimed = false
-    WHERE user_key = $1 AND mailbox::text = $2 RETURNING pool, NULL AS run, $2 AS body`,
+    WHERE user_key = $1 AND mailbox::text = $2 RETURNING pool,
+      (SELECT id FROM poolsync.runs WHERE position('"run":' || to_json(id)::text IN $2) > 0 LIMIT 1) AS run, $2 AS body`,
   ledger: `UPDATE poolsync.users SET ledger = '{}'
     WHERE user_key = $1 AND ledger::text = $2 RETURNING nullif(pool, '') AS pool, NULL AS run, $2 AS body`,
   letter: `DELETE FROM poolsync.letters WHERE id = $1 AND letter::text = $2 RETURNING pool, run, $2 AS body`,

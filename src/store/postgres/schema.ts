@@ -7,7 +7,8 @@
  */
 import { randomBytes } from "node:crypto";
 import type { StoreIdentity } from "../fence.ts";
-import { StoreError, storeReplaced } from "../store-error.ts";
+import { timeIn } from "../documents.ts";
+import { epochOf, StoreError, storeReplaced } from "../store-error.ts";
 import type { Database, Session } from "./database.ts";
 
 const STEPS: readonly string[] = [
@@ -239,7 +240,11 @@ async function readIdentity(session: Session): Promise<IdentityRow | undefined> 
 /** Of tables that were migrated. */
 export async function storedIdentity(session: Session): Promise<StoreIdentity> {
   const { identity, epoch, since } = (await readIdentity(session)) ?? {};
-  return { identity: identity ?? "", epoch: Number(epoch), since: since ? Number(since) : undefined };
+  return {
+    identity: identity ?? "",
+    epoch: epochOf(epoch, ["put a copy of the data directory in its place"]),
+    since: timeIn(since ?? "") || undefined,
+  };
 }
 
 /**

@@ -3,6 +3,7 @@ import { TERMS } from "../../core/books.ts";
 import { DOCUMENT_KINDS, type Damaged } from "../damaged.ts";
 import { soundDocument } from "../documents.ts";
 import type { RedisClient } from "./connection.ts";
+import type { Counters } from "./counters.ts";
 import type { Keys } from "./keys.ts";
 import type { Counted } from "./redis-mailboxes.ts";
 import type { Scripts } from "./scripts.ts";
@@ -12,6 +13,7 @@ const shelved = z.object({
   place: z.string(),
   since: z.number(),
   pool: z.exactOptional(z.string()),
+  run: z.exactOptional(z.string()),
 });
 
 /** `walk` counts what is in mailboxes and letters. */
@@ -19,6 +21,7 @@ export function createRedisDamaged(
   redis: RedisClient,
   keys: Keys,
   scripts: Scripts,
+  counters: Counters,
   walk: () => Promise<Counted>,
 ): Damaged {
   return {
@@ -33,21 +36,32 @@ export function createRedisDamaged(
     remove: async (ids) => (ids.length === 0 ? 0 : Number(await scripts.run("damaged-remove", [keys.gates], ids))),
 
     async reckon() {
+      if ((await redis.hexists(keys.damagedTexts, "owed")) === 0) return 0;
+      const [books, letters] = [await counters.all("books"), await counters.all("pools")];
+      // What breaks from here on is owed under another id.
       const owed = await redis.hget(keys.damagedTexts, "owed");
       if (owed === null) return 0;
-      const [books, letters] = [await redis.hgetall(keys.books), await redis.hgetall(keys.pools)];
       const counted = await walk();
-      const runs = new Set(Object.keys(books).map((field) => field.slice(0, field.lastIndexOf("|"))));
+      const runs = new Set([...books.keys()].map((field) => field.slice(0, field.lastIndexOf("|"))));
+      const all = { pending: 0, dead: 0 };
+      const more = (run: string, there: { readonly pending: number; readonly dead: number }) => {
+        const terms = Object.fromEntries(TERMS.map((term) => [term, books.get(`${run}|${term}`) ?? 0]));
+        const [pending, dead] = [(terms["pending"] ?? 0) - there.pending, (terms["dead"] ?? 0) - there.dead];
+        all.pending += pending;
+        all.dead += dead;
+        return pending === 0 && dead === 0 ? [] : [{ run, terms, pending, dead }];
+      };
       const gone = [...runs].flatMap((run) => {
-        if (run === "") return [];
-        const terms = Object.fromEntries(TERMS.map((term) => [term, Number(books[`${run}|${term}`] ?? 0)]));
-        const { pending: waits, dead: lies } = counted.runs.get(run) ?? { pending: 0, dead: 0 };
-        const pending = Math.max(0, (terms["pending"] ?? 0) - waits);
-        const dead = Math.max(0, (terms["dead"] ?? 0) - lies);
-        return pending + dead > 0 ? [{ run, terms, pending, dead }] : [];
+        return run === "" ? [] : more(run, counted.runs.get(run) ?? { pending: 0, dead: 0 });
       });
-      const counts = Object.entries(letters).flatMap(([pool, text]) => {
-        const [was, is] = [Number(text), counted.letters.get(pool) ?? 0];
+      // The runs' share is booked in the total with them.
+      for (const { pending, dead } of counted.runs.values()) {
+        all.pending += pending;
+        all.dead += dead;
+      }
+      gone.push(...more("", all));
+      const counts = [...letters].flatMap(([pool, was]) => {
+        const is = counted.letters.get(pool) ?? 0;
         return was === is ? [] : [{ pool, was, is }];
       });
       const args = [owed, JSON.stringify(gone), JSON.stringify(counts)];

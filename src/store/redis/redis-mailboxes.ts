@@ -178,7 +178,7 @@ export function createRedisMailboxes(
     async sweep(pool, { holder, leaseMs, offset, limit }) {
       const reply = await scripts.run(
         "sweep",
-        [keys.sweep(pool), keys.due(pool), keys.mailboxes],
+        [keys.sweep(pool), keys.due(pool), keys.mailboxes, keys.runs],
         [holder, leaseMs, offset, limit],
       );
       return parseReply(sweepReply, reply, "the answer to a sweep").due;

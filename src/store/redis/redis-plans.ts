@@ -1,5 +1,6 @@
 import type { StoredPlan, Plans } from "../plans.ts";
 import type { RedisClient } from "./connection.ts";
+import { timeIn } from "../documents.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
 
@@ -31,7 +32,7 @@ export function createRedisPlans(redis: RedisClient, keys: Keys, scripts: Script
       const found = await redis.zrange(keys.plans, "0", "-1", "WITHSCORES");
       const plans: StoredPlan[] = [];
       for (let at = 0; at + 1 < found.length; at += 2) {
-        plans.push({ run: found[at] ?? "", expiresAt: Number(found[at + 1]) });
+        plans.push({ run: found[at] ?? "", expiresAt: timeIn(found[at + 1]) });
       }
       return plans;
     },

@@ -3,7 +3,8 @@ import { directRunId, type ForgottenRun, type Run, type Runs } from "../runs.ts"
 import type { OwnRead } from "../fence.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
-import { runDocument } from "../documents.ts";
+import { runDocument, timeIn } from "../documents.ts";
+import type { Counters } from "./counters.ts";
 import type { Keys } from "./keys.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
@@ -22,6 +23,7 @@ export function createRedisRuns(
   pools: KnownPools,
   metRuns: MetRuns,
   shelf: Shelf,
+  counters: Counters,
   ownRead: OwnRead,
 ): Runs {
   const advanceKeys = [keys.runs, keys.identities, keys.books, keys.gates];
@@ -30,7 +32,7 @@ export function createRedisRuns(
     const [text, cursor, rows] = await Promise.all([
       redis.hget(keys.runs, id),
       redis.hget(keys.cursors, id),
-      redis.hmget(keys.books, `${id}|rows-read`, `${id}|rows-faulty`),
+      counters.read("books", [`${id}|rows-read`, `${id}|rows-faulty`]),
     ]);
     const run = await shelf.sound(
       runDocument,
@@ -39,7 +41,7 @@ export function createRedisRuns(
       (one) => one.id === id,
     );
     if (run === undefined) return undefined;
-    return { ...run, cursor: cursor ?? "", rows: { read: Number(rows[0] ?? 0), faulty: Number(rows[1] ?? 0) } };
+    return { ...run, cursor: cursor ?? "", rows: { read: rows[0] ?? 0, faulty: rows[1] ?? 0 } };
   }
 
   const get = (id: string) => ownRead(() => read(id));
@@ -131,15 +133,16 @@ export function createRedisRuns(
     async forgotten() {
       const found = await redis.zrange(keys.forgotten, "0", "-1", "WITHSCORES");
       const runs: ForgottenRun[] = [];
-      for (let n = 0; n + 1 < found.length; n += 2) runs.push({ run: found[n] ?? "", at: Number(found[n + 1]) });
+      for (let n = 0; n + 1 < found.length; n += 2) runs.push({ run: found[n] ?? "", at: timeIn(found[n + 1]) });
       return runs;
     },
 
     async books(id = "") {
-      const counts = await ownRead(() => redis.hmget(keys.books, ...TERMS.map((term) => `${id}|${term}`)));
+      const fields = TERMS.map((term) => `${id}|${term}`);
+      const counts = await ownRead(() => counters.read("books", fields));
       return post(
         EMPTY_BOOKS,
-        TERMS.map((term, index) => ({ run: id, term, by: Number(counts[index] ?? 0) })),
+        TERMS.map((term, index) => ({ run: id, term, by: counts[index] ?? 0 })),
       );
     },
   };

@@ -1,14 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Store } from "../store.ts";
 import { createFence, type OwnRead, type StoreIdentity } from "../fence.ts";
 import { closeRedis, redisConnection } from "./connection.ts";
 import type { RedisClient } from "./connection.ts";
-import { targetDocument } from "../documents.ts";
+import { targetDocument, timeIn } from "../documents.ts";
 import { FORMAT, foreignFormat } from "./format.ts";
-import { storeReplaced } from "../store-error.ts";
+import { epochOf, storeReplaced } from "../store-error.ts";
 import { createKeys } from "./keys.ts";
 import type { Keys } from "./keys.ts";
+import { createCounters } from "./counters.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createMetRuns } from "./met-runs.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
@@ -61,8 +63,13 @@ export async function openRedisStore({ url, namespace, onConnection }: RedisStor
   }
 }
 
-const identityReply = z.tuple([z.string(), z.coerce.number(), z.coerce.number().nullable()]);
-const epochReply = z.tuple([z.coerce.number(), z.coerce.number().nullable()]);
+/** A text that is no time is not said. */
+const since = z
+  .string()
+  .nullable()
+  .transform((text) => (text === null ? undefined : timeIn(text) || undefined));
+const identityReply = z.tuple([z.string(), z.string(), since]);
+const epochReply = z.tuple([z.coerce.number(), since]);
 
 /** A store on a connection that is open, of a namespace of this format; closing the store closes it. */
 export async function createRedisStore(
@@ -104,6 +111,7 @@ export async function createRedisStore(
   const pools = createKnownPools(await redis.hkeys(keys.pools));
   const metRuns = createMetRuns();
   const shelf = createShelf(redis, keys, scripts, pools);
+  const counters = createCounters(redis, keys, scripts);
   return {
     kind: "redis",
     get identity() {
@@ -122,7 +130,7 @@ export async function createRedisStore(
     },
     mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, shelf, ownRead),
     letters: createRedisLetters(redis, keys, scripts, shelf, ownRead),
-    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, counters, ownRead),
     holds: createRedisHolds(redis, keys, scripts, shelf),
     gates: createRedisGates(redis, keys, scripts, shelf),
     exceptions: createRedisExceptions(redis, keys, scripts, shelf),
@@ -132,13 +140,13 @@ export async function createRedisStore(
     plans: createRedisPlans(redis, keys, scripts),
     lost: fence.met,
     look,
-    damaged: createRedisDamaged(redis, keys, scripts, () => countEverything(redis, keys, shelf)),
+    damaged: createRedisDamaged(redis, keys, scripts, counters, () => countEverything(redis, keys, shelf)),
     texts: createRedisTexts(redis, keys, scripts),
     rekeying: createRedisRekeying(redis, keys, scripts),
 
     async raiseEpoch({ isWhole = false } = {}) {
-      const [epoch, since] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], [isWhole ? 1 : 0]));
-      known = { ...known, epoch, since: since ?? undefined };
+      const [epoch, from] = epochReply.parse(await scripts.run("raise-epoch", [keys.memory], [isWhole ? 1 : 0]));
+      known = { ...known, epoch, since: from };
     },
 
     setOnce: async (name, value) => String(await scripts.run("set-once", [keys.memory], [name, value])),
@@ -183,9 +191,9 @@ export async function createRedisStore(
     dropLink: (pool, digest) => write(keys.links(pool), "HDEL", digest),
 
     async pools() {
-      const letters = Object.entries(await redis.hgetall(keys.pools));
+      const letters = [...(await counters.all("pools"))];
       const busy = await Promise.all(
-        letters.map(async ([pool, count]) => Number(count) > 0 || (await redis.zcard(keys.due(pool))) > 0),
+        letters.map(async ([pool, count]) => count > 0 || (await redis.zcard(keys.due(pool))) > 0),
       );
       return letters.filter((_, index) => busy[index]).map(([pool]) => pool);
     },
@@ -196,6 +204,7 @@ export async function createRedisStore(
 
 async function openNamespace(keys: Keys, scripts: Scripts): Promise<StoreIdentity> {
   const reply = await scripts.run("open-namespace", [keys.memory], [randomBytes(16).toString("base64url")]);
-  const [identity, epoch, since] = identityReply.parse(reply);
-  return { identity, epoch, since: since ?? undefined };
+  const [identity, epoch, from] = identityReply.parse(reply);
+  const next = sentence`delete it (\`redis-cli HDEL '${keys.memory}' epoch\`) and give ${nextStep("epoch", "raise")}`;
+  return { identity, epoch: epochOf(epoch, next), since: from };
 }

@@ -44,14 +44,16 @@ export function createRedisTexts(redis: RedisClient, keys: Keys, scripts: Script
       return shelves.map((shelf, index) => ({ ...shelf, texts: counts[index] ?? 0 }));
     },
 
-    async page(shelf, cursor) {
+    async page(shelf, left) {
+      // It was kept in a note, which another program may have broken.
+      const cursor = /^\d{1,15}$/.test(left) ? left : "0";
       if (shelf.kind === "plan") {
         const from = Number(cursor);
         const chunks = await redis.lrange(keyOf(shelf), from, from + CHUNKS - 1);
         const found = chunks.map((text, index) => ({ name: String(from + index), text }));
         return { found, next: chunks.length < CHUNKS ? undefined : String(from + CHUNKS) };
       }
-      const [next, elements] = await redis.hscan(keyOf(shelf), cursor || "0", "COUNT", PAGE);
+      const [next, elements] = await redis.hscan(keyOf(shelf), cursor, "COUNT", PAGE);
       const found = [];
       for (let at = 0; at + 1 < elements.length; at += 2) {
         found.push({ name: elements[at] ?? "", text: elements[at + 1] ?? "" });

@@ -1,18 +1,19 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { TERMS } from "../../core/books.ts";
 import { GATE_STATES } from "../../core/gate.ts";
 import { BELIEVED_MS, CLOCKS_APART_MS, COOLDOWN_MS, ABANDONED_CALL_MS, MOST_REPLACED } from "../../core/mailbox.ts";
 import { PACE_RULE } from "../../core/pace.ts";
 import { MADE_AT_DIGITS } from "../../core/person.ts";
 import { CONTACT_OF, FLAG_OF } from "../../core/unit.ts";
 import { COUNT_DIGITS, MAX_LEAD_MS, TIME_DIGITS } from "../../core/version.ts";
-import { LAST_TIME_MS } from "../documents.ts";
+import { LAST_TIME_MS, MOST_COUNTED } from "../documents.ts";
 import { PROBE_GROWTH } from "../holds.ts";
 import type { RedisClient } from "./connection.ts";
 import { FOREIGN, FORMAT, FORMER, REPLACED } from "./format.ts";
 import { redisFault } from "./redis-error.ts";
 
-const MAILBOX = ["damaged", "account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
+const MAILBOX = ["damaged", "counters", "account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
 
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
@@ -33,12 +34,13 @@ const PRELUDES = {
   sweep: ["damaged"],
   "begin-run": ["damaged"],
   "rename-run": ["damaged"],
-  advance: ["damaged"],
-  "sweep-runs": ["damaged"],
+  advance: ["damaged", "counters"],
+  "sweep-runs": ["damaged", "counters"],
   "set-aside": MAILBOX,
   "set-aside-plan": ["damaged"],
   "damaged-remove": ["damaged"],
-  reckon: [],
+  reckon: ["damaged", "counters"],
+  "mend-counters": ["damaged", "counters"],
   now: [],
   "keep-before-images": [],
   "note-exceptions": ["damaged"],
@@ -72,10 +74,12 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
   fence: { FORMAT, FOREIGN, REPLACED },
   "open-namespace": { FORMAT, FORMER, FOREIGN },
   damaged: {
+    VERSION_FORM: `^${["%d".repeat(TIME_DIGITS), "%d".repeat(COUNT_DIGITS), "%d".repeat(COUNT_DIGITS)].join("%.")}$`,
     MADE_AT_DIGITS,
     LAST_TIME_MS,
     GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])),
   },
+  counters: { MOST_COUNTED, TERMS: Object.fromEntries(TERMS.map((term) => [term, term])) },
   account: { MADE_AT_DIGITS },
   mailbox: {
     ABANDONED_CALL_MS,
@@ -89,7 +93,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
     FLAG_OF,
     CONTACT_OF,
   },
-  pace: PACE_RULE,
+  pace: { ...PACE_RULE, LAST_TIME_MS },
   "hold-ask": { PROBE_GROWTH },
 };
 

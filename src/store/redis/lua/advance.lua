@@ -16,7 +16,7 @@ local may = #ARGV == 3
 for at = 4, #ARGV do may = may or ARGV[at] == run.state end
 local is_put = run.state == 'delivering' or run.state == 'finished' or run.state == 'failed'
 if ARGV[2] == 'cancelled' and is_put and ARGV[3] ~= '1' then
-  may = may and tonumber(redis.call('HGET', KEYS[3], run.id .. '|pending') or 0) > 0
+  may = may and booked(KEYS[3], run.id, 'pending') > 0
 end
 if not may then return -1 end
 run.state = ARGV[2]

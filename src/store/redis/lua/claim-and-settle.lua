@@ -49,7 +49,7 @@ for _, d in ipairs(drafts) do
   for _, letter in ipairs(d.letters or {}) do
     redis.call('HSET', LETTERS, letter.id, letter.text)
     redis.call('ZADD', LETTER_TIMES, string.format('%.0f', NOW), letter.id)
-    redis.call('HINCRBY', POOLS, letter.pool, 1)
+    count_letters(POOLS, letter.pool, 1, LETTER_TIMES)
   end
 end
 post()

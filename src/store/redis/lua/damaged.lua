@@ -2,7 +2,7 @@
 -- script goes on as if it was not there. documents.ts says the same of what is read outside of scripts.
 --
 -- The text goes to `damaged-texts`, and to `damaged` what kind of document it was, and where it lay. MADE_AT_DIGITS,
--- GATE_STATES and LAST_TIME_MS are set by scripts.ts.
+-- VERSION_FORM, GATE_STATES and LAST_TIME_MS are set by scripts.ts.
 
 -- Units and entries are looked at in every step: without a call or a list where none is needed.
 local type, pairs = type, pairs
@@ -35,9 +35,12 @@ end
 local function is_account(mark)
   return mark == nil or (type(mark) == 'string' and tonumber(string.sub(mark, 1, MADE_AT_DIGITS)) ~= nil)
 end
+local function is_version(version)
+  return type(version) == 'string' and string.find(version, VERSION_FORM) ~= nil
+end
 local function is_value(unit)
   return type(unit) == 'table'
-    and type(unit.version) == 'string' and type(unit.digest) == 'string'
+    and is_version(unit.version) and type(unit.digest) == 'string'
     and type(unit.body) == 'string' and type(unit.run) == 'string'
     and is_account(unit.account)
     and (unit.sendUnless == nil or unit.sendUnless == 'written' or unit.sendUnless == 'there')
@@ -63,7 +66,7 @@ local function is_unresolved(call)
   return type(call) == 'table' and is_number(call['until']) and is_text(call.digest)
 end
 local function is_entry(entry)
-  return type(entry) == 'table' and type(entry.version) == 'string' and type(entry.digest) == 'string'
+  return type(entry) == 'table' and is_version(entry.version) and type(entry.digest) == 'string'
     and (entry.at == nil or is_number(entry.at)) and (entry.settledAt == nil or is_number(entry.settledAt))
     and is_account(entry.account)
     and (entry.run == nil or type(entry.run) == 'string')
@@ -135,27 +138,36 @@ local function sound(kind, field, text)
 end
 
 -- Ids are times: none is given twice, though what had it was removed meanwhile.
-local function shelve(kind, field, text, pool)
+local function shelve(kind, field, text, pool, run)
   local since = now_ms()
   local at = since
   while redis.call('HEXISTS', DAMAGED, string.format('%.0f', at)) == 1 do at = at + 1 end
   local id = string.format('%.0f', at)
   -- What a full server refuses comes first.
   redis.call('HSET', DAMAGED_TEXTS, id, text)
-  redis.call('HSET', DAMAGED, id, cjson.encode({ kind = kind, place = field, since = since, pool = pool }))
+  redis.call('HSET', DAMAGED, id, cjson.encode({ kind = kind, place = field, since = since, pool = pool, run = run ~= '' and run or nil }))
   -- Its units are in the books still: see `reckon` of store/damaged.ts.
-  if kind == 'mailbox' or kind == 'letter' then redis.call('HSET', DAMAGED_TEXTS, 'owed', id) end
+  if kind == 'mailbox' or kind == 'letter' or kind == 'counter' then redis.call('HSET', DAMAGED_TEXTS, 'owed', id) end
 end
 
-local function set_aside(kind, key, field, text, pool)
-  shelve(kind, field, text, pool)
+-- The first run that a text names, of those that are known.
+local function run_in(text, runs)
+  for run in string.gmatch(text, '"run":"([^"\\]+)"') do
+    if redis.call('HEXISTS', runs, run) == 1 then return run end
+  end
+  return nil
+end
+
+-- `runs`, where it may name one.
+local function set_aside(kind, key, field, text, pool, runs)
+  shelve(kind, field, text, pool, runs and run_in(text, runs))
   redis.call('HDEL', key, field)
 end
 
 -- The document of a field's text. What is broken is set aside, and nil is answered.
-local function read_document(kind, key, field, text)
+local function read_document(kind, key, field, text, runs)
   local document = sound(kind, field, text)
-  if not document then set_aside(kind, key, field, text) end
+  if not document then set_aside(kind, key, field, text, nil, runs) end
   return document
 end
 

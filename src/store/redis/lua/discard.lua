@@ -13,7 +13,7 @@ for _, id in ipairs(cjson.decode(ARGV[1])) do
   if letter then
     redis.call('HDEL', LETTERS, id)
     redis.call('ZREM', LETTER_TIMES, id)
-    redis.call('HINCRBY', POOLS, letter.pool, -1)
+    count_letters(POOLS, letter.pool, -1, LETTER_TIMES)
     book(letter.run, 'dead', -1)
     book(letter.run, 'discarded', 1)
     count = count + 1

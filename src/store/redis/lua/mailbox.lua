@@ -77,6 +77,11 @@ local function book(run, term, by)
 end
 local function post()
   for field, by in pairs(moves) do
+    local was = by ~= 0 and redis.call('HGET', BOOKS, field)
+    -- As they were before any of these moves: the books balance then.
+    if is_broken(was) then mend_books(BOOKS, string.match(field, '^(.*)|')) end
+  end
+  for field, by in pairs(moves) do
     if by ~= 0 then redis.call('HINCRBY', BOOKS, field, string.format('%.0f', by)) end
   end
 end
@@ -127,7 +132,7 @@ local function set_aside_mailbox(user, text)
     if redis.call('ZREM', due, user) == 1 then pool = name end
   end
   for _, gate in ipairs(redis.call('HKEYS', GATES)) do redis.call('ZREM', KEPT, gate .. '\0' .. user) end
-  set_aside('mailbox', MAILBOXES, user, text, pool)
+  set_aside('mailbox', MAILBOXES, user, text, pool, RUNS)
 end
 
 -- The mailbox of a text, or nil where it is broken, or says that it is of another pool than the one given, or than the one
@@ -171,7 +176,7 @@ end
 
 -- The letter of a text, or nil where it is broken.
 local function read_letter(id, text)
-  local letter = read_document('letter', LETTERS, id, text)
+  local letter = read_document('letter', LETTERS, id, text, RUNS)
   if not letter then redis.call('ZREM', LETTER_TIMES, id) end
   return letter
 end

@@ -9,6 +9,12 @@ local FIELDS = { 'nextAt', 'urgentAt', 'capacity', 'granted', 'countedFrom', 'fr
 
 local now, ceiling = now_exact(), tonumber(ARGV[1])
 
+-- What is no number, or beyond all times, is lost.
+local function number_of(text)
+  local number = tonumber(text)
+  return number and math.abs(number) <= LAST_TIME_MS and number or nil
+end
+
 -- The state without the lanes that are forgotten, and without times so far ahead that the clock must have gone back.
 -- Answers it and the fleet's ceiling: the highest that somebody reserved with lately, or `least`.
 local function load_pace(least)
@@ -18,10 +24,10 @@ local function load_pace(least)
   }
   local stored, top = redis.call('HGETALL', KEYS[1]), least
   for i = 1, #stored, 2 do
-    local lane, value = string.match(stored[i], '^lane:(.+)$'), tonumber(stored[i + 1])
+    local lane, value = string.match(stored[i], '^lane:(.+)$'), number_of(stored[i + 1])
     if not lane then
-      s[stored[i]] = value
-    elseif value > now - LANE_MS then
+      if value and type(s[stored[i]]) == 'number' and (value > 0 or stored[i] ~= 'capacity') then s[stored[i]] = value end
+    elseif value and value > now - LANE_MS and (number_of(lane) or 0) > 0 then
       s.lanes[lane] = value
       top = math.max(top, tonumber(lane))
     else

@@ -28,7 +28,7 @@ local changes = cjson.decode(ARGV[7])
 local count = 0
 for _, change in ipairs(changes) do count = count + #change.units end
 local arrival = 0
-if count > 0 then arrival = redis.call('INCRBY', ARRIVALS, count) - count end
+if count > 0 then arrival = give_arrivals(ARRIVALS, count) end
 local first = count > 0 and arrival + 1 or 0
 
 -- What the look found, or nil where nobody looked, a call of poolsync's may have changed it since, or the list lagged:

@@ -29,11 +29,11 @@ for _, letter in ipairs(letters) do
   -- An id that was given twice is taken once.
   if is_of_another_pool(letter) then
     local text = redis.call('HGET', LETTERS, letter.id)
-    if text then set_aside('letter', LETTERS, letter.id, text) end
+    if text then set_aside('letter', LETTERS, letter.id, text, nil, RUNS) end
     redis.call('ZREM', LETTER_TIMES, letter.id)
   elseif redis.call('HDEL', LETTERS, letter.id) == 1 then
     redis.call('ZREM', LETTER_TIMES, letter.id)
-    redis.call('HINCRBY', POOLS, letter.pool, -1)
+    count_letters(POOLS, letter.pool, -1, LETTER_TIMES)
     local d = draft(letter.user, { pool = letter.pool, username = letter.username, priority = priority })
     book(letter.run, 'dead', -1)
     place(d, letter.unit, {

@@ -10,7 +10,7 @@ if kind == 'mailbox' then
 elseif kind == 'gate' then
   read_gate(GATES, field, text, RUNS)
 else
-  set_aside(kind, KEYS[11], field, text)
+  set_aside(kind, KEYS[11], field, text, nil, kind == 'letter' and RUNS)
   if kind == 'letter' then redis.call('ZREM', LETTER_TIMES, field) end
   if kind == 'exceptions' then redis.call('ZREM', KEYS[12], field) end
 end

@@ -12,17 +12,17 @@ local ids = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[1], 'LIMIT'
 local gone = 0
 local is_kept, is_idle = redis.call('EXISTS', KEYS[7]) == 1, {}
 for n = 5, #ARGV do
-  local letters = tonumber(redis.call('HGET', KEYS[8], ARGV[n]) or 0) or 0
-  is_idle[ARGV[n]] = not is_kept and letters == 0 and redis.call('EXISTS', KEYS[n + 4]) == 0
+  local letters = redis.call('HGET', KEYS[8], ARGV[n]) or '0'
+  is_idle[ARGV[n]] = not is_kept and letters == '0' and redis.call('EXISTS', KEYS[n + 4]) == 0
 end
 for _, id in ipairs(ids) do
   local text = redis.call('HGET', KEYS[1], id)
   local run = text and read_document('run', KEYS[1], id, text)
-  local function booked(term)
-    return (tonumber(redis.call('HGET', KEYS[5], id .. '|' .. term) or 0) or 0) ~= 0
+  local function has(term)
+    return booked(KEYS[5], id, term) ~= 0
   end
-  local stays = booked('pending') or booked('dead')
-    or (run and not is_idle[run.pool] and booked('superseded'))
+  local stays = has('pending') or has('dead')
+    or (run and not is_idle[run.pool] and has('superseded'))
     or (run and (run.state == 'needs-approval' or run.id == 'direct:' .. run.pool))
   if not stays then
     gone = gone + 1
