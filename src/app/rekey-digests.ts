@@ -3,24 +3,17 @@
  * anew. One process does it, and nobody works beside: the record of the keys says that it is under way, so none opens the
  * namespace, and the epoch is raised, so those that had it open end. Cut at any moment and begun again it goes on: what
  * was brought over opens under the new keys, and what was not opens under the former.
- *
- * What says by a digest alone whose it is (ledgers, exceptions, links) is found through the users that the pools list now.
  */
 import { ConfigError } from "../config/config-error.ts";
 import { choosePool, type PoolFlags } from "../config/config.ts";
-import { accountOf } from "../cognito/listed-user.ts";
-import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
-import type { ListedUser } from "../core/comparison.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
-import { canonicalUsername } from "../core/pool-schema.ts";
 import { quoted } from "../core/quoted.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
 import type { Pool } from "../delivery/pool.ts";
 import { withScope, type Scope } from "../lifecycle.ts";
-import { imageAnew, imageOfSeen, unitOf } from "../plan/images-anew.ts";
+import { imageAnew, unitOf } from "../plan/images-anew.ts";
 import { deadLetterQueue, republishLetters } from "../queues/dead-letters.ts";
 import { openEngineWith, type Engine } from "../queues/engine.ts";
-import { REPLAY_QUEUE, type ReplayOrder } from "../queues/replay-orders.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import type { KeptText, Shelf } from "../store/kept-texts.ts";
 import { nameRunsAnew, noteAnew } from "../store/content-names.ts";
@@ -32,22 +25,14 @@ import {
   type OpenedKeys,
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
-import {
-  ledgerAnew,
-  letterAnew,
-  linkAnew,
-  mailboxAnew,
-  usersOfLetter,
-  type Anew,
-  type KeyChange,
-} from "../store/new-names.ts";
+import { letterAnew, mailboxAnew, type Anew } from "../store/new-names.ts";
 import { STOWED, type Move, type Named } from "../store/rekeying.ts";
 import { SEALING_NOTE } from "../store/sealing.ts";
-import { openUsername } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
 import { AppError } from "./app-error.ts";
 import { openChosenPool, openClients, type Opened } from "./opening.ts";
 import { neverUsed } from "./rekey.ts";
+import { everyText, replayOrders, scan, wantedUsers, type Rekey } from "./rekeyed-users.ts";
 
 export interface NewKeysRequest extends PoolFlags {
   /** Pools that are no more: what is known of their users by a digest alone is dropped. */
@@ -80,12 +65,8 @@ export interface NewKeysMade {
   damaged: number;
 }
 
-interface Rekey {
-  readonly engine: Engine;
-  readonly change: KeyChange;
-  readonly pools: readonly Pool[];
+interface Rekeying extends Rekey {
   readonly made: NewKeysMade;
-  readonly signal: AbortSignal;
 }
 
 /** Throws an AppError `no-keys` where nobody has used the namespace yet, and where a pool cannot be read. */
@@ -201,7 +182,7 @@ async function knownPools(store: Store): Promise<readonly string[]> {
   return [...new Set([...noted, ...(await store.pools()), ...broken.map(({ place }) => place)])];
 }
 
-async function bringOver(rekey: Rekey): Promise<void> {
+async function bringOver(rekey: Rekeying): Promise<void> {
   const { engine, change, pools, made } = rekey;
   const { store } = engine;
   await store.rekeying.begin();
@@ -247,7 +228,7 @@ async function endPlans({ plans, runs }: Store, made: NewKeysMade): Promise<void
 
 /** Moves all texts of a shelf that are not moved yet. Answers how many. */
 async function moveAll(
-  { engine, made, signal }: Rekey,
+  { engine, made, signal }: Rekeying,
   shelf: Shelf & Named,
   anew: (kept: KeptText) => Anew,
 ): Promise<number> {
@@ -270,122 +251,6 @@ async function moveAll(
 }
 
 const NOTES = { kind: "notes", of: "" } as const;
-
-async function* everyText({ texts }: Store, shelf: Shelf): AsyncGenerator<KeptText> {
-  for (let cursor: string | undefined = ""; cursor !== undefined;) {
-    const { found, next } = await texts.page(shelf, cursor);
-    yield* found;
-    cursor = next;
-  }
-}
-
-/** Former keys of users that stand elsewhere than where their user is named, with the new ones as they are found. */
-async function wantedUsers({ engine: { store, queues }, change }: Rekey): Promise<Map<string, string>> {
-  const wanted = new Map<string, string>();
-  for (const { data } of await replayOrders(queues)) if (data.user !== undefined) wanted.set(data.user, "");
-  for await (const kept of everyText(store, { kind: "letters", of: "" })) {
-    const letter = usersOfLetter(kept);
-    if (letter === undefined) continue;
-    const { pool, user, owner } = letter;
-    if (owner !== undefined) wanted.set(owner, wanted.get(owner) ?? "");
-    // The pool may not have them any more.
-    const username = wanted.has(user) ? openUsername(change.from, letter, letter.username) : undefined;
-    if (username !== undefined) wanted.set(user, change.to.userKey(pool, username));
-  }
-  return wanted;
-}
-
-/** The users of a pool come back to what was stowed of them. */
-async function scan(
-  rekey: Rekey,
-  pool: Pool,
-  images: ReadonlyMap<string, ReadonlySet<string>>,
-  wanted: Map<string, string>,
-): Promise<void> {
-  const { engine, change, made, signal } = rekey;
-  const { rekeying } = engine.store;
-  const { profile } = pool;
-  const links = { kind: "links", of: profile.id } as const;
-  for await (const { users } of pool.scan(signal)) {
-    const listed = new Map<string, Seen>();
-    const aliases = new Map<string, string>();
-    for (const user of users) {
-      const username = canonicalUsername(profile, user.username);
-      const former = change.from.userKey(profile.id, username);
-      const key = change.to.userKey(profile.id, username);
-      listed.set(former, { user, key });
-      if (wanted.has(former)) wanted.set(former, key);
-      for (const [attribute, value] of user.attributes) {
-        if (!isAliasAttribute(attribute) || value === "") continue;
-        const named = [profile.id, attribute, canonicalAlias(profile, { attribute, value })] as const;
-        aliases.set(change.from.linkDigest(...named), change.to.linkDigest(...named));
-      }
-    }
-    const names = [...listed.keys()];
-    made.ledgers += await comeBack(rekeying, { kind: "ledgers", of: "" }, names, ({ name, text }) => {
-      const { user, key } = seen(listed, name);
-      const ledger = ledgerAnew(change, profile.id, accountOf(user), text);
-      return ledger === undefined ? undefined : { name: key, text: ledger };
-    });
-    made.exceptions += await comeBack(rekeying, { kind: "exceptions", of: "" }, names, ({ name, text }) => ({
-      name: seen(listed, name).key,
-      text,
-    }));
-    made.links += await comeBack(rekeying, links, [...aliases.keys()], (link) =>
-      linkAnew(change, profile.id, link, aliases.get(link.name) ?? ""),
-    );
-    for (const [run, units] of images) await seeImages(rekey, run, units, [...listed.values()]);
-  }
-}
-
-interface Seen {
-  readonly user: ListedUser;
-  /** The new one. */
-  readonly key: string;
-}
-
-function seen(listed: ReadonlyMap<string, Seen>, former: string): Seen {
-  const found = listed.get(former);
-  if (found === undefined) throw new Error("Expected only what was asked for");
-  return found;
-}
-
-async function comeBack(
-  rekeying: Store["rekeying"],
-  shelf: Parameters<Store["rekeying"]["find"]>[0],
-  names: readonly string[],
-  anew: (kept: KeptText) => KeptText | undefined,
-): Promise<number> {
-  const moves = (await rekeying.find(shelf, names)).flatMap((kept): Move[] => {
-    const to = anew(kept);
-    return to === undefined ? [] : [{ from: kept.name, to }];
-  });
-  if (moves.length > 0) await rekeying.move(shelf, moves);
-  return moves.length;
-}
-
-/** What was there before a run can be put back where the pool shows what the run left. */
-async function seeImages(
-  { engine, change }: Rekey,
-  run: string,
-  units: ReadonlySet<string>,
-  listed: readonly Seen[],
-): Promise<void> {
-  const shelf = { kind: "before images", of: run } as const;
-  const { texts } = engine.store;
-  await Promise.all(
-    listed.flatMap(({ user, key }) =>
-      Array.from(units, async (unit) => {
-        const name = `${key} ${unit}`;
-        const text = await texts.read(shelf, name);
-        const to = text === undefined ? undefined : imageOfSeen(change, run, { name, text }, user);
-        if (text !== undefined && to !== undefined) await texts.replace(shelf, { name, text }, to);
-      }),
-    ),
-  );
-}
-
-const replayOrders = (queues: Engine["queues"]) => queues.queue<ReplayOrder>(REPLAY_QUEUE).getJobs();
 
 /** Whom wake-ups wake is found by the next sweep. */
 async function rebuildQueues(

@@ -60,13 +60,15 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     const { keys, wrappedBy, record } = opened;
     if (record !== undefined) lookAtKeys = createKeysWatch(store, settings, { record, keys });
     ({ sealed } = keys);
-    return createKeyring({ identity: store.identity, keys, encrypts: wrappedBy !== "none", isSealed: () => sealed });
+    const encrypts = wrappedBy !== "none";
+    const keyring = createKeyring({ identity: store.identity, keys, encrypts, isSealed: () => sealed });
+    if (!sealed) await nameRunsAnew(store, keyring);
+    return keyring;
   };
   const engine = await openEngineWith(settings, openKeyring, () => closing.abort());
   if (!sealed) {
     const { log = createLog("silent") } = settings;
     const { store, keyring } = engine;
-    await nameRunsAnew(store, keyring);
     const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
     void sealing.then((isDone) => (sealed = isDone));
   }

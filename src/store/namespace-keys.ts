@@ -301,7 +301,7 @@ function wrapped(
     sealed,
     data: wrap("data", data),
     digest: wrap("digest", digest),
-    earlier: earlier.length === 0 ? undefined : earlier.map((key, nth) => wrap(`earlier ${nth}`, key)),
+    earlier: earlier.length === 0 ? undefined : earlier.map((key, index) => wrap(`earlier ${index}`, key)),
     former: former && wrap("former", former),
   } satisfies Record<Exclude<keyof z.infer<typeof recordForm>, "next">, unknown>);
 }
@@ -322,7 +322,7 @@ function unwrapped(
   const keys = {
     data: unwrap("data", texts.data),
     digest: unwrap("digest", texts.digest),
-    earlier: (texts.earlier ?? []).map((text, nth) => unwrap(`earlier ${nth}`, text)),
+    earlier: (texts.earlier ?? []).map((text, index) => unwrap(`earlier ${index}`, text)),
     former: texts.former === undefined ? undefined : unwrap("former", texts.former),
     sealed,
   };
