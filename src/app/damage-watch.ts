@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Log } from "../log.ts";
 import type { Engine } from "../queues/engine.ts";
+import type { KeysFound } from "../store/namespace-keys.ts";
 
 const LOOK_EVERY_MS = 5_000;
 
@@ -12,7 +13,7 @@ export async function watchDamage(
   signal: AbortSignal,
 ): Promise<void> {
   const known = new Set<string>();
-  let areAltered = false;
+  let before: KeysFound | undefined;
   while (!signal.aborted) {
     try {
       for (const { id, kind, place, pool, run } of await damaged.list()) {
@@ -21,8 +22,9 @@ export async function watchDamage(
       }
       const keys = await lookAtKeys?.();
       if (keys === "put back") log.warn({}, "keys put back");
-      if (keys === "altered" && !areAltered) log.error({}, "keys altered");
-      areAltered = keys === "altered";
+      if (keys === "altered" && before !== keys) log.error({}, "keys altered");
+      if (keys === "closed" && before !== keys) log.warn({}, "keys wrapped by another key");
+      before = keys;
       await sleep(LOOK_EVERY_MS, undefined, { signal, ref: false });
     } catch {
       // The deliveries of the process tell of a store that cannot be asked; and a sleep that was ended needs no word.

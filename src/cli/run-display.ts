@@ -60,9 +60,13 @@ function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags
   const { run, feed, rows, books, resumed } = summary;
   if (detached) {
     const what = putBefore
-      ? `${feed} was put by an earlier command, in run ${run}, and ${counted(books.pending, "change", "changes")} of it ${books.pending === 1 ? "is" : "are"} pending.`
+      ? `${feed} was put by an earlier command, in run ${run}.`
       : `${counted(rows.read, "row was", "rows were")} put from ${feed}, in run ${run}.`;
-    return indent("", `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`, width);
+    const next =
+      books.pending === 0
+        ? "Nothing of it is left to be delivered"
+        : `Workers deliver the ${counted(books.pending, "change")} that ${books.pending === 1 ? "is" : "are"} pending`;
+    return indent("", `${what} ${next}; look with \`${command("runs", "show", run)}\`.`, width);
   }
   const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
   return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });

@@ -157,7 +157,7 @@ async function within<T>(ms: number, signal: AbortSignal | undefined, call: (end
   const ending = new AbortController();
   const onAbort = (): void => ending.abort(signal?.reason);
   const onTime = (): void => ending.abort(new DOMException("The time for the read is up", "TimeoutError"));
-  const timer = Number.isFinite(ms) ? setTimeout(onTime, ms) : undefined;
+  const timer = Number.isFinite(ms) ? setTimeout(onTime, Math.max(0, ms)) : undefined;
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
     return await call(ending.signal);

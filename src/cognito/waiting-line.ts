@@ -58,7 +58,7 @@ export function createWaitingLine(): WaitingLine {
       };
       const onAbort = (): void => waiter.reject(signal?.reason);
       const deadline = Number.isFinite(deadlineMs)
-        ? setTimeout(() => waiter.reject(new SlotTooLate()), deadlineMs)
+        ? setTimeout(() => waiter.reject(new SlotTooLate()), Math.max(0, deadlineMs))
         : undefined;
       signal?.addEventListener("abort", onAbort, { once: true });
       lines[level]?.add(waiter);

@@ -11,7 +11,7 @@ import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Run } from "../store/runs.ts";
-import { runLost } from "../store/store-error.ts";
+import { cursorBeyond, runLost } from "../store/store-error.ts";
 import type { UserNames } from "./user-names.ts";
 import type { Engine } from "../queues/engine.ts";
 import { belowBacklog } from "./backlog.ts";
@@ -59,6 +59,11 @@ export interface FeedRunOptions {
 
 const PAGE_ROWS = 500;
 
+/** How many rows were put. A cursor that is no such number was altered in the store: then all are put again. */
+function rowsPut(cursor: string): number {
+  return /^\d{1,15}$/.test(cursor) ? Number(cursor) : 0;
+}
+
 /**
  * Puts the whole feed, and answers the cursor at its end. Rejects when `signal` aborts, between two pages; what was put
  * stays put. Rejects with a StoreError `run-lost` where the store has forgotten what was put.
@@ -67,7 +72,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   const { engine, profile, run, report, progress, deliversOwn = false, backlog: limit, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
-  const startAt = cursor === "" ? 0 : Number(cursor);
+  const startAt = rowsPut(cursor);
   let rows = 0;
   /** Rows of the feed that no record stands for. */
   let others = 0;
@@ -89,7 +94,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     const put = await producer.put(changes, { invalid, rows: { read, faulty }, cursor: { from: cursor, to } });
     // Refused with the cursor where we wanted it: the page was put, and only the answer was lost on the way.
     if (!put.accepted && put.cursor !== to) {
-      throw Number(put.cursor) < Number(cursor) ? runLost(run.id) : new RunTakenError(run.id);
+      throw rowsPut(put.cursor) < rowsPut(cursor) ? runLost(run.id) : new RunTakenError(run.id);
     }
     cursor = put.cursor;
     for (const { line, change } of furthestAhead(rowsFound, put.ahead)) {
@@ -147,6 +152,8 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   }
   // A stream that was cut off has an end as well.
   signal.throwIfAborted();
+  // The content is the same, or the run would be another.
+  if (rows < startAt) throw cursorBeyond(run.id);
   await flush();
   return cursor;
 }

@@ -60,6 +60,13 @@ export interface Pool {
   close(): Promise<void>;
 }
 
+function foreignTarget({ pool, endpoint, arn }: Target, where: string): StoreError {
+  return new StoreError(
+    "foreign-target",
+    `This namespace knows pool ${pool} at ${endpoint} (${arn}), and this process would write to ${where}: use the same endpoint (--endpoint-url) and Region, or another POOLSYNC_NAMESPACE (embedded: another --data-dir).`,
+  );
+}
+
 /** UserList allows 30 calls a second; poolsync leaves some to others. */
 const LISTS_PER_SECOND = 25;
 /** DescribeIdentityProvider allows 5 a pool. */
@@ -73,6 +80,10 @@ const LEASE_MARGIN_MS = 5000;
  */
 export async function openPool(settings: PoolSettings): Promise<Pool> {
   const { engine, cognito, log, concurrency, reads = reportedReads(log), signal } = settings;
+  // Before anything is asked of another endpoint: it may be one that never answers. Without a Region there is none.
+  const endpoint = await cognito.endpointHost().catch(() => undefined);
+  const noted = (await engine.store.targets()).find(({ pool }) => pool === settings.pool);
+  if (noted && endpoint !== undefined && noted.endpoint !== endpoint) throw foreignTarget(noted, endpoint);
   const profile = await readPoolProfile(cognito, settings.pool, { reads, ...(signal ? { signal } : {}) });
   const target: Target = {
     pool: profile.id,
@@ -82,10 +93,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   };
   const known = await engine.store.target(target);
   if (known.endpoint !== target.endpoint || known.region !== target.region || known.arn !== target.arn) {
-    throw new StoreError(
-      "foreign-target",
-      `This namespace knows pool ${profile.id} at ${known.endpoint} (${known.arn}), and this process would write to ${target.endpoint} (${target.arn}): use the same endpoint and Region, or another POOLSYNC_NAMESPACE (embedded: another --data-dir).`,
-    );
+    throw foreignTarget(known, `${target.endpoint} (${target.arn})`);
   }
   const bucketOf = (category: string): string => `${profile.accountId}:${profile.region}:${category}`;
   const governor = (category: string, ceilingPerSecond: number, preparing = 0): QuotaGovernor =>

@@ -39,8 +39,10 @@ export function reportedReads(log: Log, options: ReportedReads = {}): Reads {
   };
 }
 
-function sentenceOf({ operation, pool, kind, name, endpoint }: WaitingRead, withinMs: number): string {
-  const until = Number.isFinite(withinMs) ? `for ${Math.round(withinMs / 1000)} seconds at most` : "until it answers";
+function sentenceOf({ operation, pool, kind, name, endpoint, forMs }: WaitingRead, withinMs: number): string {
+  const until = Number.isFinite(withinMs)
+    ? `for ${Math.ceil((withinMs - forMs) / 1000)} more seconds at most`
+    : "until it answers";
   const who = endpoint === undefined ? "Cognito" : `Cognito at ${endpoint}`;
   // The others say it by their kind.
   const reason = kind === "network" || kind === "unknown" ? reasonOf(name) : undefined;

@@ -198,12 +198,12 @@ export async function markSealed(store: KeyStore, wrapping: WrappingKeys): Promi
 
 /**
  * What a process that has the keys finds of their record later. `altered`: others are there, or it does not open; who
- * starts then is refused, or works with other keys.
+ * starts then is refused, or works with other keys. `closed`: it is wrapped by a key that this process does not have.
  */
-export type KeysFound = "there" | "put back" | "altered";
+export type KeysFound = "there" | "put back" | "altered" | "closed";
 
 /**
- * Looks again at the record, from time to time. Where it is gone, or no record at all, the one that was seen last is put
+ * Looks again at the record, from time to time. Where it is gone, or no record at all, the one that was opened last is put
  * back: that may have been wrapped anew since the process opened it, and nothing else has the keys. A record is never put
  * in the place of another.
  */
@@ -213,13 +213,12 @@ export function createKeysWatch(
   { record, keys }: Pick<OpenedKeys, "record" | "keys">,
 ): () => Promise<KeysFound> {
   let seen = record;
-  const isOurs = (found: string): boolean => {
+  const opened = (found: string): KeysFound => {
     try {
       const { data, digest } = unwrapped(found, store.identity, wrapping).keys;
-      return data.equals(keys.data) && digest.equals(keys.digest);
+      return data.equals(keys.data) && digest.equals(keys.digest) ? "there" : "altered";
     } catch (error) {
-      // By a key that this process does not have.
-      return error instanceof StoreError && error.kind === "wrong-key";
+      return error instanceof StoreError && error.kind === "wrong-key" ? "closed" : "altered";
     }
   };
   return async () => {
@@ -228,9 +227,9 @@ export function createKeysWatch(
     if (found === undefined || !isRecord(found)) {
       return (await store.exchange(RECORD, found, seen)) ? "put back" : "there";
     }
-    if (!isOurs(found)) return "altered";
-    seen = found;
-    return "there";
+    const is = opened(found);
+    if (is === "there") seen = found;
+    return is;
   };
 }
 
@@ -344,7 +343,7 @@ function parsed(record: string): z.infer<typeof recordForm> {
 function alteredRecord(): StoreError {
   return new StoreError(
     "damaged",
-    "The keys of this namespace were altered in the store, and nothing of it can be read without them: restore the store from a copy.",
+    "The keys of this namespace were altered in the store, and nothing of it can be read without them. A worker that still runs may put them back within seconds: try again. Otherwise restore the store from a copy.",
   );
 }
 

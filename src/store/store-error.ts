@@ -93,6 +93,13 @@ export function runCancelled(run: string): StoreError {
 }
 
 /** For a run that was begun, and that the store does not know any more or knows as less far than it was. */
+export function cursorBeyond(id: string): StoreError {
+  return new StoreError(
+    "damaged",
+    sentence`The store says that more rows of run ${id} were put than its feed has: it was altered there. Give ${nextStep("runs", "cancel", id)}, then the same sync again.`,
+  );
+}
+
 export function runLost(run: string): StoreError {
   return new StoreError(
     "run-lost",

@@ -158,13 +158,21 @@ describe("the keys of a namespace", () => {
     }
   });
 
-  test("that are gone, or no record at all, are put back by who has them: as they were wrapped last", async () => {
+  test("that are gone, or no record at all, are put back by who has them: as it has opened them last", async () => {
     const store = open();
-    const look = createKeysWatch(store, { key: ONE }, await openKeysToWork(store, { key: ONE }));
+    const wrapping = { key: TWO, previousKey: ONE };
+    const look = createKeysWatch(store, wrapping, await openKeysToWork(store, { key: ONE }));
     assert.equal(await look(), "there");
-    await rewrapKeys(store, { key: TWO, previousKey: ONE });
-    assert.equal(await look(), "there", "they are wrapped by a key that this process does not have");
+    await rewrapKeys(store, wrapping);
+    assert.equal(await look(), "there");
     const record = await recordOf(store);
+    // Nobody can tell a key that this process does not have from one that nobody has.
+    await rewrapKeys(store, { key: Buffer.alloc(32, 3), previousKey: TWO });
+    assert.equal(await look(), "closed");
+    const strange = JSON.stringify({ ...JSON.parse(record), by: "z".repeat(16) });
+    assert.ok(await store.exchange("keys", await recordOf(store), strange));
+    assert.equal(await look(), "closed");
+    assert.equal(await recordOf(store), strange, "never put in the place of another");
     for (const text of ["", "{", "{}", "5"]) {
       assert.ok(await store.exchange("keys", await recordOf(store), text));
       assert.equal(await look(), "put back");
