@@ -94,4 +94,25 @@ describe("an application whose store is replaced", () => {
     await poolsync.enqueue(named("second", "09:30"));
     await until("it is written", () => nameThere() === "second");
   });
+
+  test("puts nothing older over what others have written in the data directory that is in the place of its own", async (t) => {
+    const { open, nameThere } = await stage(t);
+    const directory = await temporaryDirectory();
+    t.after(() => directory.remove());
+    const dataDir = join(directory.path, "data");
+    putMadeDirectory(dataDir);
+    const a = await open({ dataDir });
+    await a.enqueue(named("first", "09:00"));
+    await rename(dataDir, `${dataDir}-before`);
+    putMadeDirectory(dataDir);
+    const b = await open({ dataDir });
+    await b.update(named("NEWER", "09:30"));
+    await b.close();
+    await a.deliver(POOL);
+    await a.enqueue(named("OLDER", "09:10"));
+    await until("nothing is pending", async () => (await a.books()).pending === 0);
+    assert.equal(nameThere(), "NEWER");
+    const { received, applied, stale } = await a.books();
+    assert.deepEqual([received, applied, stale], [2, 1, 1]);
+  });
 });

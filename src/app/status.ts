@@ -58,6 +58,8 @@ const namespaceStatus = z.object({
       differences: z.array(
         z.object({ run: z.string(), term: z.enum(["pending", "dead"]), books: z.number(), counted: z.number() }),
       ),
+      /** Users who waited, and letters, that nobody would have looked at again: they are found again now. */
+      lost: z.object({ users: z.number(), letters: z.number() }),
     })
     .optional(),
 });
@@ -171,7 +173,7 @@ async function recount(engine: Engine, total: Books): Promise<NonNullable<Namesp
     compare(run, await runs.books(run), seen);
   }
   compare("total", total, sum);
-  return { differences };
+  return { differences, lost: await mailboxes.lineUp() };
 }
 
 function iso(epochMs: number): string {

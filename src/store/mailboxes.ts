@@ -167,4 +167,9 @@ export interface Mailboxes {
   isBehind(run: string): Promise<boolean>;
   /** Counts, by walking every mailbox and every letter: what `pending` and `dead` must be, per run. */
   recount(): Promise<ReadonlyMap<string, { readonly pending: number; readonly dead: number }>>;
+  /**
+   * Makes those due that wait and are in no line, neither due nor kept by a gate: the store has lost their place, and nobody
+   * would look at them again. So with letters that no list has. Walks every mailbox and every letter, and answers how many.
+   */
+  lineUp(): Promise<{ readonly users: number; readonly letters: number }>;
 }

@@ -128,13 +128,18 @@ function runsText(runs: NamespaceStatus["runs"], width: number): string {
   return `\n${lines}`;
 }
 
-function recountText({ differences }: NonNullable<NamespaceStatus["verified"]>, width: number): string {
-  if (differences.length === 0) {
-    return indent("", "Recounted: every mailbox and every dead letter is in the books.", width);
-  }
-  return differences
-    .map(({ run, term, books, counted }) =>
-      indent("", `Recounted: ${run} has ${count(counted)} ${term}, and its books say ${count(books)}.`, width),
-    )
-    .join("");
+function recountText({ differences, lost }: NonNullable<NamespaceStatus["verified"]>, width: number): string {
+  const found = [
+    ...(lost.users === 0 ? [] : [counted(lost.users, "user who waits", "users who wait")]),
+    ...(lost.letters === 0 ? [] : [counted(lost.letters, "dead letter")]),
+  ];
+  const said = differences.map(
+    ({ run, term, books, counted: seen }) => `${run} has ${count(seen)} ${term}, and its books say ${count(books)}.`,
+  );
+  if (found.length > 0)
+    said.push(
+      `the store had lost its place of ${found.join(" and ")}. They are found again, and workers go on with them.`,
+    );
+  if (said.length === 0) said.push("every mailbox and every dead letter is in the books.");
+  return said.map((text) => indent("", `Recounted: ${text}`, width)).join("");
 }

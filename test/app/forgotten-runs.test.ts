@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { whyForgotten } from "../../src/app/runs/forgotten-runs.ts";
+import { findRun } from "../../src/app/runs/find-run.ts";
 import { freshRunId } from "../../src/app/runs/run-id.ts";
+import { setApp } from "../support/app-stage.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 
 const AGAIN = /What of it was not sent by then is not sent: give the same sync again\.$/;
@@ -15,6 +18,14 @@ test("a store that is younger than the run says since when it is there, and what
   const why = await saidOf(id, Date.now() + 1000);
   assert.match(why, /^ The store is there only since \d{4}-.*Z, which is later than such a run: it was emptied/);
   assert.match(why, AGAIN);
+});
+
+test("a data directory that was made anew says so of a run of the former one", async (t) => {
+  const app = await setApp(t, { putData: putMadeDirectory });
+  await assert.rejects(findRun(await app.open(), "r-mk000000-abcdef"), {
+    kind: "no-run",
+    message: /The store is there only since \d{4}-.*Z, which is later than such a run.*give the same sync again/,
+  });
 });
 
 test("a store that is older than the run says since when it is there, and where else the run may be", async () => {

@@ -226,7 +226,7 @@ const ROWS: Readonly<Record<string, Play>> = {
     const ofBob = await thief.letter(bob);
     await thief.alterLetter(ann, (letter) => ({ ...letter, body: ofBob.body }));
     await thief.alterLetter(cat, (letter) => ({ ...letter, username: ofBob.username }));
-    // Who reads it by its name has bob's, and so does the replay.
+    // Whoever meets it sees that it has another id than its place.
     await thief.alterLetter(dan, () => ofBob);
     for (const username of people) stage.users.addUser({ username });
     await executeReplay(stage.engine, { pool: stage.id, until: Date.now() + 60_000 });
@@ -234,6 +234,11 @@ const ROWS: Readonly<Record<string, Play>> = {
     await stage.settled();
     assert.deepEqual(stage.writes(), [{ [UNIT]: "of bob" }]);
     assert.deepEqual(written(stage, "bob"), ["of bob"]);
+    const aside = (await stage.engine.store.damaged.list()).filter(({ place }) => place === dan);
+    assert.deepEqual(
+      aside.map(({ kind }) => kind),
+      ["letter"],
+    );
   },
 
   "puts an earlier copy of what waits of a user back, and takes the ledger's memory of it away": async (

@@ -54,9 +54,9 @@ function settled(claimed: ClaimAnswer | undefined, bury?: string) {
   return { given_name: bury === undefined ? ({ is: "applied", version } as const) : { ...buried, letter: bury } };
 }
 
-/** What only reads, by port. `recount` may go either way. */
+/** What only reads, by port. `recount` may go either way; `lineUp` writes what was lost, in a step like the others. */
 const READING: Readonly<Record<string, readonly string[]>> = {
-  mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount"],
+  mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount", "lineUp"],
   letters: ["list", "get"],
   runs: ["get", "list", "books", "forgotten"],
   holds: ["list"],

@@ -181,6 +181,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
         return [{ user, priority: state.mailbox?.priority ?? priority, letter: id, pool }];
       });
     },
+    lineUp: () => Promise.resolve({ users: 0, letters: 0 }),
     async recount() {
       const counts = new Map<string, { pending: number; dead: number }>();
       const count = (run: string, term: "pending" | "dead") => {

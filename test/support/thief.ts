@@ -88,7 +88,7 @@ export function withBody(mailbox: StoredMailbox, name: string, body: string): St
 }
 
 /** Each text of 32 bytes; and where keys are kept all 32 bytes of longer ones, as a key that is wrapped is. */
-function secretsIn(dump: Dump, memory: string): Buffer[] {
+export function secretsIn(dump: Dump, memory: string): Buffer[] {
   const secrets = new Map<string, Buffer>();
   for (const [name, content] of dump) {
     for (const token of tokensIn(new Map([[name, content]]))) {

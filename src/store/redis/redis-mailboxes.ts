@@ -25,6 +25,7 @@ import { mailboxKeys, type Shelf } from "./shelf.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
 import { createBatcher } from "./batcher.ts";
+import { createLineUp } from "./redis-lines.ts";
 import { scanHash } from "./scan-hash.ts";
 
 /** More letters than this are replayed in several steps, so that no script holds the server up for long. */
@@ -250,6 +251,8 @@ export function createRedisMailboxes(
     },
 
     recount: async () => (await countEverything(redis, keys, shelf)).runs,
+
+    lineUp: createLineUp(redis, keys, scripts, pools),
   };
 }
 

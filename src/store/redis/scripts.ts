@@ -22,6 +22,7 @@ const PRELUDES = {
   "set-once": [],
   "raise-epoch": [],
   "replace-text": [],
+  "line-up": [],
   era: [],
   "rekey-begin": [],
   "rekey-move": [],
