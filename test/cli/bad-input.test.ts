@@ -99,10 +99,17 @@ describe("what cannot be done is said in one sentence with the next step", () =>
       "pool-not-found",
     );
     assert.equal(
-      await refused(sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"), 1, /ECONNREFUSED/, {
-        readsWithinMs: 300,
-      }),
+      await refused(
+        ["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None", "--endpoint-url", "http://127.0.0.1:1"],
+        1,
+        /ECONNREFUSED/,
+        { readsWithinMs: 300 },
+      ),
       "network",
+    );
+    assert.equal(
+      await refused(sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"), 64, /knows pool .*--endpoint-url/),
+      "foreign-target",
     );
   });
 
