@@ -11,7 +11,6 @@ import { z } from "zod";
 import type { CallOptions } from "../core/call-options.ts";
 import { accountMark, type Account, type Person } from "../core/person.ts";
 import type { UnitValue } from "../core/unit.ts";
-import type { NamespaceKeys } from "./namespace-keys.ts";
 
 /**
  * The keys of a namespace at work. Users and values are named outside by keyed digests only, so that a log line, a job or
@@ -73,10 +72,17 @@ const CONTENT = /^(?<before>.* )?(?:(?<keys>\d+)\.)?(?<name>[^ ]*)$/;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** See namespace-keys.ts. */
+export interface KeyringKeys {
+  readonly data: Buffer;
+  readonly digest: Buffer;
+  readonly earlier: readonly Buffer[];
+  readonly former?: Buffer | undefined;
+}
+
 export interface KeyringOptions {
   readonly identity: string;
-  /** See namespace-keys.ts. */
-  readonly keys: Omit<NamespaceKeys, "sealed">;
+  readonly keys: KeyringKeys;
   readonly encrypts: boolean;
   /** True once nothing is left of what was kept before format 3. */
   readonly isSealed: () => boolean;

@@ -13,15 +13,11 @@
 import { createHash, hkdfSync, randomBytes } from "node:crypto";
 import { z } from "zod";
 import { nextStep, sentence, type Sentence } from "../core/sentence.ts";
-import { decrypt, encrypt } from "./keyring.ts";
+import { decrypt, encrypt, type KeyringKeys } from "./keyring.ts";
 import type { Store } from "./store.ts";
 import { StoreError } from "./store-error.ts";
 
-export interface NamespaceKeys {
-  readonly data: Buffer;
-  readonly digest: Buffer;
-  readonly earlier: readonly Buffer[];
-  readonly former?: Buffer | undefined;
+export interface NamespaceKeys extends KeyringKeys {
   /** False while something may be left of what was kept before format 3. */
   readonly sealed: boolean;
 }

@@ -75,9 +75,9 @@ async function world() {
 }
 
 /** What the store has of the user where its ledger says this version of the name. */
-function ledgerSays(version: string, { states }: Standing): Standing["states"] {
+function ledgerSays(version: string, { states }: Standing, fencedOver?: string): Standing["states"] {
   const state = states.get(USER) ?? assert.fail("Expected the user to be known");
-  const ledger = { ...state.ledger, given_name: { version, digest: "" } };
+  const ledger = { ...state.ledger, given_name: { version, digest: "", ...(fencedOver && { fencedOver }) } };
   return new Map([[USER, { ...state, ledger }]]);
 }
 
@@ -139,6 +139,12 @@ describe("an invariant of the chaos run", () => {
     const { broken } = judgeValues({ ...standing, states: ledgerSays(first, standing) });
     assert.match(broken.join(), /^ann given_name: the ledger says .*, the pool has a\.2/);
     assert.equal(broken.length, 1);
+  });
+
+  test("2 holds where a call that nobody heard of was to go over what is there", async () => {
+    const { standing, first, second } = await world();
+    assert.equal(judgeValues({ ...standing, states: ledgerSays(first, standing, second) }).holds, true);
+    assert.equal(judgeValues({ ...standing, states: ledgerSays(first, standing, first) }).holds, false);
   });
 
   test("2 excuses a ledger that a loss can have touched, and that of nobody else", async () => {

@@ -58,7 +58,10 @@ describe("a fleet on Redis", () => {
       pending: 4,
     });
     const again = await command("sync", join(directory.path, "users.csv"), "--user-pool-id", POOL, "--detach");
-    assert.match(again.stdout.replaceAll("\n", " "), /was put by an earlier command, .* Workers deliver the 4 changes that are pending;/);
+    assert.match(
+      again.stdout.replaceAll("\n", " "),
+      /was put by an earlier command, .* Workers deliver the 4 changes that are pending;/,
+    );
 
     const worker = start("workers/deliver.ts");
     await until("everything is delivered", async () => (await booksOf())["pending"] === 0);
