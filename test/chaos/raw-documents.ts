@@ -81,11 +81,12 @@ export function embeddedDocuments(store: Store): RawDocuments {
         `SELECT ${place} AS place, ${column}::text AS text FROM poolsync.${table} WHERE ${column} IS NOT NULL`,
       );
     },
+    // Exceptions of one user are a row each.
     async put(kind, document, text) {
       const [table, column, place] = TABLES[kind];
       const rows = await database.query(
         `UPDATE poolsync.${table} SET ${column} = $3${IS_JSON.has(kind) ? "::json" : ""}
-         WHERE ${place} = $1 AND ${column}::text = $2 RETURNING 1`,
+         WHERE ctid = (SELECT ctid FROM poolsync.${table} WHERE ${place} = $1 AND ${column}::text = $2 LIMIT 1) RETURNING 1`,
         [document.place, document.text, text],
       );
       return rows.length > 0;
