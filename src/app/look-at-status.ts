@@ -5,7 +5,7 @@ import { withScope } from "../lifecycle.ts";
 import { askHolder } from "../store/postgres/directory-lock.ts";
 import { StoreError } from "../store/store-error.ts";
 import { AppError } from "./app-error.ts";
-import { ceilings, openEngineToLook, type Opened } from "./opening.ts";
+import { BESIDE_RUNS, ceilings, openEngineToLook, type Opened } from "./opening.ts";
 import { parseStatus, statusOf, type NamespaceStatus } from "./status.ts";
 
 /** `verify`: recounts everything. Throws an AppError `in-use` where a recount is wanted and another process is there. */
@@ -13,7 +13,7 @@ export async function lookAtStatus(opened: Opened, verify: boolean): Promise<Nam
   const { config } = opened;
   return withScope(async (scope) => {
     try {
-      const engine = await openEngineToLook(config, scope, opened);
+      const engine = await openEngineToLook(config, scope, opened, BESIDE_RUNS);
       return await statusOf(engine, { ceilingOf: ceilings(config), verify });
     } catch (error) {
       if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;

@@ -8,7 +8,7 @@ import type { Store, Target } from "../store.ts";
 import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
-import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
+import { lockDirectory, type DirectoryLock, type DirectoryTurn } from "./directory-lock.ts";
 import { looksSealed } from "../documents.ts";
 import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
@@ -43,16 +43,22 @@ export interface EmbeddedStoreOptions {
   readonly dataDir: string;
   /** The store's clock in epoch ms. */
   readonly now?: () => number;
+  /** How it waits for a directory that another process has. Refused at once where absent. */
+  readonly turn?: DirectoryTurn | undefined;
 }
 
 /** BullMQ's name for its schema where it is given a pool. */
 const QUEUES_SCHEMA = "bullmq";
 
 /** Throws a StoreError where the directory is in use, is not poolsync's, or cannot be used. */
-export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+export async function openEmbeddedStore({
+  dataDir,
+  now = Date.now,
+  turn,
+}: EmbeddedStoreOptions): Promise<EmbeddedStore> {
   const directory = resolve(dataDir);
   await prepareDirectory(directory);
-  const lock = await lockDirectory(directory);
+  const lock = await lockDirectory(directory, turn);
   try {
     const fence = createFence();
     const database = await openOrExplain(directory, fence);
