@@ -35,11 +35,11 @@ export interface Opened {
 
 type Opening = Pick<Opened, "log" | "say" | "turn">;
 /** What a command is to others that want its data directory, and which of them it waits for itself. */
-type Manner = Pick<DirectoryTurn, "as" | "waitsFor">;
-export const AS_COMMAND: Manner = { as: "command", waitsFor: ["command", "run"] };
-const AS_RUN: Manner = { as: "run", waitsFor: ["command", "run"] };
+type TurnRule = Pick<DirectoryTurn, "as" | "waitsFor">;
+export const AS_COMMAND: TurnRule = { as: "command", waitsFor: ["command", "run"] };
+const AS_RUN: TurnRule = { as: "run", waitsFor: ["command", "run"] };
 /** For what is of no use when a run has ended. */
-export const BESIDE_RUNS: Manner = { as: "command", waitsFor: ["command"] };
+export const BESIDE_RUNS: TurnRule = { as: "command", waitsFor: ["command"] };
 
 export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key" | "previousKey"> {
   /** See openEngineToLook. */
@@ -53,19 +53,19 @@ export function openConfiguredEngine(
   config: Config,
   scope: Scope,
   opened: Opening,
-  manner = AS_COMMAND,
+  rule = AS_COMMAND,
 ): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened, manner);
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened, rule);
 }
 
 /** For what reaches no pool and puts nothing: it makes no keys in a namespace that nobody has used yet. */
-export function openEngineToLook(config: Config, scope: Scope, opened: Opening, manner = AS_COMMAND): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config), looksOnly: true }, scope, opened, manner);
+export function openEngineToLook(config: Config, scope: Scope, opened: Opening, rule = AS_COMMAND): Promise<Engine> {
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config), looksOnly: true }, scope, opened, rule);
 }
 
 /** For what puts or delivers: it says where that is not safe. */
-export async function openEngineToPut(config: Config, scope: Scope, opened: Opening, manner = AS_RUN): Promise<Engine> {
-  const engine = await openConfiguredEngine(config, scope, opened, manner);
+export async function openEngineToPut(config: Config, scope: Scope, opened: Opening, rule = AS_RUN): Promise<Engine> {
+  const engine = await openConfiguredEngine(config, scope, opened, rule);
   reportWithoutAof(engine.store, opened);
   return engine;
 }
@@ -89,14 +89,14 @@ export async function openOwnedEngine(
   settings: EngineSettings,
   scope: Scope,
   { log, say, turn }: Opening,
-  manner = AS_COMMAND,
+  rule = AS_COMMAND,
 ): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingOf } = settings;
   const opening = openEngine({
     namespace,
     dataDir,
     turn: turn && {
-      ...manner,
+      ...rule,
       ...turn,
       onWait() {
         const seconds = turn.withinMs / 1000;

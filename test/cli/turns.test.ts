@@ -10,11 +10,11 @@ import { awsVariables } from "../support/pool-stage.ts";
 import { onePool, POOL, runCommand } from "./command-run.ts";
 
 const COMMANDS = 8;
-const changeOf = (username: string, dataDir: string): readonly string[] => [
-  "admin-update-user-attributes",
-  ...["--user-pool-id", POOL, "--username", username],
-  ...["--user-attributes", "Name=nickname,Value=New", "--data-dir", dataDir],
-];
+const changeOf = (username: string, dataDir: string): readonly string[] => {
+  const user = ["--user-pool-id", POOL, "--username", username];
+  const change = ["--user-attributes", "Name=nickname,Value=New"];
+  return ["admin-update-user-attributes", ...user, ...change, "--data-dir", dataDir];
+};
 const { signal } = new AbortController();
 const lockAs = (dataDir: string, as: Holder) =>
   lockDirectory(dataDir, { as, waitsFor: [], withinMs: 0, signal, onWait: () => undefined });
