@@ -17,6 +17,7 @@ import { logSettles } from "./settle-log.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createUserTurn } from "./user-turn.ts";
 import { createWakeUpProcessor } from "./wake-up-processor.ts";
+import { createWorkLog } from "./work-log.ts";
 
 export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "settles" | "keyring" | "holds"> {
   readonly engine: Engine;
@@ -47,7 +48,7 @@ export interface Delivery {
 const PLACES_A_CALL = 3;
 
 /**
- * Begins at once. Rejects where the store is another one by now. One function of 85 lines, which does nothing but
+ * Begins at once. Rejects where the store is another one by now. One function of 90 lines, which does nothing but
  * put the parts together.
  */
 export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
@@ -69,10 +70,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     },
   });
   const burials = createBurialLog(log, pool);
+  const work = createWorkLog(log, pool);
   const turn = createUserTurn({
     ...options,
     store,
-    settles: logSettles(store.mailboxes, pool, log),
+    settles: logSettles(store.mailboxes, pool, log, work),
     keyring,
     holds,
     queues,
@@ -141,6 +143,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       } finally {
         clearTimeout(deadline);
         burials.close();
+        work.close();
       }
     },
   };
