@@ -12,6 +12,7 @@ import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import { countUnsealed } from "../store/sealing.ts";
+import { aliveWorker } from "../store/workers.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
 
@@ -32,6 +33,8 @@ const namespaceStatus = z.object({
       pace: z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), lastCutAt: z.string().optional() }),
     }),
   ),
+  /** Processes that deliver, run schedules or carry out replay orders, and have said so within half a minute. */
+  workers: z.array(aliveWorker),
   /** Letters by kind. */
   deadLetters: z.record(z.string(), z.number()),
   holds: z.array(
@@ -116,6 +119,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     withoutAof,
     forgottenRuns: (await forgottenRuns(store)).map(({ run, at }) => ({ run, at: iso(at) })),
     pools,
+    workers: [...(await store.workers.list())],
     deadLetters,
     holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({
       pool,

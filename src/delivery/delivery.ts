@@ -16,6 +16,7 @@ import { createHoldWatch } from "./hold-watch.ts";
 import { logSettles } from "./settle-log.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createUserTurn } from "./user-turn.ts";
+import { keepAlive } from "./worker-lease.ts";
 import { createWakeUpProcessor } from "./wake-up-processor.ts";
 import { createWorkLog } from "./work-log.ts";
 
@@ -103,6 +104,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     });
   });
   sweeper.start();
+  // Who delivers what it put itself is of no use to anybody else.
+  const lease = options.selection === undefined ? keepAlive(store, { does: "delivery", pool }) : undefined;
 
   function pauseWorkers(): void {
     for (const worker of workers) void worker.pause(true);
@@ -132,6 +135,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     wakeAll: () => sweeper.wakeAll(),
     async stop(drainMs) {
       intake.stop();
+      lease?.end();
       store.lost.removeEventListener("abort", onLost);
       const swept = sweeper.stop();
       // The workers fetch no more from now on: what is put back stays there.

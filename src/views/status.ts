@@ -1,5 +1,6 @@
 /** How a namespace stands, as text for people. */
 import type { NamespaceStatus } from "../app/status.ts";
+import type { AliveWorker } from "../store/workers.ts";
 import { adviceOf } from "../core/advice.ts";
 import { keptText, sincePaused } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
@@ -17,6 +18,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     indent("", `Engine: ${engine}${since === undefined ? "" : `, with everything since ${since}`}`, width),
     ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
+    workersText(status, width, command),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
@@ -74,6 +76,35 @@ function poolsText(pools: NamespaceStatus["pools"], width: number): string {
     width,
   );
   return `\n${lines}`;
+}
+
+const WORK: Readonly<Record<AliveWorker["does"], string>> = {
+  delivery: "delivery",
+  schedules: "schedules",
+  replays: "replay orders",
+};
+
+/** Who is alive, and where somebody has to be: a data directory has no other process. */
+function workersText(
+  { engine, pools, workers }: NamespaceStatus,
+  width: number,
+  command: SummaryWords["command"],
+): string {
+  const processes = new Map<string, string[]>();
+  for (const { does, pool, process } of workers) {
+    const what = pool === undefined ? WORK[does] : `${WORK[does]} to ${pool}`;
+    processes.set(what, [...(processes.get(what) ?? []), process]);
+  }
+  const alive = [...processes].map(([what, names]) => `${what} by ${names.toSorted().join(", ")}`).toSorted();
+  const sentences = alive.length === 0 ? [] : [`Workers: ${alive.join("; ")}.`];
+  for (const { pool, due } of engine === "redis" ? pools : []) {
+    if (due === 0 || workers.some((worker) => worker.pool === pool)) continue;
+    const wait = counted(due, "user waits", "users wait");
+    sentences.push(
+      `${wait} for a worker of ${pool}, and none is alive: one has to run, such as \`${command("worker", "--pools", pool)}\`.`,
+    );
+  }
+  return sentences.map((text) => `\n${indent("", text, width)}`).join("");
 }
 
 function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number], width: number): string {

@@ -308,7 +308,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
-  const { holds, exceptions, beforeImages, reservations, plans } = openMemoryParts(clock);
+  const { holds, exceptions, beforeImages, reservations, plans, workers } = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
@@ -334,6 +334,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     gates,
     exceptions,
     reservations,
+    workers,
     beforeImages,
     pace,
     plans,

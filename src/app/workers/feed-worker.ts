@@ -9,6 +9,7 @@ import { expireWaiting } from "../runs/approvals.ts";
 import { AppError, failureOf, messageOf } from "../app-error.ts";
 import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
 import { withFeedLease } from "../feeds/feed-lease.ts";
+import { keepAlive } from "../../delivery/worker-lease.ts";
 import { openClients, openEngineToPut } from "../opening.ts";
 import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
@@ -42,6 +43,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
     scope.defer(worker, (started) => started.stop());
+    scope.defer(keepAlive(engine.store, { does: "schedules" }), (lease) => lease.end());
     isReady = () => engine.connected;
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
     await drained(engine, interrupts, log);

@@ -26,6 +26,7 @@ import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
 import { createTexts } from "./texts.ts";
 import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
+import { createWorkers, forgetWorkers } from "./workers.ts";
 
 export interface EmbeddedStore extends Store {
   readonly kind: "embedded";
@@ -66,8 +67,9 @@ export async function openEmbeddedStore({
       await migrate(database, undefined, now());
       await upgradeUsers(database);
       await markReady(directory);
-      // Every claim and every sweep belongs to the process before this one, which is dead.
+      // Every claim, sweep and worker belongs to the process before this one, which is dead.
       await endLeases(database, now());
+      await forgetWorkers(database);
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, { fence, lock, now, known: await storedIdentity(database) });
     } catch (error) {
@@ -143,6 +145,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     exceptions: createExceptions(database, now),
     beforeImages: createBeforeImages(database, now),
     reservations: createReservations(database, now),
+    workers: createWorkers(database, now),
     pace: createPace(now),
     plans: createPlans(database),
     lost: fence.met,

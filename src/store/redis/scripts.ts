@@ -52,6 +52,7 @@ const PRELUDES = {
   "reservation-take": [],
   "reservation-release": [],
   "reservation-holder": [],
+  "worker-renew": [],
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],
