@@ -10,6 +10,7 @@ import { forgottenRuns } from "./runs/forgotten-runs.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
+import { scheduledTimes } from "../queues/schedules.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import { countUnsealed } from "../store/sealing.ts";
 import { aliveWorker } from "../store/workers.ts";
@@ -35,6 +36,8 @@ const namespaceStatus = z.object({
   ),
   /** Processes that deliver, run schedules or carry out replay orders, and have said so within half a minute. */
   workers: z.array(aliveWorker),
+  /** When feeds run by their schedule next; of a time that is past the order waits for a worker. */
+  schedules: z.array(z.object({ feed: z.string(), next: z.string().optional() })),
   /** Letters by kind. */
   deadLetters: z.record(z.string(), z.number()),
   holds: z.array(
@@ -120,6 +123,7 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     forgottenRuns: (await forgottenRuns(store)).map(({ run, at }) => ({ run, at: iso(at) })),
     pools,
     workers: [...(await store.workers.list())],
+    schedules: engine.kind === "redis" ? await schedulesOf(queues) : [],
     deadLetters,
     holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({
       pool,
@@ -180,6 +184,11 @@ async function recount(engine: Engine, total: Books): Promise<NonNullable<Namesp
 
 function iso(epochMs: number): string {
   return new Date(epochMs).toISOString();
+}
+
+async function schedulesOf(queues: Queues): Promise<NamespaceStatus["schedules"]> {
+  const times = await scheduledTimes(queues);
+  return times.map(({ feed, next }) => ({ feed, ...(next === undefined ? {} : { next: iso(next) }) }));
 }
 
 /** Wake-ups of a pool by BullMQ's states. */

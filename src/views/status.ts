@@ -4,6 +4,7 @@ import type { AliveWorker } from "../store/workers.ts";
 import { adviceOf } from "../core/advice.ts";
 import { keptText, sincePaused } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
+import { scheduleGate } from "../core/gate.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
@@ -19,6 +20,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
     workersText(status, width, command),
+    schedulesText(status, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
@@ -107,6 +109,15 @@ function workersText(
   return sentences.map((text) => `\n${indent("", text, width)}`).join("");
 }
 
+function schedulesText({ schedules, pauses }: NamespaceStatus, width: number): string {
+  if (schedules.length === 0) return "";
+  const times = schedules.map(({ feed, next }) => {
+    if (pauses.some(({ gate }) => gate === scheduleGate(feed))) return `${feed} (paused)`;
+    return `${feed} at ${next ?? "a time that is not known yet"}`;
+  });
+  return `\n${indent("", `By schedule run next: ${times.join(", ")}.`, width)}`;
+}
+
 function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number], width: number): string {
   const what = scope === "pool" ? `Pool ${pool} is` : `E-mail and phone units of pool ${pool} are`;
   return `\n${indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width)}`;
@@ -114,7 +125,7 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
 
 function pauseText({ users, since, ...pause }: NamespaceStatus["pauses"][number], width: number): string {
   const said = sincePaused({ ...pause, since: Date.parse(since) });
-  return `\n${indent("", `${said} ${keptText(users)}`, width)}`;
+  return `\n${indent("", `${said} ${keptText(pause.gate, users)}`, width)}`;
 }
 
 function unsealedText(documents: number): string {

@@ -7,6 +7,7 @@ import { withScope } from "../../lifecycle.ts";
 import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "../../queues/schedules.ts";
 import { expireWaiting } from "../runs/approvals.ts";
 import { AppError, failureOf, messageOf } from "../app-error.ts";
+import { scheduleOf } from "../gates/pause.ts";
 import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
 import { withFeedLease } from "../feeds/feed-lease.ts";
 import { keepAlive } from "../../delivery/worker-lease.ts";
@@ -74,6 +75,9 @@ async function handleOrder(
   const { log, engine } = deps;
   const feed = feeds.get(order.feed);
   if (feed === undefined) return log.warn({ feed: order.feed }, "feed has no schedule any more");
+  if (order.run === undefined && (await scheduleOf(engine.store, feed.name))) {
+    return log.info({ feed: feed.name }, "feed left out, its schedule is paused");
+  }
   let leaseSignal: AbortSignal = signal;
   let had: boolean;
   try {

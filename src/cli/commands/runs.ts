@@ -1,4 +1,4 @@
-/** `poolsync runs list|show|wait|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
+/** `poolsync runs list|show|wait|start|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
 import { isComplete } from "../../app/runs/run-summary.ts";
 import { ranToItsEnd, waitForRun } from "../../app/runs/wait-for-run.ts";
@@ -7,6 +7,7 @@ import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
 import { standstillText } from "../../views/standstill.ts";
 import { findRun } from "../../app/runs/find-run.ts";
+import { startFeed } from "../../app/feeds/start-feed.ts";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
 import { openEngineToLook, openEngineToStop } from "../../app/opening.ts";
@@ -72,6 +73,11 @@ waits for an approval; 1 it failed, was cancelled or has expired; 130
 interrupted.`,
     )
     .action(context.act((id: string, flags: EngineFlags) => wait(context, id, flags)));
+  engineOptions(
+    runs.command("start").description("Run a feed now that has a schedule, as when its time comes.").argument("<feed>"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs start hr\n\nA directory worker carries it out.")
+    .action(context.act((feed: string, flags: EngineFlags) => start(context, feed, flags)));
   engineOptions(
     runs
       .command("approve")
@@ -165,6 +171,17 @@ async function wait({ io }: Context, id: string, flags: EngineFlags): Promise<nu
     if (run.state === "needs-approval") return EXIT.guarded;
     if (!ranToItsEnd(run)) return EXIT.failed;
     return isComplete(summary) ? EXIT.done : EXIT.partial;
+  });
+}
+
+function start({ io }: Context, feed: string, flags: EngineFlags): Promise<number> {
+  return printEngine(io, flags, async (engine) => {
+    const { workers } = await startFeed(engine, feed);
+    if (flags.json === true) return `${JSON.stringify({ feed, workers })}\n`;
+    const who =
+      workers > 0 ? "a directory worker carries it out" : "it waits for a directory worker, and none is alive";
+    const look = commandLine(io, ["runs", "list"], flags);
+    return indent("", `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.`, columnsOf(io.stdout));
   });
 }
 
