@@ -15,7 +15,7 @@ export async function noteCancelled(store: Pick<Store, "setValue">, run: Run): P
 
 /** The run of this content that was cancelled; undefined where there is none, or a later one was carried out by hand. */
 export async function cancelledBefore(
-  { store, keyring }: Engine,
+  { store, keyring }: Pick<Engine, "store" | "keyring">,
   latest: readonly Run[],
   { pool, feed, identity }: Pick<Run, "pool" | "feed" | "identity">,
 ): Promise<string | undefined> {
