@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { soundDocument } from "./documents.ts";
 
-export const WORK = ["delivery", "schedules", "replays"] as const;
+const WORK = ["delivery", "schedules", "replays"] as const;
 
 export const aliveWorker = z.object({
   does: z.enum(WORK),
