@@ -16,10 +16,17 @@ export interface WorkerLease {
 export function keepAlive({ workers }: Pick<Store, "workers">, does: Omit<AliveWorker, "process">): WorkerLease {
   const id = randomUUID();
   const worker = { ...does, process: `${hostname()}:${process.pid}` };
-  // Whoever works tells of a store that cannot be asked. Nobody waits for this, and what is not said ends by itself.
-  const renew = (): void => void workers.renew(id, worker, ALIVE_MS).catch(() => undefined);
-  renew();
-  const timer = setInterval(renew, RENEW_EVERY_MS).unref();
+  let isAsked = false;
+  async function renew(): Promise<void> {
+    // A store that is lost for a while is not to find a hundred of these waiting.
+    if (isAsked) return;
+    isAsked = true;
+    // Whoever works tells of a store that cannot be asked. Nobody waits for this, and what is not said ends by itself.
+    await workers.renew(id, worker, ALIVE_MS).catch(() => undefined);
+    isAsked = false;
+  }
+  void renew();
+  const timer = setInterval(() => void renew(), RENEW_EVERY_MS).unref();
   return {
     end() {
       clearInterval(timer);
