@@ -9,7 +9,13 @@ export type Log = Logger;
 /** `level` is one of pino's: `fatal` `error` `warn` `info` `debug` `trace` `silent`. `fd`: a file instead of stderr. */
 export function createLog(level: string, fd = 2): Log {
   return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: describeError } },
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: describeError },
+      formatters: { level: (name) => ({ level: name }) },
+    },
     pino.destination({ fd, sync: true }),
   );
 }

@@ -12,6 +12,7 @@ import { openPool, type Pool } from "../delivery/pool.ts";
 import type { Scope } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 import { openEngine, type Engine } from "../queues/engine.ts";
+import type { DirectoryTurn } from "../store/postgres/directory-lock.ts";
 import { StoreError } from "../store/store-error.ts";
 import { AppError, readEarly } from "./app-error.ts";
 import { noteForgottenRuns } from "./runs/forgotten-runs.ts";
@@ -28,7 +29,17 @@ export interface Opened {
   /** How reads of pools are tried again. */
   readonly reads: Reads;
   readonly say?: Say | undefined;
+  /** How long it waits for a data directory that others have, and what ends that. Absent: it is refused at once. */
+  readonly turn?: Pick<DirectoryTurn, "withinMs" | "signal">;
 }
+
+type Opening = Pick<Opened, "log" | "say" | "turn">;
+/** What a command is to others that want its data directory, and which of them it waits for itself. */
+type TurnRule = Pick<DirectoryTurn, "as" | "waitsFor">;
+export const AS_COMMAND: TurnRule = { as: "command", waitsFor: ["command", "run"] };
+const AS_RUN: TurnRule = { as: "run", waitsFor: ["command", "run"] };
+/** For what is of no use when a run has ended. */
+export const BESIDE_RUNS: TurnRule = { as: "command", waitsFor: ["command"] };
 
 export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key" | "previousKey"> {
   /** See openEngineToLook. */
@@ -41,35 +52,28 @@ export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | 
 export function openConfiguredEngine(
   config: Config,
   scope: Scope,
-  opened: Pick<Opened, "log" | "say">,
+  opened: Opening,
+  rule = AS_COMMAND,
 ): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened);
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened, rule);
 }
 
 /** For what reaches no pool and puts nothing: it makes no keys in a namespace that nobody has used yet. */
-export function openEngineToLook(config: Config, scope: Scope, opened: Pick<Opened, "log" | "say">): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config), looksOnly: true }, scope, opened);
+export function openEngineToLook(config: Config, scope: Scope, opened: Opening, rule = AS_COMMAND): Promise<Engine> {
+  return openOwnedEngine({ ...config, ceilingOf: ceilings(config), looksOnly: true }, scope, opened, rule);
 }
 
 /** For what puts or delivers: it says where that is not safe. */
-export async function openEngineToPut(
-  config: Config,
-  scope: Scope,
-  opened: Pick<Opened, "log" | "say">,
-): Promise<Engine> {
-  const engine = await openConfiguredEngine(config, scope, opened);
+export async function openEngineToPut(config: Config, scope: Scope, opened: Opening, rule = AS_RUN): Promise<Engine> {
+  const engine = await openConfiguredEngine(config, scope, opened, rule);
   reportWithoutAof(engine.store, opened);
   return engine;
 }
 
-/** For what stops others: a data directory has one process, which is stopped where it runs. */
-export async function openEngineToStop(
-  config: Config,
-  scope: Scope,
-  opened: Pick<Opened, "log" | "say">,
-): Promise<Engine> {
+/** For what stops others: a run in a data directory is stopped where it runs. */
+export async function openEngineToStop(config: Config, scope: Scope, opened: Opening): Promise<Engine> {
   try {
-    return await openEngineToLook(config, scope, opened);
+    return await openEngineToLook(config, scope, opened, BESIDE_RUNS);
   } catch (cause) {
     // With a cause of its own it cannot be told whether somebody is there.
     if (!(cause instanceof StoreError) || cause.kind !== "in-use" || cause.cause !== undefined) throw cause;
@@ -84,12 +88,24 @@ export async function openEngineToStop(
 export async function openOwnedEngine(
   settings: EngineSettings,
   scope: Scope,
-  { log, say }: Pick<Opened, "log" | "say">,
+  { log, say, turn }: Opening,
+  rule = AS_COMMAND,
 ): Promise<Engine> {
   const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingOf } = settings;
-  const engine = await openEngine({
+  const opening = openEngine({
     namespace,
     dataDir,
+    turn: turn && {
+      ...rule,
+      ...turn,
+      onWait() {
+        const seconds = turn.withinMs / 1000;
+        log.warn({ seconds }, "waits for the data directory");
+        say?.(
+          `Another poolsync command has the data directory ${dataDir}: waiting for it, ${seconds} seconds at most.`,
+        );
+      },
+    },
     ...(redisUrl === undefined ? {} : { redisUrl }),
     key,
     previousKey,
@@ -97,6 +113,7 @@ export async function openOwnedEngine(
     log,
     ...(say === undefined ? {} : { say }),
   });
+  const engine = await (turn ? readEarly(turn.signal, opening) : opening);
   engine.answer?.(() => statusOf(engine, { ceilingOf, verify: false }));
   return scope.defer(engine, async (opened) => {
     try {

@@ -10,8 +10,10 @@ import { forgottenRuns } from "./runs/forgotten-runs.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
+import { scheduledTimes } from "../queues/schedules.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import { countUnsealed } from "../store/sealing.ts";
+import { aliveWorker } from "../store/workers.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
 
@@ -32,6 +34,10 @@ const namespaceStatus = z.object({
       pace: z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), lastCutAt: z.string().optional() }),
     }),
   ),
+  /** Processes that deliver, run schedules or carry out replay orders, and have said so within half a minute. */
+  workers: z.array(aliveWorker),
+  /** When feeds run by their schedule next; of a time that is past the order waits for a worker. */
+  schedules: z.array(z.object({ feed: z.string(), next: z.string().optional() })),
   /** Letters by kind. */
   deadLetters: z.record(z.string(), z.number()),
   holds: z.array(
@@ -118,6 +124,8 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
     withoutAof,
     forgottenRuns: (await forgottenRuns(store)).map(({ run, at }) => ({ run, at: iso(at) })),
     pools,
+    workers: [...(await store.workers.list())],
+    schedules: engine.kind === "redis" ? await schedulesOf(queues) : [],
     deadLetters,
     holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({
       pool,
@@ -178,6 +186,11 @@ async function recount(engine: Engine, total: Books): Promise<NonNullable<Namesp
 
 function iso(epochMs: number): string {
   return new Date(epochMs).toISOString();
+}
+
+async function schedulesOf(queues: Queues): Promise<NamespaceStatus["schedules"]> {
+  const times = await scheduledTimes(queues);
+  return times.map(({ feed, next }) => ({ feed, ...(next === undefined ? {} : { next: iso(next) }) }));
 }
 
 /** Wake-ups of a pool by BullMQ's states. */

@@ -39,6 +39,8 @@ export interface OpenedCommand extends Opened {
   readonly interactive: boolean;
 }
 
+/** How long a command waits for a data directory that others have: the AWS CLI waits as long for an answer. */
+const TURN_WITHIN_MS = 60_000;
 /** Clears the line: a progress bar may stand there, and is drawn again below. */
 const OVER_THE_BAR = "\r\u001b[2K";
 
@@ -58,7 +60,8 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
     patience: { spent: false },
     ...saying,
   });
-  return { config, log, reads, interactive: atTerminal && flags.json !== true && !noColor, ...saying };
+  const turn = { withinMs: TURN_WITHIN_MS, signal: io.interrupts.drain };
+  return { config, log, reads, interactive: atTerminal && flags.json !== true && !noColor, turn, ...saying };
 }
 
 /** What opening feeds wants of a command. */

@@ -2,6 +2,7 @@
 import { DescribeUserPoolCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
+import { networkWords } from "../core/network-words.ts";
 import { ATTRIBUTE_TYPES } from "../core/pool-schema.ts";
 import type { AttributeSchema, PoolProfile } from "../core/pool-schema.ts";
 import type { CognitoClient } from "./client.ts";
@@ -70,7 +71,9 @@ export async function readPoolProfile(
     const { failure, message } = answer;
     // The SDK's messages go on about response objects in further lines, and for a bare status it has no words.
     const [firstSentence] = /^[^\n]*[^\n.]/.exec(message.slice(0, MAX_REPEATED)) ?? [];
-    const why = firstSentence === undefined || firstSentence === "UnknownError" ? failure.kind : firstSentence;
+    const said = firstSentence === undefined || firstSentence === "UnknownError" ? failure.kind : firstSentence;
+    const words = networkWords(answer.name);
+    const why = words === undefined ? said : `${words}${endpoint === undefined ? "" : ` at ${endpoint}`}`;
     throw new CognitoError(failure.kind, `Cannot read user pool ${poolId}: ${why}. ${failure.advice}`, { cause });
   }
   const pool = DESCRIPTION.safeParse(answer.described);

@@ -17,6 +17,8 @@ export const ALL = "all";
 export const runGate = (run: string): string => `run:${run}`;
 export const feedGate = (feed: string): string => `feed:${feed}`;
 export const poolGate = (pool: string): string => `pool:${pool}`;
+/** Keeps nothing that was put: while it is closed a feed's schedule is left out. */
+export const scheduleGate = (feed: string): string => `schedule:${feed}`;
 
 /** May what belongs to a run be sent? `closed`: it is kept, by the gate of this name. */
 export type Passage =

@@ -16,7 +16,9 @@ import { createHoldWatch } from "./hold-watch.ts";
 import { logSettles } from "./settle-log.ts";
 import { createSweeper } from "./sweeper.ts";
 import { createUserTurn } from "./user-turn.ts";
+import { keepAlive } from "./worker-lease.ts";
 import { createWakeUpProcessor } from "./wake-up-processor.ts";
+import { createWorkLog } from "./work-log.ts";
 
 export interface DeliveryOptions extends Omit<DeliveryDeps, "store" | "settles" | "keyring" | "holds"> {
   readonly engine: Engine;
@@ -47,7 +49,7 @@ export interface Delivery {
 const PLACES_A_CALL = 3;
 
 /**
- * Begins at once. Rejects where the store is another one by now. One function of 85 lines, which does nothing but
+ * Begins at once. Rejects where the store is another one by now. One function of 90 lines, which does nothing but
  * put the parts together.
  */
 export async function startDelivery(options: DeliveryOptions): Promise<Delivery> {
@@ -69,10 +71,11 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     },
   });
   const burials = createBurialLog(log, pool);
+  const work = createWorkLog(log, pool);
   const turn = createUserTurn({
     ...options,
     store,
-    settles: logSettles(store.mailboxes, pool, log),
+    settles: logSettles(store.mailboxes, pool, log, work),
     keyring,
     holds,
     queues,
@@ -101,6 +104,8 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     });
   });
   sweeper.start();
+  // Who delivers what it put itself is of no use to anybody else.
+  const lease = options.selection === undefined ? keepAlive(store, { does: "delivery", pool }) : undefined;
 
   function pauseWorkers(): void {
     for (const worker of workers) void worker.pause(true);
@@ -130,6 +135,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
     wakeAll: () => sweeper.wakeAll(),
     async stop(drainMs) {
       intake.stop();
+      lease?.end();
       store.lost.removeEventListener("abort", onLost);
       const swept = sweeper.stop();
       // The workers fetch no more from now on: what is put back stays there.
@@ -141,6 +147,7 @@ export async function startDelivery(options: DeliveryOptions): Promise<Delivery>
       } finally {
         clearTimeout(deadline);
         burials.close();
+        work.close();
       }
     },
   };

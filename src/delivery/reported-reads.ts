@@ -1,5 +1,6 @@
 /** How reads are tried again and reported: in the log, and in a sentence to the person at the terminal. */
 import { READS_WITHIN_MS, type Reads, type WaitingRead } from "../cognito/read-retry.ts";
+import { networkWords } from "../core/network-words.ts";
 import type { Log } from "../log.ts";
 
 /** A read that is answered sooner is not reported. */
@@ -46,8 +47,9 @@ function sentenceOf({ operation, pool, kind, name, endpoint, forMs }: WaitingRea
   const who = endpoint === undefined ? "Cognito" : `Cognito at ${endpoint}`;
   // The others say it by their kind.
   const reason = kind === "network" || kind === "unknown" ? reasonOf(name) : undefined;
-  const why = reason === undefined ? kind : `${kind}, ${reason}`;
-  return `${who} did not answer ${operation} for pool ${pool} (${why}). It is asked again, ${until}.`;
+  const words = reason === undefined ? undefined : networkWords(reason);
+  const why = words === undefined ? ` (${reason === undefined ? kind : `${kind}, ${reason}`})` : `: ${words}`;
+  return `${who} did not answer ${operation} for pool ${pool}${why}. It is asked again, ${until}.`;
 }
 
 /** What answers may be anything, and say anything. */

@@ -8,9 +8,15 @@ import type { Units } from "../core/mailbox.ts";
 import type { Settlement, Settlements } from "../core/settlement.ts";
 import type { Log } from "../log.ts";
 import type { Mailboxes } from "../store/mailboxes.ts";
+import type { WorkLog } from "./work-log.ts";
 
 /** Claims and settles as the store does, and tells of it: units, versions and runs, and no values. */
-export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<Mailboxes, "claim" | "settle"> {
+export function logSettles(
+  mailboxes: Mailboxes,
+  pool: string,
+  log: Log,
+  work?: Pick<WorkLog, "add">,
+): Pick<Mailboxes, "claim" | "settle"> {
   // Each claim and each settle comes by here: what nobody would read is not put together.
   const tellsAll = log.isLevelEnabled("debug");
   return {
@@ -28,6 +34,7 @@ export function logSettles(mailboxes: Mailboxes, pool: string, log: Log): Pick<M
         const { late, doubted } = answer;
         if (late) log.warn({ pool, user, doubted, written: writtenBy(settlements) }, "settle came too late");
         else if (tellsAll) log.debug({ pool, user, units: outcomesOf(settlements) }, "units settled");
+        if (!late) work?.add(user, settlements);
         return answer;
       } catch (error) {
         if (tellsAll) log.debug({ pool, user, units: outcomesOf(settlements) }, "settle failed");

@@ -13,6 +13,7 @@ import {
   type KeysFound,
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
+import type { DirectoryTurn } from "../store/postgres/directory-lock.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
@@ -26,6 +27,8 @@ export interface EngineSettings extends WrappingKeys {
   readonly redisUrl?: string;
   /** Where the embedded engine keeps its data. */
   readonly dataDir: string;
+  /** How it waits for a data directory that another process has. Refused at once where absent. */
+  readonly turn?: DirectoryTurn | undefined;
   readonly namespace: string;
   /** True for what only looks: a namespace that nobody has used yet is given no keys by it. */
   readonly looksOnly?: boolean;
@@ -86,7 +89,7 @@ export async function openEngineWith(
 
 /** The store alone, and what the engine makes of it. */
 export async function openStore(settings: EngineSettings): Promise<OpenedStore> {
-  const { redisUrl, namespace, dataDir, log = createLog("silent"), say = () => undefined } = settings;
+  const { redisUrl, namespace, dataDir, turn, log = createLog("silent"), say = () => undefined } = settings;
   if (redisUrl !== undefined) {
     const watch = createRedisWatch(redisConnection(redisUrl).place, log, say);
     const store = await openRedisStore({ url: redisUrl, namespace, onConnection: watch.report });
@@ -103,7 +106,7 @@ export async function openStore(settings: EngineSettings): Promise<OpenedStore> 
   }
   // Not loaded where Redis is the engine: a command starts sooner without the embedded one.
   const { openEmbeddedStore } = await import("../store/postgres/embedded-store.ts");
-  const store = await openEmbeddedStore({ dataDir });
+  const store = await openEmbeddedStore({ dataDir, turn });
   return {
     store,
     openQueues: () => openQueues({ kind: "embedded", database: store.database }),

@@ -63,6 +63,22 @@ function idOf(feed: string): string {
   return encodeURIComponent(feed);
 }
 
+/** The feeds that have a schedule, and when their next order is due (epoch ms), which may be past. */
+export async function scheduledTimes(
+  queues: Queues,
+): Promise<readonly { readonly feed: string; readonly next: number | undefined }[]> {
+  const schedulers = await queues.queue<FeedOrder>(QUEUE).getJobSchedulers();
+  return schedulers.flatMap(({ template, next }) => {
+    const feed = template?.data?.feed;
+    return feed === undefined ? [] : [{ feed, next }];
+  });
+}
+
+/** Gives the order that a feed's schedule would give. */
+export async function orderNow(queues: Queues, feed: string): Promise<void> {
+  await queues.queue<FeedOrder>(QUEUE).add("now", { feed }, ORDER_RULES);
+}
+
 /** Has the fleet go on with an approved run. */
 export async function orderApproved(queues: Queues, order: FeedOrder & { readonly run: string }): Promise<void> {
   await queues.queue<FeedOrder>(QUEUE).add("approved", order, ORDER_RULES);

@@ -13,6 +13,7 @@ import type { Plans } from "./plans.ts";
 import type { Rekeying } from "./rekeying.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Runs } from "./runs.ts";
+import type { Workers } from "./workers.ts";
 
 /** Where a pool lives. A namespace remembers it, so that an emulator never eats production's queue. */
 export interface Target {
@@ -44,6 +45,7 @@ export interface Store extends StoreIdentity {
   readonly gates: Gates;
   readonly exceptions: Exceptions;
   readonly reservations: Reservations;
+  readonly workers: Workers;
   readonly beforeImages: BeforeImages;
   readonly pace: Pace;
   readonly plans: Plans;

@@ -82,7 +82,7 @@ interface RunLook {
   readonly command: SummaryWords["command"];
 }
 
-export function runText({ run, summary, kept, othersDeliver }: ShownRun, look: RunLook): string {
+export function runText({ run, summary, kept, othersDeliver, workers }: ShownRun, look: RunLook): string {
   const { width, noColor, showValues, command } = look;
   const { id, pool, state } = run;
   if (state === "needs-approval") {
@@ -97,7 +97,11 @@ export function runText({ run, summary, kept, othersDeliver }: ShownRun, look: R
   const text = summaryText(summary, width, { command }) + indent("", stands, width);
   const { pending } = summary.books;
   if (!othersDeliver || state !== "delivering" || pending === 0) return text;
-  const worker = command("worker", "--pools", pool);
-  const sentence = `${counted(pending, "change waits", "changes wait")} for a worker: one has to run, such as \`${worker}\`. \`${command("status")}\` tells of holds.`;
+  const what = counted(pending, "change waits", "changes wait");
+  const who =
+    workers > 0
+      ? `: ${counted(workers, "worker delivers", "workers deliver")} to this pool.`
+      : ` for a worker, and none is alive: one has to run, such as \`${command("worker", "--pools", pool)}\`.`;
+  const sentence = `${what}${who} \`${command("status")}\` tells of holds.`;
   return text + indent("", sentence, width);
 }

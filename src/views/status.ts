@@ -1,8 +1,10 @@
 /** How a namespace stands, as text for people. */
 import type { NamespaceStatus } from "../app/status.ts";
+import type { AliveWorker } from "../store/workers.ts";
 import { adviceOf } from "../core/advice.ts";
 import { keptText, sincePaused } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
+import { scheduleGate } from "../core/gate.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
@@ -17,6 +19,8 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     indent("", `Engine: ${engine}${since === undefined ? "" : `, with everything since ${since}`}`, width),
     ...storeSentences(status).map((text) => indent("", text, width)),
     poolsText(pools, width),
+    workersText(status, width, command),
+    schedulesText(status, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
@@ -76,6 +80,44 @@ function poolsText(pools: NamespaceStatus["pools"], width: number): string {
   return `\n${lines}`;
 }
 
+const WORK: Readonly<Record<AliveWorker["does"], string>> = {
+  delivery: "delivery",
+  schedules: "schedules",
+  replays: "replay orders",
+};
+
+/** Who is alive, and where somebody has to be: a data directory has no other process. */
+function workersText(
+  { engine, pools, workers }: NamespaceStatus,
+  width: number,
+  command: SummaryWords["command"],
+): string {
+  const processes = new Map<string, string[]>();
+  for (const { does, pool, process } of workers) {
+    const what = pool === undefined ? WORK[does] : `${WORK[does]} to ${pool}`;
+    processes.set(what, [...(processes.get(what) ?? []), process]);
+  }
+  const alive = [...processes].map(([what, names]) => `${what} by ${names.toSorted().join(", ")}`).toSorted();
+  const sentences = alive.length === 0 ? [] : [`Workers: ${alive.join("; ")}.`];
+  for (const { pool, due } of engine === "redis" ? pools : []) {
+    if (due === 0 || workers.some((worker) => worker.pool === pool)) continue;
+    const wait = counted(due, "user waits", "users wait");
+    sentences.push(
+      `${wait} for a worker of ${pool}, and none is alive: one has to run, such as \`${command("worker", "--pools", pool)}\`.`,
+    );
+  }
+  return sentences.map((text) => `\n${indent("", text, width)}`).join("");
+}
+
+function schedulesText({ schedules, pauses }: NamespaceStatus, width: number): string {
+  if (schedules.length === 0) return "";
+  const times = schedules.map(({ feed, next }) => {
+    if (pauses.some(({ gate }) => gate === scheduleGate(feed))) return `${feed} (paused)`;
+    return `${feed} at ${next ?? "a time that is not known yet"}`;
+  });
+  return `\n${indent("", `By schedule run next: ${times.join(", ")}.`, width)}`;
+}
+
 function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number], width: number): string {
   const what = scope === "pool" ? `Pool ${pool} is` : `E-mail and phone units of pool ${pool} are`;
   return `\n${indent("", `${what} on hold since ${since} (${kind}). ${adviceOf(kind)}`, width)}`;
@@ -83,7 +125,7 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
 
 function pauseText({ users, since, ...pause }: NamespaceStatus["pauses"][number], width: number): string {
   const said = sincePaused({ ...pause, since: Date.parse(since) });
-  return `\n${indent("", `${said} ${keptText(users)}`, width)}`;
+  return `\n${indent("", `${said} ${keptText(pause.gate, users)}`, width)}`;
 }
 
 function unsealedText(documents: number): string {

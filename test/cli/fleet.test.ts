@@ -26,6 +26,12 @@ describe("a fleet on Redis", () => {
       .books;
   };
 
+  const alive = async () => {
+    const { stdout } = await command("status", "--json");
+    const { workers } = z.object({ workers: z.array(z.object({ does: z.string() })) }).parse(JSON.parse(stdout));
+    return workers.map(({ does }) => does);
+  };
+
   before(async () => {
     emulator = await emulatorWith(3);
     restore = exampleAws({ AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
@@ -66,6 +72,7 @@ describe("a fleet on Redis", () => {
     const worker = start("workers/deliver.ts");
     await until("everything is delivered", async () => (await booksOf())["pending"] === 0);
     assert.equal((await booksOf())["dead"], 1);
+    assert.deepEqual(await alive(), ["delivery"]);
 
     emulator.pools.get(POOL)?.addUser({ username: "late", attributes: {} });
     const order = await command("dead", "replay", "--user", "late", "--detach");
@@ -81,6 +88,7 @@ describe("a fleet on Redis", () => {
     }
     assert.match(worker.stderr(), /worker started[^]*worker draining[^]*worker stopped/);
     assert.match(replayer.stderr(), /replay finished/);
+    assert.deepEqual(await alive(), []);
     const verified = await command("status", "--verify", "--json");
     assert.equal(verified.code, 0);
   });

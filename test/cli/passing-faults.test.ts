@@ -208,7 +208,7 @@ describe("a fault of a read", () => {
     const { stderr } = await runCommand(words, { columns: 200, readsWithinMs: 900 });
     assert.match(
       stderr,
-      /Cognito at 127\.0\.0\.1:1 did not answer DescribeUserPool.*\(network, ECONNREFUSED\)\. It is asked/,
+      /Cognito at 127\.0\.0\.1:1 did not answer DescribeUserPool.*: the connection was refused, as where nothing listens \(ECONNREFUSED\)\. It is asked/,
     );
   });
 });

@@ -30,7 +30,7 @@ test("a Redis without an append-only file is told to whoever relies on it", { sk
   });
   t.after(() => worker.kill("SIGKILL"));
   await until("the worker has started", () => worker.stderr().includes('"worker started"'));
-  assert.match(worker.stderr(), /"level":40.*"Redis keeps no append-only file"/);
+  assert.match(worker.stderr(), /"level":"warn".*"Redis keeps no append-only file"/);
   const answer = await fetch(`http://127.0.0.1:${health}/readyz`);
   assert.equal(answer.status, 200);
   assert.match(await answer.text(), SENTENCE);

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { askHolder, lockDirectory } from "../../src/store/postgres/directory-lock.ts";
+import { askHolder, lockDirectory, type DirectoryTurn } from "../../src/store/postgres/directory-lock.ts";
 import { StoreError } from "../../src/store/store-error.ts";
 
 const LOCK = new URL("../../src/store/postgres/directory-lock.ts", import.meta.url).href;
@@ -51,6 +51,21 @@ async function killRival({ process: rival }: Rival): Promise<void> {
 
 function isInUse(error: unknown): boolean {
   return error instanceof StoreError && error.kind === "in-use" && /--data-dir/.test(error.message);
+}
+
+/** `waits` resolves when the process begins to wait. */
+function newTurn(given: Partial<DirectoryTurn> = {}) {
+  const { promise: waits, resolve } = Promise.withResolvers<void>();
+  const { signal } = new AbortController();
+  const turn: DirectoryTurn = {
+    as: "command",
+    waitsFor: ["command"],
+    withinMs: 300_000,
+    signal,
+    onWait: resolve,
+    ...given,
+  };
+  return { turn, waits };
 }
 
 describe("the lock of a data directory", () => {
@@ -108,8 +123,11 @@ describe("the lock of a data directory", () => {
     assert.equal(await rival.next(), "held");
     await assert.rejects(lockDirectory(directory), isInUse);
     assert.deepEqual(await askHolder(directory), { status: { pid: rival.process.pid } });
+    const { turn, waits } = newTurn({ waitsFor: ["process"] });
+    const next = lockDirectory(directory, turn);
+    await waits;
     await killRival(rival);
-    const lock = await lockDirectory(directory);
+    const lock = await next;
     await lock.release();
     assert.equal((await readdir(directory)).length, 1, "what is left of older locks is taken away");
   });
@@ -136,5 +154,59 @@ describe("the lock of a data directory", () => {
         assert.ok(outcome.status === "fulfilled" || isInUse(outcome.reason), String(outcome.status));
       await held[0]?.value.release();
     }
+  });
+
+  test("commands that wait for one get it one after the other", async () => {
+    const directory = await fresh();
+    const first = await lockDirectory(directory, newTurn().turn);
+    let holders = 1;
+    let most = 1;
+    const turns = Array.from({ length: 8 }, () => newTurn());
+    const others = turns.map(async ({ turn }) => {
+      const lock = await lockDirectory(directory, turn);
+      most = Math.max(most, ++holders);
+      await readdir(directory);
+      holders--;
+      await lock.release();
+    });
+    await Promise.all(turns.map(({ waits }) => waits));
+    holders--;
+    await first.release();
+    await Promise.all(others);
+    assert.equal(most, 1);
+  });
+
+  test("what lives on, or is not waited for, is told at once", async () => {
+    const directory = await fresh();
+    for (const as of ["process", "run"] as const) {
+      const lock = await lockDirectory(directory, newTurn({ as }).turn);
+      await assert.rejects(lockDirectory(directory, newTurn().turn), isInUse);
+      await lock.release();
+    }
+  });
+
+  test("a command that does not end in time is not waited for any longer", async () => {
+    const directory = await fresh();
+    const lock = await lockDirectory(directory, newTurn().turn);
+    await assert.rejects(lockDirectory(directory, newTurn({ withinMs: 10 }).turn), (error) => {
+      assert.match(String(error), /in use by another poolsync process, which did not end within 0.01 seconds: wait/);
+      return isInUse(error);
+    });
+    await lock.release();
+  });
+
+  test("a signal ends the waiting, and leaves the directory as it is", async () => {
+    const directory = await fresh();
+    const lock = await lockDirectory(directory, newTurn().turn);
+    const interrupt = new AbortController();
+    const { turn, waits } = newTurn({ signal: interrupt.signal });
+    const waiting = lockDirectory(directory, turn);
+    const ended = assert.rejects(waiting, (error) => error === interrupt.signal.reason);
+    await waits;
+    interrupt.abort();
+    await ended;
+    await assert.rejects(lockDirectory(directory), isInUse);
+    await lock.release();
+    await (await lockDirectory(directory)).release();
   });
 });

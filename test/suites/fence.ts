@@ -63,6 +63,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   exceptions: ["about"],
   gates: ["list", "kept", "opened"],
   reservations: ["holder"],
+  workers: ["list"],
   beforeImages: ["read"],
   pace: ["view"],
   plans: ["read", "list"],
@@ -110,6 +111,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       await gates.pause(feedGate("paused"), { by: "ann", reason: "a test" });
       await plans.keep({ run: "run", expiresAt: Date.now() + LEASE_MS }, chunks());
       await reservations.take(POOL, "alias", "ann", LEASE_MS);
+      await store.workers.renew("worker", { does: "schedules", process: "desk:1" }, LEASE_MS);
     });
     after(() => fenced.close());
 
@@ -146,6 +148,10 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         place: ({ holds }) => holds.place(POOL, "contacts", "sms-role"),
         ask: ({ holds }) => holds.ask("held", "pool"),
         lift: ({ holds }) => holds.lift("held", "pool"),
+      },
+      workers: {
+        renew: ({ workers }) => workers.renew("id", { does: "replays", process: "desk:1" }, LEASE_MS),
+        end: ({ workers }) => workers.end("worker"),
       },
       reservations: {
         take: ({ reservations }) => reservations.take(POOL, "other", "bob", LEASE_MS),

@@ -11,6 +11,7 @@ import type { Open, Time } from "./open-store.ts";
 import { paceSuite } from "./pace.ts";
 import { createUser } from "./mailbox-user.ts";
 import { reservationSuite } from "./reservations.ts";
+import { workerSuite } from "./workers.ts";
 
 /** Everything that a store must do. Each suite opens a store of its own. */
 export function storeSuite(name: string, open: Open, time: Time): void {
@@ -19,6 +20,7 @@ export function storeSuite(name: string, open: Open, time: Time): void {
   holdSuite(name, open, time);
   exceptionSuite(name, open, time);
   reservationSuite(name, open, time);
+  workerSuite(name, open, time);
   beforeImagesSuite(name, open, time);
   paceSuite(name, open, time);
 

@@ -3,6 +3,7 @@ import type { BeforeImages } from "../../src/store/before-images.ts";
 import { EXCEPTION_MS, MOST_EXCEPTIONS, type Exception, type Exceptions } from "../../src/store/exceptions.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS, type Hold, type Holds } from "../../src/store/holds.ts";
 import type { Plans } from "../../src/store/plans.ts";
+import type { AliveWorker, Workers } from "../../src/store/workers.ts";
 import type { Reservations } from "../../src/store/reservations.ts";
 
 export function openMemoryParts(clock: { readonly nowMs: number }) {
@@ -112,5 +113,18 @@ export function openMemoryParts(clock: { readonly nowMs: number }) {
     },
   };
 
-  return { holds, exceptions, beforeImages, reservations, plans };
+  const alive = new Map<string, { worker: AliveWorker; endsAt: number }>();
+  const workers: Workers = {
+    async renew(id, worker, forMs) {
+      alive.set(id, { worker, endsAt: clock.nowMs + forMs });
+    },
+    async end(id) {
+      alive.delete(id);
+    },
+    async list() {
+      return [...alive.values()].flatMap(({ worker, endsAt }) => (endsAt > clock.nowMs ? worker : []));
+    },
+  };
+
+  return { holds, exceptions, beforeImages, reservations, plans, workers };
 }

@@ -309,7 +309,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
-  const { holds, exceptions, beforeImages, reservations, plans } = openMemoryParts(clock);
+  const { holds, exceptions, beforeImages, reservations, plans, workers } = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
 
   const once = (name: string, value: string) => {
@@ -335,6 +335,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     gates,
     exceptions,
     reservations,
+    workers,
     beforeImages,
     pace,
     plans,

@@ -1,5 +1,5 @@
 /** Pauses a pool, a feed or everything, and lets it go on: a gate that only a person opens (core/gate.ts). */
-import { ALL, feedGate, poolGate } from "../../core/gate.ts";
+import { ALL, feedGate, poolGate, scheduleGate } from "../../core/gate.ts";
 import { counted } from "../../core/amounts.ts";
 import { printable } from "../../core/masking.ts";
 import { nextStep, sentence, type NextStep, type Sentence } from "../../core/sentence.ts";
@@ -14,9 +14,12 @@ import { AppError } from "../app-error.ts";
 export interface PauseTarget {
   readonly pool?: string | undefined;
   readonly feed?: string | undefined;
+  /** A feed whose schedule is left out: nothing that was put is kept by it. */
+  readonly schedule?: string | undefined;
 }
 
-export function gateOf({ pool, feed }: PauseTarget): string {
+export function gateOf({ pool, feed, schedule }: PauseTarget): string {
+  if (schedule !== undefined) return scheduleGate(schedule);
   if (pool !== undefined) return poolGate(pool);
   return feed === undefined ? ALL : feedGate(feed);
 }
@@ -51,6 +54,7 @@ export async function pause(engine: Engine, log: Log, target: PauseTarget, given
     );
   }
   log.warn({ gate, by: by.by, reason: by.reason }, "paused");
+  if (isSchedule(gate)) return 0;
   for (const { pool } of await store.targets()) await sortOut(store, { pool });
   return store.gates.kept(gate);
 }
@@ -102,12 +106,13 @@ function capitalised(text: string): string {
 
 /** As people say it. */
 export function gateName(gate: string): string {
-  const [, kind, name] = /^(pool|feed|run):(.*)$/s.exec(gate) ?? [];
+  const [, kind, name] = /^(pool|feed|schedule|run):(.*)$/s.exec(gate) ?? [];
+  if (kind === "schedule") return `the schedule of feed ${name}`;
   return kind === undefined ? "everything" : `${kind} ${name}`;
 }
 
 function resumeOf(gate: string): NextStep {
-  const [, kind, name = ""] = /^(pool|feed):(.*)$/s.exec(gate) ?? [];
+  const [, kind, name = ""] = /^(pool|feed|schedule):(.*)$/s.exec(gate) ?? [];
   return nextStep("resume", ...(kind === undefined ? [] : [`--${kind}`, name]));
 }
 
@@ -121,8 +126,19 @@ export function sincePaused({ gate, since, by, reason }: Pause & { readonly gate
   return `${capitalised(gateName(gate))} has been paused since ${new Date(since).toISOString()} by ${by}: ${reason}${end}`;
 }
 
+/** True for the gate of a schedule, which keeps nothing that was put. */
+export function isSchedule(gate: string): boolean {
+  return gate.startsWith(scheduleGate(""));
+}
+
+/** The pause of a feed's schedule. */
+export async function scheduleOf(store: Pick<Store, "gates">, feed: string): Promise<PausedGate | undefined> {
+  return (await pausedGates(store)).find(({ gate }) => gate === scheduleGate(feed));
+}
+
 /** `users`: of whom something is kept. */
-export function keptText(users: number): string {
+export function keptText(gate: string, users: number): string {
+  if (isSchedule(gate)) return "Its times are left out; what it has put goes on.";
   return users === 0 ? "Nothing is kept so far." : `Changes of ${counted(users, "user")} are kept.`;
 }
 

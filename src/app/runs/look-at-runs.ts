@@ -32,6 +32,8 @@ export interface ShownRun {
   readonly kept: WrittenPlan | undefined;
   /** True where workers deliver, and not the command that put the run. */
   readonly othersDeliver: boolean;
+  /** How many workers are alive that deliver to the run's pool. */
+  readonly workers: number;
 }
 
 /** Throws an AppError `no-run`. */
@@ -43,5 +45,6 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
   const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
-  return { run, summary, kept, othersDeliver: engine.kind === "redis" };
+  const workers = (await engine.store.workers.list()).filter(({ pool }) => pool === run.pool).length;
+  return { run, summary, kept, othersDeliver: engine.kind === "redis", workers };
 }

@@ -18,7 +18,7 @@ export interface SettlingOptions {
   readonly deliveries: readonly Delivery[];
   readonly pools: readonly string[];
   /** True once everything was put. */
-  readonly allPut: () => boolean;
+  readonly allPut: () => boolean | Promise<boolean>;
   readonly onLook: (books: Books) => void;
   /** Told once a reason, and once when a pause is over. */
   readonly onHold: (standstill: Standstill) => void;
@@ -45,7 +45,7 @@ export async function waitUntilSettled(options: SettlingOptions): Promise<Books>
   let reckonAt = 0;
   for (;;) {
     engine.store.lost.throwIfAborted();
-    const put = allPut();
+    const put = await allPut();
     const books = await booksOf(engine.store.runs, runs);
     onLook(books);
     if (put && books.pending === 0) return books;

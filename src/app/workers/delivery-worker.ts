@@ -9,6 +9,7 @@ import { logLeftovers } from "../runs/leftovers.ts";
 import { DRAIN_MS, stopDeliveries } from "../runs/stop-deliveries.ts";
 import { pauseNote } from "../gates/pause.ts";
 import { notesWithoutAof } from "../without-aof.ts";
+import { keepFinishingRuns } from "./finish-runs.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
 
 /** Longer than a call may take, shorter than the grace that process supervisors give. */
@@ -50,9 +51,13 @@ export async function runDeliveryWorker(
     if (!interrupts.drain.aborted) {
       log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     }
+    const draining = AbortSignal.any([interrupts.drain, engine.store.lost]);
+    const pools = chosen.map(({ id }) => id);
+    const finishing = keepFinishingRuns(engine.store, log, pools, draining);
     await drained(engine, interrupts, log);
     log.info({ drainSeconds }, "worker draining");
     await stopDeliveries(deliveries, interrupts, drainSeconds * 1000);
+    await finishing;
     log.info({}, "worker stopped");
   });
 }

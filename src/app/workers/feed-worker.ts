@@ -7,8 +7,10 @@ import { withScope } from "../../lifecycle.ts";
 import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "../../queues/schedules.ts";
 import { expireWaiting } from "../runs/approvals.ts";
 import { AppError, failureOf, messageOf } from "../app-error.ts";
+import { scheduleOf } from "../gates/pause.ts";
 import { passFeed, REPORTS, type PassDeps, type ScheduledFeed } from "../feeds/scheduled-feed.ts";
 import { withFeedLease } from "../feeds/feed-lease.ts";
+import { keepAlive } from "../../delivery/worker-lease.ts";
 import { openClients, openEngineToPut } from "../opening.ts";
 import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
@@ -42,6 +44,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
       onUnreadable: (job) => log.error({ order: job }, "feed order refused"),
     });
     scope.defer(worker, (started) => started.stop());
+    scope.defer(keepAlive(engine.store, { does: "schedules" }), (lease) => lease.end());
     isReady = () => engine.connected;
     log.info({ feeds: [...feeds.keys()], placed, removed, namespace: config.namespace }, "directory worker started");
     await drained(engine, interrupts, log);
@@ -72,6 +75,9 @@ async function handleOrder(
   const { log, engine } = deps;
   const feed = feeds.get(order.feed);
   if (feed === undefined) return log.warn({ feed: order.feed }, "feed has no schedule any more");
+  if (order.run === undefined && (await scheduleOf(engine.store, feed.name))) {
+    return log.info({ feed: feed.name }, "feed left out, its schedule is paused");
+  }
   let leaseSignal: AbortSignal = signal;
   let had: boolean;
   try {

@@ -2,6 +2,7 @@
 import { executeReplay } from "../../delivery/replay.ts";
 import { withScope } from "../../lifecycle.ts";
 import { startReplayer } from "../../queues/replay-orders.ts";
+import { keepAlive } from "../../delivery/worker-lease.ts";
 import { openEngineToPut } from "../opening.ts";
 import { notesWithoutAof } from "../without-aof.ts";
 import { demandRedis, drained, endWorkerInTime, openHealth, type WorkerDeps } from "./worker-process.ts";
@@ -24,6 +25,7 @@ export async function runReplayWorker({ config, log, interrupts }: WorkerDeps): 
       startReplayer(engine, log, (order, signal) => executeReplay(engine, order, signal)),
       (replayer) => replayer.stop(),
     );
+    scope.defer(keepAlive(engine.store, { does: "replays" }), (lease) => lease.end());
     isConnected = () => engine.connected;
     log.info({ namespace: config.namespace }, "replay worker started");
     await drained(engine, interrupts, log);

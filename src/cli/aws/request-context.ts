@@ -1,5 +1,5 @@
 /** What the requests of one command share: each is opened when it is first needed, and closed with the command. */
-import { openChosenPool, openClients, openEngineToPut, sayPassedRegion } from "../../app/opening.ts";
+import { AS_COMMAND, openChosenPool, openClients, openEngineToPut, sayPassedRegion } from "../../app/opening.ts";
 import type { CognitoClient } from "../../cognito/client.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../../cognito/quota-governor.ts";
 import type { ChosenPool } from "../../config/config.ts";
@@ -39,7 +39,7 @@ export function requestContext(
   const pools = new Map<string, Promise<Pool>>();
   const signal = io.interrupts.drain;
   let opening: Promise<Engine> | undefined;
-  const engine = (): Promise<Engine> => (opening ??= openEngineToPut(config, scope, opened));
+  const engine = (): Promise<Engine> => (opening ??= openEngineToPut(config, scope, opened, AS_COMMAND));
   const open = async (chosen: ChosenPool): Promise<Pool> =>
     openChosenPool({ ...opened, concurrency, engine: await engine(), clients, scope, signal }, chosen);
   return {

@@ -36,6 +36,7 @@ async function demonstrate(context: Context): Promise<number> {
   return demo.demonstrate({
     stdout: io.stdout,
     width: columnsOf(io.stdout),
+    showsProgress: io.stderr.isTTY === true,
     drain: io.interrupts.drain,
     commandLine: (words) => commandLine(io, words),
     run: (words, environment) => context.run(words, { ...io, environment }),
@@ -46,6 +47,7 @@ async function demonstrate(context: Context): Promise<number> {
 interface Terminal {
   readonly stdout: Output;
   readonly width: number;
+  readonly showsProgress: boolean;
   readonly drain: AbortSignal;
   readonly commandLine: (words: readonly string[]) => string;
   readonly run: (

@@ -6,6 +6,7 @@ import {
   asStored,
   gateName,
   gateOf,
+  isSchedule,
   keptText,
   pause,
   pausedGates,
@@ -21,6 +22,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import { counted } from "../../core/amounts.ts";
 import { printable } from "../../core/masking.ts";
 import type { Engine } from "../../queues/engine.ts";
+import { scheduledTimes } from "../../queues/schedules.ts";
 import { DIRECT } from "../../store/runs.ts";
 import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
@@ -37,7 +39,8 @@ interface PauseFlags extends EngineFlags, PauseTarget {
 function targetOptions(command: Command): Command {
   return command
     .option("--pool <id>", "only this user pool, by id or by its name in poolsync.yaml")
-    .option("--feed <name>", "only what this feed puts, or a file of this name that was synced before");
+    .option("--feed <name>", "only what this feed puts, or a file of this name that was synced before")
+    .option("--schedule <feed>", "only the times of this feed's schedule; what it has put goes on");
 }
 
 export function addPause(program: Command, context: Context): void {
@@ -53,6 +56,7 @@ export function addPause(program: Command, context: Context): void {
 Examples:
   $ poolsync pause --pool eu-west-1_Example --reason "wrong export, asking HR"
   $ poolsync pause --feed hr --reason "HR checks the file"
+  $ poolsync pause --schedule hr --reason "HR moves its server"
   $ poolsync pause --reason "incident 42"
 
 Every process obeys at once; calls that are in flight end. Commands that would
@@ -88,7 +92,7 @@ async function runPause({ io }: Context, flags: PauseFlags): Promise<number> {
       const command = (...words: readonly string[]): string => `\`${commandLine(io, words, flags)}\``;
       const run = await pendingRunOf(engine.store, target);
       const said = [
-        `Paused: ${gateName(gateOf(target))}. ${keptText(users)}`,
+        `Paused: ${gateName(gateOf(target))}. ${keptText(gateOf(target), users)}`,
         `Let it go on with ${command("resume", ...namesOf(flags))}.`,
         ...(run === undefined
           ? []
@@ -117,7 +121,8 @@ function runResume({ io }: Context, flags: PauseFlags): Promise<number> {
       const kept = await engine.store.gates.kept(gate);
       const users = await resume(engine, log, target);
       if (flags.json === true) return `${JSON.stringify({ gate, users })}\n`;
-      const said = `Resumed: ${gateName(gate)}. ${await resumedText(engine, users, kept)}`;
+      const became = isSchedule(gate) ? "It runs at its next time." : await resumedText(engine, users, kept);
+      const said = `Resumed: ${gateName(gate)}. ${became}`;
       return indent("", said, columnsOf(io.stdout));
     },
     openEngineToStop,
@@ -130,7 +135,7 @@ async function resumedText({ kind, store }: Engine, users: number, kept: number)
     const next = kind === "redis" ? "a worker delivers them" : "give the same sync again, or any sync with --leftovers";
     return `${counted(users, "user is", "users are")} due again: ${next}.`;
   }
-  const others = await pausedGates(store);
+  const others = (await pausedGates(store)).filter(({ gate }) => !isSchedule(gate));
   if (others.length === 0) return "Nothing was kept.";
   if (kept === 0) {
     const counts = await Promise.all(others.map(async ({ gate }) => ({ gate, of: await store.gates.kept(gate) })));
@@ -143,7 +148,11 @@ async function resumedText({ kind, store }: Engine, users: number, kept: number)
   return `What it kept stays kept, for this is paused as well: ${others.map((one) => gateName(one.gate)).join(", ")}.`;
 }
 
-function targetOf(config: Config, { pool, feed }: PauseFlags): PauseTarget {
+function targetOf(config: Config, { pool, feed, schedule }: PauseFlags): PauseTarget {
+  if (schedule !== undefined) {
+    if (pool === undefined && feed === undefined) return { schedule };
+    throw usage("--schedule", "Expected --schedule alone");
+  }
   if (pool !== undefined && feed !== undefined) throw usage("--feed", "Expected --pool or --feed, got both");
   if (feed?.trim() === "") throw usage("--feed", "Expected the name of a feed or of a file, got none");
   // A file is known by its name, wherever it lies.
@@ -152,7 +161,9 @@ function targetOf(config: Config, { pool, feed }: PauseFlags): PauseTarget {
 }
 
 /** A name that is mistyped pauses nothing, and that is found out too late. */
-async function demandKnown({ store }: Engine, config: Config, { pool, feed }: PauseTarget): Promise<void> {
+async function demandKnown(engine: Engine, config: Config, { pool, feed, schedule }: PauseTarget): Promise<void> {
+  const { store } = engine;
+  if (schedule !== undefined) return demandSchedule(engine, config, schedule);
   const pools = [...(await store.targets()).map((target) => target.pool), ...poolIds(config)];
   if (pool !== undefined && !pools.includes(pool)) {
     throw usage(
@@ -170,9 +181,21 @@ async function demandKnown({ store }: Engine, config: Config, { pool, feed }: Pa
   );
 }
 
+async function demandSchedule({ kind, queues }: Engine, config: Config, feed: string): Promise<void> {
+  const placed = kind === "redis" ? (await scheduledTimes(queues)).map((one) => one.feed) : [];
+  const configured = Object.entries(config.feeds).flatMap(([name, { schedule }]) => (schedule ? name : []));
+  const feeds = [...new Set([...placed, ...configured])];
+  if (feeds.includes(feed)) return;
+  throw usage(
+    "--schedule",
+    `Expected a feed that has a schedule, got \`${printable(feed)}\` (there are: ${feeds.join(", ") || "none"})`,
+  );
+}
+
 const poolIds = ({ poolSettings }: Config): string[] => Object.values(poolSettings).map(({ id }) => id);
 
-function namesOf({ pool, feed }: PauseFlags): string[] {
+function namesOf({ pool, feed, schedule }: PauseFlags): string[] {
+  if (schedule !== undefined) return ["--schedule", schedule];
   if (pool !== undefined) return ["--pool", pool];
   return feed === undefined ? [] : ["--feed", feed];
 }

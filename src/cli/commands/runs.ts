@@ -1,18 +1,27 @@
-/** `poolsync runs list|show|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
+/** `poolsync runs list|show|wait|start|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
+import { isComplete } from "../../app/runs/run-summary.ts";
+import { ranToItsEnd, waitForRun } from "../../app/runs/wait-for-run.ts";
+import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
+import { EXIT } from "../../exit-codes.ts";
+import { withScope } from "../../lifecycle.ts";
+import { standstillText } from "../../views/standstill.ts";
+import { findRun } from "../../app/runs/find-run.ts";
+import { startFeed } from "../../app/feeds/start-feed.ts";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
-import { openEngineToStop } from "../../app/opening.ts";
-import { listRuns, showRun } from "../../app/runs/look-at-runs.ts";
+import { openEngineToLook, openEngineToStop } from "../../app/opening.ts";
+import { listRuns, showRun, type ShownRun } from "../../app/runs/look-at-runs.ts";
 import { closest } from "../../feeds/closest.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
 import { indent } from "../../views/table.ts";
 import type { Context } from "../command.ts";
-import { commandLine } from "../command-line.ts";
-import { columnsOf } from "../io.ts";
+import { asTyped, commandLine } from "../command-line.ts";
+import { columnsOf, tell, type Io } from "../io.ts";
 import { printEngine } from "../engine-command.ts";
-import { engineOptions, type EngineFlags } from "../opening.ts";
+import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
 import { integer } from "../option-values.ts";
+import { createProgress } from "../progress.ts";
 
 interface ListFlags extends EngineFlags {
   readonly limit?: number;
@@ -47,6 +56,28 @@ export function addRuns(program: Command, context: Context): void {
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs show r-mwpw75al-0d0e85")
     .action(context.act((id: string, flags: ShowFlags) => show(context, id, flags)));
+  engineOptions(
+    runs
+      .command("wait")
+      .description("Wait until a run is over that was put with --detach, or by a schedule; then show it.")
+      .argument("<id>"),
+  )
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ poolsync runs wait r-mwpw75al-0d0e85 && ./report-to-hr
+
+Exit codes: 0 all applied; 2 finished, with dead letters or invalid input; 3 it
+waits for an approval; 1 it failed, was cancelled or has expired; 130
+interrupted.`,
+    )
+    .action(context.act((id: string, flags: EngineFlags) => wait(context, id, flags)));
+  engineOptions(
+    runs.command("start").description("Run a feed now that has a schedule, as when its time comes.").argument("<feed>"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs start hr\n\nA directory worker carries it out.")
+    .action(context.act((feed: string, flags: EngineFlags) => start(context, feed, flags)));
   engineOptions(
     runs
       .command("approve")
@@ -95,12 +126,62 @@ function list({ io }: Context, flags: ListFlags): Promise<number> {
 
 function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
   return printEngine(io, flags, async (engine, { config, log }) => {
-    const shown = await showRun(engine, log, id);
-    const showValues = flags.showValues === true;
-    if (flags.json === true) return `${JSON.stringify(runDocument(shown, showValues), undefined, 2)}\n`;
-    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
-    const noColor = io.stdout.isTTY !== true || config.noColor;
-    return runText(shown, { width: columnsOf(io.stdout), noColor, showValues, command });
+    return shownText(io, await showRun(engine, log, id), { flags, noColor: config.noColor });
+  });
+}
+
+function shownText(
+  io: Io,
+  shown: ShownRun,
+  { flags, noColor }: { readonly flags: ShowFlags; readonly noColor: boolean },
+): string {
+  const showValues = flags.showValues === true;
+  if (flags.json === true) return `${JSON.stringify(runDocument(shown, showValues), undefined, 2)}\n`;
+  const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+  const look = { width: columnsOf(io.stdout), noColor: io.stdout.isTTY !== true || noColor, showValues, command };
+  return runText(shown, look);
+}
+
+async function wait({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  const opened = await openConfig(io, flags);
+  const { config, log, interactive } = opened;
+  return withScope(async (scope) => {
+    const engine = await openEngineToLook(config, scope, opened);
+    const progress = scope.defer(createProgress(io.stderr, interactive), (bar) => bar.stop());
+    const say = (said: Sentence | string): void => {
+      progress.clear();
+      tell(io, asTyped(io, said, flags));
+    };
+    const { rows } = await findRun(engine, id);
+    const waited = await waitForRun(engine, log, id, {
+      onLook: (books) => progress.show({ ...books, rows: rows.read, totalRows: rows.read }),
+      onHold(standstill) {
+        progress.held(standstill);
+        say(standstillText(standstill));
+      },
+      onStill: ({ pool }) =>
+        say(
+          sentence`Nothing of it was delivered for a minute: ${nextStep("status")} tells of holds and whether a worker is there; ${nextStep("worker", "--pools", pool)} is one.`,
+        ),
+      signal: io.interrupts.drain,
+    });
+    progress.stop();
+    io.stdout.write(shownText(io, waited, { flags, noColor: config.noColor }));
+    const { run, summary } = waited;
+    if (run.state === "needs-approval") return EXIT.guarded;
+    if (!ranToItsEnd(run)) return EXIT.failed;
+    return isComplete(summary) ? EXIT.done : EXIT.partial;
+  });
+}
+
+function start({ io }: Context, feed: string, flags: EngineFlags): Promise<number> {
+  return printEngine(io, flags, async (engine) => {
+    const { workers } = await startFeed(engine, feed);
+    if (flags.json === true) return `${JSON.stringify({ feed, workers })}\n`;
+    const who =
+      workers > 0 ? "a directory worker carries it out" : "it waits for a directory worker, and none is alive";
+    const look = commandLine(io, ["runs", "list"], flags);
+    return indent("", `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.`, columnsOf(io.stdout));
   });
 }
 

@@ -7,6 +7,10 @@
  * that race, one gets the number. A socket is thus never seen before somebody listens on it. The highest is never
  * removed, not even by its own process when it ends, so that the numbers only grow; a process that comes late with a
  * low number sees a higher one beside its own, and steps back.
+ *
+ * Who may wait asks for its turn on the same socket: it is told what the holder is, and stays connected. The end of the
+ * connection, which the kernel brings about however the holder dies, is the sign to try again. Those who came later try
+ * a little later.
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
@@ -24,24 +28,97 @@ export interface DirectoryLock {
   release(): Promise<void>;
 }
 
+/** What has a directory: a command about one thing, one that runs feeds or replays, or a process that lives on. */
+export type Holder = (typeof HOLDERS)[number];
+const HOLDERS = ["command", "run", "process"] as const;
+
+/** How a process takes a directory that another one has. */
+export interface DirectoryTurn {
+  /** What it will be to others. */
+  readonly as: Holder;
+  /** Which holders it waits for; any other is told at once, as `in-use`. */
+  readonly waitsFor: readonly Holder[];
+  /** How long it waits for each holder that comes before it. */
+  readonly withinMs: number;
+  /** Ends the waiting: its reason is thrown. */
+  readonly signal: AbortSignal;
+  /** Told once, when the waiting begins. */
+  readonly onWait: () => void;
+}
+
 /** `sun_path` takes 107 bytes on Linux and 103 on macOS. */
 const LONGEST_SOCKET_PATH = 103;
 const LONGEST_NAME = "lock.0000000000.sock";
-const QUESTION = "status\n";
+const STATUS_QUESTION = "status\n";
+const TURN_QUESTION = "turn\n";
 const ANSWER_TIMEOUT_MS = 5_000;
 const ANOTHER_TRY_MS = 20;
 
-/** Takes the lock of a directory that exists. Throws a StoreError `in-use` where another process has it. */
-export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+/**
+ * Takes the lock of a directory that exists, in turn where `turn` is given. Throws a StoreError `in-use` where another
+ * process has it, and is not waited for or did not end in time.
+ */
+export async function lockDirectory(directory: string, turn?: DirectoryTurn): Promise<DirectoryLock> {
+  const waiting = turn && startWaiting(directory, turn);
   return withShortPath(directory, async (short) => {
     for (;;) {
+      turn?.signal.throwIfAborted();
       const highest = await highestNumber(directory);
-      if (highest > 0 && (await isAlive(join(short, nameOf(highest))))) throw inUse(directory);
-      const lock = await tryNumber(directory, short, highest + 1);
+      const holder = highest > 0 ? await reach(join(short, nameOf(highest))) : undefined;
+      if (holder !== undefined) {
+        if (waiting === undefined) {
+          holder.destroy();
+          throw inUse(directory);
+        }
+        await waiting.untilEnd(holder);
+        continue;
+      }
+      const lock = await tryNumber(directory, short, highest + 1, turn?.as ?? "process");
       if (lock) return lock;
       await sleep(ANOTHER_TRY_MS);
     }
   });
+}
+
+/** The waiting of one process, for as many holders as come before it. */
+function startWaiting(directory: string, { waitsFor, withinMs, signal, onWait }: DirectoryTurn) {
+  let endsAt = performance.now() + withinMs;
+  let isTold = false;
+
+  /** Asks a holder for what it is, and waits until its connection ends. */
+  async function untilEnd(holder: Socket): Promise<void> {
+    const late = AbortSignal.timeout(Math.max(0, Math.ceil(endsAt - performance.now())));
+    const end = AbortSignal.any([signal, late]);
+    let said = "";
+    let isRefused = false;
+    const onEnd = (): void => void holder.destroy();
+    end.addEventListener("abort", onEnd, { once: true });
+    holder.setEncoding("utf8").on("data", (part) => {
+      said += String(part);
+      if (!said.endsWith("\n")) return;
+      isRefused = !waitsFor.some((kind) => said.startsWith(`${kind} `));
+      if (isRefused) holder.destroy();
+      else if (!isTold) onWait();
+      isTold = true;
+    });
+    // It ends the connection by ending itself, which may be an error here.
+    holder.on("error", () => holder.destroy());
+    const { promise, resolve } = Promise.withResolvers<void>();
+    holder.once("close", () => resolve());
+    holder.write(TURN_QUESTION);
+    if (end.aborted) holder.destroy();
+    await promise;
+    end.removeEventListener("abort", onEnd);
+    signal.throwIfAborted();
+    if (isRefused) throw inUse(directory);
+    if (late.aborted) throw inUse(directory, withinMs);
+    const [, before] = said.split(" ");
+    // Without an answer it was just ending.
+    if (before !== undefined) endsAt = performance.now() + withinMs;
+    await sleep(Number(before ?? 1) * ANOTHER_TRY_MS);
+  }
+
+  return { untilEnd };
 }
 
 /** Asks the process that has the directory for its status; undefined where nobody has it. */
@@ -53,7 +130,7 @@ export async function askHolder(directory: string): Promise<{ readonly status: u
     if (!socket) return undefined;
     try {
       socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy(new Error(`No answer in ${ANSWER_TIMEOUT_MS} ms`)));
-      socket.write(QUESTION);
+      socket.write(STATUS_QUESTION);
       let line = "";
       for await (const part of socket.setEncoding("utf8")) line += String(part);
       const status: unknown = JSON.parse(line);
@@ -70,9 +147,28 @@ export async function askHolder(directory: string): Promise<{ readonly status: u
   });
 }
 
-async function tryNumber(directory: string, short: string, number: number): Promise<DirectoryLock | undefined> {
+async function tryNumber(
+  directory: string,
+  short: string,
+  number: number,
+  as: Holder,
+): Promise<DirectoryLock | undefined> {
   let status: () => Promise<unknown> = async () => ({});
-  const server = createServer((socket) => answerOn(socket, () => status()));
+  /** Processes that wait for their turn. */
+  const waiting = new Set<Socket>();
+  const onTurn = (socket: Socket): void => {
+    socket.setTimeout(0);
+    socket.unref();
+    socket.write(`${as} ${waiting.size}\n`);
+    waiting.add(socket);
+    socket.once("close", () => waiting.delete(socket));
+  };
+  const server = createServer((socket) => answerOn(socket, () => status(), onTurn));
+  const close = async (): Promise<void> => {
+    const closed = closeServer(server);
+    for (const socket of waiting) socket.destroy();
+    await closed;
+  };
   server.unref();
   const draft = `lock.${randomBytes(4).toString("hex")}.new`;
   try {
@@ -91,7 +187,7 @@ async function tryNumber(directory: string, short: string, number: number): Prom
     await rm(join(directory, draft), { force: true });
   }
   if ((await highestNumber(directory)) !== number) {
-    await closeServer(server);
+    await close();
     await rm(join(directory, nameOf(number)), { force: true });
     return undefined;
   }
@@ -102,11 +198,11 @@ async function tryNumber(directory: string, short: string, number: number): Prom
     answer(next) {
       status = next;
     },
-    release: () => closeServer(server),
+    release: close,
   };
 }
 
-function answerOn(socket: Socket, status: () => Promise<unknown>): void {
+function answerOn(socket: Socket, status: () => Promise<unknown>, onTurn: (socket: Socket) => void): void {
   // A process that only looks whether the lock is taken hangs up at once, perhaps while it is being answered.
   socket.on("error", () => socket.destroy());
   socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
@@ -114,8 +210,9 @@ function answerOn(socket: Socket, status: () => Promise<unknown>): void {
   let asked = "";
   socket.on("data", (part) => {
     asked += String(part);
-    if (!asked.startsWith(QUESTION.slice(0, asked.length))) socket.destroy();
-    if (asked !== QUESTION) return;
+    if (![STATUS_QUESTION, TURN_QUESTION].some((question) => question.startsWith(asked))) socket.destroy();
+    if (asked === TURN_QUESTION) onTurn(socket);
+    if (asked !== STATUS_QUESTION) return;
     status().then(
       (status) => socket.end(`${JSON.stringify(status)}\n`),
       // No answer is an answer: the asker says that the process does not tell how it stands.
@@ -128,12 +225,6 @@ async function closeServer(server: Server): Promise<void> {
   if (!server.listening) return;
   server.close();
   await once(server, "close");
-}
-
-async function isAlive(path: string): Promise<boolean> {
-  const socket = await reach(path);
-  socket?.destroy();
-  return socket !== undefined;
 }
 
 /** A connection to a living process; undefined where the socket's process has ended, or the socket is gone. */
@@ -180,10 +271,11 @@ async function withShortPath<T>(directory: string, act: (short: string) => Promi
   }
 }
 
-function inUse(directory: string): StoreError {
+function inUse(directory: string, waitedMs?: number): StoreError {
+  const waited = waitedMs === undefined ? "" : `, which did not end within ${waitedMs / 1000} seconds`;
   return new StoreError(
     "in-use",
-    sentence`The data directory ${directory} is in use by another poolsync process: wait until it ends, ask it with ${nextStep("status")}, or use another --data-dir.`,
+    sentence`The data directory ${directory} is in use by another poolsync process${waited}: wait until it ends, ask it with ${nextStep("status")}, or use another --data-dir.`,
   );
 }
 

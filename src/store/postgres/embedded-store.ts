@@ -8,7 +8,7 @@ import type { Store, Target } from "../store.ts";
 import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
-import { lockDirectory, type DirectoryLock } from "./directory-lock.ts";
+import { lockDirectory, type DirectoryLock, type DirectoryTurn } from "./directory-lock.ts";
 import { looksSealed } from "../documents.ts";
 import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
@@ -26,6 +26,7 @@ import { demandStore, migrate, raiseEpoch, storedIdentity } from "./schema.ts";
 import { createTexts } from "./texts.ts";
 import { upgradeUsers } from "./upgrade.ts";
 import { endLeases } from "./users.ts";
+import { createWorkers, forgetWorkers } from "./workers.ts";
 
 export interface EmbeddedStore extends Store {
   readonly kind: "embedded";
@@ -43,16 +44,22 @@ export interface EmbeddedStoreOptions {
   readonly dataDir: string;
   /** The store's clock in epoch ms. */
   readonly now?: () => number;
+  /** How it waits for a directory that another process has. Refused at once where absent. */
+  readonly turn?: DirectoryTurn | undefined;
 }
 
 /** BullMQ's name for its schema where it is given a pool. */
 const QUEUES_SCHEMA = "bullmq";
 
 /** Throws a StoreError where the directory is in use, is not poolsync's, or cannot be used. */
-export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+export async function openEmbeddedStore({
+  dataDir,
+  now = Date.now,
+  turn,
+}: EmbeddedStoreOptions): Promise<EmbeddedStore> {
   const directory = resolve(dataDir);
   await prepareDirectory(directory);
-  const lock = await lockDirectory(directory);
+  const lock = await lockDirectory(directory, turn);
   try {
     const fence = createFence();
     const database = await openOrExplain(directory, fence);
@@ -60,8 +67,9 @@ export async function openEmbeddedStore({ dataDir, now = Date.now }: EmbeddedSto
       await migrate(database, undefined, now());
       await upgradeUsers(database);
       await markReady(directory);
-      // Every claim and every sweep belongs to the process before this one, which is dead.
+      // Every claim, sweep and worker belongs to the process before this one, which is dead.
       await endLeases(database, now());
+      await forgetWorkers(database);
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, { fence, lock, now, known: await storedIdentity(database) });
     } catch (error) {
@@ -137,6 +145,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     exceptions: createExceptions(database, now),
     beforeImages: createBeforeImages(database, now),
     reservations: createReservations(database, now),
+    workers: createWorkers(database, now),
     pace: createPace(now),
     plans: createPlans(database),
     lost: fence.met,

@@ -48,6 +48,7 @@
  * | P plans           | zset   | run whose plan waits for an approval, by when it expires (epoch ms)| until it ended    |
  * | P plan:<run>      | list   | the plan in chunks: see plan/stored-plan.ts                          | as plans          |
  * | P notes           | hash   | name -> text that belongs to the namespace and changes             | for ever          |
+ * | P workers         | hash   | id -> `<end in epoch ms>\|<AliveWorker of store/workers.ts, JSON>`  | until it ends     |
  * | P before:<run>  | hash   | user and unit -> what was there before the run, sealed             | 30 days           |
  * | P once:<token>    | string | what a call answered, for when the client sends it again           | 5 minutes         |
  */
@@ -77,6 +78,7 @@ export interface Keys {
   readonly memory: string;
   readonly plans: string;
   readonly notes: string;
+  readonly workers: string;
   /** What is left of format 1 while it is brought to this one. */
   readonly left: { readonly mailboxes: string; readonly runs: string };
   /** What is stowed while new keys are made. */
@@ -129,6 +131,7 @@ export function createKeys(namespace: string): Keys {
     memory: `${prefix}memory`,
     plans: `${prefix}plans`,
     notes: `${prefix}notes`,
+    workers: `${prefix}workers`,
     left: { mailboxes: `${now}left:mailboxes`, runs: `${now}left:runs` },
     stowed: {
       ledgers: `${now}stowed:ledger`,

@@ -25,6 +25,7 @@ import { createRedisPlans } from "./redis-plans.ts";
 import { createRedisRekeying } from "./redis-rekeying.ts";
 import { createRedisReservations } from "./redis-reservations.ts";
 import { createRedisTexts } from "./redis-texts.ts";
+import { createRedisWorkers } from "./redis-workers.ts";
 import { createRedisRuns } from "./redis-runs.ts";
 import { withFaults } from "./redis-error.ts";
 import { createScripts } from "./scripts.ts";
@@ -136,6 +137,7 @@ export async function createRedisStore(
     exceptions: createRedisExceptions(redis, keys, scripts, shelf),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
     reservations: createRedisReservations(keys, scripts),
+    workers: createRedisWorkers(redis, keys, scripts),
     pace: createRedisPace(keys, scripts),
     plans: createRedisPlans(redis, keys, scripts),
     lost: fence.met,

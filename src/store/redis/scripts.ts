@@ -53,6 +53,7 @@ const PRELUDES = {
   "reservation-take": [],
   "reservation-release": [],
   "reservation-holder": [],
+  "worker-renew": [],
   reserve: ["pace"],
   throttled: ["pace"],
   "pace-view": ["pace"],
