@@ -2,6 +2,7 @@
 import type { RunEvent, RunObserver, RunOutcome } from "../app/runs/run-observer.ts";
 import { counted } from "../core/amounts.ts";
 import { summaryText } from "../views/run-summary.ts";
+import { staleSentence } from "../views/stale.ts";
 import { standstillText } from "../views/standstill.ts";
 import { indent } from "../views/table.ts";
 import { asTyped, commandLine, type PassedFlags } from "./command-line.ts";
@@ -62,7 +63,8 @@ function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags
     const what = putBefore
       ? `${feed} was put by an earlier command, in run ${run}, and ${counted(books.pending, "change", "changes")} of it ${books.pending === 1 ? "is" : "are"} pending.`
       : `${counted(rows.read, "row was", "rows were")} put from ${feed}, in run ${run}.`;
-    return indent("", `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`, width);
+    const stale = summary.stale ? indent("", staleSentence(summary.stale, "left"), width) : "";
+    return indent("", `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`, width) + stale;
   }
   const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
   return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });

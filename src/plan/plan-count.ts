@@ -10,6 +10,7 @@ import {
   type Example,
   type FederatedTally,
   type PlanFigures,
+  type RowTimes,
   type ScanFigures,
 } from "./figures.ts";
 import { isSent } from "./planned-row.ts";
@@ -37,7 +38,7 @@ export async function countPlan(
   deps: CountDeps,
   planner: ConcludedPlanner,
   scratch: Scratch,
-  facts: SharedFacts,
+  facts: SharedFacts & { readonly times: RowTimes | undefined },
   signal: AbortSignal,
 ): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[] }> {
   const tally = createTally();

@@ -8,7 +8,14 @@ import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
-import { exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
+import {
+  exampleOf,
+  guardFiguresOf,
+  type Example,
+  type PlanFigures,
+  type RowTimes,
+  type ScanFigures,
+} from "./figures.ts";
 import type { Healing } from "./healing.ts";
 import { feedRowOf, isSent, type PlannedRow } from "./planned-row.ts";
 import { countPlan, type SharedFacts } from "./plan-count.ts";
@@ -26,6 +33,8 @@ export interface PlanInput {
   readonly guards: GuardSettings;
   /** Rows of the feed's last good run. */
   readonly rowsBefore?: number;
+  /** For people; absent where no file says it. */
+  readonly times?: RowTimes;
 }
 
 export interface PlanDeps {
@@ -177,7 +186,7 @@ async function concludePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   const planner = await meeting.conclude();
-  const { id, figures, examples } = await countPlan(deps, planner, scratch, facts, signal);
+  const { id, figures, examples } = await countPlan(deps, planner, scratch, { ...facts, times: input.times }, signal);
   const guardFacts = {
     rowsBefore: input.rowsBefore,
     emptyColumns,

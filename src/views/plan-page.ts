@@ -38,9 +38,9 @@ export function planPage({ id, feed, figures, broken, examples }: PlanSummary, f
     1,
     ...Object.values(attributes).map((counts) => counts.set + counts.change + counts.clear + counts.write),
   );
-  const kinds = (["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "invalid"] as const).filter(
-    (kind) => Object.values(attributes).some((counts) => counts[kind] > 0),
-  );
+  const kinds = (
+    ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale", "invalid"] as const
+  ).filter((kind) => Object.values(attributes).some((counts) => counts[kind] > 0));
   const share = users.matched === 0 ? 0 : users.changed / users.matched;
   const compared =
     baseline === "live" && scan

@@ -4,6 +4,7 @@ import type { Example, PlanFigures } from "../plan/figures.ts";
 import { totalActions } from "../plan/figures.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "../core/amounts.ts";
+import { staleSentence } from "./stale.ts";
 import { indent, table } from "./table.ts";
 
 /** Cognito's own e-mail stops here each day; SES and SMS have limits of the account's. */
@@ -109,6 +110,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
       `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
     );
   }
+  if (figures.stale) sentences.push(staleSentence(figures.stale, "would be left", now));
   if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
   const all = messages.email + messages.phone_number;
   if (all > 0) {
@@ -147,7 +149,7 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
     | "unchanged"
   )[];
   const more = (written ? [] : ["write"]) as readonly "write"[];
-  const rest = ([...more, "awaiting", "superseded", "invalid"] as const).filter((kind) =>
+  const rest = ([...more, "awaiting", "superseded", "stale", "invalid"] as const).filter((kind) =>
     all.some(([, counts]) => counts[kind] > 0),
   );
   return table(

@@ -6,6 +6,7 @@ import { canonicalUsername } from "../../core/pool-schema.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import { putFeed, type FeedRow } from "../../delivery/feed-run.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
+import type { RowTimes } from "../../plan/figures.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
@@ -28,6 +29,8 @@ export interface RunSource {
   readonly identity: string;
   readonly asOfMs: number;
   readonly totalRows?: number;
+  /** For people; absent where no file says it. */
+  readonly times?: RowTimes;
   /** What the plan's scan found, to be kept where the run is to be undone; absent where nothing was looked at. */
   readonly plannedRows?: () => Iterable<PlannedRow>;
   /** Dead letters that were replayed before it; absent where none may heal. */
@@ -61,6 +64,8 @@ export async function runFeed(context: RunContext, source: RunSource): Promise<R
 interface Progress {
   readonly run: Run;
   readonly report: ReportFile;
+  /** Values that were put and are older than what was written since. */
+  stale: number;
   /** Rows put so far, those of earlier commands included. */
   rows: number;
   /** The cursor at the feed's end, once everything is put. */
@@ -78,7 +83,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   if (resumed && context.ownRuns) await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
   observe({ is: "started", run, resumed });
   const report = createReportFile(context.reportPath(run.id));
-  const progress: Progress = { run, report, rows: run.rows.read, endsAt: undefined };
+  const progress: Progress = { run, report, stale: 0, rows: run.rows.read, endsAt: undefined };
   const failed = new AbortController();
   const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.lost]);
   const stopBoth = (error: unknown): never => {
@@ -98,6 +103,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
       resumed,
       durationMs: Math.round(performance.now() - startedAt),
       ...(report.issues > 0 ? { report: report.path } : {}),
+      ...(progress.stale === 0 ? {} : { stale: { values: progress.stale, ...source.times } }),
       ...(source.healed === undefined ? {} : { healed: source.healed }),
     });
     observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering" } });
@@ -136,6 +142,7 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
     records: source.records(run.asOf),
     report: (issue) => report.add(issue),
     progress: (rows) => (progress.rows = rows),
+    stale: (values) => (progress.stale += values),
     deliversOwn: ownRuns !== undefined,
     ...(deliveries.length === 0 ? { onStill: onceOnly(() => observe({ is: "stalled", run, while: "putting" })) } : {}),
     signal,
