@@ -35,6 +35,8 @@ export interface RestOfRows {
   readonly kind: "rest";
   readonly read: number;
   readonly faulty: number;
+  /** For the report. */
+  readonly issues?: readonly RowIssue[];
 }
 
 export interface FeedRunOptions {
@@ -115,6 +117,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     const counts = rows > startAt;
     if (record.kind === "rest") {
       others += record.read - 1;
+      for (const issue of record.issues ?? []) report(issue);
       if (counts) {
         page.read += record.read;
         page.faulty += record.faulty;

@@ -198,6 +198,11 @@ export function guardFiguresOf(
   return defined({ rows: rows.read, ...rest, users });
 }
 
+/** How many rows and values are not put. */
+export function notPutCount({ rows, invalid }: Pick<PlanFigures, "rows" | "invalid">): number {
+  return Object.values(invalid).reduce((sum, amount) => sum + amount, rows.faulty);
+}
+
 /** The sum of all attributes. */
 export function totalActions({ attributes }: Pick<PlanFigures, "attributes">): ActionCounts {
   const sum = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, stale: 0, invalid: 0 };

@@ -17,6 +17,7 @@ import {
   type ScanFigures,
 } from "./figures.ts";
 import type { Healing } from "./healing.ts";
+import type { NotPut } from "./not-put.ts";
 import { feedRowOf, isSent, type PlannedRow } from "./planned-row.ts";
 import { countPlan, type SharedFacts } from "./plan-count.ts";
 import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
@@ -73,6 +74,8 @@ export interface Plan {
   readonly broken: readonly BrokenExample[];
   /** Some of what would change. */
   readonly examples: readonly Example[];
+  /** The first of what is not put; there are as many as `figures` says. */
+  readonly notPut: readonly NotPut[];
   /** Every row in the feed's order. */
   rows(): Iterable<PlannedRow>;
   /** Every row as it is put. */
@@ -186,7 +189,13 @@ async function concludePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   const planner = await meeting.conclude();
-  const { id, figures, examples } = await countPlan(deps, planner, scratch, { ...facts, times: input.times }, signal);
+  const { id, figures, examples, notPut } = await countPlan(
+    deps,
+    planner,
+    scratch,
+    { ...facts, times: input.times },
+    signal,
+  );
   const guardFacts = {
     rowsBefore: input.rowsBefore,
     emptyColumns,
@@ -199,6 +208,7 @@ async function concludePlan(
     feed: input.feed,
     figures,
     examples,
+    notPut,
     broken: withExamples(broken, planner, scratch),
     rows: () => planner.rows(),
     async *feedRows() {

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { defined } from "../../core/defined.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
 import { AppError } from "../app-error.ts";
 
@@ -8,6 +9,11 @@ export interface ReportFile {
   readonly issues: number;
   add(issue: RowIssue): void;
   close(): void;
+}
+
+/** A line of a report, with its end. */
+export function reportLine({ line, attribute, reason, detail }: RowIssue): string {
+  return `${JSON.stringify(defined({ line, attribute, reason, detail }))}\n`;
 }
 
 const BUFFER_CHARS = 64 * 1024;
@@ -39,9 +45,9 @@ export function createReportFile(path: string): ReportFile {
     get issues() {
       return issues;
     },
-    add({ line, attribute, reason, detail }) {
+    add(issue) {
       issues += 1;
-      buffer += `${JSON.stringify({ line, ...(attribute === undefined ? {} : { attribute }), reason, detail })}\n`;
+      buffer += reportLine(issue);
       if (buffer.length >= BUFFER_CHARS) flush();
     },
     close() {
