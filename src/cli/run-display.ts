@@ -1,7 +1,7 @@
 /** What people see of a run at the command line: a progress bar, why it stands still, and what it came to. */
 import type { RunEvent, RunObserver, RunOutcome } from "../app/runs/run-observer.ts";
 import { counted } from "../core/amounts.ts";
-import { summaryText } from "../views/run-summary.ts";
+import { notPutSentence, summaryText } from "../views/run-summary.ts";
 import { staleSentence } from "../views/stale.ts";
 import { standstillText } from "../views/standstill.ts";
 import { indent } from "../views/table.ts";
@@ -63,8 +63,12 @@ function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags
     const what = putBefore
       ? `${feed} was put by an earlier command, in run ${run}, and ${counted(books.pending, "change", "changes")} of it ${books.pending === 1 ? "is" : "are"} pending.`
       : `${counted(rows.read, "row was", "rows were")} put from ${feed}, in run ${run}.`;
+    const { report } = summary;
+    const unput = report === undefined ? "" : indent("", notPutSentence(report, command("runs", "report", run)), width);
     const stale = summary.stale ? indent("", staleSentence(summary.stale, "left"), width) : "";
-    return indent("", `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`, width) + stale;
+    return (
+      indent("", `${what} Workers deliver them; look with \`${command("runs", "show", run)}\`.`, width) + stale + unput
+    );
   }
   const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
   return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });

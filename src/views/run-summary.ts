@@ -38,7 +38,7 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
   }
   if (summary.stale) parts.push("\n", indent("", staleSentence(summary.stale, "left"), width));
   if (report !== undefined) {
-    parts.push("\n", indent("", `What was not put, line by line: ${report}`, width));
+    parts.push("\n", indent("", notPutSentence(report, command("runs", "report", run)), width));
   }
   const kinds = Object.entries(deadLetters).toSorted(([, a], [, b]) => b - a);
   if (kinds.length > 0) {
@@ -51,6 +51,11 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
     }
   }
   return parts.join("");
+}
+
+/** Where the report is. `command`: prints what the store has of it. */
+export function notPutSentence(report: string, command: string): string {
+  return `What was not put, line by line: ${report}, or \`${command}\`.`;
 }
 
 /** One sentence on whether books balance. */

@@ -7,6 +7,8 @@ import { AppError } from "../app-error.ts";
 export interface ReportFile {
   readonly path: string;
   readonly issues: number;
+  /** The first of them, for the store. */
+  readonly first: readonly RowIssue[];
   add(issue: RowIssue): void;
   close(): void;
 }
@@ -16,11 +18,14 @@ export function reportLine({ line, attribute, reason, detail }: RowIssue): strin
   return `${JSON.stringify(defined({ line, attribute, reason, detail }))}\n`;
 }
 
+/** How many a store keeps of one run. */
+const MOST_KEPT = 10_000;
 const BUFFER_CHARS = 64 * 1024;
 
 export function createReportFile(path: string): ReportFile {
   let file: number | undefined;
   let issues = 0;
+  const first: RowIssue[] = [];
   let buffer = "";
   const flush = (): void => {
     if (buffer === "") return;
@@ -42,11 +47,13 @@ export function createReportFile(path: string): ReportFile {
   };
   return {
     path,
+    first,
     get issues() {
       return issues;
     },
     add(issue) {
       issues += 1;
+      if (first.length < MOST_KEPT) first.push(issue);
       buffer += reportLine(issue);
       if (buffer.length >= BUFFER_CHARS) flush();
     },

@@ -14,6 +14,7 @@ import { AppError } from "../app-error.ts";
 import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
 import { cancelledSentence } from "./cancel-run.ts";
+import { keepReport, sweepReports } from "./kept-report.ts";
 import { createReportFile, type ReportFile } from "./report-file.ts";
 import type { RunContext } from "./run-context.ts";
 import { freshRunId } from "./run-id.ts";
@@ -98,7 +99,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   try {
     await Promise.all(parts);
     if ((await runs.get(run.id))?.state === "cancelled") throw await cancelled(runs, run.id);
-    await runs.sweep(Date.now() - context.config.keepRunsMs);
+    if ((await runs.sweep(Date.now() - context.config.keepRunsMs)) > 0) await sweepReports(engine.store);
     const summary = await summarise(runs, engine.store.letters, run.id, {
       resumed,
       durationMs: Math.round(performance.now() - startedAt),
@@ -148,6 +149,7 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
     signal,
   });
   report.close();
+  await keepReport(engine, context.log, run, report, Date.now() + config.keepRunsMs);
   await engine.store.runs.advance(run.id, "delivering");
   progress.endsAt = cursor;
 }

@@ -1,11 +1,13 @@
-/** `poolsync runs list|show|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
+/** `poolsync runs list|show|report|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
 import { openEngineToStop } from "../../app/opening.ts";
+import { readReport } from "../../app/runs/kept-report.ts";
 import { listRuns, showRun } from "../../app/runs/look-at-runs.ts";
 import { closest } from "../../feeds/closest.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
+import { reportDocument, reportText } from "../../views/run-report.ts";
 import { indent } from "../../views/table.ts";
 import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
@@ -47,6 +49,14 @@ export function addRuns(program: Command, context: Context): void {
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs show r-mwpw75al-0d0e85")
     .action(context.act((id: string, flags: ShowFlags) => show(context, id, flags)));
+  engineOptions(
+    runs
+      .command("report")
+      .description("What a run did not put, line by line. The store keeps the first 10,000 lines with the run.")
+      .argument("<id>"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs report r-mwpw75al-0d0e85 --json")
+    .action(context.act((id: string, flags: EngineFlags) => report(context, id, flags)));
   engineOptions(
     runs
       .command("approve")
@@ -101,6 +111,15 @@ function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
     const noColor = io.stdout.isTTY !== true || config.noColor;
     return runText(shown, { width: columnsOf(io.stdout), noColor, showValues, command });
+  });
+}
+
+function report({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  return printEngine(io, flags, async (engine) => {
+    const found = await readReport(engine, id);
+    if (flags.json === true) return `${JSON.stringify(reportDocument(found), undefined, 2)}\n`;
+    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+    return reportText(found, { width: columnsOf(io.stdout), command });
   });
 }
 
