@@ -1,9 +1,11 @@
 /** Files that are older than what poolsync has written since: a plan counts their values, and a sync says what to do. */
 import assert from "node:assert/strict";
-import { utimes } from "node:fs/promises";
+import { open, readFile, utimes } from "node:fs/promises";
 import { describe, test, type TestContext } from "node:test";
+import { logRun } from "../../src/app/runs/run-log.ts";
 import { isComplete } from "../../src/app/runs/run-summary.ts";
 import { EXIT } from "../../src/exit-codes.ts";
+import { createLog } from "../../src/log.ts";
 import { planPage } from "../../src/views/plan-page.ts";
 import { runCommand } from "../cli/command-run.ts";
 import { setApp } from "../support/app-stage.ts";
@@ -105,7 +107,12 @@ describe("rows that say their own times", () => {
     assert.deepEqual((await app.plan(one, asked)).figures.stale?.column, "at");
     assert.ok(isComplete(await app.sync(one, asked)));
     const all = await at("c.csv", "ann,Old,2026-01-01T00:00:00Z", "bob,Old,2026-01-01T00:00:00Z");
-    assert.ok(!isComplete(await app.sync(all, asked)));
+    const summary = await app.sync(all, asked);
+    assert.ok(!isComplete(summary));
+    const log = await open(app.at("log"), "w");
+    logRun(createLog("warn", log.fd))({ is: "finished", outcome: { summary, detached: false, putBefore: false } });
+    await log.close();
+    assert.match(await readFile(app.at("log"), "utf8"), /"stale":2,.*"msg":"run is older than what was written"/);
     assert.equal(app.pool.user("ann")?.attributes["given_name"], "New");
   });
 });
