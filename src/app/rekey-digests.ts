@@ -12,6 +12,7 @@ import { nextStep, sentence } from "../core/sentence.ts";
 import type { Pool } from "../delivery/pool.ts";
 import { withScope, type Scope } from "../lifecycle.ts";
 import { imageAnew, unitOf } from "../plan/images-anew.ts";
+import { isReport } from "./runs/kept-report.ts";
 import { deadLetterQueue, republishLetters } from "../queues/dead-letters.ts";
 import { openEngineWith, type Engine } from "../queues/engine.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
@@ -219,6 +220,10 @@ async function bringOver(rekey: Rekeying): Promise<void> {
 /** A plan is signed by keys that others may have. The next pass of its feed makes another. */
 async function endPlans({ plans, runs }: Store, made: NewKeysMade): Promise<void> {
   for (const { run } of await plans.list()) {
+    if (isReport(run)) {
+      await plans.drop(run);
+      continue;
+    }
     const isWaiting = await runs.transition(run, ["needs-approval"], "expired");
     const isCut = !isWaiting && (await runs.transition(run, ["reading"], "failed"));
     await plans.drop(run);

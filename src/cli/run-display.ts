@@ -1,7 +1,8 @@
 /** What people see of a run at the command line: a progress bar, why it stands still, and what it came to. */
 import type { RunEvent, RunObserver, RunOutcome } from "../app/runs/run-observer.ts";
 import { counted } from "../core/amounts.ts";
-import { summaryText } from "../views/run-summary.ts";
+import { notPutSentence, summaryText } from "../views/run-summary.ts";
+import { staleSentence } from "../views/stale.ts";
 import { standstillText } from "../views/standstill.ts";
 import { indent } from "../views/table.ts";
 import { asTyped, commandLine, type PassedFlags } from "./command-line.ts";
@@ -66,7 +67,10 @@ function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags
       books.pending === 0
         ? "Nothing of it is left to be delivered"
         : `Workers deliver the ${counted(books.pending, "change")} that ${books.pending === 1 ? "is" : "are"} pending`;
-    return indent("", `${what} ${next}; look with \`${command("runs", "show", run)}\`.`, width);
+    const { report } = summary;
+    const unput = report === undefined ? "" : indent("", notPutSentence(report, command("runs", "report", run)), width);
+    const stale = summary.stale ? indent("", staleSentence(summary.stale, "left"), width) : "";
+    return indent("", `${what} ${next}; look with \`${command("runs", "show", run)}\`.`, width) + stale + unput;
   }
   const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
   return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });

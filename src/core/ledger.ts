@@ -1,7 +1,7 @@
 /** What a draft's ledger has of a unit, and what follows from it: the same for all steps. */
 import { defined } from "./defined.ts";
 import { otherOf, type Draft } from "./draft.ts";
-import type { LedgerEntry, QueuedUnit, ReplacedUnit } from "./mailbox.ts";
+import type { Ledger, LedgerEntry, QueuedUnit, ReplacedUnit } from "./mailbox.ts";
 import { isSuccessor } from "./person.ts";
 import { contactOf, isContact } from "./unit.ts";
 
@@ -121,11 +121,20 @@ export function liftFences(d: Draft, name: string, line: readonly ReplacedUnit[]
 }
 
 /** True where the ledger has something newer of the unit, or of the contact that it speaks of. */
-export function isStale(d: Draft, name: string, { version, account }: QueuedUnit): boolean {
-  const contact = contactOf(name);
-  return [d.ledger[name], contact === undefined ? undefined : d.ledger[contact]].some(
-    (applied) => applied && version < applied.version && !cameBefore(applied.account, account),
-  );
+export function isStale(d: Draft, name: string, unit: QueuedUnit): boolean {
+  return isOlder(d.ledger, name, unit);
+}
+
+/** The same of a ledger that was read, before anything is put. */
+export function isOlder(
+  ledger: Ledger,
+  name: string,
+  { version, account }: { readonly version: string; readonly account?: string | undefined },
+): boolean {
+  return [name, contactOf(name)].some((known) => {
+    const applied = known !== undefined && Object.hasOwn(ledger, known) ? ledger[known] : undefined;
+    return applied !== undefined && version < applied.version && !cameBefore(applied.account, account);
+  });
 }
 
 /**

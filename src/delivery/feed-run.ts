@@ -10,6 +10,7 @@ import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
+import type { Put } from "../store/mailboxes.ts";
 import type { Run } from "../store/runs.ts";
 import { cursorBeyond, runLost } from "../store/store-error.ts";
 import type { UserNames } from "./user-names.ts";
@@ -34,6 +35,8 @@ export interface RestOfRows {
   readonly kind: "rest";
   readonly read: number;
   readonly faulty: number;
+  /** For the report. */
+  readonly issues?: readonly RowIssue[];
 }
 
 export interface FeedRunOptions {
@@ -48,6 +51,8 @@ export interface FeedRunOptions {
   readonly isProtected?: { user(username: string): boolean; attribute(name: string): boolean };
   readonly report: (issue: RowIssue) => void;
   readonly progress?: (rows: number) => void;
+  /** Told of values that are older than what was written since, and that no look has found there. */
+  readonly stale?: (values: number) => void;
   /** This process delivers what it puts, and leaves the rest of the pool: how much of that is due is not its backlog. */
   readonly deliversOwn?: boolean;
   /** How many may be due before it waits, where that is not as many as `belowBacklog` says. */
@@ -106,6 +111,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     }
     const lines = new Map(rowsFound.map(({ line, change }) => [producer.userKey(change.username), line]));
     for (const { user, name } of put.stale) exceptions.stale(user, name, lines.get(user));
+    options.stale?.(put.stale.length - foundThere(rowsFound, put.stale, (username) => producer.userKey(username)));
     await noteExceptions(engine, exceptions);
     page = { changes: [], invalid: 0, read: 0, faulty: 0 };
     progress?.(rows + others);
@@ -116,6 +122,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
     const counts = rows > startAt;
     if (record.kind === "rest") {
       others += record.read - 1;
+      for (const issue of record.issues ?? []) report(issue);
       if (counts) {
         page.read += record.read;
         page.faulty += record.faulty;
@@ -234,6 +241,18 @@ function furthestAhead(rows: readonly Row[], units: number): Row[] {
     ahead.push(row);
   }
   return ahead.toSorted((a, b) => a.line - b.line);
+}
+
+/** How many of these units a look has found as their row has them. */
+function foundThere(rows: readonly Row[], units: Put["stale"], userKey: (username: string) => string): number {
+  if (units.length === 0) return 0;
+  const there = new Set<string>();
+  for (const { change } of rows) {
+    for (const [name, found] of change.look?.found ?? []) {
+      if (found === "there") there.add(`${userKey(change.username)} ${name}`);
+    }
+  }
+  return units.filter(({ user, name }) => there.has(`${user} ${name}`)).length;
 }
 
 /** Notes them for those who ask later. */

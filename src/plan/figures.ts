@@ -16,6 +16,8 @@ export interface PlanFigures {
   readonly attributes: Readonly<Record<string, ActionCounts>>;
   /** Values that cannot be written, by reason: alias conflicts among them. */
   readonly invalid: Readonly<Record<string, number>>;
+  /** Absent where no value is stale. */
+  readonly stale?: StaleFigures | undefined;
   /** Users who sign in through a provider that would overwrite what is written at their next sign-in. */
   readonly federated: { readonly users: number; readonly overwritten: number; readonly unchecked: readonly string[] };
   readonly messages: { readonly email: number; readonly phone_number: number };
@@ -27,6 +29,19 @@ export interface PlanFigures {
   readonly durationMs: number;
   /** Absent where the pool was not scanned. */
   readonly scan?: ScanFigures | undefined;
+}
+
+/** What the versions of a feed's rows are: the time of the whole feed, or what a column of each row says. */
+export interface RowTimes {
+  /** ISO 8601. */
+  readonly asOf: string;
+  readonly column?: string | undefined;
+}
+
+/** Values that differ from what is there, and are not written: poolsync has written newer ones. */
+export interface StaleFigures extends Partial<RowTimes> {
+  readonly rows: number;
+  readonly values: number;
 }
 
 export interface ScanFigures {
@@ -66,6 +81,7 @@ export interface Tally {
     readonly pace: PlanFigures["pace"];
     readonly federated: PlanFigures["federated"];
     readonly scan?: ScanFigures | undefined;
+    readonly times?: RowTimes | undefined;
   }): PlanFigures;
 }
 
@@ -78,6 +94,7 @@ const ALL: readonly (Action | "invalid")[] = [...ACTIONS, "invalid"];
 export function createTally(): Tally {
   let read = 0;
   let newlyActive = 0;
+  const stale = { rows: 0, values: 0 };
   /** Users who are looked at for one reason only: the row named them by a name that may have passed to somebody else. */
   let named = 0;
   const [faults, invalid]: [Counts, Counts] = [{}, {}];
@@ -89,7 +106,17 @@ export function createTally(): Tally {
   const countsOf = (name: string): Record<Action | "invalid", number> => {
     const known = attributes.get(name);
     if (known) return known;
-    const fresh = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, invalid: 0 };
+    const fresh = {
+      set: 0,
+      change: 0,
+      clear: 0,
+      write: 0,
+      unchanged: 0,
+      awaiting: 0,
+      superseded: 0,
+      stale: 0,
+      invalid: 0,
+    };
     attributes.set(name, fresh);
     return fresh;
   };
@@ -108,6 +135,9 @@ export function createTally(): Tally {
         countsOf(unit.name)[action] += 1;
         if (message && (unit.name === "email" || unit.name === "phone_number")) messages[unit.name] += 1;
       }
+      const old = row.units.filter(({ action }) => action === "stale").length;
+      stale.values += old;
+      stale.rows += old > 0 ? 1 : 0;
       if (sent.length === 0) return;
       newlyActive += 1;
       // What goes together is one call; a flag that is set alone has its own. Contacts are read before they are written.
@@ -127,7 +157,7 @@ export function createTally(): Tally {
         federated.set(key, known);
       }
     },
-    figures({ baseline, matched, changed, pace, federated: overwritten, scan }) {
+    figures({ baseline, matched, changed, pace, federated: overwritten, scan, times }) {
       // Names of users that are delivered within the first minute are not asked for again.
       calls.lists += Math.max(0, named - Math.round(pace.updatesPerSecond * BELIEVED_S));
       named = 0;
@@ -140,6 +170,7 @@ export function createTally(): Tally {
         users: { matched, changed, unchanged: matched - changed },
         attributes: Object.fromEntries([...attributes].toSorted(([a], [b]) => (a < b ? -1 : 1))),
         invalid,
+        ...(stale.values === 0 ? {} : { stale: { ...stale, ...times } }),
         federated: overwritten,
         messages,
         newlyActive: Math.min(newlyActive, changed),
@@ -167,9 +198,14 @@ export function guardFiguresOf(
   return defined({ rows: rows.read, ...rest, users });
 }
 
+/** How many rows and values are not put. */
+export function notPutCount({ rows, invalid }: Pick<PlanFigures, "rows" | "invalid">): number {
+  return Object.values(invalid).reduce((sum, amount) => sum + amount, rows.faulty);
+}
+
 /** The sum of all attributes. */
 export function totalActions({ attributes }: Pick<PlanFigures, "attributes">): ActionCounts {
-  const sum = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, invalid: 0 };
+  const sum = { set: 0, change: 0, clear: 0, write: 0, unchanged: 0, awaiting: 0, superseded: 0, stale: 0, invalid: 0 };
   for (const counts of Object.values(attributes)) for (const action of ALL) sum[action] += counts[action];
   return sum;
 }

@@ -10,8 +10,10 @@ import {
   type Example,
   type FederatedTally,
   type PlanFigures,
+  type RowTimes,
   type ScanFigures,
 } from "./figures.ts";
+import { MOST_NOT_PUT, notPutOf, type NotPut } from "./not-put.ts";
 import { isSent } from "./planned-row.ts";
 import type { ConcludedPlanner } from "./planner.ts";
 import type { Scratch } from "./scratch.ts";
@@ -37,17 +39,19 @@ export async function countPlan(
   deps: CountDeps,
   planner: ConcludedPlanner,
   scratch: Scratch,
-  facts: SharedFacts,
+  facts: SharedFacts & { readonly times: RowTimes | undefined },
   signal: AbortSignal,
-): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[] }> {
+): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[]; notPut: readonly NotPut[] }> {
   const tally = createTally();
   const digest = deps.keyring.namer("plan").update(deps.profile.arn);
   const examples: Example[] = [];
+  const notPut: NotPut[] = [];
   let rows = 0;
   for (const row of planner.rows()) {
     if ((rows += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
     signal.throwIfAborted();
     tally.add(row);
+    if (notPut.length < MOST_NOT_PUT) notPut.push(...notPutOf(row));
     if (row.kind === "fault") continue;
     const sent = row.units.filter(({ action }) => isSent(action));
     if (sent.length > 0) scratch.markChanged(row.user);
@@ -63,7 +67,7 @@ export async function countPlan(
   const federated = await countOverwritten(deps, tally.federated, signal);
   const figures = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
   const id = `p-${createHash("sha256").update(digest.digest()).digest("hex").slice(0, 16)}`;
-  return { figures, id, examples };
+  return { figures, id, examples, notPut: notPut.slice(0, MOST_NOT_PUT) };
 }
 
 /** Whose values an identity provider would overwrite at the next sign-in. */

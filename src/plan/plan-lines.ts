@@ -12,6 +12,7 @@ import type { Run } from "../store/runs.ts";
 import type { Target } from "../store/store.ts";
 import { openPlanCopy } from "./plan-copy.ts";
 import { PlanFileError } from "./plan-file-error.ts";
+import { notPutForm, type NotPut } from "./not-put.ts";
 import { isSent } from "./planned-row.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedRecord } from "./row-match.ts";
@@ -38,6 +39,8 @@ const header = z.object({
   protectAttributes: z.array(text),
   /** What people are shown of it; absent in a file, which is made of what was just shown. */
   summary: z.exactOptional(text),
+  /** What of the feed was not planned, sealed: the first of it. Absent where the summary has it, and where all was. */
+  notPut: z.exactOptional(text),
   /** For whose approval it is kept; absent in a file, and in what was kept before it was said. */
   run: z.exactOptional(text),
 });
@@ -56,7 +59,7 @@ const entry = z.object({
 const signature = z.object({ signature: text });
 
 /** What a plan may be shown as without its rows. */
-export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples">;
+export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples" | "notPut">;
 
 export interface PlanFacts {
   readonly asOfMs: number;
@@ -81,7 +84,7 @@ export function* planLines(
     signer.update(`${line}\n`);
     return line;
   };
-  const { id, feed, figures, broken, examples } = plan;
+  const { id, feed, figures, broken, examples, notPut } = plan;
   const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
@@ -98,7 +101,8 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, examples })),
+    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, examples, notPut })),
+    notPut: facts.run !== undefined || notPut.length === 0 ? undefined : seal(JSON.stringify(notPut)),
     run: facts.run,
   });
   yield signed(head);
@@ -140,6 +144,8 @@ export interface WrittenPlan {
   readonly signature: string;
   /** What it was made to be shown as, where it was. */
   readonly summary: PlanSummary | undefined;
+  /** The first of what of its feed is not in it, and why. */
+  readonly notPut: readonly NotPut[];
 }
 
 /** A plan that is carried out. */
@@ -187,7 +193,9 @@ export async function checkPlan(
       { isExpired: true },
     );
   }
-  return { header: head, signature: signed, summary: summaryOf(head, reading) };
+  const summary = summaryOf(head, reading);
+  const notPut = notPutForm.array().parse(summary?.notPut ?? notPutIn(head, reading));
+  return { header: head, signature: signed, summary, notPut };
 }
 
 /** Checks a plan as `checkPlan` does, and copies it meanwhile: it is read once. `directory` is where the copy is made. */
@@ -262,11 +270,15 @@ function openText({ id, format }: PlanHeader, kept: string, { keyring, of }: Pla
 function summaryOf(header: PlanHeader, reading: PlanReading): PlanSummary | undefined {
   const { id, feed, summary } = header;
   const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(header, summary, reading));
-  return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
+  return isSummary(parsed) ? { notPut: [], ...parsed, id, feed } : undefined;
 }
 
-/** It was signed by this namespace, so it has its form; only its parts are looked for. */
-function isSummary(value: unknown): value is Omit<PlanSummary, "id" | "feed"> {
+function notPutIn(header: PlanHeader, reading: PlanReading): unknown {
+  return header.notPut === undefined ? [] : JSON.parse(openText(header, header.notPut, reading));
+}
+
+/** It was signed by this namespace, so it has its form; only the parts that it always had are looked for. */
+function isSummary(value: unknown): value is Omit<PlanSummary, "id" | "feed" | "notPut"> {
   return typeof value === "object" && value !== null && "figures" in value && "broken" in value && "examples" in value;
 }
 

@@ -8,8 +8,16 @@ import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
-import { exampleOf, guardFiguresOf, type Example, type PlanFigures, type ScanFigures } from "./figures.ts";
+import {
+  exampleOf,
+  guardFiguresOf,
+  type Example,
+  type PlanFigures,
+  type RowTimes,
+  type ScanFigures,
+} from "./figures.ts";
 import type { Healing } from "./healing.ts";
+import type { NotPut } from "./not-put.ts";
 import { feedRowOf, isSent, type PlannedRow } from "./planned-row.ts";
 import { countPlan, type SharedFacts } from "./plan-count.ts";
 import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
@@ -26,6 +34,8 @@ export interface PlanInput {
   readonly guards: GuardSettings;
   /** Rows of the feed's last good run. */
   readonly rowsBefore?: number;
+  /** For people; absent where no file says it. */
+  readonly times?: RowTimes;
 }
 
 export interface PlanDeps {
@@ -64,6 +74,8 @@ export interface Plan {
   readonly broken: readonly BrokenExample[];
   /** Some of what would change. */
   readonly examples: readonly Example[];
+  /** The first of what is not put; there are as many as `figures` says. */
+  readonly notPut: readonly NotPut[];
   /** Every row in the feed's order. */
   rows(): Iterable<PlannedRow>;
   /** Every row as it is put. */
@@ -177,7 +189,13 @@ async function concludePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   const planner = await meeting.conclude();
-  const { id, figures, examples } = await countPlan(deps, planner, scratch, facts, signal);
+  const { id, figures, examples, notPut } = await countPlan(
+    deps,
+    planner,
+    scratch,
+    { ...facts, times: input.times },
+    signal,
+  );
   const guardFacts = {
     rowsBefore: input.rowsBefore,
     emptyColumns,
@@ -190,6 +208,7 @@ async function concludePlan(
     feed: input.feed,
     figures,
     examples,
+    notPut,
     broken: withExamples(broken, planner, scratch),
     rows: () => planner.rows(),
     async *feedRows() {

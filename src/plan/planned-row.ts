@@ -6,8 +6,11 @@ import { defined } from "../core/defined.ts";
 import type { Unit } from "../core/unit.ts";
 import type { FeedRow } from "../delivery/feed-run.ts";
 
-/** What a unit would do. `write`: it is sent, and nobody looked at what is there. */
-export const ACTIONS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded"] as const;
+/**
+ * What a unit would do. `write`: it is sent, and nobody looked at what is there. `stale`: poolsync has written something
+ * newer, so it is put, and not sent.
+ */
+export const ACTIONS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale"] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export interface PlannedUnit {
@@ -91,4 +94,5 @@ const FOUND: Readonly<Partial<Record<Action, Found>>> = {
   set: "other",
   change: "other",
   clear: "other",
+  stale: "other",
 };

@@ -7,6 +7,7 @@ import type { Planning } from "./planning.ts";
 import type { RowIntake } from "./row-intake.ts";
 import type { Match, TakenRow } from "./row-match.ts";
 import type { RowBody } from "./scratch.ts";
+import { settleStale } from "./stale-rows.ts";
 
 /** In this order: a row that loses its user takes part in nothing that follows. */
 export async function settleConflicts(
@@ -19,6 +20,7 @@ export async function settleConflicts(
   await settleDuplicates(planning);
   await settleAwaiting(planning);
   settleClaims(planning);
+  await settleStale(planning);
 }
 
 /** Rows whose name another row gives to somebody else: given once more, the file would mean another person by it. */

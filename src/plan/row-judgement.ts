@@ -56,7 +56,8 @@ function judgeUnits(
     else if (reason !== undefined && isPlanFault(reason)) {
       invalid.push({ name: unit.name, reason, detail: PLAN_FAULTS[reason] });
     } else {
-      const action = reason === "superseded" ? reason : diff.action === "asked" ? "change" : diff.action;
+      const isLeft = reason === "superseded" || reason === "stale";
+      const action = isLeft ? reason : diff.action === "asked" ? "change" : diff.action;
       units.push({ ...diff, unit, action, message: diff.message === true && isSent(action) });
     }
   }

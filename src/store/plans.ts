@@ -1,6 +1,6 @@
 /**
- * The port to plans that wait for somebody's approval: each is kept under its run, in chunks of text that mean nothing
- * here. Their time is the caller's clock: it is days.
+ * The port to plans that wait for somebody's approval, and to reports of runs: each is kept under its run, or a name that
+ * has it, in chunks of text that mean nothing here. Their time is the caller's clock: it is days.
  */
 export interface StoredPlan {
   readonly run: string;

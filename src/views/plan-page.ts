@@ -1,8 +1,10 @@
 /** A plan as one HTML page with nothing outside of it, to be sent to the person who approves it. */
 import { guardSentence } from "../core/guards.ts";
 import type { Action } from "../plan/planned-row.ts";
-import type { Example } from "../plan/figures.ts";
+import { notPutCount, type Example } from "../plan/figures.ts";
+import type { NotPut } from "../plan/not-put.ts";
 import { count, duration } from "../core/amounts.ts";
+import { printable } from "../core/masking.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { consequences, masked, percent } from "./plan-view.ts";
 
@@ -30,7 +32,7 @@ th{background:var(--soft);font-weight:600}.n{text-align:right}
 .holds{color:var(--good);font-weight:600}ul{margin:.25rem 0;padding-left:1.2rem}`;
 
 /** Values are masked unless `showValues`. */
-export function planPage({ id, feed, figures, broken, examples }: PlanSummary, facts: PageFacts): string {
+export function planPage({ id, feed, figures, broken, examples, notPut }: PlanSummary, facts: PageFacts): string {
   const { pool, showValues, madeAt } = facts;
   const { rows, users, attributes, faults, baseline, scan } = figures;
   const shown = (list: readonly Example[]) => list.map((example) => (showValues ? example : masked(example)));
@@ -38,9 +40,9 @@ export function planPage({ id, feed, figures, broken, examples }: PlanSummary, f
     1,
     ...Object.values(attributes).map((counts) => counts.set + counts.change + counts.clear + counts.write),
   );
-  const kinds = (["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "invalid"] as const).filter(
-    (kind) => Object.values(attributes).some((counts) => counts[kind] > 0),
-  );
+  const kinds = (
+    ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale", "invalid"] as const
+  ).filter((kind) => Object.values(attributes).some((counts) => counts[kind] > 0));
   const share = users.matched === 0 ? 0 : users.changed / users.matched;
   const compared =
     baseline === "live" && scan
@@ -78,6 +80,7 @@ ${Object.entries(attributes)
     .join("")}</ul>
 ${reasonTable("Rows at fault", faults)}
 ${reasonTable("Values that cannot be written", figures.invalid)}
+${notPutTable(notPut, notPutCount(figures))}
 <h2>Examples</h2>
 ${examples.length === 0 ? "<p>Nobody would change.</p>" : exampleTable(shown(examples))}
 ${showValues ? "" : '<p class="dim">Values are masked; the number says how many characters they have.</p>'}
@@ -100,6 +103,19 @@ function reasonTable(title: string, counts: Readonly<Record<string, number>>): s
     ([reason, amount]) => `<tr><td><code>${text(reason)}</code></td><td class="n">${count(amount)}</td></tr>`,
   );
   return `<h2>${title}</h2><div class="wide" tabindex="0"><table><thead><tr><th>reason</th><th class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table></div>`;
+}
+
+function notPutTable(notPut: readonly NotPut[], all: number): string {
+  if (notPut.length === 0) return "";
+  const body = notPut.map(
+    ({ line, username = "–", attribute = "the row", reason, detail }) =>
+      `<tr><td class="n">${line}</td><td>${text(printable(username))}</td><td><code>${text(attribute)}</code></td><td><code>${text(reason)}</code></td><td>${text(detail)}</td></tr>`,
+  );
+  const cut =
+    all > notPut.length
+      ? `<p>These are the first ${count(notPut.length)} of ${count(all)}; <code>plan --report FILE</code> lists all.</p>`
+      : "";
+  return `<h2>Not put, line by line</h2>${cut}<div class="wide" tabindex="0"><table><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th><th scope="col">attribute</th><th scope="col">reason</th><th scope="col">what is expected</th></tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
 }
 
 const ACTION_WORDS: Partial<Record<Action, string>> = { write: "is written" };

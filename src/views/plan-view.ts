@@ -1,16 +1,27 @@
 /** A plan as a document for machines, and as text for people. */
 import { guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
-import { totalActions } from "../plan/figures.ts";
+import { notPutCount, totalActions } from "../plan/figures.ts";
+import type { NotPut } from "../plan/not-put.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "../core/amounts.ts";
+import { printable } from "../core/masking.ts";
+import { staleSentence } from "./stale.ts";
 import { indent, table } from "./table.ts";
 
 /** Cognito's own e-mail stops here each day; SES and SMS have limits of the account's. */
 const MESSAGES_A_DAY = 50;
 
-/** Values are left out unless `showValues`; usernames are there, as everywhere at the command line. */
-export function planDocument({ id, feed, figures, broken, examples }: PlanSummary, pool: string, showValues: boolean) {
+/**
+ * Values are left out unless `showValues`; usernames are there, as everywhere at the command line. `notPut`: all of it,
+ * where it is at hand.
+ */
+export function planDocument(
+  { id, feed, figures, broken, examples, notPut: first }: PlanSummary,
+  pool: string,
+  showValues: boolean,
+  notPut: Iterable<NotPut> = first,
+) {
   const shown = (example: Example): object => (showValues ? example : masked(example));
   return {
     plan: id,
@@ -24,6 +35,7 @@ export function planDocument({ id, feed, figures, broken, examples }: PlanSummar
       examples: guardExamples.map(shown),
     })),
     examples: examples.map(shown),
+    notPut: [...notPut],
   };
 }
 
@@ -48,11 +60,13 @@ export interface PlanLook {
   readonly showValues?: boolean;
 }
 
+/** So many are shown at a terminal. */
+const SHOWN = 10;
 const BAR = 20;
 const WIDE_ENOUGH = 70;
 
 export function planText(plan: PlanSummary, { pool, noColor, showValues = false }: PlanLook, width: number): string {
-  const { id, feed, figures, broken } = plan;
+  const { id, feed, figures, broken, examples } = plan;
   const { rows, users } = figures;
   const bars = !noColor && width >= WIDE_ENOUGH;
   const line = (text: string): string => indent("  ", text, width);
@@ -77,14 +91,47 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   }
   parts.push("\n", attributesText(figures, width, bars), "\n");
   for (const sentence of consequences(figures)) parts.push(line(sentence));
+  parts.push(notPutText(plan, width));
+  const masks = (list: readonly Example[]) => (showValues ? list : list.map(masked));
+  // Guards that are broken show what they are about.
+  if (broken.every((guard) => guard.examples.length === 0) && examples.length > 0) {
+    parts.push("\n", `For example${examples.length > SHOWN ? `, the first ${SHOWN}` : ""}:\n`);
+    parts.push(examplesText(masks(examples.slice(0, SHOWN)), width));
+  }
   parts.push("\n");
   if (broken.length === 0) parts.push(line("All guards hold."));
   for (const guard of broken) {
     parts.push(line(`✗ ${guardSentence(guard)}`));
-    const shown = guard.examples.map((example) => (showValues ? example : masked(example)));
-    parts.push(examplesText(shown, width));
+    parts.push(examplesText(masks(guard.examples), width));
   }
   return parts.join("");
+}
+
+function notPutText({ figures, notPut }: PlanSummary, width: number): string {
+  const all = notPutCount(figures);
+  if (all === 0 || notPut.length === 0) return "";
+  const shown = notPut.slice(0, SHOWN);
+  const rows = shown.map(({ line, username = "–", attribute = "(the row)", reason }) => [
+    String(line),
+    printable(username),
+    attribute,
+    reason,
+  ]);
+  const columns = [
+    { title: "LINE", align: "right" as const },
+    { title: "USERNAME", shrinks: true },
+    { title: "ATTRIBUTE", shrinks: true },
+    { title: "REASON" },
+  ];
+  const more =
+    all > shown.length
+      ? indent(
+          "",
+          `And ${count(all - shown.length)} more: \`plan --report FILE\` lists all, and so does its --json.`,
+          width,
+        )
+      : "";
+  return `\nNot put:\n${table(columns, rows, width)}${more}`;
 }
 
 function baselineSentence({ baseline, scan }: PlanFigures): string {
@@ -109,6 +156,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
       `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
     );
   }
+  if (figures.stale) sentences.push(staleSentence(figures.stale, "would be left", now));
   if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
   const all = messages.email + messages.phone_number;
   if (all > 0) {
@@ -147,7 +195,7 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
     | "unchanged"
   )[];
   const more = (written ? [] : ["write"]) as readonly "write"[];
-  const rest = ([...more, "awaiting", "superseded", "invalid"] as const).filter((kind) =>
+  const rest = ([...more, "awaiting", "superseded", "stale", "invalid"] as const).filter((kind) =>
     all.some(([, counts]) => counts[kind] > 0),
   );
   return table(
@@ -183,10 +231,10 @@ function examplesText(
     ],
     examples.map(({ line, username, attribute, before = "–", after = "–" }) => [
       String(line),
-      username,
+      printable(username),
       attribute,
-      before,
-      after,
+      printable(before),
+      printable(after),
     ]),
     width,
   );

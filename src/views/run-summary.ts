@@ -3,6 +3,7 @@ import { adviceOf } from "../core/advice.ts";
 import { TERMS, type Books } from "../core/books.ts";
 import type { RunSummary } from "../app/runs/run-summary.ts";
 import { count, counted, duration } from "../core/amounts.ts";
+import { staleSentence } from "./stale.ts";
 import { indent } from "./table.ts";
 
 export interface SummaryWords {
@@ -35,8 +36,9 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
     const sentence = `${counted(healed, "dead letter")} whose cause was gone went to their old runs again.`;
     parts.push("\n", indent("", sentence, width));
   }
+  if (summary.stale) parts.push("\n", indent("", staleSentence(summary.stale, "left"), width));
   if (report !== undefined) {
-    parts.push("\n", indent("", `What was not put, line by line: ${report}`, width));
+    parts.push("\n", indent("", notPutSentence(report, command("runs", "report", run)), width));
   }
   const kinds = Object.entries(deadLetters).toSorted(([, a], [, b]) => b - a);
   if (kinds.length > 0) {
@@ -49,6 +51,11 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
     }
   }
   return parts.join("");
+}
+
+/** Where the report is. `command`: prints what the store has of it. */
+export function notPutSentence(report: string, command: string): string {
+  return `What was not put, line by line: ${report}, or \`${command}\`.`;
 }
 
 /** One sentence on whether books balance. */

@@ -2,7 +2,7 @@
 import type { ListedRun, ShownRun } from "../app/runs/look-at-runs.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { imbalance } from "../core/books.ts";
-import type { Run } from "../store/runs.ts";
+import { directRunId, type Run } from "../store/runs.ts";
 import { planDocument, planText } from "./plan-view.ts";
 import { stateText, summaryText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
@@ -94,8 +94,10 @@ export function runText({ run, summary, kept, othersDeliver, workers }: ShownRun
   const begun = new Date(run.startedAt).toISOString();
   const asOf = new Date(run.asOf).toISOString();
   const stands = `State: ${stateText(state, summary.books)}. Begun ${begun}, values as of ${asOf}.`;
-  const text = summaryText(summary, width, { command }) + indent("", stands, width);
-  const { pending } = summary.books;
+  const { pending, invalid } = summary.books;
+  const isReported = (run.rows.faulty > 0 || invalid > 0) && id !== directRunId(pool);
+  const report = isReported ? `What was not put, line by line: \`${command("runs", "report", id)}\`. ` : "";
+  const text = summaryText(summary, width, { command }) + indent("", report + stands, width);
   if (!othersDeliver || state !== "delivering" || pending === 0) return text;
   const what = counted(pending, "change waits", "changes wait");
   const who =

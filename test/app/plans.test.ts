@@ -44,7 +44,7 @@ describe("plans", () => {
     const { figures, broken } = await app.plan(path, { baseline: "live" });
     assert.deepEqual(broken, []);
     assert.deepEqual(figures.users, { matched: USERS, changed: 5, unchanged: USERS - 5 });
-    const none = { set: 0, clear: 0, write: 0, awaiting: 0, superseded: 0, invalid: 0 };
+    const none = { set: 0, clear: 0, write: 0, awaiting: 0, superseded: 0, stale: 0, invalid: 0 };
     assert.deepEqual(figures.attributes["given_name"], { ...none, change: 5, unchanged: USERS - 5 });
     assert.deepEqual(figures.calls, { updates: 5, lists: 0 });
     assert.equal(calls(app, "ListUsers"), 3);

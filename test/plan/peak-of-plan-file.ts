@@ -19,6 +19,7 @@ const plan: Plan = {
   feed: "f",
   broken: [],
   examples: [],
+  notPut: [],
   figures: createTally().figures({
     baseline: "live",
     matched: rows,

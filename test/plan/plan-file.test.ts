@@ -22,6 +22,7 @@ function planOf(text: string): Plan {
     feed: "f",
     broken: [],
     examples: [],
+    notPut: [],
     figures: createTally().figures({
       baseline: "live",
       matched: 1,

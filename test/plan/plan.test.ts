@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
 import type { Unit, UnitValue } from "../../src/core/unit.ts";
+import { ordinalText, versionText } from "../../src/core/version.ts";
 import type { Plan, PlanInput, PlanDeps } from "../../src/plan/plan.ts";
 import type { PlannedRecord } from "../../src/plan/row-match.ts";
 import { testKeyring } from "../support/keyring.ts";
@@ -212,6 +213,28 @@ describe("a plan", () => {
     const made = await plan(rows, { scan, baseline: "ledger", ledger: { given_name: { version: "1", digest } } });
     assert.deepEqual(diffs(made), [{ given_name: "unchanged", nickname: "write" }]);
     assert.deepEqual(diffs(await plan(rows, { scan, baseline: "none" })), [{ given_name: "write", nickname: "write" }]);
+  });
+
+  test("takes for stale what is older than the ledger of that very account, however many the rows", async () => {
+    const people = Array.from({ length: 1200 }, (_, nth) => person(`u${nth}`, { given_name: "Old", nickname: "N" }));
+    const rows = people.flatMap(({ username }) => [
+      row(username, { given_name: text("Older"), nickname: text("N") }, 5),
+      row(username, { given_name: text("Other") }, 9),
+    ]);
+    const ledger = { given_name: { version: versionText(ordinalText({ timeMs: 9, sequence: 1 }), 7), digest: "" } };
+    const made = await plan(rows, { pool: people, ledger });
+    const [first, second] = [{ given_name: "superseded", nickname: "unchanged" }, { given_name: "stale" }];
+    assert.deepEqual(
+      new Set(diffs(made).map((each) => JSON.stringify(each))),
+      new Set([first, second].map((each) => JSON.stringify(each))),
+    );
+    assert.deepEqual([made.figures.stale, made.figures.users.changed], [{ rows: 1200, values: 1200 }, 0]);
+    const equal = { given_name: { version: versionText(ordinalText({ timeMs: 9, sequence: 0 }), 7), digest: "" } };
+    assert.equal((await plan(rows, { pool: people, ledger: equal })).figures.users.changed, 1200);
+    const keyring = testKeyring(SECRET);
+    const account = keyring.accountMark(STAFF.id, { sub: "sub-before", createdAt: -1 });
+    const former = { given_name: { ...ledger.given_name, account } };
+    assert.equal((await plan(rows, { pool: people, ledger: former })).figures.users.changed, 1200);
   });
 
   test("breaks a guard with ten examples of just that", async () => {

@@ -44,6 +44,7 @@ function planOf(rows: () => Iterable<PlannedRow>): Plan {
     feed: "hr",
     broken: [broken],
     examples: [example],
+    notPut: [],
     figures,
     rows,
     feedRows: () => assert.fail("not asked for"),

@@ -144,6 +144,7 @@ export function planOf(username: string): Plan {
     feed: "hr",
     broken: [],
     examples: [],
+    notPut: [],
     figures: createTally().figures({ baseline: "live", matched: 1, changed: 1, pace, federated }),
     *rows() {
       const unit = text("nickname", "planned");

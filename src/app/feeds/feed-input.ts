@@ -18,6 +18,7 @@ import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "
 import type { FeedRecord } from "../../feeds/record.ts";
 import type { Source } from "../../feeds/source.ts";
 import type { Scope } from "../../lifecycle.ts";
+import type { RowTimes } from "../../plan/figures.ts";
 import type { Keyring } from "../../store/keyring.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
@@ -216,6 +217,11 @@ export function identityOf(
   if (input.checked === undefined) return "";
   const content = JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]);
   return keyring.contentName(createHash("sha256").update(content).digest("base64url"));
+}
+
+/** What the versions of its rows are. */
+export function timesOf(asOfMs: number, { versionColumn }: Pick<Mapping, "versionColumn">): RowTimes {
+  return { asOf: new Date(asOfMs).toISOString(), ...(versionColumn === undefined ? {} : { column: versionColumn }) };
 }
 
 /** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */

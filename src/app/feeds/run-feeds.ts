@@ -8,7 +8,7 @@ import { waitForOthers } from "../runs/own-deliveries.ts";
 import type { RunContext } from "../runs/run-context.ts";
 import { runFeed, type RunSource } from "../runs/run-feed.ts";
 import type { RunSummary } from "../runs/run-summary.ts";
-import { recordsOf } from "./feed-input.ts";
+import { recordsOf, timesOf } from "./feed-input.ts";
 import { withFeedLease } from "./feed-lease.ts";
 import type { OpenedFeed } from "./open-feeds.ts";
 
@@ -93,6 +93,7 @@ function passingSource({ input, mapping, guards }: OpenedFeed): RunSource {
     name: input.name,
     identity: "",
     asOfMs: input.asOfMs,
+    times: timesOf(input.asOfMs, mapping),
     rereadable: false,
     stop: () => input.source.close(),
     guards,

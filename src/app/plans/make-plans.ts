@@ -10,7 +10,7 @@ import type { Pool } from "../../delivery/pool.ts";
 import { isEnded, type Run, type Runs } from "../../store/runs.ts";
 import type { RunSource } from "../runs/run-feed.ts";
 import { interruptedEarly } from "../app-error.ts";
-import { identityOf, recordsOf } from "../feeds/feed-input.ts";
+import { identityOf, recordsOf, timesOf } from "../feeds/feed-input.ts";
 import { healingOf } from "./auto-replay.ts";
 import { rowsOf, type OpenedFeed, type OpenedFeeds } from "../feeds/open-feeds.ts";
 import type { Opened } from "../opening.ts";
@@ -57,10 +57,12 @@ export async function planFeeds(
     const identity = identityOf(input, pool.profile.id, mapping, engine.keyring);
     const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
     const rowsBefore = lastGood(runs, pool.profile.id, input.name)?.rows.read;
+    // A run that goes on keeps the time that its values are of.
+    const asOfMs = unfinished?.asOf ?? input.asOfMs;
     inputs.push({
       feed: input.name,
-      // A run that goes on keeps the time that its values are of.
-      records: recordsOf(input, mapping, unfinished?.asOf ?? input.asOfMs),
+      records: recordsOf(input, mapping, asOfMs),
+      times: timesOf(asOfMs, mapping),
       mapping,
       guards,
       identity,
@@ -184,6 +186,7 @@ export function plannedSource({ input, mapping, guards, plan, identity, unfinish
     ...(unfinished === undefined ? {} : { run: unfinished.id }),
     identity,
     asOfMs,
+    times: timesOf(unfinished?.asOf ?? asOfMs, mapping),
     rereadable: true,
     guards,
     records: () => plan.feedRows(),

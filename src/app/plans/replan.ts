@@ -41,7 +41,12 @@ export async function replan(deps: PlanningDeps, written: OpenedPlan): Promise<O
   async function* records(): AsyncGenerator<FeedRow> {
     if (plan) yield* plan.feedRows();
     // Rows that change nothing are not in it, and were read all the same.
-    yield { kind: "rest", read: Math.max(0, header.rows.read - read), faulty: header.rows.faulty };
+    yield {
+      kind: "rest",
+      read: Math.max(0, header.rows.read - read),
+      faulty: header.rows.faulty,
+      issues: written.notPut,
+    };
   }
   return {
     name: header.feed,

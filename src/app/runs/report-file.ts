@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { defined } from "../../core/defined.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
 import { AppError } from "../app-error.ts";
 
@@ -6,15 +7,25 @@ import { AppError } from "../app-error.ts";
 export interface ReportFile {
   readonly path: string;
   readonly issues: number;
+  /** The first of them, for the store. */
+  readonly first: readonly RowIssue[];
   add(issue: RowIssue): void;
   close(): void;
 }
 
+/** A line of a report, with its end. */
+export function reportLine({ line, attribute, reason, detail }: RowIssue): string {
+  return `${JSON.stringify(defined({ line, attribute, reason, detail }))}\n`;
+}
+
+/** How many a store keeps of one run. */
+const MOST_KEPT = 10_000;
 const BUFFER_CHARS = 64 * 1024;
 
 export function createReportFile(path: string): ReportFile {
   let file: number | undefined;
   let issues = 0;
+  const first: RowIssue[] = [];
   let buffer = "";
   const flush = (): void => {
     if (buffer === "") return;
@@ -36,12 +47,14 @@ export function createReportFile(path: string): ReportFile {
   };
   return {
     path,
+    first,
     get issues() {
       return issues;
     },
-    add({ line, attribute, reason, detail }) {
+    add(issue) {
       issues += 1;
-      buffer += `${JSON.stringify({ line, ...(attribute === undefined ? {} : { attribute }), reason, detail })}\n`;
+      if (first.length < MOST_KEPT) first.push(issue);
+      buffer += reportLine(issue);
       if (buffer.length >= BUFFER_CHARS) flush();
     },
     close() {

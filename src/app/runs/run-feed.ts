@@ -6,6 +6,7 @@ import { canonicalUsername } from "../../core/pool-schema.ts";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import { putFeed, type FeedRow } from "../../delivery/feed-run.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
+import type { RowTimes } from "../../plan/figures.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
@@ -13,6 +14,7 @@ import { AppError } from "../app-error.ts";
 import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
 import { cancelledSentence } from "./cancel-run.ts";
+import { keepReport, sweepReports } from "./kept-report.ts";
 import { createReportFile, type ReportFile } from "./report-file.ts";
 import type { RunContext } from "./run-context.ts";
 import { freshRunId } from "./run-id.ts";
@@ -28,6 +30,8 @@ export interface RunSource {
   readonly identity: string;
   readonly asOfMs: number;
   readonly totalRows?: number;
+  /** For people; absent where no file says it. */
+  readonly times?: RowTimes;
   /** What the plan's scan found, to be kept where the run is to be undone; absent where nothing was looked at. */
   readonly plannedRows?: () => Iterable<PlannedRow>;
   /** Dead letters that were replayed before it; absent where none may heal. */
@@ -61,6 +65,8 @@ export async function runFeed(context: RunContext, source: RunSource): Promise<R
 interface Progress {
   readonly run: Run;
   readonly report: ReportFile;
+  /** Values that were put and are older than what was written since. */
+  stale: number;
   /** Rows put so far, those of earlier commands included. */
   rows: number;
   /** The cursor at the feed's end, once everything is put. */
@@ -78,7 +84,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   if (resumed && context.ownRuns) await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
   observe({ is: "started", run, resumed });
   const report = createReportFile(context.reportPath(run.id));
-  const progress: Progress = { run, report, rows: run.rows.read, endsAt: undefined };
+  const progress: Progress = { run, report, stale: 0, rows: run.rows.read, endsAt: undefined };
   const failed = new AbortController();
   const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.lost]);
   const stopBoth = (error: unknown): never => {
@@ -93,11 +99,12 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   try {
     await Promise.all(parts);
     if ((await runs.get(run.id))?.state === "cancelled") throw await cancelled(runs, run.id);
-    await runs.sweep(Date.now() - context.config.keepRunsMs);
+    if ((await runs.sweep(Date.now() - context.config.keepRunsMs)) > 0) await sweepReports(engine.store);
     const summary = await summarise(runs, engine.store.letters, run.id, {
       resumed,
       durationMs: Math.round(performance.now() - startedAt),
       ...(report.issues > 0 ? { report: report.path } : {}),
+      ...(progress.stale === 0 ? {} : { stale: { values: progress.stale, ...source.times } }),
       ...(source.healed === undefined ? {} : { healed: source.healed }),
     });
     observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering" } });
@@ -136,11 +143,13 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
     records: source.records(run.asOf),
     report: (issue) => report.add(issue),
     progress: (rows) => (progress.rows = rows),
+    stale: (values) => (progress.stale += values),
     deliversOwn: ownRuns !== undefined,
     ...(deliveries.length === 0 ? { onStill: onceOnly(() => observe({ is: "stalled", run, while: "putting" })) } : {}),
     signal,
   });
   report.close();
+  await keepReport(engine, context.log, run, report, Date.now() + config.keepRunsMs);
   await engine.store.runs.advance(run.id, "delivering");
   progress.endsAt = cursor;
 }

@@ -1,5 +1,6 @@
 import type { Log } from "../../log.ts";
 import type { RunObserver } from "./run-observer.ts";
+import { isOnlyStale } from "./run-summary.ts";
 
 /** An observer that writes what a run tells to the log. */
 export function logRun(log: Log): RunObserver {
@@ -18,7 +19,10 @@ export function logRun(log: Log): RunObserver {
       case "forgotten":
         return log.warn({ pool: event.pool, feed: event.feed }, "run forgotten, begun again");
       case "finished": {
-        const { run, pool, rows, books, durationMs } = event.outcome.summary;
+        const { run, pool, feed, rows, books, durationMs, stale } = event.outcome.summary;
+        if (stale && isOnlyStale(event.outcome.summary)) {
+          log.warn({ run, pool, feed, stale: stale.values, asOf: stale.asOf }, "run is older than what was written");
+        }
         if (event.outcome.detached) return log.info({ run, pool, rows, books, durationMs }, "run put");
         return log.info({ run, pool, rows, books, durationMs }, "run finished");
       }

@@ -1,6 +1,7 @@
 /** What a run came to, as a document. */
 import { imbalance, type Books } from "../../core/books.ts";
 import type { Letters } from "../../store/letters.ts";
+import type { StaleFigures } from "../../plan/figures.ts";
 import type { Runs } from "../../store/runs.ts";
 
 export interface RunSummary {
@@ -15,6 +16,8 @@ export interface RunSummary {
   readonly deadLetters: Readonly<Record<string, number>>;
   /** The report file, where there is one. */
   readonly report?: string;
+  /** Values that this command has put and that are not there, because newer ones were written; absent where there are none. */
+  readonly stale?: Omit<StaleFigures, "rows">;
   /** Dead letters of the pool whose cause was gone, and that were replayed; absent where none may heal. */
   readonly healed?: number;
   readonly resumed: boolean;
@@ -23,6 +26,7 @@ export interface RunSummary {
 
 export interface SummaryFacts {
   readonly report?: string;
+  readonly stale?: NonNullable<RunSummary["stale"]>;
   readonly healed?: number;
   readonly resumed: boolean;
   readonly durationMs: number;
@@ -41,6 +45,17 @@ export async function summarise(runs: Runs, letters: Letters, id: string, facts:
 }
 
 /** True where everything that was asked for is in the pool, or was there already. */
-export function isComplete({ rows, books }: Pick<RunSummary, "rows" | "books">): boolean {
-  return rows.faulty === 0 && books.dead === 0 && books.invalid === 0 && books.damaged === 0;
+export function isComplete(summary: Pick<RunSummary, "rows" | "books" | "stale">): boolean {
+  const { rows, books } = summary;
+  const hasFaults = rows.faulty > 0 || books.dead > 0 || books.invalid > 0 || books.damaged > 0;
+  return !hasFaults && !isOnlyStale(summary);
+}
+
+/**
+ * True where all that would have changed something came too late. Rows that say their own times are overtaken one by
+ * one as a matter of course: of them all have to be.
+ */
+export function isOnlyStale({ books, stale }: Pick<RunSummary, "books" | "stale">): boolean {
+  if (stale === undefined || books.applied > 0 || books.pending > 0) return false;
+  return stale.column === undefined || books.stale === books.received;
 }

@@ -2,10 +2,13 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { withScope } from "../../lifecycle.ts";
+import { notPutOf, type NotPut } from "../../plan/not-put.ts";
+import type { Plan } from "../../plan/plan.ts";
 import { writePlanFile } from "../../plan/plan-file.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { AppError } from "../../app/app-error.ts";
+import { reportLine } from "../../app/runs/report-file.ts";
 import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
@@ -20,6 +23,7 @@ import type { Context } from "../command.ts";
 interface PlanFlags extends FeedsFlags {
   readonly out?: string;
   readonly html?: string;
+  readonly report?: string;
   readonly showValues?: boolean;
 }
 
@@ -30,6 +34,7 @@ export function addPlan(program: Command, context: Context): void {
   cognitoOptions(planOptions(feedOptions(command)))
     .option("--out <file>", "write the plan to a file that `apply` carries out (`.psplan`)")
     .option("--html <file>", "write a page that an approver can read anywhere")
+    .option("--report <file>", "write what would not be put, line by line, as NDJSON")
     .option("--show-values", "show values in examples, instead of how long they are");
   engineOptions(command)
     .addHelpText(
@@ -47,7 +52,7 @@ approved; 64 wrong usage or configuration; 130 interrupted.`,
 
 async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise<number> {
   const opened = await openConfig(io, flags);
-  for (const option of ["out", "html"] as const) {
+  for (const option of ["out", "html", "report"] as const) {
     if (files.length > 1 && flags[option] !== undefined)
       throw usage(`--${option}`, "Expected one file to plan with it");
   }
@@ -67,7 +72,9 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
       await writeFiles(feed, { ...where, target: pool.target, keyring: engine.keyring }, flags);
     const plans = planned.map((feed) => feed.plan);
     if (flags.json === true) {
-      const documents = plans.map((item) => planDocument(item, where.pool, flags.showValues === true));
+      const documents = plans.map((item) => {
+        return planDocument(item, where.pool, flags.showValues === true, allNotPut(item));
+      });
       const [only] = documents;
       io.stdout.write(`${JSON.stringify(documents.length === 1 ? only : { plans: documents }, undefined, 2)}\n`);
       return stopped.length > 0 ? EXIT.guarded : EXIT.done;
@@ -87,7 +94,7 @@ type Where = Parameters<typeof writePlanFile>[1] & { readonly pool: string };
 async function writeFiles(
   { plan: made, input, guards }: PlannedFeed,
   where: Where,
-  { out, html, showValues }: PlanFlags,
+  { out, html, report, showValues }: PlanFlags,
 ): Promise<void> {
   const written = async (path: string, write: () => Promise<void>): Promise<void> => {
     try {
@@ -105,4 +112,23 @@ async function writeFiles(
     const page = planPage(made, { pool: where.pool, showValues: showValues === true, madeAt: new Date() });
     await written(html, () => writeFile(html, page, { mode: 0o600 }));
   }
+  if (report !== undefined) await written(report, () => writeFile(report, reportText(made), { mode: 0o600 }));
 }
+
+function* allNotPut(plan: Plan): Generator<NotPut> {
+  for (const row of plan.rows()) yield* notPutOf(row);
+}
+
+/** In pieces, so that it never is in memory as a whole. */
+function* reportText(plan: Plan): Generator<string> {
+  let piece = "";
+  for (const issue of allNotPut(plan)) {
+    piece += reportLine(issue);
+    if (piece.length < PIECE_CHARS) continue;
+    yield piece;
+    piece = "";
+  }
+  yield piece;
+}
+
+const PIECE_CHARS = 64 * 1024;

@@ -1,4 +1,4 @@
-/** `poolsync runs list|show|wait|start|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
+/** `poolsync runs list|show|report|wait|start|approve|cancel`: passes over feeds, their books, and those that wait for somebody. */
 import type { Command } from "commander";
 import { isComplete } from "../../app/runs/run-summary.ts";
 import { ranToItsEnd, waitForRun } from "../../app/runs/wait-for-run.ts";
@@ -11,9 +11,11 @@ import { startFeed } from "../../app/feeds/start-feed.ts";
 import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
 import { openEngineToLook, openEngineToStop } from "../../app/opening.ts";
+import { readReport } from "../../app/runs/kept-report.ts";
 import { listRuns, showRun, type ShownRun } from "../../app/runs/look-at-runs.ts";
 import { closest } from "../../feeds/closest.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
+import { reportDocument, reportText } from "../../views/run-report.ts";
 import { indent } from "../../views/table.ts";
 import type { Context } from "../command.ts";
 import { asTyped, commandLine } from "../command-line.ts";
@@ -78,6 +80,14 @@ interrupted.`,
   )
     .addHelpText("after", "\nExamples:\n  $ poolsync runs start hr\n\nA directory worker carries it out.")
     .action(context.act((feed: string, flags: EngineFlags) => start(context, feed, flags)));
+  engineOptions(
+    runs
+      .command("report")
+      .description("What a run did not put, line by line. The store keeps the first 10,000 lines with the run.")
+      .argument("<id>"),
+  )
+    .addHelpText("after", "\nExamples:\n  $ poolsync runs report r-mwpw75al-0d0e85 --json")
+    .action(context.act((id: string, flags: EngineFlags) => report(context, id, flags)));
   engineOptions(
     runs
       .command("approve")
@@ -182,6 +192,15 @@ function start({ io }: Context, feed: string, flags: EngineFlags): Promise<numbe
       workers > 0 ? "a directory worker carries it out" : "it waits for a directory worker, and none is alive";
     const look = commandLine(io, ["runs", "list"], flags);
     return indent("", `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.`, columnsOf(io.stdout));
+  });
+}
+
+function report({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
+  return printEngine(io, flags, async (engine) => {
+    const found = await readReport(engine, id);
+    if (flags.json === true) return `${JSON.stringify(reportDocument(found), undefined, 2)}\n`;
+    const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+    return reportText(found, { width: columnsOf(io.stdout), command });
   });
 }
 

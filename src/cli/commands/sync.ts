@@ -39,8 +39,8 @@ Examples:
 
 The first Ctrl-C finishes the calls under way and leaves the rest queued; the
 same command goes on. Exit codes: 0 all applied; 1 failed; 2 finished, with dead
-letters or invalid input; 3 a guard stopped it, nothing written; 64 wrong usage
-or configuration; 130 interrupted.`,
+letters, invalid input or nothing but stale values; 3 a guard stopped it,
+nothing written; 64 wrong usage or configuration; 130 interrupted.`,
     )
     .action(context.act((files: string[], flags: SyncFlags) => sync(context.io, files, flags)));
 }

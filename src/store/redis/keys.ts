@@ -46,7 +46,8 @@
  * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's lease;    |                   |
  * |                   |        | see store/reservations.ts                                          |                   |
  * | P plans           | zset   | run whose plan waits for an approval, by when it expires (epoch ms)| until it ended    |
- * | P plan:<run>      | list   | the plan in chunks: see plan/stored-plan.ts                          | as plans          |
+ * | P plan:<run>      | list   | the plan in chunks: see plan/stored-plan.ts; of `report <run>` its   | as plans          |
+ * |                   |        | report (app/runs/kept-report.ts), which ends with the run           |                   |
  * | P notes           | hash   | name -> text that belongs to the namespace and changes             | for ever          |
  * | P workers         | hash   | id -> `<end in epoch ms>\|<AliveWorker of store/workers.ts, JSON>`  | until it ends     |
  * | P before:<run>  | hash   | user and unit -> what was there before the run, sealed             | 30 days           |
