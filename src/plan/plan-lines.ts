@@ -56,7 +56,7 @@ const entry = z.object({
 const signature = z.object({ signature: text });
 
 /** What a plan may be shown as without its rows. */
-export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples">;
+export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "blind" | "examples">;
 
 export interface PlanFacts {
   readonly asOfMs: number;
@@ -81,7 +81,7 @@ export function* planLines(
     signer.update(`${line}\n`);
     return line;
   };
-  const { id, feed, figures, broken, examples } = plan;
+  const { id, feed, figures, broken, blind, examples } = plan;
   const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
@@ -98,7 +98,7 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, examples })),
+    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, blind, examples })),
     run: facts.run,
   });
   yield signed(head);
@@ -262,11 +262,14 @@ function openText({ id, format }: PlanHeader, kept: string, { keyring, of }: Pla
 function summaryOf(header: PlanHeader, reading: PlanReading): PlanSummary | undefined {
   const { id, feed, summary } = header;
   const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(header, summary, reading));
-  return isSummary(parsed) ? { ...parsed, id, feed } : undefined;
+  // What was kept before guards were said to be blind was compared with the pool.
+  return isSummary(parsed) ? { blind: [], ...parsed, id, feed } : undefined;
 }
 
 /** It was signed by this namespace, so it has its form; only its parts are looked for. */
-function isSummary(value: unknown): value is Omit<PlanSummary, "id" | "feed"> {
+function isSummary(
+  value: unknown,
+): value is Omit<PlanSummary, "id" | "feed" | "blind"> & Partial<Pick<PlanSummary, "blind">> {
   return typeof value === "object" && value !== null && "figures" in value && "broken" in value && "examples" in value;
 }
 

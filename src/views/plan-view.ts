@@ -1,5 +1,5 @@
 /** A plan as a document for machines, and as text for people. */
-import { guardSentence } from "../core/guards.ts";
+import { blindSentence, guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
 import { totalActions } from "../plan/figures.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
@@ -10,7 +10,8 @@ import { indent, table } from "./table.ts";
 const MESSAGES_A_DAY = 50;
 
 /** Values are left out unless `showValues`; usernames are there, as everywhere at the command line. */
-export function planDocument({ id, feed, figures, broken, examples }: PlanSummary, pool: string, showValues: boolean) {
+export function planDocument(plan: PlanSummary, pool: string, showValues: boolean) {
+  const { id, feed, figures, broken, blind, examples } = plan;
   const shown = (example: Example): object => (showValues ? example : masked(example));
   return {
     plan: id,
@@ -23,6 +24,7 @@ export function planDocument({ id, feed, figures, broken, examples }: PlanSummar
       sentence: guardSentence(guard),
       examples: guardExamples.map(shown),
     })),
+    blind,
     examples: examples.map(shown),
   };
 }
@@ -53,7 +55,7 @@ const WIDE_ENOUGH = 70;
 
 export function planText(plan: PlanSummary, { pool, noColor, showValues = false }: PlanLook, width: number): string {
   const { id, feed, figures, broken } = plan;
-  const { rows, users } = figures;
+  const { rows, users, unlisted = 0 } = figures;
   const bars = !noColor && width >= WIDE_ENOUGH;
   const line = (text: string): string => indent("  ", text, width);
   const parts = [
@@ -66,7 +68,8 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   ];
   if (figures.baseline === "none") parts.push(line(`${counted(users.changed, "user")} would be written`));
   else {
-    parts.push(line(`${counted(users.matched, "user")} matched`));
+    const missing = unlisted === 0 ? "" : `, and ${count(unlisted)} whom the pool does not list`;
+    parts.push(line(`${counted(users.matched - unlisted, "user")} matched${missing}`));
     for (const [what, amount] of [
       ["change", users.changed],
       ["stay as they are", users.unchanged],
@@ -78,13 +81,21 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   parts.push("\n", attributesText(figures, width, bars), "\n");
   for (const sentence of consequences(figures)) parts.push(line(sentence));
   parts.push("\n");
-  if (broken.length === 0) parts.push(line("All guards hold."));
+  for (const sentence of heldSentences(plan)) parts.push(line(sentence));
   for (const guard of broken) {
     parts.push(line(`✗ ${guardSentence(guard)}`));
     const shown = guard.examples.map((example) => (showValues ? example : masked(example)));
     parts.push(examplesText(shown, width));
   }
   return parts.join("");
+}
+
+/** What is said of the guards that are not broken. */
+export function heldSentences({ broken, blind }: Pick<PlanSummary, "broken" | "blind">): readonly string[] {
+  if (broken.some(({ guard }) => guard === "blind")) return [];
+  if (blind.length > 0)
+    return [...(broken.length === 0 ? ["All guards that could look hold."] : []), blindSentence(blind)];
+  return broken.length === 0 ? ["All guards hold."] : [];
 }
 
 function baselineSentence({ baseline, scan }: PlanFigures): string {

@@ -18,6 +18,7 @@ const plan: Plan = {
   id: "p-1",
   feed: "f",
   broken: [],
+  blind: [],
   examples: [],
   figures: createTally().figures({
     baseline: "live",

@@ -21,6 +21,7 @@ function planOf(text: string): Plan {
     id: "p-1",
     feed: "f",
     broken: [],
+    blind: [],
     examples: [],
     figures: createTally().figures({
       baseline: "live",

@@ -387,6 +387,6 @@ interface ChangeMore extends Pick<UserChange, "verified" | "clientMetadata"> {
 }
 
 /** What is left of a plan once it is closed. */
-function summaryOf({ id, feed, figures, broken, examples }: Plan): PlanSummary {
-  return { id, feed, figures, broken, examples };
+function summaryOf({ id, feed, figures, broken, blind, examples }: Plan): PlanSummary {
+  return { id, feed, figures, broken, blind, examples };
 }
