@@ -47,8 +47,9 @@ export const DEFAULT_GUARDS: GuardSettings = Object.freeze({
 
 /** How many users or rows break a guard at the least: so many that it is no everyday change of a small file. */
 const LEAST = { changed: 50, cleared: 5, sameValue: 10, shape: 5, unmatched: 10, rows: 20, emptyColumn: 50 } as const;
-/** Few people of one team may move together; so many are one team only where they had few values. */
-const FEW_SAME = 50;
+/** Of few people it takes many values that become one, or they are a team that moves together; of many some are enough. */
+const MANY_SAME = 50;
+export const SOME_VALUES = 3;
 export const MANY_VALUES = 5;
 /** So many users are not written past guards that could not look. */
 const BLIND_USERS = 100;
@@ -202,7 +203,7 @@ export function brokenGuards(settings: GuardSettings, figures: GuardFigures): re
 function worstSame({ least }: GuardSettings, same: readonly SameValue[]): Iterable<SameValue> {
   const worst = new Map<string, SameValue>();
   for (const value of same) {
-    const isMany = value.values >= (least !== undefined || value.users >= FEW_SAME ? 2 : MANY_VALUES);
+    const isMany = value.values >= (least !== undefined || value.users >= MANY_SAME ? SOME_VALUES : MANY_VALUES);
     if (isMany && value.users > (worst.get(value.attribute)?.users ?? 0)) worst.set(value.attribute, value);
   }
   return worst.values();
