@@ -19,6 +19,7 @@ export interface GuardTally {
 export function createGuardTally(baseline: Baseline): GuardTally {
   /** So few rows that nobody was left out: see `Unlisted`. */
   const unlisted = new Set<string>();
+  const unlistedWritten = new Set<string>();
   let unlistedRows = 0;
   const placeholders = new Map<string, { readonly attribute: string; readonly word: string; users: number }>();
 
@@ -41,12 +42,13 @@ export function createGuardTally(baseline: Baseline): GuardTally {
       if (baseline !== "live" || row.found) return;
       unlisted.add(row.user);
       unlistedRows += 1;
+      if (row.units.some(({ action }) => isSent(action))) unlistedWritten.add(row.user);
     },
     figures({ rows, faults, attributes, users: { matched, changed } }, { same, ...facts }) {
       const { "user-unknown": unknown = 0 } = faults;
       const cleared = Object.fromEntries(Object.entries(attributes).map(([name, { clear }]) => [name, clear]));
       const known: Record<Baseline, GuardFigures["users"]> = {
-        live: { matched: matched - unlisted.size, changed: changed - unlisted.size, cleared, same },
+        live: { matched: matched - unlisted.size, changed: changed - unlistedWritten.size, cleared, same },
         // It says what was written last, and not what was there.
         ledger: { matched, changed },
         none: undefined,

@@ -283,6 +283,18 @@ describe("the guards", () => {
     assert.equal(figures.unlisted, 20);
   });
 
+  test("count a user whom the pool does not list for neither those who match nor those who change", async () => {
+    const people = Array.from({ length: 50 }, (_, nth) => person(`u${nth}`, { nickname: "Old" }));
+    const known = people.map(({ username }) => row(username, { nickname: "New" }));
+    // All that their rows say is wrong, so that nothing of them is sent.
+    const others = Array.from({ length: 20 }, (_, nth) => row(`other${nth}`, { nobody: "knows" }));
+    const { broken } = await stage.plan([...known, ...others], { pool: people, ...FEW });
+    assert.deepEqual(
+      broken.map(({ guard, count, of }) => [guard, count, of]),
+      [["changed", 50, 50]],
+    );
+  });
+
   test("say which of them could not look, and stop a hundred users whom nobody looked at", async () => {
     const read = (users: number) => Array.from({ length: users }, (_, nth) => row(`u${nth}`, { nickname: "N" }));
     const of = async (users: number, baseline: "none" | "ledger") => {
