@@ -47,10 +47,8 @@ export const DEFAULT_GUARDS: GuardSettings = Object.freeze({
 
 /** How many users or rows break a guard at the least: so many that it is no everyday change of a small file. */
 const LEAST = { changed: 50, cleared: 5, sameValue: 10, shape: 5, unmatched: 10, rows: 20, emptyColumn: 50 } as const;
-/** Of few people it takes many values that become one, or they are a team that moves together; of many some are enough. */
-const MANY_SAME = 50;
-export const SOME_VALUES = 3;
-export const MANY_VALUES = 5;
+/** So many values that become one are a loss of differences; a team that is put together had one or two. */
+export const MANY_VALUES = 3;
 /** So many users are not written past guards that could not look. */
 const BLIND_USERS = 100;
 
@@ -69,7 +67,7 @@ export interface GuardFigures {
     readonly changed: number;
     /** By attribute; absent where nobody knows who has a value. */
     readonly cleared?: Readonly<Record<string, number>> | undefined;
-    /** Values that many users are given who had others; absent where nobody knows what they had. */
+    /** Of each attribute the value that most users are given, of those that replace many; absent where nobody knows. */
     readonly same?: readonly SameValue[] | undefined;
   };
   readonly placeholders: readonly Placeholders[];
@@ -169,7 +167,8 @@ export function brokenGuards(settings: GuardSettings, figures: GuardFigures): re
     for (const [attribute, count] of Object.entries(cleared)) {
       most(settings.cleared, count, matched, { guard: "cleared", attribute });
     }
-    for (const { users: count, ...value } of worstSame(settings, same)) {
+    for (const { users: count, ...value } of same) {
+      if (value.values < MANY_VALUES) continue;
       most(settings.sameValue, count, changed, { guard: "sameValue", ...value });
     }
   }
@@ -197,16 +196,6 @@ export function brokenGuards(settings: GuardSettings, figures: GuardFigures): re
     broken.push({ guard: "blind", guards, limit: 0, found: count / of, count, of });
   }
   return broken;
-}
-
-/** Of each attribute the value that most users are given, of those that replace many. */
-function worstSame({ least }: GuardSettings, same: readonly SameValue[]): Iterable<SameValue> {
-  const worst = new Map<string, SameValue>();
-  for (const value of same) {
-    const isMany = value.values >= (least !== undefined || value.users >= MANY_SAME ? SOME_VALUES : MANY_VALUES);
-    if (isMany && value.users > (worst.get(value.attribute)?.users ?? 0)) worst.set(value.attribute, value);
-  }
-  return worst.values();
 }
 
 /** Which guards could not look, and what has them look. */

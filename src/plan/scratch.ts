@@ -7,7 +7,7 @@ import { hash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
-import { MANY_VALUES, SOME_VALUES, type SameValue } from "../core/guards.ts";
+import { MANY_VALUES, type SameValue } from "../core/guards.ts";
 
 /** A row with what was found of it. */
 export interface ScratchRow {
@@ -72,7 +72,7 @@ export interface Scratch {
   markChanged(user: string): void;
   changed(): number;
   tally(attribute: string, value: string, before: string): void;
-  /** The values of each attribute that most users are given, of those that replace some others, and many others. */
+  /** The value of each attribute that most users are given, of those that replace many others. */
   commonest(): readonly SameValue[];
   close(): void;
 }
@@ -251,17 +251,17 @@ function countTables(db: DatabaseSync): Pick<Scratch, "markChanged" | "changed" 
     changed: () => countOf(db, "SELECT count(*) AS n FROM changed"),
     tally: (attribute, value, before) => void upsertTally.run(attribute, value, before),
     commonest() {
-      const most = db.prepare(
-        `SELECT attribute, value, max(users) AS users, befores FROM (${sums}) WHERE befores >= ? GROUP BY attribute`,
-      );
-      return [SOME_VALUES, MANY_VALUES]
-        .flatMap((befores) => most.all(befores))
-        .map(({ attribute, value, users, befores }) => ({
-          attribute: text(attribute),
-          value: text(value),
-          users: Number(users),
-          values: Number(befores),
-        }));
+      const found = db
+        .prepare(
+          `SELECT attribute, value, max(users) AS users, befores FROM (${sums}) WHERE befores >= ? GROUP BY attribute`,
+        )
+        .all(MANY_VALUES);
+      return found.map(({ attribute, value, users, befores }) => ({
+        attribute: text(attribute),
+        value: text(value),
+        users: Number(users),
+        values: Number(befores),
+      }));
     },
   };
 }

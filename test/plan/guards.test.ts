@@ -43,6 +43,14 @@ const situations: readonly Situation[] = [
     stops: ["changed", "sameValue custom:id"],
   },
   {
+    title: "12 rows give everybody one of three departments",
+    pool: 12,
+    has: (nth) => department(oneOf(3)(nth)),
+    rows: 12,
+    says: () => department("Sales"),
+    stops: ["sameValue custom:id"],
+  },
+  {
     title: "150 rows give everybody one placeholder",
     pool: 150,
     has: (nth) => department(oneOf(9)(nth)),
@@ -134,9 +142,9 @@ const situations: readonly Situation[] = [
     stops: [],
   },
   {
-    title: "a team of 30 from three departments is put together",
+    title: "30 people of two departments are put together",
     pool: 500,
-    has: (nth) => department(oneOf(3)(nth)),
+    has: (nth) => department(oneOf(2)(nth)),
     rows: 30,
     says: () => department("New"),
     stops: [],
