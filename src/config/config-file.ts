@@ -139,15 +139,17 @@ const share = z
   )
   .transform((given) => (given === "off" ? undefined : given));
 const names = (expected: string) => z.array(scalar(expected), { error: form(`a list, each ${expected}`) });
+const fromOne = z.int({ error: form("a whole number from 1") }).min(1, { error: form("a whole number from 1") });
 const guards = map("a map of guards", {
   changed: z.exactOptional(share),
   cleared: z.exactOptional(share),
   sameValue: z.exactOptional(share),
+  shape: z.exactOptional(share),
+  unmatched: z.exactOptional(share),
   rows: z.exactOptional(share),
   emptyColumn: z.exactOptional(z.boolean({ error: form("true or false") })),
-  from: z.exactOptional(
-    z.int({ error: form("a whole number from 1") }).min(1, { error: form("a whole number from 1") }),
-  ),
+  from: z.exactOptional(fromOne),
+  least: z.exactOptional(fromOne),
   protectUsers: z.exactOptional(names("a username")),
   protectAttributes: z.exactOptional(names("an attribute's name")),
 });

@@ -1,6 +1,5 @@
 /** What a plan comes to, counted over its rows. */
 import { defined } from "../core/defined.ts";
-import type { GuardFigures } from "../core/guards.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import { ACTIONS, isSent, type Action, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { Baseline } from "./baseline.ts";
@@ -13,6 +12,8 @@ export interface PlanFigures {
   /** Rows that are at fault as a whole, by reason: unknown and ambiguous users among them. */
   readonly faults: Readonly<Record<string, number>>;
   readonly users: { readonly matched: number; readonly changed: number; readonly unchanged: number };
+  /** Those among them whom the pool does not list; absent where nobody looked. */
+  readonly unlisted?: number | undefined;
   readonly attributes: Readonly<Record<string, ActionCounts>>;
   /** Values that cannot be written, by reason: alias conflicts among them. */
   readonly invalid: Readonly<Record<string, number>>;
@@ -181,21 +182,6 @@ export function createTally(): Tally {
       };
     },
   };
-}
-
-/** The figures that the guards look at. Only a scan knows what is there. */
-export function guardFiguresOf(
-  figures: PlanFigures,
-  facts: Pick<GuardFigures, "rowsBefore" | "emptyColumns" | "missingColumns"> & {
-    readonly same: NonNullable<GuardFigures["users"]>["same"];
-  },
-): GuardFigures {
-  const { same, ...rest } = facts;
-  const { rows, attributes, baseline } = figures;
-  const { matched, changed } = figures.users;
-  const cleared = Object.fromEntries(Object.entries(attributes).map(([name, { clear }]) => [name, clear]));
-  const users = baseline === "none" ? undefined : { matched, changed, cleared, same };
-  return defined({ rows: rows.read, ...rest, users });
 }
 
 /** How many rows and values are not put. */

@@ -1,5 +1,6 @@
 /** What a plan comes to, and the name that it has of what it would write. */
 import { createHash } from "node:crypto";
+import { defined } from "../core/defined.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import { bodyOf, type Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
@@ -13,6 +14,7 @@ import {
   type RowTimes,
   type ScanFigures,
 } from "./figures.ts";
+import { createGuardTally, type GuardTally } from "./guard-tally.ts";
 import { MOST_NOT_PUT, notPutOf, type NotPut } from "./not-put.ts";
 import { isSent } from "./planned-row.ts";
 import type { ConcludedPlanner } from "./planner.ts";
@@ -41,8 +43,15 @@ export async function countPlan(
   scratch: Scratch,
   facts: SharedFacts & { readonly times: RowTimes | undefined },
   signal: AbortSignal,
-): Promise<{ figures: PlanFigures; id: string; examples: readonly Example[]; notPut: readonly NotPut[] }> {
+): Promise<{
+  figures: PlanFigures;
+  id: string;
+  examples: readonly Example[];
+  notPut: readonly NotPut[];
+  guardTally: GuardTally;
+}> {
   const tally = createTally();
+  const guardTally = createGuardTally(facts.baseline);
   const digest = deps.keyring.namer("plan").update(deps.profile.arn);
   const examples: Example[] = [];
   const notPut: NotPut[] = [];
@@ -52,6 +61,7 @@ export async function countPlan(
     signal.throwIfAborted();
     tally.add(row);
     if (notPut.length < MOST_NOT_PUT) notPut.push(...notPutOf(row));
+    guardTally.add(row);
     if (row.kind === "fault") continue;
     const sent = row.units.filter(({ action }) => isSent(action));
     if (sent.length > 0) scratch.markChanged(row.user);
@@ -59,15 +69,17 @@ export async function countPlan(
       const { unit, before = "" } = plannedUnit;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
       // The guard against one value for many users needs to know which values it would replace: only a scan does.
-      if (unit.value.kind === "text" && facts.baseline === "live")
+      if (unit.value.kind === "text" && before !== "")
         scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));
       if (examples.length < EXAMPLES) examples.push(exampleOf(row, plannedUnit));
     }
   }
   const federated = await countOverwritten(deps, tally.federated, signal);
-  const figures = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
+  const { unlisted } = guardTally;
+  const counted = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
+  const figures = defined({ ...counted, unlisted });
   const id = `p-${createHash("sha256").update(digest.digest()).digest("hex").slice(0, 16)}`;
-  return { figures, id, examples, notPut: notPut.slice(0, MOST_NOT_PUT) };
+  return { figures, id, examples, notPut: notPut.slice(0, MOST_NOT_PUT), guardTally };
 }
 
 /** Whose values an identity provider would overwrite at the next sign-in. */

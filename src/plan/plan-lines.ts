@@ -59,7 +59,7 @@ const entry = z.object({
 const signature = z.object({ signature: text });
 
 /** What a plan may be shown as without its rows. */
-export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "examples" | "notPut">;
+export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "blind" | "examples" | "notPut">;
 
 export interface PlanFacts {
   readonly asOfMs: number;
@@ -84,7 +84,7 @@ export function* planLines(
     signer.update(`${line}\n`);
     return line;
   };
-  const { id, feed, figures, broken, examples, notPut } = plan;
+  const { id, feed, figures, broken, blind, examples, notPut } = plan;
   const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
@@ -101,7 +101,7 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, examples, notPut })),
+    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, blind, examples, notPut })),
     notPut: facts.run !== undefined || notPut.length === 0 ? undefined : seal(JSON.stringify(notPut)),
     run: facts.run,
   });
@@ -270,15 +270,20 @@ function openText({ id, format }: PlanHeader, kept: string, { keyring, of }: Pla
 function summaryOf(header: PlanHeader, reading: PlanReading): PlanSummary | undefined {
   const { id, feed, summary } = header;
   const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(header, summary, reading));
-  return isSummary(parsed) ? { notPut: [], ...parsed, id, feed } : undefined;
+  // What was kept before guards were said to be blind was compared with the pool.
+  return isSummary(parsed) ? { notPut: [], blind: [], ...parsed, id, feed } : undefined;
 }
 
 function notPutIn(header: PlanHeader, reading: PlanReading): unknown {
   return header.notPut === undefined ? [] : JSON.parse(openText(header, header.notPut, reading));
 }
 
+type Later = "notPut" | "blind";
+
 /** It was signed by this namespace, so it has its form; only the parts that it always had are looked for. */
-function isSummary(value: unknown): value is Omit<PlanSummary, "id" | "feed" | "notPut"> {
+function isSummary(
+  value: unknown,
+): value is Omit<PlanSummary, "id" | "feed" | Later> & Partial<Pick<PlanSummary, Later>> {
   return typeof value === "object" && value !== null && "figures" in value && "broken" in value && "examples" in value;
 }
 

@@ -1,24 +1,18 @@
 /** Plans: what feeds would do to a pool, worked out as a whole before anything of it is put. */
 import type { ScanPage, UserName } from "../cognito/pool-scan.ts";
 import type { Ledger } from "../core/mailbox.ts";
-import { brokenGuards, type BrokenGuard, type GuardSettings } from "../core/guards.ts";
+import { blindGuards, brokenGuards, type BrokenGuard, type GuardName, type GuardSettings } from "../core/guards.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { FeedRow } from "../delivery/feed-run.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
-import {
-  exampleOf,
-  guardFiguresOf,
-  type Example,
-  type PlanFigures,
-  type RowTimes,
-  type ScanFigures,
-} from "./figures.ts";
+import { exampleOf, type Example, type PlanFigures, type RowTimes, type ScanFigures } from "./figures.ts";
+import { becomesPlaceholder } from "./guard-tally.ts";
 import type { Healing } from "./healing.ts";
 import type { NotPut } from "./not-put.ts";
-import { feedRowOf, isSent, type PlannedRow } from "./planned-row.ts";
+import { feedRowOf, isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import { countPlan, type SharedFacts } from "./plan-count.ts";
 import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
 import type { Unlisted } from "./planning.ts";
@@ -72,6 +66,8 @@ export interface Plan {
   readonly feed: string;
   readonly figures: PlanFigures;
   readonly broken: readonly BrokenExample[];
+  /** Guards that could not look. */
+  readonly blind: readonly GuardName[];
   /** Some of what would change. */
   readonly examples: readonly Example[];
   /** The first of what is not put; there are as many as `figures` says. */
@@ -85,7 +81,7 @@ export interface Plan {
 
 const GUARD_EXAMPLES = 10;
 /** Guards that are broken by the feed as a whole, and by no row of it. */
-const OF_THE_FEED: ReadonlySet<string> = new Set(["rows", "emptyColumn", "missingColumn"]);
+const OF_THE_FEED: ReadonlySet<string> = new Set(["rows", "emptyColumn", "missingColumn", "blind"]);
 const REPORT_EVERY_ROWS = 1000;
 
 /** The plan of one feed while it is worked out. */
@@ -189,20 +185,20 @@ async function concludePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   const planner = await meeting.conclude();
-  const { id, figures, examples, notPut } = await countPlan(
+  const { id, figures, examples, notPut, guardTally } = await countPlan(
     deps,
     planner,
     scratch,
     { ...facts, times: input.times },
     signal,
   );
-  const guardFacts = {
+  const guardFigures = guardTally.figures(figures, {
     rowsBefore: input.rowsBefore,
     emptyColumns,
     missingColumns: input.mapping.missing ?? [],
-    same: facts.baseline === "live" ? scratch.commonest() : [],
-  };
-  const broken = brokenGuards(input.guards, guardFiguresOf(figures, guardFacts));
+    same: scratch.commonest(),
+  });
+  const broken = brokenGuards(input.guards, guardFigures);
   return {
     id,
     feed: input.feed,
@@ -210,6 +206,7 @@ async function concludePlan(
     examples,
     notPut,
     broken: withExamples(broken, planner, scratch),
+    blind: blindGuards(input.guards, guardFigures),
     rows: () => planner.rows(),
     async *feedRows() {
       let walked = 0;
@@ -235,19 +232,28 @@ function withExamples(
   for (const row of planner.rows()) {
     if (row.kind === "fault") continue;
     for (const plannedUnit of row.units) {
-      const { unit, action } = plannedUnit;
-      if (!isSent(action)) continue;
-      for (const { guard, attribute, value, examples } of open()) {
-        const fits =
-          guard === "changed" ||
-          (unit.name === attribute &&
-            (guard === "cleared"
-              ? action === "clear"
-              : unit.value.kind === "text" && scratch.name("value", unit.value.text) === value));
-        if (fits) examples.push(exampleOf(row, plannedUnit));
+      if (!isSent(plannedUnit.action)) continue;
+      for (const guard of open()) {
+        if (isAbout(guard, row, plannedUnit, scratch)) guard.examples.push(exampleOf(row, plannedUnit));
       }
     }
     if (open().length === 0) break;
   }
   return desired;
+}
+
+/** The guard looks at such a unit. */
+function isAbout(
+  { guard, attribute, value }: BrokenGuard,
+  { found }: Extract<PlannedRow, { kind: "user" }>,
+  plannedUnit: PlannedUnit,
+  scratch: Scratch,
+): boolean {
+  if (guard === "changed") return true;
+  if (guard === "unmatched") return !found;
+  const { unit, action } = plannedUnit;
+  if (unit.name !== attribute) return false;
+  if (guard === "cleared") return action === "clear";
+  if (guard === "shape") return becomesPlaceholder(plannedUnit) !== undefined;
+  return unit.value.kind === "text" && scratch.name("value", unit.value.text) === value;
 }

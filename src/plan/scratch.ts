@@ -7,6 +7,7 @@ import { hash, randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
+import { MANY_VALUES, type SameValue } from "../core/guards.ts";
 
 /** A row with what was found of it. */
 export interface ScratchRow {
@@ -71,8 +72,8 @@ export interface Scratch {
   markChanged(user: string): void;
   changed(): number;
   tally(attribute: string, value: string, before: string): void;
-  /** The value of each attribute that most users are given, of those that replace different ones. */
-  commonest(): readonly { readonly attribute: string; readonly value: string; readonly users: number }[];
+  /** The value of each attribute that most users are given, of those that replace many others. */
+  commonest(): readonly SameValue[];
   close(): void;
 }
 
@@ -88,8 +89,8 @@ const SCHEMA = `
   CREATE TABLE claims (alias TEXT, user TEXT, row INTEGER, attribute TEXT);
   CREATE INDEX claims_by_user ON claims (user, attribute);
   CREATE TABLE changed (user TEXT PRIMARY KEY) WITHOUT ROWID;
-  CREATE TABLE tally (attribute TEXT, value TEXT, users INTEGER, before TEXT, differs INTEGER,
-    PRIMARY KEY (attribute, value)) WITHOUT ROWID;
+  CREATE TABLE tally (attribute TEXT, value TEXT, before TEXT, users INTEGER,
+    PRIMARY KEY (attribute, value, before)) WITHOUT ROWID;
   BEGIN;`;
 
 /** Rows with several matches that are looked for at a time: choosing one changes what is looked at. */
@@ -243,20 +244,23 @@ function claimTables(
 /** What is counted while the finished plan is walked. */
 function countTables(db: DatabaseSync): Pick<Scratch, "markChanged" | "changed" | "tally" | "commonest"> {
   const insertChanged = db.prepare("INSERT OR IGNORE INTO changed VALUES (?)");
-  const upsertTally = db.prepare(`INSERT INTO tally VALUES (?, ?, 1, ?, 0)
-    ON CONFLICT DO UPDATE SET users = users + 1, differs = differs OR before <> excluded.before`);
+  const upsertTally = db.prepare(`INSERT INTO tally VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET users = users + 1`);
+  const sums = "SELECT attribute, value, sum(users) AS users, count(*) AS befores FROM tally GROUP BY attribute, value";
   return {
     markChanged: (user) => void insertChanged.run(user),
     changed: () => countOf(db, "SELECT count(*) AS n FROM changed"),
     tally: (attribute, value, before) => void upsertTally.run(attribute, value, before),
     commonest() {
       const found = db
-        .prepare("SELECT attribute, value, max(users) AS users FROM tally WHERE differs GROUP BY attribute")
-        .all();
-      return found.map(({ attribute, value, users }) => ({
+        .prepare(
+          `SELECT attribute, value, max(users) AS users, befores FROM (${sums}) WHERE befores >= ? GROUP BY attribute`,
+        )
+        .all(MANY_VALUES);
+      return found.map(({ attribute, value, users, befores }) => ({
         attribute: text(attribute),
         value: text(value),
         users: Number(users),
+        values: Number(befores),
       }));
     },
   };

@@ -6,7 +6,7 @@ import type { NotPut } from "../plan/not-put.ts";
 import { count, duration } from "../core/amounts.ts";
 import { printable } from "../core/masking.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
-import { consequences, masked, percent } from "./plan-view.ts";
+import { consequences, heldSentences, masked, percent } from "./plan-view.ts";
 
 export interface PageFacts {
   readonly pool: string;
@@ -32,7 +32,8 @@ th{background:var(--soft);font-weight:600}.n{text-align:right}
 .holds{color:var(--good);font-weight:600}ul{margin:.25rem 0;padding-left:1.2rem}`;
 
 /** Values are masked unless `showValues`. */
-export function planPage({ id, feed, figures, broken, examples, notPut }: PlanSummary, facts: PageFacts): string {
+export function planPage(plan: PlanSummary, facts: PageFacts): string {
+  const { id, feed, figures, broken, examples, notPut } = plan;
   const { pool, showValues, madeAt } = facts;
   const { rows, users, attributes, faults, baseline, scan } = figures;
   const shown = (list: readonly Example[]) => list.map((example) => (showValues ? example : masked(example)));
@@ -62,7 +63,9 @@ ${tile("users to change", count(users.changed), percent(share))}
 ${tile("values that cannot be written", count(sum(figures.invalid)), "")}
 </div>
 <h2>Guards</h2>
-${broken.length === 0 ? '<p class="holds">All guards hold.</p>' : ""}
+${heldSentences(plan)
+  .map((sentence) => `<p${plan.blind.length === 0 ? ' class="holds"' : ""}>${marked(sentence)}</p>`)
+  .join("\n")}
 ${broken.map((guard) => `<div class="broken"><p><strong>${marked(guardSentence(guard))}</strong></p>${exampleTable(shown(guard.examples))}</div>`).join("\n")}
 ${broken.length === 0 ? "" : `<p>Nothing goes on unless somebody approves just this plan: <code>--approve ${text(id)}</code></p>`}
 <h2>Attributes</h2>

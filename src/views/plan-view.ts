@@ -1,5 +1,5 @@
 /** A plan as a document for machines, and as text for people. */
-import { guardSentence } from "../core/guards.ts";
+import { blindSentence, guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
 import { notPutCount, totalActions } from "../plan/figures.ts";
 import type { NotPut } from "../plan/not-put.ts";
@@ -17,7 +17,7 @@ const MESSAGES_A_DAY = 50;
  * where it is at hand.
  */
 export function planDocument(
-  { id, feed, figures, broken, examples, notPut: first }: PlanSummary,
+  { id, feed, figures, broken, blind, examples, notPut: first }: PlanSummary,
   pool: string,
   showValues: boolean,
   notPut: Iterable<NotPut> = first,
@@ -34,6 +34,7 @@ export function planDocument(
       sentence: guardSentence(guard),
       examples: guardExamples.map(shown),
     })),
+    blind,
     examples: examples.map(shown),
     notPut: [...notPut],
   };
@@ -67,7 +68,7 @@ const WIDE_ENOUGH = 70;
 
 export function planText(plan: PlanSummary, { pool, noColor, showValues = false }: PlanLook, width: number): string {
   const { id, feed, figures, broken, examples } = plan;
-  const { rows, users } = figures;
+  const { rows, users, unlisted = 0 } = figures;
   const bars = !noColor && width >= WIDE_ENOUGH;
   const line = (text: string): string => indent("  ", text, width);
   const parts = [
@@ -80,7 +81,8 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   ];
   if (figures.baseline === "none") parts.push(line(`${counted(users.changed, "user")} would be written`));
   else {
-    parts.push(line(`${counted(users.matched, "user")} matched`));
+    const missing = unlisted === 0 ? "" : `, and ${count(unlisted)} whom the pool does not list`;
+    parts.push(line(`${counted(users.matched - unlisted, "user")} matched${missing}`));
     for (const [what, amount] of [
       ["change", users.changed],
       ["stay as they are", users.unchanged],
@@ -99,7 +101,7 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
     parts.push(examplesText(masks(examples.slice(0, SHOWN)), width));
   }
   parts.push("\n");
-  if (broken.length === 0) parts.push(line("All guards hold."));
+  for (const sentence of heldSentences(plan)) parts.push(line(sentence));
   for (const guard of broken) {
     parts.push(line(`✗ ${guardSentence(guard)}`));
     parts.push(examplesText(masks(guard.examples), width));
@@ -132,6 +134,14 @@ function notPutText({ figures, notPut }: PlanSummary, width: number): string {
         )
       : "";
   return `\nNot put:\n${table(columns, rows, width)}${more}`;
+}
+
+/** What is said of the guards that are not broken. */
+export function heldSentences({ broken, blind }: Pick<PlanSummary, "broken" | "blind">): readonly string[] {
+  if (broken.some(({ guard }) => guard === "blind")) return [];
+  if (blind.length > 0)
+    return [...(broken.length === 0 ? ["All guards that could look hold."] : []), blindSentence(blind)];
+  return broken.length === 0 ? ["All guards hold."] : [];
 }
 
 function baselineSentence({ baseline, scan }: PlanFigures): string {

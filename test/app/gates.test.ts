@@ -114,7 +114,7 @@ describe("a run that is cancelled", () => {
         environment: { POOLSYNC_KEY: Buffer.alloc(32, 5).toString("base64") },
         emulator: { latencyMs: 300 },
       },
-      60,
+      48,
     );
     const running = stage.sync(await stage.rows("wrong.csv", "Wrong"));
     running.catch(() => undefined);
@@ -127,9 +127,9 @@ describe("a run that is cancelled", () => {
     const { summaries } = await undone;
     const { applied, discarded, pending } = await stage.runs.books(run);
     assert.equal(applied, said.applied + said.inFlight);
-    assert.deepEqual([applied + discarded, pending], [60, 0]);
+    assert.deepEqual([applied + discarded, pending], [48, 0]);
     assert.equal(summaries[0]?.books.applied, applied);
-    for (let nth = 0; nth < 60; nth++) assert.equal(stage.nameOf(`u${nth}`), "Old");
+    for (let nth = 0; nth < 48; nth++) assert.equal(stage.nameOf(`u${nth}`), "Old");
   });
 
   test("is not undone while it is under way, nor cancelled when all of it is delivered", async (t) => {

@@ -12,7 +12,7 @@ import { putMadeDirectory } from "../support/made-directory.ts";
 import { addUsers, POOL } from "../support/pool-stage.ts";
 
 /** So few that no guard looks at them. */
-const ROWS = 60;
+const ROWS = 48;
 const SLOW = "rate: 20\nconcurrency: 2\n";
 const QUICK = "rate: 1000\n";
 

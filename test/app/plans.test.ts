@@ -132,10 +132,34 @@ describe("plans", () => {
   test("are made of a scan for files of more than 1,000 rows, and stop those that do not fit the pool", async (t) => {
     const app = await setUsers(t);
     const rows = Array.from({ length: 1001 }, (_, number) => `u${number},Old`);
-    const { figures, broken } = await app.plan(await app.file(`username,given_name\n${rows.join("\n")}\n`));
-    assert.deepEqual(broken, []);
-    const { baseline, faults, users } = figures;
+    const plan = await stoppedOf(app.trySync([await app.file(`username,given_name\n${rows.join("\n")}\n`)]));
+    assert.match(
+      sentencesOf(plan),
+      /^851 of 1,001 rows match nobody in the pool: 85 %, and the guard allows 30 %\. Look/,
+    );
+    const { baseline, faults, users } = plan.figures;
     assert.deepEqual([baseline, faults, users.changed], ["live", { "user-unknown": 1001 - USERS }, 0]);
+  });
+
+  test("of a small file that matches nobody are stopped, and no letter is made of it", async (t) => {
+    const app = await setUsers(t);
+    const rows = Array.from({ length: 150 }, (_, number) => `other${number},New`);
+    const plan = await stoppedOf(app.trySync([await app.file(`username,given_name\n${rows.join("\n")}\n`)]));
+    assert.match(sentencesOf(plan), /^150 of 150 rows match nobody in the pool: 100 %/);
+    assert.equal(calls(app, WRITE), 0);
+  });
+
+  test("of a hundred users whom nobody looked at are stopped, and of fewer they say which guards could not look", async (t) => {
+    const app = await setUsers(t);
+    const path = await everybody(app, (number) => `u${number},New`);
+    const asked = { baseline: "none" } as const;
+    const plan = await stoppedOf(app.trySync([path], asked));
+    assert.match(sentencesOf(plan), /^150 users would be written, and 4 guards could not look \(`changed`, /);
+    assert.equal(calls(app, WRITE), 0);
+    const few = await app.file("username,given_name\nu1,New\n", "few.csv");
+    assert.deepEqual([guardsOf(await app.plan(few, asked)), (await app.plan(few, asked)).blind.length], [[], 4]);
+    assert.deepEqual((await app.trySync([path], { ...asked, approve: [plan.id] })).summaries.map(isComplete), [true]);
+    assert.equal(calls(app, WRITE), USERS);
   });
 
   test("find users by any attribute that the mapping names", async (t) => {

@@ -303,7 +303,7 @@ const ROWS: Readonly<Record<string, Play>> = {
     const file = await app.file("username,given_name\nu0,Planned\nu1,Planned\n", "hr.csv");
     await app.configure(`
 pools: { staff: { id: ${POOL} } }
-feeds: { hr: { file: "${file}", pool: staff, username: username, attributes: { given_name: given_name }, guards: { from: 1 } } }
+feeds: { hr: { file: "${file}", pool: staff, username: username, attributes: { given_name: given_name }, guards: { from: 1, least: 1 } } }
 `);
     const engine = await app.open();
     const { runs, gates } = engine.store;

@@ -12,7 +12,7 @@ import { runFile } from "../support/process.ts";
 import { testRedis } from "../support/redis.ts";
 
 const POOL = "eu-west-1_Example";
-const USERS = 60;
+const USERS = 48;
 
 test("a sync whose run Redis forgets begins it again by itself", async (t) => {
   const { url, namespace } = testRedis();
@@ -29,7 +29,7 @@ test("a sync whose run Redis forgets begins it again by itself", async (t) => {
   const file = join(directory, "users.csv");
   await writeFile(file, rows.join("\n"));
 
-  const sync = runFile("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--json", "--rate", "30"], {
+  const sync = runFile("src/cli/main.ts", ["sync", file, "--user-pool-id", POOL, "--json", "--rate", "24"], {
     ...AWS_ENVIRONMENT,
     REDIS_URL: url,
     POOLSYNC_NAMESPACE: namespace,

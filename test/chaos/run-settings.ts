@@ -19,4 +19,5 @@ export const LEASE_MS = (TIMEOUTS.connect + TIMEOUTS.request + 5) * 1000;
 export const PLAIN = ["--duplicates", "last"] as const;
 
 /** A configuration file. */
-export const GUARDS_OFF = "guards: { changed: off, cleared: off, sameValue: off, rows: off, emptyColumn: false }\n";
+export const GUARDS_OFF =
+  "guards: { changed: off, cleared: off, sameValue: off, shape: off, unmatched: off, rows: off, emptyColumn: false }\n";

@@ -13,7 +13,7 @@ import { setDirectoryStage, type DirectoryStage, type WorkerHere } from "./direc
 
 const USERS = 150;
 /** So few that no guard looks at them. */
-const FEW = 90;
+const FEW = 48;
 const cancelled = z.object({ run: z.string(), applied: z.number(), inFlight: z.number() });
 const refused = z.object({ error: z.object({ kind: z.string(), message: z.string() }) });
 

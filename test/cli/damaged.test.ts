@@ -11,7 +11,7 @@ import { POOL, runCommand, type Said } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 
 const USERS = 3;
-const STRANGERS = 10;
+const STRANGERS = 9;
 const BROKEN = '{"broken":1}';
 const documents = z.object({ documents: z.array(z.object({ id: z.string(), kind: z.string(), place: z.string() })) });
 const letters = z.object({ deadLetters: z.record(z.string(), z.number()) });

@@ -12,7 +12,7 @@ import { testRedis } from "../support/redis.ts";
 import { emulatorWith, POOL } from "./command-run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const USERS = 60;
+const USERS = 48;
 const document = z.object({
   run: z.string(),
   resumed: z.boolean(),

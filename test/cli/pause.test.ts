@@ -29,7 +29,10 @@ describe("a fleet", () => {
   before(async () => {
     stage = await setDirectoryStage(ROWS + 10);
     environment = { ...stage.environment, POOLSYNC_KEY: Buffer.alloc(32, 5).toString("base64") };
-    await writeFile(stage.at("poolsync.yaml"), "rate: 20\nkeepBefore: true\n");
+    await writeFile(
+      stage.at("poolsync.yaml"),
+      "rate: 20\nkeepBefore: true\nguards: { changed: off, sameValue: off }\n",
+    );
     const { POOLSYNC_KEY = "" } = environment;
     port = await freePort();
     worker = stage.start("workers/deliver.ts", { POOLSYNC_KEY, POOLSYNC_HEALTH_PORT: `${port}` });

@@ -93,6 +93,20 @@ describe("plans at the command line", () => {
     assert.equal(stage.emulator.log.writes.length, 0);
   });
 
+  test("of a baseline that leaves guards blind say which, and so does a sync", async () => {
+    await writeFile(at("one.csv"), "username,given_name\nu1,Old\n");
+    const words = [at("one.csv"), "--user-pool-id", POOL, "--baseline", "none", "--data-dir", at("data")];
+    const blind = /4 guards could not look \(`changed`, `cleared`, `sameValue`, `unmatched`\): what is in the pool/;
+    const plan = await runCommand(["plan", ...words], { environment });
+    const text = plan.stdout.replaceAll(/\s+/g, " ");
+    assert.equal(plan.code, EXIT.done, plan.stderr);
+    assert.match(text, blind);
+    assert.doesNotMatch(text, /All guards hold/);
+    const sync = await runCommand(["sync", ...words], { environment });
+    assert.equal(sync.code, EXIT.done, sync.stderr);
+    assert.match(sync.stderr.replaceAll(/\s+/g, " "), blind);
+  });
+
   test("of a feed that matches refuse a baseline that knows no attributes", async () => {
     const feed = `{ pool: ${POOL}, username: No, match: "custom:team", attributes: { given_name: Name } }`;
     await writeFile(at("number.yaml"), `feeds: { hr: ${feed} }\n`);

@@ -15,7 +15,7 @@ import { testRedis } from "../support/redis.ts";
 import { onePool, POOL, runCommand, type Said } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
 
-const ROWS = 60;
+const ROWS = 48;
 const [ONE, TWO] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString("base64"));
 assert.ok(ONE !== undefined && TWO !== undefined);
 const record = z.object({ data: z.string(), digest: z.string() });

@@ -18,6 +18,7 @@ const plan: Plan = {
   id: "p-1",
   feed: "f",
   broken: [],
+  blind: [],
   examples: [],
   notPut: [],
   figures: createTally().figures({

@@ -21,6 +21,7 @@ function planOf(text: string): Plan {
     id: "p-1",
     feed: "f",
     broken: [],
+    blind: [],
     examples: [],
     notPut: [],
     figures: createTally().figures({

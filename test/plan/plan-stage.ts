@@ -30,6 +30,7 @@ export interface PlanFacts {
   readonly mapping?: Partial<PlanInput["mapping"]>;
   readonly guards?: Partial<GuardSettings>;
   readonly ledger?: Ledger;
+  readonly rowsBefore?: number;
   readonly scan?: PlanDeps["scan"];
   readonly unlisted?: PlanDeps["unlisted"];
   readonly provider?: PlanDeps["providerAttributes"];
@@ -66,6 +67,7 @@ export function openPlanStage() {
       records: records(),
       mapping: { attributes: [], ...mapping },
       guards: { ...DEFAULT_GUARDS, ...guards },
+      ...(stage.rowsBefore === undefined ? {} : { rowsBefore: stage.rowsBefore }),
     };
     const [made] = await buildPlans(deps, [input], baseline, new AbortController().signal);
     assert.ok(made);

@@ -43,6 +43,7 @@ function planOf(rows: () => Iterable<PlannedRow>): Plan {
     id: "p-1",
     feed: "hr",
     broken: [broken],
+    blind: [],
     examples: [example],
     notPut: [],
     figures,

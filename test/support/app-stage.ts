@@ -387,6 +387,6 @@ interface ChangeMore extends Pick<UserChange, "verified" | "clientMetadata"> {
 }
 
 /** What is left of a plan once it is closed. */
-function summaryOf({ id, feed, figures, broken, examples, notPut }: Plan): PlanSummary {
-  return { id, feed, figures, broken, examples, notPut };
+function summaryOf({ id, feed, figures, broken, blind, examples, notPut }: Plan): PlanSummary {
+  return { id, feed, figures, broken, blind, examples, notPut };
 }

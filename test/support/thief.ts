@@ -143,6 +143,7 @@ export function planOf(username: string): Plan {
     id: "p-1",
     feed: "hr",
     broken: [],
+    blind: [],
     examples: [],
     notPut: [],
     figures: createTally().figures({ baseline: "live", matched: 1, changed: 1, pace, federated }),

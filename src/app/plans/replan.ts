@@ -12,6 +12,8 @@ const NO_GUARDS = {
   changed: undefined,
   cleared: undefined,
   sameValue: undefined,
+  shape: undefined,
+  unmatched: undefined,
   rows: undefined,
   emptyColumn: false,
 };

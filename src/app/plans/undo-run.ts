@@ -68,7 +68,9 @@ export async function planWayBack(
     );
   }
   const setting = Object.hasOwn(config.feeds, feed) ? config.feeds[feed] : undefined;
-  const guards: GuardSettings = setting?.guards ?? config.guards;
+  // What is put back was there before: that it is blank, or the same for many, marks no wrong file.
+  const unmarked = { cleared: undefined, sameValue: undefined, shape: undefined };
+  const guards: GuardSettings = { ...(setting?.guards ?? config.guards), ...unmarked };
   const mapping = { identifier: "username", attributes: [] } as const;
   const input = { feed: `undo ${id}`, records: back.records(), mapping, guards };
   const isFew = back.usernames.length <= MOST_SINGLE_LOOKS;

@@ -5,6 +5,7 @@ import { runFeeds } from "../../app/feeds/run-feeds.ts";
 import { isApproved } from "../../app/plans/make-plans.ts";
 import { demandNoPause, keptSentence, pauseOf } from "../../app/gates/pause.ts";
 import { isComplete } from "../../app/runs/run-summary.ts";
+import { blindSentence } from "../../core/guards.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -71,6 +72,8 @@ async function sync(io: Io, files: readonly string[], flags: SyncFlags): Promise
       if (flags.json !== true) tell(io, `Look at the whole of it with \`${whole}\` and the same file and options.`);
       return code;
     }
+    const blind = planned?.find((feed) => feed.plan.blind.length > 0);
+    if (blind) tell(io, blindSentence(blind.plan.blind));
     const detached = flags.detach === true;
     const unfinished = planned?.flatMap((feed) => feed.unfinished ?? []) ?? [];
     // A run that goes on may have begun under another file's name.
