@@ -114,11 +114,12 @@ export function letterPageText(
     const shown = age(now - Date.parse(at));
     return shown === "now" ? "now" : `${shown} ago`;
   };
-  const shown = letters.map(({ id, username, attribute, value, kind, reason, times, first, last }) => {
+  const areSeveral = new Set(letters.map(({ pool }) => pool)).size > 1;
+  const shown = letters.map(({ id, pool, username, attribute, value, kind, reason, times, first, last }) => {
     const why = kind === reason ? kind : `${kind}: ${reason}`;
     const when = times === 1 ? ago(last) : `${count(times)} times, first ${ago(first)}, last ${ago(last)}`;
     const about = indent(`${id}  `, `${username}: ${attribute} = ${value}`, width);
-    return `${about}${indent("  ", `${why}, ${when}`, width)}`;
+    return `${about}${indent("  ", `${why}, ${when}${areSeveral ? `, in ${pool}` : ""}`, width)}`;
   });
   const from = (page - 1) * size + 1;
   const to = Math.min(page * size, total);

@@ -35,6 +35,7 @@ describe("dead letters one by one", () => {
     const [group] = await app.groups();
     assert.deepEqual([group?.people, group?.letters], [2, 6]);
     assert.deepEqual(await shown(app, { reason: "user-not-listed" }), []);
+    assert.deepEqual(await shown(app, { run: "r-none" }), []);
     assert.deepEqual(await shown(app, { run: letter.run, user: "bob" }), ["bob nickname user-not-found 1"]);
   });
 

@@ -234,7 +234,7 @@ const SITUATIONS: readonly Situation[] = [
       await byHand(app.emulator, who, { email: "other@example.com", email_verified: "true" });
     },
     says: pattern(
-      "`nickname` was put for email s\\*\\*\\*@e\\*\\*\\*\\.com, which this user does not have any more\\.",
+      "`nickname` waits as S\\*\\*\\*, put by a single change for email s\\*\\*\\*@e\\*\\*\\*\\.com \\(asked at AT\\), as of AT\\. `nickname` was put for email s\\*\\*\\*@e\\*\\*\\*\\.com, which this user does not have any more\\.",
     ),
   },
 ];

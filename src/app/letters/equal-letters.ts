@@ -28,10 +28,20 @@ function faultOf({ pool, user, unit, kind, reason }: Letter): Fault {
 
 /** In the order of the first of each. Of the letters themselves nothing is held. */
 export async function findEqual(letters: AsyncIterable<Letter> | Iterable<Letter>): Promise<readonly EqualLetters[]> {
+  return [...(await countByFault(letters)).values()];
+}
+
+const keyOf = (letter: Letter): string => JSON.stringify(faultOf(letter));
+
+async function countByFault(
+  letters: AsyncIterable<Letter> | Iterable<Letter>,
+  isMeant: (key: string) => boolean = () => true,
+): Promise<ReadonlyMap<string, EqualLetters>> {
   const byFault = new Map<string, EqualLetters>();
   for await (const letter of letters) {
     const { id, version, buriedAt } = letter;
-    const key = JSON.stringify(faultOf(letter));
+    const key = keyOf(letter);
+    if (!isMeant(key)) continue;
     const known = byFault.get(key) ?? { id, version, times: 0, first: buriedAt, last: buriedAt };
     byFault.set(key, {
       ...(version > known.version ? { id, version } : { id: known.id, version: known.version }),
@@ -40,14 +50,25 @@ export async function findEqual(letters: AsyncIterable<Letter> | Iterable<Letter
       last: Math.max(known.last, buriedAt),
     });
   }
-  return [...byFault.values()];
+  return byFault;
 }
 
-/** Those that are equal to a letter. */
-export async function equalTo({ store }: Engine, letter: Letter): Promise<EqualLetters> {
-  const [found] = await findEqual(store.letters.list(faultOf(letter)));
-  const { id, version, buriedAt } = letter;
-  return found ?? { id, version, times: 1, first: buriedAt, last: buriedAt };
+/** A letter that somebody named, and those that are equal to it. */
+interface NamedLetter {
+  readonly letter: Letter;
+  readonly equal: EqualLetters;
+}
+
+/** Throws an AppError `no-letter` where one of them is not there. */
+export async function namedLetters(engine: Engine, ids: readonly string[]): Promise<readonly NamedLetter[]> {
+  const letters: Letter[] = [];
+  for (const id of new Set(ids)) letters.push(await findLetter(engine, id));
+  const keys = new Set(letters.map(keyOf));
+  const equals = await countByFault(engine.store.letters.list({}), (key) => keys.has(key));
+  return letters.flatMap((letter) => {
+    const equal = equals.get(keyOf(letter));
+    return equal === undefined ? [] : [{ letter, equal }];
+  });
 }
 
 /**
@@ -56,12 +77,8 @@ export async function equalTo({ store }: Engine, letter: Letter): Promise<EqualL
  */
 export async function filtersOfLetters(engine: Engine, ids: readonly string[]): Promise<readonly LetterFilter[]> {
   const filters = new Map<string, LetterFilter>();
-  for (const id of ids) {
-    const letter = await findLetter(engine, id);
-    const key = JSON.stringify(faultOf(letter));
-    if (filters.has(key)) continue;
-    const { first, last } = await equalTo(engine, letter);
-    filters.set(key, { ...faultOf(letter), since: first, until: last + 1 });
+  for (const { letter, equal } of await namedLetters(engine, ids)) {
+    filters.set(keyOf(letter), { ...faultOf(letter), since: equal.first, until: equal.last + 1 });
   }
   return [...filters.values()];
 }

@@ -262,7 +262,7 @@ function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect:
       value: valueText(unit.value, false),
       version: iso(timeOf(version)),
       run,
-      ...(name === undefined ? {} : { namedBy: `${name.attribute} ${mask(name.value)}` }),
+      ...(name === undefined ? {} : { namedBy: `${name.attribute} ${mask(name.value)}`, namedAt: iso(name.askedAt) }),
       attempts,
       faults,
       deaths,

@@ -86,6 +86,8 @@ export interface PendingUnit {
   readonly feed?: string;
   /** How the change named its person, where that was not the username. It is asked again whose that is before the call. */
   readonly namedBy?: string;
+  /** When it was asked whose that name is. */
+  readonly namedAt?: string;
   readonly attempts: number;
   readonly faults: number;
   readonly deaths: number;

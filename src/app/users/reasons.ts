@@ -73,6 +73,11 @@ function byWhom({ run, feed }: { readonly run?: string; readonly feed?: string }
   return feed === undefined ? `run ${run}` : `run ${run} of ${feed}`;
 }
 
+/** ` for email j***@e***.com (asked at …)`: how and when the person was found. */
+function namedText({ namedBy, namedAt }: Pick<PendingUnit, "namedBy" | "namedAt">): string {
+  return namedBy === undefined || namedAt === undefined ? "" : ` for ${namedBy} (asked at ${namedAt})`;
+}
+
 /** What one run wrote, or found, is one sentence. */
 function quietSentences(ledger: readonly LedgerUnit[]): string[] {
   const groups = Map.groupBy(ledger, (unit) => JSON.stringify([unit.outcome, unit.known, byWhom(unit)]));
@@ -115,8 +120,9 @@ function writtenSentences(unit: LedgerUnit, { heldUntilConfirmed }: UserFacts): 
   ];
 }
 
-function pendingSentences({ attribute, would, namedBy, notBefore, attempts, faults, ...unit }: PendingUnit): string[] {
-  const sentences = [`\`${attribute}\` waits as ${unit.value}, put by ${byWhom(unit)}, as of ${unit.version}.`];
+function pendingSentences(unit: PendingUnit): string[] {
+  const { attribute, would, value, version, namedBy, notBefore, attempts, faults } = unit;
+  const sentences = [`\`${attribute}\` waits as ${value}, put by ${byWhom(unit)}${namedText(unit)}, as of ${version}.`];
   if (would === "letter (alias-exists)") {
     sentences.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
   }
@@ -143,15 +149,14 @@ function letterSentences(
   listedSub: string | undefined,
   written: LedgerUnit | undefined,
 ): string[] {
-  const { attribute, kind, reason, id, owner, sub, namedBy, advice, times, first, last } = letter;
+  const { attribute, kind, reason, id, owner, sub, advice, times, first, last } = letter;
   const isOfAnother = sub !== undefined && listedSub !== undefined && sub !== listedSub;
   const when = times === 1 ? `at ${last}` : `${counted(times, "time")}, first at ${first}, last at ${last}`;
   const isOvertaken = written !== undefined && written.version > letter.version;
   return [
-    `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}), buried ${when}, put by ${byWhom(letter)}.`,
+    `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}), buried ${when}, put by ${byWhom(letter)}${namedText(letter)}.`,
     ...(owner === undefined ? [] : [`User ${owner} had it.`]),
     ...(isOfAnother ? [`It is for the account ${sub}, which had this username before.`] : []),
-    ...(namedBy === undefined ? [] : [`It was put for ${namedBy}.`]),
     isOvertaken ? "A newer value came after it: discard the letter." : advice,
   ];
 }

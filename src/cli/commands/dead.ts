@@ -1,8 +1,7 @@
 /** `poolsync dead list|show|discard`: what could not be delivered, and what to do about it. */
 import type { Command } from "commander";
 import { discardLetters } from "../../app/letters/discard-letters.ts";
-import { equalTo, viewEqual, type EqualView } from "../../app/letters/equal-letters.ts";
-import { findLetter } from "../../app/letters/find-letter.ts";
+import { namedLetters, viewEqual } from "../../app/letters/equal-letters.ts";
 import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
 import { groupLetters } from "../../app/letters/letter-groups.ts";
 import { pageOfLetters } from "../../app/letters/letter-page.ts";
@@ -100,12 +99,9 @@ function list({ io }: Context, flags: ListFlags): Promise<number> {
 
 function show({ io }: Context, ids: readonly string[], flags: ShowFlags): Promise<number> {
   return printEngine(io, flags, async (engine) => {
-    const views: EqualView[] = [];
-    for (const id of new Set(ids)) {
-      const letter = await findLetter(engine, id);
-      const equal = await equalTo(engine, letter);
-      views.push(viewEqual(letter, equal, engine.keyring, flags.showValues === true));
-    }
+    const showValues = flags.showValues === true;
+    const named = await namedLetters(engine, ids);
+    const views = named.map(({ letter, equal }) => viewEqual(letter, equal, engine.keyring, showValues));
     const document = views.length === 1 ? views[0] : views;
     if (flags.json === true) return `${JSON.stringify(document, undefined, 2)}\n`;
     return views.map((view) => letterText(view, columnsOf(io.stdout))).join("\n");
