@@ -61,8 +61,12 @@ const ADVICE: Readonly<Record<InvalidReason | RowFault, string>> = {
   "bad-version": `The row's version is no time with its zone. ${CORRECT}`,
 };
 
+function isKnown(reason: string): reason is InvalidReason | RowFault {
+  return Object.hasOwn(ADVICE, reason);
+}
+
 /** Blank where the reason is not known. */
 export function adviceOfRow(reason: string): string {
   if (isPlanFault(reason)) return PLAN_FAULTS[reason];
-  return Object.hasOwn(ADVICE, reason) ? ADVICE[reason as InvalidReason] : "";
+  return isKnown(reason) ? ADVICE[reason] : "";
 }
