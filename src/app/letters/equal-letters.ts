@@ -35,13 +35,13 @@ const keyOf = (letter: Letter): string => JSON.stringify(faultOf(letter));
 
 async function countByFault(
   letters: AsyncIterable<Letter> | Iterable<Letter>,
-  isMeant: (key: string) => boolean = () => true,
+  include: (key: string) => boolean = () => true,
 ): Promise<ReadonlyMap<string, EqualLetters>> {
   const byFault = new Map<string, EqualLetters>();
   for await (const letter of letters) {
     const { id, version, buriedAt } = letter;
     const key = keyOf(letter);
-    if (!isMeant(key)) continue;
+    if (!include(key)) continue;
     const known = byFault.get(key) ?? { id, version, times: 0, first: buriedAt, last: buriedAt };
     byFault.set(key, {
       ...(version > known.version ? { id, version } : { id: known.id, version: known.version }),
