@@ -144,7 +144,8 @@ async function failures(t: TestContext, key: Buffer | undefined): Promise<void> 
   assert.ok(letter);
   const lines = [
     ["dead", "list"],
-    ["dead", "list", "--json"],
+    ["dead", "list", "--letters"],
+    ["dead", "list", "--letters", "--json"],
     ["dead", "show", letter.id],
     ["dead", "show", letter.id, "--json"],
     ["dead", "export", "--pool", REFUSALS],

@@ -26,6 +26,7 @@ const orderData = z.strictObject({
   user: z.string().optional(),
   unit: z.string().optional(),
   run: z.string().optional(),
+  reason: z.string().optional(),
   since: z.number().optional(),
   until: z.number(),
   limit: z.number().optional(),

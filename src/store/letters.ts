@@ -10,6 +10,7 @@ export interface LetterFilter {
   readonly user?: string;
   readonly unit?: string;
   readonly run?: string;
+  readonly reason?: string;
   /** Epoch ms, inclusive. */
   readonly since?: number;
   /** Epoch ms, exclusive. */

@@ -97,8 +97,9 @@ function lettersText(letters: Explanation["letters"], width: number): string {
     { title: "ATTRIBUTE", shrinks: true },
     { title: "KIND" },
     { title: "REASON", shrinks: true },
+    ...(letters.some(({ times }) => times > 1) ? [{ title: "TIMES", align: "right" as const }] : []),
   ];
-  const rows = letters.map(({ id, attribute, kind, reason }) => [id, attribute, kind, reason]);
+  const rows = letters.map(({ id, attribute, kind, reason, times }) => [id, attribute, kind, reason, String(times)]);
   return part("Dead letters", table(columns, rows, width), "None.");
 }
 

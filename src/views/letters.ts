@@ -1,5 +1,7 @@
 /** Dead letters as documents for machines, and as text for people. */
+import type { EqualView } from "../app/letters/equal-letters.ts";
 import type { LetterGroup } from "../app/letters/letter-groups.ts";
+import type { LetterPage } from "../app/letters/letter-page.ts";
 import type { LetterView } from "../app/letters/letter-view.ts";
 import { adviceOf } from "../core/advice.ts";
 import { age, count } from "../core/amounts.ts";
@@ -14,11 +16,21 @@ export interface ShownGroup {
 
 export function groupsDocument(shown: readonly ShownGroup[]): object {
   const groups = shown.map(({ group, example }) => {
-    const { kind, pool, reason, altered, letters, oldest, newest } = group;
+    const { kind, pool, reason, altered, letters, people, oldest, newest } = group;
     const { id, username, attribute, value } = example;
     const times = { oldest: new Date(oldest).toISOString(), newest: new Date(newest).toISOString() };
     const advice = adviceOfGroup(group);
-    return { kind, pool, reason, altered, letters, ...times, example: { id, username, attribute, value }, advice };
+    return {
+      kind,
+      pool,
+      reason,
+      altered,
+      letters,
+      people,
+      ...times,
+      example: { id, username, attribute, value },
+      advice,
+    };
   });
   return { total: shown.reduce((sum, { group }) => sum + group.letters, 0), groups };
 }
@@ -42,14 +54,16 @@ export function letterGroupsText(shown: readonly ShownGroup[], { width, now, com
       [
         { title: "KIND" },
         { title: "REASON", shrinks: true },
+        { title: "PEOPLE", align: "right" },
         { title: "LETTERS", align: "right" },
         { title: "OLDEST", align: "right" },
         { title: "NEWEST", align: "right" },
         { title: "POOL", shrinks: true },
       ],
-      shown.map(({ group: { kind, reason, altered, letters, oldest, newest, pool } }) => [
+      shown.map(({ group: { kind, reason, altered, letters, people, oldest, newest, pool } }) => [
         kind,
         altered && kind !== "altered" ? "altered" : reason,
+        count(people),
         count(letters),
         age(now - oldest),
         age(now - newest),
@@ -77,16 +91,57 @@ export function letterGroupsText(shown: readonly ShownGroup[], { width, now, com
     const next = kind === "token-expired" || kind === "altered" ? "discard" : "replay";
     parts.push(`  ${command("dead", next, "--kind", kind)}\n`);
   }
+  parts.push(`\nOne by one: ${command("dead", "list", "--letters")}\n`);
   return parts.join("");
 }
 
+interface PageLook extends GroupsLook {
+  /** The filters of the list, as one would type them. */
+  readonly filters: readonly string[];
+  /** Letters of a page. */
+  readonly size: number;
+}
+
+/** Letters one by one: whose value is which, and why it was not written. */
+export function letterPageText(
+  { total, stored, page, pages, letters }: LetterPage,
+  { width, now, command, filters, size }: PageLook,
+): string {
+  if (total === 0) return "No dead letters.\n";
+  const list = (number: number): string => command("dead", "list", "--letters", ...filters, "--page", String(number));
+  if (page > pages) return `There ${pages === 1 ? "is 1 page" : `are ${count(pages)} pages`}: ${list(pages)}\n`;
+  const ago = (at: string): string => {
+    const shown = age(now - Date.parse(at));
+    return shown === "now" ? "now" : `${shown} ago`;
+  };
+  const areSeveral = new Set(letters.map(({ pool }) => pool)).size > 1;
+  const shown = letters.map(({ id, pool, username, attribute, value, kind, reason, times, first, last }) => {
+    const why = kind === reason ? kind : `${kind}: ${reason}`;
+    const when = times === 1 ? ago(last) : `${count(times)} times, first ${ago(first)}, last ${ago(last)}`;
+    const about = indent(`${id}  `, `${username}: ${attribute} = ${value}`, width);
+    return `${about}${indent("  ", `${why}, ${when}${areSeveral ? `, in ${pool}` : ""}`, width)}`;
+  });
+  const from = (page - 1) * size + 1;
+  const to = Math.min(page * size, total);
+  const which = total === 1 ? "1 letter" : `Letters ${count(from)} to ${count(to)} of ${count(total)}`;
+  const all = stored === total ? "" : `, buried ${count(stored)} times in all`;
+  return [
+    ...shown,
+    `\n${which}${all}.\n`,
+    ...(page < pages ? [`More: ${list(page + 1)}\n`] : []),
+    `One or several by their ids: ${command("dead", "show", "ID")} (or replay, discard)\n`,
+  ].join("");
+}
+
 /** One letter, a line a field. */
-export function letterText(view: LetterView, width: number): string {
+export function letterText(view: EqualView, width: number): string {
   const pairs = (texts: Readonly<Record<string, string>>): string =>
     Object.entries(texts)
       .map(([key, text]) => `${key}=${text}`)
       .join(", ");
-  return Object.entries<string | Readonly<Record<string, string>>>({ ...view })
-    .map(([name, shown]) => indent(`${name.padEnd(10)}  `, typeof shown === "string" ? shown : pairs(shown), width))
+  return Object.entries<string | number | Readonly<Record<string, string>>>({ ...view })
+    .map(([name, shown]) =>
+      indent(`${name.padEnd(10)}  `, typeof shown === "object" ? pairs(shown) : String(shown), width),
+    )
     .join("");
 }

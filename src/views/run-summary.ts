@@ -49,6 +49,7 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
       if (advice !== "") parts.push(indent("    ", advice, width));
       parts.push(`    ${command("dead", "replay", "--kind", kind)}\n`);
     }
+    parts.push(`  One by one: ${command("dead", "list", "--letters", "--run", run)}\n`);
   }
   return parts.join("");
 }

@@ -118,6 +118,48 @@ describe("a file, from the command line to the pool and back", () => {
     assert.match(shown.stdout, /\*\*\*/);
   });
 
+  test("dead list shows letters one by one, equal ones as one, in pages that are reached by the filters given", async () => {
+    const list = ["dead", "list", "--letters", "--user", "newcomer", "--limit", "2"];
+    const { document, stdout } = await json(list);
+    const shown = z.looseObject({ id: z.string(), attribute: z.string(), times: z.number() });
+    const page = z.looseObject({ total: z.number(), stored: z.number(), letters: z.array(shown) }).parse(document);
+    assert.deepEqual([page.total, page.stored, page.letters.map(({ times }) => times)], [3, 6, [2, 2]]);
+    assert.doesNotMatch(stdout, /di@example\.com/);
+
+    const text = await call(list, { columns: 80 });
+    assert.match(
+      text.stdout,
+      /^[0-9a-f]{32} {2}newcomer: \S+ = \S+\n {2}user-not-found, 2 times, first now, last now\n/,
+    );
+    const more = /^Letters 1 to 2 of 3, buried 6 times in all\.\nMore: (.*)$/m.exec(text.stdout)?.[1] ?? "";
+    assert.equal(more, `poolsync dead list --letters --user newcomer --limit 2 --page 2 --data-dir ${at("data")}`);
+    const last = await call(more.split(" ").slice(1, -2));
+    assert.match(last.stdout, /^Letters 3 to 3 of 3/m);
+
+    const [one, two] = page.letters;
+    assert.ok(one && two);
+    const both = await json(["dead", "show", one.id, two.id, one.id]);
+    assert.deepEqual(
+      z
+        .array(shown)
+        .parse(both.document)
+        .map(({ id, times }) => [id, times]),
+      [one, two].map(({ id }) => [id, 2]),
+    );
+    for (const wrong of [
+      ["replay", one.id, "--kind", "gave-up"],
+      ["discard", one.id, "--all"],
+      ["discard"],
+      ["list", "--page", "2"],
+    ]) {
+      assert.equal((await call(["dead", ...wrong])).code, 64, wrong.join(" "));
+    }
+    assert.match(
+      (await call(["dead", "discard", one.id, "none"])).stderr,
+      /no dead letter `none`.*dead list --letters/,
+    );
+  });
+
   test("a table fits a narrow terminal", async () => {
     for (const columns of [40, 80]) {
       const { stdout } = await call(["status"], { columns });

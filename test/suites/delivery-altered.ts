@@ -135,8 +135,8 @@ export function alteredSuite(open: OpenStage): void {
       ],
     );
     const listed = letterGroupsText(shown, { width: 200, now: Date.now(), command: (...words) => words.join(" ") });
-    assert.match(listed, new RegExp(`^${kind} +altered +8 `, "m"));
-    assert.match(listed, new RegExp(`^${kind} +${reason} +1 `, "m"));
+    assert.match(listed, new RegExp(`^${kind} +altered +1 +8 `, "m"));
+    assert.match(listed, new RegExp(`^${kind} +${reason} +1 +1 `, "m"));
     assert.match(listed, new RegExp(`${kind}: altered\\n.*\\n  Somebody wrote to the store past poolsync`));
     assert.equal(listed.split("dead replay --kind").length, 2, "those that are as they were may be replayed");
   });

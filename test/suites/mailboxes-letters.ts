@@ -247,7 +247,7 @@ export function letterCases(suite: Suite): void {
   });
 
   describe("letters: listing", () => {
-    test("is oldest first, by pool, kind, user, unit, run and time", async () => {
+    test("is oldest first, by pool, kind, user, unit, run, reason and time", async () => {
       const one = await createUser(suite);
       const two = await createUser(suite);
       const letters: Letter[] = [];
@@ -271,6 +271,8 @@ export function letterCases(suite: Suite): void {
       assert.deepEqual(mine(await listed({ run: one.run, unit: "name" })), [0]);
       assert.deepEqual(mine(await listed({ kind: "invalid-value" })), [0, 1, 2]);
       assert.deepEqual(mine(await listed({ kind: "gave-up" })), []);
+      assert.deepEqual(mine(await listed({ reason: "too-long", unit: "name" })), [0, 1]);
+      assert.deepEqual(mine(await listed({ reason: "not-there" })), []);
       assert.deepEqual(mine(await listed({ since: second.buriedAt })), [1, 2]);
       assert.deepEqual(mine(await listed({ until: second.buriedAt })), [0]);
       assert.deepEqual(mine(await listed({ since: second.buriedAt, until: third.buriedAt })), [1]);

@@ -10,9 +10,11 @@ import { Readable } from "node:stream";
 import type { TestContext } from "node:test";
 import { openFeeds, type FeedsRequest, type OpenedFeeds } from "../../src/app/feeds/open-feeds.ts";
 import { runFeeds } from "../../src/app/feeds/run-feeds.ts";
+import { discardLetters } from "../../src/app/letters/discard-letters.ts";
 import { exportLetters, type Exported } from "../../src/app/letters/export-letters.ts";
 import { filtersOf, type LetterRequest } from "../../src/app/letters/letter-filter.ts";
 import { groupLetters, type LetterGroup } from "../../src/app/letters/letter-groups.ts";
+import { pageOfLetters, type LetterPage } from "../../src/app/letters/letter-page.ts";
 import {
   findReplayable,
   openReplay,
@@ -369,6 +371,16 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
         const observer = { onLook: () => {}, onStopped: () => {}, onHeld: () => {} };
         return { ...(await replayAndWait({ ...context, ...observer, pools: [POOL] }, letters, stands)), notReplayable };
       }),
+
+    /** Dead letters one by one. */
+    letterPage: (asked: LetterRequest = {}, at = { page: 1, size: 50 }): Promise<LetterPage> =>
+      inRequest(async ({ engine, config }) => pageOfLetters(engine, await filtersOf(engine, config, asked), at)),
+
+    /** Answers how many were discarded. */
+    discard: (asked: LetterRequest): Promise<number> =>
+      inRequest(async ({ engine, config }) =>
+        discardLetters(engine, { filters: await filtersOf(engine, config, asked), until: Date.now(), dryRun: false }),
+      ),
 
     /** Letters as records of a file, with their values. */
     exportLetters: (): Promise<Exported & { readonly records: readonly object[] }> =>

@@ -198,10 +198,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
   };
 
-  const matches = (letter: Letter, { pool, kind, user, unit, run, since = 0, until = Infinity }: LetterFilter) =>
-    Object.entries({ pool, kind, user, unit, run }).every(
-      ([key, wanted]) => wanted === undefined || letter[key as "pool"] === wanted,
-    ) &&
+  const matches = (letter: Letter, { since = 0, until = Infinity, ...same }: LetterFilter) =>
+    Object.entries(same).every(([key, wanted]) => wanted === undefined || letter[key as "pool"] === wanted) &&
     letter.buriedAt >= since &&
     letter.buriedAt < until;
   const lettersPort: Letters = {

@@ -24,7 +24,7 @@ export async function discardLetters(
   let discarded = 0;
   for (const filter of filters) {
     const left = limit === undefined ? {} : { limit: limit - discarded };
-    discarded += await discard(engine, { ...filter, until, ...left });
+    discarded += await discard(engine, { until, ...filter, ...left });
   }
   return discarded;
 }

@@ -9,6 +9,6 @@ export async function findLetter({ store }: Engine, id: string): Promise<Letter>
   if (letter !== undefined) return letter;
   throw new AppError(
     "no-letter",
-    sentence`There is no dead letter \`${id}\`: it was replayed or discarded, or the id is mistyped. See ${nextStep("dead", "list")}.`,
+    sentence`There is no dead letter \`${id}\`: it was replayed or discarded, or the id is mistyped. See ${nextStep("dead", "list", "--letters")}.`,
   );
 }

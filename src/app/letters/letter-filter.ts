@@ -4,14 +4,20 @@ import { defined } from "../../core/defined.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
 import { openUsername } from "../../store/sealed-unit.ts";
+import { filtersOfLetters } from "./equal-letters.ts";
 
 export interface LetterRequest {
+  /** Letters and their equals, whatever else they have: see equal-letters.ts. */
+  readonly ids?: readonly string[];
   readonly kind?: string;
   /** By id or by name. */
   readonly pool?: string;
   /** A username. */
   readonly user?: string;
   readonly attribute?: string;
+  readonly reason?: string;
+  /** The run that put them, by its id. */
+  readonly run?: string;
   /** Epoch ms. */
   readonly since?: number;
   readonly until?: number;
@@ -20,16 +26,19 @@ export interface LetterRequest {
 
 /**
  * The filters that the request means: one a user where a username is in several pools, none where nobody has letters by
- * that name. The letters themselves are looked through, so that no call to Cognito is needed.
+ * that name. The letters themselves are looked through, so that no call to Cognito is needed. Throws an
+ * AppError `no-letter`.
  */
 export async function filtersOf(
   engine: Engine,
   config: Config,
   request: LetterRequest,
 ): Promise<readonly LetterFilter[]> {
-  const { kind, attribute, since, until, user } = request;
+  const { ids = [] } = request;
+  if (ids.length > 0) return filtersOfLetters(engine, ids);
+  const { kind, attribute, reason, run, since, until, user } = request;
   const pool = request.pool === undefined ? undefined : namedPool(config, request.pool, "--pool").id;
-  const filter: LetterFilter = defined({ pool, kind, unit: attribute, since, until });
+  const filter: LetterFilter = defined({ pool, kind, unit: attribute, reason, run, since, until });
   if (user === undefined) return [filter];
   const beginning = user.toLowerCase();
   const exact = new Set<string>();

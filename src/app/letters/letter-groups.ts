@@ -11,6 +11,8 @@ export interface LetterGroup {
   /** True where somebody altered them in the store: nothing of them is sent, whatever their kind. */
   readonly altered: boolean;
   readonly letters: number;
+  /** Whose they are. */
+  readonly people: number;
   /** Epoch ms. */
   readonly oldest: number;
   readonly newest: number;
@@ -18,7 +20,7 @@ export interface LetterGroup {
   readonly example: Letter;
 }
 
-/** Counts letters by group, the largest first. Holds one letter a group, however many there are. */
+/** Counts letters by group, the largest first. Holds one letter a group, and the keys of its people. */
 export async function groupLetters(
   engine: Engine,
   filters: readonly LetterFilter[],
@@ -26,8 +28,9 @@ export async function groupLetters(
   include: (letter: Letter) => Promise<boolean> | boolean = () => true,
 ): Promise<LetterGroup[]> {
   const groups = new Map<string, LetterGroup>();
+  const people = new Map<string, Set<string>>();
   for await (const letter of lettersOf(engine, filters, limit, include)) {
-    const { kind, pool, reason, buriedAt } = letter;
+    const { kind, pool, reason, user, buriedAt } = letter;
     const altered = kind === "altered" || openLetter(engine.keyring, letter) === undefined;
     const key = JSON.stringify([kind, pool, reason, altered]);
     const known = groups.get(key) ?? {
@@ -36,13 +39,17 @@ export async function groupLetters(
       reason,
       altered,
       letters: 0,
+      people: 0,
       oldest: buriedAt,
       newest: buriedAt,
       example: letter,
     };
+    const users = people.get(key) ?? new Set();
+    people.set(key, users.add(user));
     groups.set(key, {
       ...known,
       letters: known.letters + 1,
+      people: users.size,
       oldest: Math.min(known.oldest, buriedAt),
       newest: Math.max(known.newest, buriedAt),
     });

@@ -27,6 +27,8 @@ export interface LetterView {
   readonly sub?: string;
   /** How the change named its person, where that was not the username: the attribute and its value, masked or as it is. */
   readonly namedBy?: string;
+  /** ISO 8601: when it was asked whose that name is. */
+  readonly namedAt?: string;
   readonly run: string;
   /** ISO 8601: when the value was true, by its source's clock. */
   readonly version: string;
@@ -64,7 +66,10 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     ...(account === undefined ? {} : { sub: account.sub }),
     ...(name === undefined
       ? {}
-      : { namedBy: `${name.attribute} ${showValues ? printable(name.value) : mask(name.value)}` }),
+      : {
+          namedBy: `${name.attribute} ${showValues ? printable(name.value) : mask(name.value)}`,
+          namedAt: iso(name.askedAt),
+        }),
     // Nobody can send a letter without its token.
     advice: token === undefined ? adviceOf(kind, reason) : adviceToUser(kind, reason),
   };

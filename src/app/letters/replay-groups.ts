@@ -56,7 +56,7 @@ export async function orderReplay(engine: Engine, request: ReplayRequest): Promi
 }
 
 function ordersOf({ filters, until, limit }: ReplayRequest): readonly ReplayOrder[] {
-  return filters.map((filter) => ({ ...filter, until, ...(limit === undefined ? {} : { limit }) }));
+  return filters.map((filter) => ({ until, ...filter, ...(limit === undefined ? {} : { limit }) }));
 }
 
 export interface ReplayDeps {

@@ -18,9 +18,12 @@ import { openBody } from "../../store/sealed-unit.ts";
 import { mask, printable, shownValue, valueText } from "../../core/masking.ts";
 import { pausedGates, pausedSentence, type PausedGate } from "../gates/pause.ts";
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
-import { viewLetter, type LetterView } from "../letters/letter-view.ts";
+import type { Letter } from "../../core/letter.ts";
+import type { Runs } from "../../store/runs.ts";
+import { findEqual, viewEqual } from "../letters/equal-letters.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
-import { exceptionsOf, exceptionText, ledgerOf } from "./outcomes.ts";
+import { exceptionsOf, feedsOf, ledgerOf, withFeed } from "./outcomes.ts";
+import { reasons } from "./reasons.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "../../core/advice.ts";
 import { counted } from "../../core/amounts.ts";
@@ -80,13 +83,7 @@ export async function explainUser(
   const askedAt = named.askedAt ?? (await store.now());
   const found = named.user ? { ok: true as const, user: named.user } : await look(deps, username);
   const listed = found.ok ? found.user : undefined;
-  const letters: LetterView[] = [];
-  const desired: Unit[] = [];
-  for await (const letter of store.letters.list({ pool: profile.id, user })) {
-    letters.push(viewLetter(letter, keyring, false));
-    const body = openBody(keyring, letter, letter.body);
-    if (body !== undefined) desired.push({ name: letter.unit, value: valueOf(body) });
-  }
+  const { letters, desired } = await lettersOfUser(engine, { pool: profile.id, user });
   const holds = (await store.holds.list())
     .filter(({ pool }) => pool === profile.id)
     .map(({ scope, kind }) => ({ scope, kind, advice: adviceOf(kind) }));
@@ -104,8 +101,8 @@ export async function explainUser(
       return owned?.owners.some((owner) => canonicalUsername(profile, owner) !== username) ?? false;
     },
   };
-  const pending = pendingOf(state, units, prospect);
-  const ledger = ledgerOf({ keyring, profile }, state, listed);
+  const waiting = pendingOf(state, units, prospect);
+  const written = ledgerOf({ keyring, profile }, state, listed);
   const names = [
     deps.name,
     username,
@@ -113,6 +110,9 @@ export async function explainUser(
     listed?.attributes.get("phone_number") ?? "",
   ];
   const exceptions = await exceptionsOf(engine, profile.id, { user, names, ledger: state.ledger });
+  const feeds = await feedsOf(store.runs, [...waiting, ...written, ...letters]);
+  const pending = waiting.map((unit) => withFeed(unit, feeds));
+  const ledger = written.map((unit) => withFeed(unit, feeds));
   return {
     pool: {
       id: profile.id,
@@ -143,9 +143,49 @@ export async function explainUser(
         (name) =>
           `\`${name}\` was altered in the store: nothing of it is sent, and it becomes a dead letter (altered).`,
       ),
-      ...reasons(state, found.ok ? (listed ?? null) : undefined, { pending, letters, exceptions, holds, ledger }),
+      ...(await approvalsAwaited(store.runs, profile.id)),
+      ...reasons({
+        listed: found.ok ? (listed ?? null) : undefined,
+        inHand: state.mailbox?.claim !== undefined,
+        isKept: Object.values(state.mailbox?.pending ?? {}).every(({ gate }) => gate !== undefined),
+        heldUntilConfirmed: profile.requireVerificationBeforeUpdate,
+        letters: letters.map((letter) => withFeed(letter, feeds)),
+        pending,
+        exceptions,
+        holds,
+        ledger,
+      }),
     ],
   };
+}
+
+/** The dead letters of a user, equal ones as one, and what each of them wanted. */
+async function lettersOfUser(engine: Engine, whose: { readonly pool: string; readonly user: string }) {
+  const { store, keyring } = engine;
+  const found: Letter[] = [];
+  for await (const letter of store.letters.list(whose)) found.push(letter);
+  const byId = new Map(found.map((letter) => [letter.id, letter]));
+  const letters = (await findEqual(found)).flatMap((equal) => {
+    const letter = byId.get(equal.id);
+    return letter === undefined ? [] : [viewEqual(letter, equal, keyring, false)];
+  });
+  const desired = found.flatMap((letter): Unit[] => {
+    const body = openBody(keyring, letter, letter.body);
+    return body === undefined ? [] : [{ name: letter.unit, value: valueOf(body) }];
+  });
+  return { letters, desired };
+}
+
+/** How many runs are looked through for those that wait. */
+const RUNS = 100;
+
+/** Of what waits for somebody's approval nothing is put: it may be of this user, too. */
+async function approvalsAwaited(runs: Runs, pool: string): Promise<Sentence[]> {
+  const waiting = (await runs.list(RUNS)).filter((run) => run.pool === pool && run.state === "needs-approval");
+  return waiting.map(
+    ({ id, feed }) =>
+      sentence`Run ${id} of ${printable(feed)} waits for an approval, and nothing that it says of anybody is written before: see ${nextStep("runs", "show", id)}.`,
+  );
 }
 
 function look({ cognito, profile, reads, signal }: UserDeps, username: string) {
@@ -222,7 +262,7 @@ function pendingOf({ mailbox }: UserState, units: readonly OpenUnit[], prospect:
       value: valueText(unit.value, false),
       version: iso(timeOf(version)),
       run,
-      ...(name === undefined ? {} : { namedBy: `${name.attribute} ${mask(name.value)}` }),
+      ...(name === undefined ? {} : { namedBy: `${name.attribute} ${mask(name.value)}`, namedAt: iso(name.askedAt) }),
       attempts,
       faults,
       deaths,
@@ -311,87 +351,6 @@ function keptSentences(units: readonly OpenUnit[], pauses: readonly PausedGate[]
     ]),
     ...Array.from(runs, (run) => sentence`Run ${run} waits for an approval: see ${nextStep("runs", "show", run)}.`),
   ];
-}
-
-function reasons(
-  { mailbox }: UserState,
-  listed: ListedUser | null | undefined,
-  {
-    pending,
-    letters,
-    exceptions,
-    holds,
-    ledger,
-  }: Pick<Explanation, "pending" | "letters" | "exceptions" | "holds" | "ledger">,
-): string[] {
-  const sentences: string[] = [];
-  const listedSub = listed?.sub;
-  if (listed === null) sentences.push("The pool does not list this user: the username is another, or the user is new.");
-  for (const { scope, kind, advice } of holds) {
-    sentences.push(`${scope === "pool" ? "The pool is" : "E-mail and phone are"} on hold (${kind}). ${advice}`);
-  }
-  if (mailbox?.claim) sentences.push("A process has the user in hand.");
-  for (const { attribute, would } of pending) {
-    if (would === "letter (alias-exists)")
-      sentences.push(`Another user has what \`${attribute}\` is to be, and keeps it.`);
-  }
-  for (const { attribute, would, namedBy } of pending) {
-    if (would === "letter (no-longer-theirs)") {
-      sentences.push(
-        `\`${attribute}\` was put for ${namedBy ?? "another name"}, which this user does not have any more.`,
-      );
-    }
-    if (would === "letter (account-gone)") {
-      sentences.push(`\`${attribute}\` was put for an account that had this username before.`);
-    }
-  }
-  for (const { attribute, notBefore, attempts, faults } of pending) {
-    if (notBefore === undefined) continue;
-    const failed = attempts + faults;
-    const times = failed === 1 ? "once" : `${failed} times`;
-    sentences.push(
-      `\`${attribute}\` ${failed === 0 ? "waits, and" : `failed ${times}, and`} is tried again at ${notBefore}.`,
-    );
-  }
-  const isKept = Object.values(mailbox?.pending ?? {}).every(({ gate }) => gate !== undefined);
-  if (pending.length > 0 && holds.length === 0 && !mailbox?.claim && !isKept) {
-    sentences.push(
-      "What is pending is delivered by a worker, by the command that goes on with its run, or by a sync with --leftovers.",
-    );
-  }
-  for (const { attribute, kind, reason, id, owner, sub, namedBy, advice } of letters) {
-    const isOfAnother = sub !== undefined && listedSub !== undefined && sub !== listedSub;
-    const whose = [
-      owner === undefined ? "" : ` User ${owner} had it.`,
-      isOfAnother ? ` It is for the account ${sub}, which had this username before.` : "",
-      namedBy === undefined ? "" : ` It was put for ${namedBy}.`,
-    ].join("");
-    sentences.push(
-      `\`${attribute}\` is a dead letter, ${id} (${kind === reason ? kind : `${kind}: ${reason}`}).${whose} ${advice}`,
-    );
-  }
-  sentences.push(...exceptions.map(exceptionText));
-  if (ledger.some(({ formerAccount }) => formerAccount === true)) {
-    sentences.push(
-      "The account was deleted and made anew since poolsync wrote it: what it wrote before counts no more.",
-    );
-  }
-  for (const { attribute, changedSince } of ledger) {
-    if (changedSince === true) {
-      sentences.push(
-        `The pool holds another \`${attribute}\` than poolsync wrote last: somebody else changed it, or it waits for the person.`,
-      );
-    }
-  }
-  // Of what is kept the sentences before these have told.
-  if (sentences.length > 0 || pending.length > 0) return sentences;
-  if (ledger.length === 0) sentences.push("poolsync was never asked to change this user.");
-  else {
-    sentences.push(
-      ledger.some(({ known }) => known) ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.",
-    );
-  }
-  return sentences;
 }
 
 function iso(epochMs: number): string {

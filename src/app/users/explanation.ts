@@ -1,6 +1,6 @@
 /** One user's path through poolsync, as one document. People's values are masked in it. */
 import type { Sentence } from "../../core/sentence.ts";
-import type { LetterView } from "../letters/letter-view.ts";
+import type { EqualView } from "../letters/equal-letters.ts";
 import type { NextCall } from "./next-delivery.ts";
 
 export interface Explanation {
@@ -28,7 +28,8 @@ export interface Explanation {
   readonly listed: { readonly status: string; readonly attributes: Readonly<Record<string, string>> } | null;
   readonly pending: readonly PendingUnit[];
   readonly ledger: readonly LedgerUnit[];
-  readonly letters: readonly LetterView[];
+  /** Equal ones are one. */
+  readonly letters: readonly EqualView[];
   /** Of units that were not written the last outcome, where nothing was written since. */
   readonly exceptions: readonly ExceptionView[];
   /** For every alias that waits or is in a letter: who has it, verified where the pool's aliases are. Values masked. */
@@ -49,6 +50,8 @@ export interface LedgerUnit {
   readonly outcome: "applied" | "unchanged" | "unresolved";
   readonly at?: string;
   readonly run?: string;
+  /** Of the run: a feed's name or a file's. */
+  readonly feed?: string;
   /** True where the pool holds another value than poolsync wrote; absent where that cannot be told. */
   readonly changedSince?: boolean;
   /** True where the account that poolsync wrote is no more: the username was made anew. */
@@ -62,6 +65,7 @@ export interface ExceptionView {
   readonly kind: string;
   readonly reason: string;
   readonly run: string;
+  readonly feed?: string;
   readonly line?: number;
   readonly at: string;
 }
@@ -79,8 +83,11 @@ export interface PendingUnit {
   readonly value: string;
   readonly version: string;
   readonly run: string;
+  readonly feed?: string;
   /** How the change named its person, where that was not the username. It is asked again whose that is before the call. */
   readonly namedBy?: string;
+  /** When it was asked whose that name is. */
+  readonly namedAt?: string;
   readonly attempts: number;
   readonly faults: number;
   readonly deaths: number;

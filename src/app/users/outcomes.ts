@@ -9,6 +9,8 @@ import { nameKey } from "../../delivery/row-exceptions.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Exception } from "../../store/exceptions.ts";
 import type { Keyring } from "../../store/keyring.ts";
+import type { Runs } from "../../store/runs.ts";
+import { printable } from "../../core/masking.ts";
 import type { ExceptionView, LedgerUnit } from "./explanation.ts";
 
 interface OutcomeDeps {
@@ -74,24 +76,35 @@ export async function exceptionsOf(
     const entry = Object.hasOwn(ledger, unit) ? ledger[unit] : undefined;
     return (entry?.settledAt ?? entry?.at ?? -1) > at;
   };
-  return noted
-    .filter((one) => !isOver(one))
+  const still = noted.filter((one) => !isOver(one));
+  const feeds = await feedsOf(store.runs, still);
+  return still
     .toSorted((a, b) => a.at - b.at)
-    .map(({ unit, kind, reason, run, line, at }) => ({
-      attribute: unit,
-      kind,
-      reason,
-      run,
-      ...(line === undefined ? {} : { line }),
-      at: iso(at),
-    }));
+    .map(({ unit, kind, reason, run, line, at }) => {
+      const place = line === undefined ? {} : { line };
+      return withFeed({ attribute: unit, kind, reason, run, ...place, at: iso(at) }, feeds);
+    });
 }
 
-export function exceptionText({ attribute, kind, reason, run, line, at }: ExceptionView): string {
-  const what = attribute === "" ? "A row" : `\`${attribute}\``;
-  const where = `${line === undefined ? "" : ` (line ${line})`} of run ${run}`;
-  const why = kind === reason ? "" : `: ${reason}`;
-  return `${what} was not written, ${kind}${why}, at ${at}${where}.`;
+/** The feeds of runs, by the runs' ids. Those of single changes have none, nor has a run that the store has forgotten. */
+export async function feedsOf(
+  runs: Runs,
+  units: readonly { readonly run?: string }[],
+): Promise<ReadonlyMap<string, string>> {
+  const feeds = new Map<string, string>();
+  for (const id of new Set(units.map(({ run }) => run))) {
+    const run = id === undefined ? undefined : await runs.get(id);
+    if (run !== undefined && run.source !== "direct") feeds.set(run.id, printable(run.feed));
+  }
+  return feeds;
+}
+
+export function withFeed<T extends { readonly run?: string }>(
+  unit: T,
+  feeds: ReadonlyMap<string, string>,
+): T & { readonly feed?: string } {
+  const feed = unit.run === undefined ? undefined : feeds.get(unit.run);
+  return feed === undefined ? unit : { ...unit, feed };
 }
 
 function iso(epochMs: number): string {

@@ -19,12 +19,12 @@ import { standstillText } from "../../views/standstill.ts";
 import type { Context } from "../command.ts";
 import { asTyped, commandLine } from "../command-line.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
-import { filterOptions } from "../letter-options.ts";
+import { demandNoFilter, filterOptions } from "../letter-options.ts";
 import { cognitoOptions, engineOptions, openConfig, type OpenedCommand } from "../opening.ts";
 import { leftoversOption, startDelivering, type RunFlags } from "../run-context.ts";
 import { createProgress } from "../progress.ts";
 
-interface ReplayFlags extends RunFlags, LetterRequest {
+interface ReplayFlags extends RunFlags, Omit<LetterRequest, "ids"> {
   readonly dryRun?: boolean;
 }
 
@@ -32,7 +32,8 @@ export function addReplay(dead: Command, context: Context): void {
   const command = filterOptions(
     dead
       .command("replay")
-      .description("Put dead letters again under their old version, and wait for what becomes of them."),
+      .description("Put dead letters again under their old version, and wait for what becomes of them.")
+      .argument("[id...]", "these, each with its equals: see `dead list --letters`"),
   ).option("--dry-run", "count them, and do nothing");
   leftoversOption(cognitoOptions(command)).option(
     "--detach",
@@ -45,15 +46,17 @@ export function addReplay(dead: Command, context: Context): void {
 Examples:
   $ poolsync dead replay --kind user-not-found --dry-run
   $ poolsync dead replay --kind alias-exists --pool eu-west-1_Example --limit 10
+  $ poolsync dead replay 8443329fe0efe41593aed5d714ef8c03
 
 A newer value is never overwritten: a letter that was overtaken ends as stale or
 superseded. Exit codes: 0 none died again; 2 some did, or could not be replayed;
 130 interrupted.`,
     )
-    .action(context.act((flags: ReplayFlags) => replay(context, flags)));
+    .action(context.act((ids: readonly string[], flags: ReplayFlags) => replay(context, ids, flags)));
 }
 
-async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
+async function replay({ io }: Context, ids: readonly string[], flags: ReplayFlags): Promise<number> {
+  demandNoFilter(ids, flags);
   const opened = await openConfig(io, flags);
   const { config, log } = opened;
   if (flags.detach === true && config.redisUrl === undefined) {
@@ -71,7 +74,7 @@ async function replay({ io }: Context, flags: ReplayFlags): Promise<number> {
   return withScope(async (scope) => {
     const engine = await openEngineToPut(config, scope, opened);
     const until = flags.until ?? Date.now();
-    const filters = await filtersOf(engine, config, { ...flags, until });
+    const filters = await filtersOf(engine, config, { ...flags, ids, until });
     const request = { filters, until, limit: flags.limit };
     const { groups, letters, notReplayable, altered } = await findReplayable(engine, request);
     const left = leftOut(notReplayable - altered, altered);

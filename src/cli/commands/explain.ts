@@ -6,7 +6,7 @@ import { explain } from "../../app/users/explain.ts";
 import { choosePool } from "../../config/config.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
-import { exceptionText } from "../../app/users/outcomes.ts";
+import { exceptionText } from "../../app/users/reasons.ts";
 import type { Sentence } from "../../core/sentence.ts";
 import { explanationText } from "../../views/explanation.ts";
 import { NOBODY, refusedText, severalHaveIt } from "../aws/refusal-text.ts";

@@ -31,7 +31,8 @@ export function createLetters(database: StoreDatabase, now: () => number): Lette
       let last = { buriedAt: -1, id: "" };
       for (;;) {
         const rows = await readPage(database, filter, last, begunAt);
-        yield* await soundLetters(database, rows);
+        const sound = await soundLetters(database, rows);
+        yield* sound.filter(({ reason }) => filter.reason === undefined || reason === filter.reason);
         const end = rows.at(-1);
         if (!end || rows.length < PAGE) return;
         last = { buriedAt: end.buried_at, id: end.id };

@@ -73,12 +73,13 @@ async function* list(
   }
 }
 
-function matches(letter: Letter, { pool, kind, user, unit, run }: LetterFilter): boolean {
+function matches(letter: Letter, { pool, kind, user, unit, run, reason }: LetterFilter): boolean {
   return (
     (pool === undefined || letter.pool === pool) &&
     (kind === undefined || letter.kind === kind) &&
     (user === undefined || letter.user === user) &&
     (unit === undefined || letter.unit === unit) &&
-    (run === undefined || letter.run === run)
+    (run === undefined || letter.run === run) &&
+    (reason === undefined || letter.reason === reason)
   );
 }
