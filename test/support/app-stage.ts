@@ -46,10 +46,10 @@ import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../../src/emulator/pool-definition.ts";
 import { openScope, withScope, type Scope } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
-import type { Plan } from "../../src/plan/plan.ts";
 import type { PlanSummary } from "../../src/plan/plan-lines.ts";
 import type { Engine } from "../../src/queues/engine.ts";
 import { until } from "./condition.ts";
+import { summaryOf } from "./plan-summary.ts";
 import { awsVariables, openOnePool, POOL } from "./pool-stage.ts";
 import { testRedis } from "./redis.ts";
 
@@ -396,9 +396,4 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
 interface ChangeMore extends Pick<UserChange, "verified" | "clientMetadata"> {
   readonly leave?: boolean;
   readonly despitePause?: boolean;
-}
-
-/** What is left of a plan once it is closed. */
-function summaryOf({ id, feed, figures, broken, blind, examples, notPut }: Plan): PlanSummary {
-  return { id, feed, figures, broken, blind, examples, notPut };
 }
