@@ -30,6 +30,7 @@ import { letterAnew, mailboxAnew, type Anew } from "../store/new-names.ts";
 import { STOWED, type Move, type Named } from "../store/rekeying.ts";
 import { SEALING_NOTE } from "../store/sealing.ts";
 import type { Store } from "../store/store.ts";
+import { StoreError } from "../store/store-error.ts";
 import { AppError } from "./app-error.ts";
 import { openChosenPool, openClients, type Opened } from "./opening.ts";
 import { neverUsed } from "./rekey.ts";
@@ -166,6 +167,8 @@ async function openPools(
       );
     } catch (cause) {
       if (signal.aborted || !(cause instanceof Error)) throw cause;
+      // The pool is there; it was asked for elsewhere.
+      if (cause instanceof StoreError && cause.kind === "foreign-target") throw cause;
       throw new AppError(
         "pool-unread",
         sentence`Pool ${id} cannot be read, and without it poolsync forgets what it wrote there: ${cause.message} Where the pool is no more, give ${nextStep("rekey", "--digests", "--without-pool", id)}. Nothing was changed.`,

@@ -77,7 +77,8 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   const { engine, profile, run, report, progress, deliversOwn = false, backlog: limit, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
-  const startAt = rowsPut(cursor);
+  // Where fewer rows were counted than the cursor says, it was altered.
+  const startAt = Math.min(rowsPut(cursor), run.rows.read);
   let rows = 0;
   /** Rows of the feed that no record stands for. */
   let others = 0;
@@ -160,7 +161,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   // A stream that was cut off has an end as well.
   signal.throwIfAborted();
   // The content is the same, or the run would be another.
-  if (rows < startAt) throw cursorBeyond(run.id);
+  if (rows < rowsPut(run.cursor)) throw cursorBeyond(run.id);
   await flush();
   return cursor;
 }

@@ -11,6 +11,7 @@
  * - The *former* key is what versions before format 3 sealed with. It opens what they left, and seals nothing.
  */
 import { createHash, hkdfSync, randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { nextStep, sentence, type Sentence } from "../core/sentence.ts";
 import { decrypt, encrypt, type KeyringKeys } from "./keyring.ts";
@@ -211,8 +212,11 @@ export function createKeysWatch(
   let seen = record;
   const opened = (found: string): KeysFound => {
     try {
-      const { data, digest } = unwrapped(found, store.identity, wrapping).keys;
-      return data.equals(keys.data) && digest.equals(keys.digest) ? "there" : "altered";
+      const { next } = parsed(found);
+      if (next !== undefined) unwrapped(next, store.identity, wrapping);
+      const { sealed: _sealed, ...there } = unwrapped(found, store.identity, wrapping).keys;
+      const { sealed: _before, ...own } = keys;
+      return isDeepStrictEqual(there, own) ? "there" : "altered";
     } catch (error) {
       return error instanceof StoreError && error.kind === "wrong-key" ? "closed" : "altered";
     }
@@ -224,7 +228,8 @@ export function createKeysWatch(
       return (await store.exchange(RECORD, found, seen)) ? "put back" : "there";
     }
     const is = opened(found);
-    if (is === "there") seen = found;
+    // One that is about to be replaced closes the namespace to everybody else.
+    if (is === "there" && parsed(found).next === undefined) seen = found;
     return is;
   };
 }

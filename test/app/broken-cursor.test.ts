@@ -8,8 +8,8 @@ import { addUsers } from "../support/pool-stage.ts";
 
 const ROWS = 3;
 
-/** A file whose run was cut, though all of it was put; and the same with another cursor. */
-async function cutRun(t: TestContext, cursor: string) {
+/** A file whose run was cut, though all of it was put; and the same with another cursor, and another count of rows. */
+async function cutRun(t: TestContext, cursor: string, counted = String(ROWS)) {
   const app = await setApp(t);
   addUsers(app.pool, ROWS);
   const rows = Array.from({ length: ROWS }, (_, index) => `u${index},New`);
@@ -21,6 +21,7 @@ async function cutRun(t: TestContext, cursor: string) {
   const document = (await redis.hget(keys.runs, run)) ?? "";
   await redis.hset(keys.runs, run, document.replace('"delivering"', '"reading"'));
   await redis.hset(keys.cursors, run, cursor);
+  await redis.hset(keys.books, `${run}|rows-read`, counted);
   return { app, file, run };
 }
 
@@ -34,6 +35,13 @@ for (const cursor of ["abc", "1e999", "-1", "0x2", "2"]) {
     assert.equal(summary.rows.read, ROWS + (cursor === "2" ? 1 : ROWS));
   });
 }
+
+test("a file is put from where its rows were counted, where its run says more", async (t) => {
+  const { app, file } = await cutRun(t, String(ROWS), "0");
+  const summary = await app.sync(file);
+  assert.deepEqual([summary.books.applied, summary.books.superseded], [ROWS, ROWS]);
+  assert.equal(summary.rows.read, ROWS);
+});
 
 test("a run that says more was put than its file has is not taken for put", async (t) => {
   const { app, file, run } = await cutRun(t, "99");

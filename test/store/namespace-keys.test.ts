@@ -190,6 +190,8 @@ describe("the keys of a namespace", () => {
       await openKeysToWork(other, { key });
       for (const text of [
         JSON.stringify({ ...JSON.parse(record), data: digest, digest: data }),
+        JSON.stringify({ ...JSON.parse(record), next: "zzz" }),
+        JSON.stringify({ ...JSON.parse(record), earlier: ["zzz"] }),
         await recordOf(other),
       ]) {
         assert.ok(await store.exchange("keys", await recordOf(store), text));

@@ -84,9 +84,8 @@ local function write(drafts)
   for _, d in ipairs(drafts) do
     local due = d.mailbox and KNOWN[d.mailbox.pool]
     local keeps = d.text and d.keeps or {}
-    for gate in pairs(keeps) do
-      if not d.kept_by[gate] then redis.call('ZADD', KEPT, 0, gate .. '\0' .. d.user) end
-    end
+    -- Also where it was kept before: the store may have lost its place.
+    for gate in pairs(keeps) do redis.call('ZADD', KEPT, 0, gate .. '\0' .. d.user) end
     if d.text or d.ended then
       for gate in pairs(d.kept_by) do
         if not keeps[gate] then redis.call('ZREM', KEPT, gate .. '\0' .. d.user) end
