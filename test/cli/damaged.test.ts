@@ -131,7 +131,8 @@ describe("a damaged document in Redis", () => {
     const put = await sync("counted.csv");
     const { books, balanced } = run.parse(JSON.parse(put.stdout));
     assert.deepEqual([books["received"], balanced], [USERS, true]);
-    assert.equal((await say("sync", stage.at("all.csv"), "--user-pool-id", POOL)).code, EXIT.done);
+    // Its values are older than those of the other file.
+    assert.equal((await say("sync", stage.at("all.csv"), "--user-pool-id", POOL)).code, EXIT.partial);
     const { balanced: isBalanced, verified } = status.parse(
       JSON.parse((await say("status", "--verify", "--json")).stdout),
     );

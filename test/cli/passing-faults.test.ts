@@ -103,7 +103,8 @@ describe("a fault of a read", () => {
       const told = `${command}: ${ended.stderr}${ended.stdout}`;
       // Nobody answers for who is not there: the commands are carried out all the same.
       if (command === "one who is not there") assert.match(told, /User does not exist/);
-      else assert.equal(ended.code, command === "dead replay" ? EXIT.partial : EXIT.done, told);
+      // What the undo has put back is newer than what the plan of before would write.
+      else assert.equal(ended.code, ["dead replay", "apply"].includes(command) ? EXIT.partial : EXIT.done, told);
       if (command === "sync") ({ run } = z.object({ run: z.string() }).parse(JSON.parse(ended.stdout)));
       assert.ok(
         emulator.faults.rules.every(({ fired }) => fired === 1),
