@@ -72,8 +72,8 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
   const { engine, profile, run, report, progress, deliversOwn = false, backlog: limit, onStill, signal } = options;
   const producer = createProducer({ engine, profile, run: run.id, priority: PRIORITY.bulk, sendUnless: "there" });
   let cursor = run.cursor;
-  // Where fewer rows were counted than the cursor says, it was altered.
-  const startAt = Math.min(rowsPut(cursor), run.rows.read);
+  // Where fewer rows were counted than the cursor says, it was altered. One that was put whole has its state to say so.
+  const startAt = run.state === "reading" ? Math.min(rowsPut(cursor), run.rows.read) : rowsPut(cursor);
   let rows = 0;
   /** Rows of the feed that no record stands for. */
   let others = 0;
