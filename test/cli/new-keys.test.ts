@@ -100,7 +100,8 @@ describe("new keys of a namespace", () => {
   test("are refused where a pool cannot be read, and made without it where it is no more", async () => {
     const { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } = stage.environment;
     const store = await openRedisStore({ url, namespace });
-    await store.target({ pool: "eu-west-1_Gone", endpoint: "localhost", region: "eu-west-1", arn: "arn" });
+    const endpoint = new URL(stage.emulator.url).host;
+    await store.target({ pool: "eu-west-1_Gone", endpoint, region: "eu-west-1", arn: "arn" });
     await store.close();
     const refused = failureOf(await say(["rekey", "--digests", "--json"], OTHER));
     assert.equal(refused.kind, "pool-unread");
