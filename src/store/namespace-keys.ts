@@ -249,6 +249,8 @@ async function makeRecord(store: KeyStore, { key, previousKey }: WrappingKeys): 
   const digest = await store.recall(FORMER_DIGEST);
   // Others may still have the keys that are gone: with new ones two would have two names for each user.
   if (digest === undefined && (await store.targets()).length > 0) {
+    // Another process may have made them since: whoever noted the target had opened them before.
+    if ((await store.recall(RECORD)) !== undefined) return;
     throw new StoreError(
       "damaged",
       sentence`The keys of this namespace are gone from its store, and what they sealed cannot be read. A worker that still runs puts them back within seconds: try again. Otherwise stop all its processes, restore the store from a backup and give ${nextStep("epoch", "raise")}, or use another namespace.`,

@@ -38,6 +38,25 @@ describe("the keys of a namespace", () => {
     assert.notDeepEqual((await openKeysToWork(open(), { key: ONE })).keys, one.keys);
   });
 
+  test("are not taken for gone where another process makes them, and uses them, in the same moment", async () => {
+    const store = open();
+    let isFirst = true;
+    const late = new Proxy(store, {
+      get(target, name) {
+        if (name !== "recall") return Reflect.get(target, name) as unknown;
+        return async (text: string) => {
+          const found = await target.recall(text);
+          if (text !== "keys" || !isFirst) return found;
+          isFirst = false;
+          await openKeysToWork(store, { key: ONE });
+          await store.target({ pool: "p", endpoint: "localhost", region: "eu-west-1", arn: "arn" });
+          return found;
+        };
+      },
+    });
+    assert.deepEqual(await openKeysToWork(late, { key: ONE }), await openKeysToWork(store, { key: ONE }));
+  });
+
   test("show nothing of themselves where a key wraps them, and lie in clear where none does", async () => {
     for (const key of [ONE, undefined]) {
       const store = open();
