@@ -1,4 +1,5 @@
 /** What an older process was answered that came back after the upgrade, and what it left: nothing. */
+import { randomBytes } from "node:crypto";
 import type { Redis } from "ioredis";
 import { z } from "zod";
 import { FORMAT } from "../../src/store/redis/format.ts";
@@ -58,7 +59,8 @@ export async function beginAsFormat1(redis: Redis, namespace: string, pool: stri
     region: "eu-west-1",
     arn: `arn:aws:cognito-idp:eu-west-1:123456789012:userpool/${pool}`,
   };
-  await redis.hset(`{poolsync:${namespace}}:memory`, "format", "1");
+  const digestKey = randomBytes(32).toString("base64url");
+  await redis.hset(`{poolsync:${namespace}}:memory`, "format", "1", "key", "none", "digest-key", digestKey);
   await redis.hset(`{poolsync:${namespace}}:targets`, pool, JSON.stringify(target));
 }
 
