@@ -15,6 +15,8 @@ import { hrExport, SEED_CUSTOM_ATTRIBUTES, SEED_USERS, seedUsers } from "./seed.
 const POOL = "eu-west-1_Example";
 /** AWS allows 25; then this would take a few minutes. */
 const CALLS_PER_SECOND = 100;
+/** How often it is told how far a command is, where no progress bar is shown. */
+const TELL_EVERY_MS = 3_000;
 const NEWCOMERS = 8;
 
 /** What poolsync and the SDK of this process find: the documented example credentials, and none of the user's own settings. */
@@ -32,6 +34,8 @@ const AWS_SETTINGS = {
 export interface Terminal {
   readonly stdout: Writable;
   readonly width: number;
+  /** True where commands show progress bars. */
+  readonly showsProgress: boolean;
   /** Aborts with the first signal. */
   readonly drain: AbortSignal;
   /** A command as one would type it. */
@@ -67,13 +71,15 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     const type = async (...words: readonly string[]): Promise<number> => {
       if (terminal.drain.aborted) return EXIT.interrupted;
       terminal.stdout.write(`$ ${terminal.commandLine(words)}\n`);
+      const stopTelling = terminal.showsProgress ? undefined : tellCalls(emulator, terminal.stdout);
       const code = await terminal.run(words, environment);
+      stopTelling?.();
       terminal.stdout.write("\n");
       return code;
     };
 
     say(
-      `A user pool of ${SEED_USERS.toLocaleString("en-US")} users, played by a stand-in for Cognito on this machine, and an HR export of 900 rows. The stand-in allows ${CALLS_PER_SECOND} updates a second, where AWS allows 25, so that this takes about a minute. All of it is in ${directory} and gone afterwards.`,
+      `A user pool of ${SEED_USERS.toLocaleString("en-US")} users, played by a stand-in for Cognito on this machine, and an HR export of 900 rows. The stand-in allows ${CALLS_PER_SECOND} updates a second, where AWS allows 25, so that this takes less than a minute. All of it is in ${directory} and gone afterwards.`,
     );
     terminal.stdout.write(`$ export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=${emulator.url}\n`);
     terminal.stdout.write(`$ export POOLSYNC_RATE=${CALLS_PER_SECOND}\n`);
@@ -92,7 +98,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
         before: () => {
           createNewcomers(emulator);
           say(
-            `One cause is mended: somebody creates the ${NEWCOMERS} newcomers in the pool. Their letters are replayed:`,
+            `One cause is mended: somebody creates the ${NEWCOMERS} newcomers in the pool. Their letters, one for each attribute of each of them, are replayed:`,
           );
         },
         words: ["dead", "replay", "--kind", "user-not-found"],
@@ -115,13 +121,24 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
       }
       if (!step.codes.includes(code)) return code === EXIT.done ? EXIT.failed : code;
     }
-    const { calls } = emulator.counters.categories.UserUpdate;
+    const { UserUpdate, UserList } = emulator.counters.categories;
     say(
-      `Of the values of the file (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one. Next:`,
+      `Of the values of the file (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${UserUpdate.calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one; and ${UserList.calls.toLocaleString("en-US")} of ListUsers, 25 a second at most: the pool is read once, and each address or number is looked at before it is written. Next:`,
     );
     terminal.stdout.write(`$ ${terminal.commandLine(["sync", "--help"])}\n`);
     return EXIT.done;
   });
+}
+
+/** Tells how many calls the stand-in has answered, again and again until what is returned is called. */
+function tellCalls(emulator: Emulator, stdout: Writable): () => void {
+  const begunAt = performance.now();
+  const timer = setInterval(() => {
+    const { UserUpdate, UserList } = emulator.counters.categories;
+    const seconds = Math.round((performance.now() - begunAt) / 1000);
+    stdout.write(`  … ${seconds}s: ${UserList.calls} reads and ${UserUpdate.calls} updates of users so far\n`);
+  }, TELL_EVERY_MS);
+  return () => clearInterval(timer);
 }
 
 /** A pool whose people sign in with their username or e-mail address, and which refuses an address that is taken. */
