@@ -75,9 +75,9 @@ async function world() {
 }
 
 /** What the store has of the user where its ledger says this version of the name. */
-function ledgerSays(version: string, { states }: Standing, fencedOver?: string): Standing["states"] {
+function ledgerSays(version: string, { states }: Standing, unresolved: object = {}): Standing["states"] {
   const state = states.get(USER) ?? assert.fail("Expected the user to be known");
-  const ledger = { ...state.ledger, given_name: { version, digest: "", ...(fencedOver && { fencedOver }) } };
+  const ledger = { ...state.ledger, given_name: { version, digest: "", ...unresolved } };
   return new Map([[USER, { ...state, ledger }]]);
 }
 
@@ -143,8 +143,10 @@ describe("an invariant of the chaos run", () => {
 
   test("2 holds where a call that nobody heard of was to go over what is there", async () => {
     const { standing, first, second } = await world();
-    assert.equal(judgeValues({ ...standing, states: ledgerSays(first, standing, second) }).holds, true);
-    assert.equal(judgeValues({ ...standing, states: ledgerSays(first, standing, first) }).holds, false);
+    const holds = (said: object) => judgeValues({ ...standing, states: ledgerSays(first, standing, said) }).holds;
+    assert.equal(holds({ outcome: "unresolved", fencedOver: second }), true);
+    assert.equal(holds({ outcome: "unresolved", fencedOver: first }), false);
+    assert.equal(holds({ fencedOver: second }), false, "its fate is known");
   });
 
   test("2 excuses a ledger that a loss can have touched, and that of nobody else", async () => {

@@ -200,7 +200,7 @@ export function judgeValues(on: Standing): Verdict {
   let unknown = 0;
   // The ledger says what is there.
   for (const [username, { ledger }] of states) {
-    for (const [attribute, { version, fencedOver }] of Object.entries(ledger)) {
+    for (const [attribute, { version, fencedOver, outcome }] of Object.entries(ledger)) {
       const value = attributes.get(username)?.[attribute];
       // Of who is named by an address, a call of unknown fate may end as a letter that no replay mends.
       const said = model.saying(value).filter(({ name }) => name === undefined);
@@ -213,7 +213,8 @@ export function judgeValues(on: Standing): Verdict {
       }
       known += 1;
       // Of a call whose fate nobody knows, what was there before may be there still: its value may have been cancelled since.
-      const mayBe = [version, ...(fencedOver === undefined ? [] : [fencedOver])].map(ordinalOfVersion);
+      const before = outcome === "unresolved" ? fencedOver : undefined;
+      const mayBe = [version, ...(before === undefined ? [] : [before])].map(ordinalOfVersion);
       if (!mayBe.some((ordinal) => ordinals.includes(ordinal))) {
         wrong.push(
           `${username} ${attribute}: the ledger says ${version}, the pool has ${changeIdOf(value)} of ${ordinals.join(" and ")}; ${historyOf(model, writes, username, attribute)}`,

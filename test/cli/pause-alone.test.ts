@@ -115,7 +115,7 @@ test("explain tells what keeps a user's change, with the command as one would ty
   await say("pause", "--pool", "staff", "--reason", "why");
   await queue("u0");
   const kept =
-    /Let it go on with `poolsync resume --pool eu-west-1_Example --config \S+ --data-dir \S+`\. Until then 1 change of this user is kept\./;
+    /Let it go on with `poolsync resume --pool eu-west-1_Example --config \S+ --data-dir \S+`\. Until then 1 change of this user is kept\. `nickname` waits as \S+, put by a single change, as of \S+\.$/;
   const user = ["explain", "--user-pool-id", POOL, "--username", "u0"];
   assert.match(flat((await say(...user)).stdout), kept);
   const { because } = z
