@@ -63,12 +63,13 @@ export function runListText(runs: readonly ListedRun[], { width, now, command }:
 }
 
 export function runDocument({ run, summary, kept }: ShownRun, showValues: boolean): object {
-  const { balanced, deadLetters, books } = summary;
+  const { balanced, deadLetters, deadPeople, books } = summary;
   return {
     ...described(run),
     books,
     balanced,
     deadLetters,
+    deadPeople,
     ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
     ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
   };
