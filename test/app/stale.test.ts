@@ -110,7 +110,8 @@ describe("rows that say their own times", () => {
     const summary = await app.sync(all, asked);
     assert.ok(!isComplete(summary));
     const log = await open(app.at("log"), "w");
-    logRun(createLog("warn", log.fd))({ is: "finished", outcome: { summary, detached: false, putBefore: false } });
+    const outcome = { summary, detached: false, workers: 0, putBefore: false };
+    logRun(createLog("warn", log.fd))({ is: "finished", outcome });
     await log.close();
     assert.match(await readFile(app.at("log"), "utf8"), /"stale":2,.*"msg":"run is older than what was written"/);
     assert.equal(app.pool.user("ann")?.attributes["given_name"], "New");

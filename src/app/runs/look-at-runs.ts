@@ -5,6 +5,7 @@ import { checkStoredPlan } from "../../plan/stored-plan.ts";
 import type { WrittenPlan } from "../../plan/plan-lines.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
+import { workersOf } from "../../store/workers.ts";
 import { expireWaiting } from "./approvals.ts";
 import { findRun } from "./find-run.ts";
 import { summarise, type RunSummary } from "./run-summary.ts";
@@ -45,6 +46,6 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
   const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
-  const workers = (await engine.store.workers.list()).filter(({ pool }) => pool === run.pool).length;
+  const workers = await workersOf(engine.store, run.pool);
   return { run, summary, kept, othersDeliver: engine.kind === "redis", workers };
 }

@@ -10,6 +10,7 @@ import type { RowTimes } from "../../plan/figures.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
+import { workersOf } from "../../store/workers.ts";
 import { AppError } from "../app-error.ts";
 import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
@@ -107,7 +108,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
       ...(progress.stale === 0 ? {} : { stale: { values: progress.stale, ...source.times } }),
       ...(source.healed === undefined ? {} : { healed: source.healed }),
     });
-    observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering" } });
+    const workers = detached ? await workersOf(engine.store, run.pool) : 0;
+    observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering", workers } });
     return summary;
   } catch (error) {
     await Promise.allSettled(parts);
