@@ -60,8 +60,8 @@ Examples:
   $ poolsync pause --reason "incident 42"
 
 Every process obeys at once; calls that are in flight end. Commands that would
-write say who has paused what, and why. Without Redis there is one process: press
-Ctrl-C in it first; what is not sent stays queued.`,
+write say who has paused what, and why. Without Redis there is one process:
+press Ctrl-C in it first; what is not sent stays queued.`,
     )
     .action(context.act((flags: PauseFlags) => runPause(context, flags)));
 }
