@@ -72,6 +72,18 @@ const SITUATIONS: readonly Situation[] = [
     says: pattern("^Nothing waits\\. `nickname` was found as wanted at AT by RUN of cora\\.csv, without a call\\.$"),
   },
   {
+    title: "later files found there what an earlier one had written",
+    who: "cleo",
+    act: async (app, who) => {
+      await sync(app, who, "Cle", 1);
+      await sync(app, who, "Cle", 2);
+      await sync(app, who, "Cle", 3);
+    },
+    says: pattern(
+      "^Nothing waits, and what poolsync wrote last is there\\. `nickname` was found as wanted at AT by RUN of cleo\\.csv, without a call \\(poolsync wrote it last at AT, by RUN of cleo\\.csv\\)\\.$",
+    ),
+  },
+  {
     title: "somebody else has changed it since",
     who: "dora",
     act: async (app, who) => {

@@ -80,25 +80,29 @@ function namedText({ namedBy, namedAt }: Pick<PendingUnit, "namedBy" | "namedAt"
 
 /** What one run wrote, or found, is one sentence. */
 function quietSentences(ledger: readonly LedgerUnit[]): string[] {
-  const groups = Map.groupBy(ledger, (unit) => JSON.stringify([unit.outcome, unit.known, byWhom(unit)]));
+  const groups = Map.groupBy(ledger, ({ outcome, known, written, ...run }) =>
+    JSON.stringify([outcome, known, byWhom(run), written && byWhom(written)]),
+  );
+  const latest = (times: readonly string[]): string => times.toSorted().at(-1) ?? "";
   return [...groups.values()].flatMap((units) => {
     const [first] = units;
     if (first === undefined) return [];
     const names = units.map(({ attribute }) => `\`${attribute}\``).join(", ");
-    const at =
-      units
-        .map((unit) => unit.at ?? "")
-        .toSorted()
-        .at(-1) ?? "";
-    return [`${names} ${units.length === 1 ? "was" : "were"} ${didWhat(first, at)}.`];
+    const at = latest(units.map((unit) => unit.at ?? ""));
+    const written = first.written && { ...first.written, at: latest(units.map((unit) => unit.written?.at ?? "")) };
+    const did = didWhat({ ...first, at, ...(written && { written }) });
+    return [`${names} ${units.length === 1 ? "was" : "were"} ${did}.`];
   });
 }
 
 /** `written at … by run r-1 of people.csv` */
-function didWhat(unit: LedgerUnit, at = unit.at ?? ""): string {
+function didWhat(unit: LedgerUnit): string {
+  const { at = "" } = unit;
   const when = at === "" ? "" : ` at ${at}`;
-  const found = unit.outcome === "unchanged";
-  return `${found ? "found as wanted" : "written"}${when} by ${byWhom(unit)}${found ? ", without a call" : ""}`;
+  if (unit.outcome !== "unchanged") return `written${when} by ${byWhom(unit)}`;
+  const { written } = unit;
+  const before = written === undefined ? "" : ` (poolsync wrote it last at ${written.at}, by ${byWhom(written)})`;
+  return `found as wanted${when} by ${byWhom(unit)}, without a call${before}`;
 }
 
 function writtenSentences(unit: LedgerUnit, { heldUntilConfirmed }: UserFacts): string[] {
