@@ -17,6 +17,9 @@ export interface UserFacts extends Pick<Explanation, "pending" | "exceptions" | 
   readonly heldUntilConfirmed: readonly string[];
 }
 
+const NOTHING_KNOWN =
+  "poolsync knows of no change of this user: none waits, was written or was refused. What a cancelled run had put leaves nothing here.";
+
 export function reasons(facts: UserFacts): string[] {
   const { listed, inHand, isKept, pending, letters, exceptions, holds, ledger } = facts;
   const sentences: string[] = [];
@@ -54,7 +57,7 @@ export function reasons(facts: UserFacts): string[] {
     );
   }
   if (sentences.length === 0 && pending.length === 0) {
-    if (ledger.length === 0) return ["poolsync was never asked to change this user."];
+    if (ledger.length === 0) return [NOTHING_KNOWN];
     const isKnown = ledger.some(({ known }) => known);
     sentences.push(isKnown ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.");
   }
@@ -168,6 +171,9 @@ function letterSentences(
 /** `too-long`, and what it means. */
 export function exceptionText({ attribute, kind, reason, at, line, ...run }: ExceptionView): string {
   const what = attribute === "" ? "A row" : `\`${attribute}\``;
+  if (kind === "discarded") {
+    return `${what} was put by ${byWhom(run)}, became a dead letter (${reason}), and was discarded at ${at}: put it again where it is wanted.`;
+  }
   const where = `${line === undefined ? "" : `line ${line} of `}${byWhom(run)}`;
   const why = kind === reason ? kind : `${kind}: ${reason}`;
   return `${what} was not written (${why}), at ${at}, ${where}. ${adviceOfRow(reason)}`.trimEnd();
