@@ -186,12 +186,18 @@ async function wait({ io }: Context, id: string, flags: EngineFlags): Promise<nu
 
 function start({ io }: Context, feed: string, flags: EngineFlags): Promise<number> {
   return printEngine(io, flags, async (engine) => {
-    const { workers } = await startFeed(engine, feed);
-    if (flags.json === true) return `${JSON.stringify({ feed, workers })}\n`;
+    const { workers, cancelled } = await startFeed(engine, feed);
+    if (flags.json === true) return `${JSON.stringify({ feed, workers, cancelled })}\n`;
     const who =
       workers > 0 ? "a directory worker carries it out" : "it waits for a directory worker, and none is alive";
     const look = commandLine(io, ["runs", "list"], flags);
-    return indent("", `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.`, columnsOf(io.stdout));
+    const sync = commandLine(io, ["sync", "--feed", feed], flags);
+    const last =
+      cancelled === undefined
+        ? ""
+        : ` Its last run, ${cancelled}, was cancelled: where the content is the same it is left alone, and there is no run; \`${sync}\` puts it all the same.`;
+    const said = `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.${last}`;
+    return indent("", said, columnsOf(io.stdout));
   });
 }
 
