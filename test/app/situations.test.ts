@@ -142,6 +142,17 @@ const SITUATIONS: readonly Situation[] = [
     ),
   },
   {
+    title: "an older file says what a newer one had written",
+    who: "greg",
+    act: async (app, who) => {
+      await sync(app, who, "Same", 2);
+      await sync(app, who, "Same", 1);
+    },
+    says: pattern(
+      "^Nothing waits, and what poolsync wrote last is there\\. `nickname` was written at AT by RUN of greg",
+    ),
+  },
+  {
     title: "eight equal letters are one paragraph",
     who: "hugo",
     absent: true,

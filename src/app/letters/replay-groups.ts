@@ -130,7 +130,7 @@ export async function replayAndWait(
     const { pending } = await booksOf(engine.store.runs, runs);
     throw new AppError(
       "interrupted",
-      `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: a worker delivers them, or the next sync into the pool with --leftovers.`,
+      `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: a worker that runs delivers them, or the next sync into the pool with --leftovers.`,
       { cause: error, category: "interrupted" },
     );
   }

@@ -240,10 +240,12 @@ async function interruptedRun(context: RunContext, run: Run, source: RunSource, 
   const { pending } = await engine.store.runs.books(run.id);
   observe({ is: "interrupted", run, pending });
   const changes = counted(pending, "change stays", "changes stay");
-  const others = engine.kind === "redis" ? "workers go on with them, " : "";
+  const isDelivered = (await workersOf(engine.store, run.pool)) > 0;
+  const others = isDelivered ? "workers go on with them, " : engine.kind === "redis" ? "no worker is alive, " : "";
+  const leftovers = isDelivered ? "" : "the next sync into the pool with --leftovers delivers them, ";
   const next = source.rereadable
     ? `${others}the same command goes on where this one stopped`
-    : `${others || "the next sync into the pool with --leftovers delivers them, "}what was not read is to be given again`;
+    : `${others}${leftovers}what was not read is to be given again`;
   const queued = `Interrupted. ${changes} queued, in run ${run.id}: ${next}`;
   const cancels = nextStep("runs", "cancel", run.id);
   return new AppError("interrupted", sentence`${queued}, and ${cancels} discards them.`, {
