@@ -26,6 +26,11 @@ export function marked(sentence: string): string {
   return text(sentence).replace(/`([^`]+)`/g, "<code>$1</code>");
 }
 
+/** The name of an attribute or a reason, which may be broken between its parts. */
+export function name(content: string): string {
+  return `<code>${text(content).replace(/[:_]/g, "$&<wbr>")}</code>`;
+}
+
 /** A cell with a number. */
 export function cell(amount: string): string {
   return `<td class="n">${amount}</td>`;

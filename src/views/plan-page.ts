@@ -5,7 +5,7 @@ import { notPutCount, type Example } from "../plan/figures.ts";
 import type { NotPut } from "../plan/not-put.ts";
 import type { PlanHeader, PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "../core/amounts.ts";
-import { caption, cell, marked, region, text, value } from "./page-parts.ts";
+import { caption, cell, marked, name, region, text, value } from "./page-parts.ts";
 import { STYLE } from "./page-style.ts";
 import { consequences, heldSentences, percent, shownDigest } from "./plan-view.ts";
 
@@ -79,12 +79,12 @@ function origin({ figures, origin: from }: PlanSummary, { target, showValues, ho
   const endpoint = /^cognito-idp\.[^/]+\.amazonaws\.com/.test(target.endpoint) ? "" : `, at ${value(target.endpoint)}`;
   const facts: (readonly [string, string])[] = [];
   if (from) {
-    const { name, bytes, modifiedAt } = from.file;
+    const { file } = from;
     const digest = shownDigest(from, figures, showValues);
     facts.push(
       ["made by", `${value(from.madeBy)}, with poolsync ${text(from.version)}`],
       ["made at", time(from.madeAt)],
-      ["from the file", `${value(name)}, ${counted(bytes, "byte")}, modified ${time(modifiedAt)}`],
+      ["from the file", `${value(file.name)}, ${counted(file.bytes, "byte")}, modified ${time(file.modifiedAt)}`],
       [
         "SHA-256 of the file",
         digest === undefined
@@ -115,7 +115,7 @@ function kindTable(kinds: readonly ChangeKind[]): string {
   if (kinds.length === 0) return "";
   const body = kinds.map(
     ({ attribute, difference, count: amount }, index) =>
-      `<tr><th scope="row"><code>${text(attribute)}</code></th><td><a href="#k${index}">${text(difference)}</a></td>${cell(count(amount))}</tr>`,
+      `<tr><th scope="row">${name(attribute)}</th><td><a href="#k${index}">${text(difference)}</a></td>${cell(count(amount))}</tr>`,
   );
   return `<section><h2>Kinds of changes</h2>${region(
     "Kinds of changes",
@@ -126,15 +126,15 @@ function kindTable(kinds: readonly ChangeKind[]): string {
 const ACTIONS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale", "invalid"] as const;
 
 function attributeTable({ figures: { attributes } }: PlanSummary): string {
-  const all = Object.entries(attributes).map(([name, counts]) => {
-    return { name, counts, written: counts.set + counts.change + counts.clear + counts.write };
+  const all = Object.entries(attributes).map(([attribute, counts]) => {
+    return { attribute, counts, written: counts.set + counts.change + counts.clear + counts.write };
   });
   const most = Math.max(1, ...all.map(({ written }) => written));
   const actions = ACTIONS.filter((action) => all.some(({ counts }) => counts[action] > 0));
   const head = actions.map((action) => `<th scope="col" class="n">${action}</th>`).join("");
   const body = all.map(
-    ({ name, counts, written }) =>
-      `<tr><th scope="row"><code>${text(name)}</code></th>${actions.map((action) => cell(count(counts[action]))).join("")}<td class="b">${bar(written / most)}</td></tr>`,
+    ({ attribute, counts, written }) =>
+      `<tr><th scope="row">${name(attribute)}</th>${actions.map((action) => cell(count(counts[action]))).join("")}<td class="b">${bar(written / most)}</td></tr>`,
   );
   return `<section><h2>Attributes</h2>${region(
     "Attributes",
@@ -163,7 +163,7 @@ function notPutTable(notPut: readonly NotPut[], all: number): string {
   const title = "Not put, line by line";
   const body = notPut.map(
     ({ line, username = "–", attribute = "the row", reason, detail }) =>
-      `<tr>${cell(String(line))}<td>${value(username)}</td><td><code>${text(attribute)}</code></td><td><code>${text(reason)}</code></td><td>${text(detail)}</td></tr>`,
+      `<tr>${cell(String(line))}<td>${value(username)}</td><td>${name(attribute)}</td><td><code>${text(reason)}</code></td><td>${text(detail)}</td></tr>`,
   );
   const cut =
     all > notPut.length
@@ -171,19 +171,19 @@ function notPutTable(notPut: readonly NotPut[], all: number): string {
       : "";
   return `<section><h2>${title}</h2>${cut}${region(
     title,
-    `<table>${caption("Rows and values that are not put")}<thead><tr><th scope="col" class="n">line</th><th scope="col">username</th><th scope="col">attribute</th><th scope="col">reason</th><th scope="col">what is expected</th></tr></thead><tbody>${body.join("\n")}</tbody></table>`,
+    `<table class="faults">${caption("Rows and values that are not put")}<thead><tr><th scope="col" class="n">line</th><th scope="col">username</th><th scope="col">attribute</th><th scope="col">reason</th><th scope="col">what is expected</th></tr></thead><tbody>${body.join("\n")}</tbody></table>`,
   )}</section>`;
 }
 
 function guardTable(examples: readonly Example[], { showValues }: Shown): string {
   if (examples.length === 0) return "";
   const body = examples.map(
-    ({ line, username, attribute, difference = "–", before = "–", after = "–" }) =>
-      `<tr>${cell(String(line))}<td>${value(username)}</td><td><code>${text(attribute)}</code></td><td>${text(difference)}</td>${showValues ? `<td>${value(before)}</td><td>${value(after)}</td>` : ""}</tr>`,
+    ({ line, username, attribute, deed, difference = deed, before, after }) =>
+      `<tr>${cell(String(line))}<td>${value(username)}<br>${kindTitle(attribute, difference)}</td>${showValues ? valueCells(before, after) : ""}</tr>`,
   );
   return region(
     "What the guard is about",
-    `<table>${caption(`The first ${examples.length} that it is about`)}<thead><tr><th scope="col" class="n">line</th><th scope="col">username</th><th scope="col">attribute</th><th scope="col">difference</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>${body.join("\n")}</tbody></table>`,
+    `<table class="${showValues ? "values" : ""}">${caption(`The first ${examples.length} that it is about`)}<thead><tr><th scope="col" class="n">line</th><th scope="col">username and change</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>${body.join("\n")}</tbody></table>`,
   );
 }
 
@@ -198,13 +198,13 @@ function* changeTables(plan: PlanSummary, { changes, showValues }: PageFacts): G
     ]),
   );
   let shown = 0;
-  for (const { line, username, attribute, deed, difference = deed, before = "–", after = "–" } of changes) {
+  for (const { line, username, attribute, deed, difference = deed, before, after } of changes) {
     shown += 1;
     const key = `${attribute}\0${difference}`;
     // What was kept before kinds were counted has none.
     const table = tables.get(key) ?? { title: kindTitle(attribute, difference), all: undefined, rows: [] };
     tables.set(key, table);
-    const values = showValues ? `<td>${value(before)}</td><td>${value(after)}</td>` : "";
+    const values = showValues ? valueCells(before, after) : "";
     table.rows.push(`<tr>${cell(String(line))}<td>${value(username)}</td>${values}</tr>\n`);
   }
   const all = plan.kinds.reduce((total, { count: amount }) => total + amount, 0);
@@ -219,15 +219,19 @@ function* changeTables(plan: PlanSummary, { changes, showValues }: PageFacts): G
   }
   for (const [index, { title, all: amount, rows }] of [...tables.values()].entries()) {
     const some = amount === undefined || amount === rows.length ? "" : `the first ${count(rows.length)} of `;
-    yield `<div class="${showValues ? "wide" : "many"}"><table><caption><h3 id="k${index}">${title}</h3> ${some}${counted(amount ?? rows.length, "change")}</caption><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>\n`;
+    yield `<table class="${showValues ? "values" : ""}"><caption><h3 id="k${index}">${title}</h3> ${some}${counted(amount ?? rows.length, "change")}</caption><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>\n`;
     yield* rows;
-    yield "</tbody></table></div>\n";
+    yield "</tbody></table>\n";
   }
   yield "</section>";
 }
 
+function valueCells(...values: readonly (string | undefined)[]): string {
+  return values.map((content) => `<td>${content === undefined ? "–" : value(content)}</td>`).join("");
+}
+
 function kindTitle(attribute: string, difference: string): string {
-  return `<code>${text(attribute)}</code>: ${text(difference)}`;
+  return `${name(attribute)}: ${text(difference)}`;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {
