@@ -10,7 +10,7 @@ export interface ChangeKind {
 }
 
 /** So many changes a page has at the most. */
-export const MOST_CHANGES = 5000;
+const MOST_CHANGES = 5000;
 
 export interface KindTally {
   add(change: Pick<Example, "attribute" | "difference">): void;

@@ -218,8 +218,8 @@ function* changeTables(plan: PlanSummary, { changes, showValues }: PageFacts): G
     yield "<p>Values are not shown, but how they differ. <code>--show-values</code> shows them.</p>\n";
   }
   for (const [index, { title, all: amount, rows }] of [...tables.values()].entries()) {
-    const some = amount === undefined || amount === rows.length ? "" : `the first ${count(rows.length)} of `;
-    yield `<table class="${showValues ? "values" : ""}"><caption><h3 id="k${index}">${title}</h3> ${some}${counted(amount ?? rows.length, "change")}</caption><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>\n`;
+    const part = amount === undefined || amount === rows.length ? "" : `the first ${count(rows.length)} of `;
+    yield `<table class="${showValues ? "values" : ""}"><caption><h3 id="k${index}">${title}</h3> ${part}${counted(amount ?? rows.length, "change")}</caption><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>\n`;
     yield* rows;
     yield "</tbody></table>\n";
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { EXIT } from "../../src/exit-codes.ts";
@@ -8,6 +8,7 @@ import { openQueues } from "../../src/queues/bullmq.ts";
 import { until } from "../support/condition.ts";
 import { POOL, runCommand } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
+import { assertNoPage, assertPage } from "./waiting-page.ts";
 
 const USERS = 150;
 
@@ -95,23 +96,7 @@ describe("the directory worker", () => {
     assert.match(text.stdout.replaceAll("\n", " "), /waits for an approval until .*`poolsync runs approve r-/);
     assert.doesNotMatch(text.stdout, /New1/);
 
-    // An approver has all of it on a page, made from what the store keeps.
-    const html = at("waiting.html");
-    const page = async (...words: readonly string[]): Promise<string> => {
-      const made = await runCommand(["runs", "show", run.run, "--html", html, ...words], { environment });
-      assert.equal(made.code, EXIT.done, made.stderr);
-      return readFile(html, "utf8");
-    };
-    const masked = await page();
-    assert.equal((await stat(html)).mode & 0o777, 0o600);
-    assert.equal(masked.match(/<td><bdi>u\d+<\/bdi><\/td><\/tr>/g)?.length, 60);
-    assert.match(masked, /<dt>made by<\/dt><dd><bdi>directory worker, [^<]+@[^<]+<\/bdi>/);
-    assert.match(
-      masked,
-      new RegExp(`Until 20[\\d: -]+ UTC, as run ${run.run}, .*<code>poolsync runs approve ${run.run}<`),
-    );
-    assert.doesNotMatch(masked, /New1/);
-    assert.match(await page("--show-values"), /<td><bdi>Old<\/bdi><\/td><td><bdi>New59<\/bdi><\/td>/);
+    await assertPage(stage, run.run, 60);
 
     // A sync of the same content looks at its guards itself.
     assert.equal((await runCommand(byHand("--baseline", "live"), { environment })).code, EXIT.guarded);
@@ -133,9 +118,7 @@ describe("the directory worker", () => {
     assert.equal(updates(), 60);
     assert.deepEqual([nameOf("u0"), nameOf("u7"), nameOf("u99")], ["New0", "Else", "Old"]);
     assert.equal(finished.plan, undefined);
-    const late = await runCommand(["runs", "show", run.run, "--html", html], { environment });
-    assert.equal(late.code, EXIT.failed);
-    assert.match(late.stderr, /is finished, and no plan of it is kept: `poolsync runs show r-\S+` tells what it did/);
+    await assertNoPage(stage, run.run);
   });
 
   test("leaves a run that waits as it is while its content is the same, and newer content goes before it", async () => {

