@@ -20,6 +20,7 @@ import {
   isLostPerson,
   LOST_PERSON,
 } from "../src/core/failure.ts";
+import { DIFFERENCES } from "../src/core/difference.ts";
 import { IDENTIFIERS } from "../src/core/identifier.ts";
 import { COOLDOWN_MS, ABANDONED_CALL_MS } from "../src/core/mailbox.ts";
 import { PLAN_FAULTS } from "../src/core/plan-fault.ts";
@@ -123,6 +124,13 @@ describe("the page on operations, on failures", () => {
       table(section("Faults of rows"), "reason").map((row) => only(row["reason"])),
       // Those of letters stand with their kind.
       new Set(real.filter((reason) => !isLostPerson(reason))),
+    );
+  });
+
+  test("has every kind of difference between masked values, in their order", () => {
+    assert.deepEqual(
+      table(section("What is said of masked values"), "difference").map((row) => only(row["difference"])),
+      DIFFERENCES,
     );
   });
 
