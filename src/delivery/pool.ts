@@ -28,8 +28,9 @@ export interface PoolSettings {
   readonly engine: Engine;
   readonly cognito: CognitoClient;
   readonly pool: string;
-  /** Ceiling of UserUpdate calls, a second, for the account and Region. */
+  /** Ceilings of UserUpdate and of UserList calls, a second, for the account and Region. */
   readonly ratePerSecond: number;
+  readonly listsPerSecond: number;
   readonly concurrency: number;
   readonly log: Log;
   /**
@@ -67,8 +68,6 @@ function foreignTarget({ pool, endpoint, arn }: Target, where: string): StoreErr
   );
 }
 
-/** UserList allows 30 calls a second; poolsync leaves some to others. */
-const LISTS_PER_SECOND = 25;
 /** DescribeIdentityProvider allows 5 a pool. */
 const PROVIDERS_PER_SECOND = 3;
 /** Beyond the time-outs of a call: settling, and a process that is slow for a moment. */
@@ -107,7 +106,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     });
   // A claim is made in the slot, before the call: as many are made as there are calls in flight.
   const updates = governor("UserUpdate", settings.ratePerSecond, concurrency);
-  const lists = governor("UserList", LISTS_PER_SECOND);
+  const lists = governor("UserList", settings.listsPerSecond);
   const providers = governor("UserPoolResourceRead", PROVIDERS_PER_SECOND);
   // A pool may have hundreds, and a plan is worth more than what they overwrite.
   const providerReads: Reads = { ...reads, patience: { spent: false } };
@@ -142,7 +141,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     async pace() {
       const { pace } = engine.store;
       const updates = await pace.view(bucketOf("UserUpdate"), settings.ratePerSecond);
-      const lists = await pace.view(bucketOf("UserList"), LISTS_PER_SECOND);
+      const lists = await pace.view(bucketOf("UserList"), settings.listsPerSecond);
       return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
     },
     names,
