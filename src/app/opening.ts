@@ -152,12 +152,12 @@ export type PoolPlace = Omit<ChosenPool, "region"> & { readonly region?: string 
 
 /** Throws an `interrupted` AppError where the signal ends the opening. */
 export async function openChosenPool(deps: PoolDeps, chosen: PoolPlace): Promise<Pool> {
-  const { concurrency, log, engine, clients, scope, reads, signal } = deps;
+  const { concurrency, log, engine, clients, scope, reads, say, signal } = deps;
   const { id, ratePerSecond, listsPerSecond } = chosen;
   const cognito = clients.of(chosen);
   sayPassedRegion(deps, chosen);
   try {
-    const settings = { engine, cognito, pool: id, ratePerSecond, listsPerSecond, concurrency, log, signal };
+    const settings = { engine, cognito, pool: id, ratePerSecond, listsPerSecond, concurrency, log, say, signal };
     const opening = openPool(reads === undefined ? settings : { ...settings, reads });
     return scope.defer(await readEarly(signal, opening), (opened) => opened.close());
   } catch (error) {
