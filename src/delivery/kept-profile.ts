@@ -77,13 +77,17 @@ export async function keepProfile({ store, keyring }: Keeping, profile: PoolProf
   await store.setValue(place.join(" "), keyring.seal(place, JSON.stringify(note)));
 }
 
-export interface KeptProfile {
+interface KeptProfile {
   readonly profile: PoolProfile;
   readonly ageMs: number;
 }
 
 /** Undefined where nothing is kept that this endpoint said within the day. What is damaged counts as nothing. */
-async function keptProfile({ store, keyring }: Keeping, pool: string, endpoint: string) {
+async function keptProfile(
+  { store, keyring }: Keeping,
+  pool: string,
+  endpoint: string,
+): Promise<KeptProfile | undefined> {
   const place = placeOf(pool);
   const note = soundDocument(keptNote, keyring.open(place, (await store.getValue(place.join(" "))) ?? "") ?? "null");
   if (note === undefined || note.endpoint !== endpoint || note.profile.id !== pool) return undefined;

@@ -3,7 +3,7 @@ import { describe, test, type TestContext } from "node:test";
 import { createCognitoClients } from "../../src/cognito/client.ts";
 import { createControlPlane } from "../../src/cognito/control-plane.ts";
 import { readPoolProfile } from "../../src/cognito/pool-profile.ts";
-import { SlotTooLate } from "../../src/cognito/slot.ts";
+import { SlotTooLate, type SlotRequest } from "../../src/cognito/slot.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 
@@ -34,7 +34,7 @@ describe("the turns in which pools are read", () => {
   function plane(t: TestContext) {
     const made = createControlPlane();
     t.after(() => made.close());
-    return made;
+    return { acquire: (request: SlotRequest) => made.acquire(request) };
   }
 
   test("a few calls are in flight at most, and the most urgent is next", async (t) => {

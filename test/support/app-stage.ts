@@ -61,7 +61,6 @@ export interface AppOptions {
   /** Of poolsync.yaml. */
   readonly config?: string;
   readonly environment?: Values;
-  /** How long a read is tried. */
   readonly readsWithinMs?: number;
   /**
    * Puts data where the embedded engine has it, which is then used. It goes by this process's clock, which a test may
