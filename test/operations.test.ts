@@ -231,7 +231,9 @@ describe("the page on operations, on configuration", () => {
     const attribute = "feeds.<name>.attributes.<attribute>";
     const places = {
       "": "zzzzzzzz: 1",
+      "lists.": "lists: { zzzzzzzz: 1 }",
       "pools.<name>.": "pools: { a: { zzzzzzzz: 1 } }",
+      "pools.<name>.lists.": "pools: { a: { id: eu-west-1_A, lists: { zzzzzzzz: 1 } } }",
       "feeds.<name>.": "feeds: { a: { username: u, attributes: { given_name: g }, zzzzzzzz: 1 } }",
       [`${attribute}.`]: "feeds: { a: { username: u, attributes: { given_name: { column: g, zzzzzzzz: 1 } } } }",
       "guards.": "guards: { zzzzzzzz: 1 }",
@@ -247,7 +249,8 @@ describe("the page on operations, on configuration", () => {
       assert.notEqual(keys, "", yaml);
       real.push(...keys.split(", ").map((key) => prefix + key));
     }
-    const nested = ["pools", "feeds", "guards", ...["guards", "schedule", "fetch"].map((key) => `feeds.<name>.${key}`)];
+    const inFeeds = ["guards", "schedule", "fetch"].map((key) => `feeds.<name>.${key}`);
+    const nested = ["pools", "feeds", "guards", "lists", "pools.<name>.lists", ...inFeeds];
     const maps = ["feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
     same(
       table(section("poolsync.yaml"), "key").map((row) => only(row["key"])),
