@@ -120,7 +120,8 @@ export async function discard(engine: Engine, order: ReplayOrder): Promise<numbe
   let count = 0;
   await inPages(engine, order, async (page) => {
     count += await engine.store.letters.discard(page.map(({ id }) => id));
-    await retractLetters(engine.queues, page);
+    // One whose fault came again in this moment is there anew, and so must its job be.
+    await retractGone(engine.queues, engine.store.letters, page);
   });
   return count;
 }

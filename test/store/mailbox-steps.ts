@@ -292,14 +292,50 @@ const settle = fc
     command(`settle claim ${back} back: ${fates.map(sayFate).join(", ")}`, async (model, store) => {
       const flight = flightAt(model, back);
       if (!flight) return;
-      const chosen = Object.entries(flight.units).flatMap(([unit, { version }], index) => {
+      const chosen = Object.entries(flight.units).flatMap(([unit, { version, account = "" }], index) => {
         const one = fates[index % fates.length];
-        const letter = `${flight.user}.${unit}.${version}`;
+        const letter = `${flight.user}.${unit}.${account}`;
         const settlement = one && settlementOf(one, version, letter);
         return settlement ? [[unit, settlement] as const] : [];
       });
       await settleBoth(model, store, flight, Object.fromEntries(chosen), runs);
     }),
+  );
+
+/** A value is put and refused, as the same row of a file is night after night: that is the same letter each time. */
+const buryAgain = fc
+  .array(
+    fc.record({ run: fc.constantFrom(...RUNS), word: fc.constantFrom("x", "y"), atMs: fc.constantFrom(0, -1, -9) }),
+    {
+      minLength: 2,
+      maxLength: 4,
+    },
+  )
+  .chain((nights) =>
+    command(
+      `bury ${nights.map(({ run, word, atMs }) => `${word}@${atMs} by ${run}`).join(", ")}`,
+      async (model, store, real) => {
+        const { mailboxes, runs } = model.memory.store;
+        for (const { run, word, atMs } of nights) {
+          if ((await runs.get(run))?.state === "cancelled") continue;
+          const ordinal = ordinalText({ timeMs: model.memory.clock.nowMs + atMs, sequence: 0 });
+          const units = [{ name: "given_name", digest: word, body: word, ordinal }];
+          const changes = [{ user: "ann", username: "p:ann", units }];
+          const page = { pool: POOLS[0], run, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } };
+          assert.deepEqual(await store.mailboxes.put(page), await mailboxes.put(page));
+          model.buried.add("ann given_name");
+          if ((await claimBoth(model, store, real, { user: "ann", leaseMs: LEASE_MS, selection: {} })).is !== "claimed")
+            continue;
+          const flight = model.flights.at(-1);
+          if (!flight) continue;
+          const buried = Object.entries(flight.units).flatMap(([unit, { version, account = "" }]) => {
+            const settlement = settlementOf({ is: "bury", unknown: false }, version, `ann.${unit}.${account}`);
+            return settlement ? [[unit, settlement] as const] : [];
+          });
+          await settleBoth(model, store, flight, Object.fromEntries(buried));
+        }
+      },
+    ),
   );
 
 /** Its lease ends, as it does when the process is killed; or suspended, and comes back to settle too late. */
@@ -389,6 +425,7 @@ export const steps: fc.Arbitrary<Command>[] = [
   claim,
   settle,
   settle,
+  buryAgain,
   loseWorker,
   pass,
   replay,

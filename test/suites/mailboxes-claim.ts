@@ -41,7 +41,7 @@ export function claimCases(suite: Suite): void {
     test("lets no older value follow one of a worker that died, though the newest was refused", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
-      const letter = await u.buries("a", "name");
+      const letter = await u.buries("a", "name", "too-short");
       await u.put("name", "y", 2);
       await u.dies("b", "name");
       await u.put("name", "z", 3);
