@@ -12,10 +12,11 @@ import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { Selection, UserUnits } from "../../src/store/mailboxes.ts";
-import type { Store } from "../../src/store/store.ts";
+import { buryAgain } from "./bury-steps.ts";
 import { gateSteps, releaseBoth } from "./gate-steps.ts";
 import {
   CANCELLABLE,
+  claimBoth,
   command,
   GATES,
   LEASE_MS,
@@ -24,10 +25,10 @@ import {
   POOLS,
   RUNS,
   sameDocuments,
+  settleBoth,
   UNITS,
   USERS,
   type Command,
-  type Flight,
   type Model,
   type Real,
   type Unit,
@@ -136,26 +137,6 @@ const put = fc
     });
   });
 
-interface ClaimWanted {
-  readonly user: User;
-  readonly leaseMs: number;
-  readonly selection: Selection;
-}
-
-async function claimBoth(model: Model, store: Store, real: Real, { user, leaseMs, selection }: ClaimWanted) {
-  const token = `token-${(model.tokens += 1)}`;
-  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs, selection);
-  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
-  if (answer.is === "claimed") {
-    if (real.answersTwice) {
-      assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
-    }
-    model.flights.push({ user, token, leaseMs, units: answer.units });
-  }
-  await sameDocuments(model, store, [user]);
-  return answer;
-}
-
 const anySelection = fc.constantFrom<Selection[]>(
   {},
   {},
@@ -263,25 +244,6 @@ function settlementOf(one: Fate, version: string, letter: string): Settlement | 
 /** The flight counted from the youngest; a worker that lost its claim long ago may still come back. */
 const flightAt = (model: Model, back: number) => model.flights[model.flights.length - 1 - back];
 
-async function settleBoth(
-  model: Model,
-  store: Store,
-  flight: Flight,
-  settlements: Record<string, Settlement>,
-  runs?: readonly string[],
-) {
-  const { user, token } = flight;
-  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS, runs);
-  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS, runs), answer);
-  for (const { id, unit } of answer.letters) {
-    model.letters.push(id);
-    model.buried.add(`${user} ${unit}`);
-  }
-  flight.units = Object.fromEntries(Object.entries(flight.units).filter(([unit]) => !Object.hasOwn(settlements, unit)));
-  if (Object.keys(flight.units).length === 0) model.flights = model.flights.filter((other) => other !== flight);
-  await sameDocuments(model, store, [user]);
-}
-
 const settle = fc
   .record({
     back: fc.constantFrom(0, 0, 1, 2),
@@ -300,42 +262,6 @@ const settle = fc
       });
       await settleBoth(model, store, flight, Object.fromEntries(chosen), runs);
     }),
-  );
-
-/** A value is put and refused, as the same row of a file is night after night: that is the same letter each time. */
-const buryAgain = fc
-  .array(
-    fc.record({ run: fc.constantFrom(...RUNS), word: fc.constantFrom("x", "y"), atMs: fc.constantFrom(0, -1, -9) }),
-    {
-      minLength: 2,
-      maxLength: 4,
-    },
-  )
-  .chain((nights) =>
-    command(
-      `bury ${nights.map(({ run, word, atMs }) => `${word}@${atMs} by ${run}`).join(", ")}`,
-      async (model, store, real) => {
-        const { mailboxes, runs } = model.memory.store;
-        for (const { run, word, atMs } of nights) {
-          if ((await runs.get(run))?.state === "cancelled") continue;
-          const ordinal = ordinalText({ timeMs: model.memory.clock.nowMs + atMs, sequence: 0 });
-          const units = [{ name: "given_name", digest: word, body: word, ordinal }];
-          const changes = [{ user: "ann", username: "p:ann", units }];
-          const page = { pool: POOLS[0], run, priority: 10, changes, invalid: 0, rows: { read: 1, faulty: 0 } };
-          assert.deepEqual(await store.mailboxes.put(page), await mailboxes.put(page));
-          model.buried.add("ann given_name");
-          if ((await claimBoth(model, store, real, { user: "ann", leaseMs: LEASE_MS, selection: {} })).is !== "claimed")
-            continue;
-          const flight = model.flights.at(-1);
-          if (!flight) continue;
-          const buried = Object.entries(flight.units).flatMap(([unit, { version, account = "" }]) => {
-            const settlement = settlementOf({ is: "bury", unknown: false }, version, `ann.${unit}.${account}`);
-            return settlement ? [[unit, settlement] as const] : [];
-          });
-          await settleBoth(model, store, flight, Object.fromEntries(buried));
-        }
-      },
-    ),
   );
 
 /** Its lease ends, as it does when the process is killed; or suspended, and comes back to settle too late. */

@@ -123,10 +123,7 @@ export function faultCases(suite: Suite): void {
         assert.equal(told.length, 2);
       }
       const found = await listed({ user: u.user });
-      assert.deepEqual(found.map(({ unit, times }) => [unit, times]).toSorted(), [
-        ["name", 2],
-        ["nickname", 2],
-      ]);
+      assert.deepEqual(found.map(({ unit, times }) => `${unit} ${times}`).toSorted(), ["name 2", "nickname 2"]);
       assert.deepEqual(await u.books(), { received: 4, superseded: 2, dead: 2 });
     });
   });
