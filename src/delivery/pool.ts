@@ -22,6 +22,7 @@ import { createHoldWatch } from "./hold-watch.ts";
 import { reportedReads } from "./reported-reads.ts";
 import { logSettles } from "./settle-log.ts";
 import { createSubProbe } from "../cognito/sub-probe.ts";
+import { createSeenUsers, type SeenUsers } from "./seen-users.ts";
 import { createUserNames, type UserNames } from "./user-names.ts";
 
 export interface PoolSettings {
@@ -49,8 +50,10 @@ export interface Pool {
   deliver(runs?: ReadonlySet<string>): Promise<Delivery>;
   /** Where it lives. */
   readonly target: Target;
-  /** Everybody in the pool, or those of these names, paced. */
-  scan(signal: AbortSignal, names?: Iterable<UserName>): AsyncIterable<ScanPage>;
+  /** What this process saw of users within the last minute. */
+  readonly seen: SeenUsers;
+  /** Everybody in the pool, or those of these names, paced: for each user the questions, in their order. */
+  scan(signal: AbortSignal, names?: Iterable<readonly UserName[]>): AsyncIterable<ScanPage>;
   /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
   providerAttributes(provider: string, signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
   /** Calls a second that are to be had at the moment. */
@@ -114,10 +117,12 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   const directory = createUserDirectory(cognito);
   const { store, keyring } = engine;
   const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
-  const names = createUserNames({ store, keyring, profile, directory, lists, reads, leaseMs });
+  const seen = createSeenUsers(profile);
+  const names = createUserNames({ store, keyring, profile, directory, lists, reads, leaseMs, seen });
   const calls = {
     profile,
     names,
+    seen,
     subs: createSubProbe(profile.id, directory, () =>
       log.warn({ pool: profile.id }, "the pool's service takes no sub: users are written by username"),
     ),
@@ -131,6 +136,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   return {
     profile,
     target,
+    seen,
     scan(until, names) {
       const options = { cognito, lists, poolId: profile.id, reads, signal: until };
       return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);

@@ -14,11 +14,12 @@ import type { UserDirectory } from "../cognito/user-directory.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { Identifier, Question } from "../core/identifier.ts";
-import { isFresh, type Person } from "../core/person.ts";
+import type { Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import { linkPlace } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
+import type { SeenUsers } from "./seen-users.ts";
 
 export type Named =
   | {
@@ -55,8 +56,6 @@ export interface UserNames {
 
 /** Lookups are made by whoever puts a change: they go after those of deliveries. */
 const PRIORITY = 9;
-/** Answers that are kept at a time. */
-const MOST_ANSWERS = 10_000;
 /** How often the pool is asked again while a user is about to get a name that it still shows as another user's. */
 const ASK_AGAIN_MS = 1_000;
 
@@ -71,16 +70,15 @@ interface UserNamesDeps {
   readonly reads: Reads;
   /** How long a reservation lives. */
   readonly leaseMs: number;
+  readonly seen: SeenUsers;
 }
 
 export function createUserNames(deps: UserNamesDeps): UserNames {
-  const { store, keyring, profile, leaseMs } = deps;
-  const answers = createAnswers();
+  const { store, keyring, profile, leaseMs, seen } = deps;
 
   const digestOf = (alias: Alias): string =>
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
   const placeOf = (alias: Alias) => linkPlace(profile.id, digestOf(alias));
-  const keyOf = (alias: Alias): string => JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
 
   /** The user who is about to get the name, or got it a moment ago. */
   async function reservedFor(alias: Alias): Promise<string | undefined> {
@@ -94,25 +92,29 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     const { username, user, by = "username" } = found;
     if (user === undefined) return { is: "one", username, person: {}, by } as const;
     const account = accountOf(user);
-    if (!isAliasAttribute(by)) return { is: "one", username, person: { account }, user, by, askedAt } as const;
+    if (!isAliasAttribute(by)) {
+      seen.keep({ user, lookedAt: askedAt });
+      return { is: "one", username, person: { account }, user, by, askedAt } as const;
+    }
     const name = { attribute: by, value: text, askedAt };
-    const answer = { is: "one", username, person: { account, name }, user, by, askedAt } as const;
     const alias = { attribute: by, value: text };
-    answers.keep(keyOf(alias), answer);
+    seen.keep({ user, lookedAt: askedAt }, alias);
     await store.setLink(
       profile.id,
       digestOf(alias),
       keyring.seal(placeOf(alias), JSON.stringify({ username, askedAt })),
     );
-    return answer;
+    return { is: "one", username, person: { account, name }, user, by, askedAt } as const;
   }
 
   /** What this process was answered within the last minute, unless the value is about to change hands. */
   async function recent(text: string, given: Identifier | undefined): Promise<Answer | undefined> {
     for (const attribute of namesAs(text, given)) {
-      const known = answers.get(keyOf({ attribute, value: text }));
-      if (known?.askedAt === undefined || !isFresh(known.askedAt, await store.now())) continue;
-      if ((await reservedFor({ attribute, value: text })) === undefined) return known;
+      const alias = { attribute, value: text };
+      const known = seen.bearer(alias, await store.now());
+      if (known === undefined || (await reservedFor(alias)) !== undefined) continue;
+      const { account, askedAt, ...bearer } = known;
+      return { is: "one", ...bearer, person: { account, name: { ...alias, askedAt } }, by: attribute, askedAt };
     }
     return undefined;
   }
@@ -135,10 +137,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     },
 
     async changed(aliases) {
-      for (const alias of aliases) {
-        answers.drop(keyOf(alias));
-        await store.dropLink(profile.id, digestOf(alias));
-      }
+      seen.changed(aliases);
+      for (const alias of aliases) await store.dropLink(profile.id, digestOf(alias));
     },
 
     async hint(alias) {
@@ -146,27 +146,6 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
       const text = sealed === undefined ? undefined : keyring.open(placeOf(alias), sealed);
       return text === undefined ? undefined : hintOf(text);
     },
-  };
-}
-
-interface Answers {
-  get(key: string): Answer | undefined;
-  keep(key: string, answer: Answer): void;
-  drop(key: string): void;
-}
-
-/** The last answers of this process, by attribute and value. The oldest gives way. */
-function createAnswers(): Answers {
-  const answers = new Map<string, Answer>();
-  return {
-    get: (key) => answers.get(key),
-    keep(key, answer) {
-      answers.delete(key);
-      answers.set(key, answer);
-      const [oldest] = answers.keys();
-      if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
-    },
-    drop: (key) => void answers.delete(key),
   };
 }
 

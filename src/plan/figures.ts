@@ -47,7 +47,10 @@ export interface StaleFigures extends Partial<RowTimes> {
 
 export interface ScanFigures {
   readonly users: number;
+  /** Calls of ListUsers. */
   readonly pages: number;
+  /** Those whom rows name were looked at one by one; absent where everybody was read. */
+  readonly oneByOne?: true | undefined;
   /** The token of a page expired, and the scan was begun again. */
   readonly begunAgain: boolean;
   readonly durationMs: number;
