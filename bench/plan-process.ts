@@ -69,7 +69,7 @@ try {
         keyring: testKeyring(),
         directory,
         ledgers: () => Promise.resolve(new Map()),
-        reading: () => ({ is: "scan" }),
+        reading: async () => ({ is: "scan" }),
         scan: () => scanPool({ cognito, lists, poolId: PROFILE.id, signal }),
         now: () => Promise.resolve(Date.now()),
         unlisted: "fault",

@@ -67,7 +67,9 @@ export function createSeenUsers(profile: PoolProfile): SeenUsers {
 
   function makeRoom(nowMs: number): void {
     for (const [sub, entry] of entries) {
-      if (entries.size <= MOST_USERS && isFresh(entry.lookedAt, nowMs)) return;
+      // A look that comes late says an earlier time than others before it.
+      const isKept = entry.lookedAt > nowMs || isFresh(entry.lookedAt, nowMs);
+      if (entries.size <= MOST_USERS && isKept) return;
       drop(sub, entry);
     }
   }

@@ -42,7 +42,7 @@ export interface PlanDeps {
   readonly directory: string;
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
   /** Chooses how the pool is read, and is told of nothing else. */
-  readonly reading: (asking: Asking) => Reading;
+  readonly reading: (asking: Asking) => Promise<Reading>;
   /** Lists the whole pool, or the users who are found by `names`: for each the questions, in their order. */
   readonly scan: (signal: AbortSignal, names?: Iterable<readonly UserName[]>) => AsyncIterable<ScanPage>;
   /** Told of each user whom some row would change, with the time of the look by the store's clock. */
@@ -120,7 +120,7 @@ export async function buildPlans(
       drafts.push(await takeAll({ ...deps, scratch, baseline }, input, signal, onRow));
     }
     const scan = baseline === "live" ? await meetAll(deps, drafts, signal, progress) : undefined;
-    const facts = { baseline, scan, pace: await deps.pace() };
+    const facts = { baseline, scan, pace: await deps.pace(), nowMs: await deps.now() };
     const plans: Plan[] = [];
     for (const draft of drafts) plans.push(await concludePlan(deps, draft, facts, signal));
     return plans;
@@ -164,7 +164,7 @@ async function meetAll(
   // The store's clock tells looks apart from writes. It is asked once.
   const begunAt = performance.now();
   const storeAhead = (await now()) - performance.now();
-  const reading = choose(askingOf(drafts, healing));
+  const reading = await choose(askingOf(drafts, healing));
   const names = function* (): Generator<readonly UserName[]> {
     for (const { planner } of drafts) yield* planner.names();
     if (healing) yield* healing.names();

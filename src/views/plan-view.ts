@@ -145,11 +145,16 @@ export function heldSentences({ broken, blind }: Pick<PlanSummary, "broken" | "b
 }
 
 function baselineSentence({ baseline, scan }: PlanFigures): string {
-  const later = "a sync looks at each user, and writes what differs.";
-  if (baseline === "none") return `Compared with nothing: ${later}`;
-  if (baseline === "ledger" || !scan) return `Compared with what poolsync wrote last: ${later}`;
+  // Memory leaves nothing alone: what seems equal is looked at as well.
+  const later =
+    "A sync looks at each user, which costs a call, also where a value seems equal, and writes what differs.";
+  if (baseline === "none") return `Compared with nothing, so it cannot know what is there. ${later}`;
+  if (baseline === "ledger" || !scan) {
+    return `Compared with what poolsync wrote last, so it cannot know what others have changed since. ${later}`;
+  }
   const again = scan.begunAgain ? " (a page's token expired, and the scan was begun again)" : "";
-  return `Compared with the pool: ${counted(scan.users, "user")} read in ${counted(scan.pages, "call")}, ${duration(scan.durationMs)}${again}.`;
+  const how = scan.oneByOne === true ? "looked at one by one" : "read";
+  return `Compared with the pool: ${counted(scan.users, "user")} ${how} in ${counted(scan.pages, "call")}, ${duration(scan.durationMs)}${again}.`;
 }
 
 /** What the plan means beside the values themselves, a sentence each. */
@@ -164,6 +169,13 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
   if (figures.baseline === "live" && unlisted > 0) {
     sentences.push(
       `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
+    );
+  }
+  const { ownersUnknown = 0 } = figures;
+  if (ownersUnknown > 0) {
+    const names = counted(ownersUnknown, "new sign-in name");
+    sentences.push(
+      `Not everybody was read: who has the ${names} is looked at at the write; one that is somebody else's becomes a dead letter.`,
     );
   }
   if (figures.stale) sentences.push(staleSentence(figures.stale, "would be left", now));

@@ -58,7 +58,7 @@ export function openPlanStage() {
       keyring: testKeyring(SECRET),
       directory: directory?.path ?? assert.fail("Expected the stage to be open"),
       ledgers: async (users) => new Map(users.map((user) => [user, ledger])),
-      reading: () => ({ is: stage.oneByOne === true ? "looks" : "scan", calls: 0 }),
+      reading: async () => ({ is: stage.oneByOne === true ? "looks" : "scan", calls: 0 }),
       scan: stage.scan ?? everybody,
       now: async () => performance.now(),
       unlisted: stage.unlisted ?? "fault",

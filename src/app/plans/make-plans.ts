@@ -32,8 +32,14 @@ export interface PlannedFeed extends OpenedFeed {
 /** So many runs back an unfinished one, or the last good one, is looked for. */
 export const LATEST_RUNS = 500;
 
-/** Told as a plan is made: rows of the feed, or users of the pool, that were read so far. */
-export type PlanObserver = (event: { readonly is: "rows" | "users"; readonly read: number }) => void;
+/** Told as a plan is made. */
+export type PlanObserver = (event: PlanEvent) => void;
+
+export type PlanEvent =
+  /** Rows of the feed, or users of the pool, that were read so far. */
+  | { readonly is: "rows" | "users"; readonly read: number }
+  /** How the pool is about to be read: so many users are named, and so many calls are made a second. */
+  | { readonly is: "reading"; readonly reading: Reading; readonly named: number; readonly perSecond: number };
 
 export interface PlanRequest extends Pick<OpenedFeeds, "feeds" | "unlisted"> {
   /** Everybody in the pool is read, whatever that costs. */
@@ -113,9 +119,12 @@ export async function planAll(
   { everybody = false, missesNobody = true, unlisted = "fault", healing }: ReadingChoice = {},
 ): Promise<readonly Plan[]> {
   const { estimatedUsers } = pool.profile;
-  const reading = ({ looks, mayMiss }: Asking): Reading => {
+  const reading = async ({ users, looks, mayMiss }: Asking): Promise<Reading> => {
     const isFound = !everybody && !(mayMiss && missesNobody);
-    return chooseReading({ estimatedUsers, looks: isFound ? looks : undefined });
+    const chosen = chooseReading({ estimatedUsers, looks: isFound ? looks : undefined });
+    const { listsPerSecond } = await pool.pace();
+    observe?.({ is: "reading", reading: chosen, named: users, perSecond: listsPerSecond });
+    return chosen;
   };
   try {
     const deps: PlanDeps = {
