@@ -7,7 +7,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CognitoError } from "../cognito/cognito-error.ts";
 import { accountOf } from "../cognito/listed-user.ts";
-import { findByName } from "../cognito/name-search.ts";
+import { findByName, type NameSearch } from "../cognito/name-search.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import { retryRead, type Reads } from "../cognito/read-retry.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
@@ -43,12 +43,14 @@ export interface NameHint {
   readonly askedAt?: number;
 }
 
+export interface AskOptions extends Pick<NameSearch, "mayBill"> {
+  /** One of many, for which a throttle is no failure, as for the pages of a scan. */
+  readonly inBulk?: boolean;
+}
+
 export interface UserNames {
-  /**
-   * Rejects with a CognitoError where the pool cannot be asked, and with the signal's reason. `inBulk`: one of many, for
-   * which a throttle is no failure, as for the pages of a scan.
-   */
-  whose(text: string, given?: Identifier, signal?: AbortSignal, options?: { readonly inBulk: boolean }): Promise<Named>;
+  /** Rejects with a CognitoError where the pool cannot be asked, and with the signal's reason. */
+  whose(text: string, given?: Identifier, signal?: AbortSignal, options?: AskOptions): Promise<Named>;
   /** The answers about these aliases are outdated: poolsync itself has written them. */
   changed(aliases: readonly Alias[]): Promise<void>;
   hint(alias: Alias): Promise<NameHint | undefined>;
@@ -85,8 +87,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
   }
 
-  async function askWhose(text: string, given: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
-    const { found, askedAt } = await ask(deps, text, given, signal, inBulk);
+  async function askWhose(text: string, given: Identifier | undefined, signal?: AbortSignal, options?: AskOptions) {
+    const { found, askedAt } = await ask(deps, text, given, signal, options);
     if (found.is === "none") return { is: "none" } as const;
     if (found.is === "many") return { is: "many", usernames: found.usernames } as const;
     const { username, user, by = "username" } = found;
@@ -120,12 +122,12 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
   }
 
   return {
-    async whose(text, given, signal, { inBulk } = { inBulk: false }) {
+    async whose(text, given, signal, options) {
       const known = await recent(text, given);
       if (known !== undefined) return known;
       const endsAt = performance.now() + leaseMs;
       for (;;) {
-        const named = await askWhose(text, given, signal, inBulk);
+        const named = await askWhose(text, given, signal, options);
         if (named.is !== "one" || !isAliasAttribute(named.by)) return named;
         const holder = await reservedFor({ attribute: named.by, value: text });
         if (holder === undefined || holder === keyring.userKey(profile.id, named.username)) return named;
@@ -155,12 +157,12 @@ async function ask(
   text: string,
   given: Identifier | undefined,
   signal: AbortSignal | undefined,
-  inBulk: boolean,
+  { inBulk = false, mayBill }: AskOptions = {},
 ) {
   const pace = { governor: lists, priority: PRIORITY, sparesThrottles: inBulk };
   const call = { operation: "ListUsers", pool: profile.id, reads, pace, signal } as const;
   const askedAt = await store.now();
-  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, given);
+  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once), mayBill }, text, given);
   if (!found.ok) {
     const { kind, advice } = found.failure;
     throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);

@@ -165,3 +165,20 @@ describe("a file is compared with the live pool", () => {
     assert.deepEqual([books.applied, app.pool.user("Ann.Lee")?.attributes["nickname"]], [1, "New"]);
   });
 });
+
+describe("AdminGetUser, which bills,", () => {
+  test("is asked only for those who are written, of whom a text that may be two things names somebody", async (t) => {
+    const app = await setUsers(t, { aliasAttributes: ["preferred_username"], caseSensitive: false });
+    for (const who of ["ann", "bob"]) {
+      app.pool.addUser({ username: `user-${who}`, attributes: { preferred_username: who } });
+    }
+    await app.configure("rate: 500\nguards: { protectUsers: [user-ann, u1] }\n");
+    await app.explain("ann");
+    const rows = "ann,New\nu1,New\n";
+    const file = () => app.file(`username,nickname\n${rows}bob,${"x".repeat(3000)}\n`);
+    const { rows: read, books } = await app.sync(await file(), { baseline: "none" });
+    assert.deepEqual([read.faulty, books.applied, calls(app)[1]], [2, 0, 0]);
+    await app.sync(await app.file("username,nickname\nbob,New\n"), { baseline: "none" });
+    assert.deepEqual(calls(app).slice(1), [1, 1]);
+  });
+});
