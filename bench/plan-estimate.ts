@@ -80,7 +80,7 @@ export async function estimates(say: (line: string) => void): Promise<readonly E
     }
     return results;
   } finally {
-    await provided.close();
+    await provided.stop();
   }
 }
 

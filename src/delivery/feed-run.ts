@@ -191,7 +191,7 @@ async function linked(options: FeedRunOptions, page: Collected, exceptions: RowE
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
     const batch = page.changes.slice(at, at + LOOKUPS);
     const users = await Promise.all(
-      batch.map(({ change, found }) => {
+      batch.map(async ({ change, found }) => {
         const username = canonicalUsername(profile, change.username);
         // AdminGetUser bills, and is not asked about who is not written.
         if (found || isProtected?.user(username) === true) {

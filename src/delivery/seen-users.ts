@@ -83,7 +83,7 @@ export function createSeenUsers(profile: PoolProfile): SeenUsers {
       const username = canonicalUsername(profile, user.username);
       const entry: Entry = isOlder
         ? known
-        : { seen, username, account: accountOf(user), lookedAt, names: known?.names ?? new Map() };
+        : { seen, username, account: accountOf(user), lookedAt, names: known?.names ?? new Map<string, number>() };
       entries.set(user.sub, entry);
       usernames.set(entry.username, user.sub);
       if (asked !== undefined) {

@@ -51,7 +51,7 @@ export function openPlanStage() {
       yield* rows;
     }
     async function* everybody() {
-      yield { users: pool, askedAt: 0, again: false };
+      yield { users: pool, askedAt: performance.now(), again: false };
     }
     const deps: PlanDeps = {
       profile,

@@ -24,10 +24,15 @@ function setStage(aliasAttributes: readonly string[] = []) {
   const ask = (whom: { readonly sub: string } | { readonly username: string } = { sub: "sub-ann" }) =>
     seenLately({ store, keyring, profile, seen }, KEY, whom, clock.nowMs);
   return {
-    ...{ store, clock, seen, keyring, profile, ask },
+    store,
+    clock,
+    seen,
+    keyring,
+    profile,
+    ask,
     look: (user = listed("ann")) => seen.keep({ user, lookedAt: clock.nowMs }),
     /** Another process writes the user, and says what became of it. */
-    async write(outcome: "applied" | "nothing"): Promise<void> {
+    write: async (outcome: "applied" | "nothing"): Promise<void> => {
       await store.runs.begin({ id: "r", source: "file", pool: PROFILE.id, feed: "f", identity: "", asOf: 0 });
       const units = [{ name: "nickname", digest: "d", body: "b" }];
       const changes = [{ user: KEY, username: "sealed", units }];
