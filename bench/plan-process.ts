@@ -69,6 +69,7 @@ try {
         keyring: testKeyring(),
         directory,
         ledgers: () => Promise.resolve(new Map()),
+        reading: async () => ({ is: "scan" }),
         scan: () => scanPool({ cognito, lists, poolId: PROFILE.id, signal }),
         now: () => Promise.resolve(Date.now()),
         unlisted: "fault",

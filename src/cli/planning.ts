@@ -1,6 +1,6 @@
 /** Plans as a command makes them: with a line that tells how far it is. */
 import type { OpenedFeeds } from "../app/feeds/open-feeds.ts";
-import { planFeeds, type PlannedFeed } from "../app/plans/make-plans.ts";
+import { planFeeds, type PlannedFeed, type PlanRequest } from "../app/plans/make-plans.ts";
 import type { Scope } from "../lifecycle.ts";
 import type { Baseline } from "../plan/baseline.ts";
 import type { Io } from "./io.ts";
@@ -11,7 +11,7 @@ export async function planShown(
   io: Io,
   opened: OpenedCommand,
   scope: Scope,
-  feeds: OpenedFeeds,
+  feeds: OpenedFeeds & Pick<PlanRequest, "everybody">,
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = feeds;

@@ -36,3 +36,9 @@ export function listedUsers({ Users }: ListedPage): ListedUser[] {
 export function accountOf({ sub, createdAt, status }: ListedUser): Account {
   return { sub, createdAt, ...(status === "EXTERNAL_PROVIDER" ? { federated: true } : {}) };
 }
+
+/** What the user has of an attribute, or as username or sub; blank where that is nothing. */
+export function valueIn(user: ListedUser, attribute: string): string {
+  if (attribute === "username") return user.username;
+  return attribute === "sub" ? user.sub : (user.attributes.get(attribute) ?? "");
+}

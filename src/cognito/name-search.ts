@@ -19,11 +19,13 @@ export interface NameSearch {
   readonly read: <T extends { readonly ok: true }>(
     call: (ending: AbortSignal) => Promise<T | Refusal>,
   ) => Promise<T | Refusal>;
+  /** False for a user who is not to be written: AdminGetUser, which bills, is not asked for them. Absent: for all. */
+  readonly mayBill?: ((found: ListedUser) => boolean) | undefined;
 }
 
 /** The username is canonical. */
 export async function findByName(
-  { profile, directory, read }: NameSearch,
+  { profile, directory, read, mayBill }: NameSearch,
   text: string,
   given?: Identifier,
 ): Promise<({ readonly ok: true } & Found) | (Refusal & { readonly by: Question })> {
@@ -40,7 +42,7 @@ export async function findByName(
       const found = { ok: true, is: "one", username: canonicalUsername(profile, user.username), user, by } as const;
       // The list compares usernames by case even where the pool does not, so somebody may have this username all the
       // same.
-      if (by !== "preferred_username" || profile.caseSensitive) return found;
+      if (by !== "preferred_username" || profile.caseSensitive || mayBill?.(user) === false) return found;
       const other = await read((signal) => namesake(directory, profile, text, user, signal));
       if (!other.ok) return { ...other, by };
       if (other.is === "unlisted") return { ok: true, is: "one", username: canonicalUsername(profile, text) };

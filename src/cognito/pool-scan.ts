@@ -5,12 +5,13 @@
  */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { defined } from "../core/defined.ts";
+import { filterOf, PAGE_USERS } from "../core/pool-reading.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
 import { CognitoError } from "./cognito-error.ts";
 import { refusalOf } from "./fault.ts";
 import type { QuotaGovernor } from "./quota-governor.ts";
-import { LISTED_PAGE, listedUsers, type ListedPage } from "./listed-user.ts";
+import { LISTED_PAGE, listedUsers, valueIn, type ListedPage } from "./listed-user.ts";
 import { READS_WITHIN_MS, retryRead, type Reads } from "./read-retry.ts";
 
 export interface ScanPage {
@@ -31,8 +32,6 @@ export interface ScanOptions {
   readonly random?: () => number;
 }
 
-/** The most users that one call lists. */
-export const PAGE_USERS = 60;
 /** A scan yields to the lookups of deliveries, because people wait for those. */
 const PRIORITY = 9;
 /** Blank pages in a row beyond which a chain of tokens is taken for endless. */
@@ -102,47 +101,62 @@ export async function* scanPool(options: ScanOptions): AsyncGenerator<ScanPage> 
 /** How many lookups are under way at a time. The quota sets their pace. */
 const LOOKUPS = 10;
 
+interface LookOptions extends ScanOptions {
+  readonly ignoresCase: boolean;
+}
+
 /**
- * Looks some users up by a name, with a call for each: for so few users that a scan of the pool would take more calls.
+ * Looks some users up by what names them, with a call for each: for so few users that a scan of the pool would take
+ * more calls. `names` has for each user the questions that may find them: the next one is asked where the one before it
+ * did not find just one who has the name for sure.
  */
-export async function* scanUsers(
-  options: ScanOptions & { readonly ignoresCase: boolean },
-  names: Iterable<UserName>,
-): AsyncGenerator<ScanPage> {
+export async function* scanUsers(options: LookOptions, names: Iterable<readonly UserName[]>): AsyncGenerator<ScanPage> {
   const asked = new Set<string>();
   let batch: Promise<readonly ScanPage[]>[] = [];
   const answers = async function* (): AsyncGenerator<ScanPage> {
     for (const pages of await Promise.all(batch)) yield* pages;
     batch = [];
   };
-  for (const name of names) {
-    const key = JSON.stringify([name.attribute, name.value]);
+  for (const questions of names) {
+    const key = JSON.stringify(questions.map(({ attribute, value }) => [attribute, value]));
     if (asked.has(key)) continue;
     asked.add(key);
-    batch.push(scanUser(options, name));
+    batch.push(scanUser(options, questions));
     if (batch.length >= LOOKUPS) yield* answers();
   }
   yield* answers();
 }
 
-async function scanUser(
-  options: ScanOptions & { readonly ignoresCase: boolean },
-  { attribute, value }: UserName,
-): Promise<readonly ScanPage[]> {
+async function scanUser(options: LookOptions, questions: readonly UserName[]): Promise<readonly ScanPage[]> {
+  const pages: ScanPage[] = [];
+  for (const question of questions) {
+    const answer = await askFor(options, question);
+    pages.push(...answer);
+    const [user, another] = answer.flatMap((page) => page.users);
+    if (user !== undefined && another === undefined && isSurely(user, question.attribute)) break;
+  }
+  return pages;
+}
+
+/** True where nobody else can have the same: a value that is verified, or a name of the user's own. */
+function isSurely({ attributes }: ListedUser, attribute: string): boolean {
+  return (
+    attribute === "username" || attribute === "sub" || attributes.get(`${attribute}_verified`)?.toLowerCase() === "true"
+  );
+}
+
+async function askFor(options: LookOptions, { attribute, value }: UserName): Promise<readonly ScanPage[]> {
   const folds = options.ignoresCase && FOLDED.has(attribute);
   const folded = (text: string): string => (folds ? text.toLowerCase() : text);
-  const valueOf = (user: ListedUser): string =>
-    attribute === "username" ? user.username : (user.attributes.get(attribute) ?? "");
   // The list compares usernames by case, even where the pool does not.
   const spellings = folds && attribute === "username" ? new Set([value, value.toLowerCase()]) : [value];
   const pages: ScanPage[] = [];
   for (const spelling of spellings) {
-    const filter = `${attribute} = "${spelling.replace(/[\\"]/g, "\\$&")}"`;
     let token: string | undefined;
     let read = 0;
     do {
-      const page: Page = await ask(options, token, filter);
-      const users = listedUsers(page).filter((user) => folded(valueOf(user)) === folded(value));
+      const page: Page = await ask(options, token, filterOf(attribute, spelling));
+      const users = listedUsers(page).filter((user) => folded(valueIn(user, attribute)) === folded(value));
       pages.push({ users, again: false, askedAt: page.askedAt });
       token = page.PaginationToken || undefined;
     } while (token !== undefined && (read += 1) < MOST_PAGES_OF_ONE);

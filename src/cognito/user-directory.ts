@@ -7,6 +7,7 @@ import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { Alias, AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
+import { filterOf } from "../core/pool-reading.ts";
 import { flagOf } from "../core/unit.ts";
 import type { CognitoClient } from "./client.ts";
 import { refusalOf, type Refusal } from "./fault.ts";
@@ -73,7 +74,7 @@ class MalformedAnswerError extends Error {
 
 export function createUserDirectory(cognito: CognitoClient): UserDirectory {
   async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<ListedUser[]> {
-    const Filter = `${attribute} = "${value.replace(/[\\"]/g, "\\$&")}"`;
+    const Filter = filterOf(attribute, value);
     const users: ListedUser[] = [];
     let token: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {

@@ -1,5 +1,6 @@
 /** Looks for usernames that may have been meant, for a person at the command line, with ListUsers, which bills nobody. */
 import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
+import { PAGE_USERS } from "../core/pool-reading.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
 import { LISTED_PAGE, listedUsers } from "./listed-user.ts";
@@ -12,7 +13,6 @@ export interface UserSearch {
   similar(poolId: string, username: string, signal: AbortSignal): Promise<readonly string[]>;
 }
 
-const PAGE_USERS = 60;
 /** So many letters at the beginning are taken for right, and of a short name half. */
 const PREFIX = 3;
 

@@ -7,8 +7,7 @@ import { mayAwait } from "../core/comparison.ts";
 import { planUnit } from "../core/payload.ts";
 import { isContact, isPlain } from "../core/unit.ts";
 import type { ClaimedUnit, ClaimWork } from "./claim-work.ts";
-import { lookWithinLease } from "./lease-look.ts";
-import { answerFor, checkPerson, isFormers, type PersonAnswer } from "./person-check.ts";
+import { answerFor, checkPerson, isFormers, lookAtPerson, type PersonAnswer } from "./person-check.ts";
 import type { Recipient } from "./recipients.ts";
 
 /** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
@@ -75,12 +74,9 @@ async function look(work: ClaimWork, recipient: Recipient, units: readonly Claim
   if (recipient.view === undefined) {
     const { account } = recipient.person;
     const whom = account === undefined ? { username } : { sub: account.sub };
-    const ignoresCase = !deps.profile.caseSensitive;
-    const read = await lookWithinLease(deps.lists, seeker, (ending) =>
-      deps.directory.readUser(deps.profile.id, whom, { signal: ending, ignoresCase }),
-    );
+    const read = await lookAtPerson(deps, seeker, whom, claim.answer.leaseUntil - deps.leaseMs);
     if (!read.ok) return work.readFailed(units, read.failure);
-    work.answered = true;
+    work.answered ||= !read.lately;
     if (read.user !== undefined) recipients.seen(recipient, read.user);
   }
   const listed = recipient.view?.listed;

@@ -70,6 +70,8 @@ async function sendPart(work: ClaimWork, call: ClaimCall, whole: Part): Promise<
     if (!units.every(work.isOpen)) continue;
     const names = units.map(({ name }) => name);
     const payload = payloadOf(units);
+    const { account } = to.person;
+    work.deps.seen.written(account ?? { username: work.username });
     const response = await call.make(to.called, names, payload, callOptions);
     if (response.ok) await succeed(work, part, payload);
     else {

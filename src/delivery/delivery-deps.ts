@@ -9,6 +9,7 @@ import type { Keyring } from "../store/keyring.ts";
 import type { Mailboxes, Selection } from "../store/mailboxes.ts";
 import type { Store } from "../store/store.ts";
 import type { HoldWatch } from "./hold-watch.ts";
+import type { SeenUsers } from "./seen-users.ts";
 import type { UserNames } from "./user-names.ts";
 
 export interface DeliveryDeps {
@@ -22,6 +23,8 @@ export interface DeliveryDeps {
   readonly tokenWriter: TokenWriter;
   readonly directory: UserDirectory;
   readonly names: Pick<UserNames, "changed">;
+  /** What this process saw of users within the last minute. */
+  readonly seen: SeenUsers;
   readonly subs: SubProbe;
   /** The pace of UserUpdate and of UserList. */
   readonly updates: QuotaGovernor;

@@ -8,7 +8,8 @@ import { defined } from "../core/defined.ts";
 import type { Identifier } from "../core/identifier.ts";
 import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import { nextStep, sentence, textOf, type Sentence } from "../core/sentence.ts";
-import type { PoolProfile } from "../core/pool-schema.ts";
+import type { ListedUser } from "../core/comparison.ts";
+import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import type { MappedRecord } from "../feeds/mapping.ts";
 import type { Put } from "../store/mailboxes.ts";
 import type { Run } from "../store/runs.ts";
@@ -186,21 +187,26 @@ const LOOKUPS = 5;
 
 /** The page's changes by username; rows whose user cannot be found are reported, and faulty as a whole. */
 async function linked(options: FeedRunOptions, page: Collected, exceptions: RowExceptions): Promise<Row[]> {
-  const { names, identifier, isProtected, report, signal } = options;
+  const { profile, names, identifier, isProtected, report, signal } = options;
   const changes: Row[] = [];
   for (let at = 0; at < page.changes.length; at += LOOKUPS) {
     const batch = page.changes.slice(at, at + LOOKUPS);
     const users = await Promise.all(
-      batch.map(({ change, found }) =>
-        found
-          ? Promise.resolve({ is: "one" as const, username: change.username, person: change.person ?? {} })
-          : names.whose(change.username, identifier, signal, { inBulk: true }),
-      ),
+      batch.map(async ({ change, found }) => {
+        const username = canonicalUsername(profile, change.username);
+        // AdminGetUser bills, and is not asked about who is not written.
+        if (found || isProtected?.user(username) === true) {
+          return { is: "one" as const, username: change.username, person: change.person ?? {} };
+        }
+        const mayBill = (user: ListedUser): boolean =>
+          change.units.length > 0 && isProtected?.user(canonicalUsername(profile, user.username)) !== true;
+        return names.whose(change.username, identifier, signal, { inBulk: true, mayBill });
+      }),
     );
     for (const [index, row] of batch.entries()) {
       const { line } = row;
       const user = users[index];
-      if (user?.is === "one" && isProtected?.user(user.username) !== true) {
+      if (user?.is === "one" && isProtected?.user(canonicalUsername(profile, user.username)) !== true) {
         const { username, person } = user;
         changes.push({ ...row, change: { ...unprotected(options, page, row), username, person } });
       } else {

@@ -16,7 +16,9 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import { ordinalOf } from "../core/version.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
+import { seenLately } from "./lately.ts";
 import { lookWithinLease, type Seeker } from "./lease-look.ts";
+import type { SeenUsers } from "./seen-users.ts";
 
 export interface PersonDeps {
   readonly store: Pick<Store, "mailboxes" | "reservations">;
@@ -24,6 +26,7 @@ export interface PersonDeps {
   readonly profile: PoolProfile;
   readonly directory: Pick<UserDirectory, "readUser" | "resolve">;
   readonly lists: QuotaGovernor;
+  readonly seen: SeenUsers;
 }
 
 /** The user whose claim the check is made for. */
@@ -58,7 +61,7 @@ export async function checkPerson(
   const answer: PersonAnswer =
     name === undefined ? { is: "theirs" } : await checkName(deps, seeker, account, name, nowMs);
   const isKnown = answer.is !== "theirs" || answer.user !== undefined;
-  return isKnown || called === account.sub ? answer : checkAccount(deps, seeker, account);
+  return isKnown || called === account.sub ? answer : checkAccount(deps, seeker, account, nowMs);
 }
 
 async function checkName(
@@ -70,10 +73,13 @@ async function checkName(
 ): Promise<PersonAnswer> {
   const { profile } = deps;
   const isRecent = isFresh(askedAt, nowMs);
-  if (isAliasAttribute(attribute)) return checkAlias(deps, seeker, account, { attribute, value }, isRecent);
+  if (isAliasAttribute(attribute)) {
+    const alias = { attribute, value };
+    return checkAlias(deps, seeker, account, alias, { isRecent, nowMs });
+  }
   // A value that cannot be written never passes to another user.
   if (isRecent || profile.attributes[attribute]?.mutable === false) return { is: "theirs" };
-  const read = await readUser(deps, seeker, account);
+  const read = await lookAtPerson(deps, seeker, account, nowMs);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   const { user } = read;
   // Where the list does not show the user, the call decides.
@@ -86,9 +92,9 @@ async function checkAlias(
   seeker: ClaimSeeker,
   account: Account,
   alias: Alias,
-  isRecent: boolean,
+  { isRecent, nowMs }: { readonly isRecent: boolean; readonly nowMs: number },
 ): Promise<PersonAnswer> {
-  const { store, keyring, profile, directory, lists } = deps;
+  const { store, keyring, profile, directory, lists, seen } = deps;
   const digest = keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
   const reserved = await store.reservations.holder(profile.id, digest);
   if (reserved !== undefined && reserved.holder !== seeker.user) return { is: "wait", inMs: reserved.endsInMs };
@@ -100,12 +106,13 @@ async function checkAlias(
   if (!response.ok) return { is: "unknown", failure: response.failure };
   switch (response.is) {
     case "one":
+      seen.keep({ user: response.user, lookedAt: nowMs }, alias);
       return response.user.sub === account.sub ? { is: "theirs", user: response.user } : PASSED_ON;
     case "many":
       return PASSED_ON;
     case "none": {
       // It was given up, or the account was deleted: then the call will say so.
-      const read = await readUser(deps, seeker, account);
+      const read = await readAnew(deps, seeker, account);
       if (!read.ok) return { is: "unknown", failure: read.failure };
       const { user } = read;
       if (user === undefined) return { is: "theirs" };
@@ -118,8 +125,13 @@ async function checkAlias(
  * Checks the account of a user that the call names by username: a provider's user, or any user where the service takes
  * no sub. A deleted user may exist again under that username, as another account.
  */
-async function checkAccount(deps: PersonDeps, seeker: ClaimSeeker, account: Account): Promise<PersonAnswer> {
-  const read = await readUser(deps, seeker, account);
+async function checkAccount(
+  deps: PersonDeps,
+  seeker: ClaimSeeker,
+  account: Account,
+  nowMs: number,
+): Promise<PersonAnswer> {
+  const read = await lookAtPerson(deps, seeker, account, nowMs);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   // The list has shown the account before: where it no longer does, the account is gone.
   return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
@@ -138,9 +150,22 @@ export function answerFor(answer: PersonAnswer, { version }: { readonly version:
   return answer.by.includes(ordinalOf(version)) ? { is: "theirs", user: answer.user } : PASSED_ON;
 }
 
-function readUser({ profile, directory, lists }: PersonDeps, seeker: ClaimSeeker, { sub }: Account) {
+type Whom = { readonly sub: string } | { readonly username: string };
+
+/** What the list shows of a user, and whether that was looked at a moment ago and no call was made. */
+export async function lookAtPerson(deps: PersonDeps, seeker: ClaimSeeker, whom: Whom, nowMs: number) {
+  const user = await seenLately(deps, seeker.user, whom, nowMs);
+  if (user !== undefined) return { ok: true, user, lately: true } as const;
+  const read = await readAnew(deps, seeker, whom);
+  if (!read.ok) return read;
+  if (read.user !== undefined) deps.seen.keep({ user: read.user, lookedAt: nowMs });
+  return { ...read, lately: false };
+}
+
+function readAnew({ profile, directory, lists }: PersonDeps, seeker: ClaimSeeker, whom: Whom) {
+  const asked = "sub" in whom ? { sub: whom.sub } : whom;
   const ignoresCase = !profile.caseSensitive;
-  return lookWithinLease(lists, seeker, (signal) => directory.readUser(profile.id, { sub }, { signal, ignoresCase }));
+  return lookWithinLease(lists, seeker, (signal) => directory.readUser(profile.id, asked, { signal, ignoresCase }));
 }
 
 /** True where what was sent last of a unit was sent to an account that had the username before. */

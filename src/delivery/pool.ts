@@ -23,6 +23,7 @@ import { reportedReads } from "./reported-reads.ts";
 import { confirmProfile, keepProfile, openProfile } from "./kept-profile.ts";
 import { logSettles } from "./settle-log.ts";
 import { createSubProbe } from "../cognito/sub-probe.ts";
+import { createSeenUsers, type SeenUsers } from "./seen-users.ts";
 import { createUserNames, type UserNames } from "./user-names.ts";
 
 export interface PoolSettings {
@@ -58,8 +59,10 @@ export interface Pool {
    * target: with the error that the opening would have thrown.
    */
   readonly refused: AbortSignal;
-  /** Everybody in the pool, or those of these names, paced. */
-  scan(signal: AbortSignal, names?: Iterable<UserName>): AsyncIterable<ScanPage>;
+  /** What this process saw of users within the last minute. */
+  readonly seen: SeenUsers;
+  /** Everybody in the pool, or those of these names, paced: for each user the questions, in their order. */
+  scan(signal: AbortSignal, names?: Iterable<readonly UserName[]>): AsyncIterable<ScanPage>;
   /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
   providerAttributes(provider: string, signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
   /** Calls a second that are to be had at the moment. */
@@ -132,10 +135,12 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   const directory = createUserDirectory(cognito);
   const { store, keyring } = engine;
   const leaseMs = cognito.callMs + LEASE_MARGIN_MS;
-  const names = createUserNames({ store, keyring, profile, directory, lists, reads, leaseMs });
+  const seen = createSeenUsers(profile);
+  const names = createUserNames({ store, keyring, profile, directory, lists, reads, leaseMs, seen });
   const calls = {
     profile,
     names,
+    seen,
     subs: createSubProbe(profile.id, directory, () =>
       log.warn({ pool: profile.id }, "the pool's service takes no sub: users are written by username"),
     ),
@@ -150,6 +155,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     profile,
     target,
     refused: refused.signal,
+    seen,
     scan(until, names) {
       const options = { cognito, lists, poolId: profile.id, reads, signal: until };
       return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);

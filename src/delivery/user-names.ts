@@ -7,18 +7,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CognitoError } from "../cognito/cognito-error.ts";
 import { accountOf } from "../cognito/listed-user.ts";
-import { findByName } from "../cognito/name-search.ts";
+import { findByName, type NameSearch } from "../cognito/name-search.ts";
 import type { QuotaGovernor } from "../cognito/quota-governor.ts";
 import { retryRead, type Reads } from "../cognito/read-retry.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { Identifier, Question } from "../core/identifier.ts";
-import { isFresh, type Person } from "../core/person.ts";
+import type { Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import { linkPlace } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
+import type { SeenUsers } from "./seen-users.ts";
 
 export type Named =
   | {
@@ -42,12 +43,14 @@ export interface NameHint {
   readonly askedAt?: number;
 }
 
+export interface AskOptions extends Pick<NameSearch, "mayBill"> {
+  /** One of many, for which a throttle is no failure, as for the pages of a scan. */
+  readonly inBulk?: boolean;
+}
+
 export interface UserNames {
-  /**
-   * Rejects with a CognitoError where the pool cannot be asked, and with the signal's reason. `inBulk`: one of many, for
-   * which a throttle is no failure, as for the pages of a scan.
-   */
-  whose(text: string, given?: Identifier, signal?: AbortSignal, options?: { readonly inBulk: boolean }): Promise<Named>;
+  /** Rejects with a CognitoError where the pool cannot be asked, and with the signal's reason. */
+  whose(text: string, given?: Identifier, signal?: AbortSignal, options?: AskOptions): Promise<Named>;
   /** The answers about these aliases are outdated: poolsync itself has written them. */
   changed(aliases: readonly Alias[]): Promise<void>;
   hint(alias: Alias): Promise<NameHint | undefined>;
@@ -55,8 +58,6 @@ export interface UserNames {
 
 /** Lookups are made by whoever puts a change: they go after those of deliveries. */
 const PRIORITY = 9;
-/** Answers that are kept at a time. */
-const MOST_ANSWERS = 10_000;
 /** How often the pool is asked again while a user is about to get a name that it still shows as another user's. */
 const ASK_AGAIN_MS = 1_000;
 
@@ -71,59 +72,62 @@ interface UserNamesDeps {
   readonly reads: Reads;
   /** How long a reservation lives. */
   readonly leaseMs: number;
+  readonly seen: SeenUsers;
 }
 
 export function createUserNames(deps: UserNamesDeps): UserNames {
-  const { store, keyring, profile, leaseMs } = deps;
-  const answers = createAnswers();
+  const { store, keyring, profile, leaseMs, seen } = deps;
 
   const digestOf = (alias: Alias): string =>
     keyring.linkDigest(profile.id, alias.attribute, canonicalAlias(profile, alias));
   const placeOf = (alias: Alias) => linkPlace(profile.id, digestOf(alias));
-  const keyOf = (alias: Alias): string => JSON.stringify([alias.attribute, canonicalAlias(profile, alias)]);
 
   /** The user who is about to get the name, or got it a moment ago. */
   async function reservedFor(alias: Alias): Promise<string | undefined> {
     return (await store.reservations.holder(profile.id, digestOf(alias)))?.holder;
   }
 
-  async function askWhose(text: string, given: Identifier | undefined, signal?: AbortSignal, inBulk = false) {
-    const { found, askedAt } = await ask(deps, text, given, signal, inBulk);
+  async function askWhose(text: string, given: Identifier | undefined, signal?: AbortSignal, options?: AskOptions) {
+    const { found, askedAt } = await ask(deps, text, given, signal, options);
     if (found.is === "none") return { is: "none" } as const;
     if (found.is === "many") return { is: "many", usernames: found.usernames } as const;
     const { username, user, by = "username" } = found;
     if (user === undefined) return { is: "one", username, person: {}, by } as const;
     const account = accountOf(user);
-    if (!isAliasAttribute(by)) return { is: "one", username, person: { account }, user, by, askedAt } as const;
+    if (!isAliasAttribute(by)) {
+      seen.keep({ user, lookedAt: askedAt });
+      return { is: "one", username, person: { account }, user, by, askedAt } as const;
+    }
     const name = { attribute: by, value: text, askedAt };
-    const answer = { is: "one", username, person: { account, name }, user, by, askedAt } as const;
     const alias = { attribute: by, value: text };
-    answers.keep(keyOf(alias), answer);
+    seen.keep({ user, lookedAt: askedAt }, alias);
     await store.setLink(
       profile.id,
       digestOf(alias),
       keyring.seal(placeOf(alias), JSON.stringify({ username, askedAt })),
     );
-    return answer;
+    return { is: "one", username, person: { account, name }, user, by, askedAt } as const;
   }
 
   /** What this process was answered within the last minute, unless the value is about to change hands. */
   async function recent(text: string, given: Identifier | undefined): Promise<Answer | undefined> {
     for (const attribute of namesAs(text, given)) {
-      const known = answers.get(keyOf({ attribute, value: text }));
-      if (known?.askedAt === undefined || !isFresh(known.askedAt, await store.now())) continue;
-      if ((await reservedFor({ attribute, value: text })) === undefined) return known;
+      const alias = { attribute, value: text };
+      const known = seen.bearer(alias, await store.now());
+      if (known === undefined || (await reservedFor(alias)) !== undefined) continue;
+      const { account, askedAt, ...bearer } = known;
+      return { is: "one", ...bearer, person: { account, name: { ...alias, askedAt } }, by: attribute, askedAt };
     }
     return undefined;
   }
 
   return {
-    async whose(text, given, signal, { inBulk } = { inBulk: false }) {
+    async whose(text, given, signal, options) {
       const known = await recent(text, given);
       if (known !== undefined) return known;
       const endsAt = performance.now() + leaseMs;
       for (;;) {
-        const named = await askWhose(text, given, signal, inBulk);
+        const named = await askWhose(text, given, signal, options);
         if (named.is !== "one" || !isAliasAttribute(named.by)) return named;
         const holder = await reservedFor({ attribute: named.by, value: text });
         if (holder === undefined || holder === keyring.userKey(profile.id, named.username)) return named;
@@ -135,10 +139,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     },
 
     async changed(aliases) {
-      for (const alias of aliases) {
-        answers.drop(keyOf(alias));
-        await store.dropLink(profile.id, digestOf(alias));
-      }
+      seen.changed(aliases);
+      for (const alias of aliases) await store.dropLink(profile.id, digestOf(alias));
     },
 
     async hint(alias) {
@@ -149,39 +151,18 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
   };
 }
 
-interface Answers {
-  get(key: string): Answer | undefined;
-  keep(key: string, answer: Answer): void;
-  drop(key: string): void;
-}
-
-/** The last answers of this process, by attribute and value. The oldest gives way. */
-function createAnswers(): Answers {
-  const answers = new Map<string, Answer>();
-  return {
-    get: (key) => answers.get(key),
-    keep(key, answer) {
-      answers.delete(key);
-      answers.set(key, answer);
-      const [oldest] = answers.keys();
-      if (answers.size > MOST_ANSWERS && oldest !== undefined) answers.delete(oldest);
-    },
-    drop: (key) => void answers.delete(key),
-  };
-}
-
 /** Throws a CognitoError where the pool cannot be asked. `askedAt` is from before it was. */
 async function ask(
   { store, profile, directory, lists, reads }: UserNamesDeps,
   text: string,
   given: Identifier | undefined,
   signal: AbortSignal | undefined,
-  inBulk: boolean,
+  { inBulk = false, mayBill }: AskOptions = {},
 ) {
   const pace = { governor: lists, priority: PRIORITY, sparesThrottles: inBulk };
   const call = { operation: "ListUsers", pool: profile.id, reads, pace, signal } as const;
   const askedAt = await store.now();
-  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once) }, text, given);
+  const found = await findByName({ profile, directory, read: (once) => retryRead(call, once), mayBill }, text, given);
   if (!found.ok) {
     const { kind, advice } = found.failure;
     throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);

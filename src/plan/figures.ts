@@ -1,7 +1,9 @@
 /** What a plan comes to, counted over its rows. */
 import { defined } from "../core/defined.ts";
 import { differenceOf, type Difference } from "../core/difference.ts";
-import { contactOf, isContact } from "../core/unit.ts";
+import { isFresh } from "../core/person.ts";
+import type { PoolProfile } from "../core/pool-schema.ts";
+import { contactOf, isContact, isFlag } from "../core/unit.ts";
 import { ACTIONS, isSent, type Action, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { Baseline } from "./baseline.ts";
 
@@ -25,6 +27,9 @@ export interface PlanFigures {
   readonly messages: { readonly email: number; readonly phone_number: number };
   /** At most: a user who was active this month already is billed once. */
   readonly newlyActive: number;
+  /** New sign-in names whose owners are looked at when they are sent: not everybody was read. Absent where there are none. */
+  readonly ownersUnknown?: number | undefined;
+  /** What a run of the plan makes once it is made: the reading of the pool is in `scan`. */
   readonly calls: { readonly updates: number; readonly lists: number };
   /** At the pace of the moment. */
   readonly pace: { readonly updatesPerSecond: number; readonly listsPerSecond: number };
@@ -48,7 +53,10 @@ export interface StaleFigures extends Partial<RowTimes> {
 
 export interface ScanFigures {
   readonly users: number;
+  /** Calls of ListUsers. */
   readonly pages: number;
+  /** Those whom rows name were looked at one by one; absent where everybody was read. */
+  readonly oneByOne?: true | undefined;
   /** The token of a page expired, and the scan was begun again. */
   readonly begunAgain: boolean;
   readonly durationMs: number;
@@ -79,28 +87,31 @@ export interface Tally {
   add(row: PlannedRow): void;
   readonly federated: Iterable<FederatedTally>;
   figures(facts: {
-    readonly baseline: Baseline;
     readonly matched: number;
     readonly changed: number;
-    readonly pace: PlanFigures["pace"];
     readonly federated: PlanFigures["federated"];
     readonly scan?: ScanFigures | undefined;
     readonly times?: RowTimes | undefined;
   }): PlanFigures;
 }
 
-/** How long a name that was asked is not asked again, in seconds. See core/person.ts. */
-const BELIEVED_S = 60;
+/** What the estimate of a run starts from. */
+export interface TallyStart {
+  readonly profile: Pick<PoolProfile, "aliasAttributes" | "usernameAttributes">;
+  readonly baseline: Baseline;
+  readonly pace: PlanFigures["pace"];
+  /** Epoch ms by the store's clock: when the run would begin. */
+  readonly nowMs: number;
+}
 
 type Counts = Record<string, number>;
 const ALL: readonly (Action | "invalid")[] = [...ACTIONS, "invalid"];
 
-export function createTally(): Tally {
+export function createTally({ profile, baseline, pace, nowMs }: TallyStart): Tally {
   let read = 0;
   let newlyActive = 0;
   const stale = { rows: 0, values: 0 };
-  /** Users who are looked at for one reason only: the row named them by a name that may have passed to somebody else. */
-  let named = 0;
+  let newSignIns = 0;
   const [faults, invalid]: [Counts, Counts] = [{}, {}];
   const attributes = new Map<string, Record<Action | "invalid", number>>();
   const federated = new Map<string, FederatedTally>();
@@ -142,17 +153,16 @@ export function createTally(): Tally {
       const old = row.units.filter(({ action }) => action === "stale").length;
       stale.values += old;
       stale.rows += old > 0 ? 1 : 0;
+      calls.lists += looksAt(row, sent, baseline, nowMs + (calls.updates / pace.updatesPerSecond) * 1000);
       if (sent.length === 0) return;
+      for (const plannedUnit of sent) {
+        if (takesAlias(profile, plannedUnit)) calls.lists += 1;
+        if (givesSignIn(profile, plannedUnit)) newSignIns += 1;
+      }
       newlyActive += 1;
       // What goes together is one call; a flag that is set alone has its own. Contacts are read before they are written.
       const flags = sent.filter(({ unit }) => contactOf(unit.name) !== undefined).length;
       calls.updates += flags + (sent.length > flags ? 1 : 0);
-      const isLookedAt = flags > 0 || sent.some(({ unit, action }) => isContact(unit.name) || action === "write");
-      if (isLookedAt) calls.lists += 1;
-      // A name is looked up again once its last look is a minute old. One look serves for the name and for the contacts.
-      else if (row.person?.account?.federated === true) calls.lists += 1;
-      else if (row.person?.name !== undefined) named += 1;
-      calls.lists += row.looksToFind ?? 0;
       for (const provider of row.federated) {
         const names = sent.map(({ unit }) => unit.name).toSorted();
         const key = JSON.stringify([provider, names]);
@@ -161,10 +171,7 @@ export function createTally(): Tally {
         federated.set(key, known);
       }
     },
-    figures({ baseline, matched, changed, pace, federated: overwritten, scan, times }) {
-      // Names of users that are delivered within the first minute are not asked for again.
-      calls.lists += Math.max(0, named - Math.round(pace.updatesPerSecond * BELIEVED_S));
-      named = 0;
+    figures({ matched, changed, federated: overwritten, scan, times }) {
       const faulty = Object.values(faults).reduce((sum, amount) => sum + amount, 0);
       const seconds = Math.max(calls.updates / pace.updatesPerSecond, calls.lists / pace.listsPerSecond);
       return {
@@ -178,6 +185,7 @@ export function createTally(): Tally {
         federated: overwritten,
         messages,
         newlyActive: Math.min(newlyActive, changed),
+        ...(scan?.oneByOne === true && newSignIns > 0 ? { ownersUnknown: newSignIns } : {}),
         calls,
         pace,
         durationMs: Math.round(seconds * 1000),
@@ -185,6 +193,43 @@ export function createTally(): Tally {
       };
     },
   };
+}
+
+type UserRow = Extract<PlannedRow, { kind: "user" }>;
+
+/**
+ * Calls of ListUsers that find the row's user and what is there, when it is put and delivered. The look of the plan
+ * serves for a minute. `atMs`: when it is delivered, by the store's clock.
+ */
+function looksAt(row: UserRow, sent: readonly PlannedUnit[], baseline: Baseline, atMs: number): number {
+  const waits = ({ unit, action }: PlannedUnit): boolean =>
+    isSent(action) || (action === "unchanged" && (baseline !== "live" || contactOf(unit.name) !== undefined));
+  if (!row.units.some(waits)) return 0;
+  // Whoever is found when the change is put is looked at no second time, if it is sent within the minute.
+  if (baseline !== "live") return 1;
+  if (!row.found) return 1 + (row.looksToFind ?? 0);
+  if (row.lookedAt !== undefined && isFresh(row.lookedAt, atMs)) return 0;
+  const isContactSent =
+    sent.some(({ unit }) => isContact(unit.name)) || row.units.some(({ unit }) => isFlag(unit.name));
+  return isContactSent || row.person?.account?.federated === true || row.person?.name !== undefined ? 1 : 0;
+}
+
+/** True where the owner of a sign-in name is looked at before the unit is sent. */
+function takesAlias({ aliasAttributes }: TallyStart["profile"], { unit, was }: PlannedUnit): boolean {
+  const { name, value } = unit;
+  const contact = contactOf(name) ?? name;
+  if (!aliasAttributes.includes(contact)) return false;
+  if (value.kind === "as-is") return value.verified;
+  if (value.kind === "clear") return false;
+  return !isContact(name) || value.verified === "mark" || (value.verified === "keep" && was?.flag === "true");
+}
+
+function givesSignIn(
+  { aliasAttributes, usernameAttributes }: TallyStart["profile"],
+  { unit, before }: PlannedUnit,
+): boolean {
+  const { name, value } = unit;
+  return value.kind === "text" && value.text !== before && [...aliasAttributes, ...usernameAttributes].includes(name);
 }
 
 /** How many rows and values are not put. */

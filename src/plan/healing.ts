@@ -2,11 +2,13 @@
  * Looks at dead letters again while the pool is scanned: a letter of a user who was missing may be sent once the user
  * exists, and a letter whose alias had another owner once the alias is free.
  */
-import { canonicalAlias, isAliasAttribute, type AliasAttribute } from "../core/alias-claims.ts";
+import type { UserName } from "../cognito/pool-scan.ts";
+import { canonicalAlias, isAliasAttribute, type Alias, type AliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { isLostPerson } from "../core/failure.ts";
 import { CLOCKS_APART_MS } from "../core/mailbox.ts";
 import type { Letter } from "../core/letter.ts";
+import { isAskable } from "../core/pool-reading.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
 import { flagOf } from "../core/unit.ts";
 import { personOf, valueOf, type Keyring } from "../store/keyring.ts";
@@ -19,6 +21,10 @@ export const HEALING_KINDS = ["alias-exists", "user-not-found"] as const;
 const MOST_LETTERS = 50_000;
 
 export interface Healing {
+  /** Calls that show whose cause is gone where not everybody is met; undefined where only a scan shows that. */
+  readonly looks: number | undefined;
+  /** What is asked for that. */
+  names(): Iterable<readonly UserName[]>;
   meet(user: ListedUser): void;
   /** The scan begins again. */
   forget(): void;
@@ -34,6 +40,8 @@ interface AutoReplayCandidate {
   readonly sub?: string | undefined;
   /** Epoch ms. The user that it was refused for was created before that. */
   readonly existedAt?: number | undefined;
+  /** Of a letter that an owner was in the way of. */
+  alias?: Alias;
   observedInPool: boolean;
   isOwned: boolean;
 }
@@ -63,7 +71,7 @@ export async function openHealing(
     // Nobody can replay it either.
     if (opened === undefined) continue;
     const { username, body } = opened;
-    const candidate = {
+    const candidate: AutoReplayCandidate = {
       id,
       username: canonicalUsername(profile, username),
       sub: personOf(body).account?.sub,
@@ -75,11 +83,17 @@ export async function openHealing(
       const value = valueOf(body);
       if (!isAliasAttribute(unit) || value.kind !== "text") continue;
       attributes.add(unit);
+      candidate.alias = { attribute: unit, value: value.text };
       enter(byAlias, aliasOf(unit, value.text), candidate);
     }
     candidates.push(candidate);
     enter(byUser, candidate.username, candidate);
   }
+
+  const questions: readonly UserName[] = candidates.flatMap(({ username, sub, alias }) => [
+    sub === undefined ? { attribute: "username", value: username } : { attribute: "sub", value: sub },
+    ...(alias ? [alias] : []),
+  ]);
 
   /** Addresses and numbers that people sign in with beside a username are theirs only once they are verified. */
   function owns({ attributes: has }: ListedUser, attribute: AliasAttribute): boolean {
@@ -95,6 +109,10 @@ export async function openHealing(
   }
 
   return {
+    looks: questions.every(({ attribute, value }) => isAskable(attribute, value)) ? questions.length : undefined,
+    *names() {
+      for (const question of questions) yield [question];
+    },
     meet(user) {
       const username = canonicalUsername(profile, user.username);
       for (const name of new Set([username, user.sub])) {

@@ -22,7 +22,7 @@ import type { ConcludedPlanner } from "./planner.ts";
 import type { Scratch } from "./scratch.ts";
 
 export interface CountDeps {
-  readonly profile: Pick<PoolProfile, "arn">;
+  readonly profile: Pick<PoolProfile, "arn" | "aliasAttributes" | "usernameAttributes">;
   readonly keyring: Pick<Keyring, "namer">;
   /** The attributes that an identity provider gives its users; undefined where that may not be asked. */
   readonly providerAttributes: (provider: string, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>;
@@ -32,6 +32,8 @@ export interface CountDeps {
 export interface SharedFacts {
   readonly baseline: Baseline;
   readonly pace: PlanFigures["pace"];
+  /** Epoch ms by the store's clock, once the pool was read. */
+  readonly nowMs: number;
   readonly scan: ScanFigures | undefined;
 }
 
@@ -52,7 +54,7 @@ export async function countPlan(
   notPut: readonly NotPut[];
   guardTally: GuardTally;
 }> {
-  const tally = createTally();
+  const tally = createTally({ ...facts, profile: deps.profile });
   const kindTally = createKindTally();
   const guardTally = createGuardTally(facts.baseline);
   const digest = deps.keyring.namer("plan").update(deps.profile.arn);

@@ -1,7 +1,9 @@
 /** Plans: what feeds would do to a pool, worked out as a whole before anything of it is put. */
 import type { ScanPage, UserName } from "../cognito/pool-scan.ts";
+import type { ListedUser } from "../core/comparison.ts";
 import type { Ledger } from "../core/mailbox.ts";
 import { blindGuards, brokenGuards, type BrokenGuard, type GuardName, type GuardSettings } from "../core/guards.ts";
+import type { Reading } from "../core/pool-reading.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { FeedRow } from "../delivery/feed-run.ts";
 import type { Mapping } from "../feeds/mapping.ts";
@@ -18,6 +20,7 @@ import { feedRowOf, isSent, type PlannedRow, type PlannedUnit } from "./planned-
 import { countPlan, type SharedFacts } from "./plan-count.ts";
 import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
 import type { Unlisted } from "./planning.ts";
+import type { Asking } from "./row-asking.ts";
 import type { PlannedRecord } from "./row-match.ts";
 import { openScratch, type Scratch } from "./scratch.ts";
 
@@ -41,8 +44,12 @@ export interface PlanDeps {
   /** Where the scratch is kept. */
   readonly directory: string;
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
-  /** Lists the whole pool, or the users whom the rows name: `names` gives the name of each row's user. */
-  readonly scan: (signal: AbortSignal, names: () => Iterable<UserName>) => AsyncIterable<ScanPage>;
+  /** Chooses how the pool is read, and is told of nothing else. */
+  readonly reading: (asking: Asking) => Promise<Reading>;
+  /** Lists the whole pool, or the users who are found by `names`: for each the questions, in their order. */
+  readonly scan: (signal: AbortSignal, names?: Iterable<readonly UserName[]>) => AsyncIterable<ScanPage>;
+  /** Told of each user whom some row would change, with the time of the look by the store's clock. */
+  readonly seen?: (user: ListedUser, lookedAt: number) => void;
   /** The store's clock, epoch ms. */
   readonly now: () => Promise<number>;
   readonly unlisted: Unlisted;
@@ -120,7 +127,7 @@ export async function buildPlans(
       drafts.push(await takeAll({ ...deps, scratch, baseline }, input, signal, onRow));
     }
     const scan = baseline === "live" ? await meetAll(deps, drafts, signal, progress) : undefined;
-    const facts = { baseline, scan, pace: await deps.pace() };
+    const facts = { baseline, scan, pace: await deps.pace(), nowMs: await deps.now() };
     const plans: Plan[] = [];
     for (const draft of drafts) plans.push(await concludePlan(deps, draft, facts, signal));
     return plans;
@@ -156,7 +163,7 @@ function dropFilled(emptyOnes: Set<string>, record: Extract<PlannedRecord, { kin
 }
 
 async function meetAll(
-  { scan, now, healing }: PlanDeps,
+  { reading: choose, scan, seen, now, healing }: PlanDeps,
   drafts: readonly Draft[],
   signal: AbortSignal,
   { scanned }: PlanProgress,
@@ -164,25 +171,43 @@ async function meetAll(
   // The store's clock tells looks apart from writes. It is asked once.
   const begunAt = performance.now();
   const storeAhead = (await now()) - performance.now();
-  const names = function* (): Generator<UserName> {
+  const reading = await choose(askingOf(drafts, healing));
+  const names = function* (): Generator<readonly UserName[]> {
     for (const { planner } of drafts) yield* planner.names();
+    if (healing) yield* healing.names();
   };
   let [users, pages, begunAgain] = [0, 0, false];
-  for await (const page of scan(signal, names)) {
+  for await (const page of reading.is === "looks" ? scan(signal, names()) : scan(signal)) {
     if (page.again) {
       [users, begunAgain] = [0, true];
       for (const { planner } of drafts) planner.forget();
       healing?.forget();
     }
     const lookedAt = page.askedAt + storeAhead;
-    for (const user of page.users) for (const { planner } of drafts) await planner.meet(user, lookedAt);
+    for (const user of page.users) {
+      let differs = false;
+      for (const { planner } of drafts) differs = (await planner.meet(user, lookedAt)) || differs;
+      if (differs) seen?.(user, lookedAt);
+    }
     if (healing) for (const user of page.users) healing.meet(user);
     users += page.users.length;
     pages += 1;
     scanned?.(users);
   }
   const durationMs = Math.round(performance.now() - begunAt);
-  return { users, pages, begunAgain, durationMs, healable: healing?.healable().length };
+  const oneByOne = reading.is === "looks" ? true : undefined;
+  return { users, pages, oneByOne, begunAgain, durationMs, healable: healing?.healable().length };
+}
+
+/** What looks at everybody whom rows name would take. */
+function askingOf(drafts: readonly Draft[], healing: Healing | undefined): Asking {
+  const all = drafts.map(({ planner }) => planner.asking());
+  const looks = [...all.map((asking) => asking.looks), ...(healing ? [healing.looks] : [])];
+  return {
+    users: all.reduce((sum, { users }) => sum + users, 0),
+    looks: looks.reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0),
+    mayMiss: all.some(({ mayMiss }) => mayMiss),
+  };
 }
 
 async function concludePlan(
@@ -191,7 +216,7 @@ async function concludePlan(
   facts: SharedFacts,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const planner = await meeting.conclude();
+  const planner = await meeting.conclude({ oneByOne: facts.scan?.oneByOne === true });
   const { id, figures, examples, kinds, notPut, guardTally } = await countPlan(
     deps,
     planner,

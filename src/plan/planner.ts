@@ -12,7 +12,8 @@ import type { ListedUser } from "../core/comparison.ts";
 import type { PlannedRow } from "./planned-row.ts";
 import { createPlanning, type PlannerOptions, type Planning } from "./planning.ts";
 import { settleConflicts } from "./row-conflicts.ts";
-import { createRowIntake, type RowIntake } from "./row-intake.ts";
+import type { Asking } from "./row-asking.ts";
+import { createRowIntake, questionsAbout, type RowIntake } from "./row-intake.ts";
 import { createRowJudgement } from "./row-judgement.ts";
 import type { PlannedRecord } from "./row-match.ts";
 import { createRowMatches, type RowMatches } from "./row-matches.ts";
@@ -25,14 +26,16 @@ export interface TakingPlanner {
 }
 
 export interface MeetingPlanner {
-  /** Each row's user, by the name that the row has. */
-  names(): Iterable<UserName>;
-  /** `lookedAt`: epoch ms by the store's clock, before the look at the user began. */
-  meet(user: ListedUser, lookedAt: number): Promise<void>;
+  /** What it would take to look at each row's user. */
+  asking(): Asking;
+  /** The questions that find each row's user. */
+  names(): Iterable<readonly UserName[]>;
+  /** `lookedAt`: epoch ms by the store's clock, before the look at the user began. True where some row would change them. */
+  meet(user: ListedUser, lookedAt: number): Promise<boolean>;
   /** The scan begins again: who was met is met once more. */
   forget(): void;
-  /** All users were met. */
-  conclude(): Promise<ConcludedPlanner>;
+  /** All users were met. `oneByOne`: those whom rows name, and not everybody. */
+  conclude(how: { readonly oneByOne: boolean }): Promise<ConcludedPlanner>;
 }
 
 export interface ConcludedPlanner {
@@ -54,16 +57,17 @@ export function createPlanner(options: PlannerOptions): TakingPlanner {
 }
 
 function createMeetingPlanner(planning: Planning, matches: RowMatches, intake: RowIntake): MeetingPlanner {
-  const { scratch, bodies, names } = planning;
+  const { scratch, bodies, names, asking } = planning;
   const meeting = createRowMeeting(planning, matches, intake.aliases);
   return {
+    asking: () => asking.of(scratch.names()),
     *names() {
-      for (const { taken } of bodies.walk()) yield* names.asked(taken.change.username);
+      for (const { taken } of bodies.walk()) yield questionsAbout(names, taken);
     },
     meet: (user, lookedAt) => meeting.meet(user, lookedAt),
     forget: () => scratch.forgetMatches(),
-    async conclude() {
-      await meeting.finish();
+    async conclude(how) {
+      await meeting.finish(how);
       await settleConflicts(planning, intake);
       return createConcludedPlanner(planning);
     },

@@ -5,6 +5,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
+import { createRowAsking, type RowAsking } from "./row-asking.ts";
 import { createRowBodies, type RowBodies } from "./row-bodies.ts";
 import { createRowNames, type RowNames } from "./row-names.ts";
 import type { Scratch } from "./scratch.ts";
@@ -31,6 +32,7 @@ export interface PlannerOptions {
 export interface Planning extends PlannerOptions {
   readonly names: RowNames;
   readonly bodies: RowBodies;
+  readonly asking: RowAsking;
   /** The attributes by which users of the pool sign in, of which two users cannot have the same value. */
   readonly poolAliases: ReadonlySet<string>;
 }
@@ -41,6 +43,7 @@ export function createPlanning(options: PlannerOptions): Planning {
     ...options,
     names: createRowNames(profile, mapping, scratch),
     bodies: createRowBodies(keyring, scratch),
+    asking: createRowAsking(profile),
     poolAliases: new Set([...profile.usernameAttributes, ...profile.aliasAttributes]),
   };
 }

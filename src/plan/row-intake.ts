@@ -1,10 +1,12 @@
 /** Takes the rows of a feed into the scratch: checked against the pool's schema, with the sign-in names that they want. */
+import type { UserName } from "../cognito/pool-scan.ts";
 import type { InvalidUnit } from "../core/change.ts";
 import { PLAN_FAULTS } from "../core/plan-fault.ts";
 import { checkUnit, checkUsername } from "../core/pool-schema.ts";
 import type { Unit } from "../core/unit.ts";
 import type { Planning } from "./planning.ts";
 import { unseen, type PlannedRecord, type TakenRow } from "./row-match.ts";
+import type { RowNames } from "./row-names.ts";
 import type { RowMatches } from "./row-matches.ts";
 
 export interface RowIntake {
@@ -15,8 +17,13 @@ export interface RowIntake {
   readonly givesNames: boolean;
 }
 
+/** The questions that find the row's user. */
+export function questionsAbout({ asked }: Pick<RowNames, "asked">, { change }: TakenRow): readonly UserName[] {
+  return asked(change.username, change.person?.account?.sub);
+}
+
 export function createRowIntake(planning: Planning, matches: RowMatches): RowIntake {
-  const { profile, scratch, baseline, mapping, guards, bodies, names, poolAliases } = planning;
+  const { profile, scratch, baseline, mapping, guards, bodies, names, asking, poolAliases } = planning;
   const protectedAttributes = new Set(guards.protectAttributes);
   const aliases = new Set<string>();
   let rows = 0;
@@ -64,6 +71,7 @@ export function createRowIntake(planning: Planning, matches: RowMatches): RowInt
       const { username, units } = taken.change;
       const key = names.keyOf(username);
       scratch.addRow(row, key, bodies.seal(taken));
+      asking.add(questionsAbout(names, taken));
       for (const unit of units) noteWanted(username, unit);
       if (baseline === "none") matches.add({ row, user: key, isVerified: false, taken, match: unseen(taken) });
     },

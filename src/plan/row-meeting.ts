@@ -1,7 +1,7 @@
 /** Looks for the user of each row: among the users of the pool as a scan lists them, or in what poolsync wrote last. */
 import { canonicalUsername } from "../core/pool-schema.ts";
 import type { ListedUser } from "../core/comparison.ts";
-import { isContact } from "../core/unit.ts";
+import { isContact, isFlag } from "../core/unit.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import type { Planning } from "./planning.ts";
 import type { WalkedRow } from "./row-bodies.ts";
@@ -10,10 +10,10 @@ import type { RowMatches } from "./row-matches.ts";
 import { lookAt } from "./user-look.ts";
 
 export interface RowMeeting {
-  /** `lookedAt`: epoch ms by the store's clock, before the look at the user began. */
-  meet(user: ListedUser, lookedAt: number): Promise<void>;
+  /** `lookedAt`: epoch ms by the store's clock, before the look at the user began. True where some row would change them. */
+  meet(user: ListedUser, lookedAt: number): Promise<boolean>;
   /** What the baseline says of rows whose user was not met. All users were. */
-  finish(): Promise<void>;
+  finish(how: { readonly oneByOne: boolean }): Promise<void>;
 }
 
 const BATCH = 500;
@@ -35,9 +35,9 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
     }
   }
 
-  async function meet(user: ListedUser, lookedAt: number): Promise<void> {
+  async function meet(user: ListedUser, lookedAt: number): Promise<boolean> {
     noteOwned(user);
-    let met = 0;
+    let [met, differs] = [0, false];
     for (const { key, attribute, isTheirs } of names.leadingTo(user)) {
       for (const { row, body } of scratch.rowsOf(key)) {
         const taken = bodies.taken(body);
@@ -47,16 +47,20 @@ export function createRowMeeting(planning: Planning, matches: RowMatches, aliase
         const person = planned?.name === undefined ? found : { ...found, name: planned.name };
         const match = { ...lookAt(planning, taken, user), lookedAt, person };
         matches.add({ row, user: user.sub, isVerified: isTheirs, taken, match });
+        // A flag waits its turn, and is looked at again, whatever is there.
+        differs ||= taken.change.units.some(({ name }, at) => isFlag(name) || match.diffs[at]?.action !== "unchanged");
         if ((met += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
       }
     }
+    return differs;
   }
 
   return {
     meet,
-    async finish() {
+    async finish({ oneByOne }) {
       if (baseline === "ledger") await meetLedgers(planning, matches);
-      if (baseline === "live" && unlisted === "write") matchUnlisted(planning, matches);
+      const isLeftToTheWrite = unlisted === "write" || (oneByOne && planning.asking.mayMiss);
+      if (baseline === "live" && isLeftToTheWrite) matchUnlisted(planning, matches);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** How the rows of a feed name their users, and which users of the pool these names lead to. */
 import type { UserName } from "../cognito/pool-scan.ts";
-import { accountOf } from "../cognito/listed-user.ts";
+import { accountOf, valueIn } from "../cognito/listed-user.ts";
 import { isAliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { identifierOf, questionsOf } from "../core/identifier.ts";
@@ -26,8 +26,8 @@ export interface RowNames {
   keyOf(username: string): string;
   /** The names by which rows of the feed may mean a user. */
   leadingTo(user: ListedUser): Iterable<LedTo>;
-  /** What is asked of the pool to find a row's user. */
-  asked(username: string): Iterable<UserName>;
+  /** The questions that find a row's user, in their order. `sub`: of a row that knows its user's account. */
+  asked(username: string, sub?: string): readonly UserName[];
   /** Looks that it takes, at least, to find a row's user when it is put. */
   looksToFind(username: string): number;
   mayBeUsername(username: string): boolean;
@@ -75,7 +75,7 @@ export function createRowNames(
       for (const [kind, mayBe] of kinds) {
         const known = new Set<string>();
         for (const attribute of mayBe) {
-          const value = valueOf(user, attribute);
+          const value = valueIn(user, attribute);
           const key = nameOf(kind, value);
           if (value === "" || known.has(key)) continue;
           known.add(key);
@@ -86,7 +86,11 @@ export function createRowNames(
         }
       }
     },
-    asked: (username) => kindsOf(username).map((attribute) => ({ attribute, value: username })),
+    asked(username, sub) {
+      // The list minds the case of usernames where the pool does not.
+      if (sub !== undefined && !profile.caseSensitive) return [{ attribute: "sub", value: sub }];
+      return kindsOf(username).map((attribute) => ({ attribute, value: username }));
+    },
     looksToFind(username) {
       const [first] = kindsOf(username);
       return first === "username" && kindsOf(username).length === 1 ? 0 : 1;
@@ -111,7 +115,7 @@ export function createRowNames(
       return [...kinds.values()].some((mayBe) => mayBe.some(isAliasAttribute));
     },
     stillBears: (user, { attribute, value }) =>
-      nameOf(attribute, valueOf(user, attribute)) === nameOf(attribute, value),
+      nameOf(attribute, valueIn(user, attribute)) === nameOf(attribute, value),
     person(username, user, attribute, askedAt) {
       // A value that cannot be written never passes to another user.
       const stays = attribute === "username" || attribute === "sub" || profile.attributes[attribute]?.mutable === false;
@@ -119,9 +123,4 @@ export function createRowNames(
       return stays ? { account } : { account, name: { attribute, value: username, askedAt } };
     },
   };
-}
-
-function valueOf(user: ListedUser, attribute: string): string {
-  if (attribute === "username") return user.username;
-  return attribute === "sub" ? user.sub : (user.attributes.get(attribute) ?? "");
 }

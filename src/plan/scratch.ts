@@ -42,6 +42,8 @@ export interface Scratch {
   addWant(alias: string): void;
   /** All rows are in. */
   index(): void;
+  /** How many keys the rows have. */
+  names(): number;
   rowsOf(key: string): Iterable<RowBody>;
   addMatch(row: number, user: string, isVerified: boolean, body: string | null): void;
   isWanted(alias: string): boolean;
@@ -119,7 +121,9 @@ export function openScratch(directory: string): Scratch {
 }
 
 /** The rows as they were taken, and what was settled of them. */
-function rowTables(db: DatabaseSync): Pick<Scratch, "addRow" | "index" | "rowsOf" | "fault" | "settle" | "rows"> {
+function rowTables(
+  db: DatabaseSync,
+): Pick<Scratch, "addRow" | "index" | "names" | "rowsOf" | "fault" | "settle" | "rows"> {
   const insertRow = db.prepare("INSERT INTO rows VALUES (?, ?, ?)");
   const selectRows = db.prepare("SELECT row, body FROM rows WHERE key = ?");
   const insertFault = db.prepare("INSERT OR REPLACE INTO faults VALUES (?, ?)");
@@ -127,6 +131,7 @@ function rowTables(db: DatabaseSync): Pick<Scratch, "addRow" | "index" | "rowsOf
   return {
     addRow: (row, key, body) => void insertRow.run(row, key, body),
     index: () => db.exec("CREATE INDEX rows_by_key ON rows (key)"),
+    names: () => countOf(db, "SELECT count(DISTINCT key) AS n FROM rows"),
     *rowsOf(key) {
       for (const found of selectRows.iterate(key)) yield rowBody(found);
     },

@@ -100,7 +100,6 @@ function isTrue(flag: string | undefined): boolean {
 export interface WayBack {
   /** A row for each unit: one that was changed since keeps no other from its way back. */
   records(): AsyncIterable<PlannedRecord>;
-  readonly usernames: readonly string[];
 }
 
 /** How many values' mailboxes are looked at at a time. */
@@ -120,14 +119,10 @@ export async function openWayBack(
   run: string,
   { timeMs, begunAt }: { readonly timeMs: number; readonly begunAt: number },
 ): Promise<WayBack | undefined> {
-  const usernames = new Set<string>();
-  let isThere = false;
-  for await (const image of beforeImages.read(run)) {
-    isThere = true;
-    const entry = entryOf(keyring, run, image);
-    if (entry !== undefined) usernames.add(canonicalUsername(profile, entry.username));
-  }
-  if (!isThere) return undefined;
+  const kept = beforeImages.read(run)[Symbol.asyncIterator]();
+  const { done } = await kept.next();
+  await kept.return?.();
+  if (done === true) return undefined;
   let sequence = 0;
   const recordOf = async (image: BeforeImage): Promise<PlannedRecord> => {
     const entry = entryOf(keyring, run, image);
@@ -148,7 +143,6 @@ export async function openWayBack(
     return defined({ kind: "change" as const, line, invalid: [], change, before, madeBefore });
   };
   return {
-    usernames: [...usernames],
     async *records() {
       sequence = 0;
       let images: BeforeImage[] = [];

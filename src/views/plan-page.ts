@@ -4,10 +4,10 @@ import type { ChangeKind } from "../plan/change-kinds.ts";
 import { notPutCount, type Example } from "../plan/figures.ts";
 import type { NotPut } from "../plan/not-put.ts";
 import type { PlanHeader, PlanSummary } from "../plan/plan-lines.ts";
-import { count, counted, duration } from "../core/amounts.ts";
+import { count, counted } from "../core/amounts.ts";
 import { caption, cell, marked, name, region, text, value } from "./page-parts.ts";
 import { STYLE } from "./page-style.ts";
-import { consequences, heldSentences, percent, shownDigest } from "./plan-view.ts";
+import { comparedWith, consequences, heldSentences, percent, shownDigest } from "./plan-view.ts";
 
 export interface PageFacts {
   readonly target: PlanHeader["target"];
@@ -68,13 +68,6 @@ ${notPutTable(notPut, notPutCount(figures))}
 
 /** Who made it, of what, compared with what, and for how long it holds. */
 function origin({ figures, origin: from }: PlanSummary, { target, showValues, holds }: PageFacts): string {
-  const { baseline, scan } = figures;
-  const compared =
-    baseline === "live" && scan
-      ? `With the pool itself: ${counted(scan.users, "user")}, read in ${duration(scan.durationMs)}.`
-      : baseline === "ledger"
-        ? "With what poolsync wrote last."
-        : "With nothing.";
   const account = target.arn.split(":")[4] ?? "";
   const endpoint = /^cognito-idp\.[^/]+\.amazonaws\.com/.test(target.endpoint) ? "" : `, at ${value(target.endpoint)}`;
   const facts: (readonly [string, string])[] = [];
@@ -95,7 +88,7 @@ function origin({ figures, origin: from }: PlanSummary, { target, showValues, ho
     );
   }
   facts.push(
-    ["compared", compared],
+    ["compared", text(comparedWith(figures))],
     ["pool", `${value(target.pool)} in ${text(target.region)}, account ${text(account)}${endpoint}`],
     ["holds", marked(holds)],
   );

@@ -93,7 +93,7 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   const line = (text: string): string => indent("  ", text, width);
   const parts = [
     indent("", `${feed} → ${pool}, plan ${id}`, width),
-    line(baselineSentence(figures)),
+    line(`Compared ${comparedWith(figures)}`),
     "\n",
     line(
       `${counted(rows.read, "row")}, ${rows.faulty === 0 ? "none at fault" : `${count(rows.faulty)} at fault: ${reasons(figures.faults)}`}`,
@@ -163,12 +163,18 @@ export function heldSentences({ broken, blind }: Pick<PlanSummary, "broken" | "b
   return broken.length === 0 ? ["All guards hold."] : [];
 }
 
-function baselineSentence({ baseline, scan }: PlanFigures): string {
-  const later = "a sync looks at each user, and writes what differs.";
-  if (baseline === "none") return `Compared with nothing: ${later}`;
-  if (baseline === "ledger" || !scan) return `Compared with what poolsync wrote last: ${later}`;
+/** What a plan was compared with, behind "Compared". */
+export function comparedWith({ baseline, scan }: PlanFigures): string {
+  // Memory leaves nothing alone: what seems equal is looked at as well.
+  const later =
+    "A sync looks at each user, which costs a call, also where a value seems equal, and writes what differs.";
+  if (baseline === "none") return `with nothing, so it cannot know what is there. ${later}`;
+  if (baseline === "ledger" || !scan) {
+    return `with what poolsync wrote last, so it cannot know what others have changed since. ${later}`;
+  }
   const again = scan.begunAgain ? " (a page's token expired, and the scan was begun again)" : "";
-  return `Compared with the pool: ${counted(scan.users, "user")} read in ${counted(scan.pages, "call")}, ${duration(scan.durationMs)}${again}.`;
+  const how = scan.oneByOne === true ? "looked at one by one" : "read";
+  return `with the pool: ${counted(scan.users, "user")} ${how} in ${counted(scan.pages, "call")}, ${duration(scan.durationMs)}${again}.`;
 }
 
 /** What the plan means beside the values themselves, a sentence each. */
@@ -183,6 +189,13 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
   if (figures.baseline === "live" && unlisted > 0) {
     sentences.push(
       `${counted(unlisted, "value is", "values are")} of users whom the pool does not list: they are sent all the same, because the list lags, and become dead letters where there is no such user.`,
+    );
+  }
+  const { ownersUnknown = 0 } = figures;
+  if (ownersUnknown > 0) {
+    const names = counted(ownersUnknown, "new sign-in name");
+    sentences.push(
+      `Not everybody was read: who has the ${names} is looked at at the write; one that is somebody else's becomes a dead letter.`,
     );
   }
   if (figures.stale) sentences.push(staleSentence(figures.stale, "would be left", now));

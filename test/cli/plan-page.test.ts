@@ -7,6 +7,7 @@ import type { PlanSummary } from "../../src/plan/plan-lines.ts";
 import type { PlannedRow } from "../../src/plan/planned-row.ts";
 import { planDocument } from "../../src/views/plan-view.ts";
 import { pageOf } from "../support/plan-pages.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const MADE_AT = Date.UTC(2026, 10, 30, 8, 12);
 const ORIGIN = {
@@ -34,16 +35,16 @@ function rowOf(line: number, before: string, after: string, username = `u${line}
 }
 
 function planOf(rows: readonly PlannedRow[], facts: Partial<PlanSummary> = {}): PlanSummary {
-  const [tally, kinds] = [createTally(), createKindTally()];
+  const pace = { updatesPerSecond: 20, listsPerSecond: 25 };
+  const tally = createTally({ profile: PROFILE, baseline: "live", pace, nowMs: 0 });
+  const kinds = createKindTally();
   for (const row of rows) {
     tally.add(row);
     for (const change of changesOf(row)) kinds.add(change);
   }
   const figures = tally.figures({
-    baseline: "live",
     matched: rows.length,
     changed: rows.length,
-    pace: { updatesPerSecond: 20, listsPerSecond: 25 },
     federated: { users: 0, overwritten: 0, unchecked: [] },
     scan: { users: 9, pages: 1, begunAgain: false, durationMs: 1000 },
   });
@@ -92,7 +93,7 @@ describe("the page of a plan", () => {
       ["made at", '<time datetime="2026-11-30T08:12:00.000Z">2026-11-30 08:12 UTC</time>'],
       ["from the file", "<bdi>people.csv</bdi>, 1,234 bytes, modified <time"],
       ["SHA-256 of the file", "<code>9f86d081</code>"],
-      ["compared", "With the pool itself: 9 users, read in 1s."],
+      ["compared", "with the pool: 9 users read in 1 call, 1s."],
       ["pool", "<bdi>eu-west-1_Example</bdi> in eu-west-1, account 123456789012"],
       ["holds", "It is kept nowhere."],
     ]) {

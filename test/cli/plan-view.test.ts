@@ -4,12 +4,17 @@ import { createTally } from "../../src/plan/figures.ts";
 import type { PlanSummary } from "../../src/plan/plan-lines.ts";
 import { planDocument, planText } from "../../src/views/plan-view.ts";
 import { pageOf } from "../support/plan-pages.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const pace = { updatesPerSecond: 20, listsPerSecond: 25 };
 const federated = { users: 0, overwritten: 0, unchecked: [] };
 
 function summaryOf(facts: Partial<PlanSummary>, unlisted = 0): PlanSummary {
-  const counted = createTally().figures({ baseline: "live", matched: 150, changed: 150, pace, federated });
+  const counted = createTally({ profile: PROFILE, baseline: "live", pace, nowMs: 0 }).figures({
+    matched: 150,
+    changed: 150,
+    federated,
+  });
   return {
     id: "p-1",
     feed: "hr",

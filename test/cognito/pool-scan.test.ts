@@ -27,7 +27,7 @@ async function scan(url: string, signal?: AbortSignal, usernames?: readonly stri
         ? scanPool(options)
         : scanUsers(
             { ...options, ignoresCase: false },
-            usernames.map((value) => ({ attribute: "username", value })),
+            usernames.map((value) => [{ attribute: "username", value }]),
           );
     for await (const page of scanned) pages.push(page);
     return pages;

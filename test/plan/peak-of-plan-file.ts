@@ -9,6 +9,7 @@ import { createTally } from "../../src/plan/figures.ts";
 import { openPlanFile, writePlanFile } from "../../src/plan/plan-file.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { testKeyring } from "../support/keyring.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const [, , directory = "", rowsText = "0"] = process.argv;
 const rows = Number(rowsText);
@@ -22,11 +23,14 @@ const plan: Plan = {
   examples: [],
   kinds: [],
   notPut: [],
-  figures: createTally().figures({
+  figures: createTally({
+    profile: PROFILE,
     baseline: "live",
+    pace: { updatesPerSecond: 1, listsPerSecond: 1 },
+    nowMs: 0,
+  }).figures({
     matched: rows,
     changed: rows,
-    pace: { updatesPerSecond: 1, listsPerSecond: 1 },
     federated: { users: 0, overwritten: 0, unchecked: [] },
   }),
   *rows() {

@@ -53,6 +53,7 @@ const [plan] = await buildPlans(
     keyring: testKeyring(Buffer.alloc(32, 7).toString("base64url")),
     directory,
     ledgers: async () => new Map(),
+    reading: async () => ({ is: "scan" }),
     scan: everybody,
     now: async () => 0,
     unlisted: "fault",

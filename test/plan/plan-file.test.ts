@@ -10,6 +10,7 @@ import { createTally } from "../../src/plan/figures.ts";
 import type { Keyring } from "../../src/store/keyring.ts";
 import { testKeyring } from "../support/keyring.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const MADE_AT = 1_800_000_000_000;
 const DAY_MS = 24 * 60 * 60_000;
@@ -25,11 +26,14 @@ function planOf(text: string): Plan {
     examples: [],
     kinds: [],
     notPut: [],
-    figures: createTally().figures({
+    figures: createTally({
+      profile: PROFILE,
       baseline: "live",
+      pace: { updatesPerSecond: 1, listsPerSecond: 1 },
+      nowMs: 0,
+    }).figures({
       matched: 1,
       changed: 1,
-      pace: { updatesPerSecond: 1, listsPerSecond: 1 },
       federated: { users: 0, overwritten: 0, unchecked: [] },
     }),
     *rows() {

@@ -32,6 +32,8 @@ export interface PlanFacts {
   readonly ledger?: Ledger;
   readonly rowsBefore?: number;
   readonly scan?: PlanDeps["scan"];
+  /** The pool's users are looked at by the names that rows have. */
+  readonly oneByOne?: boolean;
   readonly unlisted?: PlanDeps["unlisted"];
   readonly provider?: PlanDeps["providerAttributes"];
   /** 20 calls a second unless said. */
@@ -49,13 +51,14 @@ export function openPlanStage() {
       yield* rows;
     }
     async function* everybody() {
-      yield { users: pool, askedAt: 0, again: false };
+      yield { users: pool, askedAt: performance.now(), again: false };
     }
     const deps: PlanDeps = {
       profile,
       keyring: testKeyring(SECRET),
       directory: directory?.path ?? assert.fail("Expected the stage to be open"),
       ledgers: async (users) => new Map(users.map((user) => [user, ledger])),
+      reading: async () => ({ is: stage.oneByOne === true ? "looks" : "scan", calls: 0 }),
       scan: stage.scan ?? everybody,
       now: async () => performance.now(),
       unlisted: stage.unlisted ?? "fault",

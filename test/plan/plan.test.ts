@@ -172,10 +172,31 @@ describe("a plan", () => {
     const rows = [row("ann", { email: mail("new@x", "ask") })];
     const fresh = await plan(rows, { pool, profile });
     assert.deepEqual(fresh.figures.messages, { email: 1, phone_number: 0 });
-    assert.deepEqual(fresh.figures.calls, { updates: 1, lists: 1 });
+    assert.deepEqual(fresh.figures.calls, { updates: 1, lists: 0 }, "the look of the plan serves");
     const digest = testKeyring(SECRET).valueDigest("email", mail("new@x", "ask"));
     const sent = await plan(rows, { pool, profile, ledger: { email: { version: "1", digest } } });
     assert.deepEqual([diffs(sent), sent.figures.messages.email], [[{ email: "awaiting" }], 0]);
+  });
+
+  test("counts the looks at owners of addresses, and says whose it does not know where not everybody was read", async () => {
+    const pool = [person("ann", { email: "old@x", email_verified: "true" })];
+    for (const [verified, lists] of [
+      ["mark", 1],
+      ["ask", 0],
+    ] as const) {
+      const rows = [row("ann", { email: mail("new@x", verified) })];
+      for (const oneByOne of [true, false]) {
+        const { figures } = await plan(rows, { pool, oneByOne });
+        assert.deepEqual([figures.calls.lists, figures.ownersUnknown], [lists, oneByOne ? 1 : undefined], verified);
+      }
+    }
+  });
+
+  test("of values that the ledger has counts a look at each user all the same", async () => {
+    const digest = testKeyring(SECRET).valueDigest("nickname", { kind: "text", text: "Ann" });
+    const rows = [row("ann", { nickname: { kind: "text", text: "Ann" } })];
+    const made = await plan(rows, { baseline: "ledger", ledger: { nickname: { version: "1", digest } } });
+    assert.deepEqual([diffs(made), made.figures.calls], [[{ nickname: "unchanged" }], { updates: 0, lists: 1 }]);
   });
 
   test("tells whose values a provider overwrites, or that this could not be looked at", async () => {

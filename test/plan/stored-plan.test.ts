@@ -23,6 +23,7 @@ import type { Plans } from "../../src/store/plans.ts";
 import { testKeyring } from "../support/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { PROFILE } from "../support/pool-profile.ts";
 
 const USERS = 700;
 /** Long enough that the plan takes several chunks, whatever is packed: a few long values take less time than many. */
@@ -36,7 +37,11 @@ const keyring = testKeyring();
 function planOf(rows: () => Iterable<PlannedRow>): Plan {
   const pace = { updatesPerSecond: 1, listsPerSecond: 1 };
   const federated = { users: 0, overwritten: 0, unchecked: [] };
-  const figures = createTally().figures({ baseline: "live", matched: USERS, changed: USERS, pace, federated });
+  const figures = createTally({ profile: PROFILE, baseline: "live", pace, nowMs: 0 }).figures({
+    matched: USERS,
+    changed: USERS,
+    federated,
+  });
   const broken = { guard: "changed", limit: 0.2, found: 1, count: USERS, of: USERS, examples: [] } as const;
   const example = {
     line: 2,

@@ -274,10 +274,8 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     drift: (file: string, asked: Asked = {}): Promise<DriftFound> =>
       inRequest(async (request) => {
         const opened = await feedsOf(request, [file], { ...asked, baseline: "live" });
-        return findDriftOf(
-          opened,
-          await planFeeds(request, { ...request, ...opened, signal: never() }, opened, "live"),
-        );
+        const deps = { ...request, ...opened, signal: never() };
+        return findDriftOf(opened, await planFeeds(request, deps, { ...opened, everybody: true }, "live"));
       }),
 
     /** The way back of a run, put back where no guard stops it. */

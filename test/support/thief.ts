@@ -11,6 +11,7 @@ import { createKeyring, type Keyring } from "../../src/store/keyring.ts";
 import { createKeys } from "../../src/store/redis/keys.ts";
 import { text, type OpenStage } from "./delivery-stage.ts";
 import { dumpRedis } from "./redis-dump.ts";
+import { PROFILE } from "./pool-profile.ts";
 
 export type Dump = ReadonlyMap<string, string>;
 
@@ -147,7 +148,11 @@ export function planOf(username: string): Plan {
     examples: [],
     kinds: [],
     notPut: [],
-    figures: createTally().figures({ baseline: "live", matched: 1, changed: 1, pace, federated }),
+    figures: createTally({ profile: PROFILE, baseline: "live", pace, nowMs: 0 }).figures({
+      matched: 1,
+      changed: 1,
+      federated,
+    }),
     *rows() {
       const unit = text("nickname", "planned");
       const units = [{ unit, action: "change", message: false, beforeName: "before" }] as const;

@@ -7,6 +7,7 @@ import type { GuardSettings } from "../../core/guards.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { Baseline } from "../../plan/baseline.ts";
+import type { Unlisted } from "../../plan/planning.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { AppError } from "../app-error.ts";
 import { keepsBeforeImages } from "../plans/before-images.ts";
@@ -49,15 +50,11 @@ export interface OpenedFeeds {
   readonly feeds: readonly OpenedFeed[];
   /** Undefined where the feed passes by once, and nothing can be planned. */
   readonly baseline: Baseline | undefined;
-  /**
-   * The users of a few rows may be looked at one by one, and one whom the pool does not list is written all the same:
-   * the list lags.
-   */
-  readonly looksAtEach: boolean;
+  readonly unlisted: Unlisted;
 }
 
-/** Of files of more rows everybody in the pool is looked at, 60 a call. */
-const MOST_SINGLE_LOOKS = 1000;
+/** Of so many rows, where nothing else was asked for, who is not listed is left to the write. */
+const FEW_ROWS = 1000;
 
 /** Opens and checks the files, the engine and the pool, in this order. */
 export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<OpenedFeeds> {
@@ -108,8 +105,8 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
   const keeps = feeds.some(({ input: { name } }) => keepsBeforeImages(config, name));
   const baseline = baselineOf(feeds, flags.baseline, keeps);
   const matched = feeds.some(({ mapping }) => mapping.match !== undefined);
-  const looksAtEach = flags.baseline === undefined && !matched && !keeps && rowsOf(feeds) <= MOST_SINGLE_LOOKS;
-  return { engine, pool, feeds, baseline, looksAtEach };
+  const isFew = flags.baseline === undefined && !matched && !keeps && rowsOf(feeds) <= FEW_ROWS;
+  return { engine, pool, feeds, baseline, unlisted: isFew ? "write" : "fault" };
 }
 
 function baselineOf(feeds: readonly OpenedFeed[], given: Baseline | undefined, keeps: boolean): Baseline | undefined {
@@ -121,16 +118,16 @@ function baselineOf(feeds: readonly OpenedFeed[], given: Baseline | undefined, k
     return undefined;
   }
   if (matched && given !== undefined && given !== "live") {
-    throw usage("--baseline", "Expected live, because the feed's `match` finds users by a scan of the pool only");
+    throw usage("--baseline", "Expected live, because the feed's `match` finds users in the pool only");
   }
   if (keeps && given !== undefined && given !== "live") {
-    throw usage("--baseline", "Expected live, because `keepBefore` keeps what a scan of the pool finds");
+    throw usage("--baseline", "Expected live, because `keepBefore` keeps what is found in the pool");
   }
   return given ?? "live";
 }
 
 /** Of all feeds that were checked. */
-export function rowsOf(feeds: readonly OpenedFeed[]): number {
+function rowsOf(feeds: readonly OpenedFeed[]): number {
   return feeds.reduce((sum, { input }) => sum + (input.checked?.records ?? 0) + (input.checked?.faults ?? 0), 0);
 }
 

@@ -1,6 +1,6 @@
 /**
  * One pass of a scheduled feed, in its turn: what was put before is waited for, what was approved goes next, then the
- * file is had, planned against the whole pool, and put. The fleet's workers deliver. A plan that breaks a guard waits.
+ * file is had, planned against the pool, and put. The fleet's workers deliver. A plan that breaks a guard waits.
  */
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
@@ -197,7 +197,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
   const deps = { scope, engine, pool, signal, role: "directory worker" };
-  const [planned] = await planFeeds({ config, log }, deps, { feeds, looksAtEach: false }, baseline);
+  const [planned] = await planFeeds({ config, log }, deps, { feeds, unlisted: "fault" }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
   if (!isApproved(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);
   if (waiting) await store.runs.transition(waiting.id, [waiting.state], "cancelled");

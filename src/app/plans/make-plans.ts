@@ -1,8 +1,9 @@
 /** Plans of feeds: made with one scan of the pool, and held against their guards. */
 import type { Log } from "../../log.ts";
-import { PAGE_USERS } from "../../cognito/pool-scan.ts";
+import { chooseReading, type Reading } from "../../core/pool-reading.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { Healing } from "../../plan/healing.ts";
+import type { Asking } from "../../plan/row-asking.ts";
 import { buildPlans, type Plan, type PlanInput, type PlanDeps } from "../../plan/plan.ts";
 import type { Baseline } from "../../plan/baseline.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -12,8 +13,9 @@ import type { RunSource } from "../runs/run-feed.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { identityOf, recordsOf, timesOf } from "../feeds/feed-input.ts";
 import { healingOf } from "./auto-replay.ts";
+import { keepsBeforeImages } from "./before-images.ts";
 import { originOf } from "./plan-origin.ts";
-import { rowsOf, type OpenedFeed, type OpenedFeeds } from "../feeds/open-feeds.ts";
+import type { OpenedFeed, OpenedFeeds } from "../feeds/open-feeds.ts";
 import type { Opened } from "../opening.ts";
 
 /** A feed with its plan, and the run of it that was cut, if there is one. */
@@ -31,8 +33,19 @@ export interface PlannedFeed extends OpenedFeed {
 /** So many runs back an unfinished one, or the last good one, is looked for. */
 export const LATEST_RUNS = 500;
 
-/** Told as a plan is made: rows of the feed, or users of the pool, that were read so far. */
-export type PlanObserver = (event: { readonly is: "rows" | "users"; readonly read: number }) => void;
+/** Told as a plan is made. */
+export type PlanObserver = (event: PlanEvent) => void;
+
+export type PlanEvent =
+  /** Rows of the feed, or users of the pool, that were read so far. */
+  | { readonly is: "rows" | "users"; readonly read: number }
+  /** How the pool is about to be read: so many users are named, and so many calls are made a second. */
+  | { readonly is: "reading"; readonly reading: Reading; readonly named: number; readonly perSecond: number };
+
+export interface PlanRequest extends Pick<OpenedFeeds, "feeds" | "unlisted"> {
+  /** Everybody in the pool is read, whatever that costs. */
+  readonly everybody?: boolean;
+}
 
 export interface PlanningDeps {
   readonly scope: Scope;
@@ -44,11 +57,11 @@ export interface PlanningDeps {
   readonly signal: AbortSignal;
 }
 
-/** Plans all feeds with one scan. `role`: see {@link originOf}. Throws an AppError where it was interrupted. */
+/** Plans all feeds with one reading of the pool. `role`: see {@link originOf}. Throws an AppError where it was interrupted. */
 export async function planFeeds(
   { config, log }: Pick<Opened, "config" | "log">,
   { role, ...deps }: Omit<PlanningDeps, "directory"> & { readonly role?: string },
-  { feeds, looksAtEach }: Pick<OpenedFeeds, "feeds" | "looksAtEach">,
+  { feeds, unlisted, everybody }: PlanRequest,
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = deps;
@@ -73,9 +86,13 @@ export async function planFeeds(
       ...(rowsBefore === undefined ? {} : { rowsBefore }),
     });
   }
-  const healing = baseline === "live" && !looksAtEach ? await healingOf(config, engine, pool) : undefined;
-  const looks = looksAtEach ? fewLooks(pool, feeds) : {};
-  const plans = await planAll({ ...deps, directory: config.dataDir }, inputs, baseline, { ...looks, healing });
+  // A file of a few rows is no occasion to look at everybody who has a letter.
+  const healing = baseline === "live" && unlisted === "fault" ? await healingOf(config, engine, pool) : undefined;
+  const missesNobody = feeds.some(
+    ({ input, mapping }) => mapping.match !== undefined || keepsBeforeImages(config, input.name),
+  );
+  const choice = { unlisted, everybody, missesNobody, healing };
+  const plans = await planAll({ ...deps, directory: config.dataDir }, inputs, baseline, choice);
   return plans.map((plan, index) => {
     const [feed, input] = [feeds[index], inputs[index]];
     if (!feed || !input) throw new Error("Expected a plan for each feed");
@@ -86,20 +103,13 @@ export async function planFeeds(
   });
 }
 
-/** Of a few rows: a look at each user, or at everybody where the pool has so few that this takes fewer calls. */
-function fewLooks(pool: Pool, feeds: readonly OpenedFeed[]): Pick<PlanDeps, "scan" | "unlisted"> {
-  const { estimatedUsers = Infinity, caseSensitive, aliasAttributes } = pool.profile;
-  // The list minds the case of usernames where the pool does not: a text that may be either is found by a scan only.
-  const mayBeEither = !caseSensitive && aliasAttributes.includes("preferred_username");
-  const isSmallPool = mayBeEither || Math.ceil(estimatedUsers / PAGE_USERS) < rowsOf(feeds);
-  return {
-    scan: (signal, names) => pool.scan(signal, isSmallPool ? undefined : names()),
-    unlisted: "write",
-  };
-}
-
-/** How the pool is read, and what the scan looks at besides. */
-interface ScanChoice extends Partial<Pick<PlanDeps, "scan" | "unlisted">> {
+/** How the pool is read, and what is looked at besides. */
+interface ReadingChoice {
+  /** Nobody is skipped, whatever that costs. */
+  readonly everybody?: boolean | undefined;
+  /** Whom looks may miss is not left to the write. */
+  readonly missesNobody?: boolean;
+  readonly unlisted?: PlanDeps["unlisted"];
   readonly healing?: Healing | undefined;
 }
 
@@ -108,15 +118,25 @@ export async function planAll(
   { scope, pool, engine, directory, observe, signal }: PlanningDeps,
   inputs: readonly PlanInput[],
   baseline: Baseline,
-  { scan = (until) => pool.scan(until), unlisted = "fault", healing }: ScanChoice = {},
+  { everybody = false, missesNobody = true, unlisted = "fault", healing }: ReadingChoice = {},
 ): Promise<readonly Plan[]> {
+  const { estimatedUsers } = pool.profile;
+  const reading = async ({ users, looks, mayMiss }: Asking): Promise<Reading> => {
+    const isFound = !everybody && !(mayMiss && missesNobody);
+    const chosen = chooseReading({ estimatedUsers, looks: isFound ? looks : undefined });
+    const { listsPerSecond } = await pool.pace();
+    observe?.({ is: "reading", reading: chosen, named: users, perSecond: listsPerSecond });
+    return chosen;
+  };
   try {
     const deps: PlanDeps = {
       profile: pool.profile,
       keyring: engine.keyring,
       directory,
       ledgers: (users) => engine.store.mailboxes.ledgers(users),
-      scan,
+      reading,
+      scan: (until, names) => pool.scan(until, names),
+      seen: (user, lookedAt) => pool.seen.keep({ user, lookedAt }),
       now: () => engine.store.now(),
       unlisted,
       ...(healing ? { healing } : {}),

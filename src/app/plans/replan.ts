@@ -33,11 +33,7 @@ export async function replan(deps: PlanningDeps, written: OpenedPlan): Promise<O
   const guards = { ...NO_GUARDS, protectUsers, protectAttributes };
   const mapping = { identifier: "username", attributes: [] } as const;
   const input = { feed: header.feed, records: written.records(), mapping, guards };
-  // Whichever takes fewer calls.
-  const isFew = header.users <= header.scanPages;
-  const [plan] = await planAll(deps, [input], "live", {
-    scan: (signal, names) => pool.scan(signal, isFew ? names() : undefined),
-  });
+  const [plan] = await planAll(deps, [input], "live");
   if (!plan) throw new Error("Expected a plan of what was planned before");
   const { read } = plan.figures.rows;
   async function* records(): AsyncGenerator<FeedRow> {

@@ -14,9 +14,6 @@ import { findRun } from "../runs/find-run.ts";
 import type { RunSource } from "../runs/run-feed.ts";
 import { planAll, type PlanningDeps } from "./make-plans.ts";
 
-/** The whole pool is read where more users than this are put back. */
-const MOST_SINGLE_LOOKS = 500;
-
 /** How often is looked whether the calls of a cancelled run have ended. */
 const LOOK_EVERY_MS = 200;
 
@@ -73,10 +70,7 @@ export async function planWayBack(
   const guards: GuardSettings = { ...(setting?.guards ?? config.guards), ...unmarked };
   const mapping = { identifier: "username", attributes: [] } as const;
   const input = { feed: `undo ${id}`, records: back.records(), mapping, guards };
-  const isFew = back.usernames.length <= MOST_SINGLE_LOOKS;
-  const [plan] = await planAll(deps, [input], "live", {
-    scan: (signal, names) => pool.scan(signal, isFew ? names() : undefined),
-  });
+  const [plan] = await planAll(deps, [input], "live");
   if (!plan) throw new Error("Expected a plan of the way back");
   const source: RunSource = {
     name: plan.feed,

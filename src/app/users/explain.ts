@@ -51,7 +51,7 @@ export type Explained =
 export async function explain(deps: ExplainDeps & { readonly pool: Pool }, name: string): Promise<Explained> {
   const { pool, signal } = deps;
   const before = await hintOf(pool, name);
-  const named = await pool.names.whose(name, undefined, signal);
+  const named = await pool.names.whose(name, undefined, signal, { mayBill: () => false });
   if (named.is === "many") return named;
   const { engine } = deps;
   if (named.is === "none") {

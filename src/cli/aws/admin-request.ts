@@ -2,7 +2,7 @@
 import { createAttributeWriter } from "../../cognito/attribute-writer.ts";
 import { callRefusal, type CallRefusal } from "../../cognito/recorded-calls.ts";
 import { accountOf } from "../../cognito/listed-user.ts";
-import { findByName } from "../../cognito/name-search.ts";
+import { findByName, type NameSearch } from "../../cognito/name-search.ts";
 import { createTokenWriter } from "../../cognito/token-writer.ts";
 import { readPoolProfile } from "../../cognito/pool-profile.ts";
 import { retryRead } from "../../cognito/read-retry.ts";
@@ -141,9 +141,10 @@ async function find(
   profile: PoolProfile,
   directory: UserDirectory,
   name: string,
+  more: Pick<NameSearch, "mayBill"> = {},
 ): Promise<{ readonly username: string; readonly user?: ListedUser; readonly by?: Question }> {
   const call = { operation: "ListUsers", pool: profile.id, reads, signal } as const;
-  const finding = findByName({ profile, directory, read: (once) => retryRead(call, once) }, name);
+  const finding = findByName({ profile, directory, read: (once) => retryRead(call, once), ...more }, name);
   const found = await readEarly(signal, finding);
   if (!found.ok) throw new AppError(found.failure.kind, refusedText(callRefusal("ListUsers", found, [name])));
   if (found.is === "one") return found;
@@ -157,7 +158,7 @@ async function look(context: RequestContext, chosen: ChosenPool, request: AdminR
   checkUnits(profile, request.units);
   const { units } = request;
   const directory = createUserDirectory(cognito);
-  const found = await find(context, profile, directory, request.username);
+  const found = await find(context, profile, directory, request.username, { mayBill: () => false });
   const given = await dryRun({ ...context, ...found, directory, profile, units });
   if ("text" in given) return given.text;
   throw await refused(context, chosen, given.username, given.refusal);

@@ -35,7 +35,7 @@ async function drift(io: Io, files: readonly string[], flags: DriftFlags): Promi
   const opened = await openConfig(io, flags);
   return withScope(async (scope) => {
     const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files, baseline: "live" });
-    const found = await findDriftOf(feeds, await planShown(io, opened, scope, feeds, "live"));
+    const found = await findDriftOf(feeds, await planShown(io, opened, scope, { ...feeds, everybody: true }, "live"));
     if (flags.json === true) io.stdout.write(`${JSON.stringify(driftDocument(found), undefined, 2)}\n`);
     else io.stdout.write(driftText(found, columnsOf(io.stdout)));
     return found.sum.drifted > 0 ? EXIT.partial : EXIT.done;
