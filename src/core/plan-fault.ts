@@ -1,6 +1,6 @@
 /** Why a plan leaves a row or a value out. */
 export const PLAN_FAULTS = {
-  "user-unknown": "Expected the row to name a user of the pool; a scan of all users found nobody who matches.",
+  "user-unknown": "Expected the row to name a user of the pool; nobody in it matches.",
   "user-ambiguous": "Expected the row to name one user of the pool; several match.",
   "name-given-away":
     "Another row gives this row's name to somebody else, so that it would mean another person once that is written; name people by the username or the sub.",

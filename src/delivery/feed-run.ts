@@ -36,6 +36,8 @@ export interface RestOfRows {
   readonly kind: "rest";
   readonly read: number;
   readonly faulty: number;
+  /** Values that cannot be written. */
+  readonly invalid?: number;
   /** For the report. */
   readonly issues?: readonly RowIssue[];
 }
@@ -129,6 +131,7 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
       if (counts) {
         page.read += record.read;
         page.faulty += record.faulty;
+        page.invalid += record.invalid ?? 0;
       }
       continue;
     }

@@ -12,7 +12,7 @@ import { bodyOf, personOf, valueOf, type Keyring, type Place } from "../store/ke
 import type { Run } from "../store/runs.ts";
 import type { Target } from "../store/store.ts";
 import { createSelection } from "./change-kinds.ts";
-import { exampleOf, shownText, type Example } from "./figures.ts";
+import { exampleOf, notPutCount, shownText, type Example } from "./figures.ts";
 import { openPlanCopy } from "./plan-copy.ts";
 import { PlanFileError } from "./plan-file-error.ts";
 import { notPutForm, type NotPut } from "./not-put.ts";
@@ -32,8 +32,8 @@ const header = z.object({
   expiresAt: z.number(),
   asOf: z.number(),
   users: z.number(),
-  /** Of the feed, all of them. */
-  rows: z.object({ read: z.number(), faulty: z.number() }),
+  /** Of the feed, all of them. `invalid`: values that cannot be written; absent in plans from before it was counted. */
+  rows: z.object({ read: z.number(), faulty: z.number(), invalid: z.exactOptional(z.number()) }),
   /** Calls that a scan of the pool took; 0 where it was not scanned. */
   scanPages: z.number(),
   /** True where it breaks guards: it is applied only where it is approved. */
@@ -78,7 +78,7 @@ const signature = z.object({ signature: text });
 /** What a plan may be shown as without its rows. */
 export type PlanSummary = Pick<
   Plan,
-  "id" | "feed" | "figures" | "broken" | "blind" | "examples" | "kinds" | "notPut" | "origin"
+  "id" | "feed" | "figures" | "broken" | "blind" | "tooFew" | "examples" | "kinds" | "notPut" | "origin"
 >;
 
 export interface PlanFacts {
@@ -104,7 +104,7 @@ export function* planLines(
     signer.update(`${line}\n`);
     return line;
   };
-  const { id, feed, figures, broken, blind, examples, kinds, notPut, origin } = plan;
+  const { id, feed, figures, broken, blind, tooFew, examples, kinds, notPut, origin } = plan;
   const isShown = facts.run === undefined ? undefined : createSelection(kinds);
   const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
@@ -117,7 +117,7 @@ export function* planLines(
     expiresAt: facts.now + facts.lifeMs,
     asOf: facts.asOfMs,
     users: figures.users.changed,
-    rows: { ...figures.rows },
+    rows: { ...figures.rows, invalid: notPutCount(figures) - figures.rows.faulty },
     scanPages: figures.scan?.pages ?? 0,
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
@@ -125,7 +125,7 @@ export function* planLines(
     summary:
       facts.run === undefined
         ? undefined
-        : seal(JSON.stringify({ figures, broken, blind, examples, kinds, notPut, origin })),
+        : seal(JSON.stringify({ figures, broken, blind, tooFew, examples, kinds, notPut, origin })),
     notPut: facts.run !== undefined || notPut.length === 0 ? undefined : seal(JSON.stringify(notPut)),
     run: facts.run,
   });
@@ -254,7 +254,8 @@ async function* recordsOf(
       version: { timeMs, sequence },
       units: units.map(({ name, body }) => ({ name, value: valueOf(open(body)) })),
     };
-    const before = Object.fromEntries(units.map((unit) => [unit.name, unit.before ?? ""]));
+    // Of a user whom the pool did not list nothing was known.
+    const before = Object.fromEntries(units.flatMap((unit) => (unit.before ? [[unit.name, unit.before]] : [])));
     yield { kind: "change", line, change, invalid: [], before };
   }
 }

@@ -78,6 +78,8 @@ export interface Plan {
   readonly broken: readonly BrokenExample[];
   /** Guards that could not look. */
   readonly blind: readonly GuardName[];
+  /** From how many rows guards look at shares, where there are fewer. */
+  readonly tooFew?: number | undefined;
   /** Some of what would change. */
   readonly examples: readonly Example[];
   /** What kinds of changes there are, and how many of each. */
@@ -241,6 +243,7 @@ async function concludePlan(
     origin: input.origin,
     broken: withExamples(broken, planner, scratch),
     blind: blindGuards(input.guards, guardFigures),
+    tooFew: figures.rows.read < input.guards.from ? input.guards.from : undefined,
     rows: () => planner.rows(),
     async *feedRows() {
       let walked = 0;

@@ -103,7 +103,10 @@ function matchUnlisted({ names, bodies }: Planning, matches: RowMatches): void {
   // Matches are added after the walk, which reads them.
   const rows = bodies
     .walk()
-    .filter(({ user, taken }) => user === undefined && names.mayBeUsername(taken.change.username))
+    .filter(({ user, taken: { change } }) => {
+      // Who had an account when a plan was made, and is not there any more, was deleted.
+      return user === undefined && change.person?.account === undefined && names.mayBeUsername(change.username);
+    })
     .toArray();
   for (const { row, taken } of rows) {
     const user = names.nameOf("username", taken.change.username);

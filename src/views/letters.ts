@@ -38,7 +38,15 @@ function adviceOfGroup({ kind, reason, altered }: LetterGroup): string {
   return altered ? adviceOf("altered") : adviceOf(kind, reason);
 }
 
+function noneText(filters: readonly string[], command: (...words: readonly string[]) => string): string {
+  return filters.length > 0
+    ? `No dead letter is so: \`${command("dead", "list")}\` without filters shows all.\n`
+    : "No dead letters.\n";
+}
+
 interface GroupsLook {
+  /** The filters of the list, as one would type them. */
+  readonly filters: readonly string[];
   readonly width: number;
   /** Epoch ms. */
   readonly now: number;
@@ -46,8 +54,8 @@ interface GroupsLook {
   readonly command: (...words: readonly string[]) => string;
 }
 
-export function letterGroupsText(shown: readonly ShownGroup[], { width, now, command }: GroupsLook): string {
-  if (shown.length === 0) return "No dead letters.\n";
+export function letterGroupsText(shown: readonly ShownGroup[], { filters, width, now, command }: GroupsLook): string {
+  if (shown.length === 0) return noneText(filters, command);
   const parts = [
     table(
       [
@@ -95,8 +103,6 @@ export function letterGroupsText(shown: readonly ShownGroup[], { width, now, com
 }
 
 interface PageLook extends GroupsLook {
-  /** The filters of the list, as one would type them. */
-  readonly filters: readonly string[];
   /** Letters of a page. */
   readonly size: number;
 }
@@ -106,7 +112,7 @@ export function letterPageText(
   { total, times: all, page, pages, letters }: LetterPage,
   { width, now, command, filters, size }: PageLook,
 ): string {
-  if (total === 0) return "No dead letters.\n";
+  if (total === 0) return noneText(filters, command);
   const list = (number: number): string => command("dead", "list", "--letters", ...filters, "--page", String(number));
   if (page > pages) return `There ${pages === 1 ? "is 1 page" : `are ${count(pages)} pages`}: ${list(pages)}\n`;
   const ago = (at: string): string => {

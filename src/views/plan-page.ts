@@ -7,7 +7,7 @@ import type { PlanHeader, PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted } from "../core/amounts.ts";
 import { caption, cell, marked, name, region, text, value } from "./page-parts.ts";
 import { STYLE } from "./page-style.ts";
-import { comparedWith, consequences, heldSentences, percent, shownDigest } from "./plan-view.ts";
+import { comparedWith, consequences, heldSentences, nothingBefore, percent, shownDigest } from "./plan-view.ts";
 
 export interface PageFacts {
   readonly target: PlanHeader["target"];
@@ -47,7 +47,10 @@ ${tile("values that cannot be written", count(sum(figures.invalid)), "")}
 </div>
 <section><h2>Guards</h2>
 ${heldSentences(plan)
-  .map((sentence) => `<p${plan.blind.length === 0 ? ' class="holds"' : ""}>${marked(sentence)}</p>`)
+  .map(
+    (sentence) =>
+      `<p${plan.blind.length === 0 && plan.tooFew === undefined ? ' class="holds"' : ""}>${marked(sentence)}</p>`,
+  )
   .join("\n")}
 ${broken.map((guard) => `<div class="broken"><p><strong>${marked(guardSentence(guard))}</strong></p>${guardTable(guard.examples, facts)}</div>`).join("\n")}
 ${broken.length === 0 ? "" : `<p>Nothing goes on unless somebody approves just this plan: <code>${text(approval)}</code></p>`}
@@ -172,7 +175,7 @@ function guardTable(examples: readonly Example[], { showValues }: Shown): string
   if (examples.length === 0) return "";
   const body = examples.map(
     ({ line, username, attribute, deed, difference = deed, before, after }) =>
-      `<tr>${cell(String(line))}<td>${value(username)}<br>${kindTitle(attribute, difference)}</td>${showValues ? valueCells(before, after) : ""}</tr>`,
+      `<tr>${cell(String(line))}<td>${value(username)}<br>${kindTitle(attribute, difference)}</td>${showValues ? valueCells(before ?? nothingBefore(difference), after) : ""}</tr>`,
   );
   return region(
     "What the guard is about",
@@ -197,7 +200,7 @@ function* changeTables(plan: PlanSummary, { changes, showValues }: PageFacts): G
     // What was kept before kinds were counted has none.
     const table = tables.get(key) ?? { title: kindTitle(attribute, difference), all: undefined, rows: [] };
     tables.set(key, table);
-    const values = showValues ? valueCells(before, after) : "";
+    const values = showValues ? valueCells(before ?? nothingBefore(difference), after) : "";
     table.rows.push(`<tr>${cell(String(line))}<td>${value(username)}</td>${values}</tr>\n`);
   }
   const all = plan.kinds.reduce((total, { count: amount }) => total + amount, 0);

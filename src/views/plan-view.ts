@@ -18,7 +18,7 @@ const MESSAGES_A_DAY = 50;
  * where it is at hand.
  */
 export function planDocument(
-  { id, feed, figures, broken, blind, examples, kinds, notPut: first, origin }: PlanSummary,
+  { id, feed, figures, broken, blind, tooFew, examples, kinds, notPut: first, origin }: PlanSummary,
   pool: string,
   showValues: boolean,
   notPut: Iterable<NotPut> = first,
@@ -37,6 +37,7 @@ export function planDocument(
       examples: guardExamples.map(shown),
     })),
     blind,
+    tooFew,
     examples: examples.map(shown),
     kinds,
     notPut: [...notPut],
@@ -156,11 +157,18 @@ function notPutText({ figures, notPut }: PlanSummary, width: number): string {
 }
 
 /** What is said of the guards that are not broken. */
-export function heldSentences({ broken, blind }: Pick<PlanSummary, "broken" | "blind">): readonly string[] {
+export function heldSentences({
+  broken,
+  blind,
+  tooFew,
+}: Pick<PlanSummary, "broken" | "blind" | "tooFew">): readonly string[] {
   if (broken.some(({ guard }) => guard === "blind")) return [];
   if (blind.length > 0)
     return [...(broken.length === 0 ? ["All guards that could look hold."] : []), blindSentence(blind)];
-  return broken.length === 0 ? ["All guards hold."] : [];
+  if (broken.length > 0) return [];
+  return tooFew === undefined
+    ? ["All guards hold."]
+    : [`Guards that go by shares look at ${counted(tooFew, "row")} and more: here they did not.`];
 }
 
 /** What a plan was compared with, behind "Compared". */
@@ -274,7 +282,7 @@ function examplesText(examples: readonly Example[], width: number, showValues: b
           ]
         : []),
     ],
-    examples.map(({ line, username, attribute, difference = "–", before = "–", after = "–" }) => [
+    examples.map(({ line, username, attribute, difference = "–", before = nothingBefore(difference), after = "–" }) => [
       String(line),
       printable(username),
       attribute,
@@ -283,6 +291,11 @@ function examplesText(examples: readonly Example[], width: number, showValues: b
     ]),
     width,
   );
+}
+
+/** What stands for a value that is not known: there was none, or nobody looked. */
+export function nothingBefore(difference: string | undefined): string {
+  return difference === "not compared" ? "?" : "–";
 }
 
 function bar(share: number): string {

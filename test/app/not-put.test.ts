@@ -67,7 +67,10 @@ describe("what a plan does not put", () => {
     );
     const page = await readFile(html, "utf8");
     assert.equal(page.match(/nobody\d+@example\.com/g)?.length, STRANGERS);
-    assert.match(page, /<td><bdi>u0<\/bdi><\/td><td><code>given_name<\/code><\/td><td><code>too-long<\/code>/);
+    assert.match(
+      page,
+      /<td><bdi>u0<\/bdi><\/td><td><code>given_<wbr>name<\/code><\/td><td><code>too-long<\/code>/,
+    );
   });
 
   test("leaves the report empty where everything is put", async (t) => {
@@ -87,11 +90,24 @@ describe("what a plan does not put", () => {
     const { code, stdout } = await command("apply", at("people.psplan"), "--report", at("apply.ndjson"));
     assert.equal(code, EXIT.partial);
     assert.match(stdout, /15 rows read, 12 of them faulty/);
+    assert.match(stdout, /received +3\n.*\n.*\n.*\n.*\n +invalid +1\n/);
     const lines = await linesOf("apply.ndjson");
     assert.deepEqual(
       lines.map(({ line }) => line),
       Array.from({ length: STRANGERS + 1 }, (_, index) => index + 2),
     );
+  });
+
+  test("does not name whom the pool does not list and a plan sends all the same: its apply does as it said", async (t) => {
+    const { command, at, file } = await setFaultyFile(t);
+    await file("username,given_name\nu1,Zoë\nlately,New\n");
+    const { stdout } = await command("plan", at("people.csv"), "--user-pool-id", POOL, "--out", at("lately.psplan"));
+    assert.match(stdout, /1 whom the pool does not list/);
+    const applied = await command("apply", at("lately.psplan"), "--json");
+    const { rows, books } = z
+      .object({ rows: z.object({ read: z.number(), faulty: z.number() }), books: z.record(z.string(), z.number()) })
+      .parse(JSON.parse(applied.stdout));
+    assert.deepEqual([rows, books["applied"], books["dead"]], [{ read: 2, faulty: 0 }, 1, 1]);
   });
 
   test("says on a page how many more there are, where those are not all", async (t) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Difference } from "../../src/core/difference.ts";
 import { createTally } from "../../src/plan/figures.ts";
 import type { PlanSummary } from "../../src/plan/plan-lines.ts";
 import { planDocument, planText } from "../../src/views/plan-view.ts";
@@ -44,6 +45,25 @@ describe("a plan, as it is shown", () => {
     );
     assert.doesNotMatch(page, /class="holds"/);
     assert.match(JSON.stringify(planDocument(blind, "staff", false)), /"blind":\["cleared","sameValue","unmatched"\]/);
+  });
+
+  test("says of a few rows that guards of shares do not look at so few", () => {
+    const few = summaryOf({ tooFew: 10 });
+    assert.match(textOf(few), /Guards that go by shares look at 10 rows and more: here they did not\./);
+    assert.doesNotMatch(pageOf(few), /class="holds"/);
+    assert.equal(planDocument(few, "staff", false).tooFew, 10);
+  });
+
+  test("shows no value where nobody looked for one", () => {
+    const example = { line: 2, username: "u1", attribute: "name", deed: "write", after: "New" } as const;
+    const shown = (difference: Difference) =>
+      planText(
+        summaryOf({ examples: [{ ...example, difference }] }),
+        { pool: "staff", noColor: true, showValues: true },
+        200,
+      );
+    assert.match(shown("not compared"), /not compared +\? +New/);
+    assert.match(shown("set where nothing was"), /set where nothing was +– +New/);
   });
 
   test("says once that guards could not look where that stops it", () => {

@@ -134,7 +134,12 @@ export function alteredSuite(open: OpenStage): void {
         [kind, reason, false, 1],
       ],
     );
-    const listed = letterGroupsText(shown, { width: 200, now: Date.now(), command: (...words) => words.join(" ") });
+    const listed = letterGroupsText(shown, {
+      width: 200,
+      now: Date.now(),
+      command: (...words) => words.join(" "),
+      filters: [],
+    });
     assert.match(listed, new RegExp(`^${kind} +altered +1 +8 `, "m"));
     assert.match(listed, new RegExp(`^${kind} +${reason} +1 +1 `, "m"));
     assert.match(listed, new RegExp(`${kind}: altered\\n.*\\n  Somebody wrote to the store past poolsync`));

@@ -33,7 +33,9 @@ export async function replan(deps: PlanningDeps, written: OpenedPlan): Promise<O
   const guards = { ...NO_GUARDS, protectUsers, protectAttributes };
   const mapping = { identifier: "username", attributes: [] } as const;
   const input = { feed: header.feed, records: written.records(), mapping, guards };
-  const [plan] = await planAll(deps, [input], "live");
+  // Whom the pool did not list is written all the same, as the plan says. Before format 2 it did not say whom it had found.
+  const unlisted = header.format === 1 ? "fault" : "write";
+  const [plan] = await planAll(deps, [input], "live", { unlisted });
   if (!plan) throw new Error("Expected a plan of what was planned before");
   const { read } = plan.figures.rows;
   async function* records(): AsyncGenerator<FeedRow> {
@@ -43,6 +45,7 @@ export async function replan(deps: PlanningDeps, written: OpenedPlan): Promise<O
       kind: "rest",
       read: Math.max(0, header.rows.read - read),
       faulty: header.rows.faulty,
+      invalid: header.rows.invalid ?? 0,
       issues: written.notPut,
     };
   }

@@ -84,11 +84,11 @@ function list({ io }: Context, flags: ListFlags): Promise<number> {
   return printEngine(io, flags, async (engine, { config }) => {
     const filters = await filtersOf(engine, config, flags);
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
-    const look = { width: columnsOf(io.stdout), now: Date.now(), command };
+    const look = { width: columnsOf(io.stdout), now: Date.now(), command, filters: filterWords(flags) };
     if (letters) {
       const found = await pageOfLetters(engine, filters, { page, size: limit });
       if (flags.json === true) return `${JSON.stringify(found, undefined, 2)}\n`;
-      return letterPageText(found, { ...look, filters: filterWords(flags), size: limit });
+      return letterPageText(found, { ...look, size: limit });
     }
     const groups = await groupLetters(engine, filters, flags.limit);
     const shown = groups.map((group) => ({ group, example: viewLetter(group.example, engine.keyring, false) }));
