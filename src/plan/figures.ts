@@ -25,6 +25,8 @@ export interface PlanFigures {
   /** Users who sign in through a provider that would overwrite what is written at their next sign-in. */
   readonly federated: { readonly users: number; readonly overwritten: number; readonly unchecked: readonly string[] };
   readonly messages: { readonly email: number; readonly phone_number: number };
+  /** Addresses and numbers that nobody is asked to confirm; absent where there are none. */
+  readonly marked?: { readonly email: number; readonly phone_number: number } | undefined;
   /** At most: a user who was active this month already is billed once. */
   readonly newlyActive: number;
   /** New sign-in names whose owners are looked at when they are sent: not everybody was read. Absent where there are none. */
@@ -116,6 +118,7 @@ export function createTally({ profile, baseline, pace, nowMs }: TallyStart): Tal
   const attributes = new Map<string, Record<Action | "invalid", number>>();
   const federated = new Map<string, FederatedTally>();
   const messages = { email: 0, phone_number: 0 };
+  const marked = { email: 0, phone_number: 0 };
   const calls = { updates: 0, lists: 0 };
   const count = (counts: Counts, word: string): void => void (counts[word] = (counts[word] ?? 0) + 1);
   const countsOf = (name: string): Record<Action | "invalid", number> => {
@@ -148,7 +151,9 @@ export function createTally({ profile, baseline, pace, nowMs }: TallyStart): Tal
       const sent = row.units.filter(({ action }) => isSent(action));
       for (const { unit, action, message } of row.units) {
         countsOf(unit.name)[action] += 1;
-        if (message && (unit.name === "email" || unit.name === "phone_number")) messages[unit.name] += 1;
+        if (unit.name !== "email" && unit.name !== "phone_number") continue;
+        if (message) messages[unit.name] += 1;
+        if (isSent(action) && unit.value.kind === "text" && unit.value.verified === "mark") marked[unit.name] += 1;
       }
       const old = row.units.filter(({ action }) => action === "stale").length;
       stale.values += old;
@@ -184,6 +189,7 @@ export function createTally({ profile, baseline, pace, nowMs }: TallyStart): Tal
         ...(stale.values === 0 ? {} : { stale: { ...stale, ...times } }),
         federated: overwritten,
         messages,
+        ...(marked.email + marked.phone_number > 0 ? { marked } : {}),
         newlyActive: Math.min(newlyActive, changed),
         ...(scan?.oneByOne === true && newSignIns > 0 ? { ownersUnknown: newSignIns } : {}),
         calls,

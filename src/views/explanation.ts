@@ -5,8 +5,9 @@ import { directRunId } from "../store/runs.ts";
 import { indent, table } from "./table.ts";
 
 /** Which question led to the user, and whom the same name led to before. */
-function foundText({ by, at, before }: Explanation["found"]): string {
-  const asked = `Found by ${by === "username" ? "the username" : by}, asked ${seconds(at)}.`;
+function foundText({ found: { by, at, before }, listed }: Explanation): string {
+  const name = by === "username" ? "the username" : by;
+  const asked = listed === null ? `Taken for a username, ${seconds(at)}.` : `Found by ${name}, asked ${seconds(at)}.`;
   if (before === undefined) return asked;
   return `${asked} ${before.at === undefined ? "Before" : `At ${seconds(before.at)}`} it was ${before.username}'s.`;
 }
@@ -17,11 +18,11 @@ export function explanationText(
   width: number,
   say: (said: Sentence | string) => string = textOf,
 ): string {
-  const { pool, user, username, found, listed, because } = explanation;
+  const { pool, user, username, listed, because } = explanation;
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
     indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
-    indent("", foundText(found), width),
+    indent("", foundText(explanation), width),
     indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
     listedText(listed, width),
     pendingText(explanation, width),

@@ -29,7 +29,7 @@ type Shown = Pick<PageFacts, "showValues">;
 export function* planPage(plan: PlanSummary, facts: PageFacts): Generator<string> {
   const { id, feed, figures, broken, notPut } = plan;
   const { target, now, approval } = facts;
-  const { rows, users, faults } = figures;
+  const { rows, users, faults, unlisted = 0 } = figures;
   const share = users.matched === 0 ? 0 : users.changed / users.matched;
   yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -41,7 +41,7 @@ ${origin(plan, facts)}</header>
 <main>
 <div class="tiles">
 ${tile("rows", count(rows.read), rows.faulty > 0 ? `${count(rows.faulty)} at fault` : "none at fault")}
-${tile("users matched", count(users.matched), "")}
+${tile("users matched", count(users.matched - unlisted), unlisted === 0 ? "" : `and ${count(unlisted)} whom the pool does not list`)}
 ${tile("users to change", count(users.changed), percent(share))}
 ${tile("values that cannot be written", count(sum(figures.invalid)), "")}
 </div>
@@ -121,11 +121,11 @@ function kindTable(kinds: readonly ChangeKind[]): string {
 
 const ACTIONS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale", "invalid"] as const;
 
-function attributeTable({ figures: { attributes } }: PlanSummary): string {
+function attributeTable({ figures: { attributes, users } }: PlanSummary): string {
   const all = Object.entries(attributes).map(([attribute, counts]) => {
     return { attribute, counts, written: counts.set + counts.change + counts.clear + counts.write };
   });
-  const most = Math.max(1, ...all.map(({ written }) => written));
+  const most = Math.max(1, users.matched);
   const actions = ACTIONS.filter((action) => all.some(({ counts }) => counts[action] > 0));
   const head = actions.map((action) => `<th scope="col" class="n">${action}</th>`).join("");
   const body = all.map(
@@ -139,7 +139,7 @@ function attributeTable({ figures: { attributes } }: PlanSummary): string {
 }
 
 function bar(share: number): string {
-  return `<span class="bar" role="img" aria-label="${percent(share)} of the most"><i style="width:${(Math.min(1, share) * 100).toFixed(1)}%"></i></span>`;
+  return `<span class="bar" role="img" aria-label="${percent(share)} of the users"><i style="width:${(Math.min(1, share) * 100).toFixed(1)}%"></i></span>`;
 }
 
 function reasonTable(title: string, counts: Readonly<Record<string, number>>): string {

@@ -208,6 +208,16 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
   }
   if (figures.stale) sentences.push(staleSentence(figures.stale, "would be left", now));
   if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
+  const { marked } = figures;
+  if (marked !== undefined) {
+    const named = [
+      ...(marked.email > 0 ? [counted(marked.email, "e-mail address", "e-mail addresses")] : []),
+      ...(marked.phone_number > 0 ? [counted(marked.phone_number, "phone number")] : []),
+    ];
+    sentences.push(
+      `${named.join(" and ")} would be marked as verified: nobody is asked whether they are theirs, and whoever has them can sign in or reset a password by them.`,
+    );
+  }
   const all = messages.email + messages.phone_number;
   if (all > 0) {
     const limit = messages.email > MESSAGES_A_DAY ? ", which this exceeds" : "";
@@ -236,7 +246,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
 function attributesText(figures: PlanFigures, width: number, bars: boolean): string {
   const written = figures.baseline !== "live";
   const all = Object.entries(figures.attributes);
-  const most = Math.max(1, ...all.map(([, counts]) => counts.set + counts.change + counts.clear + counts.write));
+  const most = Math.max(1, figures.users.matched);
   const kinds = (written ? ["write", "clear", "unchanged"] : ["set", "change", "clear", "unchanged"]) as readonly (
     | "write"
     | "set"

@@ -67,10 +67,7 @@ describe("what a plan does not put", () => {
     );
     const page = await readFile(html, "utf8");
     assert.equal(page.match(/nobody\d+@example\.com/g)?.length, STRANGERS);
-    assert.match(
-      page,
-      /<td><bdi>u0<\/bdi><\/td><td><code>given_<wbr>name<\/code><\/td><td><code>too-long<\/code>/,
-    );
+    assert.match(page, /<td><bdi>u0<\/bdi><\/td><td><code>given_<wbr>name<\/code><\/td><td><code>too-long<\/code>/);
   });
 
   test("leaves the report empty where everything is put", async (t) => {

@@ -58,7 +58,8 @@ export function reasons(facts: UserFacts): string[] {
   }
   if (sentences.length === 0 && pending.length === 0) {
     if (ledger.length === 0) return [NOTHING_KNOWN];
-    const isKnown = ledger.some(({ known }) => known);
+    // What could not be looked at is not known to be there.
+    const isKnown = listed !== undefined && ledger.some(({ known }) => known);
     sentences.push(isKnown ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.");
   }
   return [...sentences, ...quietSentences(ledger.filter((unit) => isThere(unit) && !troubled.has(unit.attribute)))];

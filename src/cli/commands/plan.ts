@@ -84,9 +84,25 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
     const noColor = io.stdout.isTTY !== true || opened.config.noColor;
     const look = { pool: where.pool, noColor, showValues: flags.showValues === true };
     for (const plan of plans) io.stdout.write(planText(plan, look, columnsOf(io.stdout)));
-    if (stopped.length > 0) tell(io, guardedMessage(stopped.map((feed) => feed.plan)));
-    else if (flags.out !== undefined)
-      tell(io, `Apply exactly this with \`${commandLine(io, ["apply", flags.out], flags)}\`.`);
+    const { out, html, report } = flags;
+    for (const [what, path] of [
+      ["plan", out],
+      ["page", html],
+      ["report", report],
+    ] as const)
+      if (path !== undefined) tell(io, `The ${what} is in ${path}.`);
+    const apply = (...more: string[]): string => commandLine(io, ["apply", out ?? "", ...more], flags);
+    const approval = (id: string): string =>
+      out === undefined ? `give \`sync\` the same with --approve ${id}` : `\`${apply("--approve", id)}\` goes on`;
+    if (stopped.length > 0) {
+      tell(
+        io,
+        guardedMessage(
+          stopped.map((feed) => feed.plan),
+          approval,
+        ),
+      );
+    } else if (out !== undefined) tell(io, `Apply exactly this with \`${apply()}\`.`);
     return stopped.length > 0 ? EXIT.guarded : EXIT.done;
   });
 }
