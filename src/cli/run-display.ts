@@ -57,7 +57,7 @@ export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver
 }
 
 function outcomeText(io: Io, outcome: RunOutcome, flags: PassedFlags): string {
-  const { summary, detached, putBefore, workers } = outcome;
+  const { summary, detached, putBefore, workers, paused } = outcome;
   const width = columnsOf(io.stdout);
   const command = (...words: readonly string[]): string => commandLine(io, words, flags);
   const { run, feed, pool, rows, books, resumed } = summary;
@@ -68,7 +68,7 @@ function outcomeText(io: Io, outcome: RunOutcome, flags: PassedFlags): string {
     const next =
       books.pending === 0
         ? "Nothing of it is left to be delivered."
-        : whoDelivers({ pool, pending: books.pending, workers }, command);
+        : whoDelivers({ pool, pending: books.pending, workers, paused }, command);
     const { report } = summary;
     const unput = report === undefined ? "" : indent("", notPutSentence(report, command("runs", "report", run)), width);
     const stale = summary.stale ? indent("", staleSentence(summary.stale, "left"), width) : "";

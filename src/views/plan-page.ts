@@ -80,7 +80,11 @@ function origin({ figures, origin: from }: PlanSummary, { target, showValues, ho
     facts.push(
       ["made by", `${value(from.madeBy)}, with poolsync ${text(from.version)}`],
       ["made at", time(from.madeAt)],
-      ["from the file", `${value(file.name)}, ${counted(file.bytes, "byte")}, modified ${time(file.modifiedAt)}`],
+      [
+        "from the file",
+        // Of a short file the size says how long a value is.
+        `${value(file.name)}, ${digest === undefined ? "" : `${counted(file.bytes, "byte")}, `}modified ${time(file.modifiedAt)}`,
+      ],
       [
         "SHA-256 of the file",
         digest === undefined

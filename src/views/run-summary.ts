@@ -28,15 +28,18 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
     parts.push("\n", indent("", sentence, width));
   }
   if (books.superseded > 0) {
-    const gaveWay = `${counted(books.superseded, "value")} gave way to later ones of the same user and attribute.`;
-    const where = `Those of other runs are delivered with these runs: \`${command("runs", "list")}\` tells what is pending.`;
-    parts.push("\n", indent("", `${gaveWay} ${where}`, width));
+    const gaveWay = `${counted(books.superseded, "value")} gave way to later ones of the same user and attribute, of this run or another: \`${command("runs", "list")}\` tells what is pending.`;
+    parts.push("\n", indent("", gaveWay, width));
   }
   if (healed > 0) {
     const sentence = `${counted(healed, "dead letter")} whose cause was gone went to their old runs again.`;
     parts.push("\n", indent("", sentence, width));
   }
-  if (summary.stale) parts.push("\n", indent("", staleSentence(summary.stale, "left"), width));
+  if (summary.stale) {
+    const others = books.stale - summary.stale.values;
+    const there = others > 0 ? ` The other ${counted(others, "stale one is", "stale ones are")} there anyhow.` : "";
+    parts.push("\n", indent("", `${staleSentence(summary.stale, "left")}${there}`, width));
+  }
   if (report !== undefined) {
     parts.push("\n", indent("", notPutSentence(report, command("runs", "report", run)), width));
   }

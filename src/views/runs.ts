@@ -84,7 +84,7 @@ interface RunLook {
   readonly command: SummaryWords["command"];
 }
 
-export function runText({ run, summary, kept, othersDeliver, workers }: ShownRun, look: RunLook): string {
+export function runText({ run, summary, kept, othersDeliver, workers, paused }: ShownRun, look: RunLook): string {
   const { width, noColor, showValues, command } = look;
   const { id, pool, state } = run;
   if (state === "needs-approval") {
@@ -101,6 +101,6 @@ export function runText({ run, summary, kept, othersDeliver, workers }: ShownRun
   const report = isReported ? `What was not put, line by line: \`${command("runs", "report", id)}\`. ` : "";
   const text = summaryText(summary, width, { command }) + indent("", report + stands, width);
   if (!othersDeliver || state !== "delivering" || pending === 0) return text;
-  const sentence = `${whoDelivers({ pool, pending, workers }, command)} \`${command("status")}\` tells of holds.`;
+  const sentence = `${whoDelivers({ pool, pending, workers, paused }, command)} \`${command("status")}\` tells of holds.`;
   return text + indent("", sentence, width);
 }

@@ -70,6 +70,19 @@ describe("what a plan does not put", () => {
     assert.match(page, /<td><bdi>u0<\/bdi><\/td><td><code>given_<wbr>name<\/code><\/td><td><code>too-long<\/code>/);
   });
 
+  test("goes to files of their own: one path for two of them is refused, the feed's included", async (t) => {
+    const { plan, path, at } = await setFaultyFile(t);
+    for (const words of [
+      ["--html", path],
+      ["--html", at("same"), "--out", at("./same")],
+    ]) {
+      const { code, stderr } = await plan(...words);
+      assert.equal(code, EXIT.usage);
+      assert.match(stderr, /Expected a path for each file, got `.*` twice/);
+    }
+    assert.match(await readFile(path, "utf8"), /^username,given_name\n/);
+  });
+
   test("leaves the report empty where everything is put", async (t) => {
     const app = await setFaultyFile(t);
     const report = app.at("faults.ndjson");

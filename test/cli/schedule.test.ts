@@ -48,5 +48,5 @@ test("a feed runs when it is told to, and not by its schedule while that is paus
   const [wrong] = await runs();
   assert.equal((await say("runs", "cancel", wrong?.run ?? "")).code, EXIT.done);
   const left = await say("runs", "start", "hr");
-  assert.match(left.stdout, new RegExp(`Its last run, ${wrong?.run}, was cancelled: where the content is the same`));
+  assert.match(left.stdout, new RegExp(`Run ${wrong?.run} was cancelled: where the content is still the same`));
 });

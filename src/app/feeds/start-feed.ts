@@ -6,11 +6,12 @@ import { orderNow, scheduledTimes } from "../../queues/schedules.ts";
 import { AppError } from "../app-error.ts";
 import { pausedSentence, scheduleOf } from "../gates/pause.ts";
 import { latestFileRuns } from "../plans/make-plans.ts";
+import { leftAlone } from "../runs/cancelled-content.ts";
 
 export interface StartedFeed {
   /** How many directory workers are alive to take the order. */
   readonly workers: number;
-  /** The feed's last run, where it was cancelled: the same content is left alone. */
+  /** A run of the feed that was cancelled: the same content is left alone. */
   readonly cancelled: string | undefined;
 }
 
@@ -18,7 +19,8 @@ export interface StartedFeed {
  * Gives the order that the schedule would give. Throws an AppError `no-schedule` for a feed that has none in this
  * namespace, and `paused`.
  */
-export async function startFeed({ kind, store, queues }: Engine, feed: string): Promise<StartedFeed> {
+export async function startFeed(engine: Engine, feed: string): Promise<StartedFeed> {
+  const { kind, store, queues } = engine;
   const scheduled = kind === "redis" ? await scheduledTimes(queues) : [];
   if (!scheduled.some((one) => one.feed === feed)) {
     const there = scheduled.length === 0 ? "none has" : `there are: ${scheduled.map((one) => one.feed).join(", ")}`;
@@ -30,9 +32,8 @@ export async function startFeed({ kind, store, queues }: Engine, feed: string): 
   const paused = await scheduleOf(store, feed);
   if (paused !== undefined) throw new AppError("paused", pausedSentence(paused));
   await orderNow(queues, feed);
-  const last = (await latestFileRuns(store.runs)).find((run) => run.feed === feed);
   return {
     workers: (await store.workers.list()).filter(({ does }) => does === "schedules").length,
-    cancelled: last?.state === "cancelled" ? last.id : undefined,
+    cancelled: await leftAlone(engine, await latestFileRuns(store.runs), feed),
   };
 }

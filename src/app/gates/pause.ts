@@ -111,9 +111,15 @@ export function gateName(gate: string): string {
   return kind === undefined ? "everything" : `${kind} ${name}`;
 }
 
-function resumeOf(gate: string): NextStep {
+/** What is typed to let it go on. */
+export function resumeWords(gate: string): readonly string[] {
   const [, kind, name = ""] = /^(pool|feed|schedule):(.*)$/s.exec(gate) ?? [];
-  return nextStep("resume", ...(kind === undefined ? [] : [`--${kind}`, name]));
+  return ["resume", ...(kind === undefined ? [] : [`--${kind}`, name])];
+}
+
+function resumeOf(gate: string): NextStep {
+  const [command = "", ...words] = resumeWords(gate);
+  return nextStep(command, ...words);
 }
 
 export function pausedSentence(paused: PausedGate): Sentence {

@@ -43,7 +43,7 @@ export async function cancelRun(engine: Engine, log: Log, id: string): Promise<C
       await sortOutRun(engine.store, now);
       await endLetters(engine, id);
     }
-    throw notOpen(now, await runs.books(id));
+    throw notOpen(now, await runs.books(id), await hasBeforeImages(engine, id));
   }
   await noteCancelled(engine.store, run);
   await plans.drop(id);
@@ -71,7 +71,7 @@ async function turn({ store }: Engine, { id, pool }: Run, { superseded }: Books)
   return runs.transition(id, OPEN_STATES, "cancelled", { evenOver: true });
 }
 
-function notOpen({ id, pool, state }: Run, { applied }: Books): AppError {
+function notOpen({ id, pool, state }: Run, { applied }: Books, isUndoable: boolean): AppError {
   if (id === directRunId(pool)) {
     const ofAll = `Run ${id} is that of applications and single commands: it has no end, and cannot be cancelled.`;
     return new AppError("not-open", sentence`${ofAll} See ${nextStep("runs", "list")}.`);
@@ -79,9 +79,12 @@ function notOpen({ id, pool, state }: Run, { applied }: Books): AppError {
   const is = state === "delivering" ? "delivered" : state === "cancelled" ? "cancelled already" : state;
   const written =
     applied === 0 ? "" : ` ${counted(applied, "change")} of it ${applied === 1 ? "was" : "were"} written.`;
+  const what = `Run ${printable(id)} is ${is}${state === "cancelled" ? "" : ", and cannot be cancelled"}.${written}`;
   return new AppError(
     "not-open",
-    sentence`Run ${printable(id)} is ${is}${state === "cancelled" ? "" : ", and cannot be cancelled"}.${written} See ${nextStep("runs", "list")}.`,
+    isUndoable
+      ? sentence`${what} ${nextStep("undo", id)} puts back what was there before.`
+      : sentence`${what} See ${nextStep("runs", "list")}.`,
   );
 }
 

@@ -13,6 +13,22 @@ export async function noteCancelled(store: Pick<Store, "setValue">, run: Run): P
   await store.setValue(nameOf(run), JSON.stringify({ content: contentOf(run.identity), run: run.id }));
 }
 
+/** A run of the feed whose content is left alone, because it was cancelled; undefined where none is. */
+export async function leftAlone(
+  engine: Pick<Engine, "store" | "keyring">,
+  latest: readonly Run[],
+  feed: string,
+): Promise<string | undefined> {
+  const { store, keyring } = engine;
+  for (const { pool } of await store.targets()) {
+    const noted = soundDocument(cancelledNote, (await store.getValue(nameOf({ pool, feed }))) ?? "null");
+    const identity = noted && keyring.contentName(noted.content);
+    const run = identity && (await cancelledBefore(engine, latest, { pool, feed, identity }));
+    if (run) return run;
+  }
+  return undefined;
+}
+
 /** The run of this content that was cancelled; undefined where there is none, or a later one was carried out by hand. */
 export async function cancelledBefore(
   { store, keyring }: Pick<Engine, "store" | "keyring">,

@@ -9,6 +9,7 @@ import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
 import { workersOf } from "../../store/workers.ts";
 import { AppError } from "../app-error.ts";
+import { pauseOf, type PausedGate } from "../gates/pause.ts";
 import { expireWaiting } from "./approvals.ts";
 import { findRun } from "./find-run.ts";
 import { summarise, type RunSummary } from "./run-summary.ts";
@@ -38,6 +39,8 @@ export interface ShownRun {
   readonly othersDeliver: boolean;
   /** How many workers are alive that deliver to the run's pool. */
   readonly workers: number;
+  /** What keeps the run's changes. */
+  readonly paused: PausedGate | undefined;
 }
 
 /** Throws an AppError `no-run`. */
@@ -50,7 +53,8 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
   const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
   const workers = await workersOf(engine.store, run.pool);
-  return { run, summary, kept, othersDeliver: engine.kind === "redis", workers };
+  const paused = await pauseOf(engine.store, run);
+  return { run, summary, kept, othersDeliver: engine.kind === "redis", workers, paused };
 }
 
 export interface KeptPlan {

@@ -12,6 +12,7 @@ import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
 import { workersOf } from "../../store/workers.ts";
 import { AppError } from "../app-error.ts";
+import { pauseOf } from "../gates/pause.ts";
 import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
 import { cancelledSentence } from "./cancel-run.ts";
@@ -76,7 +77,7 @@ interface Progress {
 
 /** Puts and delivers at once: whichever fails first stops the other. */
 async function runOnce(context: RunContext, source: RunSource): Promise<RunSummary> {
-  const { engine, interrupts, observe, detached } = context;
+  const { engine, pool, interrupts, observe, detached } = context;
   const { runs } = engine.store;
   const startedAt = performance.now();
   const { run, resumed } = await beginRun(context, source);
@@ -87,7 +88,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   const report = createReportFile(context.reportPath(run.id));
   const progress: Progress = { run, report, stale: 0, rows: run.rows.read, endsAt: undefined };
   const failed = new AbortController();
-  const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.lost]);
+  const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.lost, pool.refused]);
   const stopBoth = (error: unknown): never => {
     failed.abort();
     throw error;
@@ -109,13 +110,15 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
       ...(source.healed === undefined ? {} : { healed: source.healed }),
     });
     const workers = detached ? await workersOf(engine.store, run.pool) : 0;
-    observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering", workers } });
+    const paused = detached ? await pauseOf(engine.store, run) : undefined;
+    observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering", workers, paused } });
     return summary;
   } catch (error) {
     await Promise.allSettled(parts);
     report.close();
     observe({ is: "stopped", run });
     engine.store.lost.throwIfAborted();
+    pool.refused.throwIfAborted();
     const isRefused = error instanceof StoreError && error.kind === "run-cancelled";
     if (watch.isCancelled() || isRefused) throw await cancelled(runs, run.id);
     if (interrupts.drain.aborted && (isAbort(error) || source.stop))

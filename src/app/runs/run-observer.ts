@@ -3,6 +3,7 @@ import type { Books } from "../../core/books.ts";
 import type { HoldScope } from "../../store/holds.ts";
 import type { Sentence } from "../../core/sentence.ts";
 import type { Run } from "../../store/runs.ts";
+import type { PausedGate } from "../gates/pause.ts";
 import type { RunSummary } from "./run-summary.ts";
 
 /** Why nothing is delivered for a while: credentials of this process, a pool, or the contacts of a pool; or a pause. */
@@ -39,6 +40,8 @@ export interface RunOutcome {
   readonly detached: boolean;
   /** How many workers are alive that deliver to the run's pool; looked at where others deliver. */
   readonly workers: number;
+  /** What keeps it, looked at likewise. */
+  readonly paused?: PausedGate | undefined;
   /** True where an earlier command had put the whole feed, and not all of it was delivered. */
   readonly putBefore: boolean;
 }

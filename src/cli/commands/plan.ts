@@ -1,6 +1,7 @@
 /** `poolsync plan`: what a sync would do, and nothing of it done. */
 import { writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
+import { quoted } from "../../core/quoted.ts";
 import type { Command } from "commander";
 import { withScope } from "../../lifecycle.ts";
 import { notPutOf, type NotPut } from "../../plan/not-put.ts";
@@ -58,6 +59,9 @@ async function plan(io: Io, files: readonly string[], flags: PlanFlags): Promise
     if (files.length > 1 && flags[option] !== undefined)
       throw usage(`--${option}`, "Expected one file to plan with it");
   }
+  const paths = [...files, flags.out, flags.html, flags.report].filter((path) => path !== undefined && path !== "-");
+  const twice = paths.find((path, at) => paths.findIndex((other) => resolve(other ?? "") === resolve(path ?? "")) < at);
+  if (twice !== undefined) throw usage("FILE", `Expected a path for each file, got ${quoted(twice)} twice`);
   return withScope(async (scope) => {
     const feeds = await openFeeds(feedsDeps(io, opened, scope), { ...flags, files });
     const { engine, pool, baseline } = feeds;

@@ -203,8 +203,8 @@ function start({ io }: Context, feed: string, flags: EngineFlags): Promise<numbe
     const last =
       cancelled === undefined
         ? ""
-        : ` Its last run, ${cancelled}, was cancelled: where the content is the same it is left alone, and there is no run; \`${sync}\` puts it all the same.`;
-    const said = `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.${last}`;
+        : ` Run ${cancelled} was cancelled: where the content is still the same it is left alone, whatever its time, and there is no run; \`${sync}\` puts it all the same.`;
+    const said = `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run once it has begun.${last}`;
     return indent("", said, columnsOf(io.stdout));
   });
 }
