@@ -165,6 +165,22 @@ describe("a pool that Cognito does not describe", () => {
     assert.match(logged(), /"kind":"access-denied",.*"msg":"pool cannot be read"/);
   });
 
+  test("is written by a sync, which ends as soon as Cognito refuses to describe it", async (t) => {
+    const { fails, emulator, sync, file, has } = await stageOf(t);
+    const path = await file("username,given_name\nu0,New\nu1,New\n");
+    fails("InternalErrorException");
+    // Nothing is written meanwhile, so that it is not over.
+    fails(THROTTLE, undefined, "AdminUpdateUserAttributes");
+    const syncing = sync(path);
+    const failure = assert.rejects(syncing, { kind: "access-denied" });
+    await until("it writes", () => (emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0) > 0, 20_000);
+    emulator.faults.clear();
+    fails(THROTTLE, undefined, "AdminUpdateUserAttributes");
+    fails("AccessDeniedException");
+    await failure;
+    assert.equal(has("u0"), "Old");
+  });
+
   test("is asked on until it is described, and then known anew", async (t) => {
     const { fails, emulator, keep, open, logged, engine } = await stageOf(t);
     fails(THROTTLE);
