@@ -141,7 +141,7 @@ describe("a pool that Cognito does not describe", () => {
     assert.match(nobody.stderr, /User does not exist/);
     const replayed = await run("dead", "replay");
     assert.match(replayed.stderr, /what it read of the pool 3h ago/);
-    assert.match(replayed.stdout, /Replayed 1 letter; 1 died again/);
+    assert.match(replayed.stdout, /Replayed 1 letter of 1 person; 1 died again/);
     assert.equal((await run("status")).code, EXIT.done);
   });
 
