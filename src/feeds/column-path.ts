@@ -42,6 +42,11 @@ export function columnName(path: readonly Step[]): string {
     .join("");
 }
 
+/** One step into a value of JSON. */
+export function valueIn(holder: unknown, step: Step): unknown {
+  return typeof holder === "object" && holder !== null ? Reflect.get(holder, step) : undefined;
+}
+
 function indexOf(place: string | undefined): number {
   return place === "*" ? EACH : Number(place);
 }

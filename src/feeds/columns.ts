@@ -170,7 +170,8 @@ function mark(place: Place, value: unknown): void {
 
 function descend(place: Place, holder: object, depth: number, size: Size): void {
   const isList = Array.isArray(holder);
-  for (const [key, value] of Object.entries(holder)) {
+  const entries: readonly [string, unknown][] = Object.entries(holder);
+  for (const [key, value] of entries) {
     if (depth === MAX_STEPS) {
       place.open = true;
       return;

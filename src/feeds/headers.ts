@@ -74,7 +74,7 @@ export function mapHeaders(given: Columns, options: HeaderOptions): Mapping {
   }
   // What lies deep is called by somebody else's names: `user.name` is no username, and `address.type` no address.
   unknown.push(...given.unknown(knownColumns([usernameColumn, ...given.names], [])));
-  if (unknown.length > 0 && !options.ignoreUnknown) problems.push(unknownProblem(tellable(unknown, given), names));
+  if (unknown.length > 0 && !options.ignoreUnknown) problems.push(unknownProblem(showable(unknown, given), names));
   const attributes: AttributeMapping[] = [];
   for (const [name, column] of columns) {
     const contact = contactOf(name);
@@ -125,7 +125,7 @@ export interface ColumnOptions {
  * can be planned without the username, the version or any attribute.
  */
 export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOptions): Mapping {
-  const headers = tellable(allNames(given), given);
+  const headers = showable(allNames(given), given);
   const mapped = mappedColumns(mapping);
   const unknown = given.unknown(knownColumns(mapped, mapping.ignored));
   const lacks = (column: string): boolean => !given.has(column);
@@ -135,7 +135,7 @@ export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOpti
       .filter(lacks)
       .slice(0, 1)
       .map((column) => {
-        const [likely] = closest(column, tellable(unknown, given), 1);
+        const [likely] = closest(column, showable(unknown, given), 1);
         return defined({ attribute: attribute.name, column, likely: likely && short(likely) });
       }),
   );
@@ -149,7 +149,7 @@ export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOpti
   );
   const guarded = options.missing === "guard" && missing.length > 0;
   if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown && !guarded) {
-    const shown = tellable(unknown, given);
+    const shown = showable(unknown, given);
     const count = shown.length === 1 ? "1 column is" : `${shown.length} columns are`;
     problems.push(
       `${count} not in the mapping: ${list(shown.map(show))} (map them, or ignore them with --ignore-unknown)`,
@@ -182,22 +182,22 @@ function looksLikeData(header: string): boolean {
   return /@|^\+?\d[\d\s()./:-]{5,}$/.test(header) || header.length > 200;
 }
 
-/** Deep in JSON the keys may be data, as in a list of people by their address. Those are told by the column at the top. */
-function tellable(names: readonly string[], { names: top }: Columns): readonly string[] {
+/** Deep in JSON the keys may be data, as in a list of people by their address. Those are shown by the column at the top. */
+function showable(names: readonly string[], { names: top }: Columns): readonly string[] {
   const atTop = new Set(top);
-  const told = names.map((name) => {
+  const shown = names.map((name) => {
     if (atTop.has(name)) return name;
     const path = columnPath(name.replace(/\.\*$/, ""));
     return path?.some((step) => looksLikeData(String(step))) ? `${columnName(path.slice(0, 1))}.*` : name;
   });
-  return [...new Set(told)];
+  return [...new Set(shown)];
 }
 
 function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOptions): string {
   if (usernameColumn !== undefined) {
     if (given.has(usernameColumn)) return usernameColumn;
     throw columnsError(name, [
-      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, tellable(allNames(given), given)))}`,
+      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, showable(allNames(given), given)))}`,
     ]);
   }
   for (const wanted of USERNAME_HEADERS) {
@@ -210,7 +210,7 @@ function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOption
     }
   }
   throw columnsError(name, [
-    `none of its columns is called username or sub; say which one names the user with --username-column (there are: ${list(tellable(allNames(given), given).map(show))})`,
+    `none of its columns is called username or sub; say which one names the user with --username-column (there are: ${list(showable(allNames(given), given).map(show))})`,
   ]);
 }
 

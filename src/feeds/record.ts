@@ -1,4 +1,4 @@
-import type { Step } from "./column-path.ts";
+import { valueIn, type Step } from "./column-path.ts";
 
 /** One record of a feed as it was written, whatever the format. */
 export interface FieldsRecord {
@@ -60,9 +60,8 @@ export function jsonRecord(line: number, json: string): FeedRecord {
     // Reading numbers as they are written takes a stack, unlike reading without.
     exact ??= { value: parsed(json, asWritten) };
     if (exact.value === undefined) return TOO_DEEP;
-    let found = exact.value;
-    for (const step of path) found = Reflect.get(Object(found), step);
-    return String(found);
+    const found = path.reduce(valueIn, exact.value);
+    return typeof found === "string" ? found : undefined;
   });
 }
 
@@ -73,7 +72,8 @@ export function objectRecord(line: number, value: unknown, written: Written): Fe
   }
   const fields = new Map<string, string | null>();
   let nested: Map<string, object> | undefined;
-  for (const [name, field] of Object.entries(value)) {
+  const entries: readonly [string, unknown][] = Object.entries(value);
+  for (const [name, field] of entries) {
     if (typeof field === "string" || field === null) fields.set(name, field);
     else if (typeof field === "boolean") fields.set(name, String(field));
     else if (typeof field === "number") {
@@ -81,7 +81,7 @@ export function objectRecord(line: number, value: unknown, written: Written): Fe
       const text = Number.isSafeInteger(field) ? String(field) : (written([name]) ?? String(field));
       if (typeof text !== "string") return fault(line, text.reason, text.detail);
       fields.set(name, text);
-    } else (nested ??= new Map()).set(name, field);
+    } else if (typeof field === "object") (nested ??= new Map<string, object>()).set(name, field);
   }
   return nested === undefined
     ? { kind: "record", line, fields, nested: NOTHING_NESTED }

@@ -17,6 +17,7 @@ import { openFeed, type Feed } from "../../feeds/format.ts";
 import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
 import type { FeedRecord } from "../../feeds/record.ts";
+import { recordsFault } from "../../feeds/records-expression.ts";
 import type { Source } from "../../feeds/source.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { RowTimes } from "../../plan/figures.ts";
@@ -27,6 +28,7 @@ import { openFeedFile } from "./feed-file.ts";
 export interface FeedOptions {
   readonly encoding?: string;
   readonly stream?: boolean;
+  readonly records?: string;
   readonly usernameColumn?: string;
   readonly verified?: Verified;
   readonly ignoreUnknown?: boolean;
@@ -39,6 +41,8 @@ export interface FeedInput {
   /** A feed's name of the configuration, or the file's. */
   readonly name: string;
   readonly source: Source;
+  /** Where the records are in a document of JSON; undefined where they are told by its form. */
+  readonly records: string | undefined;
   /** Absent with --stream. */
   readonly checked: Checked | undefined;
   /** Of JSON that is read once, those of its first record. */
@@ -108,13 +112,23 @@ export async function inputOf(
   const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
   const asOfMs = asOf(asOfSaid, source, now);
   const called = feed?.name ?? name;
+  const records = recordsOption(flags, feed);
+  const known = { name: called, source, records, asOfMs, asOfSaid };
   if (!source.rereadable) {
-    const begun = await openFeed(source);
+    const begun = await openFeed(source, { records });
     const peeked = begun.headers === undefined ? await peek(begun) : { begun, columns: headerColumns(begun.headers) };
-    return { name: called, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
+    return { ...known, checked: undefined, ...peeked };
   }
-  const checked = await checkPass(interruptible(source, signal));
-  return { name: called, source, checked, columns: checked.columns, asOfMs, asOfSaid, begun: undefined };
+  const checked = await checkPass(interruptible(source, signal), { records });
+  return { ...known, checked, columns: checked.columns, begun: undefined };
+}
+
+/** The option goes before the feed's setting, which was checked where it was read. */
+function recordsOption({ records }: FeedOptions, feed: InputOptions["feed"]): string | undefined {
+  if (records === undefined) return feed?.setting.records;
+  const message = recordsFault(records);
+  if (message !== undefined) throw new ConfigError([{ path: "--records", message }]);
+  return records;
 }
 
 /** The same source, whose reading ends with an AbortError when the signal aborts. */
@@ -216,7 +230,13 @@ export function identityOf(
   keyring: Pick<Keyring, "contentName">,
 ): string {
   if (input.checked === undefined) return "";
-  const content = JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]);
+  const content = JSON.stringify([
+    input.checked.sha256,
+    pool,
+    mapping,
+    input.asOfSaid,
+    ...(input.records ? [input.records] : []),
+  ]);
   return keyring.contentName(createHash("sha256").update(content).digest("base64url"));
 }
 
@@ -227,7 +247,7 @@ export function timesOf(asOfMs: number, { versionColumn }: Pick<Mapping, "versio
 
 /** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */
 export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: number): AsyncGenerator<MappedRecord> {
-  const { records } = input.begun ?? (await openFeed(input.source));
+  const { records } = input.begun ?? (await openFeed(input.source, { records: input.records }));
   // Those of a file that was read through were all held against the mapping.
   const unknown = createUnknownCheck(input.checked === undefined ? mapping : { ...mapping, unknown: "ignore" });
   let row = 0;
