@@ -21,7 +21,7 @@ const REMEDIES: Readonly<Record<Exclude<FoundRecords["is"], "found">, string>> =
   failed: "correct the expression, or the export",
 };
 /** The longest file that is read as a whole, in characters: the most of its memory is what its text becomes. */
-const MAX_DOCUMENT_LENGTH = 64 * 1024 * 1024;
+const MAX_DOCUMENT_LENGTH = 32_000_000;
 /** How many keys a message lists, and how long each may be. */
 const LISTED = 20;
 const MAX_KEY = 60;
@@ -80,9 +80,12 @@ function parseDocument(
 ): { readonly value: unknown; readonly exact: ExactNumbers } | "too-deep" | undefined {
   const exact: ExactNumbers = new WeakMap();
   function note(this: object, key: string, value: unknown, context?: { readonly source?: string }): unknown {
-    if (typeof value === "number" && !Number.isSafeInteger(value) && context?.source !== undefined) {
+    if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+    const source = context?.source;
+    // Every long integer, so that one that is not here is one that the expression made.
+    if (source !== undefined && (Number.isInteger(value) || String(value) !== source)) {
       const texts = exact.get(this) ?? new Map<string, string>();
-      texts.set(key, context.source);
+      texts.set(key, source);
       exact.set(this, texts);
     }
     return value;
