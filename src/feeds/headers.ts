@@ -209,8 +209,12 @@ function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOption
       ]);
     }
   }
+  const names = showable(allNames(given), given);
+  const [records] = /^\w+\[\*\](?=\.)/.exec(names.find((one) => one.includes("[*].")) ?? "") ?? [];
+  const orList =
+    records === undefined ? "" : `, or with --records where the list of records is, such as ${show(records)}`;
   throw columnsError(name, [
-    `none of its columns is called username or sub; say which one names the user with --username-column (there are: ${list(showable(allNames(given), given).map(show))})`,
+    `none of its columns is called username or sub; say which one names the user with --username-column${orList} (there are: ${list(names.map(show))})`,
   ]);
 }
 

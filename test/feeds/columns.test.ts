@@ -319,7 +319,14 @@ describe("the columns of JSON", () => {
     );
     assert.throws(
       () => mapHeaders(columnsOf('{"person":{"login":"u"}}'), options),
-      feedError("columns", /there are: `person.login`/),
+      feedError("columns", /--username-column \(there are: `person.login`/),
+    );
+    assert.throws(
+      () => mapHeaders(columnsOf('{"page":1,"employees":[{"username":"u"}]}'), options),
+      feedError(
+        "columns",
+        /or with --records where the list of records is, such as `employees\[\*\]` \(there are: `page`/,
+      ),
     );
   });
 
