@@ -24,6 +24,7 @@ import {
 } from "./schedule.ts";
 import { type NotOwned, ownerForm, shareOut } from "./owners.ts";
 import type { AttributeMapping, Mapping } from "../feeds/mapping.ts";
+import { recordsFault } from "../feeds/records-expression.ts";
 import { transformFault, type Transform } from "../feeds/transform.ts";
 
 export interface PoolSetting extends PaceSetting {
@@ -42,6 +43,8 @@ export interface FeedSetting {
   readonly pool?: string | undefined;
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. */
   readonly asOf?: string | undefined;
+  /** Where the records are in a document of JSON: see records-expression.ts. */
+  readonly records?: string | undefined;
   /** When the directory worker runs it; absent where it does not. */
   readonly schedule?: ScheduleSetting | undefined;
   /** How a file is fetched that lies elsewhere. */
@@ -158,6 +161,12 @@ const yesOrNo = z.boolean({ error: form("true or false") });
 const feed = map("a feed with its `username` and `attributes`", {
   file: text("a path").optional(),
   pool: text("the name of a pool, or its id").optional(),
+  records: text("a JMESPath expression such as employees[*]")
+    .superRefine((value, context) => {
+      const fault = recordsFault(value);
+      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+    })
+    .optional(),
   username: z.union(
     [
       text("a column's name"),
