@@ -1,5 +1,8 @@
 /** What another program, a full server and a lost connection do to the inbox in Redis. */
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { Redis } from "ioredis";
 import { createKeys } from "../../src/store/redis/keys.ts";
@@ -9,7 +12,10 @@ import type { Store } from "../../src/store/store.ts";
 import { ANYWHERE, within } from "../suites/damages.ts";
 import { createUser, wanted } from "../suites/mailbox-user.ts";
 import { openForSuite } from "../suites/open-store.ts";
+import { freePort, openRedisProcesses, redisVersion } from "../chaos/redis-processes.ts";
+import { dumpRedis } from "../support/redis-dump.ts";
 import { testRedis } from "../support/redis.ts";
+import { cuttingProxy } from "./cutting-proxy.ts";
 import { removeKeys } from "./redis-clock.ts";
 
 const LIMITS = { entries: 1_000, bytes: 10_000 };
@@ -167,4 +173,70 @@ test("events that are added at once go in one trip, and large ones alone", async
   const answers = await Promise.all([...ids.map(entry), large].map((one) => suite.store.inbox.add([one], limits)));
   assert.ok(answers.every((answer) => answer !== "full" && answer[0]?.is === "added"));
   assert.equal((await evals()) - before, 2);
+});
+
+test("what was done although its answer was lost is not done twice when it is sent again", async (t) => {
+  const proxy = await cuttingProxy(at.url);
+  const store = await openRedisStore({ ...at, url: proxy.url });
+  t.after(async () => {
+    await store.close();
+    await proxy.close();
+  });
+  const u = await createUser(suite);
+  await store.inbox.add([entry("before")], LIMITS);
+  proxy.cutNextAnswer();
+  const answer = await store.inbox.add([entry("sent twice")], LIMITS);
+  assert.equal(answer !== "full" && answer[0]?.is, "repeated", "it is there");
+  const taken = await take(store);
+  assert.deepEqual(taken.ids, ["before", "sent twice"]);
+  proxy.cutNextAnswer();
+  const put = await store.mailboxes.put({ ...u.page([wanted("name", "x", 1)]), entries: taken });
+  assert.equal(put.accepted, true);
+  assert.equal((await u.books())["received"], 1);
+  assert.deepEqual(await counts(), EMPTY);
+  assert.equal(proxy.cuts, 2);
+});
+
+const skip = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
+
+test("a Redis that is full does nothing by halves, and goes on where it was", { skip }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "poolsync-full-"));
+  const processes = openRedisProcesses(directory);
+  const server = await processes.start("redis", await freePort(), ["maxmemory-policy noeviction"]);
+  const url = `redis://127.0.0.1:${server.port}`;
+  const store = await openRedisStore({ url, namespace: "full" });
+  t.after(async () => {
+    await store.close();
+    await processes.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const { inbox, mailboxes, runs } = store;
+  await runs.begin({ id: "run", source: "file", pool: "pool", feed: "feed", identity: "", asOf: 1 });
+  await inbox.add(["parked", "taken", "waiting"].map(entry), LIMITS);
+  await inbox.take("parking", { ...TAKE, limit: 1 });
+  await inbox.park({ token: "parking", ids: ["parked"] }, "nobody");
+  await inbox.take("token", { ...TAKE, limit: 1 });
+  const taken = { token: "token", ids: ["taken"] };
+  const changes = [{ user: "ann", username: "b:", units: [wanted("name", "x", 1)] }];
+  const page = { pool: "pool", run: "run", priority: 1, invalid: 0, rows: { read: 1, faulty: 0 }, changes };
+  const before = await dumpRedis(url, "full");
+  await server.ask((client) => client.config("SET", "maxmemory", "1"));
+  for (const step of [
+    () => inbox.add([entry("new")], LIMITS),
+    () => inbox.take("other", TAKE),
+    () => inbox.park(taken, "nobody"),
+    () => inbox.defer(taken, Date.now() + 60_000),
+    () => inbox.replay(["parked"]),
+    () => mailboxes.put({ ...page, entries: taken }),
+  ]) {
+    await assert.rejects(step(), { kind: "full" });
+    await server.ask((client) => client.config("SET", "maxmemory", "0"));
+    assert.deepEqual(await dumpRedis(url, "full"), before);
+    await server.ask((client) => client.config("SET", "maxmemory", "1"));
+  }
+  // What makes room goes on.
+  assert.deepEqual(await inbox.discard(["parked"]), ["parked"]);
+  await server.ask((client) => client.config("SET", "maxmemory", "0"));
+  assert.equal((await mailboxes.put({ ...page, entries: taken })).accepted, true);
+  assert.equal((await inbox.take("other", TAKE)).entries[0]?.id, "waiting");
 });
