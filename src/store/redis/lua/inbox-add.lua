@@ -48,26 +48,38 @@ while ARGV[n] do
   end
 end
 
+-- Some hundreds at a time, because no call takes any number of arguments.
+local PART = 500
 local arrivals = {}
-if #fresh > 0 then
-  local arrival = give_arrivals(KEYS[1], #fresh)
-  for _, at in ipairs(fresh) do
-    arrival = arrival + 1
-    local id, body = ARGV[at], ARGV[at + 3]
-    arrivals[at] = string.format('%.0f', arrival)
-    local not_before = tonumber(ARGV[at + 2])
+local function write(from, to, arrival)
+  local bodies, entries, line, ahead, seen = {}, {}, {}, {}, {}
+  for index = from, to do
+    local at = fresh[index]
+    local id, body, not_before = ARGV[at], ARGV[at + 3], tonumber(ARGV[at + 2])
     local waits = not_before and not_before > now and string.format('%.0f', not_before)
-    redis.call('HSET', BODIES, id, body)
-    redis.call('HSET', INBOX, id, string.format(
+    arrivals[at] = string.format('%.0f', arrival + index)
+    local n, places = 2 * (index - from), waits and ahead or line
+    bodies[n + 1], bodies[n + 2] = id, body
+    entries[n + 1], entries[n + 2] = id, string.format(
       '{"arrival":"%s","arrivedAt":%.0f,"feed":%s%s}',
       arrivals[at], now, ARGV[at + 1], waits and ',"notBefore":' .. waits or ''
-    ))
-    redis.call('ZADD', waits and AHEAD or LINE, waits or arrivals[at], id)
-    redis.call('ZADD', SEEN, now, id)
+    )
+    seen[n + 1], seen[n + 2] = string.format('%.0f', now), id
+    places[#places + 1] = waits or arrivals[at]
+    places[#places + 1] = id
     count_inbox('bytes', #body)
   end
+  redis.call('HSET', BODIES, unpack(bodies))
+  redis.call('HSET', INBOX, unpack(entries))
+  if #line > 0 then redis.call('ZADD', LINE, unpack(line)) end
+  if #ahead > 0 then redis.call('ZADD', AHEAD, unpack(ahead)) end
+  redis.call('ZADD', SEEN, unpack(seen))
+end
+if #fresh > 0 then
+  local arrival = give_arrivals(KEYS[1], #fresh)
+  for from = 1, #fresh, PART do write(from, math.min(#fresh, from + PART - 1), arrival) end
   -- More than is added goes, as long as there is any: so what is known stays as much as it must.
-  local old = redis.call('ZRANGEBYSCORE', SEEN, '-inf', string.format('%.0f', now - repeat_ms), 'LIMIT', 0, 2 * #fresh)
+  local old = redis.call('ZRANGEBYSCORE', SEEN, '-inf', string.format('%.0f', now - repeat_ms), 'LIMIT', 0, math.min(2 * #fresh, 2 * PART))
   if #old > 0 then redis.call('ZREM', SEEN, unpack(old)) end
 end
 post_inbox()
