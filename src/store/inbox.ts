@@ -90,6 +90,8 @@ export interface ParkedBounds extends InboxLimits {
 }
 
 export interface InboxCounts {
+  /** False where no event lies there, and none is known to have come. */
+  readonly isUsed: boolean;
   /** May be taken now. */
   readonly waiting: number;
   /** Wait for their time. */

@@ -127,6 +127,7 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
       const feeds: Record<string, number> = {};
       for (const { feed } of parked) feeds[feed] = (feeds[feed] ?? 0) + 1;
       return {
+        isUsed: entries.length + seen.size > 0,
         waiting: waiting.length,
         ahead: others.filter(({ taken, notBefore }) => !taken && notBefore > clock.nowMs).length,
         taken: others.filter(({ taken }) => (taken?.leaseUntil ?? 0) > clock.nowMs).length,

@@ -301,12 +301,15 @@ async function trimParked(session: Session, { keepMs, entries, bytes }: ParkedBo
 }
 
 async function countInbox(database: StoreDatabase, at: number): Promise<InboxCounts> {
-  const [row] = await database.query<SizeRow & { ahead: number; taken: number; oldest_at: number | null }>(
+  const [row] = await database.query<
+    SizeRow & { ahead: number; taken: number; oldest_at: number | null; seen: boolean }
+  >(
     `SELECT inbox_size.*, (SELECT count(*) FROM poolsync.inbox WHERE not_before > $1) AS ahead,
        (SELECT count(*) FROM poolsync.inbox WHERE lease_until > $1) AS taken,
        (SELECT arrived_at FROM poolsync.inbox
         WHERE parked_at IS NULL AND coalesce(not_before, 0) <= $1 AND coalesce(lease_until, 0) <= $1
-        ORDER BY arrival LIMIT 1) AS oldest_at
+        ORDER BY arrival LIMIT 1) AS oldest_at,
+       EXISTS (SELECT 1 FROM poolsync.events_seen) AS seen
      FROM poolsync.inbox_size`,
     [at],
   );
@@ -317,6 +320,7 @@ async function countInbox(database: StoreDatabase, at: number): Promise<InboxCou
   const { entries = 0, bytes = 0, parked_entries: parked = 0, parked_bytes: parkedBytes = 0 } = row ?? {};
   const { ahead = 0, taken = 0, oldest_at: oldestAt = null } = row ?? {};
   return defined({
+    isUsed: entries + parked > 0 || row?.seen === true,
     waiting: entries - ahead - taken,
     ahead,
     taken,

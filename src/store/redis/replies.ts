@@ -66,6 +66,7 @@ export const reserveReply = z.object({
 export const paceReply = z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), cutAt: z.number() });
 
 export const inboxCountsReply = z.object({
+  isUsed: z.boolean(),
   waiting: z.number(),
   ahead: z.number(),
   taken: z.number(),

@@ -1,7 +1,7 @@
 -- How much lies in the inbox.
 --
 -- KEYS    those of inbox.lua
--- Output  JSON {waiting, ahead, taken, bytes, oldestAt?, parked: {entries, bytes}, feeds?: {feed: count}}
+-- Output  JSON {isUsed, waiting, ahead, taken, bytes, oldestAt?, parked: {entries, bytes}, feeds?: {feed: count}}
 local now = string.format('%.0f', now_ms())
 local due, ended = redis.call('ZCOUNT', AHEAD, '-inf', now), redis.call('ZCOUNT', TAKEN, '-inf', now)
 
@@ -24,6 +24,7 @@ for _, field in ipairs(redis.call('HKEYS', COUNTS)) do
   if count > 0 then feeds[feed] = count end
 end
 return cjson.encode({
+  isUsed = redis.call('EXISTS', INBOX, SEEN) > 0,
   waiting = redis.call('ZCARD', LINE) + due + ended,
   ahead = redis.call('ZCARD', AHEAD) - due,
   taken = redis.call('ZCARD', TAKEN) - ended,
