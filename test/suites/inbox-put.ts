@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { inboxStage } from "./inbox-stage.ts";
+import type { inboxStage } from "./inbox-stage.ts";
 import { createUser, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
 
