@@ -124,14 +124,13 @@ describe("counts of the inbox that break", () => {
       await park("new");
       assert.deepEqual(await aside(), ["counter inbox bytes", "counter inbox parked-bytes", "counter inbox parked|hr"]);
       await suite.store.inbox.replay(["one", "two"]);
-      const { miscounted } = await suite.store.inbox.verify();
-      assert.ok(miscounted > 0);
-      assert.deepEqual(await counts(), {
-        ...EMPTY,
-        waiting: 2,
-        bytes: 10,
-        parked: { entries: 2, bytes: 10, feeds: { hr: 2 } },
-      });
+      const right = { ...EMPTY, waiting: 2, bytes: 10, parked: { entries: 2, bytes: 10, feeds: { hr: 2 } } };
+      for (const field of ["", "bytes", "parked-bytes", "parked|hr"]) {
+        if (field !== "") await redis.hset(keys.inboxCounts, field, broken);
+        const { miscounted } = await suite.store.inbox.verify();
+        assert.ok(miscounted > 0, field);
+        assert.deepEqual(await counts(), right);
+      }
       assert.deepEqual(await suite.store.inbox.verify(), { lost: 0, miscounted: 0 });
     });
   }
