@@ -70,7 +70,7 @@ export async function openEmbeddedStore({
       await markReady(directory);
       // Every claim, entry taken, sweep and worker belongs to the process before this one, which is dead.
       await endLeases(database, now());
-      await endInboxLeases(database);
+      await endInboxLeases(database, now());
       await forgetWorkers(database);
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, { fence, lock, now, known: await storedIdentity(database) });

@@ -144,8 +144,8 @@ const COUNTED = `
   FROM poolsync.inbox`;
 
 /** Every drainer belongs to a process before this one, which is dead. */
-export async function endInboxLeases(session: Session): Promise<void> {
-  await session.query(`UPDATE poolsync.inbox SET ${FREED} WHERE token IS NOT NULL`);
+export async function endInboxLeases(session: Session, at: number): Promise<void> {
+  await session.query("UPDATE poolsync.inbox SET lease_until = $1 WHERE lease_until > $1", [at]);
 }
 
 /** True where all of them are in the hands of this drainer, or there are none. */
