@@ -307,7 +307,6 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       return [...new Set(keeping)].filter((gate) => !closed.has(gate)).toSorted();
     },
   };
-
   const { holds, exceptions, beforeImages, reservations, plans, workers } = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
   const once = (name: string, value: string) => {
