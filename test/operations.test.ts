@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { DRAIN_SECONDS } from "../src/app/workers/delivery-worker.ts";
 import { EXIT } from "../src/exit-codes.ts";
 import { parseStatus } from "../src/app/status.ts";
+import { ALGORITHMS, ENCODINGS, SCHEMES } from "../src/config/events.ts";
 import { readConfigFile } from "../src/config/config-file.ts";
 import { TERMS } from "../src/core/books.ts";
 import { LONGEST_BACKOFF_MS } from "../src/core/backoff.ts";
@@ -230,6 +231,7 @@ describe("the page on operations, on configuration", () => {
       "feeds.<name>.schedule.":
         "feeds: { a: { username: u, attributes: { given_name: g }, schedule: { zzzzzzzz: 1 } } }",
       "feeds.<name>.fetch.": "feeds: { a: { username: u, attributes: { given_name: g }, fetch: { zzzzzzzz: 1 } } }",
+      "feeds.<name>.events.": "feeds: { a: { username: u, attributes: { given_name: g }, events: { zzzzzzzz: 1 } } }",
       "feeds.<name>.guards.": "feeds: { a: { username: u, attributes: { given_name: g }, guards: { zzzzzzzz: 1 } } }",
     };
     const real: string[] = [];
@@ -239,7 +241,12 @@ describe("the page on operations, on configuration", () => {
       assert.notEqual(keys, "", yaml);
       real.push(...keys.split(", ").map((key) => prefix + key));
     }
-    const nested = ["pools", "feeds", "guards", ...["guards", "schedule", "fetch"].map((key) => `feeds.<name>.${key}`)];
+    const nested = [
+      "pools",
+      "feeds",
+      "guards",
+      ...["guards", "schedule", "fetch", "events"].map((key) => `feeds.<name>.${key}`),
+    ];
     const maps = ["feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
     same(
       table(section("poolsync.yaml"), "key").map((row) => only(row["key"])),
@@ -248,6 +255,9 @@ describe("the page on operations, on configuration", () => {
     const forms = new Map(table(section("poolsync.yaml"), "key").map((row) => [only(row["key"]), marked(row["form"])]));
     assert.deepEqual(forms.get("feeds.<name>.username.is"), [...IDENTIFIERS]);
     assert.deepEqual(forms.get(`${attribute}.verified`), [...VERIFIED]);
+    assert.deepEqual(forms.get("feeds.<name>.events.scheme"), [...SCHEMES]);
+    assert.deepEqual(forms.get("feeds.<name>.events.algorithm"), [...ALGORITHMS]);
+    assert.deepEqual(forms.get("feeds.<name>.events.encoding"), [...ENCODINGS]);
   });
 
   test("has every choice for the verified flag", () => {
