@@ -25,10 +25,9 @@ const settings: Setting[] = [
   },
 ].map((setting) => ({ ...setting, toleranceMs: 300_000 }) as Setting);
 
-const NAMES = [
-  ...["webhook", "svix"].flatMap((prefix) => ["id", "timestamp", "signature"].map((name) => `${prefix}-${name}`)),
-  ...["x-bamboohr-timestamp", "x-bamboohr-signature", "authorization", "x-sig", "x-time", "x-id", "origin"],
-];
+const NAMES = ["webhook", "svix"]
+  .flatMap((prefix) => ["id", "timestamp", "signature"].map((name) => `${prefix}-${name}`))
+  .concat("x-bamboohr-timestamp", "x-bamboohr-signature", "authorization", "x-sig", "x-time", "x-id", "origin");
 
 describe("the verifier", () => {
   const seconds = String(NOW / 1000);
@@ -45,9 +44,9 @@ describe("the verifier", () => {
       "v0=",
       "",
     ),
-    fc.string({ unit: fc.constantFrom(..."0123456789abcdefAF+/=-_"), minLength: 43, maxLength: 88 }),
+    fc.string({ unit: fc.constantFrom(...Array.from("0123456789abcdefAF+/=-_")), minLength: 43, maxLength: 88 }),
     fc
-      .string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: 64, maxLength: 64 })
+      .string({ unit: fc.constantFrom(...Array.from("0123456789abcdef")), minLength: 64, maxLength: 64 })
       .map((hex) => `v1=${hex},t=${seconds}`),
     fc.base64String({ minLength: 44, maxLength: 44 }).map((text) => `v1,${text}`),
   );
