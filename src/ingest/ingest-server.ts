@@ -131,6 +131,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     if (!canBeRead(contentType, headers["content-encoding"])) return { reason: "unreadable-type", bytes: 0 };
     if (headers.expect !== undefined && Number(headers["content-length"] ?? 0) <= feed.events.maxBytes) {
       outgoing.writeContinue();
+      // The body comes from now on.
+      delete headers.expect;
     }
     const { maxBytes } = feed.events;
     const { body, fault = "cut", bytes } = await readBody(incoming, { maxBytes, withinMs: limits.bodyMs, budget });
