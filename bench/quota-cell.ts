@@ -147,6 +147,7 @@ async function startPoolsync(stage: BenchStage, plan: CellPlan, seconds: number)
     REDIS_URL: stage.redisUrl,
     POOLSYNC_RATE: String(ceilingOf(plan)),
     POOLSYNC_RESERVE: "0",
+    POOLSYNC_LIST_RATE: "25",
     POOLSYNC_CONCURRENCY: String(Math.ceil(IN_FLIGHT / processes)),
   };
   const rows = Math.min(USERS - 1000, Math.ceil(plan.quota * (seconds + WARM_UP_S + SPELL_S + RECOVERY_S + 10)));

@@ -65,6 +65,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
       ...endpoint,
       POOLSYNC_DATA_DIR: join(directory, "data"),
       POOLSYNC_RATE: String(CALLS_PER_SECOND),
+      POOLSYNC_LIST_RATE: "25",
       POOLSYNC_LOG_LEVEL: "silent",
       NO_COLOR: process.env["NO_COLOR"],
     };

@@ -58,6 +58,8 @@ export interface PoolsyncOptions {
   readonly profile?: string;
   /** Ceiling of UserUpdate calls a second, for the account and Region. 20 unless set. */
   readonly ratePerSecond?: number;
+  /** Ceiling of UserList calls a second, likewise. 20 unless set. */
+  readonly listsPerSecond?: number;
   /** Calls in flight, at most. 10 unless set. */
   readonly concurrency?: number;
   /** A level of pino's, on stderr: `fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`. `warn` unless set. */
@@ -108,14 +110,20 @@ export interface Poolsync {
   close(): Promise<void>;
 }
 
-const DEFAULTS = { namespace: "poolsync", ratePerSecond: 20, concurrency: 10, logLevel: "warn" } as const;
+const DEFAULTS = {
+  namespace: "poolsync",
+  ratePerSecond: 20,
+  listsPerSecond: 20,
+  concurrency: 10,
+  logLevel: "warn",
+} as const;
 const WAIT_MS = 60_000;
 const NEVER = (): AbortSignal => new AbortController().signal;
 
 /** Opens the store. Throws a TypeError for an invalid option; a StoreError whose message ends with the next step. */
 export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> {
   const settings = { ...DEFAULTS, ...options };
-  const { redisUrl, dataDir, namespace, key, previousKey, ratePerSecond, concurrency } = settings;
+  const { redisUrl, dataDir, namespace, key, previousKey, ratePerSecond, listsPerSecond, concurrency } = settings;
   if (redisUrl === undefined && dataDir === undefined) {
     throw new TypeError("Expected `redisUrl` or `dataDir`, got neither: say where poolsync keeps its data");
   }
@@ -129,11 +137,11 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       dataDir: dataDir ?? "",
       ...(redisUrl === undefined ? {} : { redisUrl }),
       ...defined({ key: key && Buffer.from(key), previousKey: previousKey && Buffer.from(previousKey) }),
-      ceilingOf: () => ratePerSecond,
+      ceilingsOf: () => ({ ratePerSecond, listsPerSecond }),
     },
     concurrency,
     log,
-    placeOf: (id) => ({ ...placeOf(id), ratePerSecond }),
+    placeOf: (id) => ({ ...placeOf(id), ratePerSecond, listsPerSecond }),
     signal: closing.signal,
   });
 
@@ -245,15 +253,16 @@ async function placesOf({ region, endpoint, profile }: PoolsyncOptions): Promise
   };
 }
 
-type Place = Omit<PoolPlace, "ratePerSecond">;
+type Place = Omit<PoolPlace, "ratePerSecond" | "listsPerSecond">;
 
 const KEY_BYTES = 32;
 
-function checkOptions({ ratePerSecond = 1, concurrency = 1, key, previousKey, logLevel }: PoolsyncOptions): void {
+function checkOptions(options: PoolsyncOptions): void {
+  const { ratePerSecond = 1, listsPerSecond = 1, concurrency = 1, key, previousKey, logLevel } = options;
   const fault = (name: string, form: string, got: unknown): TypeError =>
     new TypeError(`Expected \`${name}\` to be ${form}, got ${quoted(String(got))}`);
-  if (!Number.isFinite(ratePerSecond) || ratePerSecond <= 0) {
-    throw fault("ratePerSecond", "a number above 0", ratePerSecond);
+  for (const [name, rate] of Object.entries({ ratePerSecond, listsPerSecond })) {
+    if (!Number.isFinite(rate) || rate <= 0) throw fault(name, "a number above 0", rate);
   }
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw fault("concurrency", "a whole number from 1", concurrency);

@@ -86,6 +86,8 @@ describe("a configuration", () => {
         POOLSYNC_DATA_DIR: text,
         POOLSYNC_RATE: text,
         POOLSYNC_RESERVE: text,
+        POOLSYNC_LIST_RATE: text,
+        POOLSYNC_LIST_RESERVE: text,
         POOLSYNC_CONCURRENCY: text,
         POOLSYNC_CONNECT_TIMEOUT: text,
         POOLSYNC_REQUEST_TIMEOUT: text,

@@ -68,6 +68,33 @@ describe("the configuration", () => {
     ]);
   });
 
+  test("UserList has a rate and a reserve of its own, said in the same places", async () => {
+    const rateOf = async (text: string, flags = {}, environment = {}, pool = "a"): Promise<number> =>
+      choosePool(await withFile(text, flags, environment), pool).listsPerSecond;
+    const file = `
+      rate: 5
+      lists: { rate: 12, reserve: 25% }
+      pools: { a: { id: eu-west-1_A, lists: { rate: 8 } }, b: { id: eu-west-1_B, lists: { reserve: 2 } } }
+    `;
+    assert.equal(choosePool(await read({ rate: "1", reserve: "0" }), "eu-west-1_A").listsPerSecond, 20);
+    assert.equal(await rateOf(file), 6);
+    assert.equal(await rateOf(file, {}, {}, "b"), 10);
+    assert.equal(await rateOf(file, {}, {}, "eu-west-1_C"), 9);
+    assert.equal(await rateOf(file, {}, { POOLSYNC_LIST_RATE: "16" }), 12);
+    assert.equal(await rateOf(file, { listRate: "10" }, { POOLSYNC_LIST_RATE: "16" }, "b"), 8);
+    assert.equal(await rateOf(file, { listReserve: "1" }, { POOLSYNC_LIST_RESERVE: "50%" }), 7);
+    assert.equal(await rateOf("lists: { rate: 30 }", {}, {}, "eu-west-1_A"), 30);
+    assert.equal(choosePool(await withFile(file, { listRate: "1" }), "a").ratePerSecond, 5);
+    assert.deepEqual(await problemsOf(withFile("lists: { rat: 1 }", { listRate: "0", listReserve: "all" })), [
+      "--list-rate: Expected a number above 0, got `0`",
+      "--list-reserve: Expected calls a second such as `5`, or a share of the rate such as `20%`, got `all`",
+      "some.yaml: lists: Unknown key `rat` (did you mean rate?)",
+    ]);
+    assert.deepEqual(await problemsOf(rateOf("lists: { rate: 10 }", { listReserve: "10" }, {}, "eu-west-1_A")), [
+      "--list-reserve (POOLSYNC_LIST_RESERVE): Expected `reserve` to be from 0 up to, not including, the rate of 10 calls a second, got `10`: lower `lists.reserve`, or raise `lists.rate`",
+    ]);
+  });
+
   test("what is blank is not said", async () => {
     const config = await read({}, { POOLSYNC_RATE: "", REDIS_URL: " ", POOLSYNC_NAMESPACE: "" });
     assert.equal(config.redisUrl, undefined);

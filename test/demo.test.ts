@@ -8,8 +8,8 @@ test("the demonstration writes, sets aside, replays and recounts, and says what 
   assert.equal(await demo.ended(), 0, demo.stderr() + demo.stdout());
   const said = demo.stdout().replaceAll(/\s+/g, " ");
   for (const sentence of [
-    /Dead letters: \d+ user-not-found/,
-    /Replayed \d+ letters\./,
+    /Dead letters: \d+, of 8 people user-not-found/,
+    /Replayed \d+ letters of 8 people\./,
     /Recounted: every mailbox and every dead letter is in the books\./,
     /Of the values of the file \(received\) those that are applied were written.*the books balance/,
     /It took [\d,]+ calls of AdminUpdateUserAttributes.* and [\d,]+ of ListUsers/,

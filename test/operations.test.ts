@@ -6,7 +6,6 @@ import { describe, test } from "node:test";
 import { DRAIN_SECONDS } from "../src/app/workers/delivery-worker.ts";
 import { EXIT } from "../src/exit-codes.ts";
 import { parseStatus } from "../src/app/status.ts";
-import { ALGORITHMS, ENCODINGS, SCHEMES } from "../src/config/events.ts";
 import { readConfigFile } from "../src/config/config-file.ts";
 import { TERMS } from "../src/core/books.ts";
 import { LONGEST_BACKOFF_MS } from "../src/core/backoff.ts";
@@ -21,6 +20,7 @@ import {
   isLostPerson,
   LOST_PERSON,
 } from "../src/core/failure.ts";
+import { DIFFERENCES } from "../src/core/difference.ts";
 import { IDENTIFIERS } from "../src/core/identifier.ts";
 import { COOLDOWN_MS, ABANDONED_CALL_MS } from "../src/core/mailbox.ts";
 import { PLAN_FAULTS } from "../src/core/plan-fault.ts";
@@ -127,6 +127,13 @@ describe("the page on operations, on failures", () => {
     );
   });
 
+  test("has every kind of difference between masked values, in their order", () => {
+    assert.deepEqual(
+      table(section("What is said of masked values"), "difference").map((row) => only(row["difference"])),
+      DIFFERENCES,
+    );
+  });
+
   test("has the reasons for which making the user mends nothing", () => {
     const row = table(section("Dead letters"), "letter kind").find(
       (one) => only(one["letter kind"]) === "user-not-found",
@@ -224,7 +231,9 @@ describe("the page on operations, on configuration", () => {
     const attribute = "feeds.<name>.attributes.<attribute>";
     const places = {
       "": "zzzzzzzz: 1",
+      "lists.": "lists: { zzzzzzzz: 1 }",
       "pools.<name>.": "pools: { a: { zzzzzzzz: 1 } }",
+      "pools.<name>.lists.": "pools: { a: { id: eu-west-1_A, lists: { zzzzzzzz: 1 } } }",
       "feeds.<name>.": "feeds: { a: { username: u, attributes: { given_name: g }, zzzzzzzz: 1 } }",
       [`${attribute}.`]: "feeds: { a: { username: u, attributes: { given_name: { column: g, zzzzzzzz: 1 } } } }",
       "guards.": "guards: { zzzzzzzz: 1 }",
@@ -241,12 +250,8 @@ describe("the page on operations, on configuration", () => {
       assert.notEqual(keys, "", yaml);
       real.push(...keys.split(", ").map((key) => prefix + key));
     }
-    const nested = [
-      "pools",
-      "feeds",
-      "guards",
-      ...["guards", "schedule", "fetch", "events"].map((key) => `feeds.<name>.${key}`),
-    ];
+    const inFeeds = ["guards", "schedule", "fetch", "events"].map((key) => `feeds.<name>.${key}`);
+    const nested = ["pools", "feeds", "guards", "lists", "pools.<name>.lists", ...inFeeds];
     const maps = ["feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
     same(
       table(section("poolsync.yaml"), "key").map((row) => only(row["key"])),
@@ -255,9 +260,6 @@ describe("the page on operations, on configuration", () => {
     const forms = new Map(table(section("poolsync.yaml"), "key").map((row) => [only(row["key"]), marked(row["form"])]));
     assert.deepEqual(forms.get("feeds.<name>.username.is"), [...IDENTIFIERS]);
     assert.deepEqual(forms.get(`${attribute}.verified`), [...VERIFIED]);
-    assert.deepEqual(forms.get("feeds.<name>.events.scheme"), [...SCHEMES]);
-    assert.deepEqual(forms.get("feeds.<name>.events.algorithm"), [...ALGORITHMS]);
-    assert.deepEqual(forms.get("feeds.<name>.events.encoding"), [...ENCODINGS]);
   });
 
   test("has every choice for the verified flag", () => {

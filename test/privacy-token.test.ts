@@ -58,7 +58,15 @@ describe("nobody's token shows", () => {
     t.after(() => engine.close());
     const log = createLog("silent");
     const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
-    const opened = await openPool({ engine, cognito, pool: REFUSALS, ratePerSecond: 100, concurrency: 1, log });
+    const opened = await openPool({
+      engine,
+      cognito,
+      pool: REFUSALS,
+      ratePerSecond: 100,
+      listsPerSecond: 25,
+      concurrency: 1,
+      log,
+    });
     const run = await engine.store.runs.direct(REFUSALS);
     const producer = createProducer({ engine, profile: opened.profile, run: run.id, priority: PRIORITY.direct });
     const changes = fates.map((fate) => ({
@@ -133,7 +141,15 @@ describe("nobody's token shows", () => {
     t.after(() => engine.close());
     const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
     const log = createLog("silent");
-    const pool = await openPool({ engine, cognito, pool: REFUSALS, ratePerSecond: 100, concurrency: 1, log });
+    const pool = await openPool({
+      engine,
+      cognito,
+      pool: REFUSALS,
+      ratePerSecond: 100,
+      listsPerSecond: 25,
+      concurrency: 1,
+      log,
+    });
     t.after(async () => {
       await pool.close();
       cognito.close();

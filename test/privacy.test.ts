@@ -44,7 +44,7 @@ const unitsOf = (label: string, digit: number): Unit[] => [
 async function putAll(engine: Engine, emulator: Emulator, pool: string, labels: readonly string[]): Promise<void> {
   const log = createLog("silent");
   const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 1 });
-  const opened = await openPool({ engine, cognito, pool, ratePerSecond: 100, concurrency: 1, log });
+  const opened = await openPool({ engine, cognito, pool, ratePerSecond: 100, listsPerSecond: 25, concurrency: 1, log });
   const run = await engine.store.runs.direct(pool);
   const producer = createProducer({ engine, profile: opened.profile, run: run.id, priority: PRIORITY.direct });
   const changes = labels.map((label, index) => ({ username: username(label), units: unitsOf(label, index) }));

@@ -22,7 +22,7 @@ const WORDS: readonly Word[] = [
     old: /^Deeds?$|^deeds?$/,
     say: "Action, action",
     // A field of what `plan --json` prints and of plans that are kept.
-    except: ["plan/figures.ts", "views/plan-page.ts"],
+    except: ["plan/figures.ts", "plan/plan-lines.ts", "views/plan-page.ts"],
   },
   { old: /^Verdict$/, say: "UnitDiff" },
   { old: /^JudgedRow\w*$/, say: "PlannedRow" },

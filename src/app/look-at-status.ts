@@ -15,7 +15,7 @@ export async function lookAtStatus(opened: Opened, verify: boolean): Promise<Nam
   return withScope(async (scope) => {
     try {
       const engine = await openEngineToLook(config, scope, opened, BESIDE_RUNS);
-      return await statusOf(engine, { ceilingOf: ceilings(config), verify });
+      return await statusOf(engine, { ceilingsOf: ceilings(config), verify });
     } catch (error) {
       if (!(error instanceof StoreError) || error.kind !== "in-use") throw error;
       return await askOwner(config, verify, error);
@@ -49,7 +49,7 @@ export async function watchStatus(
   if (config.redisUrl === undefined) return watch(() => lookAtStatus(opened, false).catch(unlessStarting));
   await withScope(async (scope) => {
     const engine = await openEngineToLook(config, scope, opened);
-    await watch(() => statusOf(engine, { ceilingOf: ceilings(config), verify: false }));
+    await watch(() => statusOf(engine, { ceilingsOf: ceilings(config), verify: false }));
   });
 }
 

@@ -7,7 +7,8 @@ import {
 } from "../cognito/client.ts";
 import { CognitoError } from "../cognito/cognito-error.ts";
 import type { Reads } from "../cognito/read-retry.ts";
-import { poolCeiling, type ChosenPool, type Config } from "../config/config.ts";
+import type { Ceilings } from "../config/ceilings.ts";
+import { poolCeilings, type ChosenPool, type Config } from "../config/config.ts";
 import { openPool, type Pool } from "../delivery/pool.ts";
 import type { Scope } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
@@ -44,8 +45,8 @@ export const BESIDE_RUNS: TurnRule = { as: "command", waitsFor: ["command"] };
 export interface EngineSettings extends Pick<Config, "redisUrl" | "namespace" | "dataDir" | "key" | "previousKey"> {
   /** See openEngineToLook. */
   readonly looksOnly?: boolean;
-  /** The ceiling of a pool's UserUpdate calls a second, for those who ask this process how things stand. */
-  readonly ceilingOf: (pool: string) => number;
+  /** The ceilings of a pool's calls, for those who ask this process how things stand. */
+  readonly ceilingsOf: (pool: string) => Ceilings;
 }
 
 /** The engine that the configuration names. */
@@ -55,12 +56,12 @@ export function openConfiguredEngine(
   opened: Opening,
   rule = AS_COMMAND,
 ): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config) }, scope, opened, rule);
+  return openOwnedEngine({ ...config, ceilingsOf: ceilings(config) }, scope, opened, rule);
 }
 
 /** For what reaches no pool and puts nothing: it makes no keys in a namespace that nobody has used yet. */
 export function openEngineToLook(config: Config, scope: Scope, opened: Opening, rule = AS_COMMAND): Promise<Engine> {
-  return openOwnedEngine({ ...config, ceilingOf: ceilings(config), looksOnly: true }, scope, opened, rule);
+  return openOwnedEngine({ ...config, ceilingsOf: ceilings(config), looksOnly: true }, scope, opened, rule);
 }
 
 /** For what puts or delivers: it says where that is not safe. */
@@ -91,7 +92,7 @@ export async function openOwnedEngine(
   { log, say, turn }: Opening,
   rule = AS_COMMAND,
 ): Promise<Engine> {
-  const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingOf } = settings;
+  const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingsOf } = settings;
   const opening = openEngine({
     namespace,
     dataDir,
@@ -114,7 +115,7 @@ export async function openOwnedEngine(
     ...(say === undefined ? {} : { say }),
   });
   const engine = await (turn ? readEarly(turn.signal, opening) : opening);
-  engine.answer?.(() => statusOf(engine, { ceilingOf, verify: false }));
+  engine.answer?.(() => statusOf(engine, { ceilingsOf, verify: false }));
   return scope.defer(engine, async (opened) => {
     try {
       await opened.close();
@@ -124,9 +125,9 @@ export async function openOwnedEngine(
   });
 }
 
-/** The ceiling of a pool's UserUpdate calls, as configured. */
-export function ceilings(config: Config): (pool: string) => number {
-  return (pool) => poolCeiling(config, pool);
+/** The ceilings of a pool's calls, as configured. */
+export function ceilings(config: Config): (pool: string) => Ceilings {
+  return (pool) => poolCeilings(config, pool);
 }
 
 export function openClients(settings: ClientSettings, scope: Scope): CognitoClients {
@@ -151,12 +152,12 @@ export type PoolPlace = Omit<ChosenPool, "region"> & { readonly region?: string 
 
 /** Throws an `interrupted` AppError where the signal ends the opening. */
 export async function openChosenPool(deps: PoolDeps, chosen: PoolPlace): Promise<Pool> {
-  const { concurrency, log, engine, clients, scope, reads, signal } = deps;
-  const { id, ratePerSecond } = chosen;
+  const { concurrency, log, engine, clients, scope, reads, say, signal } = deps;
+  const { id, ratePerSecond, listsPerSecond } = chosen;
   const cognito = clients.of(chosen);
   sayPassedRegion(deps, chosen);
   try {
-    const settings = { engine, cognito, pool: id, ratePerSecond, concurrency, log, signal };
+    const settings = { engine, cognito, pool: id, ratePerSecond, listsPerSecond, concurrency, log, say, signal };
     const opening = openPool(reads === undefined ? settings : { ...settings, reads });
     return scope.defer(await readEarly(signal, opening), (opened) => opened.close());
   } catch (error) {

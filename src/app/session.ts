@@ -128,7 +128,10 @@ async function openSession({
   const open = async (id: string): Promise<Pool> => {
     const deps = { concurrency, log, engine, clients, scope, signal };
     try {
-      return await openChosenPool(deps, placeOf(id));
+      const opened = await openChosenPool(deps, placeOf(id));
+      // The next call reads it anew, and is told.
+      opened.refused.addEventListener("abort", () => pools.delete(id), { once: true });
+      return opened;
     } catch (error) {
       throw signal.aborted ? signal.reason : error;
     }

@@ -3,6 +3,7 @@
  * a `status` that finds the directory in use.
  */
 import { z } from "zod";
+import type { Ceilings } from "../config/ceilings.ts";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import { pausedGates } from "./gates/pause.ts";
@@ -16,6 +17,8 @@ import { countUnsealed } from "../store/sealing.ts";
 import { aliveWorker } from "../store/workers.ts";
 
 const books = z.record(z.enum(TERMS), z.number());
+
+const pace = z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), lastCutAt: z.string().optional() });
 
 const namespaceStatus = z.object({
   engine: z.enum(["redis", "embedded"]),
@@ -31,7 +34,9 @@ const namespaceStatus = z.object({
       endpoint: z.string(),
       due: z.number(),
       queue: z.record(z.string(), z.number()),
-      pace: z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), lastCutAt: z.string().optional() }),
+      /** Of UserUpdate, and of UserList. */
+      pace,
+      listPace: pace,
     }),
   ),
   /** Processes that deliver, run schedules or carry out replay orders, and have said so within half a minute. */
@@ -81,12 +86,12 @@ const RUNS = 10;
 const RECOUNTED_RUNS = 100_000;
 
 export interface StatusOptions {
-  /** Ceiling of UserUpdate calls a second of a pool, as configured. */
-  readonly ceilingOf: (pool: string) => number;
+  /** The ceilings of a pool's calls, as configured. */
+  readonly ceilingsOf: (pool: string) => Ceilings;
   readonly verify: boolean;
 }
 
-export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOptions): Promise<NamespaceStatus> {
+export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOptions): Promise<NamespaceStatus> {
   const { store, queues } = engine;
   // A recount meets every mailbox and letter, and sets aside what is broken.
   if (verify) await store.mailboxes.recount();
@@ -94,16 +99,19 @@ export async function statusOf(engine: Engine, { ceilingOf, verify }: StatusOpti
   const pools: NamespaceStatus["pools"] = [];
   for (const { pool, endpoint, arn, region } of await store.targets()) {
     const account = arn.split(":")[4] ?? "";
-    const { ratePerSecond, ceilingPerSecond, cutAt } = await store.pace.view(
-      `${account}:${region}:UserUpdate`,
-      ceilingOf(pool),
-    );
+    const paceOf = async (category: string, ceiling: number): Promise<z.infer<typeof pace>> => {
+      const view = await store.pace.view(`${account}:${region}:${category}`, ceiling);
+      const { ratePerSecond, ceilingPerSecond, cutAt } = view;
+      return { ratePerSecond, ceilingPerSecond, ...(cutAt > 0 ? { lastCutAt: iso(cutAt) } : {}) };
+    };
+    const { ratePerSecond, listsPerSecond } = ceilingsOf(pool);
     pools.push({
       pool,
       endpoint,
       due: await store.mailboxes.dueCount(pool),
       queue: await wakeUpCounts(queues, pool),
-      pace: { ratePerSecond, ceilingPerSecond, ...(cutAt > 0 ? { lastCutAt: iso(cutAt) } : {}) },
+      pace: await paceOf("UserUpdate", ratePerSecond),
+      listPace: await paceOf("UserList", listsPerSecond),
     });
   }
   const pauses: NamespaceStatus["pauses"] = [];

@@ -17,13 +17,15 @@ export interface PassedFlags {
   readonly profile?: string;
   readonly rate?: string;
   readonly reserve?: string;
+  readonly listRate?: string;
+  readonly listReserve?: string;
   readonly concurrency?: string;
 }
 type Flag = keyof PassedFlags;
 
 const ENGINE: readonly Flag[] = ["config", "dataDir"];
 const PLACE: readonly Flag[] = ["region", "endpointUrl", "profile"];
-const PACE: readonly Flag[] = ["rate", "reserve", "concurrency"];
+const PACE: readonly Flag[] = ["rate", "reserve", "listRate", "listReserve", "concurrency"];
 const REACHES_A_POOL = /^(sync|plan|apply|drift|undo|explain|dead replay|(admin-)?update-user-attributes)( |$)/;
 
 /** Which of the flags a command knows. */

@@ -33,7 +33,8 @@ export function fitHelp(text: string, width: number): string {
     if (prose.length > 0) lines.push(...wrap(prose.join(" "), width));
     prose = [];
     if (HEADING.test(line)) isExample = line === "Examples:";
-    lines.push(...(isExample ? fitCommand(line, width) : [line]));
+    if (isExample && line.startsWith(" ")) lines.push(...fitCommand(line, width));
+    else lines.push(...(line.length > width && /^\S/.test(line) ? wrap(line, width) : [line]));
   }
   return lines.slice(0, -1).join("\n");
 }

@@ -24,14 +24,22 @@ export function engineOptions(command: Command): Command {
     .option("--json", "print one JSON document on stdout; logs go to stderr");
 }
 
-export function cognitoOptions(command: Command): Command {
+/** How fast Cognito is called. */
+export function paceOptions(command: Command): Command {
   return command
-    .option("--region <region>", "AWS Region of the user pool")
-    .option("--endpoint-url <url>", "another endpoint than Cognito's own, such as an emulator")
-    .option("--profile <name>", "profile of AWS's configuration files")
     .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
     .option("--reserve <share>", "what is left of it to others: calls a second, or a share such as 20%")
-    .option("--concurrency <number>", "most calls in flight (default: 10)");
+    .option("--list-rate <number>", "most UserList calls a second, likewise (default: 20)")
+    .option("--list-reserve <share>", "what is left of that to others");
+}
+
+export function cognitoOptions(command: Command): Command {
+  return paceOptions(
+    command
+      .option("--region <region>", "AWS Region of the user pool")
+      .option("--endpoint-url <url>", "another endpoint than Cognito's own, such as an emulator")
+      .option("--profile <name>", "profile of AWS's configuration files"),
+  ).option("--concurrency <number>", "most calls in flight (default: 10)");
 }
 
 export interface OpenedCommand extends Opened {

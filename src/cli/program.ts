@@ -8,7 +8,7 @@ import { placesOf, reportFailure } from "./failure-report.ts";
 import type { Context } from "./command.ts";
 import { columnsOf, Screen, tell, type Io } from "./io.ts";
 import { fitHelp, formatItem } from "./help-text.ts";
-import { packageVersion } from "./version.ts";
+import { packageVersion } from "../version.ts";
 
 type Add = (program: Command, context: Context) => void;
 

@@ -1,6 +1,7 @@
 /** What people see of a run at the command line: a progress bar, why it stands still, and what it came to. */
 import type { RunEvent, RunObserver, RunOutcome } from "../app/runs/run-observer.ts";
 import { counted } from "../core/amounts.ts";
+import { whoDelivers } from "../views/who-delivers.ts";
 import { notPutSentence, summaryText } from "../views/run-summary.ts";
 import { staleSentence } from "../views/stale.ts";
 import { standstillText } from "../views/standstill.ts";
@@ -55,22 +56,23 @@ export function showRun(io: Io, { interactive, flags }: RunDisplay): RunObserver
   };
 }
 
-function outcomeText(io: Io, { summary, detached, putBefore }: RunOutcome, flags: PassedFlags): string {
+function outcomeText(io: Io, outcome: RunOutcome, flags: PassedFlags): string {
+  const { summary, detached, putBefore, workers } = outcome;
   const width = columnsOf(io.stdout);
   const command = (...words: readonly string[]): string => commandLine(io, words, flags);
-  const { run, feed, rows, books, resumed } = summary;
+  const { run, feed, pool, rows, books, resumed } = summary;
   if (detached) {
     const what = putBefore
       ? `${feed} was put by an earlier command, in run ${run}.`
       : `${counted(rows.read, "row was", "rows were")} put from ${feed}, in run ${run}.`;
     const next =
       books.pending === 0
-        ? "Nothing of it is left to be delivered"
-        : `Workers deliver the ${counted(books.pending, "change")} that ${books.pending === 1 ? "is" : "are"} pending`;
+        ? "Nothing of it is left to be delivered."
+        : whoDelivers({ pool, pending: books.pending, workers }, command);
     const { report } = summary;
     const unput = report === undefined ? "" : indent("", notPutSentence(report, command("runs", "report", run)), width);
     const stale = summary.stale ? indent("", staleSentence(summary.stale, "left"), width) : "";
-    return indent("", `${what} ${next}; look with \`${command("runs", "show", run)}\`.`, width) + stale + unput;
+    return indent("", `${what} ${next} Look with \`${command("runs", "show", run)}\`.`, width) + stale + unput;
   }
   const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
   return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });

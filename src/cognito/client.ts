@@ -10,8 +10,10 @@ import { UndiciHttpHandler, type UndiciHttpHandlerOptions } from "@smithy/undici
 import { Agent } from "undici";
 import { defined } from "../core/defined.ts";
 import type { CallTarget } from "../core/call-target.ts";
+import { createControlPlane, type ControlPlane } from "./control-plane.ts";
 import { credentialsFor } from "./credentials.ts";
 import { TooLateToSend } from "./fault.ts";
+import type { ReadTurns } from "./read-retry.ts";
 import { Sha256 } from "./sha256.ts";
 
 /**
@@ -23,6 +25,8 @@ export interface ClientOptions extends CallTarget {
   readonly concurrency: number;
   readonly connectTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
+  /** Shared with other clients of the same endpoint; its own where absent. */
+  readonly controlPlane?: ControlPlane;
 }
 
 export interface CallLimits {
@@ -43,6 +47,8 @@ export interface CognitoClient {
   readonly callMs: number;
   /** Host and port that calls go to, as the SDK resolves them. Rejects where no Region is set. */
   endpointHost(): Promise<string>;
+  /** The turns in which pools' descriptions are read. */
+  readonly controlPlane: ReadTurns;
   close(): void;
 }
 
@@ -93,6 +99,7 @@ function isTakenByHandler(agent: unknown): agent is NonNullable<UndiciHttpHandle
 export function createCognitoClient(options: ClientOptions): CognitoClient {
   const { region, endpoint, profile, concurrency } = options;
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  const { controlPlane = createControlPlane() } = options;
   const sdk = new CognitoIdentityProviderClient({
     ...defined({ region, endpoint, profile }),
     // By itself the SDK would take the endpoint of AWS_PROFILE's profile, even where another profile is meant.
@@ -120,7 +127,9 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
     within: (limits, call) => limitsOfCall.run(limits, () => call(sdk)),
     callMs: connectTimeoutMs + requestTimeoutMs,
     endpointHost: () => hostOf(sdk),
+    controlPlane,
     close() {
+      if (options.controlPlane === undefined) controlPlane.close();
       sdk.destroy();
     },
   };
@@ -159,21 +168,32 @@ export interface CognitoClients {
 }
 
 /** What the clients of all targets have in common. */
-export type ClientSettings = Omit<ClientOptions, keyof CallTarget>;
+export type ClientSettings = Omit<ClientOptions, keyof CallTarget | "controlPlane">;
 
 export function createCognitoClients(options: ClientSettings): CognitoClients {
   const clients = new Map<string, CognitoClient>();
+  // Whose account a profile is of is not known before the first answer: the profiles of one endpoint share its turns.
+  const controlPlanes = new Map<string, ControlPlane>();
+  const controlPlaneOf = ({ region, endpoint }: CallTarget): ControlPlane => {
+    const key = JSON.stringify([region, endpoint]);
+    const controlPlane = controlPlanes.get(key) ?? createControlPlane();
+    controlPlanes.set(key, controlPlane);
+    return controlPlane;
+  };
   return {
     of({ region, endpoint, profile, keysOfEnvironment, roleEndpoint }) {
       const target = defined({ region, endpoint, profile, keysOfEnvironment, roleEndpoint });
       const key = JSON.stringify(target);
-      const client = clients.get(key) ?? createCognitoClient({ ...options, ...target });
+      const client =
+        clients.get(key) ?? createCognitoClient({ ...options, ...target, controlPlane: controlPlaneOf(target) });
       clients.set(key, client);
       return client;
     },
     close() {
       for (const client of clients.values()) client.close();
       clients.clear();
+      for (const controlPlane of controlPlanes.values()) controlPlane.close();
+      controlPlanes.clear();
     },
   };
 }

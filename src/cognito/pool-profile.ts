@@ -36,6 +36,15 @@ const DESCRIPTION = z.object({
 /** How much of the endpoint's own words a message repeats. */
 const MAX_REPEATED = 300;
 
+export interface ReadingOptions {
+  readonly reads?: Reads;
+  readonly signal?: AbortSignal;
+  /** Among the reads of this process: 0 (first) to 9 (last). */
+  readonly priority?: number;
+}
+
+const FIRST = 0;
+
 /**
  * Throws a CognitoError that says what to do, or the signal's reason. Nothing of a person is in a pool's description, so
  * it names its cause.
@@ -43,7 +52,7 @@ const MAX_REPEATED = 300;
 export async function readPoolProfile(
   cognito: CognitoClient,
   poolId: string,
-  { reads = { withinMs: READS_WITHIN_MS }, signal }: { readonly reads?: Reads; readonly signal?: AbortSignal } = {},
+  { reads = { withinMs: READS_WITHIN_MS }, signal, priority = FIRST }: ReadingOptions = {},
 ): Promise<PoolProfile> {
   if (!/^[\w-]+_[0-9a-zA-Z]+$/.test(poolId) || poolId.length > 55) {
     throw new CognitoError(
@@ -54,7 +63,8 @@ export async function readPoolProfile(
   let cause: unknown;
   let endpoint: string | undefined;
   const toldWhere: Reads = { ...reads, onWait: (waiting) => reads.onWait?.({ ...waiting, endpoint }) };
-  const call = { operation: "DescribeUserPool", pool: poolId, reads: toldWhere, signal } as const;
+  const pace = { governor: cognito.controlPlane, priority };
+  const call = { operation: "DescribeUserPool", pool: poolId, reads: toldWhere, pace, signal } as const;
   const answer = await retryRead(call, async (ending) => {
     try {
       const command = new DescribeUserPoolCommand({ UserPoolId: poolId });

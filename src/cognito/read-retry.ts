@@ -11,8 +11,7 @@ import { fullJitter } from "../core/backoff.ts";
 import type { FailureKind } from "../core/failure.ts";
 import { readAdvice } from "../core/read-advice.ts";
 import type { Refusal } from "./fault.ts";
-import type { QuotaGovernor } from "./quota-governor.ts";
-import { SlotTooLate, type Slot } from "./slot.ts";
+import { SlotTooLate, type Slot, type SlotRequest } from "./slot.ts";
 
 /** For how long a command, or a call of the library, tries one read. */
 export const READS_WITHIN_MS = 30_000;
@@ -43,13 +42,18 @@ export interface WaitingRead {
   readonly forMs: number;
 }
 
+/** Who hands out the turns in which reads are made, such as a QuotaGovernor: each try ends its turn. */
+export interface ReadTurns {
+  acquire(request: SlotRequest): Promise<Pick<Slot, "done" | "throttled">>;
+}
+
 export interface ReadCall {
   readonly operation: "DescribeUserPool" | "ListUsers" | "DescribeIdentityProvider";
   readonly pool: string;
   readonly reads: Reads;
   /** Each try waits for a slot, and slows the pace down where it is throttled. */
   readonly pace?: {
-    readonly governor: QuotaGovernor;
+    readonly governor: ReadTurns;
     readonly priority: number;
     /** A throttle is no failure: the pace says when the next try is due, and the read's time begins anew. */
     readonly sparesThrottles?: boolean;
@@ -83,7 +87,7 @@ export async function retryRead<T extends { readonly ok: true }>(
   };
 
   const once = async (): Promise<T | ReadRefusal> => {
-    let slot: Slot | undefined;
+    let slot: Awaited<ReturnType<ReadTurns["acquire"]>> | undefined;
     try {
       // Other callers may be before it in the line, so its time begins only with its first call.
       const deadlineMs = begunAt === undefined ? Infinity : leftMs();

@@ -8,7 +8,8 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
 import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
-import { parseReserve, type QuotaReserve, RESERVE_FORM } from "../core/effective-ceiling.ts";
+import { parseReserve, RESERVE_FORM } from "../core/effective-ceiling.ts";
+import type { PaceSetting } from "./ceilings.ts";
 import type { Problem } from "./config-error.ts";
 import { eventsFaults, eventsForm, eventsOf, expressionFaults, snapshotAgeForm, type EventsSetting } from "./events.ts";
 import { form, map, scalar, text } from "./config-form.ts";
@@ -32,13 +33,11 @@ import {
 import { type NotOwned, ownerForm, shareOut } from "./owners.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 
-export interface PoolSetting {
+export interface PoolSetting extends PaceSetting {
   readonly id: string;
   readonly region?: string | undefined;
   readonly profile?: string | undefined;
   readonly endpoint?: string | undefined;
-  readonly rate?: number | undefined;
-  readonly reserve?: QuotaReserve | undefined;
   /** By attribute: the feed that owns it, or `newest`. */
   readonly owner?: Readonly<Record<string, string>> | undefined;
 }
@@ -69,9 +68,7 @@ export interface FeedSetting {
   readonly keepBefore: boolean;
 }
 
-export interface ConfigFile {
-  readonly rate?: number | undefined;
-  readonly reserve?: QuotaReserve | undefined;
+export interface ConfigFile extends PaceSetting {
   readonly concurrency?: number | undefined;
   readonly keepRuns?: number | undefined;
   readonly pools: Readonly<Record<string, PoolSetting>>;
@@ -93,6 +90,8 @@ const reserve = z.union([z.string(), z.number()], { error: form(RESERVE_FORM) })
 });
 const rate = z.number({ error: form("a number above 0") }).gt(0, { error: form("a number above 0") });
 
+const lists = map("a map with `rate` and `reserve`", { rate: rate.optional(), reserve: reserve.optional() });
+
 const pool = map("a pool with its `id`", {
   id: text("the id of a user pool such as eu-west-1_Example").regex(/^[A-Za-z0-9-]+_[A-Za-z0-9]+$/, {
     error: form("the id of a user pool such as eu-west-1_Example"),
@@ -102,6 +101,7 @@ const pool = map("a pool with its `id`", {
   endpoint: z.url({ error: form("a URL such as http://127.0.0.1:9229") }).optional(),
   rate: rate.optional(),
   reserve: reserve.optional(),
+  lists: lists.optional(),
   owner: ownerForm.optional(),
 });
 
@@ -160,6 +160,7 @@ const feed = map("a feed with its `username` and `attributes`", {
 const file = map("a map", {
   rate: rate.optional(),
   reserve: reserve.optional(),
+  lists: lists.optional(),
   concurrency: z
     .int({ error: form("a whole number from 1 to 1000") })
     .min(1, { error: form("a whole number from 1 to 1000") })

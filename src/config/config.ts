@@ -6,6 +6,7 @@
 import { homedir } from "node:os";
 import { basename, join, relative, resolve } from "node:path";
 import type { z } from "zod";
+import { ceilingsOf, type Ceilings, type PaceSetting } from "./ceilings.ts";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
 import type { EventsSetting } from "./events.ts";
@@ -21,7 +22,6 @@ import {
   type GivenValue,
 } from "../core/call-target.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
-import { effectiveCeiling, type QuotaReserve } from "../core/effective-ceiling.ts";
 import { quoted } from "../core/quoted.ts";
 
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -32,6 +32,8 @@ export interface Flags {
   readonly dataDir?: string;
   readonly rate?: string;
   readonly reserve?: string;
+  readonly listRate?: string;
+  readonly listReserve?: string;
   readonly concurrency?: string;
   /** Pool ids or names of the file, apart by commas. */
   readonly pools?: string;
@@ -47,13 +49,10 @@ export interface Config {
   readonly key?: Buffer;
   /** Those that wrapped them before. */
   readonly previousKey?: Buffer;
-  /** As the flag or the environment says it, else undefined: a pool's own rate and the file's come next. */
-  readonly givenRate?: number;
-  /** What holds where neither flag nor environment nor pool says a rate: the file's. */
-  readonly rate?: number;
-  /** The part that is left to others, configured in the same places. */
-  readonly givenReserve?: QuotaReserve;
-  readonly reserve?: QuotaReserve;
+  /** Rates and what is left to others of them, as flags or the environment say them: a pool's own come next. */
+  readonly givenPace: PaceSetting;
+  /** What holds where neither flag nor environment nor pool says them: the file's. */
+  readonly filePace: PaceSetting;
   readonly concurrency: number;
   /** Of one call to Cognito; a claim lives as long as both, and five seconds longer. */
   readonly connectTimeoutMs: number;
@@ -80,10 +79,6 @@ export interface Config {
   readonly file?: string;
 }
 
-/** Cognito's own quota of UserUpdate. */
-const DEFAULT_RATE = 25;
-/** Applies where no rate is configured. A configured rate is used in full. */
-const DEFAULT_RESERVE: QuotaReserve = { percent: 20 };
 const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
 const DEFAULT_CONNECT_TIMEOUT = 3;
@@ -125,8 +120,14 @@ export async function readConfig(
   const dataDir = read(settings.dataDir, flag("data-dir", flags.dataDir), env("POOLSYNC_DATA_DIR"));
   const key = read(settings.key, env("POOLSYNC_KEY"));
   const previousKey = read(settings.key, env("POOLSYNC_KEY_PREVIOUS"));
-  const givenRate = read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE"));
-  const givenReserve = read(settings.reserve, flag("reserve", flags.reserve), env("POOLSYNC_RESERVE"));
+  const givenPace: PaceSetting = {
+    rate: read(settings.rate, flag("rate", flags.rate), env("POOLSYNC_RATE")),
+    reserve: read(settings.reserve, flag("reserve", flags.reserve), env("POOLSYNC_RESERVE")),
+    lists: {
+      rate: read(settings.rate, flag("list-rate", flags.listRate), env("POOLSYNC_LIST_RATE")),
+      reserve: read(settings.reserve, flag("list-reserve", flags.listReserve), env("POOLSYNC_LIST_RESERVE")),
+    },
+  };
   const concurrency = read(settings.concurrency, flag("concurrency", flags.concurrency), env("POOLSYNC_CONCURRENCY"));
   const connectTimeout = read(settings.seconds, env("POOLSYNC_CONNECT_TIMEOUT")) ?? DEFAULT_CONNECT_TIMEOUT;
   const requestTimeout = read(settings.seconds, env("POOLSYNC_REQUEST_TIMEOUT")) ?? DEFAULT_REQUEST_TIMEOUT;
@@ -165,8 +166,9 @@ export async function readConfig(
     keepBefore: file?.keepBefore ?? false,
     keepRunsMs: file?.keepRuns ?? DEFAULT_KEEP_RUNS_MS,
     noColor: (environment["NO_COLOR"] ?? "") !== "",
-    ...defined({ redisUrl, key, previousKey, givenRate, givenReserve, logLevel }),
-    ...defined({ rate: file?.rate, reserve: file?.reserve, file: file && path }),
+    givenPace,
+    filePace: { rate: file?.rate, reserve: file?.reserve, lists: file?.lists },
+    ...defined({ redisUrl, key, previousKey, logLevel, file: file && path }),
   });
 }
 
@@ -186,15 +188,13 @@ function deepFreeze<T extends object>(value: T): T {
 }
 
 /** A pool as one command meets it. */
-export interface ChosenPool extends CallTarget {
+export interface ChosenPool extends CallTarget, Ceilings {
   readonly id: string;
   readonly region: string;
   /** The Region that the pool's id begins with, where it is another one. */
   readonly regionOfId?: string;
   /** One that the pool's id went before. */
   readonly passedRegion?: PassedRegion;
-  /** Its ceiling of UserUpdate calls: the rate less what is left to others. */
-  readonly ratePerSecond: number;
 }
 
 /** True where stack traces are wanted: POOLSYNC_LOG_LEVEL is `debug` or `trace`. Asked before anything else is read. */
@@ -331,7 +331,7 @@ export function choosePool(
     ...target,
     id,
     region,
-    ratePerSecond: poolCeiling(config, nameOrId, path),
+    ...poolCeilings(config, nameOrId, path),
     ...defined({ regionOfId: regionOfId === region ? undefined : regionOfId, passedRegion: passed }),
   };
 }
@@ -353,23 +353,10 @@ function givenAt(value: string | undefined, path: string): GivenValue | undefine
   return value === undefined ? undefined : { value, path };
 }
 
-/** The ceiling of a pool's UserUpdate calls, as configured. */
-export function poolCeiling(config: Config, nameOrId: string, path?: string): number {
+/** The ceilings of a pool's calls, as configured. Throws a ConfigError. */
+export function poolCeilings(config: Config, nameOrId: string, path?: string): Ceilings {
   const { setting } = namedPool(config, nameOrId, path);
-  const rate = config.givenRate ?? setting?.rate ?? config.rate;
-  const reserve =
-    config.givenReserve ?? setting?.reserve ?? config.reserve ?? (rate === undefined ? DEFAULT_RESERVE : undefined);
-  return ceilingOf(rate ?? DEFAULT_RATE, reserve);
-}
-
-function ceilingOf(rate: number, reserve: QuotaReserve | undefined): number {
-  try {
-    return effectiveCeiling(rate, reserve);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    const message = `${cause.message}: lower \`reserve\`, or raise \`rate\``;
-    throw new ConfigError([{ path: "--reserve (POOLSYNC_RESERVE)", message }]);
-  }
+  return ceilingsOf([config.givenPace, setting, config.filePace]);
 }
 
 /** The pools that a worker delivers to: those that were named, else all of the file. Throws a ConfigError for none. */

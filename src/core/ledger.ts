@@ -36,6 +36,8 @@ export function enter(
   const before = d.ledger[name];
   const last = at === undefined || (before?.at !== undefined && before.at > at) ? before?.at : at;
   const whose = account ?? before?.account ?? NOT_LOOKED_AT;
+  const isTheirs = before?.account === undefined || before.account === whose;
+  const writer = before?.outcome === "unchanged" ? before.writtenBy : before?.run;
   d.ledger[name] = defined({
     version,
     digest,
@@ -45,6 +47,8 @@ export function enter(
     outcome: (ending ?? before)?.outcome,
     settledAt: (ending ?? before)?.settledAt,
     fencedOver: (ending ?? before)?.fencedOver,
+    writtenBy:
+      ending === undefined ? before?.writtenBy : ending.outcome === "unchanged" && isTheirs ? writer : undefined,
   });
 }
 

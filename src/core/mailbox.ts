@@ -133,6 +133,8 @@ export interface LedgerEntry {
   readonly outcome?: "unchanged" | "unresolved";
   /** Epoch ms: when; absent where that is `at`. */
   readonly settledAt?: number;
+  /** The run whose call was made at `at`, where `run` has made none since. */
+  readonly writtenBy?: string;
   /**
    * Of an `unresolved` one, the version from before: it holds again where the run of that call is cancelled. Blank where
    * there was none.

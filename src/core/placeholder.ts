@@ -14,6 +14,8 @@ const NOTHING = /^(?:[-–—_.?*#/\\ ]+|0{4}[-/.]00[-/.]00(?:[T ][0:.Z]+)?|00[-
 /** The placeholder that the text is, as it is shown; undefined where it says something. */
 export function placeholderIn(text: string): string | undefined {
   const trimmed = text.trim();
-  const isOne = WORDS.has(trimmed.toLowerCase()) || NOTHING.test(trimmed);
+  const word = trimmed.toLowerCase();
+  // `N.A.` and `T.B.D.` say the same as without their dots.
+  const isOne = WORDS.has(word) || WORDS.has(word.replaceAll(".", "")) || NOTHING.test(trimmed);
   return isOne ? trimmed.slice(0, 20) : undefined;
 }

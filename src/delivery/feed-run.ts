@@ -111,8 +111,9 @@ export async function putFeed(options: FeedRunOptions): Promise<string> {
       }
     }
     const lines = new Map(rowsFound.map(({ line, change }) => [producer.userKey(change.username), line]));
-    for (const { user, name } of put.stale) exceptions.stale(user, name, lines.get(user));
-    options.stale?.(put.stale.length - foundThere(rowsFound, put.stale, (username) => producer.userKey(username)));
+    const left = notThere(rowsFound, put.stale, (username) => producer.userKey(username));
+    for (const { user, name } of left) exceptions.stale(user, name, lines.get(user));
+    options.stale?.(left.length);
     await noteExceptions(engine, exceptions);
     page = { changes: [], invalid: 0, read: 0, faulty: 0 };
     progress?.(rows + others);
@@ -244,16 +245,16 @@ function furthestAhead(rows: readonly Row[], units: number): Row[] {
   return ahead.toSorted((a, b) => a.line - b.line);
 }
 
-/** How many of these units a look has found as their row has them. */
-function foundThere(rows: readonly Row[], units: Put["stale"], userKey: (username: string) => string): number {
-  if (units.length === 0) return 0;
+/** Those of these units that no look has found as their row has them. */
+function notThere(rows: readonly Row[], units: Put["stale"], userKey: (username: string) => string): Put["stale"] {
+  if (units.length === 0) return units;
   const there = new Set<string>();
   for (const { change } of rows) {
     for (const [name, found] of change.look?.found ?? []) {
       if (found === "there") there.add(`${userKey(change.username)} ${name}`);
     }
   }
-  return units.filter(({ user, name }) => there.has(`${user} ${name}`)).length;
+  return units.filter(({ user, name }) => !there.has(`${user} ${name}`));
 }
 
 /** Notes them for those who ask later. */

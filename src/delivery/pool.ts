@@ -3,10 +3,10 @@
  * ready to be started.
  */
 import type { CognitoClient } from "../cognito/client.ts";
+import { CognitoError } from "../cognito/cognito-error.ts";
 import { createAttributeWriter } from "../cognito/attribute-writer.ts";
 import { createTokenWriter } from "../cognito/token-writer.ts";
 import { readProvider } from "../cognito/identity-provider.ts";
-import { readPoolProfile } from "../cognito/pool-profile.ts";
 import { scanPool, scanUsers, type ScanPage, type UserName } from "../cognito/pool-scan.ts";
 import { createQuotaGovernor, type QuotaGovernor } from "../cognito/quota-governor.ts";
 import type { Reads } from "../cognito/read-retry.ts";
@@ -20,6 +20,7 @@ import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
 import { reportedReads } from "./reported-reads.ts";
+import { confirmProfile, keepProfile, openProfile } from "./kept-profile.ts";
 import { logSettles } from "./settle-log.ts";
 import { createSubProbe } from "../cognito/sub-probe.ts";
 import { createUserNames, type UserNames } from "./user-names.ts";
@@ -28,8 +29,9 @@ export interface PoolSettings {
   readonly engine: Engine;
   readonly cognito: CognitoClient;
   readonly pool: string;
-  /** Ceiling of UserUpdate calls, a second, for the account and Region. */
+  /** Ceilings of UserUpdate and of UserList calls, a second, for the account and Region. */
   readonly ratePerSecond: number;
+  readonly listsPerSecond: number;
   readonly concurrency: number;
   readonly log: Log;
   /**
@@ -37,6 +39,8 @@ export interface PoolSettings {
    * in the log.
    */
   readonly reads?: Reads;
+  /** A sentence for whoever waits, of what the log says as well. */
+  readonly say?: ((sentence: string) => void) | undefined;
   /** Ends the opening. */
   readonly signal?: AbortSignal;
 }
@@ -49,6 +53,11 @@ export interface Pool {
   deliver(runs?: ReadonlySet<string>): Promise<Delivery>;
   /** Where it lives. */
   readonly target: Target;
+  /**
+   * Aborts where the pool was opened as it was kept, and Cognito then refused to describe it, or described one of another
+   * target: with the error that the opening would have thrown.
+   */
+  readonly refused: AbortSignal;
   /** Everybody in the pool, or those of these names, paced. */
   scan(signal: AbortSignal, names?: Iterable<UserName>): AsyncIterable<ScanPage>;
   /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
@@ -67,8 +76,6 @@ function foreignTarget({ pool, endpoint, arn }: Target, where: string): StoreErr
   );
 }
 
-/** UserList allows 30 calls a second; poolsync leaves some to others. */
-const LISTS_PER_SECOND = 25;
 /** DescribeIdentityProvider allows 5 a pool. */
 const PROVIDERS_PER_SECOND = 3;
 /** Beyond the time-outs of a call: settling, and a process that is slow for a moment. */
@@ -84,17 +91,28 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   const endpoint = await cognito.endpointHost().catch(() => undefined);
   const noted = (await engine.store.targets()).find(({ pool }) => pool === settings.pool);
   if (noted && endpoint !== undefined && noted.endpoint !== endpoint) throw foreignTarget(noted, endpoint);
-  const profile = await readPoolProfile(cognito, settings.pool, { reads, ...(signal ? { signal } : {}) });
-  const target: Target = {
-    pool: profile.id,
-    endpoint: await cognito.endpointHost(),
-    region: profile.region,
-    arn: profile.arn,
+  const reading = { engine, cognito, pool: settings.pool, endpoint, reads, log, say: settings.say, signal };
+  const { profile, isKept } = await openProfile(reading);
+  const targetOf = async ({ id, region, arn }: PoolProfile): Promise<Target> => {
+    const target: Target = { pool: id, endpoint: await cognito.endpointHost(), region, arn };
+    const known = await engine.store.target(target);
+    if (known.endpoint === target.endpoint && known.region === region && known.arn === arn) return target;
+    throw foreignTarget(known, `${target.endpoint} (${arn})`);
   };
-  const known = await engine.store.target(target);
-  if (known.endpoint !== target.endpoint || known.region !== target.region || known.arn !== target.arn) {
-    throw foreignTarget(known, `${target.endpoint} (${target.arn})`);
-  }
+  const target = await targetOf(profile);
+  const refused = new AbortController();
+  const closing = new AbortController();
+  const onRefused = (error: unknown): void => {
+    // A store that cannot be asked tells so by its other callers.
+    const isForeign = error instanceof StoreError && error.kind === "foreign-target";
+    if (!(error instanceof CognitoError) && !isForeign) return;
+    log.error({ pool: profile.id, kind: error.kind, reason: error.message }, "pool cannot be read");
+    refused.abort(error);
+  };
+  const check = async (read: PoolProfile): Promise<string> => (await targetOf(read)).endpoint;
+  const confirming = isKept ? confirmProfile(reading, profile, check, closing.signal).catch(onRefused) : undefined;
+  // What is not kept is read at the next start, and what is wrong with the store its next step says.
+  if (!isKept) await keepProfile(engine, profile, target.endpoint).catch(() => undefined);
   const bucketOf = (category: string): string => `${profile.accountId}:${profile.region}:${category}`;
   const governor = (category: string, ceilingPerSecond: number, preparing = 0): QuotaGovernor =>
     createQuotaGovernor({
@@ -107,7 +125,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     });
   // A claim is made in the slot, before the call: as many are made as there are calls in flight.
   const updates = governor("UserUpdate", settings.ratePerSecond, concurrency);
-  const lists = governor("UserList", LISTS_PER_SECOND);
+  const lists = governor("UserList", settings.listsPerSecond);
   const providers = governor("UserPoolResourceRead", PROVIDERS_PER_SECOND);
   // A pool may have hundreds, and a plan is worth more than what they overwrite.
   const providerReads: Reads = { ...reads, patience: { spent: false } };
@@ -131,6 +149,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
   return {
     profile,
     target,
+    refused: refused.signal,
     scan(until, names) {
       const options = { cognito, lists, poolId: profile.id, reads, signal: until };
       return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);
@@ -142,7 +161,7 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     async pace() {
       const { pace } = engine.store;
       const updates = await pace.view(bucketOf("UserUpdate"), settings.ratePerSecond);
-      const lists = await pace.view(bucketOf("UserList"), LISTS_PER_SECOND);
+      const lists = await pace.view(bucketOf("UserList"), settings.listsPerSecond);
       return { updatesPerSecond: updates.ratePerSecond, listsPerSecond: lists.ratePerSecond };
     },
     names,
@@ -157,7 +176,8 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
       return createDirect(engine, { ...calls, store, settles, keyring, holds });
     },
     async close() {
-      await Promise.all([updates.close(), lists.close(), providers.close()]);
+      closing.abort();
+      await Promise.all([confirming, updates.close(), lists.close(), providers.close()]);
     },
   };
 }

@@ -120,6 +120,9 @@ export async function discard(engine: Engine, order: ReplayOrder): Promise<numbe
   let count = 0;
   await inPages(engine, order, async (page) => {
     count += await engine.store.letters.discard(page.map(({ id }) => id));
+    await engine.store.exceptions.note(
+      page.map(({ user, unit, run, reason }) => ({ about: user, unit, kind: "discarded", run, reason })),
+    );
     await retractLetters(engine.queues, page);
   });
   return count;

@@ -1,5 +1,6 @@
 /** What a plan comes to, counted over its rows. */
 import { defined } from "../core/defined.ts";
+import { differenceOf, type Difference } from "../core/difference.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import { ACTIONS, isSent, type Action, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { Baseline } from "./baseline.ts";
@@ -61,6 +62,8 @@ export interface Example {
   readonly username: string;
   readonly attribute: string;
   readonly deed: Action;
+  /** Absent in plans that were kept before it was said. */
+  readonly difference?: Difference;
   readonly before?: string;
   readonly after?: string;
 }
@@ -198,6 +201,12 @@ export function totalActions({ attributes }: Pick<PlanFigures, "attributes">): A
 
 export function exampleOf(row: Extract<PlannedRow, { kind: "user" }>, { unit, action, before }: PlannedUnit): Example {
   const { name, value } = unit;
-  const after = value.kind === "text" ? value.text : value.kind === "as-is" ? String(value.verified) : undefined;
-  return defined({ line: row.line, username: row.username, attribute: name, deed: action, before, after });
+  const after = shownText(value);
+  const difference = differenceOf(value, before, action !== "write");
+  return defined({ line: row.line, username: row.username, attribute: name, deed: action, difference, before, after });
+}
+
+/** What is to be there; undefined where nothing is. */
+export function shownText(value: PlannedUnit["unit"]["value"]): string | undefined {
+  return value.kind === "text" ? value.text : value.kind === "as-is" ? String(value.verified) : undefined;
 }

@@ -4,6 +4,7 @@ import { defined } from "../core/defined.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import { bodyOf, type Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
+import { createKindTally, type ChangeKind } from "./change-kinds.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import {
   createTally,
@@ -47,10 +48,12 @@ export async function countPlan(
   figures: PlanFigures;
   id: string;
   examples: readonly Example[];
+  kinds: readonly ChangeKind[];
   notPut: readonly NotPut[];
   guardTally: GuardTally;
 }> {
   const tally = createTally();
+  const kindTally = createKindTally();
   const guardTally = createGuardTally(facts.baseline);
   const digest = deps.keyring.namer("plan").update(deps.profile.arn);
   const examples: Example[] = [];
@@ -71,7 +74,9 @@ export async function countPlan(
       // The guard against one value for many users needs to know which values it would replace: only a scan does.
       if (unit.value.kind === "text" && before !== "")
         scratch.tally(unit.name, scratch.name("value", unit.value.text), scratch.name("value", before));
-      if (examples.length < EXAMPLES) examples.push(exampleOf(row, plannedUnit));
+      const example = exampleOf(row, plannedUnit);
+      kindTally.add(example);
+      if (examples.length < EXAMPLES) examples.push(example);
     }
   }
   const federated = await countOverwritten(deps, tally.federated, signal);
@@ -79,7 +84,8 @@ export async function countPlan(
   const counted = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
   const figures = defined({ ...counted, unlisted });
   const id = `p-${createHash("sha256").update(digest.digest()).digest("hex").slice(0, 16)}`;
-  return { figures, id, examples, notPut: notPut.slice(0, MOST_NOT_PUT), guardTally };
+  const kinds = kindTally.kinds();
+  return { figures, id, examples, kinds, notPut: notPut.slice(0, MOST_NOT_PUT), guardTally };
 }
 
 /** Whose values an identity provider would overwrite at the next sign-in. */

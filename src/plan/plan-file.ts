@@ -9,7 +9,7 @@ import { openPlan, planLines, type OpenedPlan, type PlanFacts } from "./plan-lin
 import { linesOf } from "./text-lines.ts";
 
 /** How long a plan may be applied. */
-const PLAN_LIFE_MS = 24 * 60 * 60_000;
+export const PLAN_LIFE_MS = 24 * 60 * 60_000;
 
 /** Writes a plan, readable by its owner only. */
 export async function writePlanFile(

@@ -4,16 +4,19 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { DIFFERENCES } from "../core/difference.ts";
 import { defined } from "../core/defined.ts";
 import type { GuardSettings } from "../core/guards.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
 import { bodyOf, personOf, valueOf, type Keyring, type Place } from "../store/keyring.ts";
 import type { Run } from "../store/runs.ts";
 import type { Target } from "../store/store.ts";
+import { createSelection } from "./change-kinds.ts";
+import { exampleOf, shownText, type Example } from "./figures.ts";
 import { openPlanCopy } from "./plan-copy.ts";
 import { PlanFileError } from "./plan-file-error.ts";
 import { notPutForm, type NotPut } from "./not-put.ts";
-import { isSent } from "./planned-row.ts";
+import { ACTIONS, isSent } from "./planned-row.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedRecord } from "./row-match.ts";
 
@@ -54,12 +57,29 @@ const entry = z.object({
   person: text.optional(),
   timeMs: z.number(),
   sequence: z.number(),
-  units: z.array(z.object({ name: text, body: text, before: text.optional() })),
+  units: z.array(
+    z.object({
+      name: text,
+      body: text,
+      before: text.optional(),
+      /** What an approver is shown of it beside its value; absent in a file, and where many are of its kind. */
+      shown: z.exactOptional(
+        z.object({
+          deed: z.enum(ACTIONS),
+          difference: z.exactOptional(z.enum(DIFFERENCES)),
+          before: z.exactOptional(text),
+        }),
+      ),
+    }),
+  ),
 });
 const signature = z.object({ signature: text });
 
 /** What a plan may be shown as without its rows. */
-export type PlanSummary = Pick<Plan, "id" | "feed" | "figures" | "broken" | "blind" | "examples" | "notPut">;
+export type PlanSummary = Pick<
+  Plan,
+  "id" | "feed" | "figures" | "broken" | "blind" | "examples" | "kinds" | "notPut" | "origin"
+>;
 
 export interface PlanFacts {
   readonly asOfMs: number;
@@ -84,7 +104,8 @@ export function* planLines(
     signer.update(`${line}\n`);
     return line;
   };
-  const { id, feed, figures, broken, blind, examples, notPut } = plan;
+  const { id, feed, figures, broken, blind, examples, kinds, notPut, origin } = plan;
+  const isShown = facts.run === undefined ? undefined : createSelection(kinds);
   const seal = (content: string): string => (facts.run === undefined ? keyring.seal(placeIn(id), content) : content);
   const head: PlanHeader = defined({
     poolsync: "plan" as const,
@@ -101,29 +122,32 @@ export function* planLines(
     guarded: broken.length > 0,
     protectUsers: [...facts.guards.protectUsers],
     protectAttributes: [...facts.guards.protectAttributes],
-    summary: facts.run === undefined ? undefined : seal(JSON.stringify({ figures, broken, blind, examples, notPut })),
+    summary:
+      facts.run === undefined
+        ? undefined
+        : seal(JSON.stringify({ figures, broken, blind, examples, kinds, notPut, origin })),
     notPut: facts.run !== undefined || notPut.length === 0 ? undefined : seal(JSON.stringify(notPut)),
     run: facts.run,
   });
   yield signed(head);
   for (const row of plan.rows()) {
     if (row.kind === "fault") continue;
-    const units = row.units.flatMap(({ unit, action, beforeName }) =>
-      isSent(action)
-        ? [
-            {
-              name: unit.name,
-              body: seal(bodyOf(unit.value)),
-              before: beforeName,
-            },
-          ]
-        : [],
-    );
+    const units = row.units.flatMap((plannedUnit) => {
+      const { unit, action, beforeName } = plannedUnit;
+      if (!isSent(action)) return [];
+      const example = isShown && exampleOf(row, plannedUnit);
+      const shown = example && isShown(example) ? shownOf(example) : undefined;
+      return [{ name: unit.name, body: seal(bodyOf(unit.value)), before: beforeName, shown }];
+    });
     if (units.length === 0) continue;
     const person = row.person && seal(JSON.stringify(row.person));
     yield signed({ line: row.line, username: seal(row.username), person, ...row.version, units });
   }
   yield JSON.stringify({ signature: signer.digest() });
+}
+
+function shownOf({ deed, difference, before }: Example): object {
+  return { deed, difference, before };
 }
 
 /** The run for whose approval a plan is kept. */
@@ -155,7 +179,6 @@ export interface OpenedPlan extends WrittenPlan {
   close(): Promise<void>;
 }
 
-/**
 /**
  * Reads a plan through: throws a PlanFileError where it was altered, cut off, is another's or has expired. `keep` is
  * given each of its lines but the first and the last.
@@ -236,6 +259,17 @@ async function* recordsOf(
   }
 }
 
+/** What people are shown of a line of a plan that is kept for a run: the line itself was checked with the plan. */
+export function changesIn(line: string): readonly Example[] {
+  const parsed = entry.safeParse(parse(line));
+  if (!parsed.success) return [];
+  const { line: number, username, units } = parsed.data;
+  return units.flatMap(({ name, body, shown }) => {
+    const value = shown && valueOf(body);
+    return value ? [defined({ line: number, username, attribute: name, ...shown, after: shownText(value) })] : [];
+  });
+}
+
 /** Only what was kept in the store before its format 3 is of format 1. */
 function headerOf(document: unknown, of: PlanReading["of"]): PlanHeader {
   const parsed = header.safeParse(document);
@@ -271,14 +305,14 @@ function summaryOf(header: PlanHeader, reading: PlanReading): PlanSummary | unde
   const { id, feed, summary } = header;
   const parsed: unknown = summary === undefined ? undefined : JSON.parse(openText(header, summary, reading));
   // What was kept before guards were said to be blind was compared with the pool.
-  return isSummary(parsed) ? { notPut: [], blind: [], ...parsed, id, feed } : undefined;
+  return isSummary(parsed) ? { notPut: [], blind: [], kinds: [], ...parsed, id, feed } : undefined;
 }
 
 function notPutIn(header: PlanHeader, reading: PlanReading): unknown {
   return header.notPut === undefined ? [] : JSON.parse(openText(header, header.notPut, reading));
 }
 
-type Later = "notPut" | "blind";
+type Later = "notPut" | "blind" | "kinds";
 
 /** It was signed by this namespace, so it has its form; only the parts that it always had are looked for. */
 function isSummary(

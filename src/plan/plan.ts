@@ -7,11 +7,13 @@ import type { FeedRow } from "../delivery/feed-run.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
+import type { ChangeKind } from "./change-kinds.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import { exampleOf, type Example, type PlanFigures, type RowTimes, type ScanFigures } from "./figures.ts";
 import { becomesPlaceholder } from "./guard-tally.ts";
 import type { Healing } from "./healing.ts";
 import type { NotPut } from "./not-put.ts";
+import type { PlanOrigin } from "./origin.ts";
 import { feedRowOf, isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import { countPlan, type SharedFacts } from "./plan-count.ts";
 import { createPlanner, type ConcludedPlanner, type MeetingPlanner } from "./planner.ts";
@@ -30,6 +32,7 @@ export interface PlanInput {
   readonly rowsBefore?: number;
   /** For people; absent where no file says it. */
   readonly times?: RowTimes;
+  readonly origin?: PlanOrigin | undefined;
 }
 
 export interface PlanDeps {
@@ -70,8 +73,12 @@ export interface Plan {
   readonly blind: readonly GuardName[];
   /** Some of what would change. */
   readonly examples: readonly Example[];
+  /** What kinds of changes there are, and how many of each. */
+  readonly kinds: readonly ChangeKind[];
   /** The first of what is not put; there are as many as `figures` says. */
   readonly notPut: readonly NotPut[];
+  /** Absent where no file is planned. */
+  readonly origin?: PlanOrigin | undefined;
   /** Every row in the feed's order. */
   rows(): Iterable<PlannedRow>;
   /** Every row as it is put. */
@@ -185,7 +192,7 @@ async function concludePlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   const planner = await meeting.conclude();
-  const { id, figures, examples, notPut, guardTally } = await countPlan(
+  const { id, figures, examples, kinds, notPut, guardTally } = await countPlan(
     deps,
     planner,
     scratch,
@@ -204,7 +211,9 @@ async function concludePlan(
     feed: input.feed,
     figures,
     examples,
+    kinds,
     notPut,
+    origin: input.origin,
     broken: withExamples(broken, planner, scratch),
     blind: blindGuards(input.guards, guardFigures),
     rows: () => planner.rows(),

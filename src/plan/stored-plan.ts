@@ -5,8 +5,10 @@
 import type { Keyring } from "../store/keyring.ts";
 import type { Plans } from "../store/plans.ts";
 import type { Target } from "../store/store.ts";
+import type { Example } from "./figures.ts";
 import type { Plan } from "./plan.ts";
 import {
+  changesIn,
   checkPlan,
   openPlan,
   planLines,
@@ -54,6 +56,21 @@ interface Keeping {
  */
 export async function checkStoredPlan(keeping: Keeping, run: PlanRun, now: number): Promise<WrittenPlan | undefined> {
   return orSetAside(keeping, run, async (lines) => checkPlan(lines, { keyring: keeping.keyring, now, of: run }));
+}
+
+/** The same, with those of its changes that a page shows, in the feed's order. */
+export async function readStoredPlan(
+  keeping: Keeping,
+  run: PlanRun,
+  now: number,
+): Promise<(WrittenPlan & { readonly changes: readonly Example[] }) | undefined> {
+  return orSetAside(keeping, run, async (lines) => {
+    const changes: Example[] = [];
+    const written = await checkPlan(lines, { keyring: keeping.keyring, now, of: run }, async (line) => {
+      changes.push(...changesIn(line));
+    });
+    return { ...written, changes };
+  });
 }
 
 /** The plan of an approved run, checked in the same way and copied to `directory`: it is read once. */

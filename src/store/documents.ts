@@ -87,6 +87,7 @@ export const ledgerDocument = byName(
     run: z.exactOptional(z.string()),
     outcome: z.exactOptional(z.enum(["unchanged", "unresolved"])),
     settledAt: z.exactOptional(number),
+    writtenBy: z.exactOptional(z.string()),
     fencedOver: z.exactOptional(z.string()),
   }),
 );

@@ -3,10 +3,11 @@
  * the reason. They say to people why somebody does not have what a file wanted; poolsync decides nothing by them. Their
  * number is bounded, and they go by themselves after a time.
  */
-export const EXCEPTION_KINDS = ["invalid", "stale", "disagreeing", "unmatched"] as const;
+export const EXCEPTION_KINDS = ["invalid", "stale", "disagreeing", "unmatched", "discarded"] as const;
 /**
  * `invalid`: the value or the row cannot be written. `stale`: something newer was written before. `disagreeing`: rows of
- * one user say different things. `unmatched`: the row names nobody, or several.
+ * one user say different things. `unmatched`: the row names nobody, or several. `discarded`: it was a dead letter, with
+ * this reason, that somebody discarded.
  */
 export type ExceptionKind = (typeof EXCEPTION_KINDS)[number];
 

@@ -24,6 +24,11 @@ export interface Workers {
   list(): Promise<readonly AliveWorker[]>;
 }
 
+/** How many workers are alive that deliver to a pool. */
+export async function workersOf({ workers }: { readonly workers: Workers }, pool: string): Promise<number> {
+  return (await workers.list()).filter((worker) => worker.pool === pool).length;
+}
+
 /** Workers as stores keep them: `<end in epoch ms>|<AliveWorker as JSON>`. What cannot be read is nobody. */
 export function aliveIn(texts: readonly string[], now: number): readonly AliveWorker[] {
   return texts.flatMap((text) => {

@@ -1,149 +1,239 @@
 /** A plan as one HTML page with nothing outside of it, to be sent to the person who approves it. */
 import { guardSentence } from "../core/guards.ts";
-import type { Action } from "../plan/planned-row.ts";
+import type { ChangeKind } from "../plan/change-kinds.ts";
 import { notPutCount, type Example } from "../plan/figures.ts";
 import type { NotPut } from "../plan/not-put.ts";
-import { count, duration } from "../core/amounts.ts";
-import { printable } from "../core/masking.ts";
-import type { PlanSummary } from "../plan/plan-lines.ts";
-import { consequences, heldSentences, masked, percent } from "./plan-view.ts";
+import type { PlanHeader, PlanSummary } from "../plan/plan-lines.ts";
+import { count, counted, duration } from "../core/amounts.ts";
+import { caption, cell, marked, name, region, text, value } from "./page-parts.ts";
+import { STYLE } from "./page-style.ts";
+import { consequences, heldSentences, percent, shownDigest } from "./plan-view.ts";
 
 export interface PageFacts {
-  readonly pool: string;
+  readonly target: PlanHeader["target"];
+  /** Else they are masked. */
   readonly showValues: boolean;
-  readonly madeAt: Date;
+  /** Epoch ms: the times that are told begin then. */
+  readonly now: number;
+  /** Those that are shown, each once. */
+  readonly changes: Iterable<Example>;
+  /** Until when it can be carried out, and what ends that: a sentence, with commands in backticks. */
+  readonly holds: string;
+  /** What somebody gives who approves it. */
+  readonly approval: string;
 }
 
-const STYLE = `
-:root{color-scheme:light dark;--ink:#1c2024;--dim:#60646c;--paper:#fff;--rule:#e0e1e6;--soft:#f4f5f7;--bar:#3e63dd;--bad:#b3261e;--good:#1a7f45}
-@media (prefers-color-scheme:dark){:root{--ink:#edeef0;--dim:#b0b4ba;--paper:#111113;--rule:#363a3f;--soft:#1b1d20;--bar:#849dff;--bad:#ff9592;--good:#5bd48a}}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:62rem;padding:1.5rem 1rem 4rem;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
-h1{font-size:1.5rem;line-height:1.25;margin:0 0 .25rem;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-p{margin:.25rem 0}.dim{color:var(--dim)}code{font:.9em ui-monospace,monospace;overflow-wrap:anywhere}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.75rem;margin:1.25rem 0}
-.tile{border:1px solid var(--rule);border-radius:.5rem;padding:.6rem .8rem}.tile b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
-.wide{overflow-x:auto;border:1px solid var(--rule);border-radius:.5rem}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:.4rem .7rem;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap}tr:last-child td{border-bottom:0}
-th{background:var(--soft);font-weight:600}.n{text-align:right}
-.bar{display:block;width:8rem;height:.6rem;border-radius:.3rem;background:var(--rule);overflow:hidden}.bar i{display:block;height:100%;background:var(--bar)}
-.broken{border-left:.25rem solid var(--bad);padding:.25rem 0 .25rem .8rem;margin:.75rem 0}.broken strong{color:var(--bad)}
-.holds{color:var(--good);font-weight:600}ul{margin:.25rem 0;padding-left:1.2rem}`;
+type Shown = Pick<PageFacts, "showValues">;
 
-/** Values are masked unless `showValues`. */
-export function planPage(plan: PlanSummary, facts: PageFacts): string {
-  const { id, feed, figures, broken, examples, notPut } = plan;
-  const { pool, showValues, madeAt } = facts;
-  const { rows, users, attributes, faults, baseline, scan } = figures;
-  const shown = (list: readonly Example[]) => list.map((example) => (showValues ? example : masked(example)));
-  const most = Math.max(
-    1,
-    ...Object.values(attributes).map((counts) => counts.set + counts.change + counts.clear + counts.write),
-  );
-  const kinds = (
-    ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale", "invalid"] as const
-  ).filter((kind) => Object.values(attributes).some((counts) => counts[kind] > 0));
+/** In pieces, so that it never is in memory as a whole. */
+export function* planPage(plan: PlanSummary, facts: PageFacts): Generator<string> {
+  const { id, feed, figures, broken, notPut } = plan;
+  const { target, now, approval } = facts;
+  const { rows, users, faults } = figures;
   const share = users.matched === 0 ? 0 : users.changed / users.matched;
-  const compared =
-    baseline === "live" && scan
-      ? `Compared with the pool itself: ${count(scan.users)} users, read in ${duration(scan.durationMs)}.`
-      : baseline === "ledger"
-        ? "Compared with what poolsync wrote last."
-        : "Compared with nothing.";
-  return `<!doctype html>
+  yield `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
 <meta name="referrer" content="no-referrer"><title>Plan ${text(id)}: ${text(feed)}</title><style>${STYLE}</style></head><body>
-<h1>${text(feed)} → ${text(pool)}</h1>
-<p class="dim">Plan <code>${text(id)}</code>, made ${madeAt.toISOString().slice(0, 16).replace("T", " ")} UTC. ${compared} Nothing has been written.</p>
+<header><h1>${value(feed)} → ${value(target.pool)}</h1>
+<p>Plan <code>${text(id)}</code>. Nothing of it has been written.</p>
+${origin(plan, facts)}</header>
+<main>
 <div class="tiles">
 ${tile("rows", count(rows.read), rows.faulty > 0 ? `${count(rows.faulty)} at fault` : "none at fault")}
 ${tile("users matched", count(users.matched), "")}
 ${tile("users to change", count(users.changed), percent(share))}
 ${tile("values that cannot be written", count(sum(figures.invalid)), "")}
 </div>
-<h2>Guards</h2>
+<section><h2>Guards</h2>
 ${heldSentences(plan)
   .map((sentence) => `<p${plan.blind.length === 0 ? ' class="holds"' : ""}>${marked(sentence)}</p>`)
   .join("\n")}
-${broken.map((guard) => `<div class="broken"><p><strong>${marked(guardSentence(guard))}</strong></p>${exampleTable(shown(guard.examples))}</div>`).join("\n")}
-${broken.length === 0 ? "" : `<p>Nothing goes on unless somebody approves just this plan: <code>--approve ${text(id)}</code></p>`}
-<h2>Attributes</h2>
-<div class="wide" tabindex="0"><table><thead><tr><th>attribute</th>${kinds.map((kind) => `<th class="n">${kind}</th>`).join("")}<th>written</th></tr></thead><tbody>
-${Object.entries(attributes)
-  .map(([name, counts]) => {
-    const written = counts.set + counts.change + counts.clear + counts.write;
-    return `<tr><td><code>${text(name)}</code></td>${kinds.map((kind) => `<td class="n">${count(counts[kind])}</td>`).join("")}<td>${bar(written / most)}</td></tr>`;
-  })
-  .join("\n")}
-</tbody></table></div>
-<h2>What it means</h2>
-<ul>${consequences(figures, madeAt.getTime())
+${broken.map((guard) => `<div class="broken"><p><strong>${marked(guardSentence(guard))}</strong></p>${guardTable(guard.examples, facts)}</div>`).join("\n")}
+${broken.length === 0 ? "" : `<p>Nothing goes on unless somebody approves just this plan: <code>${text(approval)}</code></p>`}
+</section>
+${kindTable(plan.kinds)}
+${attributeTable(plan)}
+<section><h2>What it means</h2>
+<ul>${consequences(figures, now)
     .map((sentence) => `<li>${text(sentence)}</li>`)
-    .join("")}</ul>
+    .join("")}</ul></section>
 ${reasonTable("Rows at fault", faults)}
 ${reasonTable("Values that cannot be written", figures.invalid)}
 ${notPutTable(notPut, notPutCount(figures))}
-<h2>Examples</h2>
-${examples.length === 0 ? "<p>Nobody would change.</p>" : exampleTable(shown(examples))}
-${showValues ? "" : '<p class="dim">Values are masked; the number says how many characters they have.</p>'}
-</body></html>
 `;
+  yield* changeTables(plan, facts);
+  yield "</main></body></html>\n";
 }
 
-function tile(title: string, value: string, note: string): string {
-  return `<div class="tile"><span class="dim">${title}</span><b>${value}</b><span class="dim">${note || "&nbsp;"}</span></div>`;
+/** Who made it, of what, compared with what, and for how long it holds. */
+function origin({ figures, origin: from }: PlanSummary, { target, showValues, holds }: PageFacts): string {
+  const { baseline, scan } = figures;
+  const compared =
+    baseline === "live" && scan
+      ? `With the pool itself: ${counted(scan.users, "user")}, read in ${duration(scan.durationMs)}.`
+      : baseline === "ledger"
+        ? "With what poolsync wrote last."
+        : "With nothing.";
+  const account = target.arn.split(":")[4] ?? "";
+  const endpoint = /^cognito-idp\.[^/]+\.amazonaws\.com/.test(target.endpoint) ? "" : `, at ${value(target.endpoint)}`;
+  const facts: (readonly [string, string])[] = [];
+  if (from) {
+    const { file } = from;
+    const digest = shownDigest(from, figures, showValues);
+    facts.push(
+      ["made by", `${value(from.madeBy)}, with poolsync ${text(from.version)}`],
+      ["made at", time(from.madeAt)],
+      ["from the file", `${value(file.name)}, ${counted(file.bytes, "byte")}, modified ${time(file.modifiedAt)}`],
+      [
+        "SHA-256 of the file",
+        digest === undefined
+          ? "not shown: a file of so few rows could be guessed by it"
+          : `<code>${text(digest)}</code>`,
+      ],
+      ["values as of", time(from.asOf)],
+    );
+  }
+  facts.push(
+    ["compared", compared],
+    ["pool", `${value(target.pool)} in ${text(target.region)}, account ${text(account)}${endpoint}`],
+    ["holds", marked(holds)],
+  );
+  return `<dl>${facts.map(([title, fact]) => `<dt>${title}</dt><dd>${fact}</dd>`).join("\n")}</dl>`;
+}
+
+function time(ms: number): string {
+  const iso = new Date(ms).toISOString();
+  return `<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
+}
+
+function tile(title: string, amount: string, note: string): string {
+  return `<p class="tile"><span class="dim">${title}</span> <b>${amount}</b> <span class="dim">${note}</span></p>`;
+}
+
+function kindTable(kinds: readonly ChangeKind[]): string {
+  if (kinds.length === 0) return "";
+  const body = kinds.map(
+    ({ attribute, difference, count: amount }, index) =>
+      `<tr><th scope="row">${name(attribute)}</th><td><a href="#k${index}">${text(difference)}</a></td>${cell(count(amount))}</tr>`,
+  );
+  return `<section><h2>Kinds of changes</h2>${region(
+    "Kinds of changes",
+    `<table>${caption("Changes by attribute and difference")}<thead><tr><th scope="col">attribute</th><th scope="col">difference</th><th scope="col" class="n">changes</th></tr></thead><tbody>${body.join("\n")}</tbody></table>`,
+  )}</section>`;
+}
+
+const ACTIONS = ["set", "change", "clear", "write", "unchanged", "awaiting", "superseded", "stale", "invalid"] as const;
+
+function attributeTable({ figures: { attributes } }: PlanSummary): string {
+  const all = Object.entries(attributes).map(([attribute, counts]) => {
+    return { attribute, counts, written: counts.set + counts.change + counts.clear + counts.write };
+  });
+  const most = Math.max(1, ...all.map(({ written }) => written));
+  const actions = ACTIONS.filter((action) => all.some(({ counts }) => counts[action] > 0));
+  const head = actions.map((action) => `<th scope="col" class="n">${action}</th>`).join("");
+  const body = all.map(
+    ({ attribute, counts, written }) =>
+      `<tr><th scope="row">${name(attribute)}</th>${actions.map((action) => cell(count(counts[action]))).join("")}<td class="b">${bar(written / most)}</td></tr>`,
+  );
+  return `<section><h2>Attributes</h2>${region(
+    "Attributes",
+    `<table class="wrapless">${caption("What becomes of the values, by attribute")}<thead><tr><th scope="col">attribute</th>${head}<th scope="col" class="b">written</th></tr></thead><tbody>${body.join("\n")}</tbody></table>`,
+  )}</section>`;
 }
 
 function bar(share: number): string {
-  return `<span class="bar" role="img" aria-label="${percent(share)}"><i style="width:${(Math.min(1, share) * 100).toFixed(1)}%"></i></span>`;
+  return `<span class="bar" role="img" aria-label="${percent(share)} of the most"><i style="width:${(Math.min(1, share) * 100).toFixed(1)}%"></i></span>`;
 }
 
 function reasonTable(title: string, counts: Readonly<Record<string, number>>): string {
   const rows = Object.entries(counts).toSorted(([, a], [, b]) => b - a);
   if (rows.length === 0) return "";
   const body = rows.map(
-    ([reason, amount]) => `<tr><td><code>${text(reason)}</code></td><td class="n">${count(amount)}</td></tr>`,
+    ([reason, amount]) => `<tr><th scope="row"><code>${text(reason)}</code></th>${cell(count(amount))}</tr>`,
   );
-  return `<h2>${title}</h2><div class="wide" tabindex="0"><table><thead><tr><th>reason</th><th class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table></div>`;
+  return `<section><h2>${title}</h2>${region(
+    title,
+    `<table>${caption(`${title}, by reason`)}<thead><tr><th scope="col">reason</th><th scope="col" class="n">how many</th></tr></thead><tbody>${body.join("")}</tbody></table>`,
+  )}</section>`;
 }
 
 function notPutTable(notPut: readonly NotPut[], all: number): string {
   if (notPut.length === 0) return "";
+  const title = "Not put, line by line";
   const body = notPut.map(
     ({ line, username = "–", attribute = "the row", reason, detail }) =>
-      `<tr><td class="n">${line}</td><td>${text(printable(username))}</td><td><code>${text(attribute)}</code></td><td><code>${text(reason)}</code></td><td>${text(detail)}</td></tr>`,
+      `<tr>${cell(String(line))}<td>${value(username)}</td><td>${name(attribute)}</td><td><code>${text(reason)}</code></td><td>${text(detail)}</td></tr>`,
   );
   const cut =
     all > notPut.length
       ? `<p>These are the first ${count(notPut.length)} of ${count(all)}; <code>plan --report FILE</code> lists all.</p>`
       : "";
-  return `<h2>Not put, line by line</h2>${cut}<div class="wide" tabindex="0"><table><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th><th scope="col">attribute</th><th scope="col">reason</th><th scope="col">what is expected</th></tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+  return `<section><h2>${title}</h2>${cut}${region(
+    title,
+    `<table class="faults">${caption("Rows and values that are not put")}<thead><tr><th scope="col" class="n">line</th><th scope="col">username</th><th scope="col">attribute</th><th scope="col">reason</th><th scope="col">what is expected</th></tr></thead><tbody>${body.join("\n")}</tbody></table>`,
+  )}</section>`;
 }
 
-const ACTION_WORDS: Partial<Record<Action, string>> = { write: "is written" };
-
-function exampleTable(
-  examples: readonly (Omit<Example, "before" | "after"> & { before?: string; after?: string })[],
-): string {
+function guardTable(examples: readonly Example[], { showValues }: Shown): string {
   if (examples.length === 0) return "";
   const body = examples.map(
-    ({ line, username, attribute, deed: action, before = "–", after = "–" }) =>
-      `<tr><td class="n">${line}</td><td>${text(username)}</td><td><code>${text(attribute)}</code></td><td>${ACTION_WORDS[action] ?? action}</td><td>${text(before)}</td><td>${text(after)}</td></tr>`,
+    ({ line, username, attribute, deed, difference = deed, before, after }) =>
+      `<tr>${cell(String(line))}<td>${value(username)}<br>${kindTitle(attribute, difference)}</td>${showValues ? valueCells(before, after) : ""}</tr>`,
   );
-  return `<div class="wide" tabindex="0"><table><thead><tr><th class="n">line</th><th>username</th><th>attribute</th><th></th><th>before</th><th>after</th></tr></thead><tbody>${body.join("\n")}</tbody></table></div>`;
+  return region(
+    "What the guard is about",
+    `<table class="${showValues ? "values" : ""}">${caption(`The first ${examples.length} that it is about`)}<thead><tr><th scope="col" class="n">line</th><th scope="col">username and change</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>${body.join("\n")}</tbody></table>`,
+  );
+}
+
+const VALUES_HEAD = '<th scope="col">before</th><th scope="col">after</th>';
+
+/** A table a kind: all changes, or the first of each kind. */
+function* changeTables(plan: PlanSummary, { changes, showValues }: PageFacts): Generator<string> {
+  const tables = new Map<string, { readonly title: string; readonly all: number | undefined; readonly rows: string[] }>(
+    plan.kinds.map(({ attribute, difference, count: all }) => [
+      `${attribute}\0${difference}`,
+      { title: kindTitle(attribute, difference), all, rows: [] },
+    ]),
+  );
+  let shown = 0;
+  for (const { line, username, attribute, deed, difference = deed, before, after } of changes) {
+    shown += 1;
+    const key = `${attribute}\0${difference}`;
+    // What was kept before kinds were counted has none.
+    const table = tables.get(key) ?? { title: kindTitle(attribute, difference), all: undefined, rows: [] };
+    tables.set(key, table);
+    const values = showValues ? valueCells(before, after) : "";
+    table.rows.push(`<tr>${cell(String(line))}<td>${value(username)}</td>${values}</tr>\n`);
+  }
+  const all = plan.kinds.reduce((total, { count: amount }) => total + amount, 0);
+  yield "<section><h2>Changes</h2>\n";
+  if (shown === 0) yield "<p>Nobody would change.</p>\n";
+  if (shown > 0 && shown < all) {
+    yield `<p>These are ${count(shown)} of ${count(all)} changes, the first of each kind: ${count(all - shown)} are left out. To see others, give <code>plan --html</code> a file with their rows alone.</p>\n`;
+  }
+  if (shown > 0 && plan.kinds.length === 0) yield `<p>These are the first ${count(shown)}.</p>\n`;
+  if (shown > 0 && !showValues) {
+    yield "<p>Values are not shown, but how they differ. <code>--show-values</code> shows them.</p>\n";
+  }
+  for (const [index, { title, all: amount, rows }] of [...tables.values()].entries()) {
+    const part = amount === undefined || amount === rows.length ? "" : `the first ${count(rows.length)} of `;
+    yield `<table class="${showValues ? "values" : ""}"><caption><h3 id="k${index}">${title}</h3> ${part}${counted(amount ?? rows.length, "change")}</caption><thead><tr><th scope="col" class="n">line</th><th scope="col">username</th>${showValues ? VALUES_HEAD : ""}</tr></thead><tbody>\n`;
+    yield* rows;
+    yield "</tbody></table>\n";
+  }
+  yield "</section>";
+}
+
+function valueCells(...values: readonly (string | undefined)[]): string {
+  return values.map((content) => `<td>${content === undefined ? "–" : value(content)}</td>`).join("");
+}
+
+function kindTitle(attribute: string, difference: string): string {
+  return `${name(attribute)}: ${text(difference)}`;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((total, amount) => total + amount, 0);
-}
-
-/** A sentence whose names stand in backticks. */
-function marked(sentence: string): string {
-  return text(sentence).replace(/`([^`]+)`/g, "<code>$1</code>");
-}
-
-/** Whatever comes from a feed or a pool is text, and never markup. */
-function text(value: string): string {
-  return value.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 }

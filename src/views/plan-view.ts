@@ -3,6 +3,7 @@ import { blindSentence, guardSentence } from "../core/guards.ts";
 import type { Example, PlanFigures } from "../plan/figures.ts";
 import { notPutCount, totalActions } from "../plan/figures.ts";
 import type { NotPut } from "../plan/not-put.ts";
+import type { PlanOrigin } from "../plan/origin.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "../core/amounts.ts";
 import { printable } from "../core/masking.ts";
@@ -17,7 +18,7 @@ const MESSAGES_A_DAY = 50;
  * where it is at hand.
  */
 export function planDocument(
-  { id, feed, figures, broken, blind, examples, notPut: first }: PlanSummary,
+  { id, feed, figures, broken, blind, examples, kinds, notPut: first, origin }: PlanSummary,
   pool: string,
   showValues: boolean,
   notPut: Iterable<NotPut> = first,
@@ -27,6 +28,7 @@ export function planDocument(
     plan: id,
     feed,
     pool,
+    ...(origin === undefined ? {} : { origin: originDocument(origin, figures, showValues) }),
     ...figures,
     finishesAt: new Date(Date.now() + figures.durationMs).toISOString(),
     guards: broken.map(({ examples: guardExamples, value: _digest, ...guard }) => ({
@@ -36,22 +38,40 @@ export function planDocument(
     })),
     blind,
     examples: examples.map(shown),
+    kinds,
     notPut: [...notPut],
   };
 }
 
-/** What anybody may see of an example. */
-export function masked(example: Example): Omit<Example, "before" | "after"> & { before?: string; after?: string } {
-  const { before, after, ...rest } = example;
-  return {
-    ...rest,
-    ...(before === undefined ? {} : { before: mask(before) }),
-    ...(after === undefined ? {} : { after: mask(after) }),
-  };
+/** What anybody may see of an example: how its values differ, and nothing of them. */
+function masked({ before: _before, after: _after, ...rest }: Example): Example {
+  return rest;
 }
 
-function mask(value: string): string {
-  return `•••• (${Array.from(value).length})`;
+/** A shorter file could be guessed, line by line, by whoever has its digest and sees what is changed. */
+const LEAST_ROWS = 10;
+
+/** Undefined where what is masked could be guessed by it. */
+export function shownDigest(
+  { file }: PlanOrigin,
+  { rows }: Pick<PlanFigures, "rows">,
+  showValues: boolean,
+): string | undefined {
+  return showValues || rows.read >= LEAST_ROWS ? file.sha256 : undefined;
+}
+
+function originDocument(origin: PlanOrigin, figures: PlanFigures, showValues: boolean): object {
+  const { madeBy, madeAt, version, asOf, file } = origin;
+  const { sha256: _sha256, modifiedAt, ...facts } = file;
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  const digest = shownDigest(origin, figures, showValues);
+  return {
+    madeBy,
+    madeAt: iso(madeAt),
+    version,
+    asOf: iso(asOf),
+    file: { ...facts, ...(digest === undefined ? {} : { sha256: digest }), modifiedAt: iso(modifiedAt) },
+  };
 }
 
 export interface PlanLook {
@@ -94,17 +114,16 @@ export function planText(plan: PlanSummary, { pool, noColor, showValues = false 
   parts.push("\n", attributesText(figures, width, bars), "\n");
   for (const sentence of consequences(figures)) parts.push(line(sentence));
   parts.push(notPutText(plan, width));
-  const masks = (list: readonly Example[]) => (showValues ? list : list.map(masked));
   // Guards that are broken show what they are about.
   if (broken.every((guard) => guard.examples.length === 0) && examples.length > 0) {
     parts.push("\n", `For example${examples.length > SHOWN ? `, the first ${SHOWN}` : ""}:\n`);
-    parts.push(examplesText(masks(examples.slice(0, SHOWN)), width));
+    parts.push(examplesText(examples.slice(0, SHOWN), width, showValues));
   }
   parts.push("\n");
   for (const sentence of heldSentences(plan)) parts.push(line(sentence));
   for (const guard of broken) {
     parts.push(line(`✗ ${guardSentence(guard)}`));
-    parts.push(examplesText(masks(guard.examples), width));
+    parts.push(examplesText(guard.examples, width, showValues));
   }
   return parts.join("");
 }
@@ -227,24 +246,27 @@ function attributesText(figures: PlanFigures, width: number, bars: boolean): str
   );
 }
 
-function examplesText(
-  examples: readonly { line: number; username: string; attribute: string; before?: string; after?: string }[],
-  width: number,
-): string {
+function examplesText(examples: readonly Example[], width: number, showValues: boolean): string {
   return table(
     [
       { title: "LINE", align: "right" },
       { title: "USERNAME", shrinks: true },
       { title: "ATTRIBUTE", shrinks: true },
-      { title: "BEFORE", shrinks: true },
-      { title: "AFTER", shrinks: true },
+      // Beside values there is little room.
+      { title: "DIFFERENCE", shrinks: showValues },
+      ...(showValues
+        ? [
+            { title: "BEFORE", shrinks: true },
+            { title: "AFTER", shrinks: true },
+          ]
+        : []),
     ],
-    examples.map(({ line, username, attribute, before = "–", after = "–" }) => [
+    examples.map(({ line, username, attribute, difference = "–", before = "–", after = "–" }) => [
       String(line),
       printable(username),
       attribute,
-      printable(before),
-      printable(after),
+      difference,
+      ...(showValues ? [printable(before), printable(after)] : []),
     ]),
     width,
   );

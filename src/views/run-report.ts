@@ -31,7 +31,7 @@ export function reportText(
     { title: "LINE", align: "right" as const },
     { title: "ATTRIBUTE", shrinks: true },
     { title: "REASON" },
-    { title: "WHAT IS EXPECTED", shrinks: true },
+    { title: "WHAT IS EXPECTED", shrinks: true, wraps: true },
   ];
   const cut =
     kept.of > kept.issues.length

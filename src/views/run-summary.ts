@@ -14,7 +14,7 @@ export interface SummaryWords {
 }
 
 export function summaryText(summary: RunSummary, width: number, { command, origin }: SummaryWords): string {
-  const { run, feed, pool, rows, books, balanced, deadLetters, report, healed = 0, durationMs } = summary;
+  const { run, feed, pool, rows, books, balanced, deadLetters, deadPeople, report, healed = 0, durationMs } = summary;
   const faulty = rows.faulty > 0 ? `, ${count(rows.faulty)} of them faulty` : "";
   const parts = [
     indent("", `${feed} → ${pool}, run ${run}${origin === undefined ? "" : ` (${origin})`}`, width),
@@ -42,7 +42,8 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
   }
   const kinds = Object.entries(deadLetters).toSorted(([, a], [, b]) => b - a);
   if (kinds.length > 0) {
-    parts.push("\n", `Dead letters: ${count(kinds.reduce((sum, [, letters]) => sum + letters, 0))}\n`);
+    const all = kinds.reduce((sum, [, letters]) => sum + letters, 0);
+    parts.push("\n", `Dead letters: ${count(all)}, of ${counted(deadPeople, "person", "people")}\n`);
     for (const [kind, letters] of kinds) {
       parts.push(`  ${kind}: ${count(letters)}\n`);
       const advice = adviceOf(kind);

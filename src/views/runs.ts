@@ -6,6 +6,7 @@ import { directRunId, type Run } from "../store/runs.ts";
 import { planDocument, planText } from "./plan-view.ts";
 import { stateText, summaryText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
+import { whoDelivers } from "./who-delivers.ts";
 
 function described({ id, source, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {
   return {
@@ -63,12 +64,13 @@ export function runListText(runs: readonly ListedRun[], { width, now, command }:
 }
 
 export function runDocument({ run, summary, kept }: ShownRun, showValues: boolean): object {
-  const { balanced, deadLetters, books } = summary;
+  const { balanced, deadLetters, deadPeople, books } = summary;
   return {
     ...described(run),
     books,
     balanced,
     deadLetters,
+    deadPeople,
     ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
     ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
   };
@@ -99,11 +101,6 @@ export function runText({ run, summary, kept, othersDeliver, workers }: ShownRun
   const report = isReported ? `What was not put, line by line: \`${command("runs", "report", id)}\`. ` : "";
   const text = summaryText(summary, width, { command }) + indent("", report + stands, width);
   if (!othersDeliver || state !== "delivering" || pending === 0) return text;
-  const what = counted(pending, "change waits", "changes wait");
-  const who =
-    workers > 0
-      ? `: ${counted(workers, "worker delivers", "workers deliver")} to this pool.`
-      : ` for a worker, and none is alive: one has to run, such as \`${command("worker", "--pools", pool)}\`.`;
-  const sentence = `${what}${who} \`${command("status")}\` tells of holds.`;
+  const sentence = `${whoDelivers({ pool, pending, workers }, command)} \`${command("status")}\` tells of holds.`;
   return text + indent("", sentence, width);
 }

@@ -63,21 +63,38 @@ function poolsText(pools: NamespaceStatus["pools"], width: number): string {
       { title: "WAITING", align: "right" },
       { title: "ACTIVE", align: "right" },
       { title: "DELAYED", align: "right" },
-      { title: "CALLS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
     ],
-    pools.map(({ pool, due, queue, pace }) => [
+    pools.map(({ pool, due, queue }) => [
       pool,
       count(due),
       count((queue["waiting"] ?? 0) + (queue["prioritized"] ?? 0)),
       count(queue["active"] ?? 0),
       count(queue["delayed"] ?? 0),
-      `${pace.ratePerSecond.toFixed(pace.ratePerSecond < 10 ? 1 : 0)} of ${pace.ceilingPerSecond}`,
-      pace.lastCutAt === undefined ? "never" : age(Date.now() - Date.parse(pace.lastCutAt)),
     ]),
     width,
   );
-  return `\n${lines}`;
+  return `\n${lines}\n${pacesText(pools, width)}`;
+}
+
+/** UserUpdate has its pace, and so has UserList. */
+function pacesText(pools: NamespaceStatus["pools"], width: number): string {
+  return table(
+    [
+      { title: "PACE", shrinks: true },
+      { title: "CALLS/S", align: "right" },
+      { title: "LAST CUT", align: "right" },
+      { title: "LOOKS/S", align: "right" },
+      { title: "LAST CUT", align: "right" },
+    ],
+    pools.map(({ pool, pace, listPace }) => [
+      pool,
+      ...[pace, listPace].flatMap(({ ratePerSecond, ceilingPerSecond, lastCutAt }) => [
+        `${ratePerSecond.toFixed(ratePerSecond < 10 ? 1 : 0)} of ${ceilingPerSecond}`,
+        lastCutAt === undefined ? "never" : age(Date.now() - Date.parse(lastCutAt)),
+      ]),
+    ]),
+    width,
+  );
 }
 
 const WORK: Readonly<Record<AliveWorker["does"], string>> = {

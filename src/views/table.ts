@@ -5,6 +5,8 @@ export interface Column {
   readonly align?: "left" | "right";
   /** May be cut with an ellipsis where the table is too wide. */
   readonly shrinks?: boolean;
+  /** Of the last column, which shrinks: goes on in lines below instead of being cut. */
+  readonly wraps?: boolean;
   /** Left out, with all others that may be, where the table is too wide with them. */
   readonly spare?: boolean;
 }
@@ -25,6 +27,16 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     const of = <T>(all: readonly T[]): T[] => all.filter((_, index) => kept.includes(index));
     return kept.length < columns.length ? table(of(columns), rows.map(of), width) : blocks(columns, rows, width);
   }
+  const last = columns.length - 1;
+  const before = widths.slice(0, last).reduce((sum, wide) => sum + wide + GAP.length, 0);
+  const lines = (cells: readonly string[]): string => {
+    if (columns[last]?.wraps !== true) return line(cells);
+    const [first = "", ...more] = wrap(cells[last] ?? "", widths[last] ?? 0);
+    return [
+      line([...cells.slice(0, last), first]),
+      ...more.map((text) => " ".repeat(before) + cut(text, widths[last] ?? 0)),
+    ].join("\n");
+  };
   const line = (cells: readonly string[]): string =>
     columns
       .map(({ align }, index) => {
@@ -35,7 +47,7 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       })
       .join(GAP)
       .trimEnd();
-  return [line(columns.map(({ title }) => title)), ...rows.map(line)].map((text) => `${text}\n`).join("");
+  return [line(columns.map(({ title }) => title)), ...rows.map(lines)].map((text) => `${text}\n`).join("");
 }
 
 function shrink(columns: readonly Column[], natural: readonly number[], room: number): number[] | undefined {

@@ -16,7 +16,10 @@ test("a recount finds users and letters again of which the store has lost the pl
   const keys = createKeys(app.environment["POOLSYNC_NAMESPACE"] ?? "");
   const { store, ...engine } = await app.open();
   const verify = async () => {
-    const status = await statusOf({ store, ...engine }, { ceilingOf: () => 25, verify: true });
+    const status = await statusOf(
+      { store, ...engine },
+      { ceilingsOf: () => ({ ratePerSecond: 25, listsPerSecond: 25 }), verify: true },
+    );
     return { ...status.verified, text: statusText(status, 500, (...words) => words.join(" ")) };
   };
   const found = async () => (await verify()).lost;

@@ -5,9 +5,9 @@ import { describe, test, type TestContext } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
 import { notPutForm } from "../../src/plan/not-put.ts";
-import { planPage } from "../../src/views/plan-page.ts";
 import { runCommand } from "../cli/command-run.ts";
 import { setApp } from "../support/app-stage.ts";
+import { pageOf } from "../support/plan-pages.ts";
 import { addUsers, POOL } from "../support/pool-stage.ts";
 
 const STRANGERS = 12;
@@ -42,8 +42,14 @@ describe("what a plan does not put", () => {
       text,
       / 11 nobody9@example.com .*\nAnd 3 more: `plan --report FILE` lists all, and so does its --json\.\n/,
     );
-    assert.match(text, /For example:\n.*\n 15 u1 given_name Old Zoë\n 16 u2 given_name Old Zoë\n/);
-    assert.match((await plan()).stdout, /given_name\s+•••• \(3\)\s+•••• \(3\)/);
+    assert.match(
+      text,
+      /For example:\n.*\n 15 u1 given_name other value Old Zoë\n 16 u2 given_name other value Old Zoë\n/,
+    );
+    assert.match(text, /DIFFERENCE BEFORE AFTER\n/);
+    const masked = (await plan()).stdout;
+    assert.match(masked, /^ *LINE +USERNAME +ATTRIBUTE +DIFFERENCE\n +15 +u1 +given_name +other value\n/m);
+    assert.doesNotMatch(masked, /Old|Zoë/);
   });
 
   test("is all in the report, in the JSON and on the page", async (t) => {
@@ -61,7 +67,7 @@ describe("what a plan does not put", () => {
     );
     const page = await readFile(html, "utf8");
     assert.equal(page.match(/nobody\d+@example\.com/g)?.length, STRANGERS);
-    assert.match(page, /<td>u0<\/td><td><code>given_name<\/code><\/td><td><code>too-long<\/code>/);
+    assert.match(page, /<td><bdi>u0<\/bdi><\/td><td><code>given_name<\/code><\/td><td><code>too-long<\/code>/);
   });
 
   test("leaves the report empty where everything is put", async (t) => {
@@ -93,7 +99,7 @@ describe("what a plan does not put", () => {
     const planned = await app.planOf(await app.file("username,given_name\nnobody,New\n"), { baseline: "live" });
     const { figures } = planned;
     const large = { ...planned, figures: { ...figures, rows: { read: 6000, faulty: 5001 } } };
-    const page = planPage(large, { pool: POOL, showValues: false, madeAt: new Date() });
+    const page = pageOf(large);
     assert.match(page, /These are the first 1 of 5,001; <code>plan --report FILE<\/code> lists all/);
   });
 });

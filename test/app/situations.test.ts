@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Settlement } from "../../src/core/settlement.ts";
+import { discardLetters } from "../../src/app/letters/discard-letters.ts";
 import { exceptionText } from "../../src/app/users/reasons.ts";
 import { setApp, type App } from "../support/app-stage.ts";
 import { byHand, POOL } from "../support/pool-stage.ts";
@@ -52,7 +53,9 @@ const SITUATIONS: readonly Situation[] = [
   {
     title: "nobody ever asked for anything",
     who: "anna",
-    says: pattern(String.raw`^poolsync was never asked to change this user\.$`),
+    says: pattern(
+      String.raw`^poolsync knows of no change of this user: none waits, was written or was refused\. What a cancelled run had put leaves nothing here\.$`,
+    ),
   },
   {
     title: "a file's value was written, and is there",
@@ -70,6 +73,18 @@ const SITUATIONS: readonly Situation[] = [
       await sync(app, who, "Cor");
     },
     says: pattern("^Nothing waits\\. `nickname` was found as wanted at AT by RUN of cora\\.csv, without a call\\.$"),
+  },
+  {
+    title: "later files found there what an earlier one had written",
+    who: "cleo",
+    act: async (app, who) => {
+      await sync(app, who, "Cle", 1);
+      await sync(app, who, "Cle", 2);
+      await sync(app, who, "Cle", 3);
+    },
+    says: pattern(
+      "^Nothing waits, and what poolsync wrote last is there\\. `nickname` was found as wanted at AT by RUN of cleo\\.csv, without a call \\(poolsync wrote it last at AT, by RUN of cleo\\.csv\\)\\.$",
+    ),
   },
   {
     title: "somebody else has changed it since",
@@ -110,6 +125,31 @@ const SITUATIONS: readonly Situation[] = [
     },
     says: pattern(
       "^`nickname` was not written \\(stale\\), at AT, line 2 of RUN of gina\\.csv\\. Something newer was there before: .*`--as-of`\\. What is newer is as of 2026-01-02T00:00:00\\.000Z\\. `nickname` was written",
+    ),
+  },
+  {
+    title: "its dead letter was discarded",
+    who: "gwen",
+    absent: true,
+    act: async (app, who) => {
+      await sync(app, who, "Gw");
+      const engine = await app.open();
+      const until = (await engine.store.now()) + 1;
+      await discardLetters(engine, { filters: [{ user: engine.keyring.userKey(POOL, who) }], until, dryRun: false });
+    },
+    says: pattern(
+      "`nickname` was put by RUN of gwen\\.csv, became a dead letter \\(user-not-found\\), and was discarded at AT: put it again where it is wanted\\.$",
+    ),
+  },
+  {
+    title: "an older file says what a newer one had written",
+    who: "greg",
+    act: async (app, who) => {
+      await sync(app, who, "Same", 2);
+      await sync(app, who, "Same", 1);
+    },
+    says: pattern(
+      "^Nothing waits, and what poolsync wrote last is there\\. `nickname` was written at AT by RUN of greg",
     ),
   },
   {

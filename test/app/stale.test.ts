@@ -6,9 +6,9 @@ import { logRun } from "../../src/app/runs/run-log.ts";
 import { isComplete } from "../../src/app/runs/run-summary.ts";
 import { EXIT } from "../../src/exit-codes.ts";
 import { createLog } from "../../src/log.ts";
-import { planPage } from "../../src/views/plan-page.ts";
 import { runCommand } from "../cli/command-run.ts";
 import { setApp } from "../support/app-stage.ts";
+import { pageOf } from "../support/plan-pages.ts";
 import { POOL } from "../support/pool-stage.ts";
 
 const LONG_AGO = new Date("2020-01-01T00:00:00Z");
@@ -44,7 +44,7 @@ describe("a file that is older than what was written", () => {
     assert.match(text, /2 values of 2 rows are stale, and would be left: .* newer ones than of 2020-01-01T00:00:00Z/);
     assert.match(text, /give the file again with --as-of 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ\./);
     assert.match(text, /ATTRIBUTE .*STALE/);
-    const page = planPage(summary, { pool: POOL, showValues: false, madeAt: new Date() });
+    const page = pageOf(summary);
     assert.match(page, /2 values of 2 rows are stale/);
   });
 
@@ -110,7 +110,8 @@ describe("rows that say their own times", () => {
     const summary = await app.sync(all, asked);
     assert.ok(!isComplete(summary));
     const log = await open(app.at("log"), "w");
-    logRun(createLog("warn", log.fd))({ is: "finished", outcome: { summary, detached: false, putBefore: false } });
+    const outcome = { summary, detached: false, workers: 0, putBefore: false };
+    logRun(createLog("warn", log.fd))({ is: "finished", outcome });
     await log.close();
     assert.match(await readFile(app.at("log"), "utf8"), /"stale":2,.*"msg":"run is older than what was written"/);
     assert.equal(app.pool.user("ann")?.attributes["given_name"], "New");

@@ -100,7 +100,15 @@ async function setStage(t: TestContext, { load, figures }: Kind) {
   const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 5 });
   scope.defer(cognito, (client) => client.close());
   const open = async (id: string) => {
-    const pool = await openPool({ engine, cognito, pool: id, ratePerSecond: 1000, concurrency: 5, log });
+    const pool = await openPool({
+      engine,
+      cognito,
+      pool: id,
+      ratePerSecond: 1000,
+      listsPerSecond: 25,
+      concurrency: 5,
+      log,
+    });
     return scope.defer(pool, (opened) => opened.close());
   };
   const { store } = engine;

@@ -55,7 +55,9 @@ export async function lookAtBroken(
     const there = (await documents.all(one.kind)).find(({ place }) => place === one.place);
     if (there?.text === one.text) inPlace.push(one);
   }
-  const counted = (await statusOf(engine, { ceilingOf: () => 1, verify: false })).damaged;
+  const counted = (
+    await statusOf(engine, { ceilingsOf: () => ({ ratePerSecond: 1, listsPerSecond: 1 }), verify: false })
+  ).damaged;
   const { damaged: damagedUnits } = await runs.books();
   const removed = await damaged.remove(shelf.map(({ id }) => id));
   const left = (await damaged.list()).length;

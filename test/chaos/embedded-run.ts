@@ -234,7 +234,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const own = scope.defer(await open(join(directory, "finale.log"), "a"), (file) => file.close());
   const log = createLog("debug", own.fd);
   const pool = scope.defer(
-    await openPool({ engine, cognito, pool: POOL, ratePerSecond: RATE, concurrency: 8, log }),
+    await openPool({ engine, cognito, pool: POOL, ratePerSecond: RATE, listsPerSecond: 25, concurrency: 8, log }),
     (opened) => opened.close(),
   );
   await republishLetters(engine.queues, engine.store.letters, POOL);

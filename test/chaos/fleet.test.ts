@@ -80,7 +80,15 @@ test("two workers, one killed and one suspended, bring 2,000 users to their newe
     const engine = await openEngine({ redisUrl: url, namespace, dataDir: "" });
     const cognito = createCognitoClient({ endpoint: emulator.url, region: "eu-west-1", concurrency: 2 });
     try {
-      const opened = await openPool({ engine, cognito, pool: POOL, ratePerSecond: 1000, concurrency: 2, log });
+      const opened = await openPool({
+        engine,
+        cognito,
+        pool: POOL,
+        ratePerSecond: 1000,
+        listsPerSecond: 25,
+        concurrency: 2,
+        log,
+      });
       const run = await engine.store.runs.direct(POOL);
       const producer = createProducer({ engine, profile: opened.profile, run: run.id, priority: PRIORITY.bulk });
       const mine = puts.filter((_, place) => place % 2 === half);

@@ -52,7 +52,15 @@ export async function provoke({ engine, endpoint, service, model, forgetful }: P
   const lateSettles: LateSettle[] = [];
   const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 2 });
   const log = createLog("silent");
-  const pool = await openPool({ engine, cognito, pool: POOL, ratePerSecond: 150, concurrency: 2, log });
+  const pool = await openPool({
+    engine,
+    cognito,
+    pool: POOL,
+    ratePerSecond: 150,
+    listsPerSecond: 25,
+    concurrency: 2,
+    log,
+  });
   const timeMs = Date.now() - 60_000;
   const run = (await engine.store.runs.direct(POOL)).id;
 

@@ -107,7 +107,15 @@ async function soak(): Promise<number> {
   const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency: 2 });
   closers.push(() => cognito.close());
   const log = createLog("silent");
-  const pool = await openPool({ engine, cognito, pool: POOL, ratePerSecond: RATE, concurrency: 2, log });
+  const pool = await openPool({
+    engine,
+    cognito,
+    pool: POOL,
+    ratePerSecond: RATE,
+    listsPerSecond: 25,
+    concurrency: 2,
+    log,
+  });
   closers.push(() => pool.close());
   const run = (await engine.store.runs.direct(POOL)).id;
   const producer = createProducer({ engine, profile: pool.profile, run, priority: PRIORITY.direct });

@@ -21,10 +21,11 @@ const flags = {
   endpointUrl: "http://127.0.0.1:9229",
   profile: "hr",
   rate: "5",
+  listRate: "7",
 };
 const engine = "--config 'my pools.yaml' --data-dir data";
 const cognito = `${engine} --region eu-west-1 --endpoint-url http://127.0.0.1:9229 --profile hr`;
-const paced = `${cognito} --rate 5`;
+const paced = `${cognito} --rate 5 --list-rate 7`;
 const place =
   "AWS_REGION=eu-west-1 AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=http://127.0.0.1:9229 AWS_PROFILE=hr npm run -s poolsync --";
 
@@ -51,7 +52,7 @@ test("a command that a message names is called as this one was, with the flags t
   }
   assert.equal(
     commandLine(io, ["worker", "--pools", "eu-west-1_A"], flags),
-    `${place} worker --pools eu-west-1_A --config 'my pools.yaml' --rate 5`,
+    `${place} worker --pools eu-west-1_A --config 'my pools.yaml' --rate 5 --list-rate 7`,
   );
   assert.equal(commandLine({ ...io, calledAs: "poolsync" }, ["dead", "list"]), "poolsync dead list");
 });

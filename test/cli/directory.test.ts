@@ -8,6 +8,7 @@ import { openQueues } from "../../src/queues/bullmq.ts";
 import { until } from "../support/condition.ts";
 import { POOL, runCommand } from "./command-run.ts";
 import { setDirectoryStage, type DirectoryStage } from "./directory-stage.ts";
+import { assertNoPage, assertPage } from "./waiting-page.ts";
 
 const USERS = 150;
 
@@ -95,6 +96,8 @@ describe("the directory worker", () => {
     assert.match(text.stdout.replaceAll("\n", " "), /waits for an approval until .*`poolsync runs approve r-/);
     assert.doesNotMatch(text.stdout, /New1/);
 
+    await assertPage(stage, run.run, 60);
+
     // A sync of the same content looks at its guards itself.
     assert.equal((await runCommand(byHand("--baseline", "live"), { environment })).code, EXIT.guarded);
 
@@ -115,6 +118,7 @@ describe("the directory worker", () => {
     assert.equal(updates(), 60);
     assert.deepEqual([nameOf("u0"), nameOf("u7"), nameOf("u99")], ["New0", "Else", "Old"]);
     assert.equal(finished.plan, undefined);
+    await assertNoPage(stage, run.run);
   });
 
   test("leaves a run that waits as it is while its content is the same, and newer content goes before it", async () => {

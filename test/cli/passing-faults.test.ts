@@ -51,7 +51,7 @@ describe("a fault of a read", () => {
     const redis = words.includes("--now") ? {} : { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace };
     return runCommand([...words, ...where(words)], {
       ...options,
-      environment: { POOLSYNC_KEY: KEY, POOLSYNC_REQUEST_TIMEOUT: "0.3", ...redis },
+      environment: { POOLSYNC_KEY: KEY, POOLSYNC_REQUEST_TIMEOUT: "0.3", ...redis, ...options.environment },
     });
   };
   const one = (...words: readonly string[]) => [
@@ -119,7 +119,9 @@ describe("a fault of a read", () => {
   const lasting = (operation: Operation, error: FaultRule["error"], words: readonly string[]): Promise<Said> => {
     stage.emulator.faults.clear();
     stage.emulator.faults.add({ operation, error });
-    return said(words, { readsWithinMs: 2000 });
+    // Where nothing is known of the pool that one could go on with.
+    const fresh = { POOLSYNC_NAMESPACE: testRedis().namespace };
+    return said(words, { readsWithinMs: 2000, environment: operation === "DescribeUserPool" ? fresh : {} });
   };
   const throttle = "TooManyRequestsException";
   const bare = { kind: "http", status: 503 } as const;

@@ -156,7 +156,7 @@ describe("a fleet", () => {
     assert.equal(resumed.code, EXIT.done, resumed.stderr);
     assert.match(
       flat(resumed.stdout),
-      new RegExp(`^Resumed: pool ${POOL}\\. \\d+ users are due again: a worker delivers them\\.\\s*$`),
+      new RegExp(`^Resumed: pool ${POOL}\\. \\d+ users are due again: workers deliver them\\.\\s*$`),
     );
     await until("all of it is delivered", async () => (await booksOf(wrong)).books["pending"] === 0, 15_000);
     await until("what came later is, too", () => valueOf(2, "given_name") === "Later");

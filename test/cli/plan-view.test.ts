@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createTally } from "../../src/plan/figures.ts";
 import type { PlanSummary } from "../../src/plan/plan-lines.ts";
-import { planPage } from "../../src/views/plan-page.ts";
 import { planDocument, planText } from "../../src/views/plan-view.ts";
+import { pageOf } from "../support/plan-pages.ts";
 
 const pace = { updatesPerSecond: 20, listsPerSecond: 25 };
 const federated = { users: 0, overwritten: 0, unchecked: [] };
@@ -16,6 +16,7 @@ function summaryOf(facts: Partial<PlanSummary>, unlisted = 0): PlanSummary {
     figures: { ...counted, unlisted },
     broken: [],
     blind: [],
+    kinds: [],
     notPut: [],
     examples: [],
     ...facts,
@@ -24,8 +25,6 @@ function summaryOf(facts: Partial<PlanSummary>, unlisted = 0): PlanSummary {
 
 const textOf = (summary: PlanSummary): string =>
   planText(summary, { pool: "staff", noColor: true }, 80).replaceAll(/\s+/g, " ");
-const pageOf = (summary: PlanSummary): string =>
-  planPage(summary, { pool: "staff", showValues: false, madeAt: new Date(0) });
 
 describe("a plan, as it is shown", () => {
   test("says that all guards hold only where all could look", () => {

@@ -44,4 +44,9 @@ test("a feed runs when it is told to, and not by its schedule while that is paus
   const started = await say("runs", "start", "hr");
   assert.match(started.stdout, /Feed hr is to run now: a directory worker carries it out\./);
   await until("it runs", async () => (await runs()).length === 1);
+  assert.doesNotMatch(started.stdout, /was cancelled/);
+  const [wrong] = await runs();
+  assert.equal((await say("runs", "cancel", wrong?.run ?? "")).code, EXIT.done);
+  const left = await say("runs", "start", "hr");
+  assert.match(left.stdout, new RegExp(`Its last run, ${wrong?.run}, was cancelled: where the content is the same`));
 });

@@ -169,7 +169,13 @@ describe("a file, from the command line to the pool and back", () => {
 
   test("a dry run counts, and a replay before the cause is mended says that the letters died again", async () => {
     const dry = await json(["dead", "replay", "--kind", "user-not-found", "--user", "NEWCOMER", "--dry-run"]);
-    assert.deepEqual(dry.document, { dryRun: true, letters: 6, byKind: { "user-not-found": 6 }, notReplayable: 0 });
+    assert.deepEqual(dry.document, {
+      dryRun: true,
+      letters: 6,
+      people: 1,
+      byKind: { "user-not-found": 6 },
+      notReplayable: 0,
+    });
     const { code, document } = await json(["dead", "replay", "--limit", "1"]);
     assert.equal(code, 2);
     assert.equal(z.object({ diedAgain: z.number() }).parse(document).diedAgain, 1);

@@ -46,6 +46,17 @@ describe("a table", () => {
     assert.equal(table(columns, [["r-1", "eu-west-1_Example"]], 20), "RUN   r-1\nPOOL  eu-west-1_Example\n");
   });
 
+  test("goes on below in a last column that wraps", () => {
+    const columns = [
+      { title: "LINE", align: "right" as const },
+      { title: "EXPECTED", shrinks: true, wraps: true },
+    ];
+    assert.equal(
+      table(columns, [["3", "to have at most 2 characters"]], 22),
+      "LINE  EXPECTED\n   3  to have at most\n      2 characters\n",
+    );
+  });
+
   test("knows that some letters take two columns", () => {
     assert.equal(columnsWide("田中"), 4);
     assert.equal(columnsWide("Ngozi\u0301"), 5);

@@ -243,6 +243,7 @@ describe("no part of a token shows", () => {
       "POOLSYNC_NAMESPACE",
       "POOLSYNC_RATE",
       "POOLSYNC_RESERVE",
+      "POOLSYNC_LIST_RATE",
       "POOLSYNC_KEY",
       "POOLSYNC_LOG_LEVEL",
       "POOLSYNC_CONFIG",

@@ -179,6 +179,8 @@ describe("an endpoint that is not Cognito", () => {
     const address = server.address();
     assert.ok(typeof address === "object" && address !== null);
     client = createCognitoClient({
+      // So much is asked of no pool in life.
+      controlPlane: { acquire: async () => ({ done() {}, throttled: async () => {} }), close() {} },
       endpoint: `http://127.0.0.1:${address.port}`,
       concurrency: 2,
       requestTimeoutMs: 10_000,

@@ -12,6 +12,8 @@ const NOTHING = [
   "N/A",
   "n/a",
   "NA",
+  "N.A.",
+  "t.b.d.",
   "Not available",
   "Unknown",
   "None",

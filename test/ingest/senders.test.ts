@@ -8,15 +8,16 @@ import { describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { eventSecrets } from "../../src/config/config.ts";
 import { readConfigFile } from "../../src/config/config-file.ts";
-import { SCHEMES } from "../../src/config/events.ts";
+import { ALGORITHMS, ENCODINGS, SCHEMES } from "../../src/config/events.ts";
 import { ANSWERS, RETRY_AFTER, WHILE_FULL } from "../../src/ingest/answers.ts";
 import type { IngestFeed } from "../../src/ingest/ingest-server.ts";
-import { only, section, table } from "../support/markdown-page.ts";
+import { marked, only, section, table } from "../support/markdown-page.ts";
 import { NOW, startIngest } from "./ingest-stage.ts";
 
 // docs/events.md, held against the code, and its examples signed as their senders sign.
 
-const page = readFileSync(join(dirname(dirname(import.meta.dirname)), "docs/events.md"), "utf8");
+const docs = join(dirname(dirname(import.meta.dirname)), "docs");
+const page = readFileSync(join(docs, "events.md"), "utf8");
 const ENVIRONMENT = {
   BAMBOO_SECRET: "123b929362d51613054f71e5e5d4bf2c",
   CRM_SECRET: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -135,5 +136,13 @@ describe("the page on events", () => {
       table(section(page, "Schemes"), "scheme").map((row) => only(row["scheme"])),
       [...SCHEMES],
     );
+  });
+
+  test("and the one on operations have the same schemes, and the forms of a signature", () => {
+    const operations = readFileSync(join(docs, "operations.md"), "utf8");
+    const rows = table(section(operations, "poolsync.yaml"), "key");
+    const form = (key: string) =>
+      marked(rows.find((row) => only(row["key"]) === `feeds.<name>.events.${key}`)?.["form"]);
+    assert.deepEqual([form("scheme"), form("algorithm"), form("encoding")], [SCHEMES, ALGORITHMS, ENCODINGS]);
   });
 });

@@ -20,6 +20,7 @@ const plan: Plan = {
   broken: [],
   blind: [],
   examples: [],
+  kinds: [],
   notPut: [],
   figures: createTally().figures({
     baseline: "live",

@@ -23,6 +23,7 @@ function planOf(text: string): Plan {
     broken: [],
     blind: [],
     examples: [],
+    kinds: [],
     notPut: [],
     figures: createTally().figures({
       baseline: "live",

@@ -9,7 +9,13 @@ import { createTally } from "../../src/plan/figures.ts";
 import type { PlannedRow } from "../../src/plan/planned-row.ts";
 import { openPlanFile } from "../../src/plan/plan-file.ts";
 import { planLines } from "../../src/plan/plan-lines.ts";
-import { APPROVAL_MS, checkStoredPlan, openApprovedPlan, storePlan } from "../../src/plan/stored-plan.ts";
+import {
+  APPROVAL_MS,
+  checkStoredPlan,
+  openApprovedPlan,
+  readStoredPlan,
+  storePlan,
+} from "../../src/plan/stored-plan.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import type { Signer } from "../../src/store/keyring.ts";
 import { chunkPlace } from "../../src/store/sealed-unit.ts";
@@ -45,6 +51,7 @@ function planOf(rows: () => Iterable<PlannedRow>): Plan {
     broken: [broken],
     blind: [],
     examples: [example],
+    kinds: [{ attribute: "given_name", difference: "set where nothing was", count: USERS }],
     notPut: [],
     figures,
     rows,
@@ -91,6 +98,32 @@ describe("a plan that waits in the store", () => {
   const check = (plans: Plans, run = RUN, at = now, ring = keyring) =>
     checkStoredPlan({ plans, keyring: ring }, run, at);
   const open = (plans: Plans, run = RUN) => openApprovedPlan({ plans, keyring }, run, directory.path);
+
+  test("is read with the changes that a page shows, and what was there", async () => {
+    function* rows(): Generator<PlannedRow> {
+      for (const line of [2, 3, 4]) {
+        const unit = { ...unitOf(line), value: { kind: "text", text: `New${line}` } } as const;
+        const units = [{ unit, action: "change", message: false, before: "Zoë" }] as const;
+        yield { ...common, line, user: String(line), username: `u${line}`, units };
+      }
+    }
+    const kinds = [{ attribute: "given_name", difference: "other value", count: 3 }] as const;
+    const { plans } = await kept({ ...planOf(rows), kinds });
+    const read = await readStoredPlan({ plans, keyring }, RUN, now);
+    assert.deepEqual(read?.summary?.kinds, kinds);
+    assert.deepEqual(
+      read?.changes,
+      [2, 3, 4].map((line) => ({
+        line,
+        username: `u${line}`,
+        attribute: "given_name",
+        deed: "change",
+        difference: "other value",
+        before: "Zoë",
+        after: `New${line}`,
+      })),
+    );
+  });
 
   test("is read as it was made, with what people are shown", async () => {
     const { plans, chunks } = await kept();

@@ -61,6 +61,7 @@ export interface AppOptions {
   /** Of poolsync.yaml. */
   readonly config?: string;
   readonly environment?: Values;
+  readonly readsWithinMs?: number;
   /**
    * Puts data where the embedded engine has it, which is then used. It goes by this process's clock, which a test may
    * move. Where it is absent the engine is Redis, which is quicker.
@@ -122,7 +123,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   async function read(): Promise<Opened> {
     const known = { ...awsVariables(), HOME: "/nonexistent", ...environment };
     const config = await readConfig({ config: at("poolsync.yaml"), dataDir: at("data") }, known);
-    return { config, log, reads: reportedReads(log) };
+    return { config, log, reads: reportedReads(log, defined({ withinMs: options.readsWithinMs })) };
   }
 
   async function inRequest<T>(act: (request: Request) => Promise<T>): Promise<T> {

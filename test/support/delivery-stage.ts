@@ -129,7 +129,15 @@ async function openStage(
   const open = async (watched = engine): Promise<Pool> => {
     const { ratePerSecond = 1000, concurrency = 5, requestTimeoutMs = 10_000 } = options;
     const cognito = createCognitoClient({ endpoint, region: "eu-west-1", concurrency, requestTimeoutMs });
-    const pool = await openPool({ engine: watched, cognito, pool: id, ratePerSecond, concurrency, log });
+    const pool = await openPool({
+      engine: watched,
+      cognito,
+      pool: id,
+      ratePerSecond,
+      listsPerSecond: 25,
+      concurrency,
+      log,
+    });
     closers.push(async () => {
       await pool.close();
       cognito.close();

@@ -2,6 +2,6 @@ import type { Plan } from "../../src/plan/plan.ts";
 import type { PlanSummary } from "../../src/plan/plan-lines.ts";
 
 /** What is left of a plan once it is closed. */
-export function summaryOf({ id, feed, figures, broken, blind, examples, notPut }: Plan): PlanSummary {
-  return { id, feed, figures, broken, blind, examples, notPut };
+export function summaryOf({ id, feed, figures, broken, blind, examples, kinds, notPut, origin }: Plan): PlanSummary {
+  return { id, feed, figures, broken, blind, examples, kinds, notPut, origin };
 }

@@ -145,6 +145,7 @@ export function planOf(username: string): Plan {
     broken: [],
     blind: [],
     examples: [],
+    kinds: [],
     notPut: [],
     figures: createTally().figures({ baseline: "live", matched: 1, changed: 1, pace, federated }),
     *rows() {

@@ -196,7 +196,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   if (cancelled) return log.warn({ run: cancelled, pool: poolId, feed: name }, "feed unchanged since it was cancelled");
   const feeds = [{ input, mapping, guards: setting.guards }];
   const baseline = "live";
-  const deps = { scope, engine, pool, signal };
+  const deps = { scope, engine, pool, signal, role: "directory worker" };
   const [planned] = await planFeeds({ config, log }, deps, { feeds, looksAtEach: false }, baseline);
   if (!planned) throw new Error("Expected a plan of the feed");
   if (!isApproved(planned, [], { pool: pool.profile.id, log })) return park(pass, planned, identity);

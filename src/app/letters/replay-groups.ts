@@ -26,6 +26,8 @@ export interface ReplayRequest {
 export interface Replayable {
   readonly groups: readonly LetterGroup[];
   readonly letters: number;
+  /** Whose they are. */
+  readonly people: number;
   /** Of users' own changes, whose token is gone, and those that were altered in the store. */
   readonly notReplayable: number;
   /** The latter alone. */
@@ -34,15 +36,18 @@ export interface Replayable {
 
 export async function findReplayable(engine: Engine, { filters, limit }: ReplayRequest): Promise<Replayable> {
   const left = { own: 0, altered: 0 };
+  const people = new Set<string>();
   const groups = await groupLetters(engine, filters, limit, async (letter) => {
     const why = await whyNotReplayable(engine, letter);
     if (why !== undefined) left[why] += 1;
+    else people.add(letter.user);
     return why === undefined;
   });
   const { own, altered } = left;
   return {
     groups,
     letters: groups.reduce((sum, group) => sum + group.letters, 0),
+    people: people.size,
     notReplayable: own + altered,
     altered,
   };
@@ -125,7 +130,7 @@ export async function replayAndWait(
     const { pending } = await booksOf(engine.store.runs, runs);
     throw new AppError(
       "interrupted",
-      `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: a worker delivers them, or the next sync into the pool with --leftovers.`,
+      `Interrupted. ${counted(pending, "change stays", "changes stay")} queued: a worker that runs delivers them, or the next sync into the pool with --leftovers.`,
       { cause: error, category: "interrupted" },
     );
   }

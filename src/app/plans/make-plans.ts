@@ -12,6 +12,7 @@ import type { RunSource } from "../runs/run-feed.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { identityOf, recordsOf, timesOf } from "../feeds/feed-input.ts";
 import { healingOf } from "./auto-replay.ts";
+import { originOf } from "./plan-origin.ts";
 import { rowsOf, type OpenedFeed, type OpenedFeeds } from "../feeds/open-feeds.ts";
 import type { Opened } from "../opening.ts";
 
@@ -43,10 +44,10 @@ export interface PlanningDeps {
   readonly signal: AbortSignal;
 }
 
-/** Plans all feeds with one scan. Throws an AppError where it was interrupted. */
+/** Plans all feeds with one scan. `role`: see {@link originOf}. Throws an AppError where it was interrupted. */
 export async function planFeeds(
   { config, log }: Pick<Opened, "config" | "log">,
-  deps: Omit<PlanningDeps, "directory">,
+  { role, ...deps }: Omit<PlanningDeps, "directory"> & { readonly role?: string },
   { feeds, looksAtEach }: Pick<OpenedFeeds, "feeds" | "looksAtEach">,
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
@@ -63,6 +64,7 @@ export async function planFeeds(
       feed: input.name,
       records: recordsOf(input, mapping, asOfMs),
       times: timesOf(asOfMs, mapping),
+      origin: originOf({ ...input, asOfMs }, role),
       mapping,
       guards,
       identity,

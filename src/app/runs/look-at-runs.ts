@@ -1,10 +1,14 @@
 /** What is to be seen of runs: the latest with their books, or one with its plan where it waits for an approval. */
 import type { Books } from "../../core/books.ts";
 import type { Log } from "../../log.ts";
-import { checkStoredPlan } from "../../plan/stored-plan.ts";
-import type { WrittenPlan } from "../../plan/plan-lines.ts";
+import { nextStep, sentence } from "../../core/sentence.ts";
+import type { Example } from "../../plan/figures.ts";
+import { checkStoredPlan, readStoredPlan } from "../../plan/stored-plan.ts";
+import type { PlanHeader, PlanSummary, WrittenPlan } from "../../plan/plan-lines.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run } from "../../store/runs.ts";
+import { workersOf } from "../../store/workers.ts";
+import { AppError } from "../app-error.ts";
 import { expireWaiting } from "./approvals.ts";
 import { findRun } from "./find-run.ts";
 import { summarise, type RunSummary } from "./run-summary.ts";
@@ -45,6 +49,25 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
   const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
-  const workers = (await engine.store.workers.list()).filter(({ pool }) => pool === run.pool).length;
+  const workers = await workersOf(engine.store, run.pool);
   return { run, summary, kept, othersDeliver: engine.kind === "redis", workers };
+}
+
+export interface KeptPlan {
+  readonly run: Run;
+  readonly header: PlanHeader;
+  readonly summary: PlanSummary;
+  readonly changes: readonly Example[];
+}
+
+/** The plan of a run that waits for an approval, with its changes. Throws an AppError `no-run` or `not-waiting`. */
+export async function readKeptPlan(engine: Engine, log: Log, id: string): Promise<KeptPlan> {
+  await expireWaiting(engine, log);
+  const run = await findRun(engine, id);
+  const kept = await readStoredPlan({ plans: engine.store.plans, keyring: engine.keyring }, run, 0);
+  if (kept?.summary) return { run, header: kept.header, summary: kept.summary, changes: kept.changes };
+  throw new AppError(
+    "not-waiting",
+    sentence`Run ${id} is ${run.state}, and no plan of it is kept: ${nextStep("runs", "show", id)} tells what it did, and ${nextStep("plan", "--html", "FILE")} makes a page of what a sync would do.`,
+  );
 }

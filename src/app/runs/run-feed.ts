@@ -10,6 +10,7 @@ import type { RowTimes } from "../../plan/figures.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
+import { workersOf } from "../../store/workers.ts";
 import { AppError } from "../app-error.ts";
 import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
@@ -107,7 +108,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
       ...(progress.stale === 0 ? {} : { stale: { values: progress.stale, ...source.times } }),
       ...(source.healed === undefined ? {} : { healed: source.healed }),
     });
-    observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering" } });
+    const workers = detached ? await workersOf(engine.store, run.pool) : 0;
+    observe({ is: "finished", outcome: { summary, detached, putBefore: run.state === "delivering", workers } });
     return summary;
   } catch (error) {
     await Promise.allSettled(parts);
@@ -238,10 +240,12 @@ async function interruptedRun(context: RunContext, run: Run, source: RunSource, 
   const { pending } = await engine.store.runs.books(run.id);
   observe({ is: "interrupted", run, pending });
   const changes = counted(pending, "change stays", "changes stay");
-  const others = engine.kind === "redis" ? "workers go on with them, " : "";
+  const isDelivered = (await workersOf(engine.store, run.pool)) > 0;
+  const others = isDelivered ? "workers go on with them, " : engine.kind === "redis" ? "no worker is alive, " : "";
+  const leftovers = isDelivered ? "" : "the next sync into the pool with --leftovers delivers them, ";
   const next = source.rereadable
     ? `${others}the same command goes on where this one stopped`
-    : `${others || "the next sync into the pool with --leftovers delivers them, "}what was not read is to be given again`;
+    : `${others}${leftovers}what was not read is to be given again`;
   const queued = `Interrupted. ${changes} queued, in run ${run.id}: ${next}`;
   const cancels = nextStep("runs", "cancel", run.id);
   return new AppError("interrupted", sentence`${queued}, and ${cancels} discards them.`, {

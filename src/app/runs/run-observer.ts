@@ -37,6 +37,8 @@ export interface RunOutcome {
   readonly summary: RunSummary;
   /** True where others deliver what was put. */
   readonly detached: boolean;
+  /** How many workers are alive that deliver to the run's pool; looked at where others deliver. */
+  readonly workers: number;
   /** True where an earlier command had put the whole feed, and not all of it was delivered. */
   readonly putBefore: boolean;
 }

@@ -14,6 +14,8 @@ export interface RunSummary {
   readonly balanced: boolean;
   /** How many by kind, of those that still lie there. */
   readonly deadLetters: Readonly<Record<string, number>>;
+  /** How many people they are of. */
+  readonly deadPeople: number;
   /** The report file, where there is one. */
   readonly report?: string;
   /** Values that this command has put and that are not there, because newer ones were written; absent where there are none. */
@@ -37,11 +39,16 @@ export async function summarise(runs: Runs, letters: Letters, id: string, facts:
   if (run === undefined) throw new Error("Expected the run that was just carried out to be there");
   const books = await runs.books(id);
   const deadLetters: Record<string, number> = {};
+  const people = new Set<string>();
   if (books.dead > 0) {
-    for await (const { kind } of letters.list({ run: id })) deadLetters[kind] = (deadLetters[kind] ?? 0) + 1;
+    for await (const { kind, user } of letters.list({ run: id })) {
+      deadLetters[kind] = (deadLetters[kind] ?? 0) + 1;
+      people.add(user);
+    }
   }
   const { feed, pool, state, rows } = run;
-  return { run: id, feed, pool, state, rows, books, balanced: imbalance(books) === 0, deadLetters, ...facts };
+  const balanced = imbalance(books) === 0;
+  return { run: id, feed, pool, state, rows, books, balanced, deadLetters, deadPeople: people.size, ...facts };
 }
 
 /** True where everything that was asked for is in the pool, or was there already. */

@@ -4,6 +4,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { isEnded, type Run } from "../../store/runs.ts";
+import { workersOf } from "../../store/workers.ts";
 import { AppError } from "../app-error.ts";
 import { findRun } from "./find-run.ts";
 import { showRun, type ShownRun } from "./look-at-runs.ts";
@@ -44,7 +45,10 @@ export async function waitForRun(engine: Engine, log: Log, id: string, options: 
   } catch (cause) {
     if (!signal.aborted) throw cause;
     const look = nextStep("runs", "show", id);
-    throw new AppError("interrupted", sentence`Interrupted. Run ${id} goes on without this command: see ${look}.`, {
+    const { pending: left } = await engine.store.runs.books(id);
+    const isStill = run.state === "delivering" && left > 0 && (await workersOf(engine.store, run.pool)) === 0;
+    const stands = isStill ? "waits for a worker, and none is alive" : "goes on without this command";
+    throw new AppError("interrupted", sentence`Interrupted. Run ${id} ${stands}: see ${look}.`, {
       cause,
       category: "interrupted",
     });

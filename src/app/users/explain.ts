@@ -110,9 +110,13 @@ export async function explainUser(
     listed?.attributes.get("phone_number") ?? "",
   ];
   const exceptions = await exceptionsOf(engine, profile.id, { user, names, ledger: state.ledger });
-  const feeds = await feedsOf(store.runs, [...waiting, ...written, ...letters]);
+  const writes = written.flatMap((unit) => unit.written ?? []);
+  const feeds = await feedsOf(store.runs, [...waiting, ...written, ...writes, ...letters]);
   const pending = waiting.map((unit) => withFeed(unit, feeds));
-  const ledger = written.map((unit) => withFeed(unit, feeds));
+  const ledger = written.map((unit) => {
+    const settled = withFeed(unit, feeds);
+    return unit.written === undefined ? settled : { ...settled, written: withFeed(unit.written, feeds) };
+  });
   return {
     pool: {
       id: profile.id,

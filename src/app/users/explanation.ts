@@ -52,6 +52,8 @@ export interface LedgerUnit {
   readonly run?: string;
   /** Of the run: a feed's name or a file's. */
   readonly feed?: string;
+  /** When and by which run poolsync made its last call of it, where what was settled last made none. */
+  readonly written?: { readonly at: string; readonly run: string; readonly feed?: string };
   /** True where the pool holds another value than poolsync wrote; absent where that cannot be told. */
   readonly changedSince?: boolean;
   /** True where the account that poolsync wrote is no more: the username was made anew. */

@@ -26,7 +26,7 @@ export function ledgerOf(
 ): readonly LedgerUnit[] {
   const mark = listed && keyring.accountMark(profile.id, accountOf(listed));
   return Object.entries(state.ledger).map(([attribute, entry]): LedgerUnit => {
-    const { version, digest, at, run, outcome = "applied", settledAt = at } = entry;
+    const { version, digest, at, run, outcome = "applied", settledAt = at, writtenBy } = entry;
     const known = digest !== "";
     const isFormer = mark !== undefined && isOfFormer(entry, mark);
     const unit: LedgerUnit = {
@@ -36,6 +36,7 @@ export function ledgerOf(
       outcome,
       ...(settledAt === undefined ? {} : { at: iso(settledAt) }),
       ...(run === undefined ? {} : { run }),
+      ...(at === undefined || writtenBy === undefined ? {} : { written: { at: iso(at), run: writtenBy } }),
       ...(isFormer ? { formerAccount: true as const } : {}),
     };
     if (isFormer || !known || listed === undefined) return unit;

@@ -17,6 +17,9 @@ export interface UserFacts extends Pick<Explanation, "pending" | "exceptions" | 
   readonly heldUntilConfirmed: readonly string[];
 }
 
+const NOTHING_KNOWN =
+  "poolsync knows of no change of this user: none waits, was written or was refused. What a cancelled run had put leaves nothing here.";
+
 export function reasons(facts: UserFacts): string[] {
   const { listed, inHand, isKept, pending, letters, exceptions, holds, ledger } = facts;
   const sentences: string[] = [];
@@ -54,7 +57,7 @@ export function reasons(facts: UserFacts): string[] {
     );
   }
   if (sentences.length === 0 && pending.length === 0) {
-    if (ledger.length === 0) return ["poolsync was never asked to change this user."];
+    if (ledger.length === 0) return [NOTHING_KNOWN];
     const isKnown = ledger.some(({ known }) => known);
     sentences.push(isKnown ? "Nothing waits, and what poolsync wrote last is there." : "Nothing waits.");
   }
@@ -80,25 +83,29 @@ function namedText({ namedBy, namedAt }: Pick<PendingUnit, "namedBy" | "namedAt"
 
 /** What one run wrote, or found, is one sentence. */
 function quietSentences(ledger: readonly LedgerUnit[]): string[] {
-  const groups = Map.groupBy(ledger, (unit) => JSON.stringify([unit.outcome, unit.known, byWhom(unit)]));
+  const groups = Map.groupBy(ledger, ({ outcome, known, written, ...run }) =>
+    JSON.stringify([outcome, known, byWhom(run), written && byWhom(written)]),
+  );
+  const latest = (times: readonly string[]): string => times.toSorted().at(-1) ?? "";
   return [...groups.values()].flatMap((units) => {
     const [first] = units;
     if (first === undefined) return [];
     const names = units.map(({ attribute }) => `\`${attribute}\``).join(", ");
-    const at =
-      units
-        .map((unit) => unit.at ?? "")
-        .toSorted()
-        .at(-1) ?? "";
-    return [`${names} ${units.length === 1 ? "was" : "were"} ${didWhat(first, at)}.`];
+    const at = latest(units.map((unit) => unit.at ?? ""));
+    const written = first.written && { ...first.written, at: latest(units.map((unit) => unit.written?.at ?? "")) };
+    const did = didWhat({ ...first, at, ...(written && { written }) });
+    return [`${names} ${units.length === 1 ? "was" : "were"} ${did}.`];
   });
 }
 
 /** `written at … by run r-1 of people.csv` */
-function didWhat(unit: LedgerUnit, at = unit.at ?? ""): string {
+function didWhat(unit: LedgerUnit): string {
+  const { at = "" } = unit;
   const when = at === "" ? "" : ` at ${at}`;
-  const found = unit.outcome === "unchanged";
-  return `${found ? "found as wanted" : "written"}${when} by ${byWhom(unit)}${found ? ", without a call" : ""}`;
+  if (unit.outcome !== "unchanged") return `written${when} by ${byWhom(unit)}`;
+  const { written } = unit;
+  const before = written === undefined ? "" : ` (poolsync wrote it last at ${written.at}, by ${byWhom(written)})`;
+  return `found as wanted${when} by ${byWhom(unit)}, without a call${before}`;
 }
 
 function writtenSentences(unit: LedgerUnit, { heldUntilConfirmed }: UserFacts): string[] {
@@ -164,6 +171,9 @@ function letterSentences(
 /** `too-long`, and what it means. */
 export function exceptionText({ attribute, kind, reason, at, line, ...run }: ExceptionView): string {
   const what = attribute === "" ? "A row" : `\`${attribute}\``;
+  if (kind === "discarded") {
+    return `${what} was put by ${byWhom(run)}, became a dead letter (${reason}), and was discarded at ${at}: put it again where it is wanted.`;
+  }
   const where = `${line === undefined ? "" : `line ${line} of `}${byWhom(run)}`;
   const why = kind === reason ? kind : `${kind}: ${reason}`;
   return `${what} was not written (${why}), at ${at}, ${where}. ${adviceOfRow(reason)}`.trimEnd();

@@ -25,6 +25,7 @@ export async function runDeliveryWorker(
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, drainSeconds, scope);
     const deliveries: Delivery[] = [];
+    const refused: AbortSignal[] = [];
     const ready = (): boolean =>
       !interrupts.drain.aborted &&
       deliveries.length === chosen.length &&
@@ -42,6 +43,7 @@ export async function runDeliveryWorker(
     await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {
       const reads = reportedReads(log, { withinMs: Infinity, onWait });
       const pool = await openChosenPool({ concurrency, log, engine, clients, scope, reads, signal }, choice);
+      refused.push(pool.refused);
       await republishLetters(engine.queues, engine.store.letters, choice.id);
       await logLeftovers(engine.store, choice.id, log);
       deliveries.push(
@@ -51,10 +53,10 @@ export async function runDeliveryWorker(
     if (!interrupts.drain.aborted) {
       log.info({ pools: chosen.map(({ id }) => id), namespace: config.namespace }, "worker started");
     }
-    const draining = AbortSignal.any([interrupts.drain, engine.store.lost]);
+    const draining = AbortSignal.any([interrupts.drain, engine.store.lost, ...refused]);
     const pools = chosen.map(({ id }) => id);
     const finishing = keepFinishingRuns(engine.store, log, pools, draining);
-    await drained(engine, interrupts, log);
+    await drained(engine, interrupts, log, refused);
     log.info({ drainSeconds }, "worker draining");
     await stopDeliveries(deliveries, interrupts, drainSeconds * 1000);
     await finishing;

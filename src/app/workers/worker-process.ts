@@ -28,15 +28,21 @@ export function endWorkerInTime(
 
 /**
  * Resolves when the process is interrupted; until then the log is told what is set aside. Rejects with a StoreError
- * where the store is not the one that was opened any more: whoever goes on would only fail.
+ * where the store is not the one that was opened any more: whoever goes on would only fail; and with the reason of
+ * `others`.
  */
-export async function drained(engine: Engine, { drain }: Interrupts, log: Log): Promise<void> {
-  const { store } = engine;
-  const end = AbortSignal.any([drain, store.lost]);
+export async function drained(
+  engine: Engine,
+  { drain }: Interrupts,
+  log: Log,
+  others: readonly AbortSignal[] = [],
+): Promise<void> {
+  const faults = AbortSignal.any([engine.store.lost, ...others]);
+  const end = AbortSignal.any([drain, faults]);
   const watching = watchDamage(engine, log, end);
   await aborted(end);
   await watching;
-  if (!drain.aborted) throw store.lost.reason;
+  if (!drain.aborted) throw faults.reason;
 }
 
 /** Throws an AppError for the embedded engine: it is one process, and has no fleet. */

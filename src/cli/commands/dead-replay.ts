@@ -76,12 +76,15 @@ async function replay({ io }: Context, ids: readonly string[], flags: ReplayFlag
     const until = flags.until ?? Date.now();
     const filters = await filtersOf(engine, config, { ...flags, ids, until });
     const request = { filters, until, limit: flags.limit };
-    const { groups, letters, notReplayable, altered } = await findReplayable(engine, request);
+    const { groups, letters, people, notReplayable, altered } = await findReplayable(engine, request);
     const left = leftOut(notReplayable - altered, altered);
     if (letters === 0 || flags.dryRun === true) {
       const none = notReplayable === 0 ? "No dead letter matches.\n" : "";
       const text = letters === 0 ? none : `Would be replayed:\n${groupsText(groups)}`;
-      print({ dryRun: flags.dryRun === true, letters, byKind: byKind(groups), notReplayable }, `${text}${left}`);
+      print(
+        { dryRun: flags.dryRun === true, letters, people, byKind: byKind(groups), notReplayable },
+        `${text}${left}`,
+      );
       return notReplayable > 0 && flags.dryRun !== true ? EXIT.partial : EXIT.done;
     }
     if (flags.detach === true) {
@@ -130,10 +133,10 @@ async function replay({ io }: Context, ids: readonly string[], flags: ReplayFlag
     const command = (...words: readonly string[]): string => commandLine(io, words, flags);
     const again = diedAgain === 0 ? "" : `; ${count(diedAgain)} died again (see \`${command("dead", "list")}\`)`;
     print(
-      { letters: replayed, byKind: byKind(groups), notReplayable, runs, before, after, balanced, diedAgain },
+      { letters: replayed, people, byKind: byKind(groups), notReplayable, runs, before, after, balanced, diedAgain },
       [
         left,
-        `${groupsText(groups)}Replayed ${counted(replayed, "letter")}${again}.\n\n`,
+        `${groupsText(groups)}Replayed ${counted(replayed, "letter")} of ${counted(people, "person", "people")}${again}.\n\n`,
         movement(before, after, columnsOf(io.stdout)),
         `${balanceText(balanced, command)}\n`,
       ].join(""),

@@ -24,6 +24,7 @@ import { printable } from "../../core/masking.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { scheduledTimes } from "../../queues/schedules.ts";
 import { DIRECT } from "../../store/runs.ts";
+import { workersOf } from "../../store/workers.ts";
 import type { Context } from "../command.ts";
 import { commandLine } from "../command-line.ts";
 import { printEngine } from "../engine-command.ts";
@@ -60,8 +61,8 @@ Examples:
   $ poolsync pause --reason "incident 42"
 
 Every process obeys at once; calls that are in flight end. Commands that would
-write say who has paused what, and why. Without Redis there is one process: press
-Ctrl-C in it first; what is not sent stays queued.`,
+write say who has paused what, and why. Without Redis there is one process:
+press Ctrl-C in it first; what is not sent stays queued.`,
     )
     .action(context.act((flags: PauseFlags) => runPause(context, flags)));
 }
@@ -121,7 +122,8 @@ function runResume({ io }: Context, flags: PauseFlags): Promise<number> {
       const kept = await engine.store.gates.kept(gate);
       const users = await resume(engine, log, target);
       if (flags.json === true) return `${JSON.stringify({ gate, users })}\n`;
-      const became = isSchedule(gate) ? "It runs at its next time." : await resumedText(engine, users, kept);
+      const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+      const became = isSchedule(gate) ? "It runs at its next time." : await resumedText(engine, users, kept, command);
       const said = `Resumed: ${gateName(gate)}. ${became}`;
       return indent("", said, columnsOf(io.stdout));
     },
@@ -130,10 +132,22 @@ function runResume({ io }: Context, flags: PauseFlags): Promise<number> {
 }
 
 /** `kept`: users, before it was resumed. */
-async function resumedText({ kind, store }: Engine, users: number, kept: number): Promise<string> {
+async function resumedText(
+  { kind, store }: Engine,
+  users: number,
+  kept: number,
+  command: (...words: readonly string[]) => string,
+): Promise<string> {
   if (users > 0) {
-    const next = kind === "redis" ? "a worker delivers them" : "give the same sync again, or any sync with --leftovers";
-    return `${counted(users, "user is", "users are")} due again: ${next}.`;
+    const due = `${counted(users, "user is", "users are")} due again`;
+    if (kind === "embedded") return `${due}: give the same sync again, or any sync with --leftovers.`;
+    const still: string[] = [];
+    for (const pool of await store.pools()) {
+      if ((await workersOf(store, pool)) === 0 && (await store.mailboxes.dueCount(pool)) > 0) still.push(pool);
+    }
+    if (still.length === 0) return `${due}: workers deliver them.`;
+    const worker = command("worker", "--pools", still.join(","));
+    return `${due}, and no worker of ${still.join(", ")} is alive: one has to run, such as \`${worker}\`.`;
   }
   const others = (await pausedGates(store)).filter(({ gate }) => !isSchedule(gate));
   if (others.length === 0) return "Nothing was kept.";

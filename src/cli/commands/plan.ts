@@ -1,21 +1,23 @@
 /** `poolsync plan`: what a sync would do, and nothing of it done. */
 import { writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { withScope } from "../../lifecycle.ts";
 import { notPutOf, type NotPut } from "../../plan/not-put.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { writePlanFile } from "../../plan/plan-file.ts";
+import { shownChanges } from "../../plan/change-kinds.ts";
+import { PLAN_LIFE_MS, writePlanFile } from "../../plan/plan-file.ts";
 import { commandLine } from "../command-line.ts";
 import { EXIT } from "../../exit-codes.ts";
-import { AppError } from "../../app/app-error.ts";
 import { reportLine } from "../../app/runs/report-file.ts";
 import { openFeeds, usage } from "../../app/feeds/open-feeds.ts";
 import { feedOptions, planOptions, type FeedsFlags } from "../feed-options.ts";
 import { columnsOf, tell, type Io } from "../io.ts";
 import { cognitoOptions, engineOptions, feedsDeps, openConfig } from "../opening.ts";
 import { planShown } from "../planning.ts";
+import type { PageFacts } from "../../views/plan-page.ts";
 import { planDocument, planText } from "../../views/plan-view.ts";
-import { planPage } from "../../views/plan-page.ts";
+import { inPieces, writePage, written } from "../page-file.ts";
 import { guardedMessage } from "../../views/guards.ts";
 import { isApproved, type PlannedFeed } from "../../app/plans/make-plans.ts";
 import type { Context } from "../command.ts";
@@ -35,7 +37,7 @@ export function addPlan(program: Command, context: Context): void {
     .option("--out <file>", "write the plan to a file that `apply` carries out (`.psplan`)")
     .option("--html <file>", "write a page that an approver can read anywhere")
     .option("--report <file>", "write what would not be put, line by line, as NDJSON")
-    .option("--show-values", "show values in examples, instead of how long they are");
+    .option("--show-values", "show values, and not only how they differ");
   engineOptions(command)
     .addHelpText(
       "after",
@@ -96,39 +98,45 @@ async function writeFiles(
   where: Where,
   { out, html, report, showValues }: PlanFlags,
 ): Promise<void> {
-  const written = async (path: string, write: () => Promise<void>): Promise<void> => {
-    try {
-      await write();
-    } catch (cause) {
-      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown";
-      throw new AppError("plan-file", `\`${path}\` cannot be written (${code}): give another place.`, { cause });
-    }
-  };
+  const now = Date.now();
   if (out !== undefined) {
-    const facts = { asOfMs: input.asOfMs, guards, path: out, now: Date.now() };
+    const facts = { asOfMs: input.asOfMs, guards, path: out, now };
     await written(out, () => writePlanFile(made, where, facts));
   }
   if (html !== undefined) {
-    const page = planPage(made, { pool: where.pool, showValues: showValues === true, madeAt: new Date() });
-    await written(html, () => writeFile(html, page, { mode: 0o600 }));
+    await writePage(html, made, {
+      target: where.target,
+      showValues: showValues === true,
+      now,
+      changes: shownChanges(made.rows(), made.kinds),
+      ...(out === undefined ? notKept(made) : keptInFile(made, out, now + PLAN_LIFE_MS)),
+    });
   }
-  if (report !== undefined) await written(report, () => writeFile(report, reportText(made), { mode: 0o600 }));
+  if (report !== undefined)
+    await written(report, () => writeFile(report, inPieces(allNotPut(made).map(reportLine)), { mode: 0o600 }));
+}
+
+function notKept({ id, broken }: Plan): Pick<PageFacts, "holds" | "approval"> {
+  const approval = `poolsync sync --approve ${id}`;
+  return {
+    approval: `--approve ${id}`,
+    holds:
+      broken.length === 0
+        ? "It is kept nowhere: `sync` of the same file plans anew, and may find something else by then."
+        : `It is kept nowhere: \`${approval}\` of the same file plans anew, and goes on only where it would write exactly this.`,
+  };
+}
+
+function keptInFile({ id, broken }: Plan, path: string, expiresAt: number): Pick<PageFacts, "holds" | "approval"> {
+  const apply = `poolsync apply ${basename(path)}`;
+  const approval = broken.length === 0 ? apply : `${apply} --approve ${id}`;
+  const until = new Date(expiresAt).toISOString().slice(0, 16).replace("T", " ");
+  return {
+    approval,
+    holds: `Until ${until} UTC: \`${approval}\` carries out exactly this, but for those who are changed meanwhile.`,
+  };
 }
 
 function* allNotPut(plan: Plan): Generator<NotPut> {
   for (const row of plan.rows()) yield* notPutOf(row);
 }
-
-/** In pieces, so that it never is in memory as a whole. */
-function* reportText(plan: Plan): Generator<string> {
-  let piece = "";
-  for (const issue of allNotPut(plan)) {
-    piece += reportLine(issue);
-    if (piece.length < PIECE_CHARS) continue;
-    yield piece;
-    piece = "";
-  }
-  yield piece;
-}
-
-const PIECE_CHARS = 64 * 1024;

@@ -12,7 +12,7 @@ import { approveRun } from "../../app/runs/approve-run.ts";
 import { cancelledSentence, cancelRun } from "../../app/runs/cancel-run.ts";
 import { openEngineToLook, openEngineToStop } from "../../app/opening.ts";
 import { readReport } from "../../app/runs/kept-report.ts";
-import { listRuns, showRun, type ShownRun } from "../../app/runs/look-at-runs.ts";
+import { listRuns, readKeptPlan, showRun, type ShownRun } from "../../app/runs/look-at-runs.ts";
 import { closest } from "../../feeds/closest.ts";
 import { runDocument, runListDocument, runListText, runText } from "../../views/runs.ts";
 import { reportDocument, reportText } from "../../views/run-report.ts";
@@ -23,6 +23,7 @@ import { columnsOf, tell, type Io } from "../io.ts";
 import { printEngine } from "../engine-command.ts";
 import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
 import { integer } from "../option-values.ts";
+import { writeKeptPage } from "../page-file.ts";
 import { createProgress } from "../progress.ts";
 
 interface ListFlags extends EngineFlags {
@@ -30,6 +31,7 @@ interface ListFlags extends EngineFlags {
 }
 
 interface ShowFlags extends EngineFlags {
+  readonly html?: string;
   readonly showValues?: boolean;
 }
 
@@ -54,9 +56,13 @@ export function addRuns(program: Command, context: Context): void {
       .command("show")
       .description("One run, with its books and dead letters, and its plan where it waits for an approval.")
       .argument("<id>")
-      .option("--show-values", "show values in examples, instead of how long they are"),
+      .option("--html <file>", "write the plan of a run that waits as a page that an approver can read anywhere")
+      .option("--show-values", "show values, and not only how they differ"),
   )
-    .addHelpText("after", "\nExamples:\n  $ poolsync runs show r-mwpw75al-0d0e85")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ poolsync runs show r-mwpw75al-0d0e85\n  $ poolsync runs show r-mwpw75al-0d0e85 --html plan.html",
+    )
     .action(context.act((id: string, flags: ShowFlags) => show(context, id, flags)));
   engineOptions(
     runs
@@ -136,6 +142,8 @@ function list({ io }: Context, flags: ListFlags): Promise<number> {
 
 function show({ io }: Context, id: string, flags: ShowFlags): Promise<number> {
   return printEngine(io, flags, async (engine, { config, log }) => {
+    const { html } = flags;
+    if (html !== undefined) await writeKeptPage(html, await readKeptPlan(engine, log, id), flags.showValues === true);
     return shownText(io, await showRun(engine, log, id), { flags, noColor: config.noColor });
   });
 }
@@ -186,12 +194,18 @@ async function wait({ io }: Context, id: string, flags: EngineFlags): Promise<nu
 
 function start({ io }: Context, feed: string, flags: EngineFlags): Promise<number> {
   return printEngine(io, flags, async (engine) => {
-    const { workers } = await startFeed(engine, feed);
-    if (flags.json === true) return `${JSON.stringify({ feed, workers })}\n`;
+    const { workers, cancelled } = await startFeed(engine, feed);
+    if (flags.json === true) return `${JSON.stringify({ feed, workers, cancelled })}\n`;
     const who =
       workers > 0 ? "a directory worker carries it out" : "it waits for a directory worker, and none is alive";
     const look = commandLine(io, ["runs", "list"], flags);
-    return indent("", `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.`, columnsOf(io.stdout));
+    const sync = commandLine(io, ["sync", "--feed", feed], flags);
+    const last =
+      cancelled === undefined
+        ? ""
+        : ` Its last run, ${cancelled}, was cancelled: where the content is the same it is left alone, and there is no run; \`${sync}\` puts it all the same.`;
+    const said = `Feed ${feed} is to run now: ${who}. \`${look}\` shows its run.${last}`;
+    return indent("", said, columnsOf(io.stdout));
   });
 }
 

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { EXIT } from "../../exit-codes.ts";
 import { createLog } from "../../log.ts";
 import { DRAIN_SECONDS, runDeliveryWorker } from "../../app/workers/delivery-worker.ts";
-import { openConfig, type EngineFlags } from "../opening.ts";
+import { openConfig, paceOptions, type EngineFlags } from "../opening.ts";
 import { integer } from "../option-values.ts";
 import type { Context } from "../command.ts";
 
@@ -12,12 +12,11 @@ interface WorkerFlags extends EngineFlags {
 }
 
 export function addWorker(program: Command, context: Context): void {
-  program
+  const worker = program
     .command("worker")
     .description("Deliver what others put, until it is stopped (needs REDIS_URL).")
-    .option("--pools <ids>", "user pools, apart by commas (default: POOLSYNC_POOLS, else all of poolsync.yaml)")
-    .option("--rate <number>", "most UserUpdate calls a second, for the account and Region (default: 20)")
-    .option("--reserve <share>", "what is left of it to others: calls a second, or a share such as 20%")
+    .option("--pools <ids>", "user pools, apart by commas (default: POOLSYNC_POOLS, else all of poolsync.yaml)");
+  paceOptions(worker)
     .option("--concurrency <number>", "most calls in flight, a pool (default: 10)")
     .option(
       "--drain-timeout <seconds>",

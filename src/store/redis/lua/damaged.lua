@@ -71,6 +71,7 @@ local function is_entry(entry)
     and is_account(entry.account)
     and (entry.run == nil or type(entry.run) == 'string')
     and (entry.fencedOver == nil or type(entry.fencedOver) == 'string')
+    and (entry.writtenBy == nil or type(entry.writtenBy) == 'string')
     and (entry.outcome == nil or entry.outcome == 'unchanged' or entry.outcome == 'unresolved')
 end
 local function is_exception(exception)

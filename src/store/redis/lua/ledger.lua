@@ -12,10 +12,15 @@ local function enter(d, name, version, digest, at, account, ending)
   local before = d.ledger[name] or {}
   if not at or (before.at and before.at > at) then at = before.at end
   account = account or before.account
+  local writer = before.writtenBy
+  local is_theirs = not before.account or before.account == account
+  if ending and (ending.outcome ~= 'unchanged' or not is_theirs) then writer = nil
+  elseif ending and before.outcome ~= 'unchanged' then writer = before.run end
   ending = ending or before
   d.ledger[name] = {
     version = version, digest = digest, at = at, account = account ~= '' and account or nil,
     run = ending.run, outcome = ending.outcome, settledAt = ending.settledAt, fencedOver = ending.fencedOver,
+    writtenBy = writer,
   }
   d.ledger_changed = true
 end

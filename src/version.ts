@@ -5,6 +5,6 @@ import { z } from "zod";
 const manifest = z.object({ version: z.string() });
 
 export function packageVersion(): string {
-  const content: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  const content: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
   return manifest.parse(content).version;
 }
