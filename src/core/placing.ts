@@ -183,8 +183,16 @@ function yieldsTo(d: Draft, unit: QueuedUnit, other: QueuedUnit): boolean {
   return unit.run === other.run || (d.passageOf(unit.run).is === "closed" && d.passageOf(other.run).is === "open");
 }
 
+/** A unit that waits, or a letter. */
+type Replacing = ReplacedUnit & Pick<QueuedUnit, "hasToken" | "replaced">;
+
 /** The unit with what it superseded: its own from before, the loser, and the loser's. */
-export function replacing(d: Draft, name: string, unit: QueuedUnit, loser: QueuedUnit | undefined): QueuedUnit {
+export function replacing<T extends Replacing>(
+  d: Draft,
+  name: string,
+  unit: T,
+  loser: Replacing | undefined,
+): Omit<T, "replaced"> & Pick<Replacing, "replaced"> {
   if (loser === undefined) return unit;
   const { replaced = [], ...rest } = unit;
   const runs = new Set([unit.run]);

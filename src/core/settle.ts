@@ -19,7 +19,8 @@ export interface Settled {
 
 /**
  * A worker says what became of some units of its claim. The claim lives on with the others, its lease renewed to
- * `leaseMs` from now, and ends with the last. With no settlements at all it only renews the lease.
+ * `leaseMs` from now, and ends with the last. With no settlements at all it only renews the lease. `letterOf` answers the
+ * letters that are there, by id.
  */
 export function settle(
   state: UserState,
@@ -29,6 +30,7 @@ export function settle(
   leaseMs: number,
   nowMs: number,
   passageOf: PassageOf,
+  letterOf: (id: string) => Letter | undefined,
 ): Outcome & { readonly result: Settled } {
   const { mailbox } = state;
   if (mailbox?.claim?.token !== token) return settleLate(state, user, settlements, nowMs, passageOf);
@@ -42,7 +44,7 @@ export function settle(
     delete current.units[name];
     book(d, unit.run, "pending", -1);
     const letter = settleUnit(d, name, unit, settlement, current.sent?.includes(name) === true, nowMs);
-    if (letter) letters.push(letter);
+    if (letter) letters.push(bookLetter(d, letter, letterOf(letter.id)));
   }
   if (Object.keys(current.units).length === 0) delete d.mailbox.claim;
   else current.leaseUntil = nowMs + leaseMs;
@@ -167,7 +169,6 @@ function settleBuried(
     book(d, unit.run, "superseded", 1);
     return undefined;
   }
-  book(d, unit.run, "dead", 1);
   // An abandoned call may have been applied while this unit was on its way: then the value that was settled last is no
   // longer there.
   resend(d, name);
@@ -189,6 +190,29 @@ function settleBuried(
     body,
     ...defined({ account, replaced }),
     buriedAt: nowMs,
+  };
+}
+
+/** Books a letter. `known`: the one that the same fault of the same unit has left before. */
+function bookLetter(d: Draft, letter: Letter, known: Letter | undefined): Letter {
+  if (known === undefined) {
+    book(d, letter.run, "dead", 1);
+    return letter;
+  }
+  const isNewer = letter.version > known.version;
+  const [newer, older] = isNewer ? [letter, known] : [known, letter];
+  book(d, older.run, "superseded", 1);
+  if (isNewer) {
+    book(d, known.run, "dead", -1);
+    book(d, letter.run, "dead", 1);
+  }
+  // Whoever ends the letters of a cancelled run looks for those that were buried before.
+  const isEnded = d.passageOf(newer.run).is === "cancelled";
+  return {
+    ...replacing(d, letter.unit, newer, older),
+    buriedAt: isEnded ? newer.buriedAt : letter.buriedAt,
+    times: (known.times ?? 1) + 1,
+    first: known.first ?? known.buriedAt,
   };
 }
 

@@ -110,13 +110,14 @@ export function openClaimSession(
       conclude(name, { is: "unchanged", version, ...(awaiting ? { awaiting } : {}), ...whose });
     },
     bury(name, kind, reason, { owner, fateUnknown = false } = {}) {
-      const { version } = claimedUnit(name);
+      const { version, account = "", hasToken } = claimedUnit(name);
       const body = bodyOf(name);
       const tokenless = body === undefined ? undefined : withoutToken(body);
       conclude(name, {
         is: "bury",
         version,
-        letter: keyring.letterId(user, name, version),
+        // A letter of a user's own change has no token, and is not replayed: it takes no other's place.
+        letter: keyring.letterId(user, name, kind, reason, account, ...(hasToken ? ["own"] : [])),
         kind,
         reason,
         fateUnknown,

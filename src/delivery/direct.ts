@@ -8,7 +8,8 @@ import { recordCalls, type RecordedCalls, type CallRefusal } from "../cognito/re
 import type { TokenAnswer } from "../cognito/token-writer.ts";
 import { SlotTooLate } from "../cognito/slot.ts";
 import type { Change } from "../core/change.ts";
-import type { QueuedUnit, UserState } from "../core/mailbox.ts";
+import type { Letter } from "../core/letter.ts";
+import { CLOCKS_APART_MS, type QueuedUnit, type UserState } from "../core/mailbox.ts";
 import { ordinalText, versionText } from "../core/version.ts";
 import type { Selection } from "../store/mailboxes.ts";
 import { directRunId } from "../store/runs.ts";
@@ -32,6 +33,8 @@ export interface Submitted {
   readonly digests: ReadonlyMap<string, string>;
   /** Units that are on their way: nothing newer is there. */
   readonly queued: readonly string[];
+  /** Epoch ms by the store's clock. */
+  readonly putAt: number;
 }
 
 export interface ChangeResult {
@@ -114,7 +117,7 @@ async function submit(
   await store.runs.direct(pool);
   const user = producer.userKey(change.username);
   const facts = { invalid: 0, rows: { read: 1, faulty: 0 }, ...(wake ? {} : { quietly: true }) };
-  const { timeMs, arrival } = await producer.put([change], facts);
+  const { timeMs, arrival, at } = await producer.put([change], facts);
   const ordinal = ordinalText(change.version ?? { timeMs, sequence: 0 });
   const { mailbox, ledger } = await store.mailboxes.read(user);
   const versions = new Map<string, string>();
@@ -131,13 +134,13 @@ async function submit(
       queued.push(name);
     }
   }
-  return { user, versions, digests, queued };
+  return { user, versions, digests, queued, putAt: at };
 }
 
 /** Delivers the user's mailbox by itself, or looks at what others make of it, until nothing is pending or time is up. */
 async function waitForOutcomes(
   engine: Engine,
-  { turn, recorded, submitted: { user, versions, digests }, waited }: Waiting,
+  { turn, recorded, submitted: { user, versions, digests, putAt }, waited }: Waiting,
   { waitMs, signal }: DirectOptions,
 ): Promise<ReadonlyMap<string, UnitOutcome>> {
   const { mailboxes, lost } = engine.store;
@@ -154,7 +157,7 @@ async function waitForOutcomes(
     const state = await mailboxes.read(user);
     const outcomes = new Map<string, UnitOutcome>();
     for (const [unit, version] of versions) {
-      const asked = { unit, version, digest: digests.get(unit) ?? "" };
+      const asked = { unit, version, digest: digests.get(unit) ?? "", putAt };
       outcomes.set(unit, await outcomeOf(engine, user, asked, state, changed));
     }
     const leftMs = endsAt - performance.now();
@@ -212,20 +215,28 @@ interface Attempt {
   readonly onHold?: boolean;
 }
 
+interface AskedUnit {
+  readonly unit: string;
+  readonly version: string;
+  readonly digest: string;
+  readonly putAt: number;
+}
+
 async function outcomeOf(
-  { store, keyring }: Engine,
+  { store }: Engine,
   user: string,
-  { unit, version, digest }: { readonly unit: string; readonly version: string; readonly digest: string },
+  { unit, version, digest, putAt }: AskedUnit,
   { mailbox, ledger }: UserState,
   changed: (unit: string) => boolean,
 ): Promise<UnitOutcome> {
   // A newer change to the same value is this one as well.
-  const isThis = (unit: QueuedUnit | undefined): boolean =>
+  const isThis = (unit: QueuedUnit | Letter | undefined): boolean =>
     unit !== undefined && (unit.version === version || (unit.version > version && unit.digest === digest));
   if (isThis(mailbox?.pending[unit]) || isThis(mailbox?.claim?.units[unit])) return { is: "pending" };
-  const id = keyring.letterId(user, unit, version);
-  const letter = await store.letters.get(id);
-  if (letter) return { is: "dead", letter: id, kind: letter.kind, reason: letter.reason };
+  // The clock of a server that took over may be behind.
+  for await (const letter of store.letters.list({ user, unit, since: putAt - CLOCKS_APART_MS })) {
+    if (isThis(letter)) return { is: "dead", letter: letter.id, kind: letter.kind, reason: letter.reason };
+  }
   const entry = ledger[unit];
   if (entry?.version === version) return { is: changed(unit) ? "applied" : "unchanged" };
   if (entry && entry.version > version && entry.digest === digest) return { is: "applied" };

@@ -123,7 +123,8 @@ export async function discard(engine: Engine, order: ReplayOrder): Promise<numbe
     await engine.store.exceptions.note(
       page.map(({ user, unit, run, reason }) => ({ about: user, unit, kind: "discarded", run, reason })),
     );
-    await retractLetters(engine.queues, page);
+    // One whose fault came again in this moment is there anew, and so must its job be.
+    await retractGone(engine.queues, engine.store.letters, page);
   });
   return count;
 }

@@ -109,6 +109,8 @@ export const letterDocument = z.object({
   account,
   replaced,
   buriedAt: number,
+  times: z.exactOptional(number),
+  first: z.exactOptional(number),
 });
 
 /** A run without its cursor and its rows, which move with each page and lie beside it. */

@@ -26,7 +26,11 @@ export interface Keyring {
   linkDigest(pool: string, attribute: string, value: string): string;
   /** See core/person.ts. */
   accountMark(pool: string, account: Account): string;
-  letterId(user: string, unit: string, version: string): string;
+  /**
+   * Of a fault of a unit: by account, kind and reason, so that the same fault is the same letter. Before letters were named
+   * so, the version was in the place of the fault.
+   */
+  letterId(user: string, unit: string, ...fault: readonly string[]): string;
   /**
    * Names the content that the last word of a text says, by every digest key that the namespace ever had, one after the
    * other. What some of them have named before is named on by the others: so content stays known, whoever has the
@@ -129,7 +133,7 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
     valueDigest: (unit, value) => shortDigest("value", unit, bodyOf(value)),
     linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),
     accountMark: (pool, { sub, createdAt }) => accountMark(createdAt, shortDigest("account", pool, sub)),
-    letterId: (user, unit, version) => digest("letter", user, unit, version),
+    letterId: (user, unit, ...fault) => digest("letter", user, unit, ...fault),
     signer: (purpose) => signer(signatureKey, purpose),
     namer: (purpose) => signer(digestKey, purpose),
     get isSealed() {

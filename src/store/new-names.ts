@@ -60,6 +60,7 @@ export function letterAnew(
   if (whose === "new") return "new";
   changeUnit(change, { pool, user, unit }, whose.user, letter, new Map());
   if (owner !== undefined) letter["owner"] = typeof owner === "string" ? userOf(owner) : undefined;
+  // No two letters of a unit have one version. The same fault is another letter from now on.
   const id = change.to.letterId(whose.user, unit, version);
   return { name: id, text: JSON.stringify({ ...letter, ...whose, id }) };
 }

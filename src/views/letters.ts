@@ -1,5 +1,4 @@
 /** Dead letters as documents for machines, and as text for people. */
-import type { EqualView } from "../app/letters/equal-letters.ts";
 import type { LetterGroup } from "../app/letters/letter-groups.ts";
 import type { LetterPage } from "../app/letters/letter-page.ts";
 import type { LetterView } from "../app/letters/letter-view.ts";
@@ -104,7 +103,7 @@ interface PageLook extends GroupsLook {
 
 /** Letters one by one: whose value is which, and why it was not written. */
 export function letterPageText(
-  { total, stored, page, pages, letters }: LetterPage,
+  { total, times: all, page, pages, letters }: LetterPage,
   { width, now, command, filters, size }: PageLook,
 ): string {
   if (total === 0) return "No dead letters.\n";
@@ -124,17 +123,17 @@ export function letterPageText(
   const from = (page - 1) * size + 1;
   const to = Math.min(page * size, total);
   const which = total === 1 ? "1 letter" : `Letters ${count(from)} to ${count(to)} of ${count(total)}`;
-  const all = stored === total ? "" : `, buried ${count(stored)} times in all`;
+  const often = all === total ? "" : `, buried ${count(all)} times in all`;
   return [
     ...shown,
-    `\n${which}${all}.\n`,
+    `\n${which}${often}.\n`,
     ...(page < pages ? [`More: ${list(page + 1)}\n`] : []),
     `One or several by their ids: ${command("dead", "show", "ID")} (or replay, discard)\n`,
   ].join("");
 }
 
 /** One letter, a line a field. */
-export function letterText(view: EqualView, width: number): string {
+export function letterText(view: LetterView, width: number): string {
   const pairs = (texts: Readonly<Record<string, string>>): string =>
     Object.entries(texts)
       .map(([key, text]) => `${key}=${text}`)

@@ -121,7 +121,8 @@ function judgeNamedKept({ model, writes, letters, userKeys }: Standing, bearers:
       written.set(key, list);
     }
   }
-  const dead = new Map(letters.map((letter) => [`${letter.user} ${letter.unit}`, letter.version]));
+  const inOrder = letters.toSorted((a, b) => (a.version < b.version ? -1 : 1));
+  const dead = new Map(inOrder.map((letter) => [`${letter.user} ${letter.unit}`, letter.version]));
   const wrong: string[] = [];
   const counts = { there: 0, dead: 0, deleted: 0, maybeLost: 0, gaveWayTwice: 0 };
 

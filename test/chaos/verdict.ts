@@ -165,7 +165,8 @@ export async function judgeKept(
 
 /** Units whose newest change is neither in the pool, nor was before somebody else wrote, nor is in a dead letter. */
 function unitsNotThere({ model, writes, attributes, userKeys, letters }: Standing): Broken[] {
-  const deadUnits = new Map(letters.map((letter) => [`${letter.user} ${letter.unit}`, letter]));
+  const inOrder = letters.toSorted((a, b) => (a.version < b.version ? -1 : 1));
+  const deadUnits = new Map(inOrder.map((letter) => [`${letter.user} ${letter.unit}`, letter]));
   const isDead = (change: { username: string; ordinal?: string }, attribute: string): boolean => {
     const letter = deadUnits.get(`${userKeys.get(change.username)} ${attribute}`);
     return letter !== undefined && (change.ordinal === undefined || ordinalOfVersion(letter.version) >= change.ordinal);

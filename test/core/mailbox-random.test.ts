@@ -62,6 +62,7 @@ function life(random: Random) {
   const history: string[] = [];
   const books = new Map<string, Books>();
   const letters = new Map<string, Letter>();
+  const letterOf = (id: string) => letters.get(id);
   const puts: { name: string; run: string; version: string; digest: string }[] = [];
   /** What the pool has; `email_verified` is what set the flag last. */
   const pool: Record<string, Written> = {};
@@ -163,7 +164,7 @@ function life(random: Random) {
     if (Object.keys(flight.units).length === 0) flights = flights.filter((other) => other !== flight);
     const terms = Object.entries(settlements).map(([name, { is }]) => `${name} ${is}`);
     say(`settle ${flight.token} ${terms.join()}${late ? " late" : ""}`);
-    const { result } = take(settle(state, "u", flight.token, settlements, LEASE_MS, now, () => OPEN));
+    const { result } = take(settle(state, "u", flight.token, settlements, LEASE_MS, now, () => OPEN, letterOf));
     assert.equal(result.late, late);
     for (const letter of result.letters) letters.set(letter.id, letter);
     if (late) return;
@@ -180,7 +181,7 @@ function life(random: Random) {
       return {
         is: "bury",
         version,
-        letter: `${name} ${version}`,
+        letter: `${name} ${queued.account ?? ""}`,
         kind: "k",
         reason: "",
         fateUnknown: random.below(4) === 0,
@@ -292,6 +293,7 @@ function life(random: Random) {
               LEASE_MS,
               now,
               () => OPEN,
+              letterOf,
             ),
           );
         }

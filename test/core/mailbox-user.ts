@@ -77,8 +77,13 @@ export function user() {
         : {};
     },
     settle(token: string, settlements: Record<string, Settlement>): Settled {
-      const { result } = self.take(settle(state, "u", token, settlements, LEASE_MS, self.now, self.passageOf));
-      letters.push(...result.letters);
+      const letterOf = (id: string) => letters.find((letter) => letter.id === id);
+      const step = settle(state, "u", token, settlements, LEASE_MS, self.now, self.passageOf, letterOf);
+      const { result } = self.take(step);
+      for (const letter of result.letters) {
+        const at = letters.findIndex(({ id }) => id === letter.id);
+        letters.splice(at === -1 ? letters.length : at, 1, letter);
+      }
       return result;
     },
     /** Claims what is due and settles it as applied. Answers the words, by unit. */

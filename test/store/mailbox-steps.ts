@@ -12,10 +12,11 @@ import { accountMark } from "../../src/core/person.ts";
 import type { Found } from "../../src/core/put.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { Selection, UserUnits } from "../../src/store/mailboxes.ts";
-import type { Store } from "../../src/store/store.ts";
+import { buryAgain } from "./bury-steps.ts";
 import { gateSteps, releaseBoth } from "./gate-steps.ts";
 import {
   CANCELLABLE,
+  claimBoth,
   command,
   GATES,
   LEASE_MS,
@@ -24,10 +25,10 @@ import {
   POOLS,
   RUNS,
   sameDocuments,
+  settleBoth,
   UNITS,
   USERS,
   type Command,
-  type Flight,
   type Model,
   type Real,
   type Unit,
@@ -136,26 +137,6 @@ const put = fc
     });
   });
 
-interface ClaimWanted {
-  readonly user: User;
-  readonly leaseMs: number;
-  readonly selection: Selection;
-}
-
-async function claimBoth(model: Model, store: Store, real: Real, { user, leaseMs, selection }: ClaimWanted) {
-  const token = `token-${(model.tokens += 1)}`;
-  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs, selection);
-  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
-  if (answer.is === "claimed") {
-    if (real.answersTwice) {
-      assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
-    }
-    model.flights.push({ user, token, leaseMs, units: answer.units });
-  }
-  await sameDocuments(model, store, [user]);
-  return answer;
-}
-
 const anySelection = fc.constantFrom<Selection[]>(
   {},
   {},
@@ -263,25 +244,6 @@ function settlementOf(one: Fate, version: string, letter: string): Settlement | 
 /** The flight counted from the youngest; a worker that lost its claim long ago may still come back. */
 const flightAt = (model: Model, back: number) => model.flights[model.flights.length - 1 - back];
 
-async function settleBoth(
-  model: Model,
-  store: Store,
-  flight: Flight,
-  settlements: Record<string, Settlement>,
-  runs?: readonly string[],
-) {
-  const { user, token } = flight;
-  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS, runs);
-  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS, runs), answer);
-  for (const { id, unit } of answer.letters) {
-    model.letters.push(id);
-    model.buried.add(`${user} ${unit}`);
-  }
-  flight.units = Object.fromEntries(Object.entries(flight.units).filter(([unit]) => !Object.hasOwn(settlements, unit)));
-  if (Object.keys(flight.units).length === 0) model.flights = model.flights.filter((other) => other !== flight);
-  await sameDocuments(model, store, [user]);
-}
-
 const settle = fc
   .record({
     back: fc.constantFrom(0, 0, 1, 2),
@@ -292,9 +254,9 @@ const settle = fc
     command(`settle claim ${back} back: ${fates.map(sayFate).join(", ")}`, async (model, store) => {
       const flight = flightAt(model, back);
       if (!flight) return;
-      const chosen = Object.entries(flight.units).flatMap(([unit, { version }], index) => {
+      const chosen = Object.entries(flight.units).flatMap(([unit, { version, account = "" }], index) => {
         const one = fates[index % fates.length];
-        const letter = `${flight.user}.${unit}.${version}`;
+        const letter = `${flight.user}.${unit}.${account}`;
         const settlement = one && settlementOf(one, version, letter);
         return settlement ? [[unit, settlement] as const] : [];
       });
@@ -389,6 +351,7 @@ export const steps: fc.Arbitrary<Command>[] = [
   claim,
   settle,
   settle,
+  buryAgain,
   loseWorker,
   pass,
   replay,

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ALL, feedGate, poolGate } from "../../src/core/gate.ts";
 import type { Units } from "../../src/core/mailbox.ts";
+import type { Settlement } from "../../src/core/settlement.ts";
+import type { Selection } from "../../src/store/mailboxes.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { openMemoryStore } from "../support/memory-store.ts";
 
@@ -89,4 +91,43 @@ export async function sameDocuments(model: Model, store: Store, users: readonly 
 export async function passBoth(model: Model, real: Real, ms: number): Promise<void> {
   model.memory.clock.advance(ms);
   await real.setClock(model.memory.clock.nowMs);
+}
+
+export interface ClaimWanted {
+  readonly user: User;
+  readonly leaseMs: number;
+  readonly selection: Selection;
+}
+
+export async function claimBoth(model: Model, store: Store, real: Real, { user, leaseMs, selection }: ClaimWanted) {
+  const token = `token-${(model.tokens += 1)}`;
+  const answer = await model.memory.store.mailboxes.claim(user, token, leaseMs, selection);
+  assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
+  if (answer.is === "claimed") {
+    if (real.answersTwice) {
+      assert.deepEqual(await store.mailboxes.claim(user, token, leaseMs, selection), answer);
+    }
+    model.flights.push({ user, token, leaseMs, units: answer.units });
+  }
+  await sameDocuments(model, store, [user]);
+  return answer;
+}
+
+export async function settleBoth(
+  model: Model,
+  store: Store,
+  flight: Flight,
+  settlements: Record<string, Settlement>,
+  runs?: readonly string[],
+) {
+  const { user, token } = flight;
+  const answer = await model.memory.store.mailboxes.settle(user, token, settlements, LEASE_MS, runs);
+  assert.deepEqual(await store.mailboxes.settle(user, token, settlements, LEASE_MS, runs), answer);
+  for (const { id, unit } of answer.letters) {
+    model.letters.push(id);
+    model.buried.add(`${user} ${unit}`);
+  }
+  flight.units = Object.fromEntries(Object.entries(flight.units).filter(([unit]) => !Object.hasOwn(settlements, unit)));
+  if (Object.keys(flight.units).length === 0) model.flights = model.flights.filter((other) => other !== flight);
+  await sameDocuments(model, store, [user]);
 }

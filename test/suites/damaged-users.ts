@@ -242,6 +242,22 @@ export function damagedUsersSuite(name: string, open: () => Promise<Breakable>):
         });
       }
 
+      for (const what of ["another object", "that says another pool"]) {
+        test(`that is met by its fault, which came again, is set aside (${what})`, async () => {
+          const u = await createUser(suite);
+          await u.put("name", "x", 1);
+          const { id } = await u.buries("a", "name");
+          await u.put("name", "y", 2);
+          const elsewhere = within((document) => ({ ...document, pool: "elsewhere" }));
+          assert.ok(await damage("letter", id, IN_LETTERS[what] ?? elsewhere));
+          const { body, times } = await u.buries("b", "name");
+          assert.deepEqual([body, times], ["y", undefined]);
+          await isAside("letter", id);
+          await counted();
+          assert.deepEqual(await u.books(), { received: 2, dead: 1, damaged: 1 });
+        });
+      }
+
       test("that says that it is of another pool is put into none", async () => {
         const u = await createUser(suite);
         await u.put("name", "x", 1);

@@ -108,6 +108,21 @@ export function ownSuite(openStage: OpenStage): void {
     assert.equal(stage.attributes("ana")["name"], "1");
   });
 
+  test("a user's own change that is refused takes no place of an administrator's, which can be replayed", async (t) => {
+    const stage = await openStage(t, ["ana"]);
+    for (const operation of [OWN, "AdminUpdateUserAttributes"]) {
+      stage.emulator.faults.add({ operation, error: "UserLambdaValidationException" });
+    }
+    await stage.put("ana", [text("name", "1")]);
+    await stage.deliver();
+    await stage.settled();
+    await putOwn(stage, "ana", [text("name", "2")], tokenOf(stage, "ana"));
+    await stage.engine.wakeUps.wake(stage.id, [{ user: stage.key("ana"), priority: 1 }]);
+    await stage.settled();
+    const refused = "name refused-by-lambda refused-by-lambda";
+    assert.deepEqual(await kinds(stage), [refused, refused]);
+  });
+
   test("a user's own change that is throttled waits with its token, and nothing is counted", async (t) => {
     const stage = await openStage(t, ["ana"]);
     stage.emulator.faults.add({ operation: OWN, error: "TooManyRequestsException", times: 4 });

@@ -102,7 +102,7 @@ export async function createUser(suite: Suite) {
     bury: (name: string, version: string, reason = "too-long"): Extract<Settlement, { is: "bury" }> => ({
       is: "bury",
       version,
-      letter: `letter-${user}-${name}-${version}`,
+      letter: `letter-${user}-${name}-${reason}`,
       fateUnknown: false,
       kind: "invalid-value",
       reason,

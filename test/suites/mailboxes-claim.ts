@@ -41,7 +41,7 @@ export function claimCases(suite: Suite): void {
     test("lets no older value follow one of a worker that died, though the newest was refused", async () => {
       const u = await createUser(suite);
       await u.put("name", "x", 1);
-      const letter = await u.buries("a", "name");
+      const letter = await u.buries("a", "name", "too-short");
       await u.put("name", "y", 2);
       await u.dies("b", "name");
       await u.put("name", "z", 3);
@@ -63,7 +63,7 @@ export function claimCases(suite: Suite): void {
       assert.deepEqual(await u.claim("b"), { is: "idle" });
       assert.deepEqual(await u.books(), { received: 3, applied: 1, superseded: 1, unchanged: 1 });
       const { settledAt = 0, ...entry } = (await u.ledger())["name"] ?? {};
-      assert.deepEqual(entry, { version, digest: "x", at, run: u.run, outcome: "unchanged" });
+      assert.deepEqual(entry, { version, digest: "x", at, run: u.run, outcome: "unchanged", writtenBy: u.run });
       assert.ok(settledAt >= (at ?? Infinity));
       await u.put("name", "y", 1);
       assert.deepEqual(await u.books(), { received: 4, applied: 1, superseded: 1, unchanged: 1, stale: 1 });

@@ -5,6 +5,7 @@ import { claimCases } from "./mailboxes-claim.ts";
 import { doubtCases } from "./mailboxes-doubt.ts";
 import { dueCases } from "./mailboxes-due.ts";
 import { cancelCases } from "./mailboxes-cancel.ts";
+import { faultCases } from "./mailboxes-faults.ts";
 import { equalCases } from "./mailboxes-equal.ts";
 import { gateCases } from "./mailboxes-gates.ts";
 import { letterCases } from "./mailboxes-letters.ts";
@@ -34,6 +35,7 @@ import type { Open, Time } from "./open-store.ts";
  * | a different value waits after an unknown fate | settle: "a call of unknown fate" |
  * | a late settle is refused and marks in doubt | doubt: all |
  * | bury: id once, superseded by a newer pending one | letters: "burying" |
+ * | the same fault of the same unit is one letter, the older value of which is superseded | letters: "the same fault" |
  * | replay under the old version and run, in one step; discard | letters: "replaying", "discarding" |
  * | claims and settles of one user at once are carried out in their order | at once: all |
  * | what belongs to an account that is no more is void once a look shows its successor | accounts: all |
@@ -51,6 +53,7 @@ export function mailboxSuite(name: string, open: Open, time: Time): void {
     doubtCases(suite);
     dueCases(suite);
     letterCases(suite);
+    faultCases(suite);
     atOnceCases(suite);
     accountCases(suite);
     gateCases(suite);

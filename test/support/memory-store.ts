@@ -124,7 +124,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const at = (settlement: Settlement): Settlement =>
         settlement.is === "retry" ? { ...settlement, at: clock.nowMs + settlement.at } : settlement;
       const timed = Object.fromEntries(Object.entries(settlements).map(([name, settlement]) => [name, at(settlement)]));
-      const step = settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs, passageOf);
+      const letterOf = (id: string) => letters.get(id);
+      const step = settleStep(stateOf(user), user, token, timed, leaseMs, clock.nowMs, passageOf, letterOf);
       const { result, state } = carryOut(user, step);
       for (const letter of result.letters) letters.set(letter.id, letter);
       const told = { ...result, letters: result.letters.map(buriedOf) };

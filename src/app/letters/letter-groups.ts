@@ -13,7 +13,7 @@ export interface LetterGroup {
   readonly letters: number;
   /** Whose they are. */
   readonly people: number;
-  /** Epoch ms. */
+  /** Epoch ms: when one of them was buried first, and last. */
   readonly oldest: number;
   readonly newest: number;
   /** The oldest of them. */
@@ -30,7 +30,7 @@ export async function groupLetters(
   const groups = new Map<string, LetterGroup>();
   const people = new Map<string, Set<string>>();
   for await (const letter of lettersOf(engine, filters, limit, include)) {
-    const { kind, pool, reason, user, buriedAt } = letter;
+    const { kind, pool, reason, user, buriedAt, first = buriedAt } = letter;
     const altered = kind === "altered" || openLetter(engine.keyring, letter) === undefined;
     const key = JSON.stringify([kind, pool, reason, altered]);
     const known = groups.get(key) ?? {
@@ -40,7 +40,7 @@ export async function groupLetters(
       altered,
       letters: 0,
       people: 0,
-      oldest: buriedAt,
+      oldest: first,
       newest: buriedAt,
       example: letter,
     };
@@ -50,7 +50,7 @@ export async function groupLetters(
       ...known,
       letters: known.letters + 1,
       people: users.size,
-      oldest: Math.min(known.oldest, buriedAt),
+      oldest: Math.min(known.oldest, first),
       newest: Math.max(known.newest, buriedAt),
     });
   }

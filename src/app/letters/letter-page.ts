@@ -1,34 +1,34 @@
 /** Dead letters one by one, a page at a time. */
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
-import { findEqual, viewEqual, type EqualView } from "./equal-letters.ts";
+import { viewLetter, type LetterView } from "./letter-view.ts";
 import { lettersOf } from "./letter-groups.ts";
 
 export interface LetterPage {
-  /** How many there are on all pages, equal ones counted once. */
+  /** How many there are on all pages. */
   readonly total: number;
-  /** How many the store has: what the books call dead. */
-  readonly stored: number;
+  /** How often these faults befell somebody. */
+  readonly times: number;
   /** From 1. */
   readonly page: number;
   readonly pages: number;
-  /** Equal ones are one, in the order of the first of each. */
-  readonly letters: readonly EqualView[];
+  /** The oldest first, by the last time. */
+  readonly letters: readonly LetterView[];
 }
 
-/** Looks through all letters for the count of each, and opens those of the page. */
+/** Looks through all letters, and opens those of the page. */
 export async function pageOfLetters(
   engine: Engine,
   filters: readonly LetterFilter[],
   { page, size }: { readonly page: number; readonly size: number },
 ): Promise<LetterPage> {
-  const all = await findEqual(lettersOf(engine, filters));
-  const letters: EqualView[] = [];
-  for (const equal of all.slice((page - 1) * size, page * size)) {
-    // One that is not there any more was replayed or discarded a moment ago.
-    const letter = await engine.store.letters.get(equal.id);
-    if (letter !== undefined) letters.push(viewEqual(letter, equal, engine.keyring, false));
+  const letters: LetterView[] = [];
+  let total = 0;
+  let times = 0;
+  for await (const letter of lettersOf(engine, filters)) {
+    if (Math.floor(total / size) === page - 1) letters.push(viewLetter(letter, engine.keyring, false));
+    total += 1;
+    times += letter.times ?? 1;
   }
-  const stored = all.reduce((sum, { times }) => sum + times, 0);
-  return { total: all.length, stored, page, pages: Math.ceil(all.length / size), letters };
+  return { total, times, page, pages: Math.ceil(total / size), letters };
 }

@@ -32,7 +32,12 @@ export interface LetterView {
   readonly run: string;
   /** ISO 8601: when the value was true, by its source's clock. */
   readonly version: string;
+  /** The last time, as `last` has it. */
   readonly buriedAt: string;
+  /** How often the fault befell the attribute, with the first and the last time. ISO 8601. */
+  readonly times: number;
+  readonly first: string;
+  readonly last: string;
   readonly advice: string;
 }
 
@@ -42,14 +47,15 @@ const UNREADABLE = "(altered)";
 const iso = (epochMs: number): string => new Date(epochMs).toISOString();
 
 export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean): LetterView {
-  const { id, kind, reason, owner, pool, unit, run, version, buriedAt } = letter;
+  const { id, kind, reason, owner, pool, unit, run, version, times = 1, buriedAt, first = buriedAt } = letter;
   const about = { id, kind, reason, ...(owner === undefined ? {} : { owner }), pool };
-  const times = { run, version: iso(timeOf(version)), buriedAt: iso(buriedAt) };
+  const [begun, last] = [iso(first), iso(buriedAt)];
+  const when = { run, version: iso(timeOf(version)), buriedAt: last, times, first: begun, last };
   const username = openUsername(keyring, letter, letter.username);
   const body = openBody(keyring, letter, letter.body);
   if (username === undefined || body === undefined || kind === "altered") {
     const shown = username === undefined ? UNREADABLE : printable(username);
-    return { ...about, username: shown, attribute: unit, value: UNREADABLE, ...times, advice: adviceOf("altered") };
+    return { ...about, username: shown, attribute: unit, value: UNREADABLE, ...when, advice: adviceOf("altered") };
   }
   const value = valueOf(body);
   const { clientMetadata, token } = callOptionsOf(body);
@@ -62,7 +68,7 @@ export function viewLetter(letter: Letter, keyring: Keyring, showValues: boolean
     ...(value.kind === "text" && value.verified !== undefined ? { verified: value.verified } : {}),
     ...(clientMetadata === undefined ? {} : { metadata: metadataText(clientMetadata, showValues) }),
     ...(token === undefined ? {} : { call: "UpdateUserAttributes" }),
-    ...times,
+    ...when,
     ...(account === undefined ? {} : { sub: account.sub }),
     ...(name === undefined
       ? {}

@@ -20,7 +20,7 @@ import { pausedGates, pausedSentence, type PausedGate } from "../gates/pause.ts"
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
 import type { Letter } from "../../core/letter.ts";
 import type { Runs } from "../../store/runs.ts";
-import { findEqual, viewEqual } from "../letters/equal-letters.ts";
+import { viewLetter } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
 import { exceptionsOf, feedsOf, ledgerOf, withFeed } from "./outcomes.ts";
 import { reasons } from "./reasons.ts";
@@ -163,16 +163,12 @@ export async function explainUser(
   };
 }
 
-/** The dead letters of a user, equal ones as one, and what each of them wanted. */
+/** The dead letters of a user, and what each of them wanted. */
 async function lettersOfUser(engine: Engine, whose: { readonly pool: string; readonly user: string }) {
   const { store, keyring } = engine;
   const found: Letter[] = [];
   for await (const letter of store.letters.list(whose)) found.push(letter);
-  const byId = new Map(found.map((letter) => [letter.id, letter]));
-  const letters = (await findEqual(found)).flatMap((equal) => {
-    const letter = byId.get(equal.id);
-    return letter === undefined ? [] : [viewEqual(letter, equal, keyring, false)];
-  });
+  const letters = found.map((letter) => viewLetter(letter, keyring, false));
   const desired = found.flatMap((letter): Unit[] => {
     const body = openBody(keyring, letter, letter.body);
     return body === undefined ? [] : [{ name: letter.unit, value: valueOf(body) }];

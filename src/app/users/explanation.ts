@@ -1,6 +1,6 @@
 /** One user's path through poolsync, as one document. People's values are masked in it. */
 import type { Sentence } from "../../core/sentence.ts";
-import type { EqualView } from "../letters/equal-letters.ts";
+import type { LetterView } from "../letters/letter-view.ts";
 import type { NextCall } from "./next-delivery.ts";
 
 export interface Explanation {
@@ -28,8 +28,7 @@ export interface Explanation {
   readonly listed: { readonly status: string; readonly attributes: Readonly<Record<string, string>> } | null;
   readonly pending: readonly PendingUnit[];
   readonly ledger: readonly LedgerUnit[];
-  /** Equal ones are one. */
-  readonly letters: readonly EqualView[];
+  readonly letters: readonly LetterView[];
   /** Of units that were not written the last outcome, where nothing was written since. */
   readonly exceptions: readonly ExceptionView[];
   /** For every alias that waits or is in a letter: who has it, verified where the pool's aliases are. Values masked. */

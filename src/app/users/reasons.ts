@@ -2,13 +2,13 @@
 import { adviceOfRow } from "../../core/row-advice.ts";
 import { counted } from "../../core/amounts.ts";
 import type { ListedUser } from "../../core/comparison.ts";
-import type { EqualView } from "../letters/equal-letters.ts";
+import type { LetterView } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, LedgerUnit, PendingUnit } from "./explanation.ts";
 
 export interface UserFacts extends Pick<Explanation, "pending" | "exceptions" | "holds" | "ledger"> {
   /** Null where the pool does not list the user, undefined where it could not be asked. */
   readonly listed: ListedUser | null | undefined;
-  readonly letters: readonly (EqualView & { readonly feed?: string })[];
+  readonly letters: readonly (LetterView & { readonly feed?: string })[];
   /** A process has the user in hand. */
   readonly inHand: boolean;
   /** A gate keeps all that is pending. */

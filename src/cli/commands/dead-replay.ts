@@ -33,7 +33,7 @@ export function addReplay(dead: Command, context: Context): void {
     dead
       .command("replay")
       .description("Put dead letters again under their old version, and wait for what becomes of them.")
-      .argument("[id...]", "these, each with its equals: see `dead list --letters`"),
+      .argument("[id...]", "of `dead list --letters`"),
   ).option("--dry-run", "count them, and do nothing");
   leftoversOption(cognitoOptions(command)).option(
     "--detach",

@@ -1,7 +1,7 @@
 /** `poolsync dead list|show|discard`: what could not be delivered, and what to do about it. */
 import type { Command } from "commander";
 import { discardLetters } from "../../app/letters/discard-letters.ts";
-import { namedLetters, viewEqual } from "../../app/letters/equal-letters.ts";
+import { findLetter } from "../../app/letters/find-letter.ts";
 import { filtersOf, type LetterRequest } from "../../app/letters/letter-filter.ts";
 import { groupLetters } from "../../app/letters/letter-groups.ts";
 import { pageOfLetters } from "../../app/letters/letter-page.ts";
@@ -42,7 +42,7 @@ export function addDead(program: Command, context: Context): void {
     .addHelpText("after", "\nExamples:\n  $ poolsync dead list\n  $ poolsync dead replay --kind user-not-found");
   engineOptions(
     filterOptions(dead.command("list").description("Count dead letters by kind, pool and reason, or list them."))
-      .option("--letters", `one by one, equal ones as one with a count; --limit so many a page (default: ${PAGE})`)
+      .option("--letters", `one by one, each with its count; --limit so many a page (default: ${PAGE})`)
       .option("--page <number>", "with --letters: which page", integer(1)),
   )
     .addHelpText(
@@ -65,7 +65,7 @@ export function addDead(program: Command, context: Context): void {
       dead
         .command("discard")
         .description("Take dead letters away for good.")
-        .argument("[id...]", "these, each with its equals: see `dead list --letters`"),
+        .argument("[id...]", "of `dead list --letters`"),
     )
       .option("--dry-run", "count them, and do nothing")
       .option("--all", "every dead letter: needed where no filter is given"),
@@ -100,8 +100,8 @@ function list({ io }: Context, flags: ListFlags): Promise<number> {
 function show({ io }: Context, ids: readonly string[], flags: ShowFlags): Promise<number> {
   return printEngine(io, flags, async (engine) => {
     const showValues = flags.showValues === true;
-    const named = await namedLetters(engine, ids);
-    const views = named.map(({ letter, equal }) => viewEqual(letter, equal, engine.keyring, showValues));
+    const letters = await Promise.all(Array.from(new Set(ids), (id) => findLetter(engine, id)));
+    const views = letters.map((letter) => viewLetter(letter, engine.keyring, showValues));
     const document = views.length === 1 ? views[0] : views;
     if (flags.json === true) return `${JSON.stringify(document, undefined, 2)}\n`;
     return views.map((view) => letterText(view, columnsOf(io.stdout))).join("\n");

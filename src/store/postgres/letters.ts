@@ -1,4 +1,5 @@
 import type { Letter } from "../../core/letter.ts";
+import type { Settlements } from "../../core/settlement.ts";
 import type { LetterFilter, Letters } from "../letters.ts";
 import { letterDocument, soundDocument } from "../documents.ts";
 import { postEntries } from "./books-table.ts";
@@ -57,20 +58,38 @@ export function createLetters(database: StoreDatabase, now: () => number): Lette
   };
 }
 
+/** In the place of one that has the same id. */
 export async function writeLetters(session: Session, letters: readonly Letter[]): Promise<void> {
   for (const letter of letters) {
     const { id, user, pool, unit, kind, run, buriedAt } = letter;
-    await session.query("INSERT INTO poolsync.letters VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", [
-      id,
-      user,
-      pool,
-      unit,
-      kind,
-      run,
-      buriedAt,
-      JSON.stringify(letter),
-    ]);
+    await session.query(
+      `INSERT INTO poolsync.letters VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id)
+       DO UPDATE SET kind = excluded.kind, run = excluded.run, buried_at = excluded.buried_at, letter = excluded.letter`,
+      [id, user, pool, unit, kind, run, buriedAt, JSON.stringify(letter)],
+    );
   }
+}
+
+/** The letters that burials name, by id: those of their user, pool and unit. One that says otherwise is set aside. */
+export async function readLettersOf(
+  session: Session,
+  user: string,
+  pool: string | undefined,
+  settlements: Settlements,
+): Promise<ReadonlyMap<string, Letter>> {
+  const units = new Map(
+    Object.entries(settlements).flatMap(([unit, settlement]) =>
+      settlement.is === "bury" ? [[settlement.letter, unit] as const] : [],
+    ),
+  );
+  if (units.size === 0) return new Map();
+  const rows = await session.query<LetterRow>(`${SELECT_LETTER} WHERE id = ANY($1::text[])`, [[...units.keys()]]);
+  const letters = await soundLetters(
+    session,
+    rows,
+    (letter) => letter.user === user && letter.pool === pool && letter.unit === units.get(letter.id),
+  );
+  return new Map(letters.map((letter) => [letter.id, letter]));
 }
 
 /** Takes letters out, and answers them in the order of the ids. Ids that are not there are skipped, and broken letters. */
@@ -97,10 +116,14 @@ export async function* everyLetter(session: Session | StoreDatabase, word = ""):
 }
 
 /** Those that are sound; the others are set aside. */
-async function soundLetters(session: Session | StoreDatabase, rows: readonly LetterRow[]): Promise<readonly Letter[]> {
+async function soundLetters(
+  session: Session | StoreDatabase,
+  rows: readonly LetterRow[],
+  where: (letter: Letter) => boolean = () => true,
+): Promise<readonly Letter[]> {
   const letters: Letter[] = [];
   for (const row of rows) {
-    const letter = soundDocument(letterDocument, row.letter, (one) => isAt(one, row));
+    const letter = soundDocument(letterDocument, row.letter, (one) => isAt(one, row) && where(one));
     if (letter) letters.push(letter);
     else await setAside(session, { kind: "letter", place: row.id, text: row.letter });
   }

@@ -18,7 +18,7 @@ import { runCancelled, runLost, StoreError } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 import { readPassages } from "./gates.ts";
-import { everyLetter, takeLetters, writeLetters } from "./letters.ts";
+import { everyLetter, readLettersOf, takeLetters, writeLetters } from "./letters.ts";
 import { readRun } from "./runs.ts";
 import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users.ts";
 
@@ -116,8 +116,14 @@ async function settleUser(
   { token, leaseMs, at, runs }: ClaimStep,
 ): Promise<SettleAnswer> {
   const before = await readUser(session, user);
-  const passageOf = await readPassages(session, [before]);
-  const { state, entries, result } = settle(before, user, token, fromNow(settlements, at), leaseMs, at, passageOf);
+  const known = await readLettersOf(session, user, before.mailbox?.pool, settlements);
+  const passageOf = await readPassages(
+    session,
+    [before],
+    [...known.values()].flatMap(({ run, replaced = [] }) => [run, ...replaced.map((one) => one.run)]),
+  );
+  const timed = fromNow(settlements, at);
+  const { state, entries, result } = settle(before, user, token, timed, leaseMs, at, passageOf, (id) => known.get(id));
   if (before !== NO_STATE) await writeUsers(session, new Map([[user, state]]), at, new Map([[user, before]]));
   await writeLetters(session, result.letters);
   await postEntries(session, entries);

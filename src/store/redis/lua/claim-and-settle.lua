@@ -48,8 +48,8 @@ write(drafts)
 for _, d in ipairs(drafts) do
   for _, letter in ipairs(d.letters or {}) do
     redis.call('HSET', LETTERS, letter.id, letter.text)
-    redis.call('ZADD', LETTER_TIMES, string.format('%.0f', NOW), letter.id)
-    count_letters(POOLS, letter.pool, 1, LETTER_TIMES)
+    redis.call('ZADD', LETTER_TIMES, string.format('%.0f', letter.buried_at), letter.id)
+    if not letter.is_known then count_letters(POOLS, letter.pool, 1, LETTER_TIMES) end
   end
 end
 post()

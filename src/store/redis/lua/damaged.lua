@@ -106,6 +106,7 @@ local IS = {
       -- A queue is named after it.
       and string.find(letter.kind, '^[a-z-]+$') ~= nil
       and may_be(is_text, letter.owner) and is_number(letter.buriedAt)
+      and may_be(is_number, letter.times) and may_be(is_number, letter.first)
   end,
   run = function(run, id)
     return run.id == id and has_texts(run, { 'source', 'pool', 'feed', 'identity', 'state' })

@@ -174,9 +174,14 @@ local function draft(user, owner)
   return d
 end
 
+local function set_aside_letter(id, text)
+  set_aside('letter', LETTERS, id, text, nil, RUNS)
+  redis.call('ZREM', LETTER_TIMES, id)
+end
+
 -- The letter of a text, or nil where it is broken.
 local function read_letter(id, text)
-  local letter = read_document('letter', LETTERS, id, text, RUNS)
-  if not letter then redis.call('ZREM', LETTER_TIMES, id) end
+  local letter = sound('letter', id, text)
+  if not letter then set_aside_letter(id, text) end
   return letter
 end

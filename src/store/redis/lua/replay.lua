@@ -29,8 +29,7 @@ for _, letter in ipairs(letters) do
   -- An id that was given twice is taken once.
   if is_of_another_pool(letter) then
     local text = redis.call('HGET', LETTERS, letter.id)
-    if text then set_aside('letter', LETTERS, letter.id, text, nil, RUNS) end
-    redis.call('ZREM', LETTER_TIMES, letter.id)
+    if text then set_aside_letter(letter.id, text) end
   elseif redis.call('HDEL', LETTERS, letter.id) == 1 then
     redis.call('ZREM', LETTER_TIMES, letter.id)
     count_letters(POOLS, letter.pool, -1, LETTER_TIMES)

@@ -88,7 +88,6 @@ local function settle_unit(d, name, unit, settlement, was_last)
     book(unit.run, 'superseded', 1)
     return nil
   end
-  book(unit.run, 'dead', 1)
   -- An abandoned call may have been applied while this unit was on its way: then the value that was settled last is no
   -- longer there.
   resend(d, name)
@@ -97,6 +96,38 @@ local function settle_unit(d, name, unit, settlement, was_last)
     kind = settlement.kind, reason = settlement.reason, owner = settlement.owner, version = unit.version, run = unit.run, digest = unit.digest,
     body = settlement.body or unit.body, account = unit.account, replaced = unit.replaced, buriedAt = NOW,
   }
+end
+
+-- The letter of this id, where it is of this user and unit. One that says otherwise is set aside.
+local function known_letter(d, id, unit)
+  local text = redis.call('HGET', LETTERS, id)
+  local letter = text and read_letter(id, text)
+  if not letter then return nil end
+  if letter.user == d.user and letter.pool == d.mailbox.pool and letter.unit == unit then return letter end
+  set_aside_letter(id, text)
+  return nil
+end
+
+-- Books a letter. `known`: the one that the same fault of the same unit has left before. Answers the letter that is to
+-- be written; both are the caller's no longer.
+local function book_letter(d, letter, known)
+  if not known then
+    book(letter.run, 'dead', 1)
+    return letter
+  end
+  local newer, older = known, letter
+  if letter.version > known.version then
+    newer, older = letter, known
+    book(known.run, 'dead', -1)
+    book(letter.run, 'dead', 1)
+  end
+  book(older.run, 'superseded', 1)
+  replace(d, letter.unit, newer, older)
+  newer.times = (known.times or 1) + 1
+  newer.first = known.first or known.buriedAt
+  -- Whoever ends the letters of a cancelled run looks for those that were buried before.
+  if not is_cancelled(newer.run) then newer.buriedAt = letter.buriedAt end
+  return newer
 end
 
 local function settle_late(d, settlements)
@@ -157,7 +188,10 @@ local function settle(d, token, lease_ms, settlements, runs)
         claim.units[name] = nil
         book(unit.run, 'pending', -1)
         local letter = settle_unit(d, name, unit, settlement, was_last[name])
-        if letter then table.insert(letters, letter) end
+        if letter then
+          local known = known_letter(d, letter.id, name)
+          table.insert(letters, { written = book_letter(d, letter, known), is_known = known ~= nil })
+        end
       end
     end
     if is_empty(claim.units) then d.mailbox.claim = nil else claim.leaseUntil = NOW + lease_ms end
@@ -167,8 +201,11 @@ local function settle(d, token, lease_ms, settlements, runs)
   if d.existed then at = close(d, runs) else close_ledger(d) end
   local summaries = {}
   d.letters = {}
-  for n, letter in ipairs(letters) do
-    d.letters[n] = { id = letter.id, pool = letter.pool, text = cjson.encode(letter) }
+  for n, one in ipairs(letters) do
+    local letter = one.written
+    d.letters[n] = {
+      id = letter.id, pool = letter.pool, buried_at = letter.buriedAt, text = cjson.encode(letter), is_known = one.is_known,
+    }
     -- The answer is kept for a while: it says nothing of what is in the letter.
     summaries[n] = { id = letter.id, user = letter.user, unit = letter.unit, kind = letter.kind }
   end
