@@ -9,6 +9,7 @@ import type { z } from "zod";
 import { ceilingsOf, type Ceilings, type PaceSetting } from "./ceilings.ts";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
+import type { EventsSetting } from "./events.ts";
 import type { FetchSetting } from "./schedule.ts";
 import { type LOG_LEVELS, settings } from "./settings.ts";
 import { defined } from "../core/defined.ts";
@@ -229,6 +230,14 @@ export function authorizationOf(
         : `Basic ${Buffer.from(`${secret("user")}:${secret("password")}`).toString("base64")}`;
   if (problems.length > 0) throw new ConfigError(problems);
   return authorization;
+}
+
+/** The secrets of a feed's events, each from the variable that the file names; undefined where that is not set. */
+export function eventSecrets(
+  { secret }: Pick<EventsSetting, "secret">,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): readonly (string | undefined)[] {
+  return secret.map((name) => environment[name]?.trim() || undefined);
 }
 
 /**

@@ -15,7 +15,7 @@ test("status tells of events where some have come, and finds those again whose p
   const engine = await app.open();
   const { inbox } = engine.store;
   const status = async (verify = false) => {
-    const document = await statusOf(engine, { ceilingOf: () => 25, verify });
+    const document = await statusOf(engine, { ceilingsOf: () => ({ ratePerSecond: 25, listsPerSecond: 25 }), verify });
     assert.deepEqual(parseStatus(JSON.parse(JSON.stringify(document))), document);
     return { ...document, text: statusText(document, 500, (...words) => words.join(" ")) };
   };

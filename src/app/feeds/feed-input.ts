@@ -7,6 +7,7 @@ import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import type { FeedSetting } from "../../config/config-file.ts";
 import { ConfigError } from "../../config/config-error.ts";
+import { AGE_NEEDED } from "../../config/events.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import { isContact, type Verified } from "../../core/unit.ts";
 import { MAX_LEAD_MS } from "../../core/version.ts";
@@ -110,7 +111,7 @@ export async function inputOf(
   { flags, feed, now, signal }: Pick<InputOptions, "flags" | "feed" | "now" | "signal">,
 ): Promise<FeedInput> {
   const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
-  const asOfMs = asOf(asOfSaid, source, now);
+  const asOfMs = asOf(asOfSaid, source, now, feed);
   const called = feed?.name ?? name;
   const records = recordsOption(flags, feed);
   const known = { name: called, source, records, asOfMs, asOfSaid };
@@ -159,7 +160,7 @@ async function peek(feed: Feed): Promise<{ begun: Feed; columns: Columns }> {
   return { begun: { ...feed, records: records() }, columns };
 }
 
-function asOf(given: string, source: Source, now: number): number {
+function asOf(given: string, source: Source, now: number, feed: InputOptions["feed"]): number {
   if (given !== "") {
     const atMs = parseInstant(given);
     const form = "a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds";
@@ -171,7 +172,12 @@ function asOf(given: string, source: Source, now: number): number {
     }
     return atMs;
   }
-  if (source.modifiedAtMs <= now + MAX_LEAD_MS) return source.modifiedAtMs;
+  const { events, snapshotAge, mapping } = feed?.setting ?? {};
+  if (events !== undefined && snapshotAge === undefined && mapping?.versionColumn === undefined) {
+    const path = `poolsync.yaml: feeds.${feed?.name}.snapshotAge`;
+    throw new ConfigError([{ path, message: `Expected ${AGE_NEEDED}; or say --as-of` }]);
+  }
+  if (source.modifiedAtMs <= now + MAX_LEAD_MS) return source.modifiedAtMs - (snapshotAge ?? 0);
   throw new ConfigError([
     {
       path: "--as-of",
