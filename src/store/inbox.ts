@@ -15,7 +15,7 @@
  * - *parked*: cannot become a change as things are, with a reason. Nobody takes it until it is replayed.
  *
  * An entry becomes changes in the step that puts these (`Page.entries` of mailboxes.ts): it is gone if they are there. So an
- * event counts once, whoever dies when.
+ * event counts once, whoever dies when. One of which some records cannot is parked in that step, with these alone.
  *
  * One drainer gets the events of a feed in order of arrival, but for those that had to wait. Of several each gets a part,
  * and one may put later what arrived earlier. That is for versions to settle: a change can be put with the arrival of its
@@ -74,6 +74,12 @@ export interface TakeOptions {
 export interface TakenRef {
   readonly token: string;
   readonly ids: readonly string[];
+}
+
+/** Entries that leave a drainer's hands with a page of changes. */
+export interface DrainedRef extends TakenRef {
+  /** Those of the `ids` that are not gone, but parked, with another body: some of their records cannot become changes. */
+  readonly parked?: readonly { readonly id: string; readonly reason: string; readonly body: string }[];
 }
 
 /** `since` and `until` (epoch ms) are about when they arrived; the former is included. */

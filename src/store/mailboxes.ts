@@ -13,7 +13,7 @@ import type { Ledger, Units, UserState } from "../core/mailbox.ts";
 import type { DesiredUnit } from "../core/put.ts";
 import type { Settled } from "../core/settle.ts";
 import type { Settlements } from "../core/settlement.ts";
-import type { TakenRef } from "./inbox.ts";
+import type { DrainedRef } from "./inbox.ts";
 
 /** The changes of one user in a page. */
 export interface UserUnits {
@@ -44,10 +44,10 @@ export interface Page {
   /** Where the feed stands: the page is put only while the run's cursor is still `from`. Absent for direct changes. */
   readonly cursor?: { readonly from: string; readonly to: string };
   /**
-   * Entries of the inbox that the page comes of: they are gone with it. It is put only while all of them are in the hands
-   * of this drainer.
+   * Entries of the inbox that the page comes of: they are gone with it, or parked. It is put only while all of them are in
+   * the hands of this drainer.
    */
-  readonly entries?: TakenRef;
+  readonly entries?: DrainedRef;
 }
 
 export interface Put {

@@ -13,6 +13,8 @@ export interface CameEvent {
   /** Epoch ms: when the sender signed it, by its own clock. */
   readonly signedAt?: number | undefined;
   readonly contentType: string;
+  /** Where some of its records have become changes: those that have not, by their numbers, as this expression finds them. */
+  readonly left?: { readonly by: string; readonly records: readonly number[] } | undefined;
   /** Whole. */
   readonly body: Uint8Array;
 }
@@ -24,6 +26,7 @@ const heading = z.object({
   scheme: z.string(),
   signedAt: z.number().optional(),
   contentType: z.string(),
+  left: z.object({ by: z.string(), records: z.array(z.number()) }).optional(),
 });
 
 /** Names an entry: by the event's own id, or where it has none by its body. Nobody can tell either by it. */

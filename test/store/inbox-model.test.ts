@@ -145,17 +145,19 @@ const taking = fc
       },
     );
   });
-const putting = drainer.chain((from) =>
+const putting = fc.tuple(drainer, fc.constantFrom(0, 0, 1)).chain(([from, rests]) =>
   same(
-    `put what ${from.whose} has`,
+    `put what ${from.whose} has, and park ${rests} of it`,
     async ({ mailboxes }, model) => {
-      const entries = takenBy(model, from);
+      const taken = takenBy(model, from);
+      const parked = taken.ids.slice(0, rests).map((id) => ({ id, reason: "several", body: "b:the rest" }));
+      const entries = { ...taken, parked };
       const units = [{ name: "given_name", digest: "d", body: "b:" }];
       const changes = [{ user: "ann", username: "b:", units }];
       const rows = { read: 1, faulty: 0 };
       const page = { pool: "pool", run: "run", priority: 1, invalid: 0, rows, changes, entries };
       const { accepted, arrival } = await mailboxes.put(page);
-      return { accepted, arrival, ids: accepted ? entries.ids : [] };
+      return { accepted, arrival, ids: accepted ? entries.ids.slice(parked.length) : [] };
     },
     (model, answer) => ends(model, (answer as { ids: readonly string[] }).ids),
   ),

@@ -62,6 +62,33 @@ export function inboxPutCases(suite: Suite, stage: ReturnType<typeof inboxStage>
       assert.ok(await inbox.get(entries.ids[0] ?? ""));
     });
 
+    test("of which something cannot become a change is parked in that step with the rest, or not at all", async () => {
+      const { inbox, entry, add, take, parkedIds } = await stage();
+      const u = await createUser(suite);
+      const [whole, some, other] = [entry(), entry(), entry()];
+      await add(whole, some, other);
+      const taken = await take();
+      const before = await inbox.get(some.id);
+      const rest = { id: some.id, reason: "nobody", body: "b:the rest, which is longer than all of it was" };
+      const page = u.page([wanted("name", "x", 1)]);
+      const refused = { token: "another", ids: [whole.id, some.id], parked: [rest] };
+      assert.equal((await suite.store.mailboxes.put({ ...page, entries: refused })).accepted, false);
+      assert.deepEqual(await inbox.get(some.id), before);
+      const entries = { token: taken.token, ids: [whole.id, some.id], parked: [rest] };
+      assert.equal((await suite.store.mailboxes.put({ ...page, entries })).accepted, true);
+      assert.equal(await inbox.get(whole.id), undefined);
+      assert.deepEqual(await parkedIds({ reason: "nobody" }), [some.id]);
+      const { parked, ...parkedEntry } = (await inbox.get(some.id)) ?? assert.fail();
+      assert.deepEqual(parkedEntry, { ...before, body: rest.body });
+      assert.equal(parked?.reason, "nobody");
+      const counts = await inbox.counts();
+      assert.deepEqual([counts.taken, counts.bytes], [1, other.body.length]);
+      assert.deepEqual([counts.parked.entries, counts.parked.bytes], [1, rest.body.length]);
+      assert.deepEqual(await inbox.verify(), { lost: 0, miscounted: 0 });
+      assert.deepEqual(await inbox.replay([some.id]), [some.id]);
+      assert.deepEqual((await take()).ids, [some.id]);
+    });
+
     test("gives them its arrival, which decides between equal times whoever puts first", async () => {
       const { entry, add, take } = await stage();
       const u = await createUser(suite);

@@ -1,6 +1,6 @@
 /** The inbox of the store in memory: one list of entries, each with what became of it. */
 import { admit, REPEAT_MS } from "../../src/core/inbox.ts";
-import type { AddedEntry, Inbox, ParkedEntry, TakenEntry, TakenRef } from "../../src/store/inbox.ts";
+import type { AddedEntry, DrainedRef, Inbox, ParkedEntry, TakenEntry, TakenRef } from "../../src/store/inbox.ts";
 
 interface Entry extends TakenEntry {
   notBefore: number;
@@ -28,11 +28,18 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
   const idsOf = (some: readonly Entry[]) => some.map(({ id }) => id);
   const arrived = ({ id, feed, arrival, arrivedAt }: Entry) => ({ id, feed, arrival, arrivedAt });
 
-  /** True where all were this drainer's: they are gone. */
-  function takeAway(drained: TakenRef): boolean {
+  /** True where all were this drainer's: they are gone, or parked. */
+  function takeAway(drained: DrainedRef): boolean {
     const theirs = ofDrainer(drained);
     if (theirs.length !== new Set(drained.ids).size) return false;
-    drop(new Set(theirs));
+    const rests = new Map(drained.parked?.map((rest) => [rest.id, rest]));
+    drop(new Set(theirs.filter(({ id }) => !rests.has(id))));
+    for (const { id, reason, body } of rests.values()) {
+      const parked = { reason, parkedAt: clock.nowMs };
+      entries = entries.map((entry) =>
+        entry.id === id ? { ...entry, body, taken: undefined, notBefore: 0, parked } : entry,
+      );
+    }
     return true;
   }
 

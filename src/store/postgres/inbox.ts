@@ -1,7 +1,17 @@
 import { defined } from "../../core/defined.ts";
 import { admit, REPEAT_MS, type InboxLimits } from "../../core/inbox.ts";
 import { createBatcher } from "../batcher.ts";
-import type { AddedEntry, Inbox, InboxCounts, NewEntry, ParkedBounds, Take, TakenRef, TakeOptions } from "../inbox.ts";
+import type {
+  AddedEntry,
+  DrainedRef,
+  Inbox,
+  InboxCounts,
+  NewEntry,
+  ParkedBounds,
+  Take,
+  TakenRef,
+  TakeOptions,
+} from "../inbox.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 
 /** More batches than this are added in several transactions, so that none holds the process up for long. */
@@ -159,10 +169,26 @@ export async function areTaken(session: Session, taken: TakenRef | undefined): P
   return rows.length === ids.length;
 }
 
-/** Entries that became changes are gone. */
-export async function removeEntries(session: Session, { ids }: TakenRef): Promise<void> {
+/** Entries that became changes are gone, and those of which some did not are parked. */
+export async function removeEntries(
+  session: Session,
+  { ids, parked = [] }: Omit<DrainedRef, "token">,
+  at: number,
+): Promise<void> {
+  const rests = new Map(parked.map((rest) => [rest.id, rest]));
   const remove = "DELETE FROM poolsync.inbox WHERE id = ANY($1::text[]) RETURNING id, bytes";
-  await resize(session, await session.query<MovedRow>(remove, [ids]), { waiting: -1 });
+  const gone = ids.filter((id) => !rests.has(id));
+  await resize(session, await session.query<MovedRow>(remove, [gone]), { waiting: -1 });
+  for (const { id, reason, body } of rests.values()) {
+    const before = await session.query<MovedRow>("SELECT id, bytes FROM poolsync.inbox WHERE id = $1", [id]);
+    const bytes = Buffer.byteLength(body);
+    await session.query(
+      `UPDATE poolsync.inbox SET ${FREED}, parked_at = $2, reason = $3, bytes = $4, body = $5 WHERE id = $1`,
+      [id, at, reason, bytes, body],
+    );
+    await resize(session, before, { waiting: -1 });
+    await resize(session, [{ id, bytes }], { parked: 1 });
+  }
 }
 
 async function resize(session: Session, rows: readonly MovedRow[], { waiting = 0, parked = 0 }: Movement) {

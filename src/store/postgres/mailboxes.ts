@@ -76,7 +76,7 @@ async function putPage(session: Session, page: Page, now: () => number): Promise
   const { moved, cursor } = await moveProgress(session, page);
   const at = now();
   if (!moved) return { accepted: false, cursor, ahead: 0, stale: [], waiting: [], at, arrival: 0 };
-  if (page.entries) await removeEntries(session, page.entries);
+  if (page.entries) await removeEntries(session, page.entries, at);
   return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
 }
 

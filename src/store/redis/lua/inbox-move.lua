@@ -22,10 +22,8 @@ for n = 4, #ARGV do
       entry.taken, entry.notBefore = nil, not_before > now and not_before or nil
       move_entry(id, entry, TAKEN, now)
     elseif what == 'park' then
-      entry.taken, entry.parked = nil, { at = now, reason = word }
-      move_entry(id, entry, TAKEN, now)
       count_waiting(entry, -1)
-      count_parked(entry, 1)
+      park_entry(id, entry, word, now)
     else
       entry.parked = nil
       move_entry(id, entry, PARKED, now)

@@ -99,3 +99,9 @@ local function taken_entry(id, token)
   local entry = read_entry(id)
   return entry and entry.taken and entry.taken.token == token and entry or nil
 end
+
+local function park_entry(id, entry, reason, now)
+  entry.taken, entry.parked = nil, { at = now, reason = reason }
+  move_entry(id, entry, TAKEN, now)
+  count_parked(entry, 1)
+end

@@ -4,7 +4,8 @@
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
 -- ARGV[7] changes, JSON: [{user, username, account?, arrival?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
--- ARGV[8] entries of the inbox that are gone with it, JSON: {token, ids}; blank where there are none
+-- ARGV[8] entries of the inbox that are gone with it, JSON: {token, ids, parked?: [{id, reason, body}]}, the latter parked with
+--         another body; blank where there are none
 -- ARGV[9] cursor from, ARGV[10] cursor to: both absent for direct changes
 -- Output  JSON {accepted, cursor, ahead, stale?: [{user, name}], waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
 --         was given; blank where there is no such run, `cancelled` where it was cancelled
@@ -24,10 +25,11 @@ local function refused()
 end
 if ARGV[9] and cursor ~= ARGV[9] then return refused() end
 local drained = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or { ids = {} }
-local entries = {}
+-- In one table: a script has room for 200 variables.
+drained.entries, drained.rests = {}, {}
 for _, id in ipairs(drained.ids) do
-  entries[id] = taken_entry(id, drained.token)
-  if not entries[id] then
+  drained.entries[id] = taken_entry(id, drained.token)
+  if not drained.entries[id] then
     post_inbox()
     return refused()
   end
@@ -135,11 +137,18 @@ book(run, 'invalid', ahead + invalid)
 book(run, 'rows-read', tonumber(ARGV[5]))
 book(run, 'rows-faulty', tonumber(ARGV[6]))
 post()
-for id, entry in pairs(entries) do
-  drop_entry(id)
+for _, rest in ipairs(drained.parked or {}) do drained.rests[rest.id] = rest end
+for id, entry in pairs(drained.entries) do
   count_waiting(entry, -1)
+  if drained.rests[id] then
+    redis.call('HSET', BODIES, id, drained.rests[id].body)
+    entry.bytes = #drained.rests[id].body
+    park_entry(id, entry, drained.rests[id].reason, NOW)
+  else
+    drop_entry(id)
+  end
 end
-if next(entries) then post_inbox() end
+if next(drained.entries) then post_inbox() end
 redis.call('HSETNX', POOLS, pool, 0)
 return answer_once({
   accepted = true, cursor = cursor, ahead = ahead, at = NOW, arrival = first,
