@@ -38,7 +38,7 @@ export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
     } catch (thrown) {
       const error = redisFault(thrown);
       if (!(error instanceof StoreError)) throw error;
-      log.warn({ feed, kind: error.kind, reason: error.message }, "event cannot be kept");
+      log.error({ feed, err: error }, "event could not be kept");
       return "unavailable";
     }
   };

@@ -69,7 +69,7 @@ export async function changesOf(
   for (let at = 0; at < pairs.length; at += LOOKUPS) {
     const batch = pairs.slice(at, at + LOOKUPS);
     const whose = await Promise.all(
-      batch.map(({ record, named }) => (record.is === "change" ? nameOf(resolving, named, record) : undefined)),
+      batch.map(async ({ record, named }) => (record.is === "change" ? nameOf(resolving, named, record) : undefined)),
     );
     for (const [index, { arrival, record, into }] of batch.entries()) {
       const who = whose[index];
