@@ -6,7 +6,11 @@ const STAFF = "eu-west-1_Staff";
 const CONFIG = {
   pools: ["eu-west-1_Named"],
   poolSettings: { staff: { id: STAFF } },
-  feeds: { hr: { pool: "staff" }, crm: { pool: "us-east-1_Crm" }, files: {} },
+  feeds: {
+    hr: { pool: "staff", notOwned: [] },
+    crm: { pool: "us-east-1_Crm", notOwned: [{ attribute: "email", owner: "hr" }] },
+    files: { notOwned: [] },
+  },
 };
 const ANA = { username: "ana", attributes: { given_name: "Ana" } };
 const read = (data: unknown) => readJobChange(CONFIG, Buffer.from(JSON.stringify(data)));
@@ -38,6 +42,16 @@ describe("a job of the queue `changes`", () => {
       { name: "name", value: { kind: "clear" } },
       { name: "email", value: { kind: "text", text: "a@b.c", verified: "mark" } },
     ]);
+  });
+
+  test("leaves what another feed owns to that one, also its flag; one for a pool has all that it says", () => {
+    const attributes = { given_name: "Ana", email_verified: "true" };
+    const units = (target: object) => {
+      const job = read({ ...target, username: "ana", attributes });
+      return job.is === "change" ? job.change.units.map(({ name }) => name) : [];
+    };
+    assert.deepEqual(units({ feed: "crm" }), ["given_name"]);
+    assert.deepEqual(units({ pool: "us-east-1_Crm" }), ["given_name", "email_verified"]);
   });
 
   const unreadable: [what: string, data: unknown][] = [
