@@ -21,6 +21,7 @@ import {
   type PassedRegion,
   type GivenValue,
 } from "../core/call-target.ts";
+import type { InboxLimits } from "../core/inbox.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
 import { quoted } from "../core/quoted.ts";
 
@@ -38,6 +39,8 @@ export interface Flags {
   /** Pool ids or names of the file, apart by commas. */
   readonly pools?: string;
   readonly healthPort?: string;
+  readonly host?: string;
+  readonly port?: string;
 }
 
 export interface Config {
@@ -60,6 +63,10 @@ export interface Config {
   /** Absent where nobody asked for one: the command decides. */
   readonly logLevel?: LogLevel;
   readonly health: { readonly host: string; readonly port?: number };
+  /** Where events are taken. */
+  readonly ingest: { readonly host: string; readonly port: number };
+  /** What may wait in the inbox before events are refused. */
+  readonly inbox: InboxLimits;
   /** The pools that a worker delivers to; empty where none are named. */
   readonly pools: readonly string[];
   /** By name. */
@@ -83,6 +90,9 @@ const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
 const DEFAULT_CONNECT_TIMEOUT = 3;
 const DEFAULT_REQUEST_TIMEOUT = 15;
+const DEFAULT_INGEST_PORT = 8085;
+const DEFAULT_INBOX_ENTRIES = 500_000;
+const DEFAULT_INBOX_MEGABYTES = 256;
 const DEFAULT_FILE = "poolsync.yaml";
 const DEFAULT_KEEP_RUNS_MS = 90 * 86_400_000;
 
@@ -134,6 +144,10 @@ export async function readConfig(
   const logLevel = read(settings.logLevel, env("POOLSYNC_LOG_LEVEL"));
   const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
   const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
+  const ingestHost = read(settings.healthHost, flag("host", flags.host), env("POOLSYNC_INGEST_HOST")) ?? "127.0.0.1";
+  const ingestPort = read(settings.ingestPort, flag("port", flags.port), env("POOLSYNC_INGEST_PORT"));
+  const entries = read(settings.inboxEntries, env("POOLSYNC_INBOX_ENTRIES")) ?? DEFAULT_INBOX_ENTRIES;
+  const megabytes = read(settings.inboxMegabytes, env("POOLSYNC_INBOX_MEGABYTES")) ?? DEFAULT_INBOX_MEGABYTES;
   const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
   const aws = await readAwsSettings(environment);
 
@@ -158,6 +172,8 @@ export async function readConfig(
     connectTimeoutMs: connectTimeout * 1000,
     requestTimeoutMs: requestTimeout * 1000,
     health: defined({ host, port }),
+    ingest: { host: ingestHost, port: ingestPort ?? DEFAULT_INGEST_PORT },
+    inbox: { entries, bytes: megabytes * 2 ** 20 },
     pools,
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},

@@ -102,6 +102,7 @@ const WORK: Readonly<Record<AliveWorker["does"], string>> = {
   delivery: "delivery",
   schedules: "schedules",
   replays: "replay orders",
+  events: "events",
 };
 
 /** Who is alive, and where somebody has to be: a data directory has no other process. */

@@ -7,7 +7,7 @@ import type { Config } from "../../config/config.ts";
 import type { FeedSetting, PoolSetting } from "../../config/config-file.ts";
 import type { Change } from "../../core/change.ts";
 import { defined } from "../../core/defined.ts";
-import { VERIFIED } from "../../core/unit.ts";
+import { contactOf, VERIFIED, type Unit } from "../../core/unit.ts";
 import { parseInstant } from "../../feeds/date.ts";
 import { changeOf } from "../users/change-request.ts";
 import type { AcceptableEvent } from "./accept-event.ts";
@@ -19,7 +19,7 @@ const NOBODYS = "changes";
 
 /** Of a configuration what says which pools and feeds there are. */
 export interface KnownPools extends Pick<Config, "pools"> {
-  readonly feeds: Readonly<Record<string, Pick<FeedSetting, "pool">>>;
+  readonly feeds: Readonly<Record<string, Pick<FeedSetting, "pool" | "notOwned">>>;
   readonly poolSettings: Readonly<Record<string, Pick<PoolSetting, "id">>>;
 }
 
@@ -58,11 +58,18 @@ export function readJobChange(config: KnownPools, body: Uint8Array): JobChange {
   try {
     const said = timeMs === undefined ? undefined : { timeMs, sequence: 0 };
     const asked = defined({ username, attributes, verified, version: said });
-    return { is: "change", ...target, change: changeOf({ ...asked, pool: target.pool }) };
+    const change = changeOf({ ...asked, pool: target.pool });
+    return { is: "change", ...target, change: { ...change, units: ownedOf(config, target.feed, change.units) } };
   } catch {
     // No value that an attribute may have, or an address without `verified`.
     return { is: "unreadable" };
   }
+}
+
+/** What other feeds own is left to them, as of the feed's file. */
+function ownedOf({ feeds }: KnownPools, feed: string | undefined, units: readonly Unit[]): readonly Unit[] {
+  const others = new Set((feed === undefined ? undefined : feeds[feed])?.notOwned.map(({ attribute }) => attribute));
+  return units.filter(({ name }) => !others.has(name) && !others.has(contactOf(name) ?? name));
 }
 
 /** The event that a job is, and the feed or pool whose it is. `addedAtMs`: when it was added, by its producer's clock. */
