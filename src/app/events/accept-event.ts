@@ -3,6 +3,7 @@ import { defined } from "../../core/defined.ts";
 import type { InboxLimits } from "../../core/inbox.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
+import { redisFault } from "../../store/redis/redis-error.ts";
 import { eventId, sealEvent } from "../../store/sealed-event.ts";
 import { StoreError } from "../../store/store-error.ts";
 
@@ -34,9 +35,10 @@ export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
     const sealed = sealEvent(keyring, id, defined({ feed, scheme, signedAt, contentType, body }));
     try {
       return (await store.inbox.add([{ id, feed, body: sealed }], limits)) === "full" ? "full" : "accepted";
-    } catch (error) {
+    } catch (thrown) {
+      const error = redisFault(thrown);
       if (!(error instanceof StoreError)) throw error;
-      log.warn({ feed, kind: error.kind, reason: error.message }, "event cannot be kept");
+      log.error({ feed, err: error }, "event could not be kept");
       return "unavailable";
     }
   };
