@@ -67,6 +67,8 @@ export interface Config {
   readonly ingest: { readonly host: string; readonly port: number };
   /** What may wait in the inbox before events are refused. */
   readonly inbox: InboxLimits;
+  /** How long an event is kept that cannot become a change, from when it came. */
+  readonly parkedKeepMs: number;
   /** The pools that a worker delivers to; empty where none are named. */
   readonly pools: readonly string[];
   /** By name. */
@@ -91,6 +93,7 @@ const DEFAULT_CONCURRENCY = 10;
 const DEFAULT_CONNECT_TIMEOUT = 3;
 const DEFAULT_REQUEST_TIMEOUT = 15;
 const DEFAULT_INGEST_PORT = 8085;
+const DEFAULT_PARKED_DAYS = 30;
 const DEFAULT_INBOX_ENTRIES = 500_000;
 const DEFAULT_INBOX_MEGABYTES = 256;
 const DEFAULT_FILE = "poolsync.yaml";
@@ -148,6 +151,7 @@ export async function readConfig(
   const ingestPort = read(settings.ingestPort, flag("port", flags.port), env("POOLSYNC_INGEST_PORT"));
   const entries = read(settings.inboxEntries, env("POOLSYNC_INBOX_ENTRIES")) ?? DEFAULT_INBOX_ENTRIES;
   const megabytes = read(settings.inboxMegabytes, env("POOLSYNC_INBOX_MEGABYTES")) ?? DEFAULT_INBOX_MEGABYTES;
+  const parkedDays = read(settings.parkedDays, env("POOLSYNC_PARKED_DAYS")) ?? DEFAULT_PARKED_DAYS;
   const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
   const aws = await readAwsSettings(environment);
 
@@ -174,6 +178,7 @@ export async function readConfig(
     health: defined({ host, port }),
     ingest: { host: ingestHost, port: ingestPort ?? DEFAULT_INGEST_PORT },
     inbox: { entries, bytes: megabytes * 2 ** 20 },
+    parkedKeepMs: parkedDays * 86_400_000,
     pools,
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},

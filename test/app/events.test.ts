@@ -1,107 +1,24 @@
 /** Events on their way from the inbox to users. */
 import assert from "node:assert/strict";
-import { describe, test, type TestContext } from "node:test";
-import { createAccept } from "../../src/app/events/accept-event.ts";
+import { describe, test } from "node:test";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
+import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
 import { statusOf } from "../../src/app/status.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
-import { choosePool } from "../../src/config/config.ts";
-import type { Pool } from "../../src/delivery/pool.ts";
-import { openScope, type Scope } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
-import { openChosenPool, openClients } from "../../src/app/opening.ts";
-import { setApp } from "../support/app-stage.ts";
 import { until } from "../support/condition.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
 import { POOL } from "../support/pool-stage.ts";
+import { eventStage, LIMITS } from "./event-stage.ts";
 
-const CONFIG = `
-  pools: { staff: { id: ${POOL} } }
-  guards: { protectUsers: [root], protectAttributes: [nickname] }
-  feeds:
-    crm:
-      pool: staff
-      username: user
-      version: at
-      attributes: { given_name: first, family_name: last, nickname: nick }
-      events: { scheme: none }
-    hr:
-      pool: staff
-      username: id
-      attributes: { name: first }
-      events: { scheme: standard-webhooks, secret: HR_SECRET, records: "employees[*]", username: { column: mail, is: email } }
-`;
-const LIMITS = { entries: 1_000, bytes: 10_000_000 };
-
-async function stage(t: TestContext, options: Parameters<typeof setApp>[1] = {}) {
-  const app = await setApp(t, { config: CONFIG, pool: { aliasAttributes: ["email"] }, ...options });
-  const engine = await app.open();
-  const lines: [string, object][] = [];
-  const note = (fields: object, message: string): void => void lines.push([message, fields]);
-  const { config, log: silent, reads } = await app.read();
-  const log = Object.assign(Object.create(silent), { info: note, warn: note, error: note });
-  const accept = createAccept({ engine, log, limits: LIMITS });
-  const scope = openScope();
-  t.after(() => scope.close());
-  const { inbox, runs } = engine.store;
-  const openPool = (within: Scope) => {
-    const clients = openClients(config, within);
-    const deps = { concurrency: config.concurrency, log, engine, clients, scope: within, reads };
-    const chosen = choosePool(config, "staff");
-    let opening: Promise<Pool> | undefined;
-    return () => (opening ??= openChosenPool({ ...deps, signal: new AbortController().signal }, chosen));
-  };
-  const drainer = () => {
-    const within = openScope();
-    const poolOf = openPool(within);
-    const drains = within.defer(startDrainer({ engine, config, poolOf, log }), (one) => one.close());
-    return { ...drains, close: () => within.close() };
-  };
-  return {
-    app,
-    engine,
-    config,
-    log,
-    lines,
-    openPool: openPool(scope),
-    accept,
-    drainer,
-    send: (feed: string, body: unknown, more: { id?: string; signedAtMs?: number; contentType?: string } = {}) =>
-      accept(feed, {
-        id: more.id,
-        signedAtMs: more.signedAtMs,
-        scheme: "none",
-        body: typeof body === "string" ? Buffer.from(body) : Buffer.from(JSON.stringify(body)),
-        contentType: more.contentType ?? "application/json",
-      }),
-    /** Drains until nothing may be taken, and delivers. */
-    async drain(): Promise<void> {
-      const one = drainer();
-      await until("nothing waits", async () => {
-        const { waiting, taken } = await inbox.counts();
-        return waiting + taken === 0;
-      });
-      await one.close();
-      await app.deliver();
-    },
-    parked: async () =>
-      (await Array.fromAsync(inbox.parked({}))).map(({ feed, reason }) => `${feed} ${reason}`).toSorted(),
-    eventRuns: async () => (await runs.list(100)).filter(({ source }) => source === "events"),
-    async value(username: string, name = "given_name") {
-      return app.pool.user(username)?.attributes[name];
-    },
-  };
-}
-
+const byText = (one: readonly unknown[], other: readonly unknown[]) => String(one).localeCompare(String(other));
 const AT = "2026-01-31T18:42:00Z";
-
-const first = (lines: readonly [string, object][], message: string) => lines.find(([said]) => said === message)?.[1];
 
 for (const engine of ["Redis", "embedded"] as const) {
   const options = engine === "Redis" ? {} : { putData: (dir: string) => putMadeDirectory(dir) };
   test(`an event reaches its user, and counts once however often it comes (${engine})`, async (t) => {
-    const { app, send, drain, value, eventRuns, engine: opened } = await stage(t, options);
+    const { app, send, drain, value, eventRuns, engine: opened } = await eventStage(t, options);
     app.pool.addUser({ username: "ana", attributes: { given_name: "Old" } });
     app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });
     const body = { user: "ana", first: "Ana", at: AT };
@@ -117,9 +34,9 @@ for (const engine of ["Redis", "embedded"] as const) {
     await drain();
     assert.equal(await send("crm", body, { id: "1" }), "accepted");
     await drain();
-    assert.deepEqual([await value("ana"), await value("bob", "name")], ["Ana", "Bob"]);
+    assert.deepEqual([value("ana"), value("bob", "name")], ["Ana", "Bob"]);
     const runs = await eventRuns();
-    assert.deepEqual(runs.map(({ feed, state, rows }) => [feed, state, rows]).toSorted(), [
+    assert.deepEqual(runs.map(({ feed, state, rows }) => [feed, state, rows]).toSorted(byText), [
       ["crm", "reading", { read: 1, faulty: 0 }],
       ["hr", "reading", { read: 1, faulty: 0 }],
     ]);
@@ -136,7 +53,7 @@ for (const engine of ["Redis", "embedded"] as const) {
 
 describe("events", () => {
   test("end the same in whatever order they come, by their versions and then by their arrival", async (t) => {
-    const { app, send, drain, value } = await stage(t);
+    const { app, send, drain, value } = await eventStage(t);
     for (const username of ["ana", "bob", "cyd", "dan"]) app.pool.addUser({ username });
     const later = "2026-01-31T18:43:00Z";
     await send("crm", { user: "ana", first: "old", at: AT });
@@ -154,12 +71,12 @@ describe("events", () => {
     ];
     await send("crm", dan);
     await drain();
-    assert.deepEqual([await value("ana"), await value("bob"), await value("cyd")], ["new", "new", "two"]);
-    assert.deepEqual([await value("dan"), await value("dan", "family_name")], ["new", "two"]);
+    assert.deepEqual([value("ana"), value("bob"), value("cyd")], ["new", "new", "two"]);
+    assert.deepEqual([value("dan"), value("dan", "family_name")], ["new", "two"]);
   });
 
   test("have the time of their signature as the version, and that of their arrival without one", async (t) => {
-    const { app, send, drain, value } = await stage(t);
+    const { app, send, drain, value } = await eventStage(t);
     app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });
     const event = (name: string) => ({ employees: [{ mail: "bob@example.com", first: name }] });
     const now = Date.now();
@@ -167,14 +84,14 @@ describe("events", () => {
     await drain();
     await send("hr", event("older"), { id: "2", signedAtMs: now - 2_000 });
     await drain();
-    assert.equal(await value("bob", "name"), "newer");
+    assert.equal(value("bob", "name"), "newer");
     await send("hr", event("newest"), { id: "3" });
     await drain();
-    assert.equal(await value("bob", "name"), "newest");
+    assert.equal(value("bob", "name"), "newest");
   });
 
   test("that cannot become changes are parked, each with its reason, and the log has no value of theirs", async (t) => {
-    const { app, engine, send, drain, parked, lines, accept, eventRuns } = await stage(t);
+    const { app, engine, send, drain, parked, logged, accept, eventRuns } = await eventStage(t);
     for (const username of ["ana", "bob", "eve"]) {
       app.pool.addUser({ username, attributes: { email: "same@example.com" } });
     }
@@ -203,11 +120,12 @@ describe("events", () => {
       "hr several",
     ]);
     assert.deepEqual(await eventRuns(), []);
-    assert.doesNotMatch(JSON.stringify(lines), /secret-7|ana|example/);
+    assert.match(logged(), /"reason":"nobody","events":1,"msg":"events parked"/);
+    assert.doesNotMatch(logged(), /secret-7|example/);
   });
 
   test("with a list of none, or with blanks alone, are done with, and nothing of them is parked", async (t) => {
-    const { send, drain, parked, eventRuns } = await stage(t);
+    const { send, drain, parked, eventRuns } = await eventStage(t);
     await send("crm", []);
     await send("crm", { user: "ana", first: "", at: AT });
     await drain();
@@ -219,18 +137,18 @@ describe("events", () => {
   });
 
   test("are forms as well", async (t) => {
-    const { app, send, drain, value, parked } = await stage(t);
+    const { app, send, drain, value, parked } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
     const contentType = "application/x-www-form-urlencoded; charset=utf-8";
     await send("crm", `user=ana&first=An%20a&at=${encodeURIComponent(AT)}`, { contentType });
     await send("hr", "mail=bob&first=x", { contentType });
     await drain();
-    assert.equal(await value("ana"), "An a");
+    assert.equal(value("ana"), "An a");
     assert.deepEqual(await parked(), ["hr no-column"]);
   });
 
   test("that are ahead of the store's clock wait for their time as a whole", async (t) => {
-    const { app, engine, send, drain, value } = await stage(t);
+    const { app, engine, send, drain, value } = await eventStage(t);
     for (const username of ["ana", "bob"]) app.pool.addUser({ username });
     const soon = new Date(Date.now() + 5 * 60_000 + 1_500).toISOString();
     await send("crm", [
@@ -239,14 +157,14 @@ describe("events", () => {
     ]);
     await drain();
     assert.equal((await engine.store.inbox.counts()).ahead, 1);
-    assert.equal(await value("bob"), undefined);
+    assert.equal(value("bob"), undefined);
     await until("it is near", async () => (await engine.store.inbox.counts()).ahead === 0, 10_000);
     await drain();
-    assert.deepEqual([await value("ana"), await value("bob")], ["Ana", "Bob"]);
+    assert.deepEqual([value("ana"), value("bob")], ["Ana", "Bob"]);
   });
 
   test("write no protected user and attribute, and what is invalid is counted and noted", async (t) => {
-    const { app, send, drain, value, eventRuns, engine } = await stage(t);
+    const { app, send, drain, value, eventRuns, engine } = await eventStage(t);
     for (const username of ["ana", "root"]) app.pool.addUser({ username });
     await send("crm", [
       { user: "root", first: "Rooted", at: AT },
@@ -257,14 +175,14 @@ describe("events", () => {
     assert.deepEqual(run?.rows, { read: 2, faulty: 1 });
     assert.equal((await engine.store.runs.books(run?.id ?? "")).invalid, 2);
     assert.deepEqual(
-      [await value("root"), await value("ana"), await value("ana", "nickname"), await value("ana", "family_name")],
+      [value("root"), value("ana"), value("ana", "nickname"), value("ana", "family_name")],
       [undefined, undefined, undefined, "Adams"],
     );
     assert.match(await app.because("ana"), /protected/);
   });
 
   test("with records of which some name nobody are put without these, which are mapped anew later", async (t) => {
-    const { app, engine, send, drain, value, parked, eventRuns } = await stage(t);
+    const { app, engine, send, drain, value, parked, eventRuns } = await eventStage(t);
     for (const one of ["ana", "bob"]) {
       app.pool.addUser({ username: one, attributes: { email: `${one}@example.com`, email_verified: "true" } });
     }
@@ -272,7 +190,7 @@ describe("events", () => {
     await send("hr", { employees: [of("eve"), of("ana"), of("fay"), of("bob")] }, { id: "1" });
     await drain();
     assert.deepEqual(await parked(), ["hr nobody"]);
-    assert.deepEqual([await value("ana", "name"), await value("bob", "name")], ["ana", "bob"]);
+    assert.deepEqual([value("ana", "name"), value("bob", "name")], ["ana", "bob"]);
     app.pool.addUser({ username: "eve", attributes: { email: "eve@example.com", email_verified: "true" } });
     await send("hr", { employees: [of("ana", "later")] }, { id: "2" });
     await drain();
@@ -283,23 +201,23 @@ describe("events", () => {
       await drain();
     };
     await again();
-    assert.deepEqual([await value("eve", "name"), await value("ana", "name")], ["eve", "later"]);
+    assert.deepEqual([value("eve", "name"), value("ana", "name")], ["eve", "later"]);
     assert.deepEqual(await parked(), ["hr nobody"]);
     app.pool.addUser({ username: "fay", attributes: { email: "fay@example.com", email_verified: "true" } });
     await again();
-    assert.deepEqual([await value("fay", "name"), await parked()], ["fay", []]);
+    assert.deepEqual([value("fay", "name"), await parked()], ["fay", []]);
     const [run] = await eventRuns();
     const { received, applied } = await runs.books(run?.id ?? "");
     assert.deepEqual([run?.rows.read, received, applied], [5, 5, 5]);
   });
 
   test("that a dead drainer had taken are put when its lease has ended, and a late one puts nothing", async (t) => {
-    const { app, engine, send, drain, value, eventRuns } = await stage(t);
+    const { app, engine, send, drain, value, eventRuns } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
     await send("crm", { user: "ana", first: "Ana", at: AT });
     const taken = await engine.store.inbox.take("dead", { leaseMs: 300, limit: 10, maxBytes: 10_000 });
     await drain();
-    assert.equal(await value("ana"), "Ana");
+    assert.equal(value("ana"), "Ana");
     const ids = taken.entries.map(({ id }) => id);
     const [run] = await eventRuns();
     const page = { pool: POOL, run: run?.id ?? "", priority: 1, changes: [], invalid: 0, rows: { read: 1, faulty: 0 } };
@@ -309,7 +227,7 @@ describe("events", () => {
   });
 
   test("of a paused feed are kept in mailboxes, and go on when it is resumed", async (t) => {
-    const { app, engine, send, drainer, value, eventRuns } = await stage(t);
+    const { app, engine, send, drainer, value, eventRuns } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
     await app.pause({ feed: "crm" }, { by: "ann", reason: "a look" });
     await send("crm", { user: "ana", first: "Ana", at: AT });
@@ -317,14 +235,14 @@ describe("events", () => {
     await until("it is put", async () => (await eventRuns()).length === 1);
     await one.close();
     assert.equal((await engine.store.runs.books()).pending, 1);
-    assert.equal(await value("ana"), undefined);
+    assert.equal(value("ana"), undefined);
     await app.resume({ feed: "crm" });
     await app.deliver();
-    assert.equal(await value("ana"), "Ana");
+    assert.equal(value("ana"), "Ana");
   });
 
   test("of a day whose run was cancelled go into another", async (t) => {
-    const { app, send, drain, drainer, engine, value, eventRuns } = await stage(t);
+    const { app, send, drain, drainer, engine, value, eventRuns } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
     const one = drainer();
     await send("crm", { user: "ana", first: "cancelled", at: AT });
@@ -337,7 +255,7 @@ describe("events", () => {
     await until("it is put", async () => (await eventRuns()).length === 2);
     await one.close();
     await drain();
-    assert.deepEqual([await value("ana"), await value("ana", "family_name")], [undefined, "Adams"]);
+    assert.deepEqual([value("ana"), value("ana", "family_name")], [undefined, "Adams"]);
     assert.deepEqual(
       (await eventRuns()).map(({ state }) => state),
       ["reading", "cancelled"],
@@ -354,7 +272,7 @@ describe("events", () => {
   });
 
   test("wait while their pool cannot be asked, and those of others do not", async (t) => {
-    const { app, engine, send, config, log, lines, value, openPool } = await stage(t);
+    const { app, engine, send, config, log, logged, value, openPool } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
     await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
     await send("crm", { user: "ana", first: "Ana", at: AT });
@@ -363,13 +281,57 @@ describe("events", () => {
     const one = startDrainer({ engine, config, poolOf, log });
     t.after(() => one.close());
     await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
-    await until("hr is given back", () => Promise.resolve(first(lines, "events wait") !== undefined));
-    const { kind, feed } = first(lines, "events wait") as { kind: string; feed: string };
-    assert.deepEqual([feed, kind], ["hr", "throttled"]);
+    await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
+    assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
     await one.close();
     const { waiting, ahead } = await engine.store.inbox.counts();
     assert.equal(waiting + ahead, 1);
     await app.deliver();
-    assert.equal(await value("ana"), "Ana");
+    assert.equal(value("ana"), "Ana");
+  });
+
+  test("that named nobody are looked at again each hour, and go when they are too old", async (t) => {
+    const { app, engine, send, drain, value, parked, log } = await eventStage(t);
+    const { store } = engine;
+    const event = (name: string) => ({ employees: [{ mail: `${name}@example.com`, first: name }] });
+    await send("hr", event("eve"), { id: "1" });
+    await send("hr", event("fay"), { id: "2" });
+    await send("crm", "{");
+    await drain();
+    app.pool.addUser({ username: "eve", attributes: { email: "eve@example.com", email_verified: "true" } });
+    const day = 86_400_000;
+    const watch = createParkedWatch(store, log, day);
+    const now = Date.now();
+    await watch.look(now);
+    await watch.look(now + 3_599_000);
+    assert.equal((await parked()).length, 3);
+    await watch.look(now + 3_600_000);
+    assert.equal((await store.inbox.counts()).waiting, 2);
+    await drain();
+    assert.deepEqual([value("eve", "name"), await parked()], ["eve", ["crm unreadable", "hr nobody"]]);
+    await createParkedWatch(store, log, 0).look(now);
+    assert.deepEqual(await parked(), []);
+  });
+
+  test("may be jobs, which have their values at hand, and the time at which they were added", async (t) => {
+    const { app, accept, drain, value, parked } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const job = (feed: string, body: object, signedAtMs: number) =>
+      accept(feed, {
+        id: `job ${signedAtMs} ${feed}`,
+        signedAtMs,
+        scheme: "job",
+        body: Buffer.from(JSON.stringify(body)),
+        contentType: "application/json",
+      });
+    const now = Date.now();
+    await job(POOL, { pool: POOL, username: "ana", attributes: { given_name: "Ana", nickname: "A" } }, now - 1_000);
+    await job("crm", { feed: "crm", username: "ana", attributes: { family_name: "Adams" } }, now - 1_000);
+    await job(POOL, { pool: POOL, username: "ana", attributes: { given_name: "older" } }, now - 2_000);
+    await job("changes", { pool: "eu-west-1_Other", username: "ana", attributes: { given_name: "x" } }, now);
+    await drain();
+    assert.deepEqual([value("ana"), value("ana", "family_name")], ["Ana", "Adams"]);
+    assert.equal(value("ana", "nickname"), undefined);
+    assert.deepEqual(await parked(), ["changes unreadable"]);
   });
 });

@@ -9,7 +9,7 @@ import type { Run, Runs } from "../../store/runs.ts";
 import { LATEST_RUNS } from "../plans/make-plans.ts";
 import { freshRunId } from "../runs/run-id.ts";
 
-export const DAY_MS = 86_400_000;
+const DAY_MS = 86_400_000;
 /** How long after its day somebody may still be about to put into a run: longer than a drainer has entries. */
 const AFTER_DAY_MS = 10 * 60_000;
 

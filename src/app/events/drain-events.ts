@@ -7,14 +7,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TakenEntry } from "../../store/inbox.ts";
+import type { Config } from "../../config/config.ts";
 import { failureOf, messageOf } from "../app-error.ts";
 import { createDayRuns, finishDayRuns } from "./day-run.ts";
 import { drainFeed, type DrainDeps } from "./drain-feed.ts";
-import { createParkedWatch, type ParkedLimits } from "./parked-watch.ts";
+import { createParkedWatch } from "./parked-watch.ts";
 
 export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
-  /** What may lie parked. */
-  readonly parked?: ParkedLimits;
+  readonly config: DrainDeps["config"] & Pick<Config, "parkedKeepMs">;
 }
 
 export interface Drainer {
@@ -41,7 +41,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, engine.store.lost]);
   const dayRuns = createDayRuns(engine);
-  const parkedWatch = createParkedWatch(engine.store, log, options.parked);
+  const parkedWatch = createParkedWatch(engine.store, log, options.config.parkedKeepMs);
   const hands = new Set<Promise<void>>();
   /** By feed: how long its events are given back for, where they cannot be drained. */
   const backoffs = new Map<string, number>();

@@ -1,14 +1,10 @@
 /** Looks after what is parked: what is too old goes, and who was nobody may be somebody by now. */
 import type { InboxLimits } from "../../core/inbox.ts";
 import type { Log } from "../../log.ts";
-import type { ParkedBounds } from "../../store/inbox.ts";
 import type { Store } from "../../store/store.ts";
-import { DAY_MS } from "./day-run.ts";
 
-/** What may lie parked, and for how long from when it arrived; the oldest of too many go. */
-export type ParkedLimits = Partial<Pick<ParkedBounds, "keepMs"> & InboxLimits>;
-
-const DEFAULT_BOUNDS: ParkedBounds = { keepMs: 30 * DAY_MS, entries: 100_000, bytes: 256 * 2 ** 20 };
+/** What may lie parked: the oldest of too many go. */
+const MOST: InboxLimits = { entries: 100_000, bytes: 256 * 2 ** 20 };
 /** How much is looked at in one look. */
 const TRIMMED_AT_ONCE = 1_000;
 const NOBODY_EVERY_MS = 3_600_000;
@@ -19,8 +15,8 @@ export interface ParkedWatch {
   look(nowMs: number): Promise<void>;
 }
 
-export function createParkedWatch({ inbox }: Pick<Store, "inbox">, log: Log, limits: ParkedLimits = {}): ParkedWatch {
-  const bounds = { ...DEFAULT_BOUNDS, ...limits };
+/** `keepMs`: how long something may, from when it arrived. */
+export function createParkedWatch({ inbox }: Pick<Store, "inbox">, log: Log, keepMs: number): ParkedWatch {
   let nobodyAt: number | undefined;
   /** When the last arrived that was looked at, epoch ms: the next look begins behind it. */
   let lookedUntil = 0;
@@ -40,7 +36,7 @@ export function createParkedWatch({ inbox }: Pick<Store, "inbox">, log: Log, lim
 
   return {
     async look(nowMs) {
-      const gone = await inbox.trim(bounds, TRIMMED_AT_ONCE);
+      const gone = await inbox.trim({ ...MOST, keepMs }, TRIMMED_AT_ONCE);
       if (gone > 0) log.warn({ events: gone }, "parked events discarded");
       nobodyAt ??= nowMs + NOBODY_EVERY_MS;
       if (nowMs < nobodyAt) return;
