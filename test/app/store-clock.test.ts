@@ -18,7 +18,7 @@ function stage(lagMs = 0) {
       },
     },
     goAway: () => (isAway = true),
-    pass(ms: number): void {
+    pass: (ms: number): void => {
       machine.wallMs += ms;
       machine.steadyMs += ms;
     },

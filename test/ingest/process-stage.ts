@@ -129,6 +129,6 @@ export async function setIngestStage(t: TestContext, engine: "redis" | "embedded
     /** A process to be killed. */
     startIngest: (): TestProcess =>
       scope.defer(runFile("workers/ingest.ts", [], environment), (child) => child.kill("SIGKILL")),
-    nameOf: (user: string): string | undefined => pool.user(user)?.attributes["given_name"],
+    nameOf: (user: string, attribute: string): string | undefined => pool.user(user)?.attributes[attribute],
   };
 }

@@ -40,6 +40,8 @@ export interface FeedEntries {
 interface ReadEntry extends Unresolved {
   readonly id: string;
   readonly event: CameEvent;
+  /** The feed, or for a job perhaps a pool, whose it is. */
+  readonly of: string;
   /** The expression that found its records. */
   readonly by: string;
 }
@@ -60,11 +62,17 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }
     parked.set(reason, [...(parked.get(reason) ?? []), id]);
   };
   const read: ReadEntry[] = [];
+  const elsewhere = new Map<string, TakenEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
     const found = readEntry(engine, config, entry);
     if (typeof found === "string") {
       park(id, found);
+      continue;
+    }
+    // What a job is for may be known by now, and was not when it came.
+    if (found.of !== feed) {
+      elsewhere.set(found.of, [...(elsewhere.get(found.of) ?? []), entry]);
       continue;
     }
     const { records, notBefore } = dueOf(found.records, nowMs);
@@ -83,6 +91,7 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }
   }
   signal.throwIfAborted();
   if (some.length > 0) await put(deps, { feed, token, nowMs }, some);
+  for (const [of, theirs] of elsewhere) await drainFeed(deps, { feed: of, token, entries: theirs, nowMs });
 }
 
 function readEntry(
@@ -98,13 +107,13 @@ function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, arrival, event, records, named: {}, by: "" };
+    return { id, of: job.feed ?? job.pool, arrival, event, records, named: {}, by: "" };
   }
   const events = settingOf(config, feed)?.events;
   if (events === undefined) return "no-feed";
   const records = readEvent(event, events, timeMs);
   if (typeof records === "string") return records;
-  return { id, arrival, event, records, named: events.mapping, by: events.records ?? "" };
+  return { id, of: feed, arrival, event, records, named: events.mapping, by: events.records ?? "" };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
