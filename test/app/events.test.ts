@@ -290,6 +290,19 @@ describe("events", () => {
     assert.equal(value("ana"), "Ana");
   });
 
+  test("with a name that Cognito does not take hold up no others", async (t) => {
+    const { app, send, drain, value, parked } = await eventStage(t);
+    for (const one of ["ana", "bob"]) {
+      app.pool.addUser({ username: one, attributes: { email: `${one}@example.com`, email_verified: "true" } });
+    }
+    app.emulator.faults.add({ operation: "ListUsers", error: "InvalidParameterException", times: 1 });
+    await send("hr", { employees: [{ mail: "ana@example.com", first: "Ana" }] });
+    await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
+    await drain();
+    assert.deepEqual(await parked(), ["hr unreadable"]);
+    assert.equal([value("ana", "name"), value("bob", "name")].filter((one) => one !== undefined).length, 1);
+  });
+
   test("that named nobody are looked at again each hour, and go when they are too old", async (t) => {
     const { app, engine, send, drain, value, parked, log } = await eventStage(t);
     const { store } = engine;
@@ -328,10 +341,16 @@ describe("events", () => {
     await job(POOL, { pool: POOL, username: "ana", attributes: { given_name: "Ana", nickname: "A" } }, now - 1_000);
     await job("crm", { feed: "crm", username: "ana", attributes: { family_name: "Adams" } }, now - 1_000);
     await job(POOL, { pool: POOL, username: "ana", attributes: { given_name: "older" } }, now - 2_000);
+    await job("crm", { feed: "crm", username: "ana", attributes: { given_name: "x" } }, 1.5);
+    await job(
+      "crm",
+      { feed: "crm", username: "ana", attributes: { given_name: "x" }, version: "1960-01-01T00:00:00Z" },
+      now,
+    );
     await job("changes", { pool: "eu-west-1_Other", username: "ana", attributes: { given_name: "x" } }, now);
     await drain();
     assert.deepEqual([value("ana"), value("ana", "family_name")], ["Ana", "Adams"]);
     assert.equal(value("ana", "nickname"), undefined);
-    assert.deepEqual(await parked(), ["changes unreadable"]);
+    assert.deepEqual(await parked(), ["changes unreadable", "crm unreadable", "crm unreadable"]);
   });
 });

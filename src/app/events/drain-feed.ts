@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
 import { drainTime } from "../../core/inbox.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
-import { ordinalText } from "../../core/version.ts";
+import { isTime, ordinalText } from "../../core/version.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { createProducer } from "../../delivery/producer.ts";
 import { createRowExceptions } from "../../delivery/row-exceptions.ts";
@@ -79,18 +79,18 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }
     if (notBefore === undefined) read.push({ ...found, records });
     else await inbox.defer({ token, ids: [id] }, notBefore);
   }
-  const some: ResolvedEntry[] = [];
+  const toPut: ResolvedEntry[] = [];
   for (const entry of await resolve(deps, feed, read)) {
     const [first] = entry.made.left;
     if (first !== undefined && entry.made.read === 0) park(entry.id, first.reason);
-    else some.push(entry);
+    else toPut.push(entry);
   }
   for (const [reason, ids] of parked) {
     const theirs = await inbox.park({ token, ids }, reason);
     log.warn({ feed, reason, events: theirs.length }, "events parked");
   }
   signal.throwIfAborted();
-  if (some.length > 0) await put(deps, { feed, token, nowMs }, some);
+  if (toPut.length > 0) await put(deps, { feed, token, nowMs }, toPut);
   for (const [of, theirs] of elsewhere) await drainFeed(deps, { feed: of, token, entries: theirs, nowMs });
 }
 
@@ -128,6 +128,8 @@ function dueOf(
   let notBefore: number | undefined;
   const judged = records.map((record): EventRecord => {
     if (record.is === "parked" || record.change.version === undefined) return record;
+    // Whoever adds a job says any time.
+    if (!isTime(record.change.version.timeMs)) return { is: "parked", line: record.line, reason: "unreadable" };
     const due = drainTime(ordinalText(record.change.version), nowMs);
     if (due.is === "later") notBefore = Math.max(notBefore ?? 0, due.notBefore);
     return due.is === "ahead" ? { is: "parked", line: record.line, reason: "ahead" } : record;

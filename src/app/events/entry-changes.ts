@@ -1,6 +1,9 @@
 /** Whom the records of events mean, and what of them can be put: as rows of a file, but one that names nobody is left. */
 import { defined } from "../../core/defined.ts";
+import { CognitoError } from "../../cognito/cognito-error.ts";
+import type { ListedUser } from "../../core/comparison.ts";
 import type { Change } from "../../core/change.ts";
+import { FAILURE_KINDS } from "../../core/failure.ts";
 import { IDENTIFIERS } from "../../core/identifier.ts";
 import { PLAN_FAULTS } from "../../core/plan-fault.ts";
 import { canonicalUsername, checkUnit, checkUsername } from "../../core/pool-schema.ts";
@@ -75,8 +78,7 @@ export async function changesOf(
       const who = whose[index];
       if (into === undefined) continue;
       if (record.is === "parked") into.left.push({ line: record.line, reason: record.reason });
-      else if (who?.is !== "one")
-        into.left.push({ line: record.line, reason: who?.is === "many" ? "several" : "nobody" });
+      else if (who?.is !== "one") into.left.push({ line: record.line, reason: REASONS[who?.is ?? "none"] });
       else addChange(resolving, into, record, { ...record.change, ...who.of, arrival });
     }
   }
@@ -84,7 +86,11 @@ export async function changesOf(
   return made;
 }
 
-type Who = { readonly is: "one"; readonly of: Pick<Change, "username" | "person"> } | { readonly is: "none" | "many" };
+type Who =
+  | { readonly is: "one"; readonly of: Pick<Change, "username" | "person"> }
+  | { readonly is: "none" | "many" | "unreadable" };
+
+const REASONS = { none: "nobody", many: "several", unreadable: "unreadable" } as const;
 
 async function nameOf(
   { pool, isProtected, signal }: Resolving,
@@ -99,12 +105,17 @@ async function nameOf(
   const canonical = canonicalUsername(profile, text);
   // Who is not written is asked nothing about.
   if (match === undefined && isProtected.user(canonical)) return { is: "one", of: { username: canonical } };
-  const named = await names.whose(text, identifier, signal, {
-    inBulk: true,
-    mayBill: (user) => units.length > 0 && !isProtected.user(canonicalUsername(profile, user.username)),
-  });
+  const mayBill = (user: ListedUser): boolean =>
+    units.length > 0 && !isProtected.user(canonicalUsername(profile, user.username));
+  const named = await names.whose(text, identifier, signal, { inBulk: true, mayBill }).catch(asUnreadable);
   if (named.is !== "one") return { is: named.is };
   return { is: "one", of: { username: canonicalUsername(profile, named.username), person: named.person } };
+}
+
+/** Of a name that Cognito does not take nothing comes ever; for what passes, or somebody mends, all others wait as well. */
+function asUnreadable(error: unknown): { readonly is: "unreadable" } {
+  if (error instanceof CognitoError && FAILURE_KINDS[error.kind].outcome === "bury") return { is: "unreadable" };
+  throw error;
 }
 
 /** Its sound units become a change; the others are counted and noted. */

@@ -75,9 +75,7 @@ function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRe
     const isOfAnotherKind =
       change.units.length === 0 && invalid.length === 0 && attributes.every((one) => columnsOf(one).every(isAbsent));
     if (isOfAnotherKind) return { is: "parked", line, reason: "no-column" };
-    // Before 1970 there is no version.
-    if ((change.version?.timeMs ?? 0) >= 0) return { is: "change", line, change, invalid };
-    return { is: "parked", line, reason: "unreadable" };
+    return { is: "change", line, change, invalid };
   }
   const misses = isAbsent(usernameColumn) || (versionColumn !== undefined && isAbsent(versionColumn));
   return { is: "parked", line, reason: misses ? "no-column" : "unreadable" };
