@@ -61,7 +61,7 @@ try {
       signal,
     });
     const checkedAt = performance.now();
-    const mapping = mapHeaders(input.headers, { name: path, attributes: NAMES });
+    const mapping = mapHeaders(input.columns, { name: path, attributes: NAMES });
     const records = recordsOf(input, mapping, input.asOfMs);
     const [plan] = await buildPlans(
       {

@@ -11,6 +11,7 @@ import fc from "fast-check";
 import { stringify } from "yaml";
 import { ConfigError } from "../src/config/config-error.ts";
 import { choosePool, readConfig, workerPools, type Config, type Flags } from "../src/config/config.ts";
+import { SCHEMES } from "../src/config/events.ts";
 import { fuzzParameters } from "./support/fuzz.ts";
 
 /** In passwords and keys, and in nothing that is said. */
@@ -137,9 +138,32 @@ describe("a configuration", () => {
     ),
   );
   const attributeName = fc.oneof(fc.constantFrom("email", "email_verified", "given_name", "custom:x"), odd);
+  const header = mostly(fc.constantFrom("X-Signature", "a b"));
+  const events = fc.record(
+    {
+      scheme: mostly(fc.constantFrom(...SCHEMES)),
+      secret: mostly(fc.constantFrom("A", ["A", "B"], SECRET + "+", [SECRET + "/", "A"])),
+      tolerance: mostly(fc.constantFrom("5m", "0s")),
+      maxMegabytes: mostly(fc.constantFrom(1, 0.5)),
+      id: mostly(fc.constantFrom("id", "a[", "constructor", "length(@)")),
+      idHeader: header,
+      header,
+      part: mostly(fc.constantFrom("v1", "=")),
+      signed: mostly(fc.constantFrom("{body}", "{timestamp}.{body}", "{id}{body}{body}", "{")),
+      timestampHeader: header,
+      timestampPart: mostly(fc.constantFrom("t")),
+      records: mostly(fc.constantFrom("employees[*]", "[?", "__proto__")),
+      username: column,
+      attributes: mostly(fc.dictionary(attributeName, attribute, { maxKeys: 2 })),
+      version: column,
+    },
+    { requiredKeys: [] },
+  );
   const feed = fc.record(
     {
       file: column,
+      events: mostly(events),
+      snapshotAge: mostly(fc.constantFrom("1h", "1y")),
       pool: name,
       username: mostly(fc.oneof(column, fc.record({ column, is: mostly(fc.constantFrom("email", "sub")) }))),
       attributes: mostly(fc.dictionary(attributeName, attribute, { maxKeys: 4 })),

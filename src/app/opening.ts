@@ -31,7 +31,7 @@ export interface Opened {
   readonly reads: Reads;
   readonly say?: Say | undefined;
   /** How long it waits for a data directory that others have, and what ends that. Absent: it is refused at once. */
-  readonly turn?: Pick<DirectoryTurn, "withinMs" | "signal">;
+  readonly turn?: Pick<DirectoryTurn, "withinMs" | "signal"> | undefined;
 }
 
 type Opening = Pick<Opened, "log" | "say" | "turn">;
@@ -39,6 +39,8 @@ type Opening = Pick<Opened, "log" | "say" | "turn">;
 type TurnRule = Pick<DirectoryTurn, "as" | "waitsFor">;
 export const AS_COMMAND: TurnRule = { as: "command", waitsFor: ["command", "run"] };
 const AS_RUN: TurnRule = { as: "run", waitsFor: ["command", "run"] };
+/** For what lives on: nobody waits for it, and `status` asks it. */
+export const AS_PROCESS: TurnRule = { as: "process", waitsFor: ["command", "run"] };
 /** For what is of no use when a run has ended. */
 export const BESIDE_RUNS: TurnRule = { as: "command", waitsFor: ["command"] };
 

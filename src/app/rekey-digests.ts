@@ -26,7 +26,7 @@ import {
   type OpenedKeys,
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
-import { letterAnew, mailboxAnew, type Anew } from "../store/new-names.ts";
+import { eventAnew, letterAnew, mailboxAnew, type Anew } from "../store/new-names.ts";
 import { STOWED, type Move, type Named } from "../store/rekeying.ts";
 import { SEALING_NOTE } from "../store/sealing.ts";
 import type { Store } from "../store/store.ts";
@@ -59,6 +59,8 @@ export interface NewKeysMade {
   ledgers: number;
   exceptions: number;
   links: number;
+  /** Of the inbox. */
+  events: number;
   /** Whose user is in none of the pools. */
   dropped: { readonly ledgers: number; readonly exceptions: number; readonly links: number };
   /** Runs whose plan waited for an approval, or was approved and not carried out to its end. */
@@ -118,7 +120,7 @@ export async function replaceKeys(engine: Engine, { pools, wrapping, signal }: R
   const wrapped = wrapping.key !== undefined;
   const to = createKeyring({ identity: store.identity, keys, encrypts: wrapped, isSealed: () => true });
   const dropped = { ledgers: 0, exceptions: 0, links: 0 };
-  const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0 };
+  const kept = { mailboxes: 0, letters: 0, beforeImages: 0, ledgers: 0, exceptions: 0, links: 0, events: 0 };
   const sameKey = former.wrappedBy === "key";
   const made = { resumed: isBegun, wrapped, sameKey, ...kept, dropped, plans: 0, damaged: 0 };
   await store.raiseEpoch({ isWhole: true });
@@ -209,6 +211,7 @@ async function bringOver(rekey: Rekeying): Promise<void> {
   made.letters = await moveAll(rekey, { kind: "letters", of: "" }, (kept) =>
     letterAnew(change, kept, (former) => users.get(former) || undefined),
   );
+  made.events = await moveAll(rekey, { kind: "events", of: "" }, (kept) => eventAnew(change, kept));
   await rebuildQueues(engine, ids, users);
   await nameRunsAnew(store, change.to);
   for await (const kept of everyText(store, NOTES)) {

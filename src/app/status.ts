@@ -55,6 +55,23 @@ const namespaceStatus = z.object({
   runs: z.array(
     z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
   ),
+  /** Events that came and are no changes yet. Absent where none has come. */
+  inbox: z
+    .object({
+      /** May be drained now. */
+      waiting: z.number(),
+      /** Wait for their time. */
+      ahead: z.number(),
+      /** In the hands of a drainer. */
+      taken: z.number(),
+      /** Of all these, as they are kept. */
+      bytes: z.number(),
+      /** When the oldest came of those that may be drained. */
+      oldestAt: z.string().optional(),
+      /** Cannot become changes, by feed. */
+      parked: z.object({ entries: z.number(), bytes: z.number(), feeds: z.record(z.string(), z.number()) }),
+    })
+    .optional(),
   /** How many documents lie aside because they broke. */
   damaged: z.number(),
   books,
@@ -71,6 +88,8 @@ const namespaceStatus = z.object({
       ),
       /** Users who waited, and letters, that nobody would have looked at again: they are found again now. */
       lost: z.object({ users: z.number(), letters: z.number() }),
+      /** Events that nobody would have drained or found, and counts that said something else: they are right now. */
+      inbox: z.object({ lost: z.number(), miscounted: z.number() }).optional(),
     })
     .optional(),
 });
@@ -123,6 +142,8 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
     runs.push({ run: id, feed, pool, state, startedAt: iso(startedAt), books: { ...(await store.runs.books(id)) } });
   }
   const total = await store.runs.books();
+  const verified = verify ? await recount(engine, total) : undefined;
+  const { isUsed, oldestAt, ...inbox } = await store.inbox.counts();
   const deadLetters = await countLetters(engine, total);
   const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
   const { since, withoutAof } = store;
@@ -144,11 +165,12 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
     })),
     pauses,
     runs,
+    ...(isUsed ? { inbox: { ...inbox, ...(oldestAt === undefined ? {} : { oldestAt: iso(oldestAt) }) } } : {}),
     damaged: (await store.damaged.list()).length,
     books: { ...total },
     balanced: !unbalanced,
     ...(engine.keyring.isSealed ? {} : { unsealed: await countUnsealed(store) }),
-    ...(verify ? { verified: await recount(engine, total) } : {}),
+    ...(verified ? { verified } : {}),
   };
 }
 
@@ -189,7 +211,7 @@ async function recount(engine: Engine, total: Books): Promise<NonNullable<Namesp
     compare(run, await runs.books(run), seen);
   }
   compare("total", total, sum);
-  return { differences, lost: await mailboxes.lineUp() };
+  return { differences, lost: await mailboxes.lineUp(), inbox: await engine.store.inbox.verify() };
 }
 
 function iso(epochMs: number): string {

@@ -15,6 +15,7 @@ export function feedOptions(command: Command): Command {
     .argument("[files...]", "CSV, NDJSON or JSON, also .gz; `-` is standard input")
     .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml")
     .option("--feed <name>", "take file, pool and mapping from this feed of poolsync.yaml")
+    .option("--records <expression>", "where the records are in a JSON file, in JMESPath, such as employees[*]")
     .option("--username-column <column>", "the column that names the user (default: username)")
     .option(
       "--verified <what>",

@@ -1,4 +1,6 @@
 import { Writable, type Readable } from "node:stream";
+import type { Opened } from "../app/opening.ts";
+import type { WorkerDeps } from "../app/workers/worker-process.ts";
 import type { Interrupts } from "../lifecycle.ts";
 import { withoutJwts, withoutTokens } from "../core/quoted.ts";
 import { wrap } from "../views/table.ts";
@@ -15,6 +17,12 @@ export interface Io {
   readonly readsWithinMs?: number;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Takes events: see ingest/run-ingest.ts, which the entry hands over, as no command may know it. */
+  readonly ingest?: (deps: IngestRequest) => Promise<void>;
+}
+
+export interface IngestRequest extends WorkerDeps, Pick<Opened, "turn"> {
+  readonly environment: Io["environment"];
 }
 
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };

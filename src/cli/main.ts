@@ -15,6 +15,7 @@ try {
     stderr: process.stderr,
     interrupts,
     calledAs: calledAs(process.argv[1] ?? "poolsync"),
+    ingest: async (request) => (await import("../ingest/run-ingest.ts")).runIngest(request),
   });
 } finally {
   interrupts.release();

@@ -37,6 +37,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["damaged", async () => (await import("./commands/damaged.ts")).addDamaged],
   ["rekey", async () => (await import("./commands/rekey.ts")).addRekey],
   ["worker", async () => (await import("./commands/worker.ts")).addWorker],
+  ["ingest", async () => (await import("./commands/ingest.ts")).addIngest],
   ["emulator", async () => (await import("./commands/emulator.ts")).addEmulator],
   ["demo", async () => (await import("./commands/demo.ts")).addDemo],
 ]);

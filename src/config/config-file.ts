@@ -3,17 +3,25 @@
  * unknown key with the known one that is closest.
  */
 import { defined } from "../core/defined.ts";
-import { IDENTIFIERS } from "../core/identifier.ts";
 import { isUtf8 } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { z } from "zod";
 import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
 import { parseReserve, RESERVE_FORM } from "../core/effective-ceiling.ts";
-import { contactOf, isContact, VERIFIED } from "../core/unit.ts";
 import type { PaceSetting } from "./ceilings.ts";
 import type { Problem } from "./config-error.ts";
-import { entriesOf, form, map, scalar, text, type Entries } from "./config-form.ts";
+import { eventsFaults, eventsForm, eventsOf, expressionFaults, snapshotAgeForm, type EventsSetting } from "./events.ts";
+import { form, map, scalar, text } from "./config-form.ts";
+import {
+  attributeFaults,
+  attributesForm,
+  attributesOf,
+  matchForm,
+  usernameForm,
+  usernameOf,
+  versionForm,
+} from "./mapping-form.ts";
 import {
   fetchForm,
   keepRunsForm,
@@ -23,8 +31,8 @@ import {
   type ScheduleSetting,
 } from "./schedule.ts";
 import { type NotOwned, ownerForm, shareOut } from "./owners.ts";
-import type { AttributeMapping, Mapping } from "../feeds/mapping.ts";
-import { transformFault, type Transform } from "../feeds/transform.ts";
+import type { Mapping } from "../feeds/mapping.ts";
+import { recordsFault } from "../feeds/records-expression.ts";
 
 export interface PoolSetting extends PaceSetting {
   readonly id: string;
@@ -42,10 +50,16 @@ export interface FeedSetting {
   readonly pool?: string | undefined;
   /** ISO 8601 with a zone, or epoch seconds or milliseconds. */
   readonly asOf?: string | undefined;
+  /** Where the records are in a document of JSON: see records-expression.ts. */
+  readonly records?: string | undefined;
   /** When the directory worker runs it; absent where it does not. */
   readonly schedule?: ScheduleSetting | undefined;
   /** How a file is fetched that lies elsewhere. */
   readonly fetch?: FetchSetting | undefined;
+  /** How much older than its file an export may be, in ms: the as-of is that much before the file's time. */
+  readonly snapshotAge?: number | undefined;
+  /** How its events come; absent where it has none. */
+  readonly events?: EventsSetting | undefined;
   readonly mapping: Mapping;
   /** Those of the feed over those of the file over the defaults. */
   readonly guards: GuardSettings;
@@ -94,35 +108,6 @@ const pool = map("a pool with its `id`", {
   owner: ownerForm.optional(),
 });
 
-const TRANSFORM_FORM = "trim, lower, upper, epoch, e164, date, `{ e164: DE }` or `{ date: MM/DD/YYYY }`";
-const transform = z
-  .union(
-    [
-      z.enum(["trim", "lower", "upper", "epoch", "e164", "date"]).transform((kind): Transform => ({ kind })),
-      z.strictObject({ e164: z.string() }).transform(({ e164 }): Transform => ({ kind: "e164", region: e164 })),
-      z.strictObject({ date: z.string() }).transform(({ date }): Transform => ({ kind: "date", pattern: date })),
-    ],
-    { error: form(TRANSFORM_FORM) },
-  )
-  .superRefine((value, context) => {
-    const fault = transformFault(value);
-    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-  });
-
-const TRIM: readonly Transform[] = [{ kind: "trim" }];
-const ATTRIBUTE_FORM = "a column's name, or a map with `column`, `constant` or `template`";
-const attributeMap = map(ATTRIBUTE_FORM, {
-  column: text("a column's name").optional(),
-  constant: scalar("a text").optional(),
-  template: text("a text such as `{First Name} {Last Name}`").optional(),
-  transforms: z.array(transform, { error: form("a list of transforms") }).optional(),
-  onBlank: z.enum(["skip", "clear"], { error: form("`skip` or `clear`") }).optional(),
-  verified: z.enum(VERIFIED, { error: form("`mark`, `ask` or `keep`") }).optional(),
-  verifiedColumn: text("a column's name").optional(),
-});
-/** A column's name alone is short for a map with that column. */
-const attribute = z.preprocess((given) => (typeof given === "string" ? { column: given } : given), attributeMap);
-
 const SHARE_FORM = "a share such as 20%, or `off`";
 /** Undefined for `off`. */
 const share = z
@@ -158,33 +143,27 @@ const yesOrNo = z.boolean({ error: form("true or false") });
 const feed = map("a feed with its `username` and `attributes`", {
   file: text("a path").optional(),
   pool: text("the name of a pool, or its id").optional(),
-  username: z.union(
-    [
-      text("a column's name"),
-      map("`{ column: …, is: … }`", {
-        column: text("a column's name"),
-        is: z.enum(IDENTIFIERS, { error: form(`one of ${IDENTIFIERS.join(", ")}`) }),
-      }),
-    ],
-    { error: form("the name of the column with the username, or `{ column: …, is: email | phone_number | sub }`") },
-  ),
-  attributes: z.record(z.string(), attribute, { error: form("a map from attributes to columns") }),
-  version: z
-    .union([text("a column's name"), map("`{ column: … }`", { column: text("a column's name") })], {
-      error: form("a column's name, or `{ column: … }`"),
+  records: text("a JMESPath expression such as employees[*]")
+    .superRefine((value, context) => {
+      const fault = recordsFault(value);
+      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
     })
-    .transform((value) => (typeof value === "string" ? value : value.column))
     .optional(),
+  username: usernameForm,
+  attributes: attributesForm,
+  version: versionForm.optional(),
   asOf: scalar("a time with its zone such as 2026-01-31T18:42:00Z").optional(),
   ignore: z.array(text("a column's name"), { error: form("a list of columns") }).optional(),
   ignoreUnknown: yesOrNo.optional(),
-  match: text("the name of an attribute such as custom:employee_id").optional(),
+  match: matchForm.optional(),
   duplicates: z.enum(["last", "refuse"], { error: form("`last` or `refuse`") }).optional(),
   guards: guards.optional(),
   heal: yesOrNo.optional(),
   keepBefore: yesOrNo.optional(),
   schedule: scheduleForm.optional(),
   fetch: fetchForm.optional(),
+  snapshotAge: snapshotAgeForm.optional(),
+  events: eventsForm.optional(),
 });
 
 const file = map("a map", {
@@ -234,7 +213,13 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   }
   // A key that is misspelled explains what is missing.
   const reportedPaths = new Set(problems.map((problem) => problem.path));
-  for (const { path: place, message } of [...attributeFaults(content), ...scheduleFaults(content)]) {
+  const beyondForms = [
+    ...attributeFaults(content),
+    ...scheduleFaults(content),
+    ...eventsFaults(content),
+    ...(await expressionFaults(content)),
+  ];
+  for (const { path: place, message } of beyondForms) {
     if (!reportedPaths.has(at(...place))) problems.push({ path: at(...place), message });
   }
   if (!parsed.success || problems.length > 0) return { problems };
@@ -242,23 +227,24 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   const common: GuardSettings = { ...DEFAULT_GUARDS, ...given };
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, setting] of Object.entries(feeds)) {
-    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, ...others } = setting;
+    const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, events, ...others } = setting;
+    const mapping: Mapping = defined({
+      match,
+      duplicates: duplicates === "last" ? duplicates : undefined,
+      ...usernameOf(username),
+      attributes: attributesOf(attributes),
+      ignored: ignore ?? [],
+      unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
+      versionColumn: version,
+    });
     settings[feedName] = {
       ...others,
       guards: { ...common, ...others.guards },
       heal: others.heal ?? heal,
       keepBefore: others.keepBefore ?? keepBefore,
       notOwned: [],
-      mapping: defined({
-        match,
-        duplicates: duplicates === "last" ? duplicates : undefined,
-        usernameColumn: typeof username === "string" ? username : username.column,
-        identifier: typeof username === "string" ? undefined : username.is,
-        attributes: Object.entries(attributes).map(([attributeName, given]) => attributeOf(attributeName, given)),
-        ignored: ignore ?? [],
-        unknown: ignoreUnknown === true ? ("ignore" as const) : ("refuse" as const),
-        versionColumn: version,
-      }),
+      mapping,
+      events: events === undefined ? undefined : eventsOf(events, mapping),
     };
   }
   const shared = shareOut(pools, settings);
@@ -301,57 +287,4 @@ async function contentOf(
     if (!(error instanceof RangeError)) throw error;
     return wrong("Expected maps and lists that are not thousands of levels deep");
   }
-}
-
-/**
- * What is wrong with attributes beside the form of each entry. It is looked for in what the file says, and not in what
- * was made of it, so that a wrong form elsewhere hides nothing.
- */
-function attributeFaults(content: unknown): { readonly path: readonly string[]; readonly message: string }[] {
-  return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([feedName, entry]) => {
-    const { attributes } = entriesOf(entry);
-    const path = ["feeds", feedName, "attributes"];
-    const entries = Object.entries(entriesOf(attributes));
-    if (attributes !== undefined && typeof attributes === "object" && entries.length === 0) {
-      return [{ path, message: "Expected at least one attribute, got none" }];
-    }
-    return entries.flatMap(([name, value]) => {
-      const isForm = typeof value === "string" || (typeof value === "object" && value !== null);
-      const message = isForm
-        ? attributeFault(name, typeof value === "string" ? { column: value } : entriesOf(value))
-        : undefined;
-      return message === undefined ? [] : [{ path: [...path, name], message }];
-    });
-  });
-}
-
-function attributeFault(name: string, entry: Entries): string | undefined {
-  const sources = ["column", "constant", "template"].filter((source) => entry[source] !== undefined);
-  if (sources.length !== 1) return "Expected exactly one of `column`, `constant` and `template`";
-  if (!isContact(name)) {
-    if (entry["verified"] !== undefined || entry["verifiedColumn"] !== undefined) {
-      return "Expected `verified` and `verifiedColumn` for email and phone_number only";
-    }
-    if (contactOf(name) !== undefined && entry["onBlank"] === "clear")
-      return "Expected a flag to be true or false: it cannot be cleared";
-    return undefined;
-  }
-  if (entry["verified"] === undefined && entry["verifiedColumn"] === undefined) {
-    return "Expected `verified` to be mark (the source has verified it), ask (Cognito asks each person) or keep (the flag stays as it was), or a `verifiedColumn`: Cognito takes a changed value as unverified";
-  }
-  return undefined;
-}
-
-function attributeOf(name: string, entry: z.output<typeof attributeMap>): AttributeMapping {
-  const { column, constant, template, verified, verifiedColumn } = entry;
-  return defined({
-    name,
-    transforms: entry.transforms ?? TRIM,
-    onBlank: entry.onBlank ?? "skip",
-    column,
-    constant,
-    template,
-    verified,
-    verifiedColumn,
-  });
 }

@@ -9,6 +9,7 @@ import type { z } from "zod";
 import { ceilingsOf, type Ceilings, type PaceSetting } from "./ceilings.ts";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
+import type { EventsSetting } from "./events.ts";
 import type { FetchSetting } from "./schedule.ts";
 import { type LOG_LEVELS, settings } from "./settings.ts";
 import { defined } from "../core/defined.ts";
@@ -20,6 +21,7 @@ import {
   type PassedRegion,
   type GivenValue,
 } from "../core/call-target.ts";
+import type { InboxLimits } from "../core/inbox.ts";
 import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
 import { quoted } from "../core/quoted.ts";
 
@@ -37,6 +39,8 @@ export interface Flags {
   /** Pool ids or names of the file, apart by commas. */
   readonly pools?: string;
   readonly healthPort?: string;
+  readonly host?: string;
+  readonly port?: string;
 }
 
 export interface Config {
@@ -59,6 +63,12 @@ export interface Config {
   /** Absent where nobody asked for one: the command decides. */
   readonly logLevel?: LogLevel;
   readonly health: { readonly host: string; readonly port?: number };
+  /** Where events are taken. */
+  readonly ingest: { readonly host: string; readonly port: number };
+  /** What may wait in the inbox before events are refused. */
+  readonly inbox: InboxLimits;
+  /** How long an event is kept that cannot become a change, from when it came. */
+  readonly parkedKeepMs: number;
   /** The pools that a worker delivers to; empty where none are named. */
   readonly pools: readonly string[];
   /** By name. */
@@ -82,6 +92,10 @@ const DEFAULT_CONCURRENCY = 10;
 /** In seconds. Cognito gives a Lambda trigger 5 s, and tries it three times. */
 const DEFAULT_CONNECT_TIMEOUT = 3;
 const DEFAULT_REQUEST_TIMEOUT = 15;
+const DEFAULT_INGEST_PORT = 8085;
+const DEFAULT_PARKED_DAYS = 30;
+const DEFAULT_INBOX_ENTRIES = 500_000;
+const DEFAULT_INBOX_MEGABYTES = 256;
 const DEFAULT_FILE = "poolsync.yaml";
 const DEFAULT_KEEP_RUNS_MS = 90 * 86_400_000;
 
@@ -133,6 +147,11 @@ export async function readConfig(
   const logLevel = read(settings.logLevel, env("POOLSYNC_LOG_LEVEL"));
   const host = read(settings.healthHost, env("POOLSYNC_HEALTH_HOST")) ?? "127.0.0.1";
   const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
+  const ingestHost = read(settings.healthHost, flag("host", flags.host), env("POOLSYNC_INGEST_HOST")) ?? "127.0.0.1";
+  const ingestPort = read(settings.ingestPort, flag("port", flags.port), env("POOLSYNC_INGEST_PORT"));
+  const entries = read(settings.inboxEntries, env("POOLSYNC_INBOX_ENTRIES")) ?? DEFAULT_INBOX_ENTRIES;
+  const megabytes = read(settings.inboxMegabytes, env("POOLSYNC_INBOX_MEGABYTES")) ?? DEFAULT_INBOX_MEGABYTES;
+  const parkedDays = read(settings.parkedDays, env("POOLSYNC_PARKED_DAYS")) ?? DEFAULT_PARKED_DAYS;
   const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
   const aws = await readAwsSettings(environment);
 
@@ -157,6 +176,9 @@ export async function readConfig(
     connectTimeoutMs: connectTimeout * 1000,
     requestTimeoutMs: requestTimeout * 1000,
     health: defined({ host, port }),
+    ingest: { host: ingestHost, port: ingestPort ?? DEFAULT_INGEST_PORT },
+    inbox: { entries, bytes: megabytes * 2 ** 20 },
+    parkedKeepMs: parkedDays * 86_400_000,
     pools,
     poolSettings: file?.pools ?? {},
     feeds: file?.feeds ?? {},
@@ -229,6 +251,14 @@ export function authorizationOf(
         : `Basic ${Buffer.from(`${secret("user")}:${secret("password")}`).toString("base64")}`;
   if (problems.length > 0) throw new ConfigError(problems);
   return authorization;
+}
+
+/** The secrets of a feed's events, each from the variable that the file names; undefined where that is not set. */
+export function eventSecrets(
+  { secret }: Pick<EventsSetting, "secret">,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): readonly (string | undefined)[] {
+  return secret.map((name) => environment[name]?.trim() || undefined);
 }
 
 /**

@@ -22,6 +22,8 @@ interface OwnedPool {
 interface OwnedFeed {
   readonly pool?: string | undefined;
   readonly mapping: Mapping;
+  /** What events map goes into the same pool. */
+  readonly events?: { readonly mapping: Mapping } | undefined;
   readonly notOwned: readonly NotOwned[];
 }
 
@@ -52,7 +54,7 @@ export function shareOut<Feed extends OwnedFeed>(
   const keyOf = (pool: string, attribute: string): string => JSON.stringify([pool, attribute]);
   for (const [name, feed] of Object.entries(feeds)) {
     const pool = poolOf(feed);
-    for (const { name: attribute } of pool === undefined ? [] : feed.mapping.attributes) {
+    for (const attribute of pool === undefined ? [] : mappedBy(feed)) {
       const key = keyOf(pool ?? "", attribute);
       mappers.set(key, [...(mappers.get(key) ?? []), name]);
     }
@@ -73,7 +75,7 @@ export function shareOut<Feed extends OwnedFeed>(
   for (const [name, feed] of Object.entries(feeds)) {
     const pool = poolOf(feed);
     const notOwned: NotOwned[] = [];
-    for (const { name: attribute } of pool === undefined ? [] : feed.mapping.attributes) {
+    for (const attribute of pool === undefined ? [] : mappedBy(feed)) {
       const key = keyOf(pool ?? "", attribute);
       const feeds = mappers.get(key) ?? [];
       const owner = owners.get(key);
@@ -86,13 +88,24 @@ export function shareOut<Feed extends OwnedFeed>(
         message: `Expected one feed to map \`${attribute}\` into pool ${pool}, got ${feeds.join(", ")}: say under the pool whose it is, such as \`owner: { ${attribute}: ${feeds[0]} }\`, or that the \`newest\` value stands`,
       });
     }
-    if (notOwned.length > 0 && notOwned.length === feed.mapping.attributes.length) {
+    const mapping = without(feed.mapping, notOwned);
+    const events = feed.events && { ...feed.events, mapping: without(feed.events.mapping, notOwned) };
+    if (mapping.attributes.length === 0 || events?.mapping.attributes.length === 0) {
       const message = "Expected the feed to own at least one of its attributes, and all are other feeds'";
-      problems.push({ path: ["feeds", name, "attributes"], message });
+      problems.push({
+        path: ["feeds", name, ...(mapping.attributes.length === 0 ? [] : ["events"]), "attributes"],
+        message,
+      });
     }
-    shared[name] = notOwned.length === 0 ? feed : { ...feed, notOwned, mapping: without(feed.mapping, notOwned) };
+    // Of its file is said what is left out.
+    const inFile = notOwned.filter(({ attribute }) => feed.mapping.attributes.some(({ name }) => name === attribute));
+    shared[name] = notOwned.length === 0 ? feed : { ...feed, notOwned: inFile, mapping, events };
   }
   return { feeds: shared, problems };
+}
+
+function mappedBy({ mapping, events }: OwnedFeed): ReadonlySet<string> {
+  return new Set([...mapping.attributes, ...(events?.mapping.attributes ?? [])].map(({ name }) => name));
 }
 
 /** A wrong owner is a problem of its own: that the attribute then has none is not reported as well. */
@@ -100,7 +113,7 @@ function isReportedOtherwise(problems: readonly OwnerProblem[], attribute: strin
   return problems.some(({ path }) => path[2] === "owner" && path[3] === attribute);
 }
 
-/** The mapping without these attributes. Columns that only these attributes read are ignored. */
+/** The mapping without those of its attributes that are among these. Columns that only these attributes read are ignored. */
 function without(mapping: Mapping, notOwned: readonly NotOwned[]): Mapping {
   const names = new Set(notOwned.map(({ attribute }) => attribute));
   const left = { ...mapping, attributes: mapping.attributes.filter(({ name }) => !names.has(name)) };

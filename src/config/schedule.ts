@@ -26,7 +26,8 @@ const LEAST_KEPT_MS = 86_400_000;
 const MAX_MEGABYTES = 100_000;
 const LONGEST_TIMEOUT_MS = 6 * 3_600_000;
 
-function span(expected: string, fits: (ms: number) => boolean) {
+/** A span of time, in ms, that `fits`. */
+export function span(expected: string, fits: (ms: number) => boolean) {
   return z.string({ error: form(expected) }).transform((text, context) => {
     const ms = parseSpan(text);
     if (ms !== undefined && fits(ms)) return ms;
@@ -79,7 +80,8 @@ function isTimeZone(zone: string): boolean {
 }
 
 // A token that was put here by mistake must not be repeated in a message.
-const variable = z
+/** A variable of the environment: in no message is what was given. */
+export const variableForm = z
   .string({ error: "Expected the name of a variable of the environment, such as HR_TOKEN" })
   .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, {
     error: "Expected the name of a variable of the environment, such as HR_TOKEN, and not the credential itself",
@@ -87,9 +89,9 @@ const variable = z
 const megabytes = `a whole number of megabytes from 1 to ${MAX_MEGABYTES}`;
 
 export const fetchForm = map("a map with `bearer`, or `user` and `password`, or limits", {
-  bearer: variable.optional(),
-  user: variable.optional(),
-  password: variable.optional(),
+  bearer: variableForm.optional(),
+  user: variableForm.optional(),
+  password: variableForm.optional(),
   maxMegabytes: z
     .int({ error: form(megabytes) })
     .min(1, { error: form(megabytes) })

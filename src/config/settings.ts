@@ -44,6 +44,11 @@ export const settings = {
   logLevel: z.enum(LOG_LEVELS, { error: expected(`one of ${LOG_LEVELS.join(", ")}`) }),
   healthHost: z.string().regex(/^[A-Za-z0-9.:-]+$/, { error: expected("a host name or an address") }),
   healthPort: integer("a port", 65_535),
+  /** 0 takes any that is free. */
+  ingestPort: numeric("a port from 0 to 65535", (value) => Number.isInteger(value) && value >= 0 && value <= 65_535),
+  inboxEntries: integer("a whole number", 100_000_000),
+  parkedDays: integer("a whole number of days", 3_650),
+  inboxMegabytes: integer("a whole number of megabytes", 1_000_000),
   pools: z.string().transform((text) =>
     text
       .split(",")

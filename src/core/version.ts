@@ -30,6 +30,11 @@ export interface Ordinal {
   readonly sequence: number;
 }
 
+/** True for what can be the time of a version. */
+export function isTime(timeMs: number): boolean {
+  return Number.isSafeInteger(timeMs) && timeMs >= 0 && timeMs < 10 ** TIME_DIGITS;
+}
+
 function digits(value: number, width: number, name: string): string {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new RangeError(`Expected \`${name}\` to be a whole number from 0, got \`${value}\``);

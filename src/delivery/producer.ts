@@ -35,6 +35,8 @@ export interface PageFacts {
   readonly cursor?: NonNullable<Page["cursor"]>;
   /** No user is woken: the caller delivers the page itself. */
   readonly quietly?: boolean;
+  /** Entries of the inbox that it comes of. */
+  readonly entries?: NonNullable<Page["entries"]>;
 }
 
 export interface Producer {
@@ -105,11 +107,12 @@ export function createProducer(options: ProducerOptions): Producer {
         const username = sealUsername(keyring, at, canonicalUsername(profile, change.username));
         const { account } = change.person ?? {};
         const whose = account === undefined ? {} : { account: keyring.accountMark(profile.id, account) };
-        const key = `${user} ${whose.account ?? ""}`;
+        const came = change.arrival === undefined ? {} : { arrival: change.arrival };
+        const key = `${user} ${whose.account ?? ""} ${change.arrival ?? ""}`;
         const units = desiredUnitOf(at, change, change.version ?? { timeMs, sequence: 0 });
         const known = users.get(key);
         if (known) known.units.push(...units);
-        else users.set(key, { user, username, ...whose, units });
+        else users.set(key, { user, username, ...whose, ...came, units });
       }
       const page: Page = { pool: profile.id, run, priority, changes: [...users.values()], ...facts };
       const put = { ...(await store.mailboxes.put(page)), timeMs };

@@ -1,3 +1,4 @@
+import { createColumnCollector, headerColumns, type Columns } from "./columns.ts";
 import { FeedError } from "./feed-error.ts";
 import { openFeed } from "./format.ts";
 import type { Format, ReadOptions } from "./format.ts";
@@ -16,8 +17,8 @@ export interface Checked {
   readonly records: number;
   /** Records that are a fault of their own. */
   readonly faults: number;
-  /** The columns of a CSV, or every name that a JSON record has, in the order they were met. */
-  readonly headers: readonly string[];
+  /** Those of a CSV's header, or all that a record of JSON has. */
+  readonly columns: Columns;
 }
 
 /**
@@ -26,8 +27,7 @@ export interface Checked {
  */
 export async function checkPass(source: Source, options: ReadOptions = {}): Promise<Checked> {
   const feed = await openFeed(source, options);
-  const headers = new Set(feed.headers);
-  let namesLength = 0;
+  const columns = createColumnCollector();
   let records = 0;
   let faults = 0;
   for await (const record of feed.records) {
@@ -37,15 +37,9 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
     }
     records++;
     if (feed.headers !== undefined) continue;
-    for (const names of [record.fields.keys(), record.nested]) {
-      for (const name of names) {
-        if (headers.has(name)) continue;
-        headers.add(name);
-        namesLength += name.length;
-      }
-    }
-    if (headers.size > MAX_COLUMNS || namesLength > MAX_NAMES_LENGTH) {
-      const many = headers.size > MAX_COLUMNS;
+    columns.add(record);
+    if (columns.size.names > MAX_COLUMNS || columns.size.length > MAX_NAMES_LENGTH) {
+      const many = columns.size.names > MAX_COLUMNS;
       throw new FeedError(
         "columns",
         `The records of \`${source.name}\` have more than ${many ? `${MAX_COLUMNS} different names` : `${MAX_NAMES_LENGTH} characters of different names`} up to line ${record.line}; give one object a person with the same few names in each.`,
@@ -57,5 +51,6 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
   }
   const { identity } = source;
   if (identity === undefined) throw new TypeError("Expected a source that was read to its end to have an identity");
-  return { format: feed.format, ...identity, records, faults, headers: [...headers] };
+  const found = feed.headers === undefined ? columns : headerColumns(feed.headers);
+  return { format: feed.format, ...identity, records, faults, columns: found };
 }

@@ -1,8 +1,11 @@
 import { DELIMITERS, delimiterOf, hasFirstRow, readCsv } from "./csv.ts";
 import { FeedError } from "./feed-error.ts";
 import { REPORT_ENTRY, readJsonArray } from "./json-array.ts";
+import { listText } from "./json-list.ts";
+import { readWholeJson } from "./json-records.ts";
 import { readNdjson } from "./ndjson.ts";
 import type { FeedRecord } from "./record.ts";
+import { plainPath } from "./records-expression.ts";
 import type { Source } from "./source.ts";
 import { MAX_RECORD_LENGTH, peekText, readText } from "./text.ts";
 
@@ -18,7 +21,9 @@ export interface Feed {
 
 export interface ReadOptions {
   /** In characters; a longer record ends the feed with one error. */
-  readonly maxRecordLength?: number;
+  readonly maxRecordLength?: number | undefined;
+  /** Where the records are in one document of JSON: see records-expression.ts. */
+  readonly records?: string | undefined;
 }
 
 /** How much of the beginning is looked at: enough to tell Workday's object from one object a line. */
@@ -46,6 +51,10 @@ export async function openFeed(source: Source, options: ReadOptions = {}): Promi
       `\`${name}\` is XML or HTML; ask the system that wrote it for CSV or JSON (Workday: \`format=json\`).`,
     );
   }
+  if (options.records !== undefined) {
+    if (isJson(begin)) return recordsFeed(text, name, maxRecordLength, options.records);
+    throw new FeedError("format", `\`${name}\` is no JSON, and \`records\` is for JSON; leave it out for this file.`);
+  }
   if (begin.startsWith("[") || REPORT_ENTRY.test(begin)) {
     return { format: "json-array", headers: undefined, records: readJsonArray(text, name, maxRecordLength) };
   }
@@ -66,6 +75,16 @@ export async function openFeed(source: Source, options: ReadOptions = {}): Promi
   }
   const csv = await readCsv(blankLine(text, separator[0].length), name, delimiter, maxRecordLength);
   return { format: "csv", ...csv };
+}
+
+/** The records that an expression finds: piece by piece where it is a plain path, else in the document as a whole. */
+function recordsFeed(text: AsyncGenerator<string>, name: string, maxRecordLength: number, expression: string): Feed {
+  const keys = plainPath(expression);
+  const records =
+    keys === undefined
+      ? readWholeJson(text, name, expression)
+      : readJsonArray(listText(text, { keys, name, maxRecordLength }), name, maxRecordLength);
+  return { format: "json-array", headers: undefined, records };
 }
 
 function isJson(begin: string): boolean {

@@ -3,6 +3,8 @@ import { IDENTIFIERS } from "../core/identifier.ts";
 import { contactOf, flagOf, isContact } from "../core/unit.ts";
 import type { Verified } from "../core/unit.ts";
 import { closest, normalName } from "./closest.ts";
+import { columnName, columnPath, EACH } from "./column-path.ts";
+import { allNames, knownColumns, type Columns } from "./columns.ts";
 import { FeedError } from "./feed-error.ts";
 import { columnsOf, mappedColumns } from "./mapping.ts";
 import type { AttributeMapping, Mapping } from "./mapping.ts";
@@ -50,15 +52,15 @@ export interface HeaderOptions {
  * The mapping that the columns' names say by themselves. White space around values is trimmed, as Cognito's own import
  * does, and blank means nothing. Throws one FeedError with all that is wrong with the columns.
  */
-export function mapHeaders(headers: readonly string[], options: HeaderOptions): Mapping {
-  refuseData(headers, options.name);
+export function mapHeaders(given: Columns, options: HeaderOptions): Mapping {
+  refuseData(given.names, options.name);
   const names = options.attributes ?? STANDARD_ATTRIBUTES;
-  const usernameColumn = usernameColumnOf(headers, options);
+  const usernameColumn = usernameColumnOf(given, options);
   const problems: string[] = [];
   const columns = new Map<string, string>();
   const ids: string[] = [];
   const unknown: string[] = [];
-  for (const header of headers) {
+  for (const header of given.names) {
     if (header === usernameColumn) continue;
     if (USERNAME_HEADERS.flat().includes(normalName(header))) {
       ids.push(header);
@@ -70,7 +72,9 @@ export function mapHeaders(headers: readonly string[], options: HeaderOptions): 
     else if (taken !== undefined) problems.push(`columns ${show(taken)} and ${show(header)} both mean ${attribute}`);
     else columns.set(attribute, header);
   }
-  if (unknown.length > 0 && !options.ignoreUnknown) problems.push(unknownProblem(unknown, names));
+  // What lies deep is called by somebody else's names: `user.name` is no username, and `address.type` no address.
+  unknown.push(...given.unknown(knownColumns([usernameColumn, ...given.names], [])));
+  if (unknown.length > 0 && !options.ignoreUnknown) problems.push(unknownProblem(showable(unknown, given), names));
   const attributes: AttributeMapping[] = [];
   for (const [name, column] of columns) {
     const contact = contactOf(name);
@@ -120,19 +124,18 @@ export interface ColumnOptions {
  * left over unless it is ignored, or a guard stops the plan anyway. Throws one FeedError with all that is wrong: nothing
  * can be planned without the username, the version or any attribute.
  */
-export function fitColumns(mapping: Mapping, headers: readonly string[], options: ColumnOptions): Mapping {
-  const present = new Set(headers);
+export function fitColumns(mapping: Mapping, given: Columns, options: ColumnOptions): Mapping {
+  const headers = showable(allNames(given), given);
   const mapped = mappedColumns(mapping);
-  const known = new Set([...mapped, ...mapping.ignored]);
-  const unknown = headers.filter((header) => !known.has(header));
-  const lacks = (column: string): boolean => !present.has(column);
-  if (unknown.length > 0 || [...mapped].some(lacks)) refuseData(headers, options.name);
+  const unknown = given.unknown(knownColumns(mapped, mapping.ignored));
+  const lacks = (column: string): boolean => !given.has(column);
+  if (unknown.length > 0 || [...mapped].some(lacks)) refuseData(given.names, options.name);
   const missing = mapping.attributes.flatMap((attribute) =>
     columnsOf(attribute)
       .filter(lacks)
       .slice(0, 1)
       .map((column) => {
-        const [likely] = closest(column, unknown, 1);
+        const [likely] = closest(column, showable(unknown, given), 1);
         return defined({ attribute: attribute.name, column, likely: likely && short(likely) });
       }),
   );
@@ -146,10 +149,18 @@ export function fitColumns(mapping: Mapping, headers: readonly string[], options
   );
   const guarded = options.missing === "guard" && missing.length > 0;
   if (unknown.length > 0 && mapping.unknown === "refuse" && !options.ignoreUnknown && !guarded) {
-    const count = unknown.length === 1 ? "1 column is" : `${unknown.length} columns are`;
+    const shown = showable(unknown, given);
+    const count = shown.length === 1 ? "1 column is" : `${shown.length} columns are`;
     problems.push(
-      `${count} not in the mapping: ${list(unknown.map(show))} (map them, or ignore them with --ignore-unknown)`,
+      `${count} not in the mapping: ${list(shown.map(show))} (map them, or ignore them with --ignore-unknown)`,
     );
+  }
+  for (const column of mapped) {
+    if (given.has(column) && columnPath(column)?.includes(EACH) && !given.names.includes(column)) {
+      problems.push(
+        `column ${show(column)} is that of all elements of a list: name one element, as ${show(column.replaceAll("[*]", "[0]"))}`,
+      );
+    }
   }
   if (absent.size > 0) throw new FeedError("renamed", misfit(options.name, problems));
   if (problems.length > 0) throw columnsError(options.name, problems);
@@ -159,7 +170,7 @@ export function fitColumns(mapping: Mapping, headers: readonly string[], options
 
 /** A file without a header has somebody's data where names are expected, which must not get into a message. */
 function refuseData(headers: readonly string[], name: string): void {
-  const data = headers.findIndex((header) => /@|^\+?\d[\d\s()./:-]{5,}$/.test(header) || header.length > 200);
+  const data = headers.findIndex(looksLikeData);
   if (data < 0) return;
   throw new FeedError(
     "columns",
@@ -167,15 +178,30 @@ function refuseData(headers: readonly string[], name: string): void {
   );
 }
 
-function usernameColumnOf(headers: readonly string[], { name, usernameColumn }: HeaderOptions): string {
+function looksLikeData(header: string): boolean {
+  return /@|^\+?\d[\d\s()./:-]{5,}$/.test(header) || header.length > 200;
+}
+
+/** Deep in JSON the keys may be data, as in a list of people by their address. Those are shown by the column at the top. */
+function showable(names: readonly string[], { names: top }: Columns): readonly string[] {
+  const atTop = new Set(top);
+  const shown = names.map((name) => {
+    if (atTop.has(name)) return name;
+    const path = columnPath(name.replace(/\.\*$/, ""));
+    return path?.some((step) => looksLikeData(String(step))) ? `${columnName(path.slice(0, 1))}.*` : name;
+  });
+  return [...new Set(shown)];
+}
+
+function usernameColumnOf(given: Columns, { name, usernameColumn }: HeaderOptions): string {
   if (usernameColumn !== undefined) {
-    if (headers.includes(usernameColumn)) return usernameColumn;
+    if (given.has(usernameColumn)) return usernameColumn;
     throw columnsError(name, [
-      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, headers))}`,
+      `it has no column ${show(usernameColumn)} for the username${orClosest(closest(usernameColumn, showable(allNames(given), given)))}`,
     ]);
   }
   for (const wanted of USERNAME_HEADERS) {
-    const found = headers.filter((header) => wanted.includes(normalName(header)));
+    const found = given.names.filter((header) => wanted.includes(normalName(header)));
     if (found.length === 1 && found[0] !== undefined) return found[0];
     if (found.length > 1) {
       throw columnsError(name, [
@@ -183,8 +209,12 @@ function usernameColumnOf(headers: readonly string[], { name, usernameColumn }: 
       ]);
     }
   }
+  const names = showable(allNames(given), given);
+  const [records] = /^\w+\[\*\](?=\.)/.exec(names.find((one) => one.includes("[*].")) ?? "") ?? [];
+  const orList =
+    records === undefined ? "" : `, or with --records where the list of records is, such as ${show(records)}`;
   throw columnsError(name, [
-    `none of its columns is called username or sub; say which one names the user with --username-column (there are: ${list(headers.map(show))})`,
+    `none of its columns is called username or sub; say which one names the user with --username-column${orList} (there are: ${list(names.map(show))})`,
   ]);
 }
 

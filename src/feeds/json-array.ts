@@ -69,6 +69,7 @@ function createCutter(name: string, maxLength: number): Cutter {
   }
 
   function begin(char: string): void {
+    if (prelude === "" && char === "\n") return;
     prelude += char;
     if (char === "[") {
       wrapped = REPORT_ENTRY.test(prelude);

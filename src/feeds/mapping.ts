@@ -3,6 +3,8 @@ import type { Change, InvalidUnit } from "../core/change.ts";
 import type { MissingColumn } from "../core/guards.ts";
 import { contactOf, isContact } from "../core/unit.ts";
 import type { Unit, UnitValue, Verified } from "../core/unit.ts";
+import { cellOf, type Cell } from "./cell.ts";
+import { createColumnCollector, knownColumns } from "./columns.ts";
 import { parseInstant } from "./date.ts";
 import { fault } from "./record.ts";
 import type { FieldsRecord, RowFault } from "./record.ts";
@@ -105,29 +107,28 @@ export function mapRecord(mapping: Mapping, record: FieldsRecord, context: Recor
  */
 export function createUnknownCheck(mapping: Mapping): (record: FieldsRecord) => RowFault | undefined {
   if (mapping.unknown === "ignore") return () => undefined;
-  const known = new Set([...mappedColumns(mapping), ...mapping.ignored]);
-  return ({ line, fields, nested }) => {
-    for (const names of [fields.keys(), nested]) {
-      for (const name of names) {
-        if (known.has(name)) continue;
-        return fault(
-          line,
-          "unknown-column",
-          "Expected only the columns of the first record; map the others, or ignore them with --ignore-unknown.",
-        );
-      }
-    }
-    return undefined;
+  const known = knownColumns(mappedColumns(mapping), mapping.ignored);
+  return (record) => {
+    const columns = createColumnCollector();
+    columns.add(record);
+    if (columns.unknown(known).length === 0) return undefined;
+    return fault(
+      record.line,
+      "unknown-column",
+      "Expected only the columns of the first record; map the others, or ignore them with --ignore-unknown.",
+    );
   };
 }
 
-function usernameOf(
-  { usernameColumn: column, match }: Mapping,
-  { line, fields, nested }: FieldsRecord,
-): string | RowFault {
-  const username = fields.get(column)?.trim() ?? "";
-  if (nested.has(column))
-    return fault(line, "bad-username", "Expected the username to be text, got an object or a list.");
+function usernameOf({ usernameColumn: column, match }: Mapping, record: FieldsRecord): string | RowFault {
+  const { line } = record;
+  const cell = cellOf(column, record);
+  if (cell.kind === "unreadable") {
+    return cell.reason === "not-text"
+      ? fault(line, "bad-username", "Expected the username to be text, got an object or a list.")
+      : fault(line, cell.reason, cell.detail);
+  }
+  const username = cell.kind === "text" ? cell.text.trim() : "";
   if (username === "") return fault(line, "no-username", "Expected a username in this row, got none.");
   // What an attribute holds may be any text.
   if (match === undefined && !USERNAME.test(username)) {
@@ -136,36 +137,27 @@ function usernameOf(
   return username;
 }
 
-function versionOf(column: string | undefined, { line, fields }: FieldsRecord, asOfMs: number): number | RowFault {
+function versionOf(column: string | undefined, record: FieldsRecord, asOfMs: number): number | RowFault {
   if (column === undefined) return asOfMs;
-  const timeMs = parseInstant(fields.get(column)?.trim() ?? "");
+  const cell = cellOf(column, record);
+  const timeMs = parseInstant(cell.kind === "text" ? cell.text.trim() : "");
   // A row that does not say when it is from might be older than what is there, so the as-of is no substitute.
   if (timeMs !== undefined) return timeMs;
   return fault(
-    line,
+    record.line,
     "bad-version",
     "Expected the version column to hold a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds.",
   );
-}
-
-type Cell =
-  | { readonly kind: "absent" }
-  | { readonly kind: "blank" }
-  | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "nested" };
-
-function cellOf(column: string, { fields, nested }: FieldsRecord): Cell {
-  if (nested.has(column)) return { kind: "nested" };
-  const field = fields.get(column);
-  if (field === undefined) return { kind: "absent" };
-  return field === null || field === "" ? { kind: "blank" } : { kind: "text", text: field };
 }
 
 function templateCell(template: string, record: FieldsRecord): Cell {
   const cells = new Map(templateColumns(template).map((column) => [column, cellOf(column, record)]));
   const kinds = new Set(Array.from(cells.values(), ({ kind }) => kind));
   // Half a name is not a name: one column that is not there makes the whole absent.
-  for (const kind of ["nested", "absent"] as const) if (kinds.has(kind)) return { kind };
+  for (const kind of ["unreadable", "absent"] as const) {
+    const cell = cells.values().find((one) => one.kind === kind);
+    if (cell !== undefined) return cell;
+  }
   if (cells.size > 0 && !kinds.has("text")) return { kind: "blank" };
   const text = fillTemplate(template, (column) => {
     const cell = cells.get(column);
@@ -186,8 +178,7 @@ function mapAttribute(attribute: AttributeMapping, record: FieldsRecord): UnitVa
   const { name } = attribute;
   const cell = sourceCell(attribute, record);
   if (cell.kind === "absent") return undefined;
-  if (cell.kind === "nested")
-    return invalidUnit(name, "not-text", "Expected text, a number or true/false, got an object or a list.");
+  if (cell.kind === "unreadable") return invalidUnit(name, cell.reason, cell.detail);
   const isFlag = contactOf(name) !== undefined;
   const outcome = applyTransforms(attribute.transforms, cell.kind === "text" ? cell.text : "");
   if (!outcome.ok) return invalidUnit(name, outcome.reason, outcome.detail);
@@ -212,7 +203,7 @@ function verifiedOf(attribute: AttributeMapping, record: FieldsRecord): Verified
   const cell: Cell =
     attribute.verifiedColumn === undefined ? { kind: "absent" } : cellOf(attribute.verifiedColumn, record);
   const text = cell.kind === "text" ? cell.text.trim() : "";
-  if (cell.kind === "nested") return notBoolean(attribute.name);
+  if (cell.kind === "unreadable") return notBoolean(attribute.name);
   if (text === "") {
     return (
       attribute.verified ??

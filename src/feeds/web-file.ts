@@ -64,6 +64,8 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
   };
   // HTTP/2 has no use here: it is one request, and what is known of the limits and of cut bodies is known of HTTP/1.1.
   const agent = new Agent({ allowH2: false });
+  // A server may make the export while it is waited for.
+  const beganAtMs = Date.now();
   try {
     const { statusCode, headers, body } = await follow(options, agent, name, within);
     if (statusCode === 304) {
@@ -78,7 +80,7 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
     const modified = Date.parse(headerOf(headers, "last-modified") ?? "");
     return {
       is: "new",
-      modifiedAtMs: Number.isNaN(modified) ? Date.now() : modified,
+      modifiedAtMs: Number.isNaN(modified) ? beganAtMs : modified,
       ...defined({ etag }),
       body: limited(body, name, limits.maxBytes, failed),
       close: () => agent.destroy(),

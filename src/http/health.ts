@@ -3,16 +3,32 @@
  * takes work, and what a person should know besides. They carry no data of users and need no credential.
  */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { listen } from "./listen.ts";
 
-export interface HealthOptions {
+export interface HealthOptions extends Readiness {
   readonly host: string;
   /** 0 for any free port. */
   readonly port: number;
+}
+
+export interface Readiness {
   /** True while the process takes work. */
   readonly ready: () => boolean;
   /** What a person should know besides, a line each: behind whether it is ready. */
   readonly notes?: () => readonly string[];
+}
+
+export interface HealthAnswer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** What is answered to a GET of this path; undefined where it is none of the two. */
+export function healthAnswer(path: string, { ready, notes = () => [] }: Readiness): HealthAnswer | undefined {
+  if (path === "/healthz") return { status: 200, text: "ok" };
+  if (path !== "/readyz") return undefined;
+  const is = ready();
+  return { status: is ? 200 : 503, text: [is ? "ready" : "not ready", ...notes()].join("\n") };
 }
 
 export interface Health {
@@ -21,29 +37,21 @@ export interface Health {
 }
 
 /** Listens. Rejects where the address is taken or not this machine's. */
-export async function startHealth({ host, port, ready, notes = () => [] }: HealthOptions): Promise<Health> {
+export async function startHealth({ host, port, ...readiness }: HealthOptions): Promise<Health> {
   const server = createServer((request, response) => {
-    const answer = (status: number, body: string): void => {
+    const answer = ({ status, text }: HealthAnswer): void => {
       response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
-      response.end(request.method === "HEAD" ? undefined : `${body}\n`);
+      response.end(request.method === "HEAD" ? undefined : `${text}\n`);
     };
-    const path = request.url?.split("?", 1)[0];
-    if (request.method !== "GET" && request.method !== "HEAD") return answer(405, "method not allowed");
-    if (path === "/healthz") return answer(200, "ok");
-    if (path === "/readyz") {
-      const is = ready();
-      return answer(is ? 200 : 503, [is ? "ready" : "not ready", ...notes()].join("\n"));
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return answer({ status: 405, text: "method not allowed" });
     }
-    return answer(404, "not found");
+    const path = request.url?.split("?", 1)[0] ?? "";
+    return answer(healthAnswer(path, readiness) ?? { status: 404, text: "not found" });
   });
   server.requestTimeout = 5000;
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, host, resolve);
-  });
-  const address: AddressInfo | string | null = server.address();
   return {
-    port: typeof address === "object" && address !== null ? address.port : port,
+    port: await listen(server, { host, port }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -59,7 +59,7 @@ export type JobQueue<Data> = Pick<
 >;
 
 /** A job as its processor has it. */
-export type JobInHand<Data> = Pick<Job<Data>, "id" | "data" | "deduplicationId" | "updateData">;
+export type JobInHand<Data> = Pick<Job<Data>, "id" | "data" | "timestamp" | "deduplicationId" | "updateData">;
 
 /** What becomes of a job whose processor is through with it; nothing: it is done, and removed. */
 export type JobEnd<Data> =

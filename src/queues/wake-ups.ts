@@ -13,8 +13,8 @@ import type { Job } from "bullmq";
 import type { Due, Swept } from "../store/mailboxes.ts";
 import type { JobQueue, Queues } from "./bullmq.ts";
 
-/** The priorities: a single change overtakes a bulk run. Lower goes first. */
-export const PRIORITY = { direct: 1, bulk: 10 } as const;
+/** The priorities: a single change overtakes a bulk run, and so do events. Lower goes first. */
+export const PRIORITY = { direct: 1, event: 5, bulk: 10 } as const;
 
 export const LANES = ["urgent", "bulk"] as const;
 export type Lane = (typeof LANES)[number];

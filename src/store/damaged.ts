@@ -9,6 +9,7 @@
  *   feed or pool is paused, because its feed is not known.
  * - In the place of a gate stands a pause, until somebody resumes; the gate of a run stands as the run does.
  * - A counter is what other counters leave, and is counted anew where they do not say it: see lua/counters.lua.
+ * - An entry of the inbox is not drained; the event is known as one that came.
  * - A plan that was set aside is made again; a hold, a target, a link or exceptions are noted again when they are met.
  */
 export const DOCUMENT_KINDS = [
@@ -23,6 +24,7 @@ export const DOCUMENT_KINDS = [
   "link",
   "plan",
   "counter",
+  "entry",
 ] as const;
 export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 
@@ -30,7 +32,7 @@ export type DocumentKind = (typeof DOCUMENT_KINDS)[number];
 export interface DamagedDocument {
   readonly id: string;
   readonly kind: DocumentKind;
-  /** Under which name it lay: the key of a user, the id of a letter or a run, the name of a gate or of a counter. */
+  /** Under which name it lay: the key of a user, the id of a letter or a run, the name of a gate or of a counter, the id of an entry. */
   readonly place: string;
   /** Epoch ms. */
   readonly since: number;

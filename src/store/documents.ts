@@ -154,6 +154,16 @@ export const exceptionsDocument = byName(
   }),
 );
 
+/** An entry of the inbox, without its body. An arrival is text: Lua writes numbers with 14 digits. */
+export const entryDocument = z.object({
+  arrival: z.string().regex(/^\d{1,16}$/),
+  arrivedAt: number,
+  feed: z.string(),
+  notBefore: z.exactOptional(number),
+  taken: z.exactOptional(z.object({ token: z.string(), leaseUntil: number })),
+  parked: z.exactOptional(z.object({ at: number, reason: z.string() })),
+});
+
 /** A pool's target. */
 export const targetDocument = z.object({ pool: z.string(), endpoint: z.string(), region: z.string(), arn: z.string() });
 

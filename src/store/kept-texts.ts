@@ -3,13 +3,13 @@
  * text means is said by sealing.ts.
  */
 export interface Shelf {
-  readonly kind: "mailboxes" | "letters" | "links" | "before images" | "plan" | "notes";
+  readonly kind: "mailboxes" | "letters" | "links" | "before images" | "plan" | "notes" | "events";
   /** The pool of links, the run of before images or of a plan; blank for the others. */
   readonly of: string;
 }
 
 export interface KeptText {
-  /** Names it on its shelf: a user, a letter, a digest, a user and unit, the place of a chunk, or a note. */
+  /** Names it on its shelf: a user, a letter, a digest, a user and unit, the place of a chunk, a note, or an entry. */
   readonly name: string;
   readonly text: string;
 }

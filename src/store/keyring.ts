@@ -31,6 +31,8 @@ export interface Keyring {
    * so, the version was in the place of the fault.
    */
   letterId(user: string, unit: string, ...fault: readonly string[]): string;
+  /** Of an event of a feed: see sealed-event.ts. */
+  eventId(feed: string, kind: "id" | "body", text: string): string;
   /**
    * Names the content that the last word of a text says, by every digest key that the namespace ever had, one after the
    * other. What some of them have named before is named on by the others: so content stays known, whoever has the
@@ -134,6 +136,7 @@ export function createKeyring({ identity, keys, encrypts, isSealed }: KeyringOpt
     linkDigest: (pool, attribute, value) => shortDigest("link", pool, attribute, value),
     accountMark: (pool, { sub, createdAt }) => accountMark(createdAt, shortDigest("account", pool, sub)),
     letterId: (user, unit, ...fault) => digest("letter", user, unit, ...fault),
+    eventId: (feed, kind, text) => digest("event", feed, kind, text),
     signer: (purpose) => signer(signatureKey, purpose),
     namer: (purpose) => signer(digestKey, purpose),
     get isSealed() {

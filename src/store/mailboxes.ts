@@ -13,6 +13,7 @@ import type { Ledger, Units, UserState } from "../core/mailbox.ts";
 import type { DesiredUnit } from "../core/put.ts";
 import type { Settled } from "../core/settle.ts";
 import type { Settlements } from "../core/settlement.ts";
+import type { DrainedRef } from "./inbox.ts";
 
 /** The changes of one user in a page. */
 export interface UserUnits {
@@ -22,6 +23,11 @@ export interface UserUnits {
   readonly username: string;
   /** The mark of the account that a look found; absent where nobody has looked. */
   readonly account?: string;
+  /**
+   * The arrival of the entry of the inbox that they came in, which is theirs. Absent: each unit is given one. One entry has
+   * one change of a unit of a user.
+   */
+  readonly arrival?: number;
   readonly units: readonly DesiredUnit[];
 }
 
@@ -37,10 +43,15 @@ export interface Page {
   readonly rows: { readonly read: number; readonly faulty: number };
   /** Where the feed stands: the page is put only while the run's cursor is still `from`. Absent for direct changes. */
   readonly cursor?: { readonly from: string; readonly to: string };
+  /**
+   * Entries of the inbox that the page comes of: they are gone with it, or parked. It is put only while all of them are in
+   * the hands of this drainer.
+   */
+  readonly entries?: DrainedRef;
 }
 
 export interface Put {
-  /** False where the run's cursor was not where the page said: nothing was put. */
+  /** False where the run's cursor was not where the page said, or an entry of the inbox was not the drainer's any more: nothing was put. */
   readonly accepted: boolean;
   /** The run's cursor after the step. */
   readonly cursor: string;

@@ -7,6 +7,7 @@ import type { Account } from "../core/person.ts";
 import { ordinalOf } from "../core/version.ts";
 import type { KeptText } from "./kept-texts.ts";
 import { personOf, valueOf, type Keyring } from "./keyring.ts";
+import { resealEvent } from "./sealed-event.ts";
 import { linkPlace, openBody, openUsername, sealBody, sealUsername, type UserPlace } from "./sealed-unit.ts";
 
 export interface KeyChange {
@@ -81,6 +82,16 @@ export function ledgerAnew(change: KeyChange, pool: string, account: Account, te
     return entry["account"] === marks.from ? [[unit, { ...blank, account: marks.to }]] : [];
   });
   return entries.length === 0 ? undefined : JSON.stringify(Object.fromEntries(entries));
+}
+
+/** An event that comes again after that is not known any more: versions settle what becomes of it. */
+export function eventAnew(change: KeyChange, { name, text }: KeptText): Anew {
+  const id = randomBytes(16).toString("hex");
+  const anew = resealEvent(change, { id: name, body: text }, id);
+  if (anew !== undefined) return { name: id, text: anew };
+  return resealEvent({ from: change.to, to: change.to }, { id: name, body: text }, id) === undefined
+    ? "damaged"
+    : "new";
 }
 
 /** Undefined where it cannot be opened. */

@@ -1,6 +1,6 @@
 /**
- * The port to what is named by the keys of a namespace, for the one process that names all of it anew. Mailboxes, letters
- * and before images say whose they are, sealed: they lie where they are until they move. Ledgers, exceptions and links say
+ * The port to what is named by the keys of a namespace, for the one process that names all of it anew. Mailboxes, letters,
+ * before images and events say what they are, sealed: they lie where they are until they move. Ledgers, exceptions and links say
  * it by a digest alone, of which nobody can tell by which key it was made: they are stowed first, and come back from
  * there as their users are found.
  */
@@ -14,7 +14,7 @@ export interface Stowed {
 }
 
 /** What says itself whose it is. */
-export type Named = Shelf & { readonly kind: "mailboxes" | "letters" | "before images" };
+export type Named = Shelf & { readonly kind: "mailboxes" | "letters" | "before images" | "events" };
 
 export interface Move {
   /** The name that it has. */
@@ -28,7 +28,7 @@ export const STOWED = "stowed";
 export interface Rekeying {
   /**
    * Stows what is to be, once: not again before the memory has forgotten {@link STOWED}. What would end by itself,
-   * and has names in it, ends now: reservations, and answers that are kept for who asks again.
+   * and has names in it, ends now: reservations, answers that are kept for who asks again, and the memory of events that came.
    */
   begin(): Promise<void>;
   /** Those that have these names, of what was stowed. Exceptions of one user, or name, are one text. */

@@ -148,6 +148,9 @@ function sealedAnew(keyring: Keyring, { kind, of }: Shelf, { name, text }: KeptT
       return isSealed(text) ? undefined : keyring.seal(chunkPlace(of, Number(name)), Buffer.from(text, "base64"));
     case "notes":
       return noteAnew(keyring, { name, text });
+    case "events":
+      // No version kept one otherwise.
+      return undefined;
     case "links":
     case "before images": {
       const former = isFormer(text) ? keyring.openFormer(text) : undefined;

@@ -6,6 +6,7 @@ import type { Exceptions } from "./exceptions.ts";
 import type { Gates } from "./gates.ts";
 import type { KeptTexts } from "./kept-texts.ts";
 import type { Holds } from "./holds.ts";
+import type { Inbox } from "./inbox.ts";
 import type { Letters } from "./letters.ts";
 import type { Mailboxes } from "./mailboxes.ts";
 import type { Pace } from "./pace.ts";
@@ -39,6 +40,7 @@ export interface Store extends StoreIdentity {
   /** The store's clock, epoch ms. */
   now(): Promise<number>;
   readonly mailboxes: Mailboxes;
+  readonly inbox: Inbox;
   readonly letters: Letters;
   readonly runs: Runs;
   readonly holds: Holds;

@@ -14,10 +14,11 @@ const COLUMNS = [
 ] as const;
 
 export function newKeysText(made: NewKeysMade, columns: number): string {
-  const { mailboxes, letters, beforeImages, ledgers, exceptions, links, dropped } = made;
+  const { mailboxes, letters, beforeImages, ledgers, exceptions, links, events, dropped } = made;
   const rows = [
     ["users with changes that wait", mailboxes, 0],
     ["dead letters", letters, 0],
+    ["events in the inbox", events, 0],
     ["users of whom is known what was written", ledgers, dropped.ledgers],
     ["users and names with exceptions", exceptions, dropped.exceptions],
     ["names that were asked for", links, dropped.links],

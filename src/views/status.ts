@@ -25,6 +25,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     ...pauses.map((pause) => pauseText(pause, width)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
+    inboxText(status, width),
     runsText(runs, width),
     damagedText(damaged, width, command),
     `\nBooks of everything\n${booksText(books)}`,
@@ -101,6 +102,7 @@ const WORK: Readonly<Record<AliveWorker["does"], string>> = {
   delivery: "delivery",
   schedules: "schedules",
   replays: "replay orders",
+  events: "events",
 };
 
 /** Who is alive, and where somebody has to be: a data directory has no other process. */
@@ -161,6 +163,18 @@ function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number)
   )}`;
 }
 
+function inboxText({ inbox }: NamespaceStatus, width: number): string {
+  if (inbox === undefined) return "";
+  const { waiting, ahead, taken, oldestAt, parked } = inbox;
+  const said = [
+    `Inbox: ${counted(waiting, "event waits", "events wait")}${oldestAt === undefined ? "" : `, the oldest since ${oldestAt}`}`,
+    ...(ahead === 0 ? [] : [`${counted(ahead, "waits for its time", "wait for their time")}`]),
+    ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
+    ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
+  ];
+  return `\n${indent("", `${said.join("; ")}.`, width)}`;
+}
+
 function runsText(runs: NamespaceStatus["runs"], width: number): string {
   if (runs.length === 0) return "";
   const lines = table(
@@ -187,14 +201,16 @@ function runsText(runs: NamespaceStatus["runs"], width: number): string {
   return `\n${lines}`;
 }
 
-function recountText({ differences, lost }: NonNullable<NamespaceStatus["verified"]>, width: number): string {
+function recountText({ differences, lost, inbox }: NonNullable<NamespaceStatus["verified"]>, width: number): string {
   const found = [
     ...(lost.users === 0 ? [] : [counted(lost.users, "user who waits", "users who wait")]),
     ...(lost.letters === 0 ? [] : [counted(lost.letters, "dead letter")]),
+    ...(inbox?.lost ? [counted(inbox.lost, "event")] : []),
   ];
   const said = differences.map(
     ({ run, term, books, counted: seen }) => `${run} has ${count(seen)} ${term}, and its books say ${count(books)}.`,
   );
+  if (inbox?.miscounted) said.push("what lay in the inbox was counted wrongly, and is counted anew.");
   if (found.length > 0)
     said.push(
       `the store had lost its place of ${found.join(" and ")}. They are found again, and workers go on with them.`,

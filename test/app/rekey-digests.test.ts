@@ -10,6 +10,7 @@ import { cancelledBefore, noteCancelled } from "../../src/app/runs/cancelled-con
 import { reportedReads } from "../../src/delivery/reported-reads.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createLog } from "../../src/log.ts";
+import { eventId, openEvent, sealEvent } from "../../src/store/sealed-event.ts";
 import { openLetter } from "../../src/store/sealed-unit.ts";
 import { exampleAws } from "../support/aws-environment.ts";
 import { FIXTURE_KEY, fixturePools, keyedRedisFigures, loadRedisFixture, redisFigures } from "../support/format-1.ts";
@@ -71,6 +72,15 @@ async function setStage(t: TestContext, options: AppOptions) {
   const expiresAt = Date.now() + 60_000;
   await store.plans.keep({ run: WAITS, expiresAt }, Readable.from([keyring.seal(["plan chunk", WAITS, "0"], "plan")]));
   await store.reservations.take(POOL, "alias", keyring.userKey(POOL, "u0"), 60_000);
+  for (const text of ["parked", "waiting"]) {
+    const id = eventId(keyring, "hr", text);
+    const event = { feed: "hr", scheme: "hmac", contentType: "text/plain", body: Buffer.from(text) };
+    await store.inbox.add([{ id, feed: "hr", body: sealEvent(keyring, id, event) }], { entries: 9, bytes: 9_999 });
+    if (text === "parked") {
+      await store.inbox.take("token", { leaseMs: 60_000, limit: 1, maxBytes: 9_999 });
+      await store.inbox.park({ token: "token", ids: [id] }, "nobody");
+    }
+  }
   await sendOrder(engine, { user: keyring.userKey(POOL, "u4"), until: Date.now() });
   return { ...app, written };
 }
@@ -210,6 +220,11 @@ for (const [name, options] of STORES) {
       const crm = { ...CANCELLED, identity: keyring.contentName(CONTENT) };
       assert.equal(await cancelledBefore(engine, [], crm), CANCELLED.id);
       assert.equal(await store.getValue("fetched crm"), "");
+      const [parked] = await Array.fromAsync(store.inbox.parked({}));
+      await store.inbox.replay([parked?.id ?? ""]);
+      const { entries } = await store.inbox.take("token", { leaseMs: 60_000, limit: 9, maxBytes: 99_999 });
+      const events = entries.map((entry) => Buffer.from(openEvent(keyring, entry)?.body ?? "").toString());
+      assert.deepEqual([events, made.damaged], [["parked", "waiting"], 0]);
       const [order] = await engine.queues.queue<ReplayOrder>(REPLAY_QUEUE).getJobs();
       assert.equal(order?.data.user, keyring.userKey(POOL, "u4"));
       await order?.remove();

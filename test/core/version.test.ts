@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   MAX_LEAD_MS,
+  isTime,
   isTooFarAhead,
   isVersion,
   ordinalOf,
@@ -83,4 +84,9 @@ describe("a version", () => {
     assert.equal(isTooFarAhead(at(NOW + MAX_LEAD_MS), NOW), false);
     assert.equal(isTooFarAhead(at(NOW + MAX_LEAD_MS + 1), NOW), true);
   });
+});
+
+test("a time of a version is a whole number of milliseconds since 1970, in 15 digits", () => {
+  for (const timeMs of [0, NOW, 999_999_999_999_999]) assert.equal(isTime(timeMs), true, String(timeMs));
+  for (const timeMs of [-1, 1.5, Number.NaN, Infinity, 10 ** 15]) assert.equal(isTime(timeMs), false, String(timeMs));
 });

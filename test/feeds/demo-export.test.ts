@@ -64,7 +64,7 @@ describe("the people of the demonstration", () => {
   test("change in about 150 rows, and the rest is what every export has", async () => {
     const source = await openSource(PATH.pathname, { spoolDir: "." });
     const checked = await checkPass(source);
-    assert.equal(fitColumns(MAPPING, checked.headers, { name: source.name, missing: "refuse" }), MAPPING);
+    assert.equal(fitColumns(MAPPING, checked.columns, { name: source.name, missing: "refuse" }), MAPPING);
     const users = new Map(seedUsers().map(({ username, attributes }) => [username, attributes]));
     const owners = new Map(seedUsers().map(({ username, attributes }) => [attributes["email"], username]));
     const count = {

@@ -84,7 +84,12 @@ export function recordOf(
   fields: Readonly<Record<string, string | null>>,
   nested: readonly string[] = [],
 ): FieldsRecord {
-  return { kind: "record", line: 7, fields: new Map(Object.entries(fields)), nested: new Set(nested) };
+  return {
+    kind: "record",
+    line: 7,
+    fields: new Map(Object.entries(fields)),
+    nested: new Map(nested.map((key) => [key, { inner: 1 }])),
+  };
 }
 
 /** For assert.rejects and assert.throws: a FeedError of that kind, whose message is one sentence with a next step. */

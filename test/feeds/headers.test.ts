@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { closest, editDistance } from "../../src/feeds/closest.ts";
+import { headerColumns } from "../../src/feeds/columns.ts";
 import { fitColumns, mapHeaders } from "../../src/feeds/headers.ts";
 import type { HeaderOptions } from "../../src/feeds/headers.ts";
 import type { Mapping } from "../../src/feeds/mapping.ts";
@@ -21,7 +22,7 @@ const POOL = [
 ];
 
 function map(headers: readonly string[], over: Partial<HeaderOptions> = {}): Mapping {
-  return mapHeaders(headers, { name: "a.csv", attributes: POOL, ...over });
+  return mapHeaders(headerColumns(headers), { name: "a.csv", attributes: POOL, ...over });
 }
 
 /** `attribute<-column` of each. */
@@ -75,11 +76,11 @@ describe("headers", () => {
   }
 
   test("may be any custom attribute where the pool is not known", () => {
-    assert.deepEqual(pairs(mapHeaders(["username", "custom:x"], { name: "a.csv" })), [
+    assert.deepEqual(pairs(mapHeaders(headerColumns(["username", "custom:x"]), { name: "a.csv" })), [
       "username",
       "custom:x<-custom:x",
     ]);
-    assert.throws(() => mapHeaders(["username", "x"], { name: "a.csv" }), feedError("columns"));
+    assert.throws(() => mapHeaders(headerColumns(["username", "x"]), { name: "a.csv" }), feedError("columns"));
   });
 
   test("trim values, skip blanks and know all columns", () => {
@@ -161,7 +162,7 @@ describe("headers", () => {
         error instanceof Error &&
         !error.message.includes(data);
       assert.throws(() => map(["Zoë", data]), quiet);
-      assert.throws(() => fitColumns(map(["username", "name"]), ["Zoë", data], GUARDED), quiet);
+      assert.throws(() => fitColumns(map(["username", "name"]), headerColumns(["Zoë", data]), GUARDED), quiet);
     }
   });
 
@@ -179,23 +180,23 @@ describe("a mapping from the configuration", () => {
   };
   test("fits columns that it names or ignores", () => {
     const more = ["Last", "First", "Employee ID", "x"];
-    assert.equal(fitColumns(mapping, ["Last", "First", "Employee ID", "Shoe size"], GUARDED), mapping);
-    assert.equal(fitColumns(mapping, more, { ...GUARDED, ignoreUnknown: true }), mapping);
+    assert.equal(fitColumns(mapping, headerColumns(["Last", "First", "Employee ID", "Shoe size"]), GUARDED), mapping);
+    assert.equal(fitColumns(mapping, headerColumns(more), { ...GUARDED, ignoreUnknown: true }), mapping);
     const lax: Mapping = { ...mapping, unknown: "ignore" };
-    assert.equal(fitColumns(lax, more, GUARDED), lax);
+    assert.equal(fitColumns(lax, headerColumns(more), GUARDED), lax);
   });
 
   test("is refused with every column that is left over, and where nothing is left to plan", () => {
     assert.throws(
-      () => fitColumns(mapping, ["Last", "Frist", "Employee ID"], GUARDED),
+      () => fitColumns(mapping, headerColumns(["Last", "Frist", "Employee ID"]), GUARDED),
       feedError("renamed", /`First` .*did you mean `Frist`/),
     );
     assert.throws(
-      () => fitColumns(mapping, ["First", "Last", "Number"], GUARDED),
+      () => fitColumns(mapping, headerColumns(["First", "Last", "Number"]), GUARDED),
       feedError("renamed", /`Employee ID` of the mapping is not there.*Also, 1 column is not in the mapping: `Number`/),
     );
     assert.throws(
-      () => fitColumns(mapping, ["First", "Last", "Employee ID", "Cost centre"], GUARDED),
+      () => fitColumns(mapping, headerColumns(["First", "Last", "Employee ID", "Cost centre"]), GUARDED),
       feedError("columns", /1 column is not in the mapping: `Cost centre`/),
     );
   });
@@ -210,7 +211,7 @@ describe("a mapping from the configuration", () => {
       onBlank: "skip",
     } as const;
     const wanted: Mapping = { ...mapping, attributes: [...mapping.attributes, nickname, email] };
-    const fitted = fitColumns(wanted, ["First", "Last", "Employee ID", "Nickname", "Mail"], GUARDED);
+    const fitted = fitColumns(wanted, headerColumns(["First", "Last", "Employee ID", "Nickname", "Mail"]), GUARDED);
     assert.deepEqual(
       fitted.attributes.map(({ name }) => name),
       ["name"],
@@ -227,12 +228,12 @@ describe("a mapping from the configuration", () => {
     const wanted: Mapping = { ...mapping, attributes: [...mapping.attributes, nickname] };
     const headers = ["First", "Last", "Employee ID"];
     assert.throws(
-      () => fitColumns(wanted, headers, { ...GUARDED, missing: "refuse" }),
+      () => fitColumns(wanted, headerColumns(headers), { ...GUARDED, missing: "refuse" }),
       feedError("renamed", /column `Nick` of the mapping is not there/),
     );
-    assert.equal(fitColumns(wanted, headers, { ...GUARDED, missing: "leave" }).attributes.length, 1);
+    assert.equal(fitColumns(wanted, headerColumns(headers), { ...GUARDED, missing: "leave" }).attributes.length, 1);
     assert.throws(
-      () => fitColumns(wanted, [...headers, "Nickname"], { ...GUARDED, missing: "leave" }),
+      () => fitColumns(wanted, headerColumns([...headers, "Nickname"]), { ...GUARDED, missing: "leave" }),
       feedError("columns", /1 column is not in the mapping: `Nickname`/),
     );
   });

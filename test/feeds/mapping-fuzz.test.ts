@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { checkUnit, checkUsername } from "../../src/core/pool-schema.ts";
 import type { AttributeSchema, PoolProfile } from "../../src/core/pool-schema.ts";
+import { headerColumns } from "../../src/feeds/columns.ts";
 import { fitColumns, mapHeaders } from "../../src/feeds/headers.ts";
 import { createUnknownCheck, mapRecord } from "../../src/feeds/mapping.ts";
 import type { AttributeMapping, Mapping } from "../../src/feeds/mapping.ts";
@@ -151,7 +152,10 @@ describe("a record", () => {
 
   test("may have a thousand attributes", () => {
     const names = Array.from({ length: 1000 }, (_, at) => `custom:a${at}`);
-    const mapping = mapHeaders(["username", ...names], { name: "feed", attributes: Object.keys(profile.attributes) });
+    const mapping = mapHeaders(headerColumns(["username", ...names]), {
+      name: "feed",
+      attributes: Object.keys(profile.attributes),
+    });
     const read = recordOf({ username: "u", ...Object.fromEntries(names.map((name) => [name, name])) });
     const mapped = mapRecord(mapping, read, { asOfMs: 1, row: 1 });
     assert.ok(mapped.kind === "change");
@@ -186,10 +190,10 @@ describe("columns", () => {
         await outcome(async () => {
           const options = { name: "feed", ignoreUnknown: known };
           const mapping = mapHeaders(
-            headers,
+            headerColumns(headers),
             known ? { ...options, attributes: POOL_NAMES, verified: "mark" } : options,
           );
-          fitColumns(mapping, headers, { ...options, missing: "guard" });
+          fitColumns(mapping, headerColumns(headers), { ...options, missing: "guard" });
           return [];
         });
         const told: Mapping = {
@@ -199,7 +203,7 @@ describe("columns", () => {
           unknown: "refuse",
         };
         await outcome(async () => {
-          fitColumns(told, headers, { name: "feed", missing: "refuse" });
+          fitColumns(told, headerColumns(headers), { name: "feed", missing: "refuse" });
           return [];
         });
       },
@@ -210,7 +214,7 @@ describe("columns", () => {
   test("ten thousand of which nobody knows are refused in one short message", async () => {
     const headers = ["username", ...Array.from({ length: 10_000 }, (_, at) => `unheard of ${at}`)];
     const read = await outcome(async () => {
-      mapHeaders(headers, { name: "feed", attributes: POOL_NAMES });
+      mapHeaders(headerColumns(headers), { name: "feed", attributes: POOL_NAMES });
       return [];
     });
     assert.ok("error" in read);

@@ -42,6 +42,15 @@ function* everNew(records: number, nameLength: number): Generator<Buffer> {
   }
 }
 
+/** Each has a name that no other has, and the rest of it is what every record has. */
+function* everNewWithin(records: number, nameLength: number): Generator<Buffer> {
+  for (let at = 0; at < records; at += 1) {
+    yield Buffer.from(
+      `{"username":"u${at}","given_name":"Zoë","notes":[{"${String(at).padStart(nameLength, "x")}":1}]}\n`,
+    );
+  }
+}
+
 const cases: readonly (readonly [name: string, content: () => Generator<Buffer>, came: RegExp, packed?: true])[] = [
   ["a line of 100 MB in a CSV", () => repeated("x", 100 * MB, USERS[0]), /"error":"too-long"/],
   ["a header of 100 MB", () => repeated("x", 100 * MB), /"error":"too-long"/],
@@ -55,6 +64,8 @@ const cases: readonly (readonly [name: string, content: () => Generator<Buffer>,
   ["10,000 columns", () => wide(10_000, 100), /"records":100,"faults":0,"units":100/],
   ["20,000 objects with names of their own", () => everNew(20_001, 10), /"error":"columns"/],
   ["objects with long names of their own", () => everNew(400, 500_000), /"error":"columns"/],
+  ["objects within objects with names of their own", () => everNewWithin(30_000, 10), /"records":30000,"faults":0/],
+  ["objects within objects with long names", () => everNewWithin(40, 500_000), /"records":40,"faults":0/],
   ["a gzip bomb of rows", () => repeated(OBJECT, 200 * MB), /"records":\d+,"faults":0/, true],
   ["a gzip bomb of one line", () => repeated("x", 500 * MB, USERS[0]), /"error":"too-long"/, true],
   ["a gzip bomb of NUL bytes", () => repeated("\0", 500 * MB), /"error":"binary"/, true],

@@ -19,8 +19,8 @@ export type Came =
 async function read(): Promise<Came> {
   const source = await openSource(path, { spoolDir });
   try {
-    const { headers } = await checkPass(source);
-    const mapping = mapHeaders(headers, { name: path, verified: "mark", ignoreUnknown: true });
+    const { columns } = await checkPass(source);
+    const mapping = mapHeaders(columns, { name: path, verified: "mark", ignoreUnknown: true });
     let [records, faults, units] = [0, 0, 0];
     for await (const record of readRecords(source)) {
       const mapped = record.kind === "fault" ? record : mapRecord(mapping, record, { asOfMs: 0, row: records });

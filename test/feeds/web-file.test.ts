@@ -74,6 +74,20 @@ describe("a file on the web", () => {
     assert.deepEqual(await fetched({ etag: '"v1"' }), { is: "unchanged" });
   });
 
+  test("is of the time at which fetching it began, where it does not say its own", async () => {
+    let askedAtMs = 0;
+    answer = (_request, response) => {
+      askedAtMs = Date.now();
+      // It takes a while to make the export.
+      while (Date.now() === askedAtMs);
+      response.end(CSV);
+    };
+    const beforeMs = Date.now();
+    const file = await fetched();
+    await textOf(file);
+    assert.ok(file.is === "new" && file.modifiedAtMs >= beforeMs && file.modifiedAtMs <= askedAtMs);
+  });
+
   test("is never taken for whole where it is cut off, too long or too slow", async () => {
     answer = (_request, response) => {
       response.writeHead(200, { "content-length": "500" });

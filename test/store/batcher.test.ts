@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { createBatcher, tripsOf } from "../../src/store/redis/batcher.ts";
+import { createBatcher, tripsOf } from "../../src/store/batcher.ts";
 
 describe("trips", () => {
   const cases: readonly { name: string; items: string; most: number; trips: readonly string[] }[] = [

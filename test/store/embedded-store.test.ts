@@ -91,9 +91,12 @@ describe("the embedded store's directory", () => {
     assert.equal(await askHolder(dataDir), undefined);
   });
 
-  test("claims and sweeps from before the start are void at once, and such a claim counts as a death", async () => {
+  test("claims, sweeps and events in hand from before the start are void at once, and such a claim counts as a death", async () => {
     const sweep = { leaseMs: LEASE_MS, offset: 0, limit: 10 };
+    const take = { leaseMs: LEASE_MS, limit: 10, maxBytes: 100 };
     await withStore(async (store) => {
+      await store.inbox.add([{ id: "event", feed: "hr", body: "b:" }], { entries: 10, bytes: 100 });
+      assert.equal((await store.inbox.take("token-1", take)).entries.length, 1);
       await store.mailboxes.put(page(["bob"]));
       assert.equal((await store.mailboxes.claim("bob", "token-1", LEASE_MS)).is, "claimed");
       assert.equal((await store.mailboxes.claim("bob", "token-2", LEASE_MS)).is, "busy");
@@ -101,6 +104,8 @@ describe("the embedded store's directory", () => {
       assert.deepEqual(await store.mailboxes.sweep(POOL, { holder: "two", ...sweep }), []);
     });
     await withStore(async (store) => {
+      assert.equal((await store.inbox.take("token-2", take)).entries[0]?.id, "event");
+      assert.deepEqual(await store.inbox.done({ token: "token-1", ids: ["event"] }), []);
       const dues = await store.mailboxes.sweep(POOL, { holder: "two", ...sweep });
       assert.ok(dues.some(({ user }) => user === "bob"));
       const answer = await store.mailboxes.claim("bob", "token-3", LEASE_MS);

@@ -43,6 +43,10 @@ const page = (user: string) => ({
   rows: { read: 1, faulty: 0 },
 });
 const begun = (id: string) => ({ id, source: "file" as const, pool: POOL, feed: "hr", identity: id, asOf: 0 });
+const INBOX_LIMITS = { entries: 10, bytes: 1_000 };
+const INBOX_TAKE = { token: "parking", leaseMs: LEASE_MS, limit: 10, maxBytes: 1_000 };
+const entry = (id: string) => ({ id, feed: "hr", body: "b:" });
+const inHand = { token: "token", ids: ["taken"] };
 const sweep = { holder: "holder", leaseMs: LEASE_MS, offset: 0, limit: 10 };
 async function* chunks(): AsyncGenerator<string> {
   yield "chunk";
@@ -54,10 +58,11 @@ function settled(claimed: ClaimAnswer | undefined, bury?: string) {
   return { given_name: bury === undefined ? ({ is: "applied", version } as const) : { ...buried, letter: bury } };
 }
 
-/** What only reads, by port. `recount` may go either way; `lineUp` writes what was lost, in a step like the others. */
+/** What only reads, by port. `recount` may go either way; `lineUp` and `verify` write what was lost, in a step like the others. */
 const READING: Readonly<Record<string, readonly string[]>> = {
   mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount", "lineUp"],
   letters: ["list", "get"],
+  inbox: ["parked", "get", "counts", "verify"],
   runs: ["get", "list", "books", "forgotten"],
   holds: ["list"],
   exceptions: ["about"],
@@ -107,6 +112,15 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       claim = await mailboxes.claim("ann", "token", LEASE_MS);
       const dying = await mailboxes.claim("bob", "token", LEASE_MS);
       await mailboxes.settle("bob", "token", settled(dying, "letter"), LEASE_MS);
+      const { inbox } = store;
+      await inbox.add([entry("parked"), entry("taken"), entry("waiting")], INBOX_LIMITS);
+      await inbox.park(
+        { ...INBOX_TAKE, ids: (await inbox.take(INBOX_TAKE.token, INBOX_TAKE)).entries.map(({ id }) => id) },
+        "nobody",
+      );
+      await inbox.replay(["taken"]);
+      await inbox.take("token", INBOX_TAKE);
+      await inbox.replay(["waiting"]);
       await holds.place("held", "pool", "pool-not-found");
       await gates.pause(feedGate("paused"), { by: "ann", reason: "a test" });
       await plans.keep({ run: "run", expiresAt: Date.now() + LEASE_MS }, chunks());
@@ -125,6 +139,16 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
         sortOut: ({ mailboxes }) => mailboxes.sortOut({ pool: POOL }, { offset: 0, limit: 10 }),
         release: ({ mailboxes }) => mailboxes.release(poolGate(POOL), 10),
         replay: ({ mailboxes }) => mailboxes.replay(["letter"], 1),
+      },
+      inbox: {
+        add: ({ inbox }) => inbox.add([entry("new")], INBOX_LIMITS),
+        take: ({ inbox }) => inbox.take("other", INBOX_TAKE),
+        done: ({ inbox }) => inbox.done(inHand),
+        defer: ({ inbox }) => inbox.defer(inHand, 0),
+        park: ({ inbox }) => inbox.park(inHand, "nobody"),
+        replay: ({ inbox }) => inbox.replay(["parked"]),
+        discard: ({ inbox }) => inbox.discard(["parked"]),
+        trim: ({ inbox }) => inbox.trim({ keepMs: 0, entries: 0, bytes: 0 }, 10),
       },
       letters: { discard: ({ letters }) => letters.discard(["letter"]) },
       runs: {
@@ -275,6 +299,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       const own = await fenced.openStore();
       assert.equal((await own.mailboxes.settle("ann", "token", settled(claim), LEASE_MS)).late, false);
       assert.equal((await own.mailboxes.claim("cem", "other", LEASE_MS)).is, "claimed");
+      assert.deepEqual(await own.inbox.done(inHand), ["taken"]);
       assert.equal(await own.letters.discard(["letter"]), 1);
       assert.equal(own.lost.aborted, false);
     });

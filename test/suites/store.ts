@@ -5,6 +5,7 @@ import { EMPTY_BOOKS } from "../../src/core/books.ts";
 import { beforeImagesSuite } from "./before-images.ts";
 import { exceptionSuite } from "./exceptions.ts";
 import { holdSuite } from "./holds.ts";
+import { inboxSuite } from "./inbox.ts";
 import { mailboxSuite } from "./mailboxes.ts";
 import { openForSuite } from "./open-store.ts";
 import type { Open, Time } from "./open-store.ts";
@@ -16,6 +17,7 @@ import { workerSuite } from "./workers.ts";
 /** Everything that a store must do. Each suite opens a store of its own. */
 export function storeSuite(name: string, open: Open, time: Time): void {
   mailboxSuite(name, open, time);
+  inboxSuite(name, open, time);
   runSuite(name, open, time);
   holdSuite(name, open, time);
   exceptionSuite(name, open, time);

@@ -17,6 +17,7 @@ import type { LetterFilter, Letters } from "../../src/store/letters.ts";
 import type { Mailboxes } from "../../src/store/mailboxes.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
 import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../../src/store/runs.ts";
+import { openMemoryInbox } from "./memory-inbox.ts";
 import { openMemoryParts } from "./memory-parts.ts";
 import { runCancelled, runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
@@ -64,16 +65,16 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     ...new Set([...Object.values(mailbox.pending), ...Object.values(mailbox.claim?.units ?? {})].map(({ run }) => run)),
   ];
   const setOf = (of: readonly string[] | undefined) => (of ? new Set(of) : undefined);
-
+  const { inbox, takeAway } = openMemoryInbox(clock, () => ++arrivals);
   const sweeps = new Map<string, { holder: string; until: number }>();
   const mailboxes: Mailboxes = {
-    async put({ pool, run, priority, changes, invalid, rows, cursor }) {
+    async put({ pool, run, priority, changes, invalid, rows, cursor, entries: drained }) {
       const found = runs.get(run);
       if (!found) throw runLost(run);
       if (found.state === "cancelled") throw runCancelled(run);
       const at = found.cursor;
       const nowMs = clock.nowMs;
-      if (cursor && cursor.from !== at) {
+      if ((cursor && cursor.from !== at) || (drained && !takeAway(drained))) {
         return { accepted: false, cursor: at, ahead: 0, stale: [], waiting: [], at: nowMs, arrival: 0 };
       }
       const arrival = changes.some(({ units }) => units.length > 0) ? arrivals + 1 : 0;
@@ -88,7 +89,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
           putStep(
             stateOf(user),
             change,
-            units.map(() => ++arrivals),
+            units.map(() => ++arrivals).map((next) => said.arrival ?? next),
             clock.nowMs,
             passageOf,
           ),
@@ -307,10 +308,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       return [...new Set(keeping)].filter((gate) => !closed.has(gate)).toSorted();
     },
   };
-
   const { holds, exceptions, beforeImages, reservations, plans, workers } = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
-
   const once = (name: string, value: string) => {
     const there = memory.get(name) ?? value;
     memory.set(name, there);
@@ -328,6 +327,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     kind: "embedded",
     now: async () => clock.nowMs,
     mailboxes,
+    inbox,
     letters: lettersPort,
     runs: runsPort,
     holds,

@@ -7,15 +7,18 @@ import { basename } from "node:path";
 import type { Readable } from "node:stream";
 import type { FeedSetting } from "../../config/config-file.ts";
 import { ConfigError } from "../../config/config-error.ts";
+import { AGE_NEEDED } from "../../config/events.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import { isContact, type Verified } from "../../core/unit.ts";
 import { MAX_LEAD_MS } from "../../core/version.ts";
 import { checkPass, type Checked } from "../../feeds/check-pass.ts";
 import { parseInstant } from "../../feeds/date.ts";
+import { createColumnCollector, headerColumns, type Columns } from "../../feeds/columns.ts";
 import { openFeed, type Feed } from "../../feeds/format.ts";
 import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
 import type { FeedRecord } from "../../feeds/record.ts";
+import { recordsFault } from "../../feeds/records-expression.ts";
 import type { Source } from "../../feeds/source.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { RowTimes } from "../../plan/figures.ts";
@@ -26,6 +29,7 @@ import { openFeedFile } from "./feed-file.ts";
 export interface FeedOptions {
   readonly encoding?: string;
   readonly stream?: boolean;
+  readonly records?: string;
   readonly usernameColumn?: string;
   readonly verified?: Verified;
   readonly ignoreUnknown?: boolean;
@@ -38,10 +42,12 @@ export interface FeedInput {
   /** A feed's name of the configuration, or the file's. */
   readonly name: string;
   readonly source: Source;
+  /** Where the records are in a document of JSON; undefined where they are told by its form. */
+  readonly records: string | undefined;
   /** Absent with --stream. */
   readonly checked: Checked | undefined;
-  /** Absent with --stream, and for JSON that is read once: its columns are not known before. */
-  readonly headers: readonly string[];
+  /** Of JSON that is read once, those of its first record. */
+  readonly columns: Columns;
   readonly asOfMs: number;
   /** The as-of as it was asked for; blank where it follows from the file. */
   readonly asOfSaid: string;
@@ -105,15 +111,25 @@ export async function inputOf(
   { flags, feed, now, signal }: Pick<InputOptions, "flags" | "feed" | "now" | "signal">,
 ): Promise<FeedInput> {
   const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
-  const asOfMs = asOf(asOfSaid, source, now);
+  const asOfMs = asOf(asOfSaid, source, now, feed);
   const called = feed?.name ?? name;
+  const records = recordsOption(flags, feed);
+  const known = { name: called, source, records, asOfMs, asOfSaid };
   if (!source.rereadable) {
-    const begun = await openFeed(source);
-    const peeked = begun.headers === undefined ? await peek(begun) : { begun, headers: begun.headers };
-    return { name: called, source, checked: undefined, asOfMs, asOfSaid, ...peeked };
+    const begun = await openFeed(source, { records });
+    const peeked = begun.headers === undefined ? await peek(begun) : { begun, columns: headerColumns(begun.headers) };
+    return { ...known, checked: undefined, ...peeked };
   }
-  const checked = await checkPass(interruptible(source, signal));
-  return { name: called, source, checked, headers: checked.headers, asOfMs, asOfSaid, begun: undefined };
+  const checked = await checkPass(interruptible(source, signal), { records });
+  return { ...known, checked, columns: checked.columns, begun: undefined };
+}
+
+/** The option goes before the feed's setting, which was checked where it was read. */
+function recordsOption({ records }: FeedOptions, feed: InputOptions["feed"]): string | undefined {
+  if (records === undefined) return feed?.setting.records;
+  const message = recordsFault(records);
+  if (message !== undefined) throw new ConfigError([{ path: "--records", message }]);
+  return records;
 }
 
 /** The same source, whose reading ends with an AbortError when the signal aborts. */
@@ -133,18 +149,18 @@ function interruptible(source: Source, signal: AbortSignal): Source {
 }
 
 /** JSON says its columns in its records: those of the first stand for all, and the others are held against them. */
-async function peek(feed: Feed): Promise<{ begun: Feed; headers: readonly string[] }> {
+async function peek(feed: Feed): Promise<{ begun: Feed; columns: Columns }> {
   const first = await feed.records.next();
-  const headers =
-    first.done === true || first.value.kind === "fault" ? [] : [...first.value.fields.keys(), ...first.value.nested];
+  const columns = createColumnCollector();
+  if (first.done !== true && first.value.kind === "record") columns.add(first.value);
   async function* records(): AsyncGenerator<FeedRecord> {
     if (first.done !== true) yield first.value;
     yield* feed.records;
   }
-  return { begun: { ...feed, records: records() }, headers };
+  return { begun: { ...feed, records: records() }, columns };
 }
 
-function asOf(given: string, source: Source, now: number): number {
+function asOf(given: string, source: Source, now: number, feed: InputOptions["feed"]): number {
   if (given !== "") {
     const atMs = parseInstant(given);
     const form = "a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds";
@@ -156,7 +172,12 @@ function asOf(given: string, source: Source, now: number): number {
     }
     return atMs;
   }
-  if (source.modifiedAtMs <= now + MAX_LEAD_MS) return source.modifiedAtMs;
+  const { events, snapshotAge, mapping } = feed?.setting ?? {};
+  if (events !== undefined && snapshotAge === undefined && mapping?.versionColumn === undefined) {
+    const path = `poolsync.yaml: feeds.${feed?.name}.snapshotAge`;
+    throw new ConfigError([{ path, message: `Expected ${AGE_NEEDED}; or say --as-of` }]);
+  }
+  if (source.modifiedAtMs <= now + MAX_LEAD_MS) return source.modifiedAtMs - (snapshotAge ?? 0);
   throw new ConfigError([
     {
       path: "--as-of",
@@ -180,7 +201,7 @@ export function mappingOf(
   const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
   const duplicates = flags.duplicates === "last" ? { duplicates: "last" as const } : {};
   if (feed === undefined) {
-    const mapped = mapHeaders(input.headers, {
+    const mapped = mapHeaders(input.columns, {
       name,
       attributes: Object.keys(profile.attributes),
       ...ignore,
@@ -201,7 +222,7 @@ export function mappingOf(
   };
   const planned = feed.setting.guards.emptyColumn ? "guard" : "leave";
   const missing = input.checked === undefined ? "refuse" : planned;
-  return fitColumns(mapping, input.headers, { name, missing, ...ignore });
+  return fitColumns(mapping, input.columns, { name, missing, ...ignore });
 }
 
 /**
@@ -215,7 +236,13 @@ export function identityOf(
   keyring: Pick<Keyring, "contentName">,
 ): string {
   if (input.checked === undefined) return "";
-  const content = JSON.stringify([input.checked.sha256, pool, mapping, input.asOfSaid]);
+  const content = JSON.stringify([
+    input.checked.sha256,
+    pool,
+    mapping,
+    input.asOfSaid,
+    ...(input.records ? [input.records] : []),
+  ]);
   return keyring.contentName(createHash("sha256").update(content).digest("base64url"));
 }
 
@@ -226,8 +253,9 @@ export function timesOf(asOfMs: number, { versionColumn }: Pick<Mapping, "versio
 
 /** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */
 export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: number): AsyncGenerator<MappedRecord> {
-  const { records } = input.begun ?? (await openFeed(input.source));
-  const unknown = createUnknownCheck(mapping);
+  const { records } = input.begun ?? (await openFeed(input.source, { records: input.records }));
+  // Those of a file that was read through were all held against the mapping.
+  const unknown = createUnknownCheck(input.checked === undefined ? mapping : { ...mapping, unknown: "ignore" });
   let row = 0;
   for await (const record of records) {
     row += 1;

@@ -36,8 +36,9 @@ async function status(context: Context, flags: StatusFlags): Promise<number> {
   const found = await lookAtStatus(await openConfig(io, flags), flags.verify === true);
   if (flags.json === true) io.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
   else io.stdout.write(textOf(io, found, flags));
-  const { differences = [], lost } = found.verified ?? {};
-  const isSound = found.balanced && differences.length === 0 && !lost?.users && !lost?.letters;
+  const { differences = [], lost, inbox } = found.verified ?? {};
+  const isPlaced = !lost?.users && !lost?.letters && !inbox?.lost && !inbox?.miscounted;
+  const isSound = found.balanced && differences.length === 0 && isPlaced;
   return isSound ? EXIT.done : EXIT.failed;
 }
 

@@ -15,6 +15,7 @@ import { createBeforeImages } from "./before-images.ts";
 import { createExceptions } from "./exceptions.ts";
 import { createGates } from "./gates.ts";
 import { createHolds } from "./holds.ts";
+import { createInbox, endInboxLeases } from "./inbox.ts";
 import { createLetters } from "./letters.ts";
 import { createMailboxes, recountRuns } from "./mailboxes.ts";
 import { createPace } from "./pace.ts";
@@ -67,8 +68,9 @@ export async function openEmbeddedStore({
       await migrate(database, undefined, now());
       await upgradeUsers(database);
       await markReady(directory);
-      // Every claim, sweep and worker belongs to the process before this one, which is dead.
+      // Every claim, entry taken, sweep and worker belongs to the process before this one, which is dead.
       await endLeases(database, now());
+      await endInboxLeases(database, now());
       await forgetWorkers(database);
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, { fence, lock, now, known: await storedIdentity(database) });
@@ -138,6 +140,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     database: unfenced,
     answer: (status) => lock.answer(status),
     mailboxes: createMailboxes(database, now),
+    inbox: createInbox(database, now),
     letters: createLetters(database, now),
     runs: createRuns(database, now),
     holds: createHolds(database, now),

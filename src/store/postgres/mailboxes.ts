@@ -18,6 +18,7 @@ import { runCancelled, runLost, StoreError } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 import { readPassages } from "./gates.ts";
+import { areTaken, removeEntries } from "./inbox.ts";
 import { everyLetter, readLettersOf, takeLetters, writeLetters } from "./letters.ts";
 import { readRun } from "./runs.ts";
 import { everyMailbox, NO_STATE, readUser, readUsers, writeUsers } from "./users.ts";
@@ -75,6 +76,7 @@ async function putPage(session: Session, page: Page, now: () => number): Promise
   const { moved, cursor } = await moveProgress(session, page);
   const at = now();
   if (!moved) return { accepted: false, cursor, ahead: 0, stale: [], waiting: [], at, arrival: 0 };
+  if (page.entries) await removeEntries(session, page.entries, at);
   return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
 }
 
@@ -287,7 +289,10 @@ export async function recountRuns(session: Session): Promise<ReadonlyMap<string,
   return counts;
 }
 
-/** Moves the run's cursor and rows, where the cursor is the one that the page was read from. */
+/**
+ * Moves the run's cursor and rows, where the cursor is the one that the page was read from, and the entries that it comes of
+ * are in the hands of who puts it.
+ */
 async function moveProgress(session: Session, page: Page): Promise<{ moved: boolean; cursor: string }> {
   const { run, cursor, rows } = page;
   if ((await readRun(session, run))?.state === "cancelled") throw runCancelled(run);
@@ -298,8 +303,8 @@ async function moveProgress(session: Session, page: Page): Promise<{ moved: bool
   const moved = await session.query<{ cursor: string }>(
     `UPDATE poolsync.progress
      SET cursor = coalesce($3, cursor), rows_read = rows_read + $4, rows_faulty = rows_faulty + $5
-     WHERE run = $1 AND ($2::text IS NULL OR cursor = $2) RETURNING cursor`,
-    [run, cursor?.from ?? null, cursor?.to ?? null, rows.read, rows.faulty],
+     WHERE run = $1 AND ($2::text IS NULL OR cursor = $2) AND $6 RETURNING cursor`,
+    [run, cursor?.from ?? null, cursor?.to ?? null, rows.read, rows.faulty, await areTaken(session, page.entries)],
   );
   if (moved[0]) return { moved: true, cursor: moved[0].cursor };
   const left = await session.query<{ cursor: string }>("SELECT cursor FROM poolsync.progress WHERE run = $1", [run]);
@@ -327,7 +332,8 @@ async function putChanges(
   let ahead = 0;
   for (const userUnits of changes) {
     const { user } = userUnits;
-    const arrivals = userUnits.units.map(() => ++arrival);
+    const given = userUnits.units.map(() => ++arrival);
+    const arrivals = given.map((next) => userUnits.arrival ?? next);
     const change = { ...userUnits, pool, priority, run };
     const outcome = put(states.get(user) ?? NO_STATE, change, arrivals, at, passageOf);
     states.set(user, outcome.state);

@@ -50,6 +50,7 @@ const STOWING = `
   DELETE FROM poolsync.links;
   DELETE FROM poolsync.exceptions;
   DELETE FROM poolsync.reservations;
+  DELETE FROM poolsync.events_seen;
 `;
 
 /** Users whose mailboxes lie in their place have no ledger there: those were stowed. */
@@ -78,6 +79,12 @@ async function moveOne(session: Session, { kind, of }: Stowed | Named, { from, t
       const set = "UPDATE poolsync.letters SET id = $2, user_key = $3::json->>'user', letter = $3::json WHERE id = $1";
       return void (await session.query(set, [from, name, text]));
     }
+    case "events":
+      return void (await session.query("UPDATE poolsync.inbox SET id = $2, body = $3 WHERE id = $1", [
+        from,
+        name,
+        text,
+      ]));
     case "before images": {
       const set = "UPDATE poolsync.before_images SET unit = $3, body = $4 WHERE run = $1 AND unit = $2";
       return void (await session.query(set, [of, from, name, text]));

@@ -191,6 +191,41 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (kind, pool, name)
   );
   `,
+  // step 7
+  `
+  -- Events that came, and are not changes yet: see store/inbox.ts.
+  CREATE TABLE poolsync.inbox (
+    id          text COLLATE "C" PRIMARY KEY,
+    feed        text COLLATE "C" NOT NULL,
+    arrival     bigint NOT NULL,
+    arrived_at  bigint NOT NULL,
+    -- Of one that waits for its time.
+    not_before  bigint,
+    -- Of one that a drainer has.
+    token       text COLLATE "C",
+    lease_until bigint,
+    -- Of one that is parked.
+    parked_at   bigint,
+    reason      text COLLATE "C",
+    bytes       bigint NOT NULL,
+    body        text NOT NULL
+  );
+  CREATE INDEX inbox_line ON poolsync.inbox (arrival) WHERE parked_at IS NULL;
+  CREATE INDEX inbox_ahead ON poolsync.inbox (not_before) WHERE not_before IS NOT NULL;
+  CREATE INDEX inbox_taken ON poolsync.inbox (lease_until) WHERE lease_until IS NOT NULL;
+  CREATE INDEX inbox_parked ON poolsync.inbox (arrival) WHERE parked_at IS NOT NULL;
+  -- How much of it there is, what is parked apart.
+  CREATE TABLE poolsync.inbox_size (
+    entries        bigint NOT NULL,
+    bytes          bigint NOT NULL,
+    parked_entries bigint NOT NULL,
+    parked_bytes   bigint NOT NULL
+  );
+  INSERT INTO poolsync.inbox_size VALUES (0, 0, 0, 0);
+  -- Every event of the last four days.
+  CREATE TABLE poolsync.events_seen (id text COLLATE "C" PRIMARY KEY, arrived_at bigint NOT NULL);
+  CREATE INDEX events_seen_age ON poolsync.events_seen (arrived_at);
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

@@ -10,6 +10,7 @@ const TABLES = {
   links: { from: "links", of: "pool", name: "digest", text: "username", type: "text" },
   "before images": { from: "before_images", of: "run", name: "unit", text: "body", type: "text" },
   plan: { from: "plan_chunks", of: "run", name: `place::text COLLATE "C"`, text: "chunk", type: "text" },
+  events: { from: "inbox", of: "''", name: "id", text: "body", type: "text" },
   notes: { from: "notes", of: "''", name: "name", text: "value", type: "text" },
 } as const satisfies Record<Shelf["kind"], object>;
 

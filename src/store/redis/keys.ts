@@ -28,6 +28,16 @@
  * | N exceptions      | hash   | user, or digest of a name -> `Exception`s of store/exceptions.ts   | 30 days           |
  * |                   |        | by unit, JSON                                                      |                   |
  * | N exception-times | zset   | the same, by when the latest was noted (epoch ms)                  | as exceptions     |
+ * | N inbox           | hash   | id -> an entry of store/inbox.ts without its body, JSON             | until it is drained, |
+ * |                   |        |                                                                    | or discarded      |
+ * | N inbox-bodies    | hash   | id -> its body, sealed                                             | as inbox          |
+ * | N inbox-line      | zset   | id of an entry that may be taken, by its arrival                   | until it is taken |
+ * | N inbox-ahead     | zset   | id of one that waits for its time, by that (epoch ms)              | until it is taken |
+ * | N inbox-taken     | zset   | id of one that a drainer has, by when the lease ends (epoch ms)    | the lease         |
+ * | N inbox-parked    | zset   | id of one that is parked, by its arrival                           | replay or discard |
+ * | N inbox-seen      | zset   | id of every event, by when it arrived (epoch ms)                   | 4 days            |
+ * | N inbox-counts    | hash   | `bytes` of what waits or is taken, `parked-bytes`, and             | as inbox          |
+ * |                   |        | `parked\|<feed>`: how many of a feed are parked                    |                   |
  * | N damaged         | hash   | id -> what was set aside, and where it lay: `DamagedDocument` of   | until it is removed |
  * |                   |        | store/damaged.ts, JSON                                             |                   |
  * | N damaged-texts   | hash   | id -> its whole text; `owed`: the id of the latest whose units are | as damaged        |
@@ -73,6 +83,14 @@ export interface Keys {
   readonly exceptions: string;
   readonly exceptionTimes: string;
   readonly kept: string;
+  readonly inbox: string;
+  readonly inboxBodies: string;
+  readonly inboxLine: string;
+  readonly inboxAhead: string;
+  readonly inboxTaken: string;
+  readonly inboxParked: string;
+  readonly inboxSeen: string;
+  readonly inboxCounts: string;
   readonly damaged: string;
   readonly damagedTexts: string;
   readonly targets: string;
@@ -126,6 +144,14 @@ export function createKeys(namespace: string): Keys {
     exceptions: `${now}exceptions`,
     exceptionTimes: `${now}exception-times`,
     kept: `${now}kept`,
+    inbox: `${now}inbox`,
+    inboxBodies: `${now}inbox-bodies`,
+    inboxLine: `${now}inbox-line`,
+    inboxAhead: `${now}inbox-ahead`,
+    inboxTaken: `${now}inbox-taken`,
+    inboxParked: `${now}inbox-parked`,
+    inboxSeen: `${now}inbox-seen`,
+    inboxCounts: `${now}inbox-counts`,
     damaged: `${now}damaged`,
     damagedTexts: `${now}damaged-texts`,
     targets: `${prefix}targets`,

@@ -21,10 +21,11 @@ import {
   sweepReply,
 } from "./replies.ts";
 import { withFaults } from "./redis-error.ts";
+import { inboxKeys } from "./redis-inbox.ts";
 import { mailboxKeys, type Shelf } from "./shelf.ts";
 import type { KnownPools } from "./known-pools.ts";
 import type { MetRuns } from "./met-runs.ts";
-import { createBatcher } from "./batcher.ts";
+import { createBatcher } from "../batcher.ts";
 import { createLineUp } from "./redis-lines.ts";
 import { scanHash } from "./scan-hash.ts";
 
@@ -152,8 +153,9 @@ export function createRedisMailboxes(
       pools.add(page.pool);
       const { read, faulty } = page.rows;
       const args = [page.pool, page.run, page.priority, page.invalid, read, faulty, JSON.stringify(page.changes)];
+      args.push(page.entries ? JSON.stringify(page.entries) : "");
       if (page.cursor) args.push(page.cursor.from, page.cursor.to);
-      const own = [keys.arrivals, keys.cursors, keys.due(page.pool)];
+      const own = [keys.arrivals, keys.cursors, keys.due(page.pool), ...inboxKeys(keys)];
       const reply = await scripts.run("put", [...mailboxKeys(keys, randomUUID()), ...own], args);
       if (reply === "") throw runLost(page.run);
       if (reply === "cancelled") throw runCancelled(page.run);

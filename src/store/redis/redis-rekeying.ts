@@ -5,6 +5,7 @@ import { exceptionsDocument, letterDocument, mailboxDocument, soundDocument } fr
 import { STOWED, type Move, type Named, type Rekeying, type Stowed } from "../rekeying.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
+import { inboxKeys } from "./redis-inbox.ts";
 import type { Scripts } from "./scripts.ts";
 
 /** A member of a sorted set that comes with a text, or goes with it where it has no score. */
@@ -28,6 +29,8 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
         return [keys.mailboxes, keys.mailboxes];
       case "letters":
         return [keys.letters, keys.letters];
+      case "events":
+        return [keys.inboxBodies, keys.inboxBodies];
       case "before images":
         return [keys.beforeImages(shelf.of), keys.beforeImages(shelf.of)];
       case "ledgers":
@@ -91,7 +94,7 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
       const pools = await poolsOf();
       const pairs = [keys.ledger, stowed.ledgers, keys.exceptions, stowed.exceptions];
       pairs.push(...pools.flatMap((pool) => [keys.links(pool), stowed.links(pool)]));
-      await scripts.run("rekey-begin", [keys.memory, keys.exceptionTimes, ...pairs], [STOWED]);
+      await scripts.run("rekey-begin", [keys.memory, keys.exceptionTimes, keys.inboxSeen, ...pairs], [STOWED]);
       await dropPassing();
     },
 
@@ -105,6 +108,11 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
 
     async move(shelf, moves) {
       if (moves.length === 0) return;
+      if (shelf.kind === "events") {
+        const renamed = moves.flatMap(({ from, to: { name, text } }) => [from, name, text]);
+        await scripts.run("inbox-rename", inboxKeys(keys), renamed);
+        return;
+      }
       const nowMs = Number(await scripts.run("now", [], []));
       const members = moves.map((move) => membersOf(shelf, move, nowMs));
       const sets = [...new Set(members.flat().map(({ set }) => set))];

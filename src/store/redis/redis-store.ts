@@ -18,6 +18,7 @@ import { createRedisDamaged } from "./redis-damaged.ts";
 import { createRedisExceptions } from "./redis-exceptions.ts";
 import { createRedisGates } from "./redis-gates.ts";
 import { createRedisHolds } from "./redis-holds.ts";
+import { createRedisInbox } from "./redis-inbox.ts";
 import { createRedisLetters } from "./redis-letters.ts";
 import { countEverything, createRedisMailboxes } from "./redis-mailboxes.ts";
 import { createRedisPace } from "./redis-pace.ts";
@@ -130,6 +131,7 @@ export async function createRedisStore(
       return Number(await scripts.run("now", [], []));
     },
     mailboxes: createRedisMailboxes(redis, keys, scripts, pools, metRuns, shelf, ownRead),
+    inbox: createRedisInbox(redis, keys, scripts),
     letters: createRedisLetters(redis, keys, scripts, shelf, ownRead),
     runs: createRedisRuns(redis, keys, scripts, pools, metRuns, shelf, counters, ownRead),
     holds: createRedisHolds(redis, keys, scripts, shelf),

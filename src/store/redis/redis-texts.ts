@@ -23,6 +23,8 @@ export function createRedisTexts(redis: RedisClient, keys: Keys, scripts: Script
         return keys.plan(of);
       case "notes":
         return keys.notes;
+      case "events":
+        return keys.inboxBodies;
     }
   }
   return {
@@ -37,6 +39,7 @@ export function createRedisTexts(redis: RedisClient, keys: Keys, scripts: Script
         ...runs.map((of): Shelf => ({ kind: "before images", of })),
         ...plans.map((of): Shelf => ({ kind: "plan", of })),
         { kind: "notes", of: "" },
+        { kind: "events", of: "" },
       ];
       const counts = await Promise.all(
         shelves.map((shelf) => (shelf.kind === "plan" ? redis.llen(keyOf(shelf)) : redis.hlen(keyOf(shelf)))),

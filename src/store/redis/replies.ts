@@ -65,6 +65,17 @@ export const reserveReply = z.object({
 });
 export const paceReply = z.object({ ratePerSecond: z.number(), ceilingPerSecond: z.number(), cutAt: z.number() });
 
+export const inboxCountsReply = z.object({
+  isUsed: z.boolean(),
+  waiting: z.number(),
+  ahead: z.number(),
+  taken: z.number(),
+  bytes: z.number(),
+  oldestAt: z.exactOptional(z.number()),
+  parked: z.object({ entries: z.number(), bytes: z.number() }),
+  feeds: z.record(z.string(), z.number()).default({}),
+});
+
 /** The answer of a script. The error names what was expected where, never a value. */
 export function parseReply<T>(shape: z.ZodType<T>, text: unknown, what: string): T {
   let value: unknown;

@@ -15,6 +15,8 @@ import { redisFault } from "./redis-error.ts";
 
 const MAILBOX = ["damaged", "counters", "account", "documents", "mailbox", "ledger", "placing", "closing"] as const;
 
+const INBOX = ["damaged", "counters", "inbox"] as const;
+
 /** Each script and what is prepended to it, in lua/: behind the clock, which all have, and the fence, which most have. */
 const PRELUDES = {
   command: [],
@@ -26,7 +28,7 @@ const PRELUDES = {
   era: [],
   "rekey-begin": [],
   "rekey-move": [],
-  put: MAILBOX,
+  put: [...MAILBOX, "inbox"],
   "claim-and-settle": [...MAILBOX, "claim", "settle"],
   replay: MAILBOX,
   discard: MAILBOX,
@@ -42,6 +44,15 @@ const PRELUDES = {
   "damaged-remove": ["damaged"],
   reckon: ["damaged", "counters"],
   "mend-counters": ["damaged", "counters"],
+  "inbox-add": INBOX,
+  "inbox-take": INBOX,
+  "inbox-move": INBOX,
+  "inbox-read": INBOX,
+  "inbox-trim": INBOX,
+  "inbox-counts": INBOX,
+  "inbox-line-up": INBOX,
+  "inbox-recount": INBOX,
+  "inbox-rename": INBOX,
   now: [],
   "keep-before-images": [],
   "note-exceptions": ["damaged"],
@@ -78,6 +89,7 @@ const CONSTANTS: Readonly<Record<string, Readonly<Record<string, LuaConstant>>>>
   damaged: {
     VERSION_FORM: `^${["%d".repeat(TIME_DIGITS), "%d".repeat(COUNT_DIGITS), "%d".repeat(COUNT_DIGITS)].join("%.")}$`,
     MADE_AT_DIGITS,
+    COUNT_DIGITS,
     LAST_TIME_MS,
     GATE_STATES: Object.fromEntries(GATE_STATES.map((state) => [state, state])),
   },

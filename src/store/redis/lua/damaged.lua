@@ -2,7 +2,7 @@
 -- script goes on as if it was not there. documents.ts says the same of what is read outside of scripts.
 --
 -- The text goes to `damaged-texts`, and to `damaged` what kind of document it was, and where it lay. MADE_AT_DIGITS,
--- VERSION_FORM, GATE_STATES and LAST_TIME_MS are set by scripts.ts.
+-- COUNT_DIGITS, VERSION_FORM, GATE_STATES and LAST_TIME_MS are set by scripts.ts.
 
 -- Units and entries are looked at in every step: without a call or a list where none is needed.
 local type, pairs = type, pairs
@@ -121,6 +121,13 @@ local IS = {
   end,
   exceptions = function(exceptions)
     return each('string', is_exception, exceptions)
+  end,
+  entry = function(entry)
+    local taken, parked = entry.taken, entry.parked
+    return is_text(entry.arrival) and string.find(entry.arrival, '^%d+$') ~= nil and #entry.arrival <= COUNT_DIGITS
+      and is_text(entry.feed) and is_number(entry.arrivedAt) and may_be(is_number, entry.notBefore)
+      and (taken == nil or (type(taken) == 'table' and is_text(taken.token) and is_number(taken.leaseUntil)))
+      and (parked == nil or (type(parked) == 'table' and is_text(parked.reason) and is_number(parked.at)))
   end,
 }
 

@@ -1,10 +1,12 @@
 -- A page of changes arrives, with its invalid counts and the feed's cursor.
 --
--- KEYS    those of mailbox.lua, then KEYS[11] arrivals, KEYS[12] cursors, due:<pool> of the page
+-- KEYS    those of mailbox.lua, then KEYS[11] arrivals, KEYS[12] cursors, due:<pool> of the page, and those of inbox.lua
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
--- ARGV[7] changes, JSON: [{user, username, account?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
+-- ARGV[7] changes, JSON: [{user, username, account?, arrival?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
--- ARGV[8] cursor from, ARGV[9] cursor to: both absent for direct changes
+-- ARGV[8] entries of the inbox that are gone with it, JSON: {token, ids, parked?: [{id, reason, body}]}, the latter parked with
+--         another body; blank where there are none
+-- ARGV[9] cursor from, ARGV[10] cursor to: both absent for direct changes
 -- Output  JSON {accepted, cursor, ahead, stale?: [{user, name}], waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
 --         was given; blank where there is no such run, `cancelled` where it was cancelled
 local seen = redis.call('GET', ONCE)
@@ -18,9 +20,22 @@ if not stored or not read_document('run', RUNS, run, stored) then return '' end
 if is_cancelled(run) then return 'cancelled' end
 
 local cursor = redis.call('HGET', CURSORS, run) or ''
-if ARGV[8] then
-  if cursor ~= ARGV[8] then return cjson.encode({ accepted = false, cursor = cursor, ahead = 0, at = NOW, arrival = 0 }) end
-  cursor = ARGV[9]
+local function refused()
+  return cjson.encode({ accepted = false, cursor = cursor, ahead = 0, at = NOW, arrival = 0 })
+end
+if ARGV[9] and cursor ~= ARGV[9] then return refused() end
+local drained = ARGV[8] ~= '' and cjson.decode(ARGV[8]) or { ids = {} }
+-- In one table: a script has room for 200 variables.
+drained.entries, drained.rests = {}, {}
+for _, id in ipairs(drained.ids) do
+  drained.entries[id] = taken_entry(id, drained.token)
+  if not drained.entries[id] then
+    post_inbox()
+    return refused()
+  end
+end
+if ARGV[9] then
+  cursor = ARGV[10]
   redis.call('HSET', CURSORS, run, cursor)
 end
 
@@ -85,7 +100,7 @@ for _, change in ipairs(changes) do
       book(run, 'superseded', 1)
     else
       local unit = {
-        version = string.format(VERSION, ordinal, arrival), digest = desired.digest, body = desired.body, run = run,
+        version = string.format(VERSION, ordinal, change.arrival or arrival), digest = desired.digest, body = desired.body, run = run,
         attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = change.account, hasToken = desired.hasToken,
       }
       local name, found = desired.name, found_by_look(d, desired, change.account)
@@ -122,6 +137,18 @@ book(run, 'invalid', ahead + invalid)
 book(run, 'rows-read', tonumber(ARGV[5]))
 book(run, 'rows-faulty', tonumber(ARGV[6]))
 post()
+for _, rest in ipairs(drained.parked or {}) do drained.rests[rest.id] = rest end
+for id, entry in pairs(drained.entries) do
+  count_waiting(entry, -1)
+  if drained.rests[id] then
+    redis.call('HSET', BODIES, id, drained.rests[id].body)
+    entry.bytes = #drained.rests[id].body
+    park_entry(id, entry, drained.rests[id].reason, NOW)
+  else
+    drop_entry(id)
+  end
+end
+if next(drained.entries) then post_inbox() end
 redis.call('HSETNX', POOLS, pool, 0)
 return answer_once({
   accepted = true, cursor = cursor, ahead = ahead, at = NOW, arrival = first,

@@ -1,0 +1,45 @@
+/** An event that was found genuine is written down, sealed and whole: when that is done it may be acknowledged. */
+import { defined } from "../../core/defined.ts";
+import type { InboxLimits } from "../../core/inbox.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { redisFault } from "../../store/redis/redis-error.ts";
+import { eventId, sealEvent } from "../../store/sealed-event.ts";
+import { StoreError } from "../../store/store-error.ts";
+
+/** An event, whole and as it came. */
+export interface AcceptableEvent {
+  /** Its own id; undefined where it says none, and its body names it. */
+  readonly id: string | undefined;
+  /** Epoch ms: when the sender signed it, by the sender's clock. */
+  readonly signedAtMs: number | undefined;
+  /** Of its signature, or `job`. */
+  readonly scheme: string;
+  readonly body: Uint8Array;
+  readonly contentType: string | undefined;
+}
+
+interface AcceptDeps {
+  readonly engine: Pick<Engine, "store" | "keyring">;
+  readonly log: Log;
+  readonly limits: InboxLimits;
+}
+
+/** `accepted`: it is kept for good, or was before. `unavailable`: the store cannot take it now. */
+export type Accept = (feed: string, event: AcceptableEvent) => Promise<"accepted" | "full" | "unavailable">;
+
+export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
+  const { store, keyring } = engine;
+  return async (feed, { id: own, signedAtMs: signedAt, scheme, body, contentType = "" }) => {
+    const id = eventId(keyring, feed, own ?? body);
+    const sealed = sealEvent(keyring, id, defined({ feed, scheme, signedAt, contentType, body }));
+    try {
+      return (await store.inbox.add([{ id, feed, body: sealed }], limits)) === "full" ? "full" : "accepted";
+    } catch (thrown) {
+      const error = redisFault(thrown);
+      if (!(error instanceof StoreError)) throw error;
+      log.error({ feed, err: error }, "event could not be kept");
+      return "unavailable";
+    }
+  };
+}

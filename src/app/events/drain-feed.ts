@@ -1,0 +1,201 @@
+/** Entries of one feed, on their way from the inbox into mailboxes. */
+import type { Config } from "../../config/config.ts";
+import type { FeedSetting } from "../../config/config-file.ts";
+import { drainTime } from "../../core/inbox.ts";
+import { canonicalUsername } from "../../core/pool-schema.ts";
+import { isTime, ordinalText } from "../../core/version.ts";
+import type { Pool } from "../../delivery/pool.ts";
+import { createProducer } from "../../delivery/producer.ts";
+import { createRowExceptions } from "../../delivery/row-exceptions.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { PRIORITY } from "../../queues/wake-ups.ts";
+import type { TakenEntry } from "../../store/inbox.ts";
+import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.ts";
+import { StoreError } from "../../store/store-error.ts";
+import type { DayRuns } from "./day-run.ts";
+import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
+import { JOB_SCHEME, readJobChange } from "./job-change.ts";
+import { readEvent, type EventRecord, type ParkedReason } from "./read-event.ts";
+
+export interface DrainDeps {
+  readonly engine: Engine;
+  readonly config: Pick<Config, "feeds" | "guards" | "pools" | "poolSettings">;
+  /** The pool of a feed, or of this id, opened. Asked each time: it is the caller's to keep it. */
+  readonly poolOf: (feedOrPool: string) => Promise<Pool>;
+  readonly dayRuns: DayRuns;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Of one feed, in the hands of this drainer. */
+export interface FeedEntries {
+  readonly feed: string;
+  readonly token: string;
+  readonly entries: readonly TakenEntry[];
+  /** Epoch ms, by the store's clock. */
+  readonly nowMs: number;
+}
+
+interface ReadEntry extends Unresolved {
+  readonly id: string;
+  readonly event: CameEvent;
+  /** The feed, or for a job perhaps a pool, whose it is. */
+  readonly of: string;
+  /** The expression that found its records. */
+  readonly by: string;
+}
+
+interface ResolvedEntry extends ReadEntry {
+  readonly made: EntryChanges;
+}
+
+/**
+ * Each of them is put, parked or left to its time when it answers. Rejects where the pool or the store cannot be asked:
+ * what was not put or parked until then is this drainer's still.
+ */
+export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }: FeedEntries): Promise<void> {
+  const { engine, config, log, signal } = deps;
+  const { inbox } = engine.store;
+  const parked = new Map<ParkedReason, string[]>();
+  const park = (id: string, reason: ParkedReason): void => {
+    parked.set(reason, [...(parked.get(reason) ?? []), id]);
+  };
+  const read: ReadEntry[] = [];
+  const elsewhere = new Map<string, TakenEntry[]>();
+  for (const entry of entries) {
+    const { id } = entry;
+    const found = readEntry(engine, config, entry);
+    if (typeof found === "string") {
+      park(id, found);
+      continue;
+    }
+    // What a job is for may be known by now, and was not when it came.
+    if (found.of !== feed) {
+      elsewhere.set(found.of, [...(elsewhere.get(found.of) ?? []), entry]);
+      continue;
+    }
+    const { records, notBefore } = dueOf(found.records, nowMs);
+    if (notBefore === undefined) read.push({ ...found, records });
+    else await inbox.defer({ token, ids: [id] }, notBefore);
+  }
+  const toPut: ResolvedEntry[] = [];
+  for (const entry of await resolve(deps, feed, read)) {
+    const [first] = entry.made.left;
+    if (first !== undefined && entry.made.read === 0) park(entry.id, first.reason);
+    else toPut.push(entry);
+  }
+  for (const [reason, ids] of parked) {
+    const theirs = await inbox.park({ token, ids }, reason);
+    log.warn({ feed, reason, events: theirs.length }, "events parked");
+  }
+  signal.throwIfAborted();
+  if (toPut.length > 0) await put(deps, { feed, token, nowMs }, toPut);
+  for (const [of, theirs] of elsewhere) await drainFeed(deps, { feed: of, token, entries: theirs, nowMs });
+}
+
+function readEntry(
+  { keyring }: Pick<Engine, "keyring">,
+  config: DrainDeps["config"],
+  { id, feed, arrival, arrivedAt, body }: TakenEntry,
+): ReadEntry | ParkedReason {
+  const event = openEvent(keyring, { id, feed, body });
+  if (event === undefined) return "unreadable";
+  const timeMs = event.signedAt ?? arrivedAt;
+  if (event.scheme === JOB_SCHEME) {
+    const job = readJobChange(config, event.body);
+    if (job.is === "unreadable") return "unreadable";
+    const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
+    const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
+    return { id, of: job.feed ?? job.pool, arrival, event, records, named: {}, by: "" };
+  }
+  const events = settingOf(config, feed)?.events;
+  if (events === undefined) return "no-feed";
+  const records = readEvent(event, events, timeMs);
+  if (typeof records === "string") return records;
+  return { id, of: feed, arrival, event, records, named: events.mapping, by: events.records ?? "" };
+}
+
+function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
+  return Object.hasOwn(feeds, name) ? feeds[name] : undefined;
+}
+
+/** Records as they may be put now, or from when on (epoch ms): an entry waits for the latest of its versions. */
+function dueOf(
+  records: readonly EventRecord[],
+  nowMs: number,
+): { readonly records: readonly EventRecord[]; readonly notBefore: number | undefined } {
+  let notBefore: number | undefined;
+  const judged = records.map((record): EventRecord => {
+    if (record.is === "parked" || record.change.version === undefined) return record;
+    // Whoever adds a job says any time.
+    if (!isTime(record.change.version.timeMs)) return { is: "parked", line: record.line, reason: "unreadable" };
+    const due = drainTime(ordinalText(record.change.version), nowMs);
+    if (due.is === "later") notBefore = Math.max(notBefore ?? 0, due.notBefore);
+    return due.is === "ahead" ? { is: "parked", line: record.line, reason: "ahead" } : record;
+  });
+  return { records: judged, notBefore };
+}
+
+async function resolve(deps: DrainDeps, feed: string, read: readonly ReadEntry[]): Promise<readonly ResolvedEntry[]> {
+  const { config, poolOf, signal } = deps;
+  if (read.length === 0) return [];
+  const pool = await poolOf(feed);
+  const { protectUsers, protectAttributes } = settingOf(config, feed)?.guards ?? config.guards;
+  const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
+  const attributes = new Set(protectAttributes);
+  const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
+  const made = await changesOf({ pool, isProtected, signal }, read);
+  return read.flatMap((entry, index) => {
+    const ofEntry = made[index];
+    return ofEntry === undefined ? [] : [{ ...entry, made: ofEntry }];
+  });
+}
+
+/** Puts them as one page. */
+async function put(
+  deps: DrainDeps,
+  { feed, token, nowMs }: Omit<FeedEntries, "entries">,
+  entries: readonly ResolvedEntry[],
+): Promise<void> {
+  const { engine, poolOf, dayRuns, log } = deps;
+  const { store, keyring } = engine;
+  const { profile } = await poolOf(feed);
+  const parked = entries.flatMap(({ id, event, by, made: { left } }) => {
+    const [first] = left;
+    if (first === undefined) return [];
+    const rest = { by, records: left.map(({ line }) => line) };
+    return [{ id, reason: first.reason, body: sealEvent(keyring, id, { ...event, left: rest }) }];
+  });
+  const sum = (count: (made: EntryChanges) => number): number =>
+    entries.reduce((all, { made }) => all + count(made), 0);
+  const facts = {
+    invalid: sum(({ invalid }) => invalid),
+    rows: { read: sum(({ read }) => read), faulty: sum(({ faulty }) => faulty) },
+    entries: { token, ids: entries.map(({ id }) => id), parked },
+  };
+  const changes = entries.flatMap(({ made }) => made.changes);
+  const putInto = (run: string) =>
+    createProducer({ engine, profile, run, priority: PRIORITY.event, sendUnless: "written" }).put(changes, facts);
+  let run = await dayRuns.of(feed, profile.id, nowMs);
+  const answer = await putInto(run).catch(async (error: unknown) => {
+    if (!(error instanceof StoreError && (error.kind === "run-cancelled" || error.kind === "run-lost"))) throw error;
+    dayRuns.forget(feed, profile.id);
+    run = await dayRuns.of(feed, profile.id, nowMs);
+    return putInto(run);
+  });
+  if (!answer.accepted) {
+    // Another drainer has one of them, because this one was late: each is looked at again.
+    log.warn({ feed, events: entries.length }, "events were drained too late");
+    await store.inbox.defer({ token, ids: facts.entries.ids }, 0);
+    return;
+  }
+  for (const { reason } of parked) log.warn({ feed, reason, events: 1 }, "events parked");
+  const exceptions = createRowExceptions(keyring, profile.id, run);
+  for (const { noted } of entries.map(({ made }) => made)) {
+    for (const { issue, name, found } of noted) exceptions.add(issue, name, found);
+  }
+  for (const { user, name } of answer.stale) exceptions.stale(user, name, undefined);
+  const taken = exceptions.take();
+  if (taken.length > 0) await store.exceptions.note(taken);
+}

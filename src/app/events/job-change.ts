@@ -1,0 +1,115 @@
+/**
+ * A change as a job of the queue `changes` says it: `{ pool | feed, username, attributes, verified?, version? }`. It is
+ * looked at when it comes, for whose inbox it is counted to, and read when it is drained, with the configuration of then.
+ */
+import { z } from "zod";
+import type { Config } from "../../config/config.ts";
+import type { FeedSetting, PoolSetting } from "../../config/config-file.ts";
+import type { Change } from "../../core/change.ts";
+import { defined } from "../../core/defined.ts";
+import { contactOf, VERIFIED, type Unit } from "../../core/unit.ts";
+import { parseInstant } from "../../feeds/date.ts";
+import { changeOf } from "../users/change-request.ts";
+import type { AcceptableEvent } from "./accept-event.ts";
+
+/** How an entry came that was a job. */
+export const JOB_SCHEME = "job";
+/** What a job's entry is counted to that names no pool or feed of the configuration. */
+const NOBODYS = "changes";
+
+/** Of a configuration what says which pools and feeds there are. */
+export interface KnownPools extends Pick<Config, "pools"> {
+  readonly feeds: Readonly<Record<string, Pick<FeedSetting, "pool" | "notOwned">>>;
+  readonly poolSettings: Readonly<Record<string, Pick<PoolSetting, "id">>>;
+}
+
+const jobForm = z.strictObject({
+  /** By id or by name. */
+  pool: z.string().min(1).optional(),
+  feed: z.string().min(1).optional(),
+  username: z.string().min(1).max(2048),
+  attributes: z.record(z.string(), z.string().nullable()),
+  verified: z.enum(VERIFIED).optional(),
+  /** The source's own time: text with its zone, or epoch ms or seconds. */
+  version: z.union([z.string(), z.number()]).optional(),
+});
+
+export type JobChange =
+  | {
+      readonly is: "change";
+      /** The pool's id. */
+      readonly pool: string;
+      /** Absent where the job names a pool. */
+      readonly feed?: string;
+      /** With the version that the job says. */
+      readonly change: Change;
+    }
+  /** What the queue was given in another form, or for a pool that the configuration does not have. */
+  | { readonly is: "unreadable" };
+
+/** Never throws. `body` is a job's, as {@link jobEvent} has it. */
+export function readJobChange(config: KnownPools, body: Uint8Array): JobChange {
+  const parsed = jobForm.safeParse(parseJson(body));
+  if (!parsed.success) return { is: "unreadable" };
+  const { pool, feed, version, username, attributes, verified } = parsed.data;
+  const target = targetOf(config, { pool, feed });
+  const timeMs = version === undefined ? undefined : parseInstant(String(version).trim());
+  if (target === undefined || (version !== undefined && timeMs === undefined)) return { is: "unreadable" };
+  try {
+    const said = timeMs === undefined ? undefined : { timeMs, sequence: 0 };
+    const asked = defined({ username, attributes, verified, version: said });
+    const change = changeOf({ ...asked, pool: target.pool });
+    return { is: "change", ...target, change: { ...change, units: ownedOf(config, target.feed, change.units) } };
+  } catch {
+    // No value that an attribute may have, or an address without `verified`.
+    return { is: "unreadable" };
+  }
+}
+
+/** What other feeds own is left to them, as of the feed's file. */
+function ownedOf({ feeds }: KnownPools, feed: string | undefined, units: readonly Unit[]): readonly Unit[] {
+  const others = new Set((feed === undefined ? undefined : feeds[feed])?.notOwned.map(({ attribute }) => attribute));
+  return units.filter(({ name }) => !others.has(name) && !others.has(contactOf(name) ?? name));
+}
+
+/** The event that a job is, and the feed or pool whose it is. `addedAtMs`: when it was added, by its producer's clock. */
+export function jobEvent(
+  config: KnownPools,
+  { id, data, addedAtMs }: { readonly id: string; readonly data: unknown; readonly addedAtMs: number },
+): { readonly feed: string; readonly event: AcceptableEvent } {
+  const named = z.object({ pool: z.unknown(), feed: z.unknown() }).partial().safeParse(data);
+  const target = named.success ? targetOf(config, named.data) : undefined;
+  const body = Buffer.from(JSON.stringify(data) ?? "null");
+  const event = { id, signedAtMs: addedAtMs, scheme: JOB_SCHEME, body, contentType: "application/json" };
+  return { feed: target?.feed ?? target?.pool ?? NOBODYS, event };
+}
+
+/** The pool that is named, or the feed's; undefined unless exactly one is, and the configuration has it. */
+function targetOf(
+  config: KnownPools,
+  { pool, feed }: { readonly pool?: unknown; readonly feed?: unknown },
+): { readonly pool: string; readonly feed?: string } | undefined {
+  if (typeof feed === "string" && pool === undefined) {
+    const of = Object.hasOwn(config.feeds, feed) ? config.feeds[feed]?.pool : undefined;
+    return of === undefined ? undefined : { feed, pool: idOf(config, of) };
+  }
+  if (typeof pool !== "string" || feed !== undefined) return undefined;
+  const feeds = Object.values(config.feeds).flatMap((setting) => setting.pool ?? []);
+  const names = [...Object.keys(config.poolSettings), ...config.pools, ...feeds];
+  const ids = names.map((name) => idOf(config, name));
+  const id = names.includes(pool) ? idOf(config, pool) : pool;
+  return ids.includes(id) ? { pool: id } : undefined;
+}
+
+function idOf({ poolSettings }: KnownPools, name: string): string {
+  return Object.hasOwn(poolSettings, name) ? (poolSettings[name]?.id ?? name) : name;
+}
+
+function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch {
+    // A job's body is made of JSON here; what is not was put there by somebody else.
+    return undefined;
+  }
+}

@@ -1,0 +1,82 @@
+/** What an event says: its records, mapped. Pure: it asks nobody. */
+import type { EventsSetting } from "../../config/events.ts";
+import type { Change, InvalidUnit } from "../../core/change.ts";
+import { cellOf } from "../../feeds/cell.ts";
+import { jsonRecords } from "../../feeds/json-records.ts";
+import { columnsOf, mapRecord, type Mapping } from "../../feeds/mapping.ts";
+import { textRecord, type FeedRecord, type FieldsRecord } from "../../feeds/record.ts";
+import type { CameEvent } from "../../store/sealed-event.ts";
+
+/**
+ * Why something cannot become a change as things are: it cannot be read, or is not what was sealed (`unreadable`); it has
+ * nothing of what the feed maps (`no-column`); there is no such feed (`no-feed`); nobody, or several, in the pool are called
+ * so; its version lies more than a day ahead.
+ */
+export type ParkedReason = "unreadable" | "no-column" | "no-feed" | "nobody" | "several" | "ahead";
+
+/** `line` is the number of the record in its event, from 1. */
+export type EventRecord =
+  | { readonly is: "change"; readonly line: number; readonly change: Change; readonly invalid: readonly InvalidUnit[] }
+  | { readonly is: "parked"; readonly line: number; readonly reason: ParkedReason };
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** `timeMs` (epoch ms) is the version of what says none. */
+export function readEvent(
+  event: CameEvent,
+  { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
+  timeMs: number,
+): ParkedReason | readonly EventRecord[] {
+  const found = recordsOf(event, records);
+  if (typeof found === "string") return found;
+  const isLeft = leftOf(event, records);
+  const read: EventRecord[] = [];
+  for (const record of found) {
+    const { line } = record;
+    if (!isLeft(line)) continue;
+    read.push(record.kind === "fault" ? { is: "parked", line, reason: "unreadable" } : mapped(mapping, record, timeMs));
+  }
+  return read;
+}
+
+function recordsOf({ body, contentType }: CameEvent, records: string | undefined): ParkedReason | Iterable<FeedRecord> {
+  let text: string;
+  try {
+    text = utf8.decode(body);
+  } catch {
+    return "unreadable";
+  }
+  const found = jsonRecords(text, records);
+  if (found.is === "found") return found.records;
+  if (found.is !== "not-json") return "no-column";
+  // Senders write all kinds of types over JSON, and nobody writes this one over anything but a form.
+  if (!/^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType)) return "unreadable";
+  if (records !== undefined) return "no-column";
+  const fields = [...new URLSearchParams(text)];
+  const [names, cells] = [fields.map(([name]) => name), fields.map(([, cell]) => cell)];
+  return [textRecord(1, names, cells)];
+}
+
+/** All of them where the expression is another one by now: what is a change already changes nothing again. */
+function leftOf({ left }: CameEvent, records = ""): (line: number) => boolean {
+  if (left === undefined || left.by !== records) return () => true;
+  const lines = new Set(left.records);
+  return (line) => lines.has(line);
+}
+
+function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRecord {
+  const { line } = record;
+  const isAbsent = (column: string): boolean => cellOf(column, record).kind === "absent";
+  const { usernameColumn, versionColumn, attributes } = mapping;
+  // Of equal times arrival decides, and not the place within an event.
+  const result = mapRecord(mapping, record, { asOfMs, row: 0 });
+  if (result.kind === "change") {
+    const { change, invalid } = result;
+    const isOfAnotherKind =
+      change.units.length === 0 && invalid.length === 0 && attributes.every((one) => columnsOf(one).every(isAbsent));
+    if (isOfAnotherKind) return { is: "parked", line, reason: "no-column" };
+    return { is: "change", line, change, invalid };
+  }
+  const misses = isAbsent(usernameColumn) || (versionColumn !== undefined && isAbsent(versionColumn));
+  return { is: "parked", line, reason: misses ? "no-column" : "unreadable" };
+}

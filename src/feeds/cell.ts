@@ -1,0 +1,61 @@
+import { columnPath, type Step } from "./column-path.ts";
+import type { FieldsRecord, Unreadable } from "./record.ts";
+
+/** What a record has in one column. */
+export type Cell =
+  | { readonly kind: "absent" }
+  /** Null or "". */
+  | { readonly kind: "blank" }
+  | { readonly kind: "text"; readonly text: string }
+  | Unreadable;
+
+const ABSENT: Cell = { kind: "absent" };
+const BLANK: Cell = { kind: "blank" };
+const NOT_TEXT: Cell = {
+  kind: "unreadable",
+  reason: "not-text",
+  detail: "Expected text, a number or true/false, got an object or a list.",
+};
+
+/**
+ * What is in a column. A column at the top goes before a deep one of the same name, which can be named by quoting its
+ * first key (`"name".first`). In a record of plain text columns every name is just a name.
+ */
+export function cellOf(column: string, record: FieldsRecord): Cell {
+  const { fields, nested } = record;
+  const field = fields.get(column);
+  if (field !== undefined) return field === null || field === "" ? BLANK : { kind: "text", text: field };
+  if (nested === undefined) return ABSENT;
+  if (nested.has(column)) return NOT_TEXT;
+  if (!/[.["]/.test(column)) return ABSENT;
+  const path = columnPath(column);
+  return path === undefined ? ABSENT : deepCell(path, record);
+}
+
+/** A null on the way is a null for all that could lie behind it; anything else that leads nowhere is absent. */
+function deepCell(path: readonly Step[], { fields, nested, written }: FieldsRecord): Cell {
+  const [top, ...deeper] = path;
+  let value: unknown = nested?.get(String(top)) ?? fields.get(String(top));
+  for (const step of deeper) {
+    if (value === null) return BLANK;
+    if (typeof value !== "object") return ABSENT;
+    // An index is no key, and a key no index.
+    if (Array.isArray(value) !== (typeof step === "number") || !Object.hasOwn(value, step)) return ABSENT;
+    value = Reflect.get(value, step);
+  }
+  switch (typeof value) {
+    case "string":
+      return value === "" ? BLANK : { kind: "text", text: value };
+    case "boolean":
+      return { kind: "text", text: String(value) };
+    case "number": {
+      if (Number.isSafeInteger(value)) return { kind: "text", text: String(value) };
+      const text = written?.(path) ?? String(value);
+      return typeof text === "string" ? { kind: "text", text } : text;
+    }
+    case "object":
+      return value === null ? BLANK : NOT_TEXT;
+    default:
+      return ABSENT;
+  }
+}

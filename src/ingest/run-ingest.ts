@@ -1,0 +1,122 @@
+/**
+ * The process that takes events: by HTTP, and on Redis from the queue `changes`. It writes them into the inbox, and makes
+ * changes of them; workers deliver these. In a data directory, which has one process, it delivers as well.
+ */
+import { eventSecrets, namedPool, type Config } from "../config/config.ts";
+import { ConfigError } from "../config/config-error.ts";
+import { createAccept, type Accept } from "../app/events/accept-event.ts";
+import { startDrainer } from "../app/events/drain-events.ts";
+import { openEventPools } from "../app/events/event-pools.ts";
+import { createKeepJob } from "../app/events/keep-jobs.ts";
+import { startStoreClock } from "../app/events/store-clock.ts";
+import { AppError } from "../app/app-error.ts";
+import { AS_PROCESS, openClients, openEngineToPut, type Opened } from "../app/opening.ts";
+import { pauseNote } from "../app/gates/pause.ts";
+import { DRAIN_MS } from "../app/runs/stop-deliveries.ts";
+import { keepFinishingRuns } from "../app/workers/finish-runs.ts";
+import { drained, endWorkerInTime, type WorkerDeps } from "../app/workers/worker-process.ts";
+import { notesWithoutAof } from "../app/without-aof.ts";
+import { keepAlive } from "../delivery/worker-lease.ts";
+import { openScope, withScope, type Interrupts } from "../lifecycle.ts";
+import { startChangeJobs } from "../queues/change-jobs.ts";
+import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
+
+export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
+  /** Where the secrets are instead of in the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** How long requests in hand may take to be answered. */
+const ANSWERS_WITHIN_MS = 10_000;
+
+/** Takes events until it is interrupted. Throws a ConfigError where no feed has any. */
+export async function runIngest({ config, log, interrupts, turn, environment }: IngestDeps): Promise<void> {
+  const feeds = eventFeeds(config, environment);
+  await withScope(async (scope) => {
+    endWorkerInTime({ log, interrupts }, (ANSWERS_WITHIN_MS + DRAIN_MS) / 1000, scope);
+    const engine = await openEngineToPut(config, scope, { log, turn }, AS_PROCESS);
+    const clock = scope.defer(await startStoreClock(engine.store), (started) => started.stop());
+    const clients = openClients(config, scope);
+    const names = feeds.map(({ name }) => name);
+    // Opened while events are taken, and needed until they are put.
+    const within = scope.defer(openScope(), (opened) => opened.close());
+    const pools = openEventPools({ config, log, engine, clients, interrupts, scope: within }, names);
+    const drainer = scope.defer(startDrainer({ engine, config, poolOf: (name) => pools.of(name), log }), (started) =>
+      started.close(),
+    );
+    const keep = createAccept({ engine, log, limits: config.inbox });
+    const accept: Accept = async (feed, event) => {
+      const acceptance = await keep(feed, event);
+      if (acceptance === "accepted") drainer.wake();
+      return acceptance;
+    };
+    if (engine.kind === "redis") {
+      const keepJob = createKeepJob(config, accept, log);
+      scope.defer(startChangeJobs(engine.queues, keepJob), (jobs) => jobs.stop());
+      scope.defer(keepAlive(engine.store, { does: "events" }), (lease) => lease.end());
+    }
+    const server = createIngestServer({
+      feeds,
+      accept,
+      now: () => clock.now(),
+      ready: () => engine.connected && clock.now() !== undefined && !interrupts.drain.aborted,
+      notes: () => [
+        ...notesWithoutAof(engine.store),
+        ...new Set(pools.deliveries.flatMap(({ paused }) => paused.map(pauseNote))),
+      ],
+      log,
+    });
+    scope.defer(server, (listening) => closeServer(listening, interrupts));
+    await listenAt(server, config);
+    log.info({ feeds: names, engine: engine.kind, namespace: config.namespace }, "ingest started");
+    const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);
+    const delivered = engine.kind === "embedded" ? feeds.map(({ pool }) => pool) : [];
+    const finishing = keepFinishingRuns(engine.store, log, delivered, ending);
+    await drained(engine, interrupts, log);
+    log.info({}, "ingest stopping");
+    await finishing;
+  });
+}
+
+type EventFeed = IngestFeed & {
+  /** Its id. */
+  readonly pool: string;
+};
+
+function eventFeeds(config: Config, environment: IngestDeps["environment"]): readonly EventFeed[] {
+  const feeds = Object.entries(config.feeds).flatMap(([name, { events, pool }]): EventFeed[] =>
+    events === undefined || pool === undefined
+      ? []
+      : [{ name, events, secrets: eventSecrets(events, environment), pool: namedPool(config, pool).id }],
+  );
+  if (feeds.length > 0) return feeds;
+  const message =
+    "Expected a feed with `events` such as `{ scheme: standard-webhooks, secret: CRM_SECRET }`: there is none to take events for";
+  throw new ConfigError([{ path: "poolsync.yaml: feeds", message }]);
+}
+
+/** Throws an AppError `port` where the address cannot be had. */
+async function listenAt(server: IngestServer, { ingest: { host, port } }: Config): Promise<void> {
+  try {
+    await server.listen({ host, port });
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause)) throw cause;
+    const why =
+      cause.code === "EADDRINUSE" ? "is taken by another process" : `cannot be listened at (${String(cause.code)})`;
+    throw new AppError("port", `Port ${port} of ${host} ${why}: give another --port (POOLSYNC_INGEST_PORT).`, {
+      cause,
+    });
+  }
+}
+
+/** Answers what is in hand, unless the user insists with a second signal. */
+async function closeServer(server: IngestServer, { abort }: Interrupts): Promise<void> {
+  const cut = (): void => void server.close(0);
+  if (abort.aborted) cut();
+  abort.addEventListener("abort", cut, { once: true });
+  try {
+    await server.close(ANSWERS_WITHIN_MS);
+  } finally {
+    abort.removeEventListener("abort", cut);
+  }
+}

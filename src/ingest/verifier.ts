@@ -1,0 +1,242 @@
+/**
+ * Whether a request comes from who knows the feed's secret. Pure, but for the hash: settings, headers, raw bytes and
+ * the store's time go in. It goes over the bytes as they came, before anything is read in them; signatures are compared
+ * in constant time; and a time counts only where it is signed.
+ */
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import type { EventsSetting, HmacSetting, Scheme } from "../config/events.ts";
+
+export interface EventRequest {
+  /** By its name in small letters; several of one name are one, with commas between them. A character is a byte. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: Uint8Array;
+}
+
+/** What is wrong with a request that is not let in. */
+export type Refusal = "unsigned" | "malformed" | "forged" | "late" | "ahead" | "browser";
+
+export type Verification =
+  | {
+      readonly kind: "authentic";
+      /** The event's own, where what is signed says one. */
+      readonly id: string | undefined;
+      /** When the sender signed it, by the sender's clock. Of a repeat it may be the time of the repeat. */
+      readonly signedAtMs: number | undefined;
+      /** Which secret it was signed with: 0 is the present one. */
+      readonly secret: number | undefined;
+    }
+  | { readonly kind: "refused"; readonly reason: Refusal }
+  | { readonly kind: "unavailable"; readonly reason: "no-secret" | "no-clock" };
+
+export interface Verifier {
+  /** Why the feed's requests cannot be verified, where they cannot. */
+  readonly fault: SecretFault | undefined;
+  /** `nowMs` is the store's time; undefined where it is not known. Never throws. */
+  verify(request: EventRequest, nowMs: number | undefined): Verification;
+}
+
+export type SecretFault = "not set" | "not base64";
+
+/** What a request says of itself, not verified. */
+interface Claim {
+  /** Signatures, any of which may be the right one. */
+  readonly signatures: readonly string[];
+  readonly signed: readonly (string | Uint8Array)[];
+  readonly signedAtMs?: number | undefined;
+  readonly id?: string | undefined;
+}
+
+type ReadClaim = (request: EventRequest) => Claim | Refusal;
+
+interface Signing {
+  readonly algorithm: HmacSetting["algorithm"];
+  readonly encoding: HmacSetting["encoding"];
+  readonly readClaim: ReadClaim;
+  /** The bytes that a secret stands for; undefined where it is none. */
+  readonly keyOf: (secret: string) => Buffer | undefined;
+}
+
+/** `secrets` are those that the setting names, in its order; what is not set is undefined. */
+export function createVerifier(
+  setting: Pick<EventsSetting, "scheme" | "hmac" | "idHeader" | "toleranceMs">,
+  secrets: readonly (string | undefined)[],
+): Verifier {
+  const { scheme, toleranceMs } = setting;
+  if (scheme === "none") return { fault: undefined, verify: verifyNone };
+  const signing = scheme === "bearer" ? undefined : signingOf(scheme, setting);
+  const keys = secrets.map((secret) => {
+    if (secret === undefined) return undefined;
+    return signing === undefined ? digestOf(Buffer.from(secret)) : signing.keyOf(secret);
+  });
+  if (keys[0] === undefined) {
+    const verification = { kind: "unavailable", reason: "no-secret" } as const;
+    return { fault: secrets[0] === undefined ? "not set" : "not base64", verify: () => verification };
+  }
+  if (signing === undefined) return { fault: undefined, verify: (request) => verifyBearer(request, keys) };
+  return { fault: undefined, verify: (request, nowMs) => verifySigned(request, nowMs, signing, keys, toleranceMs) };
+}
+
+type Keys = readonly (Buffer | undefined)[];
+
+function refused(reason: Refusal): Verification {
+  return { kind: "refused", reason };
+}
+
+/** Any page that this machine's browser shows may send a request here, and a browser says so. */
+function verifyNone({ header }: EventRequest): Verification {
+  if (header("origin") !== undefined || header("sec-fetch-site") !== undefined) return refused("browser");
+  return { kind: "authentic", id: undefined, signedAtMs: undefined, secret: undefined };
+}
+
+/** Tokens are compared by their digests, which are equally long. */
+function verifyBearer({ header }: EventRequest, keys: Keys): Verification {
+  const authorization = header("authorization");
+  if (authorization === undefined) return refused("unsigned");
+  const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
+  if (token === undefined) return refused("malformed");
+  const digest = digestOf(Buffer.from(token, "latin1"));
+  const secret = keys.findIndex((key) => key !== undefined && timingSafeEqual(key, digest));
+  return secret < 0 ? refused("forged") : { kind: "authentic", id: undefined, signedAtMs: undefined, secret };
+}
+
+function digestOf(token: Buffer): Buffer {
+  return createHash("sha256").update(token).digest();
+}
+
+/** A signature that does not match is told before the time, so that a time is late only of a request that is genuine. */
+function verifySigned(
+  request: EventRequest,
+  nowMs: number | undefined,
+  { algorithm, encoding, readClaim }: Signing,
+  keys: Keys,
+  toleranceMs: number,
+): Verification {
+  const claim = readClaim(request);
+  if (typeof claim === "string") return refused(claim);
+  const { signatures, signed, signedAtMs, id } = claim;
+  const secret = keys.findIndex((key) => {
+    if (key === undefined) return false;
+    const hmac = createHmac(algorithm, key);
+    for (const text of signed) {
+      if (typeof text === "string") hmac.update(text, "latin1");
+      else hmac.update(text);
+    }
+    const expected = canonical(hmac.digest(encoding), encoding);
+    return signatures.some((signature) => isEqual(canonical(signature, encoding), expected));
+  });
+  if (secret < 0) return refused("forged");
+  if (signedAtMs === undefined) return { kind: "authentic", id, signedAtMs, secret };
+  if (nowMs === undefined) return { kind: "unavailable", reason: "no-clock" };
+  if (signedAtMs < nowMs - toleranceMs) return refused("late");
+  if (signedAtMs > nowMs + toleranceMs) return refused("ahead");
+  return { kind: "authentic", id, signedAtMs, secret };
+}
+
+/** Senders write hex in either case, and base64 with or without what fills it up. */
+function canonical(signature: string, encoding: HmacSetting["encoding"]): string {
+  return encoding === "hex" ? signature.toLowerCase() : signature.replace(/={1,2}$/, "");
+}
+
+function isEqual(given: string, expected: string): boolean {
+  const left = Buffer.from(given, "latin1");
+  const right = Buffer.from(expected, "latin1");
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function signingOf(
+  scheme: Exclude<Scheme, "bearer" | "none">,
+  { hmac, idHeader }: Pick<EventsSetting, "hmac" | "idHeader">,
+): Signing {
+  if (scheme === "standard-webhooks") {
+    return { algorithm: "sha256", encoding: "base64", readClaim: readStandard, keyOf: standardKey };
+  }
+  if (scheme === "bamboohr") {
+    return { algorithm: "sha256", encoding: "hex", readClaim: readBambooHr, keyOf: (secret) => Buffer.from(secret) };
+  }
+  if (hmac === undefined) throw new Error("Expected the settings of the scheme hmac, got none");
+  return { ...hmac, readClaim: hmacReader(hmac, idHeader), keyOf: (secret) => Buffer.from(secret) };
+}
+
+/** `whsec_` and base64; some senders leave the prefix out. */
+function standardKey(secret: string): Buffer | undefined {
+  const text = secret.replace(/^whsec_/, "");
+  return /^[A-Za-z0-9+/]{2,}={0,2}$/.test(text) ? Buffer.from(text, "base64") : undefined;
+}
+
+/**
+ * Seconds since 1970; digits and nothing else. Of more digits it would be another time where a digit moves between it
+ * and a body that it is signed with.
+ */
+function secondsOf(text: string): number | undefined {
+  return /^\d{1,11}$/.test(text) ? Number(text) * 1000 : undefined;
+}
+
+/** The same, or milliseconds. */
+function timeOf(text: string): number | undefined {
+  return /^\d{12,13}$/.test(text) ? Number(text) : secondsOf(text);
+}
+
+const LONGEST_ID = 256;
+
+/** https://www.standardwebhooks.com, and Svix, whose headers have other names. */
+function readStandard({ header, body }: EventRequest): Claim | Refusal {
+  const prefix = header("webhook-signature") === undefined ? "svix" : "webhook";
+  const [id, timestamp, signature] = ["id", "timestamp", "signature"].map((name) => header(`${prefix}-${name}`));
+  if (signature === undefined) return "unsigned";
+  if (id === undefined || id === "" || id.length > LONGEST_ID || timestamp === undefined) return "malformed";
+  const signedAtMs = secondsOf(timestamp);
+  const signatures = signature
+    .split(" ")
+    .filter((versioned) => versioned.startsWith("v1,"))
+    .map((versioned) => versioned.slice(3));
+  if (signedAtMs === undefined || signatures.length === 0) return "malformed";
+  return { signatures, signed: [`${id}.${timestamp}.`, body], signedAtMs, id };
+}
+
+/**
+ * It gives an event no id. The signature is one: of the same body at another time it is another, because what changes
+ * there and back within four days has the same body twice.
+ */
+function readBambooHr({ header, body }: EventRequest): Claim | Refusal {
+  const signature = header("x-bamboohr-signature");
+  const timestamp = header("x-bamboohr-timestamp");
+  if (signature === undefined) return "unsigned";
+  const signedAtMs = secondsOf(timestamp ?? "");
+  if (timestamp === undefined || signedAtMs === undefined) return "malformed";
+  return { signatures: [signature], signed: [body, timestamp], signedAtMs, id: signature.toLowerCase() };
+}
+
+function hmacReader(setting: HmacSetting, idHeader: string | undefined): ReadClaim {
+  const { header: name, part, prefix = "", signed, timestampHeader, timestampPart } = setting;
+  const pieces = signed.split(/(\{(?:body|timestamp|id)\})/).filter((piece) => piece !== "");
+  const isTimed = timestampHeader !== undefined || timestampPart !== undefined;
+  return ({ header, body }) => {
+    const value = header(name.toLowerCase());
+    if (value === undefined) return "unsigned";
+    const parts = (key: string) => partsOf(value, key);
+    const given = part === undefined ? [value] : parts(part);
+    const signatures = given.filter((text) => text.startsWith(prefix)).map((text) => text.slice(prefix.length));
+    if (signatures.length === 0) return "malformed";
+    const [timestamp = ""] =
+      timestampPart === undefined ? [header(timestampHeader?.toLowerCase() ?? "") ?? ""] : parts(timestampPart);
+    const signedAtMs = isTimed ? timeOf(timestamp) : undefined;
+    if (isTimed && signedAtMs === undefined) return "malformed";
+    const id = header(idHeader?.toLowerCase() ?? "") ?? "";
+    const holes: Readonly<Record<string, string | Uint8Array>> = {
+      "{body}": body,
+      "{timestamp}": timestamp,
+      "{id}": id,
+    };
+    if (id === "" && pieces.includes("{id}")) return "malformed";
+    return { signatures, signed: pieces.map((piece) => holes[piece] ?? piece), signedAtMs };
+  };
+}
+
+/** The values of a key in `t=1,v1=a,v1=b`. */
+function partsOf(value: string, key: string): string[] {
+  return value
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part.startsWith(`${key}=`))
+    .map((part) => part.slice(key.length + 1));
+}

@@ -1,0 +1,356 @@
+/** Events on their way from the inbox to users. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { finishDayRuns } from "../../src/app/events/day-run.ts";
+import { startDrainer } from "../../src/app/events/drain-events.ts";
+import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
+import { statusOf } from "../../src/app/status.ts";
+import { CognitoError } from "../../src/cognito/cognito-error.ts";
+import { createLog } from "../../src/log.ts";
+import { until } from "../support/condition.ts";
+import { putMadeDirectory } from "../support/made-directory.ts";
+import { POOL } from "../support/pool-stage.ts";
+import { eventStage, LIMITS } from "./event-stage.ts";
+
+const byText = (one: readonly unknown[], other: readonly unknown[]) => String(one).localeCompare(String(other));
+const AT = "2026-01-31T18:42:00Z";
+
+for (const engine of ["Redis", "embedded"] as const) {
+  const options = engine === "Redis" ? {} : { putData: (dir: string) => putMadeDirectory(dir) };
+  test(`an event reaches its user, and counts once however often it comes (${engine})`, async (t) => {
+    const { app, send, drain, value, eventRuns, engine: opened } = await eventStage(t, options);
+    app.pool.addUser({ username: "ana", attributes: { given_name: "Old" } });
+    app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });
+    const body = { user: "ana", first: "Ana", at: AT };
+    assert.equal(await send("crm", body, { id: "1" }), "accepted");
+    assert.equal(await send("crm", body, { id: "1" }), "accepted");
+    const several = {
+      employees: [
+        { mail: "bob@example.com", first: "Bob" },
+        { mail: "eve@example.com", first: "Eve" },
+      ],
+    };
+    assert.equal(await send("hr", several, { id: "1" }), "accepted");
+    await drain();
+    assert.equal(await send("crm", body, { id: "1" }), "accepted");
+    await drain();
+    assert.deepEqual([value("ana"), value("bob", "name")], ["Ana", "Bob"]);
+    const runs = await eventRuns();
+    assert.deepEqual(runs.map(({ feed, state, rows }) => [feed, state, rows]).toSorted(byText), [
+      ["crm", "reading", { read: 1, faulty: 0 }],
+      ["hr", "reading", { read: 1, faulty: 0 }],
+    ]);
+    for (const { id } of runs) {
+      const books = await opened.store.runs.books(id);
+      assert.deepEqual([books.received, books.applied, books.pending], [1, 1, 0]);
+    }
+    const ceilingsOf = () => ({ ratePerSecond: 25, listsPerSecond: 25 });
+    const { verified } = await statusOf(opened, { ceilingsOf, verify: true });
+    assert.deepEqual(verified?.differences, []);
+    assert.deepEqual(verified?.inbox, { lost: 0, miscounted: 0 });
+  });
+}
+
+describe("events", () => {
+  test("end the same in whatever order they come, by their versions and then by their arrival", async (t) => {
+    const { app, send, drain, value } = await eventStage(t);
+    for (const username of ["ana", "bob", "cyd", "dan"]) app.pool.addUser({ username });
+    const later = "2026-01-31T18:43:00Z";
+    await send("crm", { user: "ana", first: "old", at: AT });
+    await send("crm", { user: "ana", first: "new", at: later });
+    await send("crm", { user: "bob", first: "new", at: later });
+    await drain();
+    await send("crm", { user: "bob", first: "old", at: AT });
+    await send("crm", { user: "cyd", first: "one", at: AT });
+    await send("crm", { user: "cyd", first: "two", at: AT });
+    // In one body as well.
+    const dan = [
+      { user: "dan", first: "new", last: "one", at: later },
+      { user: "dan", first: "old", at: AT },
+      { user: "dan", last: "two", at: later },
+    ];
+    await send("crm", dan);
+    await drain();
+    assert.deepEqual([value("ana"), value("bob"), value("cyd")], ["new", "new", "two"]);
+    assert.deepEqual([value("dan"), value("dan", "family_name")], ["new", "two"]);
+  });
+
+  test("have the time of their signature as the version, and that of their arrival without one", async (t) => {
+    const { app, send, drain, value } = await eventStage(t);
+    app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });
+    const event = (name: string) => ({ employees: [{ mail: "bob@example.com", first: name }] });
+    const now = Date.now();
+    await send("hr", event("newer"), { id: "1", signedAtMs: now - 1_000 });
+    await drain();
+    await send("hr", event("older"), { id: "2", signedAtMs: now - 2_000 });
+    await drain();
+    assert.equal(value("bob", "name"), "newer");
+    await send("hr", event("newest"), { id: "3" });
+    await drain();
+    assert.equal(value("bob", "name"), "newest");
+  });
+
+  test("that cannot become changes are parked, each with its reason, and the log has no value of theirs", async (t) => {
+    const { app, engine, send, drain, parked, logged, accept, eventRuns } = await eventStage(t);
+    for (const username of ["ana", "bob", "eve"]) {
+      app.pool.addUser({ username, attributes: { email: "same@example.com" } });
+    }
+    await send("crm", "{ no json of secret-7");
+    await send("crm", Buffer.from([0xff, 0xfe]).toString("latin1"), { id: "latin" });
+    await accept("crm", { id: "x", signedAtMs: 1, scheme: "none", body: Buffer.from([0xff]), contentType: undefined });
+    await send("crm", { user: "ana", first: "secret-7", at: "yesterday" });
+    await send("crm", { user: "a b", first: "secret-7", at: AT });
+    await send("crm", { user: "ana", first: "secret-7" });
+    await send("crm", { event: "ping", secret: "secret-7" });
+    await send("crm", { user: "ana", at: AT, other: "secret-7" });
+    await send("hr", { people: [{ mail: "secret-7" }] });
+    await send("hr", { employees: [{ mail: "secret-7@example.com", first: "x" }] });
+    await send("hr", { employees: [{ mail: "same@example.com", first: "x" }] });
+    await send("gone", { user: "ana", first: "secret-7", at: AT });
+    await send("crm", { user: "ana", first: "secret-7", at: new Date(Date.now() + 2 * 86_400_000).toISOString() });
+    await engine.store.inbox.add([{ id: "other", feed: "crm", body: "secret-7" }], LIMITS);
+    await drain();
+    assert.deepEqual(await parked(), [
+      "crm ahead",
+      ...Array.from({ length: 3 }, () => "crm no-column"),
+      ...Array.from({ length: 6 }, () => "crm unreadable"),
+      "gone no-feed",
+      "hr no-column",
+      "hr nobody",
+      "hr several",
+    ]);
+    assert.deepEqual(await eventRuns(), []);
+    assert.match(logged(), /"reason":"nobody","events":1,"msg":"events parked"/);
+    assert.doesNotMatch(logged(), /secret-7|example/);
+  });
+
+  test("with a list of none, or with blanks alone, are done with, and nothing of them is parked", async (t) => {
+    const { send, drain, parked, eventRuns } = await eventStage(t);
+    await send("crm", []);
+    await send("crm", { user: "ana", first: "", at: AT });
+    await drain();
+    assert.deepEqual(await parked(), []);
+    assert.deepEqual(
+      (await eventRuns()).map(({ rows }) => rows),
+      [{ read: 1, faulty: 0 }],
+    );
+  });
+
+  test("are forms as well", async (t) => {
+    const { app, send, drain, value, parked } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const contentType = "application/x-www-form-urlencoded; charset=utf-8";
+    await send("crm", `user=ana&first=An%20a&at=${encodeURIComponent(AT)}`, { contentType });
+    await send("hr", "mail=bob&first=x", { contentType });
+    await drain();
+    assert.equal(value("ana"), "An a");
+    assert.deepEqual(await parked(), ["hr no-column"]);
+  });
+
+  test("that are ahead of the store's clock wait for their time as a whole", async (t) => {
+    const { app, engine, send, drain, value } = await eventStage(t);
+    for (const username of ["ana", "bob"]) app.pool.addUser({ username });
+    const soon = new Date(Date.now() + 5 * 60_000 + 1_500).toISOString();
+    await send("crm", [
+      { user: "ana", first: "Ana", at: soon },
+      { user: "bob", first: "Bob", at: AT },
+    ]);
+    await drain();
+    assert.equal((await engine.store.inbox.counts()).ahead, 1);
+    assert.equal(value("bob"), undefined);
+    await until("it is near", async () => (await engine.store.inbox.counts()).ahead === 0, 10_000);
+    await drain();
+    assert.deepEqual([value("ana"), value("bob")], ["Ana", "Bob"]);
+  });
+
+  test("write no protected user and attribute, and what is invalid is counted and noted", async (t) => {
+    const { app, send, drain, value, eventRuns, engine } = await eventStage(t);
+    for (const username of ["ana", "root"]) app.pool.addUser({ username });
+    await send("crm", [
+      { user: "root", first: "Rooted", at: AT },
+      { user: "ana", first: "x".repeat(3_000), last: "Adams", nick: "A", at: AT },
+    ]);
+    await drain();
+    const [run] = await eventRuns();
+    assert.deepEqual(run?.rows, { read: 2, faulty: 1 });
+    assert.equal((await engine.store.runs.books(run?.id ?? "")).invalid, 2);
+    assert.deepEqual(
+      [value("root"), value("ana"), value("ana", "nickname"), value("ana", "family_name")],
+      [undefined, undefined, undefined, "Adams"],
+    );
+    assert.match(await app.because("ana"), /protected/);
+  });
+
+  test("with records of which some name nobody are put without these, which are mapped anew later", async (t) => {
+    const { app, engine, send, drain, value, parked, eventRuns } = await eventStage(t);
+    for (const one of ["ana", "bob"]) {
+      app.pool.addUser({ username: one, attributes: { email: `${one}@example.com`, email_verified: "true" } });
+    }
+    const of = (name: string, first = name) => ({ mail: `${name}@example.com`, first });
+    await send("hr", { employees: [of("eve"), of("ana"), of("fay"), of("bob")] }, { id: "1" });
+    await drain();
+    assert.deepEqual(await parked(), ["hr nobody"]);
+    assert.deepEqual([value("ana", "name"), value("bob", "name")], ["ana", "bob"]);
+    app.pool.addUser({ username: "eve", attributes: { email: "eve@example.com", email_verified: "true" } });
+    await send("hr", { employees: [of("ana", "later")] }, { id: "2" });
+    await drain();
+    const { inbox, runs } = engine.store;
+    const again = async () => {
+      const ids = (await Array.fromAsync(inbox.parked({}))).map(({ id }) => id);
+      assert.deepEqual(await inbox.replay(ids), ids);
+      await drain();
+    };
+    await again();
+    assert.deepEqual([value("eve", "name"), value("ana", "name")], ["eve", "later"]);
+    assert.deepEqual(await parked(), ["hr nobody"]);
+    app.pool.addUser({ username: "fay", attributes: { email: "fay@example.com", email_verified: "true" } });
+    await again();
+    assert.deepEqual([value("fay", "name"), await parked()], ["fay", []]);
+    const [run] = await eventRuns();
+    const { received, applied } = await runs.books(run?.id ?? "");
+    assert.deepEqual([run?.rows.read, received, applied], [5, 5, 5]);
+  });
+
+  test("that a dead drainer had taken are put when its lease has ended, and a late one puts nothing", async (t) => {
+    const { app, engine, send, drain, value, eventRuns } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const taken = await engine.store.inbox.take("dead", { leaseMs: 300, limit: 10, maxBytes: 10_000 });
+    await drain();
+    assert.equal(value("ana"), "Ana");
+    const ids = taken.entries.map(({ id }) => id);
+    const [run] = await eventRuns();
+    const page = { pool: POOL, run: run?.id ?? "", priority: 1, changes: [], invalid: 0, rows: { read: 1, faulty: 0 } };
+    const late = await engine.store.mailboxes.put({ ...page, entries: { token: "dead", ids } });
+    assert.equal(late.accepted, false);
+    assert.deepEqual((await eventRuns())[0]?.rows, { read: 1, faulty: 0 });
+  });
+
+  test("of a paused feed are kept in mailboxes, and go on when it is resumed", async (t) => {
+    const { app, engine, send, drainer, value, eventRuns } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await app.pause({ feed: "crm" }, { by: "ann", reason: "a look" });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const one = drainer();
+    await until("it is put", async () => (await eventRuns()).length === 1);
+    await one.close();
+    assert.equal((await engine.store.runs.books()).pending, 1);
+    assert.equal(value("ana"), undefined);
+    await app.resume({ feed: "crm" });
+    await app.deliver();
+    assert.equal(value("ana"), "Ana");
+  });
+
+  test("of a day whose run was cancelled go into another", async (t) => {
+    const { app, send, drain, drainer, engine, value, eventRuns } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const one = drainer();
+    await send("crm", { user: "ana", first: "cancelled", at: AT });
+    one.wake();
+    await until("it is put", async () => (await eventRuns()).length === 1);
+    const [run] = await eventRuns();
+    await app.cancel(run?.id ?? "");
+    await send("crm", { user: "ana", last: "Adams", at: AT });
+    one.wake();
+    await until("it is put", async () => (await eventRuns()).length === 2);
+    await one.close();
+    await drain();
+    assert.deepEqual([value("ana"), value("ana", "family_name")], [undefined, "Adams"]);
+    assert.deepEqual(
+      (await eventRuns()).map(({ state }) => state),
+      ["reading", "cancelled"],
+    );
+    const day = 86_400_000;
+    const log = createLog("silent");
+    await finishDayRuns(engine.store.runs, log, Date.now());
+    assert.equal((await eventRuns())[0]?.state, "reading");
+    await finishDayRuns(engine.store.runs, log, Date.now() + day + 600_000);
+    assert.deepEqual(
+      (await eventRuns()).map(({ state }) => state),
+      ["finished", "cancelled"],
+    );
+  });
+
+  test("wait while their pool cannot be asked, and those of others do not", async (t) => {
+    const { app, engine, send, config, log, logged, value, openPool } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const poolOf = (feed: string) =>
+      feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool();
+    const one = startDrainer({ engine, config, poolOf, log });
+    t.after(() => one.close());
+    await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
+    await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
+    assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
+    await one.close();
+    const { waiting, ahead } = await engine.store.inbox.counts();
+    assert.equal(waiting + ahead, 1);
+    await app.deliver();
+    assert.equal(value("ana"), "Ana");
+  });
+
+  test("with a name that Cognito does not take hold up no others", async (t) => {
+    const { app, send, drain, value, parked } = await eventStage(t);
+    for (const one of ["ana", "bob"]) {
+      app.pool.addUser({ username: one, attributes: { email: `${one}@example.com`, email_verified: "true" } });
+    }
+    app.emulator.faults.add({ operation: "ListUsers", error: "InvalidParameterException", times: 1 });
+    await send("hr", { employees: [{ mail: "ana@example.com", first: "Ana" }] });
+    await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
+    await drain();
+    assert.deepEqual(await parked(), ["hr unreadable"]);
+    assert.equal([value("ana", "name"), value("bob", "name")].filter((one) => one !== undefined).length, 1);
+  });
+
+  test("that named nobody are looked at again each hour, and go when they are too old", async (t) => {
+    const { app, engine, send, drain, value, parked, log } = await eventStage(t);
+    const { store } = engine;
+    const event = (name: string) => ({ employees: [{ mail: `${name}@example.com`, first: name }] });
+    await send("hr", event("eve"), { id: "1" });
+    await send("hr", event("fay"), { id: "2" });
+    await send("crm", "{");
+    await drain();
+    app.pool.addUser({ username: "eve", attributes: { email: "eve@example.com", email_verified: "true" } });
+    const day = 86_400_000;
+    const watch = createParkedWatch(store, log, day);
+    const now = Date.now();
+    await watch.look(now);
+    await watch.look(now + 3_599_000);
+    assert.equal((await parked()).length, 3);
+    await watch.look(now + 3_600_000);
+    assert.equal((await store.inbox.counts()).waiting, 2);
+    await drain();
+    assert.deepEqual([value("eve", "name"), await parked()], ["eve", ["crm unreadable", "hr nobody"]]);
+    await createParkedWatch(store, log, 0).look(now);
+    assert.deepEqual(await parked(), []);
+  });
+
+  test("may be jobs, which have their values at hand, and the time at which they were added", async (t) => {
+    const { app, accept, drain, value, parked } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const job = (feed: string, body: object, signedAtMs: number) =>
+      accept(feed, {
+        id: `job ${signedAtMs} ${feed}`,
+        signedAtMs,
+        scheme: "job",
+        body: Buffer.from(JSON.stringify(body)),
+        contentType: "application/json",
+      });
+    const now = Date.now();
+    await job(POOL, { pool: POOL, username: "ana", attributes: { given_name: "Ana", nickname: "A" } }, now - 1_000);
+    await job("crm", { feed: "crm", username: "ana", attributes: { family_name: "Adams" } }, now - 1_000);
+    await job(POOL, { pool: POOL, username: "ana", attributes: { given_name: "older" } }, now - 2_000);
+    await job("crm", { feed: "crm", username: "ana", attributes: { given_name: "x" } }, 1.5);
+    await job(
+      "crm",
+      { feed: "crm", username: "ana", attributes: { given_name: "x" }, version: "1960-01-01T00:00:00Z" },
+      now,
+    );
+    await job("changes", { pool: "eu-west-1_Other", username: "ana", attributes: { given_name: "x" } }, now);
+    await drain();
+    assert.deepEqual([value("ana"), value("ana", "family_name")], ["Ana", "Adams"]);
+    assert.equal(value("ana", "nickname"), undefined);
+    assert.deepEqual(await parked(), ["changes unreadable", "crm unreadable", "crm unreadable"]);
+  });
+});

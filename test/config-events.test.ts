@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { eventSecrets } from "../src/config/config.ts";
+import { readConfigFile } from "../src/config/config-file.ts";
+
+describe("a feed with events", () => {
+  let directory = "";
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "poolsync-events-"));
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  async function readAll(yaml: string) {
+    const path = join(directory, "poolsync.yaml");
+    await writeFile(path, yaml);
+    return readConfigFile(path, { needed: true });
+  }
+  const POOL = "pool: eu-west-1_A";
+  const MAPPED = "username: id, attributes: { given_name: n }";
+  const read = (feed: string, name = "hr") => readAll(`feeds: { ${name}: { ${feed} } }\n`);
+  const events = async (said: string, feed = `${POOL}, ${MAPPED}`) => {
+    const { file, problems } = await read(`${feed}, events: { ${said} }`);
+    return { setting: file?.feeds["hr"]?.events, problems };
+  };
+
+  test("may have a file too, and what events do not say for themselves is the feed's", async () => {
+    const { file, problems } = await readAll(`
+feeds:
+  hr:
+    file: https://hr.example.com/export.csv.gz
+    schedule: { cron: 30 2 * * *, timezone: Europe/Berlin }
+    snapshotAge: 1h
+    pool: eu-west-1_Staff
+    username: Employee ID
+    match: custom:employee_id
+    attributes: { given_name: First Name }
+    events:
+      scheme: bamboohr
+      secret: [BAMBOO_SECRET, BAMBOO_SECRET_OLD]
+      records: "employees[*]"
+      username: "fields.Employee #.value"
+      attributes: { given_name: "fields.First name.value" }
+  crm:
+    pool: eu-west-1_Partners
+    username: user
+    version: at
+    attributes: { given_name: first }
+    events: { scheme: standard-webhooks, secret: CRM_SECRET, tolerance: 1h, maxMegabytes: 2 }
+`);
+    assert.deepEqual(problems, []);
+    const { hr, crm } = file?.feeds ?? {};
+    assert.equal(hr?.snapshotAge, 3_600_000);
+    assert.equal(hr.mapping.usernameColumn, "Employee ID");
+    const { mapping, ...bamboo } = hr.events ?? {};
+    assert.deepEqual(bamboo, {
+      scheme: "bamboohr",
+      secret: ["BAMBOO_SECRET", "BAMBOO_SECRET_OLD"],
+      hmac: undefined,
+      toleranceMs: 300_000,
+      maxBytes: 1_048_576,
+      id: undefined,
+      idHeader: undefined,
+      records: "employees[*]",
+    });
+    assert.equal(mapping?.usernameColumn, "fields.Employee #.value");
+    assert.equal(mapping.match, "custom:employee_id");
+    assert.equal(mapping.unknown, "ignore");
+    assert.deepEqual(
+      mapping.attributes.map(({ name, column }) => [name, column]),
+      [["given_name", "fields.First name.value"]],
+    );
+    assert.equal(crm?.file, undefined);
+    assert.deepEqual(crm?.events?.secret, ["CRM_SECRET"]);
+    assert.equal(crm.events.toleranceMs, 3_600_000);
+    assert.equal(crm.events.maxBytes, 2_097_152);
+    assert.deepEqual(crm.events.mapping, { ...crm.mapping, unknown: "ignore" });
+  });
+
+  test("does not look for what a column holds that says it itself in the attribute of `match`", async () => {
+    const { setting } = await events(
+      "scheme: none, username: { column: mail, is: email }",
+      `${POOL}, match: custom:employee_id, ${MAPPED}`,
+    );
+    assert.equal(setting?.mapping.match, undefined);
+    assert.equal(setting?.mapping.identifier, "email");
+  });
+
+  test("takes the forms in which senders sign by `hmac`", async () => {
+    const { setting, problems } = await events(
+      'scheme: hmac, secret: S, id: id, header: Stripe-Signature, part: v1, timestampPart: t, signed: "{timestamp}.{body}"',
+    );
+    assert.deepEqual(problems, []);
+    assert.deepEqual(setting?.hmac, {
+      header: "Stripe-Signature",
+      part: "v1",
+      prefix: undefined,
+      algorithm: "sha256",
+      encoding: "hex",
+      signed: "{timestamp}.{body}",
+      timestampHeader: undefined,
+      timestampPart: "t",
+    });
+  });
+
+  const HMAC = "scheme: hmac, secret: S, version: at, header: X-Sig";
+  const refused: [said: string, path: string, message: RegExp][] = [
+    ["scheme: md5", "scheme", /one of standard-webhooks, bamboohr, hmac, bearer, none, got `md5`/],
+    ["scheme: bamboohr", "secret", /name of a variable .*got nothing/],
+    ["scheme: bamboohr, secret: s3cr3t/+", "secret", /not the secret itself/],
+    ["scheme: bamboohr, secret: [A, B, C]", "secret", /a list of two/],
+    ["scheme: bamboohr, secret: []", "secret", /a list of two/],
+    ["scheme: none, secret: A", "secret", /no secret beside `scheme: none`/],
+    ["scheme: bearer, secret: A", "version", /a `version`, or an `id`, beside `scheme: bearer`/],
+    ["scheme: hmac, secret: A, header: X-Sig", "version", /a `version`, or an `id`, beside `scheme: hmac`/],
+    ["scheme: hmac, secret: A, version: at", "header", /name of a header such as X-Signature, got nothing/],
+    ["scheme: hmac, secret: A, version: at, header: 'a b'", "header", /name of a header/],
+    ["scheme: hmac, secret: A, header: X-Sig, idHeader: X-Id", "idHeader", /not signed/],
+    [`${HMAC}, signed: "{timestamp}.{body}"`, "signed", /`timestampHeader` or `timestampPart`/],
+    [`${HMAC}, timestampHeader: X-T`, "signed", /a time that is not signed/],
+    [`${HMAC}, signed: "POST"`, "signed", /`\{body\}` once/],
+    [`${HMAC}, signed: "{body}{url}"`, "signed", /`\{body\}` once/],
+    [`${HMAC}, signed: "{id}.{body}"`, "idHeader", /header of the `\{id\}`/],
+    [`${HMAC}, timestampPart: t, signed: "{timestamp}{body}"`, "part", /`timestampPart` is another one/],
+    [
+      `${HMAC}, part: v1, timestampPart: t, timestampHeader: X-T, signed: "{timestamp}{body}"`,
+      "timestampPart",
+      /one of `timestampHeader` and `timestampPart`/,
+    ],
+    [`${HMAC}, tolerance: 5m`, "tolerance", /beside `tolerance`/],
+    [`${HMAC}, id: a, idHeader: X-Id`, "idHeader", /one of `id` and `idHeader`/],
+    ["scheme: bearer, secret: A, version: at, tolerance: 5m", "tolerance", /no time of signing/],
+    ["scheme: bearer, secret: A, version: at, header: X-Sig", "header", /it is for `hmac`/],
+    ["scheme: bamboohr, secret: A, id: id", "id", /says itself which event it is/],
+    ["scheme: bamboohr, secret: A, tolerance: 2d", "tolerance", /a day at most/],
+    ["scheme: bamboohr, secret: A, maxMegabytes: 0", "maxMegabytes", /from 1 to 64/],
+    ['scheme: none, records: "employees[*"', "records", /a JMESPath expression .*got `employees\[\*`/],
+    ["scheme: none, records: constructor", "records", /a JMESPath expression/],
+    ["scheme: none, id: nothing()", "id", /a JMESPath expression/],
+    ["scheme: none, attributes: {}", "attributes", /at least one attribute/],
+    ["scheme: none, attributes: { email: mail }", "attributes.email", /`verified` to be mark/],
+    ["scheme: none, secert: A", "", /did you mean secret\?/],
+  ];
+  for (const [said, path, message] of refused) {
+    test(`is refused with { ${said} }`, async () => {
+      const { setting, problems } = await events(said);
+      assert.equal(setting, undefined);
+      const found = problems.find((problem) => problem.path === `poolsync.yaml: feeds.hr.events${path && `.${path}`}`);
+      assert.match(found?.message ?? JSON.stringify(problems), message);
+      assert.ok(!JSON.stringify(problems).includes("s3cr3t"));
+    });
+  }
+
+  test("takes a function that wants something to work on, and a version of the feed for a version of its own", async () => {
+    assert.deepEqual((await events('scheme: none, records: "values(people)"')).problems, []);
+    const feed = `${POOL}, version: at, ${MAPPED}`;
+    assert.deepEqual((await events("scheme: bearer, secret: A", feed)).problems, []);
+  });
+
+  test("has a pool, and a name that can be a part of an address", async () => {
+    const { problems } = await read(`${MAPPED}, events: { scheme: none }`, "'h r'");
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ["poolsync.yaml: feeds.h r.events", "poolsync.yaml: feeds.h r.pool"],
+    );
+  });
+
+  test("says beside its file how old an export may be, or which column has the version", async () => {
+    const feed = `file: a.csv, ${POOL}, ${MAPPED}`;
+    const { problems } = await events("scheme: none", feed);
+    assert.deepEqual(
+      problems.map(({ path }) => path),
+      ["poolsync.yaml: feeds.hr.snapshotAge"],
+    );
+    assert.match(problems[0]?.message ?? "", /a `version` column, or `snapshotAge: 1h`.*old values would go over/);
+    assert.deepEqual((await events("scheme: none", `${feed}, version: at`)).problems, []);
+    assert.deepEqual((await events("scheme: none", `${feed}, snapshotAge: 90m`)).problems, []);
+    assert.match(
+      (await events("scheme: none", `${feed}, snapshotAge: 0`)).problems[0]?.message ?? "",
+      /a span of time/,
+    );
+  });
+
+  test("is told everything that is wrong with it at once", async () => {
+    const { problems } = await read(`file: a.csv, ${MAPPED}, events: { scheme: hmac, records: "a[" }`);
+    assert.deepEqual(problems.map(({ path }) => path.replace("poolsync.yaml: feeds.hr.", "")).toSorted(), [
+      "events.header",
+      "events.records",
+      "events.secret",
+      "events.version",
+      "pool",
+      "snapshotAge",
+    ]);
+  });
+
+  test("maps only what the feed owns, in its events too", async () => {
+    const feeds = (owner: string) => `
+pools: { p: { id: eu-west-1_A, owner: ${owner} } }
+feeds:
+  hr: { pool: p, username: id, attributes: { given_name: n }, events: { scheme: none, attributes: { given_name: n, nickname: k } } }
+  crm: { pool: p, username: id, attributes: { nickname: k, family_name: f } }
+`;
+    const { file, problems } = await readAll(feeds("{ nickname: crm }"));
+    assert.deepEqual(problems, []);
+    const hr = file?.feeds["hr"];
+    assert.deepEqual(hr?.notOwned, []);
+    assert.deepEqual(
+      hr.events?.mapping.attributes.map(({ name }) => name),
+      ["given_name"],
+    );
+    const unsaid = await readAll(feeds("{}"));
+    assert.match(unsaid.problems[0]?.message ?? "", /one feed to map `nickname`/);
+    const none = await readAll(feeds("{ nickname: crm }").replace("given_name: n, nickname: k", "nickname: k"));
+    assert.deepEqual(
+      none.problems.map(({ path }) => path),
+      ["poolsync.yaml: feeds.hr.events.attributes"],
+    );
+  });
+
+  test("has its secrets in the environment, and one that is not set or blank is none", () => {
+    const secret = ["A", "B", "C"];
+    assert.deepEqual(eventSecrets({ secret }, { A: " s3cr3t\n", B: " " }), ["s3cr3t", undefined, undefined]);
+  });
+});
