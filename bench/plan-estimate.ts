@@ -13,6 +13,7 @@ import { deliverOwn } from "../src/app/runs/own-deliveries.ts";
 import { stopDeliveries } from "../src/app/runs/stop-deliveries.ts";
 import { readConfig } from "../src/config/config.ts";
 import { reportedReads } from "../src/delivery/reported-reads.ts";
+import type { Verified } from "../src/core/unit.ts";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import type { PoolDefinition } from "../src/emulator/pool-definition.ts";
 import { withScope } from "../src/lifecycle.ts";
@@ -29,6 +30,8 @@ interface Scene {
   readonly header: string;
   readonly rows: number;
   readonly row: (nth: number) => string;
+  /** `mark` unless said. */
+  readonly verified?: Verified;
 }
 
 /** 20 calls a second each: seconds of looks, and of writes. */
@@ -56,6 +59,15 @@ const SCENES: readonly Scene[] = [
     header: "username,email",
     rows: 200,
     row: (nth) => `u${nth},new${nth}@example.com`,
+  },
+  {
+    title: "100 e-mail addresses of 20,000 users, whose flags are kept",
+    users: 20_000,
+    pool: {},
+    header: "username,email",
+    rows: 100,
+    row: (nth) => `u${nth},new${nth}@example.com`,
+    verified: "keep",
   },
 ];
 
@@ -90,7 +102,7 @@ function callsOf({ counters }: Emulator): { updates: number; lists: number } {
 }
 
 async function estimate(scene: Scene, engineAt: Readonly<Record<string, string>>): Promise<Estimated> {
-  const { title, users, pool: definition, header, rows, row } = scene;
+  const { title, users, pool: definition, header, rows, row, verified = "mark" } = scene;
   const directory = await mkdtemp(join(tmpdir(), "poolsync-bench-"));
   const emulator = await startEmulator({ shortPages: 0, latencyMs: 20 });
   const endpoint = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url };
@@ -110,7 +122,7 @@ async function estimate(scene: Scene, engineAt: Readonly<Record<string, string>>
     const { signal } = new AbortController();
     return await withScope(async (scope) => {
       const deps = { ...opened, scope, stdin: Readable.from([]), signal };
-      const feeds = await openFeeds(deps, { files: [file], userPoolId: POOL, verified: "mark" });
+      const feeds = await openFeeds(deps, { files: [file], userPoolId: POOL, verified });
       const { engine, pool } = feeds;
       const planned = await planFeeds(opened, { scope, engine, pool, signal }, feeds, "live");
       const [{ plan } = { plan: undefined }] = planned;

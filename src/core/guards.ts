@@ -69,6 +69,8 @@ export interface GuardFigures {
     readonly cleared?: Readonly<Record<string, number>> | undefined;
     /** Of each attribute the value that most users are given, of those that replace many; absent where nobody knows. */
     readonly same?: readonly SameValue[] | undefined;
+    /** Of those who are written although the pool does not list them, the worst: nobody saw what they have. */
+    readonly unseen?: { readonly changed: number; readonly cleared: Readonly<Record<string, number>> };
   };
   readonly placeholders: readonly Placeholders[];
   /** Attributes whose column says nothing in any row. */
@@ -162,10 +164,12 @@ export function brokenGuards(settings: GuardSettings, figures: GuardFigures): re
     broken.push({ ...about, limit, found: count / of, count, of });
   };
   if (users) {
-    const { matched, changed, cleared = {}, same = [] } = users;
-    most(settings.changed, changed, matched, { guard: "changed" });
+    const { matched, cleared = {}, same = [], unseen = { changed: 0, cleared: {} } } = users;
+    const changed = users.changed + unseen.changed;
+    most(settings.changed, changed, matched + unseen.changed, { guard: "changed" });
     for (const [attribute, count] of Object.entries(cleared)) {
-      most(settings.cleared, count, matched, { guard: "cleared", attribute });
+      const { [attribute]: others = 0 } = unseen.cleared;
+      most(settings.cleared, count + others, matched + others, { guard: "cleared", attribute });
     }
     for (const { users: count, ...value } of same) {
       if (value.values < MANY_VALUES) continue;

@@ -9,11 +9,16 @@ export const PAGE_USERS = 60;
 /** So many looks are made where nobody knows how large the pool is; of a file of more rows it is likely to hold them all. */
 const MOST_LOOKS_UNKNOWN = 1000;
 
+/** So many pages are read rather than that somebody is missed. */
+const MOST_PAGES_TO_MISS_NOBODY = 1000;
+
 export interface ReadingFacts {
   /** As the pool says it, roughly; absent where it does not. */
   readonly estimatedUsers?: number | undefined;
   /** The calls, at the most, that find everybody who is asked for; absent where only a scan finds them. */
   readonly looks?: number | undefined;
+  /** Some user may not be found by a look, though a scan finds them: see `Asking`. */
+  readonly mayMiss?: boolean;
 }
 
 export type Reading =
@@ -21,13 +26,15 @@ export type Reading =
   /** `calls` is absent where nobody knows how many users there are. */
   | { readonly is: "scan"; readonly calls?: number };
 
-export function chooseReading({ estimatedUsers, looks }: ReadingFacts): Reading {
+export function chooseReading({ estimatedUsers, looks, mayMiss = false }: ReadingFacts): Reading {
   if (estimatedUsers === undefined) {
-    return looks !== undefined && looks <= MOST_LOOKS_UNKNOWN ? { is: "looks", calls: looks } : { is: "scan" };
+    const isFew = looks !== undefined && looks <= MOST_LOOKS_UNKNOWN;
+    return isFew && !mayMiss ? { is: "looks", calls: looks } : { is: "scan" };
   }
   // Where there is nobody, one call says so.
   const pages = Math.max(1, Math.ceil(estimatedUsers / PAGE_USERS));
-  return looks !== undefined && looks < pages ? { is: "looks", calls: looks } : { is: "scan", calls: pages };
+  const mayLook = !mayMiss || pages > MOST_PAGES_TO_MISS_NOBODY;
+  return mayLook && looks !== undefined && looks < pages ? { is: "looks", calls: looks } : { is: "scan", calls: pages };
 }
 
 /** The attributes by which ListUsers finds users. */

@@ -4,10 +4,11 @@
  */
 import { accountOf } from "../cognito/listed-user.ts";
 import { mayAwait } from "../core/comparison.ts";
+import type { ContactPlan } from "../core/contact.ts";
 import { planUnit } from "../core/payload.ts";
-import { isContact, isPlain } from "../core/unit.ts";
+import { contactOf, isContact, isPlain } from "../core/unit.ts";
 import type { ClaimedUnit, ClaimWork } from "./claim-work.ts";
-import { answerFor, checkPerson, isFormers, lookAtPerson, type PersonAnswer } from "./person-check.ts";
+import { answerFor, checkPerson, isFormers, lookAnew, lookAtPerson, type PersonAnswer } from "./person-check.ts";
 import type { Recipient } from "./recipients.ts";
 
 /** A hold is looked at again after this: a probe of somebody else's may have lifted it long before the next is due. */
@@ -46,7 +47,7 @@ async function checkPeople(work: ClaimWork): Promise<void> {
     const found = asked.get(key) ?? (await checkPerson(deps, seeker, person, { nowMs, called: recipient.called }));
     asked.set(key, found);
     const answer = answerFor(found, claimed);
-    if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipient, answer.user);
+    if (answer.is === "theirs" && answer.user !== undefined) recipients.seen(recipient, answer.user, answer.lately);
     else if (answer.is === "lost") session.bury(name, "user-not-found", answer.reason);
     else if (answer.is === "wait") session.defer([name], Math.min(answer.inMs, RESERVED_LOOK_MS));
     else if (answer.is === "unknown") work.readFailed([unit], answer.failure);
@@ -67,24 +68,24 @@ async function deferContacts({ deps, session, open }: ClaimWork): Promise<void> 
 
 /**
  * E-mail and phone are compared with what is there, because writing them may message or lock out the person, and
- * other values where what is there already is not to be sent. Flags are compared when everything else was sent.
+ * other values where what is there already is not to be sent. Flags are compared when everything else was sent. What
+ * was seen within the minute serves as long as nothing that is sent is decided by it, and for rows of feeds.
  */
 async function look(work: ClaimWork, recipient: Recipient, units: readonly ClaimedUnit[]): Promise<void> {
-  const { deps, claim, username, session, seeker, recipients } = work;
-  if (recipient.view === undefined) {
-    const { account } = recipient.person;
-    const whom = account === undefined ? { username } : { sub: account.sub };
-    const read = await lookAtPerson(deps, seeker, whom, claim.answer.leaseUntil - deps.leaseMs);
-    if (!read.ok) return work.readFailed(units, read.failure);
-    work.answered ||= !read.lately;
-    if (read.user !== undefined) recipients.seen(recipient, read.user);
+  const { claim, session } = work;
+  if (recipient.view === undefined && !(await lookWith(work, recipient, units, lookAtPerson))) return;
+  if (recipient.view?.lately === true) {
+    const names = new Set(units.map(({ name }) => name));
+    if (units.some((unit) => needsFreshLook(work, unit, names))) {
+      if (!(await lookWith(work, recipient, units, lookAnew))) return;
+    }
   }
   const listed = recipient.view?.listed;
-  for (const unit of units) {
+  for (const unit of units.filter(work.isOpen)) {
     const { name, attributes } = unit;
     if (isContact(name)) {
       const isLast = listed !== undefined && claim.answer.sent?.includes(name) === true;
-      planContactUnit(work, unit, isLast && (await isFormers(deps, claim.user, name, listed)));
+      planContactUnit(work, unit, isLast && (await isFormers(work.deps, claim.user, name, listed)));
     } else if (isPlain(name)) {
       // The list is eventually consistent: where it does not show the user, the write is the authority.
       if (listed && attributes.every(({ Name, Value }) => (listed.attributes.get(Name) ?? "") === Value)) {
@@ -94,16 +95,58 @@ async function look(work: ClaimWork, recipient: Recipient, units: readonly Claim
   }
 }
 
+/** False where the pool could not be asked. */
+async function lookWith(
+  work: ClaimWork,
+  recipient: Recipient,
+  units: readonly ClaimedUnit[],
+  ask: typeof lookAtPerson,
+): Promise<boolean> {
+  const { deps, claim, username, seeker, recipients } = work;
+  const { account } = recipient.person;
+  const whom = account === undefined ? { username } : { sub: account.sub };
+  const read = await ask(deps, seeker, whom, claim.answer.leaseUntil - deps.leaseMs);
+  if (!read.ok) {
+    work.readFailed(units, read.failure);
+    return false;
+  }
+  work.answered ||= !read.lately;
+  if (read.user !== undefined) recipients.seen(recipient, read.user, read.lately);
+  else recipients.gone(recipient);
+  return true;
+}
+
+/**
+ * True for an address, number or flag of which something is sent that a look decides: a flag alone, or one that is
+ * kept. A feed's row may find within the minute that nothing is to be sent; who asks for one change is told that of a
+ * look of now. `names`: of all units that are looked at.
+ */
+function needsFreshLook(work: ClaimWork, unit: ClaimedUnit, names: ReadonlySet<string>): boolean {
+  const { name, value, claimed } = unit;
+  if (isPlain(name)) return false;
+  const isThere = planOf(work, unit).do === "unchanged";
+  const isOfRow = claimed.sendUnless === "there";
+  const contact = contactOf(name);
+  // What an address leaves of its flag is not known beforehand.
+  if (contact !== undefined) return !isOfRow || !isThere || names.has(contact);
+  if (value.kind === "text" && value.verified === "keep") return !isOfRow || !isThere;
+  // What was sent last, and awaits a confirmation, is not sent again.
+  return !isOfRow && (isThere || work.claim.answer.sent?.includes(name) === true);
+}
+
+function planOf({ deps: { profile } }: ClaimWork, unit: ClaimedUnit): ContactPlan {
+  const { claimed, recipient } = unit;
+  // Who asks for another spelling of an address gets it, though the pool takes both for the same.
+  const isAsked = claimed.sendUnless === undefined;
+  return planUnit({ caseSensitive: isAsked || profile.caseSensitive }, unit, recipient.view?.contacts);
+}
+
 /** Says what is sent for an address, number or flag, given what is there now, or concludes it. */
 export function planContactUnit(work: ClaimWork, unit: ClaimedUnit, wasAnothers = false): void {
   const { deps, claim, session } = work;
-  const { profile } = deps;
-  const { name, value, claimed, recipient } = unit;
-  // Who asks for another spelling of an address gets it, though the pool takes both for the same.
-  const isAsked = claimed.sendUnless === undefined;
-  const caseSensitive = isAsked || profile.caseSensitive;
-  const plan = planUnit({ caseSensitive }, unit, recipient.view?.contacts);
-  const awaits = !wasAnothers && claim.answer.sent?.includes(name) === true && mayAwait(profile, { name, value });
+  const { name, value } = unit;
+  const plan = planOf(work, unit);
+  const awaits = !wasAnothers && claim.answer.sent?.includes(name) === true && mayAwait(deps.profile, { name, value });
   if (plan.do === "unchanged") session.unchanged(name, { account: markOf(work, unit) });
   else if (plan.do === "send" && awaits) session.unchanged(name, { awaiting: true, account: markOf(work, unit) });
   else if (plan.do === "bury") session.bury(name, plan.kind, plan.reason);

@@ -106,6 +106,8 @@ async function fail(work: ClaimWork, part: Part, { failure, message }: Refusal, 
     parts.unshift(part);
     return;
   }
+  const whom = to.person.account ?? { username: work.username };
+  if (failure.kind === "user-not-found") work.deps.seen.forget(whom);
   const names = units.map(({ name }) => name);
   const sent = payloadOf(units).map(({ Name }) => Name);
   const judgement = judgeRefusal(failure, message, { names, sent, ...(splitBy ? { splitBy } : {}) });

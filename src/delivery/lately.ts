@@ -1,7 +1,9 @@
 /** What this process saw of a user within the last minute, where nothing says that it may be otherwise by now. */
 import { canonicalAlias, isAliasAttribute } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
+import type { PersonName } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
+import { flagOf } from "../core/unit.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
 import type { Seen, SeenUsers } from "./seen-users.ts";
@@ -35,6 +37,26 @@ async function wroteSince({ store }: LatelyDeps, user: string, { lookedAt }: See
   if (Object.values(ledger).some(({ at = 0 }) => at >= lookedAt)) return true;
   const { abandonedCalls = {}, unresolvedCalls = {} } = mailbox ?? {};
   return Object.keys(abandonedCalls).length + Object.keys(unresolvedCalls).length > 0;
+}
+
+/**
+ * True where a call of any process may have given or taken the name since it was asked whose it is, or may yet: the value
+ * was written, or its flag. A claim in whose hand they are counts with `claims`; who holds the claim counts none.
+ */
+export async function isNameDoubted(
+  store: Pick<Store, "mailboxes">,
+  user: string,
+  { attribute, askedAt }: Pick<PersonName, "attribute" | "askedAt">,
+  { claims }: { readonly claims: boolean },
+): Promise<boolean> {
+  const { ledger, mailbox } = await store.mailboxes.read(user);
+  return [attribute, flagOf(attribute) ?? attribute].some(
+    (unit) =>
+      (ledger[unit]?.at ?? 0) >= askedAt ||
+      mailbox?.abandonedCalls[unit] !== undefined ||
+      mailbox?.unresolvedCalls[unit] !== undefined ||
+      (claims && mailbox?.claim?.units[unit] !== undefined),
+  );
 }
 
 /** In an alias pool a value moves away from whoever has it. */

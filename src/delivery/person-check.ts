@@ -16,7 +16,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import { ordinalOf } from "../core/version.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Store } from "../store/store.ts";
-import { seenLately } from "./lately.ts";
+import { isNameDoubted, seenLately } from "./lately.ts";
 import { lookWithinLease, type Seeker } from "./lease-look.ts";
 import type { SeenUsers } from "./seen-users.ts";
 
@@ -41,8 +41,8 @@ export type PersonAnswer =
   | { readonly is: "given-up"; readonly user: ListedUser; readonly by: readonly string[] };
 
 type ConcludedAnswer =
-  /** The account is the one, or the list does not show it. `user`: what the pool has of it, where that was just asked. */
-  | { readonly is: "theirs"; readonly user?: ListedUser }
+  /** The account is the one, or the list does not show it. `user`: what the pool has of it; `lately`: as it was seen within the minute. */
+  | { readonly is: "theirs"; readonly user?: ListedUser; readonly lately?: boolean }
   | { readonly is: "lost"; readonly reason: LostPerson }
   /** Somebody else is about to get the name. */
   | { readonly is: "wait"; readonly inMs: number }
@@ -60,7 +60,7 @@ export async function checkPerson(
   if (account === undefined) return { is: "theirs" };
   const answer: PersonAnswer =
     name === undefined ? { is: "theirs" } : await checkName(deps, seeker, account, name, nowMs);
-  const isKnown = answer.is !== "theirs" || answer.user !== undefined;
+  const isKnown = answer.is !== "theirs" || (answer.user !== undefined && answer.lately !== true);
   return isKnown || called === account.sub ? answer : checkAccount(deps, seeker, account, nowMs);
 }
 
@@ -75,16 +75,18 @@ async function checkName(
   const isRecent = isFresh(askedAt, nowMs);
   if (isAliasAttribute(attribute)) {
     const alias = { attribute, value };
-    return checkAlias(deps, seeker, account, alias, { isRecent, nowMs });
+    const mayBelieve =
+      isRecent && !(await isNameDoubted(deps.store, seeker.user, { attribute, askedAt }, { claims: false }));
+    return checkAlias(deps, seeker, account, alias, { isRecent: mayBelieve, nowMs });
   }
   // A value that cannot be written never passes to another user.
   if (isRecent || profile.attributes[attribute]?.mutable === false) return { is: "theirs" };
   const read = await lookAtPerson(deps, seeker, account, nowMs);
   if (!read.ok) return { is: "unknown", failure: read.failure };
-  const { user } = read;
+  const { user, lately } = read;
   // Where the list does not show the user, the call decides.
   if (user === undefined) return { is: "theirs" };
-  return user.attributes.get(attribute) === value ? { is: "theirs", user } : PASSED_ON;
+  return user.attributes.get(attribute) === value ? { is: "theirs", user, lately } : PASSED_ON;
 }
 
 async function checkAlias(
@@ -123,7 +125,7 @@ async function checkAlias(
 
 /**
  * Checks the account of a user that the call names by username: a provider's user, or any user where the service takes
- * no sub. A deleted user may exist again under that username, as another account.
+ * no sub. A deleted user may exist again under that username, as another account, so what was seen before says nothing.
  */
 async function checkAccount(
   deps: PersonDeps,
@@ -131,7 +133,7 @@ async function checkAccount(
   account: Account,
   nowMs: number,
 ): Promise<PersonAnswer> {
-  const read = await lookAtPerson(deps, seeker, account, nowMs);
+  const read = await lookAnew(deps, seeker, account, nowMs);
   if (!read.ok) return { is: "unknown", failure: read.failure };
   // The list has shown the account before: where it no longer does, the account is gone.
   return read.user === undefined ? { is: "lost", reason: "account-gone" } : { is: "theirs", user: read.user };
@@ -155,10 +157,15 @@ type Whom = { readonly sub: string } | { readonly username: string };
 /** What the list shows of a user, and whether that was looked at a moment ago and no call was made. */
 export async function lookAtPerson(deps: PersonDeps, seeker: ClaimSeeker, whom: Whom, nowMs: number) {
   const user = await seenLately(deps, seeker.user, whom, nowMs);
-  if (user !== undefined) return { ok: true, user, lately: true } as const;
+  return user === undefined ? lookAnew(deps, seeker, whom, nowMs) : ({ ok: true, user, lately: true } as const);
+}
+
+/** What the list shows of a user now, whatever was seen within the minute. */
+export async function lookAnew(deps: PersonDeps, seeker: ClaimSeeker, whom: Whom, nowMs: number) {
   const read = await readAnew(deps, seeker, whom);
   if (!read.ok) return read;
-  if (read.user !== undefined) deps.seen.keep({ user: read.user, lookedAt: nowMs });
+  if (read.user === undefined) deps.seen.forget(whom);
+  else deps.seen.keep({ user: read.user, lookedAt: nowMs });
   return { ...read, lately: false };
 }
 

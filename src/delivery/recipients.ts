@@ -13,6 +13,8 @@ export interface View {
   readonly listed: ListedUser;
   /** As the calls of this claim have left them. */
   contacts: Contacts | undefined;
+  /** True where that is what was seen within the minute, and not what this claim asked. */
+  readonly lately: boolean;
 }
 
 export interface Recipient {
@@ -27,8 +29,13 @@ export interface Recipients {
   /** Units of one account have one recipient, and so have those that are called by its name. */
   of(person: Person): Recipient;
   all(): readonly Recipient[];
-  /** A look found this user for the recipient. Of one account there is one view, however it was found. */
-  seen(recipient: Recipient, user: ListedUser): void;
+  /**
+   * A look found this user for the recipient. Of one account there is one view, however it was found: what was asked
+   * replaces what was seen `lately`.
+   */
+  seen(recipient: Recipient, user: ListedUser, lately?: boolean): void;
+  /** The list does not show the user any more. */
+  gone(recipient: Recipient): void;
 }
 
 export function createRecipients(username: string, subs: Pick<SubProbe, "called">): Recipients {
@@ -47,10 +54,17 @@ export function createRecipients(username: string, subs: Pick<SubProbe, "called"
       return recipient;
     },
     all: () => [...recipients.values()],
-    seen(recipient, user) {
-      const view = views.get(user.sub) ?? { listed: user, contacts: contactsIn(user) };
+    seen(recipient, user, lately = false) {
+      const known = views.get(user.sub);
+      const isBetter = known === undefined || (known.lately && !lately);
+      const view = isBetter ? { listed: user, contacts: contactsIn(user), lately } : known;
       views.set(user.sub, view);
+      for (const other of recipients.values()) if (known !== undefined && other.view === known) other.view = view;
       recipient.view = view;
+    },
+    gone(recipient) {
+      if (recipient.view !== undefined) views.delete(recipient.view.listed.sub);
+      delete recipient.view;
     },
   };
 }

@@ -4,10 +4,11 @@
  * It is a memory of looks, and says nothing of what was written since: see lately.ts.
  */
 import { accountOf } from "../cognito/listed-user.ts";
-import { canonicalAlias, type Alias } from "../core/alias-claims.ts";
+import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import { isFresh, type Account } from "../core/person.ts";
 import { canonicalUsername, type PoolProfile } from "../core/pool-schema.ts";
+import { flagOf } from "../core/unit.ts";
 
 export interface Seen {
   readonly user: ListedUser;
@@ -26,11 +27,16 @@ export interface Bearer {
 }
 
 export interface SeenUsers {
-  /** `asked`: the name by which the pool was asked for the user. */
+  /**
+   * `asked`: the name by which the pool was asked for the user. Names that the user does not have any more are
+   * forgotten, and so is whose a name was that the user has by now.
+   */
   keep(seen: Seen, asked?: Alias): void;
   /** Of an account, or of whoever has the canonical username. */
   of(whom: { readonly sub: string } | { readonly username: string }, nowMs: number): Seen | undefined;
   bearer(alias: Alias, nowMs: number): Bearer | undefined;
+  /** The user is gone, or is another one by now, and so are the names. */
+  forget(whom: { readonly sub: string } | { readonly username: string }): void;
   /** A call is about to change the account, or whoever has the username. */
   written(whom: { readonly sub: string } | { readonly username: string }): void;
   /** The aliases change hands: who had them, and who gets them, is to be looked at anew. */
@@ -46,7 +52,12 @@ interface Entry {
   readonly account: Account;
   readonly lookedAt: number;
   /** When the pool was asked for names of theirs, by name. */
-  readonly names: Map<string, number>;
+  readonly names: Map<string, Asked>;
+}
+
+interface Asked {
+  readonly alias: Alias;
+  readonly askedAt: number;
 }
 
 export function createSeenUsers(profile: PoolProfile): SeenUsers {
@@ -58,6 +69,33 @@ export function createSeenUsers(profile: PoolProfile): SeenUsers {
 
   const find = (whom: { readonly sub: string } | { readonly username: string }): Entry | undefined =>
     entries.get("sub" in whom ? whom.sub : (usernames.get(whom.username) ?? ""));
+
+  /** In an alias pool an address that is not verified any more may be somebody else's by now. */
+  function bears({ attributes }: ListedUser, alias: Alias): boolean {
+    const { attribute } = alias;
+    const value = attributes.get(attribute) ?? "";
+    const flag = profile.aliasAttributes.includes(attribute) ? flagOf(attribute) : undefined;
+    const isTheirs = flag === undefined || attributes.get(flag)?.toLowerCase() === "true";
+    return isTheirs && value !== "" && keyOf({ attribute, value }) === keyOf(alias);
+  }
+
+  function dropName(sub: string, entry: Entry, key: string): void {
+    entry.names.delete(key);
+    if (names.get(key) === sub) names.delete(key);
+  }
+
+  /** What a look says of names: the user's own, and those that others had before. */
+  function judgeNames(user: ListedUser, entry: Entry): void {
+    for (const [key, { alias }] of entry.names) if (!bears(user, alias)) dropName(user.sub, entry, key);
+    for (const attribute of [...profile.aliasAttributes, ...profile.usernameAttributes]) {
+      const value = user.attributes.get(attribute) ?? "";
+      if (!isAliasAttribute(attribute) || !bears(user, { attribute, value })) continue;
+      const key = keyOf({ attribute, value });
+      const other = names.get(key);
+      const asked = entries.get(other ?? "")?.names.get(key);
+      if (other !== user.sub && asked !== undefined && asked.askedAt <= entry.lookedAt) names.delete(key);
+    }
+  }
 
   function drop(sub: string, entry: Entry): void {
     entries.delete(sub);
@@ -83,11 +121,13 @@ export function createSeenUsers(profile: PoolProfile): SeenUsers {
       const username = canonicalUsername(profile, user.username);
       const entry: Entry = isOlder
         ? known
-        : { seen, username, account: accountOf(user), lookedAt, names: known?.names ?? new Map<string, number>() };
+        : { seen, username, account: accountOf(user), lookedAt, names: known?.names ?? new Map<string, Asked>() };
       entries.set(user.sub, entry);
       usernames.set(entry.username, user.sub);
-      if (asked !== undefined) {
-        entry.names.set(keyOf(asked), lookedAt);
+      if (!isOlder) judgeNames(user, entry);
+      // An answer that comes late says nothing against a newer look.
+      if (asked !== undefined && !isOlder) {
+        entry.names.set(keyOf(asked), { alias: asked, askedAt: lookedAt });
         names.set(keyOf(asked), user.sub);
       }
       makeRoom(lookedAt);
@@ -99,10 +139,14 @@ export function createSeenUsers(profile: PoolProfile): SeenUsers {
     bearer(alias, nowMs) {
       const key = keyOf(alias);
       const entry = entries.get(names.get(key) ?? "");
-      const askedAt = entry?.names.get(key);
+      const askedAt = entry?.names.get(key)?.askedAt;
       if (entry === undefined || askedAt === undefined || !isFresh(askedAt, nowMs)) return undefined;
       const { username, account, seen } = entry;
       return { username, account, askedAt, ...(seen && { user: seen.user }) };
+    },
+    forget(whom) {
+      const entry = find(whom);
+      if (entry !== undefined) drop(entry.account.sub, entry);
     },
     written(whom) {
       const entry = find(whom);

@@ -2,7 +2,7 @@
  * Finds the user who has a name: an address, a number, a sub or a preferred username is looked up in the pool with
  * ListUsers, which bills nobody. Names pass from one person to another, so poolsync never writes by what the store
  * remembers of them: that is a hint for people. A process may use its own answer for a minute, unless a user is about
- * to get the value.
+ * to get the value, or it was written since.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { CognitoError } from "../cognito/cognito-error.ts";
@@ -19,6 +19,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import { linkPlace } from "../store/sealed-unit.ts";
 import type { Store } from "../store/store.ts";
+import { isNameDoubted } from "./lately.ts";
 import type { SeenUsers } from "./seen-users.ts";
 
 export type Named =
@@ -116,6 +117,8 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
       const known = seen.bearer(alias, await store.now());
       if (known === undefined || (await reservedFor(alias)) !== undefined) continue;
       const { account, askedAt, ...bearer } = known;
+      const user = keyring.userKey(profile.id, known.username);
+      if (await isNameDoubted(store, user, { attribute, askedAt }, { claims: true })) continue;
       return { is: "one", ...bearer, person: { account, name: { ...alias, askedAt } }, by: attribute, askedAt };
     }
     return undefined;

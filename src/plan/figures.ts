@@ -204,20 +204,31 @@ export function createTally({ profile, baseline, pace, nowMs }: TallyStart): Tal
 type UserRow = Extract<PlannedRow, { kind: "user" }>;
 
 /**
- * Calls of ListUsers that find the row's user and what is there, when it is put and delivered. The look of the plan
- * serves for a minute. `atMs`: when it is delivered, by the store's clock.
+ * Calls of ListUsers that find the row's user and what is there, when it is put and delivered. The look of the plan, or
+ * of whoever puts it, serves for a minute, and for no flag that is sent. `atMs`: when it is delivered, by the store's
+ * clock.
  */
 function looksAt(row: UserRow, sent: readonly PlannedUnit[], baseline: Baseline, atMs: number): number {
   const waits = ({ unit, action }: PlannedUnit): boolean =>
     isSent(action) || (action === "unchanged" && (baseline !== "live" || contactOf(unit.name) !== undefined));
   if (!row.units.some(waits)) return 0;
-  // Whoever is found when the change is put is looked at no second time, if it is sent within the minute.
-  if (baseline !== "live") return 1;
-  if (!row.found) return 1 + (row.looksToFind ?? 0);
-  if (row.lookedAt !== undefined && isFresh(row.lookedAt, atMs)) return 0;
+  // A provider's user is called by username: that it is still the account is asked right before.
+  const isFederated = row.person?.account?.federated === true;
+  const asksAnew = isFederated || sent.some(({ unit }) => restsOnFlag(unit)) ? 1 : 0;
+  if (!row.found) {
+    // Whoever is found when the change is put is looked at no second time, if it is sent within the minute.
+    const toFind = row.looksToFind ?? 0;
+    return baseline === "live" ? 1 + toFind : Math.max(1, toFind + asksAnew);
+  }
+  if (row.lookedAt !== undefined && isFresh(row.lookedAt, atMs)) return asksAnew;
   const isContactSent =
     sent.some(({ unit }) => isContact(unit.name)) || row.units.some(({ unit }) => isFlag(unit.name));
-  return isContactSent || row.person?.account?.federated === true || row.person?.name !== undefined ? 1 : 0;
+  return isContactSent || isFederated || row.person?.name !== undefined ? 1 : 0;
+}
+
+/** True for a flag alone, or one that is kept: what is sent of it is asked right before. */
+function restsOnFlag({ value }: PlannedUnit["unit"]): boolean {
+  return value.kind === "as-is" || (value.kind === "text" && value.verified === "keep");
 }
 
 /** True where the owner of a sign-in name is looked at before the unit is sent. */

@@ -16,11 +16,14 @@ export interface GuardTally {
   ): GuardFigures;
 }
 
-export function createGuardTally(baseline: Baseline): GuardTally {
+/** `mayMiss`: users whom the pool does not list may be in it for long, and not only since a moment ago. */
+export function createGuardTally(baseline: Baseline, mayMiss: boolean): GuardTally {
   /** So few rows that nobody was left out: see `Unlisted`. */
   const unlisted = new Set<string>();
   const unlistedWritten = new Set<string>();
   let unlistedRows = 0;
+  /** By attribute, of rows of such users: nobody saw that there is nothing to clear. */
+  const unseenCleared: Record<string, number> = {};
   const placeholders = new Map<string, { readonly attribute: string; readonly word: string; users: number }>();
 
   function countPlaceholder(plannedUnit: PlannedUnit): void {
@@ -42,13 +45,19 @@ export function createGuardTally(baseline: Baseline): GuardTally {
       if (baseline !== "live" || row.found) return;
       unlisted.add(row.user);
       unlistedRows += 1;
-      if (row.units.some(({ action }) => isSent(action))) unlistedWritten.add(row.user);
+      const sent = row.units.filter(({ action }) => isSent(action));
+      if (sent.length > 0) unlistedWritten.add(row.user);
+      for (const { unit } of sent) {
+        if (unit.value.kind === "clear") unseenCleared[unit.name] = (unseenCleared[unit.name] ?? 0) + 1;
+      }
     },
     figures({ rows, faults, attributes, users: { matched, changed } }, { same, ...facts }) {
       const { "user-unknown": unknown = 0 } = faults;
       const cleared = Object.fromEntries(Object.entries(attributes).map(([name, { clear }]) => [name, clear]));
+      const seen = { matched: matched - unlisted.size, changed: changed - unlistedWritten.size };
+      const unseen = { changed: mayMiss ? unlistedWritten.size : 0, cleared: unseenCleared };
       const known: Record<Baseline, GuardFigures["users"]> = {
-        live: { matched: matched - unlisted.size, changed: changed - unlistedWritten.size, cleared, same },
+        live: { ...seen, cleared, same, unseen },
         // It says what was written last, and not what was there.
         ledger: { matched, changed },
         none: undefined,

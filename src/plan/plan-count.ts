@@ -22,7 +22,7 @@ import type { ConcludedPlanner } from "./planner.ts";
 import type { Scratch } from "./scratch.ts";
 
 export interface CountDeps {
-  readonly profile: Pick<PoolProfile, "arn" | "aliasAttributes" | "usernameAttributes">;
+  readonly profile: Pick<PoolProfile, "arn" | "aliasAttributes" | "usernameAttributes" | "caseSensitive">;
   readonly keyring: Pick<Keyring, "namer">;
   /** The attributes that an identity provider gives its users; undefined where that may not be asked. */
   readonly providerAttributes: (provider: string, signal: AbortSignal) => Promise<ReadonlySet<string> | undefined>;
@@ -56,7 +56,9 @@ export async function countPlan(
 }> {
   const tally = createTally({ ...facts, profile: deps.profile });
   const kindTally = createKindTally();
-  const guardTally = createGuardTally(facts.baseline);
+  // The list minds the case of usernames where the pool does not: see `Asking`.
+  const mayMiss = facts.scan?.oneByOne === true && !deps.profile.caseSensitive;
+  const guardTally = createGuardTally(facts.baseline, mayMiss);
   const digest = deps.keyring.namer("plan").update(deps.profile.arn);
   const examples: Example[] = [];
   const notPut: NotPut[] = [];
@@ -71,7 +73,9 @@ export async function countPlan(
     const sent = row.units.filter(({ action }) => isSent(action));
     if (sent.length > 0) scratch.markChanged(row.user);
     for (const plannedUnit of sent) {
-      const { unit, before = "" } = plannedUnit;
+      const { unit } = plannedUnit;
+      // Of whom looks may have missed, each is counted as if they had a value of their own.
+      const { before = !row.found && mayMiss ? row.user : "" } = plannedUnit;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
       // The guard against one value for many users needs to know which values it would replace: only a scan does.
       if (unit.value.kind === "text" && before !== "")

@@ -288,9 +288,9 @@ function isAbout(
 ): boolean {
   if (guard === "changed") return true;
   if (guard === "unmatched") return !found;
-  const { unit, action } = plannedUnit;
+  const { unit } = plannedUnit;
   if (unit.name !== attribute) return false;
-  if (guard === "cleared") return action === "clear";
+  if (guard === "cleared") return unit.value.kind === "clear";
   if (guard === "shape") return becomesPlaceholder(plannedUnit) !== undefined;
   return unit.value.kind === "text" && scratch.name("value", unit.value.text) === value;
 }

@@ -166,12 +166,12 @@ describe("a pool that Cognito does not describe", () => {
   });
 
   test("is written by a sync, which ends as soon as Cognito refuses to describe it", async (t) => {
-    const { fails, emulator, sync, file, has } = await stageOf(t);
-    const path = await file("username,given_name\nu0,New\nu1,New\n");
+    const { fails, emulator, has, ...app } = await stageOf(t);
+    const path = await app.file("username,given_name\nu0,New\nu1,New\n");
     fails("InternalErrorException");
     // Nothing is written meanwhile, so that it is not over.
     fails(THROTTLE, undefined, "AdminUpdateUserAttributes");
-    const syncing = sync(path);
+    const syncing = app.sync(path);
     const failure = assert.rejects(syncing, { kind: "access-denied" });
     await until("it writes", () => (emulator.counters.operations["AdminUpdateUserAttributes"]?.calls ?? 0) > 0, 20_000);
     emulator.faults.clear();

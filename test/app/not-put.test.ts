@@ -109,8 +109,8 @@ describe("what a plan does not put", () => {
   });
 
   test("does not name whom the pool does not list and a plan sends all the same: its apply does as it said", async (t) => {
-    const { command, at, file } = await setFaultyFile(t);
-    await file("username,given_name\nu1,Zoë\nlately,New\n");
+    const { command, at, path } = await setFaultyFile(t);
+    await writeFile(path, "username,given_name\nu1,Zoë\nlately,New\n");
     const { stdout } = await command("plan", at("people.csv"), "--user-pool-id", POOL, "--out", at("lately.psplan"));
     assert.match(stdout, /1 whom the pool does not list/);
     const applied = await command("apply", at("lately.psplan"), "--json");

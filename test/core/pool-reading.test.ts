@@ -17,6 +17,18 @@ describe("a pool is read", () => {
     ["as a whole where looks do not find everybody", { estimatedUsers: 5_000_000 }, SCAN(83_334)],
     ["one by one for up to 1,000 looks where its size is unknown", { looks: 1000 }, LOOKS(1000)],
     ["as a whole for more where its size is unknown", { looks: 1001 }, { is: "scan" }],
+    [
+      "as a whole for up to 1,000 pages where looks may miss somebody",
+      { estimatedUsers: 60_000, looks: 3, mayMiss: true },
+      SCAN(1000),
+    ],
+    [
+      "one by one where that would be more pages, and more calls",
+      { estimatedUsers: 60_001, looks: 1000, mayMiss: true },
+      LOOKS(1000),
+    ],
+    ["as a whole where they are fewer calls", { estimatedUsers: 60_001, looks: 1001, mayMiss: true }, SCAN(1001)],
+    ["as a whole where looks may miss somebody and its size is unknown", { looks: 3, mayMiss: true }, { is: "scan" }],
     ["as a whole where nothing is known", {}, { is: "scan" }],
   ];
   for (const [title, facts, reading] of table) {

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
 import { guardSentence } from "../../src/core/guards.ts";
 import type { UnitValue } from "../../src/core/unit.ts";
-import { openPlanStage, type PlanFacts } from "./plan-stage.ts";
+import { openPlanStage, STAFF, type PlanFacts } from "./plan-stage.ts";
 
 type Row = Readonly<Record<string, string>>;
 
@@ -301,6 +301,28 @@ describe("the guards", () => {
       broken.map(({ guard, count, of }) => [guard, count, of]),
       [["changed", 50, 50]],
     );
+  });
+
+  test("count the worst of users whom the pool does not list: all of it where looks may miss them", async () => {
+    const people = Array.from({ length: 71 }, (_, nth) => person(`u${nth}`, { nickname: "Old" }));
+    const known = people.map(({ username }) => row(username, { nickname: "Old" }));
+    const rowsOf = (says: Row) => Array.from({ length: 29 }, (_, nth) => row(`other${nth}`, says));
+    const brokenBy = async (says: Row, more: Partial<PlanFacts>) => {
+      const guards = { least: 10 };
+      const { broken } = await stage.plan([...known, ...rowsOf(says)], { pool: people, guards, ...FEW, ...more });
+      return broken.map(({ guard, count, of, examples }) => [guard, count, of, examples.length]);
+    };
+    const missed = { oneByOne: true, profile: { ...STAFF, caseSensitive: false } };
+    const changed = ["changed", 29, 100, 10];
+    for (const [says, always] of [
+      [{ given_name: "" }, ["cleared", 29, 100, 10]],
+      [{ given_name: "TBD" }, ["shape", 29, 100, 10]],
+    ] as const) {
+      assert.deepEqual(await brokenBy(says, {}), [always]);
+    }
+    assert.deepEqual(await brokenBy({ given_name: "" }, missed), [changed, ["cleared", 29, 100, 10]]);
+    assert.deepEqual(await brokenBy({ given_name: "Sales" }, {}), []);
+    assert.deepEqual(await brokenBy({ given_name: "Sales" }, missed), [changed, ["sameValue", 29, 29, 10]]);
   });
 
   test("say which of them could not look, and stop a hundred users whom nobody looked at", async () => {

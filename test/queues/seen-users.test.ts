@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { ListedUser } from "../../src/core/comparison.ts";
-import { seenLately } from "../../src/delivery/lately.ts";
+import { isNameDoubted, seenLately } from "../../src/delivery/lately.ts";
 import { createSeenUsers } from "../../src/delivery/seen-users.ts";
 import { testKeyring } from "../support/keyring.ts";
 import { openMemoryStore } from "../support/memory-store.ts";
@@ -32,9 +32,9 @@ function setStage(aliasAttributes: readonly string[] = []) {
     ask,
     look: (user = listed("ann")) => seen.keep({ user, lookedAt: clock.nowMs }),
     /** Another process writes the user, and says what became of it. */
-    write: async (outcome: "applied" | "nothing"): Promise<void> => {
+    write: async (outcome: "claimed" | "applied" | "nothing", unit = "nickname"): Promise<void> => {
       await store.runs.begin({ id: "r", source: "file", pool: PROFILE.id, feed: "f", identity: "", asOf: 0 });
-      const units = [{ name: "nickname", digest: "d", body: "b" }];
+      const units = [{ name: unit, digest: "d", body: "b" }];
       const changes = [{ user: KEY, username: "sealed", units }];
       await store.mailboxes.put({
         pool: PROFILE.id,
@@ -46,10 +46,10 @@ function setStage(aliasAttributes: readonly string[] = []) {
       });
       const claimed = await store.mailboxes.claim(KEY, "token", 1000);
       assert.ok(claimed.is === "claimed");
-      const version = claimed.units["nickname"]?.version ?? "";
+      const version = claimed.units[unit]?.version ?? "";
       if (outcome === "applied") {
-        await store.mailboxes.settle(KEY, "token", { nickname: { is: "applied", version } }, 1000);
-      } else {
+        await store.mailboxes.settle(KEY, "token", { [unit]: { is: "applied", version } }, 1000);
+      } else if (outcome === "nothing") {
         clock.advance(1001);
         await store.mailboxes.claim(KEY, "another", 1000);
       }
@@ -138,6 +138,64 @@ describe("a name", () => {
     assert.equal(seen.bearer(ALIAS, clock.nowMs), undefined);
     seen.changed([ALIAS]);
   });
+});
+
+describe("a name is asked anew", () => {
+  test("once a newer look shows that its user does not have it, or that another does", () => {
+    const { seen, clock } = setStage(["email"]);
+    const verified = (username: string, isVerified = true): ListedUser => {
+      const attributes = new Map([
+        ["email", ALIAS.value],
+        ["email_verified", String(isVerified)],
+      ]);
+      return { ...listed(username), attributes };
+    };
+    for (const newer of [listed("ann", "other@example.com"), verified("ann", false), verified("bob")]) {
+      seen.keep({ user: verified("ann"), lookedAt: clock.nowMs }, ALIAS);
+      assert.ok(seen.bearer(ALIAS, clock.nowMs));
+      clock.advance(1);
+      seen.keep({ user: verified("ann"), lookedAt: clock.nowMs });
+      assert.ok(seen.bearer(ALIAS, clock.nowMs), "it is theirs as before");
+      seen.keep({ user: newer, lookedAt: clock.nowMs });
+      assert.equal(seen.bearer(ALIAS, clock.nowMs), undefined);
+      seen.keep({ user: verified("ann"), lookedAt: clock.nowMs - 1 }, ALIAS);
+      assert.equal(seen.bearer(ALIAS, clock.nowMs), undefined, "an older answer comes late");
+      clock.advance(1);
+    }
+  });
+
+  test("once its user is gone", () => {
+    const { seen, clock } = setStage();
+    for (const whom of [{ sub: "sub-ann" }, { username: "ann" }]) {
+      seen.keep({ user: listed("ann"), lookedAt: clock.nowMs }, ALIAS);
+      seen.forget(whom);
+      assert.deepEqual([seen.bearer(ALIAS, clock.nowMs), seen.of(whom, clock.nowMs)], [undefined, undefined]);
+      seen.forget(whom);
+    }
+  });
+
+  for (const unit of ["email", "email_verified"] as const) {
+    test(`once a process has written its user's ${unit}, or holds it, or does not know whether it did`, async () => {
+      for (const stop of ["claimed", "applied", "nothing"] as const) {
+        const { store, clock, write } = setStage();
+        const doubted = (askedAt: number, claims: boolean) =>
+          isNameDoubted(store, KEY, { attribute: "email", askedAt }, { claims });
+        const askedAt = clock.nowMs;
+        assert.equal(await doubted(askedAt, true), false);
+        await write(stop, unit);
+        assert.equal(await doubted(askedAt, true), true);
+        assert.equal(await doubted(askedAt, false), stop !== "claimed", "a claim says nothing to who holds it");
+        clock.advance(1);
+        if (stop === "applied") assert.equal(await doubted(clock.nowMs, true), false);
+      }
+      const { store, clock, write } = setStage();
+      await write("applied", "nickname");
+      assert.equal(
+        await isNameDoubted(store, KEY, { attribute: "email", askedAt: clock.nowMs }, { claims: true }),
+        false,
+      );
+    });
+  }
 });
 
 test("so many users are kept at a time, and none of more than a minute ago", () => {

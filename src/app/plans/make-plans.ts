@@ -123,7 +123,7 @@ export async function planAll(
   const { estimatedUsers } = pool.profile;
   const reading = async ({ users, looks, mayMiss }: Asking): Promise<Reading> => {
     const isFound = !everybody && !(mayMiss && missesNobody);
-    const chosen = chooseReading({ estimatedUsers, looks: isFound ? looks : undefined });
+    const chosen = chooseReading({ estimatedUsers, looks: isFound ? looks : undefined, mayMiss });
     const { listsPerSecond } = await pool.pace();
     observe?.({ is: "reading", reading: chosen, named: users, perSecond: listsPerSecond });
     return chosen;
