@@ -66,6 +66,8 @@ export interface RunningHere {
   readonly log: () => string;
   /** The first signal; rejects with what ended it, where something did. */
   stop(): Promise<void>;
+  /** The second. */
+  insist(): void;
 }
 
 /** A pool with the users `u0` to `u9`, whose given name is `Old`, and feeds with events for it. */
@@ -94,12 +96,13 @@ export async function setIngestStage(t: TestContext, engine: "redis" | "embedded
 
   function startHere(run: (deps: WorkerDeps) => Promise<void>): RunningHere {
     const drain = new AbortController();
+    const abort = new AbortController();
     const path = at(`here-${started++}.log`);
     const fd = openSync(path, "a");
     const ended = (async () => {
       try {
         const config = await readConfig({}, environment);
-        const interrupts = { drain: drain.signal, abort: new AbortController().signal };
+        const interrupts = { drain: drain.signal, abort: abort.signal };
         await run({ config, log: createLog("info", fd), interrupts });
       } catch (error) {
         // As the entry of a process does.
@@ -115,7 +118,8 @@ export async function setIngestStage(t: TestContext, engine: "redis" | "embedded
       drain.abort();
       return ended;
     };
-    return scope.defer({ log: () => readFileSync(path, "utf8"), stop }, stop);
+    const insist = (): void => abort.abort();
+    return scope.defer({ log: () => readFileSync(path, "utf8"), stop, insist }, stop);
   }
 
   return {

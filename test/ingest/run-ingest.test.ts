@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { request } from "node:http";
 import { symlink, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { describe, test } from "node:test";
@@ -12,6 +13,7 @@ import { openEngine } from "../../src/queues/engine.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { runCommand } from "../cli/command-run.ts";
+import { responseTo } from "./ingest-stage.ts";
 import { linesOf, portIn, SECRETS, setIngestStage } from "./process-stage.ts";
 
 const root = dirname(dirname(import.meta.dirname));
@@ -130,6 +132,53 @@ describe("the process that takes events, on Redis", () => {
       linesOf(ingest.log()).filter(({ level }) => level === "error" || level === "fatal"),
       [],
     );
+  });
+});
+
+describe("the process that takes events, when it is stopped", () => {
+  const body = bodyOf("u0", { nick: "Bo" });
+  /** A request of which half has arrived. */
+  async function begin(port: number, log: () => string) {
+    const headers = { authorization: `Bearer ${SECRETS.TOKEN}`, "content-length": body.length };
+    const half = request({ port, host: "127.0.0.1", path: "/events/bot", method: "POST", headers });
+    const answered = responseTo(half);
+    answered.catch(() => undefined);
+    half.write(body.slice(0, 10));
+    // Another one is answered behind it.
+    await send(port, "nobody", "");
+    await until("it is known", () => log().includes("unknown-path"));
+    return { half, answered };
+  }
+
+  test("answers the request in hand, and takes no other; what it has kept is put by the next one", async (t) => {
+    const stage = await setIngestStage(t, "redis");
+    const ingest = stage.ingestHere();
+    const port = await portIn(ingest.log);
+    const { half, answered } = await begin(port, ingest.log);
+    const stopped = ingest.stop();
+    await until("nobody else is let in", () =>
+      send(port, "nobody", "").then(
+        () => false,
+        () => true,
+      ),
+    );
+    half.end(body.slice(10));
+    assert.equal((await answered).statusCode, 200);
+    (await answered).resume();
+    await stopped;
+    stage.ingestHere();
+    stage.deliverHere();
+    await until("it is written", () => stage.nameOf("u0", "nickname") === "Bo");
+  });
+
+  test("cuts the request in hand with a second signal", async (t) => {
+    const stage = await setIngestStage(t, "redis");
+    const ingest = stage.ingestHere();
+    const { answered } = await begin(await portIn(ingest.log), ingest.log);
+    const stopped = ingest.stop();
+    ingest.insist();
+    await assert.rejects(answered);
+    await stopped;
   });
 });
 
