@@ -10,10 +10,14 @@ export function reportDocument({ run: { id, feed, pool }, kept, isEmpty }: RunRe
 }
 
 export function reportText(
-  { run: { id, feed, state }, kept, isEmpty }: RunReport,
+  { run: { id, feed, state, source }, kept, isEmpty }: RunReport,
   { width, command }: { readonly width: number; readonly command: SummaryWords["command"] },
 ): string {
   if (kept === undefined) {
+    if (source === "events" && !isEmpty) {
+      const left = `Run ${id} is of events, of which no report is kept: \`${command("explain", "USERNAME")}\` tells of one user what was left out.`;
+      return indent("", left, width);
+    }
     const says = isEmpty ? `Run ${id} has left out nothing of ${feed}` : `No report of run ${id} is kept`;
     const sofar = "so far: it is kept once the whole file is put.";
     if (state === "reading") return indent("", `${says} ${sofar}`, width);

@@ -4,9 +4,11 @@ import { describe, test } from "node:test";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
+import { readReport } from "../../src/app/runs/kept-report.ts";
 import { statusOf } from "../../src/app/status.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { createLog } from "../../src/log.ts";
+import { reportText } from "../../src/views/run-report.ts";
 import { until } from "../support/condition.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
 import { POOL } from "../support/pool-stage.ts";
@@ -179,6 +181,9 @@ describe("events", () => {
       [undefined, undefined, undefined, "Adams"],
     );
     assert.match(await app.because("ana"), /protected/);
+    const report = await readReport(engine, run?.id ?? "");
+    const look = { width: 200, command: (...words: readonly string[]) => words.join(" ") };
+    assert.match(reportText(report, look), /is of events, of which no report is kept: `explain USERNAME` tells/);
   });
 
   test("with records of which some name nobody are put without these, which are mapped anew later", async (t) => {
