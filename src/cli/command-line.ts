@@ -33,6 +33,7 @@ function known(words: readonly string[]): readonly Flag[] {
   const [name = ""] = words;
   if (words.includes("--help") || name === "emulator" || name === "demo") return [];
   if (name === "worker") return ["config", ...PACE];
+  if (name === "ingest") return [...ENGINE, ...PACE];
   if (name === "rekey" && words.includes("--digests")) return [...ENGINE, ...PLACE];
   return REACHES_A_POOL.test(words.join(" ")) ? [...ENGINE, ...PLACE, ...PACE] : ENGINE;
 }
@@ -41,7 +42,7 @@ function option(flag: Flag): string {
   return `--${flag.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** A worker has many pools: where they live it is told by its environment. */
+/** A worker, and what takes events, have many pools: where they live they are told by their environment. */
 function variables({ region, endpointUrl, profile }: PassedFlags): string[] {
   const given = {
     AWS_REGION: region,
@@ -57,7 +58,7 @@ export function commandLine({ calledAs }: Io, words: readonly string[], flags: P
     const value = flags[flag];
     return value === undefined || words.includes(option(flag)) ? [] : [option(flag), value];
   });
-  const before = words[0] === "worker" ? variables(flags) : [];
+  const before = words[0] === "worker" || words[0] === "ingest" ? variables(flags) : [];
   return withoutTokens([...before, calledAs ?? "poolsync", ...[...words, ...passed].map(shellWord)].join(" "));
 }
 

@@ -5,9 +5,10 @@ import { directRunId } from "../store/runs.ts";
 import { indent, table } from "./table.ts";
 
 /** Which question led to the user, and whom the same name led to before. */
-function foundText({ found: { by, at, before }, listed }: Explanation): string {
+function foundText({ found: { by, at, before }, listed, asked: isAsked }: Explanation): string {
   const name = by === "username" ? "the username" : by;
-  const asked = listed === null ? `Taken for a username, ${seconds(at)}.` : `Found by ${name}, asked ${seconds(at)}.`;
+  const isFound = isAsked && listed !== null;
+  const asked = isFound ? `Found by ${name}, asked ${seconds(at)}.` : `Taken for a username, ${seconds(at)}.`;
   if (before === undefined) return asked;
   return `${asked} ${before.at === undefined ? "Before" : `At ${seconds(before.at)}`} it was ${before.username}'s.`;
 }
@@ -18,13 +19,13 @@ export function explanationText(
   width: number,
   say: (said: Sentence | string) => string = textOf,
 ): string {
-  const { pool, user, username, listed, because } = explanation;
+  const { pool, user, username, because } = explanation;
   const people = pool.signIn.length === 0 ? "the username" : `the username, ${pool.signIn.join(", ")}`;
   return [
     indent("", `${username} in ${pool.id} (${pool.region}), known as ${user}`, width),
     indent("", foundText(explanation), width),
     indent("", `People sign in with ${people}; case ${pool.ignoresCase ? "does not count" : "counts"}.`, width),
-    listedText(listed, width),
+    listedText(explanation, width),
     pendingText(explanation, width),
     ledgerText(explanation, width),
     lettersText(explanation.letters, width),
@@ -40,7 +41,7 @@ function part(title: string, body: string, none: string): string {
   return `\n${title}\n${body === "" ? `  ${none}\n` : body}`;
 }
 
-function listedText(listed: Explanation["listed"], width: number): string {
+function listedText({ asked, listed }: Explanation, width: number): string {
   const columns = [
     { title: "ATTRIBUTE", shrinks: true },
     { title: "VALUE", shrinks: true },
@@ -48,7 +49,7 @@ function listedText(listed: Explanation["listed"], width: number): string {
   return part(
     "The pool has",
     table(columns, Object.entries(listed?.attributes ?? {}), width),
-    "The user is not listed.",
+    asked ? "The user is not listed." : "It could not be asked.",
   );
 }
 

@@ -238,7 +238,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
   sentences.push(`Newly billed as active users this month: up to ${count(newlyActive)}.`);
   const done = new Date(now + durationMs).toISOString().slice(0, 16).replace("T", " ");
   sentences.push(
-    `${counted(calls.updates, "call")} of UserUpdate and ${count(calls.lists)} of UserList: ${duration(durationMs)} at ${rate(pace.updatesPerSecond)} and ${rate(pace.listsPerSecond)} a second, done at ${done} UTC.`,
+    `${figures.baseline === "live" ? "" : "Up to "}${counted(calls.updates, "call")} of UserUpdate and ${count(calls.lists)} of UserList: ${duration(durationMs)} at ${rate(pace.updatesPerSecond)} and ${rate(pace.listsPerSecond)} a second, done at ${done} UTC.`,
   );
   return sentences;
 }

@@ -8,6 +8,18 @@ import { setApp, type App } from "../support/app-stage.ts";
 const shown = async (app: App, username: string): Promise<string> => explanationText(await app.explain(username), 80);
 
 describe("explain", () => {
+  test("claims nothing of a pool that cannot be asked", async (t) => {
+    const app = await setApp(t, { readsWithinMs: 300 });
+    app.pool.addUser({ username: "jane", attributes: { given_name: "Original" } });
+    await app.update("jane", { given_name: "Changed" });
+    app.emulator.faults.add({ operation: "ListUsers", error: { kind: "http", status: 503 } });
+    const text = await shown(app, "jane");
+    assert.match(text, /The pool has\n  It could not be asked\./);
+    assert.match(text, /Nothing waits\..*`given_name` was written at/s);
+    assert.doesNotMatch(text, /Found by|not listed|is there/);
+    assert.equal((await app.explain("jane")).asked, false);
+  });
+
   test("tells of one user's pool, mailbox, ledger, letters and aliases, and masks every value", async (t) => {
     const app = await setApp(t, { pool: { aliasAttributes: ["email"] } });
     app.pool.addUser({

@@ -128,6 +128,7 @@ export async function explainUser(
     user,
     username: printable(username),
     found: foundBy(named, askedAt, before),
+    asked: found.ok,
     listed: listed === undefined ? null : shownUser(listed),
     pending,
     ledger,

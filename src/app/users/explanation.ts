@@ -24,6 +24,8 @@ export interface Explanation {
     /** Whose it was when poolsync asked before; absent where that was never, or it was the same. */
     readonly before?: { readonly username: string; readonly at?: string };
   };
+  /** False where the pool could not be asked for the user: then `listed` says nothing. */
+  readonly asked: boolean;
   /** As ListUsers shows the user, values masked; null where it does not. */
   readonly listed: { readonly status: string; readonly attributes: Readonly<Record<string, string>> } | null;
   readonly pending: readonly PendingUnit[];
