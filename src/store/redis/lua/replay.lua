@@ -39,7 +39,8 @@ for _, letter in ipairs(letters) do
       version = letter.version, digest = letter.digest, body = letter.body, run = letter.run,
       attempts = 0, faults = 0, deaths = 0, notBefore = 0, account = letter.account, replaced = letter.replaced,
     })
-    local overtakes = finish(d) and d.mailbox.priority or priority
+    finish(d)
+    local overtakes = d.text and d.mailbox.priority or priority
     due[#due + 1] = { user = letter.user, priority = overtakes, letter = letter.id, pool = letter.pool }
   end
 end
