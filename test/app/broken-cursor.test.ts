@@ -47,10 +47,12 @@ test("a run that says more was put than its file has is not taken for put", asyn
   const { app, file, run } = await cutRun(t, "99");
   await assert.rejects(app.sync(file), { kind: "damaged", message: new RegExp(`runs cancel ${run}.*the same sync`) });
   assert.equal((await (await app.open()).store.runs.get(run))?.state, "reading");
+  // It may have delivered some of what it had put before it was refused.
+  const { applied } = await (await app.open()).store.runs.books(run);
   await app.cancel(run);
   const summary = await app.sync(file);
   assert.notEqual(summary.run, run);
-  // What the refused one had delivered before it was refused is there already.
-  assert.equal(summary.books.applied + summary.books.unchanged, ROWS);
-  assert.equal(app.pool.user(`u${ROWS - 1}`)?.attributes["given_name"], "New");
+  assert.deepEqual([summary.books.applied, summary.books.unchanged], [ROWS - applied, applied]);
+  for (let number = 0; number < ROWS; number += 1)
+    assert.equal(app.pool.user(`u${number}`)?.attributes["given_name"], "New");
 });
