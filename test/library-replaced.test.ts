@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { Redis } from "ioredis";
 import { openPoolsync, type Poolsync, type PoolsyncOptions } from "../src/index.ts";
+import { StoreError } from "../src/store/store-error.ts";
 import { emulatorWith, POOL } from "./support/pool-stage.ts";
 import { exampleAws } from "./support/aws-environment.ts";
 import { until } from "./support/condition.ts";
@@ -29,15 +30,16 @@ async function stage(t: TestContext) {
     t.after(() => poolsync.close());
     return poolsync;
   };
-  return { open, nameThere: () => emulator.pools.get(POOL)?.user("u0")?.attributes["given_name"] };
+  return { emulator, open, nameThere: () => emulator.pools.get(POOL)?.user("u0")?.attributes["given_name"] };
 }
 
 async function redisStage(t: TestContext) {
-  const { open, nameThere } = await stage(t);
+  const { emulator, open, nameThere } = await stage(t);
   const { url, namespace } = testRedis();
   const redis = new Redis(url);
   t.after(() => redis.disconnect());
   return {
+    emulator,
     nameThere,
     open: () => open({ redisUrl: url, namespace }),
     empty: async () => void (await redis.del(await redis.keys(`{poolsync:${namespace}}:*`))),
@@ -66,6 +68,24 @@ describe("an application whose store is replaced", () => {
     const books = await b.books();
     assert.deepEqual([books.received, books.applied, books.stale], [2, 1, 1]);
     assert.deepEqual(await a.books(), books);
+  });
+
+  test("says so of a change that was on its way, and nothing of what it had open", async (t) => {
+    const { emulator, open, empty } = await redisStage(t);
+    const a = await open();
+    emulator.faults.add({ operation: "AdminUpdateUserAttributes", times: 1, error: { kind: "hang" } });
+    const change = { pool: POOL, username: "u0", attributes: { given_name: "first" } };
+    const end = a.update(change).then(
+      () => assert.fail("Expected it to be refused"),
+      (error: unknown) => error,
+    );
+    await until("its call is made", () => emulator.faults.rules.every(({ fired }) => fired === 1));
+    await empty();
+    // Closes what is open, and opens it anew.
+    await a.books();
+    const told = await end;
+    assert.ok(told instanceof StoreError, String(told));
+    assert.equal(told.kind, "store-replaced");
   });
 
   test("goes on delivering, also where it calls nothing more", async (t) => {

@@ -73,8 +73,10 @@ export async function openSessions(settings: SessionSettings): Promise<Sessions>
     if (current === asked) {
       const following = follow(session);
       current = following;
-      following.catch(() => (current = asked));
-      settings.log.warn({}, "store was replaced, opened anew");
+      following.then(
+        () => settings.log.warn({}, "store was replaced, opened anew"),
+        () => (current = asked),
+      );
     }
     return present();
   }
@@ -94,13 +96,16 @@ export async function openSessions(settings: SessionSettings): Promise<Sessions>
 
   return {
     async use(call, mayRepeat = () => true) {
-      const session = await present();
-      try {
-        return await call(session);
-      } catch (error) {
-        // Another call may have closed the session meanwhile: the error says little.
-        if (!wasReplaced(session.engine.store) || !mayRepeat()) throw error;
-        return call(await present());
+      for (;;) {
+        const session = await present();
+        try {
+          return await call(session);
+        } catch (error) {
+          const { store } = session.engine;
+          if (!wasReplaced(store)) throw error;
+          // Another call may have closed the session meanwhile: the error says little.
+          if (!mayRepeat()) throw store.lost.reason;
+        }
       }
     },
     async close() {

@@ -176,9 +176,20 @@ function signer(key: KeyObject, purpose: string): Signer {
   return signing;
 }
 
+/** Asked for so many at once: a trip to the system for each would cost as much as the encryption. */
+const NONCES = 256;
+let nonces = Buffer.alloc(0);
+
+function freshNonce(): Buffer {
+  if (nonces.length === 0) nonces = randomBytes(NONCES * NONCE_BYTES);
+  const nonce = nonces.subarray(0, NONCE_BYTES);
+  nonces = nonces.subarray(NONCE_BYTES);
+  return nonce;
+}
+
 /** With AES-256-GCM, as base64: nonce, text, tag. */
 export function encrypt(key: KeyObject | Uint8Array, content: string | Uint8Array, bound: Uint8Array): string {
-  const nonce = randomBytes(NONCE_BYTES);
+  const nonce = freshNonce();
   const cipher = createCipheriv("aes-256-gcm", key, nonce).setAAD(bound);
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
   return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]).toString("base64");

@@ -238,7 +238,16 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       asks,
       others,
       load,
-      answerAll: () => until("every single request is answered", () => asks.underWay === 0, 120_000),
+      answerAll: () =>
+        until(
+          () =>
+            `every single request is answered; left are ${asks.latest
+              .filter(({ answered }) => !answered)
+              .map(({ id, by, username }) => `${id} by ${by} of ${username}`)
+              .join(", ")}`,
+          () => asks.underWay === 0,
+          120_000,
+        ),
       putFile: (feed) => feeds.last(feed),
     });
     await singles.finish();

@@ -84,7 +84,13 @@ export function startSingles(options: SinglesOptions): Singles {
     refused: () => tellers.reduce((sum, { refused }) => sum + refused, 0),
     async finish() {
       clearInterval(timer);
-      await until("every single change is acknowledged", () => unacknowledged() === 0, 120_000);
+      const left = (): string =>
+        tellers.map(({ left: ids }, index) => `${sources[index]?.name}: ${ids.join(" ")}`).join("; ");
+      await until(
+        () => `every single change is acknowledged; left of ${left()}`,
+        () => unacknowledged() === 0,
+        120_000,
+      );
     },
   };
 }

@@ -9,6 +9,8 @@ import type { Model } from "./model.ts";
 export interface Teller {
   /** Not acknowledged yet. */
   readonly underWay: number;
+  /** Their ids, each with what it was refused for last. */
+  readonly left: readonly string[];
   /** Changes that were refused for good: nobody had what they name their person by, or several. */
   readonly refused: number;
   tell(child: Child, single: Single): void;
@@ -34,6 +36,7 @@ const AGAIN_MS = 500;
 
 export function createTeller(model: Model, asks: Asks): Teller {
   const underWay = new Map<string, Single>();
+  const failures = new Map<string, string>();
   let refused = 0;
 
   function tell(child: Child, single: Single): void {
@@ -45,6 +48,9 @@ export function createTeller(model: Model, asks: Asks): Teller {
   return {
     get underWay() {
       return underWay.size;
+    },
+    get left() {
+      return [...underWay.keys()].map((id) => `${id} (${failures.get(id) ?? "no answer"})`);
     },
     get refused() {
       return refused;
@@ -63,7 +69,10 @@ export function createTeller(model: Model, asks: Asks): Teller {
         const told = Object.entries(outcomes).map(([name, { is }]) => [name, is] as const);
         asks.answered(id, { outcomes: Object.fromEntries(told), begunAt, answeredAt: Date.now() });
         underWay.delete(id);
-      } else if (single?.change.name !== undefined && /nobody has|several have/.test(failed)) {
+        return;
+      }
+      failures.set(id, failed);
+      if (single?.change.name !== undefined && /nobody has|several have/.test(failed)) {
         refused += 1;
         underWay.delete(id);
       } else if (child && single) {

@@ -5,8 +5,9 @@ import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { redisClient, redisConnection } from "../../src/store/redis/connection.ts";
+import { closeRedis, redisClient, redisConnection } from "../../src/store/redis/connection.ts";
 import { openRedisStore } from "../../src/store/redis/redis-store.ts";
+import { connectRedis } from "../../src/store/redis/server-check.ts";
 import { freePort, openRedisProcesses, redisVersion } from "../chaos/redis-processes.ts";
 
 const skip = redisVersion() === "none" ? "there is no redis-server on the PATH" : false;
@@ -57,4 +58,25 @@ test("a Sentinel that hangs is passed over for the next one", { skip }, async (t
   const url = `redis+sentinel://127.0.0.1:${hanging},127.0.0.1:${guard}/main`;
   const store = await openRedisStore({ url, namespace: "silent" });
   await store.close();
+});
+
+test("what a lost Redis has not answered is rejected once its connection is closed", { skip }, async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "poolsync-lost-"));
+  const processes = openRedisProcesses(directory);
+  t.after(async () => {
+    await processes.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+  const port = await freePort();
+  const server = await processes.start("redis", port, ["maxmemory-policy noeviction"]);
+  const redis = await connectRedis(redisConnection(`redis://127.0.0.1:${port}`));
+  server.suspend();
+  const sent = redis.get("a");
+  const lost = once(redis, "reconnecting");
+  await server.kill();
+  await lost;
+  const waiting = redis.get("b");
+  await closeRedis(redis);
+  await assert.rejects(sent, /^Error: Connection is closed\.$/);
+  await assert.rejects(waiting, /^Error: Connection is closed\.$/);
 });

@@ -9,13 +9,19 @@ const LONGEST_REST_MS = 500;
  * Resolves once `holds` answers true. Looks again and again, because what it waits for happens in other processes;
  * rejects with what it waited for when `withinMs` have passed.
  */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, withinMs = 60_000): Promise<void> {
+export async function until(
+  what: string | (() => string),
+  holds: () => boolean | Promise<boolean>,
+  withinMs = 60_000,
+): Promise<void> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     const lookedAt = performance.now();
     if (await holds()) return;
     const now = performance.now();
-    if (now > deadline) throw new Error(`Expected within ${withinMs} ms: ${what}`);
+    if (now > deadline) {
+      throw new Error(`Expected within ${withinMs} ms: ${typeof what === "string" ? what : what()}`);
+    }
     await sleep(Math.min(Math.max(LOOK_MS, (now - lookedAt) * REST), LONGEST_REST_MS));
   }
 }

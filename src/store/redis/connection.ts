@@ -120,8 +120,7 @@ const GOODBYE_WITHIN_MS = 2000;
 
 /**
  * Ends a connection, also one that is lost or silent: there a QUIT would wait, and nobody is there to say goodbye to.
- * Resolves by itself after that: what a cluster has not answered by then is never settled, so the caller awaits no
- * command of it.
+ * Resolves by itself after that. What was not answered by then is rejected.
  */
 export async function closeRedis(redis: RedisClient): Promise<void> {
   if (redis.status !== "ready") return redis.disconnect();
@@ -144,8 +143,8 @@ export async function closeRedis(redis: RedisClient): Promise<void> {
  * server. ioredis' own 16 redirections are used up in 1.6 seconds: a command that fails then may have been carried out.
  * Without a delay a round of redirections to a master that is dead is not slowed at all.
  *
- * So where a shard is gone for good commands wait for ever, and after `disconnect()` those that wait are never settled:
- * what is awaited while one opens or closes has a deadline of its own.
+ * So where a shard is gone for good commands wait for ever: what is awaited while one opens or closes has a deadline of
+ * its own.
  */
 const FAILOVER_RULES = {
   maxRedirections: Number.POSITIVE_INFINITY,
@@ -170,7 +169,7 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
     reconnectOnError: (error: Error) => (codeOf(error) === "READONLY" ? 2 : false),
   } as const;
   if (connection.kind === "cluster") {
-    return new Cluster([...connection.nodes], {
+    return new SettlingCluster([...connection.nodes], {
       lazyConnect: true,
       clusterRetryStrategy: retry,
       ...FAILOVER_RULES,
@@ -187,15 +186,55 @@ export function redisClient(connection: RedisConnection, isOpen: () => boolean):
 }
 
 /**
+ * The commands that wait for an answer. ioredis leaves some of a connection that is given up while it is lost: those that
+ * were sent before, and those that wait for it to be back, are never settled.
+ */
+class Unanswered {
+  readonly #commands = new Set<SentCommand>();
+
+  add(command: SentCommand): void {
+    if (this.#commands.has(command)) return;
+    this.#commands.add(command);
+    const remove = (): void => void this.#commands.delete(command);
+    command.promise.then(remove, remove);
+  }
+
+  reject(): void {
+    for (const command of this.#commands) command.reject(new Error("Connection is closed."));
+  }
+}
+
+interface SentCommand {
+  readonly promise: Promise<unknown>;
+  readonly reject: (error: Error) => void;
+}
+
+class SettlingCluster extends Cluster {
+  readonly #unanswered = new Unanswered();
+
+  override sendCommand(...sent: Parameters<Cluster["sendCommand"]>): unknown {
+    this.#unanswered.add(sent[0]);
+    return super.sendCommand(...sent);
+  }
+
+  override disconnect(reconnect = false): void {
+    super.disconnect(reconnect);
+    if (!reconnect) this.#unanswered.reject();
+  }
+}
+
+/**
  * Writes the commands of one turn of the event loop to the socket together, which halves what a command costs here and
  * on the server. Unlike ioredis' own pipelining it changes nothing of what happens when the connection is lost: each
  * command that was not answered is sent again.
  */
 class BatchingRedis extends Redis {
   #gathering = false;
+  readonly #unanswered = new Unanswered();
 
-  override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {
+  override sendCommand(...sent: Parameters<Redis["sendCommand"]>): unknown {
     const { stream } = this;
+    this.#unanswered.add(sent[0]);
     if (!this.#gathering && this.status === "ready") {
       this.#gathering = true;
       stream.cork();
@@ -204,6 +243,11 @@ class BatchingRedis extends Redis {
         stream.uncork();
       });
     }
-    return super.sendCommand(...command);
+    return super.sendCommand(...sent);
+  }
+
+  override disconnect(reconnect = false): void {
+    super.disconnect(reconnect);
+    if (!reconnect) this.#unanswered.reject();
   }
 }
