@@ -71,12 +71,11 @@ test("what a lost Redis has not answered is rejected once its connection is clos
   const server = await processes.start("redis", port, ["maxmemory-policy noeviction"]);
   const redis = await connectRedis(redisConnection(`redis://127.0.0.1:${port}`));
   server.suspend();
-  const sent = redis.get("a");
+  const sent = assert.rejects(redis.get("a"), /^Error: Connection is closed\.$/);
   const lost = once(redis, "reconnecting");
   await server.kill();
   await lost;
-  const waiting = redis.get("b");
+  const waiting = assert.rejects(redis.get("b"), /^Error: Connection is closed\.$/);
   await closeRedis(redis);
-  await assert.rejects(sent, /^Error: Connection is closed\.$/);
-  await assert.rejects(waiting, /^Error: Connection is closed\.$/);
+  await Promise.all([sent, waiting]);
 });
