@@ -40,9 +40,13 @@ export async function runIngest({ config, log, interrupts, turn, environment }: 
     const names = feeds.map(({ name }) => name);
     // Opened while events are taken, and needed until they are put.
     const within = scope.defer(openScope(), (opened) => opened.close());
-    const pools = openEventPools({ config, log, engine, clients, interrupts, scope: within }, names);
-    const drainer = scope.defer(startDrainer({ engine, config, poolOf: (name) => pools.of(name), log }), (started) =>
-      started.close(),
+    const pools = openEventPools(
+      { config, log, engine, clients, interrupts, scope: within },
+      feeds.map(({ pool }) => pool),
+    );
+    const drainer = scope.defer(
+      startDrainer({ engine, config, poolOf: ({ pool }) => pools.of(pool), log }),
+      (started) => started.close(),
     );
     const keep = createAccept({ engine, log, limits: config.inbox });
     const accept: Accept = async (feed, event) => {

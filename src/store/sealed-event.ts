@@ -29,11 +29,18 @@ const heading = z.object({
   left: z.object({ by: z.string(), records: z.array(z.number()) }).optional(),
 });
 
-/** Names an entry: by the event's own id, or where it has none by its body. Nobody can tell either by it. */
-export function eventId(keyring: Pick<Keyring, "eventId">, feed: string, event: string | Uint8Array): string {
+/**
+ * Names an entry: by the event's own id, or where it has none by its body. Nobody can tell either by it. Ids are given by
+ * others in each way in which events come, and what comes in one is never a repeat of what came in another.
+ */
+export function eventId(
+  keyring: Pick<Keyring, "eventId">,
+  { feed, scheme }: Pick<CameEvent, "feed" | "scheme">,
+  event: string | Uint8Array,
+): string {
   return typeof event === "string"
-    ? keyring.eventId(feed, "id", event)
-    : keyring.eventId(feed, "body", createHash("sha256").update(event).digest("base64"));
+    ? keyring.eventId(feed, `id ${scheme}`, event)
+    : keyring.eventId(feed, `body ${scheme}`, createHash("sha256").update(event).digest("base64"));
 }
 
 export function sealEvent(keyring: Pick<Keyring, "seal">, id: string, { body, ...head }: CameEvent): string {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
+import type { EventTarget } from "../../src/app/events/job-change.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
 import { readReport } from "../../src/app/runs/kept-report.ts";
@@ -281,8 +282,8 @@ describe("events", () => {
     app.pool.addUser({ username: "ana" });
     await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
     await send("crm", { user: "ana", first: "Ana", at: AT });
-    const poolOf = (feed: string) =>
-      feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool();
+    const poolOf = ({ feed }: EventTarget) =>
+      feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
     const one = startDrainer({ engine, config, poolOf, log });
     t.after(() => one.close());
     await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
@@ -331,6 +332,27 @@ describe("events", () => {
     assert.deepEqual(await parked(), []);
   });
 
+  test("with the id of a job are others, and so are those of two schemes", async (t) => {
+    const { app, accept, drain, value } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const came = (scheme: string, body: object) => {
+      const event = {
+        signedAtMs: Date.now(),
+        contentType: "application/json",
+        body: Buffer.from(JSON.stringify(body)),
+      };
+      return accept("crm", { ...event, id: "1", scheme });
+    };
+    await came("standard-webhooks", { user: "ana", first: "Ana", at: AT });
+    await came("hmac", { user: "ana", nick: "A", last: "Adams", at: AT });
+    await came("job", { feed: "crm", username: "ana", attributes: { middle_name: "Ann" } });
+    await drain();
+    assert.deepEqual(
+      ["given_name", "family_name", "middle_name"].map((name) => value("ana", name)),
+      ["Ana", "Adams", "Ann"],
+    );
+  });
+
   test("may be jobs, which have their values at hand, and the time at which they were added", async (t) => {
     const { app, accept, drain, value, parked } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
@@ -352,7 +374,7 @@ describe("events", () => {
       { feed: "crm", username: "ana", attributes: { given_name: "x" }, version: "1960-01-01T00:00:00Z" },
       now,
     );
-    await job("changes", { pool: "eu-west-1_Other", username: "ana", attributes: { given_name: "x" } }, now);
+    await job("changes", { pool: "eu-west-1_Elsewhere", username: "ana", attributes: { given_name: "x" } }, now);
     await drain();
     assert.deepEqual([value("ana"), value("ana", "family_name")], ["Ana", "Adams"]);
     assert.equal(value("ana", "nickname"), undefined);

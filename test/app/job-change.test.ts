@@ -19,11 +19,11 @@ const unit = { name: "given_name", value: { kind: "text", text: "Ana" } };
 describe("a job of the queue `changes`", () => {
   test("is for a feed and its pool, or for a pool by name or id", () => {
     const change = { username: "ana", units: [unit] };
-    assert.deepEqual(read({ feed: "hr", ...ANA }), { is: "change", feed: "hr", pool: STAFF, change });
+    assert.deepEqual(read({ feed: "hr", ...ANA }), { is: "change", target: { feed: "hr", pool: STAFF }, change });
     for (const pool of ["staff", STAFF])
-      assert.deepEqual(read({ pool, ...ANA }), { is: "change", pool: STAFF, change });
+      assert.deepEqual(read({ pool, ...ANA }), { is: "change", target: { pool: STAFF }, change });
     for (const pool of ["us-east-1_Crm", "eu-west-1_Named"]) {
-      assert.deepEqual(read({ pool, ...ANA }), { is: "change", pool, change });
+      assert.deepEqual(read({ pool, ...ANA }), { is: "change", target: { pool }, change });
     }
   });
 

@@ -20,18 +20,24 @@ test("an event opens as it came, at its entry and for its feed alone", () => {
   }
 });
 
-test("an event is named by its own id or its body, within its feed", () => {
+test("an event is named by its own id or its body, within its feed and the way in which it came", () => {
   const keyring = testKeyring();
+  const [hr, crm, job] = [
+    { feed: "hr", scheme: "hmac" },
+    { feed: "crm", scheme: "hmac" },
+    { feed: "hr", scheme: "job" },
+  ];
   const ids = [
-    eventId(keyring, "hr", "1"),
-    eventId(keyring, "crm", "1"),
-    eventId(keyring, "hr", Buffer.from("1")),
-    eventId(testKeyring(), "hr", "1"),
+    eventId(keyring, hr, "1"),
+    eventId(keyring, crm, "1"),
+    eventId(keyring, job, "1"),
+    eventId(keyring, hr, Buffer.from("1")),
+    eventId(testKeyring(), hr, "1"),
   ];
   assert.equal(new Set(ids).size, ids.length);
   for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/);
-  assert.equal(eventId(keyring, "hr", "1"), ids[0]);
-  assert.equal(eventId(keyring, "hr", new Uint8Array([49])), ids[2]);
+  assert.equal(eventId(keyring, hr, "1"), ids[0]);
+  assert.equal(eventId(keyring, hr, new Uint8Array([49])), ids[3]);
 });
 
 test("an event is sealed anew under other keys and another id", () => {

@@ -15,20 +15,20 @@ import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.t
 import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
-import { JOB_SCHEME, readJobChange } from "./job-change.ts";
+import { JOB_SCHEME, poolIdOf, readJobChange, type EventTarget } from "./job-change.ts";
 import { readEvent, type EventRecord, type ParkedReason } from "./read-event.ts";
 
 export interface DrainDeps {
   readonly engine: Engine;
   readonly config: Pick<Config, "feeds" | "guards" | "pools" | "poolSettings">;
-  /** The pool of a feed, or of this id, opened. Asked each time: it is the caller's to keep it. */
-  readonly poolOf: (feedOrPool: string) => Promise<Pool>;
+  /** The target's pool, opened. Asked each time: it is the caller's to keep it. */
+  readonly poolOf: (target: EventTarget) => Promise<Pool>;
   readonly dayRuns: DayRuns;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-/** Of one feed, in the hands of this drainer. */
+/** Counted to one feed, in the hands of this drainer. */
 export interface FeedEntries {
   readonly feed: string;
   readonly token: string;
@@ -40,8 +40,8 @@ export interface FeedEntries {
 interface ReadEntry extends Unresolved {
   readonly id: string;
   readonly event: CameEvent;
-  /** The feed, or for a job perhaps a pool, whose it is. */
-  readonly of: string;
+  /** What a job is for may be known by now, and was not when it came. */
+  readonly target: EventTarget;
   /** The expression that found its records. */
   readonly by: string;
 }
@@ -55,43 +55,70 @@ interface ResolvedEntry extends ReadEntry {
  * what was not put or parked until then is this drainer's still.
  */
 export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }: FeedEntries): Promise<void> {
-  const { engine, config, log, signal } = deps;
+  const { engine, config } = deps;
   const { inbox } = engine.store;
-  const parked = new Map<ParkedReason, string[]>();
-  const park = (id: string, reason: ParkedReason): void => {
-    parked.set(reason, [...(parked.get(reason) ?? []), id]);
-  };
-  const read: ReadEntry[] = [];
-  const elsewhere = new Map<string, TakenEntry[]>();
+  const parked: ToPark[] = [];
+  const targets = new Map<string, ReadEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
     const found = readEntry(engine, config, entry);
     if (typeof found === "string") {
-      park(id, found);
-      continue;
-    }
-    // What a job is for may be known by now, and was not when it came.
-    if (found.of !== feed) {
-      elsewhere.set(found.of, [...(elsewhere.get(found.of) ?? []), entry]);
+      parked.push({ id, reason: found });
       continue;
     }
     const { records, notBefore } = dueOf(found.records, nowMs);
-    if (notBefore === undefined) read.push({ ...found, records });
-    else await inbox.defer({ token, ids: [id] }, notBefore);
+    if (notBefore !== undefined) {
+      await inbox.defer({ token, ids: [id] }, notBefore);
+      continue;
+    }
+    const key = JSON.stringify([found.target.feed, found.target.pool]);
+    targets.set(key, [...(targets.get(key) ?? []), { ...found, records }]);
   }
+  await park(deps, { feed, token }, parked);
+  for (const read of targets.values()) await drainTarget(deps, { token, nowMs }, read);
+}
+
+/** Entries of one target. */
+async function drainTarget(
+  deps: DrainDeps,
+  { token, nowMs }: Pick<FeedEntries, "token" | "nowMs">,
+  read: readonly ReadEntry[],
+): Promise<void> {
+  const [first] = read;
+  if (first === undefined) return;
+  const { target } = first;
+  const feed = labelOf(target);
   const toPut: ResolvedEntry[] = [];
-  for (const entry of await resolve(deps, feed, read)) {
-    const [first] = entry.made.left;
-    if (first !== undefined && entry.made.read === 0) park(entry.id, first.reason);
+  const toPark: ToPark[] = [];
+  for (const entry of await resolve(deps, target, read)) {
+    const [left] = entry.made.left;
+    if (left !== undefined && entry.made.read === 0) toPark.push({ id: entry.id, reason: left.reason });
     else toPut.push(entry);
   }
-  for (const [reason, ids] of parked) {
-    const theirs = await inbox.park({ token, ids }, reason);
-    log.warn({ feed, reason, events: theirs.length }, "events parked");
+  await park(deps, { feed, token }, toPark);
+  deps.signal.throwIfAborted();
+  if (toPut.length > 0) await put(deps, { target, token, nowMs }, toPut);
+}
+
+/** What runs and the log call a target. */
+function labelOf({ feed, pool }: EventTarget): string {
+  return feed ?? pool;
+}
+
+interface ToPark {
+  readonly id: string;
+  readonly reason: ParkedReason;
+}
+
+async function park(
+  { engine, log }: DrainDeps,
+  { feed, token }: Pick<FeedEntries, "feed" | "token">,
+  entries: readonly ToPark[],
+): Promise<void> {
+  for (const [reason, theirs] of Map.groupBy(entries, (entry) => entry.reason)) {
+    const gone = await engine.store.inbox.park({ token, ids: theirs.map(({ id }) => id) }, reason);
+    log.warn({ feed, reason, events: gone.length }, "events parked");
   }
-  signal.throwIfAborted();
-  if (toPut.length > 0) await put(deps, { feed, token, nowMs }, toPut);
-  for (const [of, theirs] of elsewhere) await drainFeed(deps, { feed: of, token, entries: theirs, nowMs });
 }
 
 function readEntry(
@@ -107,13 +134,14 @@ function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, of: job.feed ?? job.pool, arrival, event, records, named: {}, by: "" };
+    return { id, target: job.target, arrival, event, records, named: {}, by: "" };
   }
-  const events = settingOf(config, feed)?.events;
-  if (events === undefined) return "no-feed";
+  const { events, pool } = settingOf(config, feed) ?? {};
+  if (events === undefined || pool === undefined) return "no-feed";
   const records = readEvent(event, events, timeMs);
   if (typeof records === "string") return records;
-  return { id, of: feed, arrival, event, records, named: events.mapping, by: events.records ?? "" };
+  const target = { feed, pool: poolIdOf(config, pool) };
+  return { id, target, arrival, event, records, named: events.mapping, by: events.records ?? "" };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
@@ -137,11 +165,15 @@ function dueOf(
   return { records: judged, notBefore };
 }
 
-async function resolve(deps: DrainDeps, feed: string, read: readonly ReadEntry[]): Promise<readonly ResolvedEntry[]> {
+async function resolve(
+  deps: DrainDeps,
+  target: EventTarget,
+  read: readonly ReadEntry[],
+): Promise<readonly ResolvedEntry[]> {
   const { config, poolOf, signal } = deps;
-  if (read.length === 0) return [];
-  const pool = await poolOf(feed);
-  const { protectUsers, protectAttributes } = settingOf(config, feed)?.guards ?? config.guards;
+  const pool = await poolOf(target);
+  const setting = target.feed === undefined ? undefined : settingOf(config, target.feed);
+  const { protectUsers, protectAttributes } = setting?.guards ?? config.guards;
   const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
@@ -155,12 +187,13 @@ async function resolve(deps: DrainDeps, feed: string, read: readonly ReadEntry[]
 /** Puts them as one page. */
 async function put(
   deps: DrainDeps,
-  { feed, token, nowMs }: Omit<FeedEntries, "entries">,
+  { target, token, nowMs }: Pick<FeedEntries, "token" | "nowMs"> & { readonly target: EventTarget },
   entries: readonly ResolvedEntry[],
 ): Promise<void> {
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
-  const { profile } = await poolOf(feed);
+  const { profile } = await poolOf(target);
+  const feed = labelOf(target);
   const parked = entries.flatMap(({ id, event, by, made: { left } }) => {
     const [first] = left;
     if (first === undefined) return [];
