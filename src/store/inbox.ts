@@ -11,7 +11,7 @@
  * - *taken*: belongs to the drainer whose token it was taken under, and to nobody else. The lease does not end that by
  *   itself: it lasts until some `take`, of anybody, finds the lease ended, and from there on the entry waits again. A
  *   drainer that comes later than that moves nothing: its `put` is refused as a whole, and `done`, `defer` and `park` pass
- *   over the entry. A drainer whose `take` was not answered does not know what it has, and gets it again after the lease.
+ *   over the entry. A drainer whose `take` was not answered does not know what it has, and gets it again after the lease. `renew` moves its end.
  * - *parked*: cannot become a change as things are, with a reason. Nobody takes it until it is replayed.
  *
  * An entry becomes changes in the step that puts these (`Page.entries` of mailboxes.ts): it is gone if they are there. So an
@@ -122,6 +122,8 @@ export interface Inbox {
   add(entries: readonly NewEntry[], limits: InboxLimits): Promise<"full" | readonly AddedEntry[]>;
   /** `token` must be fresh: a random UUID. */
   take(token: string, options: TakeOptions): Promise<Take>;
+  /** Their lease ends this many ms from now: for a drainer that still works on them. */
+  renew(taken: TakenRef, leaseMs: number): Promise<readonly string[]>;
   /** For entries that no change comes of. Like all of these answers the ids that were this drainer's. */
   done(taken: TakenRef): Promise<readonly string[]>;
   /** Gives entries back, to be taken from a time on (epoch ms by the store's clock); at once where it is past. */

@@ -181,6 +181,9 @@ const STEPS: fc.Arbitrary<Command>[] = [
   passing,
   drainer.chain((from) => same(`done ${from.whose}`, ({ inbox }, model) => inbox.done(takenBy(model, from)), ends)),
   drainer.chain((from) => same(`park ${from.whose}`, ({ inbox }, model) => inbox.park(takenBy(model, from), "nobody"))),
+  drainer.chain((from) =>
+    same(`renew what ${from.whose} has`, ({ inbox }, model) => inbox.renew(takenBy(model, from), LEASE_MS)),
+  ),
   fc
     .tuple(drainer, fc.constantFrom(-5, 1_000))
     .chain(([from, ms]) =>

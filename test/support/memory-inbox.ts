@@ -80,6 +80,12 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
         .map(({ taken, notBefore }) => taken?.leaseUntil ?? notBefore);
       return times.length === 0 ? { entries: answer } : { entries: answer, nextInMs: Math.min(...times) - clock.nowMs };
     },
+    async renew(taken, leaseMs) {
+      const leaseUntil = clock.nowMs + leaseMs;
+      return idsOf(
+        ofDrainer(taken).map((entry) => Object.assign(entry, { taken: { token: taken.token, leaseUntil } })),
+      );
+    },
     async done(taken) {
       const theirs = ofDrainer(taken);
       drop(new Set(theirs));

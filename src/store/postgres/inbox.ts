@@ -84,6 +84,7 @@ export function createInbox(database: StoreDatabase, now: () => number): Inbox {
     add: async (entries, limits) => (entries.length === 0 ? [] : inSteps({ entries, limits })),
     take: (token, options) => database.transaction((session) => takeEntries(session, token, options, now())),
 
+    renew: (taken, leaseMs) => move("UPDATE poolsync.inbox SET lease_until = $3", taken, {}, now() + leaseMs),
     done: (taken) => move("DELETE FROM poolsync.inbox", taken, { waiting: -1 }),
     defer: (taken, notBefore) =>
       move(`UPDATE poolsync.inbox SET ${FREED}, not_before = $3`, taken, {}, notBefore > now() ? notBefore : null),
