@@ -25,7 +25,7 @@ let standardError: DestinationStream | undefined;
 
 const WARNING = pino.levels.values["warn"] ?? 0;
 /** More than this is written before the turn is over. */
-const MOST_BYTES = 8 * 1024;
+const MOST_LETTERS = 8 * 1024;
 
 /**
  * Lines of one turn of the event loop are written together at its end: to write each by itself costs a busy `ingest` more
@@ -33,16 +33,13 @@ const MOST_BYTES = 8 * 1024;
  * everything when the process exits, however it does, but for a signal that kills it.
  */
 function atEndOfTurn(fd: number): DestinationStream {
-  const to = pino.destination({ fd, sync: true, minLength: MOST_BYTES });
-  let isDue = false;
+  const to = pino.destination({ fd, sync: true });
+  let lines = "";
   const flush = (): void => {
-    isDue = false;
-    try {
-      to.flushSync();
-    } catch (error) {
-      // As where it writes by itself: a reader that is gone ends the log, and not the process.
-      to.emit("error", error);
-    }
+    if (lines === "") return;
+    const text = lines;
+    lines = "";
+    to.write(text);
   };
   process.on("exit", flush);
   return {
@@ -50,11 +47,9 @@ function atEndOfTurn(fd: number): DestinationStream {
     [Symbol.for("pino.metadata")]: true,
     lastLevel: 0,
     write(line: string): void {
-      to.write(line);
-      if (this.lastLevel >= WARNING) return flush();
-      if (isDue) return;
-      isDue = true;
-      setImmediate(flush);
+      if (lines === "") setImmediate(flush);
+      lines += line;
+      if (this.lastLevel >= WARNING || lines.length > MOST_LETTERS) flush();
     },
   } as DestinationStream & { lastLevel: number };
 }
