@@ -15,7 +15,8 @@
  * - *parked*: cannot become a change as things are, with a reason. Nobody takes it until it is replayed.
  *
  * An entry becomes changes in the step that puts these (`Page.entries` of mailboxes.ts): it is gone if they are there. So an
- * event counts once, whoever dies when. One of which some records cannot is parked in that step, with these alone.
+ * event counts once, whoever dies when. One of which some records cannot is parked in that step, with these alone; one of
+ * more records than a page takes is left with the others.
  *
  * One drainer gets the events of a feed in order of arrival, but for those that had to wait. Of several each gets a part,
  * and one may put later what arrived earlier. That is for versions to settle: a change can be put with the arrival of its
@@ -80,6 +81,8 @@ export interface TakenRef {
 export interface DrainedRef extends TakenRef {
   /** Those of the `ids` that are not gone, but parked, with another body: some of their records cannot become changes. */
   readonly parked?: readonly { readonly id: string; readonly reason: string; readonly body: string }[];
+  /** Those that stay in the drainer's hands, with another body: what else they have comes with later pages. */
+  readonly kept?: readonly { readonly id: string; readonly body: string }[];
 }
 
 /** `since` and `until` (epoch ms) are about when they arrived; the former is included. */

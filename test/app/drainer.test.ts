@@ -88,4 +88,31 @@ describe("events in a drainer's hands", () => {
     await app.deliver();
     assert.equal(value("ana"), "Ana");
   });
+
+  test("of more records than a page takes come page by page, each once, whoever dies between two", async (t) => {
+    const { app, engine, send, drain, config, log, openPool, value, eventRuns, parked } = await eventStage(t);
+    for (const one of ["ana", "bob"]) app.pool.addUser({ username: one });
+    const of = (user: string | undefined, first: string) => ({ user, first, at: AT });
+    const ana = Array.from({ length: 1_200 }, (_, at) => of("ana", `n${at}`));
+    await send("crm", [of("bob", "Bob"), ...ana.slice(0, 700), of(undefined, "Eve"), ...ana.slice(700)], { id: "1" });
+    const { mailboxes } = engine.store;
+    let puts = 0;
+    const put: typeof mailboxes.put = async (page) => {
+      puts += 1;
+      if (puts > 1) throw new CognitoError("throttled", "It dies here.");
+      return mailboxes.put(page);
+    };
+    const dying = { ...engine, store: { ...engine.store, mailboxes: { ...mailboxes, put } } };
+    const one = startDrainer({ engine: dying, config, poolOf: openPool, log });
+    await until("the second page is not put", () => Promise.resolve(puts > 1));
+    await one.close();
+    assert.equal((await engine.store.runs.books()).received, 500);
+    await drain();
+    assert.deepEqual(await parked(), ["crm no-column"]);
+    assert.deepEqual([value("ana"), value("bob")], ["n1199", "Bob"]);
+    const [run] = await eventRuns();
+    assert.deepEqual(run?.rows, { read: 1_201, faulty: 0 });
+    const { received, superseded, applied } = await engine.store.runs.books();
+    assert.deepEqual([received, superseded, applied], [1_201, 1_199, 2]);
+  });
 });

@@ -33,7 +33,9 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
     const theirs = ofDrainer(drained);
     if (theirs.length !== new Set(drained.ids).size) return false;
     const rests = new Map(drained.parked?.map((rest) => [rest.id, rest]));
-    drop(new Set(theirs.filter(({ id }) => !rests.has(id))));
+    const kept = new Map(drained.kept?.map(({ id, body }) => [id, body]));
+    drop(new Set(theirs.filter(({ id }) => !rests.has(id) && !kept.has(id))));
+    entries = entries.map((entry) => ({ ...entry, body: kept.get(entry.id) ?? entry.body }));
     for (const { id, reason, body } of rests.values()) {
       const parked = { reason, parkedAt: clock.nowMs };
       entries = entries.map((entry) =>
