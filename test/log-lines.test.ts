@@ -26,8 +26,8 @@ for (const [how, end, code] of [
   ["fails", `throw new Error("it failed")`, 1],
 ] as const) {
   test(`a process that ${how} has written every line, in order, and a warning before it went on`, async () => {
-    const { path, remove } = await temporaryDirectory();
-    const file = join(path, "log");
+    const directory = await temporaryDirectory();
+    const file = join(directory.path, "log");
     const fd = openSync(file, "w");
     const { status, stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", program(file, end)], {
       stdio: ["ignore", "pipe", fd],
@@ -44,6 +44,6 @@ for (const [how, end, code] of [
       lines,
       Array.from({ length: count }, (_, at) => at + 1),
     );
-    await remove();
+    await directory.remove();
   });
 }
