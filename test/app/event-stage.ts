@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { createAccept } from "../../src/app/events/accept-event.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
-import type { EventTarget } from "../../src/app/events/job-change.ts";
+import type { ChangeTarget } from "../../src/app/events/job-change.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { openChosenPool, openClients } from "../../src/app/opening.ts";
 import { choosePool } from "../../src/config/config.ts";
@@ -61,7 +61,7 @@ export async function eventStage(t: TestContext, options: AppOptions = {}) {
     const deps = { concurrency: config.concurrency, log, engine, clients, scope: within, reads };
     const chosen = choosePool(config, "staff");
     let opening: Promise<Pool> | undefined;
-    return async ({ pool }: Pick<EventTarget, "pool">) => {
+    return async ({ pool }: Pick<ChangeTarget, "pool">) => {
       if (pool !== POOL) throw new CognitoError("access-denied", "There is no other pool.");
       return (opening ??= openChosenPool({ ...deps, signal: new AbortController().signal }, chosen));
     };

@@ -2,12 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
-import type { EventTarget } from "../../src/app/events/job-change.ts";
-import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
 import { readReport } from "../../src/app/runs/kept-report.ts";
 import { statusOf } from "../../src/app/status.ts";
-import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { createLog } from "../../src/log.ts";
 import { reportText } from "../../src/views/run-report.ts";
 import { until } from "../support/condition.ts";
@@ -217,21 +214,6 @@ describe("events", () => {
     assert.deepEqual([run?.rows.read, received, applied], [5, 5, 5]);
   });
 
-  test("that a dead drainer had taken are put when its lease has ended, and a late one puts nothing", async (t) => {
-    const { app, engine, send, drain, value, eventRuns } = await eventStage(t);
-    app.pool.addUser({ username: "ana" });
-    await send("crm", { user: "ana", first: "Ana", at: AT });
-    const taken = await engine.store.inbox.take("dead", { leaseMs: 300, limit: 10, maxBytes: 10_000 });
-    await drain();
-    assert.equal(value("ana"), "Ana");
-    const ids = taken.entries.map(({ id }) => id);
-    const [run] = await eventRuns();
-    const page = { pool: POOL, run: run?.id ?? "", priority: 1, changes: [], invalid: 0, rows: { read: 1, faulty: 0 } };
-    const late = await engine.store.mailboxes.put({ ...page, entries: { token: "dead", ids } });
-    assert.equal(late.accepted, false);
-    assert.deepEqual((await eventRuns())[0]?.rows, { read: 1, faulty: 0 });
-  });
-
   test("of a paused feed are kept in mailboxes, and go on when it is resumed", async (t) => {
     const { app, engine, send, drainer, value, eventRuns } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
@@ -275,25 +257,6 @@ describe("events", () => {
       (await eventRuns()).map(({ state }) => state),
       ["finished", "cancelled"],
     );
-  });
-
-  test("wait while their pool cannot be asked, and those of others do not", async (t) => {
-    const { app, engine, send, config, log, logged, value, openPool } = await eventStage(t);
-    app.pool.addUser({ username: "ana" });
-    await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
-    await send("crm", { user: "ana", first: "Ana", at: AT });
-    const poolOf = ({ feed }: EventTarget) =>
-      feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
-    const one = startDrainer({ engine, config, poolOf, log });
-    t.after(() => one.close());
-    await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
-    await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
-    assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
-    await one.close();
-    const { waiting, ahead } = await engine.store.inbox.counts();
-    assert.equal(waiting + ahead, 1);
-    await app.deliver();
-    assert.equal(value("ana"), "Ana");
   });
 
   test("with a name that Cognito does not take hold up no others", async (t) => {

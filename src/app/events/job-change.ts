@@ -35,7 +35,7 @@ const jobForm = z.strictObject({
 });
 
 /** Whose the changes of an event are. A feed may be called as a pool is, so neither is ever known by a name alone. */
-export interface EventTarget {
+export interface ChangeTarget {
   /** Absent where a job names a pool. */
   readonly feed?: string;
   /** The pool's id. */
@@ -45,7 +45,7 @@ export interface EventTarget {
 export type JobChange =
   | {
       readonly is: "change";
-      readonly target: EventTarget;
+      readonly target: ChangeTarget;
       /** With the version that the job says. */
       readonly change: Change;
     }
@@ -96,7 +96,7 @@ export function jobEvent(
 function targetOf(
   config: KnownPools,
   { pool, feed }: { readonly pool?: unknown; readonly feed?: unknown },
-): EventTarget | undefined {
+): ChangeTarget | undefined {
   if (typeof feed === "string" && pool === undefined) {
     const of = Object.hasOwn(config.feeds, feed) ? config.feeds[feed]?.pool : undefined;
     return of === undefined ? undefined : { feed, pool: poolIdOf(config, of) };
