@@ -28,7 +28,13 @@ describe("a job of the queue `changes`", () => {
   });
 
   test("says its version as text with a zone, or as a number of epoch seconds or milliseconds", () => {
-    for (const version of ["2026-01-31T18:42:00Z", 1_769_884_920, 1_769_884_920_000, "1769884920"]) {
+    for (const version of [
+      "2026-01-31T18:42:00Z",
+      1_769_884_920,
+      1_769_884_920_000,
+      1_769_884_920_000.25,
+      "1769884920",
+    ]) {
       const job = read({ feed: "hr", ...ANA, version });
       assert.ok(job.is === "change");
       assert.deepEqual(job.change.version, { timeMs: 1_769_884_920_000, sequence: 0 });
