@@ -60,6 +60,13 @@ export function openEvent(
   return head?.feed === feed ? { ...head, body: opened.subarray(end + 1) } : undefined;
 }
 
+/** What an event takes at most with a body of so many bytes, as it is kept: heading and seal are in text beside it. */
+export function keptBytes(bodyBytes: number): number {
+  return Math.ceil(((bodyBytes + LONGEST_HEADING) * 4) / 3);
+}
+/** The headers of a request have 16 kB. */
+const LONGEST_HEADING = 20 * 1024;
+
 /** The same under other keys and another id; undefined where it cannot be opened. */
 export function resealEvent(
   { from, to }: { readonly from: Pick<Keyring, "openBytes">; readonly to: Pick<Keyring, "seal"> },

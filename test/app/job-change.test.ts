@@ -97,4 +97,12 @@ describe("a job of the queue `changes`", () => {
     assert.deepEqual(rest, { id: "1@5", signedAtMs: 5, scheme: "job", contentType: "application/json" });
     assert.deepEqual(JSON.parse(body.toString()), { feed: "hr", more: 1 });
   });
+
+  test("is kept without its text where that is longer than any change, so that it never waits for room that never comes", () => {
+    const job = { id: "1@5", data: { feed: "hr", more: "ä".repeat(600_000) }, addedAtMs: 5 };
+    const { feed, event } = jobEvent(CONFIG, job);
+    assert.equal(feed, "hr");
+    assert.deepEqual(readJobChange(CONFIG, event.body), { is: "unreadable" });
+    assert.ok(event.body.length < 10);
+  });
 });

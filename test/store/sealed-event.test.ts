@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventId, openEvent, resealEvent, sealEvent } from "../../src/store/sealed-event.ts";
+import { eventId, keptBytes, openEvent, resealEvent, sealEvent } from "../../src/store/sealed-event.ts";
 import { testKeyring } from "../support/keyring.ts";
 
 const body = Buffer.from([0, 10, 255, 123, 10]);
@@ -38,6 +38,13 @@ test("an event is named by its own id or its body, within its feed and the way i
   for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/);
   assert.equal(eventId(keyring, hr, "1"), ids[0]);
   assert.equal(eventId(keyring, hr, new Uint8Array([49])), ids[3]);
+});
+
+test("an event takes no more as it is kept than is said of the length of its body", () => {
+  for (const length of [0, 1_000_000]) {
+    const long = { ...event, contentType: "x".repeat(16_000), body: Buffer.alloc(length, 255) };
+    assert.ok(sealEvent(testKeyring(), "id", long).length <= keptBytes(length));
+  }
 });
 
 test("an event is sealed anew under other keys and another id", () => {

@@ -16,6 +16,8 @@ import type { AcceptableEvent } from "./accept-event.ts";
 export const JOB_SCHEME = "job";
 /** What a job's entry is counted to that names no pool or feed of the configuration. */
 const NOBODYS = "changes";
+/** In bytes. All attributes of a user together are shorter. */
+const LONGEST_JOB = 2 ** 20;
 
 /** Of a configuration what says which pools and feeds there are. */
 export interface KnownPools extends Pick<Config, "pools"> {
@@ -87,7 +89,9 @@ export function jobEvent(
 ): { readonly feed: string; readonly event: AcceptableEvent } {
   const named = z.object({ pool: z.unknown(), feed: z.unknown() }).partial().safeParse(data);
   const target = named.success ? targetOf(config, named.data) : undefined;
-  const body = Buffer.from(JSON.stringify(data) ?? "null");
+  const whole = Buffer.from(JSON.stringify(data) ?? "null");
+  // No change is that long, and no inbox has to have room for it.
+  const body = whole.length > LONGEST_JOB ? Buffer.from("null") : whole;
   const event = { id, signedAtMs: addedAtMs, scheme: JOB_SCHEME, body, contentType: "application/json" };
   return { feed: target?.feed ?? target?.pool ?? NOBODYS, event };
 }
