@@ -108,6 +108,7 @@ describe("events in a drainer's hands", () => {
     await until("the second page is not put", () => Promise.resolve(puts > 1));
     await one.close();
     assert.equal((await engine.store.runs.books()).received, 500);
+    await until("it may be taken again", async () => (await engine.store.inbox.counts()).ahead === 0);
     await drain();
     assert.deepEqual(await parked(), ["crm no-column"]);
     assert.deepEqual([value("ana"), value("bob")], ["n1199", "Bob"]);

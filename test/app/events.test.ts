@@ -120,7 +120,7 @@ describe("events", () => {
       "hr several",
     ]);
     assert.deepEqual(await eventRuns(), []);
-    assert.match(logged(), /"reason":"nobody","events":1,"msg":"events parked"/);
+    assert.match(logged(), /"reason":"nobody","events":1,"records":\{"nobody":1\},"msg":"events parked"/);
     assert.doesNotMatch(logged(), /secret-7|example/);
   });
 
@@ -212,6 +212,23 @@ describe("events", () => {
     const [run] = await eventRuns();
     const { received, applied } = await runs.books(run?.id ?? "");
     assert.deepEqual([run?.rows.read, received, applied], [5, 5, 5]);
+  });
+
+  test("are parked for what somebody has to see to where several of their records are left", async (t) => {
+    const { app, send, drain, value, parked, logged } = await eventStage(t);
+    app.pool.addUser({ username: "ana", attributes: { email: "ana@example.com", email_verified: "true" } });
+    const ahead = Date.now() + 80 * 3_600_000;
+    const of = (name: string, more = {}) => ({ mail: `${name}@example.com`, first: name, ...more });
+    await send("hr", { employees: [of("ana"), of("eve"), { mail: "ana@example.com" }, of("fay")] }, { id: "1" });
+    await send("hr", { employees: [of("eve"), of("fay"), { first: "x" }] }, { id: "2" });
+    await send("hr", { employees: [of("gil")] }, { id: "3", signedAtMs: ahead });
+    await drain();
+    assert.equal(value("ana", "name"), "ana");
+    assert.deepEqual(await parked(), ["hr ahead", "hr no-column", "hr no-column"]);
+    assert.match(
+      logged(),
+      /"reason":"no-column","events":1,"records":\{"nobody":2,"no-column":1\},"msg":"events parked"/,
+    );
   });
 
   test("of a paused feed are kept in mailboxes, and go on when it is resumed", async (t) => {

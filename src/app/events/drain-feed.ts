@@ -16,7 +16,7 @@ import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
-import { readEvent, type EventRecord, type ParkedReason } from "./read-event.ts";
+import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 
 export interface DrainDeps {
   readonly engine: Engine;
@@ -96,9 +96,10 @@ async function drainTarget(
   const toPut: ResolvedEntry[] = [];
   const toPark: ToPark[] = [];
   for (const entry of await resolve(deps, target, read)) {
-    const [left] = entry.parts.flatMap((part) => part.left);
-    if (left !== undefined && entry.parts.every((part) => part.read === 0)) {
-      toPark.push({ id: entry.id, reason: left.reason });
+    const left = entry.parts.flatMap((part) => part.left);
+    const reason = toldOf(left);
+    if (reason !== undefined && entry.parts.every((part) => part.read === 0)) {
+      toPark.push({ id: entry.id, reason, left });
     } else toPut.push(entry);
   }
   await park(deps, { feed, token }, toPark);
@@ -120,6 +121,13 @@ function labelOf({ feed, pool }: ChangeTarget): string {
 interface ToPark {
   readonly id: string;
   readonly reason: ParkedReason;
+  readonly left?: EntryChanges["left"];
+}
+
+/** How many records are left why: an entry has one reason alone. */
+function countedBy(left: EntryChanges["left"]): Partial<Record<ParkedReason, number>> | undefined {
+  const counts = Map.groupBy(left, ({ reason }) => reason).entries();
+  return left.length === 0 ? undefined : Object.fromEntries(counts.map(([reason, { length }]) => [reason, length]));
 }
 
 async function park(
@@ -129,7 +137,8 @@ async function park(
 ): Promise<void> {
   for (const [reason, theirs] of Map.groupBy(entries, (entry) => entry.reason)) {
     const gone = await engine.store.inbox.park({ token, ids: theirs.map(({ id }) => id) }, reason);
-    log.warn({ feed, reason, events: gone.length }, "events parked");
+    const records = countedBy(theirs.flatMap(({ left = [] }) => left));
+    log.warn({ feed, reason, events: gone.length, records }, "events parked");
   }
 }
 
@@ -253,8 +262,8 @@ async function put(
   const withRest = ({ entry: { id, event, by }, left, later }: PagePart): string =>
     sealEvent(keyring, id, { ...event, left: { by, records: [...left.map(({ line }) => line), ...later] } });
   const parked = page.flatMap((part) => {
-    const [first] = part.left;
-    return part.isLast && first ? [{ id: part.entry.id, reason: first.reason, body: withRest(part) }] : [];
+    const reason = toldOf(part.left);
+    return part.isLast && reason ? [{ id: part.entry.id, reason, body: withRest(part) }] : [];
   });
   const kept = page.flatMap((part) => (part.isLast ? [] : [{ id: part.entry.id, body: withRest(part) }]));
   const sum = (count: (made: EntryChanges) => number): number => page.reduce((all, { made }) => all + count(made), 0);
@@ -274,7 +283,10 @@ async function put(
     return putInto(run);
   });
   if (!answer.accepted) return false;
-  for (const { reason } of parked) log.warn({ feed, reason, events: 1 }, "events parked");
+  for (const { isLast, left } of page) {
+    const reason = isLast ? toldOf(left) : undefined;
+    if (reason !== undefined) log.warn({ feed, reason, events: 1, records: countedBy(left) }, "events parked");
+  }
   const exceptions = createRowExceptions(keyring, profile.id, run);
   for (const { noted } of page.map(({ made }) => made)) {
     for (const { issue, name, found } of noted) exceptions.add(issue, name, found);
