@@ -257,7 +257,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   });
   // Who has sent all of a request may end its side, and is answered.
   Object.assign(server, { httpAllowHalfOpen: true });
-  const connections = createConnections(limits.connections, tally.cut);
+  const connections = createConnections(limits.connections, (what) => tally.cut(what));
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     connections.begin(incoming.socket);
     outgoing.once("close", () => connections.end(incoming.socket));
@@ -270,7 +270,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     delete incoming.headers.expect;
     onRequest(incoming, outgoing);
   });
-  server.on("connection", connections.add);
+  server.on("connection", (socket) => connections.add(socket));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     // Of a request in hand it is told where its body ends. What is too slow is cut, and sent again.
     const isTold = connections.isServing(socket) || !socket.writable || error.code === "ECONNRESET";

@@ -21,7 +21,8 @@ export function createTally(log: Log, everyMs: number): Tally {
   const counts = new Map<string, Counts>();
   let cuts = { idle: 0, refused: 0 };
   const write = (): void => {
-    if (cuts.idle + cuts.refused > 0) log.warn(cuts, "connections cut");
+    const { idle, refused } = cuts;
+    if (idle + refused > 0) log.warn({ idle, refused }, "connections cut");
     cuts = { idle: 0, refused: 0 };
     for (const [feed, { reasons, secrets }] of counts) log.info({ feed, reasons, secrets }, "events counted");
     counts.clear();
