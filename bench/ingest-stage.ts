@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GUARDS_OFF } from "../test/chaos/run-settings.ts";
 import { type BenchStage, POOL } from "./stage.ts";
 
-export const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const KEY = Buffer.from(SECRET.replace("whsec_", ""), "base64");
 
 /** One feed, whose people are named by username. */
