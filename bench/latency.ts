@@ -23,7 +23,7 @@ export const latency: Scenario = {
 
 const RATE = 25;
 const LATENCY_MS = 20;
-const USERS = 100_000;
+export const USERS = 100_000;
 /** Single changes come this far apart, so that they take a fifth of the rate. */
 const EVERY_MS = 200;
 const PATIENCE_MS = 60_000;
@@ -104,8 +104,14 @@ async function embedded(stage: BenchStage, load: Load, changes: number): Promise
   }
 }
 
-async function beginBulk(stage: BenchStage, env: Readonly<Record<string, string>>, flags: readonly string[]) {
-  const rows = Array.from({ length: USERS }, (_, at) => `${username(at)},Given ${at},"Family, ${at}",bulk${at}`);
+/** Answers once a bulk run of all users has been under way for a while. */
+export async function beginBulk(
+  stage: BenchStage,
+  env: Readonly<Record<string, string>>,
+  flags: readonly string[],
+  users = USERS,
+) {
+  const rows = Array.from({ length: users }, (_, at) => `${username(at)},Given ${at},"Family, ${at}",bulk${at}`);
   const file = join(stage.directory, "bulk.csv");
   await writeFile(file, ["username,given_name,family_name,nickname", ...rows].join("\n"));
   const args = ["sync", file, "--user-pool-id", POOL, "--json", ...flags];
@@ -120,7 +126,7 @@ async function beginBulk(stage: BenchStage, env: Readonly<Record<string, string>
   return sync;
 }
 
-const username = (at: number): string => `user${String(at + 1).padStart(5, "0")}`;
+export const username = (at: number): string => `user${String(at + 1).padStart(5, "0")}`;
 
 async function measure(stage: BenchStage, poolsync: Poolsync, load: Load, changes: number): Promise<Measured> {
   const waiting = Math.floor((await poolsync.books()).pending / UNITS);

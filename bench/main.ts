@@ -5,6 +5,7 @@
 import { table } from "../src/views/table.ts";
 import { paceSim } from "./pace-sim.ts";
 import { feed } from "./feed.ts";
+import { ingest } from "./ingest.ts";
 import { latency } from "./latency.ts";
 import { plan } from "./plan.ts";
 import { quota } from "./quota.ts";
@@ -12,7 +13,7 @@ import { keepResult, readResults } from "./results.ts";
 import type { Outcome, Scenario } from "./scenario.ts";
 import { throughput } from "./throughput.ts";
 
-const SCENARIOS: readonly Scenario[] = [quota, throughput, feed, latency, paceSim, plan];
+const SCENARIOS: readonly Scenario[] = [quota, throughput, feed, latency, ingest, paceSim, plan];
 const WIDTH = 180;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -145,7 +145,7 @@ export async function succeeded(child: TestProcess): Promise<void> {
 const TICKS_PER_SECOND = 100;
 
 /** CPU seconds that a running child has used; NaN where the system does not tell. */
-export async function cpuOf({ child }: TestProcess): Promise<number> {
+export async function cpuOf({ child }: Pick<TestProcess, "child">): Promise<number> {
   const stat = await readFile(`/proc/${child.pid}/stat`, "utf8").catch(() => undefined);
   if (stat === undefined) return Number.NaN;
   // The name in brackets may hold spaces. utime and stime are the 14th and 15th field.

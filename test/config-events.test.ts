@@ -123,6 +123,13 @@ feeds:
     [`${HMAC}, signed: "POST"`, "signed", /`\{body\}` once/],
     [`${HMAC}, signed: "{body}{url}"`, "signed", /`\{body\}` once/],
     [`${HMAC}, signed: "{id}.{body}"`, "idHeader", /header of the `\{id\}`/],
+    ...["{id}{timestamp}.{body}", "{timestamp}0{body}", "{body}.{timestamp}{id}", "{id}-{timestamp}.{body}"].map(
+      (signed): [string, string, RegExp] => [
+        `${HMAC}, idHeader: X-Id, timestampHeader: X-T, signed: "${signed}"`,
+        "signed",
+        /between `\{(id|timestamp)\}` and what follows on the side of `\{body\}`/,
+      ],
+    ),
     [`${HMAC}, timestampPart: t, signed: "{timestamp}{body}"`, "part", /`timestampPart` is another one/],
     [
       `${HMAC}, part: v1, timestampPart: t, timestampHeader: X-T, signed: "{timestamp}{body}"`,

@@ -7,6 +7,7 @@ import { entriesOf, form, map, text, type Entries } from "./config-form.ts";
 import { expressionFault } from "./expression.ts";
 import { attributesForm, attributesOf, matchForm, usernameForm, usernameOf, versionForm } from "./mapping-form.ts";
 import { span, variableForm } from "./schedule.ts";
+import { signedFault } from "./signed-text.ts";
 import { defined } from "../core/defined.ts";
 import { SPAN_FORM } from "../core/span.ts";
 import type { Mapping } from "../feeds/mapping.ts";
@@ -276,6 +277,9 @@ function hmacFaults(events: Entries): FaultAt[] {
       "events.signed",
       "Expected a text with `{body}` once, and `{timestamp}` and `{id}` where they are signed",
     ]);
+  } else {
+    const fault = signedFault(signed);
+    if (fault !== undefined) faults.push(["events.signed", fault]);
   }
   if (isTimed !== holes.includes("timestamp")) {
     const message = isTimed

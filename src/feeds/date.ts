@@ -114,15 +114,16 @@ const INSTANT =
   /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)$/i;
 /** Nine or ten digits are seconds from 1973 to 2286, thirteen milliseconds from 2001 on. `20260131` is neither. */
 const EPOCH_SECONDS = /^\d{9,10}(?:\.\d{1,9})?$/;
-const EPOCH_MILLISECONDS = /^\d{13}$/;
+const EPOCH_MILLISECONDS = /^\d{13}(?:\.\d{1,9})?$/;
 
 /**
- * Epoch ms of ISO 8601 with a zone (`2026-01-31T18:42:00+0000`), or of epoch seconds or milliseconds. Undefined for
+ * Epoch ms of ISO 8601 with a zone (`2026-01-31T18:42:00+0000`), or of epoch seconds or milliseconds; what is finer than
+ * a millisecond is rounded down. Undefined for
  * anything else, and for a time without a zone: it could be half a day off.
  */
 export function parseInstant(text: string): number | undefined {
   if (EPOCH_SECONDS.test(text)) return Math.floor(Number(text) * 1000);
-  if (EPOCH_MILLISECONDS.test(text)) return Number(text);
+  if (EPOCH_MILLISECONDS.test(text)) return Math.floor(Number(text));
   const match = INSTANT.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour = "", minute = "", second = "0", fraction = "", zone = ""] = match;

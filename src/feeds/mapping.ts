@@ -62,7 +62,7 @@ export type MappedRecord =
 export interface RecordContext {
   /** Epoch ms, by the source's clock, of a record that does not say its own version. */
   readonly asOfMs: number;
-  /** The number of the record in its feed, so that a later one of the same user wins. */
+  /** The number of the record in its feed, so that a later one of the same user wins; 0 where its arrival is to decide. */
   readonly row: number;
 }
 

@@ -34,9 +34,9 @@ interface Answer {
 export const ANSWERS: Readonly<Record<Reason, Answer>> = {
   accepted: { status: 200, text: "the event is kept" },
   probe: { status: 200, text: "events are taken here by POST" },
-  "bad-request": { status: 400, text: "this is no HTTP/1.1" },
+  "bad-request": { status: 400, text: "this is no HTTP/1" },
   unsigned: { status: 401, text: "the request has no signature or token of the feed's scheme" },
-  malformed: { status: 401, text: "signature, token or time have another form than the feed's scheme" },
+  malformed: { status: 401, text: "signature, token, time or id have another form than the feed's scheme" },
   forged: { status: 401, text: "the signature or token does not match the feed's secret" },
   late: { status: 401, text: "the request was signed too long ago" },
   ahead: { status: 401, text: "the request was signed at a time that has not come yet" },

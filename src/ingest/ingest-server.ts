@@ -16,6 +16,7 @@ import { isLoopback, listen } from "../http/listen.ts";
 import type { Log } from "../log.ts";
 import { ANSWERS, RETRY_AFTER, statusOf, type Reason } from "./answers.ts";
 import { createIdReader } from "./event-id.ts";
+import { createConnections } from "./connections.ts";
 import { canBeRead } from "./media-type.ts";
 import { endAfterRest, readBody } from "./request-body.ts";
 import { createTally } from "./tally.ts";
@@ -59,6 +60,7 @@ export interface IngestLimits {
   readonly acceptMs: number;
   /** How long a connection waits for another request: longer than load balancers let theirs wait. */
   readonly keepAliveMs: number;
+  /** Of more, idle ones are cut. */
   readonly connections: number;
   /** What all bodies in hand may take together. */
   readonly bytesInHand: number;
@@ -235,6 +237,8 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const listener = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
+    // HTTP/1.0 needs no host, and a balancer that looks whether the process is there says none.
+    hostname: "localhost",
     // What has no path that can be read, or names a host that is none.
     errorHandler() {
       const reason = "bad-request";
@@ -251,23 +255,25 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     keepAliveTimeout: limits.keepAliveMs,
     connectionsCheckingInterval: Math.min(1000, limits.headersMs),
   });
-  server.maxConnections = limits.connections;
-  const sockets = new Set<Socket>();
-  const serving = new Set<Socket>();
+  // Who has sent all of a request may end its side, and is answered.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  const connections = createConnections(limits.connections, (what) => tally.cut(what));
   const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    serving.add(incoming.socket);
-    outgoing.once("close", () => serving.delete(incoming.socket));
+    connections.begin(incoming.socket);
+    outgoing.once("close", () => connections.end(incoming.socket));
     void listener(incoming, outgoing);
   };
   server.on("request", onRequest);
   server.on("checkContinue", onRequest);
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+  server.on("checkExpectation", (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    // Another expectation than of a word to go on may be passed over: the body comes anyway.
+    delete incoming.headers.expect;
+    onRequest(incoming, outgoing);
   });
+  server.on("connection", (socket) => connections.add(socket));
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     // Of a request in hand it is told where its body ends. What is too slow is cut, and sent again.
-    const isTold = serving.has(socket) || !socket.writable || error.code === "ECONNRESET";
+    const isTold = connections.isServing(socket) || !socket.writable || error.code === "ECONNRESET";
     if (isTold || error.code === "ERR_HTTP_REQUEST_TIMEOUT") return void socket.destroy();
     const reason = error.code === "HPE_HEADER_OVERFLOW" ? "long-headers" : "bad-request";
     const { status } = ANSWERS[reason];
@@ -298,7 +304,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
           clearTimeout(timer);
           resolve();
         });
-        for (const socket of sockets) if (!serving.has(socket)) socket.destroy();
+        connections.cutIdle();
       });
       tally.close();
     },

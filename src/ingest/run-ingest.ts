@@ -16,6 +16,7 @@ import { DRAIN_MS } from "../app/runs/stop-deliveries.ts";
 import { keepFinishingRuns } from "../app/workers/finish-runs.ts";
 import { drained, endWorkerInTime, type WorkerDeps } from "../app/workers/worker-process.ts";
 import { notesWithoutAof } from "../app/without-aof.ts";
+import { keptBytes } from "../store/sealed-event.ts";
 import { keepAlive } from "../delivery/worker-lease.ts";
 import { openScope, withScope, type Interrupts } from "../lifecycle.ts";
 import { startChangeJobs } from "../queues/change-jobs.ts";
@@ -29,7 +30,7 @@ export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
 /** How long requests in hand may take to be answered. */
 const ANSWERS_WITHIN_MS = 10_000;
 
-/** Takes events until it is interrupted. Throws a ConfigError where no feed has any. */
+/** Takes events until it is interrupted. Throws a ConfigError where no feed has any, or the inbox could not hold one of them. */
 export async function runIngest({ config, log, interrupts, turn, environment }: IngestDeps): Promise<void> {
   const feeds = eventFeeds(config, environment);
   await withScope(async (scope) => {
@@ -40,9 +41,13 @@ export async function runIngest({ config, log, interrupts, turn, environment }: 
     const names = feeds.map(({ name }) => name);
     // Opened while events are taken, and needed until they are put.
     const within = scope.defer(openScope(), (opened) => opened.close());
-    const pools = openEventPools({ config, log, engine, clients, interrupts, scope: within }, names);
-    const drainer = scope.defer(startDrainer({ engine, config, poolOf: (name) => pools.of(name), log }), (started) =>
-      started.close(),
+    const pools = openEventPools(
+      { config, log, engine, clients, interrupts, scope: within },
+      feeds.map(({ pool }) => pool),
+    );
+    const drainer = scope.defer(
+      startDrainer({ engine, config, poolOf: ({ pool }) => pools.of(pool), log }),
+      (started) => started.close(),
     );
     const keep = createAccept({ engine, log, limits: config.inbox });
     const accept: Accept = async (feed, event) => {
@@ -89,6 +94,13 @@ function eventFeeds(config: Config, environment: IngestDeps["environment"]): rea
       ? []
       : [{ name, events, secrets: eventSecrets(events, environment), pool: namedPool(config, pool).id }],
   );
+  const [longest] = feeds.toSorted((one, other) => other.events.maxBytes - one.events.maxBytes);
+  if (longest !== undefined && keptBytes(longest.events.maxBytes) > config.inbox.bytes) {
+    const { name, events } = longest;
+    const needed = Math.ceil(keptBytes(events.maxBytes) / 2 ** 20);
+    const message = `Expected ${needed} at least: feed ${name} takes events of ${events.maxBytes / 2 ** 20} MB (\`maxMegabytes\`), which take more as they are kept, and would be refused for ever; raise it, or lower \`maxMegabytes\``;
+    throw new ConfigError([{ path: "POOLSYNC_INBOX_MEGABYTES", message }]);
+  }
   if (feeds.length > 0) return feeds;
   const message =
     "Expected a feed with `events` such as `{ scheme: standard-webhooks, secret: CRM_SECRET }`: there is none to take events for";

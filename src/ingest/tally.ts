@@ -10,14 +10,20 @@ interface Counts {
 
 export interface Tally {
   add(feed: string, reason: Reason, secret: number | undefined): void;
+  /** A connection was cut because there were too many: one that was idle, or the one that came. */
+  cut(what: "idle" | "refused"): void;
   /** Writes what is not written yet. */
   close(): void;
 }
 
-/** Writes a line a feed about what came, every `everyMs` in which something did. */
+/** Writes a line a feed about what came, and one about connections that were cut, every `everyMs` in which something did. */
 export function createTally(log: Log, everyMs: number): Tally {
   const counts = new Map<string, Counts>();
+  let cuts = { idle: 0, refused: 0 };
   const write = (): void => {
+    const { idle, refused } = cuts;
+    if (idle + refused > 0) log.warn({ idle, refused }, "connections cut");
+    cuts = { idle: 0, refused: 0 };
     for (const [feed, { reasons, secrets }] of counts) log.info({ feed, reasons, secrets }, "events counted");
     counts.clear();
   };
@@ -28,6 +34,9 @@ export function createTally(log: Log, everyMs: number): Tally {
       reasons[reason] = (reasons[reason] ?? 0) + 1;
       if (secret !== undefined) secrets[secret === 1 ? 0 : 1] += 1;
       counts.set(feed, { reasons, secrets });
+    },
+    cut(what) {
+      cuts[what] += 1;
     },
     close() {
       clearInterval(timer);

@@ -3,8 +3,9 @@
  * the store's time go in. It goes over the bytes as they came, before anything is read in them; signatures are compared
  * in constant time; and a time counts only where it is signed.
  */
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from "node:crypto";
 import type { EventsSetting, HmacSetting, Scheme } from "../config/events.ts";
+import { signedPieces, touches } from "../config/signed-text.ts";
 
 export interface EventRequest {
   /** By its name in small letters; several of one name are one, with commas between them. A character is a byte. */
@@ -73,10 +74,10 @@ export function createVerifier(
     return { fault: secrets[0] === undefined ? "not set" : "not base64", verify: () => verification };
   }
   if (signing === undefined) return { fault: undefined, verify: (request) => verifyBearer(request, keys) };
-  return { fault: undefined, verify: (request, nowMs) => verifySigned(request, nowMs, signing, keys, toleranceMs) };
+  // Of a key that is given as bytes each time Node.js takes as long as of all else here.
+  const ready = keys.map((key) => key && createSecretKey(key));
+  return { fault: undefined, verify: (request, nowMs) => verifySigned(request, nowMs, signing, ready, toleranceMs) };
 }
-
-type Keys = readonly (Buffer | undefined)[];
 
 function refused(reason: Refusal): Verification {
   return { kind: "refused", reason };
@@ -89,7 +90,7 @@ function verifyNone({ header }: EventRequest): Verification {
 }
 
 /** Tokens are compared by their digests, which are equally long. */
-function verifyBearer({ header }: EventRequest, keys: Keys): Verification {
+function verifyBearer({ header }: EventRequest, keys: readonly (Buffer | undefined)[]): Verification {
   const authorization = header("authorization");
   if (authorization === undefined) return refused("unsigned");
   const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
@@ -108,7 +109,7 @@ function verifySigned(
   request: EventRequest,
   nowMs: number | undefined,
   { algorithm, encoding, readClaim }: Signing,
-  keys: Keys,
+  keys: readonly (KeyObject | undefined)[],
   toleranceMs: number,
 ): Verification {
   const claim = readClaim(request);
@@ -164,26 +165,27 @@ function standardKey(secret: string): Buffer | undefined {
 }
 
 /**
- * Seconds since 1970; digits and nothing else. Of more digits it would be another time where a digit moves between it
- * and a body that it is signed with.
+ * Seconds since 1970; digits and nothing else. With more digits, or a zero before them, it would be the same time or
+ * another where a digit moves between it and a body that it is signed with.
  */
 function secondsOf(text: string): number | undefined {
-  return /^\d{1,11}$/.test(text) ? Number(text) * 1000 : undefined;
+  return /^[1-9]\d{0,10}$/.test(text) ? Number(text) * 1000 : undefined;
 }
 
 /** The same, or milliseconds. */
 function timeOf(text: string): number | undefined {
-  return /^\d{12,13}$/.test(text) ? Number(text) : secondsOf(text);
+  return /^[1-9]\d{11,12}$/.test(text) ? Number(text) : secondsOf(text);
 }
 
-const LONGEST_ID = 256;
-
-/** https://www.standardwebhooks.com, and Svix, whose headers have other names. */
+/**
+ * https://www.standardwebhooks.com, and Svix, whose headers have other names. An id has no full stop there: with one, the
+ * end of the id could be anywhere in a body.
+ */
 function readStandard({ header, body }: EventRequest): Claim | Refusal {
   const prefix = header("webhook-signature") === undefined ? "svix" : "webhook";
   const [id, timestamp, signature] = ["id", "timestamp", "signature"].map((name) => header(`${prefix}-${name}`));
   if (signature === undefined) return "unsigned";
-  if (id === undefined || id === "" || id.length > LONGEST_ID || timestamp === undefined) return "malformed";
+  if (id === undefined || id === "" || id.includes(".") || timestamp === undefined) return "malformed";
   const signedAtMs = secondsOf(timestamp);
   const signatures = signature
     .split(" ")
@@ -208,7 +210,7 @@ function readBambooHr({ header, body }: EventRequest): Claim | Refusal {
 
 function hmacReader(setting: HmacSetting, idHeader: string | undefined): ReadClaim {
   const { header: name, part, prefix = "", signed, timestampHeader, timestampPart } = setting;
-  const pieces = signed.split(/(\{(?:body|timestamp|id)\})/).filter((piece) => piece !== "");
+  const pieces = signedPieces(signed);
   const isTimed = timestampHeader !== undefined || timestampPart !== undefined;
   return ({ header, body }) => {
     const value = header(name.toLowerCase());
@@ -222,13 +224,16 @@ function hmacReader(setting: HmacSetting, idHeader: string | undefined): ReadCla
     const signedAtMs = isTimed ? timeOf(timestamp) : undefined;
     if (isTimed && signedAtMs === undefined) return "malformed";
     const id = header(idHeader?.toLowerCase() ?? "") ?? "";
-    const holes: Readonly<Record<string, string | Uint8Array>> = {
-      "{body}": body,
-      "{timestamp}": timestamp,
-      "{id}": id,
+    const isOpen = pieces.some(
+      (piece) => "hole" in piece && piece.hole === "id" && (id === "" || id.includes(piece.end)),
+    );
+    if (isOpen || touches(pieces, body)) return "malformed";
+    const holes = { body, timestamp, id };
+    return {
+      signatures,
+      signed: pieces.map((piece) => ("hole" in piece ? holes[piece.hole] : piece.text)),
+      signedAtMs,
     };
-    if (id === "" && pieces.includes("{id}")) return "malformed";
-    return { signatures, signed: pieces.map((piece) => holes[piece] ?? piece), signedAtMs };
   };
 }
 

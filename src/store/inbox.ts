@@ -11,11 +11,12 @@
  * - *taken*: belongs to the drainer whose token it was taken under, and to nobody else. The lease does not end that by
  *   itself: it lasts until some `take`, of anybody, finds the lease ended, and from there on the entry waits again. A
  *   drainer that comes later than that moves nothing: its `put` is refused as a whole, and `done`, `defer` and `park` pass
- *   over the entry. A drainer whose `take` was not answered does not know what it has, and gets it again after the lease.
+ *   over the entry. A drainer whose `take` was not answered does not know what it has, and gets it again after the lease. `renew` moves its end.
  * - *parked*: cannot become a change as things are, with a reason. Nobody takes it until it is replayed.
  *
  * An entry becomes changes in the step that puts these (`Page.entries` of mailboxes.ts): it is gone if they are there. So an
- * event counts once, whoever dies when. One of which some records cannot is parked in that step, with these alone.
+ * event counts once, whoever dies when. One of which some records cannot is parked in that step, with these alone; one of
+ * more records than a page takes is left with the others.
  *
  * One drainer gets the events of a feed in order of arrival, but for those that had to wait. Of several each gets a part,
  * and one may put later what arrived earlier. That is for versions to settle: a change can be put with the arrival of its
@@ -80,6 +81,8 @@ export interface TakenRef {
 export interface DrainedRef extends TakenRef {
   /** Those of the `ids` that are not gone, but parked, with another body: some of their records cannot become changes. */
   readonly parked?: readonly { readonly id: string; readonly reason: string; readonly body: string }[];
+  /** Those that stay in the drainer's hands, with another body: what else they have comes with later pages. */
+  readonly kept?: readonly { readonly id: string; readonly body: string }[];
 }
 
 /** `since` and `until` (epoch ms) are about when they arrived; the former is included. */
@@ -122,6 +125,8 @@ export interface Inbox {
   add(entries: readonly NewEntry[], limits: InboxLimits): Promise<"full" | readonly AddedEntry[]>;
   /** `token` must be fresh: a random UUID. */
   take(token: string, options: TakeOptions): Promise<Take>;
+  /** Their lease ends this many ms from now: for a drainer that still works on them. */
+  renew(taken: TakenRef, leaseMs: number): Promise<readonly string[]>;
   /** For entries that no change comes of. Like all of these answers the ids that were this drainer's. */
   done(taken: TakenRef): Promise<readonly string[]>;
   /** Gives entries back, to be taken from a time on (epoch ms by the store's clock); at once where it is past. */

@@ -32,7 +32,7 @@ export interface Keyring {
    */
   letterId(user: string, unit: string, ...fault: readonly string[]): string;
   /** Of an event of a feed: see sealed-event.ts. */
-  eventId(feed: string, kind: "id" | "body", text: string): string;
+  eventId(feed: string, kind: string, text: string): string;
   /**
    * Names the content that the last word of a text says, by every digest key that the namespace ever had, one after the
    * other. What some of them have named before is named on by the others: so content stays known, whoever has the

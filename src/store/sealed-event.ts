@@ -29,11 +29,18 @@ const heading = z.object({
   left: z.object({ by: z.string(), records: z.array(z.number()) }).optional(),
 });
 
-/** Names an entry: by the event's own id, or where it has none by its body. Nobody can tell either by it. */
-export function eventId(keyring: Pick<Keyring, "eventId">, feed: string, event: string | Uint8Array): string {
+/**
+ * Names an entry: by the event's own id, or where it has none by its body. Nobody can tell either by it. Ids are given by
+ * others in each way in which events come, and what comes in one is never a repeat of what came in another.
+ */
+export function eventId(
+  keyring: Pick<Keyring, "eventId">,
+  { feed, scheme }: Pick<CameEvent, "feed" | "scheme">,
+  event: string | Uint8Array,
+): string {
   return typeof event === "string"
-    ? keyring.eventId(feed, "id", event)
-    : keyring.eventId(feed, "body", createHash("sha256").update(event).digest("base64"));
+    ? keyring.eventId(feed, `id ${scheme}`, event)
+    : keyring.eventId(feed, `body ${scheme}`, createHash("sha256").update(event).digest("base64"));
 }
 
 export function sealEvent(keyring: Pick<Keyring, "seal">, id: string, { body, ...head }: CameEvent): string {
@@ -52,6 +59,13 @@ export function openEvent(
   const head = headOf(opened.subarray(0, end).toString("utf8"));
   return head?.feed === feed ? { ...head, body: opened.subarray(end + 1) } : undefined;
 }
+
+/** What an event takes at most with a body of so many bytes, as it is kept: heading and seal are in text beside it. */
+export function keptBytes(bodyBytes: number): number {
+  return Math.ceil(((bodyBytes + LONGEST_HEADING) * 4) / 3);
+}
+/** The headers of a request have 16 kB. */
+const LONGEST_HEADING = 20 * 1024;
 
 /** The same under other keys and another id; undefined where it cannot be opened. */
 export function resealEvent(

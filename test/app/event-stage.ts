@@ -3,6 +3,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import type { TestContext } from "node:test";
 import { createAccept } from "../../src/app/events/accept-event.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
+import type { ChangeTarget } from "../../src/app/events/job-change.ts";
+import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { openChosenPool, openClients } from "../../src/app/opening.ts";
 import { choosePool } from "../../src/config/config.ts";
 import type { Pool } from "../../src/delivery/pool.ts";
@@ -28,10 +30,23 @@ const CONFIG = `
       attributes: { name: first }
       events: { scheme: standard-webhooks, secret: HR_SECRET, records: "employees[*]", username: { column: mail, is: email } }
 `;
+/** A feed that is called as the id of another pool than its own. */
+const NAMESAKE = `
+    ${POOL}:
+      pool: eu-west-1_Other
+      username: user
+      attributes: { given_name: first }
+      guards: { protectUsers: [ana] }
+      events: { scheme: none }
+`;
 export const LIMITS = { entries: 1_000, bytes: 10_000_000 };
 
 export async function eventStage(t: TestContext, options: AppOptions = {}) {
-  const app = await setApp(t, { config: CONFIG, pool: { aliasAttributes: ["email"] }, ...options });
+  const app = await setApp(t, {
+    config: CONFIG.trimEnd() + NAMESAKE,
+    pool: { aliasAttributes: ["email"] },
+    ...options,
+  });
   const engine = await app.open();
   const { config, reads } = await app.read();
   const fd = openSync(app.at("log"), "w");
@@ -46,7 +61,10 @@ export async function eventStage(t: TestContext, options: AppOptions = {}) {
     const deps = { concurrency: config.concurrency, log, engine, clients, scope: within, reads };
     const chosen = choosePool(config, "staff");
     let opening: Promise<Pool> | undefined;
-    return () => (opening ??= openChosenPool({ ...deps, signal: new AbortController().signal }, chosen));
+    return async ({ pool }: Pick<ChangeTarget, "pool">) => {
+      if (pool !== POOL) throw new CognitoError("access-denied", "There is no other pool.");
+      return (opening ??= openChosenPool({ ...deps, signal: new AbortController().signal }, chosen));
+    };
   };
   const drainer = () => {
     const within = openScope();

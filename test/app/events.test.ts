@@ -2,11 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
-import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
 import { readReport } from "../../src/app/runs/kept-report.ts";
 import { statusOf } from "../../src/app/status.ts";
-import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { createLog } from "../../src/log.ts";
 import { reportText } from "../../src/views/run-report.ts";
 import { until } from "../support/condition.ts";
@@ -122,7 +120,7 @@ describe("events", () => {
       "hr several",
     ]);
     assert.deepEqual(await eventRuns(), []);
-    assert.match(logged(), /"reason":"nobody","events":1,"msg":"events parked"/);
+    assert.match(logged(), /"reason":"nobody","events":1,"records":\{"nobody":1\},"msg":"events parked"/);
     assert.doesNotMatch(logged(), /secret-7|example/);
   });
 
@@ -216,19 +214,21 @@ describe("events", () => {
     assert.deepEqual([run?.rows.read, received, applied], [5, 5, 5]);
   });
 
-  test("that a dead drainer had taken are put when its lease has ended, and a late one puts nothing", async (t) => {
-    const { app, engine, send, drain, value, eventRuns } = await eventStage(t);
-    app.pool.addUser({ username: "ana" });
-    await send("crm", { user: "ana", first: "Ana", at: AT });
-    const taken = await engine.store.inbox.take("dead", { leaseMs: 300, limit: 10, maxBytes: 10_000 });
+  test("are parked for what somebody has to see to where several of their records are left", async (t) => {
+    const { app, send, drain, value, parked, logged } = await eventStage(t);
+    app.pool.addUser({ username: "ana", attributes: { email: "ana@example.com", email_verified: "true" } });
+    const ahead = Date.now() + 80 * 3_600_000;
+    const of = (name: string, more = {}) => ({ mail: `${name}@example.com`, first: name, ...more });
+    await send("hr", { employees: [of("ana"), of("eve"), { mail: "ana@example.com" }, of("fay")] }, { id: "1" });
+    await send("hr", { employees: [of("eve"), of("fay"), { first: "x" }] }, { id: "2" });
+    await send("hr", { employees: [of("gil")] }, { id: "3", signedAtMs: ahead });
     await drain();
-    assert.equal(value("ana"), "Ana");
-    const ids = taken.entries.map(({ id }) => id);
-    const [run] = await eventRuns();
-    const page = { pool: POOL, run: run?.id ?? "", priority: 1, changes: [], invalid: 0, rows: { read: 1, faulty: 0 } };
-    const late = await engine.store.mailboxes.put({ ...page, entries: { token: "dead", ids } });
-    assert.equal(late.accepted, false);
-    assert.deepEqual((await eventRuns())[0]?.rows, { read: 1, faulty: 0 });
+    assert.equal(value("ana", "name"), "ana");
+    assert.deepEqual(await parked(), ["hr ahead", "hr no-column", "hr no-column"]);
+    assert.match(
+      logged(),
+      /"reason":"no-column","events":1,"records":\{"nobody":2,"no-column":1\},"msg":"events parked"/,
+    );
   });
 
   test("of a paused feed are kept in mailboxes, and go on when it is resumed", async (t) => {
@@ -276,25 +276,6 @@ describe("events", () => {
     );
   });
 
-  test("wait while their pool cannot be asked, and those of others do not", async (t) => {
-    const { app, engine, send, config, log, logged, value, openPool } = await eventStage(t);
-    app.pool.addUser({ username: "ana" });
-    await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
-    await send("crm", { user: "ana", first: "Ana", at: AT });
-    const poolOf = (feed: string) =>
-      feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool();
-    const one = startDrainer({ engine, config, poolOf, log });
-    t.after(() => one.close());
-    await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
-    await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
-    assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
-    await one.close();
-    const { waiting, ahead } = await engine.store.inbox.counts();
-    assert.equal(waiting + ahead, 1);
-    await app.deliver();
-    assert.equal(value("ana"), "Ana");
-  });
-
   test("with a name that Cognito does not take hold up no others", async (t) => {
     const { app, send, drain, value, parked } = await eventStage(t);
     for (const one of ["ana", "bob"]) {
@@ -331,6 +312,27 @@ describe("events", () => {
     assert.deepEqual(await parked(), []);
   });
 
+  test("with the id of a job are others, and so are those of two schemes", async (t) => {
+    const { app, accept, drain, value } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const came = (scheme: string, body: object) => {
+      const event = {
+        signedAtMs: Date.now(),
+        contentType: "application/json",
+        body: Buffer.from(JSON.stringify(body)),
+      };
+      return accept("crm", { ...event, id: "1", scheme });
+    };
+    await came("standard-webhooks", { user: "ana", first: "Ana", at: AT });
+    await came("hmac", { user: "ana", nick: "A", last: "Adams", at: AT });
+    await came("job", { feed: "crm", username: "ana", attributes: { middle_name: "Ann" } });
+    await drain();
+    assert.deepEqual(
+      ["given_name", "family_name", "middle_name"].map((name) => value("ana", name)),
+      ["Ana", "Adams", "Ann"],
+    );
+  });
+
   test("may be jobs, which have their values at hand, and the time at which they were added", async (t) => {
     const { app, accept, drain, value, parked } = await eventStage(t);
     app.pool.addUser({ username: "ana" });
@@ -352,7 +354,7 @@ describe("events", () => {
       { feed: "crm", username: "ana", attributes: { given_name: "x" }, version: "1960-01-01T00:00:00Z" },
       now,
     );
-    await job("changes", { pool: "eu-west-1_Other", username: "ana", attributes: { given_name: "x" } }, now);
+    await job("changes", { pool: "eu-west-1_Elsewhere", username: "ana", attributes: { given_name: "x" } }, now);
     await drain();
     assert.deepEqual([value("ana"), value("ana", "family_name")], ["Ana", "Adams"]);
     assert.equal(value("ana", "nickname"), undefined);

@@ -19,16 +19,22 @@ const unit = { name: "given_name", value: { kind: "text", text: "Ana" } };
 describe("a job of the queue `changes`", () => {
   test("is for a feed and its pool, or for a pool by name or id", () => {
     const change = { username: "ana", units: [unit] };
-    assert.deepEqual(read({ feed: "hr", ...ANA }), { is: "change", feed: "hr", pool: STAFF, change });
+    assert.deepEqual(read({ feed: "hr", ...ANA }), { is: "change", target: { feed: "hr", pool: STAFF }, change });
     for (const pool of ["staff", STAFF])
-      assert.deepEqual(read({ pool, ...ANA }), { is: "change", pool: STAFF, change });
+      assert.deepEqual(read({ pool, ...ANA }), { is: "change", target: { pool: STAFF }, change });
     for (const pool of ["us-east-1_Crm", "eu-west-1_Named"]) {
-      assert.deepEqual(read({ pool, ...ANA }), { is: "change", pool, change });
+      assert.deepEqual(read({ pool, ...ANA }), { is: "change", target: { pool }, change });
     }
   });
 
   test("says its version as text with a zone, or as a number of epoch seconds or milliseconds", () => {
-    for (const version of ["2026-01-31T18:42:00Z", 1_769_884_920, 1_769_884_920_000, "1769884920"]) {
+    for (const version of [
+      "2026-01-31T18:42:00Z",
+      1_769_884_920,
+      1_769_884_920_000,
+      1_769_884_920_000.25,
+      "1769884920",
+    ]) {
       const job = read({ feed: "hr", ...ANA, version });
       assert.ok(job.is === "change");
       assert.deepEqual(job.change.version, { timeMs: 1_769_884_920_000, sequence: 0 });
@@ -90,5 +96,13 @@ describe("a job of the queue `changes`", () => {
     const { body, ...rest } = event;
     assert.deepEqual(rest, { id: "1@5", signedAtMs: 5, scheme: "job", contentType: "application/json" });
     assert.deepEqual(JSON.parse(body.toString()), { feed: "hr", more: 1 });
+  });
+
+  test("is kept without its text where that is longer than any change, so that it never waits for room that never comes", () => {
+    const job = { id: "1@5", data: { feed: "hr", more: "ä".repeat(600_000) }, addedAtMs: 5 };
+    const { feed, event } = jobEvent(CONFIG, job);
+    assert.equal(feed, "hr");
+    assert.deepEqual(readJobChange(CONFIG, event.body), { is: "unreadable" });
+    assert.ok(event.body.length < 10);
   });
 });

@@ -73,7 +73,7 @@ async function setStage(t: TestContext, options: AppOptions) {
   await store.plans.keep({ run: WAITS, expiresAt }, Readable.from([keyring.seal(["plan chunk", WAITS, "0"], "plan")]));
   await store.reservations.take(POOL, "alias", keyring.userKey(POOL, "u0"), 60_000);
   for (const text of ["parked", "waiting"]) {
-    const id = eventId(keyring, "hr", text);
+    const id = eventId(keyring, { feed: "hr", scheme: "none" }, text);
     const event = { feed: "hr", scheme: "hmac", contentType: "text/plain", body: Buffer.from(text) };
     await store.inbox.add([{ id, feed: "hr", body: sealEvent(keyring, id, event) }], { entries: 9, bytes: 9_999 });
     if (text === "parked") {

@@ -70,6 +70,13 @@ describe("poolsync ingest", () => {
     assert.match(wrong.stderr, /POOLSYNC_INBOX_ENTRIES: Expected a whole number from 1/);
   });
 
+  test("wants an inbox that holds the longest event of each feed", async (t) => {
+    const long = events.replace("scheme: none", "scheme: none, maxMegabytes: 4");
+    const { code, stderr } = await command(t, long, [], runIngest, { POOLSYNC_INBOX_MEGABYTES: "5" });
+    assert.equal(code, EXIT.usage);
+    assert.match(stderr, /POOLSYNC_INBOX_MEGABYTES: Expected 6 at least: feed crm takes events of 4 MB/);
+  });
+
   test("wants a feed with events", async (t) => {
     const { code, stderr } = await command(t, `feeds: { crm: { ${FEED} } }\n`, [], runIngest);
     assert.equal(code, EXIT.usage);

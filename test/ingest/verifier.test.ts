@@ -87,6 +87,22 @@ describe("a request of standard-webhooks", () => {
     test(`is refused as ${reason} where it ${what}`, () => assert.equal(refusal(verify(headers, body)), reason));
   }
 
+  test("is refused where the end of the id was moved into what somebody wrote into the body, and let in with a long id", () => {
+    const signed = (id: string, body: string) =>
+      `v1,${createHmac("sha256", Buffer.from(SECRET.slice(6), "base64"))
+        .update(`${id}.1614265330.${body}`)
+        .digest("base64")}`;
+    const begun = '{"user":"u1","first":"';
+    const evil = "user=root&first=Evil&z=";
+    const signature = signed("msg_1", `${begun}.1614265330.${evil}"}`);
+    const headers = { ...HEADERS, "webhook-id": "msg_1", "webhook-signature": signature };
+    assert.equal(verify(headers, `${begun}.1614265330.${evil}"}`).kind, "authentic");
+    const moved = { ...headers, "webhook-id": `msg_1.1614265330.${begun}` };
+    assert.equal(refusal(verify(moved, `${evil}"}`)), "malformed");
+    const long = "m".repeat(2_000);
+    assert.equal(verify({ ...HEADERS, "webhook-id": long, "webhook-signature": signed(long, BODY) }).kind, "authentic");
+  });
+
   test("is late or ahead beyond the tolerance, by the store's clock, and only where it is genuine", () => {
     assert.equal(verify(HEADERS, BODY, SIGNED + TOLERANCE).kind, "authentic");
     assert.equal(refusal(verify(HEADERS, BODY, SIGNED + TOLERANCE + 1)), "late");
@@ -142,6 +158,9 @@ describe("a request of BambooHR", () => {
     assert.equal(refusal(verify({ ...headers, "x-bamboohr-timestamp": "21658248023" }, "a=1")), "ahead");
     assert.equal(refusal(verify({ ...headers, "x-bamboohr-timestamp": "121658248023" }, "a=")), "malformed");
     assert.equal(refusal(verify({ ...headers, "x-bamboohr-timestamp": "658248023" }, "a=121")), "late");
+    const ten = { "x-bamboohr-timestamp": "1658248023", "x-bamboohr-signature": signed("a=10", "1658248023") };
+    assert.equal(verify(ten, "a=10").kind, "authentic");
+    assert.equal(refusal(verify({ ...ten, "x-bamboohr-timestamp": "01658248023" }, "a=1")), "malformed");
   });
 
   const wrong: [what: string, headers: Headers, body: string, reason: string][] = [
@@ -258,6 +277,48 @@ describe("a request that is signed by hmac", () => {
       }
     });
   }
+});
+
+describe("a text that is signed by hmac", () => {
+  const KEY = "a key of the sender's";
+  const NOW = 1_700_000_000_000;
+  const verify = (
+    signed: string,
+    text: string,
+    { id, time, body }: Readonly<Record<"id" | "time" | "body", string>>,
+  ) => {
+    const hmac = {
+      header: "X-Signature",
+      algorithm: "sha256",
+      encoding: "hex",
+      signed,
+      timestampHeader: "X-Time",
+    } as const;
+    const headers = { "x-id": id, "x-time": time, "x-signature": createHmac("sha256", KEY).update(text).digest("hex") };
+    const setting = { scheme: "hmac", hmac, idHeader: "X-Id", toleranceMs: TOLERANCE } as const;
+    return refusal(createVerifier(setting, [KEY]).verify(request(headers, body), NOW));
+  };
+
+  test("is refused where an id has the sign at which it ends", () => {
+    const text = 'm1.1700000000.{"first":".1700000000.user=root&z="}';
+    const genuine = { id: "m1", time: "1700000000", body: text.slice(14) };
+    assert.equal(verify("{id}.{timestamp}.{body}", text, genuine), "authentic");
+    const forged = { ...genuine, id: 'm1.1700000000.{"first":"', body: 'user=root&z="}' };
+    assert.equal(verify("{id}.{timestamp}.{body}", text, forged), "malformed");
+    const behind = '{"first":"x|1700000000|y"}|1700000000|m1';
+    const read = { id: "m1", time: "1700000000", body: '{"first":"x|1700000000|y"}' };
+    assert.equal(verify("{body}|{timestamp}|{id}", behind, read), "authentic");
+    const moved = { id: 'y"}|1700000000|m1', time: "1700000000", body: '{"first":"x' };
+    assert.equal(verify("{body}|{timestamp}|{id}", behind, moved), "malformed");
+  });
+
+  test("is refused where digits of the time could be the body's", () => {
+    const [id, time] = ["-", "1700000000"];
+    assert.equal(verify("{timestamp}{body}", `${time}{}`, { id, time, body: "{}" }), "authentic");
+    assert.equal(verify("{timestamp}{body}", `${time}000a=1`, { id, time, body: "000a=1" }), "malformed");
+    assert.equal(verify("{body}{timestamp}", `{}${NOW}`, { id, time: String(NOW), body: "{}" }), "authentic");
+    assert.equal(verify("{body}{timestamp}", `a=17${time}`, { id, time, body: "a=17" }), "malformed");
+  });
 });
 
 describe("a request with a bearer's token", () => {

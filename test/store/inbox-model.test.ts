@@ -145,23 +145,26 @@ const taking = fc
       },
     );
   });
-const putting = fc.tuple(drainer, fc.constantFrom(0, 0, 1)).chain(([from, rests]) =>
-  same(
-    `put what ${from.whose} has, and park ${rests} of it`,
-    async ({ mailboxes }, model) => {
-      const taken = takenBy(model, from);
-      const parked = taken.ids.slice(0, rests).map((id) => ({ id, reason: "several", body: "b:the rest" }));
-      const entries = { ...taken, parked };
-      const units = [{ name: "given_name", digest: "d", body: "b:" }];
-      const changes = [{ user: "ann", username: "b:", units }];
-      const rows = { read: 1, faulty: 0 };
-      const page = { pool: "pool", run: "run", priority: 1, invalid: 0, rows, changes, entries };
-      const { accepted, arrival } = await mailboxes.put(page);
-      return { accepted, arrival, ids: accepted ? entries.ids.slice(parked.length) : [] };
-    },
-    (model, answer) => ends(model, (answer as { ids: readonly string[] }).ids),
-  ),
-);
+const putting = fc
+  .tuple(drainer, fc.constantFrom([0, 0], [0, 0], [1, 0], [0, 1]))
+  .chain(([from, [rests = 0, keeps = 0]]) =>
+    same(
+      `put what ${from.whose} has, and park ${rests} and keep ${keeps} of it`,
+      async ({ mailboxes }, model) => {
+        const taken = takenBy(model, from);
+        const parked = taken.ids.slice(0, rests).map((id) => ({ id, reason: "several", body: "b:the rest" }));
+        const kept = taken.ids.slice(rests, rests + keeps).map((id) => ({ id, body: "b:what is left" }));
+        const entries = { ...taken, parked, kept };
+        const units = [{ name: "given_name", digest: "d", body: "b:" }];
+        const changes = [{ user: "ann", username: "b:", units }];
+        const rows = { read: 1, faulty: 0 };
+        const page = { pool: "pool", run: "run", priority: 1, invalid: 0, rows, changes, entries };
+        const { accepted, arrival } = await mailboxes.put(page);
+        return { accepted, arrival, ids: accepted ? entries.ids.slice(parked.length + kept.length) : [] };
+      },
+      (model, answer) => ends(model, (answer as { ids: readonly string[] }).ids),
+    ),
+  );
 const passing = fc.constantFrom(1, 500, LEASE_MS, REPEAT_MS / 2).map((ms): Command => {
   return {
     check: () => true,
@@ -181,6 +184,9 @@ const STEPS: fc.Arbitrary<Command>[] = [
   passing,
   drainer.chain((from) => same(`done ${from.whose}`, ({ inbox }, model) => inbox.done(takenBy(model, from)), ends)),
   drainer.chain((from) => same(`park ${from.whose}`, ({ inbox }, model) => inbox.park(takenBy(model, from), "nobody"))),
+  drainer.chain((from) =>
+    same(`renew what ${from.whose} has`, ({ inbox }, model) => inbox.renew(takenBy(model, from), LEASE_MS)),
+  ),
   fc
     .tuple(drainer, fc.constantFrom(-5, 1_000))
     .chain(([from, ms]) =>

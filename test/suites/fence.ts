@@ -143,6 +143,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       inbox: {
         add: ({ inbox }) => inbox.add([entry("new")], INBOX_LIMITS),
         take: ({ inbox }) => inbox.take("other", INBOX_TAKE),
+        renew: ({ inbox }) => inbox.renew(inHand, LEASE_MS),
         done: ({ inbox }) => inbox.done(inHand),
         defer: ({ inbox }) => inbox.defer(inHand, 0),
         park: ({ inbox }) => inbox.park(inHand, "nobody"),

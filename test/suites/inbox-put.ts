@@ -89,6 +89,32 @@ export function inboxPutCases(suite: Suite, stage: ReturnType<typeof inboxStage>
       assert.deepEqual((await take()).ids, [some.id]);
     });
 
+    test("is the drainer's still where a later page has the rest of it, which alone is left in it", async () => {
+      const { inbox, entry, add, take } = await stage();
+      const u = await createUser(suite);
+      const [large, other] = [entry(), entry()];
+      await add(large, other);
+      const taken = await take({ leaseMs: 50 });
+      const before = await inbox.get(large.id);
+      const kept = [{ id: large.id, body: "b:the rest, which is longer than all of it was" }];
+      const ref = { token: taken.token, ids: [large.id, other.id] };
+      const put = await suite.store.mailboxes.put({ ...u.page([wanted("name", "x", 1)]), entries: { ...ref, kept } });
+      assert.equal(put.accepted, true);
+      assert.deepEqual(await inbox.get(large.id), { ...before, body: kept[0]?.body });
+      assert.equal(await inbox.get(other.id), undefined);
+      const counts = await inbox.counts();
+      assert.deepEqual([counts.bytes, counts.parked.entries], [kept[0]?.body.length, 0]);
+      assert.deepEqual(await inbox.verify(), { lost: 0, miscounted: 0 });
+      await suite.passes(60);
+      const next = await take();
+      assert.deepEqual([next.ids, next.entries[0]?.body], [[large.id], kept[0]?.body]);
+      const late = { ...u.page([wanted("name", "y", 2)]), entries: { token: taken.token, ids: [large.id] } };
+      assert.equal((await suite.store.mailboxes.put(late)).accepted, false);
+      const last = await suite.store.mailboxes.put({ ...u.page([wanted("name", "z", 3)]), entries: next });
+      assert.deepEqual([last.accepted, await inbox.get(large.id)], [true, undefined]);
+      assert.deepEqual(await u.pending(), { name: "z" });
+    });
+
     test("gives them its arrival, which decides between equal times whoever puts first", async () => {
       const { entry, add, take } = await stage();
       const u = await createUser(suite);

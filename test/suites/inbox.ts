@@ -148,6 +148,27 @@ export function inboxSuite(name: string, open: Open, time: Time): void {
       assert.deepEqual((await take()).ids, [two.id]);
     });
 
+    test("leaves an entry to a drainer for as long as it renews its lease, and renews none that is another's", async () => {
+      const { inbox, entry, add, take } = await stage();
+      const [one, two] = [entry(), entry()];
+      await add(one, two);
+      const first = await take({ leaseMs: 50, limit: 1 });
+      const other = await take({ leaseMs: 50 });
+      assert.deepEqual(await inbox.renew({ ...first, ids: [one.id, two.id, "no such entry"] }, 1_000), [one.id]);
+      await suite.passes(60);
+      assert.deepEqual((await take()).ids, [two.id]);
+      assert.deepEqual(await inbox.renew(other, 1_000), []);
+      assert.deepEqual(await inbox.renew(first, 50), [one.id]);
+      await suite.passes(60);
+      assert.deepEqual(await inbox.renew(first, 1_000), [one.id], "what nobody has taken since");
+      const { ids, nextInMs } = await take();
+      assert.deepEqual(ids, []);
+      assert.ok(nextInMs !== undefined && nextInMs > 0 && nextInMs <= 1_000);
+      await suite.passes(1_000);
+      assert.deepEqual((await take()).ids, [one.id]);
+      assert.deepEqual(await inbox.done(first), []);
+    });
+
     test("leaves an entry to who has it after the lease, until somebody takes", async () => {
       const { inbox, entry, add, take } = await stage();
       await add(entry());

@@ -33,7 +33,9 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
     const theirs = ofDrainer(drained);
     if (theirs.length !== new Set(drained.ids).size) return false;
     const rests = new Map(drained.parked?.map((rest) => [rest.id, rest]));
-    drop(new Set(theirs.filter(({ id }) => !rests.has(id))));
+    const kept = new Map(drained.kept?.map(({ id, body }) => [id, body]));
+    drop(new Set(theirs.filter(({ id }) => !rests.has(id) && !kept.has(id))));
+    entries = entries.map((entry) => ({ ...entry, body: kept.get(entry.id) ?? entry.body }));
     for (const { id, reason, body } of rests.values()) {
       const parked = { reason, parkedAt: clock.nowMs };
       entries = entries.map((entry) =>
@@ -79,6 +81,12 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
         .filter(({ parked }) => !parked)
         .map(({ taken, notBefore }) => taken?.leaseUntil ?? notBefore);
       return times.length === 0 ? { entries: answer } : { entries: answer, nextInMs: Math.min(...times) - clock.nowMs };
+    },
+    async renew(taken, leaseMs) {
+      const leaseUntil = clock.nowMs + leaseMs;
+      return idsOf(
+        ofDrainer(taken).map((entry) => Object.assign(entry, { taken: { token: taken.token, leaseUntil } })),
+      );
     },
     async done(taken) {
       const theirs = ofDrainer(taken);

@@ -31,7 +31,7 @@ export type Accept = (feed: string, event: AcceptableEvent) => Promise<"accepted
 export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
   const { store, keyring } = engine;
   return async (feed, { id: own, signedAtMs: signedAt, scheme, body, contentType = "" }) => {
-    const id = eventId(keyring, feed, own ?? body);
+    const id = eventId(keyring, { feed, scheme }, own ?? body);
     const sealed = sealEvent(keyring, id, defined({ feed, scheme, signedAt, contentType, body }));
     try {
       return (await store.inbox.add([{ id, feed, body: sealed }], limits)) === "full" ? "full" : "accepted";

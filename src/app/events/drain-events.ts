@@ -3,6 +3,10 @@
  * and puts them into the day's run of their feed, in the step in which they leave the inbox. Whatever fails on the way
  * leaves them there: they are given back, or wait until their lease ends. A paused feed or pool is drained as any other,
  * and keeps in mailboxes what may not be delivered.
+ *
+ * Of each feed one batch is worked on at a time. While that takes long, because its users are looked up or the pool
+ * throttles, what else comes of the feed is given back for about as long: so it keeps no others waiting, and no more of it
+ * is in memory.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,6 +19,8 @@ import { createParkedWatch } from "./parked-watch.ts";
 
 export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
   readonly config: DrainDeps["config"] & Pick<Config, "parkedKeepMs">;
+  /** How soon another drainer has what this one had in hand, where its process died. */
+  readonly leaseMs?: number;
 }
 
 export interface Drainer {
@@ -24,75 +30,136 @@ export interface Drainer {
   close(): Promise<void>;
 }
 
-/** Longer than anything takes that is done with entries, but for waiting at a pool that throttles. */
-const LEASE_MS = 120_000;
-const TAKE = { leaseMs: LEASE_MS, limit: 100, maxBytes: 2 * 2 ** 20 };
-/** How many takes are worked on at a time: where the users of one feed are looked up for long, others go on. */
-const HANDS = 4;
+/** Longer than a process that is well stands still. It is renewed for as long as there is something to do. */
+const LEASE_MS = 10_000;
+const RENEWALS_A_LEASE = 4;
+const TAKE = { limit: 100, maxBytes: 2 * 2 ** 20 };
+/** How long a batch of a feed is waited for before those of others go on. */
+const PATIENCE_MS = 500;
+/** How long is given back what comes of a feed whose batch takes longer: as long as that has taken, within these. */
+const SHORTEST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 30_000;
 /** How long it waits where nobody wakes it: for what other processes have added or given back. */
 const LOOK_EVERY_MS = 5_000;
 const UPKEEP_EVERY_MS = 60_000;
 const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 60_000;
 
+/** What was taken of one feed. */
+interface Batch {
+  readonly feed: string;
+  readonly token: string;
+  readonly entries: readonly TakenEntry[];
+  /** Epoch ms by the store's clock: when it was taken. */
+  readonly nowMs: number;
+}
+
+interface Hand {
+  readonly done: Promise<void>;
+  /** By the counting clock of this machine. */
+  readonly since: number;
+}
+
 export function startDrainer(options: DrainerOptions): Drainer {
-  const { engine, log } = options;
+  const { engine, log, leaseMs = LEASE_MS } = options;
   const { inbox, runs } = engine.store;
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, engine.store.lost]);
   const dayRuns = createDayRuns(engine);
   const parkedWatch = createParkedWatch(engine.store, log, options.config.parkedKeepMs);
-  const hands = new Set<Promise<void>>();
+  /** By feed. */
+  const hands = new Map<string, Hand>();
+  /** Everything that was taken and is neither put nor given back. */
+  const held = new Set<Batch>();
   /** By feed: how long its events are given back for, where they cannot be drained. */
   const backoffs = new Map<string, number>();
   let alarm = Promise.withResolvers<void>();
 
   const longer = (ms: number | undefined): number =>
     Math.min(ms === undefined ? FIRST_BACKOFF_MS : ms * 2, LONGEST_BACKOFF_MS);
+  const refOf = ({ token, entries }: Batch) => ({ token, ids: entries.map(({ id }) => id) });
 
   /** Gives back what is this drainer's still. Where the store does not answer, the lease ends. */
-  async function giveBack(token: string, entries: readonly TakenEntry[], notBefore: number): Promise<void> {
-    const ids = entries.map(({ id }) => id);
-    await inbox.defer({ token, ids }, notBefore).catch(() => undefined);
+  async function giveBack(batch: Batch, notBefore: number): Promise<void> {
+    await inbox.defer(refOf(batch), notBefore).catch(() => undefined);
+    held.delete(batch);
   }
 
-  async function drain(token: string, feed: string, entries: readonly TakenEntry[], nowMs: number): Promise<void> {
+  async function drain(batch: Batch): Promise<void> {
+    const { feed, entries, nowMs } = batch;
     try {
-      await drainFeed({ ...options, dayRuns, signal: ending }, { feed, token, entries, nowMs });
+      await drainFeed({ ...options, dayRuns, signal: ending }, batch);
       backoffs.delete(feed);
     } catch (error) {
-      if (ending.aborted) return giveBack(token, entries, 0);
+      if (ending.aborted) return await giveBack(batch, 0);
       const backoffMs = longer(backoffs.get(feed));
       backoffs.set(feed, backoffMs);
       const failure = failureOf(error);
       const { kind } = failure;
       log.warn({ feed, kind, reason: messageOf(failure), events: entries.length, backoffMs }, "events wait");
-      await giveBack(token, entries, nowMs + backoffMs);
+      await giveBack(batch, nowMs + backoffMs);
+    } finally {
+      held.delete(batch);
     }
   }
 
-  /** Takes entries and has hands work on them. Answers in how many ms something more may be taken. */
+  /** Has a batch worked on; once that of before is done, or for another time where this takes long. */
+  async function hand(batch: Batch): Promise<void> {
+    const { feed, nowMs } = batch;
+    const before = hands.get(feed);
+    if (before !== undefined) {
+      await within(before.since + PATIENCE_MS - performance.now(), before.done);
+      if (ending.aborted) return giveBack(batch, 0);
+      if (hands.get(feed) === before) {
+        const forMs = Math.min(Math.max(performance.now() - before.since, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
+        return giveBack(batch, nowMs + forMs);
+      }
+    }
+    const since = performance.now();
+    const done = drain(batch).finally(() => {
+      hands.delete(feed);
+      // Something may have been given back meanwhile.
+      if (performance.now() - since > PATIENCE_MS) alarm.resolve();
+    });
+    hands.set(feed, { done, since });
+  }
+
+  /** Takes entries and has them worked on. Answers in how many ms something more may be taken. */
   async function take(): Promise<number> {
     const token = randomUUID();
-    const { entries, nextInMs = Infinity } = await inbox.take(token, TAKE);
+    const { entries, nextInMs = Infinity } = await inbox.take(token, { ...TAKE, leaseMs });
     if (entries.length === 0) return nextInMs;
     const nowMs = await engine.store.now();
-    const feeds = Map.groupBy(entries, ({ feed }) => feed);
-    for (const [feed, theirs] of feeds) {
-      const hand = drain(token, feed, theirs, nowMs).finally(() => hands.delete(hand));
-      hands.add(hand);
-    }
+    const batches = [...Map.groupBy(entries, ({ feed }) => feed)].map(([feed, theirs]): Batch => ({
+      feed,
+      token,
+      entries: theirs,
+      nowMs,
+    }));
+    for (const batch of batches) held.add(batch);
+    await Promise.all(batches.map(hand));
     return nextInMs;
   }
 
-  /** Until it is woken, or for so long. */
-  async function rest(ms: number): Promise<void> {
+  /** For so long at most, or until something is done, or this ends. */
+  async function within(ms: number, done: Promise<void>): Promise<void> {
+    if (ms <= 0) return;
     const over = new AbortController();
     const signal = AbortSignal.any([over.signal, ending]);
     // A sleep that was ended needs no word.
-    const sleeping = sleep(Math.min(ms, LOOK_EVERY_MS), undefined, { signal }).catch(() => undefined);
-    await Promise.race([sleeping, alarm.promise]);
+    const sleeping = sleep(ms, undefined, { signal }).catch(() => undefined);
+    await Promise.race([sleeping, done]);
     over.abort();
+  }
+
+  /** Nobody waits for the last answer. */
+  async function keepRenewing(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // A sleep that was ended needs no word.
+      await sleep(leaseMs / RENEWALS_A_LEASE, undefined, { signal, ref: false }).catch(() => undefined);
+      // Where the store does not answer, or another drainer has them, the put is refused.
+      await Promise.all([...held].map((batch) => inbox.renew(refOf(batch), leaseMs).catch(() => undefined)));
+    }
   }
 
   async function keepDraining(): Promise<void> {
@@ -117,13 +184,14 @@ export function startDrainer(options: DrainerOptions): Drainer {
         log.warn({ kind: failure.kind, reason: messageOf(failure), backoffMs: faultMs }, "inbox cannot be drained");
         restMs = faultMs;
       }
-      if (hands.size >= HANDS) await Promise.race(hands);
-      else if (restMs > 0) await rest(restMs);
+      if (restMs > 0) await within(Math.min(restMs, LOOK_EVERY_MS), alarm.promise);
     }
-    await Promise.all(hands);
+    await Promise.all([...hands.values()].map(({ done }) => done));
   }
 
-  const draining = keepDraining();
+  const renewing = new AbortController();
+  void keepRenewing(renewing.signal);
+  const draining = keepDraining().finally(() => renewing.abort());
   return {
     wake: () => alarm.resolve(),
     async close() {

@@ -15,20 +15,20 @@ import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.t
 import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
-import { JOB_SCHEME, readJobChange } from "./job-change.ts";
-import { readEvent, type EventRecord, type ParkedReason } from "./read-event.ts";
+import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
+import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 
 export interface DrainDeps {
   readonly engine: Engine;
   readonly config: Pick<Config, "feeds" | "guards" | "pools" | "poolSettings">;
-  /** The pool of a feed, or of this id, opened. Asked each time: it is the caller's to keep it. */
-  readonly poolOf: (feedOrPool: string) => Promise<Pool>;
+  /** The target's pool, opened. Asked each time: it is the caller's to keep it. */
+  readonly poolOf: (target: ChangeTarget) => Promise<Pool>;
   readonly dayRuns: DayRuns;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
-/** Of one feed, in the hands of this drainer. */
+/** Counted to one feed, in the hands of this drainer. */
 export interface FeedEntries {
   readonly feed: string;
   readonly token: string;
@@ -40,58 +40,106 @@ export interface FeedEntries {
 interface ReadEntry extends Unresolved {
   readonly id: string;
   readonly event: CameEvent;
-  /** The feed, or for a job perhaps a pool, whose it is. */
-  readonly of: string;
+  /** What a job is for may be known by now, and was not when it came. */
+  readonly target: ChangeTarget;
   /** The expression that found its records. */
   readonly by: string;
 }
 
 interface ResolvedEntry extends ReadEntry {
-  readonly made: EntryChanges;
+  /** Of its records, {@link PAGE_RECORDS} at a time; one at least. */
+  readonly parts: readonly EntryChanges[];
 }
+
+/** A put holds a Redis up for as long as it has something to do: as much as a page of a file. */
+const PAGE_RECORDS = 500;
 
 /**
  * Each of them is put, parked or left to its time when it answers. Rejects where the pool or the store cannot be asked:
  * what was not put or parked until then is this drainer's still.
  */
 export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }: FeedEntries): Promise<void> {
-  const { engine, config, log, signal } = deps;
+  const { engine, config } = deps;
   const { inbox } = engine.store;
-  const parked = new Map<ParkedReason, string[]>();
-  const park = (id: string, reason: ParkedReason): void => {
-    parked.set(reason, [...(parked.get(reason) ?? []), id]);
-  };
-  const read: ReadEntry[] = [];
-  const elsewhere = new Map<string, TakenEntry[]>();
+  const parked: ToPark[] = [];
+  const targets = new Map<string, ReadEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
     const found = readEntry(engine, config, entry);
     if (typeof found === "string") {
-      park(id, found);
-      continue;
-    }
-    // What a job is for may be known by now, and was not when it came.
-    if (found.of !== feed) {
-      elsewhere.set(found.of, [...(elsewhere.get(found.of) ?? []), entry]);
+      parked.push({ id, reason: found });
       continue;
     }
     const { records, notBefore } = dueOf(found.records, nowMs);
-    if (notBefore === undefined) read.push({ ...found, records });
-    else await inbox.defer({ token, ids: [id] }, notBefore);
+    if (notBefore !== undefined) {
+      await inbox.defer({ token, ids: [id] }, notBefore);
+      continue;
+    }
+    const key = JSON.stringify([found.target.feed, found.target.pool]);
+    targets.set(key, [...(targets.get(key) ?? []), { ...found, records }]);
   }
+  await park(deps, { feed, token }, parked);
+  for (const read of targets.values()) await drainTarget(deps, { token, nowMs }, read);
+}
+
+/** Entries of one target. */
+async function drainTarget(
+  deps: DrainDeps,
+  { token, nowMs }: Pick<FeedEntries, "token" | "nowMs">,
+  read: readonly ReadEntry[],
+): Promise<void> {
+  const { engine, log, signal } = deps;
+  const [first] = read;
+  if (first === undefined) return;
+  const { target } = first;
+  const feed = labelOf(target);
   const toPut: ResolvedEntry[] = [];
-  for (const entry of await resolve(deps, feed, read)) {
-    const [first] = entry.made.left;
-    if (first !== undefined && entry.made.read === 0) park(entry.id, first.reason);
-    else toPut.push(entry);
+  const toPark: ToPark[] = [];
+  for (const entry of await resolve(deps, target, read)) {
+    const left = entry.parts.flatMap((part) => part.left);
+    const reason = toldOf(left);
+    if (reason !== undefined && entry.parts.every((part) => part.read === 0)) {
+      toPark.push({ id: entry.id, reason, left });
+    } else toPut.push(entry);
   }
-  for (const [reason, ids] of parked) {
-    const theirs = await inbox.park({ token, ids }, reason);
-    log.warn({ feed, reason, events: theirs.length }, "events parked");
+  await park(deps, { feed, token }, toPark);
+  for (const page of pagesOf(toPut)) {
+    signal.throwIfAborted();
+    if (await put(deps, { target, token, nowMs }, page)) continue;
+    // Another drainer has one of them, because this one was late: each is looked at again.
+    log.warn({ feed, events: toPut.length }, "events were drained too late");
+    await engine.store.inbox.defer({ token, ids: toPut.map(({ id }) => id) }, 0);
+    break;
   }
-  signal.throwIfAborted();
-  if (toPut.length > 0) await put(deps, { feed, token, nowMs }, toPut);
-  for (const [of, theirs] of elsewhere) await drainFeed(deps, { feed: of, token, entries: theirs, nowMs });
+}
+
+/** What runs and the log call a target. */
+function labelOf({ feed, pool }: ChangeTarget): string {
+  return feed ?? pool;
+}
+
+interface ToPark {
+  readonly id: string;
+  readonly reason: ParkedReason;
+  readonly left?: EntryChanges["left"];
+}
+
+/** How many records are left why: an entry has one reason alone. */
+function countedBy(left: EntryChanges["left"]): Partial<Record<ParkedReason, number>> | undefined {
+  const counts = Map.groupBy(left, ({ reason }) => reason).entries();
+  return left.length === 0 ? undefined : Object.fromEntries(counts.map(([reason, { length }]) => [reason, length]));
+}
+
+async function park(
+  { engine, log }: DrainDeps,
+  { feed, token }: Pick<FeedEntries, "feed" | "token">,
+  entries: readonly ToPark[],
+): Promise<void> {
+  for (const [reason, theirs] of Map.groupBy(entries, (entry) => entry.reason)) {
+    const gone = await engine.store.inbox.park({ token, ids: theirs.map(({ id }) => id) }, reason);
+    const records = countedBy(theirs.flatMap(({ left = [] }) => left));
+    log.warn({ feed, reason, events: gone.length, records }, "events parked");
+  }
 }
 
 function readEntry(
@@ -107,13 +155,14 @@ function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, of: job.feed ?? job.pool, arrival, event, records, named: {}, by: "" };
+    return { id, target: job.target, arrival, event, records, named: {}, by: "" };
   }
-  const events = settingOf(config, feed)?.events;
-  if (events === undefined) return "no-feed";
+  const { events, pool } = settingOf(config, feed) ?? {};
+  if (events === undefined || pool === undefined) return "no-feed";
   const records = readEvent(event, events, timeMs);
   if (typeof records === "string") return records;
-  return { id, of: feed, arrival, event, records, named: events.mapping, by: events.records ?? "" };
+  const target = { feed, pool: poolIdOf(config, pool) };
+  return { id, target, arrival, event, records, named: events.mapping, by: events.records ?? "" };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
@@ -137,44 +186,93 @@ function dueOf(
   return { records: judged, notBefore };
 }
 
-async function resolve(deps: DrainDeps, feed: string, read: readonly ReadEntry[]): Promise<readonly ResolvedEntry[]> {
+async function resolve(
+  deps: DrainDeps,
+  target: ChangeTarget,
+  read: readonly ReadEntry[],
+): Promise<readonly ResolvedEntry[]> {
   const { config, poolOf, signal } = deps;
-  if (read.length === 0) return [];
-  const pool = await poolOf(feed);
-  const { protectUsers, protectAttributes } = settingOf(config, feed)?.guards ?? config.guards;
+  const pool = await poolOf(target);
+  const setting = target.feed === undefined ? undefined : settingOf(config, target.feed);
+  const { protectUsers, protectAttributes } = setting?.guards ?? config.guards;
   const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
-  const made = await changesOf({ pool, isProtected, signal }, read);
-  return read.flatMap((entry, index) => {
-    const ofEntry = made[index];
-    return ofEntry === undefined ? [] : [{ ...entry, made: ofEntry }];
+  const parts = read.flatMap((entry) => partsOf(entry).map((records) => ({ ...entry, records })));
+  const made = await changesOf({ pool, isProtected, signal }, parts);
+  const ofEntries = Map.groupBy(made.keys(), (index) => parts[index]?.id);
+  return read.map((entry) => {
+    const indexes = ofEntries.get(entry.id) ?? [];
+    return { ...entry, parts: indexes.flatMap((index) => made[index] ?? []) };
   });
 }
 
-/** Puts them as one page. */
+/** Its records in parts that a page takes: one that is empty where it has none. */
+function partsOf({ records }: ReadEntry): readonly (readonly EventRecord[])[] {
+  const count = Math.max(1, Math.ceil(records.length / PAGE_RECORDS));
+  return Array.from({ length: count }, (_, part) => records.slice(part * PAGE_RECORDS, (part + 1) * PAGE_RECORDS));
+}
+
+/** What of an entry comes with a page. */
+interface PagePart {
+  readonly entry: ResolvedEntry;
+  readonly made: EntryChanges;
+  /** What comes with it last. */
+  readonly isLast: boolean;
+  /** The records that are in it still after this, by their numbers: parked ones, and those of later pages. */
+  readonly left: EntryChanges["left"];
+  readonly later: readonly number[];
+}
+
+/** Entries in their order, in pages; one of more parts has pages of its own, but for the last. */
+function* pagesOf(entries: readonly ResolvedEntry[]): Generator<readonly PagePart[]> {
+  let page: PagePart[] = [];
+  let size = 0;
+  for (const entry of entries) {
+    const { parts, records } = entry;
+    for (const [index, made] of parts.entries()) {
+      const isLast = index === parts.length - 1;
+      const from = index * PAGE_RECORDS;
+      const count = Math.min(PAGE_RECORDS, records.length - from);
+      if (page.length > 0 && size + count > PAGE_RECORDS) {
+        yield page;
+        [page, size] = [[], 0];
+      }
+      const left = parts.slice(0, index + 1).flatMap((part) => part.left);
+      page.push({ entry, made, isLast, left, later: records.slice(from + count).map(({ line }) => line) });
+      size += count;
+      if (isLast) continue;
+      yield page;
+      [page, size] = [[], 0];
+    }
+  }
+  if (page.length > 0) yield page;
+}
+
+/** Puts them as one page. False where one of them is not this drainer's any more: then nothing of it is put. */
 async function put(
   deps: DrainDeps,
-  { feed, token, nowMs }: Omit<FeedEntries, "entries">,
-  entries: readonly ResolvedEntry[],
-): Promise<void> {
+  { target, token, nowMs }: Pick<FeedEntries, "token" | "nowMs"> & { readonly target: ChangeTarget },
+  page: readonly PagePart[],
+): Promise<boolean> {
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
-  const { profile } = await poolOf(feed);
-  const parked = entries.flatMap(({ id, event, by, made: { left } }) => {
-    const [first] = left;
-    if (first === undefined) return [];
-    const rest = { by, records: left.map(({ line }) => line) };
-    return [{ id, reason: first.reason, body: sealEvent(keyring, id, { ...event, left: rest }) }];
+  const { profile } = await poolOf(target);
+  const feed = labelOf(target);
+  const withRest = ({ entry: { id, event, by }, left, later }: PagePart): string =>
+    sealEvent(keyring, id, { ...event, left: { by, records: [...left.map(({ line }) => line), ...later] } });
+  const parked = page.flatMap((part) => {
+    const reason = toldOf(part.left);
+    return part.isLast && reason ? [{ id: part.entry.id, reason, body: withRest(part) }] : [];
   });
-  const sum = (count: (made: EntryChanges) => number): number =>
-    entries.reduce((all, { made }) => all + count(made), 0);
+  const kept = page.flatMap((part) => (part.isLast ? [] : [{ id: part.entry.id, body: withRest(part) }]));
+  const sum = (count: (made: EntryChanges) => number): number => page.reduce((all, { made }) => all + count(made), 0);
   const facts = {
     invalid: sum(({ invalid }) => invalid),
     rows: { read: sum(({ read }) => read), faulty: sum(({ faulty }) => faulty) },
-    entries: { token, ids: entries.map(({ id }) => id), parked },
+    entries: { token, ids: page.map(({ entry: { id } }) => id), parked, kept },
   };
-  const changes = entries.flatMap(({ made }) => made.changes);
+  const changes = page.flatMap(({ made }) => made.changes);
   const putInto = (run: string) =>
     createProducer({ engine, profile, run, priority: PRIORITY.event, sendUnless: "written" }).put(changes, facts);
   let run = await dayRuns.of(feed, profile.id, nowMs);
@@ -184,18 +282,17 @@ async function put(
     run = await dayRuns.of(feed, profile.id, nowMs);
     return putInto(run);
   });
-  if (!answer.accepted) {
-    // Another drainer has one of them, because this one was late: each is looked at again.
-    log.warn({ feed, events: entries.length }, "events were drained too late");
-    await store.inbox.defer({ token, ids: facts.entries.ids }, 0);
-    return;
+  if (!answer.accepted) return false;
+  for (const { isLast, left } of page) {
+    const reason = isLast ? toldOf(left) : undefined;
+    if (reason !== undefined) log.warn({ feed, reason, events: 1, records: countedBy(left) }, "events parked");
   }
-  for (const { reason } of parked) log.warn({ feed, reason, events: 1 }, "events parked");
   const exceptions = createRowExceptions(keyring, profile.id, run);
-  for (const { noted } of entries.map(({ made }) => made)) {
+  for (const { noted } of page.map(({ made }) => made)) {
     for (const { issue, name, found } of noted) exceptions.add(issue, name, found);
   }
   for (const { user, name } of answer.stale) exceptions.stale(user, name, undefined);
   const taken = exceptions.take();
   if (taken.length > 0) await store.exceptions.note(taken);
+  return true;
 }

@@ -18,8 +18,9 @@ export interface Resolving {
   readonly signal: AbortSignal;
 }
 
-/** The records of an entry, and how they name people. */
+/** Records of an entry, and how they name people. */
 export interface Unresolved {
+  /** The entry's own: what has the same one is of the same entry. */
   readonly arrival: number;
   readonly records: readonly EventRecord[];
   readonly named: Pick<Mapping, "identifier" | "match">;
@@ -33,9 +34,9 @@ interface NotedIssue {
   readonly found: boolean;
 }
 
-/** What becomes of an entry's records. */
+/** What becomes of such records. */
 export interface EntryChanges {
-  readonly changes: Change[];
+  changes: Change[];
   readonly noted: NotedIssue[];
   /** Those that cannot become a change as things are, by their numbers. */
   readonly left: { readonly line: number; readonly reason: ParkedReason }[];
@@ -51,7 +52,7 @@ type ChangeRecord = Extract<EventRecord, { is: "change" }>;
 const LOOKUPS = 5;
 
 /**
- * Answers for each entry, in their order. Rejects with a CognitoError where the pool cannot be asked, and with the signal's
+ * Answers for each of these, in their order. Rejects with a CognitoError where the pool cannot be asked, and with the signal's
  * reason.
  */
 export async function changesOf(
@@ -82,7 +83,8 @@ export async function changesOf(
       else addChange(resolving, into, record, { ...record.change, ...who.of, arrival });
     }
   }
-  for (const { changes } of made) overruleDoubles(changes);
+  const ofEntries = Map.groupBy(made.keys(), (index) => entries[index]?.arrival);
+  for (const indexes of ofEntries.values()) overruleDoubles(indexes.flatMap((index) => made[index] ?? []));
   return made;
 }
 
@@ -148,7 +150,8 @@ function addChange({ pool, isProtected }: Resolving, into: EntryChanges, record:
 }
 
 /** An event that says an attribute of a user twice means the newer one, and of one time the last. */
-function overruleDoubles(changes: Change[]): void {
+function overruleDoubles(ofEvent: readonly EntryChanges[]): void {
+  const changes = ofEvent.flatMap((made) => made.changes);
   const last = new Map<string, { readonly index: number; readonly timeMs: number }>();
   const overruled = changes.map(() => new Set<string>());
   for (const [index, { username, units, version }] of changes.entries()) {
@@ -162,8 +165,11 @@ function overruleDoubles(changes: Change[]): void {
       if (lost !== undefined) overruled[lost]?.add(name);
     }
   }
-  for (const [index, change] of changes.entries()) {
-    const names = overruled[index];
-    if (names !== undefined && names.size > 0) changes[index] = { ...change, overruled: names };
+  let index = 0;
+  for (const made of ofEvent) {
+    made.changes = made.changes.map((change) => {
+      const names = overruled[index++];
+      return names !== undefined && names.size > 0 ? { ...change, overruled: names } : change;
+    });
   }
 }

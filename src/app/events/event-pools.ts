@@ -3,7 +3,7 @@
  * directory, this process does, from its start, and also what others left there.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { choosePool, namedPool, type Config } from "../../config/config.ts";
+import { choosePool, type Config } from "../../config/config.ts";
 import type { CognitoClients } from "../../cognito/client.ts";
 import type { Delivery } from "../../delivery/delivery.ts";
 import type { Pool } from "../../delivery/pool.ts";
@@ -20,8 +20,8 @@ import { stopDeliveries } from "../runs/stop-deliveries.ts";
 const AGAIN_MS = 10_000;
 
 export interface EventPools {
-  /** The pool of a feed, or the one of this id. Opened once; a failure is not remembered. */
-  of(feedOrPool: string): Promise<Pool>;
+  /** The pool of this id. Opened once; a failure is not remembered. */
+  of(id: string): Promise<Pool>;
   /** Those to which this process delivers. */
   readonly deliveries: readonly Delivery[];
 }
@@ -35,11 +35,10 @@ interface EventPoolsDeps {
   readonly scope: Scope;
 }
 
-/** Begins to open the pools of these feeds; nobody waits for that. */
-export function openEventPools(deps: EventPoolsDeps, feeds: readonly string[]): EventPools {
+/** Begins to open these pools; nobody waits for that. */
+export function openEventPools(deps: EventPoolsDeps, ids: readonly string[]): EventPools {
   const { config, log, engine, clients, interrupts, scope } = deps;
   const { drain } = interrupts;
-  const idOf = (name: string): string => namedPool(config, config.feeds[name]?.pool ?? name).id;
   const pools = new Map<string, Promise<Pool>>();
   const delivered = new Set<string>();
   const deliveries: Delivery[] = [];
@@ -86,6 +85,6 @@ export function openEventPools(deps: EventPoolsDeps, feeds: readonly string[]): 
     }
   }
 
-  for (const id of new Set(feeds.map(idOf))) void begin(id);
-  return { of: async (name) => openOnce(idOf(name)), deliveries };
+  for (const id of new Set(ids)) void begin(id);
+  return { of: openOnce, deliveries };
 }

@@ -16,6 +16,8 @@ import type { AcceptableEvent } from "./accept-event.ts";
 export const JOB_SCHEME = "job";
 /** What a job's entry is counted to that names no pool or feed of the configuration. */
 const NOBODYS = "changes";
+/** In bytes. All attributes of a user together are shorter. */
+const LONGEST_JOB = 2 ** 20;
 
 /** Of a configuration what says which pools and feeds there are. */
 export interface KnownPools extends Pick<Config, "pools"> {
@@ -34,13 +36,18 @@ const jobForm = z.strictObject({
   version: z.union([z.string(), z.number()]).optional(),
 });
 
+/** Whose the changes of an event are. A feed may be called as a pool is, so neither is ever known by a name alone. */
+export interface ChangeTarget {
+  /** Absent where a job names a pool. */
+  readonly feed?: string;
+  /** The pool's id. */
+  readonly pool: string;
+}
+
 export type JobChange =
   | {
       readonly is: "change";
-      /** The pool's id. */
-      readonly pool: string;
-      /** Absent where the job names a pool. */
-      readonly feed?: string;
+      readonly target: ChangeTarget;
       /** With the version that the job says. */
       readonly change: Change;
     }
@@ -59,7 +66,7 @@ export function readJobChange(config: KnownPools, body: Uint8Array): JobChange {
     const said = timeMs === undefined ? undefined : { timeMs, sequence: 0 };
     const asked = defined({ username, attributes, verified, version: said });
     const change = changeOf({ ...asked, pool: target.pool });
-    return { is: "change", ...target, change: { ...change, units: ownedOf(config, target.feed, change.units) } };
+    return { is: "change", target, change: { ...change, units: ownedOf(config, target.feed, change.units) } };
   } catch {
     // No value that an attribute may have, or an address without `verified`.
     return { is: "unreadable" };
@@ -72,14 +79,19 @@ function ownedOf({ feeds }: KnownPools, feed: string | undefined, units: readonl
   return units.filter(({ name }) => !others.has(name) && !others.has(contactOf(name) ?? name));
 }
 
-/** The event that a job is, and the feed or pool whose it is. `addedAtMs`: when it was added, by its producer's clock. */
+/**
+ * The event that a job is, and what its entry is counted to: a word that names a feed or the id of a pool, and decides
+ * nothing. `addedAtMs`: when it was added, by its producer's clock.
+ */
 export function jobEvent(
   config: KnownPools,
   { id, data, addedAtMs }: { readonly id: string; readonly data: unknown; readonly addedAtMs: number },
 ): { readonly feed: string; readonly event: AcceptableEvent } {
   const named = z.object({ pool: z.unknown(), feed: z.unknown() }).partial().safeParse(data);
   const target = named.success ? targetOf(config, named.data) : undefined;
-  const body = Buffer.from(JSON.stringify(data) ?? "null");
+  const whole = Buffer.from(JSON.stringify(data) ?? "null");
+  // No change is that long, and no inbox has to have room for it.
+  const body = whole.length > LONGEST_JOB ? Buffer.from("null") : whole;
   const event = { id, signedAtMs: addedAtMs, scheme: JOB_SCHEME, body, contentType: "application/json" };
   return { feed: target?.feed ?? target?.pool ?? NOBODYS, event };
 }
@@ -88,20 +100,21 @@ export function jobEvent(
 function targetOf(
   config: KnownPools,
   { pool, feed }: { readonly pool?: unknown; readonly feed?: unknown },
-): { readonly pool: string; readonly feed?: string } | undefined {
+): ChangeTarget | undefined {
   if (typeof feed === "string" && pool === undefined) {
     const of = Object.hasOwn(config.feeds, feed) ? config.feeds[feed]?.pool : undefined;
-    return of === undefined ? undefined : { feed, pool: idOf(config, of) };
+    return of === undefined ? undefined : { feed, pool: poolIdOf(config, of) };
   }
   if (typeof pool !== "string" || feed !== undefined) return undefined;
   const feeds = Object.values(config.feeds).flatMap((setting) => setting.pool ?? []);
   const names = [...Object.keys(config.poolSettings), ...config.pools, ...feeds];
-  const ids = names.map((name) => idOf(config, name));
-  const id = names.includes(pool) ? idOf(config, pool) : pool;
+  const ids = names.map((name) => poolIdOf(config, name));
+  const id = names.includes(pool) ? poolIdOf(config, pool) : pool;
   return ids.includes(id) ? { pool: id } : undefined;
 }
 
-function idOf({ poolSettings }: KnownPools, name: string): string {
+/** `name` is one of the configuration, or an id. */
+export function poolIdOf({ poolSettings }: Pick<KnownPools, "poolSettings">, name: string): string {
   return Object.hasOwn(poolSettings, name) ? (poolSettings[name]?.id ?? name) : name;
 }
 

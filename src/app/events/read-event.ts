@@ -14,6 +14,14 @@ import type { CameEvent } from "../../store/sealed-event.ts";
  */
 export type ParkedReason = "unreadable" | "no-column" | "no-feed" | "nobody" | "several" | "ahead";
 
+/** What somebody has to see to comes first; `nobody` may mend itself. */
+const BY_NEED: readonly ParkedReason[] = ["unreadable", "no-column", "no-feed", "several", "ahead", "nobody"];
+
+/** The one that is told of several records that are left; undefined where there are none. */
+export function toldOf(left: readonly { readonly reason: ParkedReason }[]): ParkedReason | undefined {
+  return BY_NEED.find((reason) => left.some((one) => one.reason === reason));
+}
+
 /** `line` is the number of the record in its event, from 1. */
 export type EventRecord =
   | { readonly is: "change"; readonly line: number; readonly change: Change; readonly invalid: readonly InvalidUnit[] }

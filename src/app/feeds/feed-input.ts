@@ -51,6 +51,8 @@ export interface FeedInput {
   readonly asOfMs: number;
   /** The as-of as it was asked for; blank where it follows from the file. */
   readonly asOfSaid: string;
+  /** Events come beside the file and say the time of each value too: of one time what comes later stands, and not a later row. */
+  readonly besideEvents: boolean;
   /** The only pass, begun. Present with --stream. */
   readonly begun: Feed | undefined;
 }
@@ -114,7 +116,9 @@ export async function inputOf(
   const asOfMs = asOf(asOfSaid, source, now, feed);
   const called = feed?.name ?? name;
   const records = recordsOption(flags, feed);
-  const known = { name: called, source, records, asOfMs, asOfSaid };
+  const { events, mapping } = feed?.setting ?? {};
+  const besideEvents = events !== undefined && mapping?.versionColumn !== undefined;
+  const known = { name: called, source, records, asOfMs, asOfSaid, besideEvents };
   if (!source.rereadable) {
     const begun = await openFeed(source, { records });
     const peeked = begun.headers === undefined ? await peek(begun) : { begun, columns: headerColumns(begun.headers) };
@@ -259,6 +263,7 @@ export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: num
   let row = 0;
   for await (const record of records) {
     row += 1;
-    yield record.kind === "fault" ? record : (unknown(record) ?? mapRecord(mapping, record, { asOfMs, row }));
+    const context = { asOfMs, row: input.besideEvents ? 0 : row };
+    yield record.kind === "fault" ? record : (unknown(record) ?? mapRecord(mapping, record, context));
   }
 }

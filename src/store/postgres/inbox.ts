@@ -84,6 +84,7 @@ export function createInbox(database: StoreDatabase, now: () => number): Inbox {
     add: async (entries, limits) => (entries.length === 0 ? [] : inSteps({ entries, limits })),
     take: (token, options) => database.transaction((session) => takeEntries(session, token, options, now())),
 
+    renew: (taken, leaseMs) => move("UPDATE poolsync.inbox SET lease_until = $3", taken, {}, now() + leaseMs),
     done: (taken) => move("DELETE FROM poolsync.inbox", taken, { waiting: -1 }),
     defer: (taken, notBefore) =>
       move(`UPDATE poolsync.inbox SET ${FREED}, not_before = $3`, taken, {}, notBefore > now() ? notBefore : null),
@@ -169,16 +170,24 @@ export async function areTaken(session: Session, taken: TakenRef | undefined): P
   return rows.length === ids.length;
 }
 
-/** Entries that became changes are gone, and those of which some did not are parked. */
+/** Entries that became changes are gone, and those of which some did not are parked, or have the rest alone. */
 export async function removeEntries(
   session: Session,
-  { ids, parked = [] }: Omit<DrainedRef, "token">,
+  { ids, parked = [], kept = [] }: Omit<DrainedRef, "token">,
   at: number,
 ): Promise<void> {
   const rests = new Map(parked.map((rest) => [rest.id, rest]));
+  const staying = new Map(kept.map((rest) => [rest.id, rest]));
   const remove = "DELETE FROM poolsync.inbox WHERE id = ANY($1::text[]) RETURNING id, bytes";
-  const gone = ids.filter((id) => !rests.has(id));
+  const gone = ids.filter((id) => !rests.has(id) && !staying.has(id));
   await resize(session, await session.query<MovedRow>(remove, [gone]), { waiting: -1 });
+  for (const { id, body } of staying.values()) {
+    const before = await session.query<MovedRow>("SELECT id, bytes FROM poolsync.inbox WHERE id = $1", [id]);
+    const bytes = Buffer.byteLength(body);
+    await session.query("UPDATE poolsync.inbox SET bytes = $2, body = $3 WHERE id = $1", [id, bytes, body]);
+    await resize(session, before, { waiting: -1 });
+    await resize(session, [{ id, bytes }], { waiting: 1 });
+  }
   for (const { id, reason, body } of rests.values()) {
     const before = await session.query<MovedRow>("SELECT id, bytes FROM poolsync.inbox WHERE id = $1", [id]);
     const bytes = Buffer.byteLength(body);

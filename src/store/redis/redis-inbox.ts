@@ -82,6 +82,7 @@ export function createRedisInbox(redis: RedisClient, keys: Keys, scripts: Script
       return defined({ entries: entriesOf(found), nextInMs: nextInMs ? Number(nextInMs) : undefined });
     },
 
+    renew: ({ token, ids }, leaseMs) => move("renew", token, leaseMs, ids),
     done: ({ token, ids }) => move("done", token, "", ids),
     defer: ({ token, ids }, notBefore) => move("defer", token, notBefore, ids),
     park: ({ token, ids }, reason) => move("park", token, reason, ids),

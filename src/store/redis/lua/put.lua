@@ -4,8 +4,8 @@
 -- ARGV[1] pool   ARGV[2] run   ARGV[3] priority   ARGV[4] invalid units   ARGV[5] rows read   ARGV[6] rows faulty
 -- ARGV[7] changes, JSON: [{user, username, account?, arrival?, units: [{name, ordinal?, digest, body, sendUnless?, look?: {at, found},
 --         overruled?}]}]
--- ARGV[8] entries of the inbox that are gone with it, JSON: {token, ids, parked?: [{id, reason, body}]}, the latter parked with
---         another body; blank where there are none
+-- ARGV[8] entries of the inbox that are gone with it, JSON: {token, ids, parked?: [{id, reason, body}], kept?: [{id, body}]}, the
+--         latter two parked, or still the drainer's, with another body; blank where there are none
 -- ARGV[9] cursor from, ARGV[10] cursor to: both absent for direct changes
 -- Output  JSON {accepted, cursor, ahead, stale?: [{user, name}], waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
 --         was given; blank where there is no such run, `cancelled` where it was cancelled
@@ -138,12 +138,14 @@ book(run, 'rows-read', tonumber(ARGV[5]))
 book(run, 'rows-faulty', tonumber(ARGV[6]))
 post()
 for _, rest in ipairs(drained.parked or {}) do drained.rests[rest.id] = rest end
+for _, rest in ipairs(drained.kept or {}) do drained.rests[rest.id] = rest end
 for id, entry in pairs(drained.entries) do
   count_waiting(entry, -1)
   if drained.rests[id] then
     redis.call('HSET', BODIES, id, drained.rests[id].body)
     entry.bytes = #drained.rests[id].body
-    park_entry(id, entry, drained.rests[id].reason, NOW)
+    if drained.rests[id].reason then park_entry(id, entry, drained.rests[id].reason, NOW)
+    else count_waiting(entry, 1) end
   else
     drop_entry(id)
   end

@@ -1,0 +1,120 @@
+/** What a drainer has in hand, and what becomes of it while its pool, or it itself, answers late or never. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { startDrainer } from "../../src/app/events/drain-events.ts";
+import type { ChangeTarget } from "../../src/app/events/job-change.ts";
+import { CognitoError } from "../../src/cognito/cognito-error.ts";
+import { until } from "../support/condition.ts";
+import { POOL } from "../support/pool-stage.ts";
+import { eventStage } from "./event-stage.ts";
+
+const AT = "2026-01-31T18:42:00Z";
+
+describe("events in a drainer's hands", () => {
+  test("that a dead drainer had taken are put when its lease has ended, and a late one puts nothing", async (t) => {
+    const { app, engine, send, drain, value, eventRuns } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const taken = await engine.store.inbox.take("dead", { leaseMs: 300, limit: 10, maxBytes: 10_000 });
+    await drain();
+    assert.equal(value("ana"), "Ana");
+    const ids = taken.entries.map(({ id }) => id);
+    const [run] = await eventRuns();
+    const page = { pool: POOL, run: run?.id ?? "", priority: 1, changes: [], invalid: 0, rows: { read: 1, faulty: 0 } };
+    const late = await engine.store.mailboxes.put({ ...page, entries: { token: "dead", ids } });
+    assert.equal(late.accepted, false);
+    assert.deepEqual((await eventRuns())[0]?.rows, { read: 1, faulty: 0 });
+  });
+
+  test("stay with a drainer that lives, however long their pool keeps it waiting", async (t) => {
+    const { app, engine, send, config, log, logged, openPool, value } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const { inbox } = engine.store;
+    let renewals = 0;
+    const renew: typeof inbox.renew = async (taken, leaseMs) => {
+      renewals += (await inbox.renew(taken, leaseMs)).length;
+      return [];
+    };
+    const watched = { ...engine, store: { ...engine.store, inbox: { ...inbox, renew } } };
+    const asked = Promise.withResolvers<undefined>();
+    const poolOf = () => asked.promise.then(() => openPool({ pool: POOL }));
+    const one = startDrainer({ engine: watched, config, poolOf, log, leaseMs: 1_000 });
+    t.after(() => one.close());
+    await until("its lease has ended, but for renewals", () => Promise.resolve(renewals >= 6));
+    assert.deepEqual((await inbox.take("other", { leaseMs: 1_000, limit: 10, maxBytes: 10_000 })).entries, []);
+    asked.resolve(undefined);
+    await until("it is put", async () => (await engine.store.runs.books()).received === 1);
+    await one.close();
+    await app.deliver();
+    assert.equal(value("ana"), "Ana");
+    assert.doesNotMatch(logged(), /too late/);
+  });
+
+  test("of a feed that keeps its drainer waiting keep no others waiting, however many there are", async (t) => {
+    const { app, engine, send, config, log, value, openPool } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const hr = (name: string) => ({ employees: [{ mail: `${name}@example.com`, first: name }] });
+    await Promise.all(Array.from({ length: 600 }, (_, at) => send("hr", hr(`n${at}`))));
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const ended = Promise.withResolvers<never>();
+    const poolOf = ({ feed }: ChangeTarget) => (feed === "hr" ? ended.promise : openPool({ pool: POOL }));
+    const one = startDrainer({ engine, config, poolOf, log });
+    await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
+    assert.ok((await engine.store.inbox.counts()).taken <= 200, "of the others little is in memory");
+    const closed = one.close();
+    ended.reject(new CognitoError("throttled", "The pool is busy."));
+    await closed;
+    const { waiting, ahead, taken } = await engine.store.inbox.counts();
+    assert.deepEqual([waiting + ahead, taken], [600, 0]);
+    await app.deliver();
+    assert.equal(value("ana"), "Ana");
+  });
+
+  test("wait while their pool cannot be asked, and those of others do not", async (t) => {
+    const { app, engine, send, config, log, logged, value, openPool } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("hr", { employees: [{ mail: "bob@example.com", first: "Bob" }] });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const poolOf = ({ feed }: ChangeTarget) =>
+      feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
+    const one = startDrainer({ engine, config, poolOf, log });
+    t.after(() => one.close());
+    await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
+    await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
+    assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
+    await one.close();
+    const { waiting, ahead } = await engine.store.inbox.counts();
+    assert.equal(waiting + ahead, 1);
+    await app.deliver();
+    assert.equal(value("ana"), "Ana");
+  });
+
+  test("of more records than a page takes come page by page, each once, whoever dies between two", async (t) => {
+    const { app, engine, send, drain, config, log, openPool, value, eventRuns, parked } = await eventStage(t);
+    for (const one of ["ana", "bob"]) app.pool.addUser({ username: one });
+    const of = (user: string | undefined, first: string) => ({ user, first, at: AT });
+    const ana = Array.from({ length: 1_200 }, (_, at) => of("ana", `n${at}`));
+    await send("crm", [of("bob", "Bob"), ...ana.slice(0, 700), of(undefined, "Eve"), ...ana.slice(700)], { id: "1" });
+    const { mailboxes } = engine.store;
+    let puts = 0;
+    const put: typeof mailboxes.put = async (page) => {
+      puts += 1;
+      if (puts > 1) throw new CognitoError("throttled", "It dies here.");
+      return mailboxes.put(page);
+    };
+    const dying = { ...engine, store: { ...engine.store, mailboxes: { ...mailboxes, put } } };
+    const one = startDrainer({ engine: dying, config, poolOf: openPool, log });
+    await until("the second page is not put", () => Promise.resolve(puts > 1));
+    await one.close();
+    assert.equal((await engine.store.runs.books()).received, 500);
+    await until("it may be taken again", async () => (await engine.store.inbox.counts()).ahead === 0);
+    await drain();
+    assert.deepEqual(await parked(), ["crm no-column"]);
+    assert.deepEqual([value("ana"), value("bob")], ["n1199", "Bob"]);
+    const [run] = await eventRuns();
+    assert.deepEqual(run?.rows, { read: 1_201, faulty: 0 });
+    const { received, superseded, applied } = await engine.store.runs.books();
+    assert.deepEqual([received, superseded, applied], [1_201, 1_199, 2]);
+  });
+});
