@@ -1,13 +1,14 @@
 /**
- * The process that takes events: by HTTP, and on Redis from the queue `changes`. It writes them into the inbox, and makes
- * changes of them; workers deliver these. In a data directory, which has one process, it delivers as well.
+ * The process that takes events: by HTTP, and on Redis from the queue `changes` where jobs are taken. It writes them
+ * into the inbox, and makes changes of them; workers deliver these. In a data directory, which has one process, it
+ * delivers as well.
  */
 import { eventSecrets, namedPool, type Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { createAccept, type Accept } from "../app/events/accept-event.ts";
 import { startDrainer } from "../app/events/drain-events.ts";
 import { openEventPools } from "../app/events/event-pools.ts";
-import { createKeepJob } from "../app/events/keep-jobs.ts";
+import { takeJobs } from "../app/events/keep-jobs.ts";
 import { startStoreClock } from "../app/events/store-clock.ts";
 import { AppError } from "../app/app-error.ts";
 import { AS_PROCESS, openClients, openEngineToPut, type Opened } from "../app/opening.ts";
@@ -18,7 +19,6 @@ import { drained, endWorkerInTime, type WorkerDeps } from "../app/workers/worker
 import { notesWithoutAof } from "../app/without-aof.ts";
 import { keepAlive } from "../delivery/worker-lease.ts";
 import { openScope, withScope, type Interrupts } from "../lifecycle.ts";
-import { startChangeJobs } from "../queues/change-jobs.ts";
 import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
 
 export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
@@ -51,8 +51,7 @@ export async function runIngest({ config, log, interrupts, turn, environment }: 
       return acceptance;
     };
     if (engine.kind === "redis") {
-      const keepJob = createKeepJob(config, accept, log);
-      scope.defer(startChangeJobs(engine.queues, keepJob), (jobs) => jobs.stop());
+      takeJobs({ engine, config, accept, log }, scope);
       scope.defer(keepAlive(engine.store, { does: "events" }), (lease) => lease.end());
     }
     const server = createIngestServer({
