@@ -4,6 +4,7 @@ import type { TestContext } from "node:test";
 import { createAccept } from "../../src/app/events/accept-event.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { openChosenPool, openClients } from "../../src/app/opening.ts";
+import type { Scheme } from "../../src/config/events.ts";
 import { choosePool } from "../../src/config/config.ts";
 import type { Pool } from "../../src/delivery/pool.ts";
 import { openScope, type Scope } from "../../src/lifecycle.ts";
@@ -63,11 +64,15 @@ export async function eventStage(t: TestContext, options: AppOptions = {}) {
     openPool: openPool(scope),
     accept,
     drainer,
-    send: (feed: string, body: unknown, more: { id?: string; signedAtMs?: number; contentType?: string } = {}) =>
+    send: (
+      feed: string,
+      body: unknown,
+      more: { id?: string; signedAtMs?: number; contentType?: string; scheme?: Scheme } = {},
+    ) =>
       accept(feed, {
         id: more.id,
         signedAtMs: more.signedAtMs,
-        scheme: "none",
+        scheme: more.scheme ?? "none",
         body: typeof body === "string" ? Buffer.from(body) : Buffer.from(JSON.stringify(body)),
         contentType: more.contentType ?? "application/json",
       }),

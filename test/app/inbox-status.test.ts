@@ -30,7 +30,8 @@ test("status tells of jobs that wait, and why nobody takes them", async (t) => {
   assert.deepEqual(jobs, { waiting: 1, taken: false });
   assert.match(text, /^Jobs: 1 waits in the queue `changes`, and no `ingest` runs that takes them\.$/m);
   const says = async (does: "events" | "jobs") => {
-    t.after(keepAlive(engine.store, { does }).end);
+    const lease = keepAlive(engine.store, { does });
+    t.after(() => lease.end());
     await until(`${does} are said`, async () => (await engine.store.workers.list()).some((one) => one.does === does));
     return status();
   };
