@@ -19,18 +19,23 @@ import { drained, endWorkerInTime, type WorkerDeps } from "../app/workers/worker
 import { notesWithoutAof } from "../app/without-aof.ts";
 import { keepAlive } from "../delivery/worker-lease.ts";
 import { openScope, withScope, type Interrupts } from "../lifecycle.ts";
+import type { Engine } from "../queues/engine.ts";
 import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
 
 export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
   /** Where the secrets are instead of in the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Takes commands of others until it is closed: the command line has them, which nobody here knows. */
+  readonly serve?:
+    | ((holding: { readonly engine: Engine; readonly config: Config }) => Promise<{ close(): Promise<void> }>)
+    | undefined;
 }
 
 /** How long requests in hand may take to be answered. */
 const ANSWERS_WITHIN_MS = 10_000;
 
 /** Takes events until it is interrupted. Throws a ConfigError where no feed has any. */
-export async function runIngest({ config, log, interrupts, turn, environment }: IngestDeps): Promise<void> {
+export async function runIngest({ config, log, interrupts, turn, environment, serve }: IngestDeps): Promise<void> {
   const feeds = eventFeeds(config, environment);
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, (ANSWERS_WITHIN_MS + DRAIN_MS) / 1000, scope);
@@ -66,6 +71,9 @@ export async function runIngest({ config, log, interrupts, turn, environment }: 
       log,
     });
     scope.defer(server, (listening) => closeServer(listening, interrupts));
+    if (serve !== undefined && engine.kind === "embedded") {
+      scope.defer(await serve({ engine, config }), (serving) => serving.close());
+    }
     await listenAt(server, config);
     log.info({ feeds: names, engine: engine.kind, namespace: config.namespace }, "ingest started");
     const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);
