@@ -10,6 +10,7 @@ import { EXIT } from "../src/exit-codes.ts";
 import { indent } from "../src/views/table.ts";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import { withScope } from "../src/lifecycle.ts";
+import { freePort, sendWebhook, takesEvents, until, WEBHOOK_SECRET } from "./webhooks.ts";
 import { hrExport, SEED_CUSTOM_ATTRIBUTES, SEED_USERS, seedUsers } from "./seed.ts";
 
 const POOL = "eu-west-1_Example";
@@ -18,6 +19,9 @@ const CALLS_PER_SECOND = 100;
 /** How often it is told how far a command is, where no progress bar is shown. */
 const TELL_EVERY_MS = 3_000;
 const NEWCOMERS = 8;
+const WEBHOOK_WITHIN_MS = 60_000;
+/** The user of the webhooks. */
+const CHANGED = "emp0007";
 
 /** What poolsync and the SDK of this process find: the documented example credentials, and none of the user's own settings. */
 const AWS_SETTINGS = {
@@ -40,8 +44,12 @@ export interface Terminal {
   readonly drain: AbortSignal;
   /** A command as one would type it. */
   commandLine(words: readonly string[]): string;
-  /** Runs it. Answers its exit code. */
-  run(words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number>;
+  /** Runs it, until `ending` aborts where it lives on. Answers its exit code. */
+  run(
+    words: readonly string[],
+    environment: Readonly<Record<string, string | undefined>>,
+    ending?: AbortSignal,
+  ): Promise<number>;
 }
 
 /** Runs the demonstration. Leaves nothing behind, also when it is interrupted. */
@@ -68,6 +76,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
       POOLSYNC_LIST_RATE: String(CALLS_PER_SECOND),
       POOLSYNC_LOG_LEVEL: "silent",
       NO_COLOR: process.env["NO_COLOR"],
+      PORTAL_SECRET: WEBHOOK_SECRET,
     };
     const type = async (...words: readonly string[]): Promise<number> => {
       if (terminal.drain.aborted) return EXIT.interrupted;
@@ -84,9 +93,38 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     );
     terminal.stdout.write(`$ export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=${emulator.url}\n`);
     terminal.stdout.write(`$ export POOLSYNC_RATE=${CALLS_PER_SECOND}\n`);
+    /** Has `ingest` take two webhooks, and ends it. Answers its exit code. */
+    const takeWebhooks = async (): Promise<number> => {
+      if (terminal.drain.aborted) return EXIT.interrupted;
+      const port = await freePort();
+      const words = ["ingest", "--port", String(port)];
+      terminal.stdout.write(`$ ${terminal.commandLine(words)}\n`);
+      const ending = new AbortController();
+      const ended = new AbortController();
+      const running = terminal.run(words, environment, ending.signal).finally(() => ended.abort());
+      try {
+        const within = AbortSignal.any([ended.signal, AbortSignal.timeout(WEBHOOK_WITHIN_MS)]);
+        await until(() => takesEvents(port), within);
+        const body = (nickname: string): string => JSON.stringify({ user: CHANGED, nickname });
+        const genuine = await sendWebhook(port, "portal", body("Sunny"));
+        const user = () => emulator.pools.get(POOL)?.user(CHANGED);
+        await until(() => user()?.attributes["nickname"] === "Sunny", within);
+        say(`  ${body("Sunny")}, signed: ${genuine.status} ${genuine.text}, and the pool has it.`);
+        const forged = await sendWebhook(port, "portal", body("Mallory"), body("Sunny"));
+        say(`  ${body("Mallory")} under the same signature: ${forged.status} ${forged.text}.`);
+      } catch (error) {
+        // Where it has ended its exit code says it.
+        if (!ended.signal.aborted) throw error;
+      } finally {
+        ending.abort();
+        await running;
+      }
+      return running;
+    };
     const steps: readonly {
       readonly before?: () => void;
-      readonly words: readonly string[];
+      /** Absent: the webhooks. */
+      readonly words?: readonly string[];
       readonly codes: readonly number[];
     }[] = [
       { words: ["sync", "--feed", "hr"], codes: [EXIT.partial] },
@@ -106,6 +144,13 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
         codes: [EXIT.done],
       },
       {
+        before: () =>
+          say(
+            "Between two exports a system may send each change as it happens, as a webhook. Without Redis `ingest` delivers too:",
+          ),
+        codes: [EXIT.done],
+      },
+      {
         before: () => say("And everything is recounted against the books:"),
         words: ["status", "--verify"],
         codes: [EXIT.done],
@@ -113,7 +158,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     ];
     for (const step of steps) {
       step.before?.();
-      const code = await type(...step.words);
+      const code = await (step.words === undefined ? takeWebhooks() : type(...step.words));
       if (terminal.drain.aborted) {
         say(
           "That is what a sync of your own says. The pool of this demonstration was made up, and all of it is gone now.",
@@ -124,7 +169,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     }
     const { UserUpdate, UserList } = emulator.counters.categories;
     say(
-      `Of the values of the file (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${UserUpdate.calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one; and ${UserList.calls.toLocaleString("en-US")} of ListUsers: the pool is read once, 60 users a call, and what it showed serves the writes for a minute. Next:`,
+      `Of the values of the file and the webhook (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${UserUpdate.calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one; and ${UserList.calls.toLocaleString("en-US")} of ListUsers: the pool is read once, 60 users a call, and what it showed serves the writes for a minute. Next:`,
     );
     terminal.stdout.write(`$ ${terminal.commandLine(["sync", "--help"])}\n`);
     return EXIT.done;

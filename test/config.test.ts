@@ -95,6 +95,18 @@ describe("the configuration", () => {
     ]);
   });
 
+  test("jobs are taken where there is no key, unless somebody says so", async () => {
+    const POOLSYNC_KEY = Buffer.alloc(32, 7).toString("base64");
+    const takes = async (environment: Record<string, string>): Promise<boolean> =>
+      (await read({}, environment)).takesJobs;
+    assert.deepEqual([await takes({}), await takes({ POOLSYNC_KEY })], [true, false]);
+    const said = (POOLSYNC_JOBS: string) => [takes({ POOLSYNC_JOBS }), takes({ POOLSYNC_JOBS, POOLSYNC_KEY })];
+    assert.deepEqual(await Promise.all([...said("on"), ...said("off")]), [true, true, false, false]);
+    assert.deepEqual(await problemsOf(read({}, { POOLSYNC_JOBS: "yes" })), [
+      "POOLSYNC_JOBS: Expected `on` or `off`, got `yes`",
+    ]);
+  });
+
   test("what is blank is not said", async () => {
     const config = await read({}, { POOLSYNC_RATE: "", REDIS_URL: " ", POOLSYNC_NAMESPACE: "" });
     assert.equal(config.redisUrl, undefined);

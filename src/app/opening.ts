@@ -32,9 +32,11 @@ export interface Opened {
   readonly say?: Say | undefined;
   /** How long it waits for a data directory that others have, and what ends that. Absent: it is refused at once. */
   readonly turn?: Pick<DirectoryTurn, "withinMs" | "signal"> | undefined;
+  /** The engine of the process that a command is run in for somebody else: that one closes it. */
+  readonly sharedEngine?: Engine | undefined;
 }
 
-type Opening = Pick<Opened, "log" | "say" | "turn">;
+type Opening = Pick<Opened, "log" | "say" | "turn" | "sharedEngine">;
 /** What a command is to others that want its data directory, and which of them it waits for itself. */
 type TurnRule = Pick<DirectoryTurn, "as" | "waitsFor">;
 export const AS_COMMAND: TurnRule = { as: "command", waitsFor: ["command", "run"] };
@@ -91,9 +93,10 @@ export async function openEngineToStop(config: Config, scope: Scope, opened: Ope
 export async function openOwnedEngine(
   settings: EngineSettings,
   scope: Scope,
-  { log, say, turn }: Opening,
+  { log, say, turn, sharedEngine }: Opening,
   rule = AS_COMMAND,
 ): Promise<Engine> {
+  if (sharedEngine !== undefined) return sharedEngine;
   const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingsOf } = settings;
   const opening = openEngine({
     namespace,

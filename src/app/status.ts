@@ -11,6 +11,7 @@ import { forgottenRuns } from "./runs/forgotten-runs.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
 import type { Engine } from "../queues/engine.ts";
+import { CHANGES_QUEUE } from "../queues/change-jobs.ts";
 import { scheduledTimes } from "../queues/schedules.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import { countUnsealed } from "../store/sealing.ts";
@@ -72,6 +73,8 @@ const namespaceStatus = z.object({
       parked: z.object({ entries: z.number(), bytes: z.number(), feeds: z.record(z.string(), z.number()) }),
     })
     .optional(),
+  /** Jobs in the queue `changes`, and whether a process that is alive takes them. Absent where there are none. */
+  jobs: z.object({ waiting: z.number(), taken: z.boolean() }).optional(),
   /** How many documents lie aside because they broke. */
   damaged: z.number(),
   books,
@@ -147,13 +150,15 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
   const deadLetters = await countLetters(engine, total);
   const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
   const { since, withoutAof } = store;
+  const workers = [...(await store.workers.list())];
+  const waiting = engine.kind === "redis" ? await queues.queue(CHANGES_QUEUE).count() : 0;
   return {
     engine: engine.kind,
     ...(since === undefined ? {} : { since: iso(since) }),
     withoutAof,
     forgottenRuns: (await forgottenRuns(store)).map(({ run, at }) => ({ run, at: iso(at) })),
     pools,
-    workers: [...(await store.workers.list())],
+    workers,
     schedules: engine.kind === "redis" ? await schedulesOf(queues) : [],
     deadLetters,
     holds: (await store.holds.list()).map(({ pool, scope, kind, since, probeAt }) => ({
@@ -166,6 +171,7 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
     pauses,
     runs,
     ...(isUsed ? { inbox: { ...inbox, ...(oldestAt === undefined ? {} : { oldestAt: iso(oldestAt) }) } } : {}),
+    ...(waiting === 0 ? {} : { jobs: { waiting, taken: workers.some(({ does }) => does === "jobs") } }),
     damaged: (await store.damaged.list()).length,
     books: { ...total },
     balanced: !unbalanced,

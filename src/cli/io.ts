@@ -1,4 +1,6 @@
 import { Writable, type Readable } from "node:stream";
+import type { Config } from "../config/config.ts";
+import type { Engine } from "../queues/engine.ts";
 import type { Opened } from "../app/opening.ts";
 import type { WorkerDeps } from "../app/workers/worker-process.ts";
 import type { Interrupts } from "../lifecycle.ts";
@@ -17,12 +19,21 @@ export interface Io {
   readonly readsWithinMs?: number;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Of the process that runs a command for somebody else: its configuration and its engine. */
+  readonly holding?: Holding;
   /** Takes events: see ingest/run-ingest.ts, which the entry hands over, as no command may know it. */
   readonly ingest?: (deps: IngestRequest) => Promise<void>;
 }
 
+export interface Holding {
+  readonly config: Config;
+  readonly engine: Engine;
+}
+
 export interface IngestRequest extends WorkerDeps, Pick<Opened, "turn"> {
   readonly environment: Io["environment"];
+  /** Takes commands of others until it is closed. */
+  readonly serve?: (holding: Holding) => Promise<{ close(): Promise<void> }>;
 }
 
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };

@@ -54,7 +54,7 @@ const OVER_THE_BAR = "\r\u001b[2K";
 
 /** Reads the configuration. Opens nothing. `level`: of what is logged where nobody says, and nobody looks on. */
 export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Promise<OpenedCommand> {
-  const config = await readConfig(flags, io.environment);
+  const config = io.holding?.config ?? (await readConfig(flags, io.environment));
   const { noColor, connectTimeoutMs, requestTimeoutMs } = config;
   const atTerminal = io.stderr.isTTY === true;
   // At a terminal the command says itself what matters; log lines would tear its progress bar.
@@ -69,7 +69,8 @@ export async function openConfig(io: Io, flags: EngineFlags, level = "info"): Pr
     ...saying,
   });
   const turn = { withinMs: TURN_WITHIN_MS, signal: io.interrupts.drain };
-  return { config, log, reads, interactive: atTerminal && flags.json !== true && !noColor, turn, ...saying };
+  const interactive = atTerminal && flags.json !== true && !noColor;
+  return { config, log, reads, interactive, turn, sharedEngine: io.holding?.engine, ...saying };
 }
 
 /** What opening feeds wants of a command. */

@@ -47,6 +47,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const json = argv.includes("--json");
   let exitCode: number = EXIT.done;
   let flags: PassedFlags = {};
+  let name = "";
   const context: Context = {
     io: { ...io, stdout: new Screen(io.stdout) },
     data: io.stdout,
@@ -55,7 +56,10 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       (action) =>
       async (...args) => {
         const command = args.at(-1);
-        if (command instanceof Command) flags = command.opts<PassedFlags>();
+        if (command instanceof Command) {
+          flags = command.opts<PassedFlags>();
+          name = nameOf(command);
+        }
         exitCode = await action(...args);
       },
   };
@@ -93,8 +97,16 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
   try {
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
-  } catch (error) {
+  } catch (thrown) {
+    let error: unknown = thrown;
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    if (reportFailure(error).kind === "in-use" && io.holding === undefined) {
+      // Whoever has the directory may do it.
+      const { runAtHolder } = await import("./run-at-holder.ts");
+      const there = await runAtHolder(io, { argv, name, flags }).catch((failure: unknown) => ({ failure }));
+      if (typeof there === "number") return there;
+      if (there !== undefined) error = there.failure;
+    }
     const report = reportFailure(error);
     const message = withoutTokens(asTyped(io, report.sentence, flags));
     if (json) {
@@ -107,6 +119,12 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     if (wantsStacks(io.environment) && error instanceof Error) io.stderr.write(`${placesOf(error)}\n`);
     return report.exitCode;
   }
+}
+
+/** Its words, such as `dead list`. */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();
 }
 
 /** The command that the line begins with, or all of them where it is to be told what there is. */

@@ -65,6 +65,8 @@ export interface Config {
   readonly health: { readonly host: string; readonly port?: number };
   /** Where events are taken. */
   readonly ingest: { readonly host: string; readonly port: number };
+  /** Whether jobs of the queue `changes` are taken. */
+  readonly takesJobs: boolean;
   /** What may wait in the inbox before events are refused. */
   readonly inbox: InboxLimits;
   /** How long an event is kept that cannot become a change, from when it came. */
@@ -149,6 +151,7 @@ export async function readConfig(
   const port = read(settings.healthPort, flag("health-port", flags.healthPort), env("POOLSYNC_HEALTH_PORT"));
   const ingestHost = read(settings.healthHost, flag("host", flags.host), env("POOLSYNC_INGEST_HOST")) ?? "127.0.0.1";
   const ingestPort = read(settings.ingestPort, flag("port", flags.port), env("POOLSYNC_INGEST_PORT"));
+  const jobs = read(settings.jobs, env("POOLSYNC_JOBS"));
   const entries = read(settings.inboxEntries, env("POOLSYNC_INBOX_ENTRIES")) ?? DEFAULT_INBOX_ENTRIES;
   const megabytes = read(settings.inboxMegabytes, env("POOLSYNC_INBOX_MEGABYTES")) ?? DEFAULT_INBOX_MEGABYTES;
   const parkedDays = read(settings.parkedDays, env("POOLSYNC_PARKED_DAYS")) ?? DEFAULT_PARKED_DAYS;
@@ -177,6 +180,7 @@ export async function readConfig(
     requestTimeoutMs: requestTimeout * 1000,
     health: defined({ host, port }),
     ingest: { host: ingestHost, port: ingestPort ?? DEFAULT_INGEST_PORT },
+    takesJobs: jobs === undefined ? key === undefined : jobs === "on",
     inbox: { entries, bytes: megabytes * 2 ** 20 },
     parkedKeepMs: parkedDays * 86_400_000,
     pools,

@@ -46,6 +46,7 @@ export const settings = {
   healthPort: integer("a port", 65_535),
   /** 0 takes any that is free. */
   ingestPort: numeric("a port from 0 to 65535", (value) => Number.isInteger(value) && value >= 0 && value <= 65_535),
+  jobs: z.enum(["on", "off"], { error: expected("`on` or `off`") }),
   inboxEntries: integer("a whole number", 100_000_000),
   parkedDays: integer("a whole number of days", 3_650),
   inboxMegabytes: integer("a whole number of megabytes", 1_000_000),

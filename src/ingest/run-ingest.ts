@@ -1,13 +1,14 @@
 /**
- * The process that takes events: by HTTP, and on Redis from the queue `changes`. It writes them into the inbox, and makes
- * changes of them; workers deliver these. In a data directory, which has one process, it delivers as well.
+ * The process that takes events: by HTTP, and on Redis from the queue `changes` where jobs are taken. It writes them
+ * into the inbox, and makes changes of them; workers deliver these. In a data directory, which has one process, it
+ * delivers as well.
  */
 import { eventSecrets, namedPool, type Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
 import { createAccept, type Accept } from "../app/events/accept-event.ts";
 import { startDrainer } from "../app/events/drain-events.ts";
 import { openEventPools } from "../app/events/event-pools.ts";
-import { createKeepJob } from "../app/events/keep-jobs.ts";
+import { takeJobs } from "../app/events/keep-jobs.ts";
 import { startStoreClock } from "../app/events/store-clock.ts";
 import { AppError } from "../app/app-error.ts";
 import { AS_PROCESS, openClients, openEngineToPut, type Opened } from "../app/opening.ts";
@@ -19,19 +20,23 @@ import { notesWithoutAof } from "../app/without-aof.ts";
 import { keptBytes } from "../store/sealed-event.ts";
 import { keepAlive } from "../delivery/worker-lease.ts";
 import { openScope, withScope, type Interrupts } from "../lifecycle.ts";
-import { startChangeJobs } from "../queues/change-jobs.ts";
+import type { Engine } from "../queues/engine.ts";
 import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
 
 export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
   /** Where the secrets are instead of in the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Takes commands of others until it is closed: the command line has them, which nobody here knows. */
+  readonly serve?:
+    | ((holding: { readonly engine: Engine; readonly config: Config }) => Promise<{ close(): Promise<void> }>)
+    | undefined;
 }
 
 /** How long requests in hand may take to be answered. */
 const ANSWERS_WITHIN_MS = 10_000;
 
 /** Takes events until it is interrupted. Throws a ConfigError where no feed has any, or the inbox could not hold one of them. */
-export async function runIngest({ config, log, interrupts, turn, environment }: IngestDeps): Promise<void> {
+export async function runIngest({ config, log, interrupts, turn, environment, serve }: IngestDeps): Promise<void> {
   const feeds = eventFeeds(config, environment);
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, (ANSWERS_WITHIN_MS + DRAIN_MS) / 1000, scope);
@@ -56,8 +61,7 @@ export async function runIngest({ config, log, interrupts, turn, environment }: 
       return acceptance;
     };
     if (engine.kind === "redis") {
-      const keepJob = createKeepJob(config, accept, log);
-      scope.defer(startChangeJobs(engine.queues, keepJob), (jobs) => jobs.stop());
+      takeJobs({ engine, config, accept, log }, scope);
       scope.defer(keepAlive(engine.store, { does: "events" }), (lease) => lease.end());
     }
     const server = createIngestServer({
@@ -72,6 +76,9 @@ export async function runIngest({ config, log, interrupts, turn, environment }: 
       log,
     });
     scope.defer(server, (listening) => closeServer(listening, interrupts));
+    if (serve !== undefined && engine.kind === "embedded") {
+      scope.defer(await serve({ engine, config }), (serving) => serving.close());
+    }
     await listenAt(server, config);
     log.info({ feeds: names, engine: engine.kind, namespace: config.namespace }, "ingest started");
     const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);

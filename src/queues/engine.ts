@@ -13,7 +13,7 @@ import {
   type KeysFound,
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
-import type { DirectoryTurn } from "../store/postgres/directory-lock.ts";
+import type { DirectoryTurn, OnCommand } from "../store/postgres/directory-lock.ts";
 import { redisConnection } from "../store/redis/connection.ts";
 import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
@@ -50,6 +50,8 @@ export interface Engine {
   readonly connected: boolean;
   /** What a process is told that finds the data directory in use. Absent on Redis, where nobody has to ask. */
   readonly answer?: (status: () => Promise<unknown>) => void;
+  /** Takes commands of others, likewise. */
+  readonly serve?: (onCommand: OnCommand) => void;
   close(): Promise<void>;
 }
 
@@ -111,6 +113,7 @@ export async function openStore(settings: EngineSettings): Promise<OpenedStore> 
     store,
     openQueues: () => openQueues({ kind: "embedded", database: store.database }),
     answer: (status) => store.answer(status),
+    serve: (onCommand) => store.serve(onCommand),
     isConnected: () => true,
     close: () => store.close(),
   };
@@ -120,6 +123,7 @@ interface OpenedStore {
   readonly store: Store;
   readonly openQueues: () => Promise<Queues> | Queues;
   readonly answer?: NonNullable<Engine["answer"]>;
+  readonly serve?: NonNullable<Engine["serve"]>;
   readonly isConnected: () => boolean;
   close(): Promise<void>;
 }
@@ -129,7 +133,7 @@ async function assemble(
   openKeyring: (store: Store) => Promise<Keyring>,
   onClose: () => void,
 ): Promise<Engine> {
-  const { store, answer, isConnected } = opened;
+  const { store, answer, serve, isConnected } = opened;
   try {
     const keyring = await openKeyring(store);
     const queues = await opened.openQueues();
@@ -143,6 +147,7 @@ async function assemble(
         return isConnected();
       },
       ...(answer ? { answer } : {}),
+      ...(serve ? { serve } : {}),
       async close() {
         onClose();
         try {

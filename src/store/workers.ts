@@ -1,11 +1,11 @@
 /**
  * The port to workers that are alive: processes that deliver whatever is due in a pool, run schedules, carry out replay
- * orders, or take events. Each says so again and again; one that has not for as long as it said is taken for dead.
+ * orders, take events, or move jobs of the queue `changes`. Each says so again and again; one that has not for as long as it said is taken for dead.
  */
 import { z } from "zod";
 import { soundDocument } from "./documents.ts";
 
-const WORK = ["delivery", "schedules", "replays", "events"] as const;
+const WORK = ["delivery", "schedules", "replays", "events", "jobs"] as const;
 
 export const aliveWorker = z.object({
   does: z.enum(WORK),

@@ -26,6 +26,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
     inboxText(status, width),
+    jobsText(status, width),
     runsText(runs, width),
     damagedText(damaged, width, command),
     `\nBooks of everything\n${booksText(books)}`,
@@ -103,6 +104,7 @@ const WORK: Readonly<Record<AliveWorker["does"], string>> = {
   schedules: "schedules",
   replays: "replay orders",
   events: "events",
+  jobs: "jobs",
 };
 
 /** Who is alive, and where somebody has to be: a data directory has no other process. */
@@ -173,6 +175,16 @@ function inboxText({ inbox }: NamespaceStatus, width: number): string {
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];
   return `\n${indent("", `${said.join("; ")}.`, width)}`;
+}
+
+/** A job that nobody takes lies there in clear, and its producer is not told. */
+function jobsText({ jobs, workers }: NamespaceStatus, width: number): string {
+  if (jobs === undefined) return "";
+  const why = workers.some(({ does }) => does === "events")
+    ? "the `ingest` that runs does not take them: start it with POOLSYNC_JOBS=on where only producers of jobs may write to Redis (unset, it takes them without POOLSYNC_KEY only)"
+    : "no `ingest` runs that takes them";
+  const said = `Jobs: ${counted(jobs.waiting, "waits", "wait")} in the queue \`changes\``;
+  return `\n${indent("", jobs.taken ? `${said}.` : `${said}, and ${why}.`, width)}`;
 }
 
 function runsText(runs: NamespaceStatus["runs"], width: number): string {

@@ -6,6 +6,7 @@ import { startDrainer } from "../../src/app/events/drain-events.ts";
 import type { ChangeTarget } from "../../src/app/events/job-change.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { openChosenPool, openClients } from "../../src/app/opening.ts";
+import type { Scheme } from "../../src/config/events.ts";
 import { choosePool } from "../../src/config/config.ts";
 import type { Pool } from "../../src/delivery/pool.ts";
 import { openScope, type Scope } from "../../src/lifecycle.ts";
@@ -81,11 +82,15 @@ export async function eventStage(t: TestContext, options: AppOptions = {}) {
     openPool: openPool(scope),
     accept,
     drainer,
-    send: (feed: string, body: unknown, more: { id?: string; signedAtMs?: number; contentType?: string } = {}) =>
+    send: (
+      feed: string,
+      body: unknown,
+      more: { id?: string; signedAtMs?: number; contentType?: string; scheme?: Scheme } = {},
+    ) =>
       accept(feed, {
         id: more.id,
         signedAtMs: more.signedAtMs,
-        scheme: "none",
+        scheme: more.scheme ?? "none",
         body: typeof body === "string" ? Buffer.from(body) : Buffer.from(JSON.stringify(body)),
         contentType: more.contentType ?? "application/json",
       }),

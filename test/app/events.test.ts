@@ -90,6 +90,26 @@ describe("events", () => {
     assert.equal(value("bob", "name"), "newest");
   });
 
+  test("of Standard Webhooks have the time in the body as the version, which a repeat that is signed anew says again", async (t) => {
+    const { app, send, drain, value } = await eventStage(t);
+    app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });
+    const now = Date.now();
+    const scheme = "standard-webhooks";
+    const event = (name: string, ago: number) => ({
+      type: "employee.updated",
+      timestamp: new Date(now - ago).toISOString(),
+      employees: [{ mail: "bob@example.com", first: name }],
+    });
+    await send("hr", event("second", 8_000), { id: "2", signedAtMs: now - 8_000, scheme });
+    await drain();
+    await send("hr", event("first", 9_000), { id: "1", signedAtMs: now - 1_000, scheme });
+    await drain();
+    assert.equal(value("bob", "name"), "second");
+    await send("hr", event("third", 7_000), { id: "3", signedAtMs: now - 7_000, scheme });
+    await drain();
+    assert.equal(value("bob", "name"), "third");
+  });
+
   test("that cannot become changes are parked, each with its reason, and the log has no value of theirs", async (t) => {
     const { app, engine, send, drain, parked, logged, accept, eventRuns } = await eventStage(t);
     for (const username of ["ana", "bob", "eve"]) {

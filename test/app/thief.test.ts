@@ -24,6 +24,7 @@ import { openEngine } from "../../src/queues/engine.ts";
 import { bodyOf, clear, type Keyring } from "../../src/store/keyring.ts";
 import { sealBody } from "../../src/store/sealed-unit.ts";
 import { BORN, FILE_ROWS } from "../suites/thief-files.ts";
+import { JOB_ROWS } from "../suites/thief-jobs.ts";
 import { KEY_ROWS } from "../suites/thief-keys.ts";
 import { setApp } from "../support/app-stage.ts";
 import { exampleAws } from "../support/aws-environment.ts";
@@ -352,6 +353,7 @@ feeds: { hr: { file: "${file}", pool: staff, username: username, attributes: { g
     assert.equal((await mailboxes.recount()).get(stage.run)?.pending, 1);
   },
 
+  ...JOB_ROWS,
   ...KEY_ROWS,
 };
 

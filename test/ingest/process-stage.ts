@@ -6,6 +6,8 @@ import type { TestContext } from "node:test";
 import { z } from "zod";
 import { runDeliveryWorker } from "../../src/app/workers/delivery-worker.ts";
 import type { WorkerDeps } from "../../src/app/workers/worker-process.ts";
+import { run } from "../../src/cli/program.ts";
+import { serveCommands } from "../../src/cli/serve-commands.ts";
 import { readConfig } from "../../src/config/config.ts";
 import { runIngest } from "../../src/ingest/run-ingest.ts";
 import { openScope } from "../../src/lifecycle.ts";
@@ -128,7 +130,10 @@ export async function setIngestStage(t: TestContext, engine: "redis" | "embedded
     environment,
     /** Of its Redis. */
     place: { redisUrl: redis?.url ?? "", namespace: redis?.namespace ?? "" },
-    ingestHere: (): RunningHere => startHere((deps) => runIngest({ ...deps, environment })),
+    ingestHere: (): RunningHere =>
+      startHere((deps) =>
+        runIngest({ ...deps, environment, serve: async (holding) => serveCommands(holding, environment, run) }),
+      ),
     deliverHere: (): RunningHere => startHere(runDeliveryWorker),
     /** A process to be killed. */
     startIngest: (): TestProcess =>

@@ -14,6 +14,7 @@ import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { runCommand } from "../cli/command-run.ts";
 import { responseTo } from "./ingest-stage.ts";
+import { POOL } from "../support/pool-stage.ts";
 import { linesOf, portIn, SECRETS, setIngestStage } from "./process-stage.ts";
 
 const root = dirname(dirname(import.meta.dirname));
@@ -233,6 +234,64 @@ describe("the process that takes events, when it is killed", () => {
 });
 
 describe("the process that takes events, in a data directory", () => {
+  test("runs single commands of others, as if the directory were theirs, and refuses long ones", async (t) => {
+    const stage = await setIngestStage(t, "embedded");
+    const ingest = stage.ingestHere();
+    const port = await portIn(ingest.log);
+    const config = ["--config", join(stage.directory, "poolsync.yaml")];
+    const tail = ["--data-dir", join(stage.directory, "data"), ...config];
+    /** What it prints, where it ends with 0. */
+    const command = async (...words: readonly string[]): Promise<string> => {
+      const { code, stdout, stderr } = await runCommand([...words, ...tail]);
+      assert.equal(code, 0, `${words.join(" ")}: ${stderr}`);
+      return stdout;
+    };
+    const change = [
+      "admin-update-user-attributes",
+      "--user-pool-id",
+      POOL,
+      "--user-attributes",
+      "Name=nickname,Value=By hand",
+    ];
+    await command(...change, "--username", "u1");
+    assert.equal(stage.nameOf("u1", "nickname"), "By hand");
+    const known = await command("explain", "--username", "u1", "--user-pool-id", POOL);
+    assert.match(known, /nickname/);
+
+    await command("pause", "--feed", "crm", "--reason", "HR looks");
+    const body = bodyOf("u0", { first: "Ana" });
+    assert.equal(await send(port, "crm", body, standard(body, "msg_1")), 200);
+    await until("it is kept", async () => /^1 user|1 user/m.test(await command("status")));
+    assert.match(await command("resume", "--feed", "crm"), /workers deliver them/);
+    await until("it is written", () => stage.nameOf("u0", "given_name") === "Ana");
+
+    const stranger = bodyOf("stranger", { first: "Di" });
+    assert.equal(await send(port, "crm", stranger, standard(stranger, "msg_2")), 200);
+    await until("it is a letter", async () => (await command("dead", "list")).includes("user-not-found"));
+    const runs = await command("runs", "list", "--json");
+    const [run = ""] = /r-[\w-]+(?=",\s+"feed": "crm")/.exec(runs) ?? [];
+    assert.match(await command("runs", "show", run), /crm/);
+    assert.match(await command("dead", "discard", "--all"), /Discarded 1 dead letter/);
+
+    const wrong = await runCommand([...change, "--username", "u1", "--user-attributes", "Name=nope,Value=x", ...tail]);
+    assert.deepEqual([wrong.code, wrong.stdout], [1, ""]);
+    assert.match(wrong.stderr, /nope/);
+    const long = await runCommand(["sync", "--feed", "crm", ...tail]);
+    assert.notEqual(long.code, 0);
+    await writeFile(join(stage.directory, "other.yaml"), `pools: { staff: { id: ${POOL} } }`);
+    const other = await runCommand([
+      "runs",
+      "list",
+      ...tail.slice(0, 2),
+      "--config",
+      join(stage.directory, "other.yaml"),
+    ]);
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /was started with \S+poolsync\.yaml, and this command has \S+other\.yaml/);
+    await ingest.stop();
+    assert.doesNotMatch(ingest.log(), /By hand|Ana|stranger|u\d"/);
+  });
+
   test("delivers by itself, and tells others how it stands", async (t) => {
     const stage = await setIngestStage(t, "embedded");
     const ingest = stage.ingestHere();
@@ -244,8 +303,6 @@ describe("the process that takes events, in a data directory", () => {
     const status = await runCommand(["status", ...tail]);
     assert.equal(status.code, 0, status.stderr);
     assert.match(status.stdout, /The books balance/);
-    const other = await runCommand(["pause", "--feed", "crm", "--reason", "look", ...tail]);
-    assert.match(other.stderr, /Another poolsync process has the data directory/);
     await ingest.stop();
     const after = await runCommand(["status", "--verify", "--json", ...tail]);
     assert.equal(after.code, 0, after.stderr);

@@ -1,7 +1,9 @@
 /** What an event says: its records, mapped. Pure: it asks nobody. */
-import type { EventsSetting } from "../../config/events.ts";
+import { z } from "zod";
+import type { EventsSetting, Scheme } from "../../config/events.ts";
 import type { Change, InvalidUnit } from "../../core/change.ts";
 import { cellOf } from "../../feeds/cell.ts";
+import { parseInstant } from "../../feeds/date.ts";
 import { jsonRecords } from "../../feeds/json-records.ts";
 import { columnsOf, mapRecord, type Mapping } from "../../feeds/mapping.ts";
 import { textRecord, type FeedRecord, type FieldsRecord } from "../../feeds/record.ts";
@@ -27,9 +29,10 @@ export type EventRecord =
   | { readonly is: "change"; readonly line: number; readonly change: Change; readonly invalid: readonly InvalidUnit[] }
   | { readonly is: "parked"; readonly line: number; readonly reason: ParkedReason };
 
+const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** `timeMs` (epoch ms) is the version of what says none. */
+/** `timeMs` (epoch ms) is when the event was signed, or came: the version of what says none. */
 export function readEvent(
   event: CameEvent,
   { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
@@ -39,10 +42,11 @@ export function readEvent(
   if (typeof found === "string") return found;
   const isLeft = leftOf(event, records);
   const read: EventRecord[] = [];
+  const asOfMs = (mapping.versionColumn === undefined ? occurredAt(event) : undefined) ?? timeMs;
   for (const record of found) {
     const { line } = record;
     if (!isLeft(line)) continue;
-    read.push(record.kind === "fault" ? { is: "parked", line, reason: "unreadable" } : mapped(mapping, record, timeMs));
+    read.push(record.kind === "fault" ? { is: "parked", line, reason: "unreadable" } : mapped(mapping, record, asOfMs));
   }
   return read;
 }
@@ -63,6 +67,23 @@ function recordsOf({ body, contentType }: CameEvent, records: string | undefined
   const fields = [...new URLSearchParams(text)];
   const [names, cells] = [fields.map(([name]) => name), fields.map(([, cell]) => cell)];
   return [textRecord(1, names, cells)];
+}
+
+const envelope = z.object({ timestamp: z.union([z.string(), z.number()]) });
+
+/**
+ * When an event occurred, epoch ms, as Standard Webhooks has it in the body: a sender that sends again signs anew, with
+ * another time, and says the same here. Undefined where the body does not say it, or without a zone.
+ */
+function occurredAt({ scheme, body }: CameEvent): number | undefined {
+  if (scheme !== STANDARD) return undefined;
+  try {
+    const said = envelope.safeParse(JSON.parse(utf8.decode(body)));
+    return said.success ? parseInstant(String(said.data.timestamp).trim()) : undefined;
+  } catch {
+    // A form, which the rules recommend nothing for.
+    return undefined;
+  }
 }
 
 /** All of them where the expression is another one by now: what is a change already changes nothing again. */

@@ -29,7 +29,8 @@ export function risksOf(
 export async function ask({ stdin, stderr }: Io, risks: readonly string[], signal: AbortSignal): Promise<void> {
   const atTerminal = "isTTY" in stdin && stdin.isTTY === true && stderr.isTTY === true;
   if (risks.length === 0 || !atTerminal) return;
-  const terminal = createInterface({ input: stdin, output: stderr });
+  // A terminal elsewhere, whose process sends whole lines, shows itself what is typed.
+  const terminal = createInterface({ input: stdin, output: stderr, terminal: "setRawMode" in stdin });
   try {
     const answer = await terminal.question(`${withoutTokens(risks.join("\n"))}\nGo on? [y/N] `, { signal });
     if (/^\s*y(es)?\s*$/i.test(answer)) return;

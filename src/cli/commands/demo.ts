@@ -39,7 +39,11 @@ async function demonstrate(context: Context): Promise<number> {
     showsProgress: io.stderr.isTTY === true,
     drain: io.interrupts.drain,
     commandLine: (words) => commandLine(io, words),
-    run: (words, environment) => context.run(words, { ...io, environment }),
+    run(words, environment, ending) {
+      const { drain, abort } = io.interrupts;
+      const interrupts = { drain: ending === undefined ? drain : AbortSignal.any([drain, ending]), abort };
+      return context.run(words, { ...io, environment, interrupts });
+    },
   });
 }
 
@@ -53,6 +57,7 @@ interface Terminal {
   readonly run: (
     words: readonly string[],
     environment: Readonly<Record<string, string | undefined>>,
+    ending?: AbortSignal,
   ) => Promise<number>;
 }
 

@@ -4,6 +4,8 @@ import { EXIT } from "../../exit-codes.ts";
 import { createLog } from "../../log.ts";
 import { openConfig, paceOptions, type EngineFlags } from "../opening.ts";
 import type { Context } from "../command.ts";
+import type { Holding } from "../io.ts";
+import { serveCommands } from "../serve-commands.ts";
 
 export function addIngest(program: Command, context: Context): void {
   const ingest = program
@@ -34,7 +36,9 @@ first signal answers what is in hand, and ends; the second cuts it.`,
         // Whoever looks on wants to see what comes.
         const log = createLog(config.logLevel ?? "info");
         const { interrupts, environment } = io;
-        await io.ingest({ config, log, interrupts, turn, environment });
+        const serve = async (holding: Holding) =>
+          serveCommands(holding, environment, (argv, its) => context.run(argv, its));
+        await io.ingest({ config, log, interrupts, turn, environment, serve });
         return EXIT.done;
       }),
     );

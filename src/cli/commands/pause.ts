@@ -61,8 +61,8 @@ Examples:
   $ poolsync pause --reason "incident 42"
 
 Every process obeys at once; calls that are in flight end. Commands that would
-write say who has paused what, and why. Without Redis there is one process:
-press Ctrl-C in it first; what is not sent stays queued.`,
+write say who has paused what, and why. Without Redis there is one process: an
+ingest obeys; press Ctrl-C in any other first, what is not sent stays queued.`,
     )
     .action(context.act((flags: PauseFlags) => runPause(context, flags)));
 }
@@ -140,7 +140,9 @@ async function resumedText(
 ): Promise<string> {
   if (users > 0) {
     const due = `${counted(users, "user is", "users are")} due again`;
-    if (kind === "embedded") return `${due}: give the same sync again, or any sync with --leftovers.`;
+    // Whoever has the data directory, and runs this for somebody, delivers them.
+    if (kind === "embedded" && (await store.workers.list()).length === 0)
+      return `${due}: give the same sync again, or any sync with --leftovers.`;
     const still: string[] = [];
     for (const pool of await store.pools()) {
       if ((await workersOf(store, pool)) === 0 && (await store.mailboxes.dueCount(pool)) > 0) still.push(pool);

@@ -1,6 +1,6 @@
 /**
  * The lock of a data directory: a Unix socket in it. A socket that can be connected to is a living process, which is
- * asked for its status over the same socket; the kernel ends it with the process, however that dies.
+ * asked for its status, and given commands, over the same socket; the kernel ends it with the process, however that dies.
  *
  * The socket's name carries a number, `lock.7.sock`, and the highest number counts. A process that finds it dead makes
  * the next one, under another name first and then by a hard link, because a link never replaces what is there: of two
@@ -14,19 +14,25 @@
  */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { link, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
+import { chmod, link, mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nextStep, sentence } from "../../core/sentence.ts";
 import { StoreError } from "../store-error.ts";
+import { parsed, wireOn, type Wire } from "./wire.ts";
 
 export interface DirectoryLock {
   /** Sets the answer that {@link askHolder} gets from now on: anything that JSON can say. */
   answer(status: () => Promise<unknown>): void;
+  /** Takes the commands that {@link commandHolder} sends from now on. */
+  serve(onCommand: OnCommand): void;
   release(): Promise<void>;
 }
+
+/** Told what another process asks for, and talks with it from then on. It ends the connection. */
+export type OnCommand = (request: unknown, wire: Wire) => void;
 
 /** What has a directory: a command about one thing, one that runs feeds or replays, or a process that lives on. */
 export type Holder = (typeof HOLDERS)[number];
@@ -51,6 +57,9 @@ const LONGEST_SOCKET_PATH = 103;
 const LONGEST_NAME = "lock.0000000000.sock";
 const STATUS_QUESTION = "status\n";
 const TURN_QUESTION = "turn\n";
+/** What is asked for follows, as JSON in the same line. */
+const COMMAND = "command ";
+const LONGEST_COMMAND = 1_000_000;
 const ANSWER_TIMEOUT_MS = 5_000;
 const ANOTHER_TRY_MS = 20;
 
@@ -147,6 +156,19 @@ export async function askHolder(directory: string): Promise<{ readonly status: u
   });
 }
 
+/**
+ * Sends a request to the process that has the directory, to talk with it from then on; undefined where nobody has it.
+ * One that takes no commands ends the connection without a word.
+ */
+export async function commandHolder(directory: string, request: unknown): Promise<Wire | undefined> {
+  return withShortPath(directory, async (short) => {
+    const highest = await highestNumber(directory);
+    const socket = highest === 0 ? undefined : await reach(join(short, nameOf(highest)));
+    socket?.setEncoding("utf8").write(`${COMMAND}${JSON.stringify(request)}\n`);
+    return socket && wireOn(socket);
+  });
+}
+
 async function tryNumber(
   directory: string,
   short: string,
@@ -163,10 +185,19 @@ async function tryNumber(
     waiting.add(socket);
     socket.once("close", () => waiting.delete(socket));
   };
-  const server = createServer((socket) => answerOn(socket, () => status(), onTurn));
+  let onCommand: OnCommand | undefined;
+  const commanding = new Set<Socket>();
+  const takeCommand = (socket: Socket, line: string, rest: string): void => {
+    if (onCommand === undefined) return void socket.destroy();
+    socket.setTimeout(0);
+    commanding.add(socket);
+    socket.once("close", () => commanding.delete(socket));
+    onCommand(parsed(line), wireOn(socket, rest));
+  };
+  const server = createServer((socket) => answerOn(socket, { status: () => status(), onTurn, takeCommand }));
   const close = async (): Promise<void> => {
     const closed = closeServer(server);
-    for (const socket of waiting) socket.destroy();
+    for (const socket of [...waiting, ...commanding]) socket.destroy();
     await closed;
   };
   server.unref();
@@ -174,6 +205,8 @@ async function tryNumber(
   try {
     server.listen(join(short, draft));
     await once(server, "listening");
+    // Whoever connects may have commands run.
+    await chmod(join(directory, draft), 0o600);
     await link(join(directory, draft), join(directory, nameOf(number)));
   } catch (cause) {
     await closeServer(server);
@@ -198,19 +231,37 @@ async function tryNumber(
     answer(next) {
       status = next;
     },
+    serve(next) {
+      onCommand = next;
+    },
     release: close,
   };
 }
 
-function answerOn(socket: Socket, status: () => Promise<unknown>, onTurn: (socket: Socket) => void): void {
+interface Answers {
+  readonly status: () => Promise<unknown>;
+  readonly onTurn: (socket: Socket) => void;
+  /** `line`: the request; `rest`: what came behind it. */
+  readonly takeCommand: (socket: Socket, line: string, rest: string) => void;
+}
+
+function answerOn(socket: Socket, { status, onTurn, takeCommand }: Answers): void {
   // A process that only looks whether the lock is taken hangs up at once, perhaps while it is being answered.
   socket.on("error", () => socket.destroy());
   socket.setTimeout(ANSWER_TIMEOUT_MS, () => socket.destroy());
   socket.setEncoding("utf8");
   let asked = "";
-  socket.on("data", (part) => {
+  const onData = (part: unknown): void => {
     asked += String(part);
-    if (![STATUS_QUESTION, TURN_QUESTION].some((question) => question.startsWith(asked))) socket.destroy();
+    if (asked.startsWith(COMMAND)) {
+      const end = asked.indexOf("\n");
+      if (end < 0 && asked.length < LONGEST_COMMAND) return;
+      socket.off("data", onData);
+      if (end < 0) socket.destroy();
+      else takeCommand(socket, asked.slice(COMMAND.length, end), asked.slice(end + 1));
+      return;
+    }
+    if (![STATUS_QUESTION, TURN_QUESTION, COMMAND].some((question) => question.startsWith(asked))) socket.destroy();
     if (asked === TURN_QUESTION) onTurn(socket);
     if (asked !== STATUS_QUESTION) return;
     status().then(
@@ -218,7 +269,8 @@ function answerOn(socket: Socket, status: () => Promise<unknown>, onTurn: (socke
       // No answer is an answer: the asker says that the process does not tell how it stands.
       () => socket.destroy(),
     );
-  });
+  };
+  socket.on("data", onData);
 }
 
 async function closeServer(server: Server): Promise<void> {
@@ -275,7 +327,7 @@ function inUse(directory: string, waitedMs?: number): StoreError {
   const waited = waitedMs === undefined ? "" : `, which did not end within ${waitedMs / 1000} seconds`;
   return new StoreError(
     "in-use",
-    sentence`The data directory ${directory} is in use by another poolsync process${waited}: wait until it ends, ask it with ${nextStep("status")}, or use another --data-dir.`,
+    sentence`The data directory ${directory} is in use by another poolsync process${waited}: wait until it ends, or end it (what is not sent stays queued); ask it with ${nextStep("status")}, or use another --data-dir.`,
   );
 }
 

@@ -8,7 +8,7 @@ import type { Store, Target } from "../store.ts";
 import { StoreError } from "../store-error.ts";
 import { markReady, prepareDirectory, preparePostgres } from "./data-directory.ts";
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
-import { lockDirectory, type DirectoryLock, type DirectoryTurn } from "./directory-lock.ts";
+import { lockDirectory, type DirectoryLock, type DirectoryTurn, type OnCommand } from "./directory-lock.ts";
 import { looksSealed } from "../documents.ts";
 import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
@@ -38,6 +38,8 @@ export interface EmbeddedStore extends Store {
    * directory-lock.ts.
    */
   answer(status: () => Promise<unknown>): void;
+  /** Takes the commands of other processes: see `commandHolder`. */
+  serve(onCommand: OnCommand): void;
 }
 
 export interface EmbeddedStoreOptions {
@@ -139,6 +141,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     now: () => Promise.resolve(now()),
     database: unfenced,
     answer: (status) => lock.answer(status),
+    serve: (onCommand) => lock.serve(onCommand),
     mailboxes: createMailboxes(database, now),
     inbox: createInbox(database, now),
     letters: createLetters(database, now),
