@@ -34,7 +34,7 @@ describe("the as-of of a feed's file", () => {
         feed: { name: "hr", setting },
         spoolDir: directory,
         stdin: Readable.from([]),
-        now: MODIFIED + 1000,
+        now: () => MODIFIED + 1000,
         scope,
         signal: new AbortController().signal,
       });
