@@ -56,7 +56,7 @@ try {
       feed: undefined,
       spoolDir: directory,
       stdin,
-      now: Date.now(),
+      now: Date.now,
       scope,
       signal,
     });

@@ -3,6 +3,7 @@ import type { RunEvent, RunObserver, RunOutcome } from "../app/runs/run-observer
 import { counted } from "../core/amounts.ts";
 import { whoDelivers } from "../views/who-delivers.ts";
 import { notPutSentence, summaryText } from "../views/run-summary.ts";
+import { missedSentence } from "../views/missed.ts";
 import { staleSentence } from "../views/stale.ts";
 import { standstillText } from "../views/standstill.ts";
 import { indent } from "../views/table.ts";
@@ -72,7 +73,8 @@ function outcomeText(io: Io, outcome: RunOutcome, flags: PassedFlags): string {
     const { report } = summary;
     const unput = report === undefined ? "" : indent("", notPutSentence(report, command("runs", "report", run)), width);
     const stale = summary.stale ? indent("", staleSentence(summary.stale, "left"), width) : "";
-    return indent("", `${what} ${next} Look with \`${command("runs", "show", run)}\`.`, width) + stale + unput;
+    const missed = summary.missed ? indent("", missedSentence(summary.missed), width) : "";
+    return indent("", `${what} ${next} Look with \`${command("runs", "show", run)}\`.`, width) + missed + stale + unput;
   }
   const origin = putBefore ? "put by an earlier command, and delivered now" : "went on where it was cut";
   return summaryText(summary, width, { command, ...(resumed ? { origin } : {}) });

@@ -43,6 +43,7 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
       cause,
     });
   };
+  const beganAtMs = Date.now();
   try {
     const command = new GetObjectCommand(defined({ Bucket: bucket, Key: key, IfNoneMatch: etag }));
     const answer = await client.send(command, { abortSignal: within });
@@ -51,8 +52,8 @@ export async function fetchS3File(options: S3FileOptions): Promise<FetchedFile> 
     const body = completeBody(answer.Body.transformToWebStream(), answer.ContentLength, name);
     return {
       is: "new",
-      modifiedAtMs: answer.LastModified?.getTime() ?? Date.now(),
-      ...defined({ etag: answer.ETag }),
+      modifiedAtMs: answer.LastModified?.getTime() ?? beganAtMs,
+      ...defined({ etag: answer.ETag, undated: answer.LastModified ? undefined : (true as const) }),
       body: limited(body, name, limits.maxBytes, failed),
       close: async () => client.destroy(),
     };

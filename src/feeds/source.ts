@@ -28,6 +28,8 @@ export interface Source {
   readonly encoding: string | undefined;
   /** Epoch ms: the as-of of a feed without a clock of its own. For standard input the time it was opened. */
   readonly modifiedAtMs: number;
+  /** Nobody says when it was written: the time is that at which it was opened, or fetching it began. */
+  readonly undated?: true | undefined;
   /** False for `--stream`: the bytes pass by once, and no first pass can check them. */
   readonly rereadable: boolean;
   /** Undefined until one pass has read everything. */
@@ -36,6 +38,8 @@ export interface Source {
   open(): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }
+
+type FileTime = Pick<Source, "modifiedAtMs" | "undated">;
 
 export interface SourceOptions {
   readonly encoding?: string | undefined;
@@ -53,7 +57,8 @@ export async function openSource(spec: string, options: SourceOptions): Promise<
   if (spec === "-") {
     const stdin = options.stdin ?? process.stdin;
     if (options.stream) return streamSource(STDIN_NAME, stdin, options.encoding, Date.now());
-    return fileSource(STDIN_NAME, await spool(stdin, options.spoolDir), options.encoding, Date.now());
+    const undated = { modifiedAtMs: Date.now(), undated: true } as const;
+    return fileSource(STDIN_NAME, await spool(stdin, options.spoolDir), options.encoding, undated);
   }
   const handle = await openFile(spec);
   const stats = await handle.stat();
@@ -61,11 +66,12 @@ export async function openSource(spec: string, options: SourceOptions): Promise<
     await handle.close();
     throw new FeedError("directory", `\`${spec}\` is a directory; give the path of a file in it.`);
   }
-  if (stats.isFile()) return fileSource(spec, handle, options.encoding, Math.trunc(stats.mtimeMs));
+  if (stats.isFile()) return fileSource(spec, handle, options.encoding, { modifiedAtMs: Math.trunc(stats.mtimeMs) });
   // A named pipe or a shell's `<(…)` can be read only once, just like standard input.
   const piped = handle.createReadStream();
   if (options.stream) return streamSource(spec, piped, options.encoding, Date.now());
-  return fileSource(spec, await spool(piped, options.spoolDir), options.encoding, Date.now());
+  const undated = { modifiedAtMs: Date.now(), undated: true } as const;
+  return fileSource(spec, await spool(piped, options.spoolDir), options.encoding, undated);
 }
 
 function checkEncoding(encoding: string | undefined): void {
@@ -97,8 +103,7 @@ async function openFile(path: string): Promise<FileHandle> {
   }
 }
 
-export interface FetchedOptions extends Pick<SourceOptions, "spoolDir" | "encoding"> {
-  readonly modifiedAtMs: number;
+export interface FetchedOptions extends Pick<SourceOptions, "spoolDir" | "encoding">, FileTime {
   /** The most that it may be once it is unpacked: how much of it was fetched says nothing of that. */
   readonly maxBytes: number;
 }
@@ -107,10 +112,10 @@ export interface FetchedOptions extends Pick<SourceOptions, "spoolDir" | "encodi
 export async function openFetched(
   name: string,
   body: AsyncIterable<Uint8Array>,
-  { spoolDir, encoding, modifiedAtMs, maxBytes }: FetchedOptions,
+  { spoolDir, encoding, modifiedAtMs, undated, maxBytes }: FetchedOptions,
 ): Promise<Source> {
   checkEncoding(encoding);
-  return fileSource(name, await spool(body, spoolDir), encoding, modifiedAtMs, maxBytes);
+  return fileSource(name, await spool(body, spoolDir), encoding, { modifiedAtMs, undated }, maxBytes);
 }
 
 /** Copies a stream to a file that is gone with the process. */
@@ -137,7 +142,7 @@ function fileSource(
   name: string,
   handle: FileHandle,
   encoding: string | undefined,
-  modifiedAtMs: number,
+  { modifiedAtMs, undated }: FileTime,
   maxBytes = Infinity,
 ): Source {
   let identity: Identity | undefined;
@@ -170,6 +175,7 @@ function fileSource(
     name,
     encoding,
     modifiedAtMs,
+    undated,
     rereadable: true,
     get identity() {
       return identity;

@@ -39,8 +39,10 @@ export type FetchedFile =
       /** Gives the connection up, be the body read or not. */
       close(): Promise<void>;
       readonly etag?: string;
-      /** Epoch ms; now where nobody says it. */
+      /** Epoch ms. */
       readonly modifiedAtMs: number;
+      /** Nobody says when it was written: the time is that at which fetching began. */
+      readonly undated?: true;
     };
 
 const MOST_REDIRECTS = 5;
@@ -77,11 +79,12 @@ export async function fetchWebFile(options: WebFileOptions): Promise<FetchedFile
     const packed = headerOf(headers, "content-encoding") ?? "identity";
     if (!AS_IT_LIES.has(packed.toLowerCase())) throw packedUnasked(name, packed);
     const etag = headerOf(headers, "etag");
-    const modified = Date.parse(headerOf(headers, "last-modified") ?? "");
+    const said = Date.parse(headerOf(headers, "last-modified") ?? "");
+    const undated = Number.isNaN(said) ? (true as const) : undefined;
     return {
       is: "new",
-      modifiedAtMs: Number.isNaN(modified) ? beganAtMs : modified,
-      ...defined({ etag }),
+      modifiedAtMs: undated ? beganAtMs : said,
+      ...defined({ etag, undated }),
       body: limited(body, name, limits.maxBytes, failed),
       close: () => agent.destroy(),
     };

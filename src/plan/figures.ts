@@ -5,6 +5,7 @@ import { isFresh } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import { contactOf, isContact, isFlag } from "../core/unit.ts";
 import { ACTIONS, isSent, type Action, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
+import type { MissedFigures } from "./missed.ts";
 import type { Baseline } from "./baseline.ts";
 
 export type ActionCounts = Readonly<Record<Action | "invalid", number>>;
@@ -22,6 +23,8 @@ export interface PlanFigures {
   readonly invalid: Readonly<Record<string, number>>;
   /** Absent where no value is stale. */
   readonly stale?: StaleFigures | undefined;
+  /** Of what would change, what the feed's events had missed; absent where that is nothing, or nobody can tell. */
+  readonly missed?: MissedFigures | undefined;
   /** Users who sign in through a provider that would overwrite what is written at their next sign-in. */
   readonly federated: { readonly users: number; readonly overwritten: number; readonly unchecked: readonly string[] };
   readonly messages: { readonly email: number; readonly phone_number: number };
@@ -45,6 +48,8 @@ export interface RowTimes {
   /** ISO 8601. */
   readonly asOf: string;
   readonly column?: string | undefined;
+  /** Events of the feed go over what the file says, as a matter of course; absent where it has none. */
+  readonly events?: true | undefined;
 }
 
 /** Values that differ from what is there, and are not written: poolsync has written newer ones. */

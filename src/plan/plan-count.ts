@@ -62,7 +62,7 @@ export async function countPlan(
   const digest = deps.keyring.namer("plan").update(deps.profile.arn);
   const examples: Example[] = [];
   const notPut: NotPut[] = [];
-  let rows = 0;
+  let [rows, missedValues] = [0, 0];
   for (const row of planner.rows()) {
     if ((rows += 1) % ROWS_PER_YIELD === 0) await yieldToEventLoop();
     signal.throwIfAborted();
@@ -74,6 +74,10 @@ export async function countPlan(
     if (sent.length > 0) scratch.markChanged(row.user);
     for (const plannedUnit of sent) {
       const { unit } = plannedUnit;
+      if (plannedUnit.missed) {
+        missedValues += 1;
+        scratch.markMissed(row.user);
+      }
       // Of whom looks may have missed, each is counted as if they had a value of their own.
       const { before = !row.found && mayMiss ? row.user : "" } = plannedUnit;
       digest.update(JSON.stringify([row.username, unit.name, bodyOf(unit.value)]));
@@ -88,7 +92,8 @@ export async function countPlan(
   const federated = await countOverwritten(deps, tally.federated, signal);
   const { unlisted } = guardTally;
   const counted = tally.figures({ ...facts, matched: scratch.users(), changed: scratch.changed(), federated });
-  const figures = defined({ ...counted, unlisted });
+  const missed = missedValues === 0 ? undefined : { values: missedValues, people: scratch.missed() };
+  const figures = defined({ ...counted, unlisted, missed });
   const id = `p-${createHash("sha256").update(digest.digest()).digest("hex").slice(0, 16)}`;
   const kinds = kindTally.kinds();
   return { figures, id, examples, kinds, notPut: notPut.slice(0, MOST_NOT_PUT), guardTally };

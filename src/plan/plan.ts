@@ -14,6 +14,7 @@ import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
 import { exampleOf, type Example, type PlanFigures, type RowTimes, type ScanFigures } from "./figures.ts";
 import { becomesPlaceholder } from "./guard-tally.ts";
 import type { Healing } from "./healing.ts";
+import type { FeedEvents } from "./missed.ts";
 import type { NotPut } from "./not-put.ts";
 import type { PlanOrigin } from "./origin.ts";
 import { feedRowOf, isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
@@ -36,6 +37,8 @@ export interface PlanInput {
   /** For people; absent where no file says it. */
   readonly times?: RowTimes;
   readonly origin?: PlanOrigin | undefined;
+  /** Of a feed that has events beside its file. */
+  readonly events?: FeedEvents | undefined;
 }
 
 export interface PlanDeps {
@@ -146,8 +149,8 @@ async function takeAll(
   onRow: () => void,
 ): Promise<Draft> {
   const { profile, keyring, ledgers, unlisted, scratch, baseline } = deps;
-  const { mapping, guards } = input;
-  const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards, unlisted });
+  const { mapping, guards, events } = input;
+  const planner = createPlanner({ profile, keyring, ledgers, scratch, baseline, mapping, guards, unlisted, events });
   const emptyOnes = new Set(mapping.attributes.filter(({ column }) => column !== undefined).map(({ name }) => name));
   for await (const record of input.records) {
     signal.throwIfAborted();

@@ -16,6 +16,8 @@ export type Action = (typeof ACTIONS)[number];
 export interface PlannedUnit {
   readonly unit: Unit;
   readonly action: Action;
+  /** An event should have brought it, and none has. */
+  readonly missed?: true | undefined;
   /** Cognito would write to the person. */
   readonly message: boolean;
   /** What is there, where somebody looked and there is something. */

@@ -5,6 +5,7 @@ import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import type { Keyring } from "../store/keyring.ts";
 import type { Baseline } from "./baseline.ts";
+import type { FeedEvents } from "./missed.ts";
 import { createRowAsking, type RowAsking } from "./row-asking.ts";
 import { createRowBodies, type RowBodies } from "./row-bodies.ts";
 import { createRowNames, type RowNames } from "./row-names.ts";
@@ -25,6 +26,8 @@ export interface PlannerOptions {
   readonly guards: Pick<GuardSettings, "protectUsers" | "protectAttributes">;
   /** What becomes of a row whose username the pool does not list, by the live baseline. */
   readonly unlisted: Unlisted;
+  /** Of a feed that has events beside its file. */
+  readonly events?: FeedEvents | undefined;
   /** What poolsync wrote last, by user key. */
   readonly ledgers: (users: readonly string[]) => Promise<ReadonlyMap<string, Ledger>>;
 }

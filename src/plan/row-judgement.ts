@@ -2,6 +2,7 @@
 import type { InvalidUnit } from "../core/change.ts";
 import { isPlanFault, PLAN_FAULTS, type PlanFault } from "../core/plan-fault.ts";
 import { canonicalUsername } from "../core/pool-schema.ts";
+import { MISSED } from "./missed.ts";
 import { isSent, type PlannedRow, type PlannedUnit } from "./planned-row.ts";
 import type { Planning } from "./planning.ts";
 import { unseen, type Match, type TakenRow } from "./row-match.ts";
@@ -58,7 +59,8 @@ function judgeUnits(
     } else {
       const isLeft = reason === "superseded" || reason === "stale";
       const action = isLeft ? reason : diff.action === "asked" ? "change" : diff.action;
-      units.push({ ...diff, unit, action, message: diff.message === true && isSent(action) });
+      const missed = reason === MISSED ? { missed: true as const } : {};
+      units.push({ ...diff, ...missed, unit, action, message: diff.message === true && isSent(action) });
     }
   }
   return { units, invalid };

@@ -73,6 +73,8 @@ export interface Scratch {
   users(): number;
   markChanged(user: string): void;
   changed(): number;
+  markMissed(user: string): void;
+  missed(): number;
   tally(attribute: string, value: string, before: string): void;
   /** The value of each attribute that most users are given, of those that replace many others. */
   commonest(): readonly SameValue[];
@@ -91,6 +93,7 @@ const SCHEMA = `
   CREATE TABLE claims (alias TEXT, user TEXT, row INTEGER, attribute TEXT);
   CREATE INDEX claims_by_user ON claims (user, attribute);
   CREATE TABLE changed (user TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE missed (user TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE tally (attribute TEXT, value TEXT, before TEXT, users INTEGER,
     PRIMARY KEY (attribute, value, before)) WITHOUT ROWID;
   BEGIN;`;
@@ -247,13 +250,18 @@ function claimTables(
 }
 
 /** What is counted while the finished plan is walked. */
-function countTables(db: DatabaseSync): Pick<Scratch, "markChanged" | "changed" | "tally" | "commonest"> {
+function countTables(
+  db: DatabaseSync,
+): Pick<Scratch, "markChanged" | "changed" | "markMissed" | "missed" | "tally" | "commonest"> {
   const insertChanged = db.prepare("INSERT OR IGNORE INTO changed VALUES (?)");
+  const insertMissed = db.prepare("INSERT OR IGNORE INTO missed VALUES (?)");
   const upsertTally = db.prepare(`INSERT INTO tally VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET users = users + 1`);
   const sums = "SELECT attribute, value, sum(users) AS users, count(*) AS befores FROM tally GROUP BY attribute, value";
   return {
     markChanged: (user) => void insertChanged.run(user),
     changed: () => countOf(db, "SELECT count(*) AS n FROM changed"),
+    markMissed: (user) => void insertMissed.run(user),
+    missed: () => countOf(db, "SELECT count(*) AS n FROM missed"),
     tally: (attribute, value, before) => void upsertTally.run(attribute, value, before),
     commonest() {
       const found = db

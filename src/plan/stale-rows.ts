@@ -1,8 +1,12 @@
-/** Values of a feed that are older than what poolsync has written since: put says the same of them, and sends none. */
+/**
+ * Values of a feed that are older than what poolsync has written since: put says the same of them, and sends none. And those
+ * that events had missed.
+ */
 import { isOlder } from "../core/ledger.ts";
 import { canonicalUsername } from "../core/pool-schema.ts";
 import { ordinalText, versionText } from "../core/version.ts";
 import { ROWS_PER_YIELD, yieldToEventLoop } from "./event-loop.ts";
+import { isMissed, MISSED } from "./missed.ts";
 import { isSent } from "./planned-row.ts";
 import type { Planning } from "./planning.ts";
 import { unseen, type Match, type TakenRow, type UnitDiff } from "./row-match.ts";
@@ -55,7 +59,8 @@ function wouldSend({ action }: UnitDiff): boolean {
   return action !== "asked" && isSent(action);
 }
 
-async function compareTimes({ profile, keyring, ledgers, scratch }: Planning, batch: readonly OldRow[]): Promise<void> {
+async function compareTimes(planning: Planning, batch: readonly OldRow[]): Promise<void> {
+  const { profile, keyring, ledgers, scratch, events } = planning;
   if (batch.length === 0) return;
   const keyed = batch.map((row) => ({
     ...row,
@@ -68,7 +73,13 @@ async function compareTimes({ profile, keyring, ledgers, scratch }: Planning, ba
     if (ledger === undefined || version === undefined) continue;
     const account = match.person?.account && keyring.accountMark(profile.id, match.person.account);
     // Whatever comes is given an arrival that is later than all before.
-    const unit = { version: versionText(ordinalText(version), Number.MAX_SAFE_INTEGER), account };
-    for (const name of names) if (isOlder(ledger, name, unit)) scratch.settle(row, name, "stale");
+    const fromHere = { version: versionText(ordinalText(version), Number.MAX_SAFE_INTEGER), account };
+    for (const [at, unit] of taken.change.units.entries()) {
+      const { name } = unit;
+      if (!names.includes(name)) continue;
+      if (isOlder(ledger, name, fromHere)) scratch.settle(row, name, "stale");
+      else if (events === undefined || !match.found || match.diffs[at]?.action === "write") continue;
+      else if (await isMissed(events, keyring, { user, ledger, version, unit })) scratch.settle(row, name, MISSED);
+    }
   }
 }

@@ -7,6 +7,7 @@ import type { PlanOrigin } from "../plan/origin.ts";
 import type { PlanSummary } from "../plan/plan-lines.ts";
 import { count, counted, duration } from "../core/amounts.ts";
 import { printable } from "../core/masking.ts";
+import { missedSentence } from "./missed.ts";
 import { staleSentence } from "./stale.ts";
 import { indent, table } from "./table.ts";
 
@@ -206,6 +207,7 @@ export function consequences(figures: PlanFigures, now = Date.now()): readonly s
       `Not everybody was read: who has the ${names} is looked at at the write; one that is somebody else's becomes a dead letter.`,
     );
   }
+  if (figures.missed) sentences.push(missedSentence(figures.missed));
   if (figures.stale) sentences.push(staleSentence(figures.stale, "would be left", now));
   if (wrong > 0) sentences.push(`${counted(wrong, "value")} cannot be written: ${reasons(invalid)}.`);
   const { marked } = figures;

@@ -3,6 +3,7 @@ import { adviceOf } from "../core/advice.ts";
 import { TERMS, type Books } from "../core/books.ts";
 import type { RunSummary } from "../app/runs/run-summary.ts";
 import { count, counted, duration } from "../core/amounts.ts";
+import { missedSentence } from "./missed.ts";
 import { staleSentence } from "./stale.ts";
 import { indent } from "./table.ts";
 
@@ -11,14 +12,20 @@ export interface SummaryWords {
   readonly command: (...words: readonly string[]) => string;
   /** How the run came to be there, where it was not begun just now. */
   readonly origin?: string;
+  /** What is read, where it is no row. */
+  readonly item?: string;
 }
 
-export function summaryText(summary: RunSummary, width: number, { command, origin }: SummaryWords): string {
+export function summaryText(
+  summary: RunSummary,
+  width: number,
+  { command, origin, item = "row" }: SummaryWords,
+): string {
   const { run, feed, pool, rows, books, balanced, deadLetters, deadPeople, report, healed = 0, durationMs } = summary;
   const faulty = rows.faulty > 0 ? `, ${count(rows.faulty)} of them faulty` : "";
   const parts = [
     indent("", `${feed} → ${pool}, run ${run}${origin === undefined ? "" : ` (${origin})`}`, width),
-    indent("  ", `${counted(rows.read, "row")} read${faulty}, in ${duration(durationMs)}`, width),
+    indent("  ", `${counted(rows.read, item)} read${faulty}, in ${duration(durationMs)}`, width),
     "\n",
     booksText(books),
     indent("", balanceText(balanced, command), width),
@@ -34,6 +41,9 @@ export function summaryText(summary: RunSummary, width: number, { command, origi
   if (healed > 0) {
     const sentence = `${counted(healed, "dead letter")} whose cause was gone went to their old runs again.`;
     parts.push("\n", indent("", sentence, width));
+  }
+  if (summary.missed) {
+    parts.push("\n", indent("", missedSentence(summary.missed), width));
   }
   if (summary.stale) {
     const others = books.stale - summary.stale.values;

@@ -64,13 +64,14 @@ export function runListText(runs: readonly ListedRun[], { width, now, command }:
 }
 
 export function runDocument({ run, summary, kept }: ShownRun, showValues: boolean): object {
-  const { balanced, deadLetters, deadPeople, books } = summary;
+  const { balanced, deadLetters, deadPeople, books, missed } = summary;
   return {
     ...described(run),
     books,
     balanced,
     deadLetters,
     deadPeople,
+    ...(missed === undefined ? {} : { missed }),
     ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
     ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
   };
@@ -98,8 +99,13 @@ export function runText({ run, summary, kept, othersDeliver, workers, paused }: 
   const stands = `State: ${stateText(state, summary.books)}. Begun ${begun}, values as of ${asOf}.`;
   const { pending, invalid } = summary.books;
   const isReported = (run.rows.faulty > 0 || invalid > 0) && id !== directRunId(pool);
-  const report = isReported ? `What was not put, line by line: \`${command("runs", "report", id)}\`. ` : "";
-  const text = summaryText(summary, width, { command }) + indent("", report + stands, width);
+  const isOfEvents = run.source === "events";
+  const byLine = `line by line: \`${command("runs", "report", id)}\``;
+  const byUser = `user by user: \`${command("explain", "USERNAME")}\``;
+  const report = isReported ? `What was not put, ${isOfEvents ? byUser : byLine}. ` : "";
+  const text =
+    summaryText(summary, width, { command, ...(isOfEvents ? { item: "record" } : {}) }) +
+    indent("", report + stands, width);
   if (!othersDeliver || state !== "delivering" || pending === 0) return text;
   const sentence = `${whoDelivers({ pool, pending, workers, paused }, command)} \`${command("status")}\` tells of holds.`;
   return text + indent("", sentence, width);

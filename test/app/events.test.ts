@@ -198,7 +198,7 @@ describe("events", () => {
       [value("root"), value("ana"), value("ana", "nickname"), value("ana", "family_name")],
       [undefined, undefined, undefined, "Adams"],
     );
-    assert.match(await app.because("ana"), /protected/);
+    assert.match(await app.because("ana"), /protected.*record 2 of an event of run r-\S+ of crm\./);
     const report = await readReport(engine, run?.id ?? "");
     const look = { width: 200, command: (...words: readonly string[]) => words.join(" ") };
     assert.match(reportText(report, look), /is of events, of which no report is kept: `explain USERNAME` tells/);

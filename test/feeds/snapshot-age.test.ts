@@ -20,7 +20,7 @@ describe("the as-of of a feed's file", () => {
   });
   after(() => rm(directory, { recursive: true, force: true }));
 
-  async function asOf(said: string, flags: FeedOptions = {}): Promise<number> {
+  async function asOf(said: string, flags: FeedOptions = {}, now = MODIFIED + 1000): Promise<number> {
     const yaml = join(directory, "poolsync.yaml");
     const feed = `{ pool: eu-west-1_A, username: id, attributes: { given_name: n }, ${said} }`;
     await writeFile(yaml, `feeds: { hr: ${feed} }\n`);
@@ -34,7 +34,7 @@ describe("the as-of of a feed's file", () => {
         feed: { name: "hr", setting },
         spoolDir: directory,
         stdin: Readable.from([]),
-        now: MODIFIED + 1000,
+        now: () => now,
         scope,
         signal: new AbortController().signal,
       });
@@ -46,6 +46,14 @@ describe("the as-of of a feed's file", () => {
     assert.equal(await asOf(""), MODIFIED);
     assert.equal(await asOf("snapshotAge: 1h"), MODIFIED - 3_600_000);
     assert.equal(await asOf("snapshotAge: 1h", { asOf: "2026-01-01T00:00:00Z" }), Date.parse("2026-01-01T00:00:00Z"));
+  });
+
+  test("is refused of a file from the future, however old it may be then, unless it is said", async () => {
+    const future = MODIFIED - 6 * 60_000;
+    const wrong = { kind: "configuration", message: /was modified in the future \(2026-01-31T12:00:00\.000Z\)/ };
+    await assert.rejects(asOf("snapshotAge: 1h", {}, future), wrong);
+    assert.equal(await asOf("snapshotAge: 1h", { asOf: "2026-01-01T00:00:00Z" }, future), 1_767_225_600_000);
+    assert.equal(await asOf("snapshotAge: 1h", {}, MODIFIED - 60_000), MODIFIED - 3_600_000);
   });
 
   test("is demanded of a file that is given to a feed of events, which might take their values back", async () => {

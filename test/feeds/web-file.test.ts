@@ -69,7 +69,8 @@ describe("a file on the web", () => {
     const file = await fetched({ authorization: "Bearer secret" });
     assert.equal(await textOf(file), CSV);
     assert.ok(file.is === "new");
-    assert.deepEqual([file.etag, file.modifiedAtMs], ['"v1"', Date.parse("2026-10-21T07:28:00Z")]);
+    const { etag, modifiedAtMs, undated } = file;
+    assert.deepEqual([etag, modifiedAtMs, undated], ['"v1"', Date.parse("2026-10-21T07:28:00Z"), undefined]);
     assert.deepEqual(seen, [{ path: "/hr.csv?key=hidden", authorization: "Bearer secret" }]);
     assert.deepEqual(await fetched({ etag: '"v1"' }), { is: "unchanged" });
   });
@@ -85,7 +86,8 @@ describe("a file on the web", () => {
     const beforeMs = Date.now();
     const file = await fetched();
     await textOf(file);
-    assert.ok(file.is === "new" && file.modifiedAtMs >= beforeMs && file.modifiedAtMs <= askedAtMs);
+    assert.ok(file.is === "new" && file.undated === true);
+    assert.ok(file.modifiedAtMs >= beforeMs && file.modifiedAtMs <= askedAtMs);
   });
 
   test("is never taken for whole where it is cut off, too long or too slow", async () => {

@@ -30,7 +30,7 @@ export const FILE_ROWS: Readonly<Record<string, Play>> = {
       const file = await guessed(born);
       const texts = [...dump].flat();
       return withScope(async (scope) => {
-        const options = { flags: {}, feed: undefined, spoolDir: "", stdin: Readable.from([]), now: Date.now(), scope };
+        const options = { flags: {}, feed: undefined, spoolDir: "", stdin: Readable.from([]), now: Date.now, scope };
         const input = await openInput(file, { ...options, signal: new AbortController().signal });
         const mapping = mappingOf(input, undefined, {}, profile);
         const names = keyrings.map((keyring) => identityOf(input, POOL, mapping, keyring));

@@ -48,12 +48,13 @@ export async function openFeedFile(file: string, options: FeedFileOptions): Prom
     fetched = await fetchS3File({ ...location, target, etag, limits, signal });
   }
   if (fetched.is === "unchanged") return fetched;
-  const { body, modifiedAtMs } = fetched;
+  const { body, modifiedAtMs, undated } = fetched;
   try {
     const source = await openFetched(nameOf(location), body, {
       spoolDir,
       encoding,
       modifiedAtMs,
+      undated,
       maxBytes: limits.maxBytes,
     });
     return { is: "opened", source, ...(fetched.etag === undefined ? {} : { etag: fetched.etag }) };

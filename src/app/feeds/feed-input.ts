@@ -8,6 +8,7 @@ import type { Readable } from "node:stream";
 import type { FeedSetting } from "../../config/config-file.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { AGE_NEEDED } from "../../config/events.ts";
+import { defined } from "../../core/defined.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
 import { isContact, type Verified } from "../../core/unit.ts";
 import { MAX_LEAD_MS } from "../../core/version.ts";
@@ -53,6 +54,8 @@ export interface FeedInput {
   readonly asOfSaid: string;
   /** Events come beside the file and say the time of each value too: of one time what comes later stands, and not a later row. */
   readonly besideEvents: boolean;
+  /** The attributes that the feed's events bring; undefined of a feed without events. */
+  readonly byEvents: readonly string[] | undefined;
   /** The only pass, begun. Present with --stream. */
   readonly begun: Feed | undefined;
 }
@@ -64,7 +67,8 @@ export interface InputOptions {
   readonly stdin: Readable;
   /** What the configuration reads instead of the process's environment. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
-  readonly now: number;
+  /** Epoch ms. Asked once the file is there: fetching it may take minutes. */
+  readonly now: () => number;
   readonly scope: Scope;
   /** Interrupts the first pass. */
   readonly signal: AbortSignal;
@@ -113,12 +117,13 @@ export async function inputOf(
   { flags, feed, now, signal }: Pick<InputOptions, "flags" | "feed" | "now" | "signal">,
 ): Promise<FeedInput> {
   const asOfSaid = flags.asOf ?? feed?.setting.asOf ?? "";
-  const asOfMs = asOf(asOfSaid, source, now, feed);
+  const asOfMs = asOf(asOfSaid, source, now(), feed);
   const called = feed?.name ?? name;
   const records = recordsOption(flags, feed);
   const { events, mapping } = feed?.setting ?? {};
   const besideEvents = events !== undefined && mapping?.versionColumn !== undefined;
-  const known = { name: called, source, records, asOfMs, asOfSaid, besideEvents };
+  const byEvents = events?.mapping.attributes.map(({ name: attribute }) => attribute);
+  const known = { name: called, source, records, asOfMs, asOfSaid, besideEvents, byEvents };
   if (!source.rereadable) {
     const begun = await openFeed(source, { records });
     const peeked = begun.headers === undefined ? await peek(begun) : { begun, columns: headerColumns(begun.headers) };
@@ -251,8 +256,12 @@ export function identityOf(
 }
 
 /** What the versions of its rows are. */
-export function timesOf(asOfMs: number, { versionColumn }: Pick<Mapping, "versionColumn">): RowTimes {
-  return { asOf: new Date(asOfMs).toISOString(), ...(versionColumn === undefined ? {} : { column: versionColumn }) };
+export function timesOf(
+  { asOfMs, byEvents }: Pick<FeedInput, "asOfMs" | "byEvents">,
+  { versionColumn }: Pick<Mapping, "versionColumn">,
+): RowTimes {
+  const events = byEvents && (true as const);
+  return defined({ asOf: new Date(asOfMs).toISOString(), column: versionColumn, events });
 }
 
 /** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */

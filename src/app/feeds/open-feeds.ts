@@ -85,7 +85,7 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
         spoolDir: config.dataDir,
         stdin: deps.stdin,
         environment: deps.environment,
-        now: Date.now(),
+        now: Date.now,
         scope,
         signal,
       }),

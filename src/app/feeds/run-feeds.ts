@@ -93,7 +93,7 @@ function passingSource({ input, mapping, guards }: OpenedFeed): RunSource {
     name: input.name,
     identity: "",
     asOfMs: input.asOfMs,
-    times: timesOf(input.asOfMs, mapping),
+    times: timesOf(input, mapping),
     rereadable: false,
     stop: () => input.source.close(),
     guards,

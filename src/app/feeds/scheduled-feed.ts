@@ -112,7 +112,8 @@ async function runApproved({ engine, scope, config, pool, context, log, signal }
   scope.defer(written, (opened) => opened.close());
   const source = await replan({ scope, pool, engine, directory, signal }, written);
   try {
-    await runFeed(context, { ...source, identity: run.identity, run: run.id });
+    const missed = written.summary?.figures.missed;
+    await runFeed(context, { ...source, identity: run.identity, run: run.id, missed });
   } catch (error) {
     if (!(error instanceof AppError && error.kind === "cancelled")) throw error;
     log.info({ feed: run.feed, run: run.id, reason: error.message }, "feed cancelled");
@@ -154,10 +155,12 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     .update(JSON.stringify([setting, name, poolId]))
     .digest("base64url");
   const known = soundDocument(fetchedNote, keyring.open(place, (await store.getValue(valueName)) ?? "") ?? "null");
+  // Unchanged or not, it has what events have missed since.
+  const isPlannedAnyhow = setting.events !== undefined;
   const opened = await openFeedFile(file, {
     feed: name,
     fetch: setting.fetch,
-    etag: known?.of === of ? known.etag : undefined,
+    etag: known?.of === of && !isPlannedAnyhow ? known.etag : undefined,
     environment: undefined,
     spoolDir: config.dataDir,
     signal,
@@ -165,7 +168,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
   if (opened.is === "unchanged") return log.info({ feed: name, pool: poolId }, "feed unchanged");
   const source = scope.defer(opened.source, (opened) => opened.close());
   const flags = {};
-  const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now(), signal });
+  const input = await inputOf(source, basename(source.name), { flags, feed, now: Date.now, signal });
   const mapping = mappingOf(input, feed, flags, pool.profile);
   const identity = identityOf(input, pool.profile.id, mapping, keyring);
   const storeEtag = async (): Promise<void> => {
@@ -173,7 +176,7 @@ async function readAndPut(pass: Pass, settled: ReadonlySet<string>): Promise<voi
     await store.setValue(valueName, keyring.seal(place, JSON.stringify({ etag: opened.etag, of })));
   };
   // The pass that was cut had put all of it.
-  if (settled.has(identity)) return storeEtag();
+  if (settled.has(identity) && !isPlannedAnyhow) return storeEtag();
   const unfinished = await unfinishedRuns(pass);
   // To fetch and to check the file may have taken minutes: what was approved meanwhile goes first, and was not cut. Those
   // that are approved after this look are no longer in the state in which they were listed, and stay as they are.

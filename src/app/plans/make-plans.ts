@@ -11,9 +11,11 @@ import type { Pool } from "../../delivery/pool.ts";
 import { isEnded, type Run, type Runs } from "../../store/runs.ts";
 import type { RunSource } from "../runs/run-feed.ts";
 import { interruptedEarly } from "../app-error.ts";
-import { identityOf, recordsOf, timesOf } from "../feeds/feed-input.ts";
+import { identityOf, recordsOf, timesOf, type FeedInput } from "../feeds/feed-input.ts";
+import { contentOf } from "../runs/approvals.ts";
 import { healingOf } from "./auto-replay.ts";
 import { keepsBeforeImages } from "./before-images.ts";
+import { knownEvents } from "./known-events.ts";
 import { originOf } from "./plan-origin.ts";
 import type { OpenedFeed, OpenedFeeds } from "../feeds/open-feeds.ts";
 import type { Opened } from "../opening.ts";
@@ -65,19 +67,30 @@ export async function planFeeds(
   baseline: Baseline,
 ): Promise<readonly PlannedFeed[]> {
   const { engine, pool } = deps;
-  const runs = await latestFileRuns(engine.store.runs);
-  const inputs: (PlanInput & Pick<PlannedFeed, "identity" | "unfinished" | "returned">)[] = [];
-  for (const { input, mapping, guards } of feeds) {
-    const identity = identityOf(input, pool.profile.id, mapping, engine.keyring);
+  const all = await engine.store.runs.list(LATEST_RUNS);
+  const runs = all.filter(isOfFile);
+  const inputs: (PlanInput & Pick<PlannedFeed, "identity" | "input" | "unfinished" | "returned">)[] = [];
+  for (const { input: opened, mapping, guards } of feeds) {
+    const poolId = pool.profile.id;
+    const identity = identityOf(opened, poolId, mapping, engine.keyring);
     const unfinished = await unfinishedOf(engine.store.runs, runs, identity);
-    const rowsBefore = lastGood(runs, pool.profile.id, input.name)?.rows.read;
+    const last = lastGood(runs, poolId, opened.name);
+    const rowsBefore = last?.rows.read;
     // A run that goes on keeps the time that its values are of.
-    const asOfMs = unfinished?.asOf ?? input.asOfMs;
+    const asOfMs = unfinished?.asOf ?? firstSeen(opened, runs, { pool: poolId, identity }) ?? opened.asOfMs;
+    const input = { ...opened, asOfMs };
     inputs.push({
       feed: input.name,
+      input,
       records: recordsOf(input, mapping, asOfMs),
-      times: timesOf(asOfMs, mapping),
-      origin: originOf({ ...input, asOfMs }, role),
+      times: timesOf(input, mapping),
+      events: knownEvents(engine.store, all, {
+        pool: poolId,
+        feed: input.name,
+        byEvents: input.byEvents,
+        lastAsOf: last?.asOf,
+      }),
+      origin: originOf(input, role),
       mapping,
       guards,
       identity,
@@ -98,8 +111,16 @@ export async function planFeeds(
     if (!feed || !input) throw new Error("Expected a plan for each feed");
     const { changed, matched } = plan.figures.users;
     log.info({ plan: plan.id, pool: pool.profile.id, feed: plan.feed, baseline, changed, matched }, "plan made");
-    const { identity, unfinished, returned } = input;
-    return { ...feed, plan, identity, unfinished, returned, healable: (index === 0 && healing?.healable()) || [] };
+    const { input: opened, identity, unfinished, returned } = input;
+    return {
+      ...feed,
+      input: opened,
+      plan,
+      identity,
+      unfinished,
+      returned,
+      healable: (index === 0 && healing?.healable()) || [],
+    };
   });
 }
 
@@ -160,7 +181,25 @@ export async function planAll(
  * a one: of runs of events and of single requests there is no whole that another replaces.
  */
 export async function latestFileRuns(runs: Runs): Promise<readonly Run[]> {
-  return (await runs.list(LATEST_RUNS)).filter(({ source }) => source === "file");
+  return (await runs.list(LATEST_RUNS)).filter(isOfFile);
+}
+
+function isOfFile({ source }: Run): boolean {
+  return source === "file";
+}
+
+/**
+ * Of content of which nobody says when it was written, and that is what the feed's latest run had, the as-of of that run:
+ * it is no newer for being fetched again, and events have gone over it since. Undefined of any other.
+ */
+function firstSeen(
+  { name, source, asOfSaid, byEvents }: FeedInput,
+  runs: readonly Run[],
+  { pool, identity }: Pick<Run, "pool" | "identity">,
+): number | undefined {
+  if (byEvents === undefined || source.undated !== true || asOfSaid !== "") return undefined;
+  const latest = runs.find((run) => run.pool === pool && run.feed === name);
+  return latest !== undefined && contentOf(latest.identity) === identity ? latest.asOf : undefined;
 }
 
 /** The run of the same content that was cut. One that was put whole, and of which nothing is pending, is over. */
@@ -203,12 +242,14 @@ export function isApproved(
 /** A feed as it was planned, to be put. */
 export function plannedSource({ input, mapping, guards, plan, identity, unfinished }: PlannedFeed): RunSource {
   const { checked, asOfMs } = input;
+  const { missed } = plan.figures;
   return {
     name: input.name,
     ...(unfinished === undefined ? {} : { run: unfinished.id }),
     identity,
     asOfMs,
-    times: timesOf(unfinished?.asOf ?? asOfMs, mapping),
+    times: timesOf(input, mapping),
+    ...(missed === undefined ? {} : { missed }),
     rereadable: true,
     guards,
     records: () => plan.feedRows(),

@@ -4,8 +4,10 @@
  */
 import { z } from "zod";
 import { soundDocument } from "../../store/documents.ts";
+import { defined } from "../../core/defined.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
 import type { Log } from "../../log.ts";
+import type { MissedFigures } from "../../plan/missed.ts";
 import { packedLines, unpackedLines } from "../../plan/packed-lines.ts";
 import { notPutForm } from "../../plan/not-put.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -21,7 +23,10 @@ const PREFIX = "report ";
 const nameOf = (run: string): string => PREFIX + run;
 
 /** The last line. */
-const endForm = z.object({ issues: z.number() });
+const endForm = z.object({
+  issues: z.number(),
+  missed: z.exactOptional(z.object({ values: z.number(), people: z.number() })),
+});
 
 /** True for the name of a report among those of plans. */
 export function isReport(name: string): boolean {
@@ -29,19 +34,19 @@ export function isReport(name: string): boolean {
 }
 
 /**
- * Keeps the first of what a run did not put, and how much it is in all. Where that fails the run goes on: the whole of
+ * Keeps the first of what a run did not put, and how much it is in all; and what events had missed. Where that fails the run goes on: the whole of
  * it is in the file.
  */
 export async function keepReport(
   { store, keyring }: Pick<Engine, "store" | "keyring">,
   log: Log,
   run: Run,
-  { first, issues }: Pick<ReportFile, "first" | "issues">,
+  { first, issues, missed }: Pick<ReportFile, "first" | "issues"> & { readonly missed?: MissedFigures | undefined },
   expiresAt: number,
 ): Promise<void> {
-  if (issues === 0) return;
+  if (issues === 0 && missed === undefined) return;
   const name = nameOf(run.id);
-  const lines = [...first, { issues }].map((document) => JSON.stringify(document));
+  const lines = [...first, defined({ issues, missed })].map((document) => JSON.stringify(document));
   try {
     await store.plans.keep({ run: name, expiresAt }, packedLines(keyring, name, lines, MAX_BYTES));
   } catch (err) {
@@ -59,17 +64,29 @@ export interface RunReport {
 
 /** Throws an AppError `no-run`. */
 export async function readReport(engine: Pick<Engine, "store" | "keyring">, id: string): Promise<RunReport> {
-  const { store, keyring } = engine;
   const run = await findRun(engine, id);
+  const { issues, of } = await keptReport(engine, id);
+  const isEmpty = run.rows.faulty === 0 && (await engine.store.runs.books(id)).invalid === 0;
+  return { run, kept: of === 0 ? undefined : { issues, of }, isEmpty };
+}
+
+/** What the events of the run's feed had missed; absent where nothing is known of that. */
+export async function keptMissed(
+  engine: Pick<Engine, "store" | "keyring">,
+  id: string,
+): Promise<MissedFigures | undefined> {
+  return (await keptReport(engine, id)).missed;
+}
+
+async function keptReport({ store, keyring }: Pick<Engine, "store" | "keyring">, id: string) {
   const issues: RowIssue[] = [];
-  let of: number | undefined;
+  let end: z.infer<typeof endForm> | undefined;
   for await (const line of unpackedLines(keyring, nameOf(id), store.plans.read(nameOf(id)))) {
     const issue = soundDocument(notPutForm, line);
     if (issue) issues.push(issue);
-    else of = soundDocument(endForm, line)?.issues;
+    else end = soundDocument(endForm, line);
   }
-  const isEmpty = run.rows.faulty === 0 && (await store.runs.books(id)).invalid === 0;
-  return { run, kept: of === undefined ? undefined : { issues, of }, isEmpty };
+  return { issues, of: end?.issues ?? 0, missed: end?.missed };
 }
 
 /** Takes the reports away whose runs are gone. */

@@ -11,7 +11,9 @@ import { workersOf } from "../../store/workers.ts";
 import { AppError } from "../app-error.ts";
 import { pauseOf, type PausedGate } from "../gates/pause.ts";
 import { expireWaiting } from "./approvals.ts";
+import { defined } from "../../core/defined.ts";
 import { findRun } from "./find-run.ts";
+import { keptMissed } from "./kept-report.ts";
 import { summarise, type RunSummary } from "./run-summary.ts";
 
 export interface ListedRun {
@@ -51,7 +53,8 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   const run = await findRun(engine, id);
   const kept = await checkStoredPlan({ plans, keyring: engine.keyring }, run, 0);
   const durationMs = Math.max(0, (run.finishedAt ?? Date.now()) - run.startedAt);
-  const summary = await summarise(runs, letters, id, { resumed: false, durationMs });
+  const missed = await keptMissed(engine, id);
+  const summary = await summarise(runs, letters, id, defined({ resumed: false, durationMs, missed }));
   const workers = await workersOf(engine.store, run.pool);
   const paused = await pauseOf(engine.store, run);
   return { run, summary, kept, othersDeliver: engine.kind === "redis", workers, paused };

@@ -7,6 +7,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import { putFeed, type FeedRow } from "../../delivery/feed-run.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
 import type { RowTimes } from "../../plan/figures.ts";
+import type { MissedFigures } from "../../plan/missed.ts";
 import type { PlannedRow } from "../../plan/planned-row.ts";
 import type { Run, Runs } from "../../store/runs.ts";
 import { runLost, StoreError } from "../../store/store-error.ts";
@@ -16,7 +17,7 @@ import { pauseOf } from "../gates/pause.ts";
 import { keepBeforeImagesOfRun, keepsBeforeImages } from "../plans/before-images.ts";
 import { stopDeliveries } from "./stop-deliveries.ts";
 import { cancelledSentence } from "./cancel-run.ts";
-import { keepReport, sweepReports } from "./kept-report.ts";
+import { keepReport, keptMissed, sweepReports } from "./kept-report.ts";
 import { createReportFile, type ReportFile } from "./report-file.ts";
 import type { RunContext } from "./run-context.ts";
 import { freshRunId } from "./run-id.ts";
@@ -34,6 +35,8 @@ export interface RunSource {
   readonly totalRows?: number;
   /** For people; absent where no file says it. */
   readonly times?: RowTimes;
+  /** What the feed's events had missed, by the plan; absent where that is nothing, or nobody can tell. */
+  readonly missed?: MissedFigures | undefined;
   /** What the plan's scan found, to be kept where the run is to be undone; absent where nothing was looked at. */
   readonly plannedRows?: () => Iterable<PlannedRow>;
   /** Dead letters that were replayed before it; absent where none may heal. */
@@ -67,6 +70,8 @@ export async function runFeed(context: RunContext, source: RunSource): Promise<R
 interface Progress {
   readonly run: Run;
   readonly report: ReportFile;
+  /** What the feed's events had missed when the run was planned first. */
+  readonly missed: MissedFigures | undefined;
   /** Values that were put and are older than what was written since. */
   stale: number;
   /** Rows put so far, those of earlier commands included. */
@@ -86,7 +91,8 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
   if (resumed && context.ownRuns) await Promise.all(context.deliveries.map((delivery) => delivery.wakeAll()));
   observe({ is: "started", run, resumed });
   const report = createReportFile(context.reportPath(run.id));
-  const progress: Progress = { run, report, stale: 0, rows: run.rows.read, endsAt: undefined };
+  const missed = (resumed ? await keptMissed(engine, run.id) : undefined) ?? source.missed;
+  const progress: Progress = { run, report, missed, stale: 0, rows: run.rows.read, endsAt: undefined };
   const failed = new AbortController();
   const signal = AbortSignal.any([interrupts.drain, failed.signal, engine.store.lost, pool.refused]);
   const stopBoth = (error: unknown): never => {
@@ -107,6 +113,7 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
       durationMs: Math.round(performance.now() - startedAt),
       ...(report.issues > 0 ? { report: report.path } : {}),
       ...(progress.stale === 0 ? {} : { stale: { values: progress.stale, ...source.times } }),
+      ...(missed === undefined ? {} : { missed }),
       ...(source.healed === undefined ? {} : { healed: source.healed }),
     });
     const workers = detached ? await workersOf(engine.store, run.pool) : 0;
@@ -133,11 +140,14 @@ async function runOnce(context: RunContext, source: RunSource): Promise<RunSumma
 
 async function put(context: RunContext, source: RunSource, progress: Progress, signal: AbortSignal): Promise<void> {
   const { config, engine, pool, deliveries, ownRuns, observe } = context;
-  const { run, report } = progress;
+  const { run, report, missed } = progress;
   const users = new Set(source.guards.protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(source.guards.protectAttributes);
   if (source.plannedRows && keepsBeforeImages(config, source.name))
     await keepBeforeImagesOfRun(engine, run, source.plannedRows());
+  const keepUntil = Date.now() + config.keepRunsMs;
+  // Whoever goes on with it plans what is left, and not what there was.
+  if (missed) await keepReport(engine, context.log, run, { first: [], issues: 0, missed }, keepUntil);
   const cursor = await putFeed({
     engine,
     profile: pool.profile,
@@ -154,7 +164,8 @@ async function put(context: RunContext, source: RunSource, progress: Progress, s
     signal,
   });
   report.close();
-  await keepReport(engine, context.log, run, report, Date.now() + config.keepRunsMs);
+  const { first, issues } = report;
+  await keepReport(engine, context.log, run, { first, issues, missed }, Date.now() + config.keepRunsMs);
   await engine.store.runs.advance(run.id, "delivering");
   progress.endsAt = cursor;
 }

@@ -19,7 +19,8 @@ export function logRun(log: Log): RunObserver {
       case "forgotten":
         return log.warn({ pool: event.pool, feed: event.feed }, "run forgotten, begun again");
       case "finished": {
-        const { run, pool, feed, rows, books, durationMs, stale } = event.outcome.summary;
+        const { run, pool, feed, rows, books, durationMs, stale, missed } = event.outcome.summary;
+        if (missed) log.warn({ run, pool, feed, ...missed }, "events had missed values");
         if (stale && isOnlyStale(event.outcome.summary)) {
           log.warn({ run, pool, feed, stale: stale.values, asOf: stale.asOf }, "run is older than what was written");
         }

@@ -2,6 +2,7 @@
 import { imbalance, type Books } from "../../core/books.ts";
 import type { Letters } from "../../store/letters.ts";
 import type { StaleFigures } from "../../plan/figures.ts";
+import type { MissedFigures } from "../../plan/missed.ts";
 import type { Runs } from "../../store/runs.ts";
 
 export interface RunSummary {
@@ -20,6 +21,8 @@ export interface RunSummary {
   readonly report?: string;
   /** Values that this command has put and that are not there, because newer ones were written; absent where there are none. */
   readonly stale?: Omit<StaleFigures, "rows">;
+  /** What the feed's events had missed, by the plan of it; absent where that is nothing, or nobody can tell. */
+  readonly missed?: MissedFigures;
   /** Dead letters of the pool whose cause was gone, and that were replayed; absent where none may heal. */
   readonly healed?: number;
   readonly resumed: boolean;
@@ -29,6 +32,7 @@ export interface RunSummary {
 export interface SummaryFacts {
   readonly report?: string;
   readonly stale?: NonNullable<RunSummary["stale"]>;
+  readonly missed?: MissedFigures;
   readonly healed?: number;
   readonly resumed: boolean;
   readonly durationMs: number;
@@ -60,9 +64,9 @@ export function isComplete(summary: Pick<RunSummary, "rows" | "books" | "stale">
 
 /**
  * True where all that would have changed something came too late. Rows that say their own times are overtaken one by
- * one as a matter of course: of them all have to be.
+ * one as a matter of course: of them all have to be. So is a file by events of its feed.
  */
 export function isOnlyStale({ books, stale }: Pick<RunSummary, "books" | "stale">): boolean {
-  if (stale === undefined || books.applied > 0 || books.pending > 0) return false;
+  if (stale === undefined || stale.events === true || books.applied > 0 || books.pending > 0) return false;
   return stale.column === undefined || books.stale === books.received;
 }

@@ -22,7 +22,7 @@ import type { Letter } from "../../core/letter.ts";
 import type { Runs } from "../../store/runs.ts";
 import { viewLetter } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
-import { exceptionsOf, feedsOf, ledgerOf, withFeed } from "./outcomes.ts";
+import { exceptionsOf, runsOf, ledgerOf, withFeed } from "./outcomes.ts";
 import { reasons } from "./reasons.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
 import { adviceOf } from "../../core/advice.ts";
@@ -111,11 +111,11 @@ export async function explainUser(
   ];
   const exceptions = await exceptionsOf(engine, profile.id, { user, names, ledger: state.ledger });
   const writes = written.flatMap((unit) => unit.written ?? []);
-  const feeds = await feedsOf(store.runs, [...waiting, ...written, ...writes, ...letters]);
-  const pending = waiting.map((unit) => withFeed(unit, feeds));
+  const runs = await runsOf(store.runs, [...waiting, ...written, ...writes, ...letters]);
+  const pending = waiting.map((unit) => withFeed(unit, runs));
   const ledger = written.map((unit) => {
-    const settled = withFeed(unit, feeds);
-    return unit.written === undefined ? settled : { ...settled, written: withFeed(unit.written, feeds) };
+    const settled = withFeed(unit, runs);
+    return unit.written === undefined ? settled : { ...settled, written: withFeed(unit.written, runs) };
   });
   return {
     pool: {
@@ -154,7 +154,7 @@ export async function explainUser(
         inHand: state.mailbox?.claim !== undefined,
         isKept: Object.values(state.mailbox?.pending ?? {}).every(({ gate }) => gate !== undefined),
         heldUntilConfirmed: profile.requireVerificationBeforeUpdate,
-        letters: letters.map((letter) => withFeed(letter, feeds)),
+        letters: letters.map((letter) => withFeed(letter, runs)),
         pending,
         exceptions,
         holds,

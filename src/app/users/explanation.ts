@@ -69,7 +69,11 @@ export interface ExceptionView {
   readonly reason: string;
   readonly run: string;
   readonly feed?: string;
+  /** Of a file. */
   readonly line?: number;
+  /** True where it is of an event; `record` is its number there. */
+  readonly event?: true;
+  readonly record?: number;
   readonly at: string;
 }
 

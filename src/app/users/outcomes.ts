@@ -3,13 +3,14 @@ import { accountOf } from "../../cognito/listed-user.ts";
 import type { ListedUser } from "../../core/comparison.ts";
 import { isOfFormer, type UserState } from "../../core/mailbox.ts";
 import type { PoolProfile } from "../../core/pool-schema.ts";
+import { defined } from "../../core/defined.ts";
 import { contactOf, flagOf, VERIFIED, type UnitValue } from "../../core/unit.ts";
 import { timeOf } from "../../core/version.ts";
 import { nameKey } from "../../delivery/row-exceptions.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Exception } from "../../store/exceptions.ts";
 import type { Keyring } from "../../store/keyring.ts";
-import type { Runs } from "../../store/runs.ts";
+import type { Run, Runs } from "../../store/runs.ts";
 import { printable } from "../../core/masking.ts";
 import type { ExceptionView, LedgerUnit } from "./explanation.ts";
 
@@ -78,34 +79,35 @@ export async function exceptionsOf(
     return (entry?.settledAt ?? entry?.at ?? -1) > at;
   };
   const still = noted.filter((one) => !isOver(one));
-  const feeds = await feedsOf(store.runs, still);
+  const runs = await runsOf(store.runs, still);
   return still
     .toSorted((a, b) => a.at - b.at)
     .map(({ unit, kind, reason, run, line, at }) => {
-      const place = line === undefined ? {} : { line };
-      return withFeed({ attribute: unit, kind, reason, run, ...place, at: iso(at) }, feeds);
+      const isOfEvent = runs.get(run)?.source === "events";
+      const place = isOfEvent ? { event: true as const, record: line } : { line };
+      return withFeed(defined({ attribute: unit, kind, reason, run, ...place, at: iso(at) }), runs);
     });
 }
 
-/** The feeds of runs, by the runs' ids. Those of single changes have none, nor has a run that the store has forgotten. */
-export async function feedsOf(
+/** The runs that have feeds, by their ids: none of single changes, nor one that the store has forgotten. */
+export async function runsOf(
   runs: Runs,
   units: readonly { readonly run?: string }[],
-): Promise<ReadonlyMap<string, string>> {
-  const feeds = new Map<string, string>();
+): Promise<ReadonlyMap<string, Run>> {
+  const found = new Map<string, Run>();
   for (const id of new Set(units.map(({ run }) => run))) {
     const run = id === undefined ? undefined : await runs.get(id);
-    if (run !== undefined && run.source !== "direct") feeds.set(run.id, printable(run.feed));
+    if (run !== undefined && run.source !== "direct") found.set(run.id, run);
   }
-  return feeds;
+  return found;
 }
 
 export function withFeed<T extends { readonly run?: string }>(
   unit: T,
-  feeds: ReadonlyMap<string, string>,
+  runs: ReadonlyMap<string, Run>,
 ): T & { readonly feed?: string } {
-  const feed = unit.run === undefined ? undefined : feeds.get(unit.run);
-  return feed === undefined ? unit : { ...unit, feed };
+  const run = unit.run === undefined ? undefined : runs.get(unit.run);
+  return run === undefined ? unit : { ...unit, feed: printable(run.feed) };
 }
 
 function iso(epochMs: number): string {

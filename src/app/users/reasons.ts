@@ -169,15 +169,19 @@ function letterSentences(
   ];
 }
 
+/** Nobody gives an event a later time. */
+const NEWER = "Something newer was there before.";
+
 /** `too-long`, and what it means. */
-export function exceptionText({ attribute, kind, reason, at, line, ...run }: ExceptionView): string {
+export function exceptionText({ attribute, kind, reason, at, line, event, record, ...run }: ExceptionView): string {
   const what = attribute === "" ? "A row" : `\`${attribute}\``;
   if (kind === "discarded") {
     return `${what} was put by ${byWhom(run)}, became a dead letter (${reason}), and was discarded at ${at}: put it again where it is wanted.`;
   }
-  const where = `${line === undefined ? "" : `line ${line} of `}${byWhom(run)}`;
+  const of = event === true ? "an event of " : line === undefined ? "" : `line ${line} of `;
+  const where = `${record === undefined ? "" : `record ${record} of `}${of}${byWhom(run)}`;
   const why = kind === reason ? kind : `${kind}: ${reason}`;
-  return `${what} was not written (${why}), at ${at}, ${where}. ${adviceOfRow(reason)}`.trimEnd();
+  return `${what} was not written (${why}), at ${at}, ${where}. ${event === true && reason === "stale" ? NEWER : adviceOfRow(reason)}`.trimEnd();
 }
 
 /** What a stale value was older than. */
