@@ -54,12 +54,11 @@ describe("parked events", () => {
   test("are listed beside letters, by feed and reason, and one by one", async (t) => {
     const { app, send, drain, dead, json, ids } = await stage(t);
     assert.match((await dead("list")).stdout, /^No dead letters, and no parked events\./);
+    await app.sync(await app.file("username,given_name\nnoone,Nan\n"));
     await send("hr", { employees: [person("eve")] }, { id: "1" });
     await send("hr", { employees: [person("fay")] }, { id: "2" });
     await send("crm", "{ secret");
     await drain();
-    const file = await app.file("username,given_name\nnoone,Nan\n");
-    await app.sync(file);
     const { stdout, code } = await dead("list");
     assert.equal(code, EXIT.done);
     assert.match(stdout, /user-not-found +user-not-found +1 +1/);
@@ -147,10 +146,10 @@ describe("parked events", () => {
 
   test("are discarded by ids and filters, and with all else only where that is said", async (t) => {
     const { app, send, drain, dead, json, ids } = await stage(t);
+    await app.sync(await app.file("username,given_name\nnoone,Nan\n"));
     for (const name of ["eve", "fay", "gus"]) await send("hr", { employees: [person(name)] }, { id: name });
     await send("crm", "{");
     await drain();
-    await app.sync(await app.file("username,given_name\nnoone,Nan\n"));
     assert.equal((await dead("discard")).code, EXIT.usage);
     assert.deepEqual(await json("discard", "--all", "--dry-run"), { dryRun: true, letters: 1, events: 4 });
     const [first = ""] = await ids();

@@ -51,14 +51,14 @@ export async function lookAgainAfterScan(
 async function lookAgain(
   { inbox }: Pick<Store, "inbox">,
   log: Log,
-  isMeant: (feed: string) => boolean = () => true,
+  include: (feed: string) => boolean = () => true,
 ): Promise<void> {
   let chosen: Pick<ParkedEntry, "id" | "parkedAt">[] = [];
   const longestAgo = (): void => {
     chosen = chosen.toSorted((one, other) => one.parkedAt - other.parkedAt).slice(0, NOBODIES_AT_ONCE);
   };
   for await (const { id, feed, parkedAt } of inbox.parked({ reason: "nobody" })) {
-    if (!isMeant(feed)) continue;
+    if (!include(feed)) continue;
     chosen.push({ id, parkedAt });
     if (chosen.length >= 2 * NOBODIES_AT_ONCE) longestAgo();
   }
