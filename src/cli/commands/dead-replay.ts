@@ -137,7 +137,7 @@ async function replay({ io }: Context, ids: readonly string[], flags: ReplayFlag
         : await withScope((within) => replayEvents(io, opened, within, engine, toMap, flags));
     if (ofEvents) print(`${ofLetters ? "\n" : ""}${ofEvents.text}`);
     const diedAgain = (ofLetters?.diedAgain ?? 0) + (ofEvents?.diedAgain ?? 0);
-    const none = { events: 0, parkedAgain: {}, ahead: 0, eventRuns: [] };
+    const none = { events: 0 };
     printDocument({ ...about, ...ofLetters?.document, ...none, ...ofEvents?.document, diedAgain });
     const isAll = diedAgain + notReplayable === 0 && !stay;
     return isAll && Object.keys(ofEvents?.document.parkedAgain ?? {}).length === 0 ? EXIT.done : EXIT.partial;
