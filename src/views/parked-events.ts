@@ -76,8 +76,9 @@ export function eventReplayText({ events, parkedAgain, ahead }: EventReplay, com
   const reasons = Object.entries(parkedAgain);
   const again = reasons.reduce((sum, [, number]) => sum + number, 0);
   const words = reasons.map(([reason, number]) => `${reason}: ${count(number)}`).join(", ");
+  const changes = events - again - ahead;
   const parts = [
-    counted(events - again - ahead, "is changes now", "are changes now"),
+    ...(changes > 0 || events === 0 ? [counted(changes, "is changes now", "are changes now")] : []),
     ...(ahead > 0 ? [counted(ahead, "waits for its time", "wait for their time")] : []),
     ...(again > 0
       ? [`${counted(again, "is", "are")} parked again (${words}; see \`${command("dead", "list")}\`)`]

@@ -114,10 +114,11 @@ describe("parked events", () => {
     const { send, drain, dead, json, ids, engine, app } = await stage(t);
     app.pool.addUser({ username: "ana", attributes: { email: "ana@example.com", email_verified: "true" } });
     await send("hr", { employees: [person("eve"), person("ana"), person("fay")] }, { id: "1", signedAtMs: 1_000 });
+    await send("hr", { employees: [{ mail: "eve@example.com", first: "Secret" }] }, { id: "2" });
     await send("crm", "x\u001b[2J\n\ttwo\u202e");
     await engine.store.inbox.add([{ id: "forged", feed: "crm", body: "x" }], { entries: 10, bytes: 1e6 });
     await drain();
-    const [hr = "", crm = "", forged = ""] = await ids();
+    const [hr = "", one = "", crm = "", forged = ""] = await ids();
     const { came, parked, bytes, advice, ...shown } = await json("show", hr);
     assert.deepEqual(shown, {
       id: hr,
@@ -129,7 +130,7 @@ describe("parked events", () => {
       signed: "1970-01-01T00:00:01.000Z",
       contentType: "application/json",
       left: [1, 3],
-      body: "{***",
+      body: "***",
     });
     assert.ok(came && parked && Number(bytes) > 100 && advice);
     const { stdout } = await dead("show", hr, crm, "--show-values");
@@ -137,6 +138,7 @@ describe("parked events", () => {
     assert.match(stdout, /"mail":"eve@example.com"/);
     assert.match(stdout, /body +x\uFFFD\[2J\n +two\uFFFD\n/);
     assert.doesNotMatch((await dead("show", hr, crm)).stdout, /example|two/);
+    assert.equal((await json("show", one))["body"], "***");
     const { body, reason } = await json("show", forged);
     assert.deepEqual([body, reason], ["(altered)", "unreadable"]);
     await engine.store.inbox.replay([crm]);
@@ -250,7 +252,7 @@ describe("parked events", () => {
     );
     const again = await dead("replay", "--kind", "event", "--reason", "ahead");
     assert.equal(again.code, EXIT.partial);
-    assert.match(again.stdout, /1 is parked again \(ahead: 1; see `.*dead list/);
+    assert.match(again.stdout, /^Mapped 1 parked event anew: 1 is parked again \(ahead: 1; see `.*dead list/);
   });
 
   test("are mapped anew and delivered by the command itself in a data directory, by today's configuration", async (t) => {

@@ -1,7 +1,7 @@
 /** Events that cannot become changes, as somebody looks for them beside dead letters: counted, shown, discarded. */
 import type { Config } from "../../config/config.ts";
 import { namedPool } from "../../config/config.ts";
-import { mask, printable } from "../../core/masking.ts";
+import { printable } from "../../core/masking.ts";
 import { defined } from "../../core/defined.ts";
 import type { Keyring } from "../../store/keyring.ts";
 import type { Inbox, ParkedEntry, TakenEntry } from "../../store/inbox.ts";
@@ -135,6 +135,8 @@ export function eventLine({ id, feed, reason, arrivedAt, parkedAt }: ParkedEntry
 
 /** Stands for what was altered in the store. */
 const UNREADABLE = "(altered)";
+/** Nothing of a body: it has values of all kinds, and what hides one may show another. */
+const MASKED = "***";
 
 export function viewEvent(
   config: Config,
@@ -146,7 +148,6 @@ export function viewEvent(
   const event = openEvent(keyring, entry);
   if (event === undefined) return { ...line, body: UNREADABLE, advice: adviceOf("altered") };
   const { scheme, signedAt, contentType, left, body } = event;
-  const text = new TextDecoder().decode(body);
   return defined({
     ...line,
     scheme,
@@ -154,7 +155,7 @@ export function viewEvent(
     contentType: printable(contentType),
     bytes: body.length,
     left: left?.records,
-    body: showValues ? shownBody(text) : mask(text),
+    body: showValues ? shownBody(new TextDecoder().decode(body)) : MASKED,
     advice: adviceOfParked(entry.reason),
   });
 }
