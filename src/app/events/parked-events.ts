@@ -67,7 +67,7 @@ const ADVICE: Readonly<Record<ParkedReason, string>> = {
 };
 
 /** What to do about events of a reason; blank where it is not known. */
-export function adviceOfParked(reason: string): string {
+function adviceOfParked(reason: string): string {
   return new Map<string, string>(Object.entries(ADVICE)).get(reason) ?? "";
 }
 
