@@ -221,6 +221,33 @@ describe("parked events", () => {
     assert.equal((await engine.store.inbox.counts()).waiting, 1);
   });
 
+  test("wait in the inbox where whoever waits for them is interrupted, or the last ingest ends", async (t) => {
+    const { app, engine, send, drain, ids } = await stage(t);
+    await send("crm", "{");
+    await drain();
+    const [id = ""] = await ids();
+    const lease = keepAlive(engine.store, { does: "events" });
+    t.after(() => lease.end());
+    await until("it is alive", async () => (await engine.store.workers.list()).length > 0);
+    const goesBack = () => until("it waits", async () => (await engine.store.inbox.counts()).waiting === 1);
+    const environment = app.environment;
+    const words = ["dead", "replay", id, "--config", app.at("poolsync.yaml")];
+    const signal = new AbortController();
+    const cut = runCommand(words, { environment, drain: signal.signal });
+    await goesBack();
+    signal.abort();
+    const { code, stderr } = await cut;
+    assert.equal(code, EXIT.interrupted);
+    assert.match(stderr, /Interrupted\. 1 event waits in the inbox, where `poolsync ingest[^`]*` takes them/);
+    await drain();
+    const left = runCommand(words, { environment });
+    await goesBack();
+    lease.end();
+    const said = await left;
+    assert.equal(said.code, EXIT.failed);
+    assert.match(said.stderr, /No process takes events any more: 1 event waits in the inbox for `poolsync ingest/);
+  });
+
   test("are mapped anew by the fleet's ingest, which is waited for", async (t) => {
     const { app, send, drain, dead, json, ids, ingest } = await stage(t);
     await send("hr", { employees: [person("eve")] }, { id: "1" });
