@@ -58,6 +58,12 @@ export interface ParkedEntry extends Arrived {
   readonly parkedAt: number;
 }
 
+/** `parked` where it is; `notBefore` where it waits for a time that is ahead (epoch ms). */
+export interface FoundEntry extends TakenEntry {
+  readonly parked?: Pick<ParkedEntry, "reason" | "parkedAt">;
+  readonly notBefore?: number;
+}
+
 export interface Take {
   readonly entries: readonly TakenEntry[];
   /** Milliseconds until something more may be taken, this drainer's own at the end of its lease included; 0 where something waits. Absent where there is nothing. */
@@ -135,8 +141,8 @@ export interface Inbox {
   park(taken: TakenRef, reason: string): Promise<readonly string[]>;
   /** In order of arrival. What arrives while they are read is not among them. */
   parked(filter: ParkedFilter): AsyncIterable<ParkedEntry>;
-  /** Whatever becomes of it; `parked` where it is. */
-  get(id: string): Promise<(TakenEntry & { readonly parked?: Pick<ParkedEntry, "reason" | "parkedAt"> }) | undefined>;
+  /** Whatever becomes of it. */
+  get(id: string): Promise<FoundEntry | undefined>;
   /** Parked entries wait again, as what arrived when they did. Answers the ids that were parked. */
   replay(ids: readonly string[]): Promise<readonly string[]>;
   /** Parked entries go. Answers the ids that were parked. */

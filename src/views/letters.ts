@@ -5,6 +5,8 @@ import type { LetterView } from "../app/letters/letter-view.ts";
 import { adviceOf } from "../core/advice.ts";
 import { age, count } from "../core/amounts.ts";
 import { isLostPerson } from "../core/failure.ts";
+import type { EventGroup } from "../app/events/parked-events.ts";
+import { eventGroupDocument, eventGroupsText, eventLineText } from "./parked-events.ts";
 import { indent, table } from "./table.ts";
 
 /** A group with the view of its oldest letter. */
@@ -13,7 +15,7 @@ export interface ShownGroup {
   readonly example: LetterView;
 }
 
-export function groupsDocument(shown: readonly ShownGroup[]): object {
+export function groupsDocument(shown: readonly ShownGroup[], events: readonly EventGroup[]): object {
   const groups = shown.map(({ group, example }) => {
     const { kind, pool, reason, altered, letters, people, oldest, newest } = group;
     const { id, username, attribute, value } = example;
@@ -31,7 +33,11 @@ export function groupsDocument(shown: readonly ShownGroup[]): object {
       advice,
     };
   });
-  return { total: shown.reduce((sum, { group }) => sum + group.letters, 0), groups };
+  const total = shown.reduce((sum, { group }) => sum + group.letters, 0);
+  return {
+    total: total + events.reduce((sum, group) => sum + group.events, 0),
+    groups: [...groups, ...events.map(eventGroupDocument)],
+  };
 }
 
 function adviceOfGroup({ kind, reason, altered }: LetterGroup): string {
@@ -40,8 +46,8 @@ function adviceOfGroup({ kind, reason, altered }: LetterGroup): string {
 
 function noneText(filters: readonly string[], command: (...words: readonly string[]) => string): string {
   return filters.length > 0
-    ? `No dead letter is so: \`${command("dead", "list")}\` without filters shows all.\n`
-    : "No dead letters.\n";
+    ? `No dead letter or parked event is so: \`${command("dead", "list")}\` without filters shows all.\n`
+    : "No dead letters, and no parked events.\n";
 }
 
 interface GroupsLook {
@@ -54,8 +60,16 @@ interface GroupsLook {
   readonly command: (...words: readonly string[]) => string;
 }
 
-export function letterGroupsText(shown: readonly ShownGroup[], { filters, width, now, command }: GroupsLook): string {
-  if (shown.length === 0) return noneText(filters, command);
+export function deadGroupsText(shown: readonly ShownGroup[], events: readonly EventGroup[], look: GroupsLook): string {
+  const { filters, command } = look;
+  if (shown.length + events.length === 0) return noneText(filters, command);
+  return [
+    [letterGroupsText(shown, look), eventGroupsText(events, look)].filter((part) => part !== "").join("\n"),
+    `\nOne by one: ${command("dead", "list", "--letters", ...filters)}\n`,
+  ].join("");
+}
+
+export function letterGroupsText(shown: readonly ShownGroup[], { width, now, command }: GroupsLook): string {
   const parts = [
     table(
       [
@@ -98,7 +112,6 @@ export function letterGroupsText(shown: readonly ShownGroup[], { filters, width,
     const next = kind === "token-expired" || kind === "altered" ? "discard" : "replay";
     parts.push(`  ${command("dead", next, "--kind", kind)}\n`);
   }
-  parts.push(`\nOne by one: ${command("dead", "list", "--letters")}\n`);
   return parts.join("");
 }
 
@@ -109,7 +122,7 @@ interface PageLook extends GroupsLook {
 
 /** Letters one by one: whose value is which, and why it was not written. */
 export function letterPageText(
-  { total, times: all, page, pages, letters }: LetterPage,
+  { total, times: all, page, pages, letters, events }: LetterPage,
   { width, now, command, filters, size }: PageLook,
 ): string {
   if (total === 0) return noneText(filters, command);
@@ -126,9 +139,12 @@ export function letterPageText(
     const about = indent(`${id}  `, `${username}: ${attribute} = ${value}`, width);
     return `${about}${indent("  ", `${why}, ${when}${areSeveral ? `, in ${pool}` : ""}`, width)}`;
   });
+  shown.push(...events.map((event) => eventLineText(event, width, ago)));
   const from = (page - 1) * size + 1;
   const to = Math.min(page * size, total);
-  const which = total === 1 ? "1 letter" : `Letters ${count(from)} to ${count(to)} of ${count(total)}`;
+  const names = events.length === 0 ? "letter" : letters.length === 0 ? "event" : "letters and event";
+  const many = `${names.slice(0, 1).toUpperCase()}${names.slice(1)}s`;
+  const which = total === 1 ? `1 ${names}` : `${many} ${count(from)} to ${count(to)} of ${count(total)}`;
   const often = all === total ? "" : `, buried ${count(all)} times in all`;
   return [
     ...shown,

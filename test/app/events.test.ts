@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
-import { createParkedWatch } from "../../src/app/events/parked-watch.ts";
 import { readReport } from "../../src/app/runs/kept-report.ts";
 import { statusOf } from "../../src/app/status.ts";
 import { createLog } from "../../src/log.ts";
@@ -307,29 +306,6 @@ describe("events", () => {
     await drain();
     assert.deepEqual(await parked(), ["hr unreadable"]);
     assert.equal([value("ana", "name"), value("bob", "name")].filter((one) => one !== undefined).length, 1);
-  });
-
-  test("that named nobody are looked at again each hour, and go when they are too old", async (t) => {
-    const { app, engine, send, drain, value, parked, log } = await eventStage(t);
-    const { store } = engine;
-    const event = (name: string) => ({ employees: [{ mail: `${name}@example.com`, first: name }] });
-    await send("hr", event("eve"), { id: "1" });
-    await send("hr", event("fay"), { id: "2" });
-    await send("crm", "{");
-    await drain();
-    app.pool.addUser({ username: "eve", attributes: { email: "eve@example.com", email_verified: "true" } });
-    const day = 86_400_000;
-    const watch = createParkedWatch(store, log, day);
-    const now = Date.now();
-    await watch.look(now);
-    await watch.look(now + 3_599_000);
-    assert.equal((await parked()).length, 3);
-    await watch.look(now + 3_600_000);
-    assert.equal((await store.inbox.counts()).waiting, 2);
-    await drain();
-    assert.deepEqual([value("eve", "name"), await parked()], ["eve", ["crm unreadable", "hr nobody"]]);
-    await createParkedWatch(store, log, 0).look(now);
-    assert.deepEqual(await parked(), []);
   });
 
   test("with the id of a job are others, and so are those of two schemes", async (t) => {

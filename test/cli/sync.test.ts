@@ -175,6 +175,7 @@ describe("a file, from the command line to the pool and back", () => {
       people: 1,
       byKind: { "user-not-found": 3 },
       notReplayable: 0,
+      events: 0,
     });
     const { code, document } = await json(["dead", "replay", "--limit", "1"]);
     assert.equal(code, 2);

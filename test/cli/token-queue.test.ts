@@ -109,7 +109,14 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     stage.emulator.faults.clear();
 
     const dry = await inData(["dead", "replay", "--kind", "token-expired", "--dry-run", "--json"]);
-    assert.deepEqual(JSON.parse(dry.stdout), { dryRun: true, letters: 0, people: 0, byKind: {}, notReplayable: 1 });
+    assert.deepEqual(JSON.parse(dry.stdout), {
+      dryRun: true,
+      letters: 0,
+      people: 0,
+      byKind: {},
+      notReplayable: 1,
+      events: 0,
+    });
     const replay = await inData(["dead", "replay"]);
     assert.equal(replay.code, EXIT.partial);
     assert.match(

@@ -190,6 +190,8 @@ export function inboxSuite(name: string, open: Open, time: Time): void {
       const at = (await suite.store.now()) + 500;
       assert.deepEqual(await inbox.defer({ ...taken, ids: [next.id] }, at), [next.id]);
       assert.deepEqual(await inbox.defer({ ...taken, ids: [past.id, later.id] }, 0), [past.id]);
+      const times = await Promise.all([next, past, later].map(async ({ id }) => (await inbox.get(id))?.notBefore));
+      assert.deepEqual(times, [at, undefined, now + 1_000]);
       assert.deepEqual((await take({ limit: 1 })).ids, [past.id]);
       await suite.passes(1_000);
       assert.deepEqual((await take()).ids, [later.id, next.id]);

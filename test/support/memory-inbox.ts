@@ -1,4 +1,5 @@
 /** The inbox of the store in memory: one list of entries, each with what became of it. */
+import { defined } from "../../src/core/defined.ts";
 import { admit, REPEAT_MS } from "../../src/core/inbox.ts";
 import type { AddedEntry, DrainedRef, Inbox, ParkedEntry, TakenEntry, TakenRef } from "../../src/store/inbox.ts";
 
@@ -113,7 +114,9 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
     },
     async get(id) {
       const entry = byId(id);
-      return entry && { ...arrived(entry), body: entry.body, ...(entry.parked ? { parked: entry.parked } : {}) };
+      if (entry === undefined) return undefined;
+      const { body, parked, notBefore } = entry;
+      return defined({ ...arrived(entry), body, parked, notBefore: notBefore > clock.nowMs ? notBefore : undefined });
     },
     async replay(ids) {
       return idsOf(isParked(ids).map((entry) => Object.assign(entry, { parked: undefined })));

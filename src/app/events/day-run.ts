@@ -41,11 +41,20 @@ export function createDayRuns({ store, keyring }: Pick<Engine, "store" | "keyrin
   };
 }
 
+/** Those of some feeds that take changes still. */
+export async function openDayRuns(runs: Runs, feeds: ReadonlySet<string>): Promise<readonly Run[]> {
+  return (await runs.list(LATEST_RUNS)).filter((run) => isOpen(run) && feeds.has(run.feed));
+}
+
+function isOpen({ source, state }: Run): boolean {
+  return source === "events" && (state === "reading" || state === "delivering");
+}
+
 /** Ends those that are over. Of several processes one does, and its log is told. */
 export async function finishDayRuns(runs: Runs, log: Log, nowMs: number): Promise<void> {
-  for (const { id, source, feed, pool, state, startedAt } of await runs.list(LATEST_RUNS)) {
-    const isOpen = source === "events" && (state === "reading" || state === "delivering");
-    if (!isOpen || nowMs < endOfDay(startedAt) + AFTER_DAY_MS) continue;
+  for (const run of await runs.list(LATEST_RUNS)) {
+    const { id, feed, pool, startedAt } = run;
+    if (!isOpen(run) || nowMs < endOfDay(startedAt) + AFTER_DAY_MS) continue;
     const books = await runs.books(id);
     if (books.pending > 0 || !(await runs.transition(id, ["reading", "delivering"], "finished"))) continue;
     const ended: Run | undefined = await runs.get(id);

@@ -1,6 +1,7 @@
 /** Dead letters one by one, a page at a time. */
 import type { Engine } from "../../queues/engine.ts";
 import type { LetterFilter } from "../../store/letters.ts";
+import { eventLine, type EventLine, type ParkedEvents } from "../events/parked-events.ts";
 import { viewLetter, type LetterView } from "./letter-view.ts";
 import { lettersOf } from "./letter-groups.ts";
 
@@ -14,15 +15,18 @@ export interface LetterPage {
   readonly pages: number;
   /** The oldest first, by the last time. */
   readonly letters: readonly LetterView[];
+  /** Parked events, which come behind all letters, the oldest first. */
+  readonly events: readonly EventLine[];
 }
 
-/** Looks through all letters, and opens those of the page. */
+/** Looks through all letters and events, and opens the letters of the page. */
 export async function pageOfLetters(
   engine: Engine,
   filters: readonly LetterFilter[],
-  { page, size }: { readonly page: number; readonly size: number },
+  { page, size, events: parked }: { readonly page: number; readonly size: number; readonly events?: ParkedEvents },
 ): Promise<LetterPage> {
   const letters: LetterView[] = [];
+  const events: EventLine[] = [];
   let total = 0;
   let times = 0;
   for await (const letter of lettersOf(engine, filters)) {
@@ -30,5 +34,10 @@ export async function pageOfLetters(
     total += 1;
     times += letter.times ?? 1;
   }
-  return { total, times, page, pages: Math.ceil(total / size), letters };
+  for await (const entry of parked?.() ?? []) {
+    if (Math.floor(total / size) === page - 1) events.push(eventLine(entry));
+    total += 1;
+    times += 1;
+  }
+  return { total, times, page, pages: Math.ceil(total / size), letters, events };
 }

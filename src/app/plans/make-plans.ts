@@ -11,6 +11,7 @@ import type { Pool } from "../../delivery/pool.ts";
 import { isEnded, type Run, type Runs } from "../../store/runs.ts";
 import type { RunSource } from "../runs/run-feed.ts";
 import { interruptedEarly } from "../app-error.ts";
+import { lookAgainAfterScan } from "../events/parked-watch.ts";
 import { identityOf, recordsOf, timesOf, type FeedInput } from "../feeds/feed-input.ts";
 import { contentOf } from "../runs/approvals.ts";
 import { healingOf } from "./auto-replay.ts";
@@ -106,6 +107,8 @@ export async function planFeeds(
   );
   const choice = { unlisted, everybody, missesNobody, healing };
   const plans = await planAll({ ...deps, directory: config.dataDir }, inputs, baseline, choice);
+  const scan = plans[0]?.figures.scan;
+  if (scan && scan.oneByOne !== true) await lookAgainAfterScan(engine.store, { config, log }, pool.profile.id);
   return plans.map((plan, index) => {
     const [feed, input] = [feeds[index], inputs[index]];
     if (!feed || !input) throw new Error("Expected a plan for each feed");

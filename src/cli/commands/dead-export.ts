@@ -28,6 +28,7 @@ export function addExport(dead: Command, context: Context): void {
   engineOptions(
     filterOptions(
       dead.command("export").description("Write dead letters as NDJSON, one a line, for `poolsync sync -`."),
+      { events: false },
     )
       .option("--show-values", "with the values; without it they are null, which changes nothing")
       .option("--out <file>", "a new file that only you may read (default: standard output)"),

@@ -122,12 +122,14 @@ export function createInbox(database: StoreDatabase, now: () => number): Inbox {
     },
 
     async get(id) {
-      const [row] = await database.query<EntryRow & { body: string }>(
-        `SELECT ${COLUMNS}, body FROM poolsync.inbox WHERE id = $1`,
+      const [row] = await database.query<EntryRow & { body: string; not_before: number | null }>(
+        `SELECT ${COLUMNS}, body, not_before FROM poolsync.inbox WHERE id = $1`,
         [id],
       );
       if (!row) return undefined;
-      return defined({ ...arrivedOf(row), body: row.body, parked: row.parked_at === null ? undefined : parkedOf(row) });
+      const { body, not_before: at } = row;
+      const parked = row.parked_at === null ? undefined : parkedOf(row);
+      return defined({ ...arrivedOf(row), body, parked, notBefore: at !== null && at > now() ? at : undefined });
     },
 
     trim: (bounds, limit) => database.transaction((session) => trimParked(session, bounds, limit, now())),

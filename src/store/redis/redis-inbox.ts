@@ -3,7 +3,7 @@ import { REPEAT_MS, type InboxLimits } from "../../core/inbox.ts";
 import { defined } from "../../core/defined.ts";
 import { createBatcher } from "../batcher.ts";
 import { entryDocument, soundDocument } from "../documents.ts";
-import type { AddedEntry, Inbox, NewEntry, ParkedEntry, ParkedFilter, TakenEntry } from "../inbox.ts";
+import type { AddedEntry, FoundEntry, Inbox, NewEntry, ParkedEntry, ParkedFilter } from "../inbox.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import { inboxCountsReply, parseReply } from "./replies.ts";
@@ -20,11 +20,6 @@ const ENTRIES_PER_STEP = 200;
 interface Batch {
   readonly entries: readonly NewEntry[];
   readonly limits: InboxLimits;
-}
-
-/** An entry as a script answers it. */
-interface ReadEntry extends TakenEntry {
-  readonly parked?: Pick<ParkedEntry, "reason" | "parkedAt">;
 }
 
 /** The keys that lua/inbox.lua declares, in its order: the last of a script. */
@@ -98,7 +93,7 @@ export function createRedisInbox(redis: RedisClient, keys: Keys, scripts: Script
         last = `(${page.at(-1)}`;
         const ids = page.filter((_, index) => index % 2 === 0);
         const found = entriesOf(await list("inbox-read", [0, ...ids]));
-        for (const { parked, body: _, ...entry } of found) {
+        for (const { parked, body: _, notBefore: __, ...entry } of found) {
           // One that is not was replayed a moment ago.
           if (parked && includes(filter, { ...entry, ...parked })) yield { ...entry, ...parked };
         }
@@ -155,16 +150,16 @@ function added(text: string, at: string): AddedEntry {
 }
 
 /** Of a list of id, document and body. */
-function entriesOf(found: readonly string[]): readonly ReadEntry[] {
-  const entries: ReadEntry[] = [];
+function entriesOf(found: readonly string[]): readonly FoundEntry[] {
+  const entries: FoundEntry[] = [];
   for (let at = 0; at + 2 < found.length; at += 3) {
     const [id = "", text = "", body = ""] = found.slice(at, at + 3);
     // The script has looked at its form.
     const entry = soundDocument(entryDocument, text);
     if (entry === undefined) continue;
-    const { feed, arrival, arrivedAt, parked } = entry;
+    const { feed, arrival, arrivedAt, parked, notBefore } = entry;
     const isParked = parked && { reason: parked.reason, parkedAt: parked.at };
-    entries.push(defined({ id, feed, arrival: Number(arrival), arrivedAt, body, parked: isParked }));
+    entries.push(defined({ id, feed, arrival: Number(arrival), arrivedAt, body, parked: isParked, notBefore }));
   }
   return entries;
 }
