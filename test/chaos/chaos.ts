@@ -46,7 +46,7 @@ export async function openChaos(options: ChaosOptions): Promise<Chaos> {
     ...(gapMs === undefined ? {} : { gapMs }),
   });
   const directory = await mkdtemp(join(tmpdir(), "poolsync-chaos-"));
-  const rates = { users, singlesPerSecond: SINGLES_PER_SECOND, feedEveryMs: FEED_EVERY_MS, provoke };
+  const rates = { users, singlesPerSecond: SINGLES_PER_SECOND, feedEveryMs: FEED_EVERY_MS, provoke, isShort: !provoke };
   return {
     plan,
     directory,

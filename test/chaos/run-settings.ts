@@ -8,6 +8,8 @@ export interface RunSettings {
   readonly singlesPerSecond: number;
   readonly feedEveryMs: number;
   readonly provoke: boolean;
+  /** One process takes events instead of two, and what one that was killed had in hand is not waited for. */
+  readonly isShort: boolean;
   readonly say: (line: string) => void;
 }
 
