@@ -45,11 +45,11 @@ import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const TICK_MS = 100;
 const BEGUN = '"msg":"run started"';
+const TAKES = '"msg":"events are taken"';
 const TURN_MS = 8_000;
 const LOOK_EVERY_TURNS = 2;
 /** One puts a file, one takes events, one has an application. */
 const TURNS = 3;
-const EVENTS_PER_SECOND = 15;
 
 export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
   return onStage(settings, [], (stage) => play(settings, stage));
@@ -178,7 +178,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       model,
       load: eventLoad,
       random: randomFrom(plan.seed * 59 + 1),
-      perSecond: EVENTS_PER_SECOND,
+      perSecond: settings.eventsPerSecond * 2,
       ports: () => (takes ? [port] : []),
     }),
     (started) => started.stop(),
@@ -187,19 +187,16 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   /** A process takes events, and delivers, for a while, or until it has answered each. */
   async function ingest(isDone: () => boolean = () => false): Promise<void> {
     const child = children.start(spec);
-    const endsAt = Date.now() + TURN_MS;
-    takes = true;
-    const timer = setInterval(() => {
-      if (Date.now() <= endsAt && !isDone()) return;
+    const whole = (async () => {
+      await onceLogged(child, directory, TAKES);
+      takes = true;
+      const endsAt = Date.now() + TURN_MS;
+      while (child.alive && Date.now() < endsAt && !isDone()) await sleep(TICK_MS);
       takes = false;
-      child.signal("SIGTERM");
-    }, TICK_MS);
-    try {
-      await ended(child);
-    } finally {
-      clearInterval(timer);
-      takes = false;
-    }
+      if (child.alive) child.signal("SIGTERM");
+    })();
+    await ended(child);
+    await whole;
   }
 
   let unfinished: SyncedFile | undefined;
@@ -263,8 +260,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(nothing);
   for (let tries = 0; tries < 5 && command.unfinished; tries += 1) await command.give(ended);
   const isAcked = (): boolean => sender.all.some(({ acked }) => acked !== undefined);
-  // On a slow machine there may have been no turn of it.
-  if (!isAcked()) await ingest(isAcked);
+  // There may have been no turn of it, and a life may end before it takes any.
+  for (let tries = 0; tries < 5 && !isAcked(); tries += 1) await ingest(isAcked);
   sender.enough();
   for (let tries = 0; tries < 5 && sender.underWay > 0; tries += 1) await ingest(() => sender.underWay === 0);
   await sender.finish();
@@ -348,10 +345,15 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
 
 /** Somebody at a terminal sees that the file is wrong, and interrupts its command so long after its run has begun. */
 async function interruptedOnceBegun(child: Child, directory: string, afterMs: number): Promise<void> {
-  const log = join(directory, `${child.name}.log`);
-  const begun = async (): Promise<number> => (await readFile(log, "utf8")).split(BEGUN).length;
-  const before = await begun();
-  while (child.alive && (await begun()) === before) await sleep(TICK_MS);
+  await onceLogged(child, directory, BEGUN);
   await sleep(afterMs);
   if (child.alive) child.signal("SIGTERM");
+}
+
+/** Resolves once this life has logged it, or is over. */
+async function onceLogged(child: Child, directory: string, line: string): Promise<void> {
+  const log = join(directory, `${child.name}.log`);
+  const logged = async (): Promise<number> => (await readFile(log, "utf8")).split(line).length;
+  const before = await logged();
+  while (child.alive && (await logged()) === before) await sleep(TICK_MS);
 }

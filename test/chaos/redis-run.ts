@@ -44,8 +44,8 @@ import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const WORKERS = 3;
 const INGESTS = 2;
-const EVENTS_PER_SECOND = 8;
-const JOBS_PER_SECOND = 3;
+/** For each event. */
+const JOBS_SHARE = 0.4;
 const CHECKPOINT_EVERY_MS = 20_000;
 /** A source without a clock of its own runs on a machine whose clock is far off. */
 const WRONG_CLOCK_MS = 600_000;
@@ -130,7 +130,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
         model,
         load: eventLoad,
         random: randomFrom(plan.seed * 59 + 1),
-        perSecond: EVENTS_PER_SECOND,
+        perSecond: settings.eventsPerSecond,
         ports: () => ingests.map(({ port }) => port),
       }),
       (started) => started.stop(),
@@ -140,7 +140,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       lives,
       model,
       load: eventLoad,
-      perSecond: JOBS_PER_SECOND,
+      perSecond: settings.eventsPerSecond * JOBS_SHARE,
       settings: { url, namespace: NAMESPACE },
     });
     const gateActs = scope.defer(
