@@ -1,7 +1,7 @@
 /** The processes that take events: where they are, and what they are started with. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
 import { createKeys } from "../../src/store/redis/keys.ts";
 import type { Children, ChildSpec } from "./children.ts";
 import { EVENT_CONFIG, EVENT_SECRETS } from "./events.ts";
@@ -52,7 +52,12 @@ export async function ingestPlace(
 }
 
 /** What drainers had in hand that were killed is anybody's at once, and not two minutes later. */
-export async function endLeases(redis: Redis, namespace: string): Promise<void> {
+export async function endLeases(port: number, namespace: string): Promise<void> {
   const { inboxTaken } = createKeys(namespace);
-  for (const id of await redis.zrange(inboxTaken, 0, "-1")) await redis.zadd(inboxTaken, "XX", 0, id);
+  const redis = new Redis(port, "127.0.0.1");
+  try {
+    for (const id of await redis.zrange(inboxTaken, 0, "-1")) await redis.zadd(inboxTaken, "XX", 0, id);
+  } finally {
+    redis.disconnect();
+  }
 }

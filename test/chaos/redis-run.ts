@@ -291,8 +291,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await jobs.finish();
     await checkpoint();
     const users = await stage.addLate();
-    const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
-    if (settings.isShort) await endLeases(look, NAMESPACE);
+    if (settings.isShort) await endLeases(await redis.masterPort(), NAMESPACE);
     const drained = async (): Promise<boolean> =>
       (await eventsLeft(engine)) === 0 && (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
     const finale = await settleDown({
@@ -331,6 +330,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     // The job of a letter that broke goes when a worker starts.
     if (breaking.all.some(({ kind }) => kind === "letter"))
       await republishLetters(engine.queues, engine.store.letters, POOL);
+    const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
     const sending = { events: sender.all, toGarbage: sender.toGarbage, jobs: jobs.all };
     const arrived = await lookAtInbox(engine, sending, breaking.all);

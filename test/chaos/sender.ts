@@ -150,7 +150,7 @@ export function startSender({ model, load, random, perSecond, ports }: SenderDep
     },
     enough: () => clearInterval(timer),
     async finish() {
-      await until("every event is answered for good", () => underWay.size === 0, 120_000);
+      await until("every event is answered for good", () => underWay.size === 0, 240_000);
     },
     stop() {
       clearInterval(timer);
