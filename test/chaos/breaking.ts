@@ -29,6 +29,8 @@ export interface BrokenDocument {
   readonly at: number;
   /** How many units it held that the books count. */
   readonly held: number;
+  /** Of the record of a run: the run's. */
+  readonly feed?: string;
 }
 
 export interface BreakingDeps {
@@ -114,7 +116,7 @@ export function createBreaking({ model, random, people }: BreakingDeps): Breakin
         if (!(await documents.put(kind, document, text))) continue;
         const at = Date.now();
         const { held, username, units = [], feed } = cost;
-        all.push({ kind, place: document.place, text, at, held });
+        all.push({ kind, place: document.place, text, at, held, ...(feed === undefined ? {} : { feed }) });
         if (username !== undefined) model.broke({ username, units, at, isLedger: kind === "ledger" });
         if (feed !== undefined) model.mayRepeat(unitsIn(model, feed));
       }

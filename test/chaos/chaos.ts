@@ -32,7 +32,8 @@ export interface Chaos {
 }
 
 const USERS = 300;
-const SINGLES_PER_SECOND = 40;
+const SINGLES_PER_SECOND = { long: 40, short: 30 } as const;
+const EVENTS_PER_SECOND = { long: 8, short: 4 } as const;
 const FEED_EVERY_MS = 6_000;
 
 export async function openChaos(options: ChaosOptions): Promise<Chaos> {
@@ -46,7 +47,15 @@ export async function openChaos(options: ChaosOptions): Promise<Chaos> {
     ...(gapMs === undefined ? {} : { gapMs }),
   });
   const directory = await mkdtemp(join(tmpdir(), "poolsync-chaos-"));
-  const rates = { users, singlesPerSecond: SINGLES_PER_SECOND, feedEveryMs: FEED_EVERY_MS, provoke };
+  const form = provoke ? "long" : "short";
+  const rates = {
+    users,
+    singlesPerSecond: SINGLES_PER_SECOND[form],
+    eventsPerSecond: EVENTS_PER_SECOND[form],
+    feedEveryMs: FEED_EVERY_MS,
+    provoke,
+    isShort: form === "short",
+  };
   return {
     plan,
     directory,

@@ -2,6 +2,7 @@
 import { directRunId } from "../../src/store/runs.ts";
 import type { Answered, Ask } from "./asks.ts";
 import { CALL_LASTS_MS, mayBeLostBetween, SETTLED_WITHIN_MS, wasDoubted, wasWrittenLate } from "./evidence.ts";
+import { eventFeedOf } from "./events.ts";
 import { BELIEVED_MS, fileOf, foundText, isSaid, lostFrom, saidBy, type SentChange } from "./model.ts";
 import { LIST_LAG_MS } from "./named.ts";
 import { poolHistory, wasThere, type Stay } from "./pool-history.ts";
@@ -138,9 +139,10 @@ export async function judgeFound({ engine, model, writes }: Standing): Promise<V
   const counts = new Map<string, number>();
   for (const change of model.changes.values()) {
     const file = fileOf(change.id);
-    const of = file ?? direct;
-    // A single change that was told twice was put twice, and a file's row once a run.
-    counts.set(of, (counts.get(of) ?? 0) + there(change) * (file === undefined ? change.times : 1));
+    const event = eventFeedOf(change.id);
+    const of = file ?? event ?? direct;
+    // A single change that was told twice was put twice; a file's row once a run, and an event once.
+    counts.set(of, (counts.get(of) ?? 0) + there(change) * (of === direct ? change.times : 1));
   }
   const wrong: string[] = [];
   let looked = 0;

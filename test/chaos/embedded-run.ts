@@ -5,6 +5,8 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startDrainer } from "../../src/app/events/drain-events.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { createCognitoClient } from "../../src/cognito/client.ts";
 import { LETTER_KINDS } from "../../src/core/failure.ts";
 import { createLog } from "../../src/log.ts";
@@ -14,6 +16,7 @@ import { openPool } from "../../src/delivery/pool.ts";
 import { executeReplay } from "../../src/delivery/replay.ts";
 import { until } from "../support/condition.ts";
 import { randomFrom } from "../support/random.ts";
+import { eventsLeft, judgeArrived, lookAtInbox } from "./arrived.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
 import { createBreaking } from "./breaking.ts";
@@ -25,11 +28,13 @@ import { createEmbeddedGates } from "./embedded-gates.ts";
 import { startFaults } from "./faults.ts";
 import { ackFile, nextFile, written, type SyncedFile } from "./feeds.ts";
 import { pendingUnits, settleDown } from "./finale.ts";
+import { ingestPlace } from "./ingests.ts";
 import { judgeRowsLeft } from "./leaks.ts";
 import { CLOCKS_OFF_MS, type Single } from "./load.ts";
 import { embeddedDocuments } from "./raw-documents.ts";
 import type { ChaosReport } from "./report.ts";
 import type { RunSettings } from "./run-settings.ts";
+import { startSender } from "./sender.ts";
 import { POOL } from "./service.ts";
 import { MOST_UNDER_WAY } from "./singles.ts";
 import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
@@ -40,8 +45,11 @@ import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const TICK_MS = 100;
 const BEGUN = '"msg":"run started"';
+const TAKES = '"msg":"events are taken"';
 const TURN_MS = 8_000;
 const LOOK_EVERY_TURNS = 2;
+/** One puts a file, one takes events, one has an application. */
+const TURNS = 3;
 
 export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
   return onStage(settings, [], (stage) => play(settings, stage));
@@ -49,7 +57,21 @@ export function runEmbedded(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { scope, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
+  const {
+    scope,
+    random,
+    tally,
+    model,
+    load,
+    named,
+    eventLoad,
+    asks,
+    others,
+    children,
+    service,
+    emulatorLink,
+    endpoint,
+  } = stage;
   const exits = new Map<string, number>();
   const dataDir = join(directory, "data");
   const env = { ...stage.env, POOLSYNC_DATA_DIR: dataDir };
@@ -149,6 +171,34 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     },
   });
 
+  const { port, spec } = await ingestPlace(directory, "ingest", env);
+  let takes = false;
+  const sender = scope.defer(
+    startSender({
+      model,
+      load: eventLoad,
+      random: randomFrom(plan.seed * 59 + 1),
+      perSecond: settings.eventsPerSecond * 2,
+      ports: () => (takes ? [port] : []),
+    }),
+    (started) => started.stop(),
+  );
+
+  /** A process takes events, and delivers, for a while, or until it has answered each. */
+  async function ingest(isDone: () => boolean = () => false): Promise<void> {
+    const child = children.start(spec);
+    const whole = (async () => {
+      await onceLogged(child, directory, TAKES);
+      takes = true;
+      const endsAt = Date.now() + TURN_MS;
+      while (child.alive && Date.now() < endsAt && !isDone()) await sleep(TICK_MS);
+      takes = false;
+      if (child.alive) child.signal("SIGTERM");
+    })();
+    await ended(child);
+    await whole;
+  }
+
   let unfinished: SyncedFile | undefined;
   /** The same command until it has come to its end; then another file. */
   async function feed(): Promise<void> {
@@ -174,6 +224,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   async function checkpoint(): Promise<void> {
     const engine = await openStore();
     try {
+      const { lost, miscounted } = await engine.store.inbox.verify();
+      if (lost + miscounted > 0) checkpoints.push(`the inbox lost ${lost} places, and miscounted ${miscounted}`);
       const { wrong, total } = await auditBooks(engine, service, breaking.all);
       looks += 1;
       checkpoints.push(...wrong.map((line) => `checkpoint ${looks}: ${line}`));
@@ -189,7 +241,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     if (replayOrdered) {
       replayOrdered = false;
       await ended(children.start({ name: "replay", file: "src/cli/main.ts", args: ["dead", "replay", "--json"], env }));
-    } else if (turn % 2 === 0) {
+    } else if (turn % TURNS === 2) await ingest();
+    else if (turn % TURNS === 0) {
       await application(() => random.pick(sources)());
       await command.give(ended);
     } else await feed();
@@ -206,6 +259,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   for (let tries = 0; tries < 5 && unfinished; tries += 1) await feed();
   for (let tries = 0; tries < 5 && teller.underWay > 0; tries += 1) await application(nothing);
   for (let tries = 0; tries < 5 && command.unfinished; tries += 1) await command.give(ended);
+  const isAcked = (): boolean => sender.all.some(({ acked }) => acked !== undefined);
+  // There may have been no turn of it, and a life may end before it takes any.
+  for (let tries = 0; tries < 5 && !isAcked(); tries += 1) await ingest(isAcked);
+  sender.enough();
+  for (let tries = 0; tries < 5 && sender.underWay > 0; tries += 1) await ingest(() => sender.underWay === 0);
+  await sender.finish();
   await others.ended();
   await stage.handovers.ended();
   await askAgain({
@@ -239,6 +298,10 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   );
   await republishLetters(engine.queues, engine.store.letters, POOL);
   const delivery = await pool.deliver();
+  const config = await readConfig({}, spec.env);
+  const drainer = scope.defer(startDrainer({ engine, config, poolOf: async () => pool, log }), (started) =>
+    started.close(),
+  );
   const finale = await settleDown({
     engine,
     service,
@@ -246,10 +309,11 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     calmAt,
     replayAll: async () => void (await executeReplay(engine, { until: Date.now() })),
     lastWord: () => others.lastWord(),
-    drained: async () => (await pendingUnits(engine)) === 0,
+    drained: async () => (await eventsLeft(engine)) === 0 && (await pendingUnits(engine)) === 0,
   });
   await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
   const slept = await sleepers(engine);
+  await drainer.close();
   await delivery.stop(5_000);
   say(`Drained after ${finale.drain.ms} ms.`);
 
@@ -263,26 +327,33 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   };
   let letterJobs = 0;
   for (const kind of LETTER_KINDS) letterJobs += await engine.queues.queue(deadLetterQueue(kind)).count();
+  const sending = { events: sender.all, toGarbage: sender.toGarbage, jobs: [] };
+  const arrived = await lookAtInbox(engine, sending, breaking.all);
   return {
     standing,
     checkpoints,
     looks,
-    unacknowledged: teller.underWay + (unfinished ? 1 : 0) + (command.unfinished ? 1 : 0),
+    unacknowledged: teller.underWay + (unfinished ? 1 : 0) + (command.unfinished ? 1 : 0) + sender.underWay,
     refused: teller.refused,
     finale,
     leaks: judgeRowsLeft(standing, await wakeUpsLeft(engine, slept), letterJobs),
     telling: [],
-    further: [broken],
+    further: [broken, judgeArrived(standing, arrived)],
     exits,
   };
 }
 
 /** Somebody at a terminal sees that the file is wrong, and interrupts its command so long after its run has begun. */
 async function interruptedOnceBegun(child: Child, directory: string, afterMs: number): Promise<void> {
-  const log = join(directory, `${child.name}.log`);
-  const begun = async (): Promise<number> => (await readFile(log, "utf8")).split(BEGUN).length;
-  const before = await begun();
-  while (child.alive && (await begun()) === before) await sleep(TICK_MS);
+  await onceLogged(child, directory, BEGUN);
   await sleep(afterMs);
   if (child.alive) child.signal("SIGTERM");
+}
+
+/** Resolves once this life has logged it, or is over. */
+async function onceLogged(child: Child, directory: string, line: string): Promise<void> {
+  const log = join(directory, `${child.name}.log`);
+  const logged = async (): Promise<number> => (await readFile(log, "utf8")).split(line).length;
+  const before = await logged();
+  while (child.alive && (await logged()) === before) await sleep(TICK_MS);
 }

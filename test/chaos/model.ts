@@ -40,6 +40,8 @@ export interface SentChange {
   readonly looks?: true;
   /** True where it was to be sent although somebody has paused it. */
   readonly despitePause?: true;
+  /** True for what came with an event: it is put once, however often that was sent. */
+  readonly once?: true;
   /** What it names its person by; where that is an address or a number, `name` says it as well. */
   readonly username: string;
   /** Whose person this is comes out only when it is looked up, and it may be another one each time: see named.ts. */
@@ -353,7 +355,7 @@ export function createModel(): Model {
       let most = repeated;
       for (const change of changes.values()) {
         if (change.ackedAt !== undefined && !mayBeLost(change)) least += change.attributes.length;
-        most += change.attributes.length * change.times;
+        most += change.attributes.length * (change.once ? 1 : change.times);
       }
       return { least, most };
     },

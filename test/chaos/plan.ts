@@ -18,7 +18,7 @@ export type Topology = (typeof TOPOLOGIES)[number];
 
 /** Whom a signal meets. `index` is taken modulo how many of them there are. */
 export interface Victim {
-  readonly of: "worker" | "producer" | "replayer" | "feed" | "emulator" | "redis" | "replica" | "sentinel";
+  readonly of: "worker" | "producer" | "replayer" | "feed" | "ingest" | "emulator" | "redis" | "replica" | "sentinel";
   readonly index: number;
 }
 
@@ -152,6 +152,7 @@ export function makePlan({ seed, engine, forMs, leaseMs, topology, gapMs = GAPS_
     faults.push({ atMs, fault: engine === "redis" ? draw(random, stands, leaseMs) : drawEmbedded(random) });
     atMs += Math.round(500 + random.next() * (gapMs - 500));
   }
+  if (engine === "redis") faults.push(...drawIngestKills(randomFrom(seed * 47 + 12), forMs));
   if (engine === "redis" && stands === "replaced") faults.push(...drawEmptyings(randomFrom(seed * 41 + 6), forMs));
   return {
     seed,
@@ -176,6 +177,17 @@ function drawEmptyings(random: Random, forMs: number): PlannedFault[] {
   )
     emptyings.push({ atMs, fault: { kind: "redis-emptied", backInMs: between(0, 2_000) } });
   return emptyings;
+}
+
+/** Besides, one in ten seconds: between any two steps of whoever takes events. */
+function drawIngestKills(random: Random, forMs: number): PlannedFault[] {
+  const kills: PlannedFault[] = [];
+  const between = (least: number, most: number): number => Math.round(least + random.next() * (most - least));
+  for (let atMs = CALM_START_MS + between(0, 4_000); atMs < forMs; atMs += between(5_000, 15_000)) {
+    const victim: Victim = { of: "ingest", index: random.below(1000) };
+    kills.push({ atMs, fault: { kind: "kill", victim, backInMs: between(0, 1_500) } });
+  }
+  return kills;
 }
 
 /** From the beginning on, four a second. */
@@ -215,12 +227,22 @@ function draw(random: Random, topology: Topology, leaseMs: number): Fault {
   const link = (): Link => ({ to: random.pick(guarded ? LINKS_UNDER_SENTINEL : LINKS), index });
   const drawn = random.next();
   if (drawn < 0.2) {
-    const anybody = ["worker", "worker", "worker", "producer", "feed", "feed", "replayer", "emulator"] as const;
+    const anybody = [
+      "worker",
+      "worker",
+      "worker",
+      "producer",
+      "feed",
+      "feed",
+      "ingest",
+      "replayer",
+      "emulator",
+    ] as const;
     const of = random.pick(guarded ? [...anybody, ...GUARDS] : anybody);
     return { kind: "kill", victim: { of, index }, backInMs: between(0, 3_000) };
   }
   if (drawn < 0.36) {
-    const anybody = ["worker", "worker", "worker", "producer", "feed", "replayer", "emulator"] as const;
+    const anybody = ["worker", "worker", "worker", "producer", "feed", "ingest", "replayer", "emulator"] as const;
     const of = random.pick(guarded ? [...anybody, ...GUARDS] : anybody);
     // A service that stands still for longer than a lease would apply calls which nobody can know of any more.
     const short = of === "emulator" || of === "sentinel" || of === "replica";

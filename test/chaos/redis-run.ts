@@ -6,6 +6,7 @@ import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { REPLAY_QUEUE, sendOrder } from "../../src/queues/replay-orders.ts";
 import { until } from "../support/condition.ts";
 import { randomFrom } from "../support/random.ts";
+import { eventsLeft, jobsIn, judgeArrived, lookAtInbox } from "./arrived.ts";
 import { askAgain } from "./asked-again.ts";
 import { ASKED } from "./asks.ts";
 import { createBreaking } from "./breaking.ts";
@@ -16,6 +17,8 @@ import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
 import { pendingUnits, settleDown } from "./finale.ts";
 import { gateCommand, startGateActs } from "./gate-acts.ts";
+import { endLeases, startIngests } from "./ingests.ts";
+import { startJobs } from "./jobs.ts";
 import { keysLeft } from "./keys-left.ts";
 import { judgeKeys } from "./leaks.ts";
 import { CLOCKS_OFF_MS } from "./load.ts";
@@ -32,6 +35,7 @@ import { createReplacements, type Replacements } from "./replacements.ts";
 import { PROVOKED, provoke } from "./provoke.ts";
 import type { ChaosReport } from "./report.ts";
 import { startRole, type Lives } from "./roles.ts";
+import { startSender } from "./sender.ts";
 import { POOL } from "./service.ts";
 import { NAMESPACE, onStage, orNamed, RATE, type Played, type Stage } from "./stage.ts";
 import { evidenceOf, readStanding, toldOfStores } from "./standing.ts";
@@ -39,6 +43,9 @@ import { auditBooks } from "./verdict.ts";
 import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
 const WORKERS = 3;
+const INGESTS = 2;
+/** For each event. */
+const JOBS_SHARE = 0.4;
 const CHECKPOINT_EVERY_MS = 20_000;
 /** A source without a clock of its own runs on a machine whose clock is far off. */
 const WRONG_CLOCK_MS = 600_000;
@@ -49,7 +56,21 @@ export function runOnRedis(settings: RunSettings): Promise<ChaosReport> {
 
 async function play(settings: RunSettings, stage: Stage): Promise<Played> {
   const { plan, directory, say } = settings;
-  const { scope, random, tally, model, load, named, asks, others, children, service, emulatorLink, endpoint } = stage;
+  const {
+    scope,
+    random,
+    tally,
+    model,
+    load,
+    named,
+    eventLoad,
+    asks,
+    others,
+    children,
+    service,
+    emulatorLink,
+    endpoint,
+  } = stage;
   const lives: Lives = { exits: new Map(), over: false };
   try {
     const redis = await startRedisFleet(scope, directory, plan.topology ?? "aof-everysec", {
@@ -102,6 +123,25 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
         },
         { name: "q", clockOffMs: 0, next: orNamed(stage, true, () => asks.next("update()")) },
       ],
+    });
+    const ingests = await startIngests(settings.isShort ? 1 : INGESTS, { children, lives, directory, env });
+    const sender = scope.defer(
+      startSender({
+        model,
+        load: eventLoad,
+        random: randomFrom(plan.seed * 59 + 1),
+        perSecond: settings.eventsPerSecond,
+        ports: () => ingests.map(({ port }) => port),
+      }),
+      (started) => started.stop(),
+    );
+    const jobs = startJobs({
+      children,
+      lives,
+      model,
+      load: eventLoad,
+      perSecond: settings.eventsPerSecond * JOBS_SHARE,
+      settings: { url, namespace: NAMESPACE },
     });
     const gateActs = scope.defer(
       startGateActs({ plan, tally, engine, command: gateCommand(children, env) }),
@@ -183,7 +223,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
         victims: {
           worker: workers,
           replayer: [replayer],
-          producer: singles.roles,
+          producer: [...singles.roles, jobs.role],
+          ingest: ingests.map(({ role }) => role),
           get feed() {
             return feeds.running;
           },
@@ -200,6 +241,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       const writers = [...children.all].filter((child) => child !== service.child);
       for (const writer of writers) writer.suspend();
       try {
+        const { lost, miscounted } = await engine.store.inbox.verify();
+        if (lost + miscounted > 0) checkpoints.push(`the inbox lost ${lost} places, and miscounted ${miscounted}`);
         let { wrong, total } = await auditBooks(engine, service, breaking.all);
         for (let look = 1; look < 8 && wrong.length > 0; look += 1) {
           // What is still on its way arrives.
@@ -234,6 +277,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await others.ended();
     await stage.handovers.ended();
     await feeds.finish();
+    sender.enough();
     await askAgain({
       asks,
       others,
@@ -252,10 +296,13 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     });
     await singles.finish();
     await commands.finish();
+    await sender.finish();
+    await jobs.finish();
     await checkpoint();
     const users = await stage.addLate();
+    if (settings.isShort) await endLeases(await redis.masterPort(), NAMESPACE);
     const drained = async (): Promise<boolean> =>
-      (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
+      (await eventsLeft(engine)) === 0 && (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
     const finale = await settleDown({
       engine,
       service,
@@ -274,7 +321,8 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await until("nobody is woken any more", async () => (await wakeUpsAwake(engine)) === 0);
     const slept = await sleepers(engine);
 
-    const ends = await Promise.all([...workers, replayer, ...singles.roles].map((role) => role.stop()));
+    const takers = [jobs.role, ...ingests.map(({ role }) => role)];
+    const ends = await Promise.all([...workers, replayer, ...singles.roles, ...takers].map((role) => role.stop()));
     const told = await evidenceOf(directory, await service.writes(), children.ends);
     const ever = [...load.users, ...ASKED, ...PROVOKED, ...(await stage.namedEver())];
     const read = await readStanding(engine, model, service, [...users, ...PROVOKED], ever);
@@ -293,11 +341,14 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       await republishLetters(engine.queues, engine.store.letters, POOL);
     const look = scope.defer(new Redis(await redis.masterPort(), "127.0.0.1"), (client) => client.disconnect());
     const left = await keysLeft(look, NAMESPACE);
+    const sending = { events: sender.all, toGarbage: sender.toGarbage, jobs: jobs.all };
+    const arrived = await lookAtInbox(engine, sending, breaking.all);
     return {
       standing,
       checkpoints,
       looks,
-      unacknowledged: singles.unacknowledged() + feeds.unacknowledged() + commands.unacknowledged(),
+      unacknowledged:
+        singles.unacknowledged() + feeds.unacknowledged() + commands.unacknowledged() + sender.underWay + jobs.underWay,
       refused: singles.refused(),
       finale,
       leaks: judgeKeys(left, standing, await wakeUpsLeft(engine, slept), ends),
@@ -305,6 +356,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       runsBefore: (replacements?.all ?? []).flatMap(({ runs }) => runs),
       further: [
         broken,
+        judgeArrived(standing, arrived),
         replacements
           ? await judgeReplaced(standing, {
               replacements: replacements.all,
@@ -338,7 +390,4 @@ function emptied(engine: Engine, replacements: Replacements): () => Promise<Undo
   };
 }
 
-async function ordersLeft(engine: Engine): Promise<number> {
-  const counts = await engine.queues.queue(REPLAY_QUEUE).getJobCounts();
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
+const ordersLeft = (engine: Engine): Promise<number> => jobsIn(engine, REPLAY_QUEUE);

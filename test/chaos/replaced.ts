@@ -1,6 +1,7 @@
 /** 17: an emptied Redis is another store, and each process of the one that was there before is told so. */
 import { timeOfRunId } from "../../src/app/runs/run-id.ts";
 import type { Evidence } from "./evidence.ts";
+import { JOB_PRODUCER } from "./jobs.ts";
 import type { Lived, Replacement } from "./replacements.ts";
 import { verdict, type Standing, type Verdict } from "./verdict.ts";
 
@@ -25,11 +26,11 @@ export interface ReplacedFacts {
 /** Applications go on: the library opens the store anew. They are known by the changes that they acknowledge. */
 const APPLICATION = /^producer-(.)$/;
 /** They end well only when they are asked to, at the end of the run. */
-const LONG_LIVED = /^(worker|replayer)-/;
+const LONG_LIVED = /^(worker|replayer|ingest)-/;
 /** A sync may have been done in that very moment, and suspended before it ended. */
 const DONE_WITHIN_MS = 30_000;
 /** They have nothing open in the store. */
-const STRANGERS = new Set(["emulator"]);
+const STRANGERS = new Set(["emulator", JOB_PRODUCER]);
 
 /**
  * 17: each store has an identity of its own, and nothing of one that was emptied is in the next, or was written to it: no

@@ -6,8 +6,12 @@ export interface RunSettings {
   readonly directory: string;
   readonly users: number;
   readonly singlesPerSecond: number;
+  /** Of the embedded engine twice as many: it takes them one turn in three. */
+  readonly eventsPerSecond: number;
   readonly feedEveryMs: number;
   readonly provoke: boolean;
+  /** One process takes events instead of two, and what one that was killed had in hand is not waited for. */
+  readonly isShort: boolean;
   readonly say: (line: string) => void;
 }
 

@@ -11,6 +11,7 @@ import { openChildren, type Children } from "./children.ts";
 import { judgeDrain, judgeReplays, type Finale } from "./finale.ts";
 import { judgeDone, judgeFound } from "./done.ts";
 import { CLOCK_SLACK_MS } from "./evidence.ts";
+import { createEventLoad, type EventLoad } from "./events.ts";
 import { createLoad, type Load, type Single } from "./load.ts";
 import { startHandovers, type Handovers } from "./handovers.ts";
 import { createModel, type LoggedWrite, type Model } from "./model.ts";
@@ -48,6 +49,7 @@ export interface Stage {
   readonly model: Model;
   readonly load: Load;
   readonly named: NamedLoad;
+  readonly eventLoad: EventLoad;
   readonly asks: Asks;
   readonly others: Others;
   readonly handovers: Handovers;
@@ -113,6 +115,7 @@ export async function onStage(
     const load = createLoad(plan.seed, settings.users);
     const named = createNamedLoad(plan.seed);
     const seeds = namedSeeds(startedAt);
+    const eventLoad = createEventLoad(plan.seed, load.users);
     const asks = createAsks(plan.seed);
     const children = scope.defer(openChildren(directory), (opened) => opened.close());
     scope.defer(exampleAws(), (restore) => restore());
@@ -138,6 +141,7 @@ export async function onStage(
       model,
       load,
       named,
+      eventLoad,
       asks,
       others,
       handovers,

@@ -6,6 +6,7 @@ import type { Letter } from "../../src/core/letter.ts";
 import type { UserState } from "../../src/core/mailbox.ts";
 import type { Engine } from "../../src/queues/engine.ts";
 import type { End, Evidence, LateSettle, ToldClaim, ToldSettle } from "./evidence.ts";
+import { JOB_PRODUCER } from "./jobs.ts";
 import { tells, type LoggedWrite, type Model } from "./model.ts";
 import type { ToldLine } from "./replaced.ts";
 import { POOL, type Service } from "./service.ts";
@@ -51,7 +52,7 @@ const claimLine = settleLine.extend({
 });
 const ABOUT_UNITS = /"msg":"(settle came too late|units settled|settle failed|units claimed)"/;
 /** They deliver nothing, so no call was under way when they ended. */
-const NO_DELIVERERS = new Set(["emulator", "gate", "old"]);
+const NO_DELIVERERS = new Set(["emulator", "gate", "old", "ingest-0", "ingest-1", JOB_PRODUCER]);
 
 export async function evidenceOf(
   directory: string,
@@ -77,7 +78,7 @@ export async function evidenceOf(
   return { lateSettles, unheard, settles, claims, ends: ends.filter(({ name }) => !NO_DELIVERERS.has(name)) };
 }
 
-const STARTED = /"msg":"(worker started|replay worker started|run started)"/;
+const STARTED = /"msg":"(worker started|replay worker started|ingest started|run started)"/;
 const REPLACED = /"kind":"store-replaced"/;
 const timedLine = z.object({ time: z.string().transform((text) => Date.parse(text)) });
 
