@@ -42,8 +42,9 @@ async function world() {
     ["hooks", "evt-2"],
     [POOL, "j.2"],
   ] as const) {
-    const entry = eventId(keyring, feed, id);
-    const body = sealEvent(keyring, entry, { feed, scheme: "none", contentType: "", body: none.body });
+    const scheme = feed === POOL ? "job" : "standard-webhooks";
+    const entry = eventId(keyring, { feed, scheme }, id);
+    const body = sealEvent(keyring, entry, { feed, scheme, contentType: "", body: none.body });
     await store.inbox.add([{ id: entry, feed, body }], { entries: 10, bytes: 10_000 });
     await store.inbox.take(id, { leaseMs: 1_000, limit: 10, maxBytes: 10_000 });
     if (id === "evt-2") await store.inbox.park({ token: id, ids: [entry] }, "no-column");

@@ -1,4 +1,5 @@
 /** 19: an event that was acknowledged is there and counts once, and of what is none nothing is. */
+import { JOB_SCHEME } from "../../src/app/events/job-change.ts";
 import { CHANGES_QUEUE } from "../../src/queues/change-jobs.ts";
 import type { Engine } from "../../src/queues/engine.ts";
 import type { InboxCounts } from "../../src/store/inbox.ts";
@@ -57,8 +58,16 @@ export async function lookAtInbox(
   const jobsLeft = engine.kind === "redis" ? await jobsIn(engine, CHANGES_QUEUE) : 0;
   const [counts, verified] = [await inbox.counts(), await inbox.verify()];
   const entries = [
-    ...sending.events.map(({ id, feed }) => ({ own: id, feed, entry: eventId(keyring, feed, id) })),
-    ...sending.jobs.map(({ order: { id } }) => ({ own: id, feed: POOL, entry: eventId(keyring, POOL, id) })),
+    ...sending.events.map(({ id, feed }) => ({
+      own: id,
+      feed,
+      entry: eventId(keyring, { feed, scheme: "standard-webhooks" }, id),
+    })),
+    ...sending.jobs.map(({ order: { id } }) => ({
+      own: id,
+      feed: POOL,
+      entry: eventId(keyring, { feed: POOL, scheme: JOB_SCHEME }, id),
+    })),
   ];
   const byEntry = new Map(entries.map(({ own, entry }) => [entry, own]));
   const parked = new Map<string, string>();
