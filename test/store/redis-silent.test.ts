@@ -70,9 +70,10 @@ test("what a lost Redis has not answered is rejected once its connection is clos
   const port = await freePort();
   const server = await processes.start("redis", port, ["maxmemory-policy noeviction"]);
   const redis = await connectRedis(redisConnection(`redis://127.0.0.1:${port}`));
+  t.after(() => redis.disconnect());
   server.suspend();
   const sent = assert.rejects(redis.get("a"), /^Error: Connection is closed\.$/);
-  const lost = once(redis, "reconnecting");
+  const lost = new Promise((resolve) => redis.once("reconnecting", resolve));
   await server.kill();
   await lost;
   const waiting = assert.rejects(redis.get("b"), /^Error: Connection is closed\.$/);
