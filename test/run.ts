@@ -28,8 +28,10 @@ const needs = files.map((file) => needsOf(join(root, file)));
 const SHARING = ["app", "cognito", "emulator"];
 /** How many of them share a process: one after the other, and some of them wait. */
 const FEW = 5;
-/** The chaos runs, which take a minute and more. */
+/** The chaos run, which takes a minute and more. */
 const LONGEST = join("chaos", "short.test.ts");
+/** These take a minute as well: begun last, they would keep one core busy and the other idle. */
+const LONG = ["plan/memory", "cli/directory", "cli/passing-faults", "cli/schedule", "cli/directory-killed"];
 /** What shares processes where everything is run: unit tests, and these rooms. A file that was asked for is run by itself. */
 const shared = wanted.length > 0 ? [] : [undefined, ...SHARING].map((room) => filesOf(room));
 
@@ -59,7 +61,9 @@ if (files.length === 0) {
 function spread(all: readonly (readonly string[])[]): readonly (readonly string[])[] {
   const isOf = (name: string, [first = "", ...more]: readonly string[]): boolean =>
     more.length === 0 && first.startsWith(join("test", name));
+  const isLong = (batch: readonly string[]): boolean => LONG.some((name) => isOf(`${name}.test.ts`, batch));
   const others = all.filter((batch) => !isOf("chaos", batch));
+  others.sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
   const fleets = all.filter((batch) => isOf("chaos", batch));
   fleets.sort((a, b) => Number(isOf(LONGEST, b)) - Number(isOf(LONGEST, a)));
   const distance = Math.ceil(others.length / Math.max(1, fleets.length));
@@ -114,7 +118,7 @@ async function makeDirectory(dataDir: string): Promise<void> {
 }
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
-  const nodeArgs = ["--test", "--test-concurrency=4", "--test-timeout=300000", "--test-reporter=spec"];
+  const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
   const batches = shared.flatMap((group, index) =>
     batchesOf(group, index === 0 ? undefined : Math.ceil(group.length / FEW)),
   );

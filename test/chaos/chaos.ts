@@ -32,7 +32,7 @@ export interface Chaos {
 }
 
 const USERS = 300;
-const SINGLES_PER_SECOND = { long: 40, short: 30 } as const;
+const SINGLES_PER_SECOND = { long: 40, short: 20 } as const;
 const EVENTS_PER_SECOND = { long: 8, short: 4 } as const;
 const FEED_EVERY_MS = 6_000;
 

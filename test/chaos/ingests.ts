@@ -1,8 +1,6 @@
 /** The processes that take events: where they are, and what they are started with. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Redis } from "ioredis";
-import { createKeys } from "../../src/store/redis/keys.ts";
 import type { Children, ChildSpec } from "./children.ts";
 import { EVENT_CONFIG, EVENT_SECRETS } from "./events.ts";
 import { freePort } from "./redis-processes.ts";
@@ -49,15 +47,4 @@ export async function ingestPlace(
   const port = await freePort();
   const own = { ...EVENT_SECRETS, POOLSYNC_CONFIG: config, POOLSYNC_INGEST_PORT: String(port) };
   return { port, spec: { name, file: "workers/ingest.ts", args: [], env: { ...env, ...own } } };
-}
-
-/** What drainers had in hand that were killed is anybody's at once, and not two minutes later. */
-export async function endLeases(port: number, namespace: string): Promise<void> {
-  const { inboxTaken } = createKeys(namespace);
-  const redis = new Redis(port, "127.0.0.1");
-  try {
-    for (const id of await redis.zrange(inboxTaken, 0, "-1")) await redis.zadd(inboxTaken, "XX", 0, id);
-  } finally {
-    redis.disconnect();
-  }
 }

@@ -17,11 +17,11 @@ import { startFaults } from "./faults.ts";
 import { startFeeds } from "./feeds.ts";
 import { pendingUnits, settleDown } from "./finale.ts";
 import { gateCommand, startGateActs } from "./gate-acts.ts";
-import { endLeases, startIngests } from "./ingests.ts";
+import { startIngests } from "./ingests.ts";
 import { startJobs } from "./jobs.ts";
 import { keysLeft } from "./keys-left.ts";
 import { judgeKeys } from "./leaks.ts";
-import { CLOCKS_OFF_MS } from "./load.ts";
+import { CLOCKS_OFF_MS, type Single } from "./load.ts";
 import { openLiveEngine } from "./live-engine.ts";
 import type { RunSettings } from "./run-settings.ts";
 import { beginAsFormat1, createOldCalls, judgeOldProcess } from "./old-calls.ts";
@@ -42,7 +42,7 @@ import { evidenceOf, readStanding, toldOfStores } from "./standing.ts";
 import { auditBooks } from "./verdict.ts";
 import { sleepers, wakeUpsAwake, wakeUpsLeft } from "./wake-ups-left.ts";
 
-const WORKERS = 3;
+const WORKERS = { long: 3, short: 2 } as const;
 const INGESTS = 2;
 /** For each event. */
 const JOBS_SHARE = 0.4;
@@ -96,7 +96,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       (opened) => opened.close(),
     );
 
-    const workers = Array.from({ length: WORKERS }, (_, index) =>
+    const workers = Array.from({ length: WORKERS[settings.isShort ? "short" : "long"] }, (_, index) =>
       startRole(children, lives, () => ({ name: `worker-${index}`, file: "workers/deliver.ts", args: [], env })),
     );
     const replayer = startRole(children, lives, () => ({
@@ -105,6 +105,12 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       args: [],
       env,
     }));
+    // What they queue at their full rate is in the way of who is asked for again once the faults have ended.
+    let areQuiet = false;
+    const queueing = (name: string, clockOffMs: number, next: () => Single) => {
+      const single = orNamed(stage, false, next);
+      return { name, clockOffMs, next: () => (areQuiet ? undefined : single()) };
+    };
     const singles = startSingles({
       children,
       lives,
@@ -114,13 +120,9 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
       perSecond: settings.singlesPerSecond,
       settings: { pool: POOL, redisUrl: url, namespace: NAMESPACE, ratePerSecond: RATE },
       sources: [
-        { name: "a", clockOffMs: 0, next: orNamed(stage, false, () => load.single("a", CLOCKS_OFF_MS[0], Date.now())) },
-        { name: "b", clockOffMs: 0, next: orNamed(stage, false, () => load.single("b", CLOCKS_OFF_MS[1], Date.now())) },
-        {
-          name: "c",
-          clockOffMs: WRONG_CLOCK_MS,
-          next: orNamed(stage, false, () => load.single("c", null, Date.now())),
-        },
+        queueing("a", 0, () => load.single("a", CLOCKS_OFF_MS[0], Date.now())),
+        ...(settings.isShort ? [] : [queueing("b", 0, () => load.single("b", CLOCKS_OFF_MS[1], Date.now()))]),
+        queueing("c", WRONG_CLOCK_MS, () => load.single("c", null, Date.now())),
         { name: "q", clockOffMs: 0, next: orNamed(stage, true, () => asks.next("update()")) },
       ],
     });
@@ -278,6 +280,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await stage.handovers.ended();
     await feeds.finish();
     sender.enough();
+    areQuiet = true;
     await askAgain({
       asks,
       others,
@@ -300,7 +303,6 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
     await jobs.finish();
     await checkpoint();
     const users = await stage.addLate();
-    if (settings.isShort) await endLeases(await redis.masterPort(), NAMESPACE);
     const drained = async (): Promise<boolean> =>
       (await eventsLeft(engine)) === 0 && (await pendingUnits(engine)) === 0 && (await ordersLeft(engine)) === 0;
     const finale = await settleDown({

@@ -10,7 +10,7 @@ export interface RunSettings {
   readonly eventsPerSecond: number;
   readonly feedEveryMs: number;
   readonly provoke: boolean;
-  /** One process takes events instead of two, and what one that was killed had in hand is not waited for. */
+  /** Fewer processes: one takes events, two deliver, two queue single changes. */
   readonly isShort: boolean;
   readonly say: (line: string) => void;
 }
