@@ -94,7 +94,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   rekeying: ["find", "left"],
 };
 /** Of the embedded engine only. */
-const OTHER = ["database", "answer"];
+const OTHER = ["database", "answer", "serve"];
 
 /** `sharesPace`: the pace is the store's, and not the process's own. */
 export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sharesPace = true } = {}): void {
