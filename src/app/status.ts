@@ -7,6 +7,7 @@ import type { Ceilings } from "../config/ceilings.ts";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import { pausedGates } from "./gates/pause.ts";
+import { CHANGE_SOURCES } from "../store/runs.ts";
 import { forgottenRuns } from "./runs/forgotten-runs.ts";
 import { deadLetterQueue } from "../queues/dead-letters.ts";
 import type { Queues } from "../queues/bullmq.ts";
@@ -54,7 +55,15 @@ const namespaceStatus = z.object({
     z.object({ gate: z.string(), since: z.string(), by: z.string(), reason: z.string(), users: z.number() }),
   ),
   runs: z.array(
-    z.object({ run: z.string(), feed: z.string(), pool: z.string(), state: z.string(), startedAt: z.string(), books }),
+    z.object({
+      run: z.string(),
+      feed: z.string(),
+      pool: z.string(),
+      source: z.enum(CHANGE_SOURCES),
+      state: z.string(),
+      startedAt: z.string(),
+      books,
+    }),
   ),
   /** Events that came and are no changes yet. Absent where none has come. */
   inbox: z
@@ -141,8 +150,16 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
     pauses.push({ gate, since: iso(since), by, reason, users: await store.gates.kept(gate) });
   }
   const runs: NamespaceStatus["runs"] = [];
-  for (const { id, feed, pool, state, startedAt } of await store.runs.list(RUNS)) {
-    runs.push({ run: id, feed, pool, state, startedAt: iso(startedAt), books: { ...(await store.runs.books(id)) } });
+  for (const { id, feed, pool, source, state, startedAt } of await store.runs.list(RUNS)) {
+    runs.push({
+      run: id,
+      feed,
+      pool,
+      source,
+      state,
+      startedAt: iso(startedAt),
+      books: { ...(await store.runs.books(id)) },
+    });
   }
   const total = await store.runs.books();
   const verified = verify ? await recount(engine, total) : undefined;

@@ -47,6 +47,8 @@ export interface NameHint {
 export interface AskOptions extends Pick<NameSearch, "mayBill"> {
   /** One of many, for which a throttle is no failure, as for the pages of a scan. */
   readonly inBulk?: boolean;
+  /** The pool is asked although this process was answered a moment ago: the name may have passed to another since. */
+  readonly anew?: boolean;
 }
 
 export interface UserNames {
@@ -126,7 +128,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
   return {
     async whose(text, given, signal, options) {
-      const known = await recent(text, given);
+      const known = options?.anew === true ? undefined : await recent(text, given);
       if (known !== undefined) return known;
       const endsAt = performance.now() + leaseMs;
       for (;;) {

@@ -78,7 +78,7 @@ export function eventReplayText({ events, parkedAgain, ahead }: EventReplay, com
   const words = reasons.map(([reason, number]) => `${reason}: ${count(number)}`).join(", ");
   const changes = events - again - ahead;
   const parts = [
-    ...(changes > 0 || events === 0 ? [counted(changes, "is changes now", "are changes now")] : []),
+    ...(changes > 0 || events === 0 ? [counted(changes, "became changes", "became changes")] : []),
     ...(ahead > 0 ? [counted(ahead, "waits for its time", "wait for their time")] : []),
     ...(again > 0
       ? [`${counted(again, "is", "are")} parked again (${words}; see \`${command("dead", "list")}\`)`]

@@ -3,6 +3,7 @@ import { adviceOf } from "../core/advice.ts";
 import { TERMS, type Books } from "../core/books.ts";
 import type { RunSummary } from "../app/runs/run-summary.ts";
 import { count, counted, duration } from "../core/amounts.ts";
+import type { Run } from "../store/runs.ts";
 import { missedSentence } from "./missed.ts";
 import { staleSentence } from "./stale.ts";
 import { indent } from "./table.ts";
@@ -85,7 +86,12 @@ export function booksText(books: Books): string {
   return TERMS.map((term, index) => `  ${term.padEnd(10)}  ${(numbers[index] ?? "").padStart(wide)}\n`).join("");
 }
 
+interface StateOf extends Pick<Run, "source"> {
+  readonly state: string;
+}
+
 /** A run that was put with --detach stays `delivering` until its command comes again: people see when it is over. */
-export function stateText(state: string, { pending }: Books): string {
+export function stateText({ state, source }: StateOf, { pending }: Books): string {
+  if (source === "events" && (state === "reading" || state === "delivering")) return "takes events";
   return state === "delivering" && pending === 0 ? "delivered" : state;
 }

@@ -48,7 +48,7 @@ export function runListText(runs: readonly ListedRun[], { width, now, command }:
     runs.map(({ run, books }) => [
       run.id,
       run.feed,
-      stateText(run.state, books),
+      stateText(run, books),
       age(now - run.startedAt),
       count(books.received),
       count(books.pending),
@@ -96,7 +96,7 @@ export function runText({ run, summary, kept, othersDeliver, workers, paused }: 
   }
   const begun = new Date(run.startedAt).toISOString();
   const asOf = new Date(run.asOf).toISOString();
-  const stands = `State: ${stateText(state, summary.books)}. Begun ${begun}, values as of ${asOf}.`;
+  const stands = `State: ${stateText(run, summary.books)}. Begun ${begun}${run.source === "events" ? "" : `, values as of ${asOf}`}.`;
   const { pending, invalid } = summary.books;
   const isReported = (run.rows.faulty > 0 || invalid > 0) && id !== directRunId(pool);
   const isOfEvents = run.source === "events";

@@ -199,10 +199,10 @@ function runsText(runs: NamespaceStatus["runs"], width: number): string {
       { title: "PENDING", align: "right" },
       { title: "DEAD", align: "right" },
     ],
-    runs.map(({ run, feed, state, books }) => [
+    runs.map(({ run, feed, source, state, books }) => [
       run,
       feed,
-      stateText(state, books),
+      stateText({ source, state }, books),
       count(books.received),
       count(books.applied),
       count(books.pending),

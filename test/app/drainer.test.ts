@@ -51,6 +51,28 @@ describe("events in a drainer's hands", () => {
     assert.doesNotMatch(logged(), /too late/);
   });
 
+  test("are of whoever has the address when they are looked up, also a moment after another had it", async (t) => {
+    const { app, send, drainer, engine, value } = await eventStage(t);
+    const addUser = (username: string) =>
+      app.pool.addUser({ username, attributes: { email: "desk@example.com", email_verified: "true" } });
+    const event = (name: string) => ({ employees: [{ mail: "desk@example.com", first: name }] });
+    const one = drainer();
+    t.after(() => one.close());
+    const received = async (count: number) => {
+      one.wake();
+      await until("it is put", async () => (await engine.store.runs.books()).received === count);
+      await app.deliver();
+    };
+    addUser("bob");
+    await send("hr", event("One"));
+    await received(1);
+    app.pool.removeUser("bob");
+    addUser("eve");
+    await send("hr", event("Two"));
+    await received(2);
+    assert.equal(value("eve", "name"), "Two");
+  });
+
   test("of a feed that keeps its drainer waiting keep no others waiting, however many there are", async (t) => {
     const { app, engine, send, config, log, value, openPool } = await eventStage(t);
     app.pool.addUser({ username: "ana" });

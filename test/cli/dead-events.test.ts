@@ -275,7 +275,7 @@ describe("parked events", () => {
     assert.equal(code, EXIT.done);
     assert.match(
       stdout,
-      /^Mapped 1 parked event anew: 1 is changes now\.\n2 changes wait for a worker, and none is alive/,
+      /^Mapped 1 parked event anew: 1 became changes\.\n2 changes wait for a worker, and none is alive/,
     );
     const again = await dead("replay", "--kind", "event", "--reason", "ahead");
     assert.equal(again.code, EXIT.partial);
@@ -296,7 +296,7 @@ describe("parked events", () => {
     await app.configure((await readFile(app.at("poolsync.yaml"), "utf8")).replace("username: user", "username: who"));
     const { stdout, stderr, code } = await dead("replay", "--kind", "event");
     assert.equal(code, EXIT.partial, stderr);
-    assert.match(stdout, /^Mapped 3 parked events anew: 2 are changes now, 1 is parked again \(unreadable: 1; see/);
+    assert.match(stdout, /^Mapped 3 parked events anew: 2 became changes, 1 is parked again \(unreadable: 1; see/);
     assert.match(stdout, /applied +0 +1 +\+1/);
     assert.equal(value("ana"), "Ana");
     assert.equal((await json("list"))["total"], 2);

@@ -109,7 +109,9 @@ async function nameOf(
   if (match === undefined && isProtected.user(canonical)) return { is: "one", of: { username: canonical } };
   const mayBill = (user: ListedUser): boolean =>
     units.length > 0 && !isProtected.user(canonicalUsername(profile, user.username));
-  const named = await names.whose(text, identifier, signal, { inBulk: true, mayBill }).catch(asUnreadable);
+  // This process lives for long: of somebody whose events come every few seconds its last answer is always a new one.
+  const asking = { inBulk: true, anew: true, mayBill };
+  const named = await names.whose(text, identifier, signal, asking).catch(asUnreadable);
   if (named.is !== "one") return { is: named.is };
   return { is: "one", of: { username: canonicalUsername(profile, named.username), person: named.person } };
 }

@@ -70,7 +70,11 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
   const feed = flags.feed === undefined || setting === undefined ? undefined : { name: flags.feed, setting };
   const paths = files.length > 0 ? files : feed?.setting.file === undefined ? [] : [feed.setting.file];
   const poolName = flags.userPoolId ?? feed?.setting.pool;
-  if (paths.length === 0) throw usage("FILE", "Expected at least one file, or `-` for standard input");
+  if (paths.length === 0) {
+    throw feed?.setting.events === undefined
+      ? usage("FILE", "Expected at least one file, or `-` for standard input")
+      : usage("FILE", `Expected a file: feed ${feed.name} has none and takes events, which \`poolsync ingest\` does`);
+  }
   if (poolName === undefined)
     throw usage("--user-pool-id", "Expected the user pool: give --user-pool-id eu-west-1_Example");
   if (paths.filter((path) => path === "-").length > 1)

@@ -142,7 +142,7 @@ async function resumedText(
     const due = `${counted(users, "user is", "users are")} due again`;
     // Whoever has the data directory, and runs this for somebody, delivers them.
     if (kind === "embedded" && (await store.workers.list()).length === 0)
-      return `${due}: give the same sync again, or any sync with --leftovers.`;
+      return `${due}: give the same sync again, any sync with --leftovers, or start \`${command("ingest")}\` where they came by events.`;
     const still: string[] = [];
     for (const pool of await store.pools()) {
       if ((await workersOf(store, pool)) === 0 && (await store.mailboxes.dueCount(pool)) > 0) still.push(pool);
