@@ -62,7 +62,7 @@ export interface IngestLimits {
   readonly keepAliveMs: number;
   /** Of more, idle ones are cut. */
   readonly connections: number;
-  /** What all bodies in hand may take together. */
+  /** What all bodies in hand may take together, those of which the store has not answered among them. */
   readonly bytesInHand: number;
 }
 
@@ -75,6 +75,8 @@ const DEFAULT_LIMITS: IngestLimits = {
   bytesInHand: 64 * 2 ** 20,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
+/** What an event in hand takes beside its body: while the store is away most of what is kept of small ones. */
+const BESIDE_BODY_BYTES = 8 * 1024;
 const TALLY_MS = 60_000;
 
 export interface IngestServer {
@@ -138,6 +140,9 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     }
     const { maxBytes } = feed.events;
     const { body, fault = "cut", bytes } = await readBody(incoming, { maxBytes, withinMs: limits.bodyMs, budget });
+    budget.left -= BESIDE_BODY_BYTES;
+    const giveBack = () => void (budget.left += bytes + BESIDE_BODY_BYTES);
+    let keeping: Promise<Acceptance> | undefined;
     try {
       if (body === undefined) return { reason: fault, bytes };
       const request: EventRequest = { header: (name) => headerOf(headers, name), body };
@@ -146,24 +151,26 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       const { signedAtMs, secret } = verification;
       const id = verification.id ?? feed.readId(request);
       const event = { id, signedAtMs, scheme: feed.events.scheme, body, contentType };
-      return { reason: await keep(feed.name, event), bytes, secret: secret === undefined ? undefined : secret + 1 };
+      keeping = accept(feed.name, event).catch((error: unknown) => {
+        log.error({ feed: feed.name, err: error }, "event could not be kept");
+        return "unavailable" as const;
+      });
+      return { reason: await inTime(keeping), bytes, secret: secret === undefined ? undefined : secret + 1 };
     } finally {
-      budget.left += bytes;
+      // A store that is away is waited for on and on, also when the sender was asked to send again.
+      if (keeping === undefined) giveBack();
+      else void keeping.then(giveBack);
     }
   }
 
-  async function keep(feed: string, event: ReceivedEvent): Promise<Reason> {
+  async function inTime(keeping: Promise<Acceptance>): Promise<Reason> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"unavailable">((resolve) => {
       timer = setTimeout(() => resolve("unavailable"), limits.acceptMs);
     });
     try {
-      const accepting = accept(feed, event).catch((error: unknown) => {
-        log.error({ feed, err: error }, "event could not be kept");
-        return "unavailable" as const;
-      });
       // Where it is kept after all, the sender's repeat is known by its id.
-      const acceptance = await Promise.race([accepting, late]);
+      const acceptance = await Promise.race([keeping, late]);
       return acceptance === "unavailable" ? "store-away" : acceptance;
     } finally {
       clearTimeout(timer);
