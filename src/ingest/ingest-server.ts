@@ -31,7 +31,7 @@ export interface IngestFeed {
 
 /** A genuine event, whole and as it came. */
 export interface ReceivedEvent {
-  /** The event's own id; undefined where it says none. */
+  /** The event's own id, or what names it instead; undefined where nothing but its body does. */
   readonly id: string | undefined;
   /** When the sender signed it, in ms by the sender's clock. */
   readonly signedAtMs: number | undefined;
@@ -149,7 +149,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       const verification = feed.verifier.verify(request, now());
       if (verification.kind !== "authentic") return { reason: verification.reason, bytes };
       const { signedAtMs, secret } = verification;
-      const id = verification.id ?? feed.readId(request);
+      const id = feed.readId(request) ?? verification.id;
       const event = { id, signedAtMs, scheme: feed.events.scheme, body, contentType };
       keeping = accept(feed.name, event).catch((error: unknown) => {
         log.error({ feed: feed.name, err: error }, "event could not be kept");
