@@ -75,7 +75,8 @@ const DEFAULT_LIMITS: IngestLimits = {
   bytesInHand: 64 * 2 ** 20,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
-/** What an event in hand takes beside its body: while the store is away most of what is kept of small ones. */
+/** While the store is asked an event is there as it came, sealed and as it is written: about thrice, and 2 to 3 kB beside. */
+const COPIES = 3;
 const BESIDE_BODY_BYTES = 8 * 1024;
 const TALLY_MS = 60_000;
 
@@ -140,8 +141,9 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     }
     const { maxBytes } = feed.events;
     const { body, fault = "cut", bytes } = await readBody(incoming, { maxBytes, withinMs: limits.bodyMs, budget });
-    budget.left -= BESIDE_BODY_BYTES;
-    const giveBack = () => void (budget.left += bytes + BESIDE_BODY_BYTES);
+    const held = COPIES * bytes + BESIDE_BODY_BYTES;
+    budget.left -= held - bytes;
+    const giveBack = () => void (budget.left += held);
     let keeping: Promise<Acceptance> | undefined;
     try {
       if (body === undefined) return { reason: fault, bytes };
