@@ -47,7 +47,7 @@ export const ANSWERS: Readonly<Record<Reason, Answer>> = {
   "unreadable-type": { status: 415, text: "events are JSON or forms, not packed" },
   "long-headers": { status: 431, text: "the headers are longer than 16 kB" },
   full: { status: 503, text: "the inbox is full" },
-  busy: { status: 503, text: "too much is being read at this moment" },
+  busy: { status: 503, text: "too much is in hand at this moment" },
   slow: { status: 503, text: "the body did not come in time" },
   "no-secret": { status: 503, text: "the feed's secret is not set" },
   "no-clock": { status: 503, text: "the store's time is not known" },

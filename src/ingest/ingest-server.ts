@@ -31,7 +31,7 @@ export interface IngestFeed {
 
 /** A genuine event, whole and as it came. */
 export interface ReceivedEvent {
-  /** The event's own id; undefined where it says none. */
+  /** The event's own id, or what names it instead; undefined where nothing but its body does. */
   readonly id: string | undefined;
   /** When the sender signed it, in ms by the sender's clock. */
   readonly signedAtMs: number | undefined;
@@ -62,7 +62,7 @@ export interface IngestLimits {
   readonly keepAliveMs: number;
   /** Of more, idle ones are cut. */
   readonly connections: number;
-  /** What all bodies in hand may take together. */
+  /** What all bodies in hand may take together, those of which the store has not answered among them. */
   readonly bytesInHand: number;
 }
 
@@ -75,6 +75,9 @@ const DEFAULT_LIMITS: IngestLimits = {
   bytesInHand: 64 * 2 ** 20,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
+/** While the store is asked an event is there as it came, sealed and as it is written: about thrice, and 2 to 3 kB beside. */
+const COPIES = 3;
+const BESIDE_BODY_BYTES = 8 * 1024;
 const TALLY_MS = 60_000;
 
 export interface IngestServer {
@@ -138,32 +141,38 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     }
     const { maxBytes } = feed.events;
     const { body, fault = "cut", bytes } = await readBody(incoming, { maxBytes, withinMs: limits.bodyMs, budget });
+    const held = COPIES * bytes + BESIDE_BODY_BYTES;
+    budget.left -= held - bytes;
+    const giveBack = () => void (budget.left += held);
+    let keeping: Promise<Acceptance> | undefined;
     try {
       if (body === undefined) return { reason: fault, bytes };
       const request: EventRequest = { header: (name) => headerOf(headers, name), body };
       const verification = feed.verifier.verify(request, now());
       if (verification.kind !== "authentic") return { reason: verification.reason, bytes };
       const { signedAtMs, secret } = verification;
-      const id = verification.id ?? feed.readId(request);
+      const id = feed.readId(request) ?? verification.id;
       const event = { id, signedAtMs, scheme: feed.events.scheme, body, contentType };
-      return { reason: await keep(feed.name, event), bytes, secret: secret === undefined ? undefined : secret + 1 };
+      keeping = accept(feed.name, event).catch((error: unknown) => {
+        log.error({ feed: feed.name, err: error }, "event could not be kept");
+        return "unavailable" as const;
+      });
+      return { reason: await inTime(keeping), bytes, secret: secret === undefined ? undefined : secret + 1 };
     } finally {
-      budget.left += bytes;
+      // A store that is away is waited for on and on, also when the sender was asked to send again.
+      if (keeping === undefined) giveBack();
+      else void keeping.then(giveBack);
     }
   }
 
-  async function keep(feed: string, event: ReceivedEvent): Promise<Reason> {
+  async function inTime(keeping: Promise<Acceptance>): Promise<Reason> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<"unavailable">((resolve) => {
       timer = setTimeout(() => resolve("unavailable"), limits.acceptMs);
     });
     try {
-      const accepting = accept(feed, event).catch((error: unknown) => {
-        log.error({ feed, err: error }, "event could not be kept");
-        return "unavailable" as const;
-      });
       // Where it is kept after all, the sender's repeat is known by its id.
-      const acceptance = await Promise.race([accepting, late]);
+      const acceptance = await Promise.race([keeping, late]);
       return acceptance === "unavailable" ? "store-away" : acceptance;
     } finally {
       clearTimeout(timer);

@@ -8,7 +8,7 @@ export interface ByteBudget {
 export interface BodyLimits {
   readonly maxBytes: number;
   readonly withinMs: number;
-  /** What was read is taken off it; whoever is done with the body gives it back. */
+  /** What was read is taken off it; whoever is done with the body gives it back. Overdrawn where it is below 0. */
   readonly budget: ByteBudget;
 }
 

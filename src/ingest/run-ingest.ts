@@ -19,7 +19,7 @@ import { drained, endWorkerInTime, type WorkerDeps } from "../app/workers/worker
 import { notesWithoutAof } from "../app/without-aof.ts";
 import { keptBytes } from "../store/sealed-event.ts";
 import { keepAlive } from "../delivery/worker-lease.ts";
-import { openScope, withScope, type Interrupts } from "../lifecycle.ts";
+import { withScope, type Interrupts } from "../lifecycle.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
 
@@ -45,10 +45,9 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
     const clients = openClients(config, scope);
     const names = feeds.map(({ name }) => name);
     // Opened while events are taken, and needed until they are put.
-    const within = scope.defer(openScope(), (opened) => opened.close());
-    const pools = openEventPools(
-      { config, log, engine, clients, interrupts, scope: within },
-      feeds.map(({ pool }) => pool),
+    const ids = feeds.map(({ pool }) => pool);
+    const pools = scope.defer(openEventPools({ config, log, engine, clients, interrupts }, ids), (opened) =>
+      opened.close(),
     );
     const drainer = scope.defer(
       startDrainer({ engine, config, poolOf: ({ pool }) => pools.of(pool), log }),
@@ -71,7 +70,7 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
       ready: () => engine.connected && clock.now() !== undefined && !interrupts.drain.aborted,
       notes: () => [
         ...notesWithoutAof(engine.store),
-        ...new Set(pools.deliveries.flatMap(({ paused }) => paused.map(pauseNote))),
+        ...new Set([...pools.deliveries].flatMap(({ paused }) => paused.map(pauseNote))),
       ],
       log,
     });

@@ -19,7 +19,7 @@ export type Refusal = "unsigned" | "malformed" | "forged" | "late" | "ahead" | "
 export type Verification =
   | {
       readonly kind: "authentic";
-      /** The event's own, where what is signed says one. */
+      /** The event's own, where the scheme says one; else its signature, where a time is signed with it. */
       readonly id: string | undefined;
       /** When the sender signed it, by the sender's clock. Of a repeat it may be the time of the repeat. */
       readonly signedAtMs: number | undefined;
@@ -104,7 +104,12 @@ function digestOf(token: Buffer): Buffer {
   return createHash("sha256").update(token).digest();
 }
 
-/** A signature that does not match is told before the time, so that a time is late only of a request that is genuine. */
+/**
+ * A signature that does not match is told before the time, so that a time is late only of a request that is genuine.
+ *
+ * An event that says no id has its signature for one: of the same body at another time it is another, because what
+ * changes there and back within four days has the same body twice.
+ */
 function verifySigned(
   request: EventRequest,
   nowMs: number | undefined,
@@ -114,7 +119,8 @@ function verifySigned(
 ): Verification {
   const claim = readClaim(request);
   if (typeof claim === "string") return refused(claim);
-  const { signatures, signed, signedAtMs, id } = claim;
+  const { signatures, signed, signedAtMs } = claim;
+  let matched = "";
   const secret = keys.findIndex((key) => {
     if (key === undefined) return false;
     const hmac = createHmac(algorithm, key);
@@ -122,15 +128,15 @@ function verifySigned(
       if (typeof text === "string") hmac.update(text, "latin1");
       else hmac.update(text);
     }
-    const expected = canonical(hmac.digest(encoding), encoding);
-    return signatures.some((signature) => isEqual(canonical(signature, encoding), expected));
+    matched = canonical(hmac.digest(encoding), encoding);
+    return signatures.some((signature) => isEqual(canonical(signature, encoding), matched));
   });
   if (secret < 0) return refused("forged");
-  if (signedAtMs === undefined) return { kind: "authentic", id, signedAtMs, secret };
+  if (signedAtMs === undefined) return { kind: "authentic", id: claim.id, signedAtMs, secret };
   if (nowMs === undefined) return { kind: "unavailable", reason: "no-clock" };
   if (signedAtMs < nowMs - toleranceMs) return refused("late");
   if (signedAtMs > nowMs + toleranceMs) return refused("ahead");
-  return { kind: "authentic", id, signedAtMs, secret };
+  return { kind: "authentic", id: claim.id ?? matched, signedAtMs, secret };
 }
 
 /** Senders write hex in either case, and base64 with or without what fills it up. */
@@ -195,17 +201,14 @@ function readStandard({ header, body }: EventRequest): Claim | Refusal {
   return { signatures, signed: [`${id}.${timestamp}.`, body], signedAtMs, id };
 }
 
-/**
- * It gives an event no id. The signature is one: of the same body at another time it is another, because what changes
- * there and back within four days has the same body twice.
- */
+/** It gives an event no id. */
 function readBambooHr({ header, body }: EventRequest): Claim | Refusal {
   const signature = header("x-bamboohr-signature");
   const timestamp = header("x-bamboohr-timestamp");
   if (signature === undefined) return "unsigned";
   const signedAtMs = secondsOf(timestamp ?? "");
   if (timestamp === undefined || signedAtMs === undefined) return "malformed";
-  return { signatures: [signature], signed: [body, timestamp], signedAtMs, id: signature.toLowerCase() };
+  return { signatures: [signature], signed: [body, timestamp], signedAtMs };
 }
 
 function hmacReader(setting: HmacSetting, idHeader: string | undefined): ReadClaim {

@@ -258,6 +258,17 @@ describe("the body of a request", () => {
     assert.equal((await stage.send({ body })).status, 200);
   });
 
+  test("fills the memory until the store answers for it, however small it is and whatever its sender was answered", async (t) => {
+    const kept = Promise.withResolvers<Acceptance>();
+    const limits = { acceptMs: 1, bytesInHand: 20_000 };
+    const stage = await startIngest(t, [open()], { accept: () => kept.promise, limits });
+    const reasons: (string | undefined)[] = [];
+    for (let sent = 0; sent < 5; sent += 1) reasons.push((await stage.send({ body: "{}" })).text.split(":", 1)[0]);
+    assert.deepEqual(reasons, ["store-away", "store-away", "store-away", "busy", "busy"]);
+    kept.resolve("accepted");
+    assert.equal((await stage.send({ body: "{}" })).status, 200);
+  });
+
   test("that its sender gives up is no event", async (t) => {
     const stage = await startIngest(t, [open()]);
     const socket = connect(stage.port, "127.0.0.1");

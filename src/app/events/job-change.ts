@@ -89,11 +89,20 @@ export function jobEvent(
 ): { readonly feed: string; readonly event: AcceptableEvent } {
   const named = z.object({ pool: z.unknown(), feed: z.unknown() }).partial().safeParse(data);
   const target = named.success ? targetOf(config, named.data) : undefined;
-  const whole = Buffer.from(JSON.stringify(data) ?? "null");
+  const whole = Buffer.from(textOf(data));
   // No change is that long, and no inbox has to have room for it.
   const body = whole.length > LONGEST_JOB ? Buffer.from("null") : whole;
   const event = { id, signedAtMs: addedAtMs, scheme: JOB_SCHEME, body, contentType: "application/json" };
   return { feed: target?.feed ?? target?.pool ?? NOBODYS, event };
+}
+
+function textOf(data: unknown): string {
+  try {
+    return JSON.stringify(data) ?? "null";
+  } catch {
+    // Lists in lists, some thousands deep, can be read, and not be written.
+    return "null";
+  }
 }
 
 /** The pool that is named, or the feed's; undefined unless exactly one is, and the configuration has it. */
