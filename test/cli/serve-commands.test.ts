@@ -80,7 +80,7 @@ test("files are read where the command is given, in every form, and once", async
   const directory = await temporaryDirectory();
   t.after(() => directory.remove());
   const at = (name: string): string => join(directory.path, name);
-  execFileSync("mkfifo", [at("pipe")]);
+  execFileSync("sh", ["-c", `mkfifo '${at("pipe")}'`]);
   writeFileSync(at("name"), "By hand");
   writeFileSync(at("pool.json"), JSON.stringify({ UserPoolId: "eu-west-1_A" }));
   const flags = {
