@@ -8,7 +8,7 @@ const serve: IngestDeps["serve"] = async (holding) => {
   const { run } = await import("../src/cli/program.ts");
   // oxlint-disable-next-line eslint/no-restricted-imports -- likewise
   const { serveCommands } = await import("../src/cli/serve-commands.ts");
-  return serveCommands(holding, undefined, run);
+  return serveCommands(holding, (argv, io) => run(argv, { ...io, holding }));
 };
 
 await runWorker(

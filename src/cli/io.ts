@@ -5,6 +5,7 @@ import type { Opened } from "../app/opening.ts";
 import type { WorkerDeps } from "../app/workers/worker-process.ts";
 import type { Interrupts } from "../lifecycle.ts";
 import { withoutJwts, withoutTokens } from "../core/quoted.ts";
+import type { ReadParameter } from "./aws/parameter-file.ts";
 import { wrap } from "../views/table.ts";
 
 /** What a command reads from and prints to. A terminal's own width is asked for when it is needed. */
@@ -21,6 +22,8 @@ export interface Io {
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Of the process that runs a command for somebody else: its configuration and its engine. */
   readonly holding?: Holding;
+  /** Reads `file://` of an option. The files of this process where absent. */
+  readonly readParameter?: ReadParameter;
   /** Takes events: see ingest/run-ingest.ts, which the entry hands over, as no command may know it. */
   readonly ingest?: (deps: IngestRequest) => Promise<void>;
 }

@@ -6,6 +6,9 @@ import { asTyped, type PassedFlags } from "./command-line.ts";
 import { EXIT } from "../exit-codes.ts";
 import { placesOf, reportFailure } from "./failure-report.ts";
 import type { Context } from "./command.ts";
+import { notingFiles, type ParameterFile } from "./aws/parameter-file.ts";
+import { AppError } from "../app/app-error.ts";
+import { isServed } from "./served-command.ts";
 import { columnsOf, Screen, tell, type Io } from "./io.ts";
 import { fitHelp, formatItem } from "./help-text.ts";
 import { packageVersion } from "../version.ts";
@@ -48,8 +51,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode: number = EXIT.done;
   let flags: PassedFlags = {};
   let name = "";
+  const files: ParameterFile[] = [];
   const context: Context = {
-    io: { ...io, stdout: new Screen(io.stdout) },
+    io: { ...io, stdout: new Screen(io.stdout), readParameter: io.readParameter ?? notingFiles(files) },
     data: io.stdout,
     run,
     act:
@@ -59,6 +63,12 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
         if (command instanceof Command) {
           flags = command.opts<PassedFlags>();
           name = nameOf(command);
+        }
+        if (io.holding !== undefined && !isServed({ argv, name, flags })) {
+          throw new AppError(
+            "in-use",
+            "The process that has the data directory does not run this for others: stop it, and give the command again.",
+          );
         }
         exitCode = await action(...args);
       },
@@ -103,7 +113,7 @@ input; 3 a guard stopped it; 64 wrong usage or configuration; 130 interrupted.`,
     if (reportFailure(error).kind === "in-use" && io.holding === undefined) {
       // Whoever has the directory may do it.
       const { runAtHolder } = await import("./run-at-holder.ts");
-      const there = await runAtHolder(io, { argv, name, flags }).catch((failure: unknown) => ({ failure }));
+      const there = await runAtHolder(io, { argv, name, flags, files }).catch((failure: unknown) => ({ failure }));
       if (typeof there === "number") return there;
       if (there !== undefined) error = there.failure;
     }

@@ -1,53 +1,40 @@
 /** Has a command run by the process that has the data directory, where it is about one thing and that process takes it. */
-import { resolve } from "node:path";
 import { AppError } from "../app/app-error.ts";
 import { readConfig, type Flags } from "../config/config.ts";
 import { defined } from "../core/defined.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
 import { commandHolder } from "../store/postgres/directory-lock.ts";
 import { packageVersion } from "../version.ts";
-import type { Io } from "./io.ts";
-import { digestOfFile, holderMessage, type AskerMessage, type CommandRequest } from "./served-command.ts";
-
-/** Commands that are about one change, one user, or what a person looks at or stops. */
-const SERVED: ReadonlySet<string> = new Set([
-  "admin-update-user-attributes",
-  "update-user-attributes",
-  "explain",
-  "dead list",
-  "dead show",
-  "dead discard",
-  "runs list",
-  "runs show",
-  "runs report",
-  "runs cancel",
-  "pause",
-  "resume",
-]);
-/** What the other process has of its own, or would write to its own place. */
-const NOT_PASSED = ["rate", "reserve", "listRate", "listReserve", "concurrency", "html"];
-
-export interface AskedCommand {
-  readonly argv: readonly string[];
-  readonly name: string;
-  readonly flags: Flags;
-}
+import type { ParameterFile } from "./aws/parameter-file.ts";
+import type { Io, Output } from "./io.ts";
+import {
+  digestOfFile,
+  holderMessage,
+  isServed,
+  keyProof,
+  type AskedCommand,
+  type AskerMessage,
+  type CommandRequest,
+} from "./served-command.ts";
 
 /**
  * The exit code; undefined where it is not a command for others, or that process takes none. Throws an AppError where
  * it refuses this one (`in-use`), or is gone before the command has ended (`holder-ended`).
  */
-export async function runAtHolder(io: Io, { argv, name, flags }: AskedCommand): Promise<number | undefined> {
-  const reads = argv.some((word) => word === "-" || word.endsWith("file:///dev/stdin"));
-  if (!SERVED.has(name) || reads || NOT_PASSED.some((flag) => flag in flags)) return undefined;
-  const config = await readConfig(flags, io.environment);
+export async function runAtHolder(
+  io: Io,
+  asked: AskedCommand & { readonly flags: Flags; readonly files: readonly ParameterFile[] },
+): Promise<number | undefined> {
+  if (!isServed(asked)) return undefined;
+  const config = await readConfig(asked.flags, io.environment);
   if (config.redisUrl !== undefined) return undefined;
   const { stdin, stdout, stderr, interrupts } = io;
   const isTyped = "isTTY" in stdin && stdin.isTTY === true;
   const look = ({ isTTY, columns }: Io["stdout"]) => defined({ isTTY: isTTY === true, columns });
   const request: CommandRequest = defined({
     version: packageVersion(),
-    argv: argv.map(withWholePath),
+    argv: [...asked.argv],
+    files: [...asked.files],
     calledAs: io.calledAs,
     file: digestOfFile(config),
     path: config.file,
@@ -59,12 +46,26 @@ export async function runAtHolder(io: Io, { argv, name, flags }: AskedCommand): 
   if (wire === undefined) return undefined;
   const send = (said: AskerMessage): void => wire.send(said);
   const onInterrupt = (): void => send({ interrupted: true });
-  const onInsist = (): void => wire.end();
+  const onInsist = (): void => {
+    wire.end();
+    wire.resume();
+  };
   const onTyped = (text: unknown): void => send({ typed: String(text) });
+  const onTypedAll = (): void => send({ typedAll: true });
+  const full = new Set<Output>();
+  /** Who stands still keeps the other process waiting, and what it has to say there. */
+  const print = async (output: Output, text: string): Promise<void> => {
+    if (output.write(text) || output.destroyed || interrupts.abort.aborted || full.has(output)) return;
+    full.add(output);
+    wire.pause();
+    await untilDrained(output);
+    full.delete(output);
+    if (full.size === 0) wire.resume();
+  };
   interrupts.drain.addEventListener("abort", onInterrupt, { once: true });
   interrupts.abort.addEventListener("abort", onInsist, { once: true });
   let isAccepted = false;
-  let refused: string | undefined;
+  let refused: { readonly refused: string; readonly kind: "in-use" | "wrong-key" } | undefined;
   let exit: number | undefined;
   try {
     const ended = new Promise<void>((resolve) => {
@@ -73,13 +74,18 @@ export async function runAtHolder(io: Io, { argv, name, flags }: AskedCommand): 
     wire.onMessage((message) => {
       const said = holderMessage.safeParse(message).data;
       if (said === undefined) return;
-      if ("out" in said) stdout.write(said.out);
-      else if ("err" in said) stderr.write(said.err);
+      if ("out" in said) void print(stdout, said.out);
+      else if ("err" in said) void print(stderr, said.err);
       else if ("exit" in said) ({ exit } = said);
-      else if ("refused" in said) ({ refused } = said);
-      else {
+      else if ("refused" in said) refused = said;
+      else if ("nonce" in said) {
+        // Either may have wrapped the keys that are there, as when the store is opened.
+        const keys = [config.key, config.previousKey].filter((key) => key !== undefined);
+        send({ proofs: keys.map((key) => keyProof(key, said.nonce, request)) });
+      } else {
         isAccepted = true;
-        if (isTyped) stdin.on("data", onTyped);
+        if (isTyped) stdin.on("data", onTyped).once("end", onTypedAll);
+        if (stdin.readableEnded) onTypedAll();
         if (interrupts.drain.aborted) onInterrupt();
       }
     });
@@ -87,9 +93,12 @@ export async function runAtHolder(io: Io, { argv, name, flags }: AskedCommand): 
   } finally {
     interrupts.drain.removeEventListener("abort", onInterrupt);
     interrupts.abort.removeEventListener("abort", onInsist);
-    if (isTyped) stdin.off("data", onTyped).pause();
+    if (isTyped) stdin.off("data", onTyped).off("end", onTypedAll).pause();
   }
-  if (refused !== undefined) throw new AppError("in-use", refused);
+  if (refused !== undefined) {
+    const { kind } = refused;
+    throw new AppError(kind, refused.refused, { category: kind === "wrong-key" ? "usage" : "failed" });
+  }
   if (exit !== undefined || !isAccepted) return exit;
   if (interrupts.abort.aborted) {
     throw new AppError("interrupted", "Interrupted: the process that has the data directory was told so, too.", {
@@ -102,10 +111,14 @@ export async function runAtHolder(io: Io, { argv, name, flags }: AskedCommand): 
   );
 }
 
-/** A file that is named from here: the other process stands elsewhere. */
-function withWholePath(word: string): string {
-  return word.replace(
-    /^((?:--[a-z-]+=)?fileb?:\/\/)([^/~].*)$/,
-    (_, prefix: string, path: string) => prefix + resolve(path),
-  );
+/** An output whose reader has gone takes everything, too. */
+function untilDrained(output: Output): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const events = ["drain", "close", "error"];
+  const onRoom = (): void => {
+    for (const event of events) output.off(event, onRoom);
+    resolve();
+  };
+  for (const event of events) output.on(event, onRoom);
+  return promise;
 }

@@ -1,20 +1,53 @@
-/** Runs commands for others in the process that has the data directory, with its engine, configuration and environment. */
+/** Runs commands for others in the process that has the data directory, which gives its engine, configuration and environment to `run`. */
+import { randomBytes } from "node:crypto";
 import { PassThrough, Writable } from "node:stream";
-import { failureOf, messageOf } from "../app/app-error.ts";
+import { finished } from "node:stream/promises";
+import { AppError, failureOf, messageOf } from "../app/app-error.ts";
+import type { Config } from "../config/config.ts";
+import type { Engine } from "../queues/engine.ts";
 import type { Wire } from "../store/postgres/wire.ts";
+import { notedFiles } from "./aws/parameter-file.ts";
 import type { Context } from "./command.ts";
-import type { Io, Output, Holding } from "./io.ts";
-import { askerMessage, checkedRequest, type CommandRequest, type HolderMessage } from "./served-command.ts";
+import type { Io, Output } from "./io.ts";
+import {
+  askerMessage,
+  checkedRequest,
+  isProven,
+  keyProof,
+  type CommandRequest,
+  type HolderMessage,
+} from "./served-command.ts";
 
 export interface ServedCommands {
   /** Interrupts what is under way, and waits until that has ended. */
   close(): Promise<void>;
 }
 
-/** Commands are told apart by whoever asks: see run-at-holder.ts. */
-export function serveCommands(holding: Holding, environment: Io["environment"], run: Context["run"]): ServedCommands {
+export interface ServingProcess {
+  readonly config: Config;
+  readonly engine: Pick<Engine, "serve" | "wrappedBy">;
+}
+
+/** UTF-16 units of what is printed that go into one message. */
+const LONGEST_PART = 65_536;
+/** Where more units wait for askers that stand still, nothing is added. */
+const MOST_WAITING = 64_000_000;
+/** As many units are kept of what somebody types and nobody has read. */
+const MOST_TYPED = 65_536;
+/** How long an asker may take what its command has printed once this process ends. */
+const LAST_WORDS_MS = 1_000;
+
+const TOO_MUCH_WAITS = new AppError(
+  "in-use",
+  "What other commands have printed waits to be read: end those that stand still, look whether this one was carried out, and give it again.",
+);
+
+/** Which commands are run for others is looked at in program.ts. */
+export function serveCommands(holding: ServingProcess, run: Context["run"]): ServedCommands {
   const closing = new AbortController();
   const underWay = new Set<Promise<void>>();
+  const cut = new AbortController();
+  const waiting = { units: 0 };
   holding.engine.serve?.((message, wire) => {
     const serving = serve(message, wire).finally(() => underWay.delete(serving));
     underWay.add(serving);
@@ -26,11 +59,17 @@ export function serveCommands(holding: Holding, environment: Io["environment"], 
     if (closing.signal.aborted) return wire.end();
     try {
       const request = checkedRequest(message, holding.config);
+      const asker = hear(wire, request);
+      const gone = AbortSignal.any([wire.closed, closing.signal]);
+      if (!(await mayAsk(holding, message, { send, proofs: asker.proofs, gone }))) return;
       send({ accepted: true });
-      const io = ioOf(request, wire, closing.signal);
-      send({ exit: await run(request.argv, { ...io, holding, ...(environment && { environment }) }) });
+      const io = ioOf(request, wire, { asker, closing: closing.signal, waiting });
+      const exit = await run(request.argv, io);
+      await Promise.all([io.stdout, io.stderr].map((output) => finished(output.end(), { signal: cut.signal })));
+      send({ exit });
     } catch (error) {
-      send({ refused: messageOf(failureOf(error)) });
+      const { kind } = failureOf(error);
+      send({ refused: messageOf(failureOf(error)), kind: kind === "wrong-key" ? kind : "in-use" });
     } finally {
       wire.end();
     }
@@ -39,39 +78,108 @@ export function serveCommands(holding: Holding, environment: Io["environment"], 
   return {
     async close() {
       closing.abort();
+      const timer = setTimeout(() => cut.abort(), LAST_WORDS_MS);
       await Promise.all(underWay);
+      clearTimeout(timer);
     },
   };
 }
 
-/** What the command reads and prints is the asker's, and so are its signals; one who is gone interrupts for good. */
-function ioOf(request: CommandRequest, wire: Wire, closing: AbortSignal): Io {
-  const { calledAs, stdin, stdout, stderr } = request;
+/** Resolves with false where nobody waits for an answer any more. Throws an AppError `wrong-key` without a proof. */
+async function mayAsk(
+  { config, engine }: ServingProcess,
+  request: unknown,
+  asker: {
+    readonly send: (said: HolderMessage) => void;
+    readonly proofs: Promise<readonly string[]>;
+    readonly gone: AbortSignal;
+  },
+): Promise<boolean> {
+  const { send, proofs, gone } = asker;
+  const key = { key: config.key, "previous key": config.previousKey, none: undefined }[engine.wrappedBy ?? "none"];
+  if (key === undefined) return true;
+  const nonce = randomBytes(24).toString("base64");
+  send({ nonce });
+  const ended = Promise.withResolvers<undefined>();
+  gone.addEventListener("abort", () => ended.resolve(undefined), { once: true });
+  if (gone.aborted) return false;
+  const given = await Promise.race([proofs, ended.promise]);
+  if (given === undefined) return false;
+  if (isProven(given, keyProof(key, nonce, request))) return true;
+  throw new AppError(
+    "wrong-key",
+    given.length === 0
+      ? "The poolsync process that has the data directory works with a POOLSYNC_KEY, and none is set here: set it, and give the command again."
+      : "The poolsync process that has the data directory works with another POOLSYNC_KEY than this command: set that one, and give the command again.",
+  );
+}
+
+interface Asker {
+  readonly proofs: Promise<readonly string[]>;
+  readonly stdin: PassThrough & { readonly isTTY: boolean };
+  readonly interrupted: AbortSignal;
+}
+
+function hear(wire: Wire, { stdin }: CommandRequest): Asker {
   const interrupted = new AbortController();
   const typed = Object.assign(new PassThrough(), stdin);
+  const proofs = Promise.withResolvers<readonly string[]>();
+  if (!stdin.isTTY) typed.end();
   wire.onMessage((message) => {
     const said = askerMessage.safeParse(message).data;
     if (said === undefined) return;
-    if ("typed" in said) typed.write(said.typed);
-    else interrupted.abort();
+    if ("proofs" in said) proofs.resolve(said.proofs);
+    else if ("interrupted" in said) interrupted.abort();
+    else if (typed.writableEnded) return;
+    else if ("typedAll" in said) typed.end();
+    // An interrupt behind it is to be heard: it is not kept from coming.
+    else if (typed.readableLength + typed.writableLength < MOST_TYPED) typed.write(said.typed);
   });
+  return { proofs: proofs.promise, stdin: typed, interrupted: interrupted.signal };
+}
+
+interface Conversation {
+  readonly asker: Asker;
+  readonly closing: AbortSignal;
+  readonly waiting: { units: number };
+}
+
+/** What the command reads and prints is the asker's, and so are its signals; one who is gone interrupts for good. */
+function ioOf(request: CommandRequest, wire: Wire, { asker, closing, waiting }: Conversation): Io {
+  const { calledAs, stdout, stderr, files } = request;
+  const outputTo = (look: CommandRequest["stdout"], said: (text: string) => HolderMessage): Output => {
+    const output = new Writable({
+      decodeStrings: false,
+      write(chunk, _encoding, done) {
+        const text = String(chunk);
+        if (waiting.units > MOST_WAITING) return done(TOO_MUCH_WAITS);
+        waiting.units += text.length;
+        const onSent = (): void => {
+          waiting.units -= text.length;
+          done();
+        };
+        sendParts(wire, text, said, onSent);
+      },
+    });
+    // The command does not look, and its end does.
+    output.on("error", () => undefined);
+    const { isTTY, columns } = look;
+    return Object.assign(output, { isTTY, ...(columns === undefined ? {} : { columns }) });
+  };
   return {
-    stdin: typed,
-    stdout: outputTo(stdout, (out) => wire.send({ out } satisfies HolderMessage)),
-    stderr: outputTo(stderr, (err) => wire.send({ err } satisfies HolderMessage)),
-    interrupts: { drain: AbortSignal.any([interrupted.signal, wire.closed, closing]), abort: wire.closed },
+    stdin: asker.stdin,
+    stdout: outputTo(stdout, (out) => ({ out })),
+    stderr: outputTo(stderr, (err) => ({ err })),
+    interrupts: { drain: AbortSignal.any([asker.interrupted, wire.closed, closing]), abort: wire.closed },
+    readParameter: notedFiles(files),
     ...(calledAs === undefined ? {} : { calledAs }),
   };
 }
 
-function outputTo(look: CommandRequest["stdout"], send: (text: string) => void): Output {
-  const output = new Writable({
-    decodeStrings: false,
-    write(chunk, _encoding, done) {
-      send(String(chunk));
-      done();
-    },
-  });
-  const { isTTY, columns } = look;
-  return Object.assign(output, { isTTY, ...(columns === undefined ? {} : { columns }) });
+/** Sends a part once the one before it has gone, or the asker has. */
+function sendParts(wire: Wire, text: string, said: (text: string) => HolderMessage, onSent: () => void): void {
+  if (text === "" || wire.closed.aborted) return onSent();
+  // A character of two units stays whole.
+  const end = /[\uD800-\uDBFF]/.test(text[LONGEST_PART - 1] ?? "") ? LONGEST_PART + 1 : LONGEST_PART;
+  wire.send(said(text.slice(0, end)), () => sendParts(wire, text.slice(end), said, onSent));
 }

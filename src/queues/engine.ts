@@ -11,6 +11,7 @@ import {
   openKeysToLook,
   openKeysToWork,
   type KeysFound,
+  type WrappedBy,
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
 import type { DirectoryTurn, OnCommand } from "../store/postgres/directory-lock.ts";
@@ -46,6 +47,8 @@ export interface Engine {
   readonly keyring: Keyring;
   /** Looks whether the keys are still in the store. Absent where new ones are being made. */
   readonly lookAtKeys?: () => Promise<KeysFound>;
+  /** By what the keys in the store are wrapped. Absent where new ones are being made. */
+  readonly wrappedBy?: WrappedBy;
   /** False while the connection to Redis is lost, or silent: it heals by itself, and calls wait for it. */
   readonly connected: boolean;
   /** What a process is told that finds the data directory in use. Absent on Redis, where nobody has to ask. */
@@ -60,9 +63,11 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
   const closing = new AbortController();
   let sealed = false;
   let lookAtKeys: Engine["lookAtKeys"];
+  let wrappedBy: Engine["wrappedBy"];
   const openKeyring = async (store: Store): Promise<Keyring> => {
     const opened = await (settings.looksOnly === true ? openKeysToLook : openKeysToWork)(store, settings);
-    const { keys, wrappedBy, record } = opened;
+    const { keys, record } = opened;
+    ({ wrappedBy } = opened);
     if (record !== undefined) lookAtKeys = createKeysWatch(store, settings, { record, keys });
     ({ sealed } = keys);
     const encrypts = wrappedBy !== "none";
@@ -77,7 +82,7 @@ export async function openEngine(settings: EngineSettings): Promise<Engine> {
     const sealing = sealEverything({ store, keyring, wrapping: settings, log, signal: closing.signal });
     void sealing.then((isDone) => (sealed = isDone));
   }
-  return Object.assign(engine, lookAtKeys && { lookAtKeys });
+  return Object.assign(engine, lookAtKeys && { lookAtKeys }, wrappedBy && { wrappedBy });
 }
 
 /** Opens the engine with a keyring of the caller's own. Nothing is sealed anew beside it. */

@@ -73,7 +73,11 @@ export interface RunningHere {
 }
 
 /** A pool with the users `u0` to `u9`, whose given name is `Old`, and feeds with events for it. */
-export async function setIngestStage(t: TestContext, engine: "redis" | "embedded") {
+export async function setIngestStage(
+  t: TestContext,
+  engine: "redis" | "embedded",
+  more: Readonly<Record<string, string>> = {},
+) {
   const scope = openScope();
   t.after(() => scope.close());
   const { emulator, pool, directory } = await openOnePool(scope);
@@ -93,6 +97,7 @@ export async function setIngestStage(t: TestContext, engine: "redis" | "embedded
     POOLSYNC_CONFIG: at("poolsync.yaml"),
     POOLSYNC_INGEST_PORT: "0",
     POOLSYNC_POOLS: POOL,
+    ...more,
   };
   let started = 0;
 
@@ -132,7 +137,11 @@ export async function setIngestStage(t: TestContext, engine: "redis" | "embedded
     place: { redisUrl: redis?.url ?? "", namespace: redis?.namespace ?? "" },
     ingestHere: (): RunningHere =>
       startHere((deps) =>
-        runIngest({ ...deps, environment, serve: async (holding) => serveCommands(holding, environment, run) }),
+        runIngest({
+          ...deps,
+          environment,
+          serve: async (holding) => serveCommands(holding, (argv, io) => run(argv, { ...io, holding, environment })),
+        }),
       ),
     deliverHere: (): RunningHere => startHere(runDeliveryWorker),
     /** A process to be killed. */

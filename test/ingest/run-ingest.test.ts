@@ -8,8 +8,12 @@ import { describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { createAccept } from "../../src/app/events/accept-event.ts";
 import { jobEvent } from "../../src/app/events/job-change.ts";
+import { digestOfFile, keyProof } from "../../src/cli/served-command.ts";
+import { readConfig } from "../../src/config/config.ts";
 import { createLog } from "../../src/log.ts";
 import { openEngine } from "../../src/queues/engine.ts";
+import { commandHolder } from "../../src/store/postgres/directory-lock.ts";
+import { packageVersion } from "../../src/version.ts";
 import { until } from "../support/condition.ts";
 import { runFile } from "../support/process.ts";
 import { runCommand } from "../cli/command-run.ts";
@@ -290,6 +294,49 @@ describe("the process that takes events, in a data directory", () => {
     assert.match(other.stderr, /was started with \S+poolsync\.yaml, and this command has \S+other\.yaml/);
     await ingest.stop();
     assert.doesNotMatch(ingest.log(), /By hand|Ana|stranger|u\d"/);
+  });
+
+  test("takes commands from who has its key, files as they were read there, and looks itself at what it is asked for", async (t) => {
+    const key = { POOLSYNC_KEY: Buffer.alloc(32, 1).toString("base64") };
+    const stage = await setIngestStage(t, "embedded", key);
+    const ingest = stage.ingestHere();
+    await portIn(ingest.log);
+    const { directory } = stage;
+    const tail = ["--data-dir", join(directory, "data"), "--config", join(directory, "poolsync.yaml")];
+    await writeFile(join(directory, "nick.txt"), "By file");
+    const nickname = `Name=nickname,Value@=file://${relative(process.cwd(), join(directory, "nick.txt"))}`;
+    const user = ["--user-pool-id", POOL, "--username", "u1", "--user-attributes", nickname];
+    const change = ["admin-update-user-attributes", ...user, ...tail];
+    const without = await runCommand(change);
+    assert.deepEqual([without.code, without.stdout], [64, ""]);
+    assert.match(without.stderr, /works with a POOLSYNC_KEY, and none is set here/);
+    const changed = await runCommand(change, { environment: key });
+    assert.equal(changed.code, 0, changed.stderr);
+    assert.equal(stage.nameOf("u1", "nickname"), "By file");
+
+    const config = await readConfig({}, stage.environment);
+    const look = { isTTY: false };
+    for (const argv of [
+      ["sync", "--feed", "crm"],
+      ["dead", "export", "--show-values"],
+      ["runs", "show", "r-1", "--html", join(directory, "page.html")],
+      ["admin-update-user-attributes", "--rate", "1"],
+      ["admin-update-user-attributes", "--user-pool-id", POOL, "-"],
+      ["status"],
+    ]) {
+      const asked = { version: packageVersion(), argv, files: [], file: digestOfFile(config) };
+      const request = { ...asked, stdin: look, stdout: look, stderr: look };
+      const wire = await commandHolder(config.dataDir, request);
+      const said: string[] = [];
+      wire?.onMessage((message) => {
+        const [, nonce] = /^\{"nonce":"(.*)"\}$/.exec(JSON.stringify(message)) ?? [];
+        if (nonce !== undefined) wire.send({ proofs: [keyProof(Buffer.alloc(32, 1), nonce, request)] });
+        else said.push(JSON.stringify(message));
+      });
+      await until("it has ended", () => wire?.closed.aborted === true);
+      assert.match(said.join(" "), /does not run this for others.*"exit":1/, argv.join(" "));
+    }
+    await ingest.stop();
   });
 
   test("delivers by itself, and tells others how it stands", async (t) => {

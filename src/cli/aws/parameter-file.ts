@@ -4,6 +4,15 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { parameterError } from "./usage-error.ts";
 
+/** Text that a value names as a file; undefined for a value that names none. `option` is told in errors. */
+export type ReadParameter = (option: string, value: string) => string | undefined;
+
+/** What a value named, as it was read. */
+export interface ParameterFile {
+  readonly value: string;
+  readonly text: string;
+}
+
 const TEXT = "file://";
 const BYTES = "fileb://";
 
@@ -34,4 +43,24 @@ export function readParameterFile(option: string, value: string): string | undef
       cause,
     );
   }
+}
+
+/** Reads files, and notes what it has read: once read, a pipe is empty. */
+export function notingFiles(files: ParameterFile[]): ReadParameter {
+  return (option, value) => {
+    const text = readParameterFile(option, value);
+    if (text !== undefined) files.push({ value, text });
+    return text;
+  };
+}
+
+/** Reads what was noted elsewhere, each once, as it was read there, and no file. */
+export function notedFiles(noted: readonly ParameterFile[]): ReadParameter {
+  const files = [...noted];
+  return (option, value) => {
+    if (!value.startsWith(TEXT) && !value.startsWith(BYTES)) return undefined;
+    const [file] = files.splice(0, 1);
+    if (file?.value === value) return file.text;
+    throw parameterError(option, `Unable to load paramfile ${value}: it was not sent with the command`);
+  };
 }

@@ -31,8 +31,12 @@ export async function ask({ stdin, stderr }: Io, risks: readonly string[], signa
   if (risks.length === 0 || !atTerminal) return;
   // A terminal elsewhere, whose process sends whole lines, shows itself what is typed.
   const terminal = createInterface({ input: stdin, output: stderr, terminal: "setRawMode" in stdin });
+  // Where what is typed comes from elsewhere, its end answers nothing by itself.
+  const ended = new AbortController();
+  terminal.once("close", () => ended.abort());
   try {
-    const answer = await terminal.question(`${withoutTokens(risks.join("\n"))}\nGo on? [y/N] `, { signal });
+    const question = `${withoutTokens(risks.join("\n"))}\nGo on? [y/N] `;
+    const answer = await terminal.question(question, { signal: AbortSignal.any([signal, ended.signal]) });
     if (/^\s*y(es)?\s*$/i.test(answer)) return;
   } catch (cause) {
     // Ctrl-C, or the end of the input, instead of an answer.

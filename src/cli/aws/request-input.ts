@@ -3,7 +3,7 @@
  * `file://`, above `--cli-input-json`. What comes out has the members of Cognito's API and is not checked yet.
  */
 import { quoted } from "../../core/quoted.ts";
-import { readParameterFile } from "./parameter-file.ts";
+import { readParameterFile, type ReadParameter } from "./parameter-file.ts";
 import { parseShorthand, ShorthandError, type Shorthand } from "./shorthand.ts";
 import { parameterError } from "./usage-error.ts";
 
@@ -36,14 +36,14 @@ export interface RequestFlags {
 export type RequestInput = Readonly<Record<string, unknown>>;
 
 /** What the options say, above what `--cli-input-json` says. Throws an AppError that shows no value. */
-export function requestInput(flags: RequestFlags): RequestInput {
+export function requestInput(flags: RequestFlags, read: ReadParameter = readParameterFile): RequestInput {
   const { userPoolId, username, accessToken, userAttributes, clientMetadata, cliInputJson } = flags;
   const words = { userPoolId, username, accessToken, userAttributes, clientMetadata };
   const given = Object.entries(words).flatMap(([flag, value]) => {
     const member = MEMBERS.find(({ name }) => name.toLowerCase() === flag.toLowerCase());
-    return member === undefined || value === undefined ? [] : [[member.name, readMember(member, value)] as const];
+    return member === undefined || value === undefined ? [] : [[member.name, readMember(member, value, read)] as const];
   });
-  return { ...(cliInputJson === undefined ? {} : cliInput(cliInputJson)), ...Object.fromEntries(given) };
+  return { ...(cliInputJson === undefined ? {} : cliInput(cliInputJson, read)), ...Object.fromEntries(given) };
 }
 
 /**
@@ -66,24 +66,24 @@ export function recordInput(record: ReadonlyMap<string, unknown>): RequestInput 
       );
     }
     if (value === "" || value === undefined) continue;
-    members.set(member.name, typeof value === "string" ? readMember(member, value) : value);
+    members.set(member.name, typeof value === "string" ? readMember(member, value, readParameterFile) : value);
   }
   return Object.fromEntries(members);
 }
 
-function readMember({ option, form }: Member, words: string | readonly string[]): unknown {
+function readMember({ option, form }: Member, words: string | readonly string[], read: ReadParameter): unknown {
   const [word = "", ...more] = typeof words === "string" ? [words] : words;
-  const text = more.length === 0 ? (readParameterFile(option, word) ?? word) : word;
+  const text = more.length === 0 ? (read(option, word) ?? word) : word;
   if (form === "text") return text;
   const isJson = /^\s*[[{]/.test(text);
-  if (form === "map") return isJson ? readJson(option, text) : readShorthand(option, text);
+  if (form === "map") return isJson ? readJson(option, text) : readShorthand(option, text, read);
   if (!isJson) {
     const all = more.length === 0 && typeof words === "string" ? apart(text) : [text, ...more];
-    return all.map((item) => readShorthand(option, item));
+    return all.map((item) => readShorthand(option, item, read));
   }
-  const read = [text, ...more].map((item) => readJson(option, item));
+  const items = [text, ...more].map((item) => readJson(option, item));
   // One word is the list itself, or its only structure; several words are a structure each.
-  return read.length === 1 && Array.isArray(read[0]) ? read[0] : read;
+  return items.length === 1 && Array.isArray(items[0]) ? items[0] : items;
 }
 
 /** A cell of a table holds several structures as a command line does: apart by blanks, each begun by its `Name=`. */
@@ -91,9 +91,9 @@ function apart(text: string): string[] {
   return text.trim().split(/\s+(?=Name\s*@?=)/);
 }
 
-function readShorthand(option: string, text: string): Record<string, Shorthand> {
+function readShorthand(option: string, text: string, read: ReadParameter): Record<string, Shorthand> {
   try {
-    return parseShorthand(text, (value) => readParameterFile(option, value));
+    return parseShorthand(text, (value) => read(option, value));
   } catch (error) {
     if (error instanceof ShorthandError) throw parameterError(option, error.message, error);
     throw error;
@@ -113,9 +113,9 @@ function readJson(option: string, text: string): unknown {
 }
 
 /** JSON as text or from a file: an object whose entries are the request's members. */
-function cliInput(given: string): RequestInput {
+function cliInput(given: string, read: ReadParameter): RequestInput {
   const option = "--cli-input-json";
-  const value = readJson(option, readParameterFile(option, given) ?? given);
+  const value = readJson(option, read(option, given) ?? given);
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw parameterError(option, "Invalid type: expecting map, received something else");
   }

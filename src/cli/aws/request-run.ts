@@ -41,7 +41,7 @@ export async function runRequests(
     return EXIT.done;
   }
   checkAnswerFlags(operation, flags);
-  const given = requestInput(flags);
+  const given = requestInput(flags, io.readParameter);
   if (skeleton === "output") {
     io.stdout.write(answerText(operation, outputSkeleton(operation), given, flags, columnsOf(io.stdout)));
     return EXIT.done;

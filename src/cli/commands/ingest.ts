@@ -37,7 +37,9 @@ first signal answers what is in hand, and ends; the second cuts it.`,
         const log = createLog(config.logLevel ?? "info");
         const { interrupts, environment } = io;
         const serve = async (holding: Holding) =>
-          serveCommands(holding, environment, (argv, its) => context.run(argv, its));
+          serveCommands(holding, (argv, its) =>
+            context.run(argv, { ...its, holding, ...(environment && { environment }) }),
+          );
         await io.ingest({ config, log, interrupts, turn, environment, serve });
         return EXIT.done;
       }),

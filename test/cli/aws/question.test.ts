@@ -39,6 +39,10 @@ describe("the question before a change", () => {
     });
   });
 
+  test("takes the end of the input for no answer", async () => {
+    await assert.rejects(ask(terminal("", true), ["This deletes nickname."], never), { kind: "interrupted" });
+  });
+
   test("is not asked where nobody is there", async () => {
     await ask(terminal("no\n", false), ["This deletes nickname."], never);
   });
