@@ -253,9 +253,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
     get: (id) => Promise.resolve(runs.get(id)),
     list: (limit) => Promise.resolve([...runs.values()].toReversed().slice(0, limit)),
+    unfinished: async () => [...runs.values()].filter((run) => run.identity !== "" && !isEnded(run.state)),
     async rename(id, identity) {
-      const run = runs.get(id);
-      if (run) runs.set(id, { ...run, identity });
+      for (const run of [runs.get(id) ?? []].flat()) runs.set(id, { ...run, identity });
     },
     async advance(id, state) {
       if (!runs.has(id)) throw runLost(id);
