@@ -1,6 +1,7 @@
 /** What a drainer has in hand, and what becomes of it while its pool, or it itself, answers late or never. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Failure } from "../../src/app/app-error.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import type { ChangeTarget } from "../../src/app/events/job-change.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
@@ -78,10 +79,13 @@ describe("events in a drainer's hands", () => {
     await send("crm", { user: "ana", first: "Ana", at: AT });
     const poolOf = ({ feed }: ChangeTarget) =>
       feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
-    const one = startDrainer({ engine, config, poolOf, log });
+    const told: string[] = [];
+    const onWait = (feed: string, { kind }: Failure): void => void told.push(`${feed} ${kind}`);
+    const one = startDrainer({ engine, config, poolOf, log, onWait });
     t.after(() => one.close());
     await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
     await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
+    assert.equal(told[0], "hr throttled");
     assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
     await one.close();
     const { waiting, ahead } = await engine.store.inbox.counts();
