@@ -79,13 +79,13 @@ describe("events in a drainer's hands", () => {
     await send("crm", { user: "ana", first: "Ana", at: AT });
     const poolOf = ({ feed }: ChangeTarget) =>
       feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
-    const told: string[] = [];
-    const onWait = (feed: string, { kind }: Failure): void => void told.push(`${feed} ${kind}`);
+    const waits: string[] = [];
+    const onWait = (feed: string, { kind }: Failure): void => void waits.push(`${feed} ${kind}`);
     const one = startDrainer({ engine, config, poolOf, log, onWait });
     t.after(() => one.close());
     await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
     await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
-    assert.equal(told[0], "hr throttled");
+    assert.equal(waits[0], "hr throttled");
     assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
     await one.close();
     const { waiting, ahead } = await engine.store.inbox.counts();

@@ -115,12 +115,12 @@ export async function replayEvents(
 
   /** Drains for as long as it is waited for. */
   async function withDrainer(): Promise<EventReplay> {
-    const told = new Set<string>();
+    const reported = new Set<string>();
     // Whoever looks on would see nothing for as long as the pool cannot be asked.
     const onWait = (feed: string, failure: Failure): void => {
       const line = `Events of ${printable(feed)} wait: ${messageOf(failure)} They are tried again; Ctrl-C leaves them in the inbox.`;
-      if (!told.has(line)) tell(io, line);
-      told.add(line);
+      if (!reported.has(line)) tell(io, line);
+      reported.add(line);
     };
     const drainer = startDrainer({ engine, config, poolOf: ({ pool }) => poolOf(pool), log, onWait });
     try {
