@@ -7,6 +7,9 @@ export const REPEAT_MS = 4 * 86_400_000;
 /** How far ahead of the store's clock the version of an event may lie that waits for its time. */
 export const MAX_WAIT_MS = 86_400_000;
 
+/** How far at most when it is drained: a little less than a put takes, because the store's clock may be set back between. */
+export const DRAIN_LEAD_MS = MAX_LEAD_MS - 1_000;
+
 /** How much may lie in the inbox, parked entries apart: these have bounds of their own, and keep no event out. */
 export interface InboxLimits {
   readonly entries: number;
@@ -67,6 +70,6 @@ export function drainTime(
   nowMs: number,
 ): { readonly is: "now" | "ahead" } | { readonly is: "later"; readonly notBefore: number } {
   const leadMs = timeOf(ordinal) - nowMs;
-  if (leadMs <= MAX_LEAD_MS) return { is: "now" };
-  return leadMs > MAX_WAIT_MS ? { is: "ahead" } : { is: "later", notBefore: timeOf(ordinal) - MAX_LEAD_MS };
+  if (leadMs <= DRAIN_LEAD_MS) return { is: "now" };
+  return leadMs > MAX_WAIT_MS ? { is: "ahead" } : { is: "later", notBefore: timeOf(ordinal) - DRAIN_LEAD_MS };
 }

@@ -13,6 +13,7 @@ import type { Ledger, Units, UserState } from "../core/mailbox.ts";
 import type { DesiredUnit } from "../core/put.ts";
 import type { Settled } from "../core/settle.ts";
 import type { Settlements } from "../core/settlement.ts";
+import { isTooFarAhead } from "../core/version.ts";
 import type { DrainedRef } from "./inbox.ts";
 
 /** The changes of one user in a page. */
@@ -50,8 +51,15 @@ export interface Page {
   readonly entries?: DrainedRef;
 }
 
+/** True where one of them lies ahead of the store's clock: with its entry it has to wait, and is not put as invalid. */
+export function isAnyAhead(changes: Page["changes"], nowMs: number): boolean {
+  return changes.some(({ units }) =>
+    units.some(({ ordinal }) => ordinal !== undefined && isTooFarAhead(ordinal, nowMs)),
+  );
+}
+
 export interface Put {
-  /** False where the run's cursor was not where the page said, or an entry of the inbox was not the drainer's any more: nothing was put. */
+  /** False where the run's cursor was not where the page said, or an entry of the inbox was not the drainer's any more or has a version ahead of the store's clock: nothing was put. */
   readonly accepted: boolean;
   /** The run's cursor after the step. */
   readonly cursor: string;
@@ -119,7 +127,8 @@ export interface Swept extends Due {
 export interface Mailboxes {
   /**
    * Rejects with a StoreError `run-lost` where there is no such run: a store that lost its last writes must not take
-   * pages of a run whose beginning it has forgotten. And with `run-cancelled` where somebody has cancelled it.
+   * pages of a run whose beginning it has forgotten. And with `run-cancelled` where somebody has cancelled it; a page
+   * of entries with `run-ended` where the run has ended.
    */
   put(page: Page): Promise<Put>;
   /**

@@ -76,6 +76,8 @@ export interface Runs {
   rename(id: string, identity: string): Promise<void>;
   /** Newest first. */
   list(limit: number): Promise<readonly Run[]>;
+  /** Those of an identity that have not ended, however many have begun since. In no order. */
+  unfinished(): Promise<readonly Run[]>;
   /** Rejects with a StoreError `run-lost` where there is no such run. One that has ended keeps the time at which it did. */
   advance(id: string, state: RunState): Promise<void>;
   /**

@@ -38,7 +38,9 @@ export type StoreFault =
   /** The store has forgotten a run, or how far it was: it lost its last writes. */
   | "run-lost"
   /** Somebody has cancelled the run: nothing more is put into it. */
-  | "run-cancelled";
+  | "run-cancelled"
+  /** The run of a day's events has ended: they go into another. */
+  | "run-ended";
 
 export class StoreError extends Error {
   readonly kind: StoreFault;
@@ -90,6 +92,11 @@ export function runCancelled(run: string): StoreError {
     "run-cancelled",
     sentence`Run ${run} was cancelled, and what was left of it was not put: see ${nextStep("runs", "show", run)}.`,
   );
+}
+
+/** For the run of a day's events that was over before these came. */
+export function runEnded(run: string): StoreError {
+  return new StoreError("run-ended", `Run ${run} has ended meanwhile, and its events wait in the inbox for another.`);
 }
 
 /** For a run that was begun, and that the store does not know any more or knows as less far than it was. */

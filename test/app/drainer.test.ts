@@ -1,6 +1,7 @@
 /** What a drainer has in hand, and what becomes of it while its pool, or it itself, answers late or never. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Failure } from "../../src/app/app-error.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import type { ChangeTarget } from "../../src/app/events/job-change.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
@@ -100,10 +101,13 @@ describe("events in a drainer's hands", () => {
     await send("crm", { user: "ana", first: "Ana", at: AT });
     const poolOf = ({ feed }: ChangeTarget) =>
       feed === "hr" ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
-    const one = startDrainer({ engine, config, poolOf, log });
+    const waits: string[] = [];
+    const onWait = (feed: string, { kind }: Failure): void => void waits.push(`${feed} ${kind}`);
+    const one = startDrainer({ engine, config, poolOf, log, onWait });
     t.after(() => one.close());
     await until("crm is put", async () => (await engine.store.runs.books()).received === 1);
     await until("hr is given back", () => Promise.resolve(logged().includes("events wait")));
+    assert.equal(waits[0], "hr throttled");
     assert.match(logged(), /"feed":"hr","kind":"throttled",.*"msg":"events wait"/);
     await one.close();
     const { waiting, ahead } = await engine.store.inbox.counts();
@@ -138,5 +142,96 @@ describe("events in a drainer's hands", () => {
     assert.deepEqual(run?.rows, { read: 1_201, faulty: 0 });
     const { received, superseded, applied } = await engine.store.runs.books();
     assert.deepEqual([received, superseded, applied], [1_201, 1_199, 2]);
+  });
+
+  test("are put page by page, before those of the next page are looked up", async (t) => {
+    const { app, engine, send, drain, config, log, logged, openPool, value } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send(
+      "crm",
+      Array.from({ length: 1_200 }, (_, at) => ({ user: "ana", first: `n${at}`, at: AT })),
+    );
+    const pool = await openPool({ pool: POOL });
+    let asked = 0;
+    const whose: typeof pool.names.whose = (...words) => {
+      asked += 1;
+      if (asked > 700) return Promise.reject(new CognitoError("throttled", "The pool is busy."));
+      return pool.names.whose(...words);
+    };
+    const poolOf = () => Promise.resolve({ ...pool, names: { ...pool.names, whose } });
+    const one = startDrainer({ engine, config, poolOf, log });
+    await until("the second page cannot be looked up", () => Promise.resolve(logged().includes("events wait")));
+    await one.close();
+    assert.equal((await engine.store.runs.books()).received, 500);
+    await until("it may be taken again", async () => (await engine.store.inbox.counts()).ahead === 0);
+    await drain();
+    assert.equal(value("ana"), "n1199");
+    assert.equal((await engine.store.runs.books()).received, 1_200);
+  });
+
+  test("go into the day's run of the time at which they are put", async (t) => {
+    const { app, engine, send, config, log, openPool, eventRuns } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    const { store } = engine;
+    let aheadMs = 0;
+    const watched = { ...engine, store: { ...store, now: async () => (await store.now()) + aheadMs } };
+    const poolOf = () => {
+      aheadMs = 86_400_000;
+      return openPool({ pool: POOL });
+    };
+    const before = await store.now();
+    const one = startDrainer({ engine: watched, config, poolOf, log });
+    t.after(() => one.close());
+    await until("it is put", async () => (await store.runs.books()).received === 1);
+    const [run] = await eventRuns();
+    assert.ok((run?.asOf ?? 0) >= before + 86_400_000);
+  });
+
+  test("go into another run where somebody has finished that of the day", async (t) => {
+    const { app, engine, send, config, log, openPool, eventRuns } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    const { store } = engine;
+    const one = startDrainer({ engine, config, poolOf: openPool, log });
+    t.after(() => one.close());
+    await send("crm", { user: "ana", first: "Ana", at: AT });
+    one.wake();
+    await until("it is put", async () => (await store.runs.books()).received === 1);
+    const [first] = await eventRuns();
+    await store.runs.advance(first?.id ?? "", "finished");
+    await send("crm", { user: "ana", first: "Anna", at: AT });
+    one.wake();
+    await until("the other is put", async () => (await store.runs.books()).received === 2);
+    assert.deepEqual(
+      (await eventRuns()).map(({ state, rows }) => [state, rows.read]),
+      [
+        ["reading", 1],
+        ["finished", 1],
+      ],
+    );
+  });
+
+  test("with a record that is found later, which does not overtake a later one of the same person", async (t) => {
+    const { app, engine, send, drain, config, log, openPool, value, parked } = await eventStage(t);
+    app.pool.addUser({ username: "ana" });
+    await send("crm", [
+      { user: "ana", first: "One", last: "Alone", at: AT },
+      { user: "ana", first: "Two", at: AT },
+    ]);
+    const pool = await openPool({ pool: POOL });
+    let asked = 0;
+    const whose: typeof pool.names.whose = (...words) =>
+      asked++ === 0 ? Promise.resolve({ is: "none" }) : pool.names.whose(...words);
+    const poolOf = () => Promise.resolve({ ...pool, names: { ...pool.names, whose } });
+    const one = startDrainer({ engine, config, poolOf, log });
+    await until("it is parked", async () => (await engine.store.inbox.counts()).parked.entries === 1);
+    await one.close();
+    assert.deepEqual(await parked(), ["crm nobody"]);
+    await app.deliver();
+    const { inbox } = engine.store;
+    await inbox.replay((await Array.fromAsync(inbox.parked({}))).map(({ id }) => id));
+    await drain();
+    assert.deepEqual(await parked(), []);
+    assert.deepEqual([value("ana"), value("ana", "family_name")], ["Two", "Alone"]);
   });
 });

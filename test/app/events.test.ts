@@ -286,9 +286,11 @@ describe("events", () => {
     );
     const day = 86_400_000;
     const log = createLog("silent");
-    await finishDayRuns(engine.store.runs, log, Date.now());
+    // Others have begun since, more than anybody lists.
+    const late = { ...engine.store.runs, list: () => Promise.resolve([]) };
+    await finishDayRuns(late, log, Date.now());
     assert.equal((await eventRuns())[0]?.state, "reading");
-    await finishDayRuns(engine.store.runs, log, Date.now() + day + 600_000);
+    await finishDayRuns(late, log, Date.now() + day + 600_000);
     assert.deepEqual(
       (await eventRuns()).map(({ state }) => state),
       ["finished", "cancelled"],

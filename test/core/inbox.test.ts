@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { admit, drainTime, MAX_WAIT_MS, type ArrivingBatch } from "../../src/core/inbox.ts";
+import { admit, DRAIN_LEAD_MS, drainTime, MAX_WAIT_MS, type ArrivingBatch } from "../../src/core/inbox.ts";
 import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 
 const NOW = 1_800_000_000_000;
@@ -39,9 +39,9 @@ describe("when an event may be drained", () => {
   const at = (timeMs: number) => drainTime(ordinalText({ timeMs, sequence: 3 }), NOW);
   const CASES: Readonly<Record<string, readonly [leadMs: number, said: ReturnType<typeof drainTime>]>> = {
     "an old one at once": [-MAX_WAIT_MS, { is: "now" }],
-    "one of five minutes ahead at once": [MAX_LEAD_MS, { is: "now" }],
-    "one further ahead once it is five minutes ahead": [MAX_LEAD_MS + 1, { is: "later", notBefore: NOW + 1 }],
-    "one a day ahead as well": [MAX_WAIT_MS, { is: "later", notBefore: NOW + MAX_WAIT_MS - MAX_LEAD_MS }],
+    "one of a second less than a put takes at once": [MAX_LEAD_MS - 1_000, { is: "now" }],
+    "one further ahead once it is that near": [MAX_LEAD_MS, { is: "later", notBefore: NOW + 1_000 }],
+    "one a day ahead as well": [MAX_WAIT_MS, { is: "later", notBefore: NOW + MAX_WAIT_MS - DRAIN_LEAD_MS }],
     "one beyond a day never": [MAX_WAIT_MS + 1, { is: "ahead" }],
   };
   for (const [what, [leadMs, said]] of Object.entries(CASES)) {

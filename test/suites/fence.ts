@@ -63,7 +63,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount", "lineUp"],
   letters: ["list", "get"],
   inbox: ["parked", "get", "counts", "verify"],
-  runs: ["get", "list", "books", "forgotten"],
+  runs: ["get", "list", "unfinished", "books", "forgotten"],
   holds: ["list"],
   exceptions: ["about"],
   gates: ["list", "kept", "opened"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { MAX_LEAD_MS, ordinalText } from "../../src/core/version.ts";
 import type { inboxStage } from "./inbox-stage.ts";
 import { createUser, wanted } from "./mailbox-user.ts";
 import type { Suite } from "./open-store.ts";
@@ -60,6 +61,32 @@ export function inboxPutCases(suite: Suite, stage: ReturnType<typeof inboxStage>
       const lost = { ...u.page([wanted("name", "x", 1)]), run: suite.fresh("no such run"), entries };
       await assert.rejects(suite.store.mailboxes.put(lost), { kind: "run-lost" });
       assert.ok(await inbox.get(entries.ids[0] ?? ""));
+    });
+
+    test("is still there where the run of the page has ended, which takes other pages", async () => {
+      const { inbox, entry, add, take } = await stage();
+      const u = await createUser(suite);
+      await add(entry());
+      const entries = await take();
+      await suite.store.runs.advance(u.run, "finished");
+      const page = u.page([wanted("name", "x", 1)]);
+      await assert.rejects(suite.store.mailboxes.put({ ...page, entries }), { kind: "run-ended" });
+      assert.ok(await inbox.get(entries.ids[0] ?? ""));
+      assert.deepEqual(await u.books(), {});
+      assert.equal((await suite.store.mailboxes.put(page)).accepted, true);
+    });
+
+    test("is still there where its version is ahead of the store's clock", async () => {
+      const { inbox, entry, add, take } = await stage();
+      const u = await createUser(suite);
+      await add(entry());
+      const entries = await take();
+      const timeMs = (await suite.store.now()) + 2 * MAX_LEAD_MS;
+      const page = u.page([{ ...wanted("name", "x", 1), ordinal: ordinalText({ timeMs, sequence: 0 }) }]);
+      assert.equal((await suite.store.mailboxes.put({ ...page, entries })).accepted, false);
+      assert.ok(await inbox.get(entries.ids[0] ?? ""));
+      assert.deepEqual(await u.books(), {});
+      assert.equal((await suite.store.mailboxes.put(page)).ahead, 1);
     });
 
     test("of which something cannot become a change is parked in that step with the rest, or not at all", async () => {

@@ -356,7 +356,7 @@ function runSuite(name: string, open: Open, time: Time): void {
       assert.deepEqual(await runs.get(first.id), await runs.direct(pool));
     });
 
-    test("are listed newest first", async () => {
+    test("are listed newest first, and those that have not ended are found", async () => {
       const { runs } = suite.store;
       const begun: string[] = [];
       for (let count = 0; count < 3; count += 1) {
@@ -368,6 +368,9 @@ function runSuite(name: string, open: Open, time: Time): void {
         begun,
       );
       assert.equal((await runs.list(1)).length, 1);
+      await runs.advance(begun[1] ?? "", "finished");
+      const open = (await runs.unfinished()).map(({ id }) => id).filter((id) => begun.includes(id));
+      assert.deepEqual(new Set(open), new Set([begun[0], begun[2]]));
     });
 
     test("have books of their own beside the total", async () => {

@@ -14,12 +14,12 @@ import type { Mailbox, UserState } from "../../src/core/mailbox.ts";
 import type { Settlement } from "../../src/core/settlement.ts";
 import type { ClosedGate, Gates } from "../../src/store/gates.ts";
 import type { LetterFilter, Letters } from "../../src/store/letters.ts";
-import type { Mailboxes } from "../../src/store/mailboxes.ts";
+import { isAnyAhead, type Mailboxes } from "../../src/store/mailboxes.ts";
 import { createPace } from "../../src/store/postgres/pace.ts";
 import { directRunId, isEnded, RUN_STATES, type Run, type Runs, type RunState } from "../../src/store/runs.ts";
 import { openMemoryInbox } from "./memory-inbox.ts";
 import { openMemoryParts } from "./memory-parts.ts";
-import { runCancelled, runLost } from "../../src/store/store-error.ts";
+import { runCancelled, runEnded, runLost } from "../../src/store/store-error.ts";
 import type { Store, Target } from "../../src/store/store.ts";
 
 /**
@@ -72,9 +72,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       const found = runs.get(run);
       if (!found) throw runLost(run);
       if (found.state === "cancelled") throw runCancelled(run);
-      const at = found.cursor;
-      const nowMs = clock.nowMs;
-      if ((cursor && cursor.from !== at) || (drained && !takeAway(drained))) {
+      if (drained && found.finishedAt !== undefined) throw runEnded(run);
+      const [at, nowMs] = [found.cursor, clock.nowMs];
+      if ((cursor && cursor.from !== at) || (drained && (isAnyAhead(changes, nowMs) || !takeAway(drained)))) {
         return { accepted: false, cursor: at, ahead: 0, stale: [], waiting: [], at: nowMs, arrival: 0 };
       }
       const arrival = changes.some(({ units }) => units.length > 0) ? arrivals + 1 : 0;
@@ -253,9 +253,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     },
     get: (id) => Promise.resolve(runs.get(id)),
     list: (limit) => Promise.resolve([...runs.values()].toReversed().slice(0, limit)),
+    unfinished: async () => [...runs.values()].filter((run) => run.identity !== "" && !isEnded(run.state)),
     async rename(id, identity) {
-      const run = runs.get(id);
-      if (run) runs.set(id, { ...run, identity });
+      for (const run of [runs.get(id) ?? []].flat()) runs.set(id, { ...run, identity });
     },
     async advance(id, state) {
       if (!runs.has(id)) throw runLost(id);

@@ -6,7 +6,6 @@
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Run, Runs } from "../../store/runs.ts";
-import { LATEST_RUNS } from "../plans/make-plans.ts";
 import { freshRunId } from "../runs/run-id.ts";
 
 const DAY_MS = 86_400_000;
@@ -43,7 +42,7 @@ export function createDayRuns({ store, keyring }: Pick<Engine, "store" | "keyrin
 
 /** Those of some feeds that take changes still. */
 export async function openDayRuns(runs: Runs, feeds: ReadonlySet<string>): Promise<readonly Run[]> {
-  return (await runs.list(LATEST_RUNS)).filter((run) => isOpen(run) && feeds.has(run.feed));
+  return (await runs.unfinished()).filter((run) => isOpen(run) && feeds.has(run.feed));
 }
 
 function isOpen({ source, state }: Run): boolean {
@@ -52,7 +51,7 @@ function isOpen({ source, state }: Run): boolean {
 
 /** Ends those that are over. Of several processes one does, and its log is told. */
 export async function finishDayRuns(runs: Runs, log: Log, nowMs: number): Promise<void> {
-  for (const run of await runs.list(LATEST_RUNS)) {
+  for (const run of await runs.unfinished()) {
     const { id, feed, pool, startedAt } = run;
     if (!isOpen(run) || nowMs < endOfDay(startedAt) + AFTER_DAY_MS) continue;
     const books = await runs.books(id);

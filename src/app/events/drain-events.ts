@@ -12,13 +12,15 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TakenEntry } from "../../store/inbox.ts";
 import type { Config } from "../../config/config.ts";
-import { failureOf, messageOf } from "../app-error.ts";
+import { failureOf, messageOf, type Failure } from "../app-error.ts";
 import { createDayRuns, finishDayRuns } from "./day-run.ts";
 import { drainFeed, type DrainDeps } from "./drain-feed.ts";
 import { createParkedWatch } from "./parked-watch.ts";
 
 export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
   readonly config: DrainDeps["config"] & Pick<Config, "parkedKeepMs">;
+  /** Told of a feed whose events wait, each time that they do, and why. */
+  readonly onWait?: (feed: string, failure: Failure) => void;
   /** How soon another drainer has what this one had in hand, where its process died. */
   readonly leaseMs?: number;
 }
@@ -97,6 +99,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
       const failure = failureOf(error);
       const { kind } = failure;
       log.warn({ feed, kind, reason: messageOf(failure), events: entries.length, backoffMs }, "events wait");
+      options.onWait?.(feed, failure);
       await giveBack(batch, nowMs + backoffMs);
     } finally {
       held.delete(batch);

@@ -14,7 +14,14 @@ import type { TakenEntry } from "../../store/inbox.ts";
 import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.ts";
 import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
-import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
+import {
+  changesOf,
+  latestOf,
+  type EntryChanges,
+  type Latest,
+  type Resolving,
+  type Unresolved,
+} from "./entry-changes.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
 import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 
@@ -42,17 +49,16 @@ interface ReadEntry extends Unresolved {
   readonly event: CameEvent;
   /** What a job is for may be known by now, and was not when it came. */
   readonly target: ChangeTarget;
+  /** Its records, and those that have left it. */
+  readonly all: readonly EventRecord[];
   /** The expression that found its records. */
   readonly by: string;
 }
 
-interface ResolvedEntry extends ReadEntry {
-  /** Of its records, {@link PAGE_RECORDS} at a time; one at least. */
-  readonly parts: readonly EntryChanges[];
-}
-
 /** A put holds a Redis up for as long as it has something to do: as much as a page of a file. */
 const PAGE_RECORDS = 500;
+/** What is wrong with a run where the events go into another. */
+const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended", "run-lost"]);
 
 /**
  * Each of them is put, parked or left to its time when it answers. Rejects where the pool or the store cannot be asked:
@@ -76,39 +82,53 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }
       continue;
     }
     const key = JSON.stringify([found.target.feed, found.target.pool]);
-    targets.set(key, [...(targets.get(key) ?? []), { ...found, records }]);
+    targets.set(key, [...(targets.get(key) ?? []), { ...found, records, all: dueOf(found.all, nowMs).records }]);
   }
   await park(deps, { feed, token }, parked);
-  for (const read of targets.values()) await drainTarget(deps, { token, nowMs }, read);
+  for (const read of targets.values()) await drainTarget(deps, token, read);
 }
 
-/** Entries of one target. */
-async function drainTarget(
-  deps: DrainDeps,
-  { token, nowMs }: Pick<FeedEntries, "token" | "nowMs">,
-  read: readonly ReadEntry[],
-): Promise<void> {
+/**
+ * Entries of one target, page by page: what a page has is looked up and put before the next one is looked at, so that
+ * whatever ends this keeps what was done.
+ */
+async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEntry[]): Promise<void> {
   const { engine, log, signal } = deps;
   const [first] = read;
   if (first === undefined) return;
   const { target } = first;
   const feed = labelOf(target);
-  const toPut: ResolvedEntry[] = [];
-  const toPark: ToPark[] = [];
-  for (const entry of await resolve(deps, target, read)) {
-    const left = entry.parts.flatMap((part) => part.left);
-    const reason = toldOf(left);
-    if (reason !== undefined && entry.parts.every((part) => part.read === 0)) {
-      toPark.push({ id: entry.id, reason, left });
-    } else toPut.push(entry);
-  }
-  await park(deps, { feed, token }, toPark);
-  for (const page of pagesOf(toPut)) {
+  const resolving = await resolvingOf(deps, target);
+  const progress = new Map<string, Progress>();
+  for (const page of pagesOf(read)) {
     signal.throwIfAborted();
-    if (await put(deps, { target, token, nowMs }, page)) continue;
+    const parts = page.map(({ entry, records }) => {
+      const isWhole = records.length === entry.all.length;
+      const { latest = isWhole ? undefined : latestOf(resolving, entry.all) } = progress.get(entry.id) ?? {};
+      return { ...entry, records, latest };
+    });
+    const made = await changesOf(resolving, parts);
+    const toPut: MadePart[] = [];
+    const toPark: ToPark[] = [];
+    for (const [index, part] of page.entries()) {
+      const ofPart = made[index];
+      const { id } = part.entry;
+      if (ofPart === undefined) continue;
+      const before = progress.get(id);
+      const left = [...(before?.left ?? []), ...ofPart.left];
+      const isPut = before?.isPut === true || ofPart.read > 0;
+      progress.set(id, { left, isPut, latest: parts[index]?.latest });
+      const reason = toldOf(left);
+      if (isPut || reason === undefined) {
+        // Of a part that is left whole nothing is new.
+        if (ofPart.read > 0 || part.isLast) toPut.push({ ...part, made: ofPart, left });
+      } else if (part.isLast) toPark.push({ id, reason, left });
+    }
+    await park(deps, { feed, token }, toPark);
+    if (toPut.length === 0 || (await put(deps, { target, token }, toPut))) continue;
     // Another drainer has one of them, because this one was late: each is looked at again.
-    log.warn({ feed, events: toPut.length }, "events were drained too late");
-    await engine.store.inbox.defer({ token, ids: toPut.map(({ id }) => id) }, 0);
+    log.warn({ feed, events: read.length }, "events were drained too late");
+    await engine.store.inbox.defer({ token, ids: read.map(({ id }) => id) }, 0);
     break;
   }
 }
@@ -155,14 +175,16 @@ function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, target: job.target, arrival, event, records, named: {}, by: "" };
+    return { id, target: job.target, arrival, event, records, all: records, named: {}, by: "" };
   }
   const { events, pool } = settingOf(config, feed) ?? {};
   if (events === undefined || pool === undefined) return "no-feed";
   const records = readEvent(event, events, timeMs);
   if (typeof records === "string") return records;
   const target = { feed, pool: poolIdOf(config, pool) };
-  return { id, target, arrival, event, records, named: events.mapping, by: events.records ?? "" };
+  const all = event.left === undefined ? records : readEvent(event, events, timeMs, "all");
+  if (typeof all === "string") return all;
+  return { id, target, arrival, event, records, all, named: events.mapping, by: events.records ?? "" };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
@@ -186,25 +208,14 @@ function dueOf(
   return { records: judged, notBefore };
 }
 
-async function resolve(
-  deps: DrainDeps,
-  target: ChangeTarget,
-  read: readonly ReadEntry[],
-): Promise<readonly ResolvedEntry[]> {
-  const { config, poolOf, signal } = deps;
+async function resolvingOf({ config, poolOf, signal }: DrainDeps, target: ChangeTarget): Promise<Resolving> {
   const pool = await poolOf(target);
   const setting = target.feed === undefined ? undefined : settingOf(config, target.feed);
   const { protectUsers, protectAttributes } = setting?.guards ?? config.guards;
   const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
-  const parts = read.flatMap((entry) => partsOf(entry).map((records) => ({ ...entry, records })));
-  const made = await changesOf({ pool, isProtected, signal }, parts);
-  const ofEntries = Map.groupBy(made.keys(), (index) => parts[index]?.id);
-  return read.map((entry) => {
-    const indexes = ofEntries.get(entry.id) ?? [];
-    return { ...entry, parts: indexes.flatMap((index) => made[index] ?? []) };
-  });
+  return { pool, isProtected, signal };
 }
 
 /** Its records in parts that a page takes: one that is empty where it has none. */
@@ -215,32 +226,43 @@ function partsOf({ records }: ReadEntry): readonly (readonly EventRecord[])[] {
 
 /** What of an entry comes with a page. */
 interface PagePart {
-  readonly entry: ResolvedEntry;
-  readonly made: EntryChanges;
+  readonly entry: ReadEntry;
+  readonly records: readonly EventRecord[];
   /** What comes with it last. */
   readonly isLast: boolean;
-  /** The records that are in it still after this, by their numbers: parked ones, and those of later pages. */
-  readonly left: EntryChanges["left"];
+  /** The records that come with later pages, by their numbers. */
   readonly later: readonly number[];
 }
 
+interface MadePart extends PagePart {
+  readonly made: EntryChanges;
+  /** The records that are parked, of earlier pages as well. */
+  readonly left: EntryChanges["left"];
+}
+
+/** What became of an entry so far. */
+interface Progress {
+  readonly left: EntryChanges["left"];
+  /** Something of it is not left. */
+  readonly isPut: boolean;
+  readonly latest: Latest | undefined;
+}
+
 /** Entries in their order, in pages; one of more parts has pages of its own, but for the last. */
-function* pagesOf(entries: readonly ResolvedEntry[]): Generator<readonly PagePart[]> {
+function* pagesOf(entries: readonly ReadEntry[]): Generator<readonly PagePart[]> {
   let page: PagePart[] = [];
   let size = 0;
   for (const entry of entries) {
-    const { parts, records } = entry;
-    for (const [index, made] of parts.entries()) {
+    const parts = partsOf(entry);
+    for (const [index, records] of parts.entries()) {
       const isLast = index === parts.length - 1;
-      const from = index * PAGE_RECORDS;
-      const count = Math.min(PAGE_RECORDS, records.length - from);
-      if (page.length > 0 && size + count > PAGE_RECORDS) {
+      if (page.length > 0 && size + records.length > PAGE_RECORDS) {
         yield page;
         [page, size] = [[], 0];
       }
-      const left = parts.slice(0, index + 1).flatMap((part) => part.left);
-      page.push({ entry, made, isLast, left, later: records.slice(from + count).map(({ line }) => line) });
-      size += count;
+      const later = entry.records.slice(index * PAGE_RECORDS + records.length).map(({ line }) => line);
+      page.push({ entry, records, isLast, later });
+      size += records.length;
       if (isLast) continue;
       yield page;
       [page, size] = [[], 0];
@@ -249,17 +271,17 @@ function* pagesOf(entries: readonly ResolvedEntry[]): Generator<readonly PagePar
   if (page.length > 0) yield page;
 }
 
-/** Puts them as one page. False where one of them is not this drainer's any more: then nothing of it is put. */
+/** Puts them as one page. False where one of them is not this drainer's any more, or has to wait: then nothing of it is put. */
 async function put(
   deps: DrainDeps,
-  { target, token, nowMs }: Pick<FeedEntries, "token" | "nowMs"> & { readonly target: ChangeTarget },
-  page: readonly PagePart[],
+  { target, token }: Pick<FeedEntries, "token"> & { readonly target: ChangeTarget },
+  page: readonly MadePart[],
 ): Promise<boolean> {
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
   const { profile } = await poolOf(target);
   const feed = labelOf(target);
-  const withRest = ({ entry: { id, event, by }, left, later }: PagePart): string =>
+  const withRest = ({ entry: { id, event, by }, left, later }: MadePart): string =>
     sealEvent(keyring, id, { ...event, left: { by, records: [...left.map(({ line }) => line), ...later] } });
   const parked = page.flatMap((part) => {
     const reason = toldOf(part.left);
@@ -275,11 +297,13 @@ async function put(
   const changes = page.flatMap(({ made }) => made.changes);
   const putInto = (run: string) =>
     createProducer({ engine, profile, run, priority: PRIORITY.event, sendUnless: "written" }).put(changes, facts);
-  let run = await dayRuns.of(feed, profile.id, nowMs);
+  // Whoever looked them up may have taken until the next day.
+  const runOfToday = async (): Promise<string> => dayRuns.of(feed, profile.id, await store.now());
+  let run = await runOfToday();
   const answer = await putInto(run).catch(async (error: unknown) => {
-    if (!(error instanceof StoreError && (error.kind === "run-cancelled" || error.kind === "run-lost"))) throw error;
+    if (!(error instanceof StoreError && TAKES_NO_MORE.has(error.kind))) throw error;
     dayRuns.forget(feed, profile.id);
-    run = await dayRuns.of(feed, profile.id, nowMs);
+    run = await runOfToday();
     return putInto(run);
   });
   if (!answer.accepted) return false;

@@ -24,7 +24,12 @@ export interface Unresolved {
   readonly arrival: number;
   readonly records: readonly EventRecord[];
   readonly named: Pick<Mapping, "identifier" | "match">;
+  /** Where others of the entry come with other pages, or have come. */
+  readonly latest?: Latest | undefined;
 }
+
+/** By username as it is written, and attribute: the number of the record of an entry that stands. */
+export type Latest = ReadonlyMap<string, number>;
 
 /** What is wrong with a record that is not left, as the store keeps it for those who ask later. */
 interface NotedIssue {
@@ -67,20 +72,23 @@ export async function changesOf(
     faulty: 0,
     invalid: 0,
   }));
-  const pairs = entries.flatMap(({ arrival, records, named }, index) =>
-    records.map((record) => ({ arrival, record, named, into: made[index] })),
+  const pairs = entries.flatMap(({ arrival, records, named, latest }, index) =>
+    records.map((record) => ({ arrival, record, named, latest, into: made[index] })),
   );
   for (let at = 0; at < pairs.length; at += LOOKUPS) {
     const batch = pairs.slice(at, at + LOOKUPS);
     const whose = await Promise.all(
       batch.map(async ({ record, named }) => (record.is === "change" ? nameOf(resolving, named, record) : undefined)),
     );
-    for (const [index, { arrival, record, into }] of batch.entries()) {
+    for (const [index, { arrival, record, latest, into }] of batch.entries()) {
       const who = whose[index];
       if (into === undefined) continue;
       if (record.is === "parked") into.left.push({ line: record.line, reason: record.reason });
       else if (who?.is !== "one") into.left.push({ line: record.line, reason: REASONS[who?.is ?? "none"] });
-      else addChange(resolving, into, record, { ...record.change, ...who.of, arrival });
+      else {
+        const overruled = overruledOf(record, latest);
+        addChange(resolving, into, record, { ...record.change, ...who.of, arrival, ...overruled });
+      }
     }
   }
   const ofEntries = Map.groupBy(made.keys(), (index) => entries[index]?.arrival);
@@ -151,6 +159,35 @@ function addChange({ pool, isProtected }: Resolving, into: EntryChanges, record:
   into.changes.push(defined({ ...change, units }));
 }
 
+/**
+ * Of an attribute that records of an entry say of one user the newest stands, and of one time the last, whichever of them
+ * is put first: by versions alone, of one time, that would be what is put last.
+ */
+export function latestOf({ pool: { profile }, isProtected }: Resolving, records: readonly EventRecord[]): Latest {
+  const newest = new Map<string, { readonly line: number; readonly timeMs: number }>();
+  for (const record of records) {
+    if (record.is !== "change") continue;
+    const { line, change } = record;
+    const timeMs = change.version?.timeMs ?? 0;
+    for (const unit of change.units) {
+      const key = keyOf(change.username, unit.name);
+      const isSound = !isProtected.attribute(unit.name) && checkUnit(profile, unit) === undefined;
+      if (isSound && timeMs >= (newest.get(key)?.timeMs ?? 0)) newest.set(key, { line, timeMs });
+    }
+  }
+  return new Map([...newest].map(([key, { line }]) => [key, line]));
+}
+
+function keyOf(username: string, unit: string): string {
+  return JSON.stringify([username, unit]);
+}
+
+function overruledOf({ line, change }: ChangeRecord, latest: Latest | undefined): Pick<Change, "overruled"> {
+  if (latest === undefined) return {};
+  const names = change.units.map(({ name }) => name);
+  return { overruled: new Set(names.filter((name) => (latest.get(keyOf(change.username, name)) ?? line) !== line)) };
+}
+
 /** An event that says an attribute of a user twice means the newer one, and of one time the last. */
 function overruleDoubles(ofEvent: readonly EntryChanges[]): void {
   const changes = ofEvent.flatMap((made) => made.changes);
@@ -159,7 +196,7 @@ function overruleDoubles(ofEvent: readonly EntryChanges[]): void {
   for (const [index, { username, units, version }] of changes.entries()) {
     const timeMs = version?.timeMs ?? 0;
     for (const { name } of units) {
-      const key = JSON.stringify([username, name]);
+      const key = keyOf(username, name);
       const other = last.get(key);
       const isNewer = other === undefined || timeMs >= other.timeMs;
       if (isNewer) last.set(key, { index, timeMs });
@@ -171,7 +208,8 @@ function overruleDoubles(ofEvent: readonly EntryChanges[]): void {
   for (const made of ofEvent) {
     made.changes = made.changes.map((change) => {
       const names = overruled[index++];
-      return names !== undefined && names.size > 0 ? { ...change, overruled: names } : change;
+      if (names === undefined || names.size === 0) return change;
+      return { ...change, overruled: new Set([...names, ...(change.overruled ?? [])]) };
     });
   }
 }

@@ -32,15 +32,19 @@ export type EventRecord =
 const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** `timeMs` (epoch ms) is when the event was signed, or came: the version of what says none. */
+/**
+ * What is left of it, or all that it came with. `timeMs` (epoch ms) is when the event was signed, or came: the version of
+ * what says none.
+ */
 export function readEvent(
   event: CameEvent,
   { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
   timeMs: number,
+  which: "left" | "all" = "left",
 ): ParkedReason | readonly EventRecord[] {
   const found = recordsOf(event, records);
   if (typeof found === "string") return found;
-  const isLeft = leftOf(event, records);
+  const isLeft = which === "all" ? () => true : leftOf(event, records);
   const read: EventRecord[] = [];
   const asOfMs = (mapping.versionColumn === undefined ? occurredAt(event) : undefined) ?? timeMs;
   for (const record of found) {

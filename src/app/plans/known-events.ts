@@ -10,13 +10,14 @@ interface PlannedFeedFacts extends Pick<Run, "pool" | "feed"> {
   readonly lastAsOf: number | undefined;
 }
 
-/** Undefined of a feed that has none, or of which no run of events is known. Runs are listed newest first. */
+/** Undefined of a feed that has none, or of which no run of events is known. These are in any order. */
 export function knownEvents(
   store: Pick<Store, "mailboxes" | "letters">,
   runs: readonly Run[],
   { pool, feed, byEvents, lastAsOf = 0 }: PlannedFeedFacts,
 ): FeedEvents | undefined {
-  const first = runs.findLast((run) => run.source === "events" && run.pool === pool && run.feed === feed);
+  const theirs = runs.filter((run) => run.source === "events" && run.pool === pool && run.feed === feed);
+  const first = theirs.toSorted((a, b) => a.startedAt - b.startedAt)[0];
   if (byEvents === undefined || first === undefined) return undefined;
   let letters: Promise<ReadonlyMap<string, AskedValue>> | undefined;
   return {

@@ -70,6 +70,8 @@ export async function planFeeds(
   const { engine, pool } = deps;
   const all = await engine.store.runs.list(LATEST_RUNS);
   const runs = all.filter(isOfFile);
+  // The run of the day may have begun before so many others.
+  const ofEvents = [...all, ...(await engine.store.runs.unfinished())].filter(({ source }) => source === "events");
   const inputs: (PlanInput & Pick<PlannedFeed, "identity" | "input" | "unfinished" | "returned">)[] = [];
   for (const { input: opened, mapping, guards } of feeds) {
     const poolId = pool.profile.id;
@@ -85,7 +87,7 @@ export async function planFeeds(
       input,
       records: recordsOf(input, mapping, asOfMs),
       times: timesOf(input, mapping),
-      events: knownEvents(engine.store, all, {
+      events: knownEvents(engine.store, ofEvents, {
         pool: poolId,
         feed: input.name,
         byEvents: input.byEvents,

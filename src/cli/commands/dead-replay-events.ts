@@ -1,4 +1,5 @@
 /** What `dead replay` does with parked events: in a data directory it drains and delivers them itself. */
+import { messageOf, type Failure } from "../../app/app-error.ts";
 import { openDayRuns } from "../../app/events/day-run.ts";
 import { startDrainer } from "../../app/events/drain-events.ts";
 import { poolOfEvents, type EventGroup, type ParkedEvents } from "../../app/events/parked-events.ts";
@@ -9,6 +10,7 @@ import { booksOf } from "../../app/runs/settling.ts";
 import { ConfigError } from "../../config/config-error.ts";
 import { counted } from "../../core/amounts.ts";
 import { imbalance, type Books } from "../../core/books.ts";
+import { printable } from "../../core/masking.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -113,7 +115,14 @@ export async function replayEvents(
 
   /** Drains for as long as it is waited for. */
   async function withDrainer(): Promise<EventReplay> {
-    const drainer = startDrainer({ engine, config, poolOf: ({ pool }) => poolOf(pool), log });
+    const reported = new Set<string>();
+    // Whoever looks on would see nothing for as long as the pool cannot be asked.
+    const onWait = (feed: string, failure: Failure): void => {
+      const line = `Events of ${printable(feed)} wait: ${messageOf(failure)} They are tried again; Ctrl-C leaves them in the inbox.`;
+      if (!reported.has(line)) tell(io, line);
+      reported.add(line);
+    };
+    const drainer = startDrainer({ engine, config, poolOf: ({ pool }) => poolOf(pool), log, onWait });
     try {
       return await replayAndSettle({ ...deps, wake: () => drainer.wake() }, parked, limit);
     } finally {

@@ -162,8 +162,7 @@ export async function endInboxLeases(session: Session, at: number): Promise<void
 }
 
 /** True where all of them are in the hands of this drainer, or there are none. */
-export async function areTaken(session: Session, taken: TakenRef | undefined): Promise<boolean> {
-  if (taken === undefined) return true;
+export async function areTaken(session: Session, taken: TakenRef): Promise<boolean> {
   const ids = [...new Set(taken.ids)];
   const rows = await session.query("SELECT 1 FROM poolsync.inbox WHERE id = ANY($1::text[]) AND token = $2", [
     ids,

@@ -13,8 +13,18 @@ import { replay } from "../../core/replay.ts";
 import { settle } from "../../core/settle.ts";
 import { sortOut } from "../../core/sort-out.ts";
 import { type Settlements } from "../../core/settlement.ts";
-import type { ClaimAnswer, Mailboxes, Page, Put, Selection, SettleAnswer, Sorted, Swept } from "../mailboxes.ts";
-import { runCancelled, runLost, StoreError } from "../store-error.ts";
+import {
+  isAnyAhead,
+  type ClaimAnswer,
+  type Mailboxes,
+  type Page,
+  type Put,
+  type Selection,
+  type SettleAnswer,
+  type Sorted,
+  type Swept,
+} from "../mailboxes.ts";
+import { runCancelled, runEnded, runLost, StoreError } from "../store-error.ts";
 import { postEntries } from "./books-table.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 import { readPassages } from "./gates.ts";
@@ -73,8 +83,8 @@ export function createMailboxes(database: StoreDatabase, now: () => number): Mai
 }
 
 async function putPage(session: Session, page: Page, now: () => number): Promise<Put> {
-  const { moved, cursor } = await moveProgress(session, page);
   const at = now();
+  const { moved, cursor } = await moveProgress(session, page, at);
   if (!moved) return { accepted: false, cursor, ahead: 0, stale: [], waiting: [], at, arrival: 0 };
   if (page.entries) await removeEntries(session, page.entries, at);
   return { accepted: true, cursor, at, ...(await putChanges(session, page, at)) };
@@ -293,18 +303,21 @@ export async function recountRuns(session: Session): Promise<ReadonlyMap<string,
  * Moves the run's cursor and rows, where the cursor is the one that the page was read from, and the entries that it comes of
  * are in the hands of who puts it.
  */
-async function moveProgress(session: Session, page: Page): Promise<{ moved: boolean; cursor: string }> {
-  const { run, cursor, rows } = page;
-  if ((await readRun(session, run))?.state === "cancelled") throw runCancelled(run);
+async function moveProgress(session: Session, page: Page, at: number): Promise<{ moved: boolean; cursor: string }> {
+  const { run, cursor, rows, entries, changes } = page;
+  const found = await readRun(session, run);
+  if (found?.state === "cancelled") throw runCancelled(run);
+  if (entries !== undefined && found?.finishedAt !== undefined) throw runEnded(run);
   await session.query(
     "INSERT INTO poolsync.progress SELECT id, '', 0, 0 FROM poolsync.runs WHERE id = $1 ON CONFLICT DO NOTHING",
     [run],
   );
+  const mayMove = entries === undefined || (!isAnyAhead(changes, at) && (await areTaken(session, entries)));
   const moved = await session.query<{ cursor: string }>(
     `UPDATE poolsync.progress
      SET cursor = coalesce($3, cursor), rows_read = rows_read + $4, rows_faulty = rows_faulty + $5
      WHERE run = $1 AND ($2::text IS NULL OR cursor = $2) AND $6 RETURNING cursor`,
-    [run, cursor?.from ?? null, cursor?.to ?? null, rows.read, rows.faulty, await areTaken(session, page.entries)],
+    [run, cursor?.from ?? null, cursor?.to ?? null, rows.read, rows.faulty, mayMove],
   );
   if (moved[0]) return { moved: true, cursor: moved[0].cursor };
   const left = await session.query<{ cursor: string }>("SELECT cursor FROM poolsync.progress WHERE run = $1", [run]);

@@ -90,6 +90,10 @@ export function createRuns(database: StoreDatabase, now: () => number): Runs {
       const rows = await database.query<RunRow>(`${SELECT_RUN} ORDER BY started_at DESC, place DESC LIMIT $1`, [limit]);
       return soundRuns(database, rows);
     },
+    async unfinished() {
+      const rows = await database.query<RunRow>(`${SELECT_RUN} WHERE identity <> '' AND finished_at IS NULL`);
+      return soundRuns(database, rows);
+    },
     async rename(id, identity) {
       await database.write("UPDATE poolsync.runs SET identity = $2 WHERE id = $1", [id, identity]);
     },

@@ -5,7 +5,7 @@ import type { Settlement, Settlements } from "../../core/settlement.ts";
 import { contactOf } from "../../core/unit.ts";
 import type { OwnRead } from "../fence.ts";
 import type { Mailboxes, Selection } from "../mailboxes.ts";
-import { runCancelled, runLost } from "../store-error.ts";
+import { runCancelled, runEnded, runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
 import type { Keys } from "./keys.ts";
 import type { Scripts } from "./scripts.ts";
@@ -159,6 +159,7 @@ export function createRedisMailboxes(
       const reply = await scripts.run("put", [...mailboxKeys(keys, randomUUID()), ...own], args);
       if (reply === "") throw runLost(page.run);
       if (reply === "cancelled") throw runCancelled(page.run);
+      if (reply === "ended") throw runEnded(page.run);
       return parseReply(putReply, reply, "the answer to a put");
     },
 

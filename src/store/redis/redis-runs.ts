@@ -1,5 +1,5 @@
 import { EMPTY_BOOKS, post, TERMS } from "../../core/books.ts";
-import { directRunId, type ForgottenRun, type Run, type Runs } from "../runs.ts";
+import { directRunId, isEnded, type ForgottenRun, type Run, type Runs } from "../runs.ts";
 import type { OwnRead } from "../fence.ts";
 import { runLost } from "../store-error.ts";
 import type { RedisClient } from "./connection.ts";
@@ -83,6 +83,11 @@ export function createRedisRuns(
         return Promise.all(ids.map(read));
       });
       return runs.filter((run) => run !== undefined);
+    },
+
+    async unfinished() {
+      const runs = await ownRead(async () => Promise.all((await redis.hvals(keys.identities)).map(read)));
+      return runs.flatMap((run) => (run === undefined || isEnded(run.state) ? [] : run));
     },
 
     async advance(id, state) {

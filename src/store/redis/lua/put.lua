@@ -8,7 +8,8 @@
 --         latter two parked, or still the drainer's, with another body; blank where there are none
 -- ARGV[9] cursor from, ARGV[10] cursor to: both absent for direct changes
 -- Output  JSON {accepted, cursor, ahead, stale?: [{user, name}], waiting?: [user], at, arrival}, the time and the arrival that the page's first unit
---         was given; blank where there is no such run, `cancelled` where it was cancelled
+--         was given; blank where there is no such run, `cancelled` where it was cancelled, and `ended` where it
+--         has ended and the page is of entries
 local seen = redis.call('GET', ONCE)
 if seen then return seen end
 
@@ -16,8 +17,10 @@ local ARRIVALS, CURSORS = KEYS[11], KEYS[12]
 local pool, run, priority = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local stored = redis.call('HGET', RUNS, run)
-if not stored or not read_document('run', RUNS, run, stored) then return '' end
+stored = stored and read_document('run', RUNS, run, stored)
+if not stored then return '' end
 if is_cancelled(run) then return 'cancelled' end
+if ARGV[8] ~= '' and stored.finishedAt then return 'ended' end
 
 local cursor = redis.call('HGET', CURSORS, run) or ''
 local function refused()
@@ -34,14 +37,23 @@ for _, id in ipairs(drained.ids) do
     return refused()
   end
 end
+local changes = cjson.decode(ARGV[7])
+local count = 0
+for _, change in ipairs(changes) do count = count + #change.units end
+-- With its entry the change would be gone, which may wait.
+for _, change in ipairs(ARGV[8] ~= '' and changes or {}) do
+  for _, desired in ipairs(change.units) do
+    if desired.ordinal and is_too_far_ahead(desired.ordinal) then
+      post_inbox()
+      return refused()
+    end
+  end
+end
 if ARGV[9] then
   cursor = ARGV[10]
   redis.call('HSET', CURSORS, run, cursor)
 end
 
-local changes = cjson.decode(ARGV[7])
-local count = 0
-for _, change in ipairs(changes) do count = count + #change.units end
 local arrival = 0
 if count > 0 then arrival = give_arrivals(ARRIVALS, count) end
 local first = count > 0 and arrival + 1 or 0
