@@ -40,8 +40,8 @@ export interface ReceivedEvent {
   readonly contentType: string | undefined;
 }
 
-/** `accepted` only where the event is kept for good, or was before. */
-export type Acceptance = "accepted" | "full" | "unavailable";
+/** `accepted` only where the event is kept for good, `repeated` where it was before. */
+export type Acceptance = "accepted" | "repeated" | "full" | "unavailable";
 
 export interface IngestOptions extends Readiness {
   readonly feeds: readonly IngestFeed[];

@@ -22,7 +22,7 @@ for (const engine of ["Redis", "embedded"] as const) {
     app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });
     const body = { user: "ana", first: "Ana", at: AT };
     assert.equal(await send("crm", body, { id: "1" }), "accepted");
-    assert.equal(await send("crm", body, { id: "1" }), "accepted");
+    assert.equal(await send("crm", body, { id: "1" }), "repeated");
     const several = {
       employees: [
         { mail: "bob@example.com", first: "Bob" },

@@ -25,8 +25,11 @@ interface AcceptDeps {
   readonly limits: InboxLimits;
 }
 
-/** `accepted`: it is kept for good, or was before. `unavailable`: the store cannot take it now. */
-export type Accept = (feed: string, event: AcceptableEvent) => Promise<"accepted" | "full" | "unavailable">;
+/** `accepted`: it is kept for good. `repeated`: it came before. `unavailable`: the store cannot take it now. */
+export type Accept = (
+  feed: string,
+  event: AcceptableEvent,
+) => Promise<"accepted" | "repeated" | "full" | "unavailable">;
 
 export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
   const { store, keyring } = engine;
@@ -34,7 +37,9 @@ export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
     const id = eventId(keyring, { feed, scheme }, own ?? body);
     const sealed = sealEvent(keyring, id, defined({ feed, scheme, signedAt, contentType, body }));
     try {
-      return (await store.inbox.add([{ id, feed, body: sealed }], limits)) === "full" ? "full" : "accepted";
+      const added = await store.inbox.add([{ id, feed, body: sealed }], limits);
+      if (added === "full") return "full";
+      return added.some(({ is }) => is === "repeated") ? "repeated" : "accepted";
     } catch (thrown) {
       const error = redisFault(thrown);
       if (!(error instanceof StoreError)) throw error;

@@ -38,7 +38,7 @@ function createKeepJob(config: KnownPools, accept: Accept, log: Log): (job: Chan
       // Said once: whoever waits asks every second.
       if (acceptance === "full" && !isFull) log.warn({ feed }, "jobs wait, the inbox is full");
       isFull = acceptance === "full";
-      return acceptance === "accepted";
+      return acceptance === "accepted" || acceptance === "repeated";
     } catch (error) {
       log.error({ feed, err: error }, "event could not be kept");
       return false;
