@@ -31,7 +31,7 @@ for (const engine of ["Redis", "embedded"] as const) {
     };
     assert.equal(await send("hr", several, { id: "1" }), "accepted");
     await drain();
-    assert.equal(await send("crm", body, { id: "1" }), "accepted");
+    assert.equal(await send("crm", body, { id: "1" }), "repeated");
     await drain();
     assert.deepEqual([value("ana"), value("bob", "name")], ["Ana", "Bob"]);
     const runs = await eventRuns();
