@@ -61,9 +61,15 @@ export function eventLineText({ id, feed, reason, came }: EventLine, width: numb
 }
 
 /** One event, a line a field; its body last, in lines of its own. */
-export function eventText({ body, left, ...view }: EventView, width: number): string {
+export function eventText({ body, left, why, ...view }: EventView, width: number): string {
   const { advice, ...fields } = view;
-  const shown = { ...fields, ...(left ? { left: `records ${left.join(", ")}` } : {}), advice, body };
+  const shown = {
+    ...fields,
+    ...(left ? { left: `records ${left.join(", ")}` } : {}),
+    ...(why ? { why: why.join("; ") } : {}),
+    advice,
+    body,
+  };
   return Object.entries<string | number>(shown)
     .map(([name, text]) =>
       indent(`${name.padEnd(11)}  `, name === "feed" ? printable(String(text)) : String(text), width),

@@ -110,6 +110,27 @@ describe("parked events", () => {
     assert.match(wrong.stderr, /Expected --kind event with --feed/);
   });
 
+  test("say which column they have not, or in another form", async (t) => {
+    const { send, drain, dead, json, ids } = await stage(t);
+    await send("crm", { user: "ana", first: "Ana" });
+    await send("crm", { user: "ana", first: "Ana", at: "yesterday" });
+    await send("crm", { ping: "secret" });
+    await send("crm", { user: "ana", at: "2026-01-31T18:42:00Z" });
+    await drain();
+    const said: unknown[] = [];
+    for (const id of await ids()) said.push((await json("show", id))["why"]);
+    assert.deepEqual(said, [
+      ["record 1: it has no `at`"],
+      [
+        "record 1: Expected the version column to hold a time with its zone such as 2026-01-31T18:42:00Z, or epoch seconds or milliseconds.",
+      ],
+      ["record 1: it has no `user` and no `at`"],
+      ["record 1: it has none of `first`, `last`, `nick`"],
+    ]);
+    const [first = ""] = await ids();
+    assert.match((await dead("show", first)).stdout, /\nwhy {10}record 1: it has no `at`\n/);
+  });
+
   test("are shown with what they are, and their bodies masked, and never move the cursor", async (t) => {
     const { send, drain, dead, json, ids, engine, app } = await stage(t);
     app.pool.addUser({ username: "ana", attributes: { email: "ana@example.com", email_verified: "true" } });

@@ -5,9 +5,10 @@ import { printable } from "../../core/masking.ts";
 import { defined } from "../../core/defined.ts";
 import type { Keyring } from "../../store/keyring.ts";
 import type { Inbox, ParkedEntry, TakenEntry } from "../../store/inbox.ts";
-import { openEvent } from "../../store/sealed-event.ts";
+import { openEvent, type CameEvent } from "../../store/sealed-event.ts";
 import { adviceOf } from "../../core/advice.ts";
-import type { ParkedReason } from "./read-event.ts";
+import { JOB_SCHEME } from "./job-change.ts";
+import { readEvent, type ParkedReason } from "./read-event.ts";
 
 /** Those that are meant, in order of arrival, read page by page anew each time. */
 export type ParkedEvents = () => AsyncIterable<ParkedEntry> | Iterable<ParkedEntry>;
@@ -37,6 +38,8 @@ export interface EventView extends EventLine {
   readonly bytes?: number;
   /** The records that are left, by their numbers, where others have become changes. */
   readonly left?: readonly number[];
+  /** What is wrong with its first records, by today's configuration. */
+  readonly why?: readonly string[];
   /** Masked, or as it is. */
   readonly body: string;
   readonly advice: string;
@@ -133,6 +136,8 @@ export function eventLine({ id, feed, reason, arrivedAt, parkedAt }: ParkedEntry
   return { id, kind: "event", reason, feed, came: iso(arrivedAt), parked: iso(parkedAt) };
 }
 
+/** How many records are said to be at fault. */
+const SAID = 5;
 /** Stands for what was altered in the store. */
 const UNREADABLE = "(altered)";
 /** Nothing of a body: it has values of all kinds, and what hides one may show another. */
@@ -155,9 +160,27 @@ export function viewEvent(
     contentType: printable(contentType),
     bytes: body.length,
     left: left?.records,
+    why: whyParked(config, event, entry),
     body: showValues ? shownBody(new TextDecoder().decode(body)) : MASKED,
     advice: adviceOfParked(entry.reason),
   });
+}
+
+/** Of the first few records that cannot be read. */
+function whyParked(
+  { feeds }: Config,
+  event: CameEvent,
+  { feed, reason, arrivedAt }: ParkedEntry,
+): readonly string[] | undefined {
+  const events = Object.hasOwn(feeds, feed) ? feeds[feed]?.events : undefined;
+  if (events === undefined || event.scheme === JOB_SCHEME || !/^(?:unreadable|no-column)$/.test(reason))
+    return undefined;
+  const records = readEvent(event, events, arrivedAt);
+  if (typeof records === "string") return undefined;
+  const said = records.flatMap((record) =>
+    record.is === "parked" && record.why !== undefined ? [`record ${record.line}: ${record.why}`] : [],
+  );
+  return said.length === 0 ? undefined : said.slice(0, SAID);
 }
 
 /** A job says any time. */

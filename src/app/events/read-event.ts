@@ -27,7 +27,13 @@ export function toldOf(left: readonly { readonly reason: ParkedReason }[]): Park
 /** `line` is the number of the record in its event, from 1. */
 export type EventRecord =
   | { readonly is: "change"; readonly line: number; readonly change: Change; readonly invalid: readonly InvalidUnit[] }
-  | { readonly is: "parked"; readonly line: number; readonly reason: ParkedReason };
+  | {
+      readonly is: "parked";
+      readonly line: number;
+      readonly reason: ParkedReason;
+      /** In words, without anything of the record: what it has not, or has in another form. */
+      readonly why?: string;
+    };
 
 const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -107,9 +113,14 @@ function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRe
     const { change, invalid } = result;
     const isOfAnotherKind =
       change.units.length === 0 && invalid.length === 0 && attributes.every((one) => columnsOf(one).every(isAbsent));
-    if (isOfAnotherKind) return { is: "parked", line, reason: "no-column" };
+    if (isOfAnotherKind) {
+      const columns = attributes.flatMap(columnsOf).map((column) => `\`${column}\``);
+      return { is: "parked", line, reason: "no-column", why: `it has none of ${columns.join(", ")}` };
+    }
     return { is: "change", line, change, invalid };
   }
-  const misses = isAbsent(usernameColumn) || (versionColumn !== undefined && isAbsent(versionColumn));
-  return { is: "parked", line, reason: misses ? "no-column" : "unreadable" };
+  const missed = [usernameColumn, ...(versionColumn === undefined ? [] : [versionColumn])].filter(isAbsent);
+  if (missed.length === 0) return { is: "parked", line, reason: "unreadable", why: result.detail };
+  const columns = missed.map((column) => `\`${column}\``);
+  return { is: "parked", line, reason: "no-column", why: `it has no ${columns.join(" and no ")}` };
 }
