@@ -4,6 +4,7 @@ import { Redis } from "ioredis";
 import { republishLetters } from "../../src/queues/dead-letters.ts";
 import { openEngine, type Engine } from "../../src/queues/engine.ts";
 import { REPLAY_QUEUE, sendOrder } from "../../src/queues/replay-orders.ts";
+import { StoreError } from "../../src/store/store-error.ts";
 import { until } from "../support/condition.ts";
 import { randomFrom } from "../support/random.ts";
 import { eventsLeft, jobsIn, judgeArrived, lookAtInbox } from "./arrived.ts";
@@ -209,7 +210,7 @@ async function play(settings: RunSettings, stage: Stage): Promise<Played> {
           await sendOrder(engine, { until: Date.now() });
           return true;
         } catch (error) {
-          if (/^(OOM|NOREPLICAS)/.test(error instanceof Error ? error.message : "")) return false;
+          if (error instanceof StoreError && (error.kind === "full" || error.kind === "no-replicas")) return false;
           throw error;
         }
       });
