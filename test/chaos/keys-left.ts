@@ -18,7 +18,7 @@ export interface KeysLeft {
 }
 
 const OWN =
-  /^(2:(mailboxes|ledger|due:.+|books|runs|run-index|identities|forgotten|cursors|letters|letter-times|pools|arrivals|holds|gates|kept|exceptions|exception-times|damaged|damaged-texts|inbox|inbox-bodies|inbox-parked|inbox-seen|inbox-counts|sweep:.+)|sweep:.+|saw:.+|targets|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
+  /^(2:(mailboxes|ledger|due:.+|books|runs|run-index|identities|forgotten|cursors|letters|letter-times|pools|arrivals|holds|gates|kept|exceptions|exception-times|damaged|damaged-texts|inbox|inbox-bodies|inbox-parked|inbox-seen|inbox-counts|sweep:.+)|sweep:.+|saw:.+|targets|workers|memory|notes|plans|plan:.+|links:.+|alias:.+|before:.+|once:.+)$/;
 /** Of each queue: settings, its parts, and the stream of events, which BullMQ trims by itself. */
 const OF_QUEUE =
   /^bull:[^:]+:(meta|id|events|marker|stalled|stalled-check|wait|paused|active|prioritized|pc|delayed|repeat|metrics:.*)$/;
