@@ -1,6 +1,6 @@
 /** Runs commands for others in the process that has the data directory, which gives its engine, configuration and environment to `run`. */
 import { randomBytes } from "node:crypto";
-import { PassThrough, Writable } from "node:stream";
+import { PassThrough } from "node:stream";
 import { finished } from "node:stream/promises";
 import { AppError, failureOf, messageOf } from "../app/app-error.ts";
 import type { Config } from "../config/config.ts";
@@ -8,7 +8,8 @@ import type { Engine } from "../queues/engine.ts";
 import type { Wire } from "../store/postgres/wire.ts";
 import { notedFiles } from "./aws/parameter-file.ts";
 import type { Context } from "./command.ts";
-import type { Io, Output } from "./io.ts";
+import { AskerOutput, type Waiting } from "./asker-output.ts";
+import type { Io } from "./io.ts";
 import {
   askerMessage,
   checkedRequest,
@@ -28,19 +29,10 @@ export interface ServingProcess {
   readonly engine: Pick<Engine, "serve" | "wrappedBy">;
 }
 
-/** UTF-16 units of what is printed that go into one message. */
-const LONGEST_PART = 65_536;
-/** Where more units wait for askers that stand still, nothing is added. */
-const MOST_WAITING = 64_000_000;
-/** As many units are kept of what somebody types and nobody has read. */
+/** As many UTF-16 units are kept of what somebody types and nobody has read. */
 const MOST_TYPED = 65_536;
 /** How long an asker may take what its command has printed once this process ends. */
 const LAST_WORDS_MS = 1_000;
-
-const TOO_MUCH_WAITS = new AppError(
-  "in-use",
-  "What other commands have printed waits to be read: end those that stand still, look whether this one was carried out, and give it again.",
-);
 
 /** Which commands are run for others is looked at in program.ts. */
 export function serveCommands(holding: ServingProcess, run: Context["run"]): ServedCommands {
@@ -141,45 +133,18 @@ function hear(wire: Wire, { stdin }: CommandRequest): Asker {
 interface Conversation {
   readonly asker: Asker;
   readonly closing: AbortSignal;
-  readonly waiting: { units: number };
+  readonly waiting: Waiting;
 }
 
 /** What the command reads and prints is the asker's, and so are its signals; one who is gone interrupts for good. */
 function ioOf(request: CommandRequest, wire: Wire, { asker, closing, waiting }: Conversation): Io {
   const { calledAs, stdout, stderr, files } = request;
-  const outputTo = (look: CommandRequest["stdout"], said: (text: string) => HolderMessage): Output => {
-    const output = new Writable({
-      decodeStrings: false,
-      write(chunk, _encoding, done) {
-        const text = String(chunk);
-        if (waiting.units > MOST_WAITING) return done(TOO_MUCH_WAITS);
-        waiting.units += text.length;
-        const onSent = (): void => {
-          waiting.units -= text.length;
-          done();
-        };
-        sendParts(wire, text, said, onSent);
-      },
-    });
-    // The command does not look, and its end does.
-    output.on("error", () => undefined);
-    const { isTTY, columns } = look;
-    return Object.assign(output, { isTTY, ...(columns === undefined ? {} : { columns }) });
-  };
   return {
     stdin: asker.stdin,
-    stdout: outputTo(stdout, (out) => ({ out })),
-    stderr: outputTo(stderr, (err) => ({ err })),
+    stdout: new AskerOutput({ look: stdout, wire, waiting, said: (out) => ({ out }) }),
+    stderr: new AskerOutput({ look: stderr, wire, waiting, said: (err) => ({ err }) }),
     interrupts: { drain: AbortSignal.any([asker.interrupted, wire.closed, closing]), abort: wire.closed },
     readParameter: notedFiles(files),
     ...(calledAs === undefined ? {} : { calledAs }),
   };
-}
-
-/** Sends a part once the one before it has gone, or the asker has. */
-function sendParts(wire: Wire, text: string, said: (text: string) => HolderMessage, onSent: () => void): void {
-  if (text === "" || wire.closed.aborted) return onSent();
-  // A character of two units stays whole.
-  const end = /[\uD800-\uDBFF]/.test(text[LONGEST_PART - 1] ?? "") ? LONGEST_PART + 1 : LONGEST_PART;
-  wire.send(said(text.slice(0, end)), () => sendParts(wire, text.slice(end), said, onSent));
 }

@@ -225,11 +225,11 @@ function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
       `Expected a \`version\`, or an \`id\`, beside \`scheme: ${scheme}\`: nothing else tells an event from one that was sent before`,
     ]);
   }
-  const isSigned = typeof signed === "string" && /\{(id|timestamp)\}/.test(signed);
-  if (scheme === "hmac" && idHeader !== undefined && version === undefined && !isSigned) {
+  const isSigned = typeof signed === "string" && signed.includes("{id}");
+  if (scheme === "hmac" && idHeader !== undefined && !isSigned) {
     faults.push([
       "events.idHeader",
-      "Expected a `version`, an `id` in the body, or `{id}` or `{timestamp}` in what is `signed`: whoever repeats an old request may write any id into a header that is not signed",
+      "Expected `{id}` in what is `signed`: whoever repeats a request may write any id into a header that is not signed. Leave `idHeader` out, and an event is known by its body, or by its signature where a time is signed",
     ]);
   }
   return faults;

@@ -47,8 +47,8 @@ export interface NameHint {
 export interface AskOptions extends Pick<NameSearch, "mayBill"> {
   /** One of many, for which a throttle is no failure, as for the pages of a scan. */
   readonly inBulk?: boolean;
-  /** The pool is asked although this process was answered a moment ago: the name may have passed to another since. */
-  readonly anew?: boolean;
+  /** Epoch ms by the store's clock: what this process was answered before does not count, as names pass to others. */
+  readonly since?: number;
 }
 
 export interface UserNames {
@@ -112,12 +112,12 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
     return { is: "one", username, person: { account, name }, user, by, askedAt } as const;
   }
 
-  /** What this process was answered within the last minute, unless the value is about to change hands. */
-  async function recent(text: string, given: Identifier | undefined): Promise<Answer | undefined> {
+  /** What this process was answered within the last minute, and since then, unless the value is about to change hands. */
+  async function recent(text: string, given: Identifier | undefined, since: number): Promise<Answer | undefined> {
     for (const attribute of namesAs(text, given)) {
       const alias = { attribute, value: text };
       const known = seen.bearer(alias, await store.now());
-      if (known === undefined || (await reservedFor(alias)) !== undefined) continue;
+      if (known === undefined || known.askedAt < since || (await reservedFor(alias)) !== undefined) continue;
       const { account, askedAt, ...bearer } = known;
       const user = keyring.userKey(profile.id, known.username);
       if (await isNameDoubted(store, user, { attribute, askedAt }, { claims: true })) continue;
@@ -128,7 +128,7 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
   return {
     async whose(text, given, signal, options) {
-      const known = options?.anew === true ? undefined : await recent(text, given);
+      const known = await recent(text, given, options?.since ?? 0);
       if (known !== undefined) return known;
       const endsAt = performance.now() + leaseMs;
       for (;;) {

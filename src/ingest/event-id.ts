@@ -1,5 +1,4 @@
 /** The event's own id, as a feed's settings say where it is: so that a repeat is known for one. */
-import { createHash } from "node:crypto";
 import { search } from "@aws-lambda-powertools/jmespath";
 import { z } from "zod";
 import type { EventsSetting } from "../config/events.ts";
@@ -7,25 +6,14 @@ import type { EventRequest } from "./verifier.ts";
 
 const LONGEST_ID = 256;
 
-/**
- * Reads it of a request that is genuine; undefined where it says none. Never throws.
- *
- * Whoever sees a signed request can send it again with any id in a header that is not signed, also with those of events
- * to come, which would be taken for repeats then. So such an id names an event only together with its body.
- */
+/** Reads it of a request that is genuine; undefined where it says none. Never throws. */
 export function createIdReader({
   id: expression,
   idHeader,
-  hmac,
-}: Pick<EventsSetting, "id" | "idHeader" | "hmac">): (request: EventRequest) => string | undefined {
+}: Pick<EventsSetting, "id" | "idHeader">): (request: EventRequest) => string | undefined {
   if (idHeader !== undefined) {
     const name = idHeader.toLowerCase();
-    const isSigned = hmac === undefined || hmac.signed.includes("{id}");
-    return ({ header, body }) => {
-      const id = idOf(header(name));
-      if (id === undefined || isSigned) return id;
-      return `${id} ${createHash("sha256").update(body).digest("base64")}`;
-    };
+    return ({ header }) => idOf(header(name));
   }
   if (expression === undefined) return () => undefined;
   return ({ body }) => {

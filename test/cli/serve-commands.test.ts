@@ -220,31 +220,36 @@ test("who reads slowly gets all of it, and the end after it", async (t) => {
   assert.equal(parts.join("") === long, true);
 });
 
-test("askers that stand still fill no memory: beyond a bound nothing is printed for others", async (t) => {
-  let length = 70_000_000;
-  let printed = 0;
-  const stage = await serving(t, async (_argv, io) => {
-    io.stdout.write("x".repeat(length));
-    printed += 1;
-    return 0;
+for (const [first, next, parts] of [
+  [70_000_000, 10, 1],
+  [60_000_000, 10_000_000, 10],
+] as const) {
+  test(`askers that stand still fill no memory: beyond a bound nothing is printed for others (${parts} at a time)`, async (t) => {
+    let length: number = first;
+    let printed = 0;
+    const stage = await serving(t, async (_argv, io) => {
+      for (let part = 0; part < parts; part += 1) io.stdout.write("x".repeat(length / parts));
+      printed += 1;
+      return 0;
+    });
+    const still = await commandHolder(stage.path, await request());
+    assert.ok(still);
+    still.pause();
+    await until("its output waits", () => printed === 1);
+    length = next;
+    const refused = await runCommand(["dead", "list", ...stage.tail]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /What other commands have printed waits to be read/);
+    still.end();
+    still.resume();
+    await until("what waited is gone", async () => (await runCommand(["dead", "list", ...stage.tail])).code === 0);
+    length = 5_000_000;
+    const before = printed;
+    const last = await commandHolder(stage.path, await request());
+    assert.ok(last);
+    last.pause();
+    await until("its output waits", () => printed > before);
+    // Whoever stands still does not keep the process from ending.
+    await stage.close();
   });
-  const still = await commandHolder(stage.path, await request());
-  assert.ok(still);
-  still.pause();
-  await until("its output waits", () => printed === 1);
-  length = 10;
-  const next = await runCommand(["dead", "list", ...stage.tail]);
-  assert.equal(next.code, 1);
-  assert.match(next.stderr, /What other commands have printed waits to be read/);
-  still.end();
-  still.resume();
-  await until("what waited is gone", async () => (await runCommand(["dead", "list", ...stage.tail])).code === 0);
-  length = 5_000_000;
-  const before = printed;
-  const last = await commandHolder(stage.path, await request());
-  assert.ok(last);
-  last.pause();
-  await until("its output waits", () => printed > before);
-  // Whoever stands still does not keep the process from ending.
-  await stage.close();
-});
+}

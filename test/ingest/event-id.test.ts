@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
-import type { EventsSetting, HmacSetting } from "../../src/config/events.ts";
+import type { EventsSetting } from "../../src/config/events.ts";
 import { createIdReader } from "../../src/ingest/event-id.ts";
 import { feed, NOW, PLAIN_HMAC, startIngest } from "./ingest-stage.ts";
 
 describe("an event's own id", () => {
   const BODY = '{"id":"evt_1","data":{"number":7,"long":12345678901234567890,"blank":"","list":["a"]}}';
-  const read = (setting: Pick<EventsSetting, "id" | "idHeader" | "hmac">, body: string | Uint8Array = BODY) =>
+  const read = (setting: Pick<EventsSetting, "id" | "idHeader">, body: string | Uint8Array = BODY) =>
     createIdReader(setting)({
       header: (name) => (name === "x-id" ? "h 1" : undefined),
       body: Buffer.from(body),
@@ -18,15 +18,6 @@ describe("an event's own id", () => {
     assert.equal(read({ id: "data.number" }), "7");
     assert.equal(read({ id: "join('/', [id, data.list[0]])" }), "evt_1/a");
     assert.equal(read({ idHeader: "X-Id" }), "h 1");
-  });
-
-  test("counts only together with the body where the header is not signed, so that nobody uses up those of events to come", () => {
-    const idHeader = "X-Id";
-    const hmac: HmacSetting = { header: "X-Sig", algorithm: "sha256", encoding: "hex", signed: "{body}" };
-    const ids = new Set(["{}", BODY, BODY].map((body) => read({ idHeader, hmac }, body)));
-    assert.deepEqual([ids.size, ids.has("h 1"), ids.has(undefined)], [2, false, false]);
-    assert.equal(read({ idHeader: "X-Other", hmac }), undefined);
-    assert.equal(read({ idHeader, hmac: { ...hmac, signed: "{id}.{body}" } }), "h 1");
   });
 
   test("is none where it is not said, not a text, or not exactly known", () => {

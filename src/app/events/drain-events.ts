@@ -56,6 +56,14 @@ interface Batch {
   readonly nowMs: number;
 }
 
+/** How a batch failed that will be taken again. */
+interface Failed {
+  /** How long its entries are given back for. */
+  readonly backoffMs: number;
+  /** When each was taken first, epoch ms by the store's clock. */
+  readonly firstAt: ReadonlyMap<string, number>;
+}
+
 interface Hand {
   readonly done: Promise<void>;
   /** By the counting clock of this machine. */
@@ -73,8 +81,8 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const hands = new Map<string, Hand>();
   /** Everything that was taken and is neither put nor given back. */
   const held = new Set<Batch>();
-  /** By feed: how long its events are given back for, where they cannot be drained. */
-  const backoffs = new Map<string, number>();
+  /** By feed whose last batch could not be drained. */
+  const failed = new Map<string, Failed>();
   let alarm = Promise.withResolvers<void>();
 
   const longer = (ms: number | undefined): number =>
@@ -89,13 +97,15 @@ export function startDrainer(options: DrainerOptions): Drainer {
 
   async function drain(batch: Batch): Promise<void> {
     const { feed, entries, nowMs } = batch;
+    const before = failed.get(feed);
+    const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
     try {
-      await drainFeed({ ...options, dayRuns, signal: ending }, batch);
-      backoffs.delete(feed);
+      await drainFeed({ ...options, dayRuns, signal: ending }, { ...batch, firstAt });
+      failed.delete(feed);
     } catch (error) {
       if (ending.aborted) return await giveBack(batch, 0);
-      const backoffMs = longer(backoffs.get(feed));
-      backoffs.set(feed, backoffMs);
+      const backoffMs = longer(before?.backoffMs);
+      failed.set(feed, { backoffMs, firstAt: new Map(entries.map(({ id }) => [id, firstAt(id)])) });
       const failure = failureOf(error);
       const { kind } = failure;
       log.warn({ feed, kind, reason: messageOf(failure), events: entries.length, backoffMs }, "events wait");

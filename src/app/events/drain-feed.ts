@@ -3,7 +3,7 @@ import type { Config } from "../../config/config.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
 import { drainTime } from "../../core/inbox.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
-import { isTime, ordinalText } from "../../core/version.ts";
+import { isTime, isTooFarAhead, ordinalText } from "../../core/version.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { createProducer } from "../../delivery/producer.ts";
 import { createRowExceptions } from "../../delivery/row-exceptions.ts";
@@ -14,16 +14,11 @@ import type { TakenEntry } from "../../store/inbox.ts";
 import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.ts";
 import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
-import {
-  changesOf,
-  latestOf,
-  type EntryChanges,
-  type Latest,
-  type Resolving,
-  type Unresolved,
-} from "./entry-changes.ts";
+import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
 import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
+import type { Resolving } from "./record-names.ts";
+import { standingOf, type StandingUnits } from "./standing.ts";
 
 export interface DrainDeps {
   readonly engine: Engine;
@@ -42,6 +37,8 @@ export interface FeedEntries {
   readonly entries: readonly TakenEntry[];
   /** Epoch ms, by the store's clock. */
   readonly nowMs: number;
+  /** When this drainer had each of them in hand first, epoch ms: what it was told of people since then counts for it. */
+  readonly firstAt: (id: string) => number;
 }
 
 interface ReadEntry extends Unresolved {
@@ -57,6 +54,8 @@ interface ReadEntry extends Unresolved {
 
 /** A put holds a Redis up for as long as it has something to do: as much as a page of a file. */
 const PAGE_RECORDS = 500;
+/** Why nothing of a page was put: another drainer has one of its entries, or the store's clock went back. */
+const REFUSED = { late: "events were drained too late", ahead: "events lie ahead of the store's clock by now" };
 /** What is wrong with a run where the events go into another. */
 const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended", "run-lost"]);
 
@@ -64,14 +63,14 @@ const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended"
  * Each of them is put, parked or left to its time when it answers. Rejects where the pool or the store cannot be asked:
  * what was not put or parked until then is this drainer's still.
  */
-export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs }: FeedEntries): Promise<void> {
+export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs, firstAt }: FeedEntries): Promise<void> {
   const { engine, config } = deps;
   const { inbox } = engine.store;
   const parked: ToPark[] = [];
   const targets = new Map<string, ReadEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
-    const found = readEntry(engine, config, entry);
+    const found = readEntry(engine, config, entry, firstAt(id));
     if (typeof found === "string") {
       parked.push({ id, reason: found });
       continue;
@@ -104,8 +103,8 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
     signal.throwIfAborted();
     const parts = page.map(({ entry, records }) => {
       const isWhole = records.length === entry.all.length;
-      const { latest = isWhole ? undefined : latestOf(resolving, entry.all) } = progress.get(entry.id) ?? {};
-      return { ...entry, records, latest };
+      const { standing = isWhole ? undefined : standingOf(resolving, entry) } = progress.get(entry.id) ?? {};
+      return { ...entry, records, standing };
     });
     const made = await changesOf(resolving, parts);
     const toPut: MadePart[] = [];
@@ -117,7 +116,7 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
       const before = progress.get(id);
       const left = [...(before?.left ?? []), ...ofPart.left];
       const isPut = before?.isPut === true || ofPart.read > 0;
-      progress.set(id, { left, isPut, latest: parts[index]?.latest });
+      progress.set(id, { left, isPut, standing: parts[index]?.standing });
       const reason = toldOf(left);
       if (isPut || reason === undefined) {
         // Of a part that is left whole nothing is new.
@@ -125,9 +124,10 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
       } else if (part.isLast) toPark.push({ id, reason, left });
     }
     await park(deps, { feed, token }, toPark);
-    if (toPut.length === 0 || (await put(deps, { target, token }, toPut))) continue;
-    // Another drainer has one of them, because this one was late: each is looked at again.
-    log.warn({ feed, events: read.length }, "events were drained too late");
+    const became = toPut.length === 0 ? "put" : await put(deps, { target, token }, toPut);
+    if (became === "put") continue;
+    // Each is looked at again.
+    log.warn({ feed, events: read.length }, REFUSED[became]);
     await engine.store.inbox.defer({ token, ids: read.map(({ id }) => id) }, 0);
     break;
   }
@@ -166,6 +166,7 @@ function readEntry(
   { keyring }: Pick<Engine, "keyring">,
   config: DrainDeps["config"],
   { id, feed, arrival, arrivedAt, body }: TakenEntry,
+  since: number,
 ): ReadEntry | ParkedReason {
   const event = openEvent(keyring, { id, feed, body });
   if (event === undefined) return "unreadable";
@@ -175,7 +176,7 @@ function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, target: job.target, arrival, event, records, all: records, named: {}, by: "" };
+    return { id, target: job.target, arrival, since, event, records, all: records, named: {}, by: "" };
   }
   const { events, pool } = settingOf(config, feed) ?? {};
   if (events === undefined || pool === undefined) return "no-feed";
@@ -184,7 +185,7 @@ function readEntry(
   const target = { feed, pool: poolIdOf(config, pool) };
   const all = event.left === undefined ? records : readEvent(event, events, timeMs, "all");
   if (typeof all === "string") return all;
-  return { id, target, arrival, event, records, all, named: events.mapping, by: events.records ?? "" };
+  return { id, target, arrival, since, event, records, all, named: events.mapping, by: events.records ?? "" };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
@@ -245,7 +246,7 @@ interface Progress {
   readonly left: EntryChanges["left"];
   /** Something of it is not left. */
   readonly isPut: boolean;
-  readonly latest: Latest | undefined;
+  readonly standing: StandingUnits | undefined;
 }
 
 /** Entries in their order, in pages; one of more parts has pages of its own, but for the last. */
@@ -271,12 +272,12 @@ function* pagesOf(entries: readonly ReadEntry[]): Generator<readonly PagePart[]>
   if (page.length > 0) yield page;
 }
 
-/** Puts them as one page. False where one of them is not this drainer's any more, or has to wait: then nothing of it is put. */
+/** Puts them as one page, whole or not at all. */
 async function put(
   deps: DrainDeps,
   { target, token }: Pick<FeedEntries, "token"> & { readonly target: ChangeTarget },
   page: readonly MadePart[],
-): Promise<boolean> {
+): Promise<"put" | keyof typeof REFUSED> {
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
   const { profile } = await poolOf(target);
@@ -306,7 +307,12 @@ async function put(
     run = await runOfToday();
     return putInto(run);
   });
-  if (!answer.accepted) return false;
+  if (!answer.accepted) {
+    const isAhead = changes.some(
+      ({ version }) => version !== undefined && isTooFarAhead(ordinalText(version), answer.at),
+    );
+    return isAhead ? "ahead" : "late";
+  }
   for (const { isLast, left } of page) {
     const reason = isLast ? toldOf(left) : undefined;
     if (reason !== undefined) log.warn({ feed, reason, events: 1, records: countedBy(left) }, "events parked");
@@ -318,5 +324,5 @@ async function put(
   for (const { user, name } of answer.stale) exceptions.stale(user, name, undefined);
   const taken = exceptions.take();
   if (taken.length > 0) await store.exceptions.note(taken);
-  return true;
+  return "put";
 }

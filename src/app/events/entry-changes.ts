@@ -1,35 +1,21 @@
-/** Whom the records of events mean, and what of them can be put: as rows of a file, but one that names nobody is left. */
+/** What of the records of events can be put: as rows of a file, but one that names nobody is left. */
 import { defined } from "../../core/defined.ts";
-import { CognitoError } from "../../cognito/cognito-error.ts";
-import type { ListedUser } from "../../core/comparison.ts";
 import type { Change } from "../../core/change.ts";
-import { FAILURE_KINDS } from "../../core/failure.ts";
-import { IDENTIFIERS } from "../../core/identifier.ts";
 import { PLAN_FAULTS } from "../../core/plan-fault.ts";
-import { canonicalUsername, checkUnit, checkUsername } from "../../core/pool-schema.ts";
-import type { Pool } from "../../delivery/pool.ts";
+import { checkUnit, checkUsername } from "../../core/pool-schema.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
-import type { Mapping } from "../../feeds/mapping.ts";
 import type { EventRecord, ParkedReason } from "./read-event.ts";
-
-export interface Resolving {
-  readonly pool: Pick<Pool, "profile" | "names">;
-  readonly isProtected: { user(username: string): boolean; attribute(name: string): boolean };
-  readonly signal: AbortSignal;
-}
+import { namesOf, type Asked, type Resolving } from "./record-names.ts";
+import { overruleDoubles, standingOver, type StandingUnits } from "./standing.ts";
 
 /** Records of an entry, and how they name people. */
-export interface Unresolved {
-  /** The entry's own: what has the same one is of the same entry. */
+export interface Unresolved extends Omit<Asked, "record"> {
+  /** The entry's own. */
   readonly arrival: number;
   readonly records: readonly EventRecord[];
-  readonly named: Pick<Mapping, "identifier" | "match">;
   /** Where others of the entry come with other pages, or have come. */
-  readonly latest?: Latest | undefined;
+  readonly standing?: StandingUnits | undefined;
 }
-
-/** By username as it is written, and attribute: the number of the record of an entry that stands. */
-export type Latest = ReadonlyMap<string, number>;
 
 /** What is wrong with a record that is not left, as the store keeps it for those who ask later. */
 interface NotedIssue {
@@ -53,85 +39,52 @@ export interface EntryChanges {
 
 type ChangeRecord = Extract<EventRecord, { is: "change" }>;
 
-/** Lookups under way at a time. */
-const LOOKUPS = 5;
+const REASONS = { none: "nobody", many: "several", unreadable: "unreadable" } as const;
 
 /**
- * Answers for each of these, in their order. Rejects with a CognitoError where the pool cannot be asked, and with the signal's
- * reason.
+ * Answers for each of these entries, in their order. Rejects with a CognitoError where the pool cannot be asked, and with
+ * the signal's reason.
  */
 export async function changesOf(
   resolving: Resolving,
   entries: readonly Unresolved[],
 ): Promise<readonly EntryChanges[]> {
-  const made = entries.map((): EntryChanges => ({
-    changes: [],
-    noted: [],
-    left: [],
-    read: 0,
-    faulty: 0,
-    invalid: 0,
-  }));
-  const pairs = entries.flatMap(({ arrival, records, named, latest }, index) =>
-    records.map((record) => ({ arrival, record, named, latest, into: made[index] })),
+  const whose = await namesOf(
+    resolving,
+    entries.flatMap(({ records, ...entry }) => records.map((record) => ({ ...entry, record }))),
   );
-  for (let at = 0; at < pairs.length; at += LOOKUPS) {
-    const batch = pairs.slice(at, at + LOOKUPS);
-    const whose = await Promise.all(
-      batch.map(async ({ record, named }) => (record.is === "change" ? nameOf(resolving, named, record) : undefined)),
-    );
-    for (const [index, { arrival, record, latest, into }] of batch.entries()) {
-      const who = whose[index];
-      if (into === undefined) continue;
-      if (record.is === "parked") into.left.push({ line: record.line, reason: record.reason });
-      else if (who?.is !== "one") into.left.push({ line: record.line, reason: REASONS[who?.is ?? "none"] });
+  let index = 0;
+  return entries.map(({ arrival, records, standing }) => {
+    const made: EntryChanges = { changes: [], noted: [], left: [], read: 0, faulty: 0, invalid: 0 };
+    /** By its record and attribute: what is put once more. */
+    const again = new Map<string, Change>();
+    for (const record of records) {
+      const who = whose[index++];
+      const { line } = record;
+      if (record.is === "parked") made.left.push({ line, reason: record.reason });
+      else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
       else {
-        const overruled = overruledOf(record, latest);
-        addChange(resolving, into, record, { ...record.change, ...who.of, arrival, ...overruled });
+        const over = standing === undefined ? [] : standingOver(resolving.pool.profile, record, standing);
+        const overruled = new Set(over.map(({ unit }) => unit.name));
+        const change = { ...record.change, ...who.of, arrival };
+        if (!addChange(resolving, made, record, { ...change, overruled })) continue;
+        // What has left the entry may have done so without it: it was not mapped yet, or could not be put.
+        for (const { isGone, line: other, unit, version } of over) {
+          if (isGone) again.set(`${other} ${unit.name}`, defined({ ...change, units: [unit], version }));
+        }
       }
     }
-  }
-  const ofEntries = Map.groupBy(made.keys(), (index) => entries[index]?.arrival);
-  for (const indexes of ofEntries.values()) overruleDoubles(indexes.flatMap((index) => made[index] ?? []));
-  return made;
+    return { ...made, changes: overruleDoubles([...made.changes, ...again.values()]) };
+  });
 }
 
-type Who =
-  | { readonly is: "one"; readonly of: Pick<Change, "username" | "person"> }
-  | { readonly is: "none" | "many" | "unreadable" };
-
-const REASONS = { none: "nobody", many: "several", unreadable: "unreadable" } as const;
-
-async function nameOf(
-  { pool, isProtected, signal }: Resolving,
-  { match, ...mapping }: Unresolved["named"],
-  { change }: ChangeRecord,
-): Promise<Who> {
-  const { profile, names } = pool;
-  const { username: text, units } = change;
-  const identifier = match === undefined ? mapping.identifier : IDENTIFIERS.find((one) => one === match);
-  // Nobody can be asked for by another attribute: that takes a scan of the pool.
-  if (match !== undefined && identifier === undefined) return { is: "none" };
-  const canonical = canonicalUsername(profile, text);
-  // Who is not written is asked nothing about.
-  if (match === undefined && isProtected.user(canonical)) return { is: "one", of: { username: canonical } };
-  const mayBill = (user: ListedUser): boolean =>
-    units.length > 0 && !isProtected.user(canonicalUsername(profile, user.username));
-  // This process lives for long: of somebody whose events come every few seconds its last answer is always a new one.
-  const asking = { inBulk: true, anew: true, mayBill };
-  const named = await names.whose(text, identifier, signal, asking).catch(asUnreadable);
-  if (named.is !== "one") return { is: named.is };
-  return { is: "one", of: { username: canonicalUsername(profile, named.username), person: named.person } };
-}
-
-/** Of a name that Cognito does not take nothing comes ever; for what passes, or somebody mends, all others wait as well. */
-function asUnreadable(error: unknown): { readonly is: "unreadable" } {
-  if (error instanceof CognitoError && FAILURE_KINDS[error.kind].outcome === "bury") return { is: "unreadable" };
-  throw error;
-}
-
-/** Its sound units become a change; the others are counted and noted. */
-function addChange({ pool, isProtected }: Resolving, into: EntryChanges, record: ChangeRecord, change: Change): void {
+/** Its sound units become a change; the others are counted and noted. False where none can. */
+function addChange(
+  { pool, isProtected }: Resolving,
+  into: EntryChanges,
+  record: ChangeRecord,
+  change: Change,
+): boolean {
   const { line } = record;
   const { username } = change;
   into.read += 1;
@@ -141,7 +94,7 @@ function addChange({ pool, isProtected }: Resolving, into: EntryChanges, record:
   if (fault !== undefined) {
     into.faulty += 1;
     into.noted.push({ issue: { line, ...fault }, name: username, found: isProtected.user(username) });
-    return;
+    return false;
   }
   const invalid = [...record.invalid];
   const units = change.units.filter((unit) => {
@@ -157,59 +110,5 @@ function addChange({ pool, isProtected }: Resolving, into: EntryChanges, record:
     into.noted.push({ issue: { line, attribute, reason, detail }, name: username, found: true });
   }
   into.changes.push(defined({ ...change, units }));
-}
-
-/**
- * Of an attribute that records of an entry say of one user the newest stands, and of one time the last, whichever of them
- * is put first: by versions alone, of one time, that would be what is put last.
- */
-export function latestOf({ pool: { profile }, isProtected }: Resolving, records: readonly EventRecord[]): Latest {
-  const newest = new Map<string, { readonly line: number; readonly timeMs: number }>();
-  for (const record of records) {
-    if (record.is !== "change") continue;
-    const { line, change } = record;
-    const timeMs = change.version?.timeMs ?? 0;
-    for (const unit of change.units) {
-      const key = keyOf(change.username, unit.name);
-      const isSound = !isProtected.attribute(unit.name) && checkUnit(profile, unit) === undefined;
-      if (isSound && timeMs >= (newest.get(key)?.timeMs ?? 0)) newest.set(key, { line, timeMs });
-    }
-  }
-  return new Map([...newest].map(([key, { line }]) => [key, line]));
-}
-
-function keyOf(username: string, unit: string): string {
-  return JSON.stringify([username, unit]);
-}
-
-function overruledOf({ line, change }: ChangeRecord, latest: Latest | undefined): Pick<Change, "overruled"> {
-  if (latest === undefined) return {};
-  const names = change.units.map(({ name }) => name);
-  return { overruled: new Set(names.filter((name) => (latest.get(keyOf(change.username, name)) ?? line) !== line)) };
-}
-
-/** An event that says an attribute of a user twice means the newer one, and of one time the last. */
-function overruleDoubles(ofEvent: readonly EntryChanges[]): void {
-  const changes = ofEvent.flatMap((made) => made.changes);
-  const last = new Map<string, { readonly index: number; readonly timeMs: number }>();
-  const overruled = changes.map(() => new Set<string>());
-  for (const [index, { username, units, version }] of changes.entries()) {
-    const timeMs = version?.timeMs ?? 0;
-    for (const { name } of units) {
-      const key = keyOf(username, name);
-      const other = last.get(key);
-      const isNewer = other === undefined || timeMs >= other.timeMs;
-      if (isNewer) last.set(key, { index, timeMs });
-      const lost = isNewer ? other?.index : index;
-      if (lost !== undefined) overruled[lost]?.add(name);
-    }
-  }
-  let index = 0;
-  for (const made of ofEvent) {
-    made.changes = made.changes.map((change) => {
-      const names = overruled[index++];
-      if (names === undefined || names.size === 0) return change;
-      return { ...change, overruled: new Set([...names, ...(change.overruled ?? [])]) };
-    });
-  }
+  return true;
 }

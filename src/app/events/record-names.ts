@@ -1,0 +1,81 @@
+/** Whom the records of events mean: as a file's rows, and where many mean one, with one question. */
+import { CognitoError } from "../../cognito/cognito-error.ts";
+import type { Change } from "../../core/change.ts";
+import type { ListedUser } from "../../core/comparison.ts";
+import { FAILURE_KINDS } from "../../core/failure.ts";
+import { IDENTIFIERS } from "../../core/identifier.ts";
+import { canonicalUsername } from "../../core/pool-schema.ts";
+import type { Pool } from "../../delivery/pool.ts";
+import type { Mapping } from "../../feeds/mapping.ts";
+import type { EventRecord } from "./read-event.ts";
+
+export interface Resolving {
+  readonly pool: Pick<Pool, "profile" | "names">;
+  readonly isProtected: { user(username: string): boolean; attribute(name: string): boolean };
+  readonly signal: AbortSignal;
+}
+
+export interface Asked {
+  readonly record: EventRecord;
+  /** How it names people. */
+  readonly named: Pick<Mapping, "identifier" | "match">;
+  /** Epoch ms, by the store's clock: whom the pool called so earlier may not be meant. */
+  readonly since: number;
+}
+
+export type Who =
+  | { readonly is: "one"; readonly of: Pick<Change, "username" | "person"> }
+  | { readonly is: "none" | "many" | "unreadable" };
+
+type ChangeRecord = Extract<EventRecord, { is: "change" }>;
+
+/** Questions under way at a time. */
+const AT_ONCE = 5;
+
+/**
+ * Answers for each of these, in their order; undefined for what is parked. Rejects with a CognitoError where the pool
+ * cannot be asked, and with the signal's reason.
+ */
+export async function namesOf(resolving: Resolving, asked: readonly Asked[]): Promise<readonly (Who | undefined)[]> {
+  const keys = asked.map(({ record, named, since }) =>
+    record.is === "change"
+      ? JSON.stringify([named.match, named.identifier, record.change.username, record.change.units.length > 0, since])
+      : undefined,
+  );
+  const questions = new Map(keys.map((key, index) => [key, asked[index]]));
+  const answers = new Map<string | undefined, Who>();
+  const open = [...questions];
+  for (let at = 0; at < open.length; at += AT_ONCE) {
+    const batch = open.slice(at, at + AT_ONCE).map(async ([key, one]) => {
+      if (one?.record.is === "change") answers.set(key, await nameOf(resolving, one, one.record));
+    });
+    await Promise.all(batch);
+  }
+  return keys.map((key) => answers.get(key));
+}
+
+async function nameOf(
+  { pool, isProtected, signal }: Resolving,
+  { named: { match, ...mapping }, since }: Asked,
+  { change }: ChangeRecord,
+): Promise<Who> {
+  const { profile, names } = pool;
+  const { username: text, units } = change;
+  const identifier = match === undefined ? mapping.identifier : IDENTIFIERS.find((one) => one === match);
+  // Nobody can be asked for by another attribute: that takes a scan of the pool.
+  if (match !== undefined && identifier === undefined) return { is: "none" };
+  const canonical = canonicalUsername(profile, text);
+  // Who is not written is asked nothing about.
+  if (match === undefined && isProtected.user(canonical)) return { is: "one", of: { username: canonical } };
+  const mayBill = (user: ListedUser): boolean =>
+    units.length > 0 && !isProtected.user(canonicalUsername(profile, user.username));
+  const answer = await names.whose(text, identifier, signal, { inBulk: true, since, mayBill }).catch(asUnreadable);
+  if (answer.is !== "one") return { is: answer.is };
+  return { is: "one", of: { username: canonicalUsername(profile, answer.username), person: answer.person } };
+}
+
+/** Of a name that Cognito does not take nothing comes ever; for what passes, or somebody mends, all others wait as well. */
+function asUnreadable(error: unknown): { readonly is: "unreadable" } {
+  if (error instanceof CognitoError && FAILURE_KINDS[error.kind].outcome === "bury") return { is: "unreadable" };
+  throw error;
+}
