@@ -35,7 +35,8 @@ export interface Drainer {
 /** Longer than a process that is well stands still. It is renewed for as long as there is something to do. */
 const LEASE_MS = 10_000;
 const RENEWALS_A_LEASE = 4;
-const TAKE = { limit: 100, maxBytes: 2 * 2 ** 20 };
+/** More of them at a time would be put no sooner, and senders whose events come meanwhile would wait for longer. */
+const TAKE = { limit: 25, maxBytes: 2 * 2 ** 20 };
 /** How long a batch of a feed is waited for before those of others go on. */
 const PATIENCE_MS = 500;
 /** How long is given back what comes of a feed whose batch takes longer: as long as that has taken, within these. */
