@@ -1,18 +1,13 @@
 /** The one place where engine, clients and pools are put together: for the library, for commands and for workers. */
-import {
-  createCognitoClients,
-  type ClientSettings,
-  type CognitoClient,
-  type CognitoClients,
-} from "../cognito/client.ts";
+import type { ClientSettings, CognitoClient, CognitoClients } from "../cognito/client.ts";
 import { CognitoError } from "../cognito/cognito-error.ts";
 import type { Reads } from "../cognito/read-retry.ts";
 import type { Ceilings } from "../config/ceilings.ts";
 import { poolCeilings, type ChosenPool, type Config } from "../config/config.ts";
-import { openPool, type Pool } from "../delivery/pool.ts";
+import type { Pool } from "../delivery/pool.ts";
 import type { Scope } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
-import { openEngine, type Engine } from "../queues/engine.ts";
+import type { Engine } from "../queues/engine.ts";
 import type { DirectoryTurn } from "../store/postgres/directory-lock.ts";
 import { StoreError } from "../store/store-error.ts";
 import { AppError, readEarly } from "./app-error.ts";
@@ -98,6 +93,8 @@ export async function openOwnedEngine(
 ): Promise<Engine> {
   if (sharedEngine !== undefined) return sharedEngine;
   const { redisUrl, namespace, dataDir, key, previousKey, looksOnly = false, ceilingsOf } = settings;
+  // What opens it is loaded here: the help, and whoever gave a wrong option, waits for no engine.
+  const { openEngine } = await import("../queues/engine.ts");
   const opening = openEngine({
     namespace,
     dataDir,
@@ -135,7 +132,9 @@ export function ceilings(config: Config): (pool: string) => Ceilings {
   return (pool) => poolCeilings(config, pool);
 }
 
-export function openClients(settings: ClientSettings, scope: Scope): CognitoClients {
+/** Loads the AWS SDK, which takes as long as the rest of a short command: most commands look at the store alone. */
+export async function openClients(settings: ClientSettings, scope: Scope): Promise<CognitoClients> {
+  const { createCognitoClients } = await import("../cognito/client.ts");
   return scope.defer(createCognitoClients(settings), (clients) => clients.close());
 }
 
@@ -163,6 +162,7 @@ export async function openChosenPool(deps: PoolDeps, chosen: PoolPlace): Promise
   sayPassedRegion(deps, chosen);
   try {
     const settings = { engine, cognito, pool: id, ratePerSecond, listsPerSecond, concurrency, log, say, signal };
+    const { openPool } = await import("../delivery/pool.ts");
     const opening = openPool(reads === undefined ? settings : { ...settings, reads });
     return scope.defer(await readEarly(signal, opening), (opened) => opened.close());
   } catch (error) {

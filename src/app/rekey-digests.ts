@@ -14,7 +14,7 @@ import { withScope, type Scope } from "../lifecycle.ts";
 import { imageAnew, unitOf } from "../plan/images-anew.ts";
 import { isReport } from "./runs/kept-report.ts";
 import { deadLetterQueue, republishLetters } from "../queues/dead-letters.ts";
-import { openEngineWith, type Engine } from "../queues/engine.ts";
+import type { Engine } from "../queues/engine.ts";
 import { LANES, wakeUpQueue } from "../queues/wake-ups.ts";
 import type { KeptText, Shelf } from "../store/kept-texts.ts";
 import { nameRunsAnew, noteAnew } from "../store/content-names.ts";
@@ -102,6 +102,7 @@ export async function openToRekey(
     if (former !== undefined) return keyringOf(store, former);
     throw new AppError("no-keys", neverUsed(config, "rekey", "--digests"));
   };
+  const { openEngineWith } = await import("../queues/engine.ts");
   const engine = await openEngineWith({ ...config, log, ...(say && { say }) }, openKeyring);
   deps.scope.defer(engine, (open) => open.close());
   return { engine, pools: await openPools(opened, engine, deps) };
@@ -152,7 +153,7 @@ async function openPools(
   { withoutPools, flags, scope, signal }: OpeningDeps,
 ): Promise<readonly Pool[]> {
   const { config } = opened;
-  const clients = openClients(config, scope);
+  const clients = await openClients(config, scope);
   const pools: Pool[] = [];
   const known = await knownPools(engine.store);
   const unknown = withoutPools.find((id) => !known.includes(id));

@@ -4,7 +4,6 @@ import { ConfigError } from "../config/config-error.ts";
 import { defined } from "../core/defined.ts";
 import { nextStep, sentence } from "../core/sentence.ts";
 import { withScope } from "../lifecycle.ts";
-import { openStore } from "../queues/engine.ts";
 import { createKeyring } from "../store/keyring.ts";
 import { rewrapKeys, type Rewrapped } from "../store/namespace-keys.ts";
 import { sealEverything } from "../store/sealing.ts";
@@ -23,6 +22,7 @@ export async function rekey({ config, log, say }: Opened, signal: AbortSignal): 
     const message = "Expected the new key, 32 bytes in base64; `openssl rand -base64 32` makes one";
     throw new ConfigError([{ path: "POOLSYNC_KEY", message }]);
   }
+  const { openStore } = await import("../queues/engine.ts");
   return withScope(async (scope) => {
     const { store } = scope.defer(await openStore({ ...config, log, ...defined({ say }) }), (opened) => opened.close());
     for (;;) {

@@ -125,7 +125,7 @@ async function openSession({
   const scope = openScope();
   const engine = await openOwnedEngine(settings, scope, { log });
   reportWithoutAof(engine.store, { log });
-  const clients: CognitoClients = openClients({ concurrency }, scope);
+  const clients: CognitoClients = await openClients({ concurrency }, scope);
   const pools = new Map<string, Promise<Pool>>();
   const deliveries = new Map<string, Promise<Delivery>>();
   const delivered: string[] = [];

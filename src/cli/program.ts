@@ -137,8 +137,9 @@ function nameOf(command: Command): string {
   return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();
 }
 
-/** The command that the line begins with, or all of them where it is to be told what there is. */
+/** The command that the line begins with, or all of them where it is to be told what there is; none for the version. */
 function isRequested([name = ""]: readonly string[]): Iterable<() => Promise<Add>> {
+  if (name === "--version" || name === "-V") return [];
   const named = COMMANDS.get(name);
   return named ? [named] : COMMANDS.values();
 }

@@ -17,7 +17,7 @@ export async function openReplayPools(
   flags: CognitoFlags,
 ): Promise<readonly Pool[]> {
   const { config } = opened;
-  const clients = openClients(config, scope);
+  const clients = await openClients(config, scope);
   const deps = { ...opened, concurrency: config.concurrency, engine, clients, scope, signal: io.interrupts.drain };
   const opening: Pool[] = [];
   for (const id of pools) {

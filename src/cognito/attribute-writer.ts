@@ -1,5 +1,4 @@
 /** Writes attributes of one user: one AdminUpdateUserAttributes a call, which the caller has paced. */
-import { AdminUpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { defined } from "../core/defined.ts";
 import type { Attribute } from "../core/contact.ts";
 import type { CognitoClient } from "./client.ts";
@@ -39,9 +38,8 @@ export function createAttributeWriter(cognito: CognitoClient): AttributeWriter {
         ...defined({ ClientMetadata: clientMetadata && { ...clientMetadata } }),
       };
       if (signal.aborted) return notBegun(signal);
-      const command = new AdminUpdateUserAttributesCommand(input);
       try {
-        await cognito.within({ signal, notAfter }, (sdk) => sdk.send(command));
+        await cognito.within({ signal, notAfter }, (sdk) => sdk.adminUpdateUserAttributes(input));
         return { ok: true };
       } catch (thrown) {
         return refusalOf(thrown, signal);

@@ -4,7 +4,7 @@
  * middleware is put together once (docs/adr/0006).
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { CognitoIdentityProviderClient } from "@aws-sdk/client-cognito-identity-provider";
+import { CognitoIdentityProvider } from "@aws-sdk/client-cognito-identity-provider";
 import { getSchemaSerdePlugin } from "@smithy/core/schema";
 import { UndiciHttpHandler, type UndiciHttpHandlerOptions } from "@smithy/undici-http-handler";
 import { Agent } from "undici";
@@ -42,7 +42,7 @@ export interface CognitoClient {
   /**
    * Makes the call within its limits. Only for the files of this folder. Throws TooLateToSend, and what the SDK does.
    */
-  within<T>(limits: CallLimits, call: (sdk: CognitoIdentityProviderClient) => Promise<T>): Promise<T>;
+  within<T>(limits: CallLimits, call: (sdk: CognitoIdentityProvider) => Promise<T>): Promise<T>;
   /** How long a call may take before it fails by time-out, in ms. */
   readonly callMs: number;
   /** Host and port that calls go to, as the SDK resolves them. Rejects where no Region is set. */
@@ -100,7 +100,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
   const { region, endpoint, profile, concurrency } = options;
   const { connectTimeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
   const { controlPlane = createControlPlane() } = options;
-  const sdk = new CognitoIdentityProviderClient({
+  const sdk = new CognitoIdentityProvider({
     ...defined({ region, endpoint, profile }),
     // By itself the SDK would take the endpoint of AWS_PROFILE's profile, even where another profile is meant.
     ignoreConfiguredEndpointUrls: true,
@@ -139,7 +139,7 @@ export function createCognitoClient(options: ClientOptions): CognitoClient {
  * The SDK copies its settings for each call, several times. In the form in which it has put them together that takes
  * 7 µs each time, a sixth of what a call costs; of a copy of them, next to nothing.
  */
-function makeCopiesCheap(sdk: CognitoIdentityProviderClient): void {
+function makeCopiesCheap(sdk: CognitoIdentityProvider): void {
   const settings = { ...sdk.config };
   // For what a command puts together, and for what the client has put together already.
   Object.assign(sdk, { config: settings });
@@ -147,7 +147,7 @@ function makeCopiesCheap(sdk: CognitoIdentityProviderClient): void {
 }
 
 /** What the client was given, else what AWS's rules say of the Region. */
-async function hostOf({ config }: CognitoIdentityProviderClient): Promise<string> {
+async function hostOf({ config }: CognitoIdentityProvider): Promise<string> {
   const given = await config.endpoint?.();
   if (given) return given.port === undefined ? given.hostname : `${given.hostname}:${given.port}`;
   const [Region, UseDualStack, UseFIPS] = await Promise.all([

@@ -1,5 +1,4 @@
 /** Reads which attributes an identity provider sets, and so overwrites, at every sign-in of its users. */
-import { DescribeIdentityProviderCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import type { CognitoClient } from "./client.ts";
 import { refusalOf } from "./fault.ts";
@@ -20,8 +19,11 @@ export async function readProvider(
 ): Promise<ReadonlySet<string> | undefined> {
   const response = await retryRead({ ...call, operation: "DescribeIdentityProvider" }, async (signal) => {
     try {
-      const command = new DescribeIdentityProviderCommand({ UserPoolId: call.pool, ProviderName: provider });
-      return { ok: true, answer: ANSWER.safeParse(await cognito.within({ signal }, (sdk) => sdk.send(command))) };
+      const input = { UserPoolId: call.pool, ProviderName: provider };
+      return {
+        ok: true,
+        answer: ANSWER.safeParse(await cognito.within({ signal }, (sdk) => sdk.describeIdentityProvider(input))),
+      };
     } catch (thrown) {
       return refusalOf(thrown, signal);
     }

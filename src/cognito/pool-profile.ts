@@ -1,5 +1,4 @@
 /** Reads what a pool accepts: one DescribeUserPool that is answered. */
-import { DescribeUserPoolCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import { networkWords } from "../core/network-words.ts";
@@ -67,8 +66,8 @@ export async function readPoolProfile(
   const call = { operation: "DescribeUserPool", pool: poolId, reads: toldWhere, pace, signal } as const;
   const answer = await retryRead(call, async (ending) => {
     try {
-      const command = new DescribeUserPoolCommand({ UserPoolId: poolId });
-      const { UserPool: described } = await cognito.within({ signal: ending }, (sdk) => sdk.send(command));
+      const input = { UserPoolId: poolId };
+      const { UserPool: described } = await cognito.within({ signal: ending }, (sdk) => sdk.describeUserPool(input));
       return { ok: true, described };
     } catch (thrown) {
       cause = thrown;

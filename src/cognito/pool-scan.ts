@@ -3,7 +3,6 @@
  * so that one chain of pages has everybody once; no choice of attributes, because Cognito fails a page where one user
  * lacks one of them. Pages may be short or blank: only a missing token ends the scan.
  */
-import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { defined } from "../core/defined.ts";
 import { filterOf, PAGE_USERS } from "../core/pool-reading.ts";
 import type { ListedUser } from "../core/comparison.ts";
@@ -176,7 +175,7 @@ async function ask(options: ScanOptions, token: string | undefined, filter?: str
   const response = await retryRead(call, async (ending) => {
     try {
       const askedAt = performance.now();
-      const answer = await cognito.within({ signal: ending }, (sdk) => sdk.send(new ListUsersCommand(input)));
+      const answer = await cognito.within({ signal: ending }, (sdk) => sdk.listUsers(input));
       return { ok: true, askedAt, page: LISTED_PAGE.safeParse(answer) };
     } catch (thrown) {
       return refusalOf(thrown, ending);

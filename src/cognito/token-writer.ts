@@ -1,5 +1,4 @@
 /** Writes attributes of one user with the user's own token: one UpdateUserAttributes, unsigned, which the caller has paced. */
-import { UpdateUserAttributesCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { Attribute } from "../core/contact.ts";
@@ -49,10 +48,9 @@ export function createTokenWriter(cognito: CognitoClient): TokenWriter {
         ...defined({ ClientMetadata: clientMetadata && { ...clientMetadata } }),
       };
       if (signal.aborted) return notBegun(signal);
-      const command = new UpdateUserAttributesCommand(input);
       try {
         const limits = { signal: within, notAfter };
-        const { CodeDeliveryDetailsList } = await cognito.within(limits, (sdk) => sdk.send(command));
+        const { CodeDeliveryDetailsList } = await cognito.within(limits, (sdk) => sdk.updateUserAttributes(input));
         const answer = ANSWER.safeParse(defined({ CodeDeliveryDetailsList }));
         return { ok: true, answer: answer.success ? answer.data : {} };
       } catch (thrown) {

@@ -2,7 +2,6 @@
  * Looks users up with ListUsers, which unlike AdminGetUser does not make them billed. The list is eventually
  * consistent, pages may be short or blank, and its filters are looser than they look: what comes is compared here.
  */
-import { AdminGetUserCommand, ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { z } from "zod";
 import { defined } from "../core/defined.ts";
 import type { Alias, AliasAttribute } from "../core/alias-claims.ts";
@@ -79,9 +78,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
     let token: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
       const input = defined({ UserPoolId: poolId, Filter, PaginationToken: token });
-      const page = LISTED_PAGE.safeParse(
-        await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input))),
-      );
+      const page = LISTED_PAGE.safeParse(await cognito.within({ signal }, (sdk) => sdk.listUsers(input)));
       if (!page.success) throw new MalformedAnswerError("Expected a page of users");
       users.push(...listedUsers(page.data));
       token = page.data.PaginationToken || undefined;
@@ -106,9 +103,7 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
     async subBehind(poolId, name, { signal } = {}) {
       try {
         const input = { UserPoolId: poolId, Username: name };
-        const answer = GOT.safeParse(
-          await cognito.within({ signal }, (sdk) => sdk.send(new AdminGetUserCommand(input))),
-        );
+        const answer = GOT.safeParse(await cognito.within({ signal }, (sdk) => sdk.adminGetUser(input)));
         const sub = answer.data?.UserAttributes.find(({ Name }) => Name === "sub")?.Value;
         if (typeof sub !== "string") throw new MalformedAnswerError("Expected a user with a sub");
         return { ok: true, sub };

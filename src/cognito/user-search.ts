@@ -1,5 +1,4 @@
 /** Looks for usernames that may have been meant, for a person at the command line, with ListUsers, which bills nobody. */
-import { ListUsersCommand } from "@aws-sdk/client-cognito-identity-provider";
 import { PAGE_USERS } from "../core/pool-reading.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { CognitoClient } from "./client.ts";
@@ -19,9 +18,7 @@ const PREFIX = 3;
 export function createUserSearch(cognito: CognitoClient): UserSearch {
   async function list(poolId: string, filter: string, signal: AbortSignal): Promise<readonly ListedUser[]> {
     const input = { UserPoolId: poolId, Filter: filter, Limit: PAGE_USERS };
-    return listedUsers(
-      LISTED_PAGE.parse(await cognito.within({ signal }, (sdk) => sdk.send(new ListUsersCommand(input)))),
-    );
+    return listedUsers(LISTED_PAGE.parse(await cognito.within({ signal }, (sdk) => sdk.listUsers(input))));
   }
   const quoted = (text: string): string => `"${text.replace(/[\\"]/g, "\\$&")}"`;
 

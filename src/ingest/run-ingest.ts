@@ -42,7 +42,7 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
     endWorkerInTime({ log, interrupts }, (ANSWERS_WITHIN_MS + DRAIN_MS) / 1000, scope);
     const engine = await openEngineToPut(config, scope, { log, turn }, AS_PROCESS);
     const clock = scope.defer(await startStoreClock(engine.store), (started) => started.stop());
-    const clients = openClients(config, scope);
+    const clients = await openClients(config, scope);
     const names = feeds.map(({ name }) => name);
     // Opened while events are taken, and needed until they are put.
     const ids = feeds.map(({ pool }) => pool);

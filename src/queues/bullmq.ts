@@ -26,9 +26,7 @@ import {
   type WorkerOptions,
 } from "bullmq";
 import type { Database } from "../store/postgres/database.ts";
-import { closeRedis, redisConnection } from "../store/redis/connection.ts";
 import { withFaults } from "../store/redis/redis-error.ts";
-import { connectRedis } from "../store/redis/server-check.ts";
 
 export type QueueEngine =
   | { readonly kind: "redis"; readonly url: string; readonly namespace: string }
@@ -204,6 +202,8 @@ interface Maker {
 }
 
 async function makeOnRedis(url: string, namespace: string): Promise<Maker> {
+  const { closeRedis, redisConnection } = await import("../store/redis/connection.ts");
+  const { connectRedis } = await import("../store/redis/server-check.ts");
   const connection = await connectRedis(redisConnection(url));
   // The store's hash tag: a deployment is on one node of a cluster.
   const shared = { connection, prefix: `{poolsync:${namespace}}:bull` };

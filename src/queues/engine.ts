@@ -15,8 +15,6 @@ import {
   type WrappingKeys,
 } from "../store/namespace-keys.ts";
 import type { DirectoryTurn, OnCommand } from "../store/postgres/directory-lock.ts";
-import { redisConnection } from "../store/redis/connection.ts";
-import { openRedisStore } from "../store/redis/redis-store.ts";
 import type { Store } from "../store/store.ts";
 import { openQueues, type Queues } from "./bullmq.ts";
 import { createRedisWatch } from "./redis-watch.ts";
@@ -97,7 +95,10 @@ export async function openEngineWith(
 /** The store alone, and what the engine makes of it. */
 export async function openStore(settings: EngineSettings): Promise<OpenedStore> {
   const { redisUrl, namespace, dataDir, turn, log = createLog("silent"), say = () => undefined } = settings;
+  // Either is loaded where it is the engine: a command starts sooner without the other one.
   if (redisUrl !== undefined) {
+    const { redisConnection } = await import("../store/redis/connection.ts");
+    const { openRedisStore } = await import("../store/redis/redis-store.ts");
     const watch = createRedisWatch(redisConnection(redisUrl).place, log, say);
     const store = await openRedisStore({ url: redisUrl, namespace, onConnection: watch.report });
     const stopWatching = watch.begin(() => store.look());
@@ -111,7 +112,6 @@ export async function openStore(settings: EngineSettings): Promise<OpenedStore> 
       },
     };
   }
-  // Not loaded where Redis is the engine: a command starts sooner without the embedded one.
   const { openEmbeddedStore } = await import("../store/postgres/embedded-store.ts");
   const store = await openEmbeddedStore({ dataDir, turn });
   return {

@@ -17,7 +17,7 @@ async function stageOf(t: TestContext) {
   t.after(() => scope.close());
   const drain = new AbortController();
   const interrupts = { drain: drain.signal, abort: new AbortController().signal };
-  const clients = openClients(config, scope);
+  const clients = await openClients(config, scope);
   return {
     app,
     engine,

@@ -4,8 +4,9 @@ import type { TestContext } from "node:test";
 import { createAccept } from "../../src/app/events/accept-event.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import type { ChangeTarget } from "../../src/app/events/job-change.ts";
+import { createCognitoClients } from "../../src/cognito/client.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
-import { openChosenPool, openClients } from "../../src/app/opening.ts";
+import { openChosenPool } from "../../src/app/opening.ts";
 import type { Scheme } from "../../src/config/events.ts";
 import { choosePool } from "../../src/config/config.ts";
 import type { Pool } from "../../src/delivery/pool.ts";
@@ -58,7 +59,7 @@ export async function eventStage(t: TestContext, options: AppOptions = {}) {
   t.after(() => scope.close());
   const { inbox, runs } = engine.store;
   const openPool = (within: Scope) => {
-    const clients = openClients(config, within);
+    const clients = within.defer(createCognitoClients(config), (made) => made.close());
     const deps = { concurrency: config.concurrency, log, engine, clients, scope: within, reads };
     const chosen = choosePool(config, "staff");
     let opening: Promise<Pool> | undefined;

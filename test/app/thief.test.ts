@@ -313,8 +313,8 @@ feeds: { hr: { file: "${file}", pool: staff, username: username, attributes: { g
     const [setting, log] = [config.feeds["hr"], createLog("silent")];
     assert.ok(setting);
     const pass = (run?: string): Promise<void> =>
-      withScope((scope) => {
-        const deps = { config, log, engine, clients: openClients(config, scope) };
+      withScope(async (scope) => {
+        const deps = { config, log, engine, clients: await openClients(config, scope) };
         return passFeed(deps, { name: "hr", setting }, defined({ feed: "hr", run }), new AbortController().signal);
       });
     await pass();

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { z } from "zod";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { putMadeDirectory } from "../support/made-directory.ts";
+import { testRedis } from "../support/redis.ts";
 import { emulatorWith, POOL, runCommand } from "./command-run.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -53,6 +53,9 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     for (const text of [plain.stderr, json.stdout]) assert.doesNotMatch(text, /^\s+at .*:\d+/m);
     return error.kind;
   }
+  const { url, namespace } = testRedis();
+  /** For what opens an engine: one in a directory takes ten times the CPU. */
+  const redis = { environment: { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } };
   const sync = (...words: readonly string[]) => ["sync", "--user-pool-id", POOL, ...words];
 
   test("a feed that is missing, a directory, empty or no text", async () => {
@@ -61,11 +64,10 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     assert.equal(await refused(sync(at("empty.csv")), 1, /is empty/), "empty");
     assert.equal(await refused(sync(at("binary.csv")), 1, /binary\.csv/), "binary");
     assert.deepEqual((await readdir(directory.path)).includes("data"), false, "nothing was opened for it");
-    putMadeDirectory(at("data"));
   });
 
   test("an e-mail column without a word on its flag", async () => {
-    assert.equal(await refused(sync(at("email.csv")), 1, /--verified mark .* ask .* keep/), "columns");
+    assert.equal(await refused(sync(at("email.csv")), 1, /--verified mark .* ask .* keep/, redis), "columns");
   });
 
   test("wrong usage", async () => {
@@ -81,7 +83,12 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     await refused(["sync", at("users.csv"), "--user-pool-id", "local_1"], 64, /--region.*AWS_REGION/);
     await refused(sync("a.csv", "b.csv", "--report", "report.ndjson"), 64, /--report: Expected one file/);
     await refused(["dead", "discard"], 64, /--all/);
-    await refused(["dead", "list", "--pool", "nobody"], 64, /^(?:\{[^]*")?--pool: Expected the id of a user pool/);
+    await refused(
+      ["dead", "list", "--pool", "nobody"],
+      64,
+      /^(?:\{[^]*")?--pool: Expected the id of a user pool/,
+      redis,
+    );
   });
 
   test("a configuration file with several problems, all of them told", async () => {
@@ -95,7 +102,7 @@ describe("what cannot be done is said in one sentence with the next step", () =>
 
   test("a pool that is not there, and an endpoint that nobody answers at", async () => {
     assert.equal(
-      await refused(["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None"], 1, /eu-west-1_None/),
+      await refused(["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None"], 1, /eu-west-1_None/, redis),
       "pool-not-found",
     );
     assert.equal(
@@ -103,18 +110,23 @@ describe("what cannot be done is said in one sentence with the next step", () =>
         ["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None", "--endpoint-url", "http://127.0.0.1:1"],
         1,
         /ECONNREFUSED/,
-        { readsWithinMs: 300 },
+        { readsWithinMs: 300, ...redis },
       ),
       "network",
     );
     assert.equal(
-      await refused(sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"), 64, /knows pool .*--endpoint-url/),
+      await refused(
+        sync(at("users.csv"), "--endpoint-url", "http://127.0.0.1:1"),
+        64,
+        /knows pool .*--endpoint-url/,
+        redis,
+      ),
       "foreign-target",
     );
   });
 
   test("a pool in another Region than AWS_REGION says", async () => {
-    const environment = { AWS_REGION: "us-east-1" };
+    const environment = { AWS_REGION: "us-east-1", ...redis.environment };
     const words = ["sync", at("users.csv"), "--user-pool-id", "eu-west-1_None"];
     await refused(words, 1, /Region is us-east-1 .*AWS_REGION.* begins with eu-west-1: name that one/, { environment });
     const named = await runCommand([...words, "--region", "eu-west-1", "--data-dir", at("data")], { environment });
@@ -134,7 +146,7 @@ describe("what cannot be done is said in one sentence with the next step", () =>
       AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url,
     });
     try {
-      assert.equal(await refused(sync(at("users.csv")), 1, /AWS credentials/), "credentials-missing");
+      assert.equal(await refused(sync(at("users.csv")), 1, /AWS credentials/, redis), "credentials-missing");
     } finally {
       putBack();
     }
@@ -146,8 +158,8 @@ describe("what cannot be done is said in one sentence with the next step", () =>
   });
 
   test("letters and runs that are not there", async () => {
-    assert.equal(await refused(["dead", "show", "none"], 1, /poolsync dead list/), "no-letter");
-    assert.equal(await refused(["runs", "show", "none"], 1, /poolsync runs list/), "no-run");
+    assert.equal(await refused(["dead", "show", "none"], 1, /poolsync dead list/, redis), "no-letter");
+    assert.equal(await refused(["runs", "show", "none"], 1, /poolsync runs list/, redis), "no-run");
   });
 
   test("a word that is no command, also where one of several is the usual", async () => {
@@ -155,13 +167,13 @@ describe("what cannot be done is said in one sentence with the next step", () =>
     assert.equal(await refused(["runs", "shwo"], 64, /unknown command 'shwo'\n\(Did you mean show\?\)/), "usage");
     assert.equal(await refused(["runs", "xyzzy"], 64, /unknown command 'xyzzy'(\n\(--help|$)/), "usage");
     assert.equal(await refused(["runs", "list", "x"], 64, /too many arguments for 'list'/), "usage");
-    assert.equal((await runCommand(["runs", "--data-dir", at("data")])).stdout, "No runs yet.\n");
-    const { stdout } = await runCommand(["runs", "--json", "--limit", "5", "--data-dir", at("data")]);
+    assert.equal((await runCommand(["runs"], redis)).stdout, "No runs yet.\n");
+    const { stdout } = await runCommand(["runs", "--json", "--limit", "5"], redis);
     assert.deepEqual(JSON.parse(stdout), { runs: [] });
   });
 
   test("nothing was put by any of it", async () => {
-    const { stdout } = await runCommand(["runs", "list", "--json", "--data-dir", at("data")]);
+    const { stdout } = await runCommand(["runs", "list", "--json"], redis);
     assert.deepEqual(JSON.parse(stdout), { runs: [] });
     assert.equal(emulator.counters.categories.UserUpdate.calls, 0);
   });

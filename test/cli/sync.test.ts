@@ -6,7 +6,9 @@ import { z } from "zod";
 import { imbalance, TERMS } from "../../src/core/books.ts";
 import type { Emulator } from "../../src/emulator/emulator.ts";
 import { exampleAws } from "../support/aws-environment.ts";
-import { emulatorWith, POOL, runCommand, directoryWithData, type RunOptions } from "./command-run.ts";
+import { testRedis } from "../support/redis.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { emulatorWith, POOL, runCommand, type RunOptions } from "./command-run.ts";
 
 const books = z.object(
   Object.fromEntries(TERMS.map((term) => [term, z.number()])) as Record<(typeof TERMS)[number], z.ZodNumber>,
@@ -27,10 +29,12 @@ const syncDocument = z.object({
 describe("a file, from the command line to the pool and back", () => {
   let emulator: Emulator;
   let restore: () => void;
-  let directory: Awaited<ReturnType<typeof directoryWithData>>;
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   const at = (name: string) => join(directory.path, name);
+  const { url, namespace } = testRedis();
+  const environment = { REDIS_URL: url, POOLSYNC_NAMESPACE: namespace };
   const call = async (words: readonly string[], options: RunOptions = {}) =>
-    runCommand([...words, "--data-dir", at("data")], options);
+    runCommand([...words, "--data-dir", at("data")], { ...options, environment });
   const json = async (words: readonly string[], options: RunOptions = {}) => {
     const said = await call([...words, "--json"], options);
     const document: unknown = JSON.parse(said.stdout);
@@ -40,7 +44,7 @@ describe("a file, from the command line to the pool and back", () => {
   before(async () => {
     emulator = await emulatorWith(5);
     restore = exampleAws({ AWS_REGION: undefined, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url });
-    directory = await directoryWithData();
+    directory = await temporaryDirectory();
     const rows = [
       "username,given_name,email,custom:team",
       "u0,Ana,u0@example.com,red",

@@ -6,6 +6,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import { z } from "zod";
 import { EXIT } from "../../src/exit-codes.ts";
 import { exampleAws } from "../support/aws-environment.ts";
+import { testRedis } from "../support/redis.ts";
 import { POOL, runCommand, setStage, type Said, type Stage } from "./command-run.ts";
 
 const KEY = randomBytes(32).toString("base64");
@@ -25,8 +26,11 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     stage.emulator.mintAccessToken(POOL, username, { expiresInSeconds });
   const inData = (words: readonly string[]): Promise<Said> =>
     runCommand([...words, "--data-dir", stage.at("data")], { environment: { POOLSYNC_KEY: KEY } });
+  const { url, namespace } = testRedis();
+  const onRedis = (words: readonly string[]): Promise<Said> =>
+    runCommand(words, { environment: { POOLSYNC_KEY: KEY, REDIS_URL: url, POOLSYNC_NAMESPACE: namespace } });
   const own = (of: string, ...words: readonly string[]): Promise<Said> =>
-    inData(["update-user-attributes", "--access-token", of, ...words]);
+    onRedis(["update-user-attributes", "--access-token", of, ...words]);
   const written = (): unknown[] =>
     stage.emulator.log.writes.map(({ operation, username, attributes }) => [operation, username, attributes]);
 
@@ -39,7 +43,14 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
 
   test("is queued with its token sealed, and the next command for the user makes it", async () => {
     const secret = token("u0");
-    const said = await own(secret, "--user-attributes", "Name=nickname,Value=Dan", "--queue");
+    const said = await inData([
+      "update-user-attributes",
+      "--access-token",
+      secret,
+      "--user-attributes",
+      "Name=nickname,Value=Dan",
+      "--queue",
+    ]);
     assert.equal(said.code, EXIT.done, said.stderr);
     assert.match(said.stdout, /"Queued": \[\n +"nickname"/);
     assert.deepEqual(written(), []);
@@ -108,7 +119,7 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
     assert.doesNotMatch(said.stderr, /eyJ|Dan|replay/);
     stage.emulator.faults.clear();
 
-    const dry = await inData(["dead", "replay", "--kind", "token-expired", "--dry-run", "--json"]);
+    const dry = await onRedis(["dead", "replay", "--kind", "token-expired", "--dry-run", "--json"]);
     assert.deepEqual(JSON.parse(dry.stdout), {
       dryRun: true,
       letters: 0,
@@ -117,26 +128,26 @@ describe("a user's own change, where POOLSYNC_KEY is set", () => {
       notReplayable: 1,
       events: 0,
     });
-    const replay = await inData(["dead", "replay"]);
+    const replay = await onRedis(["dead", "replay"]);
     assert.equal(replay.code, EXIT.partial);
     assert.match(
       replay.stdout,
       /^1 letter is of a user's own change, whose token is gone, and cannot be replayed: make the change again/,
     );
-    assert.match((await inData(["dead", "list"])).stdout, /poolsync dead discard --kind token-expired/);
+    assert.match((await onRedis(["dead", "list"])).stdout, /poolsync dead discard --kind token-expired/);
     const [, id = ""] = /dead show ([0-9a-f]{32})/.exec(said.stderr) ?? [];
-    const shown = await inData(["dead", "show", id]);
+    const shown = await onRedis(["dead", "show", id]);
     assert.match(shown.stdout, /^call +UpdateUserAttributes$/m);
     assert.match(shown.stdout, /^advice +The token has ended: sign in again/m);
     assert.doesNotMatch(shown.stdout, /eyJ|replay/);
-    assert.match((await inData(["dead", "export"])).stderr, /1 letter of a user's own change is left out/);
+    assert.match((await onRedis(["dead", "export"])).stderr, /1 letter of a user's own change is left out/);
 
     assert.equal((await own(token("u2"), "--user-attributes", "Name=nickname,Value=Newer")).code, EXIT.done);
-    const ended = await inData(["dead", "replay", "--json"]);
+    const ended = await onRedis(["dead", "replay", "--json"]);
     assert.equal(ended.code, EXIT.done, ended.stderr);
     assert.match(ended.stdout, /"notReplayable": 0/);
-    assert.match((await inData(["dead", "list"])).stdout, /^No dead letters/);
-    const status = await inData(["status", "--verify", "--json"]);
+    assert.match((await onRedis(["dead", "list"])).stdout, /^No dead letters/);
+    const status = await onRedis(["status", "--verify", "--json"]);
     assert.equal(status.code, EXIT.done, status.stdout);
   });
 

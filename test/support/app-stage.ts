@@ -135,7 +135,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
   async function poolOf(request: Request, id = POOL) {
     const { config, scope: within } = request;
     const chosen = choosePool(config, id);
-    const clients = openClients(config, within);
+    const clients = await openClients(config, within);
     const deps = { ...request, concurrency: config.concurrency, clients, signal: never() };
     return { pool: await openChosenPool(deps, chosen), cognito: clients.of(chosen) };
   }

@@ -4,11 +4,10 @@ import type { Readable } from "node:stream";
 import { authorizationOf, bucketTarget, readAwsSettings } from "../../config/config.ts";
 import type { FetchSetting } from "../../config/schedule.ts";
 import { ConfigError } from "../../config/config-error.ts";
-import { fetchS3File } from "../../cognito/s3-file.ts";
 import { FeedError } from "../../feeds/feed-error.ts";
 import { LOCATION_FORM, nameOf, parseLocation } from "../../feeds/location.ts";
 import { openFetched, openSource, type Source } from "../../feeds/source.ts";
-import { DEFAULT_FETCH_LIMITS, fetchWebFile, type FetchedFile } from "../../feeds/web-file.ts";
+import type { FetchedFile } from "../../feeds/web-file.ts";
 
 export interface FeedFileOptions {
   /** The feed of the configuration, where it is one. */
@@ -35,6 +34,8 @@ export async function openFeedFile(file: string, options: FeedFileOptions): Prom
   if (location.kind === "path") return { is: "opened", source: await openSource(file, options) };
   if (location.kind === "glob") return { is: "opened", source: await openSource(await newest(file), options) };
   const { feed = "", fetch: setting = {}, etag, environment, signal, spoolDir, encoding } = options;
+  // Few feeds are fetched: what fetches them is loaded here.
+  const { DEFAULT_FETCH_LIMITS, fetchWebFile } = await import("../../feeds/web-file.ts");
   const limits = {
     maxBytes: setting.maxMegabytes === undefined ? DEFAULT_FETCH_LIMITS.maxBytes : setting.maxMegabytes * 2 ** 20,
     timeoutMs: setting.timeout ?? DEFAULT_FETCH_LIMITS.timeoutMs,
@@ -44,6 +45,7 @@ export async function openFeedFile(file: string, options: FeedFileOptions): Prom
     const authorization = authorizationOf(feed, setting, environment);
     fetched = await fetchWebFile({ url: location.url, authorization, etag, limits, signal });
   } else {
+    const { fetchS3File } = await import("../../cognito/s3-file.ts");
     const target = bucketTarget(await readAwsSettings(environment), feed, setting);
     fetched = await fetchS3File({ ...location, target, etag, limits, signal });
   }

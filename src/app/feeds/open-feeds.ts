@@ -96,7 +96,7 @@ export async function openFeeds(deps: FeedsDeps, flags: FeedsRequest): Promise<O
     );
   }
   const engine = deps.engine ?? (await openEngineToPut(config, scope, deps));
-  const clients = openClients(config, scope);
+  const clients = await openClients(config, scope);
   const pool = await openChosenPool({ ...deps, concurrency: config.concurrency, engine, clients }, chosen);
   const guards = setting?.guards ?? config.guards;
   const notOwned = setting?.notOwned ?? [];

@@ -4,7 +4,6 @@
  */
 import { MAX_LEAD_MS } from "../../core/version.ts";
 import type { Log } from "../../log.ts";
-import { openRedisStore } from "../../store/redis/redis-store.ts";
 import type { ForgottenRun } from "../../store/runs.ts";
 import type { Store } from "../../store/store.ts";
 import { StoreError } from "../../store/store-error.ts";
@@ -26,6 +25,7 @@ export async function noteForgottenRuns(
 ): Promise<void> {
   if (url === undefined || !wasReplaced(lost) || lost.metRuns.size === 0) return;
   try {
+    const { openRedisStore } = await import("../../store/redis/redis-store.ts");
     const store = await openRedisStore({ url, namespace });
     try {
       const runs: string[] = [];

@@ -38,7 +38,7 @@ export async function runDeliveryWorker(
     await openHealth(config, log, { ready, notes }, scope);
     const engine = await openEngineToPut(config, scope, { log });
     ofStore = () => notesWithoutAof(engine.store);
-    const clients = openClients(config, scope);
+    const clients = await openClients(config, scope);
     const { concurrency } = config;
     await startEach(chosen, interrupts.drain, async (choice, signal, onWait) => {
       const reads = reportedReads(log, { withinMs: Infinity, onWait });

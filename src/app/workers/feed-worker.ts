@@ -30,7 +30,7 @@ export async function runFeedWorker({ config, log, interrupts }: WorkerDeps): Pr
     await openHealth(config, log, { ready, notes: () => ofStore() }, scope);
     const engine = await openEngineToPut(config, scope, { log });
     ofStore = () => notesWithoutAof(engine.store);
-    const clients = openClients(config, scope);
+    const clients = await openClients(config, scope);
     const deps: PassDeps = { config, log, engine, clients };
     await expireWaiting(engine, log);
     await forgetReports(config);

@@ -26,14 +26,14 @@ export interface RequestContext extends OpenedCommand {
   readonly governor: (bucket: string, ceilingPerSecond: number, pace?: Pace) => QuotaGovernor;
 }
 
-export function requestContext(
+export async function requestContext(
   opened: OpenedCommand,
   { io, flags, mode }: Pick<RequestContext, "io" | "flags" | "mode">,
   scope: Scope,
-): RequestContext {
+): Promise<RequestContext> {
   const { config } = opened;
   const { concurrency } = config;
-  const clients = openClients(config, scope);
+  const clients = await openClients(config, scope);
   const alone = createPace(() => Date.now());
   const governors = new Map<string, QuotaGovernor>();
   const pools = new Map<string, Promise<Pool>>();

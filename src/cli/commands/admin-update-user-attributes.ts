@@ -44,7 +44,7 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
     const { config } = opened;
     if (mode === "now") refuseNow(config);
     return withScope(async (scope) => {
-      const requests = requestContext(opened, { io, flags, mode }, scope);
+      const requests = await requestContext(opened, { io, flags, mode }, scope);
       return answerAll((request) => answerAdminRequest(requests, request), { atOnce: config.concurrency, userOf });
     });
   });

@@ -50,7 +50,7 @@ async function apply(io: Io, path: string, flags: ApplyFlags): Promise<number> {
     const file = scope.defer(await openPlanFile(path, reading), (opened) => opened.close());
     const { id, feed, guarded, target } = file.header;
     const chosen = choosePool(config, target.pool, flags);
-    const clients = openClients(config, scope);
+    const clients = await openClients(config, scope);
     const { concurrency } = config;
     const pool = await openChosenPool({ ...opened, concurrency, engine, clients, scope, signal }, chosen);
     if (guarded && flags.approve?.includes(id) !== true) {

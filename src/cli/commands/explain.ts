@@ -50,7 +50,7 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
   const signal = io.interrupts.drain;
   return withScope(async (scope) => {
     const engine = await openConfiguredEngine(config, scope, opened);
-    const clients = openClients(config, scope);
+    const clients = await openClients(config, scope);
     const { concurrency } = config;
     const pool = await openChosenPool({ ...opened, concurrency, engine, clients, scope, signal }, chosen);
     const deps = { engine, pool, cognito: clients.of(chosen), reads, signal };

@@ -55,7 +55,7 @@ async function undo(io: Io, id: string, flags: UndoFlags): Promise<number> {
   return withScope(async (scope) => {
     const engine = await openEngineToPut(config, scope, opened);
     const run = await readEarly(signal, findUndoable(engine.store, id, signal));
-    const clients = openClients(config, scope);
+    const clients = await openClients(config, scope);
     const { concurrency } = config;
     const pool = await openChosenPool(
       { ...opened, concurrency, engine, clients, scope, signal },

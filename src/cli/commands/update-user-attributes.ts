@@ -47,7 +47,7 @@ async function run(io: Io, input: string | undefined, flags: OneFlags): Promise<
       );
     }
     return withScope(async (scope) => {
-      const requests = requestContext(opened, { io, flags, mode }, scope);
+      const requests = await requestContext(opened, { io, flags, mode }, scope);
       return answerAll((request) => answerTokenRequest(requests, request), { atOnce: config.concurrency, userOf });
     });
   });
