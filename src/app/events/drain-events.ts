@@ -13,12 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TakenEntry } from "../../store/inbox.ts";
 import type { Config } from "../../config/config.ts";
 import { failureOf, messageOf, type Failure } from "../app-error.ts";
+import { startAccountScans } from "./account-scans.ts";
 import { createDayRuns, finishDayRuns } from "./day-run.ts";
 import { drainFeed, type DrainDeps } from "./drain-feed.ts";
 import { createParkedWatch } from "./parked-watch.ts";
 
-export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
-  readonly config: DrainDeps["config"] & Pick<Config, "parkedKeepMs">;
+export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "accountScans" | "signal"> {
+  readonly config: Config;
   /** Told of a feed whose events wait, each time that they do, and why. */
   readonly onWait?: (feed: string, failure: Failure) => void;
   /** How soon another drainer has what this one had in hand, where its process died. */
@@ -76,6 +77,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, engine.store.lost]);
   const dayRuns = createDayRuns(engine);
+  const accountScans = startAccountScans({ ...options, signal: ending });
   const parkedWatch = createParkedWatch(engine.store, log, options.config.parkedKeepMs);
   /** By feed. */
   const hands = new Map<string, Hand>();
@@ -100,7 +102,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     const before = failed.get(feed);
     const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
     try {
-      await drainFeed({ ...options, dayRuns, signal: ending }, { ...batch, firstAt });
+      await drainFeed({ ...options, dayRuns, accountScans, signal: ending }, { ...batch, firstAt });
       failed.delete(feed);
     } catch (error) {
       if (ending.aborted) return await giveBack(batch, 0);
@@ -210,6 +212,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     async close() {
       closing.abort();
       await draining;
+      await accountScans.ended;
     },
   };
 }
