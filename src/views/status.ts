@@ -167,10 +167,15 @@ function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number)
 
 function inboxText({ inbox }: NamespaceStatus, width: number): string {
   if (inbox === undefined) return "";
-  const { waiting, ahead, taken, oldestAt, parked } = inbox;
+  const { waiting, ahead, taken, oldestAt, parked, scans = [] } = inbox;
   const said = [
     `Inbox: ${counted(waiting, "event waits", "events wait")}${oldestAt === undefined ? "" : `, the oldest since ${oldestAt}`}`,
-    ...(ahead === 0 ? [] : [`${counted(ahead, "waits for its time", "wait for their time")}`]),
+    ...(ahead === 0
+      ? []
+      : [
+          `${counted(ahead, "waits", "wait")} for ${scans.length === 0 ? "" : "a scan of the pool or for "}${ahead === 1 ? "its" : "their"} time`,
+        ]),
+    ...scans.map(({ pool, feeds, until }) => `those of ${feeds.join(", ")} for a scan of ${pool} until about ${until}`),
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];

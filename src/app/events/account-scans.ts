@@ -16,12 +16,14 @@ import type { Engine } from "../../queues/engine.ts";
 import { failureOf, messageOf } from "../app-error.ts";
 import type { ChangeTarget } from "./job-change.ts";
 import { lookAgainAfterScan } from "./parked-watch.ts";
-import { noteScanWait, readScanWait } from "./scan-wait.ts";
+import { noteScanWait, readScanWait, scannedOf } from "./scan-wait.ts";
 
 export interface AccountScansDeps {
   readonly engine: Pick<Engine, "store">;
   readonly config: Config;
   readonly poolOf: (target: ChangeTarget) => Promise<Pool>;
+  /** Something that waited for a scan may be taken again. */
+  readonly wake: () => void;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -43,6 +45,9 @@ const LEASE_MS = 60_000;
 const RENEW_MS = 15_000;
 /** How often it is looked whether a scan is wanted, for what other processes want or have done. */
 const LOOK_EVERY_MS = 30_000;
+const SOON_MS = 5_000;
+/** By then it is given back. */
+const SOON_AFTER_MS = 50;
 /** Where the pool does not say how many users it has. */
 const UNKNOWN_MS = 10_000;
 
@@ -61,15 +66,14 @@ interface Course {
   readonly scannedAt: number | undefined;
 }
 
-export function startAccountScans({ engine, config, poolOf, log, signal }: AccountScansDeps): AccountScans {
+export function startAccountScans({ engine, config, poolOf, wake, log, signal }: AccountScansDeps): AccountScans {
   const { store } = engine;
   const { reservations } = store;
   const alarms = new Map<string, () => void>();
 
   async function courseOf(pool: string, feeds: readonly IndexedFeed[], nowMs: number): Promise<Course> {
-    const scanned = await store.accounts.scanned(pool);
-    const times = feeds.map(({ attribute }) => scanned.get(attribute));
-    const scannedAt = times.includes(undefined) ? undefined : Math.min(...times.map((at = 0) => at));
+    const attributes = feeds.map(({ attribute }) => attribute);
+    const scannedAt = scannedOf(await store.accounts.scanned(pool), attributes);
     const held = await reservations.holder(SCOPE, pool);
     const beganAt = beganIn(held?.holder);
     return {
@@ -83,7 +87,6 @@ export function startAccountScans({ engine, config, poolOf, log, signal }: Accou
   async function dueAt(pool: string, feeds: readonly IndexedFeed[], nowMs: number): Promise<number> {
     const { scannedAt, freeAt } = await courseOf(pool, feeds, nowMs);
     const wait = await readScanWait(store, pool);
-    if (wait && isAnswered(scannedAt, wait.since)) await noteScanWait(store, pool);
     const rescanMs = Math.min(...feeds.map((feed) => feed.rescanMs ?? Infinity));
     const facts = { scannedAt, wantedSince: wait?.since, rescanMs: rescanMs === Infinity ? undefined : rescanMs };
     return Math.max(nextScanAt(facts) ?? Infinity, freeAt);
@@ -95,7 +98,7 @@ export function startAccountScans({ engine, config, poolOf, log, signal }: Accou
     const began = performance.now();
     const beganAt = await store.now();
     const holder = holderOf("scan", beganAt);
-    const forMs = (): number => Math.max(LEAST_BETWEEN_SCANS_MS - (performance.now() - began), LEASE_MS);
+    const forMs = (): number => Math.ceil(Math.max(LEAST_BETWEEN_SCANS_MS - (performance.now() - began), LEASE_MS));
     if ((await reservations.take(SCOPE, id, holder, forMs())).is === "held") return;
     let [users, renewedAt] = [0, began];
     try {
@@ -112,6 +115,7 @@ export function startAccountScans({ engine, config, poolOf, log, signal }: Accou
     }
     log.info({ pool: id, users, durationMs: Math.round(performance.now() - began) }, "pool scanned for events");
     await lookAgainAfterScan(store, { config, log }, id);
+    wake();
   }
 
   async function keepScanning(id: string, feeds: readonly IndexedFeed[]): Promise<void> {
@@ -122,8 +126,12 @@ export function startAccountScans({ engine, config, poolOf, log, signal }: Accou
       try {
         const nowMs = await store.now();
         const at = await dueAt(id, feeds, nowMs);
-        if (at <= nowMs) await scan(id);
-        else restMs = Math.min(restMs, at - nowMs);
+        if (at <= nowMs) {
+          await scan(id);
+          // Whoever makes one keeps the next one away for ten minutes.
+          continue;
+        }
+        restMs = Math.min(restMs, at - nowMs);
       } catch (error) {
         if (signal.aborted) break;
         const failure = failureOf(error);
@@ -133,6 +141,12 @@ export function startAccountScans({ engine, config, poolOf, log, signal }: Accou
       const resting = sleep(restMs, undefined, { signal, ref: false }).catch(() => undefined);
       await Promise.race([resting, alarm.promise]);
     }
+  }
+
+  /** Whoever drains looks every few seconds by itself. Answers the time. */
+  function wakeAt(at: number, nowMs: number): number {
+    if (at - nowMs < SOON_MS) setTimeout(wake, at - nowMs + SOON_AFTER_MS).unref();
+    return at;
   }
 
   const pools = new Set(
@@ -149,17 +163,21 @@ export function startAccountScans({ engine, config, poolOf, log, signal }: Accou
     async want(feed, pool, since) {
       const { id } = pool.profile;
       const nowMs = await store.now();
-      const { scannedAt, freeAt, beganAt } = await courseOf(id, indexedFeeds(config, id), nowMs);
+      const feeds = indexedFeeds(config, id);
+      const { scannedAt, freeAt, beganAt } = await courseOf(id, feeds, nowMs);
+      // One has ended since it was looked whom they mean.
+      if (isAnswered(scannedAt, since)) return wakeAt(nowMs, nowMs);
       const isUnderWay = beganAt !== undefined && isAnswered(beganAt, since);
       const next = nextScanAt({ scannedAt, wantedSince: since, rescanMs: undefined }) ?? 0;
       const expectedMs = await expectedOf(pool);
       const beginsAt = isUnderWay ? beganAt : Math.max(next, freeAt);
       const until = Math.round(lookAgainAt({ beginsAt, isUnderWay, expectedMs }, nowMs));
       const before = await readScanWait(store, id);
-      const feeds = new Set([...(before?.feeds ?? []), feed]);
-      await noteScanWait(store, id, { since: Math.max(since, before?.since ?? 0), until, feeds: [...feeds] });
+      const waiting = [...new Set([...(before?.feeds ?? []), feed])];
+      const wait = { since: Math.max(since, before?.since ?? 0), until, feeds: waiting };
+      await noteScanWait(store, id, { ...wait, attributes: [...new Set(feeds.map(({ attribute }) => attribute))] });
       if (beginsAt <= nowMs && !isUnderWay) alarms.get(id)?.();
-      return until;
+      return wakeAt(until, nowMs);
     },
     ended: Promise.all(scanning).then(() => undefined),
   };

@@ -77,7 +77,6 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, engine.store.lost]);
   const dayRuns = createDayRuns(engine);
-  const accountScans = startAccountScans({ ...options, signal: ending });
   const parkedWatch = createParkedWatch(engine.store, log, options.config.parkedKeepMs);
   /** By feed. */
   const hands = new Map<string, Hand>();
@@ -86,6 +85,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   /** By feed whose last batch could not be drained. */
   const failed = new Map<string, Failed>();
   let alarm = Promise.withResolvers<void>();
+  const accountScans = startAccountScans({ ...options, wake: () => alarm.resolve(), signal: ending });
 
   const longer = (ms: number | undefined): number =>
     Math.min(ms === undefined ? FIRST_BACKOFF_MS : ms * 2, LONGEST_BACKOFF_MS);

@@ -1,5 +1,6 @@
 /** What events wait for a scan of their pool, as the store keeps it for those who ask: a note a pool. */
 import { z } from "zod";
+import { isAnswered } from "../../core/account-scan.ts";
 import { sentence, type Sentence } from "../../core/sentence.ts";
 import { printable } from "../../core/masking.ts";
 import type { Store } from "../../store/store.ts";
@@ -9,17 +10,28 @@ export interface ScanWait {
   readonly since: number;
   /** Epoch ms: when they are looked at again. */
   readonly until: number;
-  /** The feeds that they are of. */
+  /** The feeds that they are of, and the attributes by which these name people. */
   readonly feeds: readonly string[];
+  readonly attributes: readonly string[];
 }
 
-const scanWait = z.object({ since: z.number(), until: z.number(), feeds: z.array(z.string()) });
+const texts = z.array(z.string());
+const scanWait = z.object({ since: z.number(), until: z.number(), feeds: texts, attributes: texts });
 
 const noteOf = (pool: string): string => `scan-wait ${pool}`;
 
-export async function readScanWait(store: Pick<Store, "getValue">, pool: string): Promise<ScanWait | undefined> {
-  const text = await store.getValue(noteOf(pool));
-  if (text === undefined || text === "") return undefined;
+/** Undefined where none waits: a scan was made since. */
+export async function readScanWait(
+  store: Pick<Store, "getValue" | "accounts">,
+  pool: string,
+): Promise<ScanWait | undefined> {
+  const wait = waitIn(await store.getValue(noteOf(pool)));
+  if (wait === undefined) return undefined;
+  const scannedAt = scannedOf(await store.accounts.scanned(pool), wait.attributes);
+  return isAnswered(scannedAt, wait.since) ? undefined : wait;
+}
+
+function waitIn(text = ""): ScanWait | undefined {
   try {
     return scanWait.safeParse(JSON.parse(text)).data;
   } catch {
@@ -28,18 +40,27 @@ export async function readScanWait(store: Pick<Store, "getValue">, pool: string)
   }
 }
 
-export async function noteScanWait(store: Pick<Store, "setValue">, pool: string, wait?: ScanWait): Promise<void> {
-  await store.setValue(noteOf(pool), wait === undefined ? "" : JSON.stringify(wait));
+/** When the last whole scan began that has seen all of these attributes; undefined where there was none. */
+export function scannedOf(scanned: ReadonlyMap<string, number>, attributes: readonly string[]): number | undefined {
+  const times = attributes.map((attribute) => scanned.get(attribute));
+  return times.includes(undefined) ? undefined : Math.min(...times.map((at = 0) => at));
+}
+
+export async function noteScanWait(store: Pick<Store, "setValue">, pool: string, wait: ScanWait): Promise<void> {
+  await store.setValue(noteOf(pool), JSON.stringify(wait));
 }
 
 /** For one who asks about a user, or about a name that nobody has. */
-export async function scanWaitSentences(store: Pick<Store, "getValue">, pool: string): Promise<Sentence[]> {
+export async function scanWaitSentences(
+  store: Pick<Store, "getValue" | "accounts">,
+  pool: string,
+): Promise<Sentence[]> {
   const wait = await readScanWait(store, pool);
   if (wait === undefined) return [];
   const until = new Date(wait.until).toISOString();
   const feeds = wait.feeds.map(printable).join(", ");
   return [
-    sentence`Events of ${feeds} name somebody by a value that the last scan of the pool did not find, and wait for the next one until about ${until}: one of them may be of this user.`,
+    sentence`Events of ${feeds} name somebody by a value that the last scan of the pool did not find, and wait for the next one until about ${until}: one of them may be for this user.`,
   ];
 }
 
