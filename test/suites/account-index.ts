@@ -18,7 +18,7 @@ export function accountIndexSuite(name: string, open: Open, time: Time): void {
       let adds = 0;
       return {
         scan,
-        async add(...parts: readonly string[]) {
+        add: async (...parts: readonly string[]): Promise<void> => {
           for (const part of parts) {
             const seen = part.split(" ").map((text) => text.split(":"));
             await accounts.add(
