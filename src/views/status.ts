@@ -84,9 +84,9 @@ function pacesText(pools: NamespaceStatus["pools"], width: number): string {
     [
       { title: "PACE", shrinks: true },
       { title: "CALLS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
+      { title: "SLOWED", align: "right" },
       { title: "LOOKS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
+      { title: "SLOWED", align: "right" },
     ],
     pools.map(({ pool, pace, listPace }) => [
       pool,
@@ -173,9 +173,9 @@ function inboxText({ inbox }: NamespaceStatus, width: number): string {
     ...(ahead === 0
       ? []
       : [
-          `${counted(ahead, "waits", "wait")} for ${scans.length === 0 ? "" : "a scan of the pool or for "}${ahead === 1 ? "its" : "their"} time`,
+          `${counted(ahead, "waits for its time, or until its pool can be asked", "wait for their time, or until their pool can be asked")}`,
         ]),
-    ...scans.map(({ pool, feeds, until }) => `those of ${feeds.join(", ")} for a scan of ${pool} until about ${until}`),
+    ...scans.map(({ pool, feeds, until }) => `of ${feeds.join(", ")} for a scan of ${pool} until about ${until}`),
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];
