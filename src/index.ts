@@ -16,7 +16,8 @@ import { changeAndWait, type ChangeOutcome } from "./app/users/change-and-wait.t
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
 import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
 import type { CallRefusal } from "./cognito/recorded-calls.ts";
-import { readAwsSettings, regionInId } from "./config/config.ts";
+import { readAwsSettings } from "./config/config.ts";
+import { regionInId } from "./config/pool-id.ts";
 import { LOG_LEVELS } from "./config/settings.ts";
 import type { Books } from "./core/books.ts";
 import { callTarget, type FoundTarget } from "./core/call-target.ts";

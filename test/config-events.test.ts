@@ -64,6 +64,7 @@ feeds:
       id: undefined,
       idHeader: undefined,
       records: "employees[*]",
+      rescanMs: undefined,
     });
     assert.equal(mapping?.usernameColumn, "fields.Employee #.value");
     assert.equal(mapping.match, "custom:employee_id");
@@ -86,6 +87,22 @@ feeds:
     );
     assert.equal(setting?.mapping.match, undefined);
     assert.equal(setting?.mapping.identifier, "email");
+  });
+
+  test("has its pool scanned each hour where it matches by what nobody can be asked for, and has no file", async () => {
+    const rescanOf = async (said: string, feed = "") => {
+      const { setting, problems } = await events(`scheme: none${said}`, `${POOL}, ${MAPPED}${feed}`);
+      return problems[0]?.message ?? setting?.rescanMs;
+    };
+    const WITH_FILE = ", file: a.csv, snapshotAge: 1h";
+    assert.equal(await rescanOf(""), undefined);
+    assert.equal(await rescanOf(", match: email"), undefined);
+    assert.equal(await rescanOf(", match: custom:id"), 3_600_000);
+    assert.equal(await rescanOf("", ", match: custom:id"), 3_600_000);
+    assert.equal(await rescanOf(", match: custom:id, rescan: 2h"), 7_200_000);
+    assert.equal(await rescanOf(", match: custom:id", WITH_FILE), undefined);
+    assert.equal(await rescanOf(", match: custom:id, rescan: 30m", WITH_FILE), 1_800_000);
+    assert.equal(await rescanOf(", rescan: 30m", `${WITH_FILE}, match: custom:id`), 1_800_000);
   });
 
   test("takes the forms in which senders sign by `hmac`", async () => {
@@ -144,6 +161,11 @@ feeds:
     ["scheme: bearer, secret: A, version: at, header: X-Sig", "header", /it is for `hmac`/],
     ["scheme: bamboohr, secret: A, id: id", "id", /says itself which event it is/],
     ["scheme: bamboohr, secret: A, tolerance: 2d", "tolerance", /a day at most/],
+    ["scheme: none, match: custom:id, rescan: 9m", "rescan", /from 10m to 30d/],
+    ["scheme: none, match: custom:id, rescan: 31d", "rescan", /from 10m to 30d/],
+    ["scheme: none, rescan: 1h", "rescan", /a `match` by another attribute than email/],
+    ["scheme: none, match: sub, rescan: 1h", "rescan", /a `match` by another attribute than email/],
+    ["scheme: none, username: { column: m, is: email }, rescan: 1h", "rescan", /a `match` by another attribute/],
     ["scheme: bamboohr, secret: A, maxMegabytes: 0", "maxMegabytes", /from 1 to 64/],
     ['scheme: none, records: "employees[*"', "records", /a JMESPath expression .*got `employees\[\*`/],
     ["scheme: none, records: constructor", "records", /a JMESPath expression/],

@@ -151,17 +151,18 @@ export interface PoolDeps {
   readonly signal: AbortSignal;
 }
 
-/** A pool and where its calls go. The library may leave the Region to the AWS SDK. */
-export type PoolPlace = Omit<ChosenPool, "region"> & { readonly region?: string };
+/** A pool and where its calls go. The library may leave the Region to the AWS SDK, and knows no feeds. */
+export type PoolPlace = Omit<ChosenPool, "region" | "indexed"> & Partial<Pick<ChosenPool, "region" | "indexed">>;
 
 /** Throws an `interrupted` AppError where the signal ends the opening. */
 export async function openChosenPool(deps: PoolDeps, chosen: PoolPlace): Promise<Pool> {
   const { concurrency, log, engine, clients, scope, reads, say, signal } = deps;
-  const { id, ratePerSecond, listsPerSecond } = chosen;
+  const { id, ratePerSecond, listsPerSecond, indexed = [] } = chosen;
   const cognito = clients.of(chosen);
   sayPassedRegion(deps, chosen);
   try {
-    const settings = { engine, cognito, pool: id, ratePerSecond, listsPerSecond, concurrency, log, say, signal };
+    const paces = { ratePerSecond, listsPerSecond, concurrency };
+    const settings = { engine, cognito, pool: id, ...paces, indexed, log, say, signal };
     const { openPool } = await import("../delivery/pool.ts");
     const opening = openPool(reads === undefined ? settings : { ...settings, reads });
     return scope.defer(await readEarly(signal, opening), (opened) => opened.close());

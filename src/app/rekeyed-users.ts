@@ -61,7 +61,7 @@ export async function scan(
   const { rekeying } = engine.store;
   const { profile } = pool;
   const links = { kind: "links", of: profile.id } as const;
-  for await (const { users } of pool.scan(signal)) {
+  for await (const { users } of pool.scan(signal, change.to)) {
     const listed = new Map<string, Seen>();
     const aliases = new Map<string, string>();
     for (const user of users) {

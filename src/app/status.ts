@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { Ceilings } from "../config/ceilings.ts";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
+import { readScanWait } from "./events/scan-wait.ts";
 import { pausedGates } from "./gates/pause.ts";
 import { CHANGE_SOURCES } from "../store/runs.ts";
 import { forgottenRuns } from "./runs/forgotten-runs.ts";
@@ -80,6 +81,8 @@ const namespaceStatus = z.object({
       oldestAt: z.string().optional(),
       /** Cannot become changes, by feed. */
       parked: z.object({ entries: z.number(), bytes: z.number(), feeds: z.record(z.string(), z.number()) }),
+      /** Of which feeds events wait for a scan of their pool, and until when, about. */
+      scans: z.array(z.object({ pool: z.string(), feeds: z.array(z.string()), until: z.string() })).optional(),
     })
     .optional(),
   /** Jobs in the queue `changes`, and whether a process that is alive takes them. Absent where there are none. */
@@ -164,6 +167,11 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
   const total = await store.runs.books();
   const verified = verify ? await recount(engine, total) : undefined;
   const { isUsed, oldestAt, ...inbox } = await store.inbox.counts();
+  const scans: NonNullable<NamespaceStatus["inbox"]>["scans"] = [];
+  for (const { pool } of pools) {
+    const wait = await readScanWait(store, pool);
+    if (wait) scans.push({ pool, feeds: [...wait.feeds], until: iso(wait.until) });
+  }
   const deadLetters = await countLetters(engine, total);
   const unbalanced = imbalance(total) !== 0 || runs.some((run) => imbalance(run.books) !== 0);
   const { since, withoutAof } = store;
@@ -187,7 +195,15 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
     })),
     pauses,
     runs,
-    ...(isUsed ? { inbox: { ...inbox, ...(oldestAt === undefined ? {} : { oldestAt: iso(oldestAt) }) } } : {}),
+    ...(isUsed
+      ? {
+          inbox: {
+            ...inbox,
+            ...(oldestAt === undefined ? {} : { oldestAt: iso(oldestAt) }),
+            ...(scans.length === 0 ? {} : { scans }),
+          },
+        }
+      : {}),
     ...(waiting === 0 ? {} : { jobs: { waiting, taken: workers.some(({ does }) => does === "jobs") } }),
     damaged: (await store.damaged.list()).length,
     books: { ...total },

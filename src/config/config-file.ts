@@ -244,7 +244,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
       keepBefore: others.keepBefore ?? keepBefore,
       notOwned: [],
       mapping,
-      events: events === undefined ? undefined : eventsOf(events, mapping),
+      events: events && eventsOf(events, mapping, { hasFile: others.file !== undefined }),
     };
   }
   const shared = shareOut(pools, settings);

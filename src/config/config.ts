@@ -10,6 +10,8 @@ import { ceilingsOf, type Ceilings, type PaceSetting } from "./ceilings.ts";
 import { readConfigFile, type FeedSetting, type PoolSetting } from "./config-file.ts";
 import { ConfigError, type Problem } from "./config-error.ts";
 import type { EventsSetting } from "./events.ts";
+import { indexedAttributes } from "./indexed-feeds.ts";
+import { POOL_ID, regionInId } from "./pool-id.ts";
 import type { FetchSetting } from "./schedule.ts";
 import { type LOG_LEVELS, settings } from "./settings.ts";
 import { defined } from "../core/defined.ts";
@@ -220,6 +222,8 @@ export interface ChosenPool extends CallTarget, Ceilings {
   readonly regionOfId?: string;
   /** One that the pool's id went before. */
   readonly passedRegion?: PassedRegion;
+  /** Attributes by which events name its users: whoever has them is noted by each scan. */
+  readonly indexed: readonly string[];
 }
 
 /** True where stack traces are wanted: POOLSYNC_LOG_LEVEL is `debug` or `trace`. Asked before anything else is read. */
@@ -295,15 +299,6 @@ export async function readAwsSettings(
   return awsSettings(environment, await readAwsFiles(environment));
 }
 
-/** The Region that a pool's id begins with, if that is one. */
-export function regionInId(id: string): string | undefined {
-  const prefix = POOL_ID.exec(id)?.[1] ?? "";
-  return REGION.test(prefix) ? prefix : undefined;
-}
-
-const POOL_ID = /^([A-Za-z0-9-]{1,54})_([A-Za-z0-9]+)$/;
-const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
-
 interface NamedPool {
   readonly id: string;
   /** Its name in the file, and what the file says of it. */
@@ -356,6 +351,7 @@ export function choosePool(
     ...target,
     id,
     region,
+    indexed: indexedAttributes(config, id),
     ...poolCeilings(config, nameOrId, path),
     ...defined({ regionOfId: regionOfId === region ? undefined : regionOfId, passedRegion: passed }),
   };

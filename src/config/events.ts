@@ -9,6 +9,8 @@ import { attributesForm, attributesOf, matchForm, usernameForm, usernameOf, vers
 import { span, variableForm } from "./schedule.ts";
 import { signedFault } from "./signed-text.ts";
 import { defined } from "../core/defined.ts";
+import { LEAST_BETWEEN_SCANS_MS } from "../core/account-scan.ts";
+import { indexedMatch } from "../core/identifier.ts";
 import { SPAN_FORM } from "../core/span.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 
@@ -47,6 +49,11 @@ export interface EventsSetting {
   readonly idHeader?: string | undefined;
   /** A JMESPath expression for the records in a body. */
   readonly records?: string | undefined;
+  /**
+   * How old the last scan of the pool may grow that says whom a `match` means; absent where nobody scans it for that alone,
+   * unless somebody is looked for.
+   */
+  readonly rescanMs?: number | undefined;
   /** The feed's, with what `events` says for itself in its place. */
   readonly mapping: Mapping;
 }
@@ -54,6 +61,8 @@ export interface EventsSetting {
 const DEFAULT_TOLERANCE_MS = 5 * 60_000;
 const LONGEST_TOLERANCE_MS = 86_400_000;
 const MAX_MEGABYTES = 64;
+const DEFAULT_RESCAN_MS = 3_600_000;
+const LONGEST_RESCAN_MS = 30 * 86_400_000;
 const LEAST_SNAPSHOT_AGE_MS = 1000;
 const LONGEST_SNAPSHOT_AGE_MS = 30 * 86_400_000;
 
@@ -94,6 +103,10 @@ export const eventsForm = map("a map with `scheme` and `secret`", {
   records: text("a JMESPath expression such as employees[*]").optional(),
   username: usernameForm.optional(),
   match: matchForm.optional(),
+  rescan: span(
+    `${SPAN_FORM}, from 10m to 30d`,
+    (ms) => ms >= LEAST_BETWEEN_SCANS_MS && ms <= LONGEST_RESCAN_MS,
+  ).optional(),
   attributes: attributesForm.optional(),
   version: versionForm.optional(),
 });
@@ -103,11 +116,18 @@ export const snapshotAgeForm = span(
   (ms) => ms >= LEAST_SNAPSHOT_AGE_MS && ms <= LONGEST_SNAPSHOT_AGE_MS,
 );
 
-/** The setting that the form says, without {@link eventsFaults}. */
-export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): EventsSetting {
+/** The setting that the form says, without {@link eventsFaults}. `hasFile`: somebody scans the pool for the feed's file. */
+export function eventsOf(
+  said: z.output<typeof eventsForm>,
+  feed: Mapping,
+  { hasFile }: { readonly hasFile: boolean },
+): EventsSetting {
   const { scheme, secret, tolerance, maxMegabytes, id, idHeader, records } = said;
   const { username, match, attributes, version } = said;
   const who = username === undefined ? undefined : usernameOf(username);
+  // A column that says what it holds is not looked for in the attribute that the file's column holds.
+  const matched = match ?? (who?.identifier === undefined ? feed.match : undefined);
+  const isScanned = indexedMatch({ match: matched }) !== undefined && !hasFile;
   return {
     scheme,
     secret: secret ?? [],
@@ -117,12 +137,12 @@ export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): Even
     id,
     idHeader,
     records,
+    rescanMs: said.rescan ?? (isScanned ? DEFAULT_RESCAN_MS : undefined),
     mapping: defined({
       ...feed,
       usernameColumn: who?.usernameColumn ?? feed.usernameColumn,
       identifier: who === undefined ? feed.identifier : who.identifier,
-      // A column that says what it holds is not looked for in the attribute that the file's column holds.
-      match: match ?? (who?.identifier === undefined ? feed.match : undefined),
+      match: matched,
       attributes: attributes === undefined ? feed.attributes : attributesOf(attributes),
       versionColumn: version ?? feed.versionColumn,
       // An event says more than a feed wants to know: its own kind, and who sent it.
@@ -158,6 +178,7 @@ export function eventsFaults(content: unknown): readonly Fault[] {
     if (feed["events"] === undefined) return [];
     const events = entriesOf(feed["events"]);
     const faults = [...feedFaults(name, feed), ...secretFaults(events), ...idFaults(events, feed["version"])];
+    faults.push(...rescanFaults(events, feed["match"]));
     if (events["scheme"] === "hmac") faults.push(...hmacFaults(events));
     else if (isScheme(events["scheme"])) faults.push(...strayFaults(events, events["scheme"]));
     return faults.map(([key, message]) => ({ path: ["feeds", name, ...key.split(".")], message }));
@@ -197,6 +218,15 @@ function secretFaults(events: Entries): FaultAt[] {
     return events["secret"] === undefined ? [] : [["events.secret", "Expected no secret beside `scheme: none`"]];
   }
   return events["secret"] === undefined ? [["events.secret", `Expected ${SECRET_FORM}, got nothing`]] : [];
+}
+
+function rescanFaults({ rescan, match, username }: Entries, feedMatch: unknown): FaultAt[] {
+  const matched = match ?? (entriesOf(username)["is"] === undefined ? feedMatch : undefined);
+  if (rescan === undefined || (typeof matched === "string" && indexedMatch({ match: matched }) !== undefined))
+    return [];
+  const expected =
+    "a `match` by another attribute than email, phone_number and sub beside `rescan`: nobody else has to be looked for in all of the pool";
+  return [["events.rescan", `Expected ${expected}`]];
 }
 
 function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {

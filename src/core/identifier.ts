@@ -7,6 +7,11 @@ import type { PoolProfile } from "./pool-schema.ts";
 export const IDENTIFIERS = ["username", "email", "phone_number", "sub"] as const;
 export type Identifier = (typeof IDENTIFIERS)[number];
 
+/** The attribute that is matched, where nobody can be asked for by it: only a scan of the pool finds whom it means. */
+export function indexedMatch({ match }: { readonly match?: string | undefined }): string | undefined {
+  return IDENTIFIERS.some((one) => one === match) ? undefined : match;
+}
+
 /** The attributes by which the pool can be asked for a user. */
 export type Question = Identifier | "preferred_username";
 

@@ -13,12 +13,14 @@ import type { Reads } from "../cognito/read-retry.ts";
 import { createUserDirectory } from "../cognito/user-directory.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Log } from "../log.ts";
+import type { Keyring } from "../store/keyring.ts";
 import { StoreError } from "../store/store-error.ts";
 import type { Target } from "../store/store.ts";
 import { type Delivery, startDelivery } from "./delivery.ts";
 import { createDirect, type Direct } from "./direct.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createHoldWatch } from "./hold-watch.ts";
+import { indexedScan } from "./indexed-scan.ts";
 import { reportedReads } from "./reported-reads.ts";
 import { confirmProfile, keepProfile, openProfile } from "./kept-profile.ts";
 import { logSettles } from "./settle-log.ts";
@@ -34,6 +36,8 @@ export interface PoolSettings {
   readonly ratePerSecond: number;
   readonly listsPerSecond: number;
   readonly concurrency: number;
+  /** Attributes of which each whole scan notes who has which value. */
+  readonly indexed?: readonly string[];
   readonly log: Log;
   /**
    * How reads are tried again that are no part of a delivery. Unless given: as in a call of the library, with reports
@@ -61,8 +65,13 @@ export interface Pool {
   readonly refused: AbortSignal;
   /** What this process saw of users within the last minute. */
   readonly seen: SeenUsers;
-  /** Everybody in the pool, or those of these names, paced: for each user the questions, in their order. */
-  scan(signal: AbortSignal, names?: Iterable<readonly UserName[]>): AsyncIterable<ScanPage>;
+  /**
+   * Everybody in the pool, paced. Who has which value is noted in the account index, by these keys where they are not the
+   * namespace's.
+   */
+  scan(signal: AbortSignal, keyring?: Keyring): AsyncIterable<ScanPage>;
+  /** Those of these names, paced: for each user the questions, in their order. */
+  look(signal: AbortSignal, names: Iterable<readonly UserName[]>): AsyncIterable<ScanPage>;
   /** The attributes that an identity provider overwrites at each sign-in; undefined where that cannot be asked. */
   providerAttributes(provider: string, signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
   /** Calls a second that are to be had at the moment. */
@@ -89,7 +98,7 @@ const LEASE_MARGIN_MS = 5000;
  * pool at another endpoint.
  */
 export async function openPool(settings: PoolSettings): Promise<Pool> {
-  const { engine, cognito, log, concurrency, reads = reportedReads(log), signal } = settings;
+  const { engine, cognito, log, concurrency, indexed = [], reads = reportedReads(log), signal } = settings;
   // Before anything is asked of another endpoint: it may be one that never answers. Without a Region there is none.
   const endpoint = await cognito.endpointHost().catch(() => undefined);
   const noted = (await engine.store.targets()).find(({ pool }) => pool === settings.pool);
@@ -156,9 +165,13 @@ export async function openPool(settings: PoolSettings): Promise<Pool> {
     target,
     refused: refused.signal,
     seen,
-    scan(until, names) {
+    scan(until, keys = keyring) {
+      const pages = scanPool({ cognito, lists, poolId: profile.id, reads, signal: until });
+      return indexed.length === 0 ? pages : indexedScan(pages, indexed, { store, keyring: keys, profile });
+    },
+    look(until, names) {
       const options = { cognito, lists, poolId: profile.id, reads, signal: until };
-      return names ? scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names) : scanPool(options);
+      return scanUsers({ ...options, ignoresCase: !profile.caseSensitive }, names);
     },
     providerAttributes(provider, until) {
       const pace = { governor: providers, priority: 9 };

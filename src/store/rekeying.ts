@@ -29,6 +29,7 @@ export interface Rekeying {
   /**
    * Stows what is to be, once: not again before the memory has forgotten {@link STOWED}. What would end by itself,
    * and has names in it, ends now: reservations, answers that are kept for who asks again, and the memory of events that came.
+   * The account index goes: the next scan fills it by the new keys.
    */
   begin(): Promise<void>;
   /** Those that have these names, of what was stowed. Exceptions of one user, or name, are one text. */

@@ -1,10 +1,11 @@
 /**
- * The port to reservations: a name that one holder alone has for a while. There are two kinds.
+ * The port to reservations: a name that one holder alone has for a while. There are three kinds.
  *
  * - Aliases of a pool (delivery/alias-guard.ts): the user who may take an e-mail address, phone number or preferred
  *   username that people sign in with. Nobody else may between the look at its owner and the write, nor for a while
  *   after the write, because the list of users lags. The name is a digest, the holder a user's key.
  * - Feeds, in the scope `feeds` (app/feeds/feed-lease.ts): the process that has a feed's lease, which it renews.
+ * - Pools, in the scope `scans` (app/events/account-scans.ts): the process that scans a pool for events, or did so last.
  *
  * A reservation ends by itself; so does that of a process that died.
  */

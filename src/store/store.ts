@@ -1,4 +1,5 @@
 /** Everything poolsync remembers, behind ports. Two of these exist: redis/redis-store.ts and postgres/embedded-store.ts. */
+import type { AccountIndex } from "./account-index.ts";
 import type { StoreIdentity } from "./fence.ts";
 import type { BeforeImages } from "./before-images.ts";
 import type { Damaged } from "./damaged.ts";
@@ -49,6 +50,7 @@ export interface Store extends StoreIdentity {
   readonly reservations: Reservations;
   readonly workers: Workers;
   readonly beforeImages: BeforeImages;
+  readonly accounts: AccountIndex;
   readonly pace: Pace;
   readonly plans: Plans;
   readonly damaged: Damaged;

@@ -85,7 +85,15 @@ export function eventReplayText({ events, parkedAgain, ahead }: EventReplay, com
   const changes = events - again - ahead;
   const parts = [
     ...(changes > 0 || events === 0 ? [counted(changes, "became changes", "became changes")] : []),
-    ...(ahead > 0 ? [counted(ahead, "waits for its time", "wait for their time")] : []),
+    ...(ahead > 0
+      ? [
+          counted(
+            ahead,
+            "waits for its time, or for a scan of its pool",
+            "wait for their time, or for a scan of their pool",
+          ),
+        ]
+      : []),
     ...(again > 0
       ? [`${counted(again, "is", "are")} parked again (${words}; see \`${command("dead", "list")}\`)`]
       : []),

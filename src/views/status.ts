@@ -171,7 +171,7 @@ function inboxText(
   command: SummaryWords["command"],
 ): string {
   if (inbox === undefined) return "";
-  const { waiting, ahead, taken, oldestAt, parked } = inbox;
+  const { waiting, ahead, taken, oldestAt, parked, scans = [] } = inbox;
   const said = [
     `Inbox: ${counted(waiting, "event waits", "events wait")}${oldestAt === undefined ? "" : `, the oldest since ${oldestAt}`}`,
     ...(ahead === 0
@@ -179,6 +179,7 @@ function inboxText(
       : [
           `${counted(ahead, "waits for its time, or until its pool can be asked", "wait for their time, or until their pool can be asked")}`,
         ]),
+    ...scans.map(({ pool, feeds, until }) => `of ${feeds.join(", ")} for a scan of ${pool} until about ${until}`),
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];

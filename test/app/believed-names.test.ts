@@ -18,7 +18,7 @@ test("an answer is believed for a minute, and not where it is older than what as
   let aheadMs = 0;
   const store = { ...engine.store, now: async () => (await engine.store.now()) + aheadMs };
   const { signal } = new AbortController();
-  const clients = openClients(config, scope);
+  const clients = await openClients(config, scope);
   const log = createLog("silent");
   const { names } = await openChosenPool(
     { concurrency: 1, log, engine: { ...engine, store }, clients, scope, reads, signal },

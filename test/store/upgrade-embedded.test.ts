@@ -100,7 +100,7 @@ for (const keyed of [false, true]) {
       expected.set("damaged", []);
       expected.set("forgotten", []);
       expected.set("stowed", []);
-      for (const table of ["inbox", "events_seen"]) expected.set(table, []);
+      for (const table of ["inbox", "events_seen", "accounts", "account_scans"]) expected.set(table, []);
       expected.set("inbox_size", [{ entries: 0, bytes: 0, parked_entries: 0, parked_bytes: 0 }]);
       expected.set("memory", [...(tables["memory"] ?? []), { name: "epoch", value: "1" }]);
       expected.set(

@@ -47,6 +47,7 @@ const INBOX_LIMITS = { entries: 10, bytes: 1_000 };
 const INBOX_TAKE = { token: "parking", leaseMs: LEASE_MS, limit: 10, maxBytes: 1_000 };
 const entry = (id: string) => ({ id, feed: "hr", body: "b:" });
 const inHand = { token: "token", ids: ["taken"] };
+const seeing = { pool: POOL, attribute: "custom:id", scan: "scan", beganAt: 1 };
 const sweep = { holder: "holder", leaseMs: LEASE_MS, offset: 0, limit: 10 };
 async function* chunks(): AsyncGenerator<string> {
   yield "chunk";
@@ -70,6 +71,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   reservations: ["holder"],
   workers: ["list"],
   beforeImages: ["read"],
+  accounts: ["find", "scanned"],
   pace: ["view"],
   plans: ["read", "list"],
   store: [
@@ -125,6 +127,7 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       await gates.pause(feedGate("paused"), { by: "ann", reason: "a test" });
       await plans.keep({ run: "run", expiresAt: Date.now() + LEASE_MS }, chunks());
       await reservations.take(POOL, "alias", "ann", LEASE_MS);
+      await store.accounts.add(seeing, [{ name: "other", mark: "mark", body: "b:" }]);
       await store.workers.renew("worker", { does: "schedules", process: "desk:1" }, LEASE_MS);
     });
     after(() => fenced.close());
@@ -184,6 +187,11 @@ export function fenceSuite(name: string, open: () => Promise<FencedStore>, { sha
       },
       beforeImages: {
         keep: ({ beforeImages }) => beforeImages.keep("run", [{ unit: "unit", body: "p:{}" }], LEASE_MS),
+      },
+      accounts: {
+        add: ({ accounts }) => accounts.add(seeing, [{ name: "name", mark: "mark", body: "b:" }]),
+        drop: ({ accounts }) => accounts.drop(seeing),
+        finish: ({ accounts }) => accounts.finish(seeing, 1),
       },
       pace: {
         reserve: ({ pace }) => pace.reserve("bucket", 10, { maxSlots: 1, urgent: false }),

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import type { Runs } from "../../src/store/runs.ts";
 import { describe, test } from "node:test";
 import { EMPTY_BOOKS } from "../../src/core/books.ts";
+import { accountIndexSuite } from "./account-index.ts";
 import { beforeImagesSuite } from "./before-images.ts";
 import { exceptionSuite } from "./exceptions.ts";
 import { holdSuite } from "./holds.ts";
 import { inboxSuite } from "./inbox.ts";
 import { mailboxSuite } from "./mailboxes.ts";
-import { openForSuite } from "./open-store.ts";
-import type { Open, Time } from "./open-store.ts";
+import { openForSuite, type Open, type Time } from "./open-store.ts";
 import { paceSuite } from "./pace.ts";
 import { createUser } from "./mailbox-user.ts";
 import { reservationSuite } from "./reservations.ts";
@@ -24,6 +24,7 @@ export function storeSuite(name: string, open: Open, time: Time): void {
   reservationSuite(name, open, time);
   workerSuite(name, open, time);
   beforeImagesSuite(name, open, time);
+  accountIndexSuite(name, open, time);
   paceSuite(name, open, time);
 
   describe(`plans that wait: ${name}`, () => {

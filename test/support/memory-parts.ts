@@ -1,4 +1,5 @@
 /** The parts of the store in memory that know nothing of mailboxes and runs. */
+import { accountIn, accountTexts, together, type AccountIndex } from "../../src/store/account-index.ts";
 import type { BeforeImages } from "../../src/store/before-images.ts";
 import { EXCEPTION_MS, MOST_EXCEPTIONS, type Exception, type Exceptions } from "../../src/store/exceptions.ts";
 import { FIRST_PROBE_MS, LONGEST_PROBE_MS, type Hold, type Holds } from "../../src/store/holds.ts";
@@ -126,5 +127,35 @@ export function openMemoryParts(clock: { readonly nowMs: number }) {
     },
   };
 
-  return { holds, exceptions, beforeImages, reservations, plans, workers };
+  const parts = new Map<string, { adds: number; readonly texts: Map<string, string> }>();
+  const wholes = new Map<string, { readonly beganAt: number; readonly texts: ReadonlyMap<string, string> }>();
+  const accounts: AccountIndex = {
+    async add({ scan, attribute }, more) {
+      const part = parts.get(`${scan} ${attribute}`) ?? { adds: 0, texts: new Map<string, string>() };
+      for (const [name, text] of accountTexts(more)) part.texts.set(name, together(part.texts.get(name), text));
+      part.adds += 1;
+      parts.set(`${scan} ${attribute}`, part);
+    },
+    async drop({ scan, attribute }) {
+      parts.delete(`${scan} ${attribute}`);
+    },
+    async finish({ scan, pool, attribute, beganAt }, adds) {
+      const part = parts.get(`${scan} ${attribute}`) ?? { adds: 0, texts: new Map<string, string>() };
+      parts.delete(`${scan} ${attribute}`);
+      const last = wholes.get(`${pool} ${attribute}`);
+      if (part.adds !== adds || (last && last.beganAt > beganAt)) return false;
+      wholes.set(`${pool} ${attribute}`, { beganAt, texts: part.texts });
+      return true;
+    },
+    async find({ pool, attribute }, name) {
+      const whole = wholes.get(`${pool} ${attribute}`);
+      return { found: accountIn(whole?.texts.get(name)), ...(whole ? { scannedAt: whole.beganAt } : {}) };
+    },
+    async scanned(pool) {
+      const theirs = [...wholes].filter(([key]) => key.startsWith(`${pool} `));
+      return new Map(theirs.map(([key, { beganAt }]) => [key.slice(pool.length + 1), beganAt]));
+    },
+  };
+
+  return { holds, exceptions, beforeImages, reservations, plans, workers, accounts };
 }

@@ -308,7 +308,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
       return [...new Set(keeping)].filter((gate) => !closed.has(gate)).toSorted();
     },
   };
-  const { holds, exceptions, beforeImages, reservations, plans, workers } = openMemoryParts(clock);
+  const parts = openMemoryParts(clock);
   const pace = createPace(() => clock.nowMs);
   const once = (name: string, value: string) => {
     const there = memory.get(name) ?? value;
@@ -330,14 +330,9 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     inbox,
     letters: lettersPort,
     runs: runsPort,
-    holds,
+    ...parts,
     gates,
-    exceptions,
-    reservations,
-    workers,
-    beforeImages,
     pace,
-    plans,
     // Nothing breaks in memory.
     damaged: { list: async () => [], remove: async () => 0, reckon: async () => 0 },
     texts: {

@@ -13,12 +13,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TakenEntry } from "../../store/inbox.ts";
 import type { Config } from "../../config/config.ts";
 import { failureOf, messageOf, type Failure } from "../app-error.ts";
+import { startAccountScans } from "./account-scans.ts";
 import { createDayRuns, finishDayRuns } from "./day-run.ts";
 import { drainFeed, type DrainDeps } from "./drain-feed.ts";
 import { createParkedWatch } from "./parked-watch.ts";
 
-export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
-  readonly config: DrainDeps["config"] & Pick<Config, "parkedKeepMs">;
+export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "accountScans" | "signal"> {
+  readonly config: Config;
   /** Told of a feed whose events wait, each time that they do, and why. */
   readonly onWait?: (feed: string, failure: Failure) => void;
   /** How soon another drainer has what this one had in hand, where its process died. */
@@ -86,6 +87,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   /** By feed whose last batch could not be drained. */
   const failed = new Map<string, Failed>();
   let alarm = Promise.withResolvers<void>();
+  const accountScans = startAccountScans({ ...options, wake: () => alarm.resolve(), signal: ending });
 
   const longer = (ms: number | undefined): number =>
     Math.min(ms === undefined ? FIRST_BACKOFF_MS : ms * 2, LONGEST_BACKOFF_MS);
@@ -104,7 +106,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
     const begunAt = performance.now();
     try {
-      await drainFeed({ ...options, dayRuns, signal: ending }, { ...batch, firstAt });
+      await drainFeed({ ...options, dayRuns, accountScans, signal: ending }, { ...batch, firstAt });
       failed.delete(feed);
     } catch (error) {
       if (ending.aborted) return void (await giveBack(batch, 0));
@@ -214,6 +216,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     async close() {
       closing.abort();
       await draining;
+      await accountScans.ended;
     },
   };
 }

@@ -13,6 +13,7 @@ import { PRIORITY } from "../../queues/wake-ups.ts";
 import type { TakenEntry } from "../../store/inbox.ts";
 import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.ts";
 import { StoreError } from "../../store/store-error.ts";
+import type { AccountScans } from "./account-scans.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
@@ -25,6 +26,7 @@ export interface DrainDeps {
   /** The target's pool, opened. Asked each time: it is the caller's to keep it. */
   readonly poolOf: (target: ChangeTarget) => Promise<Pool>;
   readonly dayRuns: DayRuns;
+  readonly accountScans: Pick<AccountScans, "want">;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -104,23 +106,31 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
     );
     const toPut: MadePart[] = [];
     const toPark: ToPark[] = [];
+    const unscanned = new Map<string, number>();
     for (const [index, part] of page.entries()) {
       const ofPart = made[index];
       const { id } = part.entry;
       if (ofPart === undefined) continue;
       const before = progress.get(id);
       const left = [...(before?.left ?? []), ...ofPart.left];
+      const waits = [...(before?.waits ?? []), ...ofPart.unscanned];
       const isPut = before?.isPut === true || ofPart.read > 0;
-      progress.set(id, { left, isPut });
+      progress.set(id, { left, waits, isPut });
       const reason = toldOf(left);
-      if (isPut || reason === undefined) {
+      if (waits.length > 0) {
+        if (ofPart.read > 0) toPut.push({ ...part, made: ofPart, left, waits });
+        if (part.isLast) unscanned.set(id, Math.max(...waits.map(({ since }) => since)));
+      } else if (isPut || reason === undefined) {
         // Of a part that is left whole nothing is new.
-        if (ofPart.read > 0 || part.isLast) toPut.push({ ...part, made: ofPart, left });
+        if (ofPart.read > 0 || part.isLast) toPut.push({ ...part, made: ofPart, left, waits });
       } else if (part.isLast) toPark.push({ id, reason, left });
     }
     await park(deps, { feed, token }, toPark);
     const became = toPut.length === 0 ? "put" : await put(deps, { target, token }, toPut);
-    if (became === "put") continue;
+    if (became === "put") {
+      await waitForScan(deps, { feed, token, pool: resolving.pool }, unscanned);
+      continue;
+    }
     // Each is looked at again.
     log.warn({ feed, events: read.length }, REFUSED[became]);
     await engine.store.inbox.defer({ token, ids: read.map(({ id }) => id) }, 0);
@@ -157,6 +167,18 @@ async function park(
   }
 }
 
+/** Gives entries back, by when a scan must have begun that tells whom they mean: until one should have. */
+async function waitForScan(
+  { engine, accountScans, log }: DrainDeps,
+  { feed, token, pool }: Pick<FeedEntries, "feed" | "token"> & { readonly pool: Pool },
+  unscanned: ReadonlyMap<string, number>,
+): Promise<void> {
+  if (unscanned.size === 0) return;
+  const until = await accountScans.want(feed, pool, Math.max(...unscanned.values()));
+  const given = await engine.store.inbox.defer({ token, ids: [...unscanned.keys()] }, until);
+  log.info({ feed, pool: pool.profile.id, events: given.length, until }, "events wait for a scan of their pool");
+}
+
 function readEntry(
   { keyring }: Pick<Engine, "keyring">,
   config: DrainDeps["config"],
@@ -172,7 +194,7 @@ function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, target: job.target, arrival, arrivals, since, event, records, named: {}, by: "" };
+    return { id, target: job.target, arrival, arrivals, arrivedAt, since, event, records, named: {}, by: "" };
   }
   const { events, pool } = settingOf(config, feed) ?? {};
   if (events === undefined || pool === undefined) return "no-feed";
@@ -184,6 +206,7 @@ function readEntry(
     target,
     arrival,
     arrivals,
+    arrivedAt,
     since,
     event,
     records,
@@ -213,14 +236,17 @@ function dueOf(
   return { records: judged, notBefore };
 }
 
-async function resolvingOf({ config, poolOf, signal }: DrainDeps, target: ChangeTarget): Promise<Resolving> {
+async function resolvingOf(
+  { engine, config, poolOf, signal }: DrainDeps,
+  target: ChangeTarget,
+): Promise<Resolving & { readonly pool: Pool }> {
   const pool = await poolOf(target);
   const setting = target.feed === undefined ? undefined : settingOf(config, target.feed);
   const { protectUsers, protectAttributes } = setting?.guards ?? config.guards;
   const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
-  return { pool, isProtected, signal };
+  return { engine, pool, isProtected, signal };
 }
 
 /** Its records in parts that a page takes: one that is empty where it has none. */
@@ -243,11 +269,14 @@ interface MadePart extends PagePart {
   readonly made: EntryChanges;
   /** The records that are parked, of earlier pages as well. */
   readonly left: EntryChanges["left"];
+  /** Those that wait for a scan, of earlier pages as well. */
+  readonly waits: EntryChanges["unscanned"];
 }
 
 /** What became of an entry so far. */
 interface Progress {
   readonly left: EntryChanges["left"];
+  readonly waits: EntryChanges["unscanned"];
   /** Something of it is not left. */
   readonly isPut: boolean;
 }
@@ -285,13 +314,16 @@ async function put(
   const { store, keyring } = engine;
   const { profile } = await poolOf(target);
   const feed = labelOf(target);
-  const withRest = ({ entry: { id, event, by }, left, later }: MadePart): string =>
-    sealEvent(keyring, id, { ...event, left: { by, records: [...left.map(({ line }) => line), ...later] } });
+  const withRest = ({ entry: { id, event, by }, left, waits, later }: MadePart): string => {
+    const records = [...left, ...waits].map(({ line }) => line);
+    return sealEvent(keyring, id, { ...event, left: { by, records: [...records, ...later] } });
+  };
+  const isOver = ({ isLast, waits }: MadePart): boolean => isLast && waits.length === 0;
   const parked = page.flatMap((part) => {
     const reason = toldOf(part.left);
-    return part.isLast && reason ? [{ id: part.entry.id, reason, body: withRest(part) }] : [];
+    return isOver(part) && reason ? [{ id: part.entry.id, reason, body: withRest(part) }] : [];
   });
-  const kept = page.flatMap((part) => (part.isLast ? [] : [{ id: part.entry.id, body: withRest(part) }]));
+  const kept = page.flatMap((part) => (isOver(part) ? [] : [{ id: part.entry.id, body: withRest(part) }]));
   const sum = (count: (made: EntryChanges) => number): number => page.reduce((all, { made }) => all + count(made), 0);
   const facts = {
     invalid: sum(({ invalid }) => invalid),
@@ -316,8 +348,9 @@ async function put(
     );
     return isAhead ? "ahead" : "late";
   }
-  for (const { isLast, left } of page) {
-    const reason = isLast ? toldOf(left) : undefined;
+  for (const part of page) {
+    const { left } = part;
+    const reason = isOver(part) ? toldOf(left) : undefined;
     if (reason !== undefined) log.warn({ feed, reason, events: 1, records: countedBy(left) }, "events parked");
   }
   const exceptions = createRowExceptions(keyring, profile.id, run);

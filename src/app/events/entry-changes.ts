@@ -30,6 +30,8 @@ export interface EntryChanges {
   readonly noted: NotedIssue[];
   /** Those that cannot become a change as things are, by their numbers. */
   readonly left: { readonly line: number; readonly reason: ParkedReason }[];
+  /** Those of which only a scan of the pool can tell whom they mean, and since when one must have begun (epoch ms). */
+  readonly unscanned: { readonly line: number; readonly since: number }[];
   /** Records that are not left. */
   read: number;
   faulty: number;
@@ -54,11 +56,12 @@ export async function changesOf(
   );
   let index = 0;
   return entries.map(({ arrival: first, arrivals, records }) => {
-    const made: EntryChanges = { changes: [], noted: [], left: [], read: 0, faulty: 0, invalid: 0 };
+    const made: EntryChanges = { changes: [], noted: [], left: [], unscanned: [], read: 0, faulty: 0, invalid: 0 };
     for (const record of records) {
       const who = whose[index++];
       const { line } = record;
       if (record.is === "parked") made.left.push({ line, reason: record.reason });
+      else if (who?.is === "unscanned") made.unscanned.push({ line, since: who.since });
       else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
       else {
         // An expression may make more records of a body than it has bytes.

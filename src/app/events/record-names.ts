@@ -1,15 +1,20 @@
 /** Whom the records of events mean: as a file's rows, and where many mean one, with one question. */
+import { isAnswered } from "../../core/account-scan.ts";
 import { CognitoError } from "../../cognito/cognito-error.ts";
 import type { Change } from "../../core/change.ts";
 import type { ListedUser } from "../../core/comparison.ts";
 import { FAILURE_KINDS } from "../../core/failure.ts";
-import { IDENTIFIERS } from "../../core/identifier.ts";
+import { IDENTIFIERS, indexedMatch } from "../../core/identifier.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { whoHas } from "./indexed-account.ts";
 import type { EventRecord } from "./read-event.ts";
+import { scanDemandedAt } from "./scan-wait.ts";
 
 export interface Resolving {
+  readonly engine: Pick<Engine, "store" | "keyring">;
   readonly pool: Pick<Pool, "profile" | "names">;
   readonly isProtected: { user(username: string): boolean; attribute(name: string): boolean };
   readonly signal: AbortSignal;
@@ -21,11 +26,18 @@ export interface Asked {
   readonly named: Pick<Mapping, "identifier" | "match">;
   /** Epoch ms, by the store's clock: whom the pool called so earlier may not be meant. */
   readonly since: number;
+  /** Epoch ms, by the store's clock: when its event came. */
+  readonly arrivedAt: number;
 }
 
 export type Who =
   | { readonly is: "one"; readonly of: Pick<Change, "username" | "person"> }
-  | { readonly is: "none" | "many" | "unreadable" };
+  | { readonly is: "none" | "many" | "unreadable" }
+  /** Only a scan of the pool says it that begins later than this (epoch ms), and there was none. */
+  | { readonly is: "unscanned"; readonly since: number };
+
+/** `scannedAt` (epoch ms): when the scan began that says so, where it was one. */
+type Answer = Exclude<Who, { is: "unscanned" }> & { readonly scannedAt?: number };
 
 type ChangeRecord = Extract<EventRecord, { is: "change" }>;
 
@@ -43,7 +55,7 @@ export async function namesOf(resolving: Resolving, asked: readonly Asked[]): Pr
       : undefined,
   );
   const questions = new Map(keys.map((key, index) => [key, asked[index]]));
-  const answers = new Map<string | undefined, Who>();
+  const answers = new Map<string | undefined, Answer>();
   const open = [...questions];
   for (let at = 0; at < open.length; at += AT_ONCE) {
     const batch = open.slice(at, at + AT_ONCE).map(async ([key, one]) => {
@@ -51,19 +63,26 @@ export async function namesOf(resolving: Resolving, asked: readonly Asked[]): Pr
     });
     await Promise.all(batch);
   }
-  return keys.map((key) => answers.get(key));
+  const isByScan = [...answers.values()].some(({ scannedAt }) => scannedAt !== undefined);
+  const demandedAt = isByScan ? await scanDemandedAt(resolving.engine.store) : 0;
+  return keys.map((key, index) => {
+    const answer = answers.get(key);
+    const since = Math.max(asked[index]?.arrivedAt ?? 0, demandedAt);
+    const isKnown = answer?.scannedAt === undefined || isAnswered(answer.scannedAt, since);
+    return isKnown ? answer : { is: "unscanned", since };
+  });
 }
 
 async function nameOf(
-  { pool, isProtected, signal }: Resolving,
+  { engine, pool, isProtected, signal }: Resolving,
   { named: { match, ...mapping }, since }: Asked,
   { change }: ChangeRecord,
-): Promise<Who> {
+): Promise<Answer> {
   const { profile, names } = pool;
   const { username: text, units } = change;
+  const attribute = indexedMatch({ match });
+  if (attribute !== undefined) return whoHas({ ...engine, pool, signal }, { attribute, value: text, since });
   const identifier = match === undefined ? mapping.identifier : IDENTIFIERS.find((one) => one === match);
-  // Nobody can be asked for by another attribute: that takes a scan of the pool.
-  if (match !== undefined && identifier === undefined) return { is: "none" };
   const canonical = canonicalUsername(profile, text);
   // Who is not written is asked nothing about.
   if (match === undefined && isProtected.user(canonical)) return { is: "one", of: { username: canonical } };

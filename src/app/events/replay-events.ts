@@ -8,6 +8,7 @@ import { nextStep, sentence } from "../../core/sentence.ts";
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { AppError } from "../app-error.ts";
+import { demandScan } from "./scan-wait.ts";
 import { parkedPages, type ParkedEvents } from "./parked-events.ts";
 
 export interface EventReplay {
@@ -47,6 +48,7 @@ export async function replayParked(
   limit?: number,
 ): Promise<number> {
   let events = 0;
+  await demandScan(engine.store);
   for await (const page of parkedPages(parked, limit)) {
     events += (await engine.store.inbox.replay(page.map(({ id }) => id))).length;
   }
@@ -105,6 +107,7 @@ export async function replayAndSettle(
   }
 
   try {
+    await demandScan(engine.store);
     for await (const page of parkedPages(parked, limit)) {
       signal.throwIfAborted();
       const ids = await inbox.replay(page.map(({ id }) => id));

@@ -161,7 +161,7 @@ export async function planAll(
       directory,
       ledgers: (users) => engine.store.mailboxes.ledgers(users),
       reading,
-      scan: (until, names) => pool.scan(until, names),
+      scan: (until, names) => (names ? pool.look(until, names) : pool.scan(until)),
       seen: (user, lookedAt) => pool.seen.keep({ user, lookedAt }),
       now: () => engine.store.now(),
       unlisted,

@@ -22,6 +22,7 @@ import type { Letter } from "../../core/letter.ts";
 import type { Runs } from "../../store/runs.ts";
 import { viewLetter } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
+import { scanWaitSentences } from "../events/scan-wait.ts";
 import { exceptionsOf, runsOf, ledgerOf, withFeed } from "./outcomes.ts";
 import { reasons } from "./reasons.ts";
 import { nextCalls, wouldBe, type NextCall, type Prospect, type Waiting } from "./next-delivery.ts";
@@ -44,7 +45,12 @@ interface UserDeps extends ExplainDeps {
 export type Explained =
   | { readonly is: "one"; readonly explanation: Explanation }
   /** `exceptions`: rows that named somebody so. */
-  | { readonly is: "none"; readonly exceptions: readonly ExceptionView[] }
+  | {
+      readonly is: "none";
+      readonly exceptions: readonly ExceptionView[];
+      /** Events that wait, and may name somebody so. */
+      readonly waiting: readonly Sentence[];
+    }
   | { readonly is: "many"; readonly usernames: readonly string[] };
 
 /** Finds the user by what people sign in with, and explains how things stand. */
@@ -55,7 +61,12 @@ export async function explain(deps: ExplainDeps & { readonly pool: Pool }, name:
   if (named.is === "many") return named;
   const { engine } = deps;
   if (named.is === "none") {
-    return { is: "none", exceptions: await exceptionsOf(engine, pool.profile.id, { names: [name] }) };
+    const { id } = pool.profile;
+    return {
+      is: "none",
+      exceptions: await exceptionsOf(engine, id, { names: [name] }),
+      waiting: await scanWaitSentences(engine.store, id),
+    };
   }
   return { is: "one", explanation: await explainUser({ ...deps, profile: pool.profile, name }, named, before) };
 }
@@ -149,6 +160,7 @@ export async function explainUser(
           `\`${name}\` was altered in the store: nothing of it is sent, and it becomes a dead letter (altered).`,
       ),
       ...(await approvalsAwaited(store.runs, profile.id)),
+      ...(await scanWaitSentences(store, profile.id)),
       ...reasons({
         listed: found.ok ? (listed ?? null) : undefined,
         inHand: state.mailbox?.claim !== undefined,

@@ -57,7 +57,8 @@ async function run(io: Io, flags: ExplainFlags): Promise<number> {
     const explained = await readEarly(signal, explain(deps, username));
     if (explained.is === "none") {
       const refused = refusedText({ ...NOBODY, operation: "ListUsers" });
-      throw new AppError(NOBODY.kind, [refused, ...explained.exceptions.map(exceptionText)].join(" "));
+      const waiting = explained.waiting.map((said) => asTyped(io, said, flags));
+      throw new AppError(NOBODY.kind, [refused, ...explained.exceptions.map(exceptionText), ...waiting].join(" "));
     }
     if (explained.is === "many") throw severalHaveIt(explained.usernames);
     const { explanation } = explained;

@@ -10,6 +10,7 @@ import { markReady, prepareDirectory, preparePostgres } from "./data-directory.t
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock, type DirectoryTurn, type OnCommand } from "./directory-lock.ts";
 import { looksSealed } from "../documents.ts";
+import { createAccounts, dropCutScans } from "./accounts.ts";
 import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
 import { createExceptions } from "./exceptions.ts";
@@ -70,10 +71,11 @@ export async function openEmbeddedStore({
       await migrate(database, undefined, now());
       await upgradeUsers(database);
       await markReady(directory);
-      // Every claim, entry taken, sweep and worker belongs to the process before this one, which is dead.
+      // Every claim, entry taken, sweep, scan under way and worker belongs to the process before this one, which is dead.
       await endLeases(database, now());
       await endInboxLeases(database, now());
       await forgetWorkers(database);
+      await dropCutScans(database);
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, { fence, lock, now, known: await storedIdentity(database) });
     } catch (error) {
@@ -150,6 +152,7 @@ function assemble(unfenced: Database, { fence, lock, now, known: opened }: Parts
     gates: createGates(database, now),
     exceptions: createExceptions(database, now),
     beforeImages: createBeforeImages(database, now),
+    accounts: createAccounts(database),
     reservations: createReservations(database, now),
     workers: createWorkers(database, now),
     pace: createPace(now),

@@ -51,6 +51,8 @@ const STOWING = `
   DELETE FROM poolsync.exceptions;
   DELETE FROM poolsync.reservations;
   DELETE FROM poolsync.events_seen;
+  DELETE FROM poolsync.accounts;
+  DELETE FROM poolsync.account_scans;
 `;
 
 /** Users whose mailboxes lie in their place have no ledger there: those were stowed. */

@@ -226,6 +226,25 @@ const STEPS: readonly string[] = [
   CREATE TABLE poolsync.events_seen (id text COLLATE "C" PRIMARY KEY, arrived_at bigint NOT NULL);
   CREATE INDEX events_seen_age ON poolsync.events_seen (arrived_at);
   `,
+  // Scans of pools, and the accounts that each saw: see store/account-index.ts. Named by a number, as there are many.
+  `
+  CREATE TABLE poolsync.account_scans (
+    id        integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    pool      text COLLATE "C" NOT NULL,
+    attribute text COLLATE "C" NOT NULL,
+    scan      text COLLATE "C" NOT NULL,
+    began_at  bigint NOT NULL,
+    adds      integer NOT NULL,
+    whole     boolean NOT NULL,
+    UNIQUE (scan, attribute)
+  );
+  CREATE TABLE poolsync.accounts (
+    scan    integer,
+    name    text COLLATE "C",
+    account text NOT NULL,
+    PRIMARY KEY (scan, name)
+  );
+  `,
 ];
 
 /** The number of the newest form of the tables. A data directory says which it holds. */

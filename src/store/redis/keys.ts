@@ -38,6 +38,10 @@
  * | N inbox-seen      | zset   | id of every event, by when it arrived (epoch ms)                   | 4 days            |
  * | N inbox-counts    | hash   | `bytes` of what waits or is taken, `parked-bytes`, and             | as inbox          |
  * |                   |        | `parked\|<feed>`: how many of a feed are parked                    |                   |
+ * | N accounts:<pool>\|| hash   | name of a value -> the account that has it, as the last whole scan   | the next scan     |
+ * |   <attribute>     |        | saw it: see store/account-index.ts; with `\|<scan>` behind it, what  |                   |
+ * |                   |        | one has seen that is under way                                     | 2 hours unused    |
+ * | N account-scans   | hash   | `<pool>\|<attribute>` -> when that scan began (epoch ms)            | for ever          |
  * | N damaged         | hash   | id -> what was set aside, and where it lay: `DamagedDocument` of   | until it is removed |
  * |                   |        | store/damaged.ts, JSON                                             |                   |
  * | N damaged-texts   | hash   | id -> its whole text; `owed`: the id of the latest whose units are | as damaged        |
@@ -91,6 +95,7 @@ export interface Keys {
   readonly inboxParked: string;
   readonly inboxSeen: string;
   readonly inboxCounts: string;
+  readonly accountScans: string;
   readonly damaged: string;
   readonly damagedTexts: string;
   readonly targets: string;
@@ -103,10 +108,11 @@ export interface Keys {
   /** What is stowed while new keys are made. */
   readonly stowed: { readonly ledgers: string; readonly exceptions: string; links(pool: string): string };
   /** What keys begin with that hold what ends by itself. */
-  readonly passing: { readonly [what in "answers" | "aliases" | "plans" | "befores"]: string };
+  readonly passing: { readonly [what in "answers" | "aliases" | "plans" | "befores" | "accounts"]: string };
   /** What format 1 called a key that has another name since. */
   formerly(key: string): string;
   plan(run: string): string;
+  accounts(index: string): string;
   due(pool: string): string;
   pace(bucket: string): string;
   sweep(pool: string): string;
@@ -152,6 +158,7 @@ export function createKeys(namespace: string): Keys {
     inboxParked: `${now}inbox-parked`,
     inboxSeen: `${now}inbox-seen`,
     inboxCounts: `${now}inbox-counts`,
+    accountScans: `${now}account-scans`,
     damaged: `${now}damaged`,
     damagedTexts: `${now}damaged-texts`,
     targets: `${prefix}targets`,
@@ -170,9 +177,11 @@ export function createKeys(namespace: string): Keys {
       aliases: `${prefix}alias:`,
       plans: `${prefix}plan:`,
       befores: `${prefix}before:`,
+      accounts: `${now}account`,
     },
     formerly: (key) => prefix + key.slice(now.length).replace(/^left:/, ""),
     plan: (run) => `${prefix}plan:${run}`,
+    accounts: (index) => `${now}accounts:${index}`,
     due: (pool) => `${now}due:${pool}`,
     pace: (bucket) => `${prefix}saw:${bucket}`,
     sweep: (pool) => `${now}sweep:${pool}`,

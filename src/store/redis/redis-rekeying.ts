@@ -77,9 +77,9 @@ export function createRedisRekeying(redis: RedisClient, keys: Keys, scripts: Scr
   /** What ends by itself, and what is kept of runs that are known no more. */
   async function dropPassing(): Promise<void> {
     const known = new Set((await redis.hkeys(keys.runs)).map((run) => keys.beforeImages(run)));
-    const { answers, aliases, plans, befores } = keys.passing;
+    const prefixes = Object.values(keys.passing);
     for (const node of redis instanceof Cluster ? redis.nodes("master") : [redis]) {
-      for (const prefix of [answers, aliases, plans, befores]) {
+      for (const prefix of prefixes) {
         for await (const found of node.scanStream({ match: `${prefix}*`, count: 1000 })) {
           for (const key of Array.isArray(found) ? found.map(String) : []) {
             if (!known.has(key)) await scripts.run("command", [key], ["UNLINK"]);

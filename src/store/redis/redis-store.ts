@@ -13,6 +13,7 @@ import type { Keys } from "./keys.ts";
 import { createCounters } from "./counters.ts";
 import { createKnownPools } from "./known-pools.ts";
 import { createMetRuns } from "./met-runs.ts";
+import { createRedisAccounts } from "./redis-accounts.ts";
 import { createRedisBeforeImages } from "./redis-before-images.ts";
 import { createRedisDamaged } from "./redis-damaged.ts";
 import { createRedisExceptions } from "./redis-exceptions.ts";
@@ -138,6 +139,7 @@ export async function createRedisStore(
     gates: createRedisGates(redis, keys, scripts, shelf),
     exceptions: createRedisExceptions(redis, keys, scripts, shelf),
     beforeImages: createRedisBeforeImages(redis, keys, scripts),
+    accounts: createRedisAccounts(redis, keys, scripts, ownRead),
     reservations: createRedisReservations(keys, scripts),
     workers: createRedisWorkers(redis, keys, scripts),
     pace: createRedisPace(keys, scripts),

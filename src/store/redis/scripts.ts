@@ -55,6 +55,8 @@ const PRELUDES = {
   "inbox-rename": INBOX,
   now: [],
   "keep-before-images": [],
+  "accounts-add": [],
+  "accounts-finish": [],
   "note-exceptions": ["damaged"],
   "gate-pause": [],
   "gate-resume": ["damaged"],
