@@ -17,6 +17,7 @@ import type { AccountScans } from "./account-scans.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
+import { passedAt } from "./passing-names.ts";
 import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 import type { Resolving } from "./record-names.ts";
 
@@ -107,19 +108,22 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
     const toPut: MadePart[] = [];
     const toPark: ToPark[] = [];
     const unscanned = new Map<string, number>();
+    const passing: ReadEntry[] = [];
     for (const [index, part] of page.entries()) {
       const ofPart = made[index];
       const { id } = part.entry;
       if (ofPart === undefined) continue;
       const before = progress.get(id);
       const left = [...(before?.left ?? []), ...ofPart.left];
-      const waits = [...(before?.waits ?? []), ...ofPart.unscanned];
+      const waits = [...(before?.waits ?? []), ...ofPart.unscanned.map(({ line }) => line), ...ofPart.passing];
+      const scanSince = Math.max(before?.scanSince ?? 0, ...ofPart.unscanned.map(({ since }) => since));
       const isPut = before?.isPut === true || ofPart.read > 0;
-      progress.set(id, { left, waits, isPut });
+      progress.set(id, { left, waits, scanSince, isPut });
       const reason = toldOf(left);
       if (waits.length > 0) {
         if (ofPart.read > 0) toPut.push({ ...part, made: ofPart, left, waits });
-        if (part.isLast) unscanned.set(id, Math.max(...waits.map(({ since }) => since)));
+        if (part.isLast && scanSince > 0) unscanned.set(id, scanSince);
+        else if (part.isLast) passing.push(part.entry);
       } else if (isPut || reason === undefined) {
         // Of a part that is left whole nothing is new.
         if (ofPart.read > 0 || part.isLast) toPut.push({ ...part, made: ofPart, left, waits });
@@ -129,6 +133,7 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
     const became = toPut.length === 0 ? "put" : await put(deps, { target, token }, toPut);
     if (became === "put") {
       await waitForScan(deps, { feed, token, pool: resolving.pool }, unscanned);
+      await waitForNames(deps, { feed, token }, passing);
       continue;
     }
     // Each is looked at again.
@@ -177,6 +182,19 @@ async function waitForScan(
   const until = await accountScans.want(feed, pool, Math.max(...unscanned.values()));
   const given = await engine.store.inbox.defer({ token, ids: [...unscanned.keys()] }, until);
   log.info({ feed, pool: pool.profile.id, events: given.length, until }, "events wait for a scan of their pool");
+}
+
+/** Gives entries back that name people by what is about to pass to somebody else. */
+async function waitForNames(
+  { engine, log }: DrainDeps,
+  { feed, token }: Pick<FeedEntries, "feed" | "token">,
+  entries: readonly ReadEntry[],
+): Promise<void> {
+  if (entries.length === 0) return;
+  const nowMs = await engine.store.now();
+  for (const { id, arrivedAt } of entries)
+    await engine.store.inbox.defer({ token, ids: [id] }, passedAt(arrivedAt, nowMs));
+  log.info({ feed, events: entries.length }, "events wait for a name to pass on");
 }
 
 function readEntry(
@@ -269,14 +287,16 @@ interface MadePart extends PagePart {
   readonly made: EntryChanges;
   /** The records that are parked, of earlier pages as well. */
   readonly left: EntryChanges["left"];
-  /** Those that wait for a scan, of earlier pages as well. */
-  readonly waits: EntryChanges["unscanned"];
+  /** Those that wait until it is known whom they mean, of earlier pages as well. */
+  readonly waits: readonly number[];
 }
 
 /** What became of an entry so far. */
 interface Progress {
   readonly left: EntryChanges["left"];
-  readonly waits: EntryChanges["unscanned"];
+  readonly waits: readonly number[];
+  /** When a scan must have begun that some of them wait for (epoch ms); 0 where none does. */
+  readonly scanSince: number;
   /** Something of it is not left. */
   readonly isPut: boolean;
 }
@@ -315,8 +335,8 @@ async function put(
   const { profile } = await poolOf(target);
   const feed = labelOf(target);
   const withRest = ({ entry: { id, event, by }, left, waits, later }: MadePart): string => {
-    const records = [...left, ...waits].map(({ line }) => line);
-    return sealEvent(keyring, id, { ...event, left: { by, records: [...records, ...later] } });
+    const records = [...left.map(({ line }) => line), ...waits, ...later];
+    return sealEvent(keyring, id, { ...event, left: { by, records } });
   };
   const isOver = ({ isLast, waits }: MadePart): boolean => isLast && waits.length === 0;
   const parked = page.flatMap((part) => {

@@ -4,6 +4,7 @@ import type { Change } from "../../core/change.ts";
 import { PLAN_FAULTS } from "../../core/plan-fault.ts";
 import { checkUnit, checkUsername } from "../../core/pool-schema.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
+import { arePassing } from "./passing-names.ts";
 import type { EventRecord, ParkedReason } from "./read-event.ts";
 import { namesOf, type Asked, type Resolving } from "./record-names.ts";
 
@@ -32,6 +33,8 @@ export interface EntryChanges {
   readonly left: { readonly line: number; readonly reason: ParkedReason }[];
   /** Those of which only a scan of the pool can tell whom they mean, and since when one must have begun (epoch ms). */
   readonly unscanned: { readonly line: number; readonly since: number }[];
+  /** Those that wait for a name to pass on, by their numbers. */
+  readonly passing: number[];
   /** Records that are not left. */
   read: number;
   faulty: number;
@@ -55,8 +58,18 @@ export async function changesOf(
     entries.flatMap(({ records, ...entry }) => records.map((record) => ({ ...entry, record }))),
   );
   let index = 0;
-  return entries.map(({ arrival: first, arrivals, records }) => {
-    const made: EntryChanges = { changes: [], noted: [], left: [], unscanned: [], read: 0, faulty: 0, invalid: 0 };
+  const named: Named[] = [];
+  const all = entries.map(({ arrival: first, arrivals, records }) => {
+    const made: EntryChanges = {
+      changes: [],
+      noted: [],
+      left: [],
+      unscanned: [],
+      passing: [],
+      read: 0,
+      faulty: 0,
+      invalid: 0,
+    };
     for (const record of records) {
       const who = whose[index++];
       const { line } = record;
@@ -66,11 +79,27 @@ export async function changesOf(
       else {
         // An expression may make more records of a body than it has bytes.
         const arrival = first + Math.min(line, arrivals) - 1;
-        addChange(resolving, made, record, { ...record.change, ...who.of, arrival });
+        named.push({ made, record, change: { ...record.change, ...who.of, arrival } });
       }
     }
     return made;
   });
+  const passing = await arePassing(
+    resolving,
+    named.map(({ change }) => change),
+  );
+  for (const [nth, { made, record, change }] of named.entries()) {
+    if (passing[nth] === true) made.passing.push(record.line);
+    else addChange(resolving, made, record, change);
+  }
+  return all;
+}
+
+/** A record whose person was found. */
+interface Named {
+  readonly made: EntryChanges;
+  readonly record: ChangeRecord;
+  readonly change: Change;
 }
 
 /** Its sound units become a change; the others are counted and noted. */
