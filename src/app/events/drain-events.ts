@@ -15,9 +15,10 @@ import type { Config } from "../../config/config.ts";
 import { failureOf, messageOf, type Failure } from "../app-error.ts";
 import { createDayRuns, finishDayRuns } from "./day-run.ts";
 import { drainFeed, type DrainDeps } from "./drain-feed.ts";
+import { createFloodGate } from "./flood-gate.ts";
 import { createParkedWatch } from "./parked-watch.ts";
 
-export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
+export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "floods" | "signal"> {
   readonly config: DrainDeps["config"] & Pick<Config, "parkedKeepMs">;
   /** Told of a feed whose events wait, each time that they do, and why. */
   readonly onWait?: (feed: string, failure: Failure) => void;
@@ -28,6 +29,8 @@ export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "signal"> {
 export interface Drainer {
   /** Something was added to the inbox. */
   wake(): void;
+  /** Which events wait for an approval, a line for each feed; of a minute ago at most. */
+  readonly notes: readonly string[];
   /** Ends what it does: what is not put is given back. */
   close(): Promise<void>;
 }
@@ -76,6 +79,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, engine.store.lost]);
   const dayRuns = createDayRuns(engine);
+  const floods = createFloodGate(engine, log);
   const parkedWatch = createParkedWatch(engine.store, log, options.config.parkedKeepMs);
   /** By feed. */
   const hands = new Map<string, Hand>();
@@ -100,7 +104,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     const before = failed.get(feed);
     const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
     try {
-      await drainFeed({ ...options, dayRuns, signal: ending }, { ...batch, firstAt });
+      await drainFeed({ ...options, dayRuns, floods, signal: ending }, { ...batch, firstAt });
       failed.delete(feed);
     } catch (error) {
       if (ending.aborted) return await giveBack(batch, 0);
@@ -187,6 +191,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
           upkeepAt = performance.now() + UPKEEP_EVERY_MS;
           const nowMs = await engine.store.now();
           await finishDayRuns(runs, log, nowMs);
+          await floods.look();
           await parkedWatch.look(nowMs);
         }
         faultMs = undefined;
@@ -207,6 +212,9 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const draining = keepDraining().finally(() => renewing.abort());
   return {
     wake: () => alarm.resolve(),
+    get notes() {
+      return floods.notes;
+    },
     async close() {
       closing.abort();
       await draining;

@@ -1,6 +1,7 @@
 /** Entries of one feed, on their way from the inbox into mailboxes. */
 import type { Config } from "../../config/config.ts";
 import type { FeedSetting } from "../../config/config-file.ts";
+import type { GuardSettings } from "../../core/guards.ts";
 import { drainTime } from "../../core/inbox.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
 import { isTime, isTooFarAhead, ordinalText } from "../../core/version.ts";
@@ -15,6 +16,7 @@ import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.t
 import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
+import type { FloodGate } from "./flood-gate.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
 import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 import type { Resolving } from "./record-names.ts";
@@ -26,6 +28,7 @@ export interface DrainDeps {
   /** The target's pool, opened. Asked each time: it is the caller's to keep it. */
   readonly poolOf: (target: ChangeTarget) => Promise<Pool>;
   readonly dayRuns: DayRuns;
+  readonly floods: FloodGate;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -92,7 +95,7 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs, 
  * whatever ends this keeps what was done.
  */
 async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEntry[]): Promise<void> {
-  const { engine, log, signal } = deps;
+  const { engine, config, floods, log, signal } = deps;
   const [first] = read;
   if (first === undefined) return;
   const { target } = first;
@@ -124,7 +127,15 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
       } else if (part.isLast) toPark.push({ id, reason, left });
     }
     await park(deps, { feed, token }, toPark);
-    const became = toPut.length === 0 ? "put" : await put(deps, { target, token }, toPut);
+    const changes = toPut.map(({ made: { changes } }) => changes);
+    const { open, waitIn } = await floods.divide(
+      resolving.pool.profile,
+      feed,
+      guardsOf(config, target).events,
+      changes,
+    );
+    let became = await put(deps, { target, token }, toPut.slice(0, open));
+    if (became === "put") became = await put(deps, { target, token, waitIn }, toPut.slice(open));
     if (became === "put") continue;
     // Each is looked at again.
     log.warn({ feed, events: read.length }, REFUSED[became]);
@@ -192,6 +203,10 @@ function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting 
   return Object.hasOwn(feeds, name) ? feeds[name] : undefined;
 }
 
+function guardsOf(config: DrainDeps["config"], { feed }: ChangeTarget): GuardSettings {
+  return (feed === undefined ? undefined : settingOf(config, feed)?.guards) ?? config.guards;
+}
+
 /** Records as they may be put now, or from when on (epoch ms): an entry waits for the latest of its versions. */
 function dueOf(
   records: readonly EventRecord[],
@@ -211,8 +226,7 @@ function dueOf(
 
 async function resolvingOf({ config, poolOf, signal }: DrainDeps, target: ChangeTarget): Promise<Resolving> {
   const pool = await poolOf(target);
-  const setting = target.feed === undefined ? undefined : settingOf(config, target.feed);
-  const { protectUsers, protectAttributes } = setting?.guards ?? config.guards;
+  const { protectUsers, protectAttributes } = guardsOf(config, target);
   const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
@@ -272,12 +286,20 @@ function* pagesOf(entries: readonly ReadEntry[]): Generator<readonly PagePart[]>
   if (page.length > 0) yield page;
 }
 
+/** Where a page goes, of whose entries this drainer has these. */
+interface PutPlace extends Pick<FeedEntries, "token"> {
+  readonly target: ChangeTarget;
+  /** The run that waits for an approval; absent for that of the day. */
+  readonly waitIn?: string | undefined;
+}
+
 /** Puts them as one page, whole or not at all. */
 async function put(
   deps: DrainDeps,
-  { target, token }: Pick<FeedEntries, "token"> & { readonly target: ChangeTarget },
+  { target, token, waitIn }: PutPlace,
   page: readonly MadePart[],
 ): Promise<"put" | keyof typeof REFUSED> {
+  if (page.length === 0) return "put";
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
   const { profile } = await poolOf(target);
@@ -300,13 +322,16 @@ async function put(
     createProducer({ engine, profile, run, priority: PRIORITY.event, sendUnless: "written" }).put(changes, facts);
   // Whoever looked them up may have taken until the next day.
   const runOfToday = async (): Promise<string> => dayRuns.of(feed, profile.id, await store.now());
-  let run = await runOfToday();
+  let run = waitIn ?? (await runOfToday());
   const answer = await putInto(run).catch(async (error: unknown) => {
     if (!(error instanceof StoreError && TAKES_NO_MORE.has(error.kind))) throw error;
+    // Somebody has decided: it is counted anew.
+    if (waitIn !== undefined) return undefined;
     dayRuns.forget(feed, profile.id);
     run = await runOfToday();
     return putInto(run);
   });
+  if (answer === undefined) return "late";
   if (!answer.accepted) {
     const isAhead = changes.some(
       ({ version }) => version !== undefined && isTooFarAhead(ordinalText(version), answer.at),
