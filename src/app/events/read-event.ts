@@ -38,19 +38,15 @@ export type EventRecord =
 const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/**
- * What is left of it, or all that it came with. `timeMs` (epoch ms) is when the event was signed, or came: the version of
- * what says none.
- */
+/** What is left of it. `timeMs` (epoch ms) is when the event was signed, or came: the version of what says none. */
 export function readEvent(
   event: CameEvent,
   { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
   timeMs: number,
-  which: "left" | "all" = "left",
 ): ParkedReason | readonly EventRecord[] {
   const found = recordsOf(event, records);
   if (typeof found === "string") return found;
-  const isLeft = which === "all" ? () => true : leftOf(event, records);
+  const isLeft = leftOf(event, records);
   const read: EventRecord[] = [];
   const asOfMs = (mapping.versionColumn === undefined ? occurredAt(event) : undefined) ?? timeMs;
   for (const record of found) {
@@ -107,7 +103,7 @@ function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRe
   const { line } = record;
   const isAbsent = (column: string): boolean => cellOf(column, record).kind === "absent";
   const { usernameColumn, versionColumn, attributes } = mapping;
-  // Of equal times arrival decides, and not the place within an event.
+  // Of equal times arrival decides: that of the event, and then the place within it.
   const result = mapRecord(mapping, record, { asOfMs, row: 0 });
   if (result.kind === "change") {
     const { change, invalid } = result;
