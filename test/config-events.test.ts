@@ -257,9 +257,12 @@ feeds:
       await guarded("off", "{ people: 0 }"),
       `${at}.people: Expected a whole number from 1 to 10000, got \`0\``,
     );
-    assert.match(String(await guarded("off", "{ within: 10s }")), /within: Expected .*, from a minute to a day, got/);
     assert.match(
-      String(await guarded("off", "{ poeple: 9 }")),
+      JSON.stringify(await guarded("off", "{ within: 10s }")),
+      /within: Expected .*, from a minute to a day, got/,
+    );
+    assert.match(
+      JSON.stringify(await guarded("off", "{ poeple: 9 }")),
       /events: Unknown key `poeple` \(did you mean people\?\)/,
     );
   });

@@ -47,7 +47,7 @@ async function floodStage(t: TestContext, people: number, users: number, more: A
     change: (nth: number, first: string, version = 0, to = "crm") =>
       stage.send(to, { user: `u${nth}`, first, at: at(version) }),
     /** Drains until nothing waits in the inbox. */
-    async put(...drainers: readonly ReturnType<typeof stage.drainer>[]): Promise<void> {
+    put: async (...drainers: readonly ReturnType<typeof stage.drainer>[]): Promise<void> => {
       const own = drainers.length > 0 ? drainers : [stage.drainer()];
       await until("nothing waits", async () => {
         const { waiting, taken, ahead } = await inbox.counts();
@@ -56,7 +56,7 @@ async function floodStage(t: TestContext, people: number, users: number, more: A
       for (const one of own) await one.close();
     },
     /** Delivers all that no gate keeps. */
-    async deliver(): Promise<void> {
+    deliver: async (): Promise<void> => {
       const pool = await stage.openPool({ pool: POOL });
       const delivery = await pool.deliver();
       await until("nobody is due", async () => (await mailboxes.dueCount(POOL)) === 0);

@@ -55,7 +55,7 @@ interface ReadEntry extends Unresolved {
 /** A put holds a Redis up for as long as it has something to do: as much as a page of a file. */
 const PAGE_RECORDS = 500;
 /** Why nothing of a page was put: another drainer has one of its entries, or the store's clock went back. */
-const REFUSED = { late: "events were drained too late", ahead: "events lie ahead of the store's clock by now" };
+type Refusal = "late" | "ahead";
 /** What is wrong with a run where the events go into another. */
 const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended", "run-lost"]);
 
@@ -133,7 +133,8 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
     if (became === "put") became = await put(deps, { target, token, waitIn }, toPut.slice(open));
     if (became === "put") continue;
     // Each is looked at again.
-    log.warn({ feed, events: read.length }, REFUSED[became]);
+    if (became === "late") log.warn({ feed, events: read.length }, "events were drained too late");
+    else log.warn({ feed, events: read.length }, "events lie ahead of the store's clock by now");
     await engine.store.inbox.defer({ token, ids: read.map(({ id }) => id) }, 0);
     break;
   }
@@ -291,7 +292,7 @@ async function put(
   deps: DrainDeps,
   { target, token, waitIn }: PutPlace,
   page: readonly MadePart[],
-): Promise<"put" | keyof typeof REFUSED> {
+): Promise<"put" | Refusal> {
   if (page.length === 0) return "put";
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
