@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { admit, floodSentence, replacedBy, type ChangedPerson, type FloodWindow } from "../../src/core/flood.ts";
 import { accountMark } from "../../src/core/person.ts";
+import { spanText } from "../../src/core/span.ts";
 import { ordinalText, versionText } from "../../src/core/version.ts";
 
 const NOW = 1_800_000_000_000;
@@ -90,11 +91,11 @@ describe("the guard of events", () => {
   });
 
   test("says how many people it has met, and of what", () => {
-    const people = floodSentence({ guard: "people", limit: 500, count: 501 }, "10m");
+    const people = floodSentence({ guard: "people", limit: 500, count: 501 }, spanText(600_000));
     assert.equal(people, "Events would change 501 people within 10m, and the guard lets 500 people through.");
     const same = { guard: "sameValue", attribute: "locale", limit: 1, count: 2, values: 3 } as const;
     assert.equal(
-      floodSentence(same, "1h"),
+      floodSentence(same, spanText(3_600_000)),
       "Events would give 2 people the same `locale` within 1h, in place of 3 other values, and the guard lets 1 person through.",
     );
   });

@@ -59,6 +59,10 @@ type Counted = z.infer<typeof countedForm>;
 
 const nameOf = (feed: string, pool: string): string => `flood ${JSON.stringify([feed, pool])}`;
 
+/** As much of a digest as tells the values of some thousands of people apart. */
+const SHORT = 8;
+const shortened = (digest: string): string => digest.slice(0, SHORT);
+
 /** The version of what says none: nothing is newer. */
 const NOW = "9";
 
@@ -105,7 +109,10 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
           const unit = { name, digest, version: of, account };
           const replaced = replacedBy(ledgers.get(user) ?? {}, unit);
           if (replaced === undefined) continue;
-          people.set(user, { user, given: { ...people.get(user)?.given, [name]: [digest, replaced] } });
+          people.set(user, {
+            user,
+            given: { ...people.get(user)?.given, [name]: [shortened(digest), shortened(replaced)] },
+          });
         }
       }
       return [...people.values()];
