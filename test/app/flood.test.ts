@@ -223,6 +223,7 @@ describe("events of too many people", () => {
     const one = startDrainer({ engine, config: many, poolOf: openPool, log });
     await until("they wait", async () => (await waiting()).length === 1);
     await one.close();
+    assert.match(one.notes.join(), /^events of feed crm wait for an approval: run r-\S+$/);
     assert.match(logged(), /"guard":"sameValue","people":4,"limit":3,"msg":"events need approval"/);
     await stage.put();
     await stage.deliver();
