@@ -241,6 +241,33 @@ describe("events in a drainer's hands", () => {
     assert.deepEqual([value("ana"), value("ana", "family_name")], ["Two", "Alone"]);
   });
 
+  test("of which something was put find what is left as it was found then, with whatever is configured by now", async (t) => {
+    const { app, engine, send, drain, config, log, openPool, value, parked } = await eventStage(t);
+    for (const name of ["ana", "zoe"]) {
+      app.pool.addUser({ username: name, attributes: { email: `${name}@example.com`, email_verified: "true" } });
+    }
+    const of = (name: string, first: string, more = {}) => ({ mail: `${name}@example.com`, first, ...more });
+    const poolOf = await unseen("zoe@example.com", openPool);
+    const one = startDrainer({ engine, config, poolOf, log });
+    await send("hr", { employees: [of("ana", "Old"), of("zoe", "Zoe")] }, { id: "1" });
+    one.wake();
+    await until("one is parked", async () => (await engine.store.inbox.counts()).parked.entries === 1);
+    await one.close();
+    await send("hr", { employees: [of("ana", "New")] }, { id: "2" });
+    await drain();
+    const { hr } = config.feeds;
+    assert.ok(hr?.events);
+    const events = { ...hr.events, records: "employees", mapping: { ...hr.events.mapping, versionColumn: "at" } };
+    await engine.store.inbox.replay((await Array.fromAsync(engine.store.inbox.parked({}))).map(({ id }) => id));
+    const changed = { ...config, feeds: { ...config.feeds, hr: { ...hr, events } } };
+    const two = startDrainer({ engine, config: changed, poolOf: openPool, log });
+    await until("it is parked again", async () => (await engine.store.inbox.counts()).parked.entries === 1);
+    await two.close();
+    assert.deepEqual(await parked(), ["hr no-column"]);
+    await app.deliver();
+    assert.deepEqual([value("ana", "name"), value("zoe", "name")], ["New", undefined]);
+  });
+
   test("with a record that was put before its attribute was mapped do not lose what another one says of it", async (t) => {
     const { app, engine, send, drain, config, log, openPool, value, parked } = await eventStage(t, NO_CASE);
     app.pool.addUser({ username: "ana" });

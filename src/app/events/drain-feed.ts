@@ -48,7 +48,7 @@ interface ReadEntry extends Unresolved {
   readonly event: CameEvent;
   /** What a job is for may be known by now, and was not when it came. */
   readonly target: ChangeTarget;
-  /** The expression that found its records. */
+  /** The expression that found its records; blank where it is one itself, or a list of them. */
   readonly by: string;
 }
 
@@ -191,7 +191,17 @@ function readEntry(
   const records = readEvent(event, events, timeMs);
   if (typeof records === "string") return records;
   const target = { feed, pool: poolIdOf(config, pool) };
-  return { id, target, arrival, arrivals, since, event, records, named: events.mapping, by: events.records ?? "" };
+  return {
+    id,
+    target,
+    arrival,
+    arrivals,
+    since,
+    event,
+    records,
+    named: events.mapping,
+    by: event.left?.by ?? events.records ?? "",
+  };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {

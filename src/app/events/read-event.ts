@@ -38,20 +38,24 @@ export type EventRecord =
 const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** What is left of it. `timeMs` (epoch ms) is when the event was signed, or came: the version of what says none. */
+/**
+ * What is left of it: of an event of which something was put that is found as it was then, whatever `records` says by now.
+ * `timeMs` (epoch ms) is when it was signed, or came: the version of what says none.
+ */
 export function readEvent(
   event: CameEvent,
   { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
   timeMs: number,
 ): ParkedReason | readonly EventRecord[] {
-  const found = recordsOf(event, records);
+  const { left } = event;
+  const found = recordsOf(event, left === undefined ? records : left.by || undefined);
   if (typeof found === "string") return found;
-  const isLeft = leftOf(event, records);
+  const lines = left && new Set(left.records);
   const read: EventRecord[] = [];
   const asOfMs = (mapping.versionColumn === undefined ? occurredAt(event) : undefined) ?? timeMs;
   for (const record of found) {
     const { line } = record;
-    if (!isLeft(line)) continue;
+    if (lines?.has(line) === false) continue;
     read.push(record.kind === "fault" ? { is: "parked", line, reason: "unreadable" } : mapped(mapping, record, asOfMs));
   }
   return read;
@@ -90,13 +94,6 @@ function occurredAt({ scheme, body }: CameEvent): number | undefined {
     // A form, which the rules recommend nothing for.
     return undefined;
   }
-}
-
-/** All of them where the expression is another one by now: what is a change already changes nothing again. */
-function leftOf({ left }: CameEvent, records = ""): (line: number) => boolean {
-  if (left === undefined || left.by !== records) return () => true;
-  const lines = new Set(left.records);
-  return (line) => lines.has(line);
 }
 
 function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRecord {
