@@ -6,7 +6,9 @@ import { approveRun } from "../../src/app/runs/approve-run.ts";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { stopDeliveries } from "../../src/app/runs/stop-deliveries.ts";
-import { ceilings } from "../../src/app/opening.ts";
+import { ceilings, openClients } from "../../src/app/opening.ts";
+import { passFeed } from "../../src/app/feeds/scheduled-feed.ts";
+import { withScope } from "../../src/lifecycle.ts";
 import { showRun } from "../../src/app/runs/look-at-runs.ts";
 import { waitForRun } from "../../src/app/runs/wait-for-run.ts";
 import { statusOf } from "../../src/app/status.ts";
@@ -173,7 +175,8 @@ describe("events of too many people", () => {
   });
 
   test("wait while other feeds, single changes and files of the same people go on", async (t) => {
-    const { app, engine, log, runs, change, put, deliver, waiting, approve, names, value } = await floodStage(t, 2, 6);
+    const stage = await floodStage(t, 2, 6);
+    const { app, config, engine, log, openPool, runs, change, put, deliver, waiting, approve, names, value } = stage;
     for (let nth = 0; nth < 5; nth++) await change(nth, "New");
     await put();
     const [run] = await waiting();
@@ -183,7 +186,17 @@ describe("events of too many people", () => {
     assert.equal((await app.update("u2", { given_name: "Single" }))["given_name"], "applied");
     assert.equal((await app.update("u3", { nickname: "Three" }))["nickname"], "applied");
     const rows = [`u4,Filed,${at(1)}`, `u5,Filed,${at(1)}`].join("\n");
-    await app.sync(await app.file(`user,first,at\n${rows}\n`), { feed: "crm" });
+    const pool = await openPool({ pool: POOL });
+    const never = new AbortController().signal;
+    const delivery = await pool.deliver();
+    await withScope(async (scope) => {
+      const { crm } = config.feeds;
+      assert.ok(crm);
+      const setting = { ...crm, file: await app.file(`user,first,at\n${rows}\n`) };
+      const deps = { config, log, engine, clients: openClients(config, scope) };
+      await passFeed(deps, { name: "crm", setting }, { feed: "crm" }, never);
+    });
+    await stopDeliveries([delivery], { drain: never, abort: never });
     await expireWaiting(engine, log, Number.MAX_SAFE_INTEGER);
     await finishDayRuns(runs, log, Number.MAX_SAFE_INTEGER);
     await deliver();

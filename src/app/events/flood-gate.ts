@@ -50,8 +50,9 @@ const reachedForm = z.discriminatedUnion("guard", [
 const given = z.record(z.string(), z.tuple([z.string(), z.string()]).readonly());
 const countedForm = z.object({
   people: z.record(z.string(), z.object({ at: z.number(), given })),
-  /** The run that waits, or waited last. */
+  /** The run that waits, or did until somebody has decided; then, once people are counted again, the run before. */
   run: z.exactOptional(z.string()),
+  after: z.exactOptional(z.string()),
   reached: z.exactOptional(reachedForm),
   withinMs: z.exactOptional(z.number()),
 });
@@ -134,21 +135,19 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
       if (limits === undefined) return all;
       const { id: pool } = profile;
       const name = nameOf(feed, pool);
-      let changed: Awaited<ReturnType<typeof changedIn>> | undefined;
+      const changing = changedIn(profile, entries);
       for (;;) {
-        const text = await store.recall(name);
-        const { people: before, run: last } = countedIn(text);
-        const isUndecided = last !== undefined && (await runs.get(last))?.state === "needs-approval";
-        if (isUndecided) return { open: 0, waitIn: last };
-        const [nowMs, people] = await Promise.all([store.now(), changed ?? changedIn(profile, entries)]);
-        changed = people;
-        if (changed.every(({ length }) => length === 0)) return all;
-        const { window, admitted, reached } = admit(before, changed, limits, nowMs);
+        const [text, changed] = await Promise.all([store.recall(name), changing]);
+        const { people: before, run: waits, after = waits } = countedIn(text);
+        const isUndecided = waits !== undefined && (await runs.get(waits))?.state === "needs-approval";
+        if (isUndecided) return { open: 0, waitIn: waits };
+        if (changed.every((people) => people.length === 0)) return all;
+        const { window, admitted, reached } = admit(before, changed, limits, await store.now());
         if (reached === undefined) {
-          if (await set(name, text, defined({ people: window, run: last }))) return all;
+          if (await set(name, text, defined({ people: window, after }))) return all;
           continue;
         }
-        const run = await beginWaiting(pool, feed, last ?? "first");
+        const run = await beginWaiting(pool, feed, after ?? "first");
         const { withinMs } = limits;
         const isSet = run !== undefined && (await set(name, text, { people: {}, run: run.id, reached, withinMs }));
         // Another process has counted meanwhile, or begun to wait.
