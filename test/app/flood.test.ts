@@ -5,6 +5,7 @@ import { expireWaiting } from "../../src/app/runs/approvals.ts";
 import { approveRun } from "../../src/app/runs/approve-run.ts";
 import { finishDayRuns } from "../../src/app/events/day-run.ts";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
+import { leftoversOf } from "../../src/app/runs/leftovers.ts";
 import { stopDeliveries } from "../../src/app/runs/stop-deliveries.ts";
 import { ceilings, openClients } from "../../src/app/opening.ts";
 import { passFeed } from "../../src/app/feeds/scheduled-feed.ts";
@@ -207,6 +208,7 @@ describe("events of too many people", () => {
       (await waiting()).map(({ id }) => id),
       [run.id],
     );
+    assert.deepEqual(await leftoversOf(engine.store, POOL), []);
     await approve(run.id);
     await deliver();
     assert.equal(names(), "New New Single New Filed Filed", "in the order of their versions");

@@ -51,6 +51,8 @@ test("a flood is shown with masked values, joined by what is replayed, approved,
   assert.match(shown.stdout, /^given_name +2 +–\nlocale +2 +d\*\*\* +2$/m);
   assert.match(shown.stdout, /^u\d +given_name +S\*\*\*$/m);
   assert.match((await poolsync("runs", "show", run.id, "--show-values")).stdout, /^locale +2 +de-secret +2$/m);
+  const page = await poolsync("runs", "show", run.id, "--html", app.at("page.html"));
+  assert.match(page.stderr, /is of events, and has no plan: `poolsync runs show r-\S+/);
   assert.match((await poolsync("status")).stdout, /Events of crm have waited for an approval since /);
   assert.match((await poolsync("runs")).stdout, /1 run waits for an approval/);
   assert.equal((await poolsync("runs", "wait", run.id)).code, EXIT.guarded);

@@ -78,6 +78,12 @@ export async function readKeptPlan(engine: Engine, log: Log, id: string): Promis
   const run = await findRun(engine, id);
   const kept = await readStoredPlan({ plans: engine.store.plans, keyring: engine.keyring }, run, 0);
   if (kept?.summary) return { run, header: kept.header, summary: kept.summary, changes: kept.changes };
+  if (isWaitingFlood(run)) {
+    throw new AppError(
+      "not-waiting",
+      sentence`Run ${id} is of events, and has no plan: ${nextStep("runs", "show", id)} tells what waits in it.`,
+    );
+  }
   throw new AppError(
     "not-waiting",
     sentence`Run ${id} is ${run.state}, and no plan of it is kept: ${nextStep("runs", "show", id)} tells what it did, and ${nextStep("plan", "--html", "FILE")} makes a page of what a sync would do.`,
