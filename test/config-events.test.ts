@@ -250,6 +250,45 @@ feeds:
     );
   });
 
+  test("has a guard of its own, which says over that of all what it says", async () => {
+    const guarded = async (all: string, own: string) => {
+      const { file, problems } = await readAll(
+        `guards: { events: ${all} }\nfeeds: { hr: { ${MAPPED}, guards: { events: ${own} } } }\n`,
+      );
+      return problems.map(({ path, message }) => `${path}: ${message}`).join() || file?.feeds["hr"]?.guards.events;
+    };
+    const unset = (await read(MAPPED)).file;
+    assert.deepEqual(unset?.feeds["hr"]?.guards.events, { people: 500, withinMs: 600_000, sameValue: 150 });
+    assert.deepEqual(await guarded("{ people: 100, within: 1h }", "{ people: 7 }"), {
+      people: 7,
+      withinMs: 3_600_000,
+      sameValue: 150,
+    });
+    assert.deepEqual(await guarded("off", "{ sameValue: off }"), {
+      people: 500,
+      withinMs: 600_000,
+      sameValue: undefined,
+    });
+    assert.equal(await guarded("{ people: 100 }", "off"), undefined);
+    const at = "poolsync.yaml: feeds.hr.guards.events";
+    assert.equal(
+      await guarded("off", "on"),
+      `${at}: Expected a map such as \`{ people: 500, within: 10m }\`, or \`off\`, got \`on\``,
+    );
+    assert.equal(
+      await guarded("off", "{ people: 0 }"),
+      `${at}.people: Expected a whole number from 1 to 10000, got \`0\``,
+    );
+    assert.match(
+      JSON.stringify(await guarded("off", "{ within: 10s }")),
+      /within: Expected .*, from a minute to a day, got/,
+    );
+    assert.match(
+      JSON.stringify(await guarded("off", "{ poeple: 9 }")),
+      /events: Unknown key `poeple` \(did you mean people\?\)/,
+    );
+  });
+
   test("has its secrets in the environment, and one that is not set or blank is none", () => {
     const secret = ["A", "B", "C"];
     assert.deepEqual(eventSecrets({ secret }, { A: " s3cr3t\n", B: " " }), ["s3cr3t", undefined, undefined]);

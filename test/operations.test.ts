@@ -252,7 +252,8 @@ describe("the page on operations, on configuration", () => {
     }
     const inFeeds = ["guards", "schedule", "fetch", "events"].map((key) => `feeds.<name>.${key}`);
     const nested = ["pools", "feeds", "guards", "lists", "pools.<name>.lists", ...inFeeds];
-    const maps = ["feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
+    const flood = ["people", "within", "sameValue"].map((key) => `guards.events.${key}`);
+    const maps = [...flood, "feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];
     same(
       table(section("poolsync.yaml"), "key").map((row) => only(row["key"])),
       [...real.filter((key) => !nested.includes(key)), ...maps],

@@ -7,6 +7,8 @@ import type { Ceilings } from "../config/ceilings.ts";
 import { imbalance, TERMS, type Books } from "../core/books.ts";
 import { LETTER_KINDS } from "../core/failure.ts";
 import { readScanWait } from "./events/scan-wait.ts";
+import { runGate } from "../core/gate.ts";
+import { waitingFloods } from "./events/flood-gate.ts";
 import { pausedGates } from "./gates/pause.ts";
 import { CHANGE_SOURCES } from "../store/runs.ts";
 import { forgottenRuns } from "./runs/forgotten-runs.ts";
@@ -55,6 +57,10 @@ const namespaceStatus = z.object({
   pauses: z.array(
     z.object({ gate: z.string(), since: z.string(), by: z.string(), reason: z.string(), users: z.number() }),
   ),
+  /** Runs of events that wait for an approval. `users`: of whom something is kept. Absent where there are none. */
+  floods: z
+    .array(z.object({ run: z.string(), feed: z.string(), pool: z.string(), since: z.string(), users: z.number() }))
+    .optional(),
   runs: z.array(
     z.object({
       run: z.string(),
@@ -152,6 +158,10 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
   for (const { gate, since, by, reason } of await pausedGates(store)) {
     pauses.push({ gate, since: iso(since), by, reason, users: await store.gates.kept(gate) });
   }
+  const floods: NonNullable<NamespaceStatus["floods"]> = [];
+  for (const { id, feed, pool, startedAt } of await waitingFloods(store)) {
+    floods.push({ run: id, feed, pool, since: iso(startedAt), users: await store.gates.kept(runGate(id)) });
+  }
   const runs: NamespaceStatus["runs"] = [];
   for (const { id, feed, pool, source, state, startedAt } of await store.runs.list(RUNS)) {
     runs.push({
@@ -194,6 +204,7 @@ export async function statusOf(engine: Engine, { ceilingsOf, verify }: StatusOpt
       probeAt: iso(probeAt),
     })),
     pauses,
+    ...(floods.length === 0 ? {} : { floods }),
     runs,
     ...(isUsed
       ? {

@@ -21,6 +21,7 @@ const SERVED: ReadonlySet<string> = new Set([
   "runs list",
   "runs show",
   "runs report",
+  "runs approve",
   "runs cancel",
   "pause",
   "resume",

@@ -13,6 +13,7 @@ import type { PaceSetting } from "./ceilings.ts";
 import type { Problem } from "./config-error.ts";
 import { eventsFaults, eventsForm, eventsOf, expressionFaults, snapshotAgeForm, type EventsSetting } from "./events.ts";
 import { form, map, scalar, text } from "./config-form.ts";
+import { floodForm, floodOf } from "./flood.ts";
 import {
   attributeFaults,
   attributesForm,
@@ -135,6 +136,7 @@ const guards = map("a map of guards", {
   emptyColumn: z.exactOptional(z.boolean({ error: form("true or false") })),
   from: z.exactOptional(fromOne),
   least: z.exactOptional(fromOne),
+  events: floodForm,
   protectUsers: z.exactOptional(names("a username")),
   protectAttributes: z.exactOptional(names("an attribute's name")),
 });
@@ -224,7 +226,12 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
   }
   if (!parsed.success || problems.length > 0) return { problems };
   const { pools = {}, feeds = {}, guards: given = {}, heal = false, keepBefore = false, ...rest } = parsed.data;
-  const common: GuardSettings = { ...DEFAULT_GUARDS, ...given };
+  const guardsOver = (others: GuardSettings, said: NonNullable<typeof parsed.data.guards> = {}): GuardSettings => ({
+    ...others,
+    ...said,
+    events: floodOf(said.events, others.events),
+  });
+  const common = guardsOver(DEFAULT_GUARDS, given);
   const settings: Record<string, FeedSetting> = {};
   for (const [feedName, setting] of Object.entries(feeds)) {
     const { username, attributes, version, ignore, ignoreUnknown, match, duplicates, events, ...others } = setting;
@@ -239,7 +246,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     });
     settings[feedName] = {
       ...others,
-      guards: { ...common, ...others.guards },
+      guards: guardsOver(common, others.guards),
       heal: others.heal ?? heal,
       keepBefore: others.keepBefore ?? keepBefore,
       notOwned: [],

@@ -4,8 +4,17 @@
  * are no catastrophe: so a guard needs both a share and a least count. Which, and why, is in docs/operations.md.
  */
 
-/** A share from 0 to 1; undefined where the guard is switched off. */
+/** Of plans a share from 0 to 1; undefined where the guard is switched off. */
 type Limit = number | undefined;
+
+/** Of the people whom events change: there is no whole of which they could be a share. */
+export interface FloodLimits {
+  /** So many people may be changed within that time. */
+  readonly people: number;
+  readonly withinMs: number;
+  /** So many may be given one value of an attribute where they had several; undefined where that is switched off. */
+  readonly sameValue: Limit;
+}
 
 export interface GuardSettings {
   /** The most of the matched users that may change. */
@@ -26,6 +35,8 @@ export interface GuardSettings {
   readonly from: number;
   /** How many users or rows break a guard at the least; undefined where each guard has its own count. */
   readonly least: number | undefined;
+  /** What events may change before somebody looks (flood.ts); undefined where that is switched off. */
+  readonly events: FloodLimits | undefined;
   /** Users and attributes that are never written, whatever is approved. */
   readonly protectUsers: readonly string[];
   readonly protectAttributes: readonly string[];
@@ -41,6 +52,7 @@ export const DEFAULT_GUARDS: GuardSettings = Object.freeze({
   emptyColumn: true,
   from: 10,
   least: undefined,
+  events: { people: 500, withinMs: 600_000, sameValue: 150 },
   protectUsers: [],
   protectAttributes: [],
 });

@@ -70,6 +70,7 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
       ready: () => engine.connected && clock.now() !== undefined && !interrupts.drain.aborted,
       notes: () => [
         ...notesWithoutAof(engine.store),
+        ...drainer.notes,
         ...new Set([...pools.deliveries].flatMap(({ paused }) => paused.map(pauseNote))),
       ],
       log,

@@ -25,6 +25,8 @@ export interface Gates {
   list(): Promise<readonly ClosedGate[]>;
   /** How many users a gate keeps, of those that were met since it was closed. */
   kept(gate: string): Promise<number>;
+  /** Some of these users, `limit` at most, by their keys: in the order of these. */
+  keptUsers(gate: string, limit: number): Promise<readonly string[]>;
   /** Gates that are open, and still keep users: somebody was to release them, and did not come to the end. */
   opened(): Promise<readonly string[]>;
 }

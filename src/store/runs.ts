@@ -5,8 +5,8 @@
 import type { Books } from "../core/books.ts";
 
 /**
- * A run that a guard has stopped is `needs-approval`: then it goes on as `reading`, is `cancelled`, or has `expired`. Any
- * other may be cancelled too.
+ * A run that a guard has stopped is `needs-approval`: then it goes on as `reading`, of events, of which nothing is to be
+ * read, as `delivering`; is `cancelled`, or has `expired`. Any other may be cancelled too.
  */
 export const RUN_STATES = [
   "needs-approval",

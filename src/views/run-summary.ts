@@ -92,6 +92,6 @@ interface StateOf extends Pick<Run, "source"> {
 
 /** A run that was put with --detach stays `delivering` until its command comes again: people see when it is over. */
 export function stateText({ state, source }: StateOf, { pending }: Books): string {
-  if (source === "events" && (state === "reading" || state === "delivering")) return "takes events";
+  if (source === "events" && state === "reading") return "takes events";
   return state === "delivering" && pending === 0 ? "delivered" : state;
 }

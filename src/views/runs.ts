@@ -6,6 +6,7 @@ import { directRunId, type Run } from "../store/runs.ts";
 import { planDocument, planText } from "./plan-view.ts";
 import { stateText, summaryText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
+import { waitingDocument, waitingText } from "./waiting-events.ts";
 import { whoDelivers } from "./who-delivers.ts";
 
 function described({ id, source, pool, feed, state, asOf, startedAt, finishedAt, rows }: Run): object {
@@ -63,7 +64,7 @@ export function runListText(runs: readonly ListedRun[], { width, now, command }:
   return lines + indent("", sentence, width);
 }
 
-export function runDocument({ run, summary, kept }: ShownRun, showValues: boolean): object {
+export function runDocument({ run, summary, kept, waiting }: ShownRun, showValues: boolean): object {
   const { balanced, deadLetters, deadPeople, books, missed } = summary;
   return {
     ...described(run),
@@ -73,6 +74,7 @@ export function runDocument({ run, summary, kept }: ShownRun, showValues: boolea
     deadPeople,
     ...(missed === undefined ? {} : { missed }),
     ...(kept?.summary ? { plan: planDocument(kept.summary, run.pool, showValues) } : {}),
+    ...(waiting ? { waiting: waitingDocument(waiting, run, showValues) } : {}),
     ...(kept ? { expiresAt: new Date(kept.header.expiresAt).toISOString() } : {}),
   };
 }
@@ -85,14 +87,19 @@ interface RunLook {
   readonly command: SummaryWords["command"];
 }
 
-export function runText({ run, summary, kept, othersDeliver, workers, paused }: ShownRun, look: RunLook): string {
+export function runText(shown: ShownRun, look: RunLook): string {
+  const { run, summary, kept, waiting, othersDeliver, workers, paused } = shown;
   const { width, noColor, showValues, command } = look;
   const { id, pool, state } = run;
   if (state === "needs-approval") {
     const plan = kept?.summary ? planText(kept.summary, { pool, noColor, showValues }, width) : "";
+    const events = waiting ? waitingText(waiting, run, { width, showValues }) : "";
     const until = kept ? ` until ${new Date(kept.header.expiresAt).toISOString()}` : "";
-    const sentence = `Nothing of it was written. It waits for an approval${until}: \`${command("runs", "approve", id)}\`, or \`${command("runs", "cancel", id)}\`.`;
-    return `${plan}\n${indent("", sentence, width)}`;
+    const what = waiting
+      ? `Nothing of it was written, and what else comes of ${run.feed} waits with it. The run waits`
+      : "Nothing of it was written. It waits";
+    const sentence = `${what} for an approval${until}: \`${command("runs", "approve", id)}\`, or \`${command("runs", "cancel", id)}\`.`;
+    return `${plan}${events}\n${indent("", sentence, width)}`;
   }
   const begun = new Date(run.startedAt).toISOString();
   const asOf = new Date(run.asOf).toISOString();

@@ -4,7 +4,7 @@ import type { AliveWorker } from "../store/workers.ts";
 import { adviceOf } from "../core/advice.ts";
 import { keptText, sincePaused } from "../app/gates/pause.ts";
 import { WITHOUT_AOF } from "../app/without-aof.ts";
-import { scheduleGate } from "../core/gate.ts";
+import { runGate, scheduleGate } from "../core/gate.ts";
 import { age, count, counted } from "../core/amounts.ts";
 import { booksText, stateText, type SummaryWords } from "./run-summary.ts";
 import { indent, table } from "./table.ts";
@@ -13,8 +13,21 @@ import { indent, table } from "./table.ts";
 const RESTORED_FOR_MS = 86_400_000;
 
 export function statusText(status: NamespaceStatus, width: number, command: SummaryWords["command"]): string {
-  const { engine, since, pools, deadLetters, holds, pauses, runs, damaged, unsealed, books, balanced, verified } =
-    status;
+  const {
+    engine,
+    since,
+    pools,
+    deadLetters,
+    holds,
+    pauses,
+    floods = [],
+    runs,
+    damaged,
+    unsealed,
+    books,
+    balanced,
+    verified,
+  } = status;
   return [
     indent("", `Engine: ${engine}${since === undefined ? "" : `, with everything since ${since}`}`, width),
     ...storeSentences(status).map((text) => indent("", text, width)),
@@ -23,6 +36,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     schedulesText(status, width),
     ...holds.map((hold) => holdText(hold, width)),
     ...pauses.map((pause) => pauseText(pause, width)),
+    ...floods.map((flood) => floodText(flood, width, command)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
     inboxText(status, width, command),
@@ -147,6 +161,15 @@ function holdText({ pool, scope, kind, since }: NamespaceStatus["holds"][number]
 function pauseText({ users, since, ...pause }: NamespaceStatus["pauses"][number], width: number): string {
   const said = sincePaused({ ...pause, since: Date.parse(since) });
   return `\n${indent("", `${said} ${keptText(pause.gate, users)}`, width)}`;
+}
+
+function floodText(
+  { run, feed, since, users }: NonNullable<NamespaceStatus["floods"]>[number],
+  width: number,
+  command: SummaryWords["command"],
+): string {
+  const sentence = `Events of ${feed} have waited for an approval since ${since}. ${keptText(runGate(run), users)} Look with \`${command("runs", "show", run)}\`.`;
+  return `\n${indent("", sentence, width)}`;
 }
 
 function unsealedText(documents: number): string {

@@ -24,4 +24,4 @@ export const PLAIN = ["--duplicates", "last"] as const;
 
 /** A configuration file. */
 export const GUARDS_OFF =
-  "guards: { changed: off, cleared: off, sameValue: off, shape: off, unmatched: off, rows: off, emptyColumn: false }\n";
+  "guards: { changed: off, cleared: off, sameValue: off, shape: off, unmatched: off, rows: off, emptyColumn: false, events: off }\n";

@@ -29,6 +29,14 @@ function statusOf(pace: NamespaceStatus["pools"][number]["pace"]): NamespaceStat
   };
 }
 
+test("events that wait for an approval are told with the command that shows them", () => {
+  const flood = { run: "r-1", feed: "crm", pool: "eu-west-1_AbCdEfGhI", since: "2026-11-21T04:27:33.212Z", users: 100 };
+  const status = { ...statusOf({ ratePerSecond: 20, ceilingPerSecond: 20 }), floods: [flood] };
+  const text = statusText(status, 200, (...words) => words.join(" "));
+  const said = "Events of crm have waited for an approval since 2026-11-21T04:27:33.212Z.";
+  assert.ok(text.includes(`${said} Changes of 100 users are kept. Look with \`runs show r-1\`.`), text);
+});
+
 for (const width of [60, 100]) {
   test(`a terminal of ${width} columns is shown both paces of a pool, each with its ceiling and last cut`, () => {
     const text = statusText(statusOf({ ratePerSecond: 20, ceilingPerSecond: 20 }), width, () => "");

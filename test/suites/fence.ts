@@ -67,7 +67,7 @@ const READING: Readonly<Record<string, readonly string[]>> = {
   runs: ["get", "list", "unfinished", "books", "forgotten"],
   holds: ["list"],
   exceptions: ["about"],
-  gates: ["list", "kept", "opened"],
+  gates: ["list", "kept", "keptUsers", "opened"],
   reservations: ["holder"],
   workers: ["list"],
   beforeImages: ["read"],

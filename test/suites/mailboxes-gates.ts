@@ -65,6 +65,7 @@ export function gateCases(suite: Suite): void {
       }
       assert.equal(await u.due(), 1);
       assert.equal(await u.gates.kept(feedGate(paused.feed)), 30);
+      assert.deepEqual(await u.gates.keptUsers(feedGate(paused.feed), 20), users.toSorted().slice(0, 20));
       assert.deepEqual(await u.deliver("a"), { name: "x" });
       await u.gates.resume(feedGate(paused.feed));
       const released = [];

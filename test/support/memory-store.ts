@@ -300,9 +300,8 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     async list() {
       return [...closed.values()].toSorted((a, b) => a.since - b.since || (a.gate < b.gate ? -1 : 1));
     },
-    async kept(gate) {
-      return [...users.values()].filter(({ mailbox }) => gatesIn(mailbox).has(gate)).length;
-    },
+    kept: async (gate) => keptBy(gate).length,
+    keptUsers: async (gate, limit) => keptBy(gate).toSorted().slice(0, limit),
     async opened() {
       const keeping = [...users.values()].flatMap(({ mailbox }) => [...gatesIn(mailbox)]);
       return [...new Set(keeping)].filter((gate) => !closed.has(gate)).toSorted();

@@ -2,6 +2,8 @@
  * The run of a feed's events: one a feed, pool and day (UTC, by the store's clock). It is begun when its first event is put.
  * Once its day is over and nothing of it is pending, it is finished. One that was cancelled ends as others do, and the next
  * event begins another.
+ *
+ * A run of events that was approved is delivered, takes no more, and is finished as soon as nothing of it is pending.
  */
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
@@ -53,7 +55,8 @@ function isOpen({ source, state }: Run): boolean {
 export async function finishDayRuns(runs: Runs, log: Log, nowMs: number): Promise<void> {
   for (const run of await runs.unfinished()) {
     const { id, feed, pool, startedAt } = run;
-    if (!isOpen(run) || nowMs < endOfDay(startedAt) + AFTER_DAY_MS) continue;
+    if (!isOpen(run)) continue;
+    if (run.state === "reading" && nowMs < endOfDay(startedAt) + AFTER_DAY_MS) continue;
     const books = await runs.books(id);
     if (books.pending > 0 || !(await runs.transition(id, ["reading", "delivering"], "finished"))) continue;
     const ended: Run | undefined = await runs.get(id);

@@ -16,9 +16,10 @@ import { failureOf, messageOf, type Failure } from "../app-error.ts";
 import { startAccountScans } from "./account-scans.ts";
 import { createDayRuns, finishDayRuns } from "./day-run.ts";
 import { drainFeed, type DrainDeps } from "./drain-feed.ts";
+import { createFloodGate } from "./flood-gate.ts";
 import { createParkedWatch } from "./parked-watch.ts";
 
-export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "accountScans" | "signal"> {
+export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "accountScans" | "floods" | "signal"> {
   readonly config: Config;
   /** Told of a feed whose events wait, each time that they do, and why. */
   readonly onWait?: (feed: string, failure: Failure) => void;
@@ -29,6 +30,8 @@ export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "accountScan
 export interface Drainer {
   /** Something was added to the inbox. */
   wake(): void;
+  /** Which events wait for an approval, a line for each feed; of a minute ago at most. */
+  readonly notes: readonly string[];
   /** Ends what it does: what is not put is given back. */
   close(): Promise<void>;
 }
@@ -79,6 +82,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const closing = new AbortController();
   const ending = AbortSignal.any([closing.signal, engine.store.lost]);
   const dayRuns = createDayRuns(engine);
+  const floods = createFloodGate(engine, log);
   const parkedWatch = createParkedWatch(engine.store, log, options.config.parkedKeepMs);
   /** By feed. */
   const hands = new Map<string, Hand>();
@@ -106,7 +110,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
     const begunAt = performance.now();
     try {
-      await drainFeed({ ...options, dayRuns, accountScans, signal: ending }, { ...batch, firstAt });
+      await drainFeed({ ...options, dayRuns, accountScans, floods, signal: ending }, { ...batch, firstAt });
       failed.delete(feed);
     } catch (error) {
       if (ending.aborted) return void (await giveBack(batch, 0));
@@ -193,6 +197,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
           upkeepAt = performance.now() + UPKEEP_EVERY_MS;
           const nowMs = await engine.store.now();
           await finishDayRuns(runs, log, nowMs);
+          await floods.look();
           await parkedWatch.look(nowMs);
         }
         faultMs = undefined;
@@ -213,6 +218,9 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const draining = keepDraining().finally(() => renewing.abort());
   return {
     wake: () => alarm.resolve(),
+    get notes() {
+      return floods.notes;
+    },
     async close() {
       closing.abort();
       await draining;

@@ -1,9 +1,8 @@
 /** Entries of one feed, on their way from the inbox into mailboxes. */
 import type { Config } from "../../config/config.ts";
-import type { FeedSetting } from "../../config/config-file.ts";
-import { drainTime } from "../../core/inbox.ts";
+import type { GuardSettings } from "../../core/guards.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
-import { isTime, isTooFarAhead, ordinalText } from "../../core/version.ts";
+import { isTooFarAhead, ordinalText } from "../../core/version.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import { createProducer } from "../../delivery/producer.ts";
 import { createRowExceptions } from "../../delivery/row-exceptions.ts";
@@ -11,14 +10,17 @@ import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
 import { PRIORITY } from "../../queues/wake-ups.ts";
 import type { TakenEntry } from "../../store/inbox.ts";
-import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.ts";
+import { sealEvent } from "../../store/sealed-event.ts";
 import { StoreError } from "../../store/store-error.ts";
 import type { AccountScans } from "./account-scans.ts";
 import type { DayRuns } from "./day-run.ts";
-import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
-import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
+import { changesOf, type EntryChanges } from "./entry-changes.ts";
+import { pagesOf, type PagePart } from "./entry-pages.ts";
+import type { FloodGate } from "./flood-gate.ts";
+import type { ChangeTarget } from "./job-change.ts";
 import { passedAt } from "./passing-names.ts";
-import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
+import { dueOf, readEntry, settingOf, type ReadEntry } from "./read-entry.ts";
+import { toldOf, type ParkedReason } from "./read-event.ts";
 import type { Resolving } from "./record-names.ts";
 
 export interface DrainDeps {
@@ -28,6 +30,7 @@ export interface DrainDeps {
   readonly poolOf: (target: ChangeTarget) => Promise<Pool>;
   readonly dayRuns: DayRuns;
   readonly accountScans: Pick<AccountScans, "want">;
+  readonly floods: FloodGate;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
@@ -43,19 +46,8 @@ export interface FeedEntries {
   readonly firstAt: (id: string) => number;
 }
 
-interface ReadEntry extends Unresolved {
-  readonly id: string;
-  readonly event: CameEvent;
-  /** What a job is for may be known by now, and was not when it came. */
-  readonly target: ChangeTarget;
-  /** The expression that found its records; blank where it is one itself, or a list of them. */
-  readonly by: string;
-}
-
-/** A put holds a Redis up for as long as it has something to do: as much as a page of a file. */
-const PAGE_RECORDS = 500;
 /** Why nothing of a page was put: another drainer has one of its entries, or the store's clock went back. */
-const REFUSED = { late: "events were drained too late", ahead: "events lie ahead of the store's clock by now" };
+type Refusal = "late" | "ahead";
 /** What is wrong with a run where the events go into another. */
 const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended", "run-lost"]);
 
@@ -92,7 +84,7 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs, 
  * whatever ends this keeps what was done.
  */
 async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEntry[]): Promise<void> {
-  const { engine, log, signal } = deps;
+  const { engine, config, floods, log, signal } = deps;
   const [first] = read;
   if (first === undefined) return;
   const { target } = first;
@@ -130,14 +122,23 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
       } else if (part.isLast) toPark.push({ id, reason, left });
     }
     await park(deps, { feed, token }, toPark);
-    const became = toPut.length === 0 ? "put" : await put(deps, { target, token }, toPut);
+    const changes = toPut.map(({ made: { changes } }) => changes);
+    const { open, waitIn } = await floods.divide(
+      resolving.pool.profile,
+      feed,
+      guardsOf(config, target).events,
+      changes,
+    );
+    let became = await put(deps, { target, token }, toPut.slice(0, open));
+    if (became === "put") became = await put(deps, { target, token, waitIn }, toPut.slice(open));
     if (became === "put") {
       await waitForScan(deps, { feed, token, pool: resolving.pool }, unscanned);
       await waitForNames(deps, { feed, token }, passing);
       continue;
     }
     // Each is looked at again.
-    log.warn({ feed, events: read.length }, REFUSED[became]);
+    if (became === "late") log.warn({ feed, events: read.length }, "events were drained too late");
+    else log.warn({ feed, events: read.length }, "events lie ahead of the store's clock by now");
     await engine.store.inbox.defer({ token, ids: read.map(({ id }) => id) }, 0);
     break;
   }
@@ -197,61 +198,8 @@ async function waitForNames(
   log.info({ feed, events: entries.length }, "events wait for a name to pass on");
 }
 
-function readEntry(
-  { keyring }: Pick<Engine, "keyring">,
-  config: DrainDeps["config"],
-  { id, feed, arrival, arrivedAt, body }: TakenEntry,
-  since: number,
-): ReadEntry | ParkedReason {
-  const event = openEvent(keyring, { id, feed, body });
-  if (event === undefined) return "unreadable";
-  const timeMs = event.signedAt ?? arrivedAt;
-  const arrivals = Math.max(1, event.body.byteLength);
-  if (event.scheme === JOB_SCHEME) {
-    const job = readJobChange(config, event.body);
-    if (job.is === "unreadable") return "unreadable";
-    const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
-    const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, target: job.target, arrival, arrivals, arrivedAt, since, event, records, named: {}, by: "" };
-  }
-  const { events, pool } = settingOf(config, feed) ?? {};
-  if (events === undefined || pool === undefined) return "no-feed";
-  const records = readEvent(event, events, timeMs);
-  if (typeof records === "string") return records;
-  const target = { feed, pool: poolIdOf(config, pool) };
-  return {
-    id,
-    target,
-    arrival,
-    arrivals,
-    arrivedAt,
-    since,
-    event,
-    records,
-    named: events.mapping,
-    by: event.left?.by ?? events.records ?? "",
-  };
-}
-
-function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
-  return Object.hasOwn(feeds, name) ? feeds[name] : undefined;
-}
-
-/** Records as they may be put now, or from when on (epoch ms): an entry waits for the latest of its versions. */
-function dueOf(
-  records: readonly EventRecord[],
-  nowMs: number,
-): { readonly records: readonly EventRecord[]; readonly notBefore: number | undefined } {
-  let notBefore: number | undefined;
-  const judged = records.map((record): EventRecord => {
-    if (record.is === "parked" || record.change.version === undefined) return record;
-    // Whoever adds a job says any time.
-    if (!isTime(record.change.version.timeMs)) return { is: "parked", line: record.line, reason: "unreadable" };
-    const due = drainTime(ordinalText(record.change.version), nowMs);
-    if (due.is === "later") notBefore = Math.max(notBefore ?? 0, due.notBefore);
-    return due.is === "ahead" ? { is: "parked", line: record.line, reason: "ahead" } : record;
-  });
-  return { records: judged, notBefore };
+function guardsOf(config: DrainDeps["config"], { feed }: ChangeTarget): GuardSettings {
+  return (feed === undefined ? undefined : settingOf(config, feed)?.guards) ?? config.guards;
 }
 
 async function resolvingOf(
@@ -259,28 +207,11 @@ async function resolvingOf(
   target: ChangeTarget,
 ): Promise<Resolving & { readonly pool: Pool }> {
   const pool = await poolOf(target);
-  const setting = target.feed === undefined ? undefined : settingOf(config, target.feed);
-  const { protectUsers, protectAttributes } = setting?.guards ?? config.guards;
+  const { protectUsers, protectAttributes } = guardsOf(config, target);
   const users = new Set(protectUsers.map((name) => canonicalUsername(pool.profile, name)));
   const attributes = new Set(protectAttributes);
   const isProtected = { user: (name: string) => users.has(name), attribute: (name: string) => attributes.has(name) };
   return { engine, pool, isProtected, signal };
-}
-
-/** Its records in parts that a page takes: one that is empty where it has none. */
-function partsOf({ records }: ReadEntry): readonly (readonly EventRecord[])[] {
-  const count = Math.max(1, Math.ceil(records.length / PAGE_RECORDS));
-  return Array.from({ length: count }, (_, part) => records.slice(part * PAGE_RECORDS, (part + 1) * PAGE_RECORDS));
-}
-
-/** What of an entry comes with a page. */
-interface PagePart {
-  readonly entry: ReadEntry;
-  readonly records: readonly EventRecord[];
-  /** What comes with it last. */
-  readonly isLast: boolean;
-  /** The records that come with later pages, by their numbers. */
-  readonly later: readonly number[];
 }
 
 interface MadePart extends PagePart {
@@ -301,35 +232,20 @@ interface Progress {
   readonly isPut: boolean;
 }
 
-/** Entries in their order, in pages; one of more parts has pages of its own, but for the last. */
-function* pagesOf(entries: readonly ReadEntry[]): Generator<readonly PagePart[]> {
-  let page: PagePart[] = [];
-  let size = 0;
-  for (const entry of entries) {
-    const parts = partsOf(entry);
-    for (const [index, records] of parts.entries()) {
-      const isLast = index === parts.length - 1;
-      if (page.length > 0 && size + records.length > PAGE_RECORDS) {
-        yield page;
-        [page, size] = [[], 0];
-      }
-      const later = entry.records.slice(index * PAGE_RECORDS + records.length).map(({ line }) => line);
-      page.push({ entry, records, isLast, later });
-      size += records.length;
-      if (isLast) continue;
-      yield page;
-      [page, size] = [[], 0];
-    }
-  }
-  if (page.length > 0) yield page;
+/** Where a page goes, of whose entries this drainer has these. */
+interface PutPlace extends Pick<FeedEntries, "token"> {
+  readonly target: ChangeTarget;
+  /** The run that waits for an approval; absent for that of the day. */
+  readonly waitIn?: string | undefined;
 }
 
 /** Puts them as one page, whole or not at all. */
 async function put(
   deps: DrainDeps,
-  { target, token }: Pick<FeedEntries, "token"> & { readonly target: ChangeTarget },
+  { target, token, waitIn }: PutPlace,
   page: readonly MadePart[],
-): Promise<"put" | keyof typeof REFUSED> {
+): Promise<"put" | Refusal> {
+  if (page.length === 0) return "put";
   const { engine, poolOf, dayRuns, log } = deps;
   const { store, keyring } = engine;
   const { profile } = await poolOf(target);
@@ -355,13 +271,16 @@ async function put(
     createProducer({ engine, profile, run, priority: PRIORITY.event, sendUnless: "written" }).put(changes, facts);
   // Whoever looked them up may have taken until the next day.
   const runOfToday = async (): Promise<string> => dayRuns.of(feed, profile.id, await store.now());
-  let run = await runOfToday();
+  let run = waitIn ?? (await runOfToday());
   const answer = await putInto(run).catch(async (error: unknown) => {
     if (!(error instanceof StoreError && TAKES_NO_MORE.has(error.kind))) throw error;
+    // Somebody has decided: it is counted anew.
+    if (waitIn !== undefined) return undefined;
     dayRuns.forget(feed, profile.id);
     run = await runOfToday();
     return putInto(run);
   });
+  if (answer === undefined) return "late";
   if (!answer.accepted) {
     const isAhead = changes.some(
       ({ version }) => version !== undefined && isTooFarAhead(ordinalText(version), answer.at),

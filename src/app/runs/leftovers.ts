@@ -16,8 +16,8 @@ export async function leftoversOf(
 ): Promise<readonly Leftover[]> {
   const left: Leftover[] = [];
   for (const { id, feed, startedAt, state, pool: of } of await runs.list(LATEST_RUNS)) {
-    // What a cancelled run has put is discarded by whoever meets it.
-    if (of !== pool || meant.has(id) || state === "cancelled") continue;
+    // What a cancelled run has put is discarded by whoever meets it, and what waits for an approval is for nobody to deliver.
+    if (of !== pool || meant.has(id) || state === "cancelled" || state === "needs-approval") continue;
     const { pending } = await runs.books(id);
     if (pending > 0) left.push({ id, pool, feed, startedAt, pending });
   }

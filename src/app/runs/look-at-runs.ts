@@ -14,7 +14,9 @@ import { expireWaiting } from "./approvals.ts";
 import { defined } from "../../core/defined.ts";
 import { findRun } from "./find-run.ts";
 import { keptMissed } from "./kept-report.ts";
+import { isWaitingFlood } from "../events/flood-gate.ts";
 import { summarise, type RunSummary } from "./run-summary.ts";
+import { readWaitingEvents, type WaitingEvents } from "./waiting-events.ts";
 
 export interface ListedRun {
   readonly run: Run;
@@ -37,6 +39,8 @@ export interface ShownRun {
   readonly summary: RunSummary;
   /** The plan that is kept for an approval. */
   readonly kept: WrittenPlan | undefined;
+  /** What waits for one, of events. */
+  readonly waiting: WaitingEvents | undefined;
   /** True where workers deliver, and not the command that put the run. */
   readonly othersDeliver: boolean;
   /** How many workers are alive that deliver to the run's pool. */
@@ -57,7 +61,8 @@ export async function showRun(engine: Engine, log: Log, id: string): Promise<Sho
   const summary = await summarise(runs, letters, id, defined({ resumed: false, durationMs, missed }));
   const workers = await workersOf(engine.store, run.pool);
   const paused = await pauseOf(engine.store, run);
-  return { run, summary, kept, othersDeliver: engine.kind === "redis", workers, paused };
+  const waiting = isWaitingFlood(run) ? await readWaitingEvents(engine, run) : undefined;
+  return { run, summary, kept, waiting, othersDeliver: engine.kind === "redis", workers, paused };
 }
 
 export interface KeptPlan {
@@ -73,6 +78,12 @@ export async function readKeptPlan(engine: Engine, log: Log, id: string): Promis
   const run = await findRun(engine, id);
   const kept = await readStoredPlan({ plans: engine.store.plans, keyring: engine.keyring }, run, 0);
   if (kept?.summary) return { run, header: kept.header, summary: kept.summary, changes: kept.changes };
+  if (isWaitingFlood(run)) {
+    throw new AppError(
+      "not-waiting",
+      sentence`Run ${id} is of events, and has no plan: ${nextStep("runs", "show", id)} tells what waits in it.`,
+    );
+  }
   throw new AppError(
     "not-waiting",
     sentence`Run ${id} is ${run.state}, and no plan of it is kept: ${nextStep("runs", "show", id)} tells what it did, and ${nextStep("plan", "--html", "FILE")} makes a page of what a sync would do.`,

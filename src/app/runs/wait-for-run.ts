@@ -22,6 +22,7 @@ export interface WaitOptions extends Pick<SettlingOptions, "onLook" | "onHold" |
 export async function waitForRun(engine: Engine, log: Log, id: string, options: WaitOptions): Promise<ShownRun> {
   const { signal } = options;
   let run = await findRun(engine, id);
+  if (run.state === "needs-approval") return showRun(engine, log, id);
   const { pending } = await engine.store.runs.books(id);
   if (engine.kind === "embedded" && (pending > 0 || run.state === "reading")) {
     throw new AppError(

@@ -20,6 +20,7 @@ import { pausedGates, pausedSentence, type PausedGate } from "../gates/pause.ts"
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
 import type { Letter } from "../../core/letter.ts";
 import type { Runs } from "../../store/runs.ts";
+import { isWaitingFlood } from "../events/flood-gate.ts";
 import { viewLetter } from "../letters/letter-view.ts";
 import type { ExceptionView, Explanation, PendingUnit } from "./explanation.ts";
 import { scanWaitSentences } from "../events/scan-wait.ts";
@@ -192,9 +193,11 @@ async function lettersOfUser(engine: Engine, whose: { readonly pool: string; rea
 /** How many runs are looked through for those that wait. */
 const RUNS = 100;
 
-/** Of what waits for somebody's approval nothing is put: it may be of this user, too. */
+/** Of a plan that waits for somebody's approval nothing is put: it may be of this user, too. What events wait with is put. */
 async function approvalsAwaited(runs: Runs, pool: string): Promise<Sentence[]> {
-  const waiting = (await runs.list(RUNS)).filter((run) => run.pool === pool && run.state === "needs-approval");
+  const waiting = (await runs.list(RUNS)).filter(
+    (run) => run.pool === pool && run.state === "needs-approval" && !isWaitingFlood(run),
+  );
   return waiting.map(
     ({ id, feed }) =>
       sentence`Run ${id} of ${printable(feed)} waits for an approval, and nothing that it says of anybody is written before: see ${nextStep("runs", "show", id)}.`,

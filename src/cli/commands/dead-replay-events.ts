@@ -2,6 +2,7 @@
 import { messageOf, type Failure } from "../../app/app-error.ts";
 import { openDayRuns } from "../../app/events/day-run.ts";
 import { startDrainer } from "../../app/events/drain-events.ts";
+import { waitingFloods } from "../../app/events/flood-gate.ts";
 import { poolOfEvents, type EventGroup, type ParkedEvents } from "../../app/events/parked-events.ts";
 import { areEventsDrained, nobodyDrains, replayAndSettle, type EventReplay } from "../../app/events/replay-events.ts";
 import { demandNoPause, pauseOf } from "../../app/gates/pause.ts";
@@ -83,6 +84,7 @@ export async function replayEvents(
       const paused = await pauseOf({ gates }, { pool, feed });
       waiting.push(whoDelivers({ pool, pending, workers: await workersOf(engine.store, pool), paused }, command));
     }
+    waiting.push(...(await floodLines()));
     const text = [eventReplayText(replay, command), ...waiting.map((line) => `${line}\n`)].join("");
     return { document: { ...replay, eventRuns: idsOf(dayRuns) }, text, diedAgain: 0 };
   }
@@ -100,6 +102,7 @@ export async function replayEvents(
   }
   const before = await booksOf(runs, idsOf(await openDayRuns(runs, feeds)));
   const replay = await withDrainer();
+  const floods = await floodLines();
   const dayRuns = await openDayRuns(runs, feeds);
   const ids = idsOf(dayRuns);
   const own = [...new Set(dayRuns.map(({ pool }) => pool))];
@@ -112,6 +115,15 @@ export async function replayEvents(
   const after = await booksOf(runs, ids);
   const diedAgain = Math.max(0, after.dead - before.dead);
   return { document: { ...replay, eventRuns: ids }, text: textOf(replay, before, after, diedAgain), diedAgain };
+
+  /** What became of events where a guard keeps those of the feed. */
+  async function floodLines(): Promise<readonly string[]> {
+    const floods = (await waitingFloods(engine.store)).filter(({ feed }) => feeds.has(feed));
+    return floods.map(
+      ({ id, feed }) =>
+        `Events of ${printable(feed)} wait for an approval, and so do these: \`${command("runs", "show", id)}\`.`,
+    );
+  }
 
   /** Drains for as long as it is waited for. */
   async function withDrainer(): Promise<EventReplay> {
@@ -133,7 +145,8 @@ export async function replayEvents(
   function textOf(replayed: EventReplay, earlier: Books, later: Books, died: number): string {
     const dead = died === 0 ? "" : `${counted(died, "value")} died (see \`${command("dead", "list")}\`).\n`;
     const moved = `${movement(earlier, later, columnsOf(io.stdout))}${balanceText(imbalance(later) === 0, command)}\n`;
-    return `${eventReplayText(replayed, command)}${dead}${ids.length > 0 ? `\n${moved}` : ""}`;
+    const kept = floods.map((line) => `${line}\n`).join("");
+    return `${eventReplayText(replayed, command)}${kept}${dead}${ids.length > 0 ? `\n${moved}` : ""}`;
   }
 }
 

@@ -131,8 +131,8 @@ function runResume({ io }: Context, flags: PauseFlags): Promise<number> {
   );
 }
 
-/** `kept`: users, before it was resumed. */
-async function resumedText(
+/** What becomes of those whom a gate has kept. `kept`: users, before it was opened. */
+export async function resumedText(
   { kind, store }: Engine,
   users: number,
   kept: number,

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { isComplete } from "../../app/runs/run-summary.ts";
 import { ranToItsEnd, waitForRun } from "../../app/runs/wait-for-run.ts";
+import { runGate } from "../../core/gate.ts";
 import { nextStep, sentence, type Sentence } from "../../core/sentence.ts";
 import { EXIT } from "../../exit-codes.ts";
 import { withScope } from "../../lifecycle.ts";
@@ -25,6 +26,7 @@ import { engineOptions, openConfig, type EngineFlags } from "../opening.ts";
 import { integer } from "../option-values.ts";
 import { writeKeptPage } from "../page-file.ts";
 import { createProgress } from "../progress.ts";
+import { resumedText } from "./pause.ts";
 
 interface ListFlags extends EngineFlags {
   readonly limit?: number;
@@ -97,7 +99,7 @@ interrupted.`,
   engineOptions(
     runs
       .command("approve")
-      .description("Have a run go on whose plan broke a guard, with exactly the plan that `runs show` shows.")
+      .description("Have a run go on that a guard has stopped, with exactly what `runs show` shows.")
       .argument("<id>"),
   )
     .addHelpText(
@@ -107,8 +109,8 @@ Examples:
   $ poolsync runs show r-mwpw75al-0d0e85
   $ poolsync runs approve r-mwpw75al-0d0e85
 
-A directory worker carries it out. Users who were changed since the plan was
-made are skipped and reported.`,
+A directory worker carries out a plan. Users who were changed since it was made
+are skipped and reported. Of events all that waits goes on.`,
     )
     .action(context.act((id: string, flags: EngineFlags) => approve(context, id, flags)));
   engineOptions(
@@ -220,8 +222,14 @@ function report({ io }: Context, id: string, flags: EngineFlags): Promise<number
 
 function approve({ io }: Context, id: string, flags: EngineFlags): Promise<number> {
   return printEngine(io, flags, async (engine, { log }) => {
-    const { plan, feed, pool } = await approveRun(engine, log, id);
-    if (flags.json === true) return `${JSON.stringify({ run: id, plan, feed, pool })}\n`;
+    const kept = await engine.store.gates.kept(runGate(id));
+    const { plan, users, feed, pool } = await approveRun(engine, log, id);
+    if (flags.json === true) return `${JSON.stringify({ run: id, plan, feed, pool, users })}\n`;
+    if (users !== undefined) {
+      const command = (...words: readonly string[]): string => commandLine(io, words, flags);
+      const became = await resumedText(engine, users, kept, command);
+      return indent("", `Run ${id} of ${feed} goes on. ${became}`, columnsOf(io.stdout));
+    }
     const look = commandLine(io, ["runs", "show", id], flags);
     return `Run ${id} goes on with plan ${plan}. A directory worker carries it out: \`${look}\`.\n`;
   });

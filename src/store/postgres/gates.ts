@@ -49,6 +49,13 @@ export function createGates(database: StoreDatabase, now: () => number): Gates {
       ]);
       return rows[0]?.n ?? 0;
     },
+    async keptUsers(gate, limit) {
+      const rows = await database.query<{ user_key: string }>(
+        "SELECT user_key FROM poolsync.kept WHERE gate = $1 ORDER BY user_key LIMIT $2",
+        [gate, limit],
+      );
+      return rows.map(({ user_key }) => user_key);
+    },
     async opened() {
       const rows = await database.query<{ gate: string }>(
         "SELECT DISTINCT gate FROM poolsync.kept WHERE gate NOT IN (SELECT gate FROM poolsync.gates) ORDER BY gate",

@@ -54,7 +54,8 @@
  * | N sweep:<pool>    | string | `<end in epoch ms>\|<who sweeps>`: a lease                         | the lease         |
  * | P targets         | hash   | pool -> `Target` of store/store.ts, JSON                           | for ever          |
  * | P memory          | hash   | name -> text that belongs to the namespace; `format`, `identity`,  | for ever          |
- * |                   |        | `epoch` and `since` are the store's: see store/fence.ts            |                   |
+ * |                   |        | `epoch` and `since` are the store's: see store/fence.ts; `flood …` |                   |
+ * |                   |        | has whom events of a feed changed lately (app/events/flood-gate.ts)|                   |
  * | P links:<pool>    | hash   | digest of an address, number or name -> whose it was, sealed       | until it is written |
  * | P alias:<pool>:   | string | `<end in epoch ms>\|<user>`: who may give themselves what has this | the reservation   |
  * |   <digest>        |        | link digest; `feeds:<feed>`: which process has the feed's lease;    |                   |

@@ -24,6 +24,10 @@ export function createRedisGates(redis: RedisClient, keys: Keys, scripts: Script
       return gates.toSorted((a, b) => a.since - b.since || (a.gate < b.gate ? -1 : 1));
     },
     kept: (gate) => redis.zlexcount(keys.kept, `[${gate}\0`, `(${gate}\u0001`),
+    async keptUsers(gate, limit) {
+      const members = await redis.zrangebylex(keys.kept, `[${gate}\0`, `(${gate}\u0001`, "LIMIT", 0, limit);
+      return members.map((member) => member.slice(gate.length + 1));
+    },
     opened: async () => gateNames.parse(await scripts.run("gates-opened", [keys.gates, keys.kept], [])),
   };
 }

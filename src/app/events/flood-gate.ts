@@ -1,0 +1,178 @@
+/**
+ * The guard of events, before each page: of its entries those are let through, from the first, that the feed's guard lets
+ * through, and the others go into a run that *needs approval*. What is put into that one is kept by its gate. While it is
+ * undecided all that comes of the feed goes there, uncounted; once somebody has approved or cancelled it, it is counted
+ * anew, from nobody.
+ *
+ * Who was counted is one text of the namespace, and so is the run that waits. It is only set where it is still as it was
+ * read, so that several processes together let no more through than one would. A process that dies behind that has
+ * counted people who were not put: they are put, or wait, when another one has their entries.
+ */
+import { z } from "zod";
+import type { Change } from "../../core/change.ts";
+import { defined } from "../../core/defined.ts";
+import { admit, replacedBy, type ChangedPerson, type FloodReached } from "../../core/flood.ts";
+import type { FloodLimits } from "../../core/guards.ts";
+import { canonicalUsername, type PoolProfile } from "../../core/pool-schema.ts";
+import { ordinalText, versionText } from "../../core/version.ts";
+import type { Log } from "../../log.ts";
+import type { Engine } from "../../queues/engine.ts";
+import { soundDocument } from "../../store/documents.ts";
+import type { Run } from "../../store/runs.ts";
+import type { Store } from "../../store/store.ts";
+import { freshRunId } from "../runs/run-id.ts";
+
+export interface FloodGate {
+  /** How many entries of a page go on, from the first, each by its changes; the others go into this run. */
+  divide(
+    profile: PoolProfile,
+    feed: string,
+    limits: FloodLimits | undefined,
+    entries: readonly (readonly Change[])[],
+  ): Promise<{ readonly open: number; readonly waitIn?: string }>;
+  /** Looks which runs wait. */
+  look(): Promise<void>;
+  /** A line for each, as they were at the last look. */
+  readonly notes: readonly string[];
+}
+
+/** What was met, of a run that waits. */
+const reachedForm = z.discriminatedUnion("guard", [
+  z.object({ guard: z.literal("people"), limit: z.number(), count: z.number() }),
+  z.object({
+    guard: z.literal("sameValue"),
+    attribute: z.string(),
+    limit: z.number(),
+    count: z.number(),
+    values: z.number(),
+  }),
+]);
+const given = z.record(z.string(), z.tuple([z.string(), z.string()]).readonly());
+const countedForm = z.object({
+  people: z.record(z.string(), z.object({ at: z.number(), given })),
+  /** The run that waits, or did until somebody has decided; then, once people are counted again, the run before. */
+  run: z.exactOptional(z.string()),
+  after: z.exactOptional(z.string()),
+  reached: z.exactOptional(reachedForm),
+  withinMs: z.exactOptional(z.number()),
+});
+type Counted = z.infer<typeof countedForm>;
+
+const nameOf = (feed: string, pool: string): string => `flood ${JSON.stringify([feed, pool])}`;
+
+/** As much of a digest as tells the values of some thousands of people apart. */
+const SHORT = 8;
+const shortened = (digest: string): string => digest.slice(0, SHORT);
+
+/** The version of what says none: nothing is newer. */
+const NOW = "9";
+
+/** Why a run waits; undefined where that is not known any more. */
+export async function floodOfRun(
+  store: Pick<Store, "recall">,
+  { id, feed, pool }: Pick<Run, "id" | "feed" | "pool">,
+): Promise<{ readonly reached: FloodReached; readonly withinMs: number } | undefined> {
+  const { run, reached, withinMs } = countedIn(await store.recall(nameOf(feed, pool)));
+  return run === id && reached && withinMs !== undefined ? { reached, withinMs } : undefined;
+}
+
+/** Those that wait for somebody's decision. */
+export async function waitingFloods({ runs }: Pick<Store, "runs">): Promise<readonly Run[]> {
+  return (await runs.unfinished()).filter(isWaitingFlood);
+}
+
+export function isWaitingFlood({ source, state }: Pick<Run, "source" | "state">): boolean {
+  return source === "events" && state === "needs-approval";
+}
+
+export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyring">, log: Log): FloodGate {
+  const { runs } = store;
+  let waiting: readonly Pick<Run, "id" | "feed">[] = [];
+
+  /** Of each entry the people whose values change by the ledger. */
+  async function changedIn(
+    profile: PoolProfile,
+    entries: readonly (readonly Change[])[],
+  ): Promise<readonly (readonly ChangedPerson[])[]> {
+    const userOf = ({ username }: Change): string => keyring.userKey(profile.id, canonicalUsername(profile, username));
+    const users = new Set(entries.flat().map(userOf));
+    const ledgers = await store.mailboxes.ledgers([...users]);
+    return entries.map((changes) => {
+      const people = new Map<string, ChangedPerson>();
+      for (const change of changes) {
+        const user = userOf(change);
+        const { person = {}, version, arrival = 0, overruled, units } = change;
+        const account = person.account && keyring.accountMark(profile.id, person.account);
+        const of = version === undefined ? NOW : versionText(ordinalText(version), arrival);
+        for (const { name, value } of units) {
+          if (overruled?.has(name) === true) continue;
+          const digest = keyring.valueDigest(name, value);
+          const unit = { name, digest, version: of, account };
+          const replaced = replacedBy(ledgers.get(user) ?? {}, unit);
+          if (replaced === undefined) continue;
+          people.set(user, {
+            user,
+            given: { ...people.get(user)?.given, [name]: [shortened(digest), shortened(replaced)] },
+          });
+        }
+      }
+      return [...people.values()];
+    });
+  }
+
+  /** A run that waits, and into which nobody has put anything but what waits. `after`: the one before it. */
+  async function beginWaiting(pool: string, feed: string, after: string): Promise<Run | undefined> {
+    const identity = keyring.contentName(`flood ${JSON.stringify([feed, pool]).replaceAll(" ", "_")} ${after}`);
+    const beginning = { id: freshRunId(), source: "events" as const, pool, feed, identity, asOf: await store.now() };
+    const { run } = await runs.begin(beginning);
+    await runs.transition(run.id, ["reading"], "needs-approval");
+    return runs.get(run.id);
+  }
+
+  return {
+    async divide(profile, feed, limits, entries) {
+      const all = { open: entries.length };
+      if (limits === undefined) return all;
+      const { id: pool } = profile;
+      const name = nameOf(feed, pool);
+      const changing = changedIn(profile, entries);
+      for (;;) {
+        const [text, changed] = await Promise.all([store.recall(name), changing]);
+        const { people: before, run: waits, after = waits } = countedIn(text);
+        const isUndecided = waits !== undefined && (await runs.get(waits))?.state === "needs-approval";
+        if (isUndecided) return { open: 0, waitIn: waits };
+        if (changed.every((people) => people.length === 0)) return all;
+        const { window, admitted, reached } = admit(before, changed, limits, await store.now());
+        if (reached === undefined) {
+          if (await set(name, text, defined({ people: window, after }))) return all;
+          continue;
+        }
+        const run = await beginWaiting(pool, feed, after ?? "first");
+        const { withinMs } = limits;
+        const isSet = run !== undefined && (await set(name, text, { people: {}, run: run.id, reached, withinMs }));
+        // Another process has counted meanwhile, or begun to wait.
+        if (!isSet) continue;
+        const { guard, count, limit } = reached;
+        log.warn({ run: run.id, feed, pool, guard, people: count, limit }, "events need approval");
+        waiting = [...waiting, run];
+        // Somebody who was quicker has decided already.
+        if (run.state === "needs-approval") return { open: admitted, waitIn: run.id };
+      }
+    },
+    async look() {
+      waiting = await waitingFloods(store);
+    },
+    get notes() {
+      return waiting.map(({ id, feed }) => `events of feed ${feed} wait for an approval: run ${id}`);
+    },
+  };
+
+  function set(name: string, from: string | undefined, to: Counted): Promise<boolean> {
+    return store.exchange(name, from, JSON.stringify(to));
+  }
+}
+
+/** What broke in the store was nobody. */
+function countedIn(text: string | undefined): Counted {
+  return soundDocument(countedForm, text ?? "null") ?? { people: {} };
+}
