@@ -7,12 +7,28 @@ import { entriesOf, form, map, text, type Entries } from "./config-form.ts";
 import { expressionFault } from "./expression.ts";
 import { attributesForm, attributesOf, matchForm, usernameForm, usernameOf, versionForm } from "./mapping-form.ts";
 import { span, variableForm } from "./schedule.ts";
+import {
+  hasOwnForm,
+  senderFaults,
+  senderForms,
+  senderOf,
+  versionColumnOf,
+  type SenderSetting,
+} from "./sender-setting.ts";
 import { signedFault } from "./signed-text.ts";
 import { defined } from "../core/defined.ts";
 import { SPAN_FORM } from "../core/span.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 
-export const SCHEMES = ["standard-webhooks", "bamboohr", "hmac", "bearer", "none"] as const;
+export const SCHEMES = [
+  "standard-webhooks",
+  "bamboohr",
+  "hubspot",
+  "salesforce-outbound",
+  "hmac",
+  "bearer",
+  "none",
+] as const;
 export type Scheme = (typeof SCHEMES)[number];
 export const ALGORITHMS = ["sha256", "sha512", "sha1"] as const;
 export const ENCODINGS = ["hex", "base64", "base64url"] as const;
@@ -32,7 +48,7 @@ export interface HmacSetting {
   readonly timestampPart?: string | undefined;
 }
 
-export interface EventsSetting {
+export interface EventsSetting extends SenderSetting {
   readonly scheme: Scheme;
   /** Variables of the environment that hold the secret, the present one first; none for `none`. */
   readonly secret: readonly string[];
@@ -91,6 +107,7 @@ export const eventsForm = map("a map with `scheme` and `secret`", {
   signed: text("a text such as {timestamp}.{body}").optional(),
   timestampHeader: header.optional(),
   timestampPart: part.optional(),
+  ...senderForms,
   records: text("a JMESPath expression such as employees[*]").optional(),
   username: usernameForm.optional(),
   match: matchForm.optional(),
@@ -117,6 +134,7 @@ export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): Even
     id,
     idHeader,
     records,
+    ...senderOf(said),
     mapping: defined({
       ...feed,
       usernameColumn: who?.usernameColumn ?? feed.usernameColumn,
@@ -124,7 +142,7 @@ export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): Even
       // A column that says what it holds is not looked for in the attribute that the file's column holds.
       match: match ?? (who?.identifier === undefined ? feed.match : undefined),
       attributes: attributes === undefined ? feed.attributes : attributesOf(attributes),
-      versionColumn: version ?? feed.versionColumn,
+      versionColumn: version ?? versionColumnOf(scheme, feed.versionColumn),
       // An event says more than a feed wants to know: its own kind, and who sent it.
       ignored: [],
       unknown: "ignore" as const,
@@ -160,6 +178,7 @@ export function eventsFaults(content: unknown): readonly Fault[] {
     const faults = [...feedFaults(name, feed), ...secretFaults(events), ...idFaults(events, feed["version"])];
     if (events["scheme"] === "hmac") faults.push(...hmacFaults(events));
     else if (isScheme(events["scheme"])) faults.push(...strayFaults(events, events["scheme"]));
+    faults.push(...senderFaults(events));
     return faults.map(([key, message]) => ({ path: ["feeds", name, ...key.split(".")], message }));
   });
 }
@@ -200,9 +219,9 @@ function secretFaults(events: Entries): FaultAt[] {
 }
 
 function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
-  const { scheme, id, idHeader, version = feedVersion, signed } = events;
+  const { scheme, format, id, idHeader, version = feedVersion, signed } = events;
   const faults: FaultAt[] = [];
-  if (scheme === "standard-webhooks" || scheme === "bamboohr") {
+  if (scheme === "standard-webhooks" || hasOwnForm(scheme)) {
     for (const key of ["id", "idHeader"]) {
       if (events[key] !== undefined)
         faults.push([
@@ -216,6 +235,7 @@ function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
     faults.push(["events.idHeader", "Expected one of `id` and `idHeader`"]);
   if (
     (scheme === "hmac" || scheme === "bearer") &&
+    format === undefined &&
     version === undefined &&
     id === undefined &&
     idHeader === undefined
@@ -237,13 +257,15 @@ function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
 
 const HMAC_KEYS = ["header", "part", "prefix", "algorithm", "encoding", "signed", "timestampHeader", "timestampPart"];
 
+const TIMELESS: ReadonlySet<Scheme> = new Set(["salesforce-outbound", "bearer", "none"]);
+
 function strayFaults(events: Entries, scheme: Scheme): FaultAt[] {
   const stray = HMAC_KEYS.filter((key) => events[key] !== undefined);
   const faults = stray.map((key): FaultAt => [
     `events.${key}`,
     `Expected no \`${key}\` beside \`scheme: ${scheme}\`: it is for \`hmac\``,
   ]);
-  if (events["tolerance"] !== undefined && (scheme === "bearer" || scheme === "none")) {
+  if (events["tolerance"] !== undefined && TIMELESS.has(scheme)) {
     faults.push([
       "events.tolerance",
       `Expected no \`tolerance\` beside \`scheme: ${scheme}\`: it has no time of signing`,

@@ -15,6 +15,7 @@ import { openEvent, sealEvent, type CameEvent } from "../../store/sealed-event.t
 import { StoreError } from "../../store/store-error.ts";
 import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.ts";
+import { planAfterGap } from "./gap-plan.ts";
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
 import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 import type { Resolving } from "./record-names.ts";
@@ -155,6 +156,12 @@ async function park(
   { feed, token }: Pick<FeedEntries, "feed" | "token">,
   entries: readonly ToPark[],
 ): Promise<void> {
+  await planAfterGap(
+    engine,
+    log,
+    feed,
+    entries.flatMap(({ reason, left = [] }) => [reason, ...left.map((one) => one.reason)]),
+  );
   for (const [reason, theirs] of Map.groupBy(entries, (entry) => entry.reason)) {
     const gone = await engine.store.inbox.park({ token, ids: theirs.map(({ id }) => id) }, reason);
     const records = countedBy(theirs.flatMap(({ left = [] }) => left));
@@ -288,6 +295,12 @@ async function put(
     const reason = toldOf(part.left);
     return part.isLast && reason ? [{ id: part.entry.id, reason, body: withRest(part) }] : [];
   });
+  await planAfterGap(
+    engine,
+    log,
+    feed,
+    page.flatMap(({ left }) => left.map(({ reason }) => reason)),
+  );
   const kept = page.flatMap((part) => (part.isLast ? [] : [{ id: part.entry.id, body: withRest(part) }]));
   const sum = (count: (made: EntryChanges) => number): number => page.reduce((all, { made }) => all + count(made), 0);
   const facts = {
