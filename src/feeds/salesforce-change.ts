@@ -124,6 +124,8 @@ function saidOf(
 /** A field that was cleared may be named alone. */
 function clear(said: Record<string, unknown>, path: string): void {
   const [name = "", part] = path.split(".", 2);
+  // It would be something else than a field of this name.
+  if (name === "__proto__") return;
   const there = Object.hasOwn(said, name) ? said[name] : undefined;
   if (part === undefined) said[name] ??= null;
   else if (there === undefined) said[name] = { [part]: null };

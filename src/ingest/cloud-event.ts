@@ -124,5 +124,5 @@ function parseJson(text: string | undefined): unknown {
 export function handshakeOf(header: EventRequest["header"]): Readonly<Record<string, string>> | undefined {
   const origin = header("webhook-request-origin");
   if (origin === undefined || !/^[A-Za-z0-9.:_-]{1,253}$/.test(origin)) return undefined;
-  return { "webhook-allowed-origin": origin, "webhook-allowed-rate": "*" };
+  return { "webhook-allowed-origin": origin, "webhook-allowed-rate": "*", allow: "GET, HEAD, OPTIONS, POST" };
 }

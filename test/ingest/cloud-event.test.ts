@@ -122,6 +122,7 @@ describe("a sender of CloudEvents that asks whether it may send", () => {
     assert.deepEqual(asked("eventgrid.azure.net"), {
       "webhook-allowed-origin": "eventgrid.azure.net",
       "webhook-allowed-rate": "*",
+      allow: "GET, HEAD, OPTIONS, POST",
     });
   });
 

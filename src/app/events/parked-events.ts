@@ -174,7 +174,7 @@ function whyParked(
   { feed, reason, arrivedAt }: ParkedEntry,
 ): readonly string[] | undefined {
   const events = Object.hasOwn(feeds, feed) ? feeds[feed]?.events : undefined;
-  if (events === undefined || event.scheme === JOB_SCHEME || !/^(?:unreadable|no-column)$/.test(reason))
+  if (events === undefined || event.scheme === JOB_SCHEME || !/^(?:unreadable|no-column|gap)$/.test(reason))
     return undefined;
   const records = readEvent(event, events, arrivedAt);
   if (typeof records === "string") return undefined;
