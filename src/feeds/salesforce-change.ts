@@ -41,7 +41,14 @@ const headerForm = z.object({
 });
 
 /** Where the fields are: at the top, or below what an envelope has around them. */
-const PLACES: readonly (readonly string[])[] = [[], ["payload"], ["data", "payload"], ["detail", "payload"]];
+const PLACES: readonly (readonly string[])[] = [
+  [],
+  ["payload"],
+  ["data"],
+  ["data", "payload"],
+  ["detail"],
+  ["detail", "payload"],
+];
 const BEGINNINGS = ["ChangeEventHeader", "payload", "data", "detail"];
 /** Of a transaction with too many changes: they are not told one by one. */
 const NO_RECORD = "000000000000000AAA";

@@ -135,6 +135,8 @@ describe("a change event of Salesforce", () => {
     ],
     ["is found within CometD's channel", { channel: "c", data: { payload: title } }, ["1 003A nickname=VP @0.2"]],
     ["is found within an event of EventBridge", { detail: { payload: title } }, ["1 003A nickname=VP @0.2"]],
+    ["is found within an event of AppFlow", { detail: title }, ["1 003A nickname=VP @0.2"]],
+    ["is found within data", { data: title }, ["1 003A nickname=VP @0.2"]],
     [
       "is of each of its records",
       change({ recordIds: ["003A", "003B"] }, { Title: "VP" }),

@@ -83,7 +83,7 @@ describe("event send", () => {
       assert.equal(said.code, 0, `${feed}: ${said.stdout}${said.stderr}`);
       assert.match(
         said.stdout,
-        /^Sent \d+ bytes to http:.*\/events\/\w+, signed as [a-z-]+\.\nAnswered 200 (accepted: |<.*<Ack>true<)/,
+        /^Sent \d+ bytes to http:.*\/events\/\w+ \([a-z-]+\)\.\nAnswered 200 (accepted: |<.*<Ack>true<)/,
       );
     }
     assert.deepEqual(

@@ -87,7 +87,7 @@ async function send(io: Io, file: string, flags: SendFlags): Promise<number> {
     io.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
   } else {
     const again = retryAfter === undefined ? "" : ` (send again after ${retryAfter} seconds)`;
-    io.stdout.write(`Sent ${body.length} bytes to ${address}, signed as ${scheme}.\n`);
+    io.stdout.write(`Sent ${body.length} bytes to ${address} (${scheme}).\n`);
     io.stdout.write(`Answered ${status}${answer === "" ? "" : ` ${answer}`}${again}\n`);
   }
   return status >= 200 && status < 300 ? EXIT.done : EXIT.failed;
