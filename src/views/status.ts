@@ -25,7 +25,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     ...pauses.map((pause) => pauseText(pause, width)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
-    inboxText(status, width),
+    inboxText(status, width, command),
     jobsText(status, width),
     runsText(runs, width),
     damagedText(damaged, width, command),
@@ -84,9 +84,9 @@ function pacesText(pools: NamespaceStatus["pools"], width: number): string {
     [
       { title: "PACE", shrinks: true },
       { title: "CALLS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
+      { title: "SLOWED", align: "right" },
       { title: "LOOKS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
+      { title: "SLOWED", align: "right" },
     ],
     pools.map(({ pool, pace, listPace }) => [
       pool,
@@ -165,16 +165,26 @@ function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number)
   )}`;
 }
 
-function inboxText({ inbox }: NamespaceStatus, width: number): string {
+function inboxText(
+  { engine, inbox, workers }: NamespaceStatus,
+  width: number,
+  command: SummaryWords["command"],
+): string {
   if (inbox === undefined) return "";
   const { waiting, ahead, taken, oldestAt, parked } = inbox;
   const said = [
     `Inbox: ${counted(waiting, "event waits", "events wait")}${oldestAt === undefined ? "" : `, the oldest since ${oldestAt}`}`,
-    ...(ahead === 0 ? [] : [`${counted(ahead, "waits for its time", "wait for their time")}`]),
+    ...(ahead === 0
+      ? []
+      : [
+          `${counted(ahead, "waits for its time, or until its pool can be asked", "wait for their time, or until their pool can be asked")}`,
+        ]),
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];
-  return `\n${indent("", `${said.join("; ")}.`, width)}`;
+  const isAlone = engine === "redis" && waiting + ahead + taken > 0 && !workers.some(({ does }) => does === "events");
+  const next = isAlone ? ` No process takes them further: one has to run, such as \`${command("ingest")}\`.` : "";
+  return `\n${indent("", `${said.join("; ")}.${next}`, width)}`;
 }
 
 /** A job that nobody takes lies there in clear, and its producer is not told. */

@@ -42,23 +42,25 @@ const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * What is left of it, or all that it came with. `timeMs` (epoch ms) is when the event was signed, or came: the version of
- * what says none.
+ * What is left of it: of an event of which something was put that is found as it was then, whatever `records` says by now.
+ * `timeMs` (epoch ms) is when it was signed, or came: the version of what says none.
  */
 export function readEvent(
   event: CameEvent,
   { records, mapping, format }: Pick<EventsSetting, "records" | "mapping" | "format">,
   timeMs: number,
-  which: "left" | "all" = "left",
 ): ParkedReason | readonly EventRecord[] {
-  const envelope = format === "cloudevents" ? openCloudEvent(event, records) : undefined;
-  const found = envelope === undefined ? recordsOf(event, records) : recordsOf(envelope.event, envelope.records);
+  const { left } = event;
+  const by = left === undefined ? records : left.by || undefined;
+  const envelope = format === "cloudevents" ? openCloudEvent(event, by) : undefined;
+  const found = envelope === undefined ? recordsOf(event, by) : recordsOf(envelope.event, envelope.records);
   if (typeof found === "string") return found;
-  const isLeft = which === "all" ? () => true : leftOf(event, records);
+  const lines = left && new Set(left.records);
+  const isLeft = (line: number): boolean => lines?.has(line) !== false;
   const read: EventRecord[] = [];
   const occurredMs = envelope?.occurredMs ?? occurredAt(event);
   const asOfMs = (mapping.versionColumn === undefined ? occurredMs : undefined) ?? timeMs;
-  for (const one of senderRecords(event, { records }, found)) {
+  for (const one of senderRecords(event, { records: by }, found)) {
     if (one.is !== "record") {
       if (isLeft(one.line)) read.push({ ...one, is: "parked", reason: one.is });
       continue;
@@ -109,13 +111,6 @@ function occurredAt({ scheme, body }: CameEvent): number | undefined {
   }
 }
 
-/** All of them where the expression is another one by now: what is a change already changes nothing again. */
-function leftOf({ left }: CameEvent, records = ""): (line: number) => boolean {
-  if (left === undefined || left.by !== records) return () => true;
-  const lines = new Set(left.records);
-  return (line) => lines.has(line);
-}
-
 /** None where it is part of a record, and has nothing of what is mapped. */
 function mapped(
   given: Mapping,
@@ -131,7 +126,7 @@ function mapped(
   const mapping = versionColumn === column ? given : defined({ ...given, versionColumn });
   const isOfNothing = (): boolean => attributes.every((one) => columnsOf(one).every(isAbsent));
   if (isPartial && isOfNothing()) return [];
-  // Of equal times arrival decides, and not the place within an event.
+  // Of equal times arrival decides: that of the event, and then the place within it.
   const { timeMs, sequence } = version ?? { timeMs: asOfMs, sequence: 0 };
   const result = mapRecord(mapping, record, { asOfMs: timeMs, row: sequence });
   if (result.kind === "change") {
