@@ -53,7 +53,8 @@ export function readEvent(
   const { left } = event;
   const by = left === undefined ? records : left.by || undefined;
   const envelope = format === "cloudevents" ? openCloudEvent(event, by) : undefined;
-  const found = envelope === undefined ? recordsOf(event, by) : recordsOf(envelope.event, envelope.records);
+  const found =
+    envelope === undefined ? recordsOf(event, by) : recordsOf({ ...event, ...envelope.event }, envelope.records);
   if (typeof found === "string") return found;
   const lines = left && new Set(left.records);
   const isLeft = (line: number): boolean => lines?.has(line) !== false;
@@ -73,10 +74,7 @@ export function readEvent(
   return read;
 }
 
-function recordsOf(
-  { body, contentType }: Pick<CameEvent, "body" | "contentType">,
-  records: string | undefined,
-): ParkedReason | Iterable<FeedRecord> {
+function recordsOf({ body, contentType }: CameEvent, records: string | undefined): ParkedReason | Iterable<FeedRecord> {
   let text: string;
   try {
     text = utf8.decode(body);

@@ -60,8 +60,8 @@ async function send(io: Io, file: string, flags: SendFlags): Promise<number> {
   const { config } = await openConfig(io, flags);
   const { feed } = flags;
   const setting = Object.hasOwn(config.feeds, feed) ? config.feeds[feed]?.events : undefined;
-  if (setting === undefined) {
-    const names = Object.entries(config.feeds).flatMap(([name, { events }]) => (events === undefined ? [] : [name]));
+  if (setting?.scheme === undefined) {
+    const names = Object.keys(config.feeds).filter((name) => config.feeds[name]?.events?.scheme !== undefined);
     const there = names.join(", ") || "none";
     throw wrong(
       "--feed",
