@@ -134,7 +134,7 @@ export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): Even
     id,
     idHeader,
     records,
-    ...senderOf(said),
+    ...senderOf({ ...said, scheme }),
     mapping: defined({
       ...feed,
       usernameColumn: who?.usernameColumn ?? feed.usernameColumn,
