@@ -37,6 +37,7 @@ const homes = [
   { regex: "^@(aws-sdk|smithy)/", message: "The AWS SDK lives in src/cognito.", at: ["src/cognito"] },
   { regex: "^undici$", message: "undici lives in src/cognito and src/feeds.", at: ["src/cognito", "src/feeds"] },
   { regex: "^(hono|@hono)(/|$)", message: "hono lives in src/ingest.", at: ["src/ingest"] },
+  { regex: "^saxes$", message: "saxes lives in src/ingest.", at: ["src/ingest"] },
   { regex: "^(commander|cli-progress)$", message: "The command line lives in src/cli.", at: ["src/cli"] },
 ];
 

@@ -124,7 +124,11 @@ feeds:
 
   const HMAC = "scheme: hmac, secret: S, version: at, header: X-Sig";
   const refused: [said: string, path: string, message: RegExp][] = [
-    ["scheme: md5", "scheme", /one of standard-webhooks, bamboohr, hmac, bearer, none, got `md5`/],
+    [
+      "scheme: md5",
+      "scheme",
+      /one of standard-webhooks, bamboohr, hubspot, salesforce-outbound, hmac, bearer, none, got `md5`/,
+    ],
     ["scheme: bamboohr", "secret", /name of a variable .*got nothing/],
     ["scheme: bamboohr, secret: s3cr3t/+", "secret", /not the secret itself/],
     ["scheme: bamboohr, secret: [A, B, C]", "secret", /a list of two/],

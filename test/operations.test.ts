@@ -208,7 +208,7 @@ describe("the page on operations, on configuration", () => {
         assert.ok(flags.has(flag) || ofOthers, flag);
       }
       for (const [, words = ""] of text.matchAll(
-        /(?:`poolsync |poolsync -- )((?:dead |runs |damaged |epoch )?[a-z][a-z-]*)/g,
+        /(?:`poolsync |poolsync -- )((?:dead |runs |damaged |epoch |event )?[a-z][a-z-]*)/g,
       )) {
         assert.ok(
           known.some(({ name }) => name === words),

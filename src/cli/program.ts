@@ -41,6 +41,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Add>> = new Map([
   ["rekey", async () => (await import("./commands/rekey.ts")).addRekey],
   ["worker", async () => (await import("./commands/worker.ts")).addWorker],
   ["ingest", async () => (await import("./commands/ingest.ts")).addIngest],
+  ["event", async () => (await import("./commands/event.ts")).addEvent],
   ["emulator", async () => (await import("./commands/emulator.ts")).addEmulator],
   ["demo", async () => (await import("./commands/demo.ts")).addDemo],
 ]);

@@ -7,6 +7,14 @@ import { entriesOf, form, map, text, type Entries } from "./config-form.ts";
 import { expressionFault } from "./expression.ts";
 import { attributesForm, attributesOf, matchForm, usernameForm, usernameOf, versionForm } from "./mapping-form.ts";
 import { span, variableForm } from "./schedule.ts";
+import {
+  hasOwnForm,
+  senderFaults,
+  senderForms,
+  senderOf,
+  versionColumnOf,
+  type SenderSetting,
+} from "./sender-setting.ts";
 import { signedFault } from "./signed-text.ts";
 import { defined } from "../core/defined.ts";
 import { LEAST_BETWEEN_SCANS_MS } from "../core/account-scan.ts";
@@ -14,7 +22,15 @@ import { indexedMatch } from "../core/identifier.ts";
 import { SPAN_FORM } from "../core/span.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 
-export const SCHEMES = ["standard-webhooks", "bamboohr", "hmac", "bearer", "none"] as const;
+export const SCHEMES = [
+  "standard-webhooks",
+  "bamboohr",
+  "hubspot",
+  "salesforce-outbound",
+  "hmac",
+  "bearer",
+  "none",
+] as const;
 export type Scheme = (typeof SCHEMES)[number];
 export const ALGORITHMS = ["sha256", "sha512", "sha1"] as const;
 export const ENCODINGS = ["hex", "base64", "base64url"] as const;
@@ -34,7 +50,7 @@ export interface HmacSetting {
   readonly timestampPart?: string | undefined;
 }
 
-export interface EventsSetting {
+export interface EventsSetting extends SenderSetting {
   readonly scheme: Scheme;
   /** Variables of the environment that hold the secret, the present one first; none for `none`. */
   readonly secret: readonly string[];
@@ -100,6 +116,7 @@ export const eventsForm = map("a map with `scheme` and `secret`", {
   signed: text("a text such as {timestamp}.{body}").optional(),
   timestampHeader: header.optional(),
   timestampPart: part.optional(),
+  ...senderForms,
   records: text("a JMESPath expression such as employees[*]").optional(),
   username: usernameForm.optional(),
   match: matchForm.optional(),
@@ -138,13 +155,14 @@ export function eventsOf(
     idHeader,
     records,
     rescanMs: said.rescan ?? (isScanned ? DEFAULT_RESCAN_MS : undefined),
+    ...senderOf({ ...said, scheme }),
     mapping: defined({
       ...feed,
       usernameColumn: who?.usernameColumn ?? feed.usernameColumn,
       identifier: who === undefined ? feed.identifier : who.identifier,
       match: matched,
       attributes: attributes === undefined ? feed.attributes : attributesOf(attributes),
-      versionColumn: version ?? feed.versionColumn,
+      versionColumn: version ?? versionColumnOf(scheme, feed.versionColumn),
       // An event says more than a feed wants to know: its own kind, and who sent it.
       ignored: [],
       unknown: "ignore" as const,
@@ -181,6 +199,7 @@ export function eventsFaults(content: unknown): readonly Fault[] {
     faults.push(...rescanFaults(events, feed["match"]));
     if (events["scheme"] === "hmac") faults.push(...hmacFaults(events));
     else if (isScheme(events["scheme"])) faults.push(...strayFaults(events, events["scheme"]));
+    faults.push(...senderFaults(events));
     return faults.map(([key, message]) => ({ path: ["feeds", name, ...key.split(".")], message }));
   });
 }
@@ -230,9 +249,9 @@ function rescanFaults({ rescan, match, username }: Entries, feedMatch: unknown):
 }
 
 function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
-  const { scheme, id, idHeader, version = feedVersion, signed } = events;
+  const { scheme, format, id, idHeader, version = feedVersion, signed } = events;
   const faults: FaultAt[] = [];
-  if (scheme === "standard-webhooks" || scheme === "bamboohr") {
+  if (scheme === "standard-webhooks" || hasOwnForm(scheme)) {
     for (const key of ["id", "idHeader"]) {
       if (events[key] !== undefined)
         faults.push([
@@ -246,6 +265,7 @@ function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
     faults.push(["events.idHeader", "Expected one of `id` and `idHeader`"]);
   if (
     (scheme === "hmac" || scheme === "bearer") &&
+    format === undefined &&
     version === undefined &&
     id === undefined &&
     idHeader === undefined
@@ -267,13 +287,15 @@ function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
 
 const HMAC_KEYS = ["header", "part", "prefix", "algorithm", "encoding", "signed", "timestampHeader", "timestampPart"];
 
+const TIMELESS: ReadonlySet<Scheme> = new Set(["salesforce-outbound", "bearer", "none"]);
+
 function strayFaults(events: Entries, scheme: Scheme): FaultAt[] {
   const stray = HMAC_KEYS.filter((key) => events[key] !== undefined);
   const faults = stray.map((key): FaultAt => [
     `events.${key}`,
     `Expected no \`${key}\` beside \`scheme: ${scheme}\`: it is for \`hmac\``,
   ]);
-  if (events["tolerance"] !== undefined && (scheme === "bearer" || scheme === "none")) {
+  if (events["tolerance"] !== undefined && TIMELESS.has(scheme)) {
     faults.push([
       "events.tolerance",
       `Expected no \`tolerance\` beside \`scheme: ${scheme}\`: it has no time of signing`,

@@ -54,3 +54,8 @@ export function touches(pieces: readonly SignedPiece[], body: Uint8Array): boole
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
+
+/** An address as HubSpot signs it with its v3: these escapes are undone, and no others. */
+export function hubSpotUrl(url: string): string {
+  return url.replaceAll(/%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)/gi, decodeURIComponent);
+}

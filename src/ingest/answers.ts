@@ -3,17 +3,19 @@
  * with a 4xx, so that one is for what is proven to be no event of this feed's, and never for a fault of ours.
  */
 import type { Scheme } from "../config/events.ts";
+import type { Unkept } from "./received-events.ts";
 import type { Refusal } from "./verifier.ts";
 
 export type Reason =
   | Refusal
+  | Unkept
   | "accepted"
   | "repeated"
   | "probe"
+  | "handshake"
   | "bad-request"
   | "unknown-path"
   | "wrong-method"
-  | "too-long"
   | "unreadable-type"
   | "long-headers"
   | "full"
@@ -36,6 +38,7 @@ export const ANSWERS: Readonly<Record<Reason, Answer>> = {
   accepted: { status: 200, text: "the event is kept" },
   repeated: { status: 200, text: "this event came before, and is kept as it came then" },
   probe: { status: 200, text: "events are taken here by POST" },
+  handshake: { status: 200, text: "events are taken here" },
   "bad-request": { status: 400, text: "this is no HTTP/1" },
   unsigned: { status: 401, text: "the request has no signature or token of the feed's scheme" },
   malformed: { status: 401, text: "signature, token, time or id have another form than the feed's scheme" },
@@ -43,10 +46,12 @@ export const ANSWERS: Readonly<Record<Reason, Answer>> = {
   late: { status: 401, text: "the request was signed too long ago" },
   ahead: { status: 401, text: "the request was signed at a time that has not come yet" },
   browser: { status: 401, text: "a feed without a secret takes nothing from a browser" },
+  foreign: { status: 401, text: "the message is of another organization than the feed's" },
   "unknown-path": { status: 404, text: "no feed takes events here" },
   "wrong-method": { status: 405, text: "events are taken by POST" },
-  "too-long": { status: 413, text: "the body is longer than the feed takes" },
+  "too-long": { status: 413, text: "the body is longer, or has more events, than the feed takes" },
   "unreadable-type": { status: 415, text: "events are JSON or forms, not packed" },
+  "unreadable-message": { status: 415, text: "the body is no outbound message of Salesforce" },
   "long-headers": { status: 431, text: "the headers are longer than 16 kB" },
   full: { status: 503, text: "the inbox is full" },
   busy: { status: 503, text: "too much is in hand at this moment" },
@@ -63,11 +68,13 @@ export const RETRY_AFTER = 30;
 
 /**
  * What senders are told while the inbox is full. A 429 says it best, but is final to some (BambooHR); whoever heeds the
- * rules of Standard Webhooks slows down and sends again.
+ * rules of Standard Webhooks slows down and sends again, and so does HubSpot.
  */
 export const WHILE_FULL: Readonly<Record<Scheme, 429 | 503>> = {
   "standard-webhooks": 429,
   bamboohr: 503,
+  hubspot: 429,
+  "salesforce-outbound": 503,
   hmac: 503,
   bearer: 503,
   none: 503,

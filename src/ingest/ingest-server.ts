@@ -9,18 +9,20 @@ import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { ConfigError } from "../config/config-error.ts";
-import type { EventsSetting, Scheme } from "../config/events.ts";
+import type { EventsSetting } from "../config/events.ts";
 import { defined } from "../core/defined.ts";
 import { healthAnswer, type Readiness } from "../http/health.ts";
 import { isLoopback, listen } from "../http/listen.ts";
 import type { Log } from "../log.ts";
 import { ANSWERS, RETRY_AFTER, statusOf, type Reason } from "./answers.ts";
-import { createIdReader } from "./event-id.ts";
+import { handshakeOf } from "./cloud-event.ts";
 import { createConnections } from "./connections.ts";
 import { canBeRead } from "./media-type.ts";
+import { acknowledgement } from "./outbound-message.ts";
+import { createEventReader, type ReadEvents, type ReceivedEvent } from "./received-events.ts";
 import { endAfterRest, readBody } from "./request-body.ts";
 import { createTally } from "./tally.ts";
-import { createVerifier, type EventRequest, type Verifier } from "./verifier.ts";
+import { createVerifier, type Verifier } from "./verifier.ts";
 
 export interface IngestFeed {
   readonly name: string;
@@ -29,19 +31,10 @@ export interface IngestFeed {
   readonly secrets: readonly (string | undefined)[];
 }
 
-/** A genuine event, whole and as it came. */
-export interface ReceivedEvent {
-  /** The event's own id, or what names it instead; undefined where nothing but its body does. */
-  readonly id: string | undefined;
-  /** When the sender signed it, in ms by the sender's clock. */
-  readonly signedAtMs: number | undefined;
-  readonly scheme: Scheme;
-  readonly body: Buffer;
-  readonly contentType: string | undefined;
-}
-
 /** `accepted` only where the event is kept for good, `repeated` where it was before. */
 export type Acceptance = "accepted" | "repeated" | "full" | "unavailable";
+
+const BY_HARM: readonly Acceptance[] = ["unavailable", "full", "accepted", "repeated"];
 
 export interface IngestOptions extends Readiness {
   readonly feeds: readonly IngestFeed[];
@@ -92,7 +85,15 @@ export interface IngestServer {
 
 interface ServedFeed extends IngestFeed {
   readonly verifier: Verifier;
-  readonly readId: (request: EventRequest) => string | undefined;
+  readonly readEvents: ReadEvents;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly type?: string;
+  readonly reason?: Reason;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** How one request ended. */
@@ -101,6 +102,7 @@ interface Outcome {
   readonly bytes: number;
   /** Which of the feed's secrets it was signed with, from 1. */
   readonly secret?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export function createIngestServer(options: IngestOptions): IngestServer {
@@ -110,7 +112,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   const faults: string[] = [];
   for (const feed of options.feeds) {
     const verifier = createVerifier(feed.events, feed.secrets);
-    feeds.set(feed.name, { ...feed, verifier, readId: createIdReader(feed.events) });
+    feeds.set(feed.name, { ...feed, verifier, readEvents: createEventReader(feed.events) });
     const [variable, old] = feed.events.secret;
     if (old !== undefined && feed.secrets[1] === undefined) {
       log.warn({ feed: feed.name, variable: old }, "second secret is not set");
@@ -132,11 +134,17 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   async function receive(feed: ServedFeed, incoming: IncomingMessage, outgoing: ServerResponse): Promise<Outcome> {
     const { method, headers } = incoming;
     if (method === "GET" || method === "HEAD") return { reason: "probe", bytes: 0 };
+    const request = { header: (name: string) => headerOf(headers, name), token: tokenOf(incoming.url) };
+    if (method === "OPTIONS" && feed.events.format === "cloudevents") {
+      const granted = handshakeOf(request.header);
+      if (granted !== undefined) return { reason: "handshake", bytes: 0, headers: granted };
+    }
     if (method !== "POST") return { reason: "wrong-method", bytes: 0 };
     // What none of our secrets can verify is not worth reading.
     if (feed.verifier.fault !== undefined) return { reason: "no-secret", bytes: 0 };
     const contentType = headers["content-type"];
-    if (!canBeRead(contentType, headers["content-encoding"])) return { reason: "unreadable-type", bytes: 0 };
+    if (!canBeRead(contentType, headers["content-encoding"], feed.events.scheme))
+      return { reason: "unreadable-type", bytes: 0 };
     if (headers.expect !== undefined && Number(headers["content-length"] ?? 0) <= feed.events.maxBytes) {
       outgoing.writeContinue();
       // The body comes from now on.
@@ -144,28 +152,42 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     }
     const { maxBytes } = feed.events;
     const { body, fault = "cut", bytes } = await readBody(incoming, { maxBytes, withinMs: limits.bodyMs, budget });
-    const held = COPIES * bytes + BESIDE_BODY_BYTES;
-    budget.left -= held - bytes;
+    let held = bytes;
+    const hold = (more: number) => {
+      held += more;
+      budget.left -= more;
+    };
+    hold((COPIES - 1) * bytes + BESIDE_BODY_BYTES);
     const giveBack = () => void (budget.left += held);
     let keeping: Promise<Acceptance> | undefined;
     try {
       if (body === undefined) return { reason: fault, bytes };
-      const request: EventRequest = { header: (name) => headerOf(headers, name), body };
-      const verification = feed.verifier.verify(request, now());
+      const verification = feed.verifier.verify({ ...request, body }, now());
       if (verification.kind !== "authentic") return { reason: verification.reason, bytes };
-      const { signedAtMs, secret } = verification;
-      const id = feed.readId(request) ?? verification.id;
-      const event = { id, signedAtMs, scheme: feed.events.scheme, body, contentType };
-      keeping = accept(feed.name, event).catch((error: unknown) => {
-        log.error({ feed: feed.name, err: error }, "event could not be kept");
-        return "unavailable" as const;
-      });
-      return { reason: await inTime(keeping), bytes, secret: secret === undefined ? undefined : secret + 1 };
+      const secret = verification.secret === undefined ? undefined : verification.secret + 1;
+      const events = feed.readEvents({ ...request, body }, contentType, verification);
+      if (typeof events === "string") return { reason: events, bytes, secret };
+      hold(Math.max(0, events.length - 1) * BESIDE_BODY_BYTES);
+      keeping = keepAll(feed.name, events);
+      return { reason: await inTime(keeping), bytes, secret };
     } finally {
       // A store that is away is waited for on and on, also when the sender was asked to send again.
       if (keeping === undefined) giveBack();
       else void keeping.then(giveBack);
     }
+  }
+
+  /** Only where each of them is kept, they are: the others are known when the sender sends all again. */
+  async function keepAll(feed: string, events: readonly ReceivedEvent[]): Promise<Acceptance> {
+    const kept = events.map((event) =>
+      accept(feed, event).catch((error: unknown) => {
+        log.error({ feed, err: error }, "event could not be kept");
+        return "unavailable" as const;
+      }),
+    );
+    const acceptances = new Set(await Promise.all(kept));
+    const [worst = "accepted"] = BY_HARM.filter((acceptance) => acceptances.has(acceptance));
+    return worst;
   }
 
   async function inTime(keeping: Promise<Acceptance>): Promise<Reason> {
@@ -182,15 +204,15 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     }
   }
 
-  function answer({ incoming, outgoing }: HttpBindings, status: number, text: string, reason?: Reason): void {
+  function answer({ incoming, outgoing }: HttpBindings, { status, body, reason, ...said }: Answer): void {
     const isUnread = !incoming.complete && hasBody(incoming);
-    const body = `${text}\n`;
     const again = status === 429 || status === 503;
     const headers = defined({
-      "content-type": "text/plain; charset=utf-8",
+      "content-type": said.type ?? "text/plain; charset=utf-8",
       "cache-control": "no-store",
       "content-length": Buffer.byteLength(body),
       allow: status === 405 ? "GET, HEAD, POST" : undefined,
+      ...said.headers,
       "retry-after": again ? String(RETRY_AFTER) : undefined,
       connection: closing || isUnread ? "close" : undefined,
     });
@@ -211,10 +233,14 @@ export function createIngestServer(options: IngestOptions): IngestServer {
             log.error({ err: error, feed: feed.name }, "request failed");
             return { reason: "failed", bytes: 0 };
           });
-    const { reason, bytes, secret } = outcome;
+    const { reason, bytes, secret, headers } = outcome;
     const status = statusOf(reason, feed?.events.scheme);
+    const isSoap = feed?.events.scheme === "salesforce-outbound" && incoming.method === "POST";
+    const said = isSoap
+      ? { type: "text/xml; charset=utf-8", body: acknowledgement(reason === "accepted" || reason === "repeated") }
+      : { body: `${reason}: ${ANSWERS[reason].text}\n` };
     if (status === undefined) outgoing.destroy();
-    else answer(http, status, `${reason}: ${ANSWERS[reason].text}`, reason);
+    else answer(http, { status, reason, headers, ...said });
     const ms = Math.round(performance.now() - began);
     log.info({ feed: feed?.name, status, reason, bytes, ms, secret }, "request answered");
     if (feed !== undefined) tally.add(feed.name, reason, secret);
@@ -229,7 +255,7 @@ export function createIngestServer(options: IngestOptions): IngestServer {
       status: 405,
       text: "wrong method",
     };
-    answer(http, status, text);
+    answer(http, { status, body: `${text}\n` });
     log.debug({ status }, "health answered");
     return RESPONSE_ALREADY_SENT;
   }
@@ -325,6 +351,12 @@ export function createIngestServer(options: IngestOptions): IngestServer {
 
 function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}
+
+/** It stands in the address, which is logged nowhere. */
+function tokenOf(url = ""): string | undefined {
+  const query = url.indexOf("?");
+  return query < 0 ? undefined : (new URLSearchParams(url.slice(query)).get("token") ?? undefined);
 }
 
 function headerOf(headers: IncomingMessage["headers"], name: string): string | undefined {

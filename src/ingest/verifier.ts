@@ -5,12 +5,14 @@
  */
 import { createHash, createHmac, createSecretKey, timingSafeEqual, type KeyObject } from "node:crypto";
 import type { EventsSetting, HmacSetting, Scheme } from "../config/events.ts";
-import { signedPieces, touches } from "../config/signed-text.ts";
+import { hubSpotUrl, signedPieces, touches } from "../config/signed-text.ts";
 
 export interface EventRequest {
   /** By its name in small letters; several of one name are one, with commas between them. A character is a byte. */
   readonly header: (name: string) => string | undefined;
   readonly body: Uint8Array;
+  /** The `token` in the query of the address that was called. */
+  readonly token?: string | undefined;
 }
 
 /** What is wrong with a request that is not let in. */
@@ -53,18 +55,22 @@ interface Signing {
   readonly algorithm: HmacSetting["algorithm"];
   readonly encoding: HmacSetting["encoding"];
   readonly readClaim: ReadClaim;
+  /** The secret and what is signed are hashed as one text, as HubSpot did before its v3. */
+  readonly isPlainHash?: boolean;
   /** The bytes that a secret stands for; undefined where it is none. */
   readonly keyOf: (secret: string) => Buffer | undefined;
 }
 
+type VerifierSetting = Pick<EventsSetting, "scheme" | "hmac" | "idHeader" | "publicUrl" | "signatureVersion">;
+
 /** `secrets` are those that the setting names, in its order; what is not set is undefined. */
 export function createVerifier(
-  setting: Pick<EventsSetting, "scheme" | "hmac" | "idHeader" | "toleranceMs">,
+  setting: VerifierSetting & Pick<EventsSetting, "toleranceMs">,
   secrets: readonly (string | undefined)[],
 ): Verifier {
   const { scheme, toleranceMs } = setting;
   if (scheme === "none") return { fault: undefined, verify: verifyNone };
-  const signing = scheme === "bearer" ? undefined : signingOf(scheme, setting);
+  const signing = scheme === "bearer" || scheme === "salesforce-outbound" ? undefined : signingOf(scheme, setting);
   const keys = secrets.map((secret) => {
     if (secret === undefined) return undefined;
     return signing === undefined ? digestOf(Buffer.from(secret)) : signing.keyOf(secret);
@@ -73,7 +79,7 @@ export function createVerifier(
     const verification = { kind: "unavailable", reason: "no-secret" } as const;
     return { fault: secrets[0] === undefined ? "not set" : "not base64", verify: () => verification };
   }
-  if (signing === undefined) return { fault: undefined, verify: (request) => verifyBearer(request, keys) };
+  if (signing === undefined) return { fault: undefined, verify: (request) => verifyBearer(request, scheme, keys) };
   // Of a key that is given as bytes each time Node.js takes as long as of all else here.
   const ready = keys.map((key) => key && createSecretKey(key));
   return { fault: undefined, verify: (request, nowMs) => verifySigned(request, nowMs, signing, ready, toleranceMs) };
@@ -89,13 +95,20 @@ function verifyNone({ header }: EventRequest): Verification {
   return { kind: "authentic", id: undefined, signedAtMs: undefined, secret: undefined };
 }
 
-/** Tokens are compared by their digests, which are equally long. */
-function verifyBearer({ header }: EventRequest, keys: readonly (Buffer | undefined)[]): Verification {
-  const authorization = header("authorization");
+/** Who can set no header has it in the address. */
+function verifyBearer(request: EventRequest, scheme: Scheme, keys: readonly (Buffer | undefined)[]): Verification {
+  if (scheme === "salesforce-outbound") {
+    return request.token === undefined ? refused("unsigned") : verifyToken(Buffer.from(request.token), keys);
+  }
+  const authorization = request.header("authorization");
   if (authorization === undefined) return refused("unsigned");
   const [, token] = /^bearer +(\S+) *$/i.exec(authorization) ?? [];
-  if (token === undefined) return refused("malformed");
-  const digest = digestOf(Buffer.from(token, "latin1"));
+  return token === undefined ? refused("malformed") : verifyToken(Buffer.from(token, "latin1"), keys);
+}
+
+/** Tokens are compared by their digests, which are equally long. */
+function verifyToken(token: Buffer, keys: readonly (Buffer | undefined)[]): Verification {
+  const digest = digestOf(token);
   const secret = keys.findIndex((key) => key !== undefined && timingSafeEqual(key, digest));
   return secret < 0 ? refused("forged") : { kind: "authentic", id: undefined, signedAtMs: undefined, secret };
 }
@@ -113,7 +126,7 @@ function digestOf(token: Buffer): Buffer {
 function verifySigned(
   request: EventRequest,
   nowMs: number | undefined,
-  { algorithm, encoding, readClaim }: Signing,
+  { algorithm, encoding, readClaim, isPlainHash = false }: Signing,
   keys: readonly (KeyObject | undefined)[],
   toleranceMs: number,
 ): Verification {
@@ -123,12 +136,12 @@ function verifySigned(
   let matched = "";
   const secret = keys.findIndex((key) => {
     if (key === undefined) return false;
-    const hmac = createHmac(algorithm, key);
+    const hash = isPlainHash ? createHash(algorithm).update(key.export()) : createHmac(algorithm, key);
     for (const text of signed) {
-      if (typeof text === "string") hmac.update(text, "latin1");
-      else hmac.update(text);
+      if (typeof text === "string") hash.update(text, "latin1");
+      else hash.update(text);
     }
-    matched = canonical(hmac.digest(encoding), encoding);
+    matched = canonical(hash.digest(encoding), encoding);
     return signatures.some((signature) => isEqual(canonical(signature, encoding), matched));
   });
   if (secret < 0) return refused("forged");
@@ -151,14 +164,20 @@ function isEqual(given: string, expected: string): boolean {
 }
 
 function signingOf(
-  scheme: Exclude<Scheme, "bearer" | "none">,
-  { hmac, idHeader }: Pick<EventsSetting, "hmac" | "idHeader">,
+  scheme: Exclude<Scheme, "salesforce-outbound" | "bearer" | "none">,
+  { hmac, idHeader, publicUrl, signatureVersion = "v3" }: VerifierSetting,
 ): Signing {
   if (scheme === "standard-webhooks") {
     return { algorithm: "sha256", encoding: "base64", readClaim: readStandard, keyOf: standardKey };
   }
   if (scheme === "bamboohr") {
     return { algorithm: "sha256", encoding: "hex", readClaim: readBambooHr, keyOf: (secret) => Buffer.from(secret) };
+  }
+  if (scheme === "hubspot") {
+    const readClaim = hubSpotReader(signatureVersion, publicUrl ?? "");
+    const keyOf = (secret: string): Buffer => Buffer.from(secret);
+    if (signatureVersion === "v3") return { algorithm: "sha256", encoding: "base64", readClaim, keyOf };
+    return { algorithm: "sha256", encoding: "hex", isPlainHash: true, readClaim, keyOf };
   }
   if (hmac === undefined) throw new Error("Expected the settings of the scheme hmac, got none");
   return { ...hmac, readClaim: hmacReader(hmac, idHeader), keyOf: (secret) => Buffer.from(secret) };
@@ -209,6 +228,31 @@ function readBambooHr({ header, body }: EventRequest): Claim | Refusal {
   const signedAtMs = secondsOf(timestamp ?? "");
   if (timestamp === undefined || signedAtMs === undefined) return "malformed";
   return { signatures: [signature], signed: [body, timestamp], signedAtMs };
+}
+
+/**
+ * HubSpot sends signatures of several versions side by side. Only one is looked at, which the setting says: if a request
+ * could choose, whoever has seen one would leave out the v3, and with it the time. It gives a request no id.
+ */
+function hubSpotReader(version: NonNullable<EventsSetting["signatureVersion"]>, publicUrl: string): ReadClaim {
+  if (version === "v3") {
+    const signedUrl = hubSpotUrl(publicUrl);
+    return ({ header, body }) => {
+      const signature = header("x-hubspot-signature-v3");
+      const timestamp = header("x-hubspot-request-timestamp") ?? "";
+      if (signature === undefined) return "unsigned";
+      // Of one length, so that it has one beginning behind a body.
+      if (!/^[1-9]\d{12}$/.test(timestamp)) return "malformed";
+      const signed = [`POST${signedUrl}`, body, timestamp];
+      return { signatures: [signature], signed, signedAtMs: Number(timestamp) };
+    };
+  }
+  return ({ header, body }) => {
+    const signature = header("x-hubspot-signature");
+    if (signature === undefined) return "unsigned";
+    if ((header("x-hubspot-signature-version") ?? version) !== version) return "malformed";
+    return { signatures: [signature], signed: version === "v1" ? [body] : [`POST${publicUrl}`, body] };
+  };
 }
 
 function hmacReader(setting: HmacSetting, idHeader: string | undefined): ReadClaim {

@@ -79,6 +79,12 @@ export async function orderNow(queues: Queues, feed: string): Promise<void> {
   await queues.queue<FeedOrder>(QUEUE).add("now", { feed }, ORDER_RULES);
 }
 
+/** The same, for whoever asks again and again: one order a span. */
+export async function orderOnce(queues: Queues, feed: string, spanMs: number): Promise<void> {
+  const deduplication = { id: `asked ${idOf(feed)}`, ttl: spanMs };
+  await queues.queue<FeedOrder>(QUEUE).add("asked", { feed }, { ...ORDER_RULES, deduplication });
+}
+
 /** Has the fleet go on with an approved run. */
 export async function orderApproved(queues: Queues, order: FeedOrder & { readonly run: string }): Promise<void> {
   await queues.queue<FeedOrder>(QUEUE).add("approved", order, ORDER_RULES);

@@ -7,7 +7,7 @@ import { ConfigError } from "../../src/config/config-error.ts";
 import { RETRY_AFTER, WHILE_FULL } from "../../src/ingest/answers.ts";
 import { createIngestServer, type Acceptance } from "../../src/ingest/ingest-server.ts";
 import { createLog } from "../../src/log.ts";
-import { feed, genuine, NOW, PLAIN_HMAC, responseTo, SECRET, signed, startIngest } from "./ingest-stage.ts";
+import { feed, genuineRequest, NOW, PLAIN_HMAC, responseTo, SECRET, signed, startIngest } from "./ingest-stage.ts";
 
 const BODY = '{"user":"ana@example.com","first":"Ana"}';
 const crm = () => feed("hr", { scheme: "standard-webhooks" });
@@ -137,9 +137,12 @@ describe("a fault of ours", () => {
     test(`is told as ${status} while the inbox is full to a sender of ${scheme}, with the time to wait`, async (t) => {
       const accept = () => Promise.resolve<Acceptance>("full");
       const stage = await startIngest(t, [feed("hr", { scheme, hmac: PLAIN_HMAC })], { accept });
-      const answer = await stage.send({ headers: genuine(scheme, BODY), body: BODY });
+      const answer = await stage.send(genuineRequest(scheme, BODY));
       assert.deepEqual([answer.status, answer.headers["retry-after"]], [status, String(RETRY_AFTER)]);
-      assert.match(answer.text, /^full: /);
+      assert.deepEqual(
+        stage.lines("request answered").map(({ reason }) => reason),
+        ["full"],
+      );
     });
   }
 

@@ -13,8 +13,9 @@ import {
   type Acceptance,
   type IngestFeed,
   type IngestOptions,
-  type ReceivedEvent,
 } from "../../src/ingest/ingest-server.ts";
+import { ORGANIZATION, outboundMessage } from "./outbound-sample.ts";
+import type { ReceivedEvent } from "../../src/ingest/received-events.ts";
 
 /** The store's time in these tests. */
 export const NOW = 1_700_000_000_000;
@@ -27,8 +28,20 @@ const common = { toleranceMs: 300_000, maxBytes: 1000, mapping };
 /** A feed with a secret of its own, where the scheme has one. */
 export function feed(name: string, events: Partial<EventsSetting> & Pick<EventsSetting, "scheme">): IngestFeed {
   const isOpen = events.scheme === "none";
-  const setting: EventsSetting = { ...common, secret: isOpen ? [] : ["S", "S_OLD"], ...events };
-  const secrets = { "standard-webhooks": SECRET, bamboohr: "b", hmac: "h", bearer: "t", none: undefined };
+  const sender =
+    events.scheme === "hubspot"
+      ? { publicUrl: PUBLIC_URL, signatureVersion: "v3" as const }
+      : { organization: ORGANIZATION.slice(0, 15) };
+  const setting: EventsSetting = { ...common, ...sender, secret: isOpen ? [] : ["S", "S_OLD"], ...events };
+  const secrets = {
+    "standard-webhooks": SECRET,
+    bamboohr: "b",
+    hubspot: "p",
+    "salesforce-outbound": "s",
+    hmac: "h",
+    bearer: "t",
+    none: undefined,
+  };
   return { name, events: setting, secrets: isOpen ? [] : [secrets[events.scheme], undefined] };
 }
 
@@ -145,6 +158,7 @@ export function signed(
   return { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
 }
 
+const PUBLIC_URL = "https://hooks.example.com/events/hr";
 export const PLAIN_HMAC = { header: "X-Sig", algorithm: "sha256", encoding: "hex", signed: "{body}" } as const;
 
 /** The headers of a genuine request to a `feed` of this scheme; of `hmac` as {@link PLAIN_HMAC} has it. */
@@ -156,11 +170,28 @@ export function genuine(scheme: Scheme, body: string): Record<string, string> {
       return signed(body);
     case "bamboohr":
       return { "x-bamboohr-timestamp": timestamp, "x-bamboohr-signature": hmac("b", body + timestamp) };
+    case "hubspot":
+      return {
+        "x-hubspot-request-timestamp": String(NOW),
+        "x-hubspot-signature-v3": createHmac("sha256", "p").update(`POST${PUBLIC_URL}${body}${NOW}`).digest("base64"),
+      };
     case "hmac":
       return { "x-sig": hmac("h", body) };
     case "bearer":
       return { authorization: "Bearer t" };
+    // Its token is in the address.
+    case "salesforce-outbound":
     case "none":
       return {};
   }
+}
+
+/** The same as a request, with a body that its sender may send. */
+export function genuineRequest(scheme: Scheme, body: string): Sent {
+  if (scheme !== "salesforce-outbound") return { headers: genuine(scheme, body), body };
+  return {
+    path: "/events/hr?token=s",
+    headers: { "content-type": "text/xml; charset=utf-8" },
+    body: outboundMessage(),
+  };
 }

@@ -13,6 +13,7 @@ import { ANSWERS, RETRY_AFTER, WHILE_FULL } from "../../src/ingest/answers.ts";
 import type { IngestFeed } from "../../src/ingest/ingest-server.ts";
 import { marked, only, section, table } from "../support/markdown-page.ts";
 import { NOW, startIngest } from "./ingest-stage.ts";
+import { outboundMessage } from "./outbound-sample.ts";
 
 // docs/events.md, held against the code, and its examples signed as their senders sign.
 
@@ -25,6 +26,9 @@ const ENVIRONMENT = {
   GITHUB_SECRET: "github's",
   DEEL_SECRET: "deel's",
   GREENHOUSE_SECRET: "greenhouse's",
+  HUBSPOT_SECRET: "hubspot's",
+  SALESFORCE_TOKEN: "salesforce's",
+  PEOPLE_TOKEN: "people's",
 };
 
 /** The feeds with events of a YAML, and their secrets. */
@@ -53,6 +57,12 @@ async function exampleFeeds(): Promise<IngestFeed[]> {
     return `  ${sender}:\n    pool: eu-west-1_${sender}\n    username: id\n    attributes: { given_name: n }\n${indented}`;
   });
   return feedsOf(first + feeds.join(""));
+}
+
+/** The feed of a section that has one of its own. */
+async function exampleOf(title: string): Promise<readonly IngestFeed[]> {
+  const [, yaml = ""] = /```yaml\n([\s\S]*?)```/.exec(section(page, title)) ?? [];
+  return feedsOf(yaml);
 }
 
 const SECONDS = String(NOW / 1000);
@@ -115,6 +125,44 @@ describe("a sender", () => {
       assert.equal(stage.events.length, 1);
     });
   }
+});
+
+describe("a sender with a form of its own", () => {
+  test("such as HubSpot is let in with the settings of the page, and nobody else is", async (t) => {
+    const stage = await startIngest(t, await exampleOf("HubSpot"));
+    const signed = createHmac("sha256", ENVIRONMENT.HUBSPOT_SECRET)
+      .update(`POSThttps://hooks.example.com/events/hubspot${BODY}${NOW}`)
+      .digest("base64");
+    const headers = { "X-HubSpot-Request-Timestamp": String(NOW), "X-HubSpot-Signature-v3": signed };
+    const path = "/events/hubspot";
+    assert.equal((await stage.send({ path, headers, body: BODY })).status, 200);
+    assert.equal((await stage.send({ path, headers, body: `${BODY} ` })).status, 401);
+    assert.equal(stage.events.length, 1);
+  });
+
+  test("such as Salesforce is let in with the settings of the page, and nobody else is", async (t) => {
+    const stage = await startIngest(t, await exampleOf("Outbound messages of Salesforce"));
+    const request = { headers: { "content-type": "text/xml" }, body: outboundMessage() };
+    const path = "/events/salesforce";
+    assert.equal((await stage.send({ path: `${path}?token=salesforce%27s`, ...request })).status, 200);
+    assert.equal((await stage.send({ path: `${path}?token=mallory`, ...request })).status, 401);
+    assert.equal((await stage.send({ path, ...request })).status, 401);
+    assert.equal(stage.events.length, 1);
+  });
+
+  test("such as a source of CloudEvents is let in with the settings of the page, and nobody else is", async (t) => {
+    const stage = await startIngest(t, await exampleOf("CloudEvents"));
+    const body = '{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"user":"ana","first":"Ana"}}';
+    const headers = { "content-type": "application/cloudevents+json" };
+    const path = "/events/people";
+    const authorization = `Bearer ${ENVIRONMENT.PEOPLE_TOKEN}`;
+    assert.equal((await stage.send({ path, headers: { ...headers, authorization }, body })).status, 200);
+    assert.equal((await stage.send({ path, headers, body })).status, 401);
+    assert.deepEqual(
+      stage.events.map(({ event }) => event.id),
+      ['["s","1"]'],
+    );
+  });
 });
 
 describe("the page on events", () => {

@@ -11,10 +11,16 @@ import { fuzzParameters } from "../support/fuzz.ts";
 const NOW = 1_700_000_000_000;
 const hmac = { header: "X-Sig", algorithm: "sha256", encoding: "hex", signed: "{body}" } as const;
 
-type Setting = Pick<EventsSetting, "scheme" | "hmac" | "idHeader" | "toleranceMs">;
+type Setting = Pick<EventsSetting, "scheme" | "hmac" | "idHeader" | "toleranceMs" | "publicUrl" | "signatureVersion">;
 const settings: Setting[] = [
   { scheme: "standard-webhooks" },
   { scheme: "bamboohr" },
+  ...(["v1", "v2", "v3"] as const).map((signatureVersion) => ({
+    scheme: "hubspot",
+    publicUrl: "https://hooks.example.com/a%40b",
+    signatureVersion,
+  })),
+  { scheme: "salesforce-outbound" },
   { scheme: "bearer" },
   { scheme: "hmac", hmac },
   { scheme: "hmac", hmac: { ...hmac, part: "v1", timestampPart: "t", signed: "{timestamp}.{body}" } },
@@ -27,7 +33,14 @@ const settings: Setting[] = [
 
 const NAMES = ["webhook", "svix"]
   .flatMap((prefix) => ["id", "timestamp", "signature"].map((name) => `${prefix}-${name}`))
-  .concat("x-bamboohr-timestamp", "x-bamboohr-signature", "authorization", "x-sig", "x-time", "x-id", "origin");
+  .concat(
+    "x-bamboohr-timestamp",
+    "x-bamboohr-signature",
+    "authorization",
+    "x-hubspot-signature",
+    "x-hubspot-signature-version",
+  )
+  .concat("x-hubspot-signature-v3", "x-hubspot-request-timestamp", "x-sig", "x-time", "x-id", "origin");
 
 describe("the verifier", () => {
   const seconds = String(NOW / 1000);
@@ -56,11 +69,13 @@ describe("the verifier", () => {
     fc.json().map((json) => Buffer.from(json)),
   );
   const now = fc.constantFrom(NOW, undefined);
+  const token = fc.option(fc.string({ unit: "binary" }), { nil: undefined });
 
   test("lets nobody in who does not know the secret, and never throws", (t) => {
     fc.assert(
-      fc.property(fc.constantFrom(...settings), headers, body, now, (setting, given, bytes, nowMs) => {
+      fc.property(fc.constantFrom(...settings), headers, body, now, token, (setting, given, bytes, nowMs, said) => {
         const request = {
+          token: said,
           header: (name: string) => (Object.hasOwn(given, name) ? given[name] : undefined),
           body: bytes,
         };

@@ -17,6 +17,7 @@ import type { DayRuns } from "./day-run.ts";
 import { changesOf, type EntryChanges } from "./entry-changes.ts";
 import { pagesOf, type PagePart } from "./entry-pages.ts";
 import type { FloodGate } from "./flood-gate.ts";
+import { planAfterGap } from "./gap-plan.ts";
 import type { ChangeTarget } from "./job-change.ts";
 import { passedAt } from "./passing-names.ts";
 import { dueOf, readEntry, settingOf, type ReadEntry } from "./read-entry.ts";
@@ -166,6 +167,12 @@ async function park(
   { feed, token }: Pick<FeedEntries, "feed" | "token">,
   entries: readonly ToPark[],
 ): Promise<void> {
+  await planAfterGap(
+    engine,
+    log,
+    feed,
+    entries.flatMap(({ reason, left = [] }) => [reason, ...left.map((one) => one.reason)]),
+  );
   for (const [reason, theirs] of Map.groupBy(entries, (entry) => entry.reason)) {
     const gone = await engine.store.inbox.park({ token, ids: theirs.map(({ id }) => id) }, reason);
     const records = countedBy(theirs.flatMap(({ left = [] }) => left));
@@ -260,6 +267,12 @@ async function put(
     return isOver(part) && reason ? [{ id: part.entry.id, reason, body: withRest(part) }] : [];
   });
   const kept = page.flatMap((part) => (isOver(part) ? [] : [{ id: part.entry.id, body: withRest(part) }]));
+  await planAfterGap(
+    engine,
+    log,
+    feed,
+    page.flatMap(({ left }) => left.map(({ reason }) => reason)),
+  );
   const sum = (count: (made: EntryChanges) => number): number => page.reduce((all, { made }) => all + count(made), 0);
   const facts = {
     invalid: sum(({ invalid }) => invalid),

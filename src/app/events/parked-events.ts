@@ -67,6 +67,7 @@ const ADVICE: Readonly<Record<ParkedReason, string>> = {
     "Nothing: it is looked at again after the next scan of the pool, and every hour. Replay where the user is there by now.",
   several: "Correct the pool, or name people by the username, and replay.",
   ahead: "Correct the sender's clock, and discard; or replay once its time is less than a day ahead.",
+  gap: "Plan the feed's whole export of a later time: it has what the event left out. Then discard.",
 };
 
 /** What to do about events of a reason; blank where it is not known. */
@@ -172,7 +173,7 @@ function whyParked(
   event: CameEvent,
   { feed, reason, arrivedAt }: ParkedEntry,
 ): readonly string[] | undefined {
-  if (!/^(?:unreadable|no-column)$/.test(reason)) return undefined;
+  if (!/^(?:unreadable|no-column|gap)$/.test(reason)) return undefined;
   if (event.scheme === JOB_SCHEME) {
     const job = readJobChange(config, event.body);
     return job.is === "unreadable" ? [job.why] : undefined;

@@ -7,17 +7,20 @@ import { parseInstant } from "../../feeds/date.ts";
 import { jsonRecords } from "../../feeds/json-records.ts";
 import { columnsOf, mapRecord, type Mapping } from "../../feeds/mapping.ts";
 import { textRecord, type FeedRecord, type FieldsRecord } from "../../feeds/record.ts";
+import { defined } from "../../core/defined.ts";
 import type { CameEvent } from "../../store/sealed-event.ts";
+import { openCloudEvent, withColumns } from "./cloud-event.ts";
+import { senderRecords, type SenderRecord } from "./sender-records.ts";
 
 /**
  * Why something cannot become a change as things are: it cannot be read, or is not what was sealed (`unreadable`); it has
  * nothing of what the feed maps (`no-column`); there is no such feed (`no-feed`); nobody, or several, in the pool are called
- * so; its version lies more than a day ahead.
+ * so; its version lies more than a day ahead; its sender says that something changed, and not what (`gap`).
  */
-export type ParkedReason = "unreadable" | "no-column" | "no-feed" | "nobody" | "several" | "ahead";
+export type ParkedReason = "unreadable" | "no-column" | "no-feed" | "nobody" | "several" | "ahead" | "gap";
 
 /** What somebody has to see to comes first; `nobody` may mend itself. */
-const BY_NEED: readonly ParkedReason[] = ["unreadable", "no-column", "no-feed", "several", "ahead", "nobody"];
+const BY_NEED: readonly ParkedReason[] = ["unreadable", "no-column", "no-feed", "gap", "several", "ahead", "nobody"];
 
 /** The one that is told of several records that are left; undefined where there are none. */
 export function toldOf(left: readonly { readonly reason: ParkedReason }[]): ParkedReason | undefined {
@@ -44,19 +47,29 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export function readEvent(
   event: CameEvent,
-  { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
+  { records, mapping, format }: Pick<EventsSetting, "records" | "mapping" | "format">,
   timeMs: number,
 ): ParkedReason | readonly EventRecord[] {
   const { left } = event;
-  const found = recordsOf(event, left === undefined ? records : left.by || undefined);
+  const by = left === undefined ? records : left.by || undefined;
+  const envelope = format === "cloudevents" ? openCloudEvent(event, by) : undefined;
+  const found =
+    envelope === undefined ? recordsOf(event, by) : recordsOf({ ...event, ...envelope.event }, envelope.records);
   if (typeof found === "string") return found;
   const lines = left && new Set(left.records);
+  const isLeft = (line: number): boolean => lines?.has(line) !== false;
   const read: EventRecord[] = [];
-  const asOfMs = (mapping.versionColumn === undefined ? occurredAt(event) : undefined) ?? timeMs;
-  for (const record of found) {
-    const { line } = record;
-    if (lines?.has(line) === false) continue;
-    read.push(record.kind === "fault" ? { is: "parked", line, reason: "unreadable" } : mapped(mapping, record, asOfMs));
+  const occurredMs = envelope?.occurredMs ?? occurredAt(event);
+  const asOfMs = (mapping.versionColumn === undefined ? occurredMs : undefined) ?? timeMs;
+  for (const one of senderRecords(event, { records: by }, found)) {
+    if (one.is !== "record") {
+      if (isLeft(one.line)) read.push({ ...one, is: "parked", reason: one.is });
+      continue;
+    }
+    const { record } = one;
+    if (!isLeft(record.line)) continue;
+    if (record.kind === "fault") read.push({ is: "parked", line: record.line, reason: "unreadable" });
+    else read.push(...mapped(mapping, withColumns(record, envelope?.columns), asOfMs, one));
   }
   return read;
 }
@@ -96,24 +109,34 @@ function occurredAt({ scheme, body }: CameEvent): number | undefined {
   }
 }
 
-function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRecord {
+/** None where it is part of a record, and has nothing of what is mapped. */
+function mapped(
+  given: Mapping,
+  record: FieldsRecord,
+  asOfMs: number,
+  { version, isPartial = false }: Extract<SenderRecord, { is: "record" }>,
+): readonly EventRecord[] {
   const { line } = record;
   const isAbsent = (column: string): boolean => cellOf(column, record).kind === "absent";
-  const { usernameColumn, versionColumn, attributes } = mapping;
+  const { versionColumn: column, attributes, usernameColumn } = given;
+  // An event that says its own version may not have the column of the feed's file.
+  const versionColumn = version !== undefined && column !== undefined && isAbsent(column) ? undefined : column;
+  const mapping = versionColumn === column ? given : defined({ ...given, versionColumn });
+  const isOfNothing = (): boolean => attributes.every((one) => columnsOf(one).every(isAbsent));
+  if (isPartial && isOfNothing()) return [];
   // Of equal times arrival decides: that of the event, and then the place within it.
-  const result = mapRecord(mapping, record, { asOfMs, row: 0 });
+  const { timeMs, sequence } = version ?? { timeMs: asOfMs, sequence: 0 };
+  const result = mapRecord(mapping, record, { asOfMs: timeMs, row: sequence });
   if (result.kind === "change") {
     const { change, invalid } = result;
-    const isOfAnotherKind =
-      change.units.length === 0 && invalid.length === 0 && attributes.every((one) => columnsOf(one).every(isAbsent));
-    if (isOfAnotherKind) {
-      const columns = attributes.flatMap(columnsOf).map((column) => `\`${column}\``);
-      return { is: "parked", line, reason: "no-column", why: `it has none of ${columns.join(", ")}` };
+    if (change.units.length === 0 && invalid.length === 0 && isOfNothing()) {
+      const columns = attributes.flatMap(columnsOf).map((name) => `\`${name}\``);
+      return [{ is: "parked", line, reason: "no-column", why: `it has none of ${columns.join(", ")}` }];
     }
-    return { is: "change", line, change, invalid };
+    return [{ is: "change", line, change, invalid }];
   }
   const missed = [usernameColumn, ...(versionColumn === undefined ? [] : [versionColumn])].filter(isAbsent);
-  if (missed.length === 0) return { is: "parked", line, reason: "unreadable", why: result.detail };
-  const columns = missed.map((column) => `\`${column}\``);
-  return { is: "parked", line, reason: "no-column", why: `it has no ${columns.join(" and no ")}` };
+  if (missed.length === 0) return [{ is: "parked", line, reason: "unreadable", why: result.detail }];
+  const columns = missed.map((name) => `\`${name}\``);
+  return [{ is: "parked", line, reason: "no-column", why: `it has no ${columns.join(" and no ")}` }];
 }

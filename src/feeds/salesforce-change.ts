@@ -1,0 +1,148 @@
+/**
+ * Change events of Salesforce (Change Data Capture), as Event Relay, AppFlow or anybody else hands them on in JSON: what
+ * changed in which records, and never a record as a whole. Pure.
+ */
+import { objectRecord, type FeedRecord, type FieldsRecord, type Written } from "./record.ts";
+import { z } from "zod";
+
+/** What such an event says. */
+export type SalesforceChange =
+  | {
+      readonly is: "changes";
+      /** One a record, with the changed fields as columns and the record's id as `Id`. None where a record is gone. */
+      readonly records: readonly FeedRecord[];
+      /** Epoch ms, and the order within a transaction. */
+      readonly timeMs: number;
+      readonly sequence: number;
+      /** Of an update, which has the changed fields alone: it may have none of those that somebody wants. */
+      readonly isPartial: boolean;
+    }
+  /** Something changed that the event does not say: whoever wants to know it reads the records. */
+  | { readonly is: "gap"; readonly why: string }
+  | { readonly is: "unreadable"; readonly why: string };
+
+const names = z.array(z.string());
+/** Those who map fields one by one write numbers as text. */
+const count = z.union([
+  z.int().min(0),
+  z
+    .string()
+    .regex(/^\d{1,15}$/)
+    .transform(Number),
+]);
+const headerForm = z.object({
+  entityName: z.string(),
+  recordIds: names,
+  changeType: z.string(),
+  changedFields: names.optional(),
+  nulledFields: names.optional(),
+  commitTimestamp: count,
+  sequenceNumber: count.optional(),
+});
+
+/** Where the fields are: at the top, or below what an envelope has around them. */
+const PLACES: readonly (readonly string[])[] = [
+  [],
+  ["payload"],
+  ["data"],
+  ["data", "payload"],
+  ["detail"],
+  ["detail", "payload"],
+];
+const BEGINNINGS = ["ChangeEventHeader", "payload", "data", "detail"];
+/** Of a transaction with too many changes: they are not told one by one. */
+const NO_RECORD = "000000000000000AAA";
+
+/** Undefined where the record is no change event. */
+export function salesforceChange(record: FieldsRecord): SalesforceChange | undefined {
+  const { line, fields, nested, written } = record;
+  if (nested === undefined || !BEGINNINGS.some((key) => nested.has(key))) return undefined;
+  const whole: unknown = { ...Object.fromEntries(fields), ...Object.fromEntries(nested) };
+  for (const place of PLACES) {
+    const holder = place.reduce(valueOf, whole);
+    const header = valueOf(holder, "ChangeEventHeader");
+    if (header === undefined || typeof holder !== "object" || holder === null) continue;
+    return changeOf(line, header, Object.entries(holder), (path) => written?.([...place, ...path]));
+  }
+  return undefined;
+}
+
+function changeOf(
+  line: number,
+  given: unknown,
+  fields: readonly (readonly [string, unknown])[],
+  written: Written,
+): SalesforceChange {
+  const header = headerForm.safeParse(given);
+  if (!header.success) {
+    return { is: "unreadable", why: "its `ChangeEventHeader` has not the form of Salesforce's" };
+  }
+  const { recordIds, changeType, changedFields, nulledFields, commitTimestamp, sequenceNumber = 0 } = header.data;
+  if (changeType.startsWith("GAP_")) return { is: "gap", why: `it is a \`${changeType}\`, which has no values` };
+  if (recordIds.some((id) => id === NO_RECORD || id.includes("*"))) {
+    return { is: "gap", why: "it is of records that it does not name" };
+  }
+  const isUpdate = changeType === "UPDATE";
+  if (isUpdate && nulledFields?.some(isBitmap)) {
+    return { is: "unreadable", why: "its `nulledFields` are a bitmap: have the sender decode it" };
+  }
+  const body = fields.filter(([name]) => name !== "ChangeEventHeader");
+  const isCleared = (path: string): boolean =>
+    (nulledFields ?? changedFields ?? []).some((name) => isWithin(path, name));
+  const said = isUpdate ? saidOf(body, isCleared) : Object.fromEntries(body);
+  if (isUpdate) for (const name of nulledFields ?? []) clear(said, name);
+  const records = changeType === "DELETE" ? [] : recordIds;
+  return {
+    is: "changes",
+    records: records.map((id) => objectRecord(line, { ...said, Id: id }, written)),
+    timeMs: commitTimestamp,
+    sequence: sequenceNumber,
+    isPartial: isUpdate,
+  };
+}
+
+/** A list of bits instead of names, as Avro has it: `0x1A`, `3-0x04`. */
+function isBitmap(name: string): boolean {
+  return /^(?:\d+-)?0x[0-9a-f]*$/i.test(name);
+}
+
+/** `Name.FirstName` lies within `Name`. */
+function isWithin(path: string, name: string): boolean {
+  return path === name || path.startsWith(`${name}.`);
+}
+
+/** Some write null for each field that did not change: only those count that were cleared. */
+function saidOf(
+  entries: readonly (readonly [string, unknown])[],
+  isCleared: (path: string) => boolean,
+  above = "",
+): Record<string, unknown> {
+  return Object.fromEntries(
+    entries.flatMap(([name, value]): [string, unknown][] => {
+      const path = `${above}${name}`;
+      if (value === null) return isCleared(path) ? [[name, value]] : [];
+      // An address or a name is made of fields. Nothing lies deeper.
+      if (above !== "" || typeof value !== "object" || Array.isArray(value)) return [[name, value]];
+      return [[name, saidOf(Object.entries(value), isCleared, `${path}.`)]];
+    }),
+  );
+}
+
+/** A field that was cleared may be named alone. */
+function clear(said: Record<string, unknown>, path: string): void {
+  const [name = "", part] = path.split(".", 2);
+  // It would be something else than a field of this name.
+  if (name === "__proto__") return;
+  const there = Object.hasOwn(said, name) ? said[name] : undefined;
+  if (part === undefined) said[name] ??= null;
+  else if (there === undefined) said[name] = { [part]: null };
+  else if (typeof there === "object" && there !== null && !Object.hasOwn(there, part)) {
+    said[name] = { ...there, [part]: null };
+  }
+}
+
+function valueOf(holder: unknown, key: string): unknown {
+  return typeof holder === "object" && holder !== null && Object.hasOwn(holder, key)
+    ? Reflect.get(holder, key)
+    : undefined;
+}
