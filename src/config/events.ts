@@ -8,6 +8,7 @@ import { expressionFault } from "./expression.ts";
 import { attributesForm, attributesOf, matchForm, usernameForm, usernameOf, versionForm } from "./mapping-form.ts";
 import { span, variableForm } from "./schedule.ts";
 import { signedFault } from "./signed-text.ts";
+import { queueFaults, sqsForms, type SqsSetting } from "./sqs.ts";
 import { defined } from "../core/defined.ts";
 import { SPAN_FORM } from "../core/span.ts";
 import type { Mapping } from "../feeds/mapping.ts";
@@ -51,6 +52,12 @@ export interface EventsSetting {
   readonly mapping: Mapping;
 }
 
+type OfBoth = "maxBytes" | "id" | "records" | "mapping";
+/** Of events that are polled from a queue: what only a webhook has is never there. */
+export type QueueSetting = Pick<EventsSetting, OfBoth> & {
+  readonly [Key in Exclude<keyof EventsSetting, OfBoth>]?: undefined;
+} & { readonly sqs: SqsSetting };
+
 const DEFAULT_TOLERANCE_MS = 5 * 60_000;
 const LONGEST_TOLERANCE_MS = 86_400_000;
 const MAX_MEGABYTES = 64;
@@ -72,8 +79,9 @@ const secretForm = z.union(
 );
 const megabytes = `a whole number of megabytes from 1 to ${MAX_MEGABYTES}`;
 
-export const eventsForm = map("a map with `scheme` and `secret`", {
-  scheme: schemeForm,
+export const eventsForm = map("a map with `scheme` and `secret`, or with `sqs`", {
+  ...sqsForms,
+  scheme: schemeForm.optional(),
   secret: secretForm.optional(),
   tolerance: span(`${SPAN_FORM}, of a day at most`, (ms) => ms <= LONGEST_TOLERANCE_MS).optional(),
   maxMegabytes: z
@@ -104,8 +112,15 @@ export const snapshotAgeForm = span(
 );
 
 /** The setting that the form says, without {@link eventsFaults}. */
-export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): EventsSetting {
-  const { scheme, secret, tolerance, maxMegabytes, id, idHeader, records } = said;
+export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): EventsSetting | QueueSetting {
+  const { sqs: url, region, profile, endpoint } = said;
+  const { maxBytes, id, records, mapping, ...webhook } = webhookOf(said, feed);
+  const ofBoth = { maxBytes, id, records, mapping };
+  return url === undefined ? { ...ofBoth, ...webhook } : { ...ofBoth, sqs: { url, region, profile, endpoint } };
+}
+
+function webhookOf(said: z.output<typeof eventsForm>, feed: Mapping): EventsSetting {
+  const { scheme = "none", secret, tolerance, maxMegabytes, id, idHeader, records } = said;
   const { username, match, attributes, version } = said;
   const who = username === undefined ? undefined : usernameOf(username);
   return {
@@ -158,6 +173,7 @@ export function eventsFaults(content: unknown): readonly Fault[] {
     if (feed["events"] === undefined) return [];
     const events = entriesOf(feed["events"]);
     const faults = [...feedFaults(name, feed), ...secretFaults(events), ...idFaults(events, feed["version"])];
+    faults.push(...queueFaults(events, SCHEMES));
     if (events["scheme"] === "hmac") faults.push(...hmacFaults(events));
     else if (isScheme(events["scheme"])) faults.push(...strayFaults(events, events["scheme"]));
     return faults.map(([key, message]) => ({ path: ["feeds", name, ...key.split(".")], message }));
