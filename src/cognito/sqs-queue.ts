@@ -28,8 +28,11 @@ export interface FailedMessage {
 
 /** Each call rejects with a QueueError, or with the reason of `signal`. */
 export interface SqsQueue {
-  /** Waits until there are some, for 20 seconds at most. Nobody else has them in hand for `seconds`. */
-  receive(seconds: number, signal: AbortSignal): Promise<readonly QueueMessage[]>;
+  /** Waits until there are some, for so many seconds at most (20). Nobody else has them in hand for `handSeconds`. */
+  receive(
+    limits: { readonly waitSeconds: number; readonly handSeconds: number },
+    signal: AbortSignal,
+  ): Promise<readonly QueueMessage[]>;
   /** Takes them out of the queue. */
   remove(messages: readonly QueueMessage[]): Promise<readonly FailedMessage[]>;
   /** They stay in hand for so many seconds from now; 0 gives them back. */
@@ -55,7 +58,6 @@ export class QueueError extends Error {
 
 /** SQS gives, and takes, so many at a time. */
 const MOST_MESSAGES = 10;
-const LONGEST_POLL_SECONDS = 20;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Of a call with all that the SDK tries; receiving waits on top of it. */
 const CALL_MS = 20_000;
@@ -115,15 +117,15 @@ export function createSqsQueue(sdk: typeof Sqs, { url, target }: QueueOptions): 
   }
 
   return {
-    async receive(seconds, signal) {
+    async receive({ waitSeconds, handSeconds }, signal) {
       const command = new sdk.ReceiveMessageCommand({
         QueueUrl: url,
         MaxNumberOfMessages: MOST_MESSAGES,
-        WaitTimeSeconds: LONGEST_POLL_SECONDS,
-        VisibilityTimeout: seconds,
+        WaitTimeSeconds: waitSeconds,
+        VisibilityTimeout: handSeconds,
         MessageSystemAttributeNames: ["SentTimestamp"],
       });
-      const waitMs = LONGEST_POLL_SECONDS * 1000 + CALL_MS;
+      const waitMs = waitSeconds * 1000 + CALL_MS;
       const { Messages: messages = [] } = await within(waitMs, (limit) => client.send(command, limit), signal);
       return messages.map(
         ({ MessageId: messageId = "", ReceiptHandle: receipt = "", Body: body = "", Attributes: said }) => {

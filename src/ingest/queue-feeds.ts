@@ -63,10 +63,11 @@ export async function pollQueues(deps: QueueDeps, feeds: readonly QueueFeed[], s
       feed: name,
       queue: createSqsQueue(sdk, { url: sqs.url, target }),
       async keep(messages) {
-        const answer = await acceptAll(
-          name,
-          messages.map((message) => messageEvent(message, id)),
-        );
+        const events = messages.map((message) => messageEvent(message, id));
+        const answer = await acceptAll(name, events).catch((error: unknown) => {
+          log.error({ feed: name, err: error }, "event could not be kept");
+          return "unavailable" as const;
+        });
         if (typeof answer === "string") return answer;
         const repeated = answer.filter((one) => one === "repeated").length;
         log.info({ feed: name, events: answer.length, repeated }, "messages kept");
@@ -80,7 +81,7 @@ export async function pollQueues(deps: QueueDeps, feeds: readonly QueueFeed[], s
     return [scope.defer(poller, (started) => started.close())];
   });
   return {
-    notes: () => pollers.flatMap(({ trouble }) => trouble ?? []),
-    areRefused: () => pollers.every(({ trouble }) => trouble !== undefined),
+    notes: () => pollers.flatMap(({ note }) => note ?? []),
+    areRefused: () => pollers.every(({ isInTrouble }) => isInTrouble),
   };
 }

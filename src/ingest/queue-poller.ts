@@ -17,7 +17,7 @@ import type { Log } from "../log.ts";
 export interface PollerOptions {
   readonly feed: string;
   readonly queue: SqsQueue;
-  /** Keeps all of them in one step, or none. */
+  /** Keeps all of them in one step, or none. Never rejects. */
   readonly keep: (messages: readonly QueueMessage[]) => Promise<"kept" | "full" | "unavailable">;
   readonly log: Log;
   /** Receives no more, once it is aborted. */
@@ -35,13 +35,17 @@ export interface PollerTiming {
 }
 
 export interface Poller {
+  /** True while something is refused, or not answered for. */
+  readonly isInTrouble: boolean;
   /** Why it gets nothing, as a sentence; undefined where it does. */
-  readonly trouble: string | undefined;
+  readonly note: string | undefined;
   /** Ends what it does: what is not kept is given back to the queue. */
   close(): Promise<void>;
 }
 
 const TIMING: PollerTiming = { handSeconds: 60, holdEveryMs: 20_000, firstWaitMs: 1_000, longestWaitMs: 60_000 };
+/** As long as SQS lets anybody wait for messages. */
+const LONGEST_POLL_SECONDS = 20;
 /** How long it waits for room in the inbox before it looks again. */
 const ROOM_EVERY_MS = 1_000;
 
@@ -151,7 +155,9 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
     while (!ending.aborted) {
       try {
         step = "receive";
-        const messages = await queue.receive(timing.handSeconds, ending);
+        // Whoever was refused does not wait to learn that this is over.
+        const waitSeconds = trouble?.step === "receive" ? 0 : LONGEST_POLL_SECONDS;
+        const messages = await queue.receive({ waitSeconds, handSeconds: timing.handSeconds }, ending);
         end("receive");
         step = "keep";
         const kept = await keepAll(messages.toSorted((one, other) => (one.sentAtMs ?? 0) - (other.sentAtMs ?? 0)));
@@ -169,7 +175,10 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
 
   const polling = poll();
   return {
-    get trouble() {
+    get isInTrouble() {
+      return trouble !== undefined;
+    },
+    get note() {
       if (trouble !== undefined) return `feed ${feed} gets no events of its queue: ${trouble.reason}`;
       return isFull ? `feed ${feed} leaves its events in the queue: the inbox is full` : undefined;
     },
@@ -181,7 +190,7 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
   };
 }
 
-/** Of an error that is none of the queue's the log has been told, or its kind is all that may be said. */
+/** Of an error that is none of the queue's nothing but its name may be said. */
 function reasonOf(error: unknown): string {
   if (error instanceof QueueError) return error.message;
   return error instanceof Error ? error.name : "unknown";

@@ -77,7 +77,7 @@ describe("a poller of a queue", () => {
     const poller = stage.poll();
     await stage.empty();
     assert.deepEqual([stage.kept(), stage.batches()], [numbers(10), [10]]);
-    assert.equal(poller.trouble, undefined);
+    assert.equal(poller.note, undefined);
     await stage.sqs.send("later");
     await until("what comes later is kept", () => stage.kept().includes("later"));
     assert.ok(stage.sqs.count("ReceiveMessage") < 10, "it waits for messages");
@@ -88,8 +88,9 @@ describe("a poller of a queue", () => {
     stage.say("full");
     await stage.sqs.send("a", "b");
     const poller = stage.poll();
-    await until("it says so", () => poller.trouble !== undefined);
-    assert.equal(poller.trouble, "feed crm leaves its events in the queue: the inbox is full");
+    await until("it says so", () => poller.note !== undefined);
+    const note = "feed crm leaves its events in the queue: the inbox is full";
+    assert.deepEqual([poller.note, poller.isInTrouble], [note, false]);
     const held = stage.sqs.count("ChangeMessageVisibilityBatch");
     await until("it holds them on", () => stage.sqs.count("ChangeMessageVisibilityBatch") > held + 2);
     assert.equal(stage.sqs.count("ReceiveMessage"), 1);
@@ -97,7 +98,7 @@ describe("a poller of a queue", () => {
     stage.say("kept");
     await stage.empty();
     assert.deepEqual(stage.kept(), ["a", "b"]);
-    assert.deepEqual([poller.trouble, stage.lines("queue waits, the inbox is full")], [undefined, [{ feed: "crm" }]]);
+    assert.deepEqual([poller.note, stage.lines("queue waits, the inbox is full")], [undefined, [{ feed: "crm" }]]);
   });
 
   test("takes in parts what the inbox never takes at once", async (t) => {
@@ -113,8 +114,8 @@ describe("a poller of a queue", () => {
     stage.say("unavailable");
     await stage.sqs.send("a", "b");
     const poller = stage.poll();
-    await until("it has them in hand", () => poller.trouble !== undefined);
-    assert.match(poller.trouble ?? "", /the store did not take the messages/);
+    await until("it has them in hand", () => poller.note !== undefined);
+    assert.match(poller.note ?? "", /the store did not take the messages/);
     stage.drain();
     await poller.close();
     assert.deepEqual(await stage.sqs.lying(), { ready: 2, inHand: 0 });
@@ -172,11 +173,12 @@ describe("a poller of a queue, where SQS is at fault", () => {
       await stage.sqs.send("a");
       const poller = stage.poll();
       await until("it has asked often", () => stage.sqs.count("ReceiveMessage") > 5);
-      assert.match(poller.trouble ?? "", new RegExp(`^feed crm gets no events of its queue: ${name}: `));
-      assert.match(poller.trouble ?? "", advice);
+      assert.ok(poller.isInTrouble);
+      assert.match(poller.note ?? "", new RegExp(`^feed crm gets no events of its queue: ${name}: `));
+      assert.match(poller.note ?? "", advice);
       stage.sqs.heal();
       await stage.empty();
-      assert.equal(poller.trouble, undefined);
+      assert.equal(poller.note, undefined);
       const [begun, ...more] = stage.lines("queue cannot be polled");
       assert.deepEqual([begun?.["step"], more], ["receive", []]);
       assert.deepEqual(stage.lines("queue is polled again"), [{ feed: "crm" }]);
@@ -188,12 +190,12 @@ describe("a poller of a queue, where SQS is at fault", () => {
     const stage = await pollerStage(t);
     await stage.sqs.deleteQueue();
     const poller = stage.poll();
-    await until("it says so", () => poller.trouble !== undefined);
-    assert.match(poller.trouble ?? "", /check the queue's URL$/);
+    await until("it says so", () => poller.note !== undefined);
+    assert.match(poller.note ?? "", /check the queue's URL$/);
     await stage.sqs.createQueue();
     await stage.sqs.send("a");
     await stage.empty();
-    assert.deepEqual([stage.kept(), poller.trouble], [["a"], undefined]);
+    assert.deepEqual([stage.kept(), poller.note], [["a"], undefined]);
   });
 
   test("says that it may not delete until it may, and keeps what comes again", async (t) => {
@@ -201,9 +203,9 @@ describe("a poller of a queue, where SQS is at fault", () => {
     stage.sqs.fail("DeleteMessageBatch", { is: "refused", name: "AccessDeniedException" }, 2);
     await stage.sqs.send("a");
     const poller = stage.poll({ handSeconds: 1 });
-    await until("it says so", () => poller.trouble !== undefined);
+    await until("it says so", () => poller.note !== undefined);
     await stage.empty();
-    assert.deepEqual([poller.trouble, stage.kept()], [undefined, ["a", "a", "a"]]);
+    assert.deepEqual([poller.note, stage.kept()], [undefined, ["a", "a", "a"]]);
     assert.deepEqual(
       stage.lines("queue cannot be polled").map(({ step }) => step),
       ["delete"],

@@ -39,6 +39,8 @@ export interface SqsStage {
   heal(): void;
   /** Sends bodies, ten at a time. */
   send(...bodies: readonly string[]): Promise<void>;
+  /** Publishes a text to a topic of SNS that the queue is subscribed to. */
+  publish(message: string): Promise<void>;
   /** How many messages may be received, and how many are in somebody's hand. */
   lying(): Promise<{ readonly ready: number; readonly inHand: number }>;
   createQueue(): Promise<void>;
@@ -104,6 +106,18 @@ export async function openSqsStage(scope: Scope): Promise<SqsStage> {
       for (let from = 0; from < bodies.length; from += 10) {
         const entries = bodies.slice(from, from + 10).map((MessageBody, index) => ({ Id: String(index), MessageBody }));
         await client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries: entries }));
+      }
+    },
+    async publish(message) {
+      const topic = `arn:aws:sns:eu-west-1:000000000000:${NAME}`;
+      const queue = topic.replace("sns", "sqs");
+      for (const request of [
+        { Action: "CreateTopic", Name: NAME },
+        { Action: "Subscribe", TopicArn: topic, Protocol: "sqs", Endpoint: queue },
+        { Action: "Publish", TopicArn: topic, Message: message },
+      ]) {
+        const response = await fetch(target, { method: "POST", body: new URLSearchParams(request) });
+        if (!response.ok) throw new Error(`Expected SNS to take ${request.Action}, got ${await response.text()}`);
       }
     },
     async lying() {
