@@ -182,7 +182,8 @@ function tellCalls(emulator: Emulator, stdout: Writable): () => void {
   const timer = setInterval(() => {
     const { UserUpdate, UserList } = emulator.counters.categories;
     const seconds = Math.round((performance.now() - begunAt) / 1000);
-    stdout.write(`  … ${seconds}s: ${UserList.calls} reads and ${UserUpdate.calls} updates of users so far\n`);
+    const soFar = `${UserList.calls} reads and ${UserUpdate.calls} updates of users so far`;
+    stdout.write(`  … ${seconds}s: ${UserList.calls === 0 ? "the embedded engine starts" : soFar}\n`);
   }, TELL_EVERY_MS);
   return () => clearInterval(timer);
 }

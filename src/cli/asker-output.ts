@@ -34,6 +34,7 @@ export class AskerOutput extends Writable {
   readonly columns?: number;
   readonly #options: AskerOutputOptions;
   #units = 0;
+  #inHand = 0;
 
   constructor(options: AskerOutputOptions) {
     super({ decodeStrings: false });
@@ -55,28 +56,35 @@ export class AskerOutput extends Writable {
 
   override _write(chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
     const text = String(chunk);
-    const { wire, said } = this.#options;
-    sendParts(wire, text, said, () => {
-      if (!this.destroyed) this.#count(-text.length);
-      done();
-    });
+    this.#inHand = text.length;
+    void this.#send(text, done);
   }
 
+  /** What is being sent is there until it has gone. */
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    this.#count(-this.#units);
+    this.#count(this.#inHand - this.#units);
     done(error);
+  }
+
+  /** Sends a part once the one before it has gone, or the asker has. */
+  async #send(text: string, done: () => void): Promise<void> {
+    const { wire, said } = this.#options;
+    for (let from = 0; from < text.length && !wire.closed.aborted;) {
+      // A character of two units stays whole.
+      const isSplit = /[\uD800-\uDBFF]/.test(text[from + LONGEST_PART - 1] ?? "");
+      const to = from + LONGEST_PART + (isSplit ? 1 : 0);
+      const taken = Promise.withResolvers<void>();
+      wire.send(said(text.slice(from, to)), taken.resolve);
+      await taken.promise;
+      from = to;
+    }
+    this.#inHand = 0;
+    this.#count(-text.length);
+    done();
   }
 
   #count(units: number): void {
     this.#units += units;
     this.#options.waiting.units += units;
   }
-}
-
-/** Sends a part once the one before it has gone, or the asker has. */
-function sendParts(wire: Wire, text: string, said: (text: string) => HolderMessage, onSent: () => void): void {
-  if (text === "" || wire.closed.aborted) return onSent();
-  // A character of two units stays whole.
-  const end = /[\uD800-\uDBFF]/.test(text[LONGEST_PART - 1] ?? "") ? LONGEST_PART + 1 : LONGEST_PART;
-  wire.send(said(text.slice(0, end)), () => sendParts(wire, text.slice(end), said, onSent));
 }

@@ -15,7 +15,7 @@ export interface Change {
   readonly version?: Ordinal;
   /** How all of its units are sent; plainly where it is absent. */
   readonly callOptions?: CallOptions;
-  /** Of the entry of the inbox that it came in; absent where it came otherwise. */
+  /** Of its record in the entry of the inbox that it came in; absent where it came otherwise. */
   readonly arrival?: number;
   /** Units that another row of the same feed overrules: they are counted, and never sent. */
   readonly overruled?: ReadonlySet<string>;

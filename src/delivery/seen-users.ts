@@ -34,7 +34,8 @@ export interface SeenUsers {
   keep(seen: Seen, asked?: Alias): void;
   /** Of an account, or of whoever has the canonical username. */
   of(whom: { readonly sub: string } | { readonly username: string }, nowMs: number): Seen | undefined;
-  bearer(alias: Alias, nowMs: number): Bearer | undefined;
+  /** Who had it when it was asked last, however long ago. */
+  bearer(alias: Alias): Bearer | undefined;
   /** The user is gone, or is another one by now, and so are the names. */
   forget(whom: { readonly sub: string } | { readonly username: string }): void;
   /** A call is about to change the account, or whoever has the username. */
@@ -136,11 +137,11 @@ export function createSeenUsers(profile: PoolProfile): SeenUsers {
       const seen = find(whom)?.seen;
       return seen !== undefined && isFresh(seen.lookedAt, nowMs) ? seen : undefined;
     },
-    bearer(alias, nowMs) {
+    bearer(alias) {
       const key = keyOf(alias);
       const entry = entries.get(names.get(key) ?? "");
       const askedAt = entry?.names.get(key)?.askedAt;
-      if (entry === undefined || askedAt === undefined || !isFresh(askedAt, nowMs)) return undefined;
+      if (entry === undefined || askedAt === undefined) return undefined;
       const { username, account, seen } = entry;
       return { username, account, askedAt, ...(seen && { user: seen.user }) };
     },

@@ -14,7 +14,7 @@ import type { UserDirectory } from "../cognito/user-directory.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
 import type { Identifier, Question } from "../core/identifier.ts";
-import type { Person } from "../core/person.ts";
+import { isFresh, type Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
 import { linkPlace } from "../store/sealed-unit.ts";
@@ -116,8 +116,9 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
   async function recent(text: string, given: Identifier | undefined, since: number): Promise<Answer | undefined> {
     for (const attribute of namesAs(text, given)) {
       const alias = { attribute, value: text };
-      const known = seen.bearer(alias, await store.now());
-      if (known === undefined || known.askedAt < since || (await reservedFor(alias)) !== undefined) continue;
+      const known = seen.bearer(alias);
+      if (known === undefined || known.askedAt < since || !isFresh(known.askedAt, await store.now())) continue;
+      if ((await reservedFor(alias)) !== undefined) continue;
       const { account, askedAt, ...bearer } = known;
       const user = keyring.userKey(profile.id, known.username);
       if (await isNameDoubted(store, user, { attribute, askedAt }, { claims: true })) continue;

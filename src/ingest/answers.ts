@@ -34,7 +34,7 @@ interface Answer {
 
 export const ANSWERS: Readonly<Record<Reason, Answer>> = {
   accepted: { status: 200, text: "the event is kept" },
-  repeated: { status: 200, text: "an event of this id came before, and is kept as it came then" },
+  repeated: { status: 200, text: "this event came before, and is kept as it came then" },
   probe: { status: 200, text: "events are taken here by POST" },
   "bad-request": { status: 400, text: "this is no HTTP/1" },
   unsigned: { status: 401, text: "the request has no signature or token of the feed's scheme" },

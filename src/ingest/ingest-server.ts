@@ -111,9 +111,12 @@ export function createIngestServer(options: IngestOptions): IngestServer {
   for (const feed of options.feeds) {
     const verifier = createVerifier(feed.events, feed.secrets);
     feeds.set(feed.name, { ...feed, verifier, readId: createIdReader(feed.events) });
+    const [variable, old] = feed.events.secret;
+    if (old !== undefined && feed.secrets[1] === undefined) {
+      log.warn({ feed: feed.name, variable: old }, "second secret is not set");
+    }
     const { fault } = verifier;
     if (fault === undefined) continue;
-    const [variable] = feed.events.secret;
     log.error({ feed: feed.name, variable, fault }, "secret cannot be used");
     faults.push(`feed ${feed.name} takes no events: ${variable} is ${fault}`);
   }

@@ -76,6 +76,8 @@ export type Process<Data> = (job: JobInHand<Data>) => Promise<JobEnd<Data> | voi
 export interface JobWorkerOptions {
   /** Jobs at a time. */
   readonly concurrency: number;
+  /** What is added by others may be no JSON: then it is handed on as text. BullMQ would take it again and again, and say nothing. */
+  readonly takesText?: boolean;
   /** Told where a job could not be put back. It stays with its worker then, until its lock ends and it is stalled. */
   readonly onStuck?: (error: unknown) => void;
 }
@@ -166,8 +168,9 @@ export async function openQueues(engine: QueueEngine): Promise<Queues> {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a queue's jobs carry is known to who names it
       return known as JobQueue<Data>;
     },
-    worker(name, process, { concurrency, onStuck = () => {} }) {
-      const worker = maker.worker(name, processorOf(process, onStuck), { ...WORKER_RULES, concurrency });
+    worker(name, process, { concurrency, takesText = false, onStuck = () => {} }) {
+      const options = { ...WORKER_RULES, concurrency };
+      const worker = maker.worker(name, processorOf(process, onStuck), options, takesText);
       worker.on("error", ignoreLostConnection);
       workers.add(worker);
       return worker;
@@ -195,6 +198,7 @@ interface Maker {
     name: string,
     process: Processor<Data>,
     options: Omit<WorkerOptions, "connection">,
+    takesText: boolean,
   ): JobWorker<Data> & Closable;
   close(): Promise<void>;
 }
@@ -206,10 +210,29 @@ async function makeOnRedis(url: string, namespace: string): Promise<Maker> {
   return {
     queue: <Data>(name: string, options: Omit<QueueOptions, "connection">) =>
       withFaults(new Queue<Data>(name, { ...options, ...shared })),
-    worker: <Data>(name: string, process: Processor<Data>, options: Omit<WorkerOptions, "connection">) =>
-      new Worker<Data>(name, process, { ...options, ...shared }),
+    worker: <Data>(
+      name: string,
+      process: Processor<Data>,
+      options: Omit<WorkerOptions, "connection">,
+      takesText: boolean,
+    ) => {
+      const given = { ...options, ...shared };
+      return takesText ? new TextWorker<Data>(name, process, given) : new Worker<Data>(name, process, given);
+    },
     close: () => closeRedis(connection),
   };
+}
+
+/** Python's BullMQ writes `NaN`, which is no JSON. */
+class TextWorker<Data> extends Worker<Data> {
+  protected override createJob(...[json, id]: Parameters<Worker<Data>["createJob"]>) {
+    try {
+      return super.createJob(json, id);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      return super.createJob({ ...json, data: JSON.stringify(json.data) }, id);
+    }
+  }
 }
 
 async function makeOnPostgres(database: Database): Promise<Maker> {

@@ -40,7 +40,7 @@ export function startChangeJobs(queues: Queues, keep: (job: ChangeJob) => Promis
       }
       return undefined;
     },
-    { concurrency: AT_A_TIME },
+    { concurrency: AT_A_TIME, takesText: true },
   );
   return {
     async stop() {

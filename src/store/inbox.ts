@@ -35,7 +35,10 @@ export interface NewEntry {
   readonly body: string;
 }
 
-/** `arrival`: see core/version.ts. `arrivedAt`: epoch ms, by the store's clock. */
+/**
+ * `arrival`: see core/version.ts. The next ones are the entry's as well, as many as its body has bytes: so each of its
+ * records has its own. `arrivedAt`: epoch ms, by the store's clock.
+ */
 export type AddedEntry =
   | { readonly is: "added"; readonly arrival: number; readonly arrivedAt: number }
   | Extract<Admission, { is: "repeated" }>;

@@ -25,8 +25,7 @@ export interface UserUnits {
   /** The mark of the account that a look found; absent where nobody has looked. */
   readonly account?: string;
   /**
-   * The arrival of the entry of the inbox that they came in, which is theirs. Absent: each unit is given one. One entry has
-   * one change of a unit of a user.
+   * Of the entry of the inbox that they came in, and theirs alone. Absent: each unit is given one.
    */
   readonly arrival?: number;
   readonly units: readonly DesiredUnit[];

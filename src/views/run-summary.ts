@@ -36,7 +36,7 @@ export function summaryText(
     parts.push("\n", indent("", sentence, width));
   }
   if (books.superseded > 0) {
-    const gaveWay = `${counted(books.superseded, "value")} gave way to later ones of the same user and attribute, of this run or another: \`${command("runs", "list")}\` tells what is pending.`;
+    const gaveWay = `${counted(books.superseded, "value")} gave way to later ones of the same user and attribute, of this run or another${books.pending > 0 ? `: \`${command("runs", "list")}\` tells what is pending` : ""}.`;
     parts.push("\n", indent("", gaveWay, width));
   }
   if (healed > 0) {

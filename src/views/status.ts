@@ -84,9 +84,9 @@ function pacesText(pools: NamespaceStatus["pools"], width: number): string {
     [
       { title: "PACE", shrinks: true },
       { title: "CALLS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
+      { title: "SLOWED", align: "right" },
       { title: "LOOKS/S", align: "right" },
-      { title: "LAST CUT", align: "right" },
+      { title: "SLOWED", align: "right" },
     ],
     pools.map(({ pool, pace, listPace }) => [
       pool,
@@ -170,7 +170,11 @@ function inboxText({ inbox }: NamespaceStatus, width: number): string {
   const { waiting, ahead, taken, oldestAt, parked } = inbox;
   const said = [
     `Inbox: ${counted(waiting, "event waits", "events wait")}${oldestAt === undefined ? "" : `, the oldest since ${oldestAt}`}`,
-    ...(ahead === 0 ? [] : [`${counted(ahead, "waits for its time", "wait for their time")}`]),
+    ...(ahead === 0
+      ? []
+      : [
+          `${counted(ahead, "waits for its time, or until its pool can be asked", "wait for their time, or until their pool can be asked")}`,
+        ]),
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];

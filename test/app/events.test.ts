@@ -74,6 +74,32 @@ describe("events", () => {
     assert.deepEqual([value("dan"), value("dan", "family_name")], ["new", "two"]);
   });
 
+  test("say of one time what their later records say, by whichever name, also after a page, and of a contact's flag", async (t) => {
+    const config = `
+      pools: { staff: { id: ${POOL} } }
+      feeds:
+        crm:
+          pool: staff
+          username: user
+          version: at
+          attributes: { email: { column: mail, verified: ask }, email_verified: ok, nickname: nick }
+          events: { scheme: none }
+    `;
+    const { app, send, drain, value } = await eventStage(t, { config, pool: { aliasAttributes: ["email"] } });
+    for (const one of ["ana", "bob"]) {
+      app.pool.addUser({ username: one, attributes: { email: `${one}@example.com`, email_verified: "true" } });
+    }
+    const many = Array.from({ length: 600 }, (_, nth) => ({ user: "bob", nick: `n${nth}`, at: AT }));
+    await send("crm", [
+      { user: "ana", ok: "true", at: AT },
+      { user: "ana", mail: "new@example.com", at: AT },
+    ]);
+    await send("crm", [...many, { user: "bob@example.com", nick: "last", at: AT }]);
+    await drain();
+    assert.deepEqual([value("ana", "email"), value("ana", "email_verified")], ["new@example.com", "false"]);
+    assert.equal(value("bob", "nickname"), "last");
+  });
+
   test("have the time of their signature as the version, and that of their arrival without one", async (t) => {
     const { app, send, drain, value } = await eventStage(t);
     app.pool.addUser({ username: "bob", attributes: { email: "bob@example.com", email_verified: "true" } });

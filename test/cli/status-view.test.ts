@@ -38,7 +38,7 @@ for (const width of [60, 100]) {
       text,
     );
     const [title, ...rows] = lines.slice(lines.findIndex((line) => line.startsWith("PACE")));
-    assert.match(title ?? "", /^PACE +CALLS\/S +LAST CUT +LOOKS\/S +LAST CUT$/);
+    assert.match(title ?? "", /^PACE +CALLS\/S +SLOWED +LOOKS\/S +SLOWED$/);
     assert.match(rows[0] ?? "", /^eu-west-1_AbC\S+ +20 of 20 +never +7\.5 of 20 +1h$/);
     assert.match(text, /^POOL +DUE USERS +WAITING +ACTIVE +DELAYED\n\S+ +1,234 +0 +10 +0$/m);
   });

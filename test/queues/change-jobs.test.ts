@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { Redis } from "ioredis";
 import { openQueues, type Queues } from "../../src/queues/bullmq.ts";
 import { CHANGES_QUEUE, startChangeJobs, type ChangeJob } from "../../src/queues/change-jobs.ts";
 import { until } from "../support/condition.ts";
@@ -16,6 +17,7 @@ describe("jobs of the queue `changes`", () => {
     opened.push(queues);
     return queues;
   }
+  const isEmpty = (queues: Queues) => async () => Object.values(await counts(queues)).every((count) => count === 0);
   const counts = (queues: Queues) => queues.queue(CHANGES_QUEUE).getJobCounts();
 
   test("are handed on as they are, with an id and their time, and are gone when they are kept", async () => {
@@ -28,7 +30,7 @@ describe("jobs of the queue `changes`", () => {
       jobs.push(job);
       return Promise.resolve(true);
     });
-    await until("both are gone", async () => Object.values(await counts(queues)).every((count) => count === 0));
+    await until("both are gone", isEmpty(queues));
     await worker.stop();
     assert.deepEqual(
       jobs.toSorted((a, b) => a.addedAtMs - b.addedAtMs),
@@ -36,6 +38,29 @@ describe("jobs of the queue `changes`", () => {
         { id: "1@1700000000000", data: { username: "ana" }, addedAtMs: 1_700_000_000_000 },
         { id: "event-7", data: "text", addedAtMs: 1_700_000_000_001 },
       ],
+    );
+  });
+
+  test("whose data is no JSON, as Python writes a missing number, are handed on as text", async () => {
+    const redis = testRedis();
+    const { url, namespace } = redis;
+    const queues = await openQueues({ kind: "redis", url, namespace });
+    opened.push(queues);
+    await queues.queue(CHANGES_QUEUE).add("change", {}, { jobId: "nan", delay: 500 });
+    const text = '{"username": "ana", "attributes": {"name": NaN}}';
+    const client = new Redis(url);
+    await client.hset(`{poolsync:${namespace}}:bull:${CHANGES_QUEUE}:nan`, "data", text);
+    client.disconnect();
+    const jobs: ChangeJob[] = [];
+    const worker = startChangeJobs(queues, (job) => {
+      jobs.push(job);
+      return Promise.resolve(true);
+    });
+    await until("it is gone", isEmpty(queues));
+    await worker.stop();
+    assert.deepEqual(
+      jobs.map(({ id, data }) => [id, data]),
+      [["nan", text]],
     );
   });
 

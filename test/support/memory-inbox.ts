@@ -9,7 +9,7 @@ interface Entry extends TakenEntry {
   parked?: Pick<ParkedEntry, "reason" | "parkedAt"> | undefined;
 }
 
-export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: () => number) {
+export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrivals: (count: number) => number) {
   /** In order of arrival. */
   let entries: Entry[] = [];
   const seen = new Map<string, number>();
@@ -59,7 +59,7 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrival: 
         if (one.is === "repeated" || !entry)
           return { is: "repeated", arrivedAt: one.is === "repeated" ? one.arrivedAt : 0 };
         const { id, feed, body, notBefore = 0 } = entry;
-        const when = { arrival: giveArrival(), arrivedAt: clock.nowMs };
+        const when = { arrival: giveArrivals(Math.max(1, body.length)), arrivedAt: clock.nowMs };
         entries.push({ id, feed, body, notBefore, ...when });
         seen.set(id, clock.nowMs);
         return { is: "added", ...when };

@@ -65,7 +65,7 @@ export function openMemoryStore(startMs = 1_800_000_000_000) {
     ...new Set([...Object.values(mailbox.pending), ...Object.values(mailbox.claim?.units ?? {})].map(({ run }) => run)),
   ];
   const setOf = (of: readonly string[] | undefined) => (of ? new Set(of) : undefined);
-  const { inbox, takeAway } = openMemoryInbox(clock, () => ++arrivals);
+  const { inbox, takeAway } = openMemoryInbox(clock, (count) => (arrivals += count) - count + 1);
   const sweeps = new Map<string, { holder: string; until: number }>();
   const mailboxes: Mailboxes = {
     async put({ pool, run, priority, changes, invalid, rows, cursor, entries: drained }) {

@@ -35,7 +35,8 @@ export interface Drainer {
 /** Longer than a process that is well stands still. It is renewed for as long as there is something to do. */
 const LEASE_MS = 10_000;
 const RENEWALS_A_LEASE = 4;
-const TAKE = { limit: 100, maxBytes: 2 * 2 ** 20 };
+/** More of them at a time would be put no sooner, and senders whose events come meanwhile would wait for longer. */
+const TAKE = { limit: 25, maxBytes: 2 * 2 ** 20 };
 /** How long a batch of a feed is waited for before those of others go on. */
 const PATIENCE_MS = 500;
 /** How long is given back what comes of a feed whose batch takes longer: as long as that has taken, within these. */
@@ -45,7 +46,8 @@ const LONGEST_WAIT_MS = 30_000;
 const LOOK_EVERY_MS = 5_000;
 const UPKEEP_EVERY_MS = 60_000;
 const FIRST_BACKOFF_MS = 1_000;
-const LONGEST_BACKOFF_MS = 60_000;
+/** Shorter than the pool's answers are believed: so a retry begins where the try before it ended. */
+const LONGEST_BACKOFF_MS = 30_000;
 
 /** What was taken of one feed. */
 interface Batch {
@@ -89,28 +91,30 @@ export function startDrainer(options: DrainerOptions): Drainer {
     Math.min(ms === undefined ? FIRST_BACKOFF_MS : ms * 2, LONGEST_BACKOFF_MS);
   const refOf = ({ token, entries }: Batch) => ({ token, ids: entries.map(({ id }) => id) });
 
-  /** Gives back what is this drainer's still. Where the store does not answer, the lease ends. */
-  async function giveBack(batch: Batch, notBefore: number): Promise<void> {
-    await inbox.defer(refOf(batch), notBefore).catch(() => undefined);
+  /** Gives back what is this drainer's still, and answers that. Where the store does not answer, the lease ends. */
+  async function giveBack(batch: Batch, notBefore: number): Promise<readonly string[]> {
+    const given = await inbox.defer(refOf(batch), Math.ceil(notBefore)).catch(() => []);
     held.delete(batch);
+    return given;
   }
 
   async function drain(batch: Batch): Promise<void> {
     const { feed, entries, nowMs } = batch;
     const before = failed.get(feed);
     const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
+    const begunAt = performance.now();
     try {
       await drainFeed({ ...options, dayRuns, signal: ending }, { ...batch, firstAt });
       failed.delete(feed);
     } catch (error) {
-      if (ending.aborted) return await giveBack(batch, 0);
+      if (ending.aborted) return void (await giveBack(batch, 0));
       const backoffMs = longer(before?.backoffMs);
-      failed.set(feed, { backoffMs, firstAt: new Map(entries.map(({ id }) => [id, firstAt(id)])) });
       const failure = failureOf(error);
       const { kind } = failure;
       log.warn({ feed, kind, reason: messageOf(failure), events: entries.length, backoffMs }, "events wait");
       options.onWait?.(feed, failure);
-      await giveBack(batch, nowMs + backoffMs);
+      const given = await giveBack(batch, nowMs + (performance.now() - begunAt) + backoffMs);
+      failed.set(feed, { backoffMs, firstAt: new Map(given.map((id) => [id, firstAt(id)])) });
     } finally {
       held.delete(batch);
     }
@@ -122,10 +126,10 @@ export function startDrainer(options: DrainerOptions): Drainer {
     const before = hands.get(feed);
     if (before !== undefined) {
       await within(before.since + PATIENCE_MS - performance.now(), before.done);
-      if (ending.aborted) return giveBack(batch, 0);
+      if (ending.aborted) return void (await giveBack(batch, 0));
       if (hands.get(feed) === before) {
         const forMs = Math.min(Math.max(performance.now() - before.since, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
-        return giveBack(batch, nowMs + forMs);
+        return void (await giveBack(batch, nowMs + forMs));
       }
     }
     const since = performance.now();

@@ -18,7 +18,6 @@ import { changesOf, type EntryChanges, type Unresolved } from "./entry-changes.t
 import { JOB_SCHEME, poolIdOf, readJobChange, type ChangeTarget } from "./job-change.ts";
 import { readEvent, toldOf, type EventRecord, type ParkedReason } from "./read-event.ts";
 import type { Resolving } from "./record-names.ts";
-import { standingOf, type StandingUnits } from "./standing.ts";
 
 export interface DrainDeps {
   readonly engine: Engine;
@@ -46,9 +45,7 @@ interface ReadEntry extends Unresolved {
   readonly event: CameEvent;
   /** What a job is for may be known by now, and was not when it came. */
   readonly target: ChangeTarget;
-  /** Its records, and those that have left it. */
-  readonly all: readonly EventRecord[];
-  /** The expression that found its records. */
+  /** The expression that found its records; blank where it is one itself, or a list of them. */
   readonly by: string;
 }
 
@@ -81,7 +78,7 @@ export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs, 
       continue;
     }
     const key = JSON.stringify([found.target.feed, found.target.pool]);
-    targets.set(key, [...(targets.get(key) ?? []), { ...found, records, all: dueOf(found.all, nowMs).records }]);
+    targets.set(key, [...(targets.get(key) ?? []), { ...found, records }]);
   }
   await park(deps, { feed, token }, parked);
   for (const read of targets.values()) await drainTarget(deps, token, read);
@@ -101,12 +98,10 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
   const progress = new Map<string, Progress>();
   for (const page of pagesOf(read)) {
     signal.throwIfAborted();
-    const parts = page.map(({ entry, records }) => {
-      const isWhole = records.length === entry.all.length;
-      const { standing = isWhole ? undefined : standingOf(resolving, entry) } = progress.get(entry.id) ?? {};
-      return { ...entry, records, standing };
-    });
-    const made = await changesOf(resolving, parts);
+    const made = await changesOf(
+      resolving,
+      page.map(({ entry, records }) => ({ ...entry, records })),
+    );
     const toPut: MadePart[] = [];
     const toPark: ToPark[] = [];
     for (const [index, part] of page.entries()) {
@@ -116,7 +111,7 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
       const before = progress.get(id);
       const left = [...(before?.left ?? []), ...ofPart.left];
       const isPut = before?.isPut === true || ofPart.read > 0;
-      progress.set(id, { left, isPut, standing: parts[index]?.standing });
+      progress.set(id, { left, isPut });
       const reason = toldOf(left);
       if (isPut || reason === undefined) {
         // Of a part that is left whole nothing is new.
@@ -171,21 +166,30 @@ function readEntry(
   const event = openEvent(keyring, { id, feed, body });
   if (event === undefined) return "unreadable";
   const timeMs = event.signedAt ?? arrivedAt;
+  const arrivals = Math.max(1, event.body.byteLength);
   if (event.scheme === JOB_SCHEME) {
     const job = readJobChange(config, event.body);
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, target: job.target, arrival, since, event, records, all: records, named: {}, by: "" };
+    return { id, target: job.target, arrival, arrivals, since, event, records, named: {}, by: "" };
   }
   const { events, pool } = settingOf(config, feed) ?? {};
   if (events === undefined || pool === undefined) return "no-feed";
   const records = readEvent(event, events, timeMs);
   if (typeof records === "string") return records;
   const target = { feed, pool: poolIdOf(config, pool) };
-  const all = event.left === undefined ? records : readEvent(event, events, timeMs, "all");
-  if (typeof all === "string") return all;
-  return { id, target, arrival, since, event, records, all, named: events.mapping, by: events.records ?? "" };
+  return {
+    id,
+    target,
+    arrival,
+    arrivals,
+    since,
+    event,
+    records,
+    named: events.mapping,
+    by: event.left?.by ?? events.records ?? "",
+  };
 }
 
 function settingOf({ feeds }: Pick<Config, "feeds">, name: string): FeedSetting | undefined {
@@ -246,7 +250,6 @@ interface Progress {
   readonly left: EntryChanges["left"];
   /** Something of it is not left. */
   readonly isPut: boolean;
-  readonly standing: StandingUnits | undefined;
 }
 
 /** Entries in their order, in pages; one of more parts has pages of its own, but for the last. */

@@ -6,15 +6,14 @@ import { checkUnit, checkUsername } from "../../core/pool-schema.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
 import type { EventRecord, ParkedReason } from "./read-event.ts";
 import { namesOf, type Asked, type Resolving } from "./record-names.ts";
-import { overruleDoubles, standingOver, type StandingUnits } from "./standing.ts";
 
 /** Records of an entry, and how they name people. */
 export interface Unresolved extends Omit<Asked, "record"> {
-  /** The entry's own. */
+  /** Of its first record; the others have those behind it. */
   readonly arrival: number;
+  /** How many it has. */
+  readonly arrivals: number;
   readonly records: readonly EventRecord[];
-  /** Where others of the entry come with other pages, or have come. */
-  readonly standing?: StandingUnits | undefined;
 }
 
 /** What is wrong with a record that is not left, as the store keeps it for those who ask later. */
@@ -27,7 +26,7 @@ interface NotedIssue {
 
 /** What becomes of such records. */
 export interface EntryChanges {
-  changes: Change[];
+  readonly changes: Change[];
   readonly noted: NotedIssue[];
   /** Those that cannot become a change as things are, by their numbers. */
   readonly left: { readonly line: number; readonly reason: ParkedReason }[];
@@ -54,37 +53,25 @@ export async function changesOf(
     entries.flatMap(({ records, ...entry }) => records.map((record) => ({ ...entry, record }))),
   );
   let index = 0;
-  return entries.map(({ arrival, records, standing }) => {
+  return entries.map(({ arrival: first, arrivals, records }) => {
     const made: EntryChanges = { changes: [], noted: [], left: [], read: 0, faulty: 0, invalid: 0 };
-    /** By its record and attribute: what is put once more. */
-    const again = new Map<string, Change>();
     for (const record of records) {
       const who = whose[index++];
       const { line } = record;
       if (record.is === "parked") made.left.push({ line, reason: record.reason });
       else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
       else {
-        const over = standing === undefined ? [] : standingOver(resolving.pool.profile, record, standing);
-        const overruled = new Set(over.map(({ unit }) => unit.name));
-        const change = { ...record.change, ...who.of, arrival };
-        if (!addChange(resolving, made, record, { ...change, overruled })) continue;
-        // What has left the entry may have done so without it: it was not mapped yet, or could not be put.
-        for (const { isGone, line: other, unit, version } of over) {
-          if (isGone) again.set(`${other} ${unit.name}`, defined({ ...change, units: [unit], version }));
-        }
+        // An expression may make more records of a body than it has bytes.
+        const arrival = first + Math.min(line, arrivals) - 1;
+        addChange(resolving, made, record, { ...record.change, ...who.of, arrival });
       }
     }
-    return { ...made, changes: overruleDoubles([...made.changes, ...again.values()]) };
+    return made;
   });
 }
 
-/** Its sound units become a change; the others are counted and noted. False where none can. */
-function addChange(
-  { pool, isProtected }: Resolving,
-  into: EntryChanges,
-  record: ChangeRecord,
-  change: Change,
-): boolean {
+/** Its sound units become a change; the others are counted and noted. */
+function addChange({ pool, isProtected }: Resolving, into: EntryChanges, record: ChangeRecord, change: Change): void {
   const { line } = record;
   const { username } = change;
   into.read += 1;
@@ -94,7 +81,7 @@ function addChange(
   if (fault !== undefined) {
     into.faulty += 1;
     into.noted.push({ issue: { line, ...fault }, name: username, found: isProtected.user(username) });
-    return false;
+    return;
   }
   const invalid = [...record.invalid];
   const units = change.units.filter((unit) => {
@@ -110,5 +97,4 @@ function addChange(
     into.noted.push({ issue: { line, attribute, reason, detail }, name: username, found: true });
   }
   into.changes.push(defined({ ...change, units }));
-  return true;
 }

@@ -176,11 +176,16 @@ function whyParked(
   if (events === undefined || event.scheme === JOB_SCHEME || !/^(?:unreadable|no-column)$/.test(reason))
     return undefined;
   const records = readEvent(event, events, arrivedAt);
-  if (typeof records === "string") return undefined;
+  if (typeof records === "string")
+    return [reason === "unreadable" ? "it is no JSON in UTF-8" : foundNone(events.records)];
   const said = records.flatMap((record) =>
     record.is === "parked" && record.why !== undefined ? [`record ${record.line}: ${record.why}`] : [],
   );
   return said.length === 0 ? undefined : said.slice(0, SAID);
+}
+
+function foundNone(records: string | undefined): string {
+  return records === undefined ? "it is no record, and no list of them" : `\`${records}\` finds no list in it`;
 }
 
 /** A job says any time. */

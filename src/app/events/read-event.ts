@@ -41,23 +41,23 @@ const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * What is left of it, or all that it came with. `timeMs` (epoch ms) is when the event was signed, or came: the version of
- * what says none.
+ * What is left of it: of an event of which something was put that is found as it was then, whatever `records` says by now.
+ * `timeMs` (epoch ms) is when it was signed, or came: the version of what says none.
  */
 export function readEvent(
   event: CameEvent,
   { records, mapping }: Pick<EventsSetting, "records" | "mapping">,
   timeMs: number,
-  which: "left" | "all" = "left",
 ): ParkedReason | readonly EventRecord[] {
-  const found = recordsOf(event, records);
+  const { left } = event;
+  const found = recordsOf(event, left === undefined ? records : left.by || undefined);
   if (typeof found === "string") return found;
-  const isLeft = which === "all" ? () => true : leftOf(event, records);
+  const lines = left && new Set(left.records);
   const read: EventRecord[] = [];
   const asOfMs = (mapping.versionColumn === undefined ? occurredAt(event) : undefined) ?? timeMs;
   for (const record of found) {
     const { line } = record;
-    if (!isLeft(line)) continue;
+    if (lines?.has(line) === false) continue;
     read.push(record.kind === "fault" ? { is: "parked", line, reason: "unreadable" } : mapped(mapping, record, asOfMs));
   }
   return read;
@@ -104,18 +104,11 @@ function occurredAt({ scheme, body }: CameEvent): number | undefined {
   }
 }
 
-/** All of them where the expression is another one by now: what is a change already changes nothing again. */
-function leftOf({ left }: CameEvent, records = ""): (line: number) => boolean {
-  if (left === undefined || left.by !== records) return () => true;
-  const lines = new Set(left.records);
-  return (line) => lines.has(line);
-}
-
 function mapped(mapping: Mapping, record: FieldsRecord, asOfMs: number): EventRecord {
   const { line } = record;
   const isAbsent = (column: string): boolean => cellOf(column, record).kind === "absent";
   const { usernameColumn, versionColumn, attributes } = mapping;
-  // Of equal times arrival decides, and not the place within an event.
+  // Of equal times arrival decides: that of the event, and then the place within it.
   const result = mapRecord(mapping, record, { asOfMs, row: 0 });
   if (result.kind === "change") {
     const { change, invalid } = result;

@@ -232,16 +232,21 @@ async function addBatches(session: Session, batches: readonly Batch[], at: numbe
     const admitted = admissions[batch] ?? "full";
     return admitted === "full" ? [] : entries.filter((_, index) => admitted[index]?.is === "added");
   });
-  let arrival = await giveArrivals(session, fresh.length);
+  let next = 1 + (await giveArrivals(session, arrivalsOf(fresh)));
+  const arrivals = fresh.map((entry) => {
+    const arrival = next;
+    next += arrivalsOf([entry]);
+    return arrival;
+  });
   if (fresh.length > 0) {
     await session.query(
       `INSERT INTO poolsync.inbox (id, feed, arrival, arrived_at, not_before, bytes, body)
-       SELECT id, feed, $1 + place, $2, nullif(not_before, 0), bytes, body
-       FROM unnest($3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
-         WITH ORDINALITY AS new (id, feed, not_before, bytes, body, place)`,
+       SELECT id, feed, arrival, $1, nullif(not_before, 0), bytes, body
+       FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[])
+         AS new (arrival, id, feed, not_before, bytes, body)`,
       [
-        arrival,
         at,
+        arrivals,
         fresh.map(({ id }) => id),
         fresh.map(({ feed }) => feed),
         fresh.map(({ notBefore = 0 }) => (notBefore > at ? notBefore : 0)),
@@ -257,12 +262,18 @@ async function addBatches(session: Session, batches: readonly Batch[], at: numbe
     await resize(session, fresh, { waiting: 1 });
     await forgetSeen(session, at, 2 * fresh.length);
   }
+  const given = arrivals.values();
   return admissions.map((admitted) => {
     if (admitted === "full") return admitted;
     return admitted.map((one): AddedEntry => {
-      return one.is === "added" ? { is: "added", arrival: (arrival += 1), arrivedAt: at } : one;
+      return one.is === "added" ? { is: "added", arrival: given.next().value ?? 0, arrivedAt: at } : one;
     });
   });
+}
+
+/** How many arrivals are theirs. */
+function arrivalsOf(entries: readonly { readonly bytes: number }[]): number {
+  return entries.reduce((sum, { bytes }) => sum + Math.max(1, bytes), 0);
 }
 
 /** Answers the arrival before the first. */

@@ -1,4 +1,5 @@
--- Batches of events arrive, one after the other. What is sent again finds what it added the first time.
+-- Batches of events arrive, one after the other. What is sent again finds what it added the first time. An entry is given as
+-- many arrivals as its body has bytes.
 --
 -- KEYS[1] arrivals, then those of inbox.lua
 -- ARGV[1] how long an event is known, in ms; then for each batch: most entries, most bytes, how many entries it has, and
@@ -51,13 +52,15 @@ end
 -- Some hundreds at a time, because no call takes any number of arguments.
 local PART = 500
 local arrivals = {}
-local function write(from, to, arrival)
+local arrival
+local function write(from, to)
   local bodies, entries, line, ahead, seen = {}, {}, {}, {}, {}
   for index = from, to do
     local at = fresh[index]
     local id, body, not_before = ARGV[at], ARGV[at + 3], tonumber(ARGV[at + 2])
     local waits = not_before and not_before > now and string.format('%.0f', not_before)
-    arrivals[at] = string.format('%.0f', arrival + index)
+    arrivals[at] = string.format('%.0f', arrival + 1)
+    arrival = arrival + math.max(1, #body)
     local n, places = 2 * (index - from), waits and ahead or line
     bodies[n + 1], bodies[n + 2] = id, body
     entries[n + 1], entries[n + 2] = id, string.format(
@@ -76,8 +79,10 @@ local function write(from, to, arrival)
   redis.call('ZADD', SEEN, unpack(seen))
 end
 if #fresh > 0 then
-  local arrival = give_arrivals(KEYS[1], #fresh)
-  for from = 1, #fresh, PART do write(from, math.min(#fresh, from + PART - 1), arrival) end
+  local count = 0
+  for _, at in ipairs(fresh) do count = count + math.max(1, #ARGV[at + 3]) end
+  arrival = give_arrivals(KEYS[1], count)
+  for from = 1, #fresh, PART do write(from, math.min(#fresh, from + PART - 1)) end
   -- More than is added goes, as long as there is any: so what is known stays as much as it must.
   local old = redis.call('ZRANGEBYSCORE', SEEN, '-inf', string.format('%.0f', now - repeat_ms), 'LIMIT', 0, math.min(2 * #fresh, 2 * PART))
   if #old > 0 then redis.call('ZREM', SEEN, unpack(old)) end
