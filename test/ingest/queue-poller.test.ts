@@ -50,6 +50,7 @@ async function pollerStage(t: TestContext) {
   return {
     sqs,
     poll,
+    queue: () => scope.defer(createSqsQueue(sdk, { url: sqs.url, target }), (queue) => queue.close()),
     drain: () => drain.abort(),
     kept: () => kept.flat().toSorted(),
     batches: () => kept.map((batch) => batch.length),
@@ -210,6 +211,21 @@ describe("a poller of a queue, where SQS is at fault", () => {
       stage.lines("queue cannot be polled").map(({ step }) => step),
       ["delete"],
     );
+  });
+
+  test("has, with another poller, what one had in hand that died, and all of which the receipt was lost", async (t) => {
+    const stage = await pollerStage(t);
+    await stage.sqs.send(...numbers(40));
+    const dead = await stage.queue().receive({ waitSeconds: 1, handSeconds: 1 }, new AbortController().signal);
+    assert.equal(dead.length, 10);
+    stage.sqs.fail("DeleteMessageBatch", { is: "failed", code: "ReceiptHandleIsInvalid", senderFault: true }, 2);
+    stage.sqs.fail("DeleteMessageBatch", { is: "refused", name: "ServiceUnavailable", status: 503 }, 4);
+    stage.poll({ handSeconds: 1 });
+    stage.poll({ handSeconds: 1 });
+    await stage.empty();
+    const kept = stage.kept();
+    assert.deepEqual([...new Set(kept)], numbers(40).toSorted());
+    assert.ok(kept.length > 40, "what was not deleted came again");
   });
 
   test("loses nothing where connections are reset", async (t) => {
