@@ -15,7 +15,15 @@ const EARLIER = "2026-01-31T18:41:59Z";
 const bridge = (detail: unknown, source = "com.example.hr", time = AT): string =>
   JSON.stringify({ version: "0", id: randomUUID(), "detail-type": "Changed", source, time, detail });
 const change = (values: object): object => ({
-  ChangeEventHeader: { entityName: "Contact", changeType: "UPDATE", commitTimestamp: Date.parse(AT) },
+  ChangeEventHeader: {
+    entityName: "Contact",
+    recordIds: ["0035g00000AbCdEAAV"],
+    changeType: "UPDATE",
+    changedFields: Object.keys(values),
+    nulledFields: [],
+    commitTimestamp: Date.parse(AT),
+    sequenceNumber: 1,
+  },
   ...values,
 });
 
