@@ -15,13 +15,14 @@ import { quantile } from "./figures.ts";
 import { sendAll } from "./http-load.ts";
 import { CONFIG, eventRequest, startServer, type Server } from "./ingest-stage.ts";
 import { beginBulk, username, USERS } from "./latency.ts";
+import { queueMessages } from "./queue-messages.ts";
 import type { BenchContext, Outcome, Scenario, Table } from "./scenario.ts";
 import { type BenchStage, cpuOf, openStage } from "./stage.ts";
 
 export const ingest: Scenario = {
   name: "ingest",
   about:
-    "events acknowledged a second, event to applied, memory (--parts, --seconds, --rate, --changes, --events, --users)",
+    "events acknowledged a second, event to applied, memory, messages of a queue (--parts, --seconds, --rate, --changes, --events, --users, --messages)",
   run,
 };
 
@@ -45,6 +46,8 @@ interface Sizes {
   readonly changes: number;
   readonly events: number;
   readonly users: number;
+  /** Of a queue. */
+  readonly messages: number;
 }
 
 const PARTS: Readonly<Record<string, (sizes: Sizes, say: BenchContext["say"]) => Promise<Part>>> = {
@@ -52,6 +55,7 @@ const PARTS: Readonly<Record<string, (sizes: Sizes, say: BenchContext["say"]) =>
   redis: (sizes, say) => applied("Redis", sizes, say),
   embedded: (sizes, say) => applied("embedded", sizes, say),
   memory,
+  queue,
 };
 
 async function run({ args, say }: BenchContext): Promise<Outcome> {
@@ -64,6 +68,7 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
       changes: { type: "string", default: "150" },
       events: { type: "string", default: "300000" },
       users: { type: "string", default: String(USERS) },
+      messages: { type: "string", default: "20000" },
     },
   });
   const sizes = {
@@ -72,6 +77,7 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
     changes: Number(values.changes),
     events: Number(values.events),
     users: Number(values.users),
+    messages: Number(values.messages),
   };
   const done: Record<string, Part> = {};
   for (const name of values.parts.split(",")) {
@@ -132,6 +138,15 @@ async function answers({ seconds, rate }: Sizes, say: BenchContext["say"]): Prom
     await measure("bare hono, at the end", bare);
     await Promise.all([bare.stop(), server.stop()]);
     return answersPart(readings, seconds, rate);
+  } finally {
+    await stage.close();
+  }
+}
+
+async function queue({ messages }: Sizes, say: BenchContext["say"]): Promise<Part> {
+  const stage = await openIngestStage(["--users", "20000", "--rate", "unmetered"], say);
+  try {
+    return await queueMessages(stage, envOf(stage, 100_000), messages, say);
   } finally {
     await stage.close();
   }

@@ -10,13 +10,14 @@
  *     });
  *     await poolsync.close();
  */
+import { acceptInvocation, type SqsResponse } from "./app/events/sqs-invocation.ts";
 import type { PoolPlace } from "./app/opening.ts";
 import { openSessions, type Session } from "./app/session.ts";
 import { changeAndWait, type ChangeOutcome } from "./app/users/change-and-wait.ts";
 import { changeOf, type UserChange } from "./app/users/change-request.ts";
 import { enqueueChange, type Enqueued } from "./app/users/enqueue-change.ts";
 import type { CallRefusal } from "./cognito/recorded-calls.ts";
-import { readAwsSettings } from "./config/config.ts";
+import { DEFAULT_INBOX, readAwsSettings } from "./config/config.ts";
 import { regionInId } from "./config/pool-id.ts";
 import { LOG_LEVELS } from "./config/settings.ts";
 import type { Books } from "./core/books.ts";
@@ -29,6 +30,7 @@ import type { Pool } from "./delivery/pool.ts";
 import { createLog } from "./log.ts";
 import type { Engine } from "./queues/engine.ts";
 
+export type { SqsResponse } from "./app/events/sqs-invocation.ts";
 export type { Enqueued } from "./app/users/enqueue-change.ts";
 export type { UserChange } from "./app/users/change-request.ts";
 export type { CallRefusal as SaidRefusal } from "./cognito/recorded-calls.ts";
@@ -75,6 +77,16 @@ export interface UpdateOptions {
   readonly despitePause?: boolean;
 }
 
+export interface SqsOptions {
+  /** The feed of `poolsync.yaml` whose events they are, by the configuration of the `ingest` that makes changes of them. */
+  readonly feed: string;
+  /** As `id` of the feed's `events`: a JMESPath expression for where the event's own id is. */
+  readonly id?: string;
+  /** What may wait in the inbox: as POOLSYNC_INBOX_ENTRIES and POOLSYNC_INBOX_MEGABYTES of `ingest`. 500,000 and 256 MB unless set. */
+  readonly inboxEntries?: number;
+  readonly inboxMegabytes?: number;
+}
+
 export interface Updated {
   /** The opaque key under which logs speak of the user. */
   readonly user: string;
@@ -103,6 +115,12 @@ export interface Poolsync {
    * was waited for.
    */
   update(change: Omit<UserChange, "version">, options?: UpdateOptions): Promise<Updated>;
+  /**
+   * Keeps the messages that Amazon SQS invokes a function with (AWS Lambda) in the inbox of a Redis, where a running
+   * `poolsync ingest` makes changes of them. Answers those that could not be kept: the event source mapping has to have
+   * `ReportBatchItemFailures`. Rejects with a TypeError where there is no `redisUrl`, or the event is another one.
+   */
+  handleSqsEvent(event: unknown, options: SqsOptions): Promise<SqsResponse>;
   /** Delivers a pool's changes in this process until poolsync is closed. With the embedded engine somebody must. */
   deliver(pool: string): Promise<void>;
   /** The books of all runs, in units. */
@@ -174,6 +192,15 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       };
       // Once it is put, a call may have been made.
       return sessions.use(update, () => !isPut);
+    },
+    async handleSqsEvent(event, { feed, id, inboxEntries, inboxMegabytes }) {
+      if (redisUrl === undefined) {
+        throw new TypeError("Expected `redisUrl`: nobody would make changes of what lies in this function's directory");
+      }
+      const entries = inboxEntries ?? DEFAULT_INBOX.entries;
+      const bytes = (inboxMegabytes ?? DEFAULT_INBOX.megabytes) * 2 ** 20;
+      const limits = { entries, bytes };
+      return sessions.use(({ engine }) => acceptInvocation({ engine, log }, event, { feed, id, limits }));
     },
     deliver: (id) => sessions.use(({ deliver }) => deliver(id)),
     books: () => sessions.use(({ engine }) => engine.store.runs.books()),

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventSecrets } from "../src/config/config.ts";
 import { readConfigFile } from "../src/config/config-file.ts";
+import { queueTarget, type SqsSetting } from "../src/config/sqs.ts";
+import { awsSettings } from "../src/core/call-target.ts";
 
 describe("a feed with events", () => {
   let directory = "";
@@ -187,6 +189,74 @@ feeds:
       assert.ok(!JSON.stringify(problems).includes("s3cr3t"));
     });
   }
+
+  const URL_OF_QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/crm";
+  test("may have a queue in the place of a scheme", async () => {
+    const said = `sqs: ${URL_OF_QUEUE}, records: "people[*]", id: key, username: user, profile: hr`;
+    const { setting, problems } = await events(said);
+    assert.deepEqual(problems, []);
+    assert.ok(setting !== undefined && setting.scheme === undefined);
+    assert.deepEqual(setting.sqs, { url: URL_OF_QUEUE, region: undefined, profile: "hr", endpoint: undefined });
+    assert.deepEqual(
+      [setting.scheme, setting.records, setting.id, setting.mapping.usernameColumn],
+      [undefined, "people[*]", "key", "user"],
+    );
+  });
+
+  const queues: [said: string, path: string, message: RegExp][] = [
+    ["sqs: crm", "sqs", /URL of a queue such as .*got `crm`/],
+    ["sqs: https://sqs.eu-west-1.amazonaws.com", "sqs", /URL of a queue/],
+    [`sqs: ${URL_OF_QUEUE}, scheme: none`, "scheme", /no `scheme` beside `sqs`: it is for webhooks/],
+    [`sqs: ${URL_OF_QUEUE}, secret: A`, "secret", /no `secret` beside `sqs`/],
+    [`sqs: ${URL_OF_QUEUE}, idHeader: X-Id`, "idHeader", /no `idHeader` beside `sqs`/],
+    [`sqs: ${URL_OF_QUEUE}, maxMegabytes: 2`, "maxMegabytes", /no `maxMegabytes` beside `sqs`/],
+    [`sqs: ${URL_OF_QUEUE}, endpoint: localhost`, "endpoint", /a URL such as/],
+    ["scheme: none, region: eu-west-1", "region", /no `region` without `sqs`/],
+    ["records: '[*]'", "scheme", /one of standard-webhooks, .*, or `sqs` with the URL of a queue .*, got nothing/],
+  ];
+  for (const [said, path, message] of queues) {
+    test(`is refused with { ${said} }`, async () => {
+      const { problems } = await events(said);
+      const found = problems.find((problem) => problem.path === `poolsync.yaml: feeds.hr.events.${path}`);
+      assert.match(found?.message ?? JSON.stringify(problems), message);
+    });
+  }
+
+  test("has a queue of its own", async () => {
+    const feed = `${POOL}, username: id, events: { sqs: ${URL_OF_QUEUE} }`;
+    const { problems } = await readAll(
+      `feeds: { a: { ${feed}, attributes: { given_name: n } }, b: { ${feed}, attributes: { nickname: n } } }\n`,
+    );
+    assert.deepEqual(
+      problems.map(({ path, message }) => [path, /feed a has the same/.test(message)]),
+      [["poolsync.yaml: feeds.b.events.sqs", true]],
+    );
+  });
+
+  test("has its queue asked in the Region, and at the endpoint, of its URL, unless others are said", () => {
+    const aws = awsSettings({ AWS_REGION: "us-east-1" }, { profiles: { hr: { region: "eu-north-1" } }, services: {} });
+    const asked = (setting: Partial<SqsSetting>, settings = aws) => {
+      const { region, endpoint, profile } = queueTarget(settings, "hr", { url: URL_OF_QUEUE, ...setting });
+      return [region, endpoint, profile];
+    };
+    const origin = "https://sqs.eu-west-1.amazonaws.com";
+    assert.deepEqual(asked({}), ["eu-west-1", origin, undefined]);
+    assert.deepEqual(asked({ profile: "hr" }), ["eu-west-1", origin, "hr"]);
+    assert.deepEqual(asked({ region: "eu-west-2", endpoint: "http://127.0.0.1:1" }), [
+      "eu-west-2",
+      "http://127.0.0.1:1",
+      undefined,
+    ]);
+    const local = "http://localhost:4566/000000000000/crm";
+    assert.deepEqual(asked({ url: local }), ["us-east-1", "http://localhost:4566", undefined]);
+    const vpc = "https://vpce-0a1b2c-abc.sqs.eu-west-3.vpce.amazonaws.com/123456789012/crm";
+    assert.equal(asked({ url: vpc })[0], "eu-west-3");
+    const atEndpoint = awsSettings({ AWS_ENDPOINT_URL_SQS: "http://127.0.0.1:2" }, { profiles: {}, services: {} });
+    assert.equal(asked({}, atEndpoint)[1], "http://127.0.0.1:2");
+    const nowhere = awsSettings({}, { profiles: {}, services: {} });
+    assert.throws(() => asked({ url: local }, nowhere), /feeds\.hr\.events\.region: Expected the Region of the queue/);
+    assert.throws(() => asked({ profile: "nobody" }), /feeds\.hr\.events\.profile: Expected a profile/);
+  });
 
   test("takes a function that wants something to work on, and a version of the feed for a version of its own", async () => {
     assert.deepEqual((await events('scheme: none, records: "values(people)"')).problems, []);

@@ -156,6 +156,8 @@ describe("a configuration", () => {
       username: column,
       attributes: mostly(fc.dictionary(attributeName, attribute, { maxKeys: 2 })),
       version: column,
+      sqs: mostly(fc.constantFrom("https://sqs.eu-west-1.amazonaws.com/123456789012/crm", "crm")),
+      endpoint: mostly(fc.constantFrom("http://127.0.0.1:4566", "localhost")),
     },
     { requiredKeys: [] },
   );

@@ -239,6 +239,11 @@ describe("an application that opens poolsync", () => {
     }
   });
 
+  test("has no queue's messages kept in a directory of its own, which nobody else reads", async (t) => {
+    const { poolsync } = await open(t);
+    await assert.rejects(poolsync.handleSqsEvent({ Records: [] }, { feed: "crm" }), /^TypeError: Expected `redisUrl`/);
+  });
+
   test("is told where to say what, when it says nothing", async () => {
     await assert.rejects(openPoolsync({}), /`redisUrl` or `dataDir`/);
   });

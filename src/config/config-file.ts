@@ -11,7 +11,15 @@ import { DEFAULT_GUARDS, type GuardSettings } from "../core/guards.ts";
 import { parseReserve, RESERVE_FORM } from "../core/effective-ceiling.ts";
 import type { PaceSetting } from "./ceilings.ts";
 import type { Problem } from "./config-error.ts";
-import { eventsFaults, eventsForm, eventsOf, expressionFaults, snapshotAgeForm, type EventsSetting } from "./events.ts";
+import {
+  eventsFaults,
+  eventsForm,
+  eventsOf,
+  expressionFaults,
+  snapshotAgeForm,
+  type EventsSetting,
+  type QueueSetting,
+} from "./events.ts";
 import { form, map, scalar, text } from "./config-form.ts";
 import { floodForm, floodOf } from "./flood.ts";
 import {
@@ -32,6 +40,7 @@ import {
   type ScheduleSetting,
 } from "./schedule.ts";
 import { type NotOwned, ownerForm, shareOut } from "./owners.ts";
+import { sharedQueueFaults } from "./sqs.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import { recordsFault } from "../feeds/records-expression.ts";
 
@@ -60,7 +69,7 @@ export interface FeedSetting {
   /** How much older than its file an export may be, in ms: the as-of is that much before the file's time. */
   readonly snapshotAge?: number | undefined;
   /** How its events come; absent where it has none. */
-  readonly events?: EventsSetting | undefined;
+  readonly events?: EventsSetting | QueueSetting | undefined;
   readonly mapping: Mapping;
   /** Those of the feed over those of the file over the defaults. */
   readonly guards: GuardSettings;
@@ -219,6 +228,7 @@ export async function readConfigFile(path: string, { needed }: { readonly needed
     ...attributeFaults(content),
     ...scheduleFaults(content),
     ...eventsFaults(content),
+    ...sharedQueueFaults(content),
     ...(await expressionFaults(content)),
   ];
   for (const { path: place, message } of beyondForms) {

@@ -98,8 +98,7 @@ const DEFAULT_CONNECT_TIMEOUT = 3;
 const DEFAULT_REQUEST_TIMEOUT = 15;
 const DEFAULT_INGEST_PORT = 8085;
 const DEFAULT_PARKED_DAYS = 30;
-const DEFAULT_INBOX_ENTRIES = 500_000;
-const DEFAULT_INBOX_MEGABYTES = 256;
+export const DEFAULT_INBOX = { entries: 500_000, megabytes: 256 };
 const DEFAULT_FILE = "poolsync.yaml";
 const DEFAULT_KEEP_RUNS_MS = 90 * 86_400_000;
 
@@ -154,8 +153,8 @@ export async function readConfig(
   const ingestHost = read(settings.healthHost, flag("host", flags.host), env("POOLSYNC_INGEST_HOST")) ?? "127.0.0.1";
   const ingestPort = read(settings.ingestPort, flag("port", flags.port), env("POOLSYNC_INGEST_PORT"));
   const jobs = read(settings.jobs, env("POOLSYNC_JOBS"));
-  const entries = read(settings.inboxEntries, env("POOLSYNC_INBOX_ENTRIES")) ?? DEFAULT_INBOX_ENTRIES;
-  const megabytes = read(settings.inboxMegabytes, env("POOLSYNC_INBOX_MEGABYTES")) ?? DEFAULT_INBOX_MEGABYTES;
+  const entries = read(settings.inboxEntries, env("POOLSYNC_INBOX_ENTRIES")) ?? DEFAULT_INBOX.entries;
+  const megabytes = read(settings.inboxMegabytes, env("POOLSYNC_INBOX_MEGABYTES")) ?? DEFAULT_INBOX.megabytes;
   const parkedDays = read(settings.parkedDays, env("POOLSYNC_PARKED_DAYS")) ?? DEFAULT_PARKED_DAYS;
   const pools = read(settings.pools, flag("pools", flags.pools), env("POOLSYNC_POOLS")) ?? [];
   const aws = await readAwsSettings(environment);

@@ -16,6 +16,7 @@ import {
   type SenderSetting,
 } from "./sender-setting.ts";
 import { signedFault } from "./signed-text.ts";
+import { queueFaults, sqsForms, type SqsSetting } from "./sqs.ts";
 import { defined } from "../core/defined.ts";
 import { LEAST_BETWEEN_SCANS_MS } from "../core/account-scan.ts";
 import { indexedMatch } from "../core/identifier.ts";
@@ -74,6 +75,12 @@ export interface EventsSetting extends SenderSetting {
   readonly mapping: Mapping;
 }
 
+type OfBoth = "maxBytes" | "id" | "records" | "mapping" | "rescanMs";
+/** Of events that are polled from a queue: what only a webhook has is never there. */
+export type QueueSetting = Pick<EventsSetting, OfBoth> & {
+  readonly [Key in Exclude<keyof EventsSetting, OfBoth>]?: undefined;
+} & { readonly sqs: SqsSetting };
+
 const DEFAULT_TOLERANCE_MS = 5 * 60_000;
 const LONGEST_TOLERANCE_MS = 86_400_000;
 const MAX_MEGABYTES = 64;
@@ -97,8 +104,9 @@ const secretForm = z.union(
 );
 const megabytes = `a whole number of megabytes from 1 to ${MAX_MEGABYTES}`;
 
-export const eventsForm = map("a map with `scheme` and `secret`", {
-  scheme: schemeForm,
+export const eventsForm = map("a map with `scheme` and `secret`, or with `sqs`", {
+  ...sqsForms,
+  scheme: schemeForm.optional(),
   secret: secretForm.optional(),
   tolerance: span(`${SPAN_FORM}, of a day at most`, (ms) => ms <= LONGEST_TOLERANCE_MS).optional(),
   maxMegabytes: z
@@ -137,9 +145,20 @@ export const snapshotAgeForm = span(
 export function eventsOf(
   said: z.output<typeof eventsForm>,
   feed: Mapping,
+  facts: { readonly hasFile: boolean },
+): EventsSetting | QueueSetting {
+  const { sqs: url, region, profile, endpoint } = said;
+  const { maxBytes, id, records, mapping, rescanMs, ...webhook } = webhookOf(said, feed, facts);
+  const ofBoth = { maxBytes, id, records, mapping, rescanMs };
+  return url === undefined ? { ...ofBoth, ...webhook } : { ...ofBoth, sqs: { url, region, profile, endpoint } };
+}
+
+function webhookOf(
+  said: z.output<typeof eventsForm>,
+  feed: Mapping,
   { hasFile }: { readonly hasFile: boolean },
 ): EventsSetting {
-  const { scheme, secret, tolerance, maxMegabytes, id, idHeader, records } = said;
+  const { scheme = "none", secret, tolerance, maxMegabytes, id, idHeader, records } = said;
   const { username, match, attributes, version } = said;
   const who = username === undefined ? undefined : usernameOf(username);
   // A column that says what it holds is not looked for in the attribute that the file's column holds.
@@ -197,6 +216,7 @@ export function eventsFaults(content: unknown): readonly Fault[] {
     const events = entriesOf(feed["events"]);
     const faults = [...feedFaults(name, feed), ...secretFaults(events), ...idFaults(events, feed["version"])];
     faults.push(...rescanFaults(events, feed["match"]));
+    faults.push(...queueFaults(events, SCHEMES));
     if (events["scheme"] === "hmac") faults.push(...hmacFaults(events));
     else if (isScheme(events["scheme"])) faults.push(...strayFaults(events, events["scheme"]));
     faults.push(...senderFaults(events));

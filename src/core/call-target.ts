@@ -7,7 +7,7 @@ import { defined } from "./defined.ts";
 import { quoted } from "./quoted.ts";
 
 /** The last part of a service's own variable, `AWS_ENDPOINT_URL_…`; in lower case its key in a `services` section. */
-const SERVICES = ["COGNITO_IDENTITY_PROVIDER", "S3", "STS"] as const;
+const SERVICES = ["COGNITO_IDENTITY_PROVIDER", "S3", "SQS", "STS"] as const;
 export type Service = (typeof SERVICES)[number];
 
 type Section = Readonly<Record<string, string | undefined>>;

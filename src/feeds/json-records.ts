@@ -28,15 +28,17 @@ const MAX_KEY = 60;
 
 /**
  * The records of a document: what `records` finds in it, else its elements, or itself where it is one object. Numbers
- * are as they are written, but for those that the expression makes itself.
+ * are as they are written, but for those that the expression makes itself. `within`: keys that lead to what of it is the
+ * document.
  */
-export function jsonRecords(json: string, records?: string): FoundRecords {
+export function jsonRecords(json: string, records?: string, within: readonly string[] = []): FoundRecords {
   const document = parseDocument(json);
   if (document === undefined) return { is: "not-json", detail: "Expected one whole document of JSON" };
   if (document === "too-deep") {
     return { is: "not-json", detail: "Expected lists and objects that are not thousands of levels deep" };
   }
-  const { value, exact } = document;
+  const { exact } = document;
+  const value = within.reduce(valueIn, document.value);
   const answer = records === undefined ? { found: value } : findRecords(records, value);
   if ("why" in answer) return { is: "failed", detail: `Expected \`records\` to fit the document: ${answer.why}` };
   const { found } = answer;

@@ -1,7 +1,7 @@
 /**
- * The process that takes events: by HTTP, and on Redis from the queue `changes` where jobs are taken. It writes them
- * into the inbox, and makes changes of them; workers deliver these. In a data directory, which has one process, it
- * delivers as well.
+ * The process that takes events: by HTTP, from queues of Amazon SQS, and on Redis from the queue `changes` where jobs are
+ * taken. It writes them into the inbox, and makes changes of them; workers deliver these. In a data directory, which has
+ * one process, it delivers as well.
  */
 import { eventSecrets, namedPool, type Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
@@ -22,6 +22,7 @@ import { keepAlive } from "../delivery/worker-lease.ts";
 import { withScope, type Interrupts } from "../lifecycle.ts";
 import type { Engine } from "../queues/engine.ts";
 import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
+import { pollQueues, queueFeeds, type QueueFeed } from "./queue-feeds.ts";
 
 export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
   /** Where the secrets are instead of in the process's environment. */
@@ -37,15 +38,17 @@ const ANSWERS_WITHIN_MS = 10_000;
 
 /** Takes events until it is interrupted. Throws a ConfigError where no feed has any, or the inbox could not hold one of them. */
 export async function runIngest({ config, log, interrupts, turn, environment, serve }: IngestDeps): Promise<void> {
-  const feeds = eventFeeds(config, environment);
+  const feeds = webhookFeeds(config, environment);
+  const queues = queueFeeds(config);
+  demandEvents([...feeds, ...queues], config);
   await withScope(async (scope) => {
     endWorkerInTime({ log, interrupts }, (ANSWERS_WITHIN_MS + DRAIN_MS) / 1000, scope);
     const engine = await openEngineToPut(config, scope, { log, turn }, AS_PROCESS);
     const clock = scope.defer(await startStoreClock(engine.store), (started) => started.stop());
     const clients = await openClients(config, scope);
-    const names = feeds.map(({ name }) => name);
+    const names = [...feeds, ...queues].map(({ name }) => name);
     // Opened while events are taken, and needed until they are put.
-    const ids = feeds.map(({ pool }) => pool);
+    const ids = [...feeds, ...queues].map(({ pool }) => pool);
     const pools = scope.defer(openEventPools({ config, log, engine, clients, interrupts }, ids), (opened) =>
       opened.close(),
     );
@@ -63,12 +66,18 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
       takeJobs({ engine, config, accept, log }, scope);
       scope.defer(keepAlive(engine.store, { does: "events" }), (lease) => lease.end());
     }
+    const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);
+    const wake = (): void => drainer.wake();
+    const polled = await pollQueues({ config, engine, log, wake, signal: ending }, queues, scope);
+    // Whoever sends webhooks to this process still can where a queue is refused.
+    const isOfUse = (): boolean => feeds.length > 0 || !polled.areRefused();
     const server = createIngestServer({
       feeds,
       accept,
       now: () => clock.now(),
-      ready: () => engine.connected && clock.now() !== undefined && !interrupts.drain.aborted,
+      ready: () => engine.connected && clock.now() !== undefined && !interrupts.drain.aborted && isOfUse(),
       notes: () => [
+        ...polled.notes(),
         ...notesWithoutAof(engine.store),
         ...drainer.notes,
         ...new Set([...pools.deliveries].flatMap(({ paused }) => paused.map(pauseNote))),
@@ -81,8 +90,7 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
     }
     await listenAt(server, config);
     log.info({ feeds: names, engine: engine.kind, namespace: config.namespace }, "ingest started");
-    const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);
-    const delivered = engine.kind === "embedded" ? feeds.map(({ pool }) => pool) : [];
+    const delivered = engine.kind === "embedded" ? ids : [];
     const finishing = keepFinishingRuns(engine.store, log, delivered, ending);
     await drained(engine, interrupts, log);
     log.info({}, "ingest stopping");
@@ -90,17 +98,21 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
   });
 }
 
-type EventFeed = IngestFeed & {
+type WebhookFeed = IngestFeed & {
   /** Its id. */
   readonly pool: string;
 };
 
-function eventFeeds(config: Config, environment: IngestDeps["environment"]): readonly EventFeed[] {
-  const feeds = Object.entries(config.feeds).flatMap(([name, { events, pool }]): EventFeed[] =>
-    events === undefined || pool === undefined
+function webhookFeeds(config: Config, environment: IngestDeps["environment"]): readonly WebhookFeed[] {
+  return Object.entries(config.feeds).flatMap(([name, { events, pool }]): WebhookFeed[] =>
+    events?.scheme === undefined || pool === undefined
       ? []
       : [{ name, events, secrets: eventSecrets(events, environment), pool: namedPool(config, pool).id }],
   );
+}
+
+/** Throws a ConfigError where there are none, or the inbox could not hold one of their events. */
+function demandEvents(feeds: readonly (WebhookFeed | QueueFeed)[], config: Config): void {
   const [longest] = feeds.toSorted((one, other) => other.events.maxBytes - one.events.maxBytes);
   if (longest !== undefined && keptBytes(longest.events.maxBytes) > config.inbox.bytes) {
     const { name, events } = longest;
@@ -108,7 +120,7 @@ function eventFeeds(config: Config, environment: IngestDeps["environment"]): rea
     const message = `Expected ${needed} at least: feed ${name} takes events of ${events.maxBytes / 2 ** 20} MB (\`maxMegabytes\`), which take more as they are kept, and would be refused for ever; raise it, or lower \`maxMegabytes\``;
     throw new ConfigError([{ path: "POOLSYNC_INBOX_MEGABYTES", message }]);
   }
-  if (feeds.length > 0) return feeds;
+  if (longest !== undefined) return;
   const message =
     "Expected a feed with `events` such as `{ scheme: standard-webhooks, secret: CRM_SECRET }`: there is none to take events for";
   throw new ConfigError([{ path: "poolsync.yaml: feeds", message }]);

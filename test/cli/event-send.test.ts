@@ -66,7 +66,7 @@ describe("event send", () => {
   async function serve(t: Parameters<typeof startIngest>[0], acceptance: Acceptance = "accepted") {
     const { file: read } = await readConfigFile(file("poolsync.yaml"), { needed: true });
     const feeds = Object.entries(read?.feeds ?? {}).flatMap(([name, { events }]) =>
-      events === undefined ? [] : [{ name, events, secrets: eventSecrets(events, SECRETS) }],
+      events?.scheme === undefined ? [] : [{ name, events, secrets: eventSecrets(events, SECRETS) }],
     );
     assert.deepEqual(new Set(feeds.map(({ events }) => events.scheme)), new Set(SCHEMES));
     const accept = () => Promise.resolve(acceptance);

@@ -77,13 +77,14 @@ export async function setIngestStage(
   t: TestContext,
   engine: "redis" | "embedded",
   more: Readonly<Record<string, string>> = {},
+  feeds = FEEDS,
 ) {
   const scope = openScope();
   t.after(() => scope.close());
   const { emulator, pool, directory } = await openOnePool(scope);
   addUsers(pool, 10);
   const at = (name: string): string => join(directory, name);
-  await writeFile(at("poolsync.yaml"), FEEDS);
+  await writeFile(at("poolsync.yaml"), feeds);
   if (engine === "embedded") putMadeDirectory(at("data"));
   const redis = engine === "redis" ? testRedis() : undefined;
   const where: Readonly<Record<string, string>> = redis

@@ -40,7 +40,7 @@ async function feedsOf(yaml: string): Promise<IngestFeed[]> {
     const { file, problems } = await readConfigFile(path, { needed: true });
     assert.deepEqual(problems, []);
     return Object.entries(file?.feeds ?? {}).flatMap(([name, { events }]) =>
-      events === undefined ? [] : [{ name, events, secrets: eventSecrets(events, ENVIRONMENT) }],
+      events?.scheme === undefined ? [] : [{ name, events, secrets: eventSecrets(events, ENVIRONMENT) }],
     );
   } finally {
     await rm(directory, { recursive: true });

@@ -31,15 +31,31 @@ export type Accept = (
   event: AcceptableEvent,
 ) => Promise<"accepted" | "repeated" | "full" | "unavailable">;
 
-export function createAccept({ engine, log, limits }: AcceptDeps): Accept {
+/** Keeps all of them in one step, or none. */
+export type AcceptAll = (
+  feed: string,
+  events: readonly AcceptableEvent[],
+) => Promise<readonly ("accepted" | "repeated")[] | "full" | "unavailable">;
+
+export function createAccept(deps: AcceptDeps): Accept {
+  const acceptAll = createAcceptAll(deps);
+  return async (feed, event) => {
+    const answer = await acceptAll(feed, [event]);
+    if (typeof answer === "string") return answer;
+    return answer.includes("repeated") ? "repeated" : "accepted";
+  };
+}
+
+export function createAcceptAll({ engine, log, limits }: AcceptDeps): AcceptAll {
   const { store, keyring } = engine;
-  return async (feed, { id: own, signedAtMs: signedAt, scheme, body, contentType = "" }) => {
-    const id = eventId(keyring, { feed, scheme }, own ?? body);
-    const sealed = sealEvent(keyring, id, defined({ feed, scheme, signedAt, contentType, body }));
+  return async (feed, events) => {
+    const entries = events.map(({ id: own, signedAtMs: signedAt, scheme, body, contentType = "" }) => {
+      const id = eventId(keyring, { feed, scheme }, own ?? body);
+      return { id, feed, body: sealEvent(keyring, id, defined({ feed, scheme, signedAt, contentType, body })) };
+    });
     try {
-      const added = await store.inbox.add([{ id, feed, body: sealed }], limits);
-      if (added === "full") return "full";
-      return added.some(({ is }) => is === "repeated") ? "repeated" : "accepted";
+      const added = await store.inbox.add(entries, limits);
+      return added === "full" ? added : added.map(({ is }) => (is === "repeated" ? is : "accepted"));
     } catch (thrown) {
       const error = redisFault(thrown);
       if (!(error instanceof StoreError)) throw error;

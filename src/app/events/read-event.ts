@@ -11,6 +11,8 @@ import { defined } from "../../core/defined.ts";
 import type { CameEvent } from "../../store/sealed-event.ts";
 import { openCloudEvent, withColumns } from "./cloud-event.ts";
 import { senderRecords, type SenderRecord } from "./sender-records.ts";
+import { openEnvelopes } from "./envelopes.ts";
+import { QUEUE_SCHEME } from "./queue-message.ts";
 
 /**
  * Why something cannot become a change as things are: it cannot be read, or is not what was sealed (`unreadable`); it has
@@ -74,14 +76,18 @@ export function readEvent(
   return read;
 }
 
-function recordsOf({ body, contentType }: CameEvent, records: string | undefined): ParkedReason | Iterable<FeedRecord> {
+function recordsOf(
+  { scheme, body, contentType }: CameEvent,
+  records: string | undefined,
+): ParkedReason | Iterable<FeedRecord> {
   let text: string;
   try {
     text = utf8.decode(body);
   } catch {
     return "unreadable";
   }
-  const found = jsonRecords(text, records);
+  const { text: json, within } = scheme === QUEUE_SCHEME ? openEnvelopes(text) : { text, within: [] };
+  const found = jsonRecords(json, records, within);
   if (found.is === "found") return found.records;
   if (found.is !== "not-json") return "no-column";
   // Senders write all kinds of types over JSON, and nobody writes this one over anything but a form.
@@ -95,12 +101,14 @@ function recordsOf({ body, contentType }: CameEvent, records: string | undefined
 const envelope = z.object({ timestamp: z.union([z.string(), z.number()]) });
 
 /**
- * When an event occurred, epoch ms, as Standard Webhooks has it in the body: a sender that sends again signs anew, with
- * another time, and says the same here. Undefined where the body does not say it, or without a zone.
+ * When an event occurred, epoch ms, as Standard Webhooks has it in the body, and a queue's messages in their envelopes: a
+ * sender that sends again signs anew, with another time, and says the same here. Undefined where the body does not say it,
+ * or without a zone.
  */
 function occurredAt({ scheme, body }: CameEvent): number | undefined {
-  if (scheme !== STANDARD) return undefined;
+  if (scheme !== STANDARD && scheme !== QUEUE_SCHEME) return undefined;
   try {
+    if (scheme === QUEUE_SCHEME) return openEnvelopes(utf8.decode(body)).timeMs;
     const said = envelope.safeParse(JSON.parse(utf8.decode(body)));
     return said.success ? parseInstant(String(said.data.timestamp).trim()) : undefined;
   } catch {
