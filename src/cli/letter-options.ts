@@ -14,7 +14,10 @@ export function filterOptions(command: Command, { events = true } = {}): Command
     .option("--pool <id>", "letters of this user pool, by id or by its name in poolsync.yaml")
     .option("--user <username>", "letters of this user")
     .option("--attribute <name>", "letters of this attribute")
-    .option("--reason <word>", "letters of this reason")
+    .option(
+      "--reason <word>",
+      "letters of this reason; of events unreadable, no-column, no-feed, nobody, several or ahead",
+    )
     .option("--run <id>", "letters of what this run put");
   if (events) command.option("--feed <name>", `with --kind ${EVENT_KIND}: events of this feed`);
   return command

@@ -25,7 +25,7 @@ export function statusText(status: NamespaceStatus, width: number, command: Summ
     ...pauses.map((pause) => pauseText(pause, width)),
     unsealed === undefined ? "" : `\n${indent("", unsealedText(unsealed), width)}`,
     lettersText(deadLetters, width),
-    inboxText(status, width),
+    inboxText(status, width, command),
     jobsText(status, width),
     runsText(runs, width),
     damagedText(damaged, width, command),
@@ -165,7 +165,11 @@ function lettersText(deadLetters: NamespaceStatus["deadLetters"], width: number)
   )}`;
 }
 
-function inboxText({ inbox }: NamespaceStatus, width: number): string {
+function inboxText(
+  { engine, inbox, workers }: NamespaceStatus,
+  width: number,
+  command: SummaryWords["command"],
+): string {
   if (inbox === undefined) return "";
   const { waiting, ahead, taken, oldestAt, parked, scans = [] } = inbox;
   const said = [
@@ -179,7 +183,9 @@ function inboxText({ inbox }: NamespaceStatus, width: number): string {
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];
-  return `\n${indent("", `${said.join("; ")}.`, width)}`;
+  const isAlone = engine === "redis" && waiting + ahead + taken > 0 && !workers.some(({ does }) => does === "events");
+  const next = isAlone ? ` No process takes them further: one has to run, such as \`${command("ingest")}\`.` : "";
+  return `\n${indent("", `${said.join("; ")}.${next}`, width)}`;
 }
 
 /** A job that nobody takes lies there in clear, and its producer is not told. */

@@ -67,7 +67,7 @@ test("status tells of events where some have come, and finds those again whose p
   const parked = { entries: 1, bytes: 4, feeds: { hr: 1 } };
   assert.deepEqual(others, { waiting: 1, ahead: 1, taken: 1, bytes: 12, parked });
   assert.match(oldestAt, /^\d{4}-.*Z$/);
-  const said = `Inbox: 1 event waits, the oldest since ${oldestAt}; 1 waits for its time, or until its pool can be asked; 1 is being drained; 1 is parked of hr.`;
+  const said = `Inbox: 1 event waits, the oldest since ${oldestAt}; 1 waits for its time, or until its pool can be asked; 1 is being drained; 1 is parked of hr. No process takes them further: one has to run, such as \`ingest\`.`;
   assert.ok(text.includes(said), text);
 
   await redis.del(keys.inboxLine);

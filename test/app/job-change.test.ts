@@ -77,11 +77,11 @@ describe("a job of the queue `changes`", () => {
     ["a version that is no time", { feed: "hr", ...ANA, version: -1 }],
   ];
   for (const [what, data] of unreadable) {
-    test(`that says ${what} cannot be read`, () => assert.deepEqual(read(data), { is: "unreadable" }));
+    test(`that says ${what} cannot be read`, () => assert.equal(read(data).is, "unreadable"));
   }
 
   test("that is no JSON cannot be read", () => {
-    assert.deepEqual(readJobChange(CONFIG, Buffer.from([0x7b, 0xff])), { is: "unreadable" });
+    assert.equal(readJobChange(CONFIG, Buffer.from([0x7b, 0xff])).is, "unreadable");
   });
 
   test("is kept whole, and counted to what the configuration has", () => {
@@ -103,7 +103,7 @@ describe("a job of the queue `changes`", () => {
     for (const more of ["ä".repeat(600_000), nested]) {
       const { feed, event } = jobEvent(CONFIG, { id: "1@5", data: { feed: "hr", more }, addedAtMs: 5 });
       assert.equal(feed, "hr");
-      assert.deepEqual(readJobChange(CONFIG, event.body), { is: "unreadable" });
+      assert.equal(readJobChange(CONFIG, event.body).is, "unreadable");
       assert.ok(event.body.length < 10);
     }
   });

@@ -52,25 +52,33 @@ export type JobChange =
       readonly change: Change;
     }
   /** What the queue was given in another form, or for a pool that the configuration does not have. */
-  | { readonly is: "unreadable" };
+  | {
+      readonly is: "unreadable";
+      /** In words, without anything of the job. */
+      readonly why: string;
+    };
 
 /** Never throws. `body` is a job's, as {@link jobEvent} has it. */
 export function readJobChange(config: KnownPools, body: Uint8Array): JobChange {
   const parsed = jobForm.safeParse(parseJson(body));
-  if (!parsed.success) return { is: "unreadable" };
+  if (!parsed.success) return unreadable("it has not the form of a job: `{ pool | feed, username, attributes, … }`");
   const { pool, feed, version, username, attributes, verified } = parsed.data;
   const target = targetOf(config, { pool, feed });
   const timeMs = version === undefined ? undefined : parseInstant(String(version).trim());
-  if (target === undefined || (version !== undefined && timeMs === undefined)) return { is: "unreadable" };
+  if (target === undefined) return unreadable("it names no one feed or pool that poolsync.yaml has");
+  if (version !== undefined && timeMs === undefined) return unreadable("its version is no time with a zone");
   try {
     const said = timeMs === undefined ? undefined : { timeMs, sequence: 0 };
     const asked = defined({ username, attributes, verified, version: said });
     const change = changeOf({ ...asked, pool: target.pool });
     return { is: "change", target, change: { ...change, units: ownedOf(config, target.feed, change.units) } };
   } catch {
-    // No value that an attribute may have, or an address without `verified`.
-    return { is: "unreadable" };
+    return unreadable("it has a value that its attribute cannot have, or an address or number without `verified`");
   }
+}
+
+function unreadable(why: string): JobChange {
+  return { is: "unreadable", why };
 }
 
 /** What other feeds own is left to them, as of the feed's file. */

@@ -7,7 +7,7 @@ import type { Keyring } from "../../store/keyring.ts";
 import type { Inbox, ParkedEntry, TakenEntry } from "../../store/inbox.ts";
 import { openEvent, type CameEvent } from "../../store/sealed-event.ts";
 import { adviceOf } from "../../core/advice.ts";
-import { JOB_SCHEME } from "./job-change.ts";
+import { JOB_SCHEME, readJobChange } from "./job-change.ts";
 import { readEvent, type ParkedReason } from "./read-event.ts";
 
 /** Those that are meant, in order of arrival, read page by page anew each time. */
@@ -80,9 +80,9 @@ export const PARKED_PAGE = 200;
 /** The pool of a feed, or of jobs that name their pool; undefined where the configuration knows none. */
 export function poolOfEvents(config: Config, feed: string): string | undefined {
   const { feeds, poolSettings, pools } = config;
-  const name = Object.hasOwn(feeds, feed) ? feeds[feed]?.pool : feed;
+  const name = Object.hasOwn(config.feeds, feed) ? feeds[feed]?.pool : feed;
   if (name === undefined) return undefined;
-  const isKnown = Object.hasOwn(feeds, feed) || pools.includes(name);
+  const isKnown = Object.hasOwn(config.feeds, feed) || pools.includes(name);
   const isNamed = Object.entries(poolSettings).some(([key, { id }]) => key === name || id === name);
   return isKnown || isNamed ? namedPool(config, name).id : undefined;
 }
@@ -168,13 +168,17 @@ export function viewEvent(
 
 /** Of the first few records that cannot be read. */
 function whyParked(
-  { feeds }: Config,
+  config: Config,
   event: CameEvent,
   { feed, reason, arrivedAt }: ParkedEntry,
 ): readonly string[] | undefined {
-  const events = Object.hasOwn(feeds, feed) ? feeds[feed]?.events : undefined;
-  if (events === undefined || event.scheme === JOB_SCHEME || !/^(?:unreadable|no-column)$/.test(reason))
-    return undefined;
+  if (!/^(?:unreadable|no-column)$/.test(reason)) return undefined;
+  if (event.scheme === JOB_SCHEME) {
+    const job = readJobChange(config, event.body);
+    return job.is === "unreadable" ? [job.why] : undefined;
+  }
+  const events = Object.hasOwn(config.feeds, feed) ? config.feeds[feed]?.events : undefined;
+  if (events === undefined) return undefined;
   const records = readEvent(event, events, arrivedAt);
   if (typeof records === "string")
     return [reason === "unreadable" ? "it is no JSON in UTF-8" : foundNone(events.records)];

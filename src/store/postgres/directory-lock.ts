@@ -327,7 +327,7 @@ function inUse(directory: string, waitedMs?: number): StoreError {
   const waited = waitedMs === undefined ? "" : `, which did not end within ${waitedMs / 1000} seconds`;
   return new StoreError(
     "in-use",
-    sentence`The data directory ${directory} is in use by another poolsync process${waited}: wait until it ends, or end it (what is not sent stays queued); ask it with ${nextStep("status")}, or use another --data-dir.`,
+    sentence`The data directory ${directory} is in use by another poolsync process${waited}: wait until it ends, or end it (an \`ingest\` or a worker with Ctrl-C or SIGTERM; what is not sent stays queued); ask it with ${nextStep("status")}, or use another --data-dir.`,
   );
 }
 
