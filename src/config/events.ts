@@ -219,7 +219,7 @@ export function eventsFaults(content: unknown): readonly Fault[] {
     faults.push(...queueFaults(events, SCHEMES));
     if (events["scheme"] === "hmac") faults.push(...hmacFaults(events));
     else if (isScheme(events["scheme"])) faults.push(...strayFaults(events, events["scheme"]));
-    faults.push(...senderFaults(events));
+    if (events["sqs"] === undefined) faults.push(...senderFaults(events));
     return faults.map(([key, message]) => ({ path: ["feeds", name, ...key.split(".")], message }));
   });
 }

@@ -4,7 +4,9 @@
  * an account here asks the pool whether it still has the value: names pass from one person to another.
  *
  * What a scan sees is kept apart until the scan has come to its end, and then takes the place of what was there, in one
- * step: of a scan that was cut nothing is found, and it takes nothing away. Each attribute has an index of its own.
+ * step: of a scan that was cut nothing is found, and it takes nothing away. Each attribute has an index of its own, which goes
+ * where nobody has scanned for it for {@link INDEX_KEPT_MS}, because the feed that needed it is no more: on Redis by itself, in
+ * a data directory when it is opened.
  */
 
 /** An index of its own. */
@@ -56,6 +58,7 @@ export interface AccountIndex {
 export const MARK_LENGTH = 4;
 /** Stands for several accounts. */
 export const SEVERAL = "*";
+export const INDEX_KEPT_MS = 60 * 86_400_000;
 /** How long the store waits for more of a scan: longer than Cognito takes the token of a page. */
 export const SCAN_WAIT_MS = 2 * 3_600_000;
 

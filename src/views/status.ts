@@ -202,7 +202,9 @@ function inboxText(
       : [
           `${counted(ahead, "waits for its time, or until its pool can be asked", "wait for their time, or until their pool can be asked")}`,
         ]),
-    ...scans.map(({ pool, feeds, until }) => `of ${feeds.join(", ")} for a scan of ${pool} until about ${until}`),
+    ...scans.map(
+      ({ pool, feeds, until }) => `events of ${feeds.join(", ")} wait for a scan of ${pool} until about ${until}`,
+    ),
     ...(taken === 0 ? [] : [`${counted(taken, "is being drained", "are being drained")}`]),
     ...Object.entries(parked.feeds).map(([feed, events]) => `${counted(events, "is parked", "are parked")} of ${feed}`),
   ];

@@ -13,6 +13,7 @@ import { until } from "../support/condition.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
 import { movableClock } from "../support/movable-clock.ts";
 import { byHand, POOL } from "../support/pool-stage.ts";
+import { dumpRedis } from "../support/redis-dump.ts";
 import { eventStage } from "./event-stage.ts";
 
 const feed = (more = "") => `
@@ -76,14 +77,20 @@ for (const engine of ["Redis", "embedded"] as const) {
   test(`an event of an unknown number is written once its user is there, without a hand (${engine})`, async (t) => {
     const stage = await stageOf(t, { config: WITH_FILE, ...options });
     const { app, add, event, value, parked, drain } = stage;
-    add("ana", "1");
-    await event("1:Ana", "2:Bob");
+    const { sub } = add("ana", "no-778812");
+    await event("no-778812:Ana", "2:Bob");
     await drainAll(stage);
     assert.equal(value("ana"), "Ana", "who is known is not kept waiting for others");
     assert.deepEqual(await parked(), ["hr nobody"]);
     add("bob", "2");
     // Whoever scans the pool.
     await app.drift(await app.file("username,given_name\nana,Ana\n"), {});
+    const { redisUrl, namespace } = app.place;
+    if (redisUrl !== undefined) {
+      const kept = JSON.stringify([...(await dumpRedis(redisUrl, namespace))]);
+      assert.match(kept, /accounts:/);
+      for (const needle of ["778812", sub, sub.replaceAll("-", "")]) assert.ok(!kept.includes(needle), needle);
+    }
     assert.deepEqual(await parked(), []);
     await drain();
     assert.equal(value("bob"), "Bob");
@@ -134,7 +141,7 @@ describe("events by a number", () => {
     assert.deepEqual([inbox?.ahead, wait?.pool, wait?.feeds], [2, POOL, ["hr"]]);
     const inMs = Date.parse(wait?.until ?? "") - Date.now();
     assert.ok(inMs > LEAST_BETWEEN_SCANS_MS - 60_000 && inMs < LEAST_BETWEEN_SCANS_MS + 60_000, String(inMs));
-    assert.match(text, /2 wait for their time, .*; of hr for a scan of eu-west-1_Example until about 2\d/);
+    assert.match(text, /2 wait for their time, .*; events of hr wait for a scan of eu-west-1_Example until about 2\d/);
     assert.match(await app.because("ana"), /Events of hr name somebody .* until about 2.*Z: one of them may be for/);
     const explained = await app.tryExplain("nobody@example.com");
     assert.ok(explained.is === "none");

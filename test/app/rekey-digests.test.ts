@@ -10,6 +10,7 @@ import { cancelledBefore, noteCancelled } from "../../src/app/runs/cancelled-con
 import { reportedReads } from "../../src/delivery/reported-reads.ts";
 import { startEmulator } from "../../src/emulator/emulator.ts";
 import { createLog } from "../../src/log.ts";
+import { accountName, openAccount } from "../../src/store/sealed-account.ts";
 import { eventId, openEvent, sealEvent } from "../../src/store/sealed-event.ts";
 import { openLetter } from "../../src/store/sealed-unit.ts";
 import { exampleAws } from "../support/aws-environment.ts";
@@ -39,10 +40,14 @@ async function setStage(t: TestContext, options: AppOptions) {
   const app = await setApp(t, {
     ...options,
     pool: { schema: [{ name: "team" }], aliasAttributes: ["email"] },
-    config: "keepBefore: true\nrate: 500\n",
+    config: `keepBefore: true
+rate: 500
+feeds: { teams: { pool: ${POOL}, username: t, match: "custom:team", attributes: { name: n }, events: { scheme: none } } }
+`,
     environment: { POOLSYNC_KEY: Buffer.alloc(32, 5).toString("base64") },
   });
   addUsers(app.pool, 7);
+  app.pool.addUser({ username: "indexed", attributes: { "custom:team": "blue" } });
   const rows = [
     "u0,New,new0@example.com,",
     "u1,New,u1@example.com,",
@@ -52,6 +57,8 @@ async function setStage(t: TestContext, options: AppOptions) {
   ];
   const file = await app.file(["username,given_name,email,nickname", ...rows].join("\n"), "staff.csv");
   const { run: written } = await app.sync(file, { verified: "mark" });
+  // Whoever scans the pool notes who has which team.
+  await app.drift(file, { verified: "mark" });
   await app.queue("u3", { given_name: "Letter" });
   app.pool.removeUser("u3");
   await app.queue("u4", { email: "u5@example.com" }, { verified: "mark" });
@@ -150,6 +157,15 @@ function dyingAt<T extends object>(thing: T, count: { left: number }): T {
   });
 }
 
+const TEAMS = { pool: POOL, attribute: "custom:team" };
+
+/** Whom the account index has for a team, under the keys of an engine. */
+async function subIn({ store, keyring }: Engine): Promise<string | undefined> {
+  const name = accountName(keyring, TEAMS, "blue");
+  const { found } = await store.accounts.find(TEAMS, name);
+  return found.is === "one" ? openAccount(keyring, TEAMS, name, found.body) : undefined;
+}
+
 const kept = (store: Store) => Array.fromAsync(store.letters.list({}));
 
 for (const [name, options] of STORES) {
@@ -161,6 +177,7 @@ for (const [name, options] of STORES) {
       const letters = await kept(former.store);
       const names = namesIn(await dump(stage, former));
       assert.ok(names.size > 30);
+      assert.equal(await subIn(former), stage.pool.user("indexed")?.sub);
       assert.equal(letters.filter(({ owner }) => owner !== undefined).length, 1);
       await stage.shut();
 
@@ -198,6 +215,7 @@ for (const [name, options] of STORES) {
         [...names].filter((one) => left.includes(one)),
         [],
       );
+      assert.equal(await subIn(engine), stage.pool.user("indexed")?.sub, "as the same scan saw it");
       assert.deepEqual(await store.runs.books(), books);
       const counts = [...(await store.mailboxes.recount()).values()];
       assert.deepEqual(

@@ -22,6 +22,8 @@ export interface AccountScansDeps {
   readonly engine: Pick<Engine, "store">;
   readonly config: Config;
   readonly poolOf: (target: ChangeTarget) => Promise<Pool>;
+  /** False where a pool is scanned for those alone who wait for it. */
+  readonly rescans?: boolean;
   /** Something that waited for a scan may be taken again. */
   readonly wake: () => void;
   readonly log: Log;
@@ -66,7 +68,8 @@ interface Course {
   readonly scannedAt: number | undefined;
 }
 
-export function startAccountScans({ engine, config, poolOf, wake, log, signal }: AccountScansDeps): AccountScans {
+export function startAccountScans(deps: AccountScansDeps): AccountScans {
+  const { engine, config, poolOf, rescans = true, wake, log, signal } = deps;
   const { store } = engine;
   const { reservations } = store;
   const alarms = new Map<string, () => void>();
@@ -87,7 +90,7 @@ export function startAccountScans({ engine, config, poolOf, wake, log, signal }:
   async function dueAt(pool: string, feeds: readonly IndexedFeed[], nowMs: number): Promise<number> {
     const { scannedAt, freeAt } = await courseOf(pool, feeds, nowMs);
     const wait = await readScanWait(store, pool);
-    const rescanMs = Math.min(...feeds.map((feed) => feed.rescanMs ?? Infinity));
+    const rescanMs = Math.min(...feeds.map((feed) => (rescans && feed.rescanMs) || Infinity));
     const facts = { scannedAt, wantedSince: wait?.since, rescanMs: rescanMs === Infinity ? undefined : rescanMs };
     return Math.max(nextScanAt(facts) ?? Infinity, freeAt);
   }

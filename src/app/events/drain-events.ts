@@ -23,6 +23,8 @@ export interface DrainerOptions extends Omit<DrainDeps, "dayRuns" | "accountScan
   readonly config: Config;
   /** Told of a feed whose events wait, each time that they do, and why. */
   readonly onWait?: (feed: string, failure: Failure) => void;
+  /** False where pools are scanned for those alone who wait for it. */
+  readonly rescans?: boolean;
   /** How soon another drainer has what this one had in hand, where its process died. */
   readonly leaseMs?: number;
 }

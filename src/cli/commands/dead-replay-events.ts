@@ -3,6 +3,7 @@ import { messageOf, type Failure } from "../../app/app-error.ts";
 import { openDayRuns } from "../../app/events/day-run.ts";
 import { startDrainer } from "../../app/events/drain-events.ts";
 import { waitingFloods } from "../../app/events/flood-gate.ts";
+import type { ChangeTarget } from "../../app/events/job-change.ts";
 import { poolOfEvents, type EventGroup, type ParkedEvents } from "../../app/events/parked-events.ts";
 import { areEventsDrained, nobodyDrains, replayAndSettle, type EventReplay } from "../../app/events/replay-events.ts";
 import { demandNoPause, pauseOf } from "../../app/gates/pause.ts";
@@ -73,9 +74,9 @@ export async function replayEvents(
   const { interrupts } = io;
   const command = (...words: readonly string[]): string => commandLine(io, words, flags);
   const feeds = new Set(groups.map(({ feed }) => feed));
-  const deps = { engine, log, signal: interrupts.drain };
+  const settling = { engine, log, signal: interrupts.drain };
   if (engine.kind === "redis") {
-    const replay = await replayAndSettle(deps, parked, limit);
+    const replay = await replayAndSettle(settling, parked, limit);
     const dayRuns = await openDayRuns(runs, feeds);
     const waiting: string[] = [];
     for (const { id, pool, feed } of dayRuns) {
@@ -134,9 +135,10 @@ export async function replayEvents(
       if (!reported.has(line)) tell(io, line);
       reported.add(line);
     };
-    const drainer = startDrainer({ engine, config, poolOf: ({ pool }) => poolOf(pool), log, onWait });
+    const deps = { engine, config, poolOf: ({ pool }: ChangeTarget) => poolOf(pool), log, onWait };
+    const drainer = startDrainer({ ...deps, rescans: false });
     try {
-      return await replayAndSettle({ ...deps, wake: () => drainer.wake() }, parked, limit);
+      return await replayAndSettle({ ...settling, wake: () => drainer.wake() }, parked, limit);
     } finally {
       await drainer.close();
     }

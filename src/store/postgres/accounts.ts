@@ -1,12 +1,23 @@
-import { accountIn, accountTexts, together, type AccountIndex, type IndexingScan } from "../account-index.ts";
+import {
+  accountIn,
+  accountTexts,
+  INDEX_KEPT_MS,
+  together,
+  type AccountIndex,
+  type IndexingScan,
+} from "../account-index.ts";
 import type { Session, StoreDatabase } from "./database.ts";
 
-/** Forgets what a process that is no more saw of scans that it did not end. */
-export async function dropCutScans(database: Session): Promise<void> {
-  await database.query(`
-    DELETE FROM poolsync.accounts USING poolsync.account_scans AS cut WHERE accounts.scan = cut.id AND NOT cut.whole;
-    DELETE FROM poolsync.account_scans WHERE NOT whole;
-  `);
+/** Forgets what a process that is no more saw of scans that it did not end, and what is kept no longer. */
+export async function dropFormerScans(database: Session, nowMs: number): Promise<void> {
+  const rows = await database.query<{ id: number }>(
+    "SELECT id FROM poolsync.account_scans WHERE NOT whole OR began_at <= $1",
+    [nowMs - INDEX_KEPT_MS],
+  );
+  await dropScans(
+    database,
+    rows.map(({ id }) => id),
+  );
 }
 
 async function dropScans(session: Session, ids: readonly number[]): Promise<void> {

@@ -10,7 +10,7 @@ import { markReady, prepareDirectory, preparePostgres } from "./data-directory.t
 import { openDatabase, type Database, type StoreDatabase } from "./database.ts";
 import { lockDirectory, type DirectoryLock, type DirectoryTurn, type OnCommand } from "./directory-lock.ts";
 import { looksSealed } from "../documents.ts";
-import { createAccounts, dropCutScans } from "./accounts.ts";
+import { createAccounts, dropFormerScans } from "./accounts.ts";
 import { createDamaged, setAside } from "./damaged.ts";
 import { createBeforeImages } from "./before-images.ts";
 import { createExceptions } from "./exceptions.ts";
@@ -75,7 +75,7 @@ export async function openEmbeddedStore({
       await endLeases(database, now());
       await endInboxLeases(database, now());
       await forgetWorkers(database);
-      await dropCutScans(database);
+      await dropFormerScans(database, now());
       await database.query("DELETE FROM poolsync.sweeps");
       return assemble(database, { fence, lock, now, known: await storedIdentity(database) });
     } catch (error) {
