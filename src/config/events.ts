@@ -52,10 +52,17 @@ export interface EventsSetting {
   readonly mapping: Mapping;
 }
 
-type OfBoth = "maxBytes" | "id" | "records" | "mapping";
-/** Of events that are polled from a queue: what only a webhook has is never there. */
-export type QueueSetting = Pick<EventsSetting, OfBoth> & {
-  readonly [Key in Exclude<keyof EventsSetting, OfBoth>]?: undefined;
+/** What a queue has nothing of. */
+const OF_WEBHOOKS = {
+  scheme: undefined,
+  secret: undefined,
+  hmac: undefined,
+  toleranceMs: undefined,
+  idHeader: undefined,
+};
+/** Events that are polled from a queue. */
+export type QueueSetting = Omit<EventsSetting, keyof typeof OF_WEBHOOKS> & {
+  readonly [Key in keyof typeof OF_WEBHOOKS]?: undefined;
 } & { readonly sqs: SqsSetting };
 
 const DEFAULT_TOLERANCE_MS = 5 * 60_000;
@@ -114,9 +121,8 @@ export const snapshotAgeForm = span(
 /** The setting that the form says, without {@link eventsFaults}. */
 export function eventsOf(said: z.output<typeof eventsForm>, feed: Mapping): EventsSetting | QueueSetting {
   const { sqs: url, region, profile, endpoint } = said;
-  const { maxBytes, id, records, mapping, ...webhook } = webhookOf(said, feed);
-  const ofBoth = { maxBytes, id, records, mapping };
-  return url === undefined ? { ...ofBoth, ...webhook } : { ...ofBoth, sqs: { url, region, profile, endpoint } };
+  const setting = webhookOf(said, feed);
+  return url === undefined ? setting : { ...setting, ...OF_WEBHOOKS, sqs: { url, region, profile, endpoint } };
 }
 
 function webhookOf(said: z.output<typeof eventsForm>, feed: Mapping): EventsSetting {
