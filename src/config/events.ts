@@ -75,10 +75,21 @@ export interface EventsSetting extends SenderSetting {
   readonly mapping: Mapping;
 }
 
-type OfBoth = "maxBytes" | "id" | "records" | "mapping" | "rescanMs";
-/** Of events that are polled from a queue: what only a webhook has is never there. */
-export type QueueSetting = Pick<EventsSetting, OfBoth> & {
-  readonly [Key in Exclude<keyof EventsSetting, OfBoth>]?: undefined;
+/** What a queue has nothing of. */
+const OF_WEBHOOKS = {
+  scheme: undefined,
+  secret: undefined,
+  hmac: undefined,
+  toleranceMs: undefined,
+  idHeader: undefined,
+  format: undefined,
+  organization: undefined,
+  publicUrl: undefined,
+  signatureVersion: undefined,
+};
+/** Events that are polled from a queue. */
+export type QueueSetting = Omit<EventsSetting, keyof typeof OF_WEBHOOKS> & {
+  readonly [Key in keyof typeof OF_WEBHOOKS]?: undefined;
 } & { readonly sqs: SqsSetting };
 
 const DEFAULT_TOLERANCE_MS = 5 * 60_000;
@@ -148,9 +159,8 @@ export function eventsOf(
   facts: { readonly hasFile: boolean },
 ): EventsSetting | QueueSetting {
   const { sqs: url, region, profile, endpoint } = said;
-  const { maxBytes, id, records, mapping, rescanMs, ...webhook } = webhookOf(said, feed, facts);
-  const ofBoth = { maxBytes, id, records, mapping, rescanMs };
-  return url === undefined ? { ...ofBoth, ...webhook } : { ...ofBoth, sqs: { url, region, profile, endpoint } };
+  const setting = webhookOf(said, feed, facts);
+  return url === undefined ? setting : { ...setting, ...OF_WEBHOOKS, sqs: { url, region, profile, endpoint } };
 }
 
 function webhookOf(

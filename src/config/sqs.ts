@@ -27,7 +27,17 @@ export const sqsForms = {
 
 const REACHING = ["region", "profile", "endpoint"];
 /** What `events` have besides these is a webhook's. */
-const OF_QUEUES = new Set(["sqs", ...REACHING, "records", "username", "match", "attributes", "version", "id"]);
+const OF_QUEUES = new Set([
+  "sqs",
+  ...REACHING,
+  "records",
+  "username",
+  "match",
+  "rescan",
+  "attributes",
+  "version",
+  "id",
+]);
 
 /** What is wrong with `events` that come from a queue; of others, that they say neither queue nor scheme, or how a queue is reached. */
 export function queueFaults(
