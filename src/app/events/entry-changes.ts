@@ -88,8 +88,8 @@ export async function changesOf(
     resolving,
     named.map(({ change }) => change),
   );
-  for (const [nth, { made, record, change }] of named.entries()) {
-    if (passing[nth] === true) made.passing.push(record.line);
+  for (const [place, { made, record, change }] of named.entries()) {
+    if (passing[place] === true) made.passing.push(record.line);
     else addChange(resolving, made, record, change);
   }
   return all;
