@@ -2,7 +2,7 @@
  * The demonstration: an embedded engine and a stand-in for Cognito in one process. It prints the commands as a user
  * would type them, and runs those very commands.
  */
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
@@ -10,7 +10,7 @@ import { EXIT } from "../src/exit-codes.ts";
 import { indent } from "../src/views/table.ts";
 import { startEmulator, type Emulator } from "../src/emulator/emulator.ts";
 import { withScope } from "../src/lifecycle.ts";
-import { freePort, sendWebhook, takesEvents, until, WEBHOOK_SECRET } from "./webhooks.ts";
+import { freePort, laterExport, readiness, sendWebhook, until, WEBHOOK_SECRET, type Webhook } from "./hr-system.ts";
 import { hrExport, SEED_CUSTOM_ATTRIBUTES, SEED_USERS, seedUsers } from "./seed.ts";
 
 const POOL = "eu-west-1_Example";
@@ -19,9 +19,12 @@ const CALLS_PER_SECOND = 100;
 /** How often it is told how far a command is, where no progress bar is shown. */
 const TELL_EVERY_MS = 3_000;
 const NEWCOMERS = 8;
-const WEBHOOK_WITHIN_MS = 60_000;
-/** The user of the webhooks. */
-const CHANGED = "emp0007";
+/** People of the second export, and writes of them until the sync is interrupted. */
+const [MOVED, INTERRUPTED_AFTER] = [150, 30];
+const EVENTS_WITHIN_MS = 60_000;
+const HOUR_MS = 3_600_000;
+/** The user of the single webhooks, the first and the number of those of a flood, and as many as the guard lets through. */
+const [CHANGED, FLOODED, FLOOD, PEOPLE] = ["emp0007", 200, 30, 20];
 
 /** What poolsync and the SDK of this process find: the documented example credentials, and none of the user's own settings. */
 const AWS_SETTINGS = {
@@ -60,7 +63,9 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
       rm(path, { recursive: true, force: true }),
     );
     await copyFile(new URL("poolsync.yaml", import.meta.url), join(directory, "poolsync.yaml"));
-    await copyFile(new URL("hr-export.csv", import.meta.url), join(directory, "hr-export.csv"));
+    const exported = await readFile(new URL("hr-export.csv", import.meta.url), "utf8");
+    await writeFile(join(directory, "hr-export.csv"), exported);
+    await writeFile(join(directory, "hr-export-2.csv"), laterExport(exported, MOVED));
     const endpoint = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: emulator.url };
     scope.defer(setEnvironment({ ...AWS_SETTINGS, ...endpoint }), (restore) => restore());
     const before = process.cwd();
@@ -78,11 +83,11 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
       NO_COLOR: process.env["NO_COLOR"],
       PORTAL_SECRET: WEBHOOK_SECRET,
     };
-    const type = async (...words: readonly string[]): Promise<number> => {
+    const type = async (words: readonly string[], ending?: AbortSignal): Promise<number> => {
       if (terminal.drain.aborted) return EXIT.interrupted;
       terminal.stdout.write(`$ ${terminal.commandLine(words)}\n`);
       const stopTelling = terminal.showsProgress ? undefined : tellCalls(emulator, terminal.stdout);
-      const code = await terminal.run(words, environment);
+      const code = await terminal.run(words, environment, ending);
       stopTelling?.();
       terminal.stdout.write("\n");
       return code;
@@ -93,25 +98,62 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     );
     terminal.stdout.write(`$ export AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER=${emulator.url}\n`);
     terminal.stdout.write(`$ export POOLSYNC_RATE=${CALLS_PER_SECOND}\n`);
-    /** Has `ingest` take two webhooks, and ends it. Answers its exit code. */
-    const takeWebhooks = async (): Promise<number> => {
+    /** Has a command interrupted once so many more users were written. Answers its exit code. */
+    const interrupt = async (words: readonly string[], calls: number): Promise<number> => {
+      const ending = new AbortController();
+      const updates = () => emulator.counters.categories.UserUpdate.calls;
+      const before = updates();
+      const running = type(words, ending.signal).finally(() => ending.abort());
+      await until(() => updates() >= before + calls, ending.signal).catch(() => undefined);
+      ending.abort();
+      return running;
+    };
+    /** Has `ingest` go on with what was interrupted and take events, and ends it. Answers its exit code. */
+    const takeEvents = async (): Promise<number> => {
       if (terminal.drain.aborted) return EXIT.interrupted;
       const port = await freePort();
-      const words = ["ingest", "--port", String(port)];
-      terminal.stdout.write(`$ ${terminal.commandLine(words)}\n`);
       const ending = new AbortController();
       const ended = new AbortController();
-      const running = terminal.run(words, environment, ending.signal).finally(() => ended.abort());
+      const running = type(["ingest", "--port", String(port)], ending.signal).finally(() => ended.abort());
       try {
-        const within = AbortSignal.any([ended.signal, AbortSignal.timeout(WEBHOOK_WITHIN_MS)]);
-        await until(() => takesEvents(port), within);
-        const body = (nickname: string): string => JSON.stringify({ user: CHANGED, nickname });
-        const genuine = await sendWebhook(port, "portal", body("Sunny"));
-        const user = () => emulator.pools.get(POOL)?.user(CHANGED);
-        await until(() => user()?.attributes["nickname"] === "Sunny", within);
-        say(`  ${body("Sunny")}, signed: ${genuine.status} ${genuine.text}, and the pool has it.`);
-        const forged = await sendWebhook(port, "portal", body("Mallory"), body("Sunny"));
-        say(`  ${body("Mallory")} under the same signature: ${forged.status} ${forged.text}.`);
+        const within = AbortSignal.any([ended.signal, AbortSignal.timeout(EVENTS_WITHIN_MS)]);
+        await until(async () => (await readiness(port))?.status === 200, within);
+        const nicknameOf = (username: string) => emulator.pools.get(POOL)?.user(username)?.attributes["nickname"];
+        const send = (webhook: Webhook) => sendWebhook(port, "portal", webhook);
+        const bodyOf = (user: string, nickname: string): string => JSON.stringify({ user, nickname });
+        const genuine = bodyOf(CHANGED, "Sunny");
+        const mallory = bodyOf(CHANGED, "Mallory");
+        for (const [what, webhook] of [
+          [`${genuine}, signed`, { id: "msg_1", body: genuine }],
+          [`${mallory} under the same signature`, { id: "msg_1", body: mallory, signed: genuine }],
+          ["One that was signed an hour ago", { id: "msg_2", body: genuine, agoMs: HOUR_MS }],
+          ["One that is signed, and cannot be read", { id: "msg_3", body: "nickname=Sunny" }],
+        ] as const) {
+          const { status, text } = await send(webhook);
+          say(`  ${what}: ${status} ${text}.`);
+        }
+        await until(() => nicknameOf(CHANGED) === "Sunny", within);
+        say(
+          `  The pool has the first, and nothing of the others. Then ${FLOOD} people change at once, by as many webhooks; more than ${PEOPLE} within 10 minutes wait for somebody's approval (\`guards.events\`):`,
+        );
+        const flooded = Array.from({ length: FLOOD }, (_, nth) => `emp0${FLOODED + nth}`);
+        for (const user of flooded) await send({ id: `msg_${user}`, body: bodyOf(user, `Nick of ${user}`) });
+        const written = () => flooded.filter((user) => nicknameOf(user) !== undefined).length;
+        let run: string | undefined;
+        await until(async () => {
+          [run] = /\br-\S+/.exec((await readiness(port))?.text ?? "") ?? [];
+          // The one before them counts as well.
+          return run !== undefined && written() === PEOPLE - 1;
+        }, within);
+        for (const words of [
+          ["runs", "show", run ?? ""],
+          ["runs", "approve", run ?? ""],
+        ]) {
+          const code = await type(words);
+          if (code !== EXIT.done) return code;
+        }
+        await until(() => written() === FLOOD, within);
+        say(`  All ${FLOOD} are written.\n`);
       } catch (error) {
         // Where it has ended its exit code says it.
         if (!ended.signal.aborted) throw error;
@@ -123,14 +165,13 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     };
     const steps: readonly {
       readonly before?: () => void;
-      /** Absent: the webhooks. */
-      readonly words?: readonly string[];
+      readonly run: () => Promise<number>;
       readonly codes: readonly number[];
     }[] = [
-      { words: ["sync", "--feed", "hr"], codes: [EXIT.partial] },
+      { run: () => type(["sync", "--feed", "hr"]), codes: [EXIT.partial] },
       {
         before: () => say("What could not be written waits as dead letters, by kind:"),
-        words: ["dead", "list"],
+        run: () => type(["dead", "list"]),
         codes: [EXIT.done],
       },
       {
@@ -140,25 +181,34 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
             `One cause is mended: somebody creates the ${NEWCOMERS} newcomers in the pool. Their letters, one for each attribute of each of them, are replayed:`,
           );
         },
-        words: ["dead", "replay", "--kind", "user-not-found"],
+        run: () => type(["dead", "replay", "--kind", "user-not-found"]),
         codes: [EXIT.done],
       },
       {
         before: () =>
           say(
-            "Between two exports a system may send each change as it happens, as a webhook. Without Redis `ingest` delivers too:",
+            `On the next day ${MOVED} people of the export have moved. Somebody presses Ctrl-C while they are written:`,
           ),
+        run: () => interrupt(["sync", "hr-export-2.csv", "--feed", "hr"], INTERRUPTED_AFTER),
+        codes: [EXIT.done, EXIT.partial, EXIT.interrupted],
+      },
+      {
+        before: () =>
+          say(
+            "Another system sends each change as it happens, as a webhook. Without Redis `ingest` delivers too: what was interrupted, and events, side by side:",
+          ),
+        run: takeEvents,
         codes: [EXIT.done],
       },
       {
         before: () => say("And everything is recounted against the books:"),
-        words: ["status", "--verify"],
+        run: () => type(["status", "--verify"]),
         codes: [EXIT.done],
       },
     ];
     for (const step of steps) {
       step.before?.();
-      const code = await (step.words === undefined ? takeWebhooks() : type(...step.words));
+      const code = await step.run();
       if (terminal.drain.aborted) {
         say(
           "That is what a sync of your own says. The pool of this demonstration was made up, and all of it is gone now.",
@@ -169,7 +219,7 @@ export async function demonstrate(terminal: Terminal): Promise<number> {
     }
     const { UserUpdate, UserList } = emulator.counters.categories;
     say(
-      `Of the values of the file and the webhook (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${UserUpdate.calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one; and ${UserList.calls.toLocaleString("en-US")} of ListUsers: the pool is read once, 60 users a call, and what it showed serves the writes for a minute. Next:`,
+      `Of the values of the files and the webhooks (received) those that are applied were written, unchanged ones were in the pool already, superseded ones gave way to a newer row of the same user, and invalid ones do not fit the pool and are in the report with line and reason. Each is in one of these, so the books balance. It took ${UserUpdate.calls.toLocaleString("en-US")} calls of AdminUpdateUserAttributes: what changes of one user goes in one; and ${UserList.calls.toLocaleString("en-US")} of ListUsers: the pool is read once, 60 users a call, and what it showed serves the writes for a minute. Next:`,
     );
     terminal.stdout.write(`$ ${terminal.commandLine(["sync", "--help"])}\n`);
     return EXIT.done;

@@ -1,4 +1,4 @@
-/** Two webhooks of the demonstration: one that its sender has signed, and one that somebody else makes of it. */
+/** A made-up HR system: it exports a file again, and sends each change as it happens, as a webhook. */
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request, type IncomingMessage } from "node:http";
@@ -8,6 +8,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 export const WEBHOOK_SECRET = `whsec_${Buffer.from("a secret of the demonstration").toString("base64")}`;
 
 const AGAIN_AFTER_MS = 50;
+
+/** The export of the next day: so many people have moved to another cost center. */
+export function laterExport(csv: string, people: number): string {
+  const moved = (row: string, index: number): string =>
+    index > 0 && index <= people ? row.replace(/,CC-(\d{4}),/, ",CD-$1,") : row;
+  return csv.split("\n").map(moved).join("\n");
+}
 
 /** A port that nobody listens at. */
 export async function freePort(): Promise<number> {
@@ -24,17 +31,28 @@ export async function until(isSo: () => boolean | Promise<boolean>, signal: Abor
   while (!(await isSo())) await sleep(AGAIN_AFTER_MS, undefined, { signal });
 }
 
-/** True while the process at the port takes events. */
-export async function takesEvents(port: number): Promise<boolean> {
-  // Nobody listens yet.
-  const answer = await call(port, "GET", "/readyz").catch(() => undefined);
-  return answer?.status === 200;
+interface Answer {
+  readonly status: number | undefined;
+  readonly text: string;
 }
 
-/** Sends `body`, with the signature of what the sender has signed. Answers with the status and the words beside it. */
-export function sendWebhook(port: number, feed: string, body: string, signed = body) {
-  const id = "msg_1";
-  const time = String(Math.floor(Date.now() / 1000));
+/** What the process at the port says of itself; undefined while nobody listens. */
+export function readiness(port: number): Promise<Answer | undefined> {
+  return call(port, "GET", "/readyz").catch(() => undefined);
+}
+
+export interface Webhook {
+  readonly id: string;
+  readonly body: string;
+  /** What its sender has signed, where somebody else has changed it since. */
+  readonly signed?: string;
+  /** How long ago it was signed. */
+  readonly agoMs?: number;
+}
+
+/** Sends it to a feed by Standard Webhooks. */
+export function sendWebhook(port: number, feed: string, { id, body, signed = body, agoMs = 0 }: Webhook) {
+  const time = String(Math.floor((Date.now() - agoMs) / 1000));
   const key = Buffer.from(WEBHOOK_SECRET.slice("whsec_".length), "base64");
   const signature = createHmac("sha256", key).update(`${id}.${time}.${signed}`).digest("base64");
   const headers = {
@@ -46,12 +64,7 @@ export function sendWebhook(port: number, feed: string, body: string, signed = b
   return call(port, "POST", `/events/${feed}`, { headers, body });
 }
 
-async function call(
-  port: number,
-  method: string,
-  path: string,
-  { headers = {}, body = "" } = {},
-): Promise<{ readonly status: number | undefined; readonly text: string }> {
+async function call(port: number, method: string, path: string, { headers = {}, body = "" } = {}): Promise<Answer> {
   const sent = request({ host: "127.0.0.1", port, method, path, headers, agent: false }).end(body);
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     sent.once("response", resolve).once("error", reject);
