@@ -10,7 +10,7 @@ test("the demonstration writes, sets aside, replays, goes on after Ctrl-C beside
   for (const sentence of [
     /Dead letters: \d+, of 8 people user-not-found/,
     /Replayed \d+ letters of 8 people\./,
-    /hr-export-2\.csv --feed hr.* Interrupted/,
+    /Ctrl-C while they are written: .*hr-export-2\.csv --feed hr/,
     /"nickname":"Sunny"\}, signed: 200 accepted: the event is kept\./,
     /"nickname":"Mallory"\} under the same signature: 401 forged: the signature or token does not match the feed's secret\./,
     /signed an hour ago: 401 late: .*cannot be read: 200 accepted/,
