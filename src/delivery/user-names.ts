@@ -13,7 +13,7 @@ import { retryRead, type Reads } from "../cognito/read-retry.ts";
 import type { UserDirectory } from "../cognito/user-directory.ts";
 import { canonicalAlias, isAliasAttribute, type Alias } from "../core/alias-claims.ts";
 import type { ListedUser } from "../core/comparison.ts";
-import type { Identifier, Question } from "../core/identifier.ts";
+import { questionsOf, type Identifier, type Question } from "../core/identifier.ts";
 import { isFresh, type Person } from "../core/person.ts";
 import type { PoolProfile } from "../core/pool-schema.ts";
 import type { Keyring } from "../store/keyring.ts";
@@ -114,17 +114,17 @@ export function createUserNames(deps: UserNamesDeps): UserNames {
 
   /** What this process was answered within the last minute, and since then, unless the value is about to change hands. */
   async function recent(text: string, given: Identifier | undefined, since: number): Promise<Answer | undefined> {
-    for (const attribute of namesAs(text, given)) {
-      const alias = { attribute, value: text };
-      const known = seen.bearer(alias);
-      if (known === undefined || known.askedAt < since || !isFresh(known.askedAt, await store.now())) continue;
-      if ((await reservedFor(alias)) !== undefined) continue;
-      const { account, askedAt, ...bearer } = known;
-      const user = keyring.userKey(profile.id, known.username);
-      if (await isNameDoubted(store, user, { attribute, askedAt }, { claims: true })) continue;
-      return { is: "one", ...bearer, person: { account, name: { ...alias, askedAt } }, by: attribute, askedAt };
-    }
-    return undefined;
+    // Of a text that may be something else first, whoever has it as an address says nothing.
+    const [attribute] = questionsOf(profile, text, given);
+    if (attribute === undefined || !isAliasAttribute(attribute)) return undefined;
+    const alias = { attribute, value: text };
+    const known = seen.bearer(alias);
+    if (known === undefined || known.askedAt < since || !isFresh(known.askedAt, await store.now())) return undefined;
+    if ((await reservedFor(alias)) !== undefined) return undefined;
+    const { account, askedAt, ...bearer } = known;
+    const user = keyring.userKey(profile.id, known.username);
+    if (await isNameDoubted(store, user, { attribute, askedAt }, { claims: true })) return undefined;
+    return { is: "one", ...bearer, person: { account, name: { ...alias, askedAt } }, by: attribute, askedAt };
   }
 
   return {
@@ -174,14 +174,6 @@ async function ask(
     throw new CognitoError(kind, `A user could not be looked up by ${found.by}. ${advice}`);
   }
   return { found, askedAt };
-}
-
-/** The attributes under which an answer for this text may be kept. */
-function namesAs(text: string, given: Identifier | undefined): Alias["attribute"][] {
-  if (given === "email" || given === "phone_number") return [given];
-  // An answer that was given for an address says nothing of a username.
-  if (given !== undefined) return [];
-  return text.includes("@") ? ["email", "preferred_username"] : ["phone_number", "preferred_username"];
 }
 
 /** Before times were kept there was the username alone. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { passedAt } from "../../src/app/events/passing-names.ts";
+import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import { until } from "../support/condition.ts";
 import { POOL } from "../support/pool-stage.ts";
 import { eventStage } from "./event-stage.ts";
@@ -19,8 +20,8 @@ const CONFIG = `
 const at = (day: number): string => `2026-02-0${day}T00:00:00Z`;
 const SHARED = "shared@example.com";
 
-async function setPeople(t: Parameters<typeof eventStage>[0]) {
-  const stage = await eventStage(t, { config: CONFIG, pool: { aliasAttributes: ["email"] } });
+async function setPeople(t: Parameters<typeof eventStage>[0], emulator: EmulatorOptions = {}) {
+  const stage = await eventStage(t, { config: CONFIG, pool: { aliasAttributes: ["email"] }, emulator });
   const { app, engine, drainer } = stage;
   for (const [username, email] of [
     ["ana", SHARED],
@@ -69,6 +70,39 @@ describe("an event that names its person by an address", () => {
       assert.equal((await engine.store.inbox.counts()).parked.entries, 0);
     });
   }
+
+  test("waits for the name to be given with it, also where nobody has it, or what gives it waits itself", async (t) => {
+    const { app, send, drained, drain, names, engine, parked, value } = await setPeople(t);
+    await send("crm", [
+      { user: "bob", mail: "new@example.com", at: at(1) },
+      { user: "new@example.com", name: "Bob", at: at(2) },
+      { user: "ana", mail: "ana2@example.com", at: at(1) },
+      { user: "ana2@example.com", name: "Ana", at: at(2) },
+      { user: "nobody@example.com", name: "Nobody", at: at(2) },
+    ]);
+    await drained(2);
+    assert.equal((await engine.store.inbox.counts()).ahead, 1);
+    await app.deliver();
+    await until("it may be taken", async () => (await engine.store.inbox.counts()).ahead === 0);
+    await drain();
+    assert.deepEqual([names(), value("bob", "email")], [["Ana", "Bob"], "new@example.com"]);
+    assert.deepEqual(await parked(), ["crm nobody"]);
+  });
+
+  test("waits until the list of users shows what was written", async (t) => {
+    const { app, send, drained, drain, names, engine, parked } = await setPeople(t, { listLagMs: 3_000 });
+    await send("crm", { user: "ana", mail: "ana2@example.com", at: at(1) });
+    await drained(1);
+    await app.deliver();
+    await send("crm", { user: SHARED, name: "Bob", at: at(2) });
+    await drained(1);
+    assert.equal((await engine.store.inbox.counts()).ahead, 1);
+    await until("it may be taken, and the list shows it", async () => {
+      await drain();
+      return (await parked()).length === 1;
+    });
+    assert.deepEqual([await parked(), names()], [["crm nobody"], [undefined, undefined]]);
+  });
 
   test("is of whoever had it then where the changes of the address are newer, or say the same", async (t) => {
     const { send, drain, names } = await setPeople(t);

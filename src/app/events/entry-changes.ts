@@ -4,7 +4,7 @@ import type { Change } from "../../core/change.ts";
 import { PLAN_FAULTS } from "../../core/plan-fault.ts";
 import { checkUnit, checkUsername } from "../../core/pool-schema.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
-import { arePassing } from "./passing-names.ts";
+import { arePassing, namesAsked, type AskedName } from "./passing-names.ts";
 import type { EventRecord, ParkedReason } from "./read-event.ts";
 import { namesOf, type Asked, type Resolving } from "./record-names.ts";
 
@@ -58,8 +58,8 @@ export async function changesOf(
     entries.flatMap(({ records, ...entry }) => records.map((record) => ({ ...entry, record }))),
   );
   let index = 0;
-  const named: Named[] = [];
-  const all = entries.map(({ arrival: first, arrivals, records }) => {
+  const asked: AskedRecord[] = [];
+  const all = entries.map(({ arrival: first, arrivals, records, named }) => {
     const made: EntryChanges = {
       changes: [],
       noted: [],
@@ -75,31 +75,31 @@ export async function changesOf(
       const { line } = record;
       if (record.is === "parked") made.left.push({ line, reason: record.reason });
       else if (who?.is === "unscanned") made.unscanned.push({ line, since: who.since });
-      else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
+      else if (who?.is === "none") {
+        const nobody = namesAsked(resolving, named, record.change.username);
+        asked.push({ made, record, change: record.change, nobody });
+      } else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
       else {
         // An expression may make more records of a body than it has bytes.
         const arrival = first + Math.min(line, arrivals) - 1;
-        named.push({ made, record, change: { ...record.change, ...who.of, arrival } });
+        asked.push({ made, record, change: { ...record.change, ...who.of, arrival } });
       }
     }
     return made;
   });
-  const passing = await arePassing(
-    resolving,
-    named.map(({ change }) => change),
-  );
-  for (const [place, { made, record, change }] of named.entries()) {
-    if (passing[place] === true) made.passing.push(record.line);
+  const passing = await arePassing(resolving, asked);
+  for (const [place, { made, record, change, nobody }] of asked.entries()) {
+    const { line } = record;
+    if (passing[place] === true) made.passing.push(line);
+    else if (nobody !== undefined) made.left.push({ line, reason: REASONS.none });
     else addChange(resolving, made, record, change);
   }
   return all;
 }
 
-/** A record whose person was found. */
-interface Named {
+interface AskedRecord extends AskedName {
   readonly made: EntryChanges;
   readonly record: ChangeRecord;
-  readonly change: Change;
 }
 
 /** Its sound units become a change; the others are counted and noted. */

@@ -1,8 +1,8 @@
 /**
  * The guard of events, before each page: of its entries those are let through, from the first, that the feed's guard lets
  * through, and the others go into a run that *needs approval*. What is put into that one is kept by its gate. While it is
- * undecided all that comes of the feed goes there, uncounted; once somebody has approved or cancelled it, it is counted
- * anew, from nobody.
+ * undecided all that comes of the feed goes there, uncounted. Once somebody has approved it, it is counted anew, from
+ * nobody; for some time after a cancel what comes waits in another one.
  *
  * Who was counted is one text of the namespace, and so is the run that waits. It is only set where it is still as it was
  * read, so that several processes together let no more through than one would. A process that dies behind that has
@@ -138,11 +138,15 @@ export function createFloodGate({ store, keyring }: Pick<Engine, "store" | "keyr
       const changing = changedIn(profile, entries);
       for (;;) {
         const [text, changed] = await Promise.all([store.recall(name), changing]);
-        const { people: before, run: waits, after = waits } = countedIn(text);
-        const isUndecided = waits !== undefined && (await runs.get(waits))?.state === "needs-approval";
-        if (isUndecided) return { open: 0, waitIn: waits };
+        const { people: before, run: waits, after = waits, reached: met } = countedIn(text);
+        const last = waits === undefined ? undefined : await runs.get(waits);
+        if (last?.state === "needs-approval") return { open: 0, waitIn: last.id };
         if (changed.every((people) => people.length === 0)) return all;
-        const { window, admitted, reached } = admit(before, changed, limits, await store.now());
+        const nowMs = await store.now();
+        // What somebody has refused comes on for a while.
+        const isRefused = last?.state === "cancelled" && nowMs - (last.finishedAt ?? 0) < limits.withinMs;
+        const { window, admitted, reached } =
+          isRefused && met ? { window: {}, admitted: 0, reached: met } : admit(before, changed, limits, nowMs);
         if (reached === undefined) {
           if (await set(name, text, defined({ people: window, after }))) return all;
           continue;

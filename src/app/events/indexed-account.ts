@@ -2,7 +2,6 @@
 import { CognitoError } from "../../cognito/cognito-error.ts";
 import { valueIn } from "../../cognito/listed-user.ts";
 import type { Change } from "../../core/change.ts";
-import { FAILURE_KINDS } from "../../core/failure.ts";
 import { indexedValue } from "../../delivery/indexed-scan.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import type { Keyring } from "../../store/keyring.ts";
@@ -47,6 +46,6 @@ export async function whoHas(
 
 /** Of a sub that the pool does not take there is nobody. */
 function asNone(error: unknown): { readonly is: "none" } {
-  if (error instanceof CognitoError && FAILURE_KINDS[error.kind].outcome === "bury") return { is: "none" };
+  if (error instanceof CognitoError && error.kind === "invalid-value") return { is: "none" };
   throw error;
 }

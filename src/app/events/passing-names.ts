@@ -6,17 +6,24 @@
  */
 import { canonicalAlias, isAliasAttribute } from "../../core/alias-claims.ts";
 import type { Change } from "../../core/change.ts";
+import type { QueuedUnit } from "../../core/mailbox.ts";
 import type { PersonName } from "../../core/person.ts";
+import { runGate } from "../../core/gate.ts";
+import { questionsOf } from "../../core/identifier.ts";
 import { flagOf, type Unit } from "../../core/unit.ts";
 import { ordinalOf, ordinalText } from "../../core/version.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
+import type { Mapping } from "../../feeds/mapping.ts";
 
 interface PassingDeps {
   readonly engine: Pick<Engine, "store" | "keyring">;
   readonly pool: Pick<Pool, "profile">;
 }
 
+/** Longer than a change takes until the list of users shows it. */
+const LIST_LAG_MS = 30_000;
+const OF_RUNS = runGate("");
 /** How long a change waits before it is asked again whom it means: half as long as its event has, within these. */
 const SHORTEST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
@@ -26,21 +33,43 @@ export function passedAt(arrivedAt: number, nowMs: number): number {
   return nowMs + Math.min(Math.max(Math.round((nowMs - arrivedAt) / 2), SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
 }
 
-/** Which of these changes have to wait; they are of a page, in its order. Their usernames are canonical. */
-export async function arePassing(deps: PassingDeps, changes: readonly Change[]): Promise<readonly boolean[]> {
-  const inStore = await Promise.all(changes.map((change) => isPassingInStore(deps, change)));
+/** Of a page, in its order. */
+export interface AskedName {
+  /** With the name as it is written where nobody has it; else the username is canonical, and the person is there. */
+  readonly change: Change;
+  /** By what nobody was found; absent where somebody was. */
+  readonly nobody?: readonly string[];
+}
+
+/** Which of these have to wait. */
+export async function arePassing(deps: PassingDeps, asked: readonly AskedName[]): Promise<readonly boolean[]> {
+  const inStore = await Promise.all(
+    asked.map(async ({ change, nobody }) => nobody === undefined && (await isPassingInStore(deps, change))),
+  );
   const before = new Map<string, { readonly change: Change; readonly unit: Unit }[]>();
-  return changes.map((change, index) => {
-    const name = change.person?.name;
-    const isHere = [name?.attribute, flagOf(name?.attribute ?? "")]
-      .flatMap((unit) => before.get(unit ?? "") ?? [])
-      .some((one) => name !== undefined && isOlder(one.change, change) && movesName(deps, one, name, change));
-    const isPassing = inStore[index] === true || isHere;
-    // What waits says nothing yet.
-    if (isPassing) return true;
-    for (const unit of change.units) before.set(unit.name, [...(before.get(unit.name) ?? []), { change, unit }]);
-    return false;
+  return asked.map(({ change, nobody }, index) => {
+    const { person, username } = change;
+    const names: readonly Pick<PersonName, "attribute" | "value">[] =
+      nobody?.map((attribute) => ({ attribute, value: username })) ?? (person?.name ? [person.name] : []);
+    const isHere = names.some((name) =>
+      [name.attribute, flagOf(name.attribute) ?? ""]
+        .flatMap((unit) => before.get(unit) ?? [])
+        .some((one) => isOlder(one.change, change) && movesName(deps, one, name, change)),
+    );
+    // What waits itself will be made as well.
+    if (nobody === undefined)
+      for (const unit of change.units) before.set(unit.name, [...(before.get(unit.name) ?? []), { change, unit }]);
+    return inStore[index] === true || isHere;
   });
+}
+
+/** By which attributes a text was asked for that named nobody. */
+export function namesAsked(
+  { pool: { profile } }: Pick<PassingDeps, "pool">,
+  { match, identifier }: Pick<Mapping, "match" | "identifier">,
+  text: string,
+): readonly string[] {
+  return match === undefined ? questionsOf(profile, text, identifier).filter(isAliasAttribute) : [match];
 }
 
 /** Of what says no time it is not known, and taken for older than all that comes behind it. */
@@ -52,13 +81,17 @@ function isOlder(one: Pick<Change, "version">, than: Pick<Change, "version">): b
 function movesName(
   deps: PassingDeps,
   { change, unit }: { readonly change: Change; readonly unit: Unit },
-  name: PersonName,
+  name: Pick<PersonName, "attribute" | "value">,
   { username }: Change,
 ): boolean {
   return change.username === username ? takesAway(deps, unit, name) : givesTo(deps, unit, name);
 }
 
-function givesTo({ pool: { profile } }: PassingDeps, { name, value }: Unit, { attribute, value: wanted }: PersonName) {
+function givesTo(
+  { pool: { profile } }: PassingDeps,
+  { name, value }: Unit,
+  { attribute, value: wanted }: Pick<PersonName, "attribute" | "value">,
+) {
   if (name !== attribute || value.kind !== "text") return false;
   if (!isAliasAttribute(attribute)) return value.text === wanted;
   const [one, other] = [value.text, wanted].map((text) => canonicalAlias(profile, { attribute, value: text }));
@@ -66,7 +99,7 @@ function givesTo({ pool: { profile } }: PassingDeps, { name, value }: Unit, { at
 }
 
 /** An address or number that is not verified signs nobody in, where it is an alias. */
-function takesAway(deps: PassingDeps, unit: Unit, name: PersonName): boolean {
+function takesAway(deps: PassingDeps, unit: Unit, name: Pick<PersonName, "attribute" | "value">): boolean {
   const { value } = unit;
   const isAlias = deps.pool.profile.aliasAttributes.includes(name.attribute);
   if (unit.name === name.attribute) {
@@ -80,16 +113,23 @@ async function isPassingInStore(
   { username, person, version }: Change,
 ): Promise<boolean> {
   if (person?.name === undefined) return false;
-  const { attribute, value: text } = person.name;
-  const { mailbox } = await store.mailboxes.read(keyring.userKey(profile.id, username));
-  if (mailbox === undefined) return false;
-  const { pending, claim, abandonedCalls, unresolvedCalls } = mailbox;
+  const { attribute, value: text, askedAt } = person.name;
+  const { mailbox, ledger } = await store.mailboxes.read(keyring.userKey(profile.id, username));
+  const { pending = {}, claim, abandonedCalls = {}, unresolvedCalls = {} } = mailbox ?? {};
   const stays = (unit: string, values: readonly Unit["value"][]): boolean => {
     const digests = new Set(values.map((value) => keyring.valueDigest(unit, value)));
-    const open = [pending[unit], claim?.units[unit]].filter((one) => one !== undefined);
+    const waits = [pending[unit], ...(pending[unit]?.replaced ?? [])].filter((one) => one !== undefined);
+    const written = ledger[unit];
+    // What somebody may refuse yet is no change that is about to be made.
+    const open: (Pick<QueuedUnit, "version" | "digest"> | undefined)[] = [
+      claim?.units[unit],
+      ...waits.filter(({ gate }) => gate?.startsWith(OF_RUNS) !== true),
+    ];
+    // The list of users shows what was written a little later.
+    if (written !== undefined && (written.at ?? 0) >= askedAt - LIST_LAG_MS) open.push(written);
     const isNewer = (one: string): boolean => version !== undefined && ordinalOf(one) > ordinalText(version);
     return (
-      open.every((one) => digests.has(one.digest) || isNewer(one.version)) &&
+      open.every((one) => one === undefined || digests.has(one.digest) || isNewer(one.version)) &&
       abandonedCalls[unit] === undefined &&
       unresolvedCalls[unit] === undefined
     );

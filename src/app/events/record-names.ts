@@ -3,7 +3,6 @@ import { isAnswered } from "../../core/account-scan.ts";
 import { CognitoError } from "../../cognito/cognito-error.ts";
 import type { Change } from "../../core/change.ts";
 import type { ListedUser } from "../../core/comparison.ts";
-import { FAILURE_KINDS } from "../../core/failure.ts";
 import { IDENTIFIERS, indexedMatch } from "../../core/identifier.ts";
 import { canonicalUsername } from "../../core/pool-schema.ts";
 import type { Pool } from "../../delivery/pool.ts";
@@ -95,6 +94,6 @@ async function nameOf(
 
 /** Of a name that Cognito does not take nothing comes ever; for what passes, or somebody mends, all others wait as well. */
 function asUnreadable(error: unknown): { readonly is: "unreadable" } {
-  if (error instanceof CognitoError && FAILURE_KINDS[error.kind].outcome === "bury") return { is: "unreadable" };
+  if (error instanceof CognitoError && error.kind === "invalid-value") return { is: "unreadable" };
   throw error;
 }
