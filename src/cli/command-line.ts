@@ -32,6 +32,7 @@ const REACHES_A_POOL = /^(sync|plan|apply|drift|undo|explain|dead replay|(admin-
 function known(words: readonly string[]): readonly Flag[] {
   const [name = ""] = words;
   if (words.includes("--help") || name === "emulator" || name === "demo") return [];
+  if (name === "event") return ["config"];
   if (name === "worker") return ["config", ...PACE];
   if (name === "ingest") return [...ENGINE, ...PACE];
   if (name === "rekey" && words.includes("--digests")) return [...ENGINE, ...PLACE];
