@@ -118,7 +118,7 @@ async function makeDirectory(dataDir: string): Promise<void> {
 }
 
 async function runTests(url: string, run: string, scratch: string): Promise<number> {
-  const nodeArgs = ["--test", "--test-concurrency=3", "--test-timeout=300000", "--test-reporter=spec"];
+  const nodeArgs = ["--test", "--test-concurrency=4", "--test-timeout=300000", "--test-reporter=spec"];
   const batches = shared.flatMap((group, index) =>
     batchesOf(group, index === 0 ? undefined : Math.ceil(group.length / FEW)),
   );

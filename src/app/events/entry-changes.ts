@@ -94,6 +94,7 @@ export async function changesOf(
     else if (nobody !== undefined) made.left.push({ line, reason: REASONS.none });
     else addChange(resolving, made, record, change);
   }
+  for (const { left } of all) left.sort((one, other) => one.line - other.line);
   return all;
 }
 

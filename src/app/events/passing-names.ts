@@ -22,7 +22,7 @@ interface PassingDeps {
 }
 
 /** Longer than a change takes until the list of users shows it. */
-const LIST_LAG_MS = 30_000;
+const LIST_LAG_MS = 10_000;
 const OF_RUNS = runGate("");
 /** How long a change waits before it is asked again whom it means: half as long as its event has, within these. */
 const SHORTEST_WAIT_MS = 1_000;
@@ -126,7 +126,7 @@ async function isPassingInStore(
       ...waits.filter(({ gate }) => gate?.startsWith(OF_RUNS) !== true),
     ];
     // The list of users shows what was written a little later.
-    if (written !== undefined && (written.at ?? 0) >= askedAt - LIST_LAG_MS) open.push(written);
+    if (unit === attribute && (written?.at ?? 0) >= askedAt - LIST_LAG_MS) open.push(written);
     const isNewer = (one: string): boolean => version !== undefined && ordinalOf(one) > ordinalText(version);
     return (
       open.every((one) => one === undefined || digests.has(one.digest) || isNewer(one.version)) &&
