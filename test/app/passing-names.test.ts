@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { passedAt } from "../../src/app/events/passing-names.ts";
-import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import { until } from "../support/condition.ts";
 import { POOL } from "../support/pool-stage.ts";
 import { eventStage } from "./event-stage.ts";
@@ -20,8 +19,8 @@ const CONFIG = `
 const at = (day: number): string => `2026-02-0${day}T00:00:00Z`;
 const SHARED = "shared@example.com";
 
-async function setPeople(t: Parameters<typeof eventStage>[0], emulator: EmulatorOptions = {}) {
-  const stage = await eventStage(t, { config: CONFIG, pool: { aliasAttributes: ["email"] }, emulator });
+async function setPeople(t: Parameters<typeof eventStage>[0]) {
+  const stage = await eventStage(t, { config: CONFIG, pool: { aliasAttributes: ["email"] } });
   const { app, engine, drainer } = stage;
   for (const [username, email] of [
     ["ana", SHARED],
@@ -87,18 +86,6 @@ describe("an event that names its person by an address", () => {
     await drain();
     assert.deepEqual([names(), value("bob", "email")], [["Ana", "Bob"], "new@example.com"]);
     assert.deepEqual(await parked(), ["crm nobody"]);
-  });
-
-  test("waits until the list of users shows what was written", async (t) => {
-    const { app, send, drained, drainer, names, engine } = await setPeople(t, { listLagMs: 3_000 });
-    await send("crm", { user: "ana", mail: "ana2@example.com", at: at(1) });
-    await drained(1);
-    await app.deliver();
-    await send("crm", { user: SHARED, name: "Bob", at: at(2) });
-    const one = drainer();
-    await until("it waits", async () => (await engine.store.inbox.counts()).ahead === 1);
-    await one.close();
-    assert.deepEqual(names(), [undefined, undefined]);
   });
 
   test("is of whoever had it then where the changes of the address are newer, or say the same", async (t) => {
