@@ -211,6 +211,45 @@ describe("a change event of Salesforce", () => {
     test(what, () => assert.deepEqual(read(body, { columns: TITLE }), said));
   }
 
+  const named = (count: number, prefix = "F") => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+  const tooMany = ["1 unreadable: it names more records or fields than Salesforce does"];
+
+  test("cannot be read where it names more records or fields than there can be", () => {
+    const columns = TITLE;
+    assert.deepEqual(read(change({ nulledFields: named(5_000, "Name.F") }), { columns }), tooMany);
+    assert.deepEqual(read(change({ changedFields: named(2_001) }, { Title: "VP" }), { columns }), tooMany);
+    assert.deepEqual(read(change({ recordIds: named(10_001) }, { Title: "VP" }), { columns }), tooMany);
+    const nulls = Object.fromEntries(named(16_000).map((name) => [name, null]));
+    assert.deepEqual(read(change({}, nulls), { columns }), tooMany);
+    assert.deepEqual(read(change({ nulledFields: named(16_000).map(() => null) }), { columns }), [
+      "1 unreadable: its `ChangeEventHeader` has not the form of Salesforce's",
+    ]);
+  });
+
+  test("of many fields and records is read with each, also in an envelope with columns", () => {
+    const fields = Object.fromEntries(named(1_999).map((name) => [name, "1"]));
+    const body = change({ recordIds: named(2_000, "003") }, { ...fields, Title: "VP" });
+    const said = named(2_000, "003").map((id, index) => `${index + 1} ${id} nickname=VP @0.2`);
+    assert.deepEqual(read(body, { columns: TITLE }), said);
+    const cloud = { specversion: "1.0", id: "1", source: "s", type: "t", data: body };
+    const contentType = "application/cloudevents+json";
+    assert.deepEqual(read(cloud, { columns: TITLE, contentType, format: "cloudevents" }), said);
+    const cleared = { changedFields: undefined, nulledFields: [...named(1_998, "Name.F"), "Name.FirstName", "Title"] };
+    assert.deepEqual(read(change(cleared, { Name: { F1: "1" } }), { columns: TITLE }), [
+      "1 003A nickname=clear given_name=clear @0.2",
+    ]);
+    const inner = Object.fromEntries(named(20_000).map((name) => [name, null]));
+    assert.deepEqual(read(change({}, { ["N".repeat(300_000)]: inner, Title: "VP" }), { columns: TITLE }), [
+      "1 003A nickname=VP @0.2",
+    ]);
+  });
+
+  test("has its record's id as `Id`, whatever field of that name it has", () => {
+    for (const Id of ["003B", null, { a: "003B" }]) {
+      assert.deepEqual(read(change({}, { Id, Title: "VP" }), { columns: TITLE }), ["1 003A nickname=VP @0.2"]);
+    }
+  });
+
   test("is one of several in a body, each with a number of its own", () => {
     const bodies = [
       change({ recordIds: ["003A", "003B"] }, { Title: "VP" }),

@@ -1,7 +1,7 @@
 /** A CloudEvent in the structured form of JSON, as its entry keeps it: where its records are, and what it says beside them. */
 import { z } from "zod";
 import { parseInstant } from "../../feeds/date.ts";
-import type { FieldsRecord } from "../../feeds/record.ts";
+import { columnsBefore, type FieldsRecord } from "../../feeds/record.ts";
 import type { CameEvent } from "../../store/sealed-event.ts";
 
 export interface OpenedCloudEvent {
@@ -43,7 +43,7 @@ export function openCloudEvent(
 
 /** What the record has itself goes before. */
 export function withColumns(record: FieldsRecord, columns: ReadonlyMap<string, string> | undefined): FieldsRecord {
-  return columns === undefined ? record : { ...record, fields: new Map([...columns, ...record.fields]) };
+  return columns === undefined ? record : { ...record, fields: columnsBefore(record.fields, columns) };
 }
 
 function parseJson(body: Uint8Array): unknown {
