@@ -59,6 +59,8 @@ const PLACES: readonly (readonly string[])[] = [
   ["detail", "payload"],
 ];
 const BEGINNINGS = ["ChangeEventHeader", "payload", "data", "detail"];
+/** What is told of an event is in our words alone. */
+const GAPS: ReadonlySet<string> = new Set(["GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW"]);
 /** Of a transaction with too many changes: they are not told one by one. */
 const NO_RECORD = "000000000000000AAA";
 
@@ -90,7 +92,10 @@ function changeOf(
   if (recordIds.length > MOST_RECORDS || [changedFields, nulledFields].some((list = []) => list.length > MOST_FIELDS)) {
     return { is: "unreadable", why: "it names more records or fields than Salesforce does" };
   }
-  if (changeType.startsWith("GAP_")) return { is: "gap", why: `it is a \`${changeType}\`, which has no values` };
+  if (changeType.startsWith("GAP_")) {
+    const kind = GAPS.has(changeType) ? `\`${changeType}\`` : "gap of another kind";
+    return { is: "gap", why: `it is a ${kind}, which has no values` };
+  }
   if (recordIds.some((id) => id === NO_RECORD || id.includes("*"))) {
     return { is: "gap", why: "it is of records that it does not name" };
   }

@@ -187,6 +187,11 @@ describe("a change event of Salesforce", () => {
       ],
     ),
     [
+      "is a gap of a kind that nobody knows, without its words",
+      change({ changeType: "GAP_\u001B]0;owned\u0007" }),
+      ["1 gap: it is a gap of another kind, which has no values"],
+    ],
+    [
       "is a gap where there were too many",
       change({ changeType: "GAP_OVERFLOW", recordIds: ["000000000000000AAA"] }),
       ["1 gap: it is a `GAP_OVERFLOW`, which has no values"],
