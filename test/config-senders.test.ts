@@ -43,7 +43,9 @@ describe("a sender with a form of its own", () => {
 
   test("may send CloudEvents with any signature, which have ids", async () => {
     const hmac = 'hmac, secret: S, header: X-Sig, idHeader: X-Id, signed: "{id}.{body}"';
-    for (const scheme of ["standard-webhooks, secret: S", "bearer, secret: S", "none", hmac]) {
+    const timed = 'hmac, secret: S, header: X-Sig, timestampHeader: X-T, signed: "{timestamp}.{body}"';
+    const versioned = "hmac, secret: S, header: X-Sig, version: at";
+    for (const scheme of ["standard-webhooks, secret: S", "bearer, secret: S", "none", hmac, timed, versioned]) {
       const { setting, problems } = await read(`scheme: ${scheme}, format: cloudevents`);
       assert.deepEqual(problems, [], scheme);
       assert.equal(setting?.format, "cloudevents");
@@ -66,6 +68,7 @@ describe("a sender with a form of its own", () => {
     [`${SALESFORCE}, tolerance: 5m`, "tolerance", /no time of signing/],
     ["scheme: salesforce-outbound, secret: S, organization: acme", "organization", /beginning with 00D/],
     ["scheme: bearer, secret: S, version: at, publicUrl: https://a.example", "publicUrl", /it is for `hubspot`/],
+    ["scheme: hmac, secret: S, header: X-Sig, format: cloudevents", "version", /a signed id .* or a signed time/],
     ["scheme: none, format: avro", "format", /one of cloudevents, got `avro`/],
     ["scheme: none, format: cloudevents, id: id", "id", /ids of their own/],
     ["scheme: none, format: cloudevents, idHeader: X-Id", "idHeader", /ids of their own/],

@@ -343,7 +343,26 @@ describe("a CloudEvent", () => {
   test("is parked where it has no data or cannot be read, and is plain JSON where its type says so", () => {
     assert.equal(read(event, { ...given, columns }), "no-column");
     assert.equal(read("{", { ...given, columns }), "unreadable");
-    const plain = { ...given, contentType: "application/json", columns, username: "data.user" };
-    assert.deepEqual(read({ data: { user: "ana" }, first: "Ana" }, plain), [`1 ana given_name=Ana @${CAME - AT}`]);
+    const plain = { ...given, scheme: "standard-webhooks", contentType: "application/json", columns };
+    const body = { data: { user: "ana" }, first: "Ana" };
+    assert.deepEqual(read(body, { ...plain, username: "data.user" }), [`1 ana given_name=Ana @${CAME - AT}`]);
+  });
+
+  test("that came with a token is parked where nothing tells it from one that came before", () => {
+    const { id: _id, time, ...nameless } = event;
+    const said = { ...nameless, data: { user: "ana", first: "Ana", at: time } };
+    const parked = [
+      "1 unreadable: it has no `source` and `id` of a CloudEvent, and no `time`, and the feed maps no `version`",
+    ];
+    assert.deepEqual(read(said, { ...given, columns }), parked);
+    assert.deepEqual(read({ ...said, id: "" }, { ...given, columns }), parked);
+    assert.deepEqual(read(said.data, { ...given, contentType: "application/json", columns }), parked);
+    const known = ["1 ana given_name=Ana @0"];
+    assert.deepEqual(read({ ...said, time }, { ...given, columns }), known);
+    assert.deepEqual(read(said, { ...given, columns, version: "at" }), known);
+    assert.deepEqual(read(said, { ...given, columns, scheme: "hmac" }), [`1 ana given_name=Ana @${CAME - AT}`]);
+    const ofSalesforce = { payload: change({}, { Title: "VP" }) };
+    const plain = { ...given, contentType: "application/json", columns: TITLE, username: "Id" };
+    assert.deepEqual(read(ofSalesforce, plain), ["1 003A nickname=VP @0.2"]);
   });
 });

@@ -10,6 +10,8 @@ export interface OpenedCloudEvent {
   readonly records: string | undefined;
   /** Epoch ms; undefined where it does not say it, or without a zone. */
   readonly occurredMs: number | undefined;
+  /** It says its `source` and `id`, by which it was told from others when it came. */
+  readonly isNamed: boolean;
   /** Its attributes as columns of each record, as headers have them: `ce-subject`. */
   readonly columns: ReadonlyMap<string, string>;
 }
@@ -30,15 +32,16 @@ export function openCloudEvent(
       typeof value === "string" ? [[`ce-${name}`, value] as const] : [],
     ),
   );
+  const isNamed = ["specversion", "source", "id"].every((name) => (columns.get(`ce-${name}`) ?? "") !== "");
   const occurredMs = typeof time === "string" ? parseInstant(time.trim()) : undefined;
   if (data === undefined && typeof packed === "string") {
     const { datacontenttype: type } = others;
     const event = { body: Buffer.from(packed, "base64"), contentType: typeof type === "string" ? type : "" };
-    return { event, records, occurredMs, columns };
+    return { event, records, occurredMs, isNamed, columns };
   }
   // Through the whole text, in which numbers are as they are written.
   const within = records === undefined ? "data" : `data | ${records}`;
-  return { event: { body, contentType }, records: within, occurredMs, columns };
+  return { event: { body, contentType }, records: within, occurredMs, isNamed, columns };
 }
 
 /** What the record has itself goes before. */
