@@ -27,6 +27,8 @@ describe("a sender with a form of its own", () => {
     assert.deepEqual(problems, []);
     assert.equal(hubspot?.signatureVersion, "v3");
     assert.equal(hubspot.mapping.versionColumn, "occurredAt");
+    assert.equal(hubspot.portal, undefined);
+    assert.equal((await read(`${HUBSPOT}, portal: 62515`)).setting?.portal, 62515);
     assert.equal((await read(`${HUBSPOT}, version: at`)).setting?.mapping.versionColumn, "at");
     const { setting: salesforce } = await read(SALESFORCE);
     assert.equal(salesforce?.organization, "00D5g000008AbcD");
@@ -60,6 +62,8 @@ describe("a sender with a form of its own", () => {
     [`${HUBSPOT}, signatureVersion: v4`, "signatureVersion", /one of v3, v2, v1, got `v4`/],
     [`${HUBSPOT}, signatureVersion: v1, tolerance: 1h`, "tolerance", /older ones have no time/],
     [`${HUBSPOT}, id: eventId`, "id", /says itself which event it is/],
+    [`${HUBSPOT}, portal: acme`, "portal", /number of a HubSpot account.*got `acme`/],
+    [`${SALESFORCE}, portal: 62515`, "portal", /it is for `hubspot`/],
     [`${HUBSPOT}, organization: 00D5g000008AbcD`, "organization", /it is for `salesforce-outbound`/],
     [`${HUBSPOT}, format: cloudevents`, "format", /a form of its own/],
     ["scheme: salesforce-outbound, organization: 00D5g000008AbcD", "secret", /name of a variable/],

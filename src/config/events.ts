@@ -83,6 +83,7 @@ const OF_WEBHOOKS = {
   toleranceMs: undefined,
   idHeader: undefined,
   format: undefined,
+  portal: undefined,
   organization: undefined,
   publicUrl: undefined,
   signatureVersion: undefined,

@@ -13,6 +13,7 @@ interface Read {
   readonly contentType?: string;
   readonly records?: string;
   readonly format?: EventsSetting["format"];
+  readonly portal?: number;
   readonly columns: Readonly<Record<string, string>>;
   readonly username?: string;
   readonly version?: string;
@@ -24,12 +25,13 @@ function read(body: unknown, { columns, username = "Id", version, ...given }: Re
     ([name, column]) => ({ name, column, transforms: [], onBlank: "clear" }) as const,
   );
   const mapping: Mapping = { usernameColumn: username, attributes, ignored: [], unknown: "ignore" };
-  const { scheme = "bearer", contentType = "application/json", records, format } = given;
+  const { scheme = "bearer", contentType = "application/json", records, format, portal } = given;
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const event = { feed: "crm", scheme, contentType, body: Buffer.from(text) };
   const setting = {
     records,
     format,
+    portal,
     mapping: version === undefined ? mapping : { ...mapping, versionColumn: version },
   };
   const found = readEvent(event, setting, CAME);
@@ -93,6 +95,24 @@ describe("events of HubSpot", () => {
       "5 no-column: it has none of `firstname`, `lastname`",
       "1 no-column: it is of no contact",
       "2 no-column: it is of no contact",
+    ]);
+  });
+
+  test("of two accounts are two records, and of one alone where the feed names it", () => {
+    const events = [
+      { ...changed(1, "firstname", "Ana"), portalId: 62515 },
+      { ...changed(1, "lastname", "Roe"), portalId: 7 },
+      changed(1, "lastname", "Poe"),
+    ];
+    assert.deepEqual(read(events, { ...HUBSPOT, columns: NAMES }), [
+      "1 1 given_name=Ana @0",
+      "2 1 family_name=Roe @0",
+      "3 1 family_name=Poe @0",
+    ]);
+    assert.deepEqual(read(events, { ...HUBSPOT, columns: NAMES, portal: 62515 }), [
+      "1 1 given_name=Ana @0",
+      "2 no-column: it is of another portal than the feed's",
+      "3 no-column: it is of another portal than the feed's",
     ]);
   });
 

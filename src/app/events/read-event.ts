@@ -51,7 +51,7 @@ const NAMELESS = "it has no `source` and `id` of a CloudEvent, and no `time`, an
  */
 export function readEvent(
   event: CameEvent,
-  { records, mapping, format }: Pick<EventsSetting, "records" | "mapping" | "format">,
+  { records, mapping, format, portal }: Pick<EventsSetting, "records" | "mapping" | "format" | "portal">,
   timeMs: number,
 ): ParkedReason | readonly EventRecord[] {
   const { left } = event;
@@ -67,7 +67,7 @@ export function readEvent(
   const isTold = format !== "cloudevents" || event.scheme !== "bearer" || envelope?.isNamed === true;
   const isNameless = !isTold && occurredMs === undefined && mapping.versionColumn === undefined;
   const asOfMs = (mapping.versionColumn === undefined ? occurredMs : undefined) ?? timeMs;
-  for (const one of senderRecords(event, { records: by }, found)) {
+  for (const one of senderRecords(event, { records: by, portal }, found)) {
     if (one.is !== "record") {
       if (isLeft(one.line)) read.push({ ...one, is: "parked", reason: one.is });
       continue;
