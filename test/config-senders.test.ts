@@ -27,6 +27,8 @@ describe("a sender with a form of its own", () => {
     assert.deepEqual(problems, []);
     assert.equal(hubspot?.signatureVersion, "v3");
     assert.equal(hubspot.mapping.versionColumn, "occurredAt");
+    assert.equal(hubspot.portal, undefined);
+    assert.equal((await read(`${HUBSPOT}, portal: 62515`)).setting?.portal, 62515);
     assert.equal((await read(`${HUBSPOT}, version: at`)).setting?.mapping.versionColumn, "at");
     const { setting: salesforce } = await read(SALESFORCE);
     assert.equal(salesforce?.organization, "00D5g000008AbcD");
@@ -43,7 +45,9 @@ describe("a sender with a form of its own", () => {
 
   test("may send CloudEvents with any signature, which have ids", async () => {
     const hmac = 'hmac, secret: S, header: X-Sig, idHeader: X-Id, signed: "{id}.{body}"';
-    for (const scheme of ["standard-webhooks, secret: S", "bearer, secret: S", "none", hmac]) {
+    const timed = 'hmac, secret: S, header: X-Sig, timestampHeader: X-T, signed: "{timestamp}.{body}"';
+    const versioned = "hmac, secret: S, header: X-Sig, version: at";
+    for (const scheme of ["standard-webhooks, secret: S", "bearer, secret: S", "none", hmac, timed, versioned]) {
       const { setting, problems } = await read(`scheme: ${scheme}, format: cloudevents`);
       assert.deepEqual(problems, [], scheme);
       assert.equal(setting?.format, "cloudevents");
@@ -58,6 +62,8 @@ describe("a sender with a form of its own", () => {
     [`${HUBSPOT}, signatureVersion: v4`, "signatureVersion", /one of v3, v2, v1, got `v4`/],
     [`${HUBSPOT}, signatureVersion: v1, tolerance: 1h`, "tolerance", /older ones have no time/],
     [`${HUBSPOT}, id: eventId`, "id", /says itself which event it is/],
+    [`${HUBSPOT}, portal: acme`, "portal", /number of a HubSpot account.*got `acme`/],
+    [`${SALESFORCE}, portal: 62515`, "portal", /it is for `hubspot`/],
     [`${HUBSPOT}, organization: 00D5g000008AbcD`, "organization", /it is for `salesforce-outbound`/],
     [`${HUBSPOT}, format: cloudevents`, "format", /a form of its own/],
     ["scheme: salesforce-outbound, organization: 00D5g000008AbcD", "secret", /name of a variable/],
@@ -66,6 +72,7 @@ describe("a sender with a form of its own", () => {
     [`${SALESFORCE}, tolerance: 5m`, "tolerance", /no time of signing/],
     ["scheme: salesforce-outbound, secret: S, organization: acme", "organization", /beginning with 00D/],
     ["scheme: bearer, secret: S, version: at, publicUrl: https://a.example", "publicUrl", /it is for `hubspot`/],
+    ["scheme: hmac, secret: S, header: X-Sig, format: cloudevents", "version", /a signed id .* or a signed time/],
     ["scheme: none, format: avro", "format", /one of cloudevents, got `avro`/],
     ["scheme: none, format: cloudevents, id: id", "id", /ids of their own/],
     ["scheme: none, format: cloudevents, idHeader: X-Id", "idHeader", /ids of their own/],

@@ -83,6 +83,7 @@ const OF_WEBHOOKS = {
   toleranceMs: undefined,
   idHeader: undefined,
   format: undefined,
+  portal: undefined,
   organization: undefined,
   publicUrl: undefined,
   signatureVersion: undefined,
@@ -279,7 +280,7 @@ function rescanFaults({ rescan, match, username }: Entries, feedMatch: unknown):
 }
 
 function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
-  const { scheme, format, id, idHeader, version = feedVersion, signed } = events;
+  const { scheme, format, id, idHeader, version = feedVersion, signed, timestampHeader, timestampPart } = events;
   const faults: FaultAt[] = [];
   if (scheme === "standard-webhooks" || hasOwnForm(scheme)) {
     for (const key of ["id", "idHeader"]) {
@@ -293,16 +294,18 @@ function idFaults(events: Entries, feedVersion: unknown): FaultAt[] {
   }
   if (id !== undefined && idHeader !== undefined)
     faults.push(["events.idHeader", "Expected one of `id` and `idHeader`"]);
-  if (
-    (scheme === "hmac" || scheme === "bearer") &&
-    format === undefined &&
-    version === undefined &&
-    id === undefined &&
-    idHeader === undefined
-  ) {
+  const isNameless = version === undefined && id === undefined && idHeader === undefined;
+  if (isNameless && format === undefined && (scheme === "hmac" || scheme === "bearer")) {
     faults.push([
       "events.version",
       `Expected a \`version\`, or an \`id\`, beside \`scheme: ${scheme}\`: nothing else tells an event from one that was sent before`,
+    ]);
+  }
+  // What says its id beside the body, or none, has it in no signature.
+  if (isNameless && format !== undefined && scheme === "hmac" && (timestampHeader ?? timestampPart) === undefined) {
+    faults.push([
+      "events.version",
+      "Expected a `version`, a signed id (`idHeader`) or a signed time (`timestampHeader`, `timestampPart`) beside `scheme: hmac`: what is signed of an event may have no id, and could be sent again at any time",
     ]);
   }
   const isSigned = typeof signed === "string" && signed.includes("{id}");

@@ -11,6 +11,8 @@ export interface SenderSetting {
   readonly publicUrl?: string | undefined;
   /** Of `hubspot`: the signature that is looked at, whatever others come with it. */
   readonly signatureVersion?: (typeof SIGNATURE_VERSIONS)[number] | undefined;
+  /** Of `hubspot`: the number of the account whose events are taken; absent where those of all are. */
+  readonly portal?: number | undefined;
   /** Of `salesforce-outbound`: the first 15 signs of its id, which say it all. */
   readonly organization?: string | undefined;
   /** What is in a body, where that is no plain JSON. */
@@ -24,6 +26,7 @@ const VERSION_COLUMNS: Readonly<Record<string, string>> = {
 };
 
 const URL_FORM = "the address that HubSpot calls, such as https://hooks.example.com/events/crm";
+const PORTAL_FORM = "the number of a HubSpot account, such as 62515";
 const ORGANIZATION_FORM = "the id of a Salesforce organization: 15 or 18 letters and digits, beginning with 00D";
 
 export const senderForms = {
@@ -32,6 +35,10 @@ export const senderForms = {
     .regex(/^https?:\/\/[!-~]+$/, { error: form(URL_FORM) })
     .optional(),
   signatureVersion: z.enum(SIGNATURE_VERSIONS, { error: form(`one of ${SIGNATURE_VERSIONS.join(", ")}`) }).optional(),
+  portal: z
+    .int({ error: form(PORTAL_FORM) })
+    .min(1, { error: form(PORTAL_FORM) })
+    .optional(),
   organization: z
     .string({ error: form(ORGANIZATION_FORM) })
     .regex(/^00D[A-Za-z0-9]{12}(?:[A-Z0-5]{3})?$/, { error: form(ORGANIZATION_FORM) })
@@ -44,9 +51,11 @@ interface SaidOfSender extends SenderSetting {
 }
 
 /** Only what is there. */
-export function senderOf({ scheme, publicUrl, signatureVersion, organization, format }: SaidOfSender): SenderSetting {
+export function senderOf(said: SaidOfSender): SenderSetting {
+  const { scheme, publicUrl, signatureVersion, portal, organization, format } = said;
   return defined({
     publicUrl,
+    portal,
     signatureVersion: scheme === "hubspot" ? (signatureVersion ?? "v3") : undefined,
     organization: organization?.slice(0, 15),
     format,
@@ -61,7 +70,12 @@ export function versionColumnOf(scheme: string, feedColumn: string | undefined):
 type FaultAt = readonly [key: string, message: string];
 
 /** Which of these keys are for which scheme. */
-const HOMES = { publicUrl: "hubspot", signatureVersion: "hubspot", organization: "salesforce-outbound" } as const;
+const HOMES = {
+  publicUrl: "hubspot",
+  signatureVersion: "hubspot",
+  portal: "hubspot",
+  organization: "salesforce-outbound",
+} as const;
 
 /** What is wrong with keys of senders, in what the file says. */
 export function senderFaults(events: Entries): FaultAt[] {

@@ -15,21 +15,25 @@ function isOfContact({ fields }: FieldsRecord): boolean {
 
 /**
  * Such records in the order of their first events, each with the number of that one; and the numbers of events that are
- * of nobody: companies and deals may have the id of a contact.
+ * of nobody: companies and deals may have the id of a contact, and so may a contact of another account than `portal`.
  */
-export function hubSpotRecords(events: Iterable<FieldsRecord>): {
+export function hubSpotRecords(
+  events: Iterable<FieldsRecord>,
+  portal?: number,
+): {
   readonly records: readonly FieldsRecord[];
-  readonly others: readonly number[];
+  readonly others: readonly { readonly line: number; readonly why: string }[];
 } {
   const groups = new Map<string, { readonly line: number; readonly fields: Map<string, string | null> }>();
-  const others: number[] = [];
+  const others: { readonly line: number; readonly why: string }[] = [];
   for (const event of events) {
     const { line, fields } = event;
-    if (!isOfContact(event)) {
-      others.push(line);
+    const isForeign = portal !== undefined && fields.get("portalId") !== String(portal);
+    if (isForeign || !isOfContact(event)) {
+      others.push({ line, why: isForeign ? "it is of another portal than the feed's" : "it is of no contact" });
       continue;
     }
-    const key = JSON.stringify([fields.get("objectId"), fields.get("occurredAt")]);
+    const key = JSON.stringify(["portalId", "objectId", "occurredAt"].map((column) => fields.get(column)));
     const group = groups.get(key) ?? { line, fields: new Map() };
     groups.set(key, group);
     for (const column of COLUMNS) {

@@ -88,6 +88,60 @@ export function objectRecord(line: number, value: unknown, written: Written): Fe
     : { kind: "record", line, fields, nested, written };
 }
 
+type Columns = FieldsRecord["fields"];
+
+/** The columns of `front`, and those of `back` that it has not. Neither is copied until somebody goes through them. */
+export function columnsBefore(front: Columns, back: Columns): Columns {
+  return new LayeredColumns(front, back);
+}
+
+class LayeredColumns implements Columns {
+  readonly #front: Columns;
+  readonly #back: Columns;
+
+  constructor(front: Columns, back: Columns) {
+    this.#front = front;
+    this.#back = back;
+  }
+
+  get(name: string) {
+    const value = this.#front.get(name);
+    return value === undefined ? this.#back.get(name) : value;
+  }
+
+  has(name: string) {
+    return this.#front.has(name) || this.#back.has(name);
+  }
+
+  get size() {
+    return this.#all().size;
+  }
+
+  forEach(visit: Parameters<Columns["forEach"]>[0]) {
+    for (const [name, value] of this) visit(value, name, this);
+  }
+
+  entries() {
+    return this.#all().entries();
+  }
+
+  keys() {
+    return this.#all().keys();
+  }
+
+  values() {
+    return this.#all().values();
+  }
+
+  [Symbol.iterator]() {
+    return this.entries();
+  }
+
+  #all() {
+    return new Map([...this.#back, ...this.#front]);
+  }
+}
+
 type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
 const asWritten: Reviver = (_key, value, context) => (typeof value === "number" ? context?.source : value);

@@ -2,7 +2,7 @@
  * Change events of Salesforce (Change Data Capture), as Event Relay, AppFlow or anybody else hands them on in JSON: what
  * changed in which records, and never a record as a whole. Pure.
  */
-import { objectRecord, type FeedRecord, type FieldsRecord, type Written } from "./record.ts";
+import { columnsBefore, objectRecord, type FeedRecord, type FieldsRecord, type Written } from "./record.ts";
 import { z } from "zod";
 
 /** What such an event says. */
@@ -21,7 +21,16 @@ export type SalesforceChange =
   | { readonly is: "gap"; readonly why: string }
   | { readonly is: "unreadable"; readonly why: string };
 
-const names = z.array(z.string());
+/** No transaction changes more records, and no object has more fields: what names more is not Salesforce's. */
+const MOST_RECORDS = 10_000;
+const MOST_FIELDS = 2_000;
+/** No field is called longer. A long name above many short ones would be compared with each. */
+const LONGEST_PATH = 255;
+
+/** One fault for the list, however many of its entries are none. */
+const names = z.custom<readonly string[]>(
+  (value) => Array.isArray(value) && value.every((name) => typeof name === "string"),
+);
 /** Those who map fields one by one write numbers as text. */
 const count = z.union([
   z.int().min(0),
@@ -50,6 +59,8 @@ const PLACES: readonly (readonly string[])[] = [
   ["detail", "payload"],
 ];
 const BEGINNINGS = ["ChangeEventHeader", "payload", "data", "detail"];
+/** What is told of an event is in our words alone. */
+const GAPS: ReadonlySet<string> = new Set(["GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW"]);
 /** Of a transaction with too many changes: they are not told one by one. */
 const NO_RECORD = "000000000000000AAA";
 
@@ -78,7 +89,13 @@ function changeOf(
     return { is: "unreadable", why: "its `ChangeEventHeader` has not the form of Salesforce's" };
   }
   const { recordIds, changeType, changedFields, nulledFields, commitTimestamp, sequenceNumber = 0 } = header.data;
-  if (changeType.startsWith("GAP_")) return { is: "gap", why: `it is a \`${changeType}\`, which has no values` };
+  if (recordIds.length > MOST_RECORDS || [changedFields, nulledFields].some((list = []) => list.length > MOST_FIELDS)) {
+    return { is: "unreadable", why: "it names more records or fields than Salesforce does" };
+  }
+  if (changeType.startsWith("GAP_")) {
+    const kind = GAPS.has(changeType) ? `\`${changeType}\`` : "gap of another kind";
+    return { is: "gap", why: `it is a ${kind}, which has no values` };
+  }
   if (recordIds.some((id) => id === NO_RECORD || id.includes("*"))) {
     return { is: "gap", why: "it is of records that it does not name" };
   }
@@ -87,14 +104,17 @@ function changeOf(
     return { is: "unreadable", why: "its `nulledFields` are a bitmap: have the sender decode it" };
   }
   const body = fields.filter(([name]) => name !== "ChangeEventHeader");
-  const isCleared = (path: string): boolean =>
-    (nulledFields ?? changedFields ?? []).some((name) => isWithin(path, name));
-  const said = isUpdate ? saidOf(body, isCleared) : Object.fromEntries(body);
-  if (isUpdate) for (const name of nulledFields ?? []) clear(said, name);
+  const cleared = new Set(nulledFields ?? changedFields);
+  const said = isUpdate ? saidOf(body, (path) => isNamed(cleared, path)) : Object.fromEntries(body);
+  if (isUpdate) clear(said, new Set(nulledFields));
+  // All of them say the same: fields times records would be much more than the event has.
+  const same = objectRecord(line, { ...said, Id: "" }, written);
   const records = changeType === "DELETE" ? [] : recordIds;
   return {
     is: "changes",
-    records: records.map((id) => objectRecord(line, { ...said, Id: id }, written)),
+    records: records.map((id) =>
+      same.kind === "fault" ? same : { ...same, fields: columnsBefore(new Map([["Id", id]]), same.fields) },
+    ),
     timeMs: commitTimestamp,
     sequence: sequenceNumber,
     isPartial: isUpdate,
@@ -107,8 +127,8 @@ function isBitmap(name: string): boolean {
 }
 
 /** `Name.FirstName` lies within `Name`. */
-function isWithin(path: string, name: string): boolean {
-  return path === name || path.startsWith(`${name}.`);
+function isNamed(among: ReadonlySet<string>, path: string): boolean {
+  return path.length <= LONGEST_PATH && (among.has(path) || among.has(path.split(".", 1)[0] ?? ""));
 }
 
 /** Some write null for each field that did not change: only those count that were cleared. */
@@ -129,15 +149,19 @@ function saidOf(
 }
 
 /** A field that was cleared may be named alone. */
-function clear(said: Record<string, unknown>, path: string): void {
-  const [name = "", part] = path.split(".", 2);
-  // It would be something else than a field of this name.
-  if (name === "__proto__") return;
-  const there = Object.hasOwn(said, name) ? said[name] : undefined;
-  if (part === undefined) said[name] ??= null;
-  else if (there === undefined) said[name] = { [part]: null };
-  else if (typeof there === "object" && there !== null && !Object.hasOwn(there, part)) {
-    said[name] = { ...there, [part]: null };
+function clear(said: Record<string, unknown>, paths: ReadonlySet<string>): void {
+  const parts = new Map<string, [string, null][]>();
+  for (const path of paths) {
+    const [name = "", part] = path.split(".", 2);
+    // It would be something else than a field of this name.
+    if (name === "__proto__") continue;
+    const known = parts.get(name) ?? [];
+    if (part !== undefined) parts.set(name, known).get(name)?.push([part, null]);
+    else if (!Object.hasOwn(said, name)) said[name] = null;
+  }
+  for (const [name, cleared] of parts) {
+    const there = Object.hasOwn(said, name) ? said[name] : {};
+    if (typeof there === "object" && there !== null) said[name] = { ...Object.fromEntries(cleared), ...there };
   }
 }
 

@@ -7,8 +7,8 @@ import type { EventRequest, Verification } from "./verifier.ts";
 
 /** A genuine event, to be kept as it is here. */
 export interface ReceivedEvent {
-  /** The event's own id, or what names it instead; undefined where nothing but its body does. */
-  readonly id: string | undefined;
+  /** The event's own id, or what names it instead, such as bytes as they came; undefined where its body does. */
+  readonly id: string | Uint8Array | undefined;
   /** When the sender signed it, in ms by the sender's clock. */
   readonly signedAtMs: number | undefined;
   readonly scheme: Scheme;
@@ -34,12 +34,15 @@ export function createEventReader(setting: EventsSetting): ReadEvents {
   const readId = createIdReader(setting);
   return (request, contentType, { id, signedAtMs }) => {
     if (format === "cloudevents") {
-      const events = cloudEventsIn(request, contentType, scheme === "bearer" || scheme === "none");
+      const trustsHeaders = scheme === "bearer" || scheme === "none";
+      const events = cloudEventsIn(request, contentType, trustsHeaders);
       if (events === "too-many") return "too-long";
       if (events !== undefined) {
         const of = { signedAtMs, scheme, contentType: CLOUD_EVENT_TYPE };
-        // A signature names one event, and not each of a batch.
-        const other = events.length === 1 ? id : undefined;
+        // A type that is not signed is in the body as it is kept: what came under another one would be another event.
+        const came = trustsHeaders ? undefined : request.body;
+        // What is signed names one event, and not each of a batch.
+        const other = events.length === 1 ? (readId(request) ?? id ?? came) : undefined;
         return events.map((event) => ({ ...of, ...event, id: event.id ?? other }));
       }
     }

@@ -79,10 +79,34 @@ export async function orderNow(queues: Queues, feed: string): Promise<void> {
   await queues.queue<FeedOrder>(QUEUE).add("now", { feed }, ORDER_RULES);
 }
 
-/** The same, for whoever asks again and again: one order a span. */
-export async function orderOnce(queues: Queues, feed: string, spanMs: number): Promise<void> {
-  const deduplication = { id: `asked ${idOf(feed)}`, ttl: spanMs };
-  await queues.queue<FeedOrder>(QUEUE).add("asked", { feed }, { ...ORDER_RULES, deduplication });
+/** How much earlier a later order takes in no more: clocks differ, and it may be begun already. */
+const CLOSED_MS = 60_000;
+
+/**
+ * The same, for whoever asks again and again: an order now, and for all who ask after it one more, a span later. Orders
+ * are about a span apart at least.
+ */
+export async function orderSpaced(queues: Queues, feed: string, spanMs: number): Promise<void> {
+  const now = `asked ${idOf(feed)}`;
+  if (await orderUnless(queues, feed, { id: now, ttl: spanMs })) return;
+  const later = { id: `later ${idOf(feed)}`, ttl: Math.max(1, spanMs - CLOSED_MS) };
+  if (!(await orderUnless(queues, feed, later, spanMs))) return;
+  // The next span begins with the later order.
+  await orderUnless(queues, feed, { id: now, ttl: 2 * spanMs, extend: true });
+}
+
+/** False where an order under this id keeps another one out. */
+async function orderUnless(
+  queues: Queues,
+  feed: string,
+  deduplication: { readonly id: string; readonly ttl: number; readonly extend?: boolean },
+  delay = 0,
+): Promise<boolean> {
+  const queue = queues.queue<FeedOrder>(QUEUE);
+  const before = await queue.getDeduplicationJobId(deduplication.id);
+  // Kept out, it is answered with the id of the other. One that was put between these two lines is as good as ours.
+  const { id } = await queue.add("asked", { feed }, { ...ORDER_RULES, delay, deduplication });
+  return id !== before;
 }
 
 /** Has the fleet go on with an approved run. */

@@ -32,7 +32,7 @@ export function eventGroupsText(groups: readonly EventGroup[], { width, now, com
       ],
       groups.map(({ feed, reason, events, oldest, newest }) => [
         "event",
-        reason,
+        printable(reason),
         count(events),
         age(now - oldest),
         age(now - newest),
@@ -43,7 +43,8 @@ export function eventGroupsText(groups: readonly EventGroup[], { width, now, com
   ];
   // A reason has one advice, whatever the feed.
   const advised = new Set<string>();
-  for (const { reason, example, advice } of groups) {
+  for (const { reason: given, example, advice } of groups) {
+    const reason = printable(given);
     if (advised.has(reason)) continue;
     advised.add(reason);
     parts.push(`\nevent: ${reason}\n  e.g. ${command("dead", "show", example)}\n`);
@@ -57,7 +58,7 @@ export function eventGroupsText(groups: readonly EventGroup[], { width, now, com
 
 /** One of a list. */
 export function eventLineText({ id, feed, reason, came }: EventLine, width: number, ago: (at: string) => string) {
-  return `${indent(`${id}  `, `event of feed ${printable(feed)}`, width)}${indent("  ", `event: ${reason}, came ${ago(came)}`, width)}`;
+  return `${indent(`${id}  `, `event of feed ${printable(feed)}`, width)}${indent("  ", `event: ${printable(reason)}, came ${ago(came)}`, width)}`;
 }
 
 /** One event, a line a field; its body last, in lines of its own. */
@@ -72,7 +73,8 @@ export function eventText({ body, left, why, ...view }: EventView, width: number
   };
   return Object.entries<string | number>(shown)
     .map(([name, text]) =>
-      indent(`${name.padEnd(11)}  `, name === "feed" ? printable(String(text)) : String(text), width),
+      // A body is in lines of its own, and printable already.
+      indent(`${name.padEnd(11)}  `, name === "body" ? String(text) : printable(String(text)), width),
     )
     .join("");
 }

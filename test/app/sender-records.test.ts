@@ -13,6 +13,7 @@ interface Read {
   readonly contentType?: string;
   readonly records?: string;
   readonly format?: EventsSetting["format"];
+  readonly portal?: number;
   readonly columns: Readonly<Record<string, string>>;
   readonly username?: string;
   readonly version?: string;
@@ -24,12 +25,13 @@ function read(body: unknown, { columns, username = "Id", version, ...given }: Re
     ([name, column]) => ({ name, column, transforms: [], onBlank: "clear" }) as const,
   );
   const mapping: Mapping = { usernameColumn: username, attributes, ignored: [], unknown: "ignore" };
-  const { scheme = "bearer", contentType = "application/json", records, format } = given;
+  const { scheme = "bearer", contentType = "application/json", records, format, portal } = given;
   const text = typeof body === "string" ? body : JSON.stringify(body);
   const event = { feed: "crm", scheme, contentType, body: Buffer.from(text) };
   const setting = {
     records,
     format,
+    portal,
     mapping: version === undefined ? mapping : { ...mapping, versionColumn: version },
   };
   const found = readEvent(event, setting, CAME);
@@ -93,6 +95,24 @@ describe("events of HubSpot", () => {
       "5 no-column: it has none of `firstname`, `lastname`",
       "1 no-column: it is of no contact",
       "2 no-column: it is of no contact",
+    ]);
+  });
+
+  test("of two accounts are two records, and of one alone where the feed names it", () => {
+    const events = [
+      { ...changed(1, "firstname", "Ana"), portalId: 62515 },
+      { ...changed(1, "lastname", "Roe"), portalId: 7 },
+      changed(1, "lastname", "Poe"),
+    ];
+    assert.deepEqual(read(events, { ...HUBSPOT, columns: NAMES }), [
+      "1 1 given_name=Ana @0",
+      "2 1 family_name=Roe @0",
+      "3 1 family_name=Poe @0",
+    ]);
+    assert.deepEqual(read(events, { ...HUBSPOT, columns: NAMES, portal: 62515 }), [
+      "1 1 given_name=Ana @0",
+      "2 no-column: it is of another portal than the feed's",
+      "3 no-column: it is of another portal than the feed's",
     ]);
   });
 
@@ -187,6 +207,11 @@ describe("a change event of Salesforce", () => {
       ],
     ),
     [
+      "is a gap of a kind that nobody knows, without its words",
+      change({ changeType: "GAP_\u001B]0;owned\u0007" }),
+      ["1 gap: it is a gap of another kind, which has no values"],
+    ],
+    [
       "is a gap where there were too many",
       change({ changeType: "GAP_OVERFLOW", recordIds: ["000000000000000AAA"] }),
       ["1 gap: it is a `GAP_OVERFLOW`, which has no values"],
@@ -210,6 +235,45 @@ describe("a change event of Salesforce", () => {
   for (const [what, body, said] of cases) {
     test(what, () => assert.deepEqual(read(body, { columns: TITLE }), said));
   }
+
+  const named = (count: number, prefix = "F") => Array.from({ length: count }, (_, index) => `${prefix}${index}`);
+  const tooMany = ["1 unreadable: it names more records or fields than Salesforce does"];
+
+  test("cannot be read where it names more records or fields than there can be", () => {
+    const columns = TITLE;
+    assert.deepEqual(read(change({ nulledFields: named(5_000, "Name.F") }), { columns }), tooMany);
+    assert.deepEqual(read(change({ changedFields: named(2_001) }, { Title: "VP" }), { columns }), tooMany);
+    assert.deepEqual(read(change({ recordIds: named(10_001) }, { Title: "VP" }), { columns }), tooMany);
+    const nulls = Object.fromEntries(named(16_000).map((name) => [name, null]));
+    assert.deepEqual(read(change({}, nulls), { columns }), tooMany);
+    assert.deepEqual(read(change({ nulledFields: named(16_000).map(() => null) }), { columns }), [
+      "1 unreadable: its `ChangeEventHeader` has not the form of Salesforce's",
+    ]);
+  });
+
+  test("of many fields and records is read with each, also in an envelope with columns", () => {
+    const fields = Object.fromEntries(named(1_999).map((name) => [name, "1"]));
+    const body = change({ recordIds: named(2_000, "003") }, { ...fields, Title: "VP" });
+    const said = named(2_000, "003").map((id, index) => `${index + 1} ${id} nickname=VP @0.2`);
+    assert.deepEqual(read(body, { columns: TITLE }), said);
+    const cloud = { specversion: "1.0", id: "1", source: "s", type: "t", data: body };
+    const contentType = "application/cloudevents+json";
+    assert.deepEqual(read(cloud, { columns: TITLE, contentType, format: "cloudevents" }), said);
+    const cleared = { changedFields: undefined, nulledFields: [...named(1_998, "Name.F"), "Name.FirstName", "Title"] };
+    assert.deepEqual(read(change(cleared, { Name: { F1: "1" } }), { columns: TITLE }), [
+      "1 003A nickname=clear given_name=clear @0.2",
+    ]);
+    const inner = Object.fromEntries(named(20_000).map((name) => [name, null]));
+    assert.deepEqual(read(change({}, { ["N".repeat(300_000)]: inner, Title: "VP" }), { columns: TITLE }), [
+      "1 003A nickname=VP @0.2",
+    ]);
+  });
+
+  test("has its record's id as `Id`, whatever field of that name it has", () => {
+    for (const Id of ["003B", null, { a: "003B" }]) {
+      assert.deepEqual(read(change({}, { Id, Title: "VP" }), { columns: TITLE }), ["1 003A nickname=VP @0.2"]);
+    }
+  });
 
   test("is one of several in a body, each with a number of its own", () => {
     const bodies = [
@@ -299,7 +363,26 @@ describe("a CloudEvent", () => {
   test("is parked where it has no data or cannot be read, and is plain JSON where its type says so", () => {
     assert.equal(read(event, { ...given, columns }), "no-column");
     assert.equal(read("{", { ...given, columns }), "unreadable");
-    const plain = { ...given, contentType: "application/json", columns, username: "data.user" };
-    assert.deepEqual(read({ data: { user: "ana" }, first: "Ana" }, plain), [`1 ana given_name=Ana @${CAME - AT}`]);
+    const plain = { ...given, scheme: "standard-webhooks", contentType: "application/json", columns };
+    const body = { data: { user: "ana" }, first: "Ana" };
+    assert.deepEqual(read(body, { ...plain, username: "data.user" }), [`1 ana given_name=Ana @${CAME - AT}`]);
+  });
+
+  test("that came with a token is parked where nothing tells it from one that came before", () => {
+    const { id: _id, time, ...nameless } = event;
+    const said = { ...nameless, data: { user: "ana", first: "Ana", at: time } };
+    const parked = [
+      "1 unreadable: it has no `source` and `id` of a CloudEvent, and no `time`, and the feed maps no `version`",
+    ];
+    assert.deepEqual(read(said, { ...given, columns }), parked);
+    assert.deepEqual(read({ ...said, id: "" }, { ...given, columns }), parked);
+    assert.deepEqual(read(said.data, { ...given, contentType: "application/json", columns }), parked);
+    const known = ["1 ana given_name=Ana @0"];
+    assert.deepEqual(read({ ...said, time }, { ...given, columns }), known);
+    assert.deepEqual(read(said, { ...given, columns, version: "at" }), known);
+    assert.deepEqual(read(said, { ...given, columns, scheme: "hmac" }), [`1 ana given_name=Ana @${CAME - AT}`]);
+    const ofSalesforce = { payload: change({}, { Title: "VP" }) };
+    const plain = { ...given, contentType: "application/json", columns: TITLE, username: "Id" };
+    assert.deepEqual(read(ofSalesforce, plain), ["1 003A nickname=VP @0.2"]);
   });
 });

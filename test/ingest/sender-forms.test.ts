@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { describe, test } from "node:test";
 import { CloudEvent, HTTP } from "cloudevents";
 import type { Acceptance } from "../../src/ingest/ingest-server.ts";
+import { createEventReader } from "../../src/ingest/received-events.ts";
 import { acknowledgement } from "../../src/ingest/outbound-message.ts";
 import { createVerifier } from "../../src/ingest/verifier.ts";
 import { feed, genuine, NOW, startIngest, type Stage } from "./ingest-stage.ts";
@@ -164,6 +165,21 @@ describe("a feed with cloudevents", () => {
       stage.events.map(({ event }) => event.id),
       ['["s","1"]', "msg_1"],
     );
+  });
+
+  test("is known by a signed id where it says none in the body, and never by a type, which nobody signs", () => {
+    const body = Buffer.from('{"user":"ana"}');
+    const ids = (type: string, more: Headers, idHeader?: string) => {
+      const setting = feed("hr", { scheme: "hmac", format: "cloudevents", idHeader }).events;
+      const headers: Headers = { "ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", ...more };
+      const request = { header: (name: string) => headers[name], body };
+      const found = createEventReader(setting)(request, type, { id: undefined, signedAtMs: undefined });
+      assert.ok(typeof found !== "string");
+      return found.map(({ id }) => id);
+    };
+    assert.deepEqual(ids("application/json", { "x-id": "e-1" }, "X-Id"), ["e-1"]);
+    assert.deepEqual(ids("application/json", {}), [body]);
+    assert.deepEqual(ids("text/plain", { "ce-id": "2" }), [body]);
   });
 
   test("answers an unknown format with 415, and too many events with 413", async (t) => {

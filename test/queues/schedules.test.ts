@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { openQueues, type Queues } from "../../src/queues/bullmq.ts";
-import { placeSchedules, startFeedWorker, type FeedOrder, type Schedule } from "../../src/queues/schedules.ts";
+import {
+  orderSpaced,
+  placeSchedules,
+  startFeedWorker,
+  type FeedOrder,
+  type Schedule,
+} from "../../src/queues/schedules.ts";
 import { until } from "../support/condition.ts";
 import { testRedis } from "../support/redis.ts";
 
@@ -66,6 +72,25 @@ describe("schedules of feeds", () => {
       await working.stop();
       await place(queues, {});
     }
+  });
+
+  test("may be asked for at once, and for whoever asks after that a span later", async () => {
+    const queues = await open();
+    const span = 3_600_000;
+    const seen: string[] = [];
+    const working = worker(queues, async ({ feed }) => void seen.push(feed));
+    await orderSpaced(queues, "hr", span);
+    await until("it has run", () => seen.length === 1);
+    for (let asked = 0; asked < 3; asked += 1) await orderSpaced(queues, "hr", span);
+    await orderSpaced(queues, "crm", span);
+    await until("the other feed has run", () => seen.length === 2);
+    await working.stop();
+    assert.deepEqual(seen, ["hr", "crm"]);
+    const delayed = await queues.queue<FeedOrder>("directory").getDelayed();
+    assert.deepEqual(
+      delayed.map(({ data, delay }) => [data, delay]),
+      [[{ feed: "hr" }, span]],
+    );
   });
 
   test("give an order to another worker when theirs was stopped", async () => {

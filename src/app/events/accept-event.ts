@@ -9,8 +9,8 @@ import { StoreError } from "../../store/store-error.ts";
 
 /** An event, whole and as it came. */
 export interface AcceptableEvent {
-  /** Its own id; undefined where it says none, and its body names it. */
-  readonly id: string | undefined;
+  /** Its own id, or the bytes that name it; undefined where its body does. */
+  readonly id: string | Uint8Array | undefined;
   /** Epoch ms: when the sender signed it, by the sender's clock. */
   readonly signedAtMs: number | undefined;
   /** Of its signature, or `job`. */

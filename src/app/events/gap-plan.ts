@@ -4,10 +4,10 @@
  */
 import type { Log } from "../../log.ts";
 import type { Engine } from "../../queues/engine.ts";
-import { orderOnce, scheduledTimes } from "../../queues/schedules.ts";
+import { orderSpaced, scheduledTimes } from "../../queues/schedules.ts";
 import type { ParkedReason } from "./read-event.ts";
 
-/** A gap rarely comes alone, and a pass reads the whole pool. */
+/** A gap rarely comes alone, and a pass reads the whole pool. One that comes after a pass began needs another one. */
 const SPAN_MS = 3_600_000;
 
 /** `reasons` of what is about to be parked: where it is asked for first, no event is parked without. */
@@ -19,6 +19,6 @@ export async function planAfterGap(
 ): Promise<void> {
   if (kind !== "redis" || !new Set(reasons).has("gap")) return;
   if (!(await scheduledTimes(queues)).some((one) => one.feed === feed)) return;
-  await orderOnce(queues, feed, SPAN_MS);
+  await orderSpaced(queues, feed, SPAN_MS);
   log.warn({ feed }, "plan asked for after a gap");
 }

@@ -21,7 +21,10 @@ export interface ArrivedMessage {
  * The event, whole and in its envelopes, which are taken off when it is drained. Its id is what the expression finds in
  * it, else its envelope's, else the message's.
  */
-export function messageEvent({ messageId, body, sentAtMs }: ArrivedMessage, expression?: string): AcceptableEvent {
+export function messageEvent(
+  { messageId, body, sentAtMs }: ArrivedMessage,
+  expression?: string,
+): AcceptableEvent & { readonly id: string } {
   const { event, id } = openEnvelopes(body);
   const own = expression === undefined ? undefined : ownId(expression, event);
   const whole = Buffer.from(body);

@@ -42,6 +42,8 @@ export type EventRecord =
 
 const STANDARD: Scheme = "standard-webhooks";
 const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Known by its body alone, a value that comes back would pass for a repeat, and be lost without a word. */
+const NAMELESS = "it has no `source` and `id` of a CloudEvent, and no `time`, and the feed maps no `version`";
 
 /**
  * What is left of it: of an event of which something was put that is found as it was then, whatever `records` says by now.
@@ -49,7 +51,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
  */
 export function readEvent(
   event: CameEvent,
-  { records, mapping, format }: Pick<EventsSetting, "records" | "mapping" | "format">,
+  { records, mapping, format, portal }: Pick<EventsSetting, "records" | "mapping" | "format" | "portal">,
   timeMs: number,
 ): ParkedReason | readonly EventRecord[] {
   const { left } = event;
@@ -62,8 +64,10 @@ export function readEvent(
   const isLeft = (line: number): boolean => lines?.has(line) !== false;
   const read: EventRecord[] = [];
   const occurredMs = envelope?.occurredMs ?? occurredAt(event);
+  const isTold = format !== "cloudevents" || event.scheme !== "bearer" || envelope?.isNamed === true;
+  const isNameless = !isTold && occurredMs === undefined && mapping.versionColumn === undefined;
   const asOfMs = (mapping.versionColumn === undefined ? occurredMs : undefined) ?? timeMs;
-  for (const one of senderRecords(event, { records: by }, found)) {
+  for (const one of senderRecords(event, { records: by, portal }, found)) {
     if (one.is !== "record") {
       if (isLeft(one.line)) read.push({ ...one, is: "parked", reason: one.is });
       continue;
@@ -71,7 +75,9 @@ export function readEvent(
     const { record } = one;
     if (!isLeft(record.line)) continue;
     if (record.kind === "fault") read.push({ is: "parked", line: record.line, reason: "unreadable" });
-    else read.push(...mapped(mapping, withColumns(record, envelope?.columns), asOfMs, one));
+    else if (isNameless && one.version === undefined) {
+      read.push({ is: "parked", line: record.line, reason: "unreadable", why: NAMELESS });
+    } else read.push(...mapped(mapping, withColumns(record, envelope?.columns), asOfMs, one));
   }
   return read;
 }

@@ -19,10 +19,10 @@ export type SenderRecord =
 /** `found` is what the body has; `records` of the setting is a way that somebody chose through it. */
 export function* senderRecords(
   { scheme }: Pick<CameEvent, "scheme">,
-  { records }: Pick<EventsSetting, "records">,
+  { records, portal }: Pick<EventsSetting, "records" | "portal">,
   found: Iterable<FeedRecord>,
 ): Generator<SenderRecord, void> {
-  if (scheme === "hubspot") return yield* ofHubSpot(found);
+  if (scheme === "hubspot") return yield* ofHubSpot(found, portal);
   // An event of several records has more of them than it has lines.
   let line = 0;
   for (const record of found) {
@@ -38,13 +38,13 @@ export function* senderRecords(
   }
 }
 
-function* ofHubSpot(found: Iterable<FeedRecord>): Generator<SenderRecord, void> {
+function* ofHubSpot(found: Iterable<FeedRecord>, portal: number | undefined): Generator<SenderRecord, void> {
   const events: FieldsRecord[] = [];
   for (const record of found) {
     if (record.kind === "record") events.push(record);
     else yield { is: "record", record };
   }
-  const { records, others } = hubSpotRecords(events);
+  const { records, others } = hubSpotRecords(events, portal);
   for (const record of records) yield { is: "record", record };
-  for (const line of others) yield { is: "no-column", line, why: "it is of no contact" };
+  for (const other of others) yield { is: "no-column", ...other };
 }
