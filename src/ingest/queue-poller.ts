@@ -8,7 +8,7 @@
  *                   └────┘
  *
  * What is refused, or not answered for, is *trouble*: it is told once when it begins and once when it is over, and waited
- * for longer and longer, within a bound.
+ * for longer and longer, within a bound. It is over when the step that failed is done, or a round in which nothing fails.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { QueueError, type FailedMessage, type QueueMessage, type SqsQueue } from "../cognito/sqs-queue.ts";
@@ -55,12 +55,13 @@ type Step = "receive" | "delete" | "hold" | "keep";
 export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }: PollerOptions): Poller {
   const closing = new AbortController();
   const ending = AbortSignal.any([signal, closing.signal]);
-  let trouble: { readonly step: Step; readonly reason: string } | undefined;
+  let trouble: { readonly step: Step; readonly reason: string; readonly lastMetAtMs: number } | undefined;
   let isFull = false;
 
   function begin(step: Step, reason: string): void {
-    if (trouble?.step === step && trouble.reason === reason) return;
-    trouble = { step, reason };
+    const isKnown = trouble?.step === step && trouble.reason === reason;
+    trouble = { step, reason, lastMetAtMs: performance.now() };
+    if (isKnown) return;
     log.warn({ feed, step, reason }, "queue cannot be polled");
   }
 
@@ -68,6 +69,17 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
     if (trouble === undefined || !steps.includes(trouble.step)) return;
     trouble = undefined;
     log.info({ feed }, "queue is polled again");
+  }
+
+  /**
+   * A round that kept and deleted all it received ends whatever trouble there was: nobody may come by the step that
+   * failed for days. One that received nothing does so once what was in hand then would have come again.
+   */
+  function endRound(received: number, kept: number): void {
+    const soundMs = performance.now() - (trouble?.lastMetAtMs ?? -Infinity);
+    if (received === 0 ? soundMs <= timing.handSeconds * 1000 : kept < received) return;
+    isFull = false;
+    if (trouble !== undefined) end(trouble.step);
   }
 
   async function pause(ms: number): Promise<void> {
@@ -163,6 +175,7 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
         const kept = await keepAll(messages.toSorted((one, other) => (one.sentAtMs ?? 0) - (other.sentAtMs ?? 0)));
         step = "delete";
         if (kept.length > 0) await remove(kept);
+        endRound(messages.length, kept.length);
         waitMs = timing.firstWaitMs;
       } catch (error) {
         if (ending.aborted && step === "receive") break;

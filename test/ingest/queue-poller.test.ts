@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { createSqsQueue, loadSqs, type QueueMessage } from "../../src/cognito/sqs-queue.ts";
+import { setTimeout } from "node:timers/promises";
+import { createSqsQueue, loadSqs, QueueError, type QueueMessage, type SqsQueue } from "../../src/cognito/sqs-queue.ts";
 import { startPoller, type PollerTiming } from "../../src/ingest/queue-poller.ts";
 import { openScope } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
@@ -29,11 +30,11 @@ async function pollerStage(t: TestContext) {
   assert.ok(sdk);
   const target = { region: "eu-west-1", endpoint: new URL(sqs.url).origin };
   const drain = new AbortController();
-  const poll = (timing: Partial<PollerTiming> = {}, most = Infinity) =>
+  const poll = (timing: Partial<PollerTiming> = {}, most = Infinity, queue?: SqsQueue) =>
     scope.defer(
       startPoller({
         feed: "crm",
-        queue: createSqsQueue(sdk, { url: sqs.url, target }),
+        queue: queue ?? createSqsQueue(sdk, { url: sqs.url, target }),
         async keep(messages: readonly QueueMessage[]) {
           if (answer !== "kept") return answer;
           if (messages.length > most) return "full";
@@ -206,7 +207,8 @@ describe("a poller of a queue, where SQS is at fault", () => {
     const poller = stage.poll({ handSeconds: 1 });
     await until("it says so", () => poller.note !== undefined);
     await stage.empty();
-    assert.deepEqual([poller.note, stage.kept()], [undefined, ["a", "a", "a"]]);
+    await until("it says that it is over", () => poller.note === undefined);
+    assert.deepEqual(stage.kept(), ["a", "a", "a"]);
     assert.deepEqual(
       stage.lines("queue cannot be polled").map(({ step }) => step),
       ["delete"],
@@ -226,6 +228,36 @@ describe("a poller of a queue, where SQS is at fault", () => {
     const kept = stage.kept();
     assert.deepEqual([...new Set(kept)], numbers(40).toSorted());
     assert.ok(kept.length > 40, "what was not deleted came again");
+  });
+
+  test("is over with a trouble once a batch is kept and deleted, whatever it was", async (t) => {
+    const stage = await pollerStage(t);
+    stage.say("full");
+    stage.sqs.fail("ChangeMessageVisibilityBatch", { is: "refused", name: "AccessDeniedException" });
+    await stage.sqs.send("a");
+    const poller = stage.poll();
+    await until("it could not hold it on", () => poller.isInTrouble);
+    stage.say("kept");
+    await stage.empty();
+    await until("it is over", () => poller.note === undefined);
+    assert.deepEqual(stage.lines("queue is polled again"), [{ feed: "crm" }]);
+  });
+
+  test("is over with a trouble once nothing comes again of what it had in hand", async (t) => {
+    const stage = await pollerStage(t);
+    const lying: QueueMessage[] = [{ messageId: "m", receipt: "r", body: "a", sentAtMs: undefined }];
+    const queue: SqsQueue = {
+      receive: async () => (await setTimeout(5), lying.splice(0)),
+      remove: () => Promise.reject(new QueueError("TimeoutError", "check the network")),
+      hold: () => Promise.resolve([]),
+      close: () => undefined,
+    };
+    const poller = stage.poll({ handSeconds: 0.3 }, Infinity, queue);
+    await until("it could not delete it", () => poller.isInTrouble);
+    const began = performance.now();
+    await until("it is over", () => !poller.isInTrouble);
+    assert.ok(performance.now() - began > 200, "not before the message would have come again");
+    assert.equal(stage.lines("queue cannot be polled").length, 1);
   });
 
   test("loses nothing where connections are reset", async (t) => {
