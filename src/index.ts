@@ -27,6 +27,7 @@ import { defined } from "./core/defined.ts";
 import { quoted } from "./core/quoted.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
 import type { Pool } from "./delivery/pool.ts";
+import { unlessAborted } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
 import type { Engine } from "./queues/engine.ts";
 
@@ -209,19 +210,6 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       await sessions.close();
     },
   };
-}
-
-/** A promise that several callers wait for goes on where one of them stops waiting. */
-async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([awaited, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 /** What is told of a change that was waited for. `findUser`: the key of its user, where nothing was put. */

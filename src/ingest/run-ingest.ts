@@ -68,7 +68,11 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
     }
     const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);
     const wake = (): void => drainer.wake();
-    const polled = await pollQueues({ config, engine, log, wake, signal: ending }, queues, scope);
+    const polled = await pollQueues(
+      { config, engine, log, wake, signal: ending, abort: interrupts.abort },
+      queues,
+      scope,
+    );
     // Whoever sends webhooks to this process still can where a queue is refused.
     const isOfUse = (): boolean => feeds.length > 0 || !polled.areRefused();
     const server = createIngestServer({

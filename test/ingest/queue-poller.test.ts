@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { createSqsQueue, loadSqs, QueueError, type QueueMessage, type SqsQueue } from "../../src/cognito/sqs-queue.ts";
-import { startPoller, type PollerTiming } from "../../src/ingest/queue-poller.ts";
+import { startPoller, type Poller, type PollerTiming } from "../../src/ingest/queue-poller.ts";
 import { openScope } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
 import { exampleAws } from "../support/aws-environment.ts";
@@ -13,7 +13,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { linesOf } from "./process-stage.ts";
 import { openSqsStage } from "./sqs-stage.ts";
 
-const QUICK: PollerTiming = { handSeconds: 30, holdEveryMs: 20, firstWaitMs: 10, longestWaitMs: 40 };
+const QUICK: PollerTiming = { handSeconds: 30, holdEveryMs: 20, firstWaitMs: 10, longestWaitMs: 40, endMs: 50 };
 
 /** A queue, and pollers of it whose inbox is a list. */
 async function pollerStage(t: TestContext) {
@@ -25,17 +25,21 @@ async function pollerStage(t: TestContext) {
   const fd = scope.defer(openSync(path, "w"), closeSync);
   const sqs = await openSqsStage(scope);
   const kept: string[][] = [];
-  let answer: "kept" | "full" | "unavailable" = "kept";
+  let answer: "kept" | "full" | "unavailable" | "never" = "kept";
   const sdk = await loadSqs();
   assert.ok(sdk);
   const target = { region: "eu-west-1", endpoint: new URL(sqs.url).origin };
   const drain = new AbortController();
+  const abort = new AbortController();
+  let asked = 0;
   const poll = (timing: Partial<PollerTiming> = {}, most = Infinity, queue?: SqsQueue) =>
     scope.defer(
       startPoller({
         feed: "crm",
         queue: queue ?? createSqsQueue(sdk, { url: sqs.url, target }),
         async keep(messages: readonly QueueMessage[]) {
+          asked += 1;
+          if (answer === "never") return new Promise<never>(() => undefined);
           if (answer !== "kept") return answer;
           if (messages.length > most) return "full";
           kept.push(messages.map(({ body }) => body));
@@ -43,6 +47,7 @@ async function pollerStage(t: TestContext) {
         },
         log: createLog("info", fd),
         signal: drain.signal,
+        abort: abort.signal,
         timing: { ...QUICK, ...timing },
       }),
       (poller) => poller.close(),
@@ -53,6 +58,8 @@ async function pollerStage(t: TestContext) {
     poll,
     queue: () => scope.defer(createSqsQueue(sdk, { url: sqs.url, target }), (queue) => queue.close()),
     drain: () => drain.abort(),
+    abort: () => abort.abort(),
+    asked: () => asked,
     kept: () => kept.flat().toSorted(),
     batches: () => kept.map((batch) => batch.length),
     say: (what: typeof answer) => void (answer = what),
@@ -121,6 +128,56 @@ describe("a poller of a queue", () => {
     stage.drain();
     await poller.close();
     assert.deepEqual(await stage.sqs.lying(), { ready: 2, inHand: 0 });
+  });
+});
+
+describe("a poller of a queue that ends", () => {
+  /** How long closing took. */
+  async function closed(poller: Poller): Promise<number> {
+    const began = performance.now();
+    await poller.close();
+    return performance.now() - began;
+  }
+
+  for (const operation of ["ChangeMessageVisibilityBatch", "DeleteMessageBatch"]) {
+    test(`does not wait long for an SQS that does not answer ${operation}`, async (t) => {
+      const stage = await pollerStage(t);
+      stage.sqs.fail(operation, { is: "silent" });
+      if (operation !== "DeleteMessageBatch") stage.say("full");
+      await stage.sqs.send("a");
+      const poller = stage.poll();
+      await until("it waits for an answer", () => stage.sqs.count(operation) > 0);
+      stage.drain();
+      assert.ok((await closed(poller)) < 10_000);
+    });
+  }
+
+  test(
+    "does not wait long for a store that is away, and gives back what it has in hand",
+    { timeout: 60_000 },
+    async (t) => {
+      const stage = await pollerStage(t);
+      stage.say("never");
+      await stage.sqs.send("a");
+      const poller = stage.poll();
+      await until("the store is asked", () => stage.asked() > 0);
+      await closed(poller);
+      assert.deepEqual(await stage.sqs.lying(), { ready: 1, inHand: 0 });
+      assert.deepEqual(stage.lines("queue cannot be polled"), []);
+    },
+  );
+
+  test("waits for nothing any more once it is told again", { timeout: 60_000 }, async (t) => {
+    const stage = await pollerStage(t);
+    stage.say("never");
+    stage.sqs.fail("ChangeMessageVisibilityBatch", { is: "silent" });
+    await stage.sqs.send("a");
+    const poller = stage.poll({ endMs: 600_000 });
+    await until("the store is asked", () => stage.asked() > 0);
+    stage.drain();
+    const closing = closed(poller);
+    stage.abort();
+    assert.ok((await closing) < 10_000);
   });
 });
 
