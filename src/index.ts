@@ -81,7 +81,7 @@ export interface UpdateOptions {
 export interface SqsOptions {
   /** The feed of `poolsync.yaml` whose events they are, by the configuration of the `ingest` that makes changes of them. */
   readonly feed: string;
-  /** As `id` of the feed's `events`: a JMESPath expression for where the event's own id is. */
+  /** The same as `id` of the feed's `events`, or an event that is also polled counts twice: a JMESPath expression for where its own id is. */
   readonly id?: string;
   /** What may wait in the inbox: as POOLSYNC_INBOX_ENTRIES and POOLSYNC_INBOX_MEGABYTES of `ingest`. 500,000 and 256 MB unless set. */
   readonly inboxEntries?: number;
