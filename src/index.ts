@@ -27,6 +27,7 @@ import { defined } from "./core/defined.ts";
 import { quoted } from "./core/quoted.ts";
 import type { UnitOutcome } from "./delivery/direct.ts";
 import type { Pool } from "./delivery/pool.ts";
+import { unlessAborted } from "./lifecycle.ts";
 import { createLog } from "./log.ts";
 import type { Engine } from "./queues/engine.ts";
 
@@ -80,7 +81,7 @@ export interface UpdateOptions {
 export interface SqsOptions {
   /** The feed of `poolsync.yaml` whose events they are, by the configuration of the `ingest` that makes changes of them. */
   readonly feed: string;
-  /** As `id` of the feed's `events`: a JMESPath expression for where the event's own id is. */
+  /** The same as `id` of the feed's `events`, or an event that is also polled counts twice: a JMESPath expression for where its own id is. */
   readonly id?: string;
   /** What may wait in the inbox: as POOLSYNC_INBOX_ENTRIES and POOLSYNC_INBOX_MEGABYTES of `ingest`. 500,000 and 256 MB unless set. */
   readonly inboxEntries?: number;
@@ -209,19 +210,6 @@ export async function openPoolsync(options: PoolsyncOptions): Promise<Poolsync> 
       await sessions.close();
     },
   };
-}
-
-/** A promise that several callers wait for goes on where one of them stops waiting. */
-async function unlessAborted<T>(awaited: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  try {
-    return await Promise.race([awaited, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 /** What is told of a change that was waited for. `findUser`: the key of its user, where nothing was put. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { eventSecrets } from "../src/config/config.ts";
 import { readConfigFile } from "../src/config/config-file.ts";
-import { queueTarget, type SqsSetting } from "../src/config/sqs.ts";
+import { queueTarget, sharedQueueFaults, type SqsSetting } from "../src/config/sqs.ts";
 import { awsSettings } from "../src/core/call-target.ts";
 
 describe("a feed with events", () => {
@@ -232,6 +232,24 @@ feeds:
       [["poolsync.yaml: feeds.b.events.sqs", true]],
     );
   });
+
+  const spellings: [one: string, other: string, isOne: boolean][] = [
+    [URL_OF_QUEUE, "https://sqs.eu-west-1.amazonaws.com:443/123456789012/crm", true],
+    [URL_OF_QUEUE, "https://SQS.eu-west-1.amazonaws.com/123456789012/crm", true],
+    [URL_OF_QUEUE, `${URL_OF_QUEUE}/`, true],
+    [URL_OF_QUEUE, "https://eu-west-1.queue.amazonaws.com/123456789012/crm", true],
+    [URL_OF_QUEUE, "https://vpce-0a1b2c-abc.sqs.eu-west-1.vpce.amazonaws.com/123456789012/crm", true],
+    ["https://queue.amazonaws.com/123456789012/crm", "https://sqs.us-east-1.amazonaws.com/123456789012/crm", true],
+    [URL_OF_QUEUE, "https://sqs.eu-west-3.amazonaws.com/123456789012/crm", false],
+    [URL_OF_QUEUE, "https://sqs.eu-west-1.amazonaws.com/123456789012/CRM", false],
+    ["http://127.0.0.1:4566/000000000000/crm", "http://127.0.0.1:4567/000000000000/crm", false],
+  ];
+  for (const [one, other, isOne] of spellings) {
+    test(`${isOne ? "is one queue" : "are two queues"}: ${one} and ${other}`, () => {
+      const feeds = { a: { events: { sqs: one } }, b: { events: { sqs: other } } };
+      assert.equal(sharedQueueFaults({ feeds }).length, isOne ? 1 : 0);
+    });
+  }
 
   test("has its queue asked in the Region, and at the endpoint, of its URL, unless others are said", () => {
     const aws = awsSettings({ AWS_REGION: "us-east-1" }, { profiles: { hr: { region: "eu-north-1" } }, services: {} });

@@ -40,6 +40,8 @@ describe("the template of a queue", () => {
     assert.deepEqual(made.toSorted(), [
       "cdk.CfnOutput",
       "cdk.CfnOutput",
+      "cdk.CfnOutput",
+      "cdk.CfnOutput",
       "cloudwatch.CfnAlarm",
       "events.CfnRule",
       "iam.CfnManagedPolicy",
@@ -49,11 +51,21 @@ describe("the template of a queue", () => {
     ]);
   });
 
+  test("makes no dead letters of an outage of a day, where a function is invoked", () => {
+    const figure = (name: string): number => Number(new RegExp(`${name}: (\\d+)`).exec(template)?.[1]);
+    assert.ok(figure("VisibilityTimeout") * figure("maxReceiveCount") > 2 * 86_400);
+    assert.ok(figure("maxReceiveCount") <= 1000, "more than SQS takes");
+  });
+
+  test("has its alarm told to a topic where one is named", () => {
+    assert.match(program(template), /alarmActions: /);
+  });
+
   const wrong: readonly (readonly [what: string, from: string, to: string])[] = [
     ["a property that a queue does not have", "RedrivePolicy", "RedrivePolice"],
     ["a type that is not there", "AWS::SQS::Queue\n", "AWS::SQS::Line\n"],
     ["a name of nothing", "!GetAtt Rule.Arn", "!GetAtt Role.Arn"],
-    ["a value of another kind", "VisibilityTimeout: 60", "VisibilityTimeout: { seconds: 60 }"],
+    ["a value of another kind", "VisibilityTimeout: 300", "VisibilityTimeout: { seconds: 300 }"],
   ];
   for (const [what, from, to] of wrong) {
     test(`would be refused with ${what}`, () => {

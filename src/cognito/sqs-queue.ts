@@ -34,9 +34,9 @@ export interface SqsQueue {
     signal: AbortSignal,
   ): Promise<readonly QueueMessage[]>;
   /** Takes them out of the queue. */
-  remove(messages: readonly QueueMessage[]): Promise<readonly FailedMessage[]>;
+  remove(messages: readonly QueueMessage[], signal: AbortSignal): Promise<readonly FailedMessage[]>;
   /** They stay in hand for so many seconds from now; 0 gives them back. */
-  hold(messages: readonly QueueMessage[], seconds: number): Promise<readonly FailedMessage[]>;
+  hold(messages: readonly QueueMessage[], seconds: number, signal: AbortSignal): Promise<readonly FailedMessage[]>;
   close(): void;
 }
 
@@ -86,14 +86,14 @@ export function createSqsQueue(sdk: typeof Sqs, { url, target }: QueueOptions): 
   async function within<T>(
     ms: number,
     call: (limit: { readonly abortSignal: AbortSignal }) => Promise<T>,
-    signal?: AbortSignal,
+    signal: AbortSignal,
   ) {
     const late = AbortSignal.timeout(ms);
-    const abortSignal = signal === undefined ? late : AbortSignal.any([signal, late]);
+    const abortSignal = AbortSignal.any([signal, late]);
     try {
       return await call({ abortSignal });
     } catch (cause) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const code = late.aborted ? "TimeoutError" : wordOf(codeOf(cause));
       throw new QueueError(code, adviceOf(code), { cause });
     }
@@ -106,10 +106,11 @@ export function createSqsQueue(sdk: typeof Sqs, { url, target }: QueueOptions): 
       entries: { Id: string; ReceiptHandle: string }[],
       limit: { readonly abortSignal: AbortSignal },
     ) => Promise<{ readonly Failed?: Sqs.BatchResultErrorEntry[] | undefined }>,
+    signal: AbortSignal,
   ): Promise<readonly FailedMessage[]> {
     if (messages.length === 0) return [];
     const entries = messages.map(({ receipt }, index) => ({ Id: String(index), ReceiptHandle: receipt }));
-    const { Failed: failed = [] } = await within(CALL_MS, (limit) => send(entries, limit));
+    const { Failed: failed = [] } = await within(CALL_MS, (limit) => send(entries, limit), signal);
     return failed.flatMap(({ Id: id, Code: code, SenderFault: isFinal = false }) => {
       const message = messages[Number(id)];
       return message === undefined ? [] : [{ message, code: wordOf(code), isFinal }];
@@ -133,15 +134,21 @@ export function createSqsQueue(sdk: typeof Sqs, { url, target }: QueueOptions): 
         },
       );
     },
-    remove: (messages) =>
-      inBatch(messages, (entries, limit) =>
-        client.send(new sdk.DeleteMessageBatchCommand({ QueueUrl: url, Entries: entries }), limit),
+    remove: (messages, signal) =>
+      inBatch(
+        messages,
+        (entries, limit) => client.send(new sdk.DeleteMessageBatchCommand({ QueueUrl: url, Entries: entries }), limit),
+        signal,
       ),
-    hold: (messages, seconds) =>
-      inBatch(messages, (entries, limit) => {
-        const held = entries.map((entry) => ({ ...entry, VisibilityTimeout: seconds }));
-        return client.send(new sdk.ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: held }), limit);
-      }),
+    hold: (messages, seconds, signal) =>
+      inBatch(
+        messages,
+        (entries, limit) => {
+          const held = entries.map((entry) => ({ ...entry, VisibilityTimeout: seconds }));
+          return client.send(new sdk.ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries: held }), limit);
+        },
+        signal,
+      ),
     close: () => client.destroy(),
   };
 }

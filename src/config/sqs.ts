@@ -58,6 +58,22 @@ export function queueFaults(
   ]);
 }
 
+const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
+const AWS_HOST = /\.(amazonaws\.com(\.cn)?|api\.aws)$/;
+
+function regionOf(hostname: string): string | undefined {
+  return hostname.split(".").find((label) => REGION.test(label));
+}
+
+/** One text for one queue, which AWS has several hosts for, and whose URL can be spelled in several ways. */
+function queueOf(url: unknown): unknown {
+  if (typeof url !== "string" || !URL.canParse(url)) return url;
+  const { host, hostname, pathname } = new URL(url);
+  // The oldest host names no Region.
+  const place = AWS_HOST.test(hostname) ? (regionOf(hostname) ?? "us-east-1") : host;
+  return place + pathname.replace(/\/+$/, "");
+}
+
 /** Feeds of one queue would take each other's messages. */
 export function sharedQueueFaults(
   content: unknown,
@@ -66,17 +82,16 @@ export function sharedQueueFaults(
   return Object.entries(entriesOf(entriesOf(content)["feeds"])).flatMap(([name, entry]) => {
     const url = entriesOf(entriesOf(entry)["events"])["sqs"];
     if (url === undefined) return [];
-    const other = first.get(url);
+    const queue = queueOf(url);
+    const other = first.get(queue);
     if (other === undefined) {
-      first.set(url, name);
+      first.set(queue, name);
       return [];
     }
     const message = `Expected a queue of the feed's own: feed ${other} has the same, and each would take what is the other's`;
     return [{ path: ["feeds", name, "events", "sqs"], message }];
   });
 }
-
-const REGION = /^[a-z]{2,3}(-[a-z]+)+-\d+$/;
 
 /**
  * Where a feed's queue is asked. Without a Region or an endpoint of its own these are the URL's: a request that is signed
@@ -93,7 +108,7 @@ export function queueTarget(
     value === undefined ? undefined : { value, path: inFile(key) };
   const found = callTarget(aws, {
     service: "SQS",
-    region: region ?? hostname.split(".").find((label) => REGION.test(label)),
+    region: region ?? regionOf(hostname),
     profile: given("profile", profile),
     endpoint: given("endpoint", endpoint),
   });

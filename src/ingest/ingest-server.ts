@@ -34,11 +34,10 @@ export interface IngestFeed {
 /** `accepted` only where the event is kept for good, `repeated` where it was before. */
 export type Acceptance = "accepted" | "repeated" | "full" | "unavailable";
 
-const BY_HARM: readonly Acceptance[] = ["unavailable", "full", "accepted", "repeated"];
-
 export interface IngestOptions extends Readiness {
   readonly feeds: readonly IngestFeed[];
-  readonly accept: (feed: string, event: ReceivedEvent) => Promise<Acceptance>;
+  /** Keeps all of them in one step, or none: `accepted` where one of them was not there before. */
+  readonly accept: (feed: string, events: readonly ReceivedEvent[]) => Promise<Acceptance>;
   /** The store's time in ms; undefined where it is not known. */
   readonly now: () => number | undefined;
   readonly log: Log;
@@ -177,17 +176,21 @@ export function createIngestServer(options: IngestOptions): IngestServer {
     }
   }
 
-  /** Only where each of them is kept, they are: the others are known when the sender sends all again. */
+  /**
+   * In one step, so that they stay in their order. Where the inbox has no room for all of them, what is kept of the first
+   * is known when the sender sends all again.
+   */
   async function keepAll(feed: string, events: readonly ReceivedEvent[]): Promise<Acceptance> {
-    const kept = events.map((event) =>
-      accept(feed, event).catch((error: unknown) => {
-        log.error({ feed, err: error }, "event could not be kept");
-        return "unavailable" as const;
-      }),
-    );
-    const acceptances = new Set(await Promise.all(kept));
-    const [worst = "accepted"] = BY_HARM.filter((acceptance) => acceptances.has(acceptance));
-    return worst;
+    const acceptance = await accept(feed, events).catch((error: unknown) => {
+      log.error({ feed, err: error }, "event could not be kept");
+      return "unavailable" as const;
+    });
+    if (acceptance !== "full" || events.length === 1) return acceptance;
+    const middle = Math.ceil(events.length / 2);
+    const first = await keepAll(feed, events.slice(0, middle));
+    if (first === "full" || first === "unavailable") return first;
+    const second = await keepAll(feed, events.slice(middle));
+    return second === "repeated" ? first : second;
   }
 
   async function inTime(keeping: Promise<Acceptance>): Promise<Reason> {

@@ -26,6 +26,8 @@ interface QueueDeps {
   readonly wake: () => void;
   /** Receives no more, once it is aborted. */
   readonly signal: AbortSignal;
+  /** Waits for nothing any more, once it is aborted. */
+  readonly abort: AbortSignal;
   readonly timing?: PollerTiming | undefined;
 }
 
@@ -48,7 +50,7 @@ export function queueFeeds(config: Config): readonly QueueFeed[] {
 export async function pollQueues(deps: QueueDeps, feeds: readonly QueueFeed[], scope: Scope): Promise<PolledQueues> {
   const [first] = feeds;
   if (first === undefined) return { notes: () => [], areRefused: () => false };
-  const { config, log, wake, signal, timing } = deps;
+  const { config, log, wake, signal, abort, timing } = deps;
   const targets = feeds.map(({ name, events }) => queueTarget(config.aws, name, events.sqs));
   const sdk = await loadSqs();
   if (sdk === undefined) {
@@ -76,6 +78,7 @@ export async function pollQueues(deps: QueueDeps, feeds: readonly QueueFeed[], s
       },
       log,
       signal,
+      abort,
       ...(timing && { timing }),
     });
     return [scope.defer(poller, (started) => started.close())];

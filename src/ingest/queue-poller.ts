@@ -8,10 +8,11 @@
  *                   └────┘
  *
  * What is refused, or not answered for, is *trouble*: it is told once when it begins and once when it is over, and waited
- * for longer and longer, within a bound.
+ * for longer and longer, within a bound. It is over when the step that failed is done, or a round in which nothing fails.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { QueueError, type FailedMessage, type QueueMessage, type SqsQueue } from "../cognito/sqs-queue.ts";
+import { unlessAborted } from "../lifecycle.ts";
 import type { Log } from "../log.ts";
 
 export interface PollerOptions {
@@ -22,6 +23,8 @@ export interface PollerOptions {
   readonly log: Log;
   /** Receives no more, once it is aborted. */
   readonly signal: AbortSignal;
+  /** Waits for nothing any more, once it is aborted. */
+  readonly abort: AbortSignal;
   readonly timing?: PollerTiming;
 }
 
@@ -32,6 +35,8 @@ export interface PollerTiming {
   readonly holdEveryMs: number;
   readonly firstWaitMs: number;
   readonly longestWaitMs: number;
+  /** At the end: how long what is under way may take, and then to give back what is in hand. */
+  readonly endMs: number;
 }
 
 export interface Poller {
@@ -43,7 +48,13 @@ export interface Poller {
   close(): Promise<void>;
 }
 
-const TIMING: PollerTiming = { handSeconds: 60, holdEveryMs: 20_000, firstWaitMs: 1_000, longestWaitMs: 60_000 };
+const TIMING: PollerTiming = {
+  handSeconds: 60,
+  holdEveryMs: 20_000,
+  firstWaitMs: 1_000,
+  longestWaitMs: 60_000,
+  endMs: 3_000,
+};
 /** As long as SQS lets anybody wait for messages. */
 const LONGEST_POLL_SECONDS = 20;
 /** How long it waits for room in the inbox before it looks again. */
@@ -52,15 +63,21 @@ const ROOM_EVERY_MS = 1_000;
 /** What it could not do. */
 type Step = "receive" | "delete" | "hold" | "keep";
 
-export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }: PollerOptions): Poller {
+export function startPoller({ feed, queue, keep, log, signal, abort, timing = TIMING }: PollerOptions): Poller {
   const closing = new AbortController();
   const ending = AbortSignal.any([signal, closing.signal]);
-  let trouble: { readonly step: Step; readonly reason: string } | undefined;
+  const late = new AbortController();
+  /** Nobody waits any more for what is under way. */
+  const cut = AbortSignal.any([late.signal, abort]);
+  let ends: NodeJS.Timeout | undefined;
+  ending.addEventListener("abort", () => void (ends = setTimeout(() => late.abort(), timing.endMs)), { once: true });
+  let trouble: { readonly step: Step; readonly reason: string; readonly lastMetAtMs: number } | undefined;
   let isFull = false;
 
   function begin(step: Step, reason: string): void {
-    if (trouble?.step === step && trouble.reason === reason) return;
-    trouble = { step, reason };
+    const isKnown = trouble?.step === step && trouble.reason === reason;
+    trouble = { step, reason, lastMetAtMs: performance.now() };
+    if (isKnown) return;
     log.warn({ feed, step, reason }, "queue cannot be polled");
   }
 
@@ -68,6 +85,17 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
     if (trouble === undefined || !steps.includes(trouble.step)) return;
     trouble = undefined;
     log.info({ feed }, "queue is polled again");
+  }
+
+  /**
+   * A round that kept and deleted all it received ends whatever trouble there was: nobody may come by the step that
+   * failed for days. One that received nothing does so once what was in hand then would have come again.
+   */
+  function endRound(received: number, kept: number): void {
+    const soundMs = performance.now() - (trouble?.lastMetAtMs ?? -Infinity);
+    if (received === 0 ? soundMs <= timing.handSeconds * 1000 : kept < received) return;
+    isFull = false;
+    if (trouble !== undefined) end(trouble.step);
   }
 
   async function pause(ms: number): Promise<void> {
@@ -83,9 +111,9 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
 
   /** What stays in the queue comes again, and is known then. */
   async function remove(messages: readonly QueueMessage[]): Promise<void> {
-    const failed = await queue.remove(messages);
+    const failed = await queue.remove(messages, cut);
     const again = failed.filter(({ isFinal }) => !isFinal).map(({ message }) => message);
-    const stillFailed = again.length === 0 ? [] : await queue.remove(again);
+    const stillFailed = again.length === 0 ? [] : await queue.remove(again, cut);
     tellFailed("delete", [...failed.filter(({ isFinal }) => isFinal), ...stillFailed]);
     end("delete");
   }
@@ -97,12 +125,13 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
       await sleep(timing.holdEveryMs, undefined, { signal: over, ref: false }).catch(() => undefined);
       if (over.aborted || hand.size === 0) return;
       try {
-        const failed = await queue.hold([...hand], timing.handSeconds);
+        const failed = await queue.hold([...hand], timing.handSeconds, AbortSignal.any([over, cut]));
         const gone = failed.filter(({ isFinal }) => isFinal);
         for (const { message } of gone) hand.delete(message);
         tellFailed("hold", gone);
         end("hold");
       } catch (error) {
+        if (over.aborted || cut.aborted) return;
         begin("hold", reasonOf(error));
       }
     }
@@ -119,7 +148,7 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
     try {
       while (hand.size > 0 && !ending.aborted) {
         const part = [...hand].slice(0, most);
-        const answer = await keep(part);
+        const answer = await unlessAborted(keep(part), cut);
         if (answer === "kept") {
           kept.push(...part);
           for (const message of part) hand.delete(message);
@@ -144,7 +173,8 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
       over.abort();
       await holding;
       // Those whose time in hand ends come again by themselves.
-      if (hand.size > 0) await queue.hold([...hand], 0).catch(() => undefined);
+      const inTime = AbortSignal.any([abort, AbortSignal.timeout(timing.endMs)]);
+      if (hand.size > 0) await queue.hold([...hand], 0, inTime).catch(() => undefined);
     }
     return kept;
   }
@@ -163,9 +193,10 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
         const kept = await keepAll(messages.toSorted((one, other) => (one.sentAtMs ?? 0) - (other.sentAtMs ?? 0)));
         step = "delete";
         if (kept.length > 0) await remove(kept);
+        endRound(messages.length, kept.length);
         waitMs = timing.firstWaitMs;
       } catch (error) {
-        if (ending.aborted && step === "receive") break;
+        if (cut.aborted || (ending.aborted && step === "receive")) break;
         begin(step, reasonOf(error));
         await pause(waitMs);
         waitMs = Math.min(waitMs * 2, timing.longestWaitMs);
@@ -173,7 +204,7 @@ export function startPoller({ feed, queue, keep, log, signal, timing = TIMING }:
     }
   }
 
-  const polling = poll();
+  const polling = poll().finally(() => clearTimeout(ends));
   return {
     get isInTrouble() {
       return trouble !== undefined;

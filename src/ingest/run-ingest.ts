@@ -5,7 +5,7 @@
  */
 import { eventSecrets, namedPool, type Config } from "../config/config.ts";
 import { ConfigError } from "../config/config-error.ts";
-import { createAccept, type Accept } from "../app/events/accept-event.ts";
+import { createAccept, createAcceptAll, type Accept } from "../app/events/accept-event.ts";
 import { startDrainer } from "../app/events/drain-events.ts";
 import { openEventPools } from "../app/events/event-pools.ts";
 import { takeJobs } from "../app/events/keep-jobs.ts";
@@ -21,7 +21,7 @@ import { keptBytes } from "../store/sealed-event.ts";
 import { keepAlive } from "../delivery/worker-lease.ts";
 import { withScope, type Interrupts } from "../lifecycle.ts";
 import type { Engine } from "../queues/engine.ts";
-import { createIngestServer, type IngestFeed, type IngestServer } from "./ingest-server.ts";
+import { createIngestServer, type IngestFeed, type IngestOptions, type IngestServer } from "./ingest-server.ts";
 import { pollQueues, queueFeeds, type QueueFeed } from "./queue-feeds.ts";
 
 export interface IngestDeps extends WorkerDeps, Pick<Opened, "turn"> {
@@ -62,18 +62,30 @@ export async function runIngest({ config, log, interrupts, turn, environment, se
       if (acceptance === "accepted") drainer.wake();
       return acceptance;
     };
+    const keepAll = createAcceptAll({ engine, log, limits: config.inbox });
+    const acceptAll: IngestOptions["accept"] = async (feed, events) => {
+      const answer = await keepAll(feed, events);
+      if (typeof answer === "string") return answer;
+      if (!answer.includes("accepted")) return "repeated";
+      drainer.wake();
+      return "accepted";
+    };
     if (engine.kind === "redis") {
       takeJobs({ engine, config, accept, log }, scope);
       scope.defer(keepAlive(engine.store, { does: "events" }), (lease) => lease.end());
     }
     const ending = AbortSignal.any([interrupts.drain, engine.store.lost]);
     const wake = (): void => drainer.wake();
-    const polled = await pollQueues({ config, engine, log, wake, signal: ending }, queues, scope);
+    const polled = await pollQueues(
+      { config, engine, log, wake, signal: ending, abort: interrupts.abort },
+      queues,
+      scope,
+    );
     // Whoever sends webhooks to this process still can where a queue is refused.
     const isOfUse = (): boolean => feeds.length > 0 || !polled.areRefused();
     const server = createIngestServer({
       feeds,
-      accept,
+      accept: acceptAll,
       now: () => clock.now(),
       ready: () => engine.connected && clock.now() !== undefined && !interrupts.drain.aborted && isOfUse(),
       notes: () => [

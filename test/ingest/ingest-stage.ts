@@ -89,9 +89,9 @@ export async function startIngest(
     log,
     ...options,
     feeds,
-    accept(name, event) {
-      events.push({ feed: name, event });
-      return accept(name, event);
+    accept(name, batch) {
+      events.push(...batch.map((event) => ({ feed: name, event })));
+      return accept(name, batch);
     },
   });
   const port = await server.listen({ host: "127.0.0.1", port: 0 });

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
-import { createSqsQueue, loadSqs, type QueueMessage } from "../../src/cognito/sqs-queue.ts";
-import { startPoller, type PollerTiming } from "../../src/ingest/queue-poller.ts";
+import { setTimeout } from "node:timers/promises";
+import { createSqsQueue, loadSqs, QueueError, type QueueMessage, type SqsQueue } from "../../src/cognito/sqs-queue.ts";
+import { startPoller, type Poller, type PollerTiming } from "../../src/ingest/queue-poller.ts";
 import { openScope } from "../../src/lifecycle.ts";
 import { createLog } from "../../src/log.ts";
 import { exampleAws } from "../support/aws-environment.ts";
@@ -12,7 +13,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { linesOf } from "./process-stage.ts";
 import { openSqsStage } from "./sqs-stage.ts";
 
-const QUICK: PollerTiming = { handSeconds: 30, holdEveryMs: 20, firstWaitMs: 10, longestWaitMs: 40 };
+const QUICK: PollerTiming = { handSeconds: 30, holdEveryMs: 20, firstWaitMs: 10, longestWaitMs: 40, endMs: 50 };
 
 /** A queue, and pollers of it whose inbox is a list. */
 async function pollerStage(t: TestContext) {
@@ -24,17 +25,21 @@ async function pollerStage(t: TestContext) {
   const fd = scope.defer(openSync(path, "w"), closeSync);
   const sqs = await openSqsStage(scope);
   const kept: string[][] = [];
-  let answer: "kept" | "full" | "unavailable" = "kept";
+  let answer: "kept" | "full" | "unavailable" | "never" = "kept";
   const sdk = await loadSqs();
   assert.ok(sdk);
   const target = { region: "eu-west-1", endpoint: new URL(sqs.url).origin };
   const drain = new AbortController();
-  const poll = (timing: Partial<PollerTiming> = {}, most = Infinity) =>
+  const abort = new AbortController();
+  let asked = 0;
+  const poll = (timing: Partial<PollerTiming> = {}, most = Infinity, queue?: SqsQueue) =>
     scope.defer(
       startPoller({
         feed: "crm",
-        queue: createSqsQueue(sdk, { url: sqs.url, target }),
+        queue: queue ?? createSqsQueue(sdk, { url: sqs.url, target }),
         async keep(messages: readonly QueueMessage[]) {
+          asked += 1;
+          if (answer === "never") return new Promise<never>(() => undefined);
           if (answer !== "kept") return answer;
           if (messages.length > most) return "full";
           kept.push(messages.map(({ body }) => body));
@@ -42,6 +47,7 @@ async function pollerStage(t: TestContext) {
         },
         log: createLog("info", fd),
         signal: drain.signal,
+        abort: abort.signal,
         timing: { ...QUICK, ...timing },
       }),
       (poller) => poller.close(),
@@ -52,6 +58,8 @@ async function pollerStage(t: TestContext) {
     poll,
     queue: () => scope.defer(createSqsQueue(sdk, { url: sqs.url, target }), (queue) => queue.close()),
     drain: () => drain.abort(),
+    abort: () => abort.abort(),
+    asked: () => asked,
     kept: () => kept.flat().toSorted(),
     batches: () => kept.map((batch) => batch.length),
     say: (what: typeof answer) => void (answer = what),
@@ -120,6 +128,56 @@ describe("a poller of a queue", () => {
     stage.drain();
     await poller.close();
     assert.deepEqual(await stage.sqs.lying(), { ready: 2, inHand: 0 });
+  });
+});
+
+describe("a poller of a queue that ends", () => {
+  /** How long closing took. */
+  async function closed(poller: Poller): Promise<number> {
+    const began = performance.now();
+    await poller.close();
+    return performance.now() - began;
+  }
+
+  for (const operation of ["ChangeMessageVisibilityBatch", "DeleteMessageBatch"]) {
+    test(`does not wait long for an SQS that does not answer ${operation}`, async (t) => {
+      const stage = await pollerStage(t);
+      stage.sqs.fail(operation, { is: "silent" });
+      if (operation !== "DeleteMessageBatch") stage.say("full");
+      await stage.sqs.send("a");
+      const poller = stage.poll();
+      await until("it waits for an answer", () => stage.sqs.count(operation) > 0);
+      stage.drain();
+      assert.ok((await closed(poller)) < 10_000);
+    });
+  }
+
+  test(
+    "does not wait long for a store that is away, and gives back what it has in hand",
+    { timeout: 60_000 },
+    async (t) => {
+      const stage = await pollerStage(t);
+      stage.say("never");
+      await stage.sqs.send("a");
+      const poller = stage.poll();
+      await until("the store is asked", () => stage.asked() > 0);
+      await closed(poller);
+      assert.deepEqual(await stage.sqs.lying(), { ready: 1, inHand: 0 });
+      assert.deepEqual(stage.lines("queue cannot be polled"), []);
+    },
+  );
+
+  test("waits for nothing any more once it is told again", { timeout: 60_000 }, async (t) => {
+    const stage = await pollerStage(t);
+    stage.say("never");
+    stage.sqs.fail("ChangeMessageVisibilityBatch", { is: "silent" });
+    await stage.sqs.send("a");
+    const poller = stage.poll({ endMs: 600_000 });
+    await until("the store is asked", () => stage.asked() > 0);
+    stage.drain();
+    const closing = closed(poller);
+    stage.abort();
+    assert.ok((await closing) < 10_000);
   });
 });
 
@@ -206,7 +264,8 @@ describe("a poller of a queue, where SQS is at fault", () => {
     const poller = stage.poll({ handSeconds: 1 });
     await until("it says so", () => poller.note !== undefined);
     await stage.empty();
-    assert.deepEqual([poller.note, stage.kept()], [undefined, ["a", "a", "a"]]);
+    await until("it says that it is over", () => poller.note === undefined);
+    assert.deepEqual(stage.kept(), ["a", "a", "a"]);
     assert.deepEqual(
       stage.lines("queue cannot be polled").map(({ step }) => step),
       ["delete"],
@@ -226,6 +285,36 @@ describe("a poller of a queue, where SQS is at fault", () => {
     const kept = stage.kept();
     assert.deepEqual([...new Set(kept)], numbers(40).toSorted());
     assert.ok(kept.length > 40, "what was not deleted came again");
+  });
+
+  test("is over with a trouble once a batch is kept and deleted, whatever it was", async (t) => {
+    const stage = await pollerStage(t);
+    stage.say("full");
+    stage.sqs.fail("ChangeMessageVisibilityBatch", { is: "refused", name: "AccessDeniedException" });
+    await stage.sqs.send("a");
+    const poller = stage.poll();
+    await until("it could not hold it on", () => poller.isInTrouble);
+    stage.say("kept");
+    await stage.empty();
+    await until("it is over", () => poller.note === undefined);
+    assert.deepEqual(stage.lines("queue is polled again"), [{ feed: "crm" }]);
+  });
+
+  test("is over with a trouble once nothing comes again of what it had in hand", async (t) => {
+    const stage = await pollerStage(t);
+    const lying: QueueMessage[] = [{ messageId: "m", receipt: "r", body: "a", sentAtMs: undefined }];
+    const queue: SqsQueue = {
+      receive: async () => (await setTimeout(5), lying.splice(0)),
+      remove: () => Promise.reject(new QueueError("TimeoutError", "check the network")),
+      hold: () => Promise.resolve([]),
+      close: () => undefined,
+    };
+    const poller = stage.poll({ handSeconds: 0.3 }, Infinity, queue);
+    await until("it could not delete it", () => poller.isInTrouble);
+    const began = performance.now();
+    await until("it is over", () => !poller.isInTrouble);
+    assert.ok(performance.now() - began > 200, "not before the message would have come again");
+    assert.equal(stage.lines("queue cannot be polled").length, 1);
   });
 
   test("loses nothing where connections are reset", async (t) => {

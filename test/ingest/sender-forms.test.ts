@@ -5,6 +5,7 @@ import { CloudEvent, HTTP } from "cloudevents";
 import type { Acceptance } from "../../src/ingest/ingest-server.ts";
 import { createEventReader } from "../../src/ingest/received-events.ts";
 import { acknowledgement } from "../../src/ingest/outbound-message.ts";
+import type { ReceivedEvent } from "../../src/ingest/received-events.ts";
 import { createVerifier } from "../../src/ingest/verifier.ts";
 import { feed, genuine, NOW, startIngest, type Stage } from "./ingest-stage.ts";
 import { outboundMessage, SESSION } from "./outbound-sample.ts";
@@ -95,8 +96,12 @@ describe("an outbound message of salesforce-outbound", () => {
   });
 
   test("of which one is not kept is not acknowledged", async (t) => {
-    let count = 0;
-    const accept = () => Promise.resolve<Acceptance>((count += 1) === 2 ? "full" : "accepted");
+    let room = 1;
+    const accept = (_: string, { length }: readonly unknown[]): Promise<Acceptance> => {
+      if (length > room) return Promise.resolve("full");
+      room -= length;
+      return Promise.resolve("accepted");
+    };
     const stage = await startIngest(t, salesforce(), { accept });
     const id = "04l5g00000AAAAAAA0";
     const body = outboundMessage([1, 2, 3].map(() => ({ id, fields: "" })));
@@ -149,6 +154,20 @@ describe("a feed with cloudevents", () => {
       ['["s","1"]', '["s","2"]'].map((id) => [id, "application/cloudevents+json", NOW]),
     );
   });
+
+  for (const most of [2, 1]) {
+    test(`has a batch kept in its order, in one step where the inbox has room for it: ${most}`, async (t) => {
+      const asked: (string | undefined)[][] = [];
+      const accept = (_: string, all: readonly ReceivedEvent[]): Promise<Acceptance> => {
+        asked.push(all.map(({ id }) => id));
+        return Promise.resolve(all.length > most ? "full" : "accepted");
+      };
+      const stage = await startIngest(t, [feed("hr", { scheme: "none", format: "cloudevents" })], { accept });
+      assert.equal((await stage.send({ headers: type, body: batch })).status, 200);
+      const [one, other] = ['["s","1"]', '["s","2"]'];
+      assert.deepEqual(asked, [[one, other], ...(most === 2 ? [] : [[one], [other]])]);
+    });
+  }
 
   test("trusts the headers of a binary event with a token, and not with a signature of the body", async (t) => {
     const schemes = ["bearer", "standard-webhooks"] as const;

@@ -17,6 +17,8 @@ import type { Scope } from "../../src/lifecycle.ts";
 export type QueueFault =
   | { readonly is: "refused"; readonly name: string; readonly status?: number }
   | { readonly is: "reset" }
+  /** Not answered. */
+  | { readonly is: "silent" }
   /** Answered with 200, and none of the batch is done. */
   | { readonly is: "failed"; readonly code: string; readonly senderFault: boolean };
 
@@ -63,6 +65,7 @@ export async function openSqsStage(scope: Scope): Promise<SqsStage> {
     met.left -= 1;
     const { fault } = met;
     if (fault.is === "reset") return void outgoing.socket?.resetAndDestroy();
+    if (fault.is === "silent") return;
     const answer = (status: number, document: unknown): void => {
       outgoing.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(document));
     };
