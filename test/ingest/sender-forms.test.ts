@@ -157,7 +157,7 @@ describe("a feed with cloudevents", () => {
 
   for (const most of [2, 1]) {
     test(`has a batch kept in its order, in one step where the inbox has room for it: ${most}`, async (t) => {
-      const asked: (string | undefined)[][] = [];
+      const asked: unknown[][] = [];
       const accept = (_: string, all: readonly ReceivedEvent[]): Promise<Acceptance> => {
         asked.push(all.map(({ id }) => id));
         return Promise.resolve(all.length > most ? "full" : "accepted");
