@@ -1,7 +1,9 @@
 /** Events that name people by what passes from one person to another. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { passedAt } from "../../src/app/events/passing-names.ts";
+import { CognitoError } from "../../src/cognito/cognito-error.ts";
 import { until } from "../support/condition.ts";
 import { POOL } from "../support/pool-stage.ts";
 import { eventStage } from "./event-stage.ts";
@@ -36,7 +38,14 @@ async function setPeople(t: Parameters<typeof eventStage>[0]) {
     await until("nothing is in hand", async () => (await engine.store.inbox.counts()).taken === 0);
     await one.close();
   };
-  return { ...stage, names, drained };
+  /** Drains and delivers until nothing is left in the inbox. */
+  const emptied = () =>
+    until("nothing is left in the inbox", async () => {
+      await stage.drain();
+      const { waiting, ahead, taken } = await engine.store.inbox.counts();
+      return waiting + ahead + taken === 0;
+    });
+  return { ...stage, names, drained, emptied };
 }
 
 describe("an event that names its person by an address", () => {
@@ -45,7 +54,7 @@ describe("an event that names its person by an address", () => {
     ["behind them", [["give", "get"], ["name"]]],
   ] as const) {
     test(`waits until older changes of the address are made (${how})`, async (t) => {
-      const { send, drained, drain, app, names, engine, logged } = await setPeople(t);
+      const { send, drained, emptied, app, names, engine, logged } = await setPeople(t);
       const said = {
         give: { user: "ana", mail: "ana2@example.com", at: at(1) },
         get: { user: "bob", mail: SHARED, at: at(1) },
@@ -63,15 +72,14 @@ describe("an event that names its person by an address", () => {
       assert.match(logged(), /"msg":"events wait for a name to pass on"/);
       assert.doesNotMatch(logged(), /example\.com/);
       await app.deliver();
-      await until("it may be taken", async () => (await engine.store.inbox.counts()).ahead === 0);
-      await drain();
+      await emptied();
       assert.deepEqual(names(), [undefined, "Bob"]);
       assert.equal((await engine.store.inbox.counts()).parked.entries, 0);
     });
   }
 
   test("waits for the name to be given with it, also where nobody has it, or what gives it waits itself", async (t) => {
-    const { app, send, drained, drain, names, engine, parked, value } = await setPeople(t);
+    const { app, send, drained, emptied, names, engine, parked, value } = await setPeople(t);
     await send("crm", [
       { user: "bob", mail: "new@example.com", at: at(1) },
       { user: "new@example.com", name: "Bob", at: at(2) },
@@ -82,10 +90,30 @@ describe("an event that names its person by an address", () => {
     await drained(2);
     assert.equal((await engine.store.inbox.counts()).ahead, 1);
     await app.deliver();
-    await until("it may be taken", async () => (await engine.store.inbox.counts()).ahead === 0);
-    await drain();
+    await emptied();
     assert.deepEqual([names(), value("bob", "email")], [["Ana", "Bob"], "new@example.com"]);
     assert.deepEqual(await parked(), ["crm nobody"]);
+  });
+
+  test("waits while an older event of its feed is given back, because its pool could not be asked", async (t) => {
+    const { app, send, engine, config, log, openPool, logged, names, emptied } = await setPeople(t);
+    let asked = 0;
+    const poolOf = () =>
+      asked++ === 0 ? Promise.reject(new CognitoError("throttled", "The pool is busy.")) : openPool({ pool: POOL });
+    const one = startDrainer({ engine, config, poolOf, log });
+    await send("crm", [
+      { user: "ana", mail: "ana2@example.com", at: at(1) },
+      { user: "bob", mail: SHARED, at: at(1) },
+    ]);
+    one.wake();
+    await until("it is given back", () => logged().includes('"events wait"'));
+    await send("crm", { user: SHARED, name: "Bob", at: at(2) });
+    one.wake();
+    await until("the first is put", async () => (await engine.store.runs.books()).received === 2);
+    await one.close();
+    await app.deliver();
+    await emptied();
+    assert.deepEqual(names(), [undefined, "Bob"]);
   });
 
   test("is of whoever had it then where the changes of the address are newer, or say the same", async (t) => {
@@ -111,7 +139,7 @@ describe("an event that names its person by an address", () => {
   });
 
   test("waits while an older change that takes its flag away is kept, and its entry has what it had", async (t) => {
-    const { app, send, drain, drained, parked, engine, names } = await setPeople(t);
+    const { app, send, emptied, drained, parked, engine, names } = await setPeople(t);
     await app.pause({ feed: "crm" }, { by: "ann", reason: "a look" });
     await send("crm", { user: "ana", ok: "false", at: at(1) });
     await drained(1);
@@ -123,8 +151,7 @@ describe("an event that names its person by an address", () => {
     assert.equal((await engine.store.inbox.counts()).ahead, 1);
     await app.resume({ feed: "crm" });
     await app.deliver();
-    await until("it may be taken", async () => (await engine.store.inbox.counts()).ahead === 0);
-    await drain();
+    await emptied();
     assert.deepEqual([await parked(), names()], [[], ["Ana", "Bob"]]);
   });
 });

@@ -45,6 +45,8 @@ export interface FeedEntries {
   readonly nowMs: number;
   /** When this drainer had each of them in hand first, epoch ms: what it was told of people since then counts for it. */
   readonly firstAt: (id: string) => number;
+  /** True where something of the feed that arrived before this is to be drained yet. */
+  readonly isBehind: (arrival: number) => boolean;
 }
 
 /** Why nothing of a page was put: another drainer has one of its entries, or the store's clock went back. */
@@ -56,14 +58,17 @@ const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended"
  * Each of them is put, parked or left to its time when it answers. Rejects where the pool or the store cannot be asked:
  * what was not put or parked until then is this drainer's still.
  */
-export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs, firstAt }: FeedEntries): Promise<void> {
+export async function drainFeed(
+  deps: DrainDeps,
+  { feed, token, entries, nowMs, firstAt, isBehind }: FeedEntries,
+): Promise<void> {
   const { engine, config } = deps;
   const { inbox } = engine.store;
   const parked: ToPark[] = [];
   const targets = new Map<string, ReadEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
-    const found = readEntry(engine, config, entry, firstAt(id));
+    const found = readEntry(engine, config, entry, { since: firstAt(id), isBehind: isBehind(entry.arrival) });
     if (typeof found === "string") {
       parked.push({ id, reason: found });
       continue;

@@ -14,6 +14,8 @@ export interface Unresolved extends Omit<Asked, "record"> {
   readonly arrival: number;
   /** How many it has. */
   readonly arrivals: number;
+  /** Something older of its feed is to be drained yet. */
+  readonly isBehind: boolean;
   readonly records: readonly EventRecord[];
 }
 
@@ -59,7 +61,7 @@ export async function changesOf(
   );
   let index = 0;
   const asked: AskedRecord[] = [];
-  const all = entries.map(({ arrival: first, arrivals, records, named }) => {
+  const all = entries.map(({ arrival: first, arrivals, records, named, isBehind }) => {
     const made: EntryChanges = {
       changes: [],
       noted: [],
@@ -77,12 +79,12 @@ export async function changesOf(
       else if (who?.is === "unscanned") made.unscanned.push({ line, since: who.since });
       else if (who?.is === "none") {
         const nobody = namesAsked(resolving, named, record.change.username);
-        asked.push({ made, record, change: record.change, nobody });
+        asked.push({ made, record, change: record.change, nobody, isBehind });
       } else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
       else {
         // An expression may make more records of a body than it has bytes.
         const arrival = first + Math.min(line, arrivals) - 1;
-        asked.push({ made, record, change: { ...record.change, ...who.of, arrival } });
+        asked.push({ made, record, change: { ...record.change, ...who.of, arrival }, isBehind });
       }
     }
     return made;

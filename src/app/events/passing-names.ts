@@ -39,6 +39,8 @@ export interface AskedName {
   readonly change: Change;
   /** By what nobody was found; absent where somebody was. */
   readonly nobody?: readonly string[];
+  /** Something older of its feed is to be drained yet, and may be about the name. */
+  readonly isBehind: boolean;
 }
 
 /** Which of these have to wait. */
@@ -47,7 +49,7 @@ export async function arePassing(deps: PassingDeps, asked: readonly AskedName[])
     asked.map(async ({ change, nobody }) => nobody === undefined && (await isPassingInStore(deps, change))),
   );
   const before = new Map<string, { readonly change: Change; readonly unit: Unit }[]>();
-  return asked.map(({ change, nobody }, index) => {
+  return asked.map(({ change, nobody, isBehind }, index) => {
     const { person, username } = change;
     const names: readonly Pick<PersonName, "attribute" | "value">[] =
       nobody?.map((attribute) => ({ attribute, value: username })) ?? (person?.name ? [person.name] : []);
@@ -59,7 +61,7 @@ export async function arePassing(deps: PassingDeps, asked: readonly AskedName[])
     // What waits itself will be made as well.
     if (nobody === undefined)
       for (const unit of change.units) before.set(unit.name, [...(before.get(unit.name) ?? []), { change, unit }]);
-    return inStore[index] === true || isHere;
+    return inStore[index] === true || isHere || (isBehind && names.length > 0);
   });
 }
 
