@@ -240,7 +240,7 @@ describe("an application that opens poolsync", () => {
   });
 
   test("has no queue's messages kept in a directory of its own, which nobody else reads", async (t) => {
-    const { poolsync } = await open(t);
+    const { poolsync } = await open(t, "embedded");
     await assert.rejects(poolsync.handleSqsEvent({ Records: [] }, { feed: "crm" }), /^TypeError: Expected `redisUrl`/);
   });
 
