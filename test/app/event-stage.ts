@@ -41,6 +41,17 @@ const NAMESAKE = `
       guards: { protectUsers: [ana] }
       events: { scheme: none }
 `;
+/** One feed, whose events say addresses and their flags as well. */
+export const contactsFeed = (verified: "mark" | "ask"): string => `
+  pools: { staff: { id: ${POOL} } }
+  feeds:
+    crm:
+      pool: staff
+      username: user
+      version: at
+      attributes: { name: name, email: { column: mail, verified: ${verified} }, email_verified: ok }
+      events: { scheme: none }
+`;
 export const LIMITS = { entries: 1_000, bytes: 10_000_000 };
 
 export async function eventStage(t: TestContext, options: AppOptions = {}) {

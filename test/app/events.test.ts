@@ -9,7 +9,7 @@ import { reportText } from "../../src/views/run-report.ts";
 import { until } from "../support/condition.ts";
 import { putMadeDirectory } from "../support/made-directory.ts";
 import { POOL } from "../support/pool-stage.ts";
-import { eventStage, LIMITS } from "./event-stage.ts";
+import { contactsFeed, eventStage, LIMITS } from "./event-stage.ts";
 
 const byText = (one: readonly unknown[], other: readonly unknown[]) => String(one).localeCompare(String(other));
 const AT = "2026-01-31T18:42:00Z";
@@ -75,29 +75,22 @@ describe("events", () => {
   });
 
   test("say of one time what their later records say, by whichever name, also after a page, and of a contact's flag", async (t) => {
-    const config = `
-      pools: { staff: { id: ${POOL} } }
-      feeds:
-        crm:
-          pool: staff
-          username: user
-          version: at
-          attributes: { email: { column: mail, verified: ask }, email_verified: ok, nickname: nick }
-          events: { scheme: none }
-    `;
-    const { app, send, drain, value } = await eventStage(t, { config, pool: { aliasAttributes: ["email"] } });
+    const { app, send, drain, value } = await eventStage(t, {
+      config: contactsFeed("ask"),
+      pool: { aliasAttributes: ["email"] },
+    });
     for (const one of ["ana", "bob"]) {
       app.pool.addUser({ username: one, attributes: { email: `${one}@example.com`, email_verified: "true" } });
     }
-    const many = Array.from({ length: 600 }, (_, nth) => ({ user: "bob", nick: `n${nth}`, at: AT }));
+    const many = Array.from({ length: 600 }, (_, nth) => ({ user: "bob", name: `n${nth}`, at: AT }));
     await send("crm", [
       { user: "ana", ok: "true", at: AT },
       { user: "ana", mail: "new@example.com", at: AT },
     ]);
-    await send("crm", [...many, { user: "bob@example.com", nick: "last", at: AT }]);
+    await send("crm", [...many, { user: "bob@example.com", name: "last", at: AT }]);
     await drain();
     assert.deepEqual([value("ana", "email"), value("ana", "email_verified")], ["new@example.com", "false"]);
-    assert.equal(value("bob", "nickname"), "last");
+    assert.equal(value("bob", "name"), "last");
   });
 
   test("have the time of their signature as the version, and that of their arrival without one", async (t) => {

@@ -4,25 +4,16 @@ import { describe, test } from "node:test";
 import { startDrainer } from "../../src/app/events/drain-events.ts";
 import { passedAt } from "../../src/app/events/passing-names.ts";
 import { CognitoError } from "../../src/cognito/cognito-error.ts";
+import type { EmulatorOptions } from "../../src/emulator/emulator.ts";
 import { until } from "../support/condition.ts";
 import { POOL } from "../support/pool-stage.ts";
-import { eventStage } from "./event-stage.ts";
+import { contactsFeed, eventStage } from "./event-stage.ts";
 
-const CONFIG = `
-  pools: { staff: { id: ${POOL} } }
-  feeds:
-    crm:
-      pool: staff
-      username: user
-      version: at
-      attributes: { name: name, email: { column: mail, verified: mark }, email_verified: ok }
-      events: { scheme: none }
-`;
 const at = (day: number): string => `2026-02-0${day}T00:00:00Z`;
 const SHARED = "shared@example.com";
 
-async function setPeople(t: Parameters<typeof eventStage>[0]) {
-  const stage = await eventStage(t, { config: CONFIG, pool: { aliasAttributes: ["email"] } });
+async function setPeople(t: Parameters<typeof eventStage>[0], emulator: EmulatorOptions = {}) {
+  const stage = await eventStage(t, { config: contactsFeed("mark"), pool: { aliasAttributes: ["email"] }, emulator });
   const { app, engine, drainer } = stage;
   for (const [username, email] of [
     ["ana", SHARED],
@@ -114,6 +105,22 @@ describe("an event that names its person by an address", () => {
     await app.deliver();
     await emptied();
     assert.deepEqual(names(), [undefined, "Bob"]);
+  });
+
+  test("waits until the list of users shows what was written a moment ago", async (t) => {
+    let aheadMs = 0;
+    const now = () => Date.now() + aheadMs;
+    const { app, send, drained, drainer, names, engine } = await setPeople(t, { listLagMs: 600_000, now });
+    aheadMs = 1_200_000;
+    await send("crm", { user: "ana", mail: "ana2@example.com", at: at(1) });
+    await drained(1);
+    await app.deliver();
+    await send("crm", { user: SHARED, name: "Bob", at: at(2) });
+    const one = drainer();
+    await until("it waits", async () => (await engine.store.inbox.counts()).ahead === 1);
+    await one.close();
+    await app.deliver();
+    assert.deepEqual(names(), [undefined, undefined]);
   });
 
   test("is of whoever had it then where the changes of the address are newer, or say the same", async (t) => {

@@ -272,7 +272,7 @@ describe("the process that takes events, in a data directory", () => {
     const body = bodyOf("u0", { first: "Ana" });
     assert.equal(await send(port, "crm", body, standard(body, "msg_1")), 200);
     await until("it is kept", async () => /^1 user|1 user/m.test(await command("status")));
-    assert.match(await command("resume", "--feed", "crm"), /workers deliver them/);
+    assert.match(await command("resume", "--feed", "crm"), /the process that has the data directory\s+delivers them/);
     await until("it is written", () => stage.nameOf("u0", "given_name") === "Ana");
 
     const stranger = bodyOf("stranger", { first: "Di" });

@@ -127,9 +127,9 @@ describe("a record of any sender's form", () => {
   const deep = { ...name, name: "nickname", column: "Name.FirstName" } as const;
   const mapping = { usernameColumn: "Id", attributes: [name, deep], ignored: [], unknown: "ignore" } as const;
   const names = fc.array(fc.constantFrom("Title", "Name", "Name.FirstName", "__proto__", "", "0x40", "a.b.c"));
-  const any = fc.jsonValue({ maxDepth: 2 });
+  const anything = fc.jsonValue({ maxDepth: 2 });
   const mostly = (value: fc.Arbitrary<unknown>) =>
-    fc.oneof({ arbitrary: value, weight: 8 }, { arbitrary: any, weight: 1 });
+    fc.oneof({ arbitrary: value, weight: 8 }, { arbitrary: anything, weight: 1 });
   const changeHeader = fc.record(
     {
       entityName: mostly(fc.constant("Contact")),
@@ -142,7 +142,7 @@ describe("a record of any sender's form", () => {
     },
     { requiredKeys: [] },
   );
-  const fields = fc.dictionary(fc.constantFrom("Title", "Name", "Id", "__proto__", "payload"), any);
+  const fields = fc.dictionary(fc.constantFrom("Title", "Name", "Id", "__proto__", "payload"), anything);
   const change = fc
     .tuple(changeHeader, fields, fc.constantFrom("", "payload", "data", "detail"))
     .map(([ChangeEventHeader, others, place]) => {
@@ -155,12 +155,12 @@ describe("a record of any sender's form", () => {
       occurredAt: mostly(fc.constant(1_564_113_600_000)),
       subscriptionType: mostly(fc.constantFrom("contact.propertyChange", "company.creation", "object.merge")),
       propertyName: mostly(fc.constantFrom("Title", "Id", "objectId", "__proto__")),
-      propertyValue: any,
+      propertyValue: anything,
     },
     { requiredKeys: [] },
   );
-  const event = fc.record({ specversion: fc.constant("1.0"), data: change, data_base64: any, time: any });
-  const body = fc.oneof(change, fc.array(fc.oneof(change, property)), fc.array(property), event, any);
+  const event = fc.record({ specversion: fc.constant("1.0"), data: change, data_base64: anything, time: anything });
+  const body = fc.oneof(change, fc.array(fc.oneof(change, property)), fc.array(property), event, anything);
 
   test("is a change or parked, each under a number of its own, and the same each time", (t) => {
     const setting = fc.record({

@@ -121,10 +121,16 @@ export function startDrainer(options: DrainerOptions): Drainer {
     return given;
   }
 
-  /** True where something older of the feed is to be drained yet, as far as this drainer knows. */
-  function isBehind(feed: string, arrival: number): boolean {
+  /** The arrival of the oldest of the feed that is to be drained yet, as far as this drainer knows. */
+  function oldestGivenBack(feed: string): number {
     const now = performance.now();
-    return [...(givenBack.get(feed)?.values() ?? [])].some((one) => one.arrival < arrival && one.until > now);
+    let oldest = Infinity;
+    for (const [id, { arrival, until }] of givenBack.get(feed) ?? []) {
+      if (until > now) oldest = Math.min(oldest, arrival);
+      // Another one has it, or has put it.
+      else givenBack.get(feed)?.delete(id);
+    }
+    return oldest;
   }
 
   async function drain(batch: Batch): Promise<void> {
@@ -135,7 +141,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     try {
       await drainFeed(
         { ...options, dayRuns, accountScans, floods, signal: ending },
-        { ...batch, firstAt, isBehind: (arrival) => isBehind(feed, arrival) },
+        { ...batch, firstAt, oldestGivenBack: oldestGivenBack(feed) },
       );
       failed.delete(feed);
     } catch (error) {

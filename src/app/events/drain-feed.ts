@@ -45,8 +45,8 @@ export interface FeedEntries {
   readonly nowMs: number;
   /** When this drainer had each of them in hand first, epoch ms: what it was told of people since then counts for it. */
   readonly firstAt: (id: string) => number;
-  /** True where something of the feed that arrived before this is to be drained yet. */
-  readonly isBehind: (arrival: number) => boolean;
+  /** The arrival of what is to be drained yet; Infinity where there is nothing. */
+  readonly oldestGivenBack: number;
 }
 
 /** Why nothing of a page was put: another drainer has one of its entries, or the store's clock went back. */
@@ -60,7 +60,7 @@ const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended"
  */
 export async function drainFeed(
   deps: DrainDeps,
-  { feed, token, entries, nowMs, firstAt, isBehind }: FeedEntries,
+  { feed, token, entries, nowMs, firstAt, oldestGivenBack }: FeedEntries,
 ): Promise<void> {
   const { engine, config } = deps;
   const { inbox } = engine.store;
@@ -68,7 +68,7 @@ export async function drainFeed(
   const targets = new Map<string, ReadEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
-    const found = readEntry(engine, config, entry, { since: firstAt(id), isBehind: isBehind(entry.arrival) });
+    const found = readEntry(engine, config, entry, { since: firstAt(id), isBehind: oldestGivenBack < entry.arrival });
     if (typeof found === "string") {
       parked.push({ id, reason: found });
       continue;

@@ -48,6 +48,7 @@ export async function arePassing(deps: PassingDeps, asked: readonly AskedName[])
   const inStore = await Promise.all(
     asked.map(async ({ change, nobody }) => nobody === undefined && (await isPassingInStore(deps, change))),
   );
+  /** By attribute. */
   const before = new Map<string, { readonly change: Change; readonly unit: Unit }[]>();
   return asked.map(({ change, nobody, isBehind }, index) => {
     const { person, username } = change;
@@ -59,8 +60,11 @@ export async function arePassing(deps: PassingDeps, asked: readonly AskedName[])
         .some((one) => isOlder(one.change, change) && movesName(deps, one, name, change)),
     );
     // What waits itself will be made as well.
-    if (nobody === undefined)
-      for (const unit of change.units) before.set(unit.name, [...(before.get(unit.name) ?? []), { change, unit }]);
+    for (const unit of nobody === undefined ? change.units : []) {
+      const ofIts = before.get(unit.name) ?? [];
+      ofIts.push({ change, unit });
+      before.set(unit.name, ofIts);
+    }
     return inStore[index] === true || isHere || (isBehind && names.length > 0);
   });
 }

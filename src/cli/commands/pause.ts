@@ -140,9 +140,13 @@ export async function resumedText(
 ): Promise<string> {
   if (users > 0) {
     const due = `${counted(users, "user is", "users are")} due again`;
-    // Whoever has the data directory, and runs this for somebody, delivers them.
-    if (kind === "embedded" && (await store.workers.list()).length === 0)
-      return `${due}: give the same sync again, any sync with --leftovers, or start \`${command("ingest")}\` where they came by events.`;
+    if (kind === "embedded") {
+      // Whoever has the data directory may run this for somebody.
+      const isAlone = (await store.workers.list()).length === 0;
+      return isAlone
+        ? `${due}: give the same sync again, any sync with --leftovers, or start \`${command("ingest")}\` where they came by events.`
+        : `${due}: the process that has the data directory delivers them.`;
+    }
     const still: string[] = [];
     for (const pool of await store.pools()) {
       if ((await workersOf(store, pool)) === 0 && (await store.mailboxes.dueCount(pool)) > 0) still.push(pool);
