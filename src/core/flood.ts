@@ -4,8 +4,7 @@
  * value would change by the ledger; whoever is not known to it counts, and nobody is asked. So what is said again costs
  * nothing.
  *
- * Entries are admitted in their order. From the first that is not, all others wait until somebody has decided; then it is
- * counted anew, from nobody.
+ * Entries are admitted in their order. From the first that is not, all others wait until somebody has decided.
  */
 import { counted } from "./amounts.ts";
 import { MANY_VALUES, type FloodLimits } from "./guards.ts";
@@ -47,9 +46,11 @@ export function replacedBy(
   },
 ): string | undefined {
   const { name, digest, account } = unit;
-  if (isOlder(ledger, name, unit)) return undefined;
   const entry = Object.hasOwn(ledger, name) ? ledger[name] : undefined;
-  if (entry === undefined || (account !== undefined && isOfFormer(entry, account))) return "";
+  // What an account had that another one has replaced is no newer value of this one.
+  if (entry !== undefined && account !== undefined && isOfFormer(entry, account)) return "";
+  if (isOlder(ledger, name, unit)) return undefined;
+  if (entry === undefined) return "";
   return entry.digest !== "" && entry.digest === digest ? undefined : entry.digest;
 }
 

@@ -34,6 +34,12 @@ describe("what events would change by the ledger", () => {
       "",
     ],
     [
+      "a value that is older than what an account had that was made anew",
+      { name: { ...entry, account: former } },
+      { version: version(NOW - 1), account: successor },
+      "",
+    ],
+    [
       "the same value in the same account",
       { name: { ...entry, account: former } },
       { digest: "old", account: former },
