@@ -80,6 +80,24 @@ export interface TakeOptions {
   readonly maxBytes: number;
 }
 
+/** Which entries are asked for that arrived before. */
+export interface OlderFilter {
+  readonly feed: string;
+  /** What has this arrival, or a later one, is not older. */
+  readonly before: number;
+  /** So many at most. */
+  readonly limit: number;
+  /** Of bodies as they are kept. The first entry comes whatever its size. */
+  readonly maxBytes: number;
+}
+
+export interface Older {
+  /** In no order. */
+  readonly entries: readonly TakenEntry[];
+  /** There may be more. */
+  readonly isCut: boolean;
+}
+
 /** Entries in the hands of a drainer. */
 export interface TakenRef {
   readonly token: string;
@@ -144,6 +162,8 @@ export interface Inbox {
   park(taken: TakenRef, reason: string): Promise<readonly string[]>;
   /** In order of arrival. What arrives while they are read is not among them. */
   parked(filter: ParkedFilter): AsyncIterable<ParkedEntry>;
+  /** Entries of a feed that arrived before, and are to be drained yet: that wait, now or for a time, or that anybody has taken. */
+  older(filter: OlderFilter): Promise<Older>;
   /** Whatever becomes of it. */
   get(id: string): Promise<FoundEntry | undefined>;
   /** Parked entries wait again, as what arrived when they did. Answers the ids that were parked. */

@@ -22,11 +22,11 @@ async function setPeople(t: Parameters<typeof eventStage>[0], emulator: Emulator
     app.pool.addUser({ username, attributes: { email, email_verified: "true" } });
   }
   const names = () => ["ana", "bob"].map((one) => stage.value(one, "name"));
-  /** Drains until so many units are put, and nothing is in hand. */
-  const drained = async (units: number): Promise<void> => {
+  /** Drains until so many units are put, and nothing is in hand but what others have. */
+  const drained = async (units: number, ofOthers = 0): Promise<void> => {
     const one = drainer();
     await until("that is put", async () => (await engine.store.runs.books()).received === units);
-    await until("nothing is in hand", async () => (await engine.store.inbox.counts()).taken === 0);
+    await until("nothing is in hand", async () => (await engine.store.inbox.counts()).taken === ofOthers);
     await one.close();
   };
   /** Drains and delivers until nothing is left in the inbox. */
@@ -104,6 +104,74 @@ describe("an event that names its person by an address", () => {
     await one.close();
     await app.deliver();
     await emptied();
+    assert.deepEqual(names(), [undefined, "Bob"]);
+  });
+
+  /** What was said of the address before its newest event, which others have in hand, or which waits for a time. */
+  const older = async (
+    stage: Awaited<ReturnType<typeof setPeople>>,
+    bodies: readonly unknown[],
+    how: "in another drainer's hands" | "given back",
+  ) => {
+    const { send, engine } = stage;
+    const token = "another drainer";
+    for (const body of bodies) await send("crm", body);
+    const { entries } = await engine.store.inbox.take(token, { leaseMs: 60_000, limit: 25, maxBytes: 1e8 });
+    const taken = { token, ids: entries.map(({ id }) => id) };
+    const giveBack = (notBefore: number) => engine.store.inbox.defer(taken, notBefore);
+    if (how === "given back") await giveBack(Date.now() + 3_600_000);
+    return { giveBack: () => giveBack(0) };
+  };
+
+  for (const how of ["in another drainer's hands", "given back"] as const) {
+    test(`waits while older events that may be about the name are ${how}, and no other waits for them`, async (t) => {
+      const stage = await setPeople(t);
+      const { app, send, drained, engine, names, value } = stage;
+      app.pool.addUser({ username: "cyd", attributes: { email: "cyd@example.com", email_verified: "true" } });
+      const away = { user: SHARED, mail: "ana2@example.com", at: at(1) };
+      const others = { user: "bob@example.com", mail: "bob2@example.com", at: at(1) };
+      await older(stage, [away, { user: "bob", name: "B", at: at(1) }, others], how);
+      await send("crm", { user: SHARED, name: "Bob", at: at(2) });
+      await send("crm", { user: "bob2@example.com", name: "Bob", at: at(2) });
+      await send("crm", { user: SHARED, name: "Ana", at: "2026-01-01T00:00:00Z" });
+      await send("crm", { user: "cyd@example.com", name: "Cyd", at: at(2) });
+      await send("crm", { user: "bob", name: "Bob", at: at(3) });
+      await drained(3, how === "given back" ? 0 : 3);
+      assert.equal((await engine.store.inbox.counts()).parked.entries, 0);
+      await app.deliver();
+      assert.deepEqual([...names(), value("cyd", "name")], ["Ana", "Bob", "Cyd"]);
+    });
+  }
+
+  test("means who has the name once the older events are made, also where nobody has it before", async (t) => {
+    const stage = await setPeople(t);
+    const { send, drained, emptied, names, parked } = stage;
+    const { giveBack } = await older(
+      stage,
+      [{ user: SHARED, mail: "ana2@example.com", at: at(1) }],
+      "in another drainer's hands",
+    );
+    await send("crm", { user: "ana2@example.com", name: "Ana", at: at(2) });
+    await send("crm", { user: "bob", name: "Bob", at: at(1) });
+    await drained(1, 1);
+    assert.deepEqual(await parked(), []);
+    await giveBack();
+    await emptied();
+    assert.deepEqual([names(), await parked()], [["Ana", "Bob"], []]);
+  });
+
+  test("waits where more of its feed wait than are looked at", async (t) => {
+    const stage = await setPeople(t);
+    const { app, send, drained, names } = stage;
+    await older(
+      stage,
+      Array.from({ length: 25 }, (_, one) => ({ user: "bob", at: at(1), name: `${one}`, of: "x".repeat(100_000) })),
+      "given back",
+    );
+    await send("crm", { user: SHARED, name: "Ana", at: at(2) });
+    await send("crm", { user: "bob", name: "Bob", at: at(2) });
+    await drained(1);
+    await app.deliver();
     assert.deepEqual(names(), [undefined, "Bob"]);
   });
 

@@ -63,7 +63,7 @@ function settled(claimed: ClaimAnswer | undefined, bury?: string) {
 const READING: Readonly<Record<string, readonly string[]>> = {
   mailboxes: ["dueCount", "read", "ledgers", "isBehind", "recount", "lineUp"],
   letters: ["list", "get"],
-  inbox: ["parked", "get", "counts", "verify"],
+  inbox: ["parked", "older", "get", "counts", "verify"],
   runs: ["get", "list", "unfinished", "books", "forgotten"],
   holds: ["list"],
   exceptions: ["about"],

@@ -103,6 +103,33 @@ export function inboxSuite(name: string, open: Open, time: Time): void {
       assert.deepEqual(await inbox.add([], { entries: 0, bytes: 0 }), []);
     });
 
+    test("tells what of a feed came before and is to be drained yet: what waits, for a time as well, and what is taken", async () => {
+      const { inbox, feed, entry, add, take, park } = await stage();
+      const later = Date.now() + 1e9;
+      const [taken, ahead, waiting] = [entry(), entry({ notBefore: later }), entry()];
+      await add(taken);
+      await take();
+      await park("nobody", entry());
+      await add(ahead, entry({ feed: `${feed}, another` }), waiting);
+      const [last, behind] = [entry(), entry()];
+      const added = await add(last, behind);
+      const before = added[0]?.is === "added" ? added[0].arrival : 0;
+      const older = async (options: Partial<Parameters<typeof inbox.older>[0]> = {}) => {
+        const { entries, isCut } = await inbox.older({ feed, before, limit: 10, maxBytes: 1_000, ...options });
+        for (const one of entries) assert.equal(one.body, `b:${one.id}`);
+        return { ids: entries.map(({ id }) => id).toSorted(), isCut };
+      };
+      const all = [taken, ahead, waiting].map(({ id }) => id).toSorted();
+      assert.deepEqual(await older(), { ids: all, isCut: false });
+      assert.deepEqual(await older({ limit: 3 }), { ids: all, isCut: false });
+      for (const options of [{ limit: 2 }, { maxBytes: 2 * Buffer.byteLength(`b:${taken.id}`) + 1 }]) {
+        const { ids, isCut } = await older(options);
+        assert.deepEqual([ids.length, isCut], [2, true]);
+      }
+      assert.deepEqual((await older({ maxBytes: 1 })).ids.length, 1, "the first whatever its size");
+      assert.deepEqual(await older({ before: 0 }), { ids: [], isCut: false });
+    });
+
     test("gives an entry to one drainer at a time, by count and by bytes", async () => {
       const { entry, add, take } = await stage();
       const all = Array.from({ length: 12 }, () => entry({ body: "b:12345678" }));

@@ -112,6 +112,15 @@ export function openMemoryInbox(clock: { readonly nowMs: number }, giveArrivals:
         if (entry.arrivedAt >= since && entry.arrivedAt < until) yield { ...arrived(entry), ...entry.parked };
       }
     },
+    async older({ feed, before, limit, maxBytes }) {
+      const open = entries.filter((entry) => !entry.parked && entry.feed === feed && entry.arrival < before);
+      let bytes = 0;
+      const some = open.slice(0, limit).filter(({ body }, index) => (bytes += body.length) <= maxBytes || index === 0);
+      return {
+        entries: some.map((entry) => ({ ...arrived(entry), body: entry.body })),
+        isCut: open.length > some.length,
+      };
+    },
     async get(id) {
       const entry = byId(id);
       if (entry === undefined) return undefined;

@@ -54,8 +54,6 @@ const UPKEEP_EVERY_MS = 60_000;
 const FIRST_BACKOFF_MS = 1_000;
 /** Shorter than the pool's answers are believed: so a retry begins where the try before it ended. */
 const LONGEST_BACKOFF_MS = 30_000;
-/** How long what was given back is believed to lie there once it may be taken. */
-const BELIEVED_MS = 30_000;
 
 /** What was taken of one feed. */
 interface Batch {
@@ -64,12 +62,6 @@ interface Batch {
   readonly entries: readonly TakenEntry[];
   /** Epoch ms by the store's clock: when it was taken. */
   readonly nowMs: number;
-}
-
-interface GivenBack {
-  readonly arrival: number;
-  /** By the counting clock of this machine. */
-  readonly until: number;
 }
 
 /** How a batch failed that will be taken again. */
@@ -98,8 +90,6 @@ export function startDrainer(options: DrainerOptions): Drainer {
   const hands = new Map<string, Hand>();
   /** Everything that was taken and is neither put nor given back. */
   const held = new Set<Batch>();
-  /** By feed: what was given back and is not in hand again, and until when that is believed, as others may take it. */
-  const givenBack = new Map<string, Map<string, GivenBack>>();
   /** By feed whose last batch could not be drained. */
   const failed = new Map<string, Failed>();
   let alarm = Promise.withResolvers<void>();
@@ -113,24 +103,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
   async function giveBack(batch: Batch, notBefore: number): Promise<readonly string[]> {
     const given = await inbox.defer(refOf(batch), Math.ceil(notBefore)).catch((): readonly string[] => []);
     held.delete(batch);
-    const { feed, entries, nowMs } = batch;
-    const until = performance.now() + Math.max(0, notBefore - nowMs) + BELIEVED_MS;
-    const theirs = givenBack.get(feed) ?? new Map<string, GivenBack>();
-    for (const { id, arrival } of entries) if (given.includes(id)) theirs.set(id, { arrival, until });
-    givenBack.set(feed, theirs);
     return given;
-  }
-
-  /** The arrival of the oldest of the feed that is to be drained yet, as far as this drainer knows. */
-  function oldestGivenBack(feed: string): number {
-    const now = performance.now();
-    let oldest = Infinity;
-    for (const [id, { arrival, until }] of givenBack.get(feed) ?? []) {
-      if (until > now) oldest = Math.min(oldest, arrival);
-      // Another one has it, or has put it.
-      else givenBack.get(feed)?.delete(id);
-    }
-    return oldest;
   }
 
   async function drain(batch: Batch): Promise<void> {
@@ -139,10 +112,7 @@ export function startDrainer(options: DrainerOptions): Drainer {
     const firstAt = (id: string): number => before?.firstAt.get(id) ?? nowMs;
     const begunAt = performance.now();
     try {
-      await drainFeed(
-        { ...options, dayRuns, accountScans, floods, signal: ending },
-        { ...batch, firstAt, oldestGivenBack: oldestGivenBack(feed) },
-      );
+      await drainFeed({ ...options, dayRuns, accountScans, floods, signal: ending }, { ...batch, firstAt });
       failed.delete(feed);
     } catch (error) {
       if (ending.aborted) return void (await giveBack(batch, 0));
@@ -192,7 +162,6 @@ export function startDrainer(options: DrainerOptions): Drainer {
       nowMs,
     }));
     for (const batch of batches) held.add(batch);
-    for (const { feed, id } of entries) givenBack.get(feed)?.delete(id);
     await Promise.all(batches.map(hand));
     return nextInMs;
   }

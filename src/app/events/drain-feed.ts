@@ -19,6 +19,7 @@ import { pagesOf, type PagePart } from "./entry-pages.ts";
 import type { FloodGate } from "./flood-gate.ts";
 import { planAfterGap } from "./gap-plan.ts";
 import type { ChangeTarget } from "./job-change.ts";
+import { olderChanges } from "./older-changes.ts";
 import { passedAt } from "./passing-names.ts";
 import { dueOf, readEntry, settingOf, type ReadEntry } from "./read-entry.ts";
 import { toldOf, type ParkedReason } from "./read-event.ts";
@@ -45,8 +46,6 @@ export interface FeedEntries {
   readonly nowMs: number;
   /** When this drainer had each of them in hand first, epoch ms: what it was told of people since then counts for it. */
   readonly firstAt: (id: string) => number;
-  /** The arrival of what is to be drained yet; Infinity where there is nothing. */
-  readonly oldestGivenBack: number;
 }
 
 /** Why nothing of a page was put: another drainer has one of its entries, or the store's clock went back. */
@@ -58,17 +57,14 @@ const TAKES_NO_MORE: ReadonlySet<string> = new Set(["run-cancelled", "run-ended"
  * Each of them is put, parked or left to its time when it answers. Rejects where the pool or the store cannot be asked:
  * what was not put or parked until then is this drainer's still.
  */
-export async function drainFeed(
-  deps: DrainDeps,
-  { feed, token, entries, nowMs, firstAt, oldestGivenBack }: FeedEntries,
-): Promise<void> {
+export async function drainFeed(deps: DrainDeps, { feed, token, entries, nowMs, firstAt }: FeedEntries): Promise<void> {
   const { engine, config } = deps;
   const { inbox } = engine.store;
   const parked: ToPark[] = [];
   const targets = new Map<string, ReadEntry[]>();
   for (const entry of entries) {
     const { id } = entry;
-    const found = readEntry(engine, config, entry, { since: firstAt(id), isBehind: oldestGivenBack < entry.arrival });
+    const found = readEntry(engine, config, entry, firstAt(id));
     if (typeof found === "string") {
       parked.push({ id, reason: found });
       continue;
@@ -82,14 +78,18 @@ export async function drainFeed(
     targets.set(key, [...(targets.get(key) ?? []), { ...found, records }]);
   }
   await park(deps, { feed, token }, parked);
-  for (const read of targets.values()) await drainTarget(deps, token, read);
+  for (const read of targets.values()) await drainTarget(deps, { feed, token }, read);
 }
 
 /**
  * Entries of one target, page by page: what a page has is looked up and put before the next one is looked at, so that
  * whatever ends this keeps what was done.
  */
-async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEntry[]): Promise<void> {
+async function drainTarget(
+  deps: DrainDeps,
+  { feed: countedTo, token }: Pick<FeedEntries, "feed" | "token">,
+  read: readonly ReadEntry[],
+): Promise<void> {
   const { engine, config, floods, log, signal } = deps;
   const [first] = read;
   if (first === undefined) return;
@@ -102,6 +102,7 @@ async function drainTarget(deps: DrainDeps, token: string, read: readonly ReadEn
     const made = await changesOf(
       resolving,
       page.map(({ entry, records }) => ({ ...entry, records })),
+      (before) => olderChanges(deps, { feed: countedTo, target, page }, before),
     );
     const toPut: MadePart[] = [];
     const toPark: ToPark[] = [];

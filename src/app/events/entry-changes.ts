@@ -4,18 +4,12 @@ import type { Change } from "../../core/change.ts";
 import { PLAN_FAULTS } from "../../core/plan-fault.ts";
 import { checkUnit, checkUsername } from "../../core/pool-schema.ts";
 import type { RowIssue } from "../../delivery/row-issue.ts";
-import { arePassing, namesAsked, type AskedName } from "./passing-names.ts";
+import { arePassing, namesAsked, type AskedName, type OlderThan } from "./passing-names.ts";
 import type { EventRecord, ParkedReason } from "./read-event.ts";
-import { namesOf, type Asked, type Resolving } from "./record-names.ts";
+import { arrivalOf, namesOf, type Arrivals, type Asked, type Resolving } from "./record-names.ts";
 
 /** Records of an entry, and how they name people. */
-export interface Unresolved extends Omit<Asked, "record"> {
-  /** Of its first record; the others have those behind it. */
-  readonly arrival: number;
-  /** How many it has. */
-  readonly arrivals: number;
-  /** Something older of its feed is to be drained yet. */
-  readonly isBehind: boolean;
+export interface Unresolved extends Omit<Asked, "record">, Arrivals {
   readonly records: readonly EventRecord[];
 }
 
@@ -48,12 +42,13 @@ type ChangeRecord = Extract<EventRecord, { is: "change" }>;
 const REASONS = { none: "nobody", many: "several", unreadable: "unreadable" } as const;
 
 /**
- * Answers for each of these entries, in their order. Rejects with a CognitoError where the pool cannot be asked, and with
+ * Answers for each of these entries, in their order. `older`: see arePassing. Rejects with a CognitoError where the pool cannot be asked, and with
  * the signal's reason.
  */
 export async function changesOf(
   resolving: Resolving,
   entries: readonly Unresolved[],
+  older: OlderThan,
 ): Promise<readonly EntryChanges[]> {
   const whose = await namesOf(
     resolving,
@@ -61,7 +56,8 @@ export async function changesOf(
   );
   let index = 0;
   const asked: AskedRecord[] = [];
-  const all = entries.map(({ arrival: first, arrivals, records, named, isBehind }) => {
+  const all = entries.map((entry) => {
+    const { records, named } = entry;
     const made: EntryChanges = {
       changes: [],
       noted: [],
@@ -79,17 +75,15 @@ export async function changesOf(
       else if (who?.is === "unscanned") made.unscanned.push({ line, since: who.since });
       else if (who?.is === "none") {
         const nobody = namesAsked(resolving, named, record.change.username);
-        asked.push({ made, record, change: record.change, nobody, isBehind });
+        asked.push({ made, record, change: { ...record.change, arrival: arrivalOf(entry, record) }, nobody });
       } else if (who?.is !== "one") made.left.push({ line, reason: REASONS[who?.is ?? "none"] });
       else {
-        // An expression may make more records of a body than it has bytes.
-        const arrival = first + Math.min(line, arrivals) - 1;
-        asked.push({ made, record, change: { ...record.change, ...who.of, arrival }, isBehind });
+        asked.push({ made, record, change: { ...record.change, ...who.of, arrival: arrivalOf(entry, record) } });
       }
     }
     return made;
   });
-  const passing = await arePassing(resolving, asked);
+  const passing = await arePassing(resolving, asked, older);
   for (const [place, { made, record, change, nobody }] of asked.entries()) {
     const { line } = record;
     if (passing[place] === true) made.passing.push(line);

@@ -1,8 +1,8 @@
 /**
  * Names that are about to pass from one person to another. The sender of "ana's address is another one; hers is bob's now;
  * whoever has it is called Bob" means bob, while the pool shows ana until the changes before are made. So a change waits for
- * older ones of the name that names its person: of those that come with it, and those that wait or are under way for whoever
- * has the name. Who else is to get it is not seen where that did not come with it.
+ * older ones of the name that names its person: of those that come with it, those of its feed that are to be drained yet, and
+ * those that wait or are under way for whoever has the name.
  */
 import { canonicalAlias, isAliasAttribute } from "../../core/alias-claims.ts";
 import type { Change } from "../../core/change.ts";
@@ -10,11 +10,13 @@ import type { QueuedUnit } from "../../core/mailbox.ts";
 import type { PersonName } from "../../core/person.ts";
 import { runGate } from "../../core/gate.ts";
 import { questionsOf } from "../../core/identifier.ts";
+import { canonicalUsername } from "../../core/pool-schema.ts";
 import { flagOf, type Unit } from "../../core/unit.ts";
 import { ordinalOf, ordinalText } from "../../core/version.ts";
 import type { Engine } from "../../queues/engine.ts";
 import type { Pool } from "../../delivery/pool.ts";
 import type { Mapping } from "../../feeds/mapping.ts";
+import type { Asked } from "./record-names.ts";
 
 interface PassingDeps {
   readonly engine: Pick<Engine, "store" | "keyring">;
@@ -39,25 +41,47 @@ export interface AskedName {
   readonly change: Change;
   /** By what nobody was found; absent where somebody was. */
   readonly nobody?: readonly string[];
-  /** Something older of its feed is to be drained yet, and may be about the name. */
-  readonly isBehind: boolean;
 }
 
+/** Of an event that is to be drained yet. */
+export interface OlderChange extends Pick<Asked, "named"> {
+  /** With the name as it is written, and with its arrival. */
+  readonly change: Change;
+}
+
+export interface OlderChanges {
+  readonly changes: readonly OlderChange[];
+  /** True where there may be more of them, that say this attribute or its flag. */
+  readonly mayHaveMore: (attribute: string) => boolean;
+}
+
+/** What of their feed arrived before, and is to be drained yet. */
+export type OlderThan = (arrival: number) => Promise<OlderChanges>;
+
+type Name = Pick<PersonName, "attribute" | "value">;
+
 /** Which of these have to wait. */
-export async function arePassing(deps: PassingDeps, asked: readonly AskedName[]): Promise<readonly boolean[]> {
+export async function arePassing(
+  deps: PassingDeps,
+  asked: readonly AskedName[],
+  olderThan: OlderThan,
+): Promise<readonly boolean[]> {
+  const named = asked.filter((one) => namesIn(one).length > 0);
+  if (named.length === 0) return asked.map(() => false);
+  // Before it is looked what waits for people: what is put meanwhile is seen there.
+  const older = await olderThan(Math.max(...named.map(({ change: { arrival = 0 } }) => arrival)));
   const inStore = await Promise.all(
     asked.map(async ({ change, nobody }) => nobody === undefined && (await isPassingInStore(deps, change))),
   );
   /** By attribute. */
   const before = new Map<string, { readonly change: Change; readonly unit: Unit }[]>();
-  return asked.map(({ change, nobody, isBehind }, index) => {
-    const { person, username } = change;
-    const names: readonly Pick<PersonName, "attribute" | "value">[] =
-      nobody?.map((attribute) => ({ attribute, value: username })) ?? (person?.name ? [person.name] : []);
+  return asked.map((one, index) => {
+    const { change, nobody } = one;
+    const names = namesIn(one);
     const isHere = names.some((name) =>
       [name.attribute, flagOf(name.attribute) ?? ""]
         .flatMap((unit) => before.get(unit) ?? [])
-        .some((one) => isOlder(one.change, change) && movesName(deps, one, name, change)),
+        .some((other) => isOlder(other.change, change) && movesName(deps, other, name, change)),
     );
     // What waits itself will be made as well.
     for (const unit of nobody === undefined ? change.units : []) {
@@ -65,8 +89,33 @@ export async function arePassing(deps: PassingDeps, asked: readonly AskedName[])
       ofIts.push({ change, unit });
       before.set(unit.name, ofIts);
     }
-    return inStore[index] === true || isHere || (isBehind && names.length > 0);
+    return inStore[index] === true || isHere || names.some((name) => mayMove(deps, older, name, one));
   });
+}
+
+function namesIn({ change: { username, person }, nobody }: AskedName): readonly Name[] {
+  return nobody?.map((attribute) => ({ attribute, value: username })) ?? (person?.name ? [person.name] : []);
+}
+
+/** Of whom the older ones are nobody has asked yet: where the text does not tell, they are of whoever has the name. */
+function mayMove(deps: PassingDeps, older: OlderChanges, name: Name, { change, nobody }: AskedName): boolean {
+  if (older.mayHaveMore(name.attribute)) return true;
+  return older.changes.some((one) => {
+    if ((one.change.arrival ?? 0) >= (change.arrival ?? 0) || !isOlder(one.change, change)) return false;
+    return one.change.units.some(
+      (unit) =>
+        givesTo(deps, unit, name) ||
+        (nobody === undefined && takesAway(deps, unit, name) && mayBeOf(deps, one, name, change)),
+    );
+  });
+}
+
+/** False where that is of somebody else than who has the name. */
+function mayBeOf(deps: PassingDeps, { change, named }: OlderChange, name: Name, { username, person }: Change): boolean {
+  const text = change.username;
+  if (text === person?.account?.sub || canonicalUsername(deps.pool.profile, text) === username) return true;
+  const asked = namesAsked(deps, named, text);
+  return asked.some((attribute) => attribute !== name.attribute || isValue(deps, text, name));
 }
 
 /** By which attributes a text was asked for that named nobody. */
@@ -87,25 +136,24 @@ function isOlder(one: Pick<Change, "version">, than: Pick<Change, "version">): b
 function movesName(
   deps: PassingDeps,
   { change, unit }: { readonly change: Change; readonly unit: Unit },
-  name: Pick<PersonName, "attribute" | "value">,
+  name: Name,
   { username }: Change,
 ): boolean {
   return change.username === username ? takesAway(deps, unit, name) : givesTo(deps, unit, name);
 }
 
-function givesTo(
-  { pool: { profile } }: PassingDeps,
-  { name, value }: Unit,
-  { attribute, value: wanted }: Pick<PersonName, "attribute" | "value">,
-) {
-  if (name !== attribute || value.kind !== "text") return false;
-  if (!isAliasAttribute(attribute)) return value.text === wanted;
-  const [one, other] = [value.text, wanted].map((text) => canonicalAlias(profile, { attribute, value: text }));
+function givesTo(deps: PassingDeps, { name: unit, value }: Unit, name: Name): boolean {
+  return unit === name.attribute && value.kind === "text" && isValue(deps, value.text, name);
+}
+
+function isValue({ pool: { profile } }: PassingDeps, said: string, { attribute, value: wanted }: Name): boolean {
+  if (!isAliasAttribute(attribute)) return said === wanted;
+  const [one, other] = [said, wanted].map((text) => canonicalAlias(profile, { attribute, value: text }));
   return one === other;
 }
 
 /** An address or number that is not verified signs nobody in, where it is an alias. */
-function takesAway(deps: PassingDeps, unit: Unit, name: Pick<PersonName, "attribute" | "value">): boolean {
+function takesAway(deps: PassingDeps, unit: Unit, name: Name): boolean {
   const { value } = unit;
   const isAlias = deps.pool.profile.aliasAttributes.includes(name.attribute);
   if (unit.name === name.attribute) {

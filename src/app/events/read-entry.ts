@@ -19,12 +19,12 @@ export interface ReadEntry extends Unresolved {
   readonly by: string;
 }
 
-/** Why it is parked, where nothing of it can be read. `when`: see Asked and Unresolved. */
+/** Why it is parked, where nothing of it can be read. `since`: see Asked. */
 export function readEntry(
   { keyring }: Pick<Engine, "keyring">,
   config: Pick<Config, "feeds" | "pools" | "poolSettings">,
   { id, feed, arrival, arrivedAt, body }: TakenEntry,
-  when: Pick<ReadEntry, "since" | "isBehind">,
+  since: number,
 ): ReadEntry | ParkedReason {
   const event = openEvent(keyring, { id, feed, body });
   if (event === undefined) return "unreadable";
@@ -35,7 +35,7 @@ export function readEntry(
     if (job.is === "unreadable") return "unreadable";
     const change = { ...job.change, version: job.change.version ?? { timeMs, sequence: 0 } };
     const records = [{ is: "change" as const, line: 1, change, invalid: [] }];
-    return { id, target: job.target, arrival, arrivals, arrivedAt, ...when, event, records, named: {}, by: "" };
+    return { id, target: job.target, arrival, arrivals, arrivedAt, since, event, records, named: {}, by: "" };
   }
   const { events, pool } = settingOf(config, feed) ?? {};
   if (events === undefined || pool === undefined) return "no-feed";
@@ -48,7 +48,7 @@ export function readEntry(
     arrival,
     arrivals,
     arrivedAt,
-    ...when,
+    since,
     event,
     records,
     named: events.mapping,

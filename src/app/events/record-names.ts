@@ -29,6 +29,17 @@ export interface Asked {
   readonly arrivedAt: number;
 }
 
+/** The arrivals of an entry: that of its first record, and how many it has. */
+export interface Arrivals {
+  readonly arrival: number;
+  readonly arrivals: number;
+}
+
+/** That of one of its records. An expression may make more records of a body than it has bytes. */
+export function arrivalOf({ arrival, arrivals }: Arrivals, { line }: Pick<EventRecord, "line">): number {
+  return arrival + Math.min(line, arrivals) - 1;
+}
+
 export type Who =
   | { readonly is: "one"; readonly of: Pick<Change, "username" | "person"> }
   | { readonly is: "none" | "many" | "unreadable" }

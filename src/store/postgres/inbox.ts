@@ -1,18 +1,9 @@
 import { defined } from "../../core/defined.ts";
 import { admit, REPEAT_MS, type InboxLimits } from "../../core/inbox.ts";
 import { createBatcher } from "../batcher.ts";
-import type {
-  AddedEntry,
-  DrainedRef,
-  Inbox,
-  InboxCounts,
-  NewEntry,
-  ParkedBounds,
-  Take,
-  TakenRef,
-  TakeOptions,
-} from "../inbox.ts";
+import type { AddedEntry, DrainedRef, Inbox, NewEntry, ParkedBounds, Take, TakenRef, TakeOptions } from "../inbox.ts";
 import type { Session, StoreDatabase } from "./database.ts";
+import { COUNTED, countInbox, sizeOf, type SizeRow } from "./inbox-counts.ts";
 
 /** More batches than this are added in several transactions, so that none holds the process up for long. */
 const BATCHES_PER_STEP = 50;
@@ -41,13 +32,6 @@ interface MovedRow {
 interface Movement {
   readonly waiting?: number;
   readonly parked?: number;
-}
-
-interface SizeRow {
-  readonly entries: number;
-  readonly bytes: number;
-  readonly parked_entries: number;
-  readonly parked_bytes: number;
 }
 
 const COLUMNS = "id, feed, arrival, arrived_at, parked_at, reason";
@@ -121,6 +105,19 @@ export function createInbox(database: StoreDatabase, now: () => number): Inbox {
       }
     },
 
+    async older({ feed, before, limit, maxBytes }) {
+      const rows = await database.query<EntryRow & { readonly body: string | null }>(
+        `SELECT ${COLUMNS}, CASE WHEN upto <= $4 OR upto = bytes THEN body END AS body
+         FROM (SELECT *, sum(bytes) OVER (ORDER BY arrival)::bigint AS upto FROM poolsync.inbox
+               WHERE parked_at IS NULL AND feed = $1 AND arrival < $2 ORDER BY arrival LIMIT $3) AS older`,
+        [feed, before, limit + 1, maxBytes],
+      );
+      const entries = rows
+        .slice(0, limit)
+        .flatMap(({ body, ...row }) => (body === null ? [] : { ...arrivedOf(row), body }));
+      return { entries, isCut: rows.length > entries.length };
+    },
+
     async get(id) {
       const [row] = await database.query<EntryRow & { body: string; not_before: number | null }>(
         `SELECT ${COLUMNS}, body, not_before FROM poolsync.inbox WHERE id = $1`,
@@ -147,14 +144,6 @@ export function createInbox(database: StoreDatabase, now: () => number): Inbox {
       }),
   };
 }
-
-const SIZE = "SELECT entries, bytes, parked_entries, parked_bytes FROM poolsync.inbox_size";
-const COUNTED = `
-  SELECT count(*) FILTER (WHERE parked_at IS NULL) AS entries,
-    coalesce(sum(bytes) FILTER (WHERE parked_at IS NULL), 0)::bigint AS bytes,
-    count(*) FILTER (WHERE parked_at IS NOT NULL) AS parked_entries,
-    coalesce(sum(bytes) FILTER (WHERE parked_at IS NOT NULL), 0)::bigint AS parked_bytes
-  FROM poolsync.inbox`;
 
 /** Every drainer belongs to a process before this one, which is dead. */
 export async function endInboxLeases(session: Session, at: number): Promise<void> {
@@ -209,11 +198,6 @@ async function resize(session: Session, rows: readonly MovedRow[], { waiting = 0
        parked_entries = parked_entries + $3, parked_bytes = parked_bytes + $4`,
     [waiting * rows.length, waiting * bytes, parked * rows.length, parked * bytes],
   );
-}
-
-async function sizeOf(session: Session | StoreDatabase): Promise<SizeRow> {
-  const [size] = await session.query<SizeRow>(SIZE, []);
-  return size ?? { entries: 0, bytes: 0, parked_entries: 0, parked_bytes: 0 };
 }
 
 async function addBatches(session: Session, batches: readonly Batch[], at: number) {
@@ -345,40 +329,6 @@ async function trimParked(session: Session, { keepMs, entries, bytes }: ParkedBo
   await resize(session, gone, { parked: -1 });
   await forgetSeen(session, at, limit);
   return gone.length;
-}
-
-async function countInbox(database: StoreDatabase, at: number): Promise<InboxCounts> {
-  const [row] = await database.query<
-    SizeRow & { ahead: number; taken: number; oldest_at: number | null; seen: boolean }
-  >(
-    `SELECT inbox_size.*, (SELECT count(*) FROM poolsync.inbox WHERE not_before > $1) AS ahead,
-       (SELECT count(*) FROM poolsync.inbox WHERE lease_until > $1) AS taken,
-       (SELECT arrived_at FROM poolsync.inbox
-        WHERE parked_at IS NULL AND coalesce(not_before, 0) <= $1 AND coalesce(lease_until, 0) <= $1
-        ORDER BY arrival LIMIT 1) AS oldest_at,
-       EXISTS (SELECT 1 FROM poolsync.events_seen) AS seen
-     FROM poolsync.inbox_size`,
-    [at],
-  );
-  const feeds = await database.query<{ feed: string; n: number }>(
-    "SELECT feed, count(*) AS n FROM poolsync.inbox WHERE parked_at IS NOT NULL GROUP BY feed",
-    [],
-  );
-  const { entries = 0, bytes = 0, parked_entries: parked = 0, parked_bytes: parkedBytes = 0 } = row ?? {};
-  const { ahead = 0, taken = 0, oldest_at: oldestAt = null } = row ?? {};
-  return defined({
-    isUsed: entries + parked > 0 || row?.seen === true,
-    waiting: entries - ahead - taken,
-    ahead,
-    taken,
-    bytes,
-    oldestAt: oldestAt ?? undefined,
-    parked: {
-      entries: parked,
-      bytes: parkedBytes,
-      feeds: Object.fromEntries(feeds.map(({ feed, n }) => [feed, n])),
-    },
-  });
 }
 
 function arrivedOf({ id, feed, arrival, arrived_at: arrivedAt }: EntryRow) {

@@ -100,6 +100,11 @@ export function createRedisInbox(redis: RedisClient, keys: Keys, scripts: Script
       }
     },
 
+    async older({ feed, before, limit, maxBytes }) {
+      const [isCut, ...found] = await list("inbox-older", [feed, before, limit, maxBytes]);
+      return { entries: entriesOf(found), isCut: isCut === "1" };
+    },
+
     get: async (id) => entriesOf(await list("inbox-read", [1, id]))[0],
 
     async trim({ keepMs, entries, bytes }, limit) {

@@ -48,6 +48,7 @@ const PRELUDES = {
   "inbox-take": INBOX,
   "inbox-move": INBOX,
   "inbox-read": INBOX,
+  "inbox-older": INBOX,
   "inbox-trim": INBOX,
   "inbox-counts": INBOX,
   "inbox-line-up": INBOX,
