@@ -11,7 +11,7 @@ import { openRedisStore } from "../src/store/redis/redis-store.ts";
 import type { Run } from "../src/store/runs.ts";
 import type { Store } from "../src/store/store.ts";
 import { sendAll } from "./http-load.ts";
-import { CONFIG, drained, envOf, eventRequest, LOGGING, startServer } from "./ingest-stage.ts";
+import { CONFIG, drained, envOf, eventRequest, LOGGING, SMALL_HEAP, startServer } from "./ingest-stage.ts";
 import { username } from "./latency.ts";
 import type { Outcome } from "./scenario.ts";
 import { type BenchStage, succeeded } from "./stage.ts";
@@ -70,7 +70,7 @@ async function flooded(
   say: (line: string) => void,
 ): Promise<Reading> {
   const name = guarded ? "guarded" : "no guard";
-  const server = await startServer(stage, "workers/ingest.ts", { ...env, ...LOGGING });
+  const server = await startServer(stage, "workers/ingest.ts", { ...env, ...LOGGING, ...SMALL_HEAP });
   await sleep(IDLE_MS);
   const idleMiB = await server.memoryMiB();
   let next = 0;
@@ -159,7 +159,7 @@ function outcomeOf(readings: readonly Reading[], people: number): Outcome {
   return {
     tables: [
       {
-        title: `A flood: an event each of ${people} people over ${CONNECTIONS} connections, with a worker at full pace, and a guard of ${GUARD} people`,
+        title: `A flood: an event each of ${people} people over ${CONNECTIONS} connections, with a worker at full pace, a guard of ${GUARD} people, and a heap of 64 MB at most`,
         columns: columns.map((title, at) => ({ title, align: at === 0 ? "left" : "right" })),
         rows: readings.map((reading) => [
           reading.name,

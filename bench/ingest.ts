@@ -13,7 +13,16 @@ import { quantile } from "./figures.ts";
 import { sendAll } from "./http-load.ts";
 import { ingestFlood } from "./ingest-flood.ts";
 import { ingestPeople } from "./ingest-people.ts";
-import { drained, envOf, eventRequest, LOGGING, openIngestStage, startServer, type Server } from "./ingest-stage.ts";
+import {
+  drained,
+  envOf,
+  eventRequest,
+  LOGGING,
+  openIngestStage,
+  SMALL_HEAP,
+  startServer,
+  type Server,
+} from "./ingest-stage.ts";
 import { beginBulk, username, USERS } from "./latency.ts";
 import { queueMessages } from "./queue-messages.ts";
 import type { BenchContext, Outcome, Scenario, Table } from "./scenario.ts";
@@ -334,9 +343,7 @@ async function timesOf(
 async function memory({ events }: Sizes, say: BenchContext["say"]): Promise<Part> {
   const stage = await openIngestStage(["--users", "20000", "--rate", "unmetered"], say);
   try {
-    // In a heap this small what is kept by mistake shows soon; in a large one much lies until it is worth collecting.
-    const heap = { NODE_OPTIONS: "--max-old-space-size=64 --max-semi-space-size=8" };
-    const env = { ...envOf(stage, 100_000), ...LOGGING, ...heap };
+    const env = { ...envOf(stage, 100_000), ...LOGGING, ...SMALL_HEAP };
     const server = await startServer(stage, "workers/ingest.ts", env);
     const sizes: { readonly events: number; readonly mib: number }[] = [];
     const step = Math.ceil(events / 12);
