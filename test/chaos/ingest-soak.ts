@@ -291,15 +291,16 @@ async function soak(): Promise<number> {
 
   const writes = (await service.writes()).filter(({ deed }) => deed === undefined);
   wrong.push(...wentBack(writes).map((one) => `went back: ${one}`));
-  for (const [way, { attributes, changes, value }] of Object.entries(sources)) {
-    const [attribute = ""] = attributes;
+  for (const [way, source] of Object.entries(sources)) {
+    const [attribute = ""] = source.attributes;
     // Whoever has no event has but what the source began with; a file says that, too.
-    const said = new Set((way === "file" ? changes : changes.slice(USERS)).map(({ username }) => username));
+    const said = new Set(
+      (way === "file" ? source.changes : source.changes.slice(USERS)).map(({ username }) => username),
+    );
     for (const username of said) {
       const there = (await service.attributesOf(username))[attribute];
-      if (there !== value(username, attribute)) {
-        wrong.push(`${username} has ${there} of ${way}, and not ${value(username, attribute)}`);
-      }
+      const last = source.value(username, attribute);
+      if (there !== last) wrong.push(`${username} has ${there} of ${way}, and not ${last}`);
     }
   }
   const books = await runs.books();
