@@ -5,24 +5,33 @@
  * acknowledged, and is in the inbox; the same process drains it meanwhile. On a machine that others use as well the ratios
  * and the CPU time of a request say more than what was reached.
  */
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { openRedisStore } from "../src/store/redis/redis-store.ts";
 import { quantile } from "./figures.ts";
 import { sendAll } from "./http-load.ts";
-import { CONFIG, eventRequest, startServer, type Server } from "./ingest-stage.ts";
+import { ingestFlood } from "./ingest-flood.ts";
+import { ingestPeople } from "./ingest-people.ts";
+import {
+  drained,
+  envOf,
+  eventRequest,
+  LOGGING,
+  openIngestStage,
+  SMALL_HEAP,
+  startServer,
+  type Server,
+} from "./ingest-stage.ts";
 import { beginBulk, username, USERS } from "./latency.ts";
 import { queueMessages } from "./queue-messages.ts";
 import type { BenchContext, Outcome, Scenario, Table } from "./scenario.ts";
-import { type BenchStage, cpuOf, openStage } from "./stage.ts";
+import { type BenchStage, cpuOf } from "./stage.ts";
 
 export const ingest: Scenario = {
   name: "ingest",
   about:
-    "events acknowledged a second, event to applied, memory, messages of a queue (--parts, --seconds, --rate, --changes, --events, --users, --messages)",
+    "events acknowledged a second, event to applied, memory, a queue, many people a request, a flood (--parts, --seconds, --rate, --changes, --events, --users, --messages, --requests, --flood)",
   run,
 };
 
@@ -48,6 +57,10 @@ interface Sizes {
   readonly users: number;
   /** Of a queue. */
   readonly messages: number;
+  /** Of 20 people each. */
+  readonly requests: number;
+  /** People of whom an event each comes at once. */
+  readonly flood: number;
 }
 
 const PARTS: Readonly<Record<string, (sizes: Sizes, say: BenchContext["say"]) => Promise<Part>>> = {
@@ -55,7 +68,10 @@ const PARTS: Readonly<Record<string, (sizes: Sizes, say: BenchContext["say"]) =>
   redis: (sizes, say) => applied("Redis", sizes, say),
   embedded: (sizes, say) => applied("embedded", sizes, say),
   memory,
-  queue,
+  queue: (sizes, say) =>
+    onStage(20_000, (stage) => queueMessages(stage, envOf(stage, 100_000), sizes.messages, say), say),
+  people: (sizes, say) => onStage(20_000, (stage) => ingestPeople(stage, sizes.requests, say), say),
+  flood: (sizes, say) => onStage(sizes.flood, (stage) => ingestFlood(stage, sizes.flood, say), say),
 };
 
 async function run({ args, say }: BenchContext): Promise<Outcome> {
@@ -69,6 +85,8 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
       events: { type: "string", default: "300000" },
       users: { type: "string", default: String(USERS) },
       messages: { type: "string", default: "20000" },
+      requests: { type: "string", default: "3000" },
+      flood: { type: "string", default: "50000" },
     },
   });
   const sizes = {
@@ -78,6 +96,8 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
     events: Number(values.events),
     users: Number(values.users),
     messages: Number(values.messages),
+    requests: Number(values.requests),
+    flood: Number(values.flood),
   };
   const done: Record<string, Part> = {};
   for (const name of values.parts.split(",")) {
@@ -92,19 +112,6 @@ async function run({ args, say }: BenchContext): Promise<Outcome> {
     failed: parts.reduce((sum, { failed }) => sum + failed, 0),
   };
 }
-
-async function openIngestStage(emulator: readonly string[], say: BenchContext["say"]): Promise<BenchStage> {
-  const stage = await openStage(emulator, say);
-  await writeFile(stage.env["POOLSYNC_CONFIG"] ?? "", CONFIG);
-  return stage;
-}
-
-/** What `ingest` and workers are told; the log of the former as it is in use. */
-function envOf(stage: BenchStage, rate: number): Readonly<Record<string, string>> {
-  const own = { REDIS_URL: stage.redisUrl, POOLSYNC_RATE: String(rate), POOLSYNC_INGEST_PORT: "0" };
-  return { ...stage.env, ...own, NODE_OPTIONS: "--max-semi-space-size=16" };
-}
-const LOGGING = { POOLSYNC_LOG_LEVEL: "info" };
 
 interface Reading {
   readonly name: string;
@@ -143,10 +150,10 @@ async function answers({ seconds, rate }: Sizes, say: BenchContext["say"]): Prom
   }
 }
 
-async function queue({ messages }: Sizes, say: BenchContext["say"]): Promise<Part> {
-  const stage = await openIngestStage(["--users", "20000", "--rate", "unmetered"], say);
+async function onStage(users: number, part: (stage: BenchStage) => Promise<Part>, say: BenchContext["say"]) {
+  const stage = await openIngestStage(["--users", String(users), "--rate", "unmetered"], say);
   try {
-    return await queueMessages(stage, envOf(stage, 100_000), messages, say);
+    return await part(stage);
   } finally {
     await stage.close();
   }
@@ -336,9 +343,7 @@ async function timesOf(
 async function memory({ events }: Sizes, say: BenchContext["say"]): Promise<Part> {
   const stage = await openIngestStage(["--users", "20000", "--rate", "unmetered"], say);
   try {
-    // In a heap this small what is kept by mistake shows soon; in a large one much lies until it is worth collecting.
-    const heap = { NODE_OPTIONS: "--max-old-space-size=64 --max-semi-space-size=8" };
-    const env = { ...envOf(stage, 100_000), ...LOGGING, ...heap };
+    const env = { ...envOf(stage, 100_000), ...LOGGING, ...SMALL_HEAP };
     const server = await startServer(stage, "workers/ingest.ts", env);
     const sizes: { readonly events: number; readonly mib: number }[] = [];
     const step = Math.ceil(events / 12);
@@ -374,22 +379,5 @@ async function memory({ events }: Sizes, say: BenchContext["say"]): Promise<Part
     };
   } finally {
     await stage.close();
-  }
-}
-
-/** Waits until the inbox is empty; answers how many events are left in it when they have stopped becoming fewer. */
-async function drained({ redisUrl, namespace }: BenchStage): Promise<number> {
-  const store = await openRedisStore({ url: redisUrl, namespace });
-  try {
-    let [fewest, deadline] = [Infinity, 0];
-    for (;;) {
-      const { waiting, ahead, taken } = await store.inbox.counts();
-      const left = waiting + ahead + taken;
-      if (left < fewest) [fewest, deadline] = [left, performance.now() + PATIENCE_MS];
-      if (left === 0 || performance.now() > deadline) return left;
-      await sleep(500);
-    }
-  } finally {
-    await store.close();
   }
 }
