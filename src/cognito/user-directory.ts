@@ -61,7 +61,7 @@ export interface AliasOwner {
   readonly sub: string;
 }
 
-/** More pages than this are no listing of one value. */
+/** More pages are not read: nobody is named by a value of so many. */
 const MAX_PAGES = 100;
 
 const GOT = z.object({ UserAttributes: z.array(z.object({ Name: z.string(), Value: z.string().nullish() })) });
@@ -72,7 +72,13 @@ class MalformedAnswerError extends Error {
 }
 
 export function createUserDirectory(cognito: CognitoClient): UserDirectory {
-  async function list(poolId: string, attribute: string, value: string, signal?: AbortSignal): Promise<ListedUser[]> {
+  /** `isCut`: there are more. */
+  async function list(
+    poolId: string,
+    attribute: string,
+    value: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly users: readonly ListedUser[]; readonly isCut: boolean }> {
     const Filter = filterOf(attribute, value);
     const users: ListedUser[] = [];
     let token: string | undefined;
@@ -82,19 +88,19 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
       if (!page.success) throw new MalformedAnswerError("Expected a page of users");
       users.push(...listedUsers(page.data));
       token = page.data.PaginationToken || undefined;
-      if (token === undefined) return users;
+      if (token === undefined) return { users, isCut: false };
     }
-    throw new MalformedAnswerError(`Expected at most ${MAX_PAGES} pages of users with one value`);
+    return { users, isCut: true };
   }
 
   return {
     async readUser(poolId, name, { signal, ignoresCase = false } = {}) {
       try {
         if ("sub" in name) {
-          const users = await list(poolId, "sub", name.sub, signal);
+          const { users } = await list(poolId, "sub", name.sub, signal);
           return { ok: true, user: users.find(({ sub }) => sub === name.sub) };
         }
-        const users = await list(poolId, "username", name.username, signal);
+        const { users } = await list(poolId, "username", name.username, signal);
         return { ok: true, user: users.find(({ username }) => isSame(username, name.username, ignoresCase)) };
       } catch (thrown) {
         return refusalOf(thrown, signal);
@@ -114,11 +120,13 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
     async resolve(poolId, attribute, value, { signal, ignoresCase = false } = {}) {
       try {
         const folds = ignoresCase && (attribute === "email" || attribute === "preferred_username");
-        const users = await list(poolId, attribute, value, signal);
-        return choose(
-          users.filter((user) => isSame(user.attributes.get(attribute), value, folds || attribute === "sub")),
-          attribute,
+        const { users, isCut } = await list(poolId, attribute, value, signal);
+        const theirs = users.filter((user) =>
+          isSame(user.attributes.get(attribute), value, folds || attribute === "sub"),
         );
+        // Another one may have verified it as well.
+        if (isCut) return { ok: true, is: "many", usernames: theirs.map(({ username }) => username) };
+        return choose(theirs, attribute);
       } catch (thrown) {
         return refusalOf(thrown, signal);
       }
@@ -127,7 +135,8 @@ export function createUserDirectory(cognito: CognitoClient): UserDirectory {
       try {
         const folds = ignoresCase && attribute !== "phone_number";
         const flag = verified ? flagOf(attribute) : undefined;
-        const users = await list(poolId, attribute, value, signal);
+        const { users, isCut } = await list(poolId, attribute, value, signal);
+        if (isCut) throw new MalformedAnswerError(`Expected at most ${MAX_PAGES} pages of users with one value`);
         const owners = users.flatMap(({ username, sub, attributes }) => {
           if (!isSame(attributes.get(attribute), value, folds)) return [];
           if (flag !== undefined && attributes.get(flag)?.toLowerCase() !== "true") return [];

@@ -91,8 +91,8 @@ export function eventReplayText({ events, parkedAgain, ahead }: EventReplay, com
       ? [
           counted(
             ahead,
-            "waits for its time, or for a scan of its pool",
-            "wait for their time, or for a scan of their pool",
+            "waits for its time, for a scan of its pool, or for a name to pass on",
+            "wait for their time, for a scan of their pool, or for a name to pass on",
           ),
         ]
       : []),

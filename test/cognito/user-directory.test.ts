@@ -43,6 +43,17 @@ describe("the user directory", () => {
     restore();
   });
 
+  test("names nobody by an address of more users than are listed, and asks no further", async () => {
+    const many = emulator.pools.add({ id: "eu-west-1_Many", aliasAttributes: ["email"] });
+    for (let number = 0; number < 7_000; number += 1) {
+      const verified = number === 0 ? "true" : "false";
+      many.addUser({ username: `u${number}`, attributes: { email: "all@example.com", email_verified: verified } });
+    }
+    const said = await directory.resolve("eu-west-1_Many", "email", "all@example.com");
+    assert.ok(said.ok && said.is === "many");
+    assert.ok(said.usernames.length < 7_000);
+  });
+
   for (const [title, username, contacts] of [
     [
       "both, with their flags",

@@ -16,7 +16,7 @@ export interface EventReplay {
   readonly events: number;
   /** How many are parked again, by reason. */
   readonly parkedAgain: Readonly<Record<string, number>>;
-  /** How many wait for the time of their version. */
+  /** How many wait for the time of their version, for a scan of their pool, or for a name to pass on. */
   readonly ahead: number;
 }
 
@@ -31,8 +31,8 @@ export interface EventReplayDeps {
 /** So many are put back before it is looked what became of them: an idle drainer looks every few seconds. */
 const AT_ONCE = 5_000;
 const LOOK_EVERY_MS = 250;
-/** Entries that can be put as little now as their pool can be asked are given back for less. */
-const AHEAD_MS = 120_000;
+/** Entries that can be put as little now as their pool can be asked are given back for less; for a name to pass on, for more. */
+const AHEAD_MS = 45_000;
 /** How often it is looked whether anybody drains. */
 const ALIVE_EVERY_MS = 5_000;
 
