@@ -6,7 +6,7 @@ import type { InboxCounts } from "../../src/store/inbox.ts";
 import { eventId } from "../../src/store/sealed-event.ts";
 import type { BrokenDocument } from "./breaking.ts";
 import { CLOCK_SLACK_MS, mayBeLostBetween } from "./evidence.ts";
-import { EVENT_FEEDS, eventFeedOf, isNever, type PlannedJob } from "./events.ts";
+import { EVENT_FEEDS, eventFeedOf, isNever, QUEUE_FEED, type PlannedJob } from "./events.ts";
 import { changeIdOf } from "./model.ts";
 import { isPassing, isRefused, isTaken, type SentEvent } from "./sender.ts";
 import { POOL } from "./service.ts";
@@ -71,7 +71,8 @@ export async function lookAtInbox(
   ];
   const byEntry = new Map(entries.map(({ own, entry }) => [entry, own]));
   const parked = new Map<string, string>();
-  for await (const { id, reason } of inbox.parked({})) parked.set(byEntry.get(id) ?? id, reason);
+  for await (const { id, feed, reason } of inbox.parked({}))
+    if (feed !== QUEUE_FEED) parked.set(byEntry.get(id) ?? id, reason);
   const received = new Map<string, number>();
   const ofEvents = [
     ...(await runs.list(100_000)).filter(({ source }) => source === "events"),

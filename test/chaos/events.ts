@@ -8,12 +8,18 @@ import { randomFrom } from "../support/random.ts";
 import { ordinalOf, saidBy, valueOf, type SentChange } from "./model.ts";
 import { POOL } from "./service.ts";
 
+/** The feed that a queue is of, and what the ids of its changes begin with. */
+export const [QUEUE_FEED, QUEUE_LETTER] = ["queue", "wq"];
+/** The feed of floods, likewise; and how many people its guard lets through, in a time that is longer than any run. */
+export const [FLOOD_FEED, FLOOD_LETTER, FLOOD_LIMIT] = ["floods", "wf", 8] as const;
+
 type Planned = Omit<SentChange, "sentAt" | "times">;
 
-const KEY = Buffer.from("the chaos run's own key, 32 bytes");
+/** What its senders sign with. */
+export const EVENT_KEY = Buffer.from("the chaos run's own key, 32 bytes");
 /** Of the environment of who takes events. */
 export const EVENT_SECRETS = {
-  CHAOS_SECRET: `whsec_${KEY.toString("base64")}`,
+  CHAOS_SECRET: `whsec_${EVENT_KEY.toString("base64")}`,
   CHAOS_NEW_SECRET: `whsec_${Buffer.from("another key of the same chaos run").toString("base64")}`,
 } as const;
 
@@ -27,6 +33,17 @@ const COLUMNS: Readonly<Record<(typeof ATTRIBUTES)[number], string>> = {
   "custom:department": "d",
   email: "e",
 };
+/** What of {@link EVENT_CONFIG} the feeds of floods and of a queue are, which not every run has. */
+export const floodAndQueue = (queueUrl: string): string => `  ${FLOOD_FEED}:
+    ${MAPPED}
+    version: at
+    guards: { events: { people: ${FLOOD_LIMIT}, within: 1d } }
+    events: { scheme: standard-webhooks, secret: CHAOS_SECRET, records: people }
+  ${QUEUE_FEED}:
+    ${MAPPED}
+    version: at
+    events: { sqs: "${queueUrl}" }
+`;
 /** `hooks` says a version of its own; of `signed` it is the time of the signature, so it repeats with its first one. */
 export const EVENT_CONFIG = `pools:
   people: { id: ${POOL}, owner: { given_name: newest, family_name: newest, "custom:department": newest, email: newest } }
@@ -41,7 +58,12 @@ feeds:
 `;
 
 /** By the letter that their changes begin with: the feed of the run that they are put into. Jobs name the pool. */
-export const EVENT_FEEDS: Readonly<Record<string, string>> = { h: "hooks", s: "signed", j: POOL };
+export const EVENT_FEEDS: Readonly<Record<string, string>> = {
+  h: "hooks",
+  s: "signed",
+  [QUEUE_LETTER]: QUEUE_FEED,
+  j: POOL,
+};
 
 /** The feed of the event that a change came with; undefined for a change that came in another way. */
 export const eventFeedOf = (id: string): string | undefined => EVENT_FEEDS[id.split(".")[0] ?? ""];
@@ -66,7 +88,7 @@ export type EventKind =
 
 export interface PlannedEvent {
   readonly id: string;
-  readonly feed: "hooks" | "signed";
+  readonly feed: "hooks" | "signed" | typeof FLOOD_FEED;
   readonly kind: EventKind;
   readonly body: Buffer;
   readonly changes: readonly Planned[];
@@ -196,7 +218,7 @@ export function createEventLoad(seed: number, users: readonly string[]): EventLo
           // Who signs anew gives each try its own time.
           const at = (signedAt ?? nowMs) + offMs * OUTSIDE_MS;
           const timestamp = String(Math.floor(at / 1000));
-          const key = forgery === "key" ? Buffer.from("somebody else's key") : KEY;
+          const key = forgery === "key" ? Buffer.from("somebody else's key") : EVENT_KEY;
           const signature = createHmac("sha256", key)
             .update(`${forgery === "id" ? "evt-0" : id}.${timestamp}.`)
             .update(forgery === "body" ? "{}" : body)

@@ -21,14 +21,17 @@ import { randomFrom } from "../support/random.ts";
 import { eventsLeft, judgeArrived, lookAtInbox } from "./arrived.ts";
 import { openChildren, type Child } from "./children.ts";
 import { NO_EVIDENCE } from "./evidence.ts";
-import { createEventLoad } from "./events.ts";
+import { createEventLoad, floodAndQueue, QUEUE_FEED } from "./events.ts";
 import { pendingUnits } from "./finale.ts";
+import { floodRuns, judgeFloods, judgeQueue } from "./flooded.ts";
+import { startFloods, type FloodDeps, type Floods } from "./floods.ts";
 import { noGates } from "./gate-records.ts";
 import { ingestPlace, startIngests } from "./ingests.ts";
 import { startJobs, type Jobs } from "./jobs.ts";
 import { startLoneRedis } from "./lone-redis.ts";
 import { createModel } from "./model.ts";
 import { poolHistory } from "./pool-history.ts";
+import { openChaosQueue } from "./queue.ts";
 import { createTally } from "./report.ts";
 import { startRole, type Lives, type Role } from "./roles.ts";
 import { startSender, type Sender } from "./sender.ts";
@@ -37,7 +40,9 @@ import { judgeSecrets, verdict, type Standing, type Verdict } from "./verdict.ts
 
 const NAMESPACE = "senders";
 const USERS = 60;
-const RATES = { events: 12, jobs: 5 } as const;
+/** Whom nobody but floods speaks of, and a queue. */
+const [FLOODED, QUEUED] = [40, 20];
+const RATES = { events: 12, jobs: 5, messages: 5 } as const;
 const DELIVERED_WITHIN_MS = 330_000;
 const LONGEST_WAIT_MS = 60_000;
 
@@ -61,14 +66,15 @@ type Stage = Awaited<ReturnType<typeof setStage>>;
 interface Played {
   readonly engine: Engine;
   readonly sender: Sender;
+  readonly floods: Floods;
   readonly jobs?: Jobs;
 }
 
 async function setStage(scope: Scope, directory: string) {
   const writes = createWriteLog(Date.now);
   const { emulator, pool } = await openOnePool(scope, { schema: [{ name: "department" }] }, { log: writes });
-  addUsers(pool, USERS);
-  const users = Array.from({ length: USERS }, (_, index) => `u${index}`);
+  addUsers(pool, USERS + FLOODED + QUEUED);
+  const users = Array.from({ length: USERS + FLOODED + QUEUED }, (_, index) => `u${index}`);
   const children = scope.defer(openChildren(directory), (opened) => opened.close());
   const lives = scope.defer<Lives>({ exits: new Map(), over: false }, (all) => void (all.over = true));
   const env = {
@@ -78,13 +84,29 @@ async function setStage(scope: Scope, directory: string) {
     POOLSYNC_RATE: "150",
     POOLSYNC_NAMESPACE: NAMESPACE,
   };
-  const load = createEventLoad(seed, users);
+  const load = createEventLoad(seed, users.slice(0, USERS));
+  const queue = await openChaosQueue(scope, {
+    model,
+    random: randomFrom(seed * 67 + 5),
+    users: users.slice(USERS + FLOODED),
+    perSecond: RATES.messages,
+  });
   const send = (ports: () => readonly number[]): Sender =>
     scope.defer(
       startSender({ model, load, random: randomFrom(seed * 59 + 1), perSecond: RATES.events, ports }),
       (started) => started.stop(),
     );
-  return { scope, directory, children, lives, env, load, pool, writes, users, send };
+  const floods = (deps: Pick<FloodDeps, "ports" | "env" | "killIngest">): Floods =>
+    startFloods({
+      ...deps,
+      children,
+      lives,
+      random: randomFrom(seed * 71 + 6),
+      users: users.slice(USERS, USERS + FLOODED),
+      losses: model.losses,
+      say,
+    });
+  return { scope, directory, children, lives, env, load, pool, writes, users, send, queue, floods };
 }
 
 /**
@@ -110,14 +132,25 @@ async function suffer(sender: Sender, draw: () => readonly [name: string, act: (
   say(`${new Date().toISOString()} Faults have ended: ${JSON.stringify(tally.counts)}`);
 }
 
-async function onRedis({ scope, directory, children, lives, load, env: ofAll, send }: Stage): Promise<Played> {
+async function onRedis({
+  scope,
+  directory,
+  children,
+  lives,
+  load,
+  env: ofAll,
+  send,
+  queue,
+  floods: startOwn,
+}: Stage): Promise<Played> {
   const appendfsync = values.topology === "aof-always" ? "always" : "everysec";
   const redis = scope.defer(await startLoneRedis(directory, appendfsync, random.next), (started) => started.close());
   const url = redis.proxiedUrl;
   const env = { ...ofAll, REDIS_URL: url, POOLSYNC_POOLS: POOL };
-  const ingests = await startIngests(2, { children, lives, directory, env });
+  const ingests = await startIngests(2, { children, lives, directory, env, moreFeeds: floodAndQueue(queue.url) });
   const worker = startRole(children, lives, () => ({ name: "worker-0", file: "workers/deliver.ts", args: [], env }));
-  const sender = send(() => ingests.map(({ port }) => port));
+  const ports = (): readonly number[] => ingests.map(({ port }) => port);
+  const sender = send(ports);
   const jobs = startJobs({
     children,
     lives,
@@ -127,10 +160,13 @@ async function onRedis({ scope, directory, children, lives, load, env: ofAll, se
     settings: { url, namespace: NAMESPACE },
   });
   const anyIngest = (): Role => ingests[random.below(ingests.length)]?.role ?? worker;
+  const killIngest = (): Promise<void> => anyIngest().kill(random.next() * 1_500);
+  const floods = startOwn({ ports, env: ingests[0]?.env ?? env, killIngest });
   const forSome = (mostMs: number): Promise<void> => sleep(random.next() * mostMs);
   await suffer(sender, () => {
     const drawn = random.next();
-    if (drawn < 0.45) return ["kill ingest", () => anyIngest().kill(random.next() * 1_500)];
+    if (drawn < 0.45) return ["kill ingest", killIngest];
+    if (drawn < 0.5) return ["refuse the queue", () => queue.refuse(random.next() * 4_000)];
     if (drawn < 0.55) return ["kill the producer of jobs", () => jobs.role.kill(random.next() * 1_000)];
     if (drawn < 0.65) return ["suspend ingest", () => suspended(anyIngest().child, 12_000)];
     if (drawn < 0.7) return ["kill worker", () => worker.kill(random.next() * 1_500)];
@@ -152,38 +188,54 @@ async function onRedis({ scope, directory, children, lives, load, env: ofAll, se
     };
     return [losesMs > 0 && appendfsync === "everysec" ? "redis power cut" : "redis killed", kill];
   });
+  await floods.finish();
   await sender.finish();
   await jobs.finish();
+  await queue.finish();
   const engine = scope.defer(await openEngine({ redisUrl: redis.url, namespace: NAMESPACE, dataDir: "" }), (opened) =>
     opened.close(),
   );
   await until("everything is delivered", () => isDelivered(engine), DELIVERED_WITHIN_MS);
   for (const role of [...ingests.map((one) => one.role), worker, jobs.role]) await role.stop();
-  return { engine, sender, jobs };
+  return { engine, sender, floods, jobs };
 }
 
-async function embedded({ scope, directory, children, env: ofAll, send }: Stage): Promise<Played> {
+async function embedded({
+  scope,
+  directory,
+  children,
+  lives,
+  env: ofAll,
+  send,
+  queue,
+  floods: startOwn,
+}: Stage): Promise<Played> {
   const dataDir = join(directory, "data");
   putMadeDirectory(dataDir);
-  const { port, spec } = await ingestPlace(directory, "ingest", { ...ofAll, POOLSYNC_DATA_DIR: dataDir });
-  let child = children.start(spec);
-  const sender = send(() => [port]);
+  const env = { ...ofAll, POOLSYNC_DATA_DIR: dataDir };
+  const { port, spec } = await ingestPlace(directory, "ingest", env, floodAndQueue(queue.url));
+  // Whoever gives a command while it is away has the directory, and it is started again.
+  const start = (): Role => startRole(children, lives, () => spec);
+  let ingest = start();
+  const ports = (): readonly number[] => [port];
+  const sender = send(ports);
+  const killIngest = (): Promise<void> => ingest.kill(0);
+  const floods = startOwn({ ports, env: spec.env, killIngest });
   await suffer(sender, () => {
-    if (random.chance(0.15)) return ["suspend", () => suspended(child, 5_000)];
-    const kill = async (): Promise<void> => {
-      await child.kill();
-      child = children.start(spec);
-    };
-    return ["kill", kill];
+    const drawn = random.next();
+    if (drawn < 0.15) return ["suspend", () => suspended(ingest.child, 5_000)];
+    if (drawn < 0.25) return ["refuse the queue", () => queue.refuse(random.next() * 4_000)];
+    return ["kill", killIngest];
   });
+  await floods.finish();
   await sender.finish();
+  await queue.finish();
   for (let tries = 0; tries < 10; tries += 1) {
-    child.signal("SIGTERM");
-    await child.ended;
+    await ingest.stop();
     const engine = await openEngine({ dataDir, namespace: NAMESPACE });
-    if (await isDelivered(engine)) return { engine: scope.defer(engine, (opened) => opened.close()), sender };
+    if (await isDelivered(engine)) return { engine: scope.defer(engine, (opened) => opened.close()), sender, floods };
     await engine.close();
-    child = children.start(spec);
+    ingest = start();
     // What is left it delivers by itself.
     await sleep(15_000);
   }
@@ -224,8 +276,8 @@ const directory = await mkdtemp(join(tmpdir(), "poolsync-senders-"));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const verdicts = await withScope(async (scope): Promise<readonly Verdict[]> => {
   const stage = await setStage(scope, directory);
-  const { engine, sender, jobs } = await (values.engine === "embedded" ? embedded(stage) : onRedis(stage));
-  const { pool, writes, users, lives } = stage;
+  const { engine, sender, floods, jobs } = await (values.engine === "embedded" ? embedded(stage) : onRedis(stage));
+  const { pool, writes, users, lives, queue } = stage;
   const standing: Standing = {
     model,
     engine,
@@ -241,9 +293,25 @@ const verdicts = await withScope(async (scope): Promise<readonly Verdict[]> => {
   };
   const sending = { events: sender.all, toGarbage: sender.toGarbage, jobs: jobs?.all ?? [] };
   const arrived = judgeArrived(standing, await lookAtInbox(engine, sending, []));
+  const flooded = judgeFloods({
+    floods: floods.all,
+    model: floods.model,
+    writes: standing.writes,
+    losses: model.losses,
+    runs: await floodRuns(engine),
+    killed: floods.killed,
+  });
+  const counts = await engine.store.inbox.counts();
+  const queued = judgeQueue({
+    messages: queue.all,
+    model,
+    left: await queue.left(),
+    parked: counts.parked.feeds[QUEUE_FEED] ?? 0,
+    faults: queue.faults,
+  });
   const exits = [...lives.exits].map(([why, times]) => `${why} ${times} times`);
   say(`Processes that ended by themselves: ${exits.join(", ") || "none"}`);
-  return [arrived, judgeNewest(standing), judgeSecrets(await marksIn(directory), [])];
+  return [arrived, judgeNewest(standing), flooded, queued, judgeSecrets(await marksIn(directory), [])];
 });
 for (const { invariant, title, holds, facts, broken } of verdicts) {
   say(`${holds ? "holds" : "BROKEN"}  ${invariant}. ${title}: ${JSON.stringify(facts)}`);
