@@ -19,6 +19,8 @@ export interface Checked {
   readonly faults: number;
   /** Those of a CSV's header, or all that a record of JSON has. */
   readonly columns: Columns;
+  /** Columns that cannot be mapped, with why. */
+  readonly ambiguous?: ReadonlyMap<string, string> | undefined;
 }
 
 /**
@@ -52,5 +54,5 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
   const { identity } = source;
   if (identity === undefined) throw new TypeError("Expected a source that was read to its end to have an identity");
   const found = feed.headers === undefined ? columns : headerColumns(feed.headers);
-  return { format: feed.format, ...identity, records, faults, columns: found };
+  return { format: feed.format, ...identity, records, faults, columns: found, ambiguous: feed.ambiguous };
 }

@@ -1,4 +1,4 @@
-import { DELIMITERS, delimiterOf, hasFirstRow, readCsv } from "./csv.ts";
+import { DELIMITERS, readRows } from "./csv.ts";
 import { FeedError } from "./feed-error.ts";
 import { REPORT_ENTRY, readJsonArray } from "./json-array.ts";
 import { listText } from "./json-list.ts";
@@ -7,6 +7,9 @@ import { readNdjson } from "./ndjson.ts";
 import type { FeedRecord } from "./record.ts";
 import { plainPath } from "./records-expression.ts";
 import type { Source } from "./source.ts";
+import { isPlain, type TableSetting } from "./table.ts";
+import { refuseMisplaced } from "./table-guess.ts";
+import { readTable } from "./table-rows.ts";
 import { MAX_RECORD_LENGTH, peekText, readText } from "./text.ts";
 
 export const FORMATS = ["csv", "ndjson", "json-array"] as const;
@@ -16,6 +19,8 @@ export interface Feed {
   readonly format: Format;
   /** The columns, where the format says them before the records. JSON names them in each record. */
   readonly headers: readonly string[] | undefined;
+  /** Columns of `headers` that cannot be mapped, with why. */
+  readonly ambiguous?: ReadonlyMap<string, string>;
   readonly records: AsyncGenerator<FeedRecord>;
 }
 
@@ -24,24 +29,27 @@ export interface ReadOptions {
   readonly maxRecordLength?: number | undefined;
   /** Where the records are in one document of JSON: see records-expression.ts. */
   readonly records?: string | undefined;
+  /** Where the table of a CSV begins and ends. */
+  readonly table?: TableSetting | undefined;
 }
 
-/** How much of the beginning is looked at: enough to tell Workday's object from one object a line. */
-const LOOK_AHEAD = 1000;
+/** How many characters of the beginning are looked at, whatever pieces they come in. */
+const LOOK_AHEAD = 8000;
 /** The first line by which some spreadsheets say their delimiter. */
-const SEPARATOR_LINE = /^sep=(.)\r?\n/i;
+const SEPARATOR_LINE = /^sep=(.)[,;\t]*\r?\n/i;
+/** The first line of the templates of Microsoft Entra. */
+const VERSION_LINE = /^"?version:v\d[\d.]*"?[,;\t]*\r?\n/i;
 
 /** Begins a pass over a source: recognises the format by what is in it, never by the name, and reads a CSV's header. */
 export async function openFeed(source: Source, options: ReadOptions = {}): Promise<Feed> {
   const maxRecordLength = options.maxRecordLength ?? MAX_RECORD_LENGTH;
   const { name } = source;
-  const { head, complete, text } = await peekText(
-    readText(source),
-    (begin) =>
-      begin.length > maxRecordLength ||
-      (begin.trim().length > LOOK_AHEAD && (isJson(begin) || hasFirstRow(begin.trimStart()))),
-  );
-  const begin = head.trimStart();
+  const lookAhead = Math.min(LOOK_AHEAD, maxRecordLength);
+  const { head, text } = await peekText(readText(source), (read) => read.length > lookAhead);
+  // Cut at the same place however the text comes in.
+  const complete = head.length <= lookAhead;
+  const sample = head.slice(0, lookAhead);
+  const begin = sample.trimStart();
   if (complete && begin === "") {
     throw new FeedError("empty", `\`${name}\` holds nothing but white space; check the export that wrote it.`);
   }
@@ -55,26 +63,42 @@ export async function openFeed(source: Source, options: ReadOptions = {}): Promi
     if (isJson(begin)) return recordsFeed(text, name, maxRecordLength, options.records);
     throw new FeedError("format", `\`${name}\` is no JSON, and \`records\` is for JSON; leave it out for this file.`);
   }
+  const { table = {} } = options;
+  if (isJson(begin)) {
+    if (isPlain(table)) return jsonFeed(text, begin, name, maxRecordLength);
+    throw new FeedError("format", `\`${name}\` is JSON, and \`table\` is for CSV; leave it out for this file.`);
+  }
+  return tableFeed(text, sample, complete, name, table, maxRecordLength);
+}
+
+function jsonFeed(text: AsyncGenerator<string>, begin: string, name: string, maxRecordLength: number): Feed {
   if (begin.startsWith("[") || REPORT_ENTRY.test(begin)) {
     return { format: "json-array", headers: undefined, records: readJsonArray(text, name, maxRecordLength) };
   }
-  if (begin.startsWith("{")) {
-    return { format: "ndjson", headers: undefined, records: readNdjson(text, name, maxRecordLength) };
-  }
-  const separator = SEPARATOR_LINE.exec(head);
-  if (separator === null) {
-    const csv = await readCsv(text, name, delimiterOf(begin), maxRecordLength);
-    return { format: "csv", ...csv };
-  }
-  const delimiter = DELIMITERS.find((one) => one === separator[1]);
-  if (delimiter === undefined) {
+  return { format: "ndjson", headers: undefined, records: readNdjson(text, name, maxRecordLength) };
+}
+
+async function tableFeed(
+  text: AsyncGenerator<string>,
+  sample: string,
+  isComplete: boolean,
+  name: string,
+  table: TableSetting,
+  maxRecordLength: number,
+): Promise<Feed> {
+  const [known = ""] = VERSION_LINE.exec(sample) ?? SEPARATOR_LINE.exec(sample) ?? [];
+  const [, separator] = SEPARATOR_LINE.exec(sample) ?? [];
+  const delimiter = table.delimiter ?? separator;
+  if (separator !== undefined && table.delimiter === undefined && !DELIMITERS.some((one) => one === separator)) {
     throw new FeedError(
       "format",
-      `\`${name}\` says a delimiter in its first line that is not supported; use a comma, a semicolon or a tab.`,
+      `\`${name}\` says a delimiter in its first line that is not supported; use a comma, a semicolon or a tab, or say another with \`table: { delimiter: … }\` of the feed or \`--delimiter\`.`,
     );
   }
-  const csv = await readCsv(blankLine(text, separator[0].length), name, delimiter, maxRecordLength);
-  return { format: "csv", ...csv };
+  const said = { ...table, delimiter };
+  refuseMisplaced(known === "" ? sample : `\n${sample.slice(known.length)}`, isComplete, name, said);
+  const rows = readRows(known === "" ? text : blankLine(text, known.length), name, said, maxRecordLength);
+  return { format: "csv", ...(await readTable(rows, name, said)) };
 }
 
 /** The records that an expression finds: piece by piece where it is a plain path, else in the document as a whole. */

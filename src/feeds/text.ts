@@ -165,31 +165,6 @@ export function tooLong(name: string, line: number, maxLength: number): FeedErro
   );
 }
 
-/**
- * Passes a text on as long as its lines (up to LF or CR) keep within a length: a parser that counts only what is in
- * the columns would otherwise gather a hundred million empty ones.
- */
-export async function* boundLines(
-  text: AsyncIterable<string>,
-  name: string,
-  maxLength: number,
-): AsyncGenerator<string> {
-  let line = 1;
-  let length = 0;
-  for await (const piece of text) {
-    const end = Math.max(piece.lastIndexOf("\n"), piece.lastIndexOf("\r"));
-    length = end < 0 ? length + piece.length : piece.length - end - 1;
-    if (length > maxLength || piece.length > maxLength) {
-      // Rare enough to look closely: the piece may be one long line or many short ones.
-      let current = end < 0 ? length : 0;
-      for (const part of piece.split(/\r\n|\n|\r/)) current = Math.max(current, part.length);
-      if (current > maxLength) throw tooLong(name, line, maxLength);
-    }
-    for (let at = piece.indexOf("\n"); at >= 0; at = piece.indexOf("\n", at + 1)) line++;
-    yield piece;
-  }
-}
-
 export interface Line {
   /** 1-based. */
   readonly line: number;
