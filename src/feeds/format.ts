@@ -1,4 +1,5 @@
 import { DELIMITERS, readRows } from "./csv.ts";
+import type { Damage } from "./damage.ts";
 import { FeedError } from "./feed-error.ts";
 import { REPORT_ENTRY, readJsonArray } from "./json-array.ts";
 import { listText } from "./json-list.ts";
@@ -21,7 +22,11 @@ export interface Feed {
   readonly headers: readonly string[] | undefined;
   /** Columns of `headers` that cannot be mapped, with why. */
   readonly ambiguous?: ReadonlyMap<string, string>;
+  /** The offset of the first byte of the header that is no part of a character. */
+  readonly damagedAt?: number | undefined;
   readonly records: AsyncGenerator<FeedRecord>;
+  /** What is no text, as far as the file has been read. */
+  readonly damage: Readonly<Damage>;
 }
 
 export interface ReadOptions {
@@ -42,10 +47,16 @@ const VERSION_LINE = /^"?version:v\d[\d.]*"?[,;\t]*\r?\n/i;
 
 /** Begins a pass over a source: recognises the format by what is in it, never by the name, and reads a CSV's header. */
 export async function openFeed(source: Source, options: ReadOptions = {}): Promise<Feed> {
+  const damage: Damage = { places: 0, wellFormed: 0, first: undefined };
+  const feed = await feedOf(source, options, damage);
+  return { ...feed, damage };
+}
+
+async function feedOf(source: Source, options: ReadOptions, damage: Damage): Promise<Omit<Feed, "damage">> {
   const maxRecordLength = options.maxRecordLength ?? MAX_RECORD_LENGTH;
   const { name } = source;
   const lookAhead = Math.min(LOOK_AHEAD, maxRecordLength);
-  const { head, text } = await peekText(readText(source), (read) => read.length > lookAhead);
+  const { head, text } = await peekText(readText(source, damage), (read) => read.length > lookAhead);
   // Cut at the same place however the text comes in.
   const complete = head.length <= lookAhead;
   const sample = head.slice(0, lookAhead);
@@ -71,7 +82,12 @@ export async function openFeed(source: Source, options: ReadOptions = {}): Promi
   return tableFeed(text, sample, complete, name, table, maxRecordLength);
 }
 
-function jsonFeed(text: AsyncGenerator<string>, begin: string, name: string, maxRecordLength: number): Feed {
+function jsonFeed(
+  text: AsyncGenerator<string>,
+  begin: string,
+  name: string,
+  maxRecordLength: number,
+): Omit<Feed, "damage"> {
   if (begin.startsWith("[") || REPORT_ENTRY.test(begin)) {
     return { format: "json-array", headers: undefined, records: readJsonArray(text, name, maxRecordLength) };
   }
@@ -85,7 +101,7 @@ async function tableFeed(
   name: string,
   table: TableSetting,
   maxRecordLength: number,
-): Promise<Feed> {
+): Promise<Omit<Feed, "damage">> {
   const [known = ""] = VERSION_LINE.exec(sample) ?? SEPARATOR_LINE.exec(sample) ?? [];
   const [, separator] = SEPARATOR_LINE.exec(sample) ?? [];
   const delimiter = table.delimiter ?? separator;
@@ -102,7 +118,12 @@ async function tableFeed(
 }
 
 /** The records that an expression finds: piece by piece where it is a plain path, else in the document as a whole. */
-function recordsFeed(text: AsyncGenerator<string>, name: string, maxRecordLength: number, expression: string): Feed {
+function recordsFeed(
+  text: AsyncGenerator<string>,
+  name: string,
+  maxRecordLength: number,
+  expression: string,
+): Omit<Feed, "damage"> {
   const keys = plainPath(expression);
   const records =
     keys === undefined

@@ -1,5 +1,6 @@
 /** The rows of a table as records: what its first row names, and what each of the others has. */
 import type { Row } from "./csv.ts";
+import { damagedPlaces, shownDamage } from "./damage.ts";
 import { FeedError } from "./feed-error.ts";
 import { fault, textRecord, type FeedRecord } from "./record.ts";
 import { isFooter, type TableSetting } from "./table.ts";
@@ -13,6 +14,8 @@ export interface Table {
   readonly headers: readonly string[];
   /** Why a column cannot be mapped although it is in `headers`, by its name, as a clause with the next step. */
   readonly ambiguous: ReadonlyMap<string, string>;
+  /** The offset of the first byte of the header that is no part of a character. */
+  readonly damagedAt: number | undefined;
   readonly records: AsyncGenerator<FeedRecord>;
 }
 
@@ -38,10 +41,12 @@ export async function readTable(rows: AsyncGenerator<Row>, name: string, table: 
   }
   try {
     const header = headerOf(first.value, name);
+    const [damaged] = damagedPlaces(first.value.cells.join("")).filter(({ isNul }) => !isNul);
     const headers = [...new Set(header.names.filter((one) => one !== ""))];
     return {
       headers,
       ambiguous: ambiguousIn(header, first.value.line),
+      damagedAt: damaged?.offset,
       records: readRecords(rows, header, name, table),
     };
   } catch (error) {
@@ -57,7 +62,7 @@ function headerOf({ line, cells, wellQuoted }: Row, name: string): Header {
       `The header of \`${name}\` (line ${line}) has a quote in a wrong place; correct that line.`,
     );
   }
-  const names = cells.map((cell) => cell.trim());
+  const names = cells.map((cell) => shownDamage(cell).trim());
   // Spreadsheets leave empty columns at the right end.
   while (names.at(-1) === "") names.pop();
   return { names, cells: cells.length };

@@ -57,4 +57,33 @@ describe("a feed with a table", () => {
     const file = await app.file("Employee ID,First Name,Notes,Notes\nu1,Ann,a,b\n", "notes.csv");
     await assert.rejects(app.plan(file, { feed: "notes" }), refused(FeedError, /columns 3 and 4 have the same name/));
   });
+
+  test("is told its encoding where most of what is mapped does not fit, and else has a faulty value", async (t) => {
+    const app = await setApp(t, { config: CONFIG });
+    for (const username of ["u1", "u2"]) app.pool.addUser({ username, attributes: { given_name: "Old" } });
+    const latin = (text: string) => Buffer.from(text, "latin1");
+    const utf8 = Buffer.from("Employee ID,First Name,Notes\nu1,Zoë,ü\n");
+    const mixed = await app.file(Buffer.concat([utf8, latin("u2,Zo\xeb,\xeb\n")]), "mixed.csv");
+    const { notPut } = await app.plan(mixed, { feed: "notes" });
+    assert.deepEqual(
+      notPut.map(({ line, attribute, reason }) => [line, attribute, reason]),
+      [
+        [3, "given_name", "bad-bytes"],
+        [3, "nickname", "bad-bytes"],
+      ],
+    );
+    const whole = await app.file(latin("Employee ID,First Name,Notes\nu1,Zo\xeb,x\nu2,Ann,x\n"), "latin.csv");
+    await assert.rejects(
+      app.plan(whole, { feed: "notes" }),
+      refused(FeedError, /is not utf-8: the byte at offset 34 .*--encoding windows-1252/),
+    );
+    assert.equal((await app.plan(whole, { feed: "notes", encoding: "windows-1252" })).notPut.length, 0);
+    const header = await app.file(latin("Employee ID,First Name,Note\xe9s\nu1,Ann,x\n"), "header.csv");
+    await assert.rejects(
+      app.plan(header, { feed: "notes", usernameColumn: "Employé" }),
+      refused(FeedError, /--encoding windows-1252/),
+    );
+    const unmapped = await app.file(latin("Employee ID,First Name,Notes,More\nu1,Ann,x,\xe9\0\n"), "unmapped.csv");
+    assert.equal((await app.plan(unmapped, { feed: "notes" })).notPut.length, 0);
+  });
 });

@@ -15,6 +15,7 @@ import { MAX_LEAD_MS } from "../../core/version.ts";
 import { checkPass, type Checked } from "../../feeds/check-pass.ts";
 import { parseInstant } from "../../feeds/date.ts";
 import { createColumnCollector, headerColumns, type Columns } from "../../feeds/columns.ts";
+import { FeedError } from "../../feeds/feed-error.ts";
 import { openFeed, type Feed } from "../../feeds/format.ts";
 import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
 import { createUnknownCheck, mapRecord, mappedColumns, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
@@ -22,7 +23,7 @@ import type { FeedRecord } from "../../feeds/record.ts";
 import { recordsFault } from "../../feeds/records-expression.ts";
 import type { Source } from "../../feeds/source.ts";
 import type { TableSetting } from "../../feeds/table.ts";
-import { refuseAmbiguous } from "../../feeds/unusable.ts";
+import { refuseAmbiguous, refuseMisread, refuseMisreadHeader } from "../../feeds/unusable.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { RowTimes } from "../../plan/figures.ts";
 import type { Keyring } from "../../store/keyring.ts";
@@ -211,6 +212,26 @@ export function mappingOf(
   flags: FeedOptions,
   profile: PoolProfile,
 ): Mapping {
+  const { checked, begun, source } = input;
+  let mapping: Mapping;
+  try {
+    mapping = fittingMapping(input, feed, flags, profile);
+  } catch (error) {
+    if (error instanceof FeedError) refuseMisreadHeader(checked?.damaged, source);
+    throw error;
+  }
+  const mapped = mappedColumns(mapping);
+  refuseAmbiguous(checked?.ambiguous ?? begun?.ambiguous, mapped, source.name);
+  refuseMisread(checked?.damaged, mapped, source);
+  return mapping;
+}
+
+function fittingMapping(
+  input: FeedInput,
+  feed: InputOptions["feed"],
+  flags: FeedOptions,
+  profile: PoolProfile,
+): Mapping {
   const { usernameColumn, verified, ignoreUnknown } = flags;
   const { name } = input.source;
   const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
@@ -223,7 +244,7 @@ export function mappingOf(
       ...(usernameColumn === undefined ? {} : { usernameColumn }),
       ...(verified === undefined ? {} : { verified }),
     });
-    return usable({ ...mapped, ...duplicates }, input);
+    return { ...mapped, ...duplicates };
   }
   const configured = feed.setting.mapping;
   const mapping: Mapping = {
@@ -237,13 +258,7 @@ export function mappingOf(
   };
   const planned = feed.setting.guards.emptyColumn ? "guard" : "leave";
   const missing = input.checked === undefined ? "refuse" : planned;
-  return usable(fitColumns(mapping, input.columns, { name, missing, ...ignore }), input);
-}
-
-/** The mapping, unless it reads what cannot be read of this file. */
-function usable(mapping: Mapping, { checked, begun, source }: FeedInput): Mapping {
-  refuseAmbiguous(checked?.ambiguous ?? begun?.ambiguous, mappedColumns(mapping), source.name);
-  return mapping;
+  return fitColumns(mapping, input.columns, { name, missing, ...ignore });
 }
 
 /**
