@@ -1,7 +1,8 @@
 import { DELIMITERS, readRows } from "./csv.ts";
 import type { Damage } from "./damage.ts";
 import { FeedError } from "./feed-error.ts";
-import { REPORT_ENTRY, readJsonArray } from "./json-array.ts";
+import { readJsonArray } from "./json-array.ts";
+import { envelopeOf } from "./json-envelope.ts";
 import { listText } from "./json-list.ts";
 import { readWholeJson } from "./json-records.ts";
 import { readNdjson } from "./ndjson.ts";
@@ -38,8 +39,9 @@ export interface ReadOptions {
   readonly table?: TableSetting | undefined;
 }
 
-/** How many characters of the beginning are looked at, whatever pieces they come in. */
+/** How many characters of the beginning are looked at, whatever pieces they come in: of a table, and of JSON. */
 const LOOK_AHEAD = 8000;
+const LOOK_AHEAD_JSON = 64 * 1024;
 /** The first line by which some spreadsheets say their delimiter. */
 const SEPARATOR_LINE = /^sep=(.)[,;\t]*\r?\n/i;
 /** The first line of the templates of Microsoft Entra. */
@@ -55,8 +57,9 @@ export async function openFeed(source: Source, options: ReadOptions = {}): Promi
 async function feedOf(source: Source, options: ReadOptions, damage: Damage): Promise<Omit<Feed, "damage">> {
   const maxRecordLength = options.maxRecordLength ?? MAX_RECORD_LENGTH;
   const { name } = source;
-  const lookAhead = Math.min(LOOK_AHEAD, maxRecordLength);
-  const { head, text } = await peekText(readText(source, damage), (read) => read.length > lookAhead);
+  const lookAheadIn = (read: string): number => Math.min(isJson(read) ? LOOK_AHEAD_JSON : LOOK_AHEAD, maxRecordLength);
+  const { head, text } = await peekText(readText(source, damage), (read) => read.length > lookAheadIn(read));
+  const lookAhead = lookAheadIn(head);
   // Cut at the same place however the text comes in.
   const complete = head.length <= lookAhead;
   const sample = head.slice(0, lookAhead);
@@ -76,7 +79,7 @@ async function feedOf(source: Source, options: ReadOptions, damage: Damage): Pro
   }
   const { table = {} } = options;
   if (isJson(begin)) {
-    if (isPlain(table)) return jsonFeed(text, begin, name, maxRecordLength);
+    if (isPlain(table)) return jsonFeed(text, sample, complete, name, maxRecordLength);
     throw new FeedError("format", `\`${name}\` is JSON, and \`table\` is for CSV; leave it out for this file.`);
   }
   return tableFeed(text, sample, complete, name, table, maxRecordLength);
@@ -84,14 +87,20 @@ async function feedOf(source: Source, options: ReadOptions, damage: Damage): Pro
 
 function jsonFeed(
   text: AsyncGenerator<string>,
-  begin: string,
+  sample: string,
+  isComplete: boolean,
   name: string,
   maxRecordLength: number,
 ): Omit<Feed, "damage"> {
-  if (begin.startsWith("[") || REPORT_ENTRY.test(begin)) {
-    return { format: "json-array", headers: undefined, records: readJsonArray(text, name, maxRecordLength) };
+  const array = (list: AsyncIterable<string>) => readJsonArray(list, name, maxRecordLength);
+  if (/^\s*\[/.test(sample)) return { format: "json-array", headers: undefined, records: array(text) };
+  const envelope = envelopeOf(sample, isComplete, name);
+  if (envelope.is === "lines") {
+    return { format: "ndjson", headers: undefined, records: readNdjson(text, name, maxRecordLength) };
   }
-  return { format: "ndjson", headers: undefined, records: readNdjson(text, name, maxRecordLength) };
+  const keys = envelope.is === "list" ? envelope.keys : [];
+  const list = listText(text, { keys, name, maxRecordLength, isRecognised: envelope.is === "list" });
+  return { format: "json-array", headers: undefined, records: array(list) };
 }
 
 async function tableFeed(
