@@ -1,4 +1,5 @@
 import { FeedError } from "./feed-error.ts";
+import { pastPlain } from "./json-list.ts";
 import { jsonRecord } from "./record.ts";
 import type { FeedRecord } from "./record.ts";
 import { tooLong } from "./text.ts";
@@ -99,6 +100,7 @@ function createCutter(name: string, maxLength: number): Cutter {
     *cut(piece) {
       let from = 0;
       for (let at = 0; at < piece.length; at++) {
+        if (inString && !escaped && state === "element") at = pastPlain(piece, at);
         const char = piece.charAt(at);
         if (char === "\n") line++;
         if (state !== "element") {

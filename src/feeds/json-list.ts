@@ -40,6 +40,16 @@ export async function* listText(text: AsyncIterable<string>, place: ListPlace): 
   finder.end();
 }
 
+/** The next character, from here on, that means something within a text of JSON, or is a line end. */
+export function pastPlain(piece: string, from: number): number {
+  let at = from;
+  for (; at < piece.length; at++) {
+    const code = piece.charCodeAt(at);
+    if (code === 34 || code === 92 || code === 10) break;
+  }
+  return at;
+}
+
 interface Finder {
   /** What of this piece is to be passed on. */
   pass(piece: string): string;
@@ -182,6 +192,7 @@ function createFinder({ keys, name, maxRecordLength, isRecognised = false }: Lis
       let passed = "";
       let from = 0;
       for (let at = 0; at < piece.length; at++) {
+        if (state === "list" && inString && !escaped) at = pastPlain(piece, at);
         const char = piece.charAt(at);
         if (char === "\n") line++;
         if (state === "list") {
