@@ -241,6 +241,7 @@ describe("the page on operations, on configuration", () => {
         "feeds: { a: { username: u, attributes: { given_name: g }, schedule: { zzzzzzzz: 1 } } }",
       "feeds.<name>.fetch.": "feeds: { a: { username: u, attributes: { given_name: g }, fetch: { zzzzzzzz: 1 } } }",
       "feeds.<name>.events.": "feeds: { a: { username: u, attributes: { given_name: g }, events: { zzzzzzzz: 1 } } }",
+      "feeds.<name>.table.": "feeds: { a: { username: u, attributes: { given_name: g }, table: { zzzzzzzz: 1 } } }",
       "feeds.<name>.guards.": "feeds: { a: { username: u, attributes: { given_name: g }, guards: { zzzzzzzz: 1 } } }",
     };
     const real: string[] = [];
@@ -250,7 +251,7 @@ describe("the page on operations, on configuration", () => {
       assert.notEqual(keys, "", yaml);
       real.push(...keys.split(", ").map((key) => prefix + key));
     }
-    const inFeeds = ["guards", "schedule", "fetch", "events"].map((key) => `feeds.<name>.${key}`);
+    const inFeeds = ["guards", "schedule", "fetch", "events", "table"].map((key) => `feeds.<name>.${key}`);
     const nested = ["pools", "feeds", "guards", "lists", "pools.<name>.lists", ...inFeeds];
     const flood = ["people", "within", "sameValue"].map((key) => `guards.events.${key}`);
     const maps = [...flood, "feeds.<name>.username.column", "feeds.<name>.username.is", "feeds.<name>.version.column"];

@@ -4,7 +4,7 @@ import type { FeedsRequest } from "../app/feeds/open-feeds.ts";
 import { VERIFIED } from "../core/unit.ts";
 import { BASELINES } from "../plan/baseline.ts";
 import type { CognitoFlags } from "./opening.ts";
-import { choice, several } from "./option-values.ts";
+import { choice, integer, several } from "./option-values.ts";
 
 export interface FeedsFlags extends CognitoFlags, Omit<FeedsRequest, "files"> {
   readonly approve?: readonly string[];
@@ -16,6 +16,11 @@ export function feedOptions(command: Command): Command {
     .option("--user-pool-id <id>", "the user pool, by id or by its name in poolsync.yaml")
     .option("--feed <name>", "take file, pool and mapping from this feed of poolsync.yaml")
     .option("--records <expression>", "where the records are in a JSON file, in JMESPath, such as employees[*]")
+    .option("--delimiter <char>", "what stands between the columns of a CSV: one character, or tab")
+    .option("--header-line <number>", "the line of a CSV with the names of its columns", integer(1))
+    .option("--header-after <text>", "the names of a CSV's columns come after the first line that holds this")
+    .option("--comment <text>", "lines of a CSV that begin so are left out")
+    .option("--footer <text>", "a row of a CSV that begins so ends its table")
     .option("--username-column <column>", "the column that names the user (default: username)")
     .option(
       "--verified <what>",

@@ -20,7 +20,7 @@ import {
   type EventsSetting,
   type QueueSetting,
 } from "./events.ts";
-import { form, map, scalar, text } from "./config-form.ts";
+import { form, fromOne, map, scalar, text } from "./config-form.ts";
 import { floodForm, floodOf } from "./flood.ts";
 import {
   attributeFaults,
@@ -41,8 +41,10 @@ import {
 } from "./schedule.ts";
 import { type NotOwned, ownerForm, shareOut } from "./owners.ts";
 import { sharedQueueFaults } from "./sqs.ts";
+import { tableForm } from "./table-form.ts";
 import type { Mapping } from "../feeds/mapping.ts";
 import { recordsFault } from "../feeds/records-expression.ts";
+import type { TableSetting } from "../feeds/table.ts";
 
 export interface PoolSetting extends PaceSetting {
   readonly id: string;
@@ -62,6 +64,8 @@ export interface FeedSetting {
   readonly asOf?: string | undefined;
   /** Where the records are in a document of JSON: see records-expression.ts. */
   readonly records?: string | undefined;
+  /** Where the table of a CSV begins and ends. */
+  readonly table?: TableSetting | undefined;
   /** When the directory worker runs it; absent where it does not. */
   readonly schedule?: ScheduleSetting | undefined;
   /** How a file is fetched that lies elsewhere. */
@@ -134,7 +138,6 @@ const share = z
   )
   .transform((given) => (given === "off" ? undefined : given));
 const names = (expected: string) => z.array(scalar(expected), { error: form(`a list, each ${expected}`) });
-const fromOne = z.int({ error: form("a whole number from 1") }).min(1, { error: form("a whole number from 1") });
 const guards = map("a map of guards", {
   changed: z.exactOptional(share),
   cleared: z.exactOptional(share),
@@ -160,6 +163,7 @@ const feed = map("a feed with its `username` and `attributes`", {
       if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
     })
     .optional(),
+  table: tableForm.optional(),
   username: usernameForm,
   attributes: attributesForm,
   version: versionForm.optional(),

@@ -43,6 +43,8 @@ export function map<T extends z.ZodRawShape>(expected: string, shape: T) {
 /** A text that is not blank. */
 export const text = (expected: string) => z.string({ error: form(expected) }).min(1, { error: form(expected) });
 
+export const fromOne = z.int({ error: form("a whole number from 1") }).min(1, { error: form("a whole number from 1") });
+
 /** YAML reads 1, true or a date where the user means text. */
 export const scalar = (expected: string) =>
   z.union([z.string(), z.number(), z.boolean()], { error: form(expected) }).transform(String);

@@ -1,4 +1,5 @@
 import { columnPath, type Step } from "./column-path.ts";
+import { damageFault } from "./damage.ts";
 import type { FieldsRecord, Unreadable } from "./record.ts";
 
 /** What a record has in one column. */
@@ -24,12 +25,16 @@ const NOT_TEXT: Cell = {
 export function cellOf(column: string, record: FieldsRecord): Cell {
   const { fields, nested } = record;
   const field = fields.get(column);
-  if (field !== undefined) return field === null || field === "" ? BLANK : { kind: "text", text: field };
+  if (field !== undefined) return field === null ? BLANK : textCell(field);
   if (nested === undefined) return ABSENT;
   if (nested.has(column)) return NOT_TEXT;
   if (!/[.["]/.test(column)) return ABSENT;
   const path = columnPath(column);
   return path === undefined ? ABSENT : deepCell(path, record);
+}
+
+function textCell(text: string): Cell {
+  return text === "" ? BLANK : (damageFault(text) ?? { kind: "text", text });
 }
 
 /** A null on the way is a null for all that could lie behind it; anything else that leads nowhere is absent. */
@@ -45,7 +50,7 @@ function deepCell(path: readonly Step[], { fields, nested, written }: FieldsReco
   }
   switch (typeof value) {
     case "string":
-      return value === "" ? BLANK : { kind: "text", text: value };
+      return textCell(value);
     case "boolean":
       return { kind: "text", text: String(value) };
     case "number": {

@@ -1,4 +1,5 @@
 import { createColumnCollector, headerColumns, type Columns } from "./columns.ts";
+import { damagedColumns, type DamagedColumns } from "./unusable.ts";
 import { FeedError } from "./feed-error.ts";
 import { openFeed } from "./format.ts";
 import type { Format, ReadOptions } from "./format.ts";
@@ -19,6 +20,10 @@ export interface Checked {
   readonly faults: number;
   /** Those of a CSV's header, or all that a record of JSON has. */
   readonly columns: Columns;
+  /** Columns that cannot be mapped, with why. */
+  readonly ambiguous?: ReadonlyMap<string, string> | undefined;
+  /** Where bytes are no text; undefined where all are. */
+  readonly damaged?: DamagedColumns | undefined;
 }
 
 /**
@@ -28,6 +33,7 @@ export interface Checked {
 export async function checkPass(source: Source, options: ReadOptions = {}): Promise<Checked> {
   const feed = await openFeed(source, options);
   const columns = createColumnCollector();
+  const damaged = damagedColumns(feed.damage, feed.damagedAt);
   let records = 0;
   let faults = 0;
   for await (const record of feed.records) {
@@ -36,6 +42,8 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
       continue;
     }
     records++;
+    // Looked for where there are some: no file is slower for those of others.
+    if (feed.damage.places > 0) damaged.add(record);
     if (feed.headers !== undefined) continue;
     columns.add(record);
     if (columns.size.names > MAX_COLUMNS || columns.size.length > MAX_NAMES_LENGTH) {
@@ -52,5 +60,13 @@ export async function checkPass(source: Source, options: ReadOptions = {}): Prom
   const { identity } = source;
   if (identity === undefined) throw new TypeError("Expected a source that was read to its end to have an identity");
   const found = feed.headers === undefined ? columns : headerColumns(feed.headers);
-  return { format: feed.format, ...identity, records, faults, columns: found };
+  return {
+    format: feed.format,
+    ...identity,
+    records,
+    faults,
+    columns: found,
+    ambiguous: feed.ambiguous,
+    damaged: feed.damage.places > 0 ? damaged : undefined,
+  };
 }

@@ -1,26 +1,20 @@
-import { CsvError, parse } from "csv-parse";
 import { FeedError } from "./feed-error.ts";
-import { fault, textRecord } from "./record.ts";
-import type { FeedRecord } from "./record.ts";
-import { boundLines, tooLong } from "./text.ts";
+import type { TableSetting } from "./table.ts";
+import { tooLong } from "./text.ts";
 
 export const DELIMITERS = [",", ";", "\t"] as const;
-export type Delimiter = (typeof DELIMITERS)[number];
 
-export interface Csv {
-  /** The names of the first row, trimmed, in its order. */
-  readonly headers: readonly string[];
-  readonly records: AsyncGenerator<FeedRecord>;
-}
-
-interface Row {
+/** One row of a table. */
+export interface Row {
+  /** 1-based physical line on which it starts. */
   readonly line: number;
   readonly cells: readonly string[];
+  /** False where text stands behind a closing quote, which could mean two things, and is not guessed at. */
   readonly wellQuoted: boolean;
 }
 
 /** What stands between the columns: the candidate met most often in the header, quoted text left out. */
-export function delimiterOf(head: string): Delimiter {
+function delimiterOf(head: string): (typeof DELIMITERS)[number] {
   const counts = new Map<string, number>(DELIMITERS.map((delimiter) => [delimiter, 0]));
   let quoted = false;
   for (const char of head) {
@@ -42,186 +36,219 @@ export function hasFirstRow(head: string): boolean {
 }
 
 /**
- * Reads a CSV text. Throws a FeedError for a header that is not usable, a record without end and a file that ends
- * inside quotes; a row with a wrong number of columns or broken quotes is a fault of its own.
+ * The rows of a CSV text that are not blank, from its header on, with quotes as in RFC 4180; white space around quotes
+ * is none of the value, and a quote amid an unquoted one (`5" pipe`) is text. Rows end with CRLF, LF or CR. Throws a
+ * FeedError for a record without end and a text that ends inside quotes.
  */
-export async function readCsv(
+export async function* readRows(
   text: AsyncIterable<string>,
   name: string,
-  delimiter: Delimiter,
-  maxRecordLength: number,
-): Promise<Csv> {
-  const rows = readRows(text, name, delimiter, maxRecordLength);
-  const first = await rows.next();
-  if (first.done)
-    throw new FeedError("empty", `\`${name}\` holds nothing but blank lines; check the export that wrote it.`);
-  try {
-    const headers = headersOf(first.value, name);
-    return { headers, records: readRecords(rows, headers) };
-  } catch (error) {
-    await rows.return(undefined);
-    throw error;
-  }
-}
-
-function headersOf({ line, cells, wellQuoted }: Row, name: string): string[] {
-  if (!wellQuoted) {
-    throw new FeedError(
-      "columns",
-      `The header of \`${name}\` (line ${line}) has a quote in a wrong place; correct that line.`,
-    );
-  }
-  const headers = cells.map((cell) => cell.trim());
-  // Spreadsheets leave empty columns at the right end.
-  while (headers.at(-1) === "") headers.pop();
-  const nameless = headers.indexOf("");
-  if (nameless >= 0) {
-    throw new FeedError(
-      "columns",
-      `Column ${nameless + 1} of \`${name}\` has no name; give it one in line ${line}, or remove it.`,
-    );
-  }
-  const seen = new Set<string>();
-  for (const [index, header] of headers.entries()) {
-    if (seen.has(header)) {
-      throw new FeedError(
-        "columns",
-        `Columns ${headers.indexOf(header) + 1} and ${index + 1} of \`${name}\` have the same name; rename or remove one of them in line ${line}.`,
-      );
-    }
-    seen.add(header);
-  }
-  return headers;
-}
-
-async function* readRecords(rows: AsyncGenerator<Row>, headers: readonly string[]): AsyncGenerator<FeedRecord> {
-  const width = headers.length;
-  for await (const { line, cells, wellQuoted } of rows) {
-    if (!wellQuoted) {
-      yield fault(
-        line,
-        "bad-quotes",
-        'Expected text after a closing quote to be a new column; write a quote within quotes as "".',
-      );
-    } else if (cells.length < width) {
-      yield fault(line, "too-few-columns", `Expected ${width} columns as in the header, got ${cells.length}.`);
-    } else if (cells.slice(width).some((cell) => cell.trim() !== "")) {
-      yield fault(
-        line,
-        "too-many-columns",
-        `Expected ${width} columns as in the header, got ${cells.length}; a value that holds the delimiter needs quotes.`,
-      );
-    } else yield textRecord(line, headers, cells);
-  }
-}
-
-/** What csv-parse makes of a row with its option `raw`; its types know only the cells. */
-interface RawRow {
-  readonly raw: string;
-  readonly record: readonly string[];
-}
-
-function isRawRow(value: unknown): value is RawRow {
-  return typeof value === "object" && value !== null && "raw" in value && "record" in value;
-}
-
-/** The rows that are not blank. */
-async function* readRows(
-  text: AsyncIterable<string>,
-  name: string,
-  delimiter: Delimiter,
-  maxRecordLength: number,
+  table: TableSetting,
+  maxLength: number,
 ): AsyncGenerator<Row> {
-  // The line after the last row that was parsed: where the next one begins, or what went wrong.
-  let line = 1;
-  const rows: Row[] = [];
-  const parser = parse({
-    delimiter,
-    record_delimiter: ["\r\n", "\n", "\r"],
-    // Its own faults end the whole file and do not say where a row begins, so it takes every row, and the raw text
-    // tells line and quoting.
-    relax_quotes: true,
-    relax_column_count: true,
-    raw: true,
-    max_record_size: maxRecordLength,
-    // The rows are taken here and not from the stream, which would drop those before a fault.
-    on_record(item: unknown) {
-      if (!isRawRow(item)) throw new TypeError("Expected csv-parse to give `raw` and `record`");
-      const { raw, record } = item;
-      if (record.some((cell) => cell !== "")) {
-        rows.push({ line, cells: record, wellQuoted: !raw.includes('"') || isWellQuoted(raw, delimiter) });
-      }
-      line += countLines(raw);
-      return null;
-    },
-  });
-  // Each fault comes to the callback of the write that met it; the event says it once more.
-  parser.on("error", () => {});
-  parser.resume();
+  const cutter = createCutter(name, table, maxLength);
+  for await (const piece of text) yield* cutter.cut(piece);
+  yield* cutter.end();
+}
+
+/** The rows of the beginning of a text, as many as are whole in it, and what stands between their columns. */
+export function sampleRows(
+  head: string,
+  isComplete: boolean,
+  table: TableSetting,
+): { readonly rows: readonly Row[]; readonly delimiter: string } {
+  const cutter = createCutter("", table, head.length);
+  const rows = [...cutter.cut(head)];
   try {
-    for await (const piece of boundLines(text, name, maxRecordLength)) {
-      await settled((done) => parser.write(piece, done));
-      yield* rows.splice(0);
+    if (isComplete) rows.push(...cutter.end());
+  } catch {
+    // What ends within quotes, or before its header, is told where it is read.
+  }
+  return { rows, delimiter: cutter.delimiter };
+}
+
+interface Cutter {
+  /** A comma until the header has come, where none is said. */
+  readonly delimiter: string;
+  /** The rows that are complete with this piece of the text. */
+  cut(piece: string): Iterable<Row>;
+  /** The last row. Throws where the text ended too soon. */
+  end(): Iterable<Row>;
+}
+
+/** A row that was found in the text, and where the next one begins; undefined where it may go on in the next piece. */
+interface Found {
+  readonly cells: readonly string[];
+  readonly wellQuoted: boolean;
+  readonly next: number;
+  /** Line ends in it, its own among them. */
+  readonly lines: number;
+}
+
+function createCutter(
+  name: string,
+  { comment, headerLine = 1, after, ...said }: TableSetting,
+  maxLength: number,
+): Cutter {
+  let { delimiter } = said;
+  let isAfter = after === undefined;
+  let line = 1;
+  /** What has come and is no whole row yet. */
+  let rest = "";
+
+  function* rowsIn(text: string, isLast: boolean): Generator<Row> {
+    const scanner = createScanner(text, isLast);
+    let at = 0;
+    while (at < text.length) {
+      // What is above the header is no table, and its quotes mean nothing.
+      const isAbove = !isAfter || line < headerLine;
+      if (isAbove || (comment !== undefined && text.startsWith(comment, at))) {
+        const end = scanner.lineEnd(at);
+        if (end === undefined) break;
+        if (after !== undefined && !isAfter) isAfter = text.slice(at, end.at).includes(after);
+        line++;
+        at = end.next;
+        continue;
+      }
+      if (delimiter === undefined) {
+        const first = text.slice(at);
+        if (!isLast && !hasFirstRow(first)) break;
+        // Blank lines may stand before the header.
+        if (/^\s*?[\r\n]/.test(first)) {
+          const end = scanner.lineEnd(at);
+          if (end === undefined) break;
+          line++;
+          at = end.next;
+          continue;
+        }
+        delimiter = delimiterOf(first);
+      }
+      const found = scanner.row(at, delimiter);
+      if (found === undefined) break;
+      if (found.next - at > maxLength + 2) throw tooLong(name, line, maxLength);
+      if (found.cells.some((cell) => cell !== "")) {
+        yield { line, cells: found.cells, wellQuoted: found.wellQuoted };
+      }
+      line += found.lines;
+      at = found.next;
     }
-    await settled((done) => parser.end(done));
-  } catch (error) {
-    yield* rows.splice(0);
-    throw csvFault(error, name, line, maxRecordLength);
-  } finally {
-    parser.destroy();
+    rest = at === 0 ? text : text.slice(at);
+    if (rest.length > maxLength + 2) throw tooLong(name, line, maxLength);
   }
-  yield* rows;
+
+  return {
+    get delimiter() {
+      return delimiter ?? ",";
+    },
+    cut: (piece) => rowsIn(rest === "" ? piece : rest + piece, false),
+    *end() {
+      yield* rowsIn(rest, true);
+      if (rest !== "") {
+        throw new FeedError(
+          "truncated",
+          `\`${name}\` ends inside quotes that were opened in the record from line ${line} on; it was cut off, or a quote there is never closed.`,
+        );
+      }
+      if (!isAfter || line < headerLine) {
+        const wanted = isAfter ? `line ${headerLine}, and ends before it` : "the text of `after`, and no line holds it";
+        throw new FeedError(
+          "columns",
+          `\`${name}\` is to have its header behind ${wanted}; correct \`table\` of the feed.`,
+        );
+      }
+    },
+  };
 }
 
-function settled(act: (done: (error?: Error | null) => void) => void): Promise<void> {
-  return new Promise((resolve, reject) => act((error) => (error ? reject(error) : resolve())));
-}
+/** Finds lines and rows in a text; places are remembered, so that each is looked for once. */
+function createScanner(text: string, isLast: boolean) {
+  const found = { "\n": -1, "\r": -1, '"': -1 };
+  let delimiterAt = -1;
 
-/** Our own sentence. The parser's error holds the row, so it must not travel along as a cause. */
-function csvFault(error: unknown, name: string, line: number, maxRecordLength: number): unknown {
-  if (!(error instanceof CsvError)) return error;
-  if (error.code === "CSV_MAX_RECORD_SIZE") return tooLong(name, line, maxRecordLength);
-  if (error.code === "CSV_QUOTE_NOT_CLOSED") {
-    return new FeedError(
-      "truncated",
-      `\`${name}\` ends inside quotes that were opened in the record from line ${line} on; it was cut off, or a quote there is never closed.`,
-    );
+  /** The first place from here on; the end of the text and beyond where there is none. */
+  function next(char: keyof typeof found, from: number): number {
+    if (found[char] < from) {
+      const at = text.indexOf(char, from);
+      found[char] = at < 0 ? Infinity : at;
+    }
+    return found[char];
   }
-  return new FeedError(
-    "format",
-    `\`${name}\` is no CSV that can be read from line ${line} on (${error.code}); check that line.`,
-  );
+
+  /** Where a line ends, and the next one begins. A CR at the end of a piece may be half a line end. */
+  function lineEnd(from: number): { readonly at: number; readonly next: number } | undefined {
+    const at = Math.min(next("\n", from), next("\r", from));
+    if (at >= text.length) return isLast ? { at: text.length, next: text.length } : undefined;
+    if (text[at] === "\n") return { at, next: at + 1 };
+    if (at + 1 === text.length && !isLast) return undefined;
+    return { at, next: text[at + 1] === "\n" ? at + 2 : at + 1 };
+  }
+
+  function row(from: number, delimiter: string): Found | undefined {
+    const end = lineEnd(from);
+    if (next('"', from) >= (end?.at ?? text.length)) {
+      return end && { cells: text.slice(from, end.at).split(delimiter), wellQuoted: true, next: end.next, lines: 1 };
+    }
+    return quotedRow(from, delimiter);
+  }
+
+  function quotedRow(from: number, delimiter: string): Found | undefined {
+    const cells: string[] = [];
+    let wellQuoted = true;
+    let at = from;
+    for (;;) {
+      const open = pastSpace(at, delimiter);
+      let behind = at;
+      if (text[open] === '"') {
+        const close = closingQuote(open);
+        if (close === undefined) return undefined;
+        cells.push(text.slice(open + 1, close).replaceAll('""', '"'));
+        behind = pastSpace(close + 1, delimiter);
+      }
+      const end = lineEnd(behind);
+      const cut = nextDelimiter(behind, delimiter);
+      const isCut = cut < (end?.at ?? text.length);
+      if (!isCut && end === undefined) return undefined;
+      const stop = isCut ? cut : (end?.at ?? text.length);
+      if (behind === at) cells.push(text.slice(at, stop));
+      else if (stop !== behind) wellQuoted = false;
+      if (!isCut) return end && { cells, wellQuoted, next: end.next, lines: linesIn(text.slice(from, end.next)) };
+      at = cut + 1;
+    }
+  }
+
+  function nextDelimiter(from: number, delimiter: string): number {
+    if (delimiterAt < from) {
+      const at = text.indexOf(delimiter, from);
+      delimiterAt = at < 0 ? Infinity : at;
+    }
+    return delimiterAt;
+  }
+
+  /** Undefined where the quotes do not end in this text, or it may go on with a second quote. */
+  function closingQuote(open: number): number | undefined {
+    let close = text.indexOf('"', open + 1);
+    while (close >= 0 && text[close + 1] === '"') close = text.indexOf('"', close + 2);
+    return close < 0 || (close + 1 === text.length && !isLast) ? undefined : close;
+  }
+
+  function pastSpace(from: number, delimiter: string): number {
+    let at = from;
+    for (let char = text[at]; char !== undefined && char !== delimiter && isSpace(char); char = text[at]) at++;
+    return at;
+  }
+
+  return { lineEnd, row };
 }
 
-/** Line ends in a row's raw text: its own (of which CRLF comes as a lone CR) and those within quotes. */
-function countLines(raw: string): number {
+function linesIn(row: string): number {
   let lines = 0;
-  for (let at = 0; at < raw.length; at++) {
-    const char = raw.charCodeAt(at);
-    if (char === 10 || (char === 13 && raw.charCodeAt(at + 1) !== 10)) lines++;
+  for (let at = 0; at < row.length; at++) {
+    const char = row[at];
+    if (char === "\n" || (char === "\r" && row[at + 1] !== "\n")) lines++;
   }
   return lines;
 }
 
-/**
- * True where every column that begins with a quote ends with one. A quote amid an unquoted column (`5" pipe`) is
- * text; text behind a closing quote could mean two things, and is not guessed at.
- */
-function isWellQuoted(raw: string, delimiter: string): boolean {
-  let at = 0;
-  while (at < raw.length) {
-    if (raw[at] !== '"') {
-      const end = raw.indexOf(delimiter, at);
-      if (end < 0) return true;
-      at = end + 1;
-      continue;
-    }
-    let close = raw.indexOf('"', at + 1);
-    while (close >= 0 && raw[close + 1] === '"') close = raw.indexOf('"', close + 2);
-    if (close < 0) return false;
-    const next = raw[close + 1];
-    if (next === delimiter) at = close + 2;
-    else return next === undefined || next === "\n" || next === "\r";
-  }
-  return true;
+function isSpace(char: string): boolean {
+  return char === " " || (char !== "\n" && char !== "\r" && /\s/.test(char));
 }

@@ -1,10 +1,8 @@
 import { FeedError } from "./feed-error.ts";
+import { pastPlain } from "./json-list.ts";
 import { jsonRecord } from "./record.ts";
 import type { FeedRecord } from "./record.ts";
 import { tooLong } from "./text.ts";
-
-/** The beginning of Workday's answer, whose one entry is the array. */
-export const REPORT_ENTRY = /^\s*\{\s*"Report_Entry"\s*:\s*\[/;
 
 /** An element of the array as it is written, and the line it starts on. */
 export interface Element {
@@ -19,12 +17,12 @@ export interface Element {
  *   first    right behind the `[`                   `]` leads to after, anything that begins an element to element
  *   element  within an element                      `,` behind it leads to next, `]` to after
  *   next     behind a `,`                           what begins an element leads to element
- *   after    behind the `]`; only Workday's `}` may follow
+ *   after    behind the `]`
  */
 type State = "before" | "first" | "element" | "next" | "after";
 
 /**
- * The records of a JSON array, or of `{"Report_Entry":[…]}`. The text is cut into the elements of the array by
+ * The records of a JSON array. The text is cut into the elements of the array by
  * brackets and strings, and each is parsed alone, so that a file of any size takes the memory of one record. Throws a
  * FeedError where the array does not end, or more follows than should.
  */
@@ -50,8 +48,6 @@ interface Cutter {
 /** One function of 90 lines, since its steps are taken for each character and share what they know of the last ones. */
 function createCutter(name: string, maxLength: number): Cutter {
   let state: State = "before";
-  /** Whether a `}` must still close Workday's object. */
-  let wrapped = false;
   let line = 1;
   let depth = 0;
   let inString = false;
@@ -59,23 +55,12 @@ function createCutter(name: string, maxLength: number): Cutter {
   let startLine = 1;
   /** What the current element has from earlier pieces. */
   let partial = "";
-  let prelude = "";
 
   function misplaced(): FeedError {
     return new FeedError(
       "format",
-      `\`${name}\` has something in line ${line} that does not belong in a JSON array of records; give [{…},{…}] or {"Report_Entry":[…]}.`,
+      `\`${name}\` has something in line ${line} that does not belong in a JSON array of records; give [{…},{…}].`,
     );
-  }
-
-  function begin(char: string): void {
-    if (prelude === "" && char === "\n") return;
-    prelude += char;
-    if (char === "[") {
-      wrapped = REPORT_ENTRY.test(prelude);
-      if (!wrapped && prelude.trim() !== "[") throw misplaced();
-      state = "first";
-    } else if (prelude.length > 1000) throw misplaced();
   }
 
   /** True where the element ended before this character. */
@@ -94,9 +79,9 @@ function createCutter(name: string, maxLength: number): Cutter {
   /** True where an element begins with this character. */
   function passBetween(char: string): boolean {
     if (char === " " || char === "\n" || char === "\r" || char === "\t") return false;
-    if (state === "after") {
-      if (!wrapped || char !== "}") throw misplaced();
-      wrapped = false;
+    if (state === "after" || (state === "before" && char !== "[")) throw misplaced();
+    if (state === "before") {
+      state = "first";
       return false;
     }
     if (state === "first" && char === "]") {
@@ -115,10 +100,10 @@ function createCutter(name: string, maxLength: number): Cutter {
     *cut(piece) {
       let from = 0;
       for (let at = 0; at < piece.length; at++) {
+        if (inString && !escaped && state === "element") at = pastPlain(piece, at);
         const char = piece.charAt(at);
         if (char === "\n") line++;
-        if (state === "before") begin(char);
-        else if (state !== "element") {
+        if (state !== "element") {
           if (passBetween(char)) from = at;
         } else if (passElement(char)) {
           const json = partial + piece.slice(from, at);
@@ -134,7 +119,7 @@ function createCutter(name: string, maxLength: number): Cutter {
       if (partial.length > maxLength) throw tooLong(name, startLine, maxLength);
     },
     end() {
-      if (state === "after" && !wrapped) return;
+      if (state === "after") return;
       throw new FeedError("truncated", `\`${name}\` ends in line ${line} before its JSON does; fetch it again.`);
     },
   };

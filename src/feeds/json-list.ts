@@ -1,4 +1,5 @@
 import { FeedError } from "./feed-error.ts";
+import { isBeside, severalLists } from "./json-envelope.ts";
 import { keysText } from "./json-records.ts";
 import { tooLong } from "./text.ts";
 
@@ -21,6 +22,8 @@ export interface ListPlace {
   readonly keys: readonly string[];
   readonly name: string;
   readonly maxRecordLength: number;
+  /** True where nobody said that the list is there: another list of objects beside it is refused then. */
+  readonly isRecognised?: boolean;
 }
 
 /** How many keys are kept for a message. */
@@ -37,6 +40,16 @@ export async function* listText(text: AsyncIterable<string>, place: ListPlace): 
   finder.end();
 }
 
+/** The next character, from here on, that means something within a text of JSON, or is a line end. */
+export function pastPlain(piece: string, from: number): number {
+  let at = from;
+  for (; at < piece.length; at++) {
+    const code = piece.charCodeAt(at);
+    if (code === 34 || code === 92 || code === 10) break;
+  }
+  return at;
+}
+
 interface Finder {
   /** What of this piece is to be passed on. */
   pass(piece: string): string;
@@ -45,7 +58,7 @@ interface Finder {
 }
 
 /** One function, since its steps are taken for each character and share what they know of the last ones. */
-function createFinder({ keys, name, maxRecordLength }: ListPlace): Finder {
+function createFinder({ keys, name, maxRecordLength, isRecognised = false }: ListPlace): Finder {
   let state: State = "value";
   /** So many objects on the path are open. */
   let level = 0;
@@ -59,11 +72,14 @@ function createFinder({ keys, name, maxRecordLength }: ListPlace): Finder {
   let isScalar = false;
   let isObject = false;
   const topKeys = new Set<string>();
+  let lastKey = "";
+  /** A list at the top has begun, and may be one of objects. */
+  let mayBeRival = false;
 
   function misplaced(): FeedError {
     return new FeedError(
       "format",
-      `\`${name}\` has something in line ${line} that does not belong into one document of JSON; where it has one object a line, leave \`records\` out.`,
+      `\`${name}\` has something in line ${line} that does not belong into one document of JSON; where it has one object a line, each must end with its line, and \`records\` be left out.`,
     );
   }
 
@@ -109,6 +125,7 @@ function createFinder({ keys, name, maxRecordLength }: ListPlace): Finder {
   function beginSkipped(char: string): void {
     if (char === "," || char === "]" || char === "}" || char === ":") throw misplaced();
     state = "skip";
+    mayBeRival = isRecognised && level === 1 && char === "[" && !isBeside(lastKey);
     inString = char === '"';
     depth = char === "{" || char === "[" ? 1 : 0;
   }
@@ -149,6 +166,7 @@ function createFinder({ keys, name, maxRecordLength }: ListPlace): Finder {
       // The message of the parser quotes the text.
       throw misplaced();
     }
+    if (level === 1) lastKey = plain;
     if (level === 1 && topKeys.size < MAX_KEYS) topKeys.add(plain);
     return plain === keys[level - 1];
   }
@@ -174,6 +192,7 @@ function createFinder({ keys, name, maxRecordLength }: ListPlace): Finder {
       let passed = "";
       let from = 0;
       for (let at = 0; at < piece.length; at++) {
+        if (state === "list" && inString && !escaped) at = pastPlain(piece, at);
         const char = piece.charAt(at);
         if (char === "\n") line++;
         if (state === "list") {
@@ -188,6 +207,10 @@ function createFinder({ keys, name, maxRecordLength }: ListPlace): Finder {
             continue;
           }
           if (char === "\n") passed += char;
+          if (mayBeRival && !/\s/.test(char)) {
+            if (char === "{") throw severalLists([keys, [lastKey]], name);
+            mayBeRival = false;
+          }
           if (!passValue(char)) continue;
           const isOver = char === '"' || (depth === 0 && (char === "}" || char === "]"));
           state = after();

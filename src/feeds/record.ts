@@ -42,10 +42,10 @@ const TOO_DEEP: Unreadable = {
   detail: "Expected lists and objects that are not thousands of levels deep.",
 };
 
-/** A record of plain text columns. */
+/** A record of plain text columns. One without a name is none. */
 export function textRecord(line: number, names: readonly string[], cells: readonly string[]): FieldsRecord {
   const fields = new Map<string, string | null>();
-  for (const [index, name] of names.entries()) fields.set(name, cells[index] ?? "");
+  for (const [index, name] of names.entries()) if (name !== "") fields.set(name, cells[index] ?? "");
   return { kind: "record", line, fields };
 }
 

@@ -1,42 +1,62 @@
 import { TextDecoder } from "node:util";
+import type { Damage, DamagedPlace } from "./damage.ts";
+import { createDecoder, type Decoder } from "./decoder.ts";
 import { FeedError } from "./feed-error.ts";
 import type { Source } from "./source.ts";
 
 /** The longest record that is read, in characters, unless told otherwise. */
 export const MAX_RECORD_LENGTH = 1024 * 1024;
 
-const EMPTY = Buffer.alloc(0);
 const ZIP = Buffer.from("PK\u0003\u0004", "latin1");
+/** So many bytes of the beginning are looked at. */
+const HEAD_BYTES = 512;
 
 /**
  * The text of a source, piece by piece: UTF-8, UTF-16 by its byte order mark, or what `--encoding` says. Nothing is
- * guessed and nothing replaced: bytes that are no text of that encoding are refused with their offset.
+ * guessed. Bytes that are no text of that encoding are marked where `damage` is there to be told, and else refused with
+ * their offset.
  */
-export async function* readText(source: Source): AsyncGenerator<string> {
-  let encoding: string | undefined;
-  let decoder: TextDecoder | undefined;
-  let buffer: Buffer = EMPTY;
-  let offset = 0;
+export async function* readText(source: Source, damage?: Damage): AsyncGenerator<string> {
+  const met = damage ?? { places: 0, wellFormed: 0, first: undefined };
+  let head: Buffer = Buffer.alloc(0);
+  let decoder: Decoder | undefined;
+  let encoding = "";
+  const begin = (): Decoder => {
+    encoding = encodingOf(head, source);
+    return createDecoder(encoding, met);
+  };
+  const checked = (text: string): string => {
+    if (damage === undefined && met.first !== undefined) throw undecodable(source, met.first);
+    return text;
+  };
   for await (const chunk of source.open()) {
-    buffer = buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]);
-    if (decoder === undefined || encoding === undefined) {
-      if (buffer.length < ZIP.length) continue;
-      encoding = encodingOf(buffer, source);
-      decoder = new TextDecoder(encoding, { fatal: true });
+    let bytes = chunk;
+    if (decoder === undefined) {
+      head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+      if (head.length < HEAD_BYTES) continue;
+      decoder = begin();
+      bytes = head;
     }
-    const complete = buffer.subarray(0, completeLength(buffer, encoding));
-    const text = decode(decoder, complete, encoding, offset, source);
-    offset += complete.length;
-    buffer = buffer.subarray(complete.length);
+    const text = checked(decoder.decode(bytes));
     if (text !== "") yield text;
   }
-  if (offset === 0 && buffer.length === 0) {
-    throw new FeedError("empty", `\`${source.name}\` is empty; check the export that wrote it.`);
+  if (decoder === undefined) {
+    if (head.length === 0) {
+      throw new FeedError("empty", `\`${source.name}\` is empty; check the export that wrote it.`);
+    }
+    decoder = begin();
+    const text = checked(decoder.decode(head));
+    if (text !== "") yield text;
   }
-  encoding ??= encodingOf(buffer, source);
-  decoder ??= new TextDecoder(encoding, { fatal: true });
-  const text = decode(decoder, buffer, encoding, offset, source, true);
-  if (text !== "") yield text;
+  const { text, cutAt } = decoder.end();
+  // Half a character at the end of a file in another encoding is a whole one in that.
+  if (cutAt !== undefined && (encoding !== "utf-8" || met.wellFormed >= met.places)) {
+    throw new FeedError(
+      "truncated",
+      `\`${source.name}\` ends in the middle of a character at offset ${cutAt}; fetch it again.`,
+    );
+  }
+  if (checked(text) !== "") yield text;
 }
 
 function encodingOf(head: Buffer, source: Source): string {
@@ -48,82 +68,43 @@ function encodingOf(head: Buffer, source: Source): string {
   if (head.subarray(0, ZIP.length).equals(ZIP)) {
     throw new FeedError("binary", `\`${source.name}\` is a ZIP or Excel file, not text; export it as CSV (UTF-8).`);
   }
+  if (!encoding.startsWith("utf-16")) refuseBinary(head.subarray(0, HEAD_BYTES), source.name);
   return encoding;
 }
 
-function decode(
-  decoder: TextDecoder,
-  bytes: Buffer,
-  encoding: string,
-  offset: number,
-  source: Source,
-  last = false,
-): string {
-  const nul = encoding.startsWith("utf-16") ? -1 : bytes.indexOf(0);
-  if (nul >= 0) throw binary(source, `a NUL byte at offset ${offset + nul}`);
-  let text: string;
-  try {
-    text = decoder.decode(bytes, { stream: !last });
-  } catch {
-    // The cause would say nothing that is not said here.
-    throw undecodable(source, encoding, offset + firstBad(bytes, encoding));
-  }
-  if (nul < 0 && text.includes("\0")) throw binary(source, "a NUL character");
-  return text;
-}
-
-function binary(source: Source, what: string): FeedError {
-  return new FeedError(
-    "binary",
-    `\`${source.name}\` holds ${what}, so it is no text file; export it as CSV or JSON, or give \`--encoding utf-16le\` if it is UTF-16 without a byte order mark.`,
-  );
-}
-
-function undecodable(source: Source, encoding: string, at: number): FeedError {
+/** A NUL in a text is the fault of a row; of what is no text, or UTF-16 without a mark, there are many. */
+function refuseBinary(head: Buffer, name: string): void {
+  const nuls = [0, 0];
+  for (const [at, byte] of head.entries()) if (byte === 0) nuls[at % 2] = (nuls[at % 2] ?? 0) + 1;
+  const [even = 0, odd = 0] = nuls;
+  if ((even + odd) * 4 <= head.length) return;
+  const utf16 = odd > 9 * even ? "utf-16le" : even > 9 * odd ? "utf-16be" : undefined;
+  const what = utf16 === undefined ? "is no text file" : "looks like UTF-16 without a byte order mark";
   const remedy =
-    source.encoding === undefined
+    utf16 === undefined ? "export it as CSV or JSON" : `give \`--encoding ${utf16}\`, or export it as UTF-8`;
+  throw new FeedError("binary", `\`${name}\` ${what}: it holds NUL bytes in great number; ${remedy}.`);
+}
+
+function undecodable(source: Source, { isNul, offset }: DamagedPlace): FeedError {
+  if (isNul) {
+    return new FeedError(
+      "binary",
+      `\`${source.name}\` holds a NUL at offset ${offset}, which no text has; correct it in the source.`,
+    );
+  }
+  return misread(source, offset);
+}
+
+/** A file that is another encoding's, by the first byte that shows it. */
+export function misread({ name, encoding }: Pick<Source, "name" | "encoding">, at: number): FeedError {
+  const remedy =
+    encoding === undefined
       ? "say how it is encoded, for example `--encoding windows-1252`, or export it as UTF-8"
       : "give the `--encoding` that it really has, or export it as UTF-8";
   return new FeedError(
     "encoding",
-    `\`${source.name}\` is not ${encoding}: the byte at offset ${at} is no part of a character; ${remedy}.`,
+    `\`${name}\` is not ${encoding ?? "utf-8"}: the byte at offset ${at} is no part of a character; ${remedy}.`,
   );
-}
-
-/** How many of the bytes are whole characters, so that a fault is always found within one piece. */
-function completeLength(bytes: Buffer, encoding: string): number {
-  const length = bytes.length;
-  if (encoding === "utf-8") {
-    for (let back = 1; back <= Math.min(3, length); back++) {
-      const byte = bytes[length - back] ?? 0;
-      if (byte < 0x80) break;
-      if (byte >= 0xc0) {
-        const wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-        return back < wanted ? length - back : length;
-      }
-    }
-    return length;
-  }
-  if (encoding.startsWith("utf-16")) {
-    const even = length - (length % 2);
-    const high = bytes[encoding === "utf-16le" ? even - 1 : even - 2] ?? 0;
-    return even >= 2 && high >= 0xd8 && high <= 0xdb ? even - 2 : even;
-  }
-  return length;
-}
-
-/** The offset, within the piece, of the first byte that belongs to no character. */
-function firstBad(bytes: Buffer, encoding: string): number {
-  const decoder = new TextDecoder(encoding, { fatal: true, ignoreBOM: true });
-  let start = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    try {
-      if (decoder.decode(bytes.subarray(at, at + 1), { stream: true }) !== "") start = at + 1;
-    } catch {
-      return start;
-    }
-  }
-  return start;
 }
 
 /** What {@link peekText} found: the beginning, and everything including the beginning. */
@@ -163,31 +144,6 @@ export function tooLong(name: string, line: number, maxLength: number): FeedErro
     "too-long",
     `\`${name}\` has a record from line ${line} on that is longer than ${maxLength} characters; look for a quote that is never closed or a missing line end there.`,
   );
-}
-
-/**
- * Passes a text on as long as its lines (up to LF or CR) keep within a length: a parser that counts only what is in
- * the columns would otherwise gather a hundred million empty ones.
- */
-export async function* boundLines(
-  text: AsyncIterable<string>,
-  name: string,
-  maxLength: number,
-): AsyncGenerator<string> {
-  let line = 1;
-  let length = 0;
-  for await (const piece of text) {
-    const end = Math.max(piece.lastIndexOf("\n"), piece.lastIndexOf("\r"));
-    length = end < 0 ? length + piece.length : piece.length - end - 1;
-    if (length > maxLength || piece.length > maxLength) {
-      // Rare enough to look closely: the piece may be one long line or many short ones.
-      let current = end < 0 ? length : 0;
-      for (const part of piece.split(/\r\n|\n|\r/)) current = Math.max(current, part.length);
-      if (current > maxLength) throw tooLong(name, line, maxLength);
-    }
-    for (let at = piece.indexOf("\n"); at >= 0; at = piece.indexOf("\n", at + 1)) line++;
-    yield piece;
-  }
 }
 
 export interface Line {

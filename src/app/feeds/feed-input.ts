@@ -15,19 +15,23 @@ import { MAX_LEAD_MS } from "../../core/version.ts";
 import { checkPass, type Checked } from "../../feeds/check-pass.ts";
 import { parseInstant } from "../../feeds/date.ts";
 import { createColumnCollector, headerColumns, type Columns } from "../../feeds/columns.ts";
+import { FeedError } from "../../feeds/feed-error.ts";
 import { openFeed, type Feed } from "../../feeds/format.ts";
 import { fitColumns, mapHeaders } from "../../feeds/headers.ts";
-import { createUnknownCheck, mapRecord, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
+import { createUnknownCheck, mapRecord, mappedColumns, type MappedRecord, type Mapping } from "../../feeds/mapping.ts";
 import type { FeedRecord } from "../../feeds/record.ts";
 import { recordsFault } from "../../feeds/records-expression.ts";
 import type { Source } from "../../feeds/source.ts";
+import type { TableSetting } from "../../feeds/table.ts";
+import { refuseAmbiguous, refuseMisread, refuseMisreadHeader } from "../../feeds/unusable.ts";
 import type { Scope } from "../../lifecycle.ts";
 import type { RowTimes } from "../../plan/figures.ts";
 import type { Keyring } from "../../store/keyring.ts";
 import { interruptedEarly } from "../app-error.ts";
 import { openFeedFile } from "./feed-file.ts";
+import { tableOf, type TableOptions } from "./table-options.ts";
 
-export interface FeedOptions {
+export interface FeedOptions extends TableOptions {
   readonly encoding?: string;
   readonly stream?: boolean;
   readonly records?: string;
@@ -45,6 +49,8 @@ export interface FeedInput {
   readonly source: Source;
   /** Where the records are in a document of JSON; undefined where they are told by its form. */
   readonly records: string | undefined;
+  /** Where the table of a CSV begins and ends, as far as somebody says it. */
+  readonly table: TableSetting | undefined;
   /** Absent with --stream. */
   readonly checked: Checked | undefined;
   /** Of JSON that is read once, those of its first record. */
@@ -120,16 +126,17 @@ export async function inputOf(
   const asOfMs = asOf(asOfSaid, source, now(), feed);
   const called = feed?.name ?? name;
   const records = recordsOption(flags, feed);
+  const table = tableOf(flags, feed?.setting.table);
   const { events, mapping } = feed?.setting ?? {};
   const besideEvents = events !== undefined && mapping?.versionColumn !== undefined;
   const byEvents = events?.mapping.attributes.map(({ name: attribute }) => attribute);
-  const known = { name: called, source, records, asOfMs, asOfSaid, besideEvents, byEvents };
+  const known = { name: called, source, records, table, asOfMs, asOfSaid, besideEvents, byEvents };
   if (!source.rereadable) {
-    const begun = await openFeed(source, { records });
+    const begun = await openFeed(source, { records, table });
     const peeked = begun.headers === undefined ? await peek(begun) : { begun, columns: headerColumns(begun.headers) };
     return { ...known, checked: undefined, ...peeked };
   }
-  const checked = await checkPass(interruptible(source, signal), { records });
+  const checked = await checkPass(interruptible(source, signal), { records, table });
   return { ...known, checked, columns: checked.columns, begun: undefined };
 }
 
@@ -205,6 +212,26 @@ export function mappingOf(
   flags: FeedOptions,
   profile: PoolProfile,
 ): Mapping {
+  const { checked, begun, source } = input;
+  let mapping: Mapping;
+  try {
+    mapping = fittingMapping(input, feed, flags, profile);
+  } catch (error) {
+    if (error instanceof FeedError) refuseMisreadHeader(checked?.damaged, source);
+    throw error;
+  }
+  const mapped = mappedColumns(mapping);
+  refuseAmbiguous(checked?.ambiguous ?? begun?.ambiguous, mapped, source.name);
+  refuseMisread(checked?.damaged, mapped, source);
+  return mapping;
+}
+
+function fittingMapping(
+  input: FeedInput,
+  feed: InputOptions["feed"],
+  flags: FeedOptions,
+  profile: PoolProfile,
+): Mapping {
   const { usernameColumn, verified, ignoreUnknown } = flags;
   const { name } = input.source;
   const ignore = ignoreUnknown === undefined ? {} : { ignoreUnknown };
@@ -251,6 +278,7 @@ export function identityOf(
     mapping,
     input.asOfSaid,
     ...(input.records ? [input.records] : []),
+    ...(input.table ? [input.table] : []),
   ]);
   return keyring.contentName(createHash("sha256").update(content).digest("base64url"));
 }
@@ -266,7 +294,7 @@ export function timesOf(
 
 /** The feed's records as changes. `asOfMs` is the run's: a run that goes on keeps its own. */
 export async function* recordsOf(input: FeedInput, mapping: Mapping, asOfMs: number): AsyncGenerator<MappedRecord> {
-  const { records } = input.begun ?? (await openFeed(input.source, { records: input.records }));
+  const { records } = input.begun ?? (await openFeed(input.source, { records: input.records, table: input.table }));
   // Those of a file that was read through were all held against the mapping.
   const unknown = createUnknownCheck(input.checked === undefined ? mapping : { ...mapping, unknown: "ignore" });
   let row = 0;

@@ -1,7 +1,9 @@
 /** Many requests from standard input: NDJSON or CSV, a request each, as PowerShell pipes objects by their properties. */
 import type { Readable } from "node:stream";
-import { delimiterOf, hasFirstRow, readCsv } from "../../feeds/csv.ts";
+import { hasFirstRow, readRows } from "../../feeds/csv.ts";
+import { FeedError } from "../../feeds/feed-error.ts";
 import { openSource } from "../../feeds/source.ts";
+import { readTable } from "../../feeds/table-rows.ts";
 import { MAX_RECORD_LENGTH, peekText, readLines, readText } from "../../feeds/text.ts";
 import type { AppError } from "../../app/app-error.ts";
 import { usageError } from "./usage-error.ts";
@@ -20,7 +22,7 @@ export async function* readRequests(stdin: Readable): AsyncGenerator<RequestReco
       (begin) => begin.trimStart().startsWith("{") || hasFirstRow(begin.trimStart()),
     );
     if (!head.trimStart().startsWith("{")) {
-      yield* readTable(text, source.name, head.trimStart());
+      yield* requestsIn(text, source.name);
       return;
     }
     for await (const { line, text: json } of readLines(text, source.name, MAX_RECORD_LENGTH)) {
@@ -31,8 +33,10 @@ export async function* readRequests(stdin: Readable): AsyncGenerator<RequestReco
   }
 }
 
-async function* readTable(text: AsyncGenerator<string>, name: string, head: string): AsyncGenerator<RequestRecord> {
-  const { records } = await readCsv(text, name, delimiterOf(head), MAX_RECORD_LENGTH);
+async function* requestsIn(text: AsyncGenerator<string>, name: string): AsyncGenerator<RequestRecord> {
+  const { ambiguous, records } = await readTable(readRows(text, name, {}, MAX_RECORD_LENGTH), name, {});
+  const [[, why] = []] = ambiguous;
+  if (why !== undefined) throw new FeedError("columns", `The columns of \`${name}\` do not fit: ${why}.`);
   for await (const record of records) {
     const { line } = record;
     yield record.kind === "fault" ? { line, error: usageError(record.detail) } : { line, properties: record.fields };
